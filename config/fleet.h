@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The configuration of a fleet, typed: what the option table fills and everything else reads.
+ * Immutable after cfg_load(); belongs to the snapshot that was built from it. Names refer to each
+ * other by pointer, already resolved and checked. Strings are never NULL unless said so.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/diag.h"
+#include "core/addr.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+struct cfg_coords {
+	double latitude, longitude; /* degrees, WGS 84 */
+	bool set;
+};
+
+struct cfg_strings {
+	const char **v;
+	unsigned n;
+};
+
+struct cfg_addrs {
+	struct net_addr *v;
+	unsigned n;
+};
+
+struct cfg_prefixes {
+	struct net_prefix *v;
+	unsigned n;
+};
+
+struct cfg_range { /* HTTP status range, both ends included */
+	uint16_t low, high;
+};
+
+/* How to find out whether something serves. */
+enum cfg_check_kind { CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP };
+
+struct cfg_check {
+	enum cfg_check_kind kind;
+	uint16_t port;    /* 0: the port of what is checked */
+	const char *host; /* Host field and SNI; "" : a default that the user of the check names */
+	const char *path;
+	struct cfg_range status;
+	duration interval; /* between the starts of two probes */
+	duration timeout;  /* of one probe, from connect to status line */
+	unsigned rise;     /* successes in a row that make it up */
+	unsigned fall;     /* failures in a row that make it down */
+};
+
+enum cfg_admin { CFG_ADMIN_ACTIVE, CFG_ADMIN_DRAINED };
+
+/* edges.NAME: a node that terminates TLS. */
+struct cfg_edge {
+	const char *name;
+	struct cfg_place place;
+	unsigned id; /* index in cfg_fleet.edges */
+	struct cfg_coords location;
+	struct cfg_addrs addresses; /* what DNS answers; port 0 */
+	struct cfg_addrs listen;    /* default: *:443 */
+	enum cfg_admin admin;
+	double bias_km;      /* added to the distance of every client: > 0 sends clients elsewhere */
+	const char *control; /* path of the control socket */
+	unsigned workers;    /* 0: one per processor */
+	struct cfg_check check; /* what perigee-dns does; default https, well-known path */
+};
+
+/* nameservers.NAME: a node that runs perigee-dns. */
+struct cfg_nameserver {
+	const char *name;
+	struct cfg_place place;
+	struct cfg_addrs listen; /* default: *:53; UDP and TCP */
+	const char *control;
+	unsigned workers;
+};
+
+struct cfg_server {
+	const char *host; /* a name, or an address as text */
+	uint16_t port;
+	struct cfg_place place;
+};
+
+enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
+
+/* origins.NAME: where the content comes from; its servers are equals. */
+struct cfg_origin {
+	const char *name;
+	struct cfg_place place;
+	unsigned id;
+	struct cfg_server *servers;
+	unsigned n_servers;
+	struct {
+		bool enabled; /* default true */
+		struct cfg_check check;
+	} health;
+	enum cfg_all_down all_down; /* default: try them all the same */
+	struct {
+		duration connect;  /* name to connected socket, 3 s */
+		duration response; /* request sent to response head, 30 s */
+		duration idle;     /* between two pieces of a body, either way, 30 s */
+	} timeout;
+	struct {
+		unsigned max_idle;     /* connections per server address, 256 */
+		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
+		unsigned warm;         /* ready connections kept per server address, 0 */
+	} pool;
+};
+
+struct cfg_certificate {
+	const char *certificate; /* paths, relative ones resolved against the file they stand in */
+	const char *key;
+	struct cfg_place place;
+};
+
+struct cfg_route {
+	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
+	const struct cfg_origin *origin;
+	struct cfg_place place;
+};
+
+/* sites.NAME: host names that are served together. */
+struct cfg_site {
+	const char *name;
+	struct cfg_place place;
+	unsigned id;
+	struct cfg_strings hosts; /* lower case; "*.example.com" matches one or more labels */
+	struct cfg_certificate *certificates;
+	unsigned n_certificates;
+	struct cfg_route *routes; /* longest path first */
+	unsigned n_routes;
+	const struct cfg_edge **edges; /* default: all */
+	unsigned n_edges;
+};
+
+/* What a steered name says when none of its edges is up. */
+enum cfg_none_up {
+	CFG_NONE_UP_NEAREST, /* as if all were up (default): a wrong guess beats silence */
+	CFG_NONE_UP_SERVFAIL,
+};
+
+/* zones.NAME.steered.OWNER: A and AAAA of OWNER are chosen per client. */
+struct cfg_steered {
+	const char *owner; /* relative to the zone ("www", "@"), no trailing dot */
+	struct cfg_place place;
+	const struct cfg_site *site;
+	duration ttl; /* 30 s */
+	enum cfg_none_up none_up;
+};
+
+struct cfg_zone {
+	const char *name; /* lower case, no trailing dot */
+	struct cfg_place place;
+	const char *file; /* path of an RFC 1035 master file */
+	struct cfg_steered *steered;
+	unsigned n_steered;
+};
+
+struct cfg_geo {
+	struct cfg_place place;
+	const char *database; /* path; NULL: none, every client gets fallback order */
+	/* Where clients of unknown place are taken to be; not set: edges in order of the file. */
+	struct cfg_coords unknown;
+};
+
+/* http: what every edge does to requests. */
+struct cfg_http {
+	struct {
+		duration handshake; /* 10 s */
+		duration head;      /* first byte to complete head, 10 s */
+		duration body;      /* between two pieces of a request body, 30 s */
+		duration write;     /* no progress of the response, 30 s */
+		duration keep_alive; /* idle between requests, 60 s */
+		duration shutdown;  /* to finish requests when told to stop, 10 s */
+	} timeout;
+	struct {
+		uint64_t head_bytes;    /* 32 KiB */
+		unsigned fields;        /* 100 */
+		uint64_t target_bytes;  /* 8 KiB */
+		unsigned connections;   /* per edge, 15,000; over it newcomers are closed */
+		unsigned handshakes;    /* in flight per worker, 256 */
+	} limit;
+	const char *access_log; /* path, "-" for standard output, "" for none */
+	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded-For and Forwarded are kept */
+};
+
+struct cfg_log {
+	enum log_level level;
+};
+
+struct cfg_fleet {
+	struct cfg_edge *edges;
+	unsigned n_edges;
+	struct cfg_nameserver *nameservers;
+	unsigned n_nameservers;
+	struct cfg_origin *origins;
+	unsigned n_origins;
+	struct cfg_site *sites;
+	unsigned n_sites;
+	struct cfg_zone *zones;
+	unsigned n_zones;
+	struct cfg_geo geo;
+	struct cfg_http http;
+	struct cfg_log log;
+	const char *file; /* as given */
+	struct cfg_private *private; /* memory and tree, for dump */
+};
+
+/* Reads, checks and resolves a whole file with its includes. NULL when anything is wrong: then
+ * every error is in `diag`. Blocking; any thread. */
+struct cfg_fleet *cfg_load(const char *file, struct diag *diag);
+void cfg_fleet_destroy(struct cfg_fleet **fleet);
+/* NULL when there is none of that name. */
+const struct cfg_edge *cfg_find_edge(const struct cfg_fleet *fleet, const char *name);
+const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, const char *name);
+/* Writes the path of the first option of class "restart" that differs into `path`; false when the
+ * new fleet can be reloaded without a restart of that node. */
+bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
+                       const char *node, char *path, size_t size);

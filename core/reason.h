@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Why an exchange or a connection ended: who (client, origin, us) and what. Each ends in a counter,
+ * in the access log's `end` field, and in at most one rate-limited log line.
+ */
+#pragma once
+
+#define REASON_LIST(X)                                                                             \
+	X(REASON_NONE, "none")                                                                     \
+	X(REASON_DONE, "done")                                                                     \
+	X(REASON_CLIENT_CLOSED, "client-closed")                                                   \
+	X(REASON_CLIENT_RESET, "client-reset")                                                     \
+	X(REASON_CLIENT_MALFORMED, "client-malformed")                                             \
+	X(REASON_CLIENT_HANDSHAKE_TIMEOUT, "client-handshake-timeout")                             \
+	X(REASON_CLIENT_HANDSHAKE_FAILED, "client-handshake-failed")                               \
+	X(REASON_CLIENT_HEAD_TIMEOUT, "client-head-timeout")                                       \
+	X(REASON_CLIENT_BODY_TIMEOUT, "client-body-timeout")                                       \
+	X(REASON_CLIENT_WRITE_TIMEOUT, "client-write-timeout")                                     \
+	X(REASON_CLIENT_IDLE_TIMEOUT, "client-idle-timeout")                                       \
+	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
+	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \
+	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \
+	X(REASON_ORIGIN_CONNECT_FAILED, "origin-connect-failed")                                   \
+	X(REASON_ORIGIN_CONNECT_TIMEOUT, "origin-connect-timeout")                                 \
+	X(REASON_ORIGIN_CLOSED, "origin-closed")                                                   \
+	X(REASON_ORIGIN_RESET, "origin-reset")                                                     \
+	X(REASON_ORIGIN_HEAD_TIMEOUT, "origin-head-timeout")                                       \
+	X(REASON_ORIGIN_BODY_TIMEOUT, "origin-body-timeout")                                       \
+	X(REASON_ORIGIN_WRITE_TIMEOUT, "origin-write-timeout")                                     \
+	X(REASON_ORIGIN_MALFORMED, "origin-malformed")                                             \
+	X(REASON_ORIGIN_TRUNCATED, "origin-truncated")                                             \
+	X(REASON_LIMIT, "limit")                                                                   \
+	X(REASON_SHUTDOWN, "shutdown")
+
+enum reason {
+#define X(id, text) id,
+	REASON_LIST(X)
+#undef X
+	    REASON_COUNT
+};
+
+/* The stable text above, for logs and counters. */
+const char *reason_text(enum reason reason);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Rise and fall: the pure machine that turns single successes and failures into up and down.
+ * The control loop writes (health_record); any thread reads the atomic state.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum probe_cause {
+	PROBE_PENDING, /* no result yet */
+	PROBE_OK,
+	PROBE_RESOLVE_FAILED,
+	PROBE_REFUSED,
+	PROBE_UNREACHABLE,
+	PROBE_TIMED_OUT,
+	PROBE_RESET, /* or closed before a status line */
+	PROBE_TLS_FAILED,
+	PROBE_BAD_RESPONSE, /* not HTTP */
+	PROBE_WRONG_STATUS,
+};
+
+const char *probe_cause_text(enum probe_cause cause);
+
+enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
+
+const char *health_state_text(enum health_state state);
+
+struct health {
+	/* control loop */
+	unsigned rise, fall;
+	unsigned streak; /* results in a row that contradict the state */
+	/* any thread reads */
+	_Atomic int state;    /* enum health_state */
+	_Atomic int cause;    /* enum probe_cause of the last result */
+	_Atomic bool failing; /* up, but the last result was a failure: a short TTL is wise */
+};
+
+void health_init(struct health *h, unsigned rise, unsigned fall);
+/* The first result decides at once; then `fall` failures in a row make it down and `rise` successes
+ * make it up. True when the state changed. */
+bool health_record(struct health *h, enum probe_cause result);
+enum health_state health_get(const struct health *h);
