@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the scenarios. Run by `make check`, or by hand:
+
+    PERIGEE_BUILD=build PERIGEE_SRC=. /usr/bin/python3 -m pytest tests/scenario -k NAME
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import perigee  # noqa: E402
+
+
+def pytest_configure(config):
+    if "PERIGEE_BUILD" not in os.environ:
+        pytest.exit("PERIGEE_BUILD is not set: run `make check`", returncode=2)
+    # One report per problem, and a failing exit code, whatever the caller's environment says.
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    suppressions = perigee.SOURCE / "tests" / "support" / "tsan.supp"
+    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={suppressions}")
+
+
+@pytest.fixture
+def processes():
+    """A list: whatever is put in is stopped, last first, and must have behaved."""
+    started = []
+    yield started
+    errors = []
+    for process in reversed(started):
+        try:
+            if process.running():
+                process.stop(expect=None if type(process) is perigee.Process else 0)
+        except AssertionError as e:
+            errors.append(str(e))
+    assert not errors, "\n".join(errors)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return perigee.Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def certificate(authority):
+    """(certificate, key) for www.example.com, example.com and localhost."""
+    return authority.issue("www", ["www.example.com", "example.com", "*.example.com", "localhost"])
+
+
+@pytest.fixture
+def origin(processes, tmp_path):
+    """The project's own origin program on a free port."""
+    process = perigee.Origin(tmp_path / "origin.log")
+    processes.append(process)
+    return process
