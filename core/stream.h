@@ -56,7 +56,8 @@ struct stream_ops {
 /* Consume fd, also on failure. `ops`/`arg` as above. NULL only when memory is gone. */
 struct stream *stream_create_plain(struct stream_buffers *b, int fd, const struct stream_ops *ops,
                                    void *arg);
-/* The handshake runs in the loop's background queue. `tls` must outlive the stream. */
+/* The handshake runs in the loop's background queue. `tls` must outlive the handshake: once
+ * established() was called the stream does not look at it again. */
 struct stream *stream_create_tls_server(struct stream_buffers *b, int fd,
                                         const struct tls_server *tls, const struct stream_ops *ops,
                                         void *arg);

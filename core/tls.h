@@ -21,7 +21,11 @@ struct tls_server {
 	gnutls_datum_t ticket_key; /* shared by all workers; data == NULL: no tickets */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;
-	void *user; /* for the credentials' certificate callback: tls_session_server() */
+	/* May be NULL. Called when the ClientHello was read, before the cipher suite is chosen
+	 * (gnutls_handshake_set_post_client_hello_function): may replace the session's credentials
+	 * by SNI, so that GnuTLS itself finds the key type that suits the client. */
+	int (*client_hello)(gnutls_session_t session);
+	void *user; /* for callbacks: tls_session_server(session)->user */
 };
 
 struct tls_client {
