@@ -12,7 +12,7 @@ core_libcore_a_SOURCES = \
 	core/http1_body.c core/http1_head.c core/http1_write.c core/http1.h \
 	core/http_io.h \
 	core/log.c core/log_file.c core/log.h \
-	core/loop.c core/loop_group.c core/loop.h \
+	core/loop.c core/loop_group.c core/loop_internal.h core/loop.h \
 	core/metrics.c core/metrics.h \
 	core/reason.c core/reason.h \
 	core/snapshot.c core/snapshot.h \
