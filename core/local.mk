@@ -7,6 +7,7 @@ core_libcore_a_SOURCES = \
 	core/check.c core/check.h \
 	core/clock.c core/clock.h \
 	core/control.c core/control.h \
+	core/daemon.c core/daemon.h \
 	core/deadline.c core/deadline.h \
 	core/http.c core/http.h \
 	core/http1_body.c core/http1_head.c core/http1_write.c core/http1.h \
