@@ -11,6 +11,7 @@ core_libcore_a_SOURCES = \
 	core/deadline.c core/deadline.h \
 	core/http.c core/http.h \
 	core/http1_body.c core/http1_head.c core/http1_write.c core/http1.h \
+	core/http_internal.h \
 	core/http_io.h \
 	core/log.c core/log_file.c core/log.h \
 	core/loop.c core/loop_group.c core/loop_internal.h core/loop.h \
