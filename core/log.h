@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/clock.h"
 
@@ -45,7 +46,10 @@ struct log_file *log_file_open(const char *path, struct loop_group *group, char 
 /* Owner: any loop of the group. Copies the line (newline included); never blocks on a full pipe
  * for longer than one write; a line that cannot be written is counted and dropped. */
 void log_file_append(struct log_file *file, struct loop *loop, const char *line, size_t len);
-/* Control thread: reopens by path (after rotation); keeps the old one if that fails. */
+/* Any thread: lines dropped so far. */
+uint64_t log_file_dropped(const struct log_file *file);
+/* Control thread: reopens by path (after rotation); keeps the old one if that fails. What loops
+ * still have in their buffers goes to the new one. */
 void log_file_reopen(struct log_file *file);
-/* After the workers were joined. */
+/* After the workers were joined and before the group is destroyed: writes what is left. */
 void log_file_close(struct log_file **file);
