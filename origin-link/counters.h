@@ -22,8 +22,7 @@
 	X(OLINK_DISCARDED_DEAD, "olink_discarded_dead_total", COUNTER,                             \
 	  "Idle connections found closed when they were wanted")                                   \
 	X(OLINK_EXPIRED, "olink_expired_total", COUNTER, "Idle connections closed for their age")  \
-	X(OLINK_WARM, "olink_warm_connections_total", COUNTER,                                     \
-	  "Connections opened ahead of need")                                                      \
+	X(OLINK_WARM, "olink_warm_connections_total", COUNTER, "Connections opened ahead of need") \
 	X(OLINK_CONNECTS, "olink_connects_total", COUNTER, "Connection attempts for requests")     \
 	X(OLINK_CONNECT_FAILURES, "olink_connect_failures_total", COUNTER,                         \
 	  "Connection attempts for requests that failed")                                          \

@@ -54,7 +54,7 @@ static void ready_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 void dial_init(struct dial *d, struct loop *loop,
-               void (*done)(struct dial *dial, int fd, enum reason reason))
+	       void (*done)(struct dial *dial, int fd, enum reason reason))
 {
 	*d = (struct dial){.loop = loop, .fd = -1, .done = done};
 }

@@ -13,14 +13,14 @@
 
 struct dial {
 	struct loop *loop;
-	int fd; /* -1: not connecting */
-	int error; /* of a connect that failed at once; negative errno */
+	int fd;           /* -1: not connecting */
+	int error;        /* of a connect that failed at once; negative errno */
 	struct event *ev; /* NULL: not started, or over */
 	void (*done)(struct dial *dial, int fd, enum reason reason);
 };
 
 void dial_init(struct dial *d, struct loop *loop,
-               void (*done)(struct dial *dial, int fd, enum reason reason));
+	       void (*done)(struct dial *dial, int fd, enum reason reason));
 void dial_start(struct dial *d, const struct net_addr *addr, duration timeout);
 /* Gives up; done() is not called. Does nothing when nothing is under way. */
 void dial_cancel(struct dial *d);

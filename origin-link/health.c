@@ -77,11 +77,11 @@ bool health_record(struct health *h, enum probe_cause result)
 			now = said;
 		}
 	}
-	/* Three stores, no lock: a reader that sees the new cause with the old state is only a moment
-	 * behind, and each value by itself is true. */
+	/* Three stores, no lock: a reader that sees the new cause with the old state is only a
+	 * moment behind, and each value by itself is true. */
 	atomic_store_explicit(&h->cause, result, memory_order_relaxed);
 	atomic_store_explicit(&h->failing, now == HEALTH_UP && result != PROBE_OK,
-	                      memory_order_relaxed);
+			      memory_order_relaxed);
 	atomic_store_explicit(&h->state, now, memory_order_relaxed);
 	return now != old;
 }

@@ -42,9 +42,9 @@ void olink_worker_destroy(struct olink_worker **worker);
  * One request to an origin. Worker's loop only.
  *
  * Sends `head` (already rewritten for forwarding; it and its arena must live until the request is
- * over) over a pooled or new connection, takes the body through olink_request_sink(), and pushes the
- * response into `response`. `body` is told resume/stop about the request's body; NULL when `end`.
- * Response heads are parsed into `response_arena`.
+ * over) over a pooled or new connection, takes the body through olink_request_sink(), and pushes
+ * the response into `response`. `body` is told resume/stop about the request's body; NULL when
+ * `end`. Response heads are parsed into `response_arena`.
  *
  * Nothing is pushed before this returns. On failure before a response head, response->reset() is
  * called with REASON_ORIGIN_*. A reused connection that died before any response byte is replaced
@@ -55,21 +55,21 @@ void olink_worker_destroy(struct olink_worker **worker);
  * reused. The object lives until olink_request_finish().
  */
 struct olink_request *olink_request_start(struct olink_worker *worker,
-                                          const struct olink_origins *origins,
-                                          const struct cfg_origin *origin,
-                                          const struct http_head *head, bool end,
-                                          struct http_source *body, struct http_sink *response,
-                                          struct arena *response_arena);
+					  const struct olink_origins *origins,
+					  const struct cfg_origin *origin,
+					  const struct http_head *head, bool end,
+					  struct http_source *body, struct http_sink *response,
+					  struct arena *response_arena);
 struct http_sink *olink_request_sink(struct olink_request *request);
 struct http_source *olink_request_source(struct olink_request *request);
 
 /* For the access log and the Server-Timing of tests. */
 struct olink_facts {
-	bool reused;           /* sent over a connection that had carried a request before */
+	bool reused; /* sent over a connection that had carried a request before */
 	bool retried;
-	struct net_addr addr;  /* family AF_UNSPEC: never got that far */
-	duration connect;      /* zero when reused */
-	duration first_byte;   /* from start to the first byte of the response */
+	struct net_addr addr;                /* family AF_UNSPEC: never got that far */
+	duration connect;                    /* zero when reused */
+	duration first_byte;                 /* from start to the first byte of the response */
 	uint64_t bytes_sent, bytes_received; /* on the wire */
 };
 struct olink_facts olink_request_facts(const struct olink_request *request);

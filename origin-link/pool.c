@@ -19,7 +19,7 @@
 
 struct bucket {
 	LIST_ENTRY(bucket) link;
-	struct pool_key key; /* strings owned */
+	struct pool_key key;     /* strings owned */
 	struct pool_items items; /* newest first */
 	unsigned n;
 };
@@ -62,7 +62,7 @@ static struct bucket *find_locked(struct shard *shard, const struct pool_key *ke
 {
 	struct bucket *b;
 
-	LIST_FOREACH(b, &shard->buckets, link) {
+	LIST_FOREACH (b, &shard->buckets, link) {
 		if (pool_key_equal(&b->key, key))
 			return b;
 	}
@@ -134,7 +134,7 @@ struct pool_item *pool_take(struct pool *pool, const struct pool_key *key, mono_
 	if (b) {
 		/* Nearly always the first: only a reload that shortened the idle timeout can put an
 		 * expired one before others. */
-		TAILQ_FOREACH(item, &b->items, link) {
+		TAILQ_FOREACH (item, &b->items, link) {
 			if (!mono_reached(item->expires, now)) {
 				TAILQ_REMOVE(&b->items, item, link);
 				b->n--;
@@ -147,7 +147,7 @@ struct pool_item *pool_take(struct pool *pool, const struct pool_key *key, mono_
 }
 
 bool pool_give(struct pool *pool, const struct pool_key *key, struct pool_item *item,
-               unsigned max_idle, mono_time expires)
+	       unsigned max_idle, mono_time expires)
 {
 	struct shard *shard = shard_of(pool, key);
 	bool taken = false;

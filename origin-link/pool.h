@@ -47,7 +47,7 @@ void pool_destroy(struct pool **pool);
 struct pool_item *pool_take(struct pool *pool, const struct pool_key *key, mono_time now);
 /* Takes the item over. False when there are already max_idle of that key: it stays the caller's. */
 bool pool_give(struct pool *pool, const struct pool_key *key, struct pool_item *item,
-               unsigned max_idle, mono_time expires);
+	       unsigned max_idle, mono_time expires);
 /* Moves what has expired to `out`, which the caller then destroys; forgets keys without any. */
 void pool_expire(struct pool *pool, mono_time now, struct pool_items *out);
 /* The same with everything. */

@@ -43,7 +43,7 @@ struct probe {
 	void (*on_result)(void *arg, enum probe_cause, bool changed);
 	void *arg;
 
-	struct event *timer; /* to the next one */
+	struct event *timer;      /* to the next one */
 	struct deadline deadline; /* of this one */
 	mono_time started;
 	duration last_time;
@@ -83,7 +83,7 @@ static void probe_end(struct probe *p, enum probe_cause cause)
 
 	if (changed)
 		log_info("%s is %s (%s)", p->name, health_state_text(health_get(p->health)),
-		         probe_cause_text(cause));
+			 probe_cause_text(cause));
 	if (p->on_result)
 		p->on_result(p->arg, cause, changed);
 }
@@ -111,7 +111,8 @@ static bool parse(struct probe *p, const char *buf, size_t len)
 
 	while (used < len) {
 		size_t n;
-		enum h1_result result = h1_head_parse(&p->parser, &p->head, buf + used, len - used, &n);
+		enum h1_result result =
+		    h1_head_parse(&p->parser, &p->head, buf + used, len - used, &n);
 
 		used += n;
 		if (result == H1_MORE)
@@ -214,8 +215,8 @@ static void connected(struct dial *dial, int fd, enum reason reason)
 	}
 
 	if (p->check.kind == CFG_CHECK_HTTPS)
-		p->stream = stream_create_tls_client(p->buffers, fd, p->tls, p->sni,
-		                                     &stream_callbacks, p);
+		p->stream =
+		    stream_create_tls_client(p->buffers, fd, p->tls, p->sni, &stream_callbacks, p);
 	else
 		p->stream = stream_create_plain(p->buffers, fd, &stream_callbacks, p);
 	CHECK(p->stream);
@@ -259,16 +260,16 @@ static void write_request(struct probe *p, const char *given_host, const char *d
 	else
 		field = xasprintf("%s:%u", host, port);
 	p->request = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: perigee-probe\r\n"
-	                       "Accept: */*\r\nConnection: close\r\n\r\n",
-	                       p->check.path, field);
+			       "Accept: */*\r\nConnection: close\r\n\r\n",
+			       p->check.path, field);
 	p->request_len = strlen(p->request);
 	p->sni = xstrdup(host);
 	free(field);
 }
 
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
-                           struct health *health,
-                           void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg)
+			   struct health *health,
+			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg)
 {
 	struct probe *p = xcalloc(1, sizeof(*p));
 

@@ -87,7 +87,7 @@ static void socket_cb(evutil_socket_t fd, short what, void *arg)
 
 	/* May close the socket, and so free `s`. */
 	ares_process_fd(r->channel, what & EV_READ ? fd : ARES_SOCKET_BAD,
-	                what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+			what & EV_WRITE ? fd : ARES_SOCKET_BAD);
 	rearm(r);
 }
 
@@ -97,7 +97,7 @@ static void socket_state_cb(void *data, ares_socket_t fd, int readable, int writ
 	struct resolver_socket *s;
 	short events = EV_PERSIST | (readable ? EV_READ : 0) | (writable ? EV_WRITE : 0);
 
-	LIST_FOREACH(s, &r->sockets, link) {
+	LIST_FOREACH (s, &r->sockets, link) {
 		if (s->fd == fd)
 			break;
 	}
@@ -122,8 +122,8 @@ static void socket_state_cb(void *data, ares_socket_t fd, int readable, int writ
 	CHECK(s->ev && event_add(s->ev, NULL) == 0);
 }
 
-struct resolver *resolver_create(struct loop *control, struct metrics *metrics,
-                                 const char *servers, char **error)
+struct resolver *resolver_create(struct loop *control, struct metrics *metrics, const char *servers,
+				 char **error)
 {
 	struct resolver *r = xcalloc(1, sizeof(*r));
 	struct ares_options options = {
@@ -139,9 +139,9 @@ struct resolver *resolver_create(struct loop *control, struct metrics *metrics,
 	LIST_INIT(&r->sockets);
 	rc = ares_library_init(ARES_LIB_INIT_ALL);
 	if (rc == ARES_SUCCESS) {
-		rc = ares_init_options(&r->channel, &options,
-		                       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-		                           ARES_OPT_SOCK_STATE_CB);
+		rc =
+		    ares_init_options(&r->channel, &options,
+				      ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
 		if (rc != ARES_SUCCESS)
 			ares_library_cleanup();
 	}
@@ -191,7 +191,7 @@ static int addr_order(const void *a, const void *b)
 /* Sorted and without duplicates (a hosts file may repeat itself), so that the same answer in
  * another order is the same. */
 static unsigned gather(const struct ares_addrinfo *result, uint16_t port, struct net_addr *out,
-                       duration *ttl)
+		       duration *ttl)
 {
 	unsigned n = 0, kept = 0;
 	int lowest = INT32_MAX;
@@ -248,7 +248,7 @@ static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo 
 	if (n == 0) {
 		metrics_add(m, w->resolver->loop, OLINK_RESOLVE_FAILURES, 1);
 		LOG_LIMITED(LOG_LEVEL_WARN, "cannot resolve %s: %s", w->host,
-		            status == ARES_SUCCESS ? "no address" : ares_strerror(status));
+			    status == ARES_SUCCESS ? "no address" : ares_strerror(status));
 		w->retry.ns = w->retry.ns ? MIN(w->retry.ns * 2, RETRY_MAX.ns) : RETRY_MIN.ns;
 		again = w->retry;
 	} else {
@@ -281,7 +281,7 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 struct resolver_watch *resolver_watch_create(struct resolver *r, const char *host, uint16_t port,
-                                             resolver_result *on_result, void *arg)
+					     resolver_result *on_result, void *arg)
 {
 	struct resolver_watch *w = xcalloc(1, sizeof(*w));
 	struct net_addr literal;

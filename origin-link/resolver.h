@@ -17,8 +17,8 @@ struct resolver_watch;
 
 /* `servers`: name servers as "192.0.2.1:53,...", NULL: the system's. Counts into `metrics`. NULL
  * with *error (malloc'd) when c-ares cannot start. */
-struct resolver *resolver_create(struct loop *control, struct metrics *metrics,
-                                 const char *servers, char **error);
+struct resolver *resolver_create(struct loop *control, struct metrics *metrics, const char *servers,
+				 char **error);
 /* After every watch was destroyed. */
 void resolver_destroy(struct resolver **resolver);
 
@@ -27,5 +27,5 @@ void resolver_destroy(struct resolver **resolver);
  * called once, before this returns. */
 typedef void resolver_result(void *arg, const struct net_addr *addrs, unsigned n);
 struct resolver_watch *resolver_watch_create(struct resolver *resolver, const char *host,
-                                             uint16_t port, resolver_result *on_result, void *arg);
+					     uint16_t port, resolver_result *on_result, void *arg);
 void resolver_watch_destroy(struct resolver_watch **watch);

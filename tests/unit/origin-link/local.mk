@@ -1,3 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Unit tests of origin-link/: they link $(LINK_ORIGIN_LINK), so nothing above it.
+
+check_PROGRAMS += \
+	tests/unit/origin-link/test_health \
+	tests/unit/origin-link/test_pool \
+	tests/unit/origin-link/test_resolver
+TESTS += \
+	tests/unit/origin-link/test_health \
+	tests/unit/origin-link/test_pool \
+	tests/unit/origin-link/test_resolver
+
+tests_unit_origin_link_test_health_SOURCES = tests/unit/origin-link/test_health.c
+tests_unit_origin_link_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_pool_SOURCES = tests/unit/origin-link/test_pool.c
+tests_unit_origin_link_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_resolver_SOURCES = tests/unit/origin-link/test_resolver.c
+tests_unit_origin_link_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

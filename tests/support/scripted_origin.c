@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See scripted_origin.h. The script's thread owns the connection; the listener is closed by
+ * origin_finish().
+ */
+#include "tests/support/scripted_origin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/check.h"
+
+#define PATIENCE_S 10
+
+static void fail(struct scripted_origin *o, const char *what)
+{
+	if (!o->failure)
+		o->failure = what;
+}
+
+static void set_patience(int fd)
+{
+	struct timeval tv = {.tv_sec = PATIENCE_S};
+
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) == 0);
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == 0);
+}
+
+static void *run(void *arg)
+{
+	struct scripted_origin *o = arg;
+
+	o->script(o, o->arg);
+	if (o->conn >= 0)
+		close(o->conn);
+	return NULL;
+}
+
+struct scripted_origin *origin_start(void (*script)(struct scripted_origin *o, void *arg),
+				     void *arg)
+{
+	struct scripted_origin *o = xcalloc(1, sizeof(*o));
+	socklen_t len = sizeof(o->addr.in);
+
+	o->script = script;
+	o->arg = arg;
+	o->conn = -1;
+	sem_init(&o->go, 0, 0);
+	o->addr.in.sin_family = AF_INET;
+	o->addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	o->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(o->listener >= 0);
+	set_patience(o->listener);
+	CHECK(bind(o->listener, &o->addr.sa, len) == 0);
+	CHECK(listen(o->listener, 64) == 0);
+	CHECK(getsockname(o->listener, &o->addr.sa, &len) == 0);
+	CHECK(pthread_create(&o->thread, NULL, run, o) == 0);
+	return o;
+}
+
+const char *origin_finish(struct scripted_origin **op)
+{
+	struct scripted_origin *o = *op;
+	const char *failure;
+
+	*op = NULL;
+	pthread_join(o->thread, NULL);
+	close(o->listener);
+	sem_destroy(&o->go);
+	failure = o->failure;
+	free(o);
+	return failure;
+}
+
+void origin_go(struct scripted_origin *o)
+{
+	sem_post(&o->go);
+}
+
+void origin_wait(struct scripted_origin *o)
+{
+	struct timespec until;
+
+	if (o->failure)
+		return;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_S;
+	while (sem_timedwait(&o->go, &until) != 0) {
+		if (errno != EINTR) {
+			fail(o, "waited in vain for the test");
+			return;
+		}
+	}
+}
+
+void origin_accept(struct scripted_origin *o)
+{
+	if (o->failure)
+		return;
+	if (o->conn >= 0)
+		close(o->conn);
+	o->conn = accept4(o->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (o->conn < 0)
+		fail(o, "nobody connected");
+	else
+		set_patience(o->conn);
+}
+
+int origin_put_aside(struct scripted_origin *o)
+{
+	int conn = o->conn;
+
+	o->conn = -1;
+	return conn;
+}
+
+void origin_take_up(struct scripted_origin *o, int conn)
+{
+	if (o->conn >= 0)
+		close(o->conn);
+	o->conn = conn;
+}
+
+/* Byte by byte, so that nothing after the marker is taken: a test's messages are short. */
+void origin_read_until(struct scripted_origin *o, const char *marker)
+{
+	size_t want = strlen(marker);
+
+	o->n = 0;
+	o->text[0] = '\0';
+	while (!o->failure) {
+		if (o->n + 1 == sizeof(o->text)) {
+			fail(o, "marker not found");
+			break;
+		}
+		ssize_t n = recv(o->conn, o->text + o->n, 1, 0);
+
+		if (n <= 0) {
+			fail(o, n == 0 ? "closed before the marker" : "no marker");
+			break;
+		}
+		o->text[++o->n] = '\0';
+		if (o->n >= want && memcmp(o->text + o->n - want, marker, want) == 0)
+			break;
+	}
+}
+
+void origin_read_bytes(struct scripted_origin *o, size_t want)
+{
+	CHECK(want < sizeof(o->text));
+	o->n = 0;
+	while (!o->failure && o->n < want) {
+		ssize_t n = recv(o->conn, o->text + o->n, want - o->n, 0);
+
+		if (n <= 0) {
+			fail(o, "too few bytes");
+			break;
+		}
+		o->n += n;
+	}
+	o->text[o->n] = '\0';
+}
+
+void origin_expect(struct scripted_origin *o, const char *needle)
+{
+	if (!o->failure && !strstr(o->text, needle))
+		fail(o, needle);
+}
+
+void origin_expect_end(struct scripted_origin *o)
+{
+	ssize_t n = 1;
+
+	if (o->failure)
+		return;
+	while (n > 0)
+		n = recv(o->conn, o->text, sizeof(o->text), 0);
+	if (n < 0 && errno != ECONNRESET)
+		fail(o, "the connection was not ended");
+}
+
+void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n)
+{
+	const char *p = data;
+
+	while (!o->failure && n > 0) {
+		ssize_t sent = send(o->conn, p, n, MSG_NOSIGNAL);
+
+		if (sent <= 0) {
+			fail(o, "cannot send");
+			return;
+		}
+		p += sent;
+		n -= sent;
+	}
+}
+
+void origin_send(struct scripted_origin *o, const char *text)
+{
+	origin_send_bytes(o, text, strlen(text));
+}
+
+void origin_close(struct scripted_origin *o)
+{
+	if (o->conn >= 0)
+		close(o->conn);
+	o->conn = -1;
+}
+
+void origin_reset(struct scripted_origin *o)
+{
+	struct linger now = {.l_onoff = 1};
+
+	if (o->conn >= 0)
+		setsockopt(o->conn, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	origin_close(o);
+}

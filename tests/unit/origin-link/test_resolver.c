@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Names kept resolved: literals, the hosts file, and a name server of the test's own, on the same
+ * loop, whose answers change and fail.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/check.h"
+#include "core/loop.h"
+#include "core/sock.h"
+#include "origin-link/counters.h"
+#include "origin-link/resolver.h"
+
+struct name_server {
+	int fd;
+	struct event *ev;
+	char text[NET_ADDR_TEXT]; /* its address */
+	int rcode;
+	const char *a[RESOLVER_ADDRS_MAX + 4]; /* IPv4 addresses, in the order they are sent */
+	uint32_t ttl;
+	bool silent;
+	unsigned n_asked;
+	struct loop *stop; /* when asked and silent */
+};
+
+struct test {
+	struct loop_group *group;
+	struct metrics *metrics;
+	struct name_server ns;
+	struct resolver *resolver;
+	unsigned n_results;
+	unsigned n;
+	struct net_addr addrs[RESOLVER_ADDRS_MAX];
+};
+
+static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
+{
+	struct net_addr addr;
+	const uint8_t fixed[] = {0xc0, 12, 0, 1, 0, 1}; /* the asked name, A, IN */
+
+	CHECK(net_addr_parse(text, 0, &addr));
+	memcpy(out, fixed, 6);
+	memcpy(out + 6, &(uint32_t){htonl(ttl)}, 4);
+	memcpy(out + 10, &(uint16_t){htons(4)}, 2);
+	memcpy(out + 12, &addr.in.sin_addr, 4);
+	return 16;
+}
+
+static void query_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct name_server *ns = arg;
+	uint8_t packet[1024];
+	struct net_addr from;
+	socklen_t len = sizeof(from);
+	ssize_t n = recvfrom(fd, packet, 512, 0, &from.sa, &len);
+	size_t end = 12;
+	uint16_t type, answers = 0;
+
+	if (n < 17)
+		return;
+	ns->n_asked++;
+	if (ns->silent) {
+		loop_stop_mt(ns->stop);
+		return;
+	}
+	while (packet[end])
+		end += packet[end] + 1;
+	end += 5;
+	memcpy(&type, packet + end - 4, 2);
+	packet[2] = 0x85; /* answer, authoritative, recursion desired */
+	packet[3] = 0x80 | ns->rcode;
+	for (; ntohs(type) == 1 && ns->rcode == 0 && ns->a[answers]; answers++)
+		end += put_answer(packet + end, ns->a[answers], ns->ttl);
+	packet[6] = 0;
+	packet[7] = answers;
+	memset(packet + 8, 0, 4);
+	CHECK(sendto(fd, packet, end, 0, &from.sa, len) == (ssize_t)end);
+}
+
+static void result_cb(void *arg, const struct net_addr *addrs, unsigned n)
+{
+	struct test *t = arg;
+
+	t->n_results++;
+	t->n = n;
+	memcpy(t->addrs, addrs, n * sizeof(*addrs));
+	loop_stop_mt(t->group->control);
+}
+
+static int setup(void **state)
+{
+	struct test *t = xcalloc(1, sizeof(*t));
+	struct net_addr any;
+	char *error = NULL;
+
+	t->group = loop_group_create(0);
+	t->metrics = olink_counters_create(1);
+	CHECK(net_addr_parse("127.0.0.1:0", 0, &any));
+	t->ns.fd = sock_bind_udp(&any);
+	CHECK(t->ns.fd >= 0 && sock_local_addr(t->ns.fd, &any) == 0);
+	net_addr_format(&any, t->ns.text);
+	t->ns.stop = t->group->control;
+	t->ns.ev = event_new(loop_base(t->group->control), t->ns.fd, EV_READ | EV_PERSIST, query_cb,
+			     &t->ns);
+	event_add(t->ns.ev, NULL);
+	t->resolver = resolver_create(t->group->control, t->metrics, t->ns.text, &error);
+	assert_non_null(t->resolver);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct test *t = *state;
+
+	resolver_destroy(&t->resolver);
+	event_free(t->ns.ev);
+	close(t->ns.fd);
+	metrics_destroy(&t->metrics);
+	loop_group_destroy(&t->group);
+	free(t);
+	return 0;
+}
+
+static void assert_addr(const struct net_addr *addr, const char *text)
+{
+	char buf[NET_ADDR_TEXT];
+
+	assert_string_equal(net_addr_format(addr, buf), text);
+}
+
+static void test_literal_is_known_at_once(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	w = resolver_watch_create(t->resolver, "192.0.2.7", 8080, result_cb, t);
+	assert_int_equal(t->n_results, 1);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "192.0.2.7:8080");
+	resolver_watch_destroy(&w);
+	w = resolver_watch_create(t->resolver, "2001:db8::7", 443, result_cb, t);
+	assert_int_equal(t->n_results, 2);
+	assert_addr(&t->addrs[0], "[2001:db8::7]:443");
+	resolver_watch_destroy(&w);
+	assert_int_equal(t->ns.n_asked, 0);
+}
+
+static void test_hosts_file(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	w = resolver_watch_create(t->resolver, "localhost", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_true(t->n >= 1);
+	assert_addr(&t->addrs[0], "127.0.0.1:80");
+	assert_int_equal(t->ns.n_asked, 0);
+	resolver_watch_destroy(&w);
+}
+
+/* Found, sorted and without doubles; lost for a while, which is told and changes nothing; found
+ * elsewhere. */
+static void test_refresh_and_failure(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.a[1] = "192.0.2.3";
+	t->ns.a[2] = "192.0.2.9";
+	t->ns.ttl = 1;
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 2);
+	assert_addr(&t->addrs[0], "192.0.2.3:80");
+	assert_addr(&t->addrs[1], "192.0.2.9:80");
+
+	t->ns.rcode = 3;
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 0);
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVES), 2);
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVE_FAILURES), 1);
+
+	t->ns.rcode = 0;
+	t->ns.a[0] = "192.0.2.4";
+	t->ns.a[1] = NULL;
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "192.0.2.4:80");
+	resolver_watch_destroy(&w);
+}
+
+static void test_too_many_addresses_are_cut(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+	char text[RESOLVER_ADDRS_MAX + 3][16];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(text); i++) {
+		snprintf(text[i], sizeof(text[i]), "192.0.2.%u", i + 1);
+		t->ns.a[i] = text[i];
+	}
+	t->ns.ttl = 60;
+	w = resolver_watch_create(t->resolver, "many.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, RESOLVER_ADDRS_MAX);
+	resolver_watch_destroy(&w);
+}
+
+/* The answer to a question whose watch is gone goes nowhere. */
+static void test_watch_ends_while_asking(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.silent = true;
+	w = resolver_watch_create(t->resolver, "silent.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	resolver_watch_destroy(&w);
+	assert_null(w);
+	assert_int_equal(t->n_results, 0);
+	/* teardown ends the open question */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_literal_is_known_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_hosts_file, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_refresh_and_failure, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_too_many_addresses_are_cut, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_watch_ends_while_asking, setup, teardown),
+	};
+
+	alarm(60); /* a loop that nothing stops is a failure, not a hang */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
