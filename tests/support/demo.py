@@ -146,12 +146,15 @@ class Fleet:
     def __init__(self, directory):
         self.directory = directory
         self.processes = {}
+        self.by_address = {e[3]: name for name, e in EDGES.items()}
+
+    def start(self):
+        directory = self.directory
         self.port = free_port([e[3] for e in EDGES.values()])
         self.authority = perigee.Authority(directory / "ca")
         certificate = self.authority.issue("www", [HOST])
         self.origin = self.processes["origin"] = perigee.Origin(directory / "origin.log")
         self.file = write_fleet(directory, self.port, self.origin.port, certificate)
-        self.by_address = {e[3]: name for name, e in EDGES.items()}
         for name in EDGES:
             self.start_edge(name, wait=False)
         for name in EDGES:
@@ -179,9 +182,8 @@ class Fleet:
 
     def ask(self, network):
         """The edge that DNS gives to a client in `network`, and the scope: (name, scope)."""
-        kind = "A"
         out = subprocess.run(
-            ["kdig", "@127.0.0.1", "-p", str(self.dns_port), HOST, kind, f"+subnet={network}",
+            ["kdig", "@127.0.0.1", "-p", str(self.dns_port), HOST, "A", f"+subnet={network}",
              "+noidn", "+timeout=2", "+retry=2"],
             capture_output=True, text=True, check=False,
         ).stdout
@@ -320,12 +322,12 @@ def main():
     stay_up = parser.parse_args().stay
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory = Path(tempfile.mkdtemp(prefix="perigee-demo-"))
-    fleet = None
+    fleet = Fleet(directory)
     code = 1
     try:
         print("Perigee: one origin, three edges (" +
               ", ".join(f"{n} {e[0]}" for n, e in EDGES.items()) + "), geo DNS, on loopback.")
-        fleet = Fleet(directory)
+        fleet.start()
         last = show(fleet)
         code = 0
         if stay_up:
@@ -334,7 +336,7 @@ def main():
     except (Unseen, AssertionError, TimeoutError, OSError) as e:
         last = f"NOT SEEN: {e}"
     finally:
-        faults = fleet.stop() if fleet else []
+        faults = fleet.stop()
     for fault in faults:
         code = 1
         last = f"NOT SEEN: an orderly stop: {fault}"

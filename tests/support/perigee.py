@@ -78,7 +78,7 @@ class Process:
     def running(self):
         return self.child.poll() is None
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.pid, number)
 
     def wait(self, timeout=PATIENCE):
@@ -87,7 +87,7 @@ class Process:
     def stop(self, expect=0, number=signal.SIGTERM):
         """Ends it; complains about a wrong exit code (None: any) or a sanitizer report."""
         if self.running():
-            self.signal(number)
+            self.send_signal(number)
         try:
             code = self.wait()
         except subprocess.TimeoutExpired:
@@ -155,7 +155,7 @@ class Daemon(Process):
         return result
 
     def reload(self):
-        self.signal(signal.SIGHUP)
+        self.send_signal(signal.SIGHUP)
 
 
 def openssl(*args, **kwargs):
