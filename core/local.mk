@@ -19,5 +19,5 @@ core_libcore_a_SOURCES = \
 	core/reason.c core/reason.h \
 	core/snapshot.c core/snapshot.h \
 	core/sock.c core/sock.h \
-	core/stream.c core/stream_tls.c core/stream_internal.h core/stream.h \
+	core/stream.c core/stream_close.c core/stream_tls.c core/stream_internal.h core/stream.h \
 	core/tls.c core/tls.h

@@ -9,10 +9,15 @@
  * Writing always accepts: what the socket does not take is queued, and the caller is told to wait.
  * A caller that goes on writing while told to wait owns the growth.
  *
- * All functions belong to the stream's loop. A stream may be destroyed inside its own callbacks.
+ * Reading is bounded per ready event, so that one fast sender does not hold up the others:
+ * STREAM_AGAIN can mean "in the next turn" too.
+ *
+ * All functions belong to the stream's loop. A stream may be destroyed, closed or parked inside its
+ * own callbacks. Callbacks come from the loop only, never from inside a stream_*() call.
  */
 #pragma once
 
+#include <sys/queue.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -27,13 +32,17 @@ struct stream;
  * exchange holds in each direction. 256 KiB: measured, bulk costs 30% less than with 16 KiB. */
 #define STREAM_READ_MAX (256 * 1024)
 
-/* Per-loop scratch memory: a read buffer for the loop's users, and what TLS needs. */
+/* What the streams of one loop share: a read buffer for the loop's users, what TLS needs, and the
+ * streams that close in the background. */
 struct stream_buffers {
 	struct loop *loop;
-	char *plain;        /* STREAM_READ_MAX bytes for the user of stream_read(); valid in a callback */
+	char *plain; /* STREAM_READ_MAX bytes for the user of stream_read(); valid in a callback */
 	struct stream_tls_buffers *tls;
+	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
+	unsigned n_closing; /* a program that ends may wait for zero before it stops its loops */
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
+/* Ends what is still closing. No other stream may be left. */
 void stream_buffers_destroy(struct stream_buffers **buffers);
 
 enum stream_status {
@@ -49,50 +58,58 @@ struct stream_ops {
 	void (*readable)(void *arg);
 	/* All that was queued has been handed to the kernel. */
 	void (*drained)(void *arg);
-	/* The handshake or a queued write failed; stream_reason() says why. Destroy the stream. */
+	/* The handshake or a write failed; stream_reason() says why. Destroy the stream. After a
+	 * failed write, what the other side had sent before can still be read in here. Not called
+	 * for what stream_read() returned. */
 	void (*failed)(void *arg);
 };
 
 /* Consume fd, also on failure. `ops`/`arg` as above. NULL only when memory is gone. */
 struct stream *stream_create_plain(struct stream_buffers *b, int fd, const struct stream_ops *ops,
-                                   void *arg);
-/* The handshake runs in the loop's background queue. `tls` must outlive the handshake: once
- * established() was called the stream does not look at it again. */
+				   void *arg);
+/* The handshake runs in the loop's background queue; a time limit on it is the caller's. `tls` must
+ * outlive the handshake: once established() was called the stream does not look at it again. */
 struct stream *stream_create_tls_server(struct stream_buffers *b, int fd,
-                                        const struct tls_server *tls, const struct stream_ops *ops,
-                                        void *arg);
-/* `host`: for SNI and verification. */
+					const struct tls_server *tls, const struct stream_ops *ops,
+					void *arg);
+/* `host`: for SNI (unless it is an address) and verification; copied. */
 struct stream *stream_create_tls_client(struct stream_buffers *b, int fd,
-                                        const struct tls_client *tls, const char *host,
-                                        const struct stream_ops *ops, void *arg);
+					const struct tls_client *tls, const char *host,
+					const struct stream_ops *ops, void *arg);
 
 /* > 0 bytes read, else enum stream_status. */
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
-/* Takes all. True: go on. False: queued; wait for drained(). Errors come later, through failed(). */
+/* Takes all. True: go on. False: queued; wait for drained(). Errors come later, through failed().
+ * Not before established(). */
 bool stream_write(struct stream *s, const struct iovec *iov, int n);
 bool stream_is_drained(const struct stream *s);
 /* No readable() until stream_resume(), which also calls it (deferred) for what is buffered. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Why it failed: REASON_CLIENT_RESET and REASON_CLIENT_CLOSED stand for either side here. */
+/* Why it failed. REASON_CLIENT_* stand for either side here: _CLOSED (a FIN in the middle of a
+ * handshake or without close_notify, or writing to a closed connection), _RESET (also timed out by
+ * TCP), _HANDSHAKE_FAILED, _MALFORMED (TLS broken later on); REASON_LIMIT: memory is gone. */
 enum reason stream_reason(const struct stream *s);
-/* A line for the log: GnuTLS's or the kernel's words. Static or owned by the stream. */
+/* A line for the log: GnuTLS's or the kernel's words. Owned by the stream. */
 const char *stream_error_text(const struct stream *s);
 
 /* Immediate: closes the socket without ceremony. */
 void stream_destroy(struct stream **s);
 /* Orderly, in the background: flushes, sends close_notify and FIN, and reads away what the other
- * side still sends for at most `linger`, so that a last response is not lost to a RST. */
+ * side still sends for at most `linger`, so that a last response is not lost to a RST. While it
+ * flushes, `linger` is how long it may make no progress. A stream in its handshake, or that has
+ * failed, is just destroyed. */
 void stream_close(struct stream **s, duration linger);
-/* Closes all that linger on this loop; before stream_buffers_destroy(). Called by it. */
 
-/* The pool: a parked stream belongs to no loop and has no event. Only an established, drained stream
- * with nothing buffered can be parked. */
+/* The pool: a parked stream belongs to no loop and has no event. Only an established, drained
+ * stream can be parked. What it holds unread is kept, and makes it count as not alive. */
 void stream_park(struct stream *s);
-/* Any thread that owns the parked stream: false when it was closed, or sent bytes nobody asked for. */
+/* Any thread that owns the parked stream: false when it was closed, or sent bytes nobody asked for.
+ */
 bool stream_parked_is_alive(struct stream *s);
-void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stream_ops *ops, void *arg);
+void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stream_ops *ops,
+		   void *arg);
 void stream_parked_destroy(struct stream **s);
 
 int stream_fd(const struct stream *s);

@@ -34,7 +34,8 @@ struct tls_client {
 	bool verify; /* chain and host name */
 };
 
-/* The tls_server that a session was started with; for gnutls certificate callbacks. */
+/* The tls_server that a session was started with, for GnuTLS's callbacks; NULL once the handshake
+ * is done, and for clients. */
 const struct tls_server *tls_session_server(gnutls_session_t session);
 /* A client for probes and origins. NULL with *error (malloc'd) on failure. */
 struct tls_client *tls_client_create(bool verify, char **error);
