@@ -134,6 +134,7 @@ static void run_again(struct loop_task *task)
 	} else if (s->write_failed) {
 		if (!s->failed_told) {
 			s->failed_told = true;
+			s->recv_left = STREAM_READ_MAX;
 			stream_call(s, s->ops->failed);
 		}
 	} else if (!s->paused) {

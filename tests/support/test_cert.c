@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Certificates made at test time. Failures abort: a test cannot go on without.
+ */
+#include "tests/support/test_cert.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/check.h"
+
+void test_cert_init(struct test_cert *cert, const char *name)
+{
+	unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+	const unsigned char serial = 1;
+	time_t now = time(NULL);
+
+	CHECK(gnutls_x509_privkey_init(&cert->key) == 0);
+	CHECK(gnutls_x509_privkey_generate(cert->key, GNUTLS_PK_ECDSA, bits, 0) == 0);
+	CHECK(gnutls_x509_crt_init(&cert->crt) == 0);
+	CHECK(gnutls_x509_crt_set_version(cert->crt, 3) == 0);
+	CHECK(gnutls_x509_crt_set_serial(cert->crt, &serial, 1) == 0);
+	CHECK(gnutls_x509_crt_set_activation_time(cert->crt, now - 3600) == 0);
+	CHECK(gnutls_x509_crt_set_expiration_time(cert->crt, now + 86400) == 0);
+	CHECK(gnutls_x509_crt_set_key(cert->crt, cert->key) == 0);
+	CHECK(gnutls_x509_crt_set_dn_by_oid(cert->crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
+					    strlen(name)) == 0);
+	CHECK(gnutls_x509_crt_set_subject_alt_name(cert->crt, GNUTLS_SAN_DNSNAME, name,
+						   strlen(name), GNUTLS_FSAN_SET) == 0);
+	CHECK(gnutls_x509_crt_set_basic_constraints(cert->crt, 1, -1) == 0);
+	CHECK(gnutls_x509_crt_set_key_usage(cert->crt, GNUTLS_KEY_DIGITAL_SIGNATURE |
+							   GNUTLS_KEY_KEY_CERT_SIGN) == 0);
+	CHECK(gnutls_x509_crt_sign2(cert->crt, cert->crt, cert->key, GNUTLS_DIG_SHA256, 0) == 0);
+}
+
+void test_cert_fini(struct test_cert *cert)
+{
+	gnutls_x509_crt_deinit(cert->crt);
+	gnutls_x509_privkey_deinit(cert->key);
+}
+
+gnutls_certificate_credentials_t test_cert_server(const struct test_cert *cert)
+{
+	gnutls_certificate_credentials_t credentials;
+	gnutls_x509_crt_t chain[] = {cert->crt};
+
+	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
+	CHECK(gnutls_certificate_set_x509_key(credentials, chain, 1, cert->key) >= 0);
+	return credentials;
+}
+
+gnutls_certificate_credentials_t test_cert_trust(const struct test_cert *cert)
+{
+	gnutls_certificate_credentials_t credentials;
+	gnutls_x509_crt_t trusted[] = {cert->crt};
+
+	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
+	CHECK(gnutls_certificate_set_x509_trust(credentials, trusted, 1) == 1);
+	return credentials;
+}

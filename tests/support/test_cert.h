@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Certificates made at test time: self-signed, ECDSA P-256, their own CA, in memory.
+ */
+#pragma once
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+struct test_cert {
+	gnutls_x509_crt_t crt;
+	gnutls_x509_privkey_t key;
+};
+
+/* `name` is the subject and the one DNS name. */
+void test_cert_init(struct test_cert *cert, const char *name);
+void test_cert_fini(struct test_cert *cert);
+/* Credentials that show it, and credentials that trust it and nothing else; the caller frees. */
+gnutls_certificate_credentials_t test_cert_server(const struct test_cert *cert);
+gnutls_certificate_credentials_t test_cert_trust(const struct test_cert *cert);
