@@ -57,30 +57,25 @@ static bool add_block(struct arena *a, size_t size)
 	return true;
 }
 
-static void *take(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t pad, size_t size)
 {
-	void *p;
+	char *p;
 
-	if (size > a->left && !add_block(a, size))
-		return NULL;
-	p = a->next;
-	a->next += size;
-	a->left -= size;
+	if (!a->blocks || pad > a->left || size > a->left - pad) {
+		if (!add_block(a, size))
+			return NULL;
+		/* Aligned as malloc aligns. */
+		pad = 0;
+	}
+	p = a->next + pad;
+	a->next = p + size;
+	a->left -= pad + size;
 	return p;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-	size_t pad = -(uintptr_t)a->next % ALIGNMENT;
-
-	/* A new block is aligned as malloc aligns. */
-	if (pad > a->left) {
-		a->left = 0;
-	} else {
-		a->next += pad;
-		a->left -= pad;
-	}
-	return take(a, size);
+	return take(a, -(uintptr_t)a->next % ALIGNMENT, size);
 }
 
 char *arena_copy(struct arena *a, const void *data, size_t len)
@@ -89,7 +84,7 @@ char *arena_copy(struct arena *a, const void *data, size_t len)
 
 	if (len == SIZE_MAX)
 		return NULL;
-	copy = take(a, len + 1);
+	copy = take(a, 0, len + 1);
 	if (!copy)
 		return NULL;
 	if (len > 0)
