@@ -1,1 +1,128 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The list of complaints. It owns copies of all texts, so that it outlives the fleet or the zone
+ * that was complained about. One thread.
+ */
+#include "config/diag.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+
+/* More than anybody reads; it bounds what a file full of junk costs. */
+#define KEPT_MAX 100
+
+struct entry {
+	struct cfg_place place; /* place.file is ours, or NULL */
+	char *message;
+	unsigned file_rank; /* files in the order in which they were first complained about */
+	unsigned serial;
+};
+
+struct diag {
+	struct entry entries[KEPT_MAX];
+	unsigned kept;
+	unsigned count;
+};
+
+struct diag *diag_create(void)
+{
+	return xcalloc(1, sizeof(struct diag));
+}
+
+void diag_destroy(struct diag **d)
+{
+	struct diag *diag = *d;
+
+	*d = NULL;
+	if (diag == NULL)
+		return;
+	for (unsigned i = 0; i < diag->kept; i++) {
+		free((char *)diag->entries[i].place.file);
+		free(diag->entries[i].message);
+	}
+	free(diag);
+}
+
+static unsigned file_rank(const struct diag *d, const char *file)
+{
+	unsigned next = 1;
+
+	if (file == NULL)
+		return 0;
+	for (unsigned i = 0; i < d->kept; i++) {
+		const struct entry *e = &d->entries[i];
+
+		if (e->place.file != NULL && strcmp(e->place.file, file) == 0)
+			return e->file_rank;
+		next = MAX(next, e->file_rank + 1);
+	}
+	return next;
+}
+
+void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
+{
+	struct entry *e;
+	va_list args;
+
+	d->count++;
+	if (d->kept == KEPT_MAX)
+		return;
+	e = &d->entries[d->kept];
+	e->file_rank = file_rank(d, place.file);
+	e->serial = d->count;
+	e->place = place;
+	if (place.file != NULL)
+		e->place.file = xstrdup(place.file);
+	va_start(args, fmt);
+	CHECK(vasprintf(&e->message, fmt, args) >= 0);
+	va_end(args);
+	d->kept++;
+}
+
+unsigned diag_count(const struct diag *d)
+{
+	return d->count;
+}
+
+static int compare_number(unsigned a, unsigned b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+	const struct entry *a = *(const struct entry *const *)left;
+	const struct entry *b = *(const struct entry *const *)right;
+	int order = compare_number(a->file_rank, b->file_rank);
+
+	if (order == 0)
+		order = compare_number(a->place.line, b->place.line);
+	if (order == 0)
+		order = compare_number(a->place.column, b->place.column);
+	return order != 0 ? order : compare_number(a->serial, b->serial);
+}
+
+void diag_print(const struct diag *d, FILE *out)
+{
+	const struct entry *sorted[KEPT_MAX];
+
+	for (unsigned i = 0; i < d->kept; i++)
+		sorted[i] = &d->entries[i];
+	qsort(sorted, d->kept, sizeof(sorted[0]), compare_entries);
+	for (unsigned i = 0; i < d->kept; i++) {
+		const struct cfg_place *p = &sorted[i]->place;
+
+		if (p->file != NULL)
+			fprintf(out, "%s:", p->file);
+		if (p->file != NULL && p->line != 0)
+			fprintf(out, "%u:", p->line);
+		if (p->file != NULL && p->line != 0 && p->column != 0)
+			fprintf(out, "%u:", p->column);
+		fprintf(out, "%s%s\n", p->file != NULL ? " " : "", sorted[i]->message);
+	}
+	if (d->count > d->kept)
+		fprintf(out, "and %u more\n", d->count - d->kept);
+}

@@ -3,4 +3,16 @@
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
-	config/fleet.h
+	config/env.c config/env.h \
+	config/fill.c config/fill.h \
+	config/fleet.c config/fleet.h \
+	config/names.c config/names.h \
+	config/node.c config/node.h \
+	config/options.c config/options.h \
+	config/restart.c \
+	config/suggest.c config/suggest.h \
+	config/tree.c config/tree.h \
+	config/types.c config/types_net.c config/types.h \
+	config/units.c config/units.h \
+	config/validate.c config/validate.h \
+	config/yaml.c config/yaml.h

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Loading a fleet: files to tree, tree to structs, rules, and what follows from the rest. Owns the
+ * fleet's memory, all of it in one arena.
+ */
+#include "config/fleet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/fill.h"
+#include "config/tree.h"
+#include "config/validate.h"
+#include "core/check.h"
+
+/* More than what CFG_NODES_MAX things can take: see yaml.h. */
+#define MEMORY_MAX ((size_t)1 << 30)
+
+struct cfg_private {
+	struct arena mem;
+};
+
+/* Longest path first, so that the first that matches is the one; equal lengths keep their order. */
+static int compare_routes(const void *left, const void *right)
+{
+	const struct cfg_route *a = left, *b = right;
+	size_t a_len = strlen(a->path), b_len = strlen(b->path);
+
+	if (a_len != b_len)
+		return a_len > b_len ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
+static void use_all_edges(struct cfg_fleet *fleet, struct cfg_site *site)
+{
+	site->n_edges = fleet->n_edges;
+	site->edges = cfg_need(&fleet->private->mem, fleet->n_edges * sizeof(*site->edges));
+	for (unsigned i = 0; i < fleet->n_edges; i++)
+		site->edges[i] = &fleet->edges[i];
+}
+
+/* What follows from a fleet that is right. */
+static void finish(struct cfg_fleet *fleet, const struct cfg_node *root)
+{
+	const struct cfg_node *geo = cfg_node_get(root, "geo");
+
+	for (unsigned i = 0; i < fleet->n_edges; i++) {
+		struct cfg_edge *e = &fleet->edges[i];
+
+		e->id = i;
+		if (e->check.port == 0)
+			e->check.port = net_addr_port(&e->listen.v[0]);
+	}
+	for (unsigned i = 0; i < fleet->n_origins; i++)
+		fleet->origins[i].id = i;
+	for (unsigned i = 0; i < fleet->n_sites; i++) {
+		struct cfg_site *s = &fleet->sites[i];
+
+		s->id = i;
+		qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
+		if (s->n_edges == 0)
+			use_all_edges(fleet, s);
+	}
+	fleet->geo.place = geo != NULL ? geo->key_place : root->place;
+}
+
+struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
+{
+	struct cfg_private *private = xcalloc(1, sizeof(*private));
+	struct cfg_fleet *fleet;
+	const struct cfg_node *root;
+	unsigned before = diag_count(diag);
+
+	arena_init(&private->mem, MEMORY_MAX);
+	fleet = cfg_need(&private->mem, sizeof(*fleet));
+	fleet->private = private;
+	fleet->file = cfg_need_copy(&private->mem, file);
+	root = cfg_tree_load(&private->mem, file, diag);
+	if (root != NULL) {
+		cfg_fill(fleet, root, &private->mem, diag);
+		cfg_validate(fleet, root, diag);
+	}
+	if (diag_count(diag) != before) {
+		cfg_fleet_destroy(&fleet);
+		return NULL;
+	}
+	finish(fleet, root);
+	return fleet;
+}
+
+void cfg_fleet_destroy(struct cfg_fleet **fleet)
+{
+	struct cfg_private *private;
+
+	if (*fleet == NULL)
+		return;
+	private = (*fleet)->private;
+	*fleet = NULL;
+	arena_fini(&private->mem); /* the fleet is in it */
+	free(private);
+}
+
+const struct cfg_edge *cfg_find_edge(const struct cfg_fleet *fleet, const char *name)
+{
+	for (unsigned i = 0; i < fleet->n_edges; i++) {
+		if (strcmp(fleet->edges[i].name, name) == 0)
+			return &fleet->edges[i];
+	}
+	return NULL;
+}
+
+const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, const char *name)
+{
+	for (unsigned i = 0; i < fleet->n_nameservers; i++) {
+		if (strcmp(fleet->nameservers[i].name, name) == 0)
+			return &fleet->nameservers[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The rows of the option table, and how to walk them. Rows stand in the order in which they are
+ * filled and printed: what is referred to comes before what refers to it. Constants only.
+ */
+#include "config/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/units.h"
+#include "core/check.h"
+
+#define MS INT64_C(1000000)
+#define SECOND (1000 * MS)
+#define DAY (86400 * SECOND)
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const check_kinds[] = {"http", "https", "tcp", NULL};
+static const char *const admins[] = {"active", "drained", NULL};
+static const char *const all_downs[] = {"try", "refuse", NULL};
+static const char *const none_ups[] = {"nearest", "servfail", NULL};
+
+/* The generic code sees lists as struct cfg_array, and takes a thing's name to be its first member.
+ */
+#define IS_ARRAY(type, member)                                                                     \
+	_Static_assert(offsetof(struct type, n_##member) ==                                        \
+			   offsetof(struct type, member) + offsetof(struct cfg_array, n),          \
+		       #type "." #member " is not a struct cfg_array")
+IS_ARRAY(cfg_fleet, edges);
+IS_ARRAY(cfg_fleet, nameservers);
+IS_ARRAY(cfg_fleet, origins);
+IS_ARRAY(cfg_fleet, sites);
+IS_ARRAY(cfg_fleet, zones);
+IS_ARRAY(cfg_origin, servers);
+IS_ARRAY(cfg_site, certificates);
+IS_ARRAY(cfg_site, routes);
+IS_ARRAY(cfg_site, edges);
+IS_ARRAY(cfg_zone, steered);
+_Static_assert(offsetof(struct cfg_strings, n) == offsetof(struct cfg_array, n), "cfg_strings");
+_Static_assert(offsetof(struct cfg_addrs, n) == offsetof(struct cfg_array, n), "cfg_addrs");
+_Static_assert(offsetof(struct cfg_prefixes, n) == offsetof(struct cfg_array, n), "cfg_prefixes");
+_Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_nameserver, name) == 0 &&
+		   offsetof(struct cfg_origin, name) == 0 && offsetof(struct cfg_site, name) == 0 &&
+		   offsetof(struct cfg_zone, name) == 0 && offsetof(struct cfg_steered, owner) == 0,
+	       "names come first");
+
+#define AT(struct_name, member) .offset = offsetof(struct struct_name, member)
+#define OF(struct_name)                                                                            \
+	.size = sizeof(struct struct_name), .place = offsetof(struct struct_name, place)
+#define RANGE(low, high) .min = (low), .max = (high)
+
+#define SECTION(path_, prose_)                                                                     \
+	{                                                                                          \
+		.path = path_, .shape = CFG_SECTION, .prose = prose_                               \
+	}
+#define TIMEOUT(path_, at, fallback_, prose_)                                                      \
+	{                                                                                          \
+		.path = path_, .type = &cfg_type_duration, at, .fallback = fallback_,              \
+		RANGE(MS, DAY), .prose = prose_                                                    \
+	}
+#define COUNT(path_, at, fallback_, low, high, prose_)                                             \
+	{                                                                                          \
+		.path = path_, .type = &cfg_type_uint, at, .fallback = fallback_,                  \
+		RANGE(low, high), .prose = prose_                                                  \
+	}
+#define BYTES(path_, at, fallback_, low, high, prose_)                                             \
+	{                                                                                          \
+		.path = path_, .type = &cfg_type_size, at, .fallback = fallback_,                  \
+		RANGE(low, high), .prose = prose_                                                  \
+	}
+#define CHOICE(path_, at, fallback_, choices_, prose_)                                             \
+	{                                                                                          \
+		.path = path_, .type = &cfg_type_choice, at, .fallback = fallback_,                \
+		.choices = choices_, .prose = prose_                                               \
+	}
+
+/* Edges and servers are checked alike; what differs are defaults, and who they come from. */
+#define CHECK_ROWS(under, owner, member, kind_, port_, host_, path_, status_, fall_)               \
+	SECTION(under, "How to find out whether it serves."),                                      \
+	    CHOICE(under ".kind", AT(owner, member.kind), kind_, check_kinds,                      \
+		   "What is asked: an HTTP or HTTPS response with the right status, or a TCP "     \
+		   "connection."),                                                                 \
+	    {.path = under ".port",                                                                \
+	     .type = &cfg_type_port,                                                               \
+	     AT(owner, member.port),                                                               \
+	     .fallback = "0",                                                                      \
+	     RANGE(0, 65535),                                                                      \
+	     .prose = port_},                                                                      \
+	    {.path = under ".host",                                                                \
+	     .type = &cfg_type_host,                                                               \
+	     AT(owner, member.host),                                                               \
+	     .fallback = "",                                                                       \
+	     .prose = host_},                                                                      \
+	    {.path = under ".path",                                                                \
+	     .type = &cfg_type_url_path,                                                           \
+	     AT(owner, member.path),                                                               \
+	     .fallback = path_,                                                                    \
+	     .prose = "What is asked for, by GET."},                                               \
+	    {.path = under ".status",                                                              \
+	     .type = &cfg_type_status,                                                             \
+	     AT(owner, member.status),                                                             \
+	     .fallback = status_,                                                                  \
+	     .prose = "Status of a response that counts as a success."},                           \
+	    TIMEOUT(under ".interval", AT(owner, member.interval), "5s",                           \
+		    "From the start of one check to the start of the next."),                      \
+	    TIMEOUT(under ".timeout", AT(owner, member.timeout), "2s",                             \
+		    "For one check, from connecting to the status line; not more than the "        \
+		    "interval."),                                                                  \
+	    COUNT(under ".rise", AT(owner, member.rise), "2", 1, 100,                              \
+		  "Successes in a row that make it up."),                                          \
+	    COUNT(under ".fall", AT(owner, member.fall), fall_, 1, 100,                            \
+		  "Failures in a row that make it down.")
+
+const struct cfg_option cfg_options[] = {
+    SECTION("log", "The programs' own log, on standard error."),
+    CHOICE("log.level", AT(cfg_fleet, log.level), "info", levels,
+	   "The least important level that is written."),
+
+    SECTION("http", "What every edge does to requests."),
+    SECTION("http.timeout", "How long an edge waits for clients."),
+    TIMEOUT("http.timeout.handshake", AT(cfg_fleet, http.timeout.handshake), "10s",
+	    "For the TLS handshake."),
+    TIMEOUT("http.timeout.head", AT(cfg_fleet, http.timeout.head), "10s",
+	    "From the first byte of a request to the end of its head."),
+    TIMEOUT("http.timeout.body", AT(cfg_fleet, http.timeout.body), "30s",
+	    "Between two pieces of a request body."),
+    TIMEOUT("http.timeout.write", AT(cfg_fleet, http.timeout.write), "30s",
+	    "While a client takes nothing of its response."),
+    TIMEOUT("http.timeout.keep_alive", AT(cfg_fleet, http.timeout.keep_alive), "60s",
+	    "Between two requests on a connection."),
+    TIMEOUT("http.timeout.shutdown", AT(cfg_fleet, http.timeout.shutdown), "10s",
+	    "For requests to finish when the program was told to stop."),
+    SECTION("http.limit", "How much an edge takes from clients."),
+    BYTES("http.limit.head_bytes", AT(cfg_fleet, http.limit.head_bytes), "32KiB", KIB, MIB,
+	  "Size of a request's head; over it the answer is 431."),
+    COUNT("http.limit.fields", AT(cfg_fleet, http.limit.fields), "100", 1, 10000,
+	  "Fields in a request's head; over it the answer is 431."),
+    BYTES("http.limit.target_bytes", AT(cfg_fleet, http.limit.target_bytes), "8KiB", 64, MIB,
+	  "Length of a request's target; over it the answer is 414."),
+    COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
+	  "Connections of clients to an edge at a time; over it newcomers are closed."),
+    COUNT("http.limit.handshakes", AT(cfg_fleet, http.limit.handshakes), "256", 1, 1000000,
+	  "TLS handshakes in flight at a time, for each worker."),
+    {.path = "http.access_log",
+     .type = &cfg_type_output,
+     AT(cfg_fleet, http.access_log),
+     .fallback = "-",
+     .reload = CFG_RESTART,
+     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+    {.path = "http.trusted_proxies",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_prefix,
+     AT(cfg_fleet, http.trusted_proxies),
+     .prose = "Clients whose X-Forwarded-For and Forwarded fields are kept."},
+
+    {.path = "edges",
+     .shape = CFG_NAMED,
+     .type = &cfg_type_name,
+     AT(cfg_fleet, edges),
+     OF(cfg_edge),
+     .prose = "The nodes that run perigee-edge, by name."},
+    {.path = "edges.*.location",
+     .type = &cfg_type_coords,
+     AT(cfg_edge, location),
+     .prose = "Where it stands: latitude and longitude in degrees."},
+    {.path = "edges.*.addresses",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_address,
+     AT(cfg_edge, addresses),
+     .prose = "What DNS answers to clients that are sent to it."},
+    {.path = "edges.*.listen",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_edge, listen),
+     .fallback = "*:443",
+     .required = true,
+     .reload = CFG_RESTART,
+     .prose = "Where it accepts clients."},
+    CHOICE("edges.*.admin", AT(cfg_edge, admin), "active", admins,
+	   "Whether DNS sends clients to it; \"drained\" keeps serving those that come."),
+    {.path = "edges.*.bias",
+     .type = &cfg_type_km,
+     AT(cfg_edge, bias_km),
+     .fallback = "0km",
+     RANGE(-20000, 20000),
+     .prose = "Added to the distance of every client: more than 0 sends clients elsewhere."},
+    {.path = "edges.*.control",
+     .type = &cfg_type_socket,
+     AT(cfg_edge, control),
+     .fallback = "/run/perigee/edge-NAME.sock",
+     .reload = CFG_RESTART,
+     .prose = "Its control socket, which perigeectl talks to."},
+    {.path = "edges.*.workers",
+     .type = &cfg_type_uint,
+     AT(cfg_edge, workers),
+     .fallback = "0",
+     .reload = CFG_RESTART,
+     RANGE(0, 1024),
+     .prose = "Worker threads; 0 is one for each processor."},
+    CHECK_ROWS("edges.*.check", cfg_edge, check, "https",
+	       "0 is the port of the first address that the edge listens on.",
+	       "Host field and server name; \"\" is the address that is checked.",
+	       "/.well-known/perigee/health", "200", "2"),
+
+    {.path = "nameservers",
+     .shape = CFG_NAMED,
+     .type = &cfg_type_name,
+     AT(cfg_fleet, nameservers),
+     OF(cfg_nameserver),
+     .prose = "The nodes that run perigee-dns, by name."},
+    {.path = "nameservers.*.listen",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_nameserver, listen),
+     .fallback = "*:53",
+     .required = true,
+     .reload = CFG_RESTART,
+     .prose = "Where it answers, by UDP and TCP."},
+    {.path = "nameservers.*.control",
+     .type = &cfg_type_socket,
+     AT(cfg_nameserver, control),
+     .fallback = "/run/perigee/dns-NAME.sock",
+     .reload = CFG_RESTART,
+     .prose = "Its control socket, which perigeectl talks to."},
+    {.path = "nameservers.*.workers",
+     .type = &cfg_type_uint,
+     AT(cfg_nameserver, workers),
+     .fallback = "0",
+     .reload = CFG_RESTART,
+     RANGE(0, 1024),
+     .prose = "Worker threads; 0 is one for each processor."},
+
+    {.path = "origins",
+     .shape = CFG_NAMED,
+     .type = &cfg_type_name,
+     AT(cfg_fleet, origins),
+     OF(cfg_origin),
+     .prose = "Where the content comes from, by name."},
+    {.path = "origins.*.servers",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_server,
+     AT(cfg_origin, servers),
+     .required = true,
+     OF(cfg_server),
+     .prose = "Its servers, which are equals: a name or an address, and a port (80 when there "
+	      "is none)."},
+    {.path = "origins.*.health",
+     .shape = CFG_SECTION,
+     .shorthand = "enabled",
+     .prose = "Whether and how its servers are checked."},
+    {.path = "origins.*.health.enabled",
+     .type = &cfg_type_bool,
+     AT(cfg_origin, health.enabled),
+     .fallback = "true",
+     .prose = "Whether servers are checked at all; if not they are taken to be up."},
+    CHECK_ROWS("origins.*.health.check", cfg_origin, health.check, "http",
+	       "0 is the port of the server.",
+	       "Host field and server name; \"\" is the server's own name.", "/", "200-399", "3"),
+    CHOICE("origins.*.all_down", AT(cfg_origin, all_down), "try", all_downs,
+	   "When all servers are down: try them all the same, or refuse the request with 503."),
+    SECTION("origins.*.timeout", "How long an edge waits for its servers."),
+    TIMEOUT("origins.*.timeout.connect", AT(cfg_origin, timeout.connect), "3s",
+	    "From a server's name to a connection."),
+    TIMEOUT("origins.*.timeout.response", AT(cfg_origin, timeout.response), "30s",
+	    "From a request that was sent to the head of its response."),
+    TIMEOUT("origins.*.timeout.idle", AT(cfg_origin, timeout.idle), "30s",
+	    "Between two pieces of a body, either way."),
+    SECTION("origins.*.pool", "Connections to its servers that are kept for the next request."),
+    COUNT("origins.*.pool.max_idle", AT(cfg_origin, pool.max_idle), "256", 0, 100000,
+	  "Idle connections kept for each address of a server."),
+    TIMEOUT("origins.*.pool.idle_timeout", AT(cfg_origin, pool.idle_timeout), "55s",
+	    "How long an idle connection is kept; keep it below the server's own timeout."),
+    COUNT("origins.*.pool.warm", AT(cfg_origin, pool.warm), "0", 0, 100000,
+	  "Connections opened ahead of requests and kept ready for each address of a server."),
+
+    {.path = "sites",
+     .shape = CFG_NAMED,
+     .type = &cfg_type_name,
+     AT(cfg_fleet, sites),
+     OF(cfg_site),
+     .prose = "Hosts that are served together, by name."},
+    {.path = "sites.*.hosts",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_host_pattern,
+     AT(cfg_site, hosts),
+     .required = true,
+     .prose = "Its host names; \"*.example.com\" stands for all names under example.com."},
+    {.path = "sites.*.certificates",
+     .shape = CFG_ITEMS,
+     AT(cfg_site, certificates),
+     .required = true,
+     OF(cfg_certificate),
+     .prose = "Its certificates with their keys; a client gets the first that it can use."},
+    {.path = "sites.*.certificates.*.certificate",
+     .type = &cfg_type_path,
+     AT(cfg_certificate, certificate),
+     .required = true,
+     .prose = "PEM file of the certificate, followed by those of its issuers."},
+    {.path = "sites.*.certificates.*.key",
+     .type = &cfg_type_path,
+     AT(cfg_certificate, key),
+     .required = true,
+     .prose = "PEM file of its private key."},
+    {.path = "sites.*.routes",
+     .shape = CFG_ITEMS,
+     AT(cfg_site, routes),
+     .required = true,
+     OF(cfg_route),
+     .prose = "Which origin answers for which paths; the longest path that matches wins."},
+    {.path = "sites.*.routes.*.path",
+     .type = &cfg_type_route_path,
+     AT(cfg_route, path),
+     .fallback = "/",
+     .prose = "\"/api\" matches /api and all that is under it, but not /apix."},
+    {.path = "sites.*.routes.*.origin",
+     .type = &cfg_type_origin_ref,
+     AT(cfg_route, origin),
+     .required = true,
+     .prose = "The origin that answers."},
+    {.path = "sites.*.edges",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_edge_ref,
+     AT(cfg_site, edges),
+     .prose = "The edges that serve it; all of them when there are none here."},
+
+    {.path = "zones",
+     .shape = CFG_NAMED,
+     .type = &cfg_type_zone,
+     AT(cfg_fleet, zones),
+     OF(cfg_zone),
+     .prose = "The DNS zones that the name servers answer for, by name."},
+    {.path = "zones.*.file",
+     .type = &cfg_type_path,
+     AT(cfg_zone, file),
+     .required = true,
+     .prose = "Its master file (RFC 1035)."},
+    {.path = "zones.*.steered",
+     .shape = CFG_NAMED,
+     .type = &cfg_type_owner,
+     AT(cfg_zone, steered),
+     OF(cfg_steered),
+     .prose = "Names in the zone whose addresses are chosen for each client; \"@\" is the zone's "
+	      "own name."},
+    {.path = "zones.*.steered.*.site",
+     .type = &cfg_type_site_ref,
+     AT(cfg_steered, site),
+     .required = true,
+     .prose = "The site whose edges are chosen from."},
+    {.path = "zones.*.steered.*.ttl",
+     .type = &cfg_type_duration,
+     AT(cfg_steered, ttl),
+     .fallback = "30s",
+     RANGE(0, DAY),
+     .prose = "How long resolvers may keep the answer, in whole seconds."},
+    CHOICE("zones.*.steered.*.none_up", AT(cfg_steered, none_up), "nearest", none_ups,
+	   "When none of the edges is up: answer as if all were, or SERVFAIL."),
+
+    SECTION("geo", "Where clients are."),
+    {.path = "geo.database",
+     .type = &cfg_type_path,
+     AT(cfg_fleet, geo.database),
+     .prose = "MaxMind database (.mmdb) with the coordinates of networks; without it every client "
+	      "is at an unknown place."},
+    {.path = "geo.unknown",
+     .type = &cfg_type_coords,
+     AT(cfg_fleet, geo.unknown),
+     .prose = "Where clients of unknown place are taken to be; without it they get the edges in "
+	      "the order of this file."},
+};
+
+const unsigned cfg_n_options = ARRAY_SIZE(cfg_options);
+
+/* Whether `o` stands somewhere under `parent`. */
+static bool is_under(const struct cfg_option *o, const struct cfg_option *parent)
+{
+	size_t len = strlen(parent->path);
+
+	return strncmp(o->path, parent->path, len) == 0 && o->path[len] == '.';
+}
+
+/* Whether `o` stands right under `parent`, and not deeper. */
+static bool is_child(const struct cfg_option *o, const struct cfg_option *parent)
+{
+	const char *rest = parent != NULL ? o->path + strlen(parent->path) + 1 : o->path;
+
+	if (parent != NULL && (parent->shape == CFG_NAMED || parent->shape == CFG_ITEMS))
+		rest += strlen("*.");
+	return strchr(rest, '.') == NULL;
+}
+
+const char *cfg_option_key(const struct cfg_option *option)
+{
+	const char *dot = strrchr(option->path, '.');
+
+	return dot != NULL ? dot + 1 : option->path;
+}
+
+const struct cfg_option *cfg_option_next(const struct cfg_option *parent,
+					 const struct cfg_option *last)
+{
+	const struct cfg_option *end = cfg_options + cfg_n_options, *o = cfg_options;
+
+	if (last != NULL)
+		o = last + 1;
+	else if (parent != NULL)
+		o = parent + 1;
+	/* All that is under an option follows it in one run. */
+	for (; o < end && (parent == NULL || is_under(o, parent)); o++) {
+		if (is_child(o, parent))
+			return o;
+	}
+	return NULL;
+}
+
+const struct cfg_option *cfg_option_child(const struct cfg_option *parent, const char *key)
+{
+	const struct cfg_option *o = NULL;
+
+	while ((o = cfg_option_next(parent, o)) != NULL) {
+		if (strcmp(cfg_option_key(o), key) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+char *cfg_option_range(const struct cfg_option *option)
+{
+	char *low, *high, *range;
+
+	if (option->min == option->max)
+		return NULL;
+	if (option->type == &cfg_type_duration) {
+		low = cfg_format_duration(DUR_NS(option->min));
+		high = cfg_format_duration(DUR_NS(option->max));
+	} else if (option->type == &cfg_type_size) {
+		low = cfg_format_size((uint64_t)option->min);
+		high = cfg_format_size((uint64_t)option->max);
+	} else if (option->type == &cfg_type_km) {
+		low = cfg_format_km((double)option->min);
+		high = cfg_format_km((double)option->max);
+	} else {
+		low = xasprintf("%lld", (long long)option->min);
+		high = xasprintf("%lld", (long long)option->max);
+	}
+	range = xasprintf("%s to %s", low, high);
+	free(low);
+	free(high);
+	return range;
+}

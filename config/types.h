@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The types of option values: how each is read from text, written back, and described to people
+ * and to editors. Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config/fleet.h"
+#include "config/node.h"
+
+struct cfg_option;
+
+enum cfg_json { CFG_JSON_STRING = 1, CFG_JSON_INTEGER = 2, CFG_JSON_BOOLEAN = 4 };
+
+/* A value that is being read. */
+struct cfg_value {
+	struct arena *mem; /* where strings go */
+	const struct cfg_option *option;
+	const struct cfg_fleet *fleet; /* what was filled before this; for references */
+	const char *file;              /* that the value stands in: relative paths start there */
+	const char *name;              /* of the thing around it, "fra1"; "" when there is none */
+	struct diag *diag;
+	struct cfg_place place;
+	const char *path; /* "edges.fra1.check.port", for messages */
+};
+
+struct cfg_type {
+	const char *name;     /* for the man page: "duration" */
+	const char *expected; /* for messages: "a duration such as 500ms, 10s, 2m or 1h" */
+	const char *pattern;  /* for the schema: an ERE that is also ECMA-262; NULL: none */
+	unsigned json;        /* what YAML makes of the text: enum cfg_json, or'ed */
+	size_t size;
+	/* Reads `text` into `out`. False: complained about in v->diag, `out` as it was. */
+	bool (*parse)(const struct cfg_value *v, const char *text, void *out);
+	/* malloc'd; NULL when the value is not set. */
+	char *(*format)(const struct cfg_option *option, const void *value);
+};
+
+extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_size, cfg_type_uint,
+    cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
+/* Texts: a file; a log's file, "-" or ""; a Unix socket, where NAME in the default is the name of
+ * the thing around it. */
+extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
+extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
+/* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
+extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
+/* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */
+extern const struct cfg_type cfg_type_host, cfg_type_host_pattern, cfg_type_zone, cfg_type_owner;
+/* The name of an edge, an origin, a site, a name server. */
+extern const struct cfg_type cfg_type_name;
+/* A pointer to the edge, origin or site of that name. */
+extern const struct cfg_type cfg_type_edge_ref, cfg_type_origin_ref, cfg_type_site_ref;
+
+/* `PATH: "TEXT" is not EXPECTED` and `PATH: "TEXT": WHY`; both return false. */
+bool cfg_refuse(const struct cfg_value *v, const char *text);
+bool cfg_refuse_because(const struct cfg_value *v, const char *text, const char *why);

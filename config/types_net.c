@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Types of addresses, prefixes and servers. Any thread.
+ */
+#include "config/types.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/names.h"
+#include "config/options.h"
+#include "config/units.h"
+#include "core/check.h"
+
+#define HTTP_PORT 80
+
+static bool is_any(const struct net_addr *a)
+{
+	if (a->sa.sa_family == AF_INET)
+		return a->in.sin_addr.s_addr == INADDR_ANY;
+	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
+}
+
+/* The port is a must: two programs listen, on ports that differ. */
+static bool parse_listen(const struct cfg_value *v, const char *text, void *out)
+{
+	struct net_addr a, b;
+
+	/* Only a text without a port takes on the default. */
+	if (!net_addr_parse(text, 1, &a) || !net_addr_parse(text, 2, &b) ||
+	    net_addr_port(&a) != net_addr_port(&b))
+		return cfg_refuse(v, text);
+	*(struct net_addr *)out = a;
+	return true;
+}
+
+static char *format_listen(const struct cfg_option *option, const void *value)
+{
+	const struct net_addr *a = value;
+	char text[NET_ADDR_TEXT];
+
+	if (a->sa.sa_family == AF_INET6 && is_any(a))
+		return xasprintf("*:%u", net_addr_port(a));
+	return xstrdup(net_addr_format(a, text));
+}
+
+const struct cfg_type cfg_type_listen = {
+    .name = "address and port",
+    .expected = "an address and port such as \"*:443\", 192.0.2.1:443 or \"[2001:db8::1]:443\"",
+    .pattern = "^(\\*|[0-9.]+|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5}$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(struct net_addr),
+    .parse = parse_listen,
+    .format = format_listen,
+};
+
+static bool parse_address(const struct cfg_value *v, const char *text, void *out)
+{
+	struct net_addr a, b;
+
+	if (!net_addr_parse(text, 0, &a) || !net_addr_parse(text, 1, &b) ||
+	    net_addr_port(&b) != 1 || is_any(&a))
+		return cfg_refuse(v, text);
+	*(struct net_addr *)out = a;
+	return true;
+}
+
+static char *format_address(const struct cfg_option *option, const void *value)
+{
+	char text[NET_ADDR_TEXT];
+
+	return xstrdup(net_addr_format_ip(value, text));
+}
+
+const struct cfg_type cfg_type_address = {
+    .name = "address",
+    .expected = "an address without a port, such as 192.0.2.1 or \"2001:db8::1\"",
+    .pattern = "^[0-9a-fA-F:.]+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(struct net_addr),
+    .parse = parse_address,
+    .format = format_address,
+};
+
+static bool parse_prefix(const struct cfg_value *v, const char *text, void *out)
+{
+	return net_prefix_parse(text, out) || cfg_refuse(v, text);
+}
+
+static char *format_prefix(const struct cfg_option *option, const void *value)
+{
+	char text[NET_ADDR_TEXT];
+
+	return xstrdup(net_prefix_format(value, text));
+}
+
+const struct cfg_type cfg_type_prefix = {
+    .name = "network",
+    .expected = "a network such as 192.0.2.0/24 or \"2001:db8::/32\" (no bits set past its "
+		"length), or an address",
+    .pattern = "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(struct net_prefix),
+    .parse = parse_prefix,
+    .format = format_prefix,
+};
+
+static bool parse_server(const struct cfg_value *v, const char *text, void *out)
+{
+	struct cfg_server *server = out;
+	struct net_addr a;
+	char ip[NET_ADDR_TEXT];
+	const char *colon = strchr(text, ':'), *fault;
+	uint64_t port = HTTP_PORT;
+	char *name;
+
+	if (strstr(text, "://") != NULL)
+		return cfg_refuse_because(v, text, "write host:port, without a scheme and path");
+	if (net_addr_parse(text, HTTP_PORT, &a)) {
+		if (is_any(&a) || net_addr_port(&a) == 0)
+			return cfg_refuse(v, text);
+		server->host = cfg_need_copy(v->mem, net_addr_format_ip(&a, ip));
+		server->port = net_addr_port(&a);
+		return true;
+	}
+	if (colon != NULL && (!cfg_parse_uint(colon + 1, &port) || port == 0 || port > 65535))
+		return cfg_refuse(v, text);
+	name = xasprintf("%.*s", colon != NULL ? (int)(colon - text) : (int)strlen(text), text);
+	cfg_name_lower(name);
+	fault = cfg_host_fault(name, CFG_NAME_UNDERSCORE);
+	if (fault == NULL) {
+		server->host = cfg_need_copy(v->mem, name);
+		server->port = (uint16_t)port;
+	}
+	free(name);
+	return fault == NULL || cfg_refuse_because(v, text, fault);
+}
+
+static char *format_server(const struct cfg_option *option, const void *value)
+{
+	const struct cfg_server *server = value;
+	bool v6 = strchr(server->host, ':') != NULL;
+
+	return xasprintf("%s%s%s:%u", v6 ? "[" : "", server->host, v6 ? "]" : "", server->port);
+}
+
+const struct cfg_type cfg_type_server = {
+    .name = "server",
+    .expected = "a server such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"",
+    .pattern = "^([0-9A-Za-z._-]+|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$|^[0-9a-fA-F:.]+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(struct cfg_server),
+    .parse = parse_server,
+    .format = format_server,
+};

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Rules about several values together: things that must differ, order of limits, and what steering
+ * needs to know of an edge. Reads the filled fleet; the tree is for places only.
+ */
+#include "config/validate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+
+/* Edge ids are 16 bits wide in the steering map. */
+#define EDGES_MAX 65535
+/* RFC 1035 section 2.3.4, as text. */
+#define DOMAIN_MAX 253
+
+struct validator {
+	const struct cfg_fleet *fleet;
+	const struct cfg_node *root;
+	struct diag *diag;
+};
+
+/* A text that may be there once, and where it was written. */
+struct claim {
+	char *text; /* malloc'd */
+	struct cfg_place place;
+	unsigned position;
+};
+
+struct claims {
+	struct claim *v;
+	unsigned n, room;
+};
+
+/* Takes over `text`. */
+static void claim(struct claims *c, char *text, struct cfg_place place)
+{
+	if (c->n == c->room) {
+		c->room = MAX(16, c->room * 2);
+		c->v = xreallocarray(c->v, c->room, sizeof(*c->v));
+	}
+	c->v[c->n] = (struct claim){.text = text, .place = place, .position = c->n};
+	c->n++;
+}
+
+static int compare_claims(const void *left, const void *right)
+{
+	const struct claim *a = left, *b = right;
+	int order = strcmp(a->text, b->text);
+
+	return order != 0 ? order : a->position < b->position ? -1 : 1;
+}
+
+/* Complains about each text after its first; `path` says where such texts stand. Empties it. */
+static void settle_claims(struct validator *v, struct claims *c, const char *path)
+{
+	unsigned first = 0;
+
+	if (c->n > 0)
+		qsort(c->v, c->n, sizeof(*c->v), compare_claims);
+	for (unsigned i = 1; i < c->n; i++) {
+		const struct cfg_place *at = &c->v[first].place;
+
+		if (strcmp(c->v[first].text, c->v[i].text) != 0)
+			first = i;
+		else
+			diag_add(v->diag, c->v[i].place,
+				 "%s: \"%s\" is there twice; first at %s:%u:%u", path, c->v[i].text,
+				 at->file, at->line, at->column);
+	}
+	for (unsigned i = 0; i < c->n; i++)
+		free(c->v[i].text);
+	free(c->v);
+	*c = (struct claims){0};
+}
+
+/* Where `key` of a thing was written, or else where the thing was. */
+static struct cfg_place place_of(const struct cfg_node *map, const char *key,
+				 struct cfg_place otherwise)
+{
+	const struct cfg_node *n = cfg_node_get(map, key);
+
+	return n != NULL ? n->place : otherwise;
+}
+
+/* Places of the items of a list, one after the other; a single value is a list of itself. */
+struct item_places {
+	const struct cfg_node *next;
+	struct cfg_place otherwise;
+};
+
+static struct item_places places_of_items(const struct cfg_node *map, const char *key,
+					  struct cfg_place otherwise)
+{
+	const struct cfg_node *n = cfg_node_get(map, key);
+
+	if (n != NULL && n->kind == CFG_NODE_LIST)
+		n = n->first;
+	return (struct item_places){.next = n, .otherwise = otherwise};
+}
+
+static struct cfg_place next_place(struct item_places *p)
+{
+	const struct cfg_node *n = p->next;
+
+	if (n == NULL)
+		return p->otherwise;
+	p->next = n->next;
+	return n->place;
+}
+
+/* The i-th thing of a section was filled from its i-th child. */
+static const struct cfg_node *first_thing(const struct validator *v, const char *section)
+{
+	const struct cfg_node *n = cfg_node_get(v->root, section);
+
+	return n != NULL ? n->first : NULL;
+}
+
+static void validate_check(struct validator *v, const char *path, const struct cfg_check *check,
+			   const struct cfg_node *map, struct cfg_place place)
+{
+	if (check->interval.ns == 0 || check->timeout.ns <= check->interval.ns)
+		return;
+	place = place_of(map, "timeout", place_of(map, "interval", place));
+	diag_add(v->diag, place, "%s: the timeout is longer than the interval", path);
+}
+
+static void claim_addrs(struct claims *c, const struct cfg_addrs *addrs, bool port,
+			const struct cfg_node *thing, const char *key, struct cfg_place place)
+{
+	struct item_places places = places_of_items(thing, key, place);
+	char text[NET_ADDR_TEXT];
+
+	for (unsigned i = 0; i < addrs->n; i++) {
+		place = next_place(&places);
+		if (addrs->v[i].sa.sa_family == AF_UNSPEC)
+			continue;
+		if (port && net_addr_port(&addrs->v[i]) == 0)
+			continue; /* any free port: differs each time */
+		claim(c,
+		      xstrdup(port ? net_addr_format(&addrs->v[i], text)
+				   : net_addr_format_ip(&addrs->v[i], text)),
+		      place);
+	}
+}
+
+static void validate_nodes(struct validator *v)
+{
+	const struct cfg_fleet *fleet = v->fleet;
+	const struct cfg_node *n = first_thing(v, "edges");
+	struct claims addresses = {0}, listens = {0};
+
+	if (fleet->n_edges > EDGES_MAX)
+		diag_add(v->diag, fleet->edges[EDGES_MAX].place, "edges: more than %d", EDGES_MAX);
+	for (unsigned i = 0; i < fleet->n_edges; i++, n = n->next) {
+		const struct cfg_edge *e = &fleet->edges[i];
+		char *path = xasprintf("edges.%s.listen", e->name);
+
+		claim_addrs(&addresses, &e->addresses, false, n, "addresses", e->place);
+		claim_addrs(&listens, &e->listen, true, n, "listen", e->place);
+		settle_claims(v, &listens, path);
+		free(path);
+		path = xasprintf("edges.%s.check", e->name);
+		validate_check(v, path, &e->check, cfg_node_get(n, "check"), e->place);
+		free(path);
+	}
+	settle_claims(v, &addresses, "edges.*.addresses");
+	n = first_thing(v, "nameservers");
+	for (unsigned i = 0; i < fleet->n_nameservers; i++, n = n->next) {
+		const struct cfg_nameserver *s = &fleet->nameservers[i];
+		char *path = xasprintf("nameservers.%s.listen", s->name);
+
+		claim_addrs(&listens, &s->listen, true, n, "listen", s->place);
+		settle_claims(v, &listens, path);
+		free(path);
+	}
+}
+
+static void validate_http(struct validator *v)
+{
+	const struct cfg_http *http = &v->fleet->http;
+	const struct cfg_node *limit = cfg_node_get(cfg_node_get(v->root, "http"), "limit");
+
+	if (http->limit.head_bytes != 0 && http->limit.target_bytes > http->limit.head_bytes)
+		diag_add(
+		    v->diag,
+		    place_of(limit, "target_bytes", place_of(limit, "head_bytes", v->root->place)),
+		    "http.limit: target_bytes is more than head_bytes, of which it is a part");
+}
+
+static void validate_origins(struct validator *v)
+{
+	const struct cfg_node *n = first_thing(v, "origins");
+	struct claims servers = {0};
+
+	for (unsigned i = 0; i < v->fleet->n_origins; i++, n = n->next) {
+		const struct cfg_origin *o = &v->fleet->origins[i];
+		char *path = xasprintf("origins.%s.servers", o->name);
+		const struct cfg_node *pool = cfg_node_get(n, "pool");
+
+		for (unsigned s = 0; s < o->n_servers; s++) {
+			if (o->servers[s].host != NULL)
+				claim(&servers,
+				      xasprintf("%s:%u", o->servers[s].host, o->servers[s].port),
+				      o->servers[s].place);
+		}
+		settle_claims(v, &servers, path);
+		free(path);
+		path = xasprintf("origins.%s.health.check", o->name);
+		validate_check(v, path, &o->health.check,
+			       cfg_node_get(cfg_node_get(n, "health"), "check"), o->place);
+		free(path);
+		if (o->pool.warm > o->pool.max_idle)
+			diag_add(v->diag, place_of(pool, "warm", o->place),
+				 "origins.%s.pool: warm is more than max_idle", o->name);
+	}
+}
+
+static void validate_sites(struct validator *v)
+{
+	const struct cfg_node *n = first_thing(v, "sites");
+	struct claims hosts = {0}, paths = {0}, edges = {0};
+
+	for (unsigned i = 0; i < v->fleet->n_sites; i++, n = n->next) {
+		const struct cfg_site *s = &v->fleet->sites[i];
+		struct item_places places = places_of_items(n, "hosts", s->place);
+		char *path = xasprintf("sites.%s.routes", s->name);
+
+		for (unsigned h = 0; h < s->hosts.n; h++) {
+			struct cfg_place place = next_place(&places);
+
+			if (s->hosts.v[h] != NULL)
+				claim(&hosts, xstrdup(s->hosts.v[h]), place);
+		}
+		for (unsigned r = 0; r < s->n_routes; r++) {
+			if (s->routes[r].path != NULL)
+				claim(&paths, xstrdup(s->routes[r].path), s->routes[r].place);
+		}
+		settle_claims(v, &paths, path);
+		free(path);
+		path = xasprintf("sites.%s.edges", s->name);
+		places = places_of_items(n, "edges", s->place);
+		for (unsigned e = 0; e < s->n_edges; e++) {
+			struct cfg_place place = next_place(&places);
+
+			if (s->edges[e] != NULL)
+				claim(&edges, xstrdup(s->edges[e]->name), place);
+		}
+		settle_claims(v, &edges, path);
+		free(path);
+	}
+	settle_claims(v, &hosts, "sites.*.hosts");
+}
+
+/* What is needed of an edge that `zone` may send clients to; each edge is named once for each. */
+static void validate_steered_edge(struct validator *v, const struct cfg_edge *e,
+				  const struct cfg_zone *zone, const struct cfg_steered *st,
+				  bool *complained)
+{
+	if (*complained)
+		return;
+	if (e->addresses.n == 0) {
+		diag_add(v->diag, e->place,
+			 "edges.%s.addresses is missing: zones.%s.steered.%s sends clients there",
+			 e->name, zone->name, st->owner);
+		*complained = true;
+	}
+	if (!e->location.set && v->fleet->geo.database != NULL) {
+		diag_add(v->diag, e->place,
+			 "edges.%s.location is missing: zones.%s.steered.%s goes by distance",
+			 e->name, zone->name, st->owner);
+		*complained = true;
+	}
+}
+
+/* "www.example.com" under "example.com" would be www.example.com.example.com. */
+static bool repeats_zone(const char *owner, const char *zone)
+{
+	size_t owner_len = strlen(owner), zone_len = strlen(zone);
+
+	if (owner_len == zone_len)
+		return strcmp(owner, zone) == 0;
+	return owner_len > zone_len && owner[owner_len - zone_len - 1] == '.' &&
+	       strcmp(owner + owner_len - zone_len, zone) == 0;
+}
+
+static void validate_steered(struct validator *v, const struct cfg_zone *zone,
+			     const struct cfg_steered *st, const struct cfg_node *node,
+			     bool *complained)
+{
+	const struct cfg_fleet *fleet = v->fleet;
+	bool all;
+
+	if (repeats_zone(st->owner, zone->name))
+		diag_add(v->diag, st->place,
+			 "zones.%s.steered.%s: an owner is relative to its zone: leave out \"%s\"",
+			 zone->name, st->owner, zone->name);
+	else if (strlen(st->owner) + 1 + strlen(zone->name) > DOMAIN_MAX)
+		diag_add(v->diag, st->place, "zones.%s.steered.%s: longer than a name may be",
+			 zone->name, st->owner);
+	if (st->ttl.ns % 1000000000 != 0)
+		diag_add(v->diag, place_of(node, "ttl", st->place),
+			 "zones.%s.steered.%s.ttl: DNS knows whole seconds only", zone->name,
+			 st->owner);
+	if (st->site == NULL)
+		return;
+	all = st->site->n_edges == 0;
+	if (fleet->n_edges == 0)
+		diag_add(v->diag, st->place,
+			 "zones.%s.steered.%s: there are no edges to send clients to", zone->name,
+			 st->owner);
+	for (unsigned i = 0; i < (all ? fleet->n_edges : st->site->n_edges); i++) {
+		const struct cfg_edge *e = all ? &fleet->edges[i] : st->site->edges[i];
+
+		if (e != NULL)
+			validate_steered_edge(v, e, zone, st, &complained[e - fleet->edges]);
+	}
+}
+
+static void validate_zones(struct validator *v)
+{
+	const struct cfg_fleet *fleet = v->fleet;
+	const struct cfg_node *n = first_thing(v, "zones");
+	bool *complained = xcalloc(fleet->n_edges + 1, sizeof(*complained));
+	struct claims names = {0}, owners = {0};
+
+	for (unsigned i = 0; i < fleet->n_zones; i++, n = n->next) {
+		const struct cfg_zone *zone = &fleet->zones[i];
+		const struct cfg_node *steered = cfg_node_get(n, "steered");
+		char *path = xasprintf("zones.%s.steered", zone->name);
+
+		claim(&names, xstrdup(zone->name), zone->place);
+		steered = steered != NULL ? steered->first : NULL;
+		for (unsigned s = 0; s < zone->n_steered; s++, steered = steered->next) {
+			claim(&owners, xstrdup(zone->steered[s].owner), zone->steered[s].place);
+			validate_steered(v, zone, &zone->steered[s], steered, complained);
+		}
+		settle_claims(v, &owners, path);
+		free(path);
+	}
+	settle_claims(v, &names, "zones");
+	free(complained);
+}
+
+void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_node *root, struct diag *diag)
+{
+	struct validator v = {.fleet = fleet, .root = root, .diag = diag};
+
+	if (root->n == 0)
+		diag_add(diag, root->place, "nothing is configured");
+	validate_http(&v);
+	validate_nodes(&v);
+	validate_origins(&v);
+	validate_sites(&v);
+	validate_zones(&v);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One YAML file into a tree, by libyaml's events. The language is the part of YAML 1.2 that people
+ * write: maps, lists, scalars, block and flow style, quotes, comments. Anchors, aliases, tags,
+ * merge keys and a second document are refused: each reads as something that it is not.
+ * Blocking, one thread.
+ */
+#pragma once
+
+#include "config/node.h"
+
+#define CFG_FILE_BYTES_MAX (16 << 20) /* of all files together */
+#define CFG_NODES_MAX 1000000         /* of all files together; bounds the memory of a fleet */
+#define CFG_DEPTH_MAX 32              /* the option table goes 7 deep */
+
+/* Parses `len` bytes of `data`; `file` is for places and must live as long as the tree. `*budget`
+ * is how many nodes may still be made. NULL when the syntax is broken: then `diag` says where. An
+ * empty file is an empty map. Duplicate keys and broken values are complained about, and left out
+ * or marked `broken`. */
+struct cfg_node *cfg_yaml_parse(struct arena *mem, const char *file, const char *data, size_t len,
+				unsigned *budget, struct diag *diag);
