@@ -2,4 +2,19 @@
 
 noinst_LIBRARIES += geo/libgeo.a
 geo_libgeo_a_SOURCES = \
-	geo/map.c geo/map.h
+	geo/data.c geo/data.h \
+	geo/db.c geo/db.h geo/db_internal.h \
+	geo/distance.c geo/distance.h \
+	geo/fold.c \
+	geo/map.c geo/map.h \
+	geo/ranking.c geo/ranking.h \
+	geo/table.c geo/table.h
+
+# The sample database: documentation and benchmark networks, placed in cities of the world.
+pkgdata_DATA += geo/sample-city.mmdb
+CLEANFILES += geo/sample-city.mmdb
+EXTRA_DIST += geo/sample/build-mmdb geo/sample/sample-city.csv
+
+geo/sample-city.mmdb: geo/sample/build-mmdb geo/sample/sample-city.csv
+	$(AM_V_GEN)$(MKDIR_P) geo && \
+		$(PERL) $(srcdir)/geo/sample/build-mmdb $(srcdir)/geo/sample/sample-city.csv $@

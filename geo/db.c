@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Opening a MaxMind database, and asking it for one place. libmaxminddb maps the file and reads its
+ * tree; before it may look, the metadata is checked here with bounds, because MMDB_open() 1.7
+ * trusts it (nesting, counts, a node count whose product overflows). The tree and the records are
+ * checked by the walk in geo/fold.c.
+ */
+#include "geo/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "geo/data.h"
+#include "geo/db_internal.h"
+
+/* Specification, "Database Metadata": the marker is the last of its kind, and what follows it is at
+ * most 128 KiB. */
+#define MARKER "\xab\xcd\xefMaxMind.com"
+#define MARKER_LEN (sizeof(MARKER) - 1)
+#define MAX_METADATA ((size_t)128 << 10)
+
+void geo_complain(const char *path, struct cfg_place place, struct diag *diag, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	diag_add(diag, place, "geo database %s: %s", path, text);
+}
+
+/* libmaxminddb copies all languages and descriptions and takes them for strings. */
+static bool all_strings(struct geo_data *d, const struct geo_value *container)
+{
+	uint64_t members = (uint64_t)container->size * (container->type == GEO_MAP ? 2 : 1);
+	struct geo_value v = {.next = container->at};
+
+	for (uint64_t i = 0; i < members; i++) {
+		if (!geo_data_read(d, v.next, &v) || v.type != GEO_STRING)
+			return false;
+	}
+	return true;
+}
+
+/* NULL when the metadata is sound enough for MMDB_open(); otherwise what is wrong. */
+static const char *check_metadata(struct geo_data *d, uint64_t before_marker, uint64_t *tree_bytes)
+{
+	struct geo_value root, v;
+	uint64_t nodes = 0, bits = 0;
+
+	if (!geo_data_check(d, 0) || !geo_data_read(d, 0, &root))
+		return d->error;
+	if (root.type != GEO_MAP)
+		return "it is not a map";
+	if (!geo_data_find(d, &root, "node_count", &v) || !geo_data_unsigned(d, &v, &nodes) ||
+	    nodes == 0 || nodes > UINT32_MAX)
+		return "node_count is missing or not a number of nodes";
+	if (!geo_data_find(d, &root, "record_size", &v) || !geo_data_unsigned(d, &v, &bits) ||
+	    (bits != 24 && bits != 28 && bits != 32))
+		return "record_size is not 24, 28 or 32";
+	if (!geo_data_find(d, &root, "languages", &v) || v.type != GEO_ARRAY || !all_strings(d, &v))
+		return "languages is not a list of strings";
+	if (!geo_data_find(d, &root, "description", &v) || v.type != GEO_MAP || !all_strings(d, &v))
+		return "description is not a map of strings";
+	*tree_bytes = nodes * bits / 4;
+	if (*tree_bytes + GEO_SEPARATOR > before_marker)
+		return "node_count says that the tree is larger than the file";
+	return NULL;
+}
+
+/* Reads the tail of the file and finds what MMDB_open() will find there. */
+static bool preflight(struct geo_db *db, struct cfg_place place, struct diag *diag)
+{
+	uint64_t file_size = (uint64_t)db->stat.st_size;
+	size_t tail = MIN(file_size, MAX_METADATA), start = 0;
+	uint8_t *buf = xmalloc(tail);
+	const char *wrong = NULL;
+	uint64_t tree_bytes = 0, marker_at;
+	struct geo_data d;
+
+	if (pread(db->fd, buf, tail, (off_t)(file_size - tail)) != (ssize_t)tail) {
+		geo_complain(db->path, place, diag, "it could not be read to its end");
+		free(buf);
+		return false;
+	}
+	for (size_t at = tail; at-- > 0 && start == 0;) {
+		if (tail - at >= MARKER_LEN && memcmp(buf + at, MARKER, MARKER_LEN) == 0)
+			start = at + MARKER_LEN;
+	}
+	if (start == 0) {
+		geo_complain(db->path, place, diag, "not a MaxMind database (no metadata marker)");
+		free(buf);
+		return false;
+	}
+	marker_at = file_size - tail + start - MARKER_LEN;
+	geo_data_init(&d, buf + start, (uint32_t)(tail - start));
+	wrong = check_metadata(&d, marker_at, &tree_bytes);
+	geo_data_fini(&d);
+	if (wrong != NULL)
+		geo_complain(db->path, place, diag, "broken metadata: %s", wrong);
+	free(buf);
+	db->data_size = (uint32_t)(marker_at - tree_bytes - GEO_SEPARATOR);
+	return wrong == NULL;
+}
+
+static bool open_file(struct geo_db *db, struct cfg_place place, struct diag *diag)
+{
+	const char *wrong = NULL;
+
+	/* O_NONBLOCK: a FIFO must not hang us. */
+	db->fd = open(db->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (db->fd < 0 || fstat(db->fd, &db->stat) != 0) {
+		geo_complain(db->path, place, diag, "cannot open: %s", strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(db->stat.st_mode))
+		wrong = "not a regular file";
+	else if (db->stat.st_size == 0)
+		wrong = "the file is empty";
+	else if ((uint64_t)db->stat.st_size > UINT32_MAX)
+		wrong = "larger than 4 GiB, which libmaxminddb cannot address";
+	if (wrong != NULL)
+		geo_complain(db->path, place, diag, "%s", wrong);
+	return wrong == NULL;
+}
+
+static bool open_library(struct geo_db *db, struct cfg_place place, struct diag *diag)
+{
+	static const uint8_t zeros[GEO_SEPARATOR];
+	int status = MMDB_open(db->path, MMDB_MODE_MMAP, &db->mmdb);
+
+	if (status != MMDB_SUCCESS) {
+		geo_complain(db->path, place, diag, "%s", MMDB_strerror(status));
+		return false;
+	}
+	db->mapped = true;
+	if (db->mmdb.file_size != db->stat.st_size) {
+		geo_complain(db->path, place, diag, "the file was changed while it was opened");
+		return false;
+	}
+	if (memcmp(db->mmdb.data_section - GEO_SEPARATOR, zeros, GEO_SEPARATOR) != 0) {
+		geo_complain(db->path, place, diag,
+			     "no zeros between tree and data: node_count is wrong or the file is "
+			     "damaged");
+		return false;
+	}
+	return true;
+}
+
+struct geo_db *geo_db_open(const char *path, struct cfg_place place, struct diag *diag)
+{
+	struct geo_db *db = xcalloc(1, sizeof(*db));
+
+	db->path = xstrdup(path);
+	db->fd = -1;
+	if (!open_file(db, place, diag) || !preflight(db, place, diag) ||
+	    !open_library(db, place, diag))
+		geo_db_close(&db);
+	return db;
+}
+
+void geo_db_close(struct geo_db **dbp)
+{
+	struct geo_db *db = *dbp;
+
+	*dbp = NULL;
+	if (db == NULL)
+		return;
+	if (db->mapped)
+		MMDB_close(&db->mmdb);
+	if (db->fd >= 0)
+		close(db->fd);
+	free(db->path);
+	free(db);
+}
+
+const char *geo_db_type(const struct geo_db *db)
+{
+	return db->mmdb.metadata.database_type;
+}
+
+uint64_t geo_db_build_epoch(const struct geo_db *db)
+{
+	return db->mmdb.metadata.build_epoch;
+}
+
+/* Copies as much text as fits, ending on a whole UTF-8 sequence; what is not UTF-8, and control
+ * characters, become '?', because the text goes to terminals and into JSON. */
+static void copy_text(char *to, size_t size, const char *from, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)from, *end = p + len;
+	size_t used = 0;
+
+	while (p < end) {
+		unsigned n = p[0] < 0x80   ? 1
+			     : p[0] < 0xc2 ? 0
+			     : p[0] < 0xe0 ? 2
+			     : p[0] < 0xf0 ? 3
+			     : p[0] < 0xf5 ? 4
+					   : 0;
+		bool good = n > 0 && n <= (size_t)(end - p) && p[0] >= 0x20 && p[0] != 0x7f;
+
+		for (unsigned i = 1; good && i < n; i++)
+			good = (p[i] & 0xc0) == 0x80;
+		/* Overlong forms, surrogates, past U+10FFFF, and the C1 controls. */
+		if (good && n > 1)
+			good = !((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+				 (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f) ||
+				 (p[0] == 0xc2 && p[1] < 0xa0));
+		if (used + (good ? n : 1) >= size)
+			break;
+		if (good)
+			memcpy(to + used, p, n);
+		else
+			to[used] = '?';
+		used += good ? n : 1;
+		p += good ? n : 1;
+	}
+	to[used] = '\0';
+}
+
+static void copy_value(MMDB_entry_s *entry, char *to, size_t size, const char *const *path)
+{
+	MMDB_entry_data_s v;
+
+	to[0] = '\0';
+	if (MMDB_aget_value(entry, &v, path) == MMDB_SUCCESS && v.has_data &&
+	    v.type == MMDB_DATA_TYPE_UTF8_STRING)
+		copy_text(to, size, v.utf8_string, v.data_size);
+}
+
+static bool real_value(MMDB_entry_s *entry, double *to, const char *name)
+{
+	const char *const path[] = {"location", name, NULL};
+	MMDB_entry_data_s v;
+
+	if (MMDB_aget_value(entry, &v, path) != MMDB_SUCCESS || !v.has_data)
+		return false;
+	if (v.type == MMDB_DATA_TYPE_DOUBLE)
+		*to = v.double_value;
+	else if (v.type == MMDB_DATA_TYPE_FLOAT)
+		*to = (double)v.float_value;
+	else
+		return false;
+	return true;
+}
+
+/* Overwriting the file in place changes what is mapped: it is no longer what was checked, and if
+ * it became shorter, reading it would kill the process. */
+static bool still_the_same(const struct geo_db *db)
+{
+	struct stat now;
+
+	return fstat(db->fd, &now) == 0 && now.st_size == db->stat.st_size &&
+	       now.st_mtim.tv_sec == db->stat.st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == db->stat.st_mtim.tv_nsec;
+}
+
+struct geo_place geo_db_place(const struct geo_db *db, const struct net_prefix *prefix)
+{
+	static const char *const city[] = {"city", "names", "en", NULL};
+	static const char *const country[] = {"country", "iso_code", NULL};
+	static const char *const continent[] = {"continent", "code", NULL};
+	struct geo_place place = {0};
+	struct net_addr addr = {0};
+	MMDB_lookup_result_s found;
+	int status;
+
+	addr.sa.sa_family = prefix->family;
+	if (prefix->family == AF_INET)
+		memcpy(&addr.in.sin_addr, prefix->bytes, sizeof(addr.in.sin_addr));
+	else
+		memcpy(&addr.in6.sin6_addr, prefix->bytes, sizeof(addr.in6.sin6_addr));
+	if (!still_the_same(db))
+		return place;
+	found = MMDB_lookup_sockaddr(&db->mmdb, &addr.sa, &status);
+	if (status != MMDB_SUCCESS || !found.found_entry)
+		return place;
+	place.known = real_value(&found.entry, &place.latitude, "latitude") &&
+		      real_value(&found.entry, &place.longitude, "longitude");
+	copy_value(&found.entry, place.city, sizeof(place.city), city);
+	copy_value(&found.entry, place.country, sizeof(place.country), country);
+	copy_value(&found.entry, place.continent, sizeof(place.continent), continent);
+	return place;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The hash table of geo/table.h: open addressing, linear probing, at most two thirds full. The
+ * hash is kept beside the index, so growing never asks the user again. One thread.
+ */
+#include "geo/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+
+#define MIN_SLOTS 64
+
+static void grow(struct geo_table *t)
+{
+	struct geo_table_slot *old = t->slots;
+	size_t n_old = t->n_slots;
+
+	t->n_slots = n_old ? 2 * n_old : MIN_SLOTS;
+	t->slots = xreallocarray(NULL, t->n_slots, sizeof(*t->slots));
+	for (size_t i = 0; i < t->n_slots; i++)
+		t->slots[i].index = GEO_TABLE_NONE;
+	for (size_t i = 0; i < n_old; i++) {
+		size_t at = old[i].hash;
+
+		if (old[i].index == GEO_TABLE_NONE)
+			continue;
+		while (t->slots[at & (t->n_slots - 1)].index != GEO_TABLE_NONE)
+			at++;
+		t->slots[at & (t->n_slots - 1)] = old[i];
+	}
+	free(old);
+}
+
+void geo_table_fini(struct geo_table *t)
+{
+	free(t->slots);
+	*t = (struct geo_table){0};
+}
+
+uint32_t geo_table_find_or_add(struct geo_table *t, uint64_t hash,
+			       bool (*same)(const void *arg, uint32_t index), const void *arg,
+			       uint32_t index)
+{
+	uint32_t short_hash = (uint32_t)(hash >> 32);
+	struct geo_table_slot *slot;
+
+	CHECK(index != GEO_TABLE_NONE);
+	if (3 * (t->used + 1) > 2 * t->n_slots)
+		grow(t);
+	for (size_t at = short_hash;; at++) {
+		slot = &t->slots[at & (t->n_slots - 1)];
+		if (slot->index == GEO_TABLE_NONE)
+			break;
+		if (slot->hash == short_hash && same(arg, slot->index))
+			return slot->index;
+	}
+	*slot = (struct geo_table_slot){short_hash, index};
+	t->used++;
+	return index;
+}
+
+uint64_t geo_hash(const void *data, size_t size)
+{
+	const unsigned char *p = data;
+	uint64_t h = size * 0x9e3779b97f4a7c15u, word;
+
+	/* Eight bytes a step; the multiplier and the shifts are those of the murmur3 finaliser. */
+	for (; size > 0; p += MIN(size, 8), size -= MIN(size, 8)) {
+		word = 0;
+		memcpy(&word, p, MIN(size, 8));
+		h ^= word;
+		h ^= h >> 33;
+		h *= 0xff51afd7ed558ccdu;
+		h ^= h >> 29;
+	}
+	h *= 0xc4ceb9fe1a85ec53u;
+	return h ^ h >> 32;
+}
