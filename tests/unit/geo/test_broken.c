@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Broken and hostile databases: each is refused with its reason, or harmless; none crashes, hangs
+ * or overflows the stack.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/geo/geo_test.h"
+
+/* A database in the making. */
+struct file {
+	uint8_t *bytes;
+	size_t n;
+};
+
+static void put(struct file *f, const void *bytes, size_t n)
+{
+	f->bytes = xreallocarray(f->bytes, f->n + n, 1);
+	memcpy(f->bytes + f->n, bytes, n);
+	f->n += n;
+}
+
+#define PUT(f, ...) put(f, (uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
+
+static void put_big_endian(struct file *f, uint64_t v, unsigned n)
+{
+	while (n-- > 0)
+		PUT(f, (uint8_t)(v >> (8 * n)));
+}
+
+static void put_string(struct file *f, const char *s)
+{
+	assert_true(strlen(s) < 29);
+	PUT(f, (uint8_t)(2 << 5 | strlen(s)));
+	put(f, s, strlen(s));
+}
+
+static void put_unsigned(struct file *f, const char *key, unsigned type, uint64_t v)
+{
+	unsigned n = type == 5 ? 2 : type == 6 ? 4 : 8;
+
+	put_string(f, key);
+	if (type > 7)
+		PUT(f, (uint8_t)n, (uint8_t)(type - 7));
+	else
+		PUT(f, (uint8_t)(type << 5 | n));
+	put_big_endian(f, v, n);
+}
+
+/* 24-bit records. */
+static void put_node(struct file *f, uint32_t zero, uint32_t one)
+{
+	put_big_endian(f, zero, 3);
+	put_big_endian(f, one, 3);
+}
+
+struct metadata {
+	uint32_t nodes;
+	uint16_t bits, version;
+	const void *languages; /* a value; NULL: ["en"] */
+	size_t languages_size;
+	const void *description; /* a value; NULL: {} */
+	size_t description_size;
+};
+
+static void put_metadata(struct file *f, const struct metadata *m)
+{
+	static const uint8_t languages[] = {1, 4, 2 << 5 | 2, 'e', 'n'}, description[] = {7 << 5};
+
+	put(f, "\xab\xcd\xefMaxMind.com", 14);
+	PUT(f, 7 << 5 | 9);
+	put_unsigned(f, "node_count", 6, m->nodes);
+	put_unsigned(f, "record_size", 5, m->bits ? m->bits : 24);
+	put_unsigned(f, "ip_version", 5, m->version ? m->version : 4);
+	put_unsigned(f, "binary_format_major_version", 5, 2);
+	put_unsigned(f, "binary_format_minor_version", 5, 0);
+	put_unsigned(f, "build_epoch", 9, 1);
+	put_string(f, "database_type");
+	put_string(f, "Test-City");
+	put_string(f, "languages");
+	put(f, m->languages ? m->languages : languages,
+	    m->languages ? m->languages_size : sizeof(languages));
+	put_string(f, "description");
+	put(f, m->description ? m->description : description,
+	    m->description ? m->description_size : sizeof(description));
+}
+
+static void put_location(struct file *f, double latitude, double longitude)
+{
+	uint64_t bits[2];
+
+	memcpy(&bits[0], &latitude, 8);
+	memcpy(&bits[1], &longitude, 8);
+	PUT(f, 7 << 5 | 1);
+	put_string(f, "location");
+	PUT(f, 7 << 5 | 2);
+	put_string(f, "latitude");
+	PUT(f, 3 << 5 | 8);
+	put_big_endian(f, bits[0], 8);
+	put_string(f, "longitude");
+	PUT(f, 3 << 5 | 8);
+	put_big_endian(f, bits[1], 8);
+}
+
+static void put_separator(struct file *f)
+{
+	PUT(f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+}
+
+/* Compiles what was made and frees it. `says` NULL: it must be accepted. */
+static struct geo_map *finish(struct file *f, const char *says)
+{
+	char *path = test_file(f->bytes, f->n), *text;
+	struct cfg_fleet fleet = test_fleet(path);
+	struct geo_map *map = NULL;
+
+	if (says == NULL) {
+		map = test_compile(&fleet);
+	} else {
+		text = test_refused(&fleet);
+		if (strstr(text, says) == NULL)
+			fail_msg("\"%s\" is not in: %s", says, text);
+		free(text);
+	}
+	test_remove(path);
+	free(f->bytes);
+	*f = (struct file){0};
+	return map;
+}
+
+/* One node, whose lower half has the record that was put before. */
+static struct file one_node(void)
+{
+	struct file f = {0};
+
+	put_node(&f, 1 + 16, 1);
+	put_separator(&f);
+	return f;
+}
+
+static void what_the_maker_makes_is_sound(void **state)
+{
+	struct file f = one_node();
+	struct geo_map *map;
+	struct net_prefix p = test_prefix("1.2.3.4"), q = test_prefix("128.0.0.0");
+	struct net_prefix r = test_prefix("2001:db8::1");
+
+	put_location(&f, 1.5, 104);
+	put_metadata(&f, &(struct metadata){.nodes = 1});
+	map = finish(&f, NULL);
+	assert_true(geo_map_lookup(map, &p).known);
+	assert_int_equal(geo_map_lookup(map, &p).scope, 1);
+	assert_int_equal(geo_map_lookup(map, &p).edges[0], SINGAPORE);
+	assert_false(geo_map_lookup(map, &q).known);
+	assert_int_equal(geo_map_lookup(map, &q).scope, 1);
+	/* An IPv4 database knows nothing of IPv6. */
+	assert_false(geo_map_lookup(map, &r).known);
+	assert_int_equal(geo_map_lookup(map, &r).scope, 0);
+	assert_false(geo_map_place(map, &r).known);
+	geo_map_destroy(&map);
+}
+
+static void text_is_cut_and_cleaned(void **state)
+{
+	static const char long_name[] = "\xc3\x9c"
+					"0123456789012345678901234567890123456789012345678"
+					"012345678901\xc3\xa9";
+	struct file f = one_node();
+	struct net_prefix p = test_prefix("1.2.3.4");
+	struct geo_place place;
+	struct geo_map *map;
+
+	put_location(&f, 1.5, 104);
+	f.bytes[6 + 16] += 2; /* the map has two more pairs */
+	put_string(&f, "country");
+	PUT(&f, 7 << 5 | 1);
+	put_string(&f, "iso_code");
+	put_string(&f, "a\x1b[\xff\xc2\x80");
+	put_string(&f, "city");
+	PUT(&f, 7 << 5 | 1);
+	put_string(&f, "names");
+	PUT(&f, 7 << 5 | 1);
+	put_string(&f, "en");
+	PUT(&f, 2 << 5 | 29, (uint8_t)(sizeof(long_name) - 1 - 29));
+	put(&f, long_name, sizeof(long_name) - 1);
+	put_metadata(&f, &(struct metadata){.nodes = 1});
+	map = finish(&f, NULL);
+	place = geo_map_place(map, &p);
+	assert_true(place.known);
+	assert_string_equal(place.country, "a?[???");
+	/* 2 + 61 bytes and half of a letter: the letter goes. */
+	assert_int_equal(strlen(place.city), sizeof(long_name) - 1 - 2);
+	assert_memory_equal(place.city, long_name, strlen(place.city));
+	geo_map_destroy(&map);
+}
+
+static void broken_trees(void **state)
+{
+	static const struct {
+		uint32_t records[4];
+		const char *says;
+	} cases[] = {
+	    {{0, 0, 2, 2}, "node 0 contains itself"},
+	    {{1, 1, 0, 2}, "node 0 contains itself"},
+	    {{2, 1, 1, 2}, "node 1 contains itself"},
+	    {{2, 3, 2, 2}, "a record of value 3 leads out"}, /* into the separator */
+	    {{2, 17, 2, 2}, "a record of value 17 leads out"},
+	    {{2, 0xffffff, 2, 2}, "a record of value 16777215 leads out"},
+	    {{2, 1, 2, 18 + 36}, "a record of value 54 leads out"}, /* into the metadata */
+	    {{2, 1, 2, 18 + 3}, "broken record at data offset 3"},
+	    {{2, 18, 2, 18}, "1 of its 2 nodes cannot be reached"},
+	};
+	struct file f = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		put_node(&f, cases[i].records[0], cases[i].records[1]);
+		put_node(&f, cases[i].records[2], cases[i].records[3]);
+		put_separator(&f);
+		PUT(&f, 7 << 5, 0, 7, 0, 13);
+		while (f.n < 12 + 16 + 36)
+			PUT(&f, 7 << 5);
+		put_metadata(&f, &(struct metadata){.nodes = 2});
+		finish(&f, cases[i].says);
+	}
+	/* A path that is longer than an address. */
+	for (uint32_t n = 32; n <= 33; n++) {
+		struct geo_map *map;
+
+		for (uint32_t i = 0; i < n; i++)
+			put_node(&f, i + 1 < n ? i + 1 : n + 16, n);
+		put_separator(&f);
+		put_location(&f, 1, 1);
+		put_metadata(&f, &(struct metadata){.nodes = n});
+		map = finish(&f, n == 33 ? "node 32 is deeper than an address" : NULL);
+		if (map != NULL)
+			assert_int_equal(
+			    geo_map_lookup(map, &(struct net_prefix){.family = AF_INET}).scope, 32);
+		geo_map_destroy(&map);
+	}
+}
+
+/* A node that was first met high up in the tree and then so far down that its leaves would lie
+ * behind the end of the address. */
+static void a_shared_subtree_may_not_reach_too_deep(void **state)
+{
+	struct file f = {0};
+	uint32_t n = 33;
+
+	/* Node 32 is the right half of node 0 (depth 1), and also lies at the end of a chain. */
+	for (uint32_t i = 0; i < 32; i++)
+		put_node(&f, i == 0 ? 32 : n, i < 31 ? i + 1 : 32);
+	put_node(&f, n + 16, n);
+	put_separator(&f);
+	put_location(&f, 1, 1);
+	put_metadata(&f, &(struct metadata){.nodes = n});
+	finish(&f, "node 32 is deeper than an address");
+}
+
+static void broken_records(void **state)
+{
+	static const struct {
+		uint8_t bytes[16];
+		unsigned n;
+		const char *says;
+	} cases[] = {
+	    {{0x20, 0x00}, 2, "leads to a pointer"}, /* to itself */
+	    {{7 << 5 | 1, 0x41, 'a', 0x20, 0}, 5, "contains itself"},
+	    {{7 << 5 | 1, 0x41, 'a', 7 << 5 | 1, 0x41, 'b', 0x20, 3}, 8, "contains itself"},
+	    {{0x20, 0xff}, 2, "leads out of the data section"},
+	    {{0x3f, 0xff, 0xff, 0xff, 0xff}, 5, "leads out of the data section"},
+	    {{7 << 5 | 1, 0xc1, 1, 0x40}, 4, "not a string"},
+	    {{3 << 5 | 7, 0, 0, 0, 0, 0, 0, 0}, 8, "a size that its type cannot have"},
+	    {{0x09, 2, 0}, 3, "a size that its type cannot have"},
+	    {{0x00, 0x00}, 2, "unknown type"},
+	    {{0x00, 0x05}, 2, "unknown type"},
+	    {{0x00, 0x09}, 2, "unknown type"},
+	    {{0x00, 0xff}, 2, "unknown type"},
+	    {{2 << 5 | 28, 'a'}, 2, "cut short"},
+	    {{2 << 5 | 31, 0xff}, 2, "cut short"},
+	    {{2 << 5 | 31, 0xff, 0xff, 0xff}, 4, "cut short"},
+	    {{0x38, 1}, 2, "a pointer is cut short"},
+	    {{7 << 5 | 31, 0xff, 0xff, 0xff}, 4, "larger than the data section"},
+	    {{0x1f, 4, 0xff, 0xff, 0xff}, 5, "larger than the data section"},
+	    {{7 << 5 | 2, 0x41, 'a'}, 3, "outside the data section"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct file f = one_node();
+
+		put(&f, cases[i].bytes, cases[i].n);
+		put_metadata(&f, &(struct metadata){.nodes = 1});
+		finish(&f, cases[i].says);
+	}
+}
+
+static void coordinates_must_be_on_the_globe(void **state)
+{
+	static const double bad[][2] = {
+	    {90.5, 0}, {0, -181}, {__builtin_nan(""), 0}, {0, __builtin_inf()}};
+	struct file f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		f = one_node();
+		put_location(&f, bad[i][0], bad[i][1]);
+		put_metadata(&f, &(struct metadata){.nodes = 1});
+		finish(&f, "a coordinate is not a number of degrees");
+	}
+	/* None at all. */
+	f = one_node();
+	PUT(&f, 7 << 5 | 0);
+	put_metadata(&f, &(struct metadata){.nodes = 1});
+	finish(&f, "Test-City database has coordinates");
+}
+
+static void broken_metadata(void **state)
+{
+	static const uint8_t map_in_languages[] = {1, 4, 7 << 5};
+	static const uint8_t many_languages[] = {0x1f, 4, 0xff, 0xff, 0xff};
+	static const uint8_t itself[] = {7 << 5 | 1, 0x41, 'a', 0x20, 0};
+	static const struct {
+		struct metadata m;
+		const char *says;
+	} cases[] = {
+	    {{.nodes = 0}, "node_count is missing"},
+	    {{.nodes = 2}, "larger than the file"},
+	    {{.nodes = UINT32_MAX}, "larger than the file"},
+	    {{.nodes = 0x20000001, .bits = 32}, "larger than the file"}, /* 8 when cut to 32 bits */
+	    {{.nodes = 1, .bits = 25}, "record_size is not 24, 28 or 32"},
+	    {{.nodes = 1, .bits = 28}, "no zeros between tree and data"},
+	    {{.nodes = 1, .version = 5}, "metadata"},
+	    {{.nodes = 1,
+	      .languages = map_in_languages,
+	      .languages_size = sizeof(map_in_languages)},
+	     "languages is not a list of strings"},
+	    {{.nodes = 1, .languages = many_languages, .languages_size = sizeof(many_languages)},
+	     "larger than the data section"},
+	    {{.nodes = 1, .description = itself, .description_size = sizeof(itself)},
+	     "contains itself"},
+	    {{.nodes = 1, .description = itself, .description_size = 3},
+	     "outside the data section"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct file f = one_node();
+
+		PUT(&f, 7 << 5);
+		put_metadata(&f, &cases[i].m);
+		finish(&f, cases[i].says);
+	}
+}
+
+/* Lists of one list of one list: 60,000 frames of a reader that recurses. */
+static void deep_nesting_is_refused_everywhere(void **state)
+{
+	struct file f = one_node(), nested = {0};
+
+	for (int i = 0; i < 60000; i++)
+		PUT(&nested, 1, 4);
+	PUT(&nested, 0x40);
+	put(&f, nested.bytes, nested.n);
+	put_metadata(&f, &(struct metadata){.nodes = 1});
+	finish(&f, "nested too deeply");
+
+	f = one_node();
+	put_location(&f, 1, 1);
+	put_metadata(&f, &(struct metadata){
+			     .nodes = 1, .languages = nested.bytes, .languages_size = nested.n});
+	finish(&f, "nested too deeply");
+	free(nested.bytes);
+}
+
+/* Twelve levels of maps, each pointing sixteen times to the next: 16^12 values for a reader that
+ * follows every pointer. */
+static void pointers_to_shared_values_are_read_once(void **state)
+{
+	struct file f = one_node();
+	struct geo_map *map;
+
+	put_location(&f, 1, 1);
+	f.bytes[6 + 16] += 1;
+	put_string(&f, "fan");
+	for (unsigned level = 0; level < 12; level++) {
+		size_t next = f.n - 22 + 1 + 16 * 4;
+
+		PUT(&f, 7 << 5 | 16);
+		for (unsigned i = 0; i < 16; i++)
+			PUT(&f, 0x41, (uint8_t)('a' + i), (uint8_t)(0x20 | next >> 8),
+			    (uint8_t)next);
+	}
+	PUT(&f, 0x40);
+	put_metadata(&f, &(struct metadata){.nodes = 1});
+	map = finish(&f, NULL);
+	geo_map_destroy(&map);
+}
+
+/* 32,768 records that are lists which begin inside each other: half a billion values for a reader
+ * that reads each to its end. */
+static void records_that_overlap_are_refused(void **state)
+{
+	const uint32_t leaves = 1 << 15, nodes = leaves - 1;
+	struct file f = {0};
+
+	for (uint32_t i = 0; i < nodes; i++) {
+		uint32_t child = 2 * i + 1;
+
+		if (child < nodes)
+			put_node(&f, child, child + 1);
+		else
+			put_node(&f, nodes + 16 + 5 * (child - nodes) + 1,
+				 nodes + 16 + 5 * (child + 1 - nodes) + 1);
+	}
+	put_separator(&f);
+	for (uint32_t i = 0; i < leaves; i++) {
+		/* A string of four bytes, which are the head of a list of all that follow; sizes
+		 * from 285 on take two bytes. */
+		uint32_t members = leaves - i - 1;
+
+		if (members >= 285)
+			PUT(&f, 0x44, 0x1e, 4, (uint8_t)((members - 285) >> 8),
+			    (uint8_t)(members - 285));
+		else
+			PUT(&f, 0x44, 0x00, 7, 0x00, 7);
+	}
+	put_metadata(&f, &(struct metadata){.nodes = nodes});
+	finish(&f, "overlap so much");
+}
+
+static void things_that_are_no_databases(void **state)
+{
+	static const char *const marker_only = "\xab\xcd\xefMaxMind.com";
+	struct cfg_fleet fleet = test_fleet("/nonexistent/city.mmdb");
+	struct file f = {0};
+	char *text = test_refused(&fleet);
+	char *path;
+
+	assert_non_null(strstr(text, "No such file"));
+	free(text);
+	fleet = test_fleet("/");
+	text = test_refused(&fleet);
+	assert_non_null(strstr(text, "not a regular file"));
+	free(text);
+
+	put(&f, "", 0);
+	finish(&f, "the file is empty");
+	put(&f, "zones:\n  example.com: {}\n", 24);
+	finish(&f, "not a MaxMind database");
+	put(&f, marker_only, 14);
+	finish(&f, "broken metadata");
+	for (int i = 0; i < 300000; i++)
+		PUT(&f, 0xab);
+	finish(&f, "not a MaxMind database");
+
+	path = test_file("", 0);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fleet = test_fleet(path);
+	text = test_refused(&fleet);
+	assert_non_null(strstr(text, "not a regular file"));
+	free(text);
+	test_remove(path);
+}
+
+static void hostile_files_of_maxmind(void **state)
+{
+	static const struct {
+		const char *name, *says;
+	} cases[] = {
+	    {"GeoIP2-City-Test-Broken-Double-Format.mmdb", "a size that its type cannot have"},
+	    {"GeoIP2-City-Test-Invalid-Node-Count.mmdb", "larger than the file"},
+	    {"libmaxminddb-corrupt-search-tree.mmdb", "99 of its 100 nodes cannot be reached"},
+	    {"libmaxminddb-deep-nesting.mmdb", "nested too deeply"},
+	    {"libmaxminddb-metadata-marker-only.mmdb", "broken metadata"},
+	    {"libmaxminddb-offset-integer-overflow.mmdb", "broken metadata: a pointer leads out"},
+	    {"libmaxminddb-oversized-map.mmdb", "larger than the data section"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *name = xasprintf("bad/%s", cases[i].name);
+		char *path = test_shared(name), *text;
+		struct cfg_fleet fleet = test_fleet(path);
+
+		free(name);
+		if (path == NULL)
+			skip();
+		text = test_refused(&fleet);
+		print_message("    %s", text);
+		assert_non_null(strstr(text, cases[i].says));
+		free(text);
+		free(path);
+	}
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	size_t size;
+	uint8_t *content = test_read_file(SAMPLE_MMDB, &size);
+	char *path = test_file(content, size);
+	struct cfg_fleet fleet = test_fleet(path);
+
+	while (size-- > 0) {
+		assert_int_equal(truncate(path, (off_t)size), 0);
+		free(test_refused(&fleet));
+	}
+	test_remove(path);
+	free(content);
+}
+
+/* Whatever a damaged byte does, the result is an error or a map that can be used. */
+static void every_damaged_byte_is_survived(void **state)
+{
+	static const uint8_t damage[] = {0x01, 0x20, 0x80, 0xff};
+	static const char *const clients[] = {"192.0.2.1",       "198.18.240.1",    "203.0.113.208",
+					      "2001:db8:500::1", "255.255.255.255", "::1"};
+	size_t size, refused = 0, accepted = 0;
+	uint8_t *content = test_read_file(SAMPLE_MMDB, &size), byte;
+	char *path = test_file(content, size);
+	struct cfg_fleet fleet = test_fleet(path);
+	int fd = open(path, O_RDWR);
+
+	for (size_t i = 0; i < size * ARRAY_SIZE(damage); i++) {
+		off_t at = (off_t)(i / ARRAY_SIZE(damage));
+		struct diag *diag = diag_create();
+		struct geo_map *map;
+
+		byte = content[at] ^ damage[i % ARRAY_SIZE(damage)];
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+		map = geo_map_compile(&fleet, diag);
+		assert_int_equal(map == NULL, diag_count(diag) > 0);
+		refused += map == NULL;
+		accepted += map != NULL;
+		for (size_t c = 0; map != NULL && c < ARRAY_SIZE(clients); c++) {
+			struct net_prefix p = test_prefix(clients[c]);
+
+			assert_true(geo_map_lookup(map, &p).scope <= 128);
+			assert_true(geo_map_lookup(map, &p).edges[0] < N_EDGES);
+			assert_true(strlen(geo_map_place(map, &p).city) < 64);
+		}
+		geo_map_destroy(&map);
+		diag_destroy(&diag);
+		assert_int_equal(pwrite(fd, &content[at], 1, at), 1);
+	}
+	print_message("    %zu refused, %zu accepted\n", refused, accepted);
+	assert_true(refused > accepted / 10);
+	close(fd);
+	test_remove(path);
+	free(content);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_the_maker_makes_is_sound),
+	    cmocka_unit_test(text_is_cut_and_cleaned),
+	    cmocka_unit_test(broken_trees),
+	    cmocka_unit_test(a_shared_subtree_may_not_reach_too_deep),
+	    cmocka_unit_test(broken_records),
+	    cmocka_unit_test(coordinates_must_be_on_the_globe),
+	    cmocka_unit_test(broken_metadata),
+	    cmocka_unit_test(deep_nesting_is_refused_everywhere),
+	    cmocka_unit_test(pointers_to_shared_values_are_read_once),
+	    cmocka_unit_test(records_that_overlap_are_refused),
+	    cmocka_unit_test(things_that_are_no_databases),
+	    cmocka_unit_test(hostile_files_of_maxmind),
+	    cmocka_unit_test(every_truncation_is_refused),
+	    cmocka_unit_test(every_damaged_byte_is_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
