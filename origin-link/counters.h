@@ -21,6 +21,8 @@
 	X(OLINK_IDLE, "olink_idle_connections", GAUGE, "Connections in the pool")                  \
 	X(OLINK_DISCARDED_DEAD, "olink_discarded_dead_total", COUNTER,                             \
 	  "Idle connections found closed when they were wanted")                                   \
+	X(OLINK_DISCARDED_FULL, "olink_discarded_full_total", COUNTER,                             \
+	  "Connections closed because the pool held enough of them")                               \
 	X(OLINK_EXPIRED, "olink_expired_total", COUNTER, "Idle connections closed for their age")  \
 	X(OLINK_WARM, "olink_warm_connections_total", COUNTER, "Connections opened ahead of need") \
 	X(OLINK_CONNECTS, "olink_connects_total", COUNTER, "Connection attempts for requests")     \

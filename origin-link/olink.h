@@ -51,8 +51,9 @@ void olink_worker_destroy(struct olink_worker **worker);
  * by a fresh one, once, when the request has no body and its method is idempotent, or when nothing
  * of it was sent.
  *
- * When the response ends before the request body does, the body is stopped and the connection not
- * reused. The object lives until olink_request_finish().
+ * When the response ends before the request body does, also by reset(), the body is stopped and the
+ * connection not reused. After the body's source has reset the request, nothing more is pushed. The
+ * object lives until olink_request_finish(); the configuration (`origins`) must live as long.
  */
 struct olink_request *olink_request_start(struct olink_worker *worker,
 					  const struct olink_origins *origins,
@@ -65,7 +66,7 @@ struct http_source *olink_request_source(struct olink_request *request);
 
 /* For the access log and the Server-Timing of tests. */
 struct olink_facts {
-	bool reused; /* sent over a connection that had carried a request before */
+	bool reused; /* sent over a connection that was already open */
 	bool retried;
 	struct net_addr addr;                /* family AF_UNSPEC: never got that far */
 	duration connect;                    /* zero when reused */

@@ -50,6 +50,7 @@ struct scripted_origin *origin_start(void (*script)(struct scripted_origin *o, v
 	o->arg = arg;
 	o->conn = -1;
 	sem_init(&o->go, 0, 0);
+	sem_init(&o->told, 0, 0);
 	o->addr.in.sin_family = AF_INET;
 	o->addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	o->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -71,6 +72,7 @@ const char *origin_finish(struct scripted_origin **op)
 	pthread_join(o->thread, NULL);
 	close(o->listener);
 	sem_destroy(&o->go);
+	sem_destroy(&o->told);
 	failure = o->failure;
 	free(o);
 	return failure;
@@ -81,20 +83,33 @@ void origin_go(struct scripted_origin *o)
 	sem_post(&o->go);
 }
 
-void origin_wait(struct scripted_origin *o)
+static bool await(sem_t *sem)
 {
 	struct timespec until;
 
-	if (o->failure)
-		return;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PATIENCE_S;
-	while (sem_timedwait(&o->go, &until) != 0) {
-		if (errno != EINTR) {
-			fail(o, "waited in vain for the test");
-			return;
-		}
+	while (sem_timedwait(sem, &until) != 0) {
+		if (errno != EINTR)
+			return false;
 	}
+	return true;
+}
+
+void origin_wait(struct scripted_origin *o)
+{
+	if (!o->failure && !await(&o->go))
+		fail(o, "waited in vain for the test");
+}
+
+void origin_tell(struct scripted_origin *o)
+{
+	sem_post(&o->told);
+}
+
+void origin_await(struct scripted_origin *o)
+{
+	CHECK(await(&o->told));
 }
 
 void origin_accept(struct scripted_origin *o)

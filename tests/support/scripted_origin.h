@@ -20,7 +20,8 @@ struct scripted_origin {
 	pthread_t thread;
 	void (*script)(struct scripted_origin *o, void *arg);
 	void *arg;
-	sem_t go; /* posted by the test, awaited by origin_wait() */
+	sem_t go;   /* posted by the test, awaited by origin_wait() */
+	sem_t told; /* posted by origin_tell(), awaited by the test */
 	/* the script's thread only */
 	int conn;               /* -1: none */
 	char text[1024 * 1024]; /* what the last read took, NUL-terminated */
@@ -34,6 +35,8 @@ struct scripted_origin *origin_start(void (*script)(struct scripted_origin *o, v
 const char *origin_finish(struct scripted_origin **o);
 /* From the test: lets one origin_wait() go on. */
 void origin_go(struct scripted_origin *o);
+/* From the test: blocks until the script has told. */
+void origin_await(struct scripted_origin *o);
 
 /* In the script. After a failure they all do nothing. */
 void origin_accept(struct scripted_origin *o);
@@ -51,3 +54,4 @@ void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n);
 void origin_close(struct scripted_origin *o);
 void origin_reset(struct scripted_origin *o);
 void origin_wait(struct scripted_origin *o);
+void origin_tell(struct scripted_origin *o);

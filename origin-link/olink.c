@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The link of a program to its origins: creation, the control loop's tick (expiry, warm
+ * connections) and status. Control loop, but for the workers' objects, which are created and
+ * destroyed while their loops stand still. Owns the resolver, the server table, the pool and the
+ * counters.
+ */
+#include "origin-link/olink.h"
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "origin-link/counters.h"
+#include "origin-link/olink_internal.h"
+
+static const struct timeval tick_interval = {.tv_sec = 1};
+
+/* The newest configuration says what is to be warm. */
+static void warm_up(struct olink *olink)
+{
+	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
+
+	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &o->fleet->origins[i];
+		struct lease_terms terms = origins_terms(origin);
+
+		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
+			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
+
+			for (unsigned k = 0; list && k < list->n; k++) {
+				struct pool_key key = pool_key_http(&list->v[k]->addr);
+
+				if (health_get(&list->v[k]->health) != HEALTH_DOWN)
+					warm_top_up(&olink->warm, &key, &terms, origin->pool.warm,
+						    origin->timeout.connect);
+			}
+		}
+	}
+}
+
+static void tick_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct olink *olink = arg;
+
+	olink_pool_expire(&olink->pool, olink->group->control, loop_now(olink->group->control));
+	warm_up(olink);
+}
+
+static void warm_now(struct loop_task *task)
+{
+	warm_up(CONTAINER_OF(task, struct olink, warm_now));
+}
+
+static void addresses_changed(struct server_table *table)
+{
+	struct olink *olink = CONTAINER_OF(table, struct olink, servers);
+
+	loop_defer(olink->group->control, &olink->warm_now);
+}
+
+struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers)
+{
+	struct olink *olink = xcalloc(1, sizeof(*olink));
+	char *error = NULL;
+
+	LOOP_ASSERT_OWNER(group->control);
+	olink->group = group;
+	olink->buffers = control_buffers;
+	olink->metrics = olink_counters_create(group->n_workers + 1);
+	olink->pool = (struct olink_pool){.idle = pool_create(), .metrics = olink->metrics};
+	olink->servers = (struct server_table){
+	    .group = group,
+	    .buffers = control_buffers,
+	    .metrics = olink->metrics,
+	    .resolver = resolver_create(group->control, olink->metrics, NULL, &error),
+	    .on_change = addresses_changed,
+	};
+	if (!olink->servers.resolver) {
+		/* Only at start-up, and no origin can be found without. */
+		log_error("cannot resolve names: %s", error);
+		exit(1);
+	}
+	LIST_INIT(&olink->servers.servers);
+	TAILQ_INIT(&olink->origins);
+	warm_init(&olink->warm, &olink->pool, control_buffers);
+	olink->warm_now.run = warm_now;
+	olink->tick = event_new(loop_base(group->control), -1, EV_PERSIST, tick_cb, olink);
+	CHECK(olink->tick && event_add(olink->tick, &tick_interval) == 0);
+	return olink;
+}
+
+void olink_destroy(struct olink **olinkp)
+{
+	struct olink *olink = *olinkp;
+
+	*olinkp = NULL;
+	if (!olink)
+		return;
+	LOOP_ASSERT_OWNER(olink->group->control);
+	CHECK(TAILQ_EMPTY(&olink->origins));
+	CHECK(LIST_EMPTY(&olink->servers.servers));
+	event_free(olink->tick);
+	loop_task_cancel(olink->group->control, &olink->warm_now);
+	warm_fini(&olink->warm);
+	resolver_destroy(&olink->servers.resolver);
+	olink_pool_drain(&olink->pool, olink->group->control);
+	pool_destroy(&olink->pool.idle);
+	metrics_destroy(&olink->metrics);
+	free(olink);
+}
+
+struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers)
+{
+	struct olink_worker *w = xcalloc(1, sizeof(*w));
+
+	w->olink = olink;
+	w->buffers = buffers;
+	LIST_INIT(&w->requests);
+	return w;
+}
+
+void olink_worker_destroy(struct olink_worker **workerp)
+{
+	struct olink_worker *w = *workerp;
+
+	*workerp = NULL;
+	if (!w)
+		return;
+	LOOP_ASSERT_OWNER(w->buffers->loop);
+	olink_requests_sweep(w);
+	free(w->scratch);
+	free(w);
+}
+
+static json_t *address_status(struct olink *olink, const struct olink_address *a)
+{
+	struct pool_key key = pool_key_http(&a->addr);
+	char text[NET_ADDR_TEXT];
+	json_t *j = json_pack("{s:s, s:s, s:i}", "address", net_addr_format(&a->addr, text),
+			      "state", health_state_text(health_get(&a->health)), "idle",
+			      (int)pool_count(olink->pool.idle, &key));
+
+	if (a->probe) {
+		json_object_set_new(j, "cause",
+				    json_string(probe_cause_text(atomic_load(&a->health.cause))));
+		json_object_set_new(j, "probe_ms",
+				    json_real(dur_to_us(probe_last_time(a->probe)) / 1000.0));
+	}
+	return j;
+}
+
+static json_t *server_status(struct olink *olink, const struct olink_server *server)
+{
+	const struct olink_addresses *list = server_addresses(server);
+	json_t *addresses = json_array();
+
+	for (unsigned i = 0; list && i < list->n; i++)
+		json_array_append_new(addresses, address_status(olink, list->v[i]));
+	return json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
+			 "resolved", list != NULL, "addresses", addresses);
+}
+
+void olink_status(struct olink *olink, const struct olink_origins *o, json_t *status)
+{
+	json_t *counters = json_object_get(status, "counters");
+	json_t *all = json_object();
+
+	LOOP_ASSERT_OWNER(olink->group->control);
+	if (!counters) {
+		counters = json_object();
+		json_object_set_new(status, "counters", counters);
+	}
+	metrics_to_json(olink->metrics, counters);
+	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &o->fleet->origins[i];
+		json_t *servers = json_array();
+
+		for (unsigned j = 0; j < origin->n_servers; j++)
+			json_array_append_new(servers, server_status(olink, o->servers[i][j]));
+		json_object_set_new(all, origin->name, json_pack("{s:o}", "servers", servers));
+	}
+	json_object_set_new(status, "origins", all);
+}
