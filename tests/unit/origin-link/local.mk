@@ -5,10 +5,12 @@
 check_PROGRAMS += \
 	tests/unit/origin-link/test_health \
 	tests/unit/origin-link/test_pool \
+	tests/unit/origin-link/test_probe \
 	tests/unit/origin-link/test_resolver
 TESTS += \
 	tests/unit/origin-link/test_health \
 	tests/unit/origin-link/test_pool \
+	tests/unit/origin-link/test_probe \
 	tests/unit/origin-link/test_resolver
 
 tests_unit_origin_link_test_health_SOURCES = tests/unit/origin-link/test_health.c
@@ -16,6 +18,10 @@ tests_unit_origin_link_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_test_pool_SOURCES = tests/unit/origin-link/test_pool.c
 tests_unit_origin_link_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_probe_SOURCES = tests/unit/origin-link/test_probe.c \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h
+tests_unit_origin_link_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_test_resolver_SOURCES = tests/unit/origin-link/test_resolver.c
 tests_unit_origin_link_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

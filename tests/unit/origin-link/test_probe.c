@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,8 +39,7 @@ static const struct row rows[] = {
     {"closed in the head", CFG_CHECK_HTTP, "HTTP/1.1 200 OK\r\nSer", THEN_CLOSE, PROBE_RESET},
     {"reset", CFG_CHECK_HTTP, NULL, THEN_RESET, PROBE_RESET},
     {"silent", CFG_CHECK_HTTP, NULL, THEN_WAIT, PROBE_TIMED_OUT},
-    {"never whole", CFG_CHECK_HTTP, "HTTP/1.1 200 OK\r\nServer: x\r\n", THEN_WAIT,
-     PROBE_TIMED_OUT},
+    {"never whole", CFG_CHECK_HTTP, "HTTP/1.1 200 OK\r\nServer: x\r\n", THEN_WAIT, PROBE_TIMED_OUT},
 };
 
 static void answer(struct scripted_origin *o, void *arg)
@@ -144,10 +144,10 @@ static void test_each_cause(void **state)
 		t->check.timeout = rows[i].cause == PROBE_TIMED_OUT ? DUR_MS(50) : DUR_S(10);
 		if (run_probe(t, &o->addr) != rows[i].cause)
 			fail_msg("%s: %s, not %s", rows[i].name, probe_cause_text(t->cause),
-			         probe_cause_text(rows[i].cause));
+				 probe_cause_text(rows[i].cause));
 		assert_true(t->changed);
 		assert_int_equal(health_get(&t->health),
-		                 rows[i].cause == PROBE_OK ? HEALTH_UP : HEALTH_DOWN);
+				 rows[i].cause == PROBE_OK ? HEALTH_UP : HEALTH_DOWN);
 		origin_go(o);
 		assert_null(origin_finish(&o));
 	}
@@ -159,8 +159,7 @@ static struct net_addr closed_port(void)
 	int fd;
 
 	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
-	/* Bound but not listening: nobody else can take it meanwhile. Left open. */
-	fd = sock_bind_udp(&addr);
+	fd = sock_listen_tcp(&addr, 1);
 	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
 	close(fd);
 	return addr;
