@@ -3,13 +3,17 @@
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
+	config/dump.c \
 	config/env.c config/env.h \
 	config/fill.c config/fill.h \
 	config/fleet.c config/fleet.h \
+	config/man.c \
 	config/names.c config/names.h \
 	config/node.c config/node.h \
 	config/options.c config/options.h \
+	config/print.h \
 	config/restart.c \
+	config/schema.c \
 	config/suggest.c config/suggest.h \
 	config/tree.c config/tree.h \
 	config/types.c config/types_net.c config/types.h \
