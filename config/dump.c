@@ -54,8 +54,7 @@ static void begin_map(struct dumper *d)
 {
 	yaml_event_t event;
 
-	CHECK(yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
-	                                          YAML_BLOCK_MAPPING_STYLE));
+	CHECK(yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
 	emit(d, &event);
 }
 
@@ -71,8 +70,8 @@ static void begin_list(struct dumper *d)
 {
 	yaml_event_t event;
 
-	CHECK(yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
-	                                           YAML_BLOCK_SEQUENCE_STYLE));
+	CHECK(
+	    yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
 	emit(d, &event);
 }
 

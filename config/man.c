@@ -19,7 +19,8 @@ static const char head[] =
     ".Nm perigee.yaml\n"
     ".Nd configuration of a Perigee fleet\n"
     ".Sh DESCRIPTION\n"
-    "One file describes the whole fleet; every node carries the same file and is told which of its\n"
+    "One file describes the whole fleet; every node carries the same file and is told which of "
+    "its\n"
     "nodes it is.\n"
     "The file is YAML, in UTF-8.\n"
     "Anchors, aliases, tags and several documents in a file are refused.\n"
@@ -88,7 +89,7 @@ static const char head[] =
     "is a dollar.\n"
     ".Ss Include\n"
     ".Bl -tag -width Ds\n"
-    ".It Ic include : list of paths\n"
+    ".It Ic include : No list of path\n"
     "Files that are part of this one;\n"
     ".Ql * ,\n"
     ".Ql \\&?\n"
@@ -105,26 +106,25 @@ static const char head[] =
     "takes effect when a program starts; all others take effect when it is told to reload.\n"
     "An asterisk stands for a name, or for an item of a list.\n";
 
-static const char tail[] =
-    ".Sh EXAMPLES\n"
-    ".Bd -literal -offset indent\n"
-    "edges:\n"
-    "  fra1:\n"
-    "    location: 50.11,8.68\n"
-    "    addresses: [203.0.113.10]\n"
-    "origins:\n"
-    "  app:\n"
-    "    servers: [app1.example.net:8080, app2.example.net:8080]\n"
-    "sites:\n"
-    "  www:\n"
-    "    hosts: [www.example.com]\n"
-    "    certificates: [{certificate: www.pem, key: www.key}]\n"
-    "    routes: [{path: /, origin: app}]\n"
-    ".Ed\n"
-    ".Sh SEE ALSO\n"
-    ".Xr perigeectl 1 ,\n"
-    ".Xr perigee-dns 8 ,\n"
-    ".Xr perigee-edge 8\n";
+static const char tail[] = ".Sh EXAMPLES\n"
+			   ".Bd -literal -offset indent\n"
+			   "edges:\n"
+			   "  fra1:\n"
+			   "    location: 50.11,8.68\n"
+			   "    addresses: [203.0.113.10]\n"
+			   "origins:\n"
+			   "  app:\n"
+			   "    servers: [app1.example.net:8080, app2.example.net:8080]\n"
+			   "sites:\n"
+			   "  www:\n"
+			   "    hosts: [www.example.com]\n"
+			   "    certificates: [{certificate: www.pem, key: www.key}]\n"
+			   "    routes: [{path: /, origin: app}]\n"
+			   ".Ed\n"
+			   ".Sh SEE ALSO\n"
+			   ".Xr perigeectl 1 ,\n"
+			   ".Xr perigee-dns 8 ,\n"
+			   ".Xr perigee-edge 8\n";
 
 /* Prose as a line of its own: a leading dot or quote would be a request, a backslash an escape.
  * Sentences end with their line, so that the formatter can space them. */
@@ -193,7 +193,7 @@ static void print_option(FILE *out, const struct cfg_option *o)
 {
 	char *range = cfg_option_range(o);
 
-	fprintf(out, ".It Ic %s : %s", o->path, shape_text(o));
+	fprintf(out, ".It Ic %s : No %s", o->path, shape_text(o));
 	if (o->shape == CFG_VALUES)
 		fprintf(out, " of %s", o->type->name);
 	if (o->reload == CFG_RESTART)
@@ -204,8 +204,8 @@ static void print_option(FILE *out, const struct cfg_option *o)
 		print_choices(out, o);
 	if (o->shorthand != NULL)
 		fprintf(out,
-		        "A boolean in its stead is its\n.Ic %s :\n.Ql %s: off\nturns it off.\n",
-		        o->shorthand, cfg_option_key(o));
+			"A boolean in its stead is its\n.Ic %s :\n.Ql %s: off\nturns it off.\n",
+			o->shorthand, cfg_option_key(o));
 	if (range != NULL) {
 		fputs("Range:\n.Ql ", out);
 		print_word(out, range);

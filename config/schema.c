@@ -73,8 +73,8 @@ static char *description(const struct cfg_option *o)
 {
 	char *range = cfg_option_range(o);
 	char *text = xasprintf("%s%s%s%s%s", o->prose, range != NULL ? " Range: " : "",
-	                       range != NULL ? range : "", range != NULL ? "." : "",
-	                       o->reload == CFG_RESTART ? " Takes effect at the next start." : "");
+			       range != NULL ? range : "", range != NULL ? "." : "",
+			       o->reload == CFG_RESTART ? " Takes effect at the next start." : "");
 
 	free(range);
 	return text;
@@ -98,12 +98,12 @@ static json_t *option_schema(const struct cfg_option *o)
 		schema = map_schema(o);
 		if (o->shorthand != NULL)
 			schema = json_pack("{s:[o, o]}", "anyOf", schema,
-			                   value_schema(cfg_option_child(o, o->shorthand)));
+					   value_schema(cfg_option_child(o, o->shorthand)));
 		break;
 	case CFG_NAMED:
-		schema = json_pack("{s:[s, s], s:{s:s}, s:o}", "type", "object", "null",
-		                   "propertyNames", "pattern", o->type->pattern,
-		                   "additionalProperties", map_schema(o));
+		schema =
+		    json_pack("{s:[s, s], s:{s:s}, s:o}", "type", "object", "null", "propertyNames",
+			      "pattern", o->type->pattern, "additionalProperties", map_schema(o));
 		break;
 	case CFG_ITEMS:
 		schema = list_schema(o, map_schema(o));
@@ -129,9 +129,9 @@ static json_t *map_schema(const struct cfg_option *parent)
 			json_array_append_new(required, json_string(cfg_option_key(o)));
 	}
 	types = json_array_size(required) == 0 ? json_pack("[s, s]", "object", "null")
-	                                       : json_pack("[s]", "object");
+					       : json_pack("[s]", "object");
 	schema = json_pack("{s:o, s:o, s:b}", "type", types, "properties", properties,
-	                   "additionalProperties", 0);
+			   "additionalProperties", 0);
 	if (json_array_size(required) > 0)
 		json_object_set_new(schema, "required", required);
 	else
@@ -147,15 +147,15 @@ json_t *cfg_schema(void)
 	json_object_set_new(
 	    json_object_get(schema, "properties"), "include",
 	    json_pack("{s:s, s:[O, {s:s, s:o}]}", "description",
-	              "Files that are part of this one; \"*\", \"?\" and \"[...]\" as in a shell.",
-	              "anyOf", pattern, "type", "array", "items", pattern));
+		      "Files that are part of this one; \"*\", \"?\" and \"[...]\" as in a shell.",
+		      "anyOf", pattern, "type", "array", "items", pattern));
 	json_object_set_new(schema, "$schema",
-	                    json_string("https://json-schema.org/draft/2020-12/schema"));
+			    json_string("https://json-schema.org/draft/2020-12/schema"));
 	json_object_set_new(schema, "title", json_string("perigee.yaml"));
 	json_object_set_new(schema, "description", json_string("The configuration of a fleet."));
 	json_object_set_new(schema, "$defs",
-	                    json_pack("{s:{s:s, s:s, s:s}}", "environment", "description",
-	                              "A text with an environment variable in it: ${NAME}.", "type",
-	                              "string", "pattern", "\\$\\{"));
+			    json_pack("{s:{s:s, s:s, s:s}}", "environment", "description",
+				      "A text with an environment variable in it: ${NAME}.", "type",
+				      "string", "pattern", "\\$\\{"));
 	return schema;
 }
