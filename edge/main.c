@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * perigee-edge: command line, start, reload and stop. Runs on the main thread, which is the control
+ * loop; owns everything that lives as long as the process.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/control.h"
+#include "core/daemon.h"
+#include "core/log.h"
+#include "core/sock.h"
+#include "edge/status.h"
+
+/* How often, and how long at most, a starting edge waits for the first word about its origins. */
+#define SETTLE_CHECK DUR_MS(20)
+#define SETTLE_MAX DUR_S(3)
+
+struct program {
+	const struct daemon_options *options;
+	struct edge_common common;
+	struct edge_status status;
+	gnutls_datum_t ticket_key;
+	struct stream_buffers *control_buffers;
+	struct edge_worker **workers;
+	struct daemon_signals *signals;
+	struct control_server *control;
+	struct net_addr *listeners; /* as bound */
+	int *fds;            /* of worker w: fds[w * n_listeners] and on, until it took them */
+	struct event *timer; /* starting: the next look; stopping: the end of patience */
+	mono_time began;
+	unsigned n_idle; /* workers, while stopping */
+};
+
+/* False after the errors went to standard error. */
+static bool load_view(const struct program *p, struct edge_view **view)
+{
+	struct diag *diag = diag_create();
+
+	*view = edge_view_load(p->options->config, p->options->node, &p->ticket_key, diag);
+	if (*view == NULL)
+		diag_print(diag, stderr);
+	diag_destroy(&diag);
+	return *view != NULL;
+}
+
+static struct edge_view *current_view(struct program *p)
+{
+	return edge_view_current(&p->common.views);
+}
+
+/* Start */
+
+static bool listen_all(struct program *p, const struct cfg_addrs *addrs)
+{
+	unsigned n_workers = p->common.group->n_workers;
+	char text[NET_ADDR_TEXT];
+
+	p->listeners = xcalloc(addrs->n, sizeof(*p->listeners));
+	p->fds = xcalloc((size_t)n_workers * addrs->n, sizeof(*p->fds));
+	for (unsigned a = 0; a < addrs->n; a++) {
+		p->listeners[a] = addrs->v[a];
+		for (unsigned w = 0; w < n_workers; w++) {
+			int fd = sock_listen_tcp(&p->listeners[a], EDGE_LISTEN_BACKLOG);
+
+			if (fd >= 0 && w == 0) {
+				/* Port 0 becomes a real one, the same for all workers. */
+				int error = sock_local_addr(fd, &p->listeners[a]);
+
+				CHECK(error == 0);
+			}
+			if (fd < 0) {
+				log_error("cannot listen on %s: %s",
+					  net_addr_format(&p->listeners[a], text),
+					  strerrordesc_np(-fd));
+				return false;
+			}
+			p->fds[w * addrs->n + a] = fd;
+		}
+	}
+	p->status.listeners = p->listeners;
+	p->status.n_listeners = addrs->n;
+	return true;
+}
+
+static bool open_access_log(struct program *p, const char *path)
+{
+	char *error = NULL;
+
+	if (path[0] == '\0')
+		return true;
+	p->common.access_log = log_file_open(path, p->common.group, &error);
+	if (p->common.access_log == NULL)
+		log_error("access log: %s", error);
+	free(error);
+	return p->common.access_log != NULL;
+}
+
+static json_t *handle_control(void *arg, int argc, char **argv)
+{
+	struct program *p = arg;
+
+	if (argc != 1 || strcmp(argv[0], "status") != 0)
+		return control_error("unknown command \"%s\"; there is: status", argv[0]);
+	p->status.uptime = mono_since(clock_mono(), p->began);
+	return edge_status_json(&p->status);
+}
+
+static bool open_control(struct program *p, const char *configured)
+{
+	const char *path = p->options->control != NULL ? p->options->control : configured;
+	char *error = NULL;
+
+	if (path[0] == '\0')
+		return true;
+	p->control =
+	    control_server_create(p->common.group->control, path, handle_control, p, &error);
+	if (p->control == NULL)
+		log_error("control socket: %s", error);
+	free(error);
+	return p->control != NULL;
+}
+
+static void set_timer(struct program *p, duration after)
+{
+	struct timeval tv = dur_to_timeval(after);
+
+	CHECK(event_add(p->timer, &tv) == 0);
+}
+
+static void serve(struct program *p)
+{
+	char text[NET_ADDR_TEXT];
+
+	p->status.state = EDGE_SERVING;
+	for (unsigned w = 0; w < p->common.group->n_workers; w++)
+		edge_worker_start_accepting_mt(p->workers[w]);
+	for (unsigned i = 0; i < p->status.n_listeners; i++)
+		log_info("serving on %s", net_addr_format(&p->listeners[i], text));
+}
+
+static void timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct program *p = arg;
+	bool patient = mono_since(clock_mono(), p->began).ns < SETTLE_MAX.ns;
+
+	if (p->status.state == EDGE_STOPPING) {
+		log_warn("requests were still open after http.timeout.shutdown: cut off");
+		loop_stop_mt(p->common.group->control);
+	} else if (patient && !olink_origins_settled(current_view(p)->origins)) {
+		set_timer(p, SETTLE_CHECK);
+	} else {
+		serve(p);
+	}
+}
+
+/* Stop */
+
+static void stop(void *arg)
+{
+	struct program *p = arg;
+
+	log_info("stopping");
+	p->status.state = EDGE_STOPPING;
+	for (unsigned w = 0; w < p->common.group->n_workers; w++)
+		edge_worker_stop_mt(p->workers[w]);
+	set_timer(p, current_view(p)->fleet->http.timeout.shutdown);
+}
+
+static void stop_now(void *arg)
+{
+	struct program *p = arg;
+
+	loop_stop_mt(p->common.group->control);
+}
+
+static void worker_idle(void *arg)
+{
+	struct program *p = arg;
+
+	if (++p->n_idle == p->common.group->n_workers)
+		loop_stop_mt(p->common.group->control);
+}
+
+/* Reload */
+
+static void reload(void *arg)
+{
+	struct program *p = arg;
+	struct edge_view *view;
+	char path[256];
+
+	if (p->status.state == EDGE_STOPPING)
+		return;
+	if (!load_view(p, &view)) {
+		log_error("reload refused: the running configuration stays");
+		metrics_add(p->common.metrics, p->common.group->control, EDGE_RELOAD_FAILURES, 1);
+		return;
+	}
+	if (cfg_needs_restart(current_view(p)->fleet, view->fleet, p->options->node, path,
+			      sizeof(path)))
+		log_warn("%s has changed: that takes a restart", path);
+	log_set_level(view->fleet->log.level);
+	edge_view_publish(&view, &p->common.views, p->common.olink);
+	metrics_add(p->common.metrics, p->common.group->control, EDGE_RELOADS, 1);
+	log_info("configuration reloaded");
+}
+
+static void reopen_logs(void *arg)
+{
+	struct program *p = arg;
+
+	if (p->common.access_log != NULL)
+		log_file_reopen(p->common.access_log);
+}
+
+static const struct daemon_signal_ops signal_ops = {
+    .stop = stop,
+    .stop_now = stop_now,
+    .reload = reload,
+    .reopen_logs = reopen_logs,
+};
+
+static void create_workers(struct program *p)
+{
+	struct loop_group *group = p->common.group;
+
+	p->workers = xcalloc(group->n_workers, sizeof(struct edge_worker *));
+	for (unsigned w = 0; w < group->n_workers; w++)
+		p->workers[w] =
+		    edge_worker_create(&p->common, group->workers[w],
+				       &p->fds[w * p->status.n_listeners], p->status.n_listeners);
+}
+
+/* Serves until told to stop; consumes *view. False when it could not begin. */
+static bool run(struct program *p, struct edge_view **view)
+{
+	const struct cfg_edge *self = (*view)->self;
+	struct loop_group *group = p->common.group;
+
+	if (!listen_all(p, &self->listen) || !open_access_log(p, (*view)->fleet->http.access_log)) {
+		edge_view_destroy(view);
+		return false;
+	}
+	p->common.olink = olink_create(group, p->control_buffers);
+	create_workers(p);
+	edge_view_publish(view, &p->common.views, p->common.olink);
+	p->signals = daemon_signals_create(group->control, &signal_ops, p);
+	p->timer = evtimer_new(loop_base(group->control), timer_cb, p);
+	CHECK(p->timer != NULL);
+	if (!open_control(p, self->control))
+		return false;
+	loop_group_start_workers(group);
+	set_timer(p, DUR_NS(0));
+	loop_run(group->control);
+	loop_group_stop_workers(group);
+	return true;
+}
+
+static void destroy(struct program *p)
+{
+	control_server_destroy(&p->control);
+	if (p->signals != NULL)
+		daemon_signals_destroy(&p->signals);
+	if (p->timer != NULL)
+		event_free(p->timer);
+	for (unsigned w = 0; p->workers != NULL && w < p->common.group->n_workers; w++)
+		edge_worker_destroy(&p->workers[w]);
+	if (p->common.olink != NULL) {
+		snapshot_slot_fini(&p->common.views);
+		olink_destroy(&p->common.olink);
+	}
+	if (p->common.access_log != NULL)
+		log_file_close(&p->common.access_log);
+	stream_buffers_destroy(&p->control_buffers);
+	metrics_destroy(&p->common.metrics);
+	loop_group_destroy(&p->common.group);
+	free(p->workers);
+	free(p->fds);
+	free(p->listeners);
+	free((char *)p->common.pseudonym.p);
+}
+
+static unsigned worker_count(const struct program *p, const struct cfg_edge *self)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (p->options->workers > 0)
+		return p->options->workers;
+	if (self->workers > 0)
+		return self->workers;
+	return processors > 0 ? (unsigned)processors : 1;
+}
+
+static bool create_and_run(struct program *p, struct edge_view **view)
+{
+	unsigned n = worker_count(p, (*view)->self);
+	bool ok;
+
+	log_set_level((*view)->fleet->log.level);
+	daemon_raise_file_limit();
+	p->began = clock_mono();
+	p->common.group = loop_group_create(n);
+	p->common.metrics = edge_counters_create(n + 1);
+	p->common.pseudonym = span_of(xasprintf("perigee-%s", p->options->node));
+	p->common.worker_idle = worker_idle;
+	p->common.arg = p;
+	snapshot_slot_init(&p->common.views, p->common.group);
+	p->control_buffers = stream_buffers_create(p->common.group->control);
+	p->status.node = p->options->node;
+	p->status.common = &p->common;
+	ok = run(p, view);
+	destroy(p);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_program about = {
+	    "perigee-edge",
+	    "Ends TLS near the clients and forwards their requests to the origins."};
+	struct daemon_options options;
+	struct program program = {.options = &options};
+	struct edge_view *view;
+	int code = daemon_options_parse(&options, &about, argc, argv);
+
+	if (code >= 0)
+		return code;
+	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	code = 1;
+	if (load_view(&program, &view)) {
+		if (options.check_only) {
+			printf("ok\n");
+			edge_view_destroy(&view);
+			code = 0;
+		} else {
+			code = create_and_run(&program, &view) ? 0 : 1;
+		}
+	}
+	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
+	gnutls_free(program.ticket_key.data);
+	return code;
+}

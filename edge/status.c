@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The status document, from the published view, the counters and the origin link.
+ */
+#include "edge/status.h"
+
+#include <config.h>
+
+static json_t *listeners(const struct edge_status *s)
+{
+	json_t *list = json_array();
+	char text[NET_ADDR_TEXT];
+
+	for (unsigned i = 0; i < s->n_listeners; i++)
+		json_array_append_new(list, json_string(net_addr_format(&s->listeners[i], text)));
+	return list;
+}
+
+static json_t *sites(const struct edge_view *view)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < view->fleet->n_sites; i++) {
+		const struct cfg_site *site = &view->fleet->sites[i];
+		json_t *hosts = json_array();
+
+		if (!edge_site_is_served_by(site, view->self)) {
+			json_decref(hosts);
+			continue;
+		}
+		for (unsigned h = 0; h < site->hosts.n; h++)
+			json_array_append_new(hosts, json_string(site->hosts.v[h]));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o}", "name", site->name, "hosts", hosts));
+	}
+	return list;
+}
+
+json_t *edge_status_json(const struct edge_status *s)
+{
+	static const char *const states[] = {"starting", "serving", "stopping"};
+	const struct edge_view *view = edge_view_current(&s->common->views);
+	json_t *status = json_pack(
+	    "{s:s, s:s, s:s, s:s, s:I, s:i}", "program", "perigee-edge", "version", PACKAGE_VERSION,
+	    "node", s->node, "state", states[s->state], "uptime_seconds",
+	    (json_int_t)(s->uptime.ns / 1000000000), "workers", (int)s->common->group->n_workers);
+
+	json_object_set_new(
+	    status, "admin",
+	    json_string(view->self->admin == CFG_ADMIN_ACTIVE ? "active" : "drained"));
+	json_object_set_new(status, "listeners", listeners(s));
+	olink_status(s->common->olink, view->origins, status);
+	if (json_object_get(status, "counters") == NULL)
+		json_object_set_new(status, "counters", json_object());
+	metrics_to_json(s->common->metrics, json_object_get(status, "counters"));
+	json_object_set_new(status, "sites", sites(view));
+	json_object_set_new(status, "certificates", edge_certs_status(view->certs));
+	return status;
+}
