@@ -112,6 +112,7 @@ void log_file_append(struct log_file *file, struct loop *loop, const char *line,
 	struct shard *shard = &file->shards[loop_index(loop)];
 
 	LOOP_ASSERT_OWNER(loop);
+	CHECK(loop_index(loop) < file->n_shards);
 	CHECK(len > 0 && line[len - 1] == '\n');
 	if (shard->timer == NULL) {
 		shard->timer = evtimer_new(loop_base(loop), timer_cb, shard);

@@ -19,6 +19,9 @@
 #include "core/control.h"
 #include "core/sock.h"
 
+/* More than a socket's buffers take. */
+#define BIG (2 << 20)
+
 static char dir[64];
 static char path[96];
 static struct loop *loop;
@@ -35,11 +38,11 @@ static json_t *handler(void *arg, int argc, char **argv)
 		return json_pack("{s:o}", "words", words);
 	}
 	if (strcmp(argv[0], "big") == 0) {
-		char *text = xmalloc(4 << 20);
+		char *text = xmalloc(BIG);
 		json_t *answer;
 
-		memset(text, 'x', 4 << 20);
-		answer = json_pack("{s:s#}", "text", text, 4 << 20);
+		memset(text, 'x', BIG);
+		answer = json_pack("{s:s#}", "text", text, BIG);
 		free(text);
 		return answer;
 	}
@@ -120,15 +123,17 @@ static void test_a_large_answer_arrives_whole(void **state)
 {
 	json_t *answer = call("big");
 
-	assert_int_equal(json_string_length(json_object_get(answer, "text")), 4 << 20);
+	assert_int_equal(json_string_length(json_object_get(answer, "text")), BIG);
 	json_decref(answer);
 }
 
 static int connect_client(void)
 {
+	/* So that a bug fails the test instead of hanging it. */
+	const struct timeval limit = {.tv_sec = 30};
 	int fd = sock_connect_unix(path);
 
-	CHECK(fd >= 0);
+	CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0);
 	return fd;
 }
 
@@ -172,17 +177,23 @@ static void test_a_line_may_come_in_pieces(void **state)
 
 static void test_those_over_the_limit_wait_for_their_turn(void **state)
 {
-	int fds[80];
+	int fds[64], waiting;
+	char c;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+	/* All places are held by clients that do not read their whole answer. */
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
 		fds[i] = connect_client();
-	/* The first 64 hold all places; the others are served when those leave. */
+		assert_int_equal(send(fds[i], "big\n", 4, MSG_NOSIGNAL), 4);
+		assert_int_equal(recv(fds[i], &c, 1, 0), 1);
+	}
+	waiting = connect_client();
+	assert_int_equal(send(waiting, "echo\n", 5, MSG_NOSIGNAL), 5);
+	assert_int_equal(recv(waiting, &c, 1, MSG_DONTWAIT), -1);
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
-		assert_int_equal(send(fds[i], "ec", 2, MSG_NOSIGNAL), 2);
-	for (unsigned i = 0; i < ARRAY_SIZE(fds) - 1; i++)
 		close(fds[i]);
-	json_decref(call("echo"));
-	close(fds[ARRAY_SIZE(fds) - 1]);
+	assert_int_equal(recv(waiting, &c, 1, 0), 1);
+	assert_int_equal(c, '{');
+	close(waiting);
 }
 
 static void test_a_second_server_is_refused_and_the_first_lives_on(void **state)

@@ -139,9 +139,12 @@ static void test_the_limit_leaves_out_and_counts(void **state)
 	char *text;
 
 	capture();
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5; i++) {
 		log_write_limited(&limit, LOG_LEVEL_WARN, "bad client %d", i);
-	limit.next_ns = 0; /* a second later */
+		assert_true(limit.next_ns > 0);
+		limit.next_ns = INT64_MAX; /* the second never ends */
+	}
+	limit.next_ns = 0; /* now it has */
 	log_write_limited(&limit, LOG_LEVEL_WARN, "bad client");
 	limit.next_ns = 0;
 	log_write_limited(&limit, LOG_LEVEL_WARN, "good client");

@@ -378,25 +378,31 @@ static void test_a_group_names_and_numbers_its_loops(void **state)
 
 struct grace_test {
 	struct loop_group *group;
-	sem_t entered, release;
 	struct loop_task end_of_turn;
+	sem_t in_event, leave_event, at_end, leave_end;
 	_Atomic bool turn_ended;
-	unsigned control_turns;
 	unsigned graces;
+	unsigned turns_left;
 };
 static struct grace_test gt;
 
+static void nothing(void *arg)
+{
+}
+
 static void end_of_turn(struct loop_task *task)
 {
+	sem_post(&gt.at_end);
+	sem_wait(&gt.leave_end);
 	gt.turn_ended = true;
 }
 
-static void long_turn(void *arg)
+static void long_turn(evutil_socket_t fd, short what, void *arg)
 {
 	gt.end_of_turn.run = end_of_turn;
 	loop_defer(gt.group->workers[0], &gt.end_of_turn);
-	sem_post(&gt.entered);
-	sem_wait(&gt.release);
+	sem_post(&gt.in_event);
+	sem_wait(&gt.leave_event);
 }
 
 static void grace_ended(void *arg)
@@ -410,26 +416,43 @@ static void grace_ended(void *arg)
 static void let_worker_go_after_some_turns(void *arg)
 {
 	CHECK(gt.graces == 0);
-	if (++gt.control_turns < 50)
+	if (gt.turns_left-- > 0)
 		loop_post_mt(gt.group->control, let_worker_go_after_some_turns, NULL);
 	else
-		sem_post(&gt.release);
+		sem_post(&gt.leave_end);
 }
 
 static void test_a_grace_waits_for_the_end_of_every_workers_turn(void **state)
 {
+	struct event *ev;
+	int fds[2];
+
 	memset(&gt, 0, sizeof(gt));
-	sem_init(&gt.entered, 0, 0);
-	sem_init(&gt.release, 0, 0);
+	sem_init(&gt.in_event, 0, 0);
+	sem_init(&gt.leave_event, 0, 0);
+	sem_init(&gt.at_end, 0, 0);
+	sem_init(&gt.leave_end, 0, 0);
 	gt.group = loop_group_create(2);
+	/* An event and some mail in the worker's first turn: the grace's mail, which comes during
+	 * the event, is then run in the same turn. */
+	assert_int_equal(pipe(fds), 0);
+	ev = event_new(loop_base(gt.group->workers[0]), fds[1], EV_WRITE, long_turn, NULL);
+	event_add(ev, NULL);
+	loop_post_mt(gt.group->workers[0], nothing, NULL);
 	loop_group_start_workers(gt.group);
-	loop_post_mt(gt.group->workers[0], long_turn, NULL);
-	sem_wait(&gt.entered);
+	sem_wait(&gt.in_event);
 	loop_group_after_grace(gt.group, grace_ended, NULL);
+	sem_post(&gt.leave_event);
+	sem_wait(&gt.at_end);
+	/* Were the grace over too soon, control would hear of it within these turns. */
+	gt.turns_left = 20;
 	let_worker_go_after_some_turns(NULL);
 	loop_run(gt.group->control);
 	assert_int_equal(gt.graces, 1);
 	loop_group_stop_workers(gt.group);
+	event_free(ev);
+	close(fds[0]);
+	close(fds[1]);
 	loop_group_destroy(&gt.group);
 }
 
