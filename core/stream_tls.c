@@ -53,7 +53,6 @@ struct stream_tls {
 	size_t kept_start, kept_end;
 	bool pulled_empty; /* pull has said EAGAIN since this was last cleared */
 	int recv_errno;
-	bool renegotiation_refused;
 	mono_time last_write;
 	size_t ramp_sent;
 };
@@ -255,6 +254,12 @@ static void tls_failed(struct stream *s, int ret)
 		stream_set_error(s, reason, "TLS alert received: %s",
 				 gnutls_alert_get_name(gnutls_alert_get(session)));
 		break;
+	case GNUTLS_E_REHANDSHAKE:
+		/* The library would let us go on after the warning, but keeps the ClientHello where
+		 * the next read trips over it. */
+		stream_set_error(s, reason, "TLS: renegotiation refused");
+		gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+		break;
 	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
 		set_verify_error(s);
 		gnutls_alert_send_appropriate(session, ret);
@@ -337,17 +342,6 @@ void stream_tls_handshake_readable(struct stream *s)
 
 /* Reading and writing */
 
-/* GnuTLS never renegotiates by itself. One request is refused with a warning; who goes on asking
- * would make us queue warnings without end. */
-static bool refuse_renegotiation(struct stream *s)
-{
-	if (s->tls->renegotiation_refused)
-		return false;
-	s->tls->renegotiation_refused = true;
-	return gnutls_alert_send(s->tls->session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION) >=
-	       0;
-}
-
 size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 {
 	struct stream_tls *tls = s->tls;
@@ -361,8 +355,7 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 			got += ret;
 		else if (ret == 0)
 			stream_end_reading(s, STREAM_EOF);
-		else if (ret == GNUTLS_E_REHANDSHAKE ? !refuse_renegotiation(s)
-						     : gnutls_error_is_fatal(ret))
+		else if (ret == GNUTLS_E_REHANDSHAKE || gnutls_error_is_fatal(ret))
 			tls_failed(s, ret);
 	}
 	/* Answers to what was read: a key update, an alert. */

@@ -83,3 +83,7 @@ tests_unit_core_test_stream_plain_SOURCES = tests/unit/core/test_stream_plain.c 
 	$(stream_test_sources)
 tests_unit_core_test_stream_plain_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/test_stream_plain
+check_PROGRAMS += tests/unit/core/test_stream_tls
+tests_unit_core_test_stream_tls_SOURCES = tests/unit/core/test_stream_tls.c $(stream_test_sources)
+tests_unit_core_test_stream_tls_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/test_stream_tls
