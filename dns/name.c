@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dns/name.h"
+
+#include <string.h>
+
+void dns_name_init(struct dns_name *name, const uint8_t *wire)
+{
+	uint8_t forward[DNS_NAME_LABELS];
+	unsigned n = 0, at = 0;
+
+	while (wire[at] != 0) {
+		forward[n++] = at;
+		at += wire[at] + 1;
+	}
+	name->wire = wire;
+	name->n_labels = n;
+	name->size = at + 1;
+	name->start[0] = at;
+
+	/* FNV-1a, label by label from the root, so that each suffix's hash is a prefix of the
+	 * work. Strangers cannot choose what is stored, so the hash needs no secret. */
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	name->hash[0] = hash;
+	for (unsigned i = 1; i <= n; i++) {
+		const uint8_t *label = wire + forward[n - i];
+
+		for (unsigned k = 0; k <= label[0]; k++)
+			hash = (hash ^ label[k]) * 0x100000001b3u;
+		name->start[i] = forward[n - i];
+		name->hash[i] = hash;
+	}
+}
+
+const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT])
+{
+	if (knot_dname_to_str(buf, wire, DNS_NAME_TEXT) == NULL)
+		strcpy(buf, "?");
+	return buf;
+}

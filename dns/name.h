@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A domain name taken apart for look-ups: where each label begins, and a hash of every suffix, all
+ * from one pass over the name. Pure; any thread.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <libknot/dname.h>
+
+/* 255 octets of one-octet labels (RFC 1035 section 2.3.4). */
+#define DNS_NAME_LABELS 127
+
+/* Index 0 is the root, index n_labels the whole name: the suffix of n labels begins at
+ * wire + start[n] and hashes to hash[n]. */
+struct dns_name {
+	const uint8_t *wire; /* lower case, not owned */
+	unsigned n_labels;
+	unsigned size; /* octets, with the root's */
+	uint8_t start[DNS_NAME_LABELS + 1];
+	uint64_t hash[DNS_NAME_LABELS + 1];
+};
+
+/* `wire` is an uncompressed, valid name in lower case and must outlive `name`. */
+void dns_name_init(struct dns_name *name, const uint8_t *wire);
+
+static inline const uint8_t *dns_name_suffix(const struct dns_name *name, unsigned labels)
+{
+	return name->wire + name->start[labels];
+}
+
+static inline unsigned dns_name_suffix_size(const struct dns_name *name, unsigned labels)
+{
+	return name->size - name->start[labels];
+}
+
+/* Presentation form with a final dot, for people; "?" when it cannot be written. Returns buf. */
+#define DNS_NAME_TEXT KNOT_DNAME_TXT_MAXLEN + 1
+const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT]);

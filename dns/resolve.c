@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The resolution of a question, see resolve.h. Any thread; nothing is kept between calls.
+ */
+#include "dns/resolve.h"
+
+#include <libknot/descriptor.h>
+#include <libknot/errcode.h>
+#include <libknot/rrtype/rdname.h>
+
+#include "core/check.h"
+
+/* Longer chains are left to the resolver, which asks again for the last target. */
+#define CHAIN_MAX 8
+
+/* RFC 8482 section 4.2: what ANY is told; an hour, as nothing about it changes. */
+#define ANY_TTL 3600
+
+struct resolution {
+	const struct dns_view *view;
+	const struct dns_zone *zone;
+	knot_pkt_t *response;
+	struct dns_facts *facts;
+	uint16_t qtype;
+	const struct dns_node *cut; /* the referral's, or NULL */
+};
+
+/* False when it did not fit: then TC is set, unless `flags` forbid. */
+static bool put(struct resolution *r, uint16_t hint, const knot_rrset_t *rr, uint16_t flags)
+{
+	int ret = knot_pkt_put(r->response, hint, rr, flags);
+
+	if (ret != KNOT_EOK && !(flags & KNOT_PF_NOTRUNC))
+		knot_wire_set_tc(r->response->wire);
+	return ret == KNOT_EOK;
+}
+
+/* RFC 2308: the SOA tells how long the absence may be remembered. */
+static void put_negative(struct resolution *r, uint32_t longest)
+{
+	knot_rrset_t soa = r->zone->soa_negative;
+
+	soa.ttl = MIN(soa.ttl, longest);
+	knot_pkt_begin(r->response, KNOT_AUTHORITY);
+	put(r, KNOT_COMPR_HINT_NONE, &soa, 0);
+}
+
+static void put_steered(struct resolution *r, const struct dns_steered *steered,
+			const uint8_t *owner, uint16_t hint)
+{
+	struct dns_facts *facts = r->facts;
+	struct geo_ranking ranking = geo_map_lookup(r->view->map, &facts->place);
+
+	facts->steered = true;
+	facts->choice = dns_steer(steered, r->view->edges, &ranking);
+	if (facts->choice.edge == NULL) {
+		facts->rcode = KNOT_RCODE_SERVFAIL;
+		return;
+	}
+	const knot_rdataset_t *addresses =
+	    r->qtype == KNOT_RRTYPE_A ? &facts->choice.edge->a : &facts->choice.edge->aaaa;
+	knot_rrset_t rr;
+
+	if (addresses->count == 0) {
+		/* Never another edge's: A and AAAA must lead to one place. That it has none is
+		 * true only as long as the choice is. */
+		put_negative(r, facts->choice.ttl);
+		return;
+	}
+	knot_rrset_init(&rr, (knot_dname_t *)owner, r->qtype, KNOT_CLASS_IN, facts->choice.ttl);
+	rr.rrs = *addresses;
+	put(r, hint, &rr, 0);
+}
+
+static void put_any(struct resolution *r, const struct dns_node *node, const uint8_t *owner,
+		    uint16_t hint)
+{
+	static const uint8_t hinfo[] = "\x07RFC8482"; /* and the empty string of the final NUL */
+	const struct dns_rrset *cname = dns_node_rrset(node, KNOT_RRTYPE_CNAME);
+	union {
+		knot_rdata_t rdata;
+		uint8_t room[sizeof(knot_rdata_t) + sizeof(hinfo)];
+	} u;
+	knot_rrset_t rr;
+
+	if (cname != NULL) {
+		rr = cname->rr;
+		rr.owner = (knot_dname_t *)owner;
+	} else {
+		knot_rdata_init(&u.rdata, sizeof(hinfo), hinfo);
+		knot_rrset_init(&rr, (knot_dname_t *)owner, KNOT_RRTYPE_HINFO, KNOT_CLASS_IN,
+				ANY_TTL);
+		rr.rrs = (knot_rdataset_t){1, knot_rdata_size(sizeof(hinfo)), &u.rdata};
+	}
+	put(r, hint, &rr, 0);
+}
+
+/* `owner` is the node's name, or the name that a wildcard stands in for. */
+static void put_node(struct resolution *r, const struct dns_node *node, const uint8_t *owner,
+		     uint16_t hint)
+{
+	const struct dns_rrset *set = dns_node_rrset(node, r->qtype);
+
+	if (node->steered != NULL && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA)) {
+		put_steered(r, node->steered, owner, hint);
+	} else if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != NULL)) {
+		put_any(r, node, owner, hint);
+	} else if (set != NULL) {
+		knot_rrset_t rr = set->rr;
+
+		rr.owner = (knot_dname_t *)owner;
+		put(r, hint, &rr, 0);
+	} else {
+		put_negative(r, UINT32_MAX);
+	}
+}
+
+static void put_referral(struct resolution *r, const struct dns_node *cut)
+{
+	r->cut = cut;
+	knot_pkt_begin(r->response, KNOT_AUTHORITY);
+	put(r, KNOT_COMPR_HINT_NONE, &dns_node_rrset(cut, KNOT_RRTYPE_NS)->rr, 0);
+}
+
+/* Addresses of the names in one RRset's rdata. False when there is no more room. */
+static bool put_addresses_of(struct resolution *r, unsigned index)
+{
+	static const uint16_t types[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA};
+	knot_rrset_t named = r->response->rr[index];
+	const knot_rdata_t *rdata = named.rrs.rdata;
+
+	for (unsigned i = 0; i < named.rrs.count;
+	     i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
+		const uint8_t *target = knot_rdata_name(rdata, named.type);
+		uint16_t flags = KNOT_PF_NOTRUNC | KNOT_PF_CHECKDUP;
+		uint16_t hint =
+		    knot_compr_hint(&r->response->rr_info[index], KNOT_COMPR_HINT_RDATA + i);
+		const struct dns_node *node;
+		struct dns_name name;
+
+		if (knot_dname_in_bailiwick(target, r->zone->apex_name) < 0)
+			continue;
+		dns_name_init(&name, target);
+		node = dns_zone_find(r->zone, &name, name.n_labels);
+		if (node == NULL)
+			continue;
+		/* RFC 9471: a referral without the glue it needs is not complete. */
+		if (r->cut != NULL && knot_dname_in_bailiwick(target, r->cut->owner) >= 0)
+			flags = KNOT_PF_CHECKDUP;
+		for (unsigned k = 0; k < ARRAY_SIZE(types); k++) {
+			const struct dns_rrset *set = dns_node_rrset(node, types[k]);
+
+			if (set != NULL && !put(r, hint, &set->rr, flags))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void put_additional(struct resolution *r)
+{
+	unsigned count = r->response->rrset_count;
+
+	knot_pkt_begin(r->response, KNOT_ADDITIONAL);
+	for (unsigned i = 0; i < count && !knot_wire_get_tc(r->response->wire); i++) {
+		uint16_t type = r->response->rr[i].type;
+
+		if (type != KNOT_RRTYPE_NS && type != KNOT_RRTYPE_MX && type != KNOT_RRTYPE_SRV)
+			continue;
+		if (!put_addresses_of(r, i))
+			return;
+	}
+}
+
+/* Step 3 of the algorithm, from `name` on; `name` lives as long as the response is written. */
+static void resolve(struct resolution *r, struct dns_name *name)
+{
+	uint16_t hint = KNOT_COMPR_HINT_QNAME;
+
+	for (unsigned chain = 0; chain <= CHAIN_MAX; chain++) {
+		struct dns_lookup found = dns_zone_lookup(r->zone, name);
+		/* DS belongs to the parent's side of the cut (RFC 4035 section 3.1.4.1). */
+		bool at_cut = found.match == DNS_MATCH_DELEGATION && r->qtype == KNOT_RRTYPE_DS &&
+			      found.labels == name->n_labels;
+
+		if (found.match == DNS_MATCH_DELEGATION && !at_cut) {
+			put_referral(r, found.node);
+			return;
+		}
+		knot_wire_set_aa(r->response->wire);
+		if (found.match == DNS_MATCH_NONE) {
+			r->facts->rcode = KNOT_RCODE_NXDOMAIN;
+			put_negative(r, UINT32_MAX);
+			return;
+		}
+		const struct dns_rrset *cname = dns_node_rrset(found.node, KNOT_RRTYPE_CNAME);
+
+		if (cname == NULL || r->qtype == KNOT_RRTYPE_CNAME || r->qtype == KNOT_RRTYPE_ANY) {
+			put_node(r, found.node, name->wire, hint);
+			return;
+		}
+		knot_rrset_t rr = cname->rr;
+		unsigned before = r->response->rrset_count;
+
+		rr.owner = (knot_dname_t *)name->wire;
+		/* Nothing added: no room, or a record that is there already, so a loop. */
+		if (!put(r, hint, &rr, KNOT_PF_CHECKDUP) || r->response->rrset_count == before)
+			return;
+		const uint8_t *target = knot_cname_name(cname->rr.rrs.rdata);
+
+		if (knot_dname_in_bailiwick(target, r->zone->apex_name) < 0)
+			return;
+		dns_name_init(name, target);
+		hint = knot_compr_hint(&r->response->rr_info[before], KNOT_COMPR_HINT_RDATA);
+	}
+}
+
+void dns_resolve(const struct dns_view *view, const knot_pkt_t *query, knot_pkt_t *response,
+		 struct dns_facts *facts)
+{
+	struct resolution r = {.view = view, .response = response, .facts = facts};
+	struct dns_name name;
+
+	r.qtype = knot_pkt_qtype(query);
+	dns_name_init(&name, knot_pkt_qname(query));
+	if (r.qtype == KNOT_RRTYPE_DS && name.n_labels > 0)
+		r.zone = dns_zones_find(view->zones, &name, name.n_labels - 1);
+	if (r.zone == NULL)
+		r.zone = dns_zones_find(view->zones, &name, name.n_labels);
+	if (r.zone == NULL) {
+		facts->rcode = KNOT_RCODE_REFUSED;
+		return;
+	}
+	resolve(&r, &name);
+	if (!knot_wire_get_tc(response->wire))
+		put_additional(&r);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Steering, see steer.h. The choice is made afresh for each answer: health may have changed since
+ * the last one, and walking a short ranking costs less than keeping anything.
+ */
+#include "dns/steer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libknot/descriptor.h>
+
+#include "core/check.h"
+
+const char *dns_steer_reason_text(enum dns_steer_reason reason)
+{
+	switch (reason) {
+	case DNS_STEER_HEALTHY:
+		return "nearest healthy";
+	case DNS_STEER_UNPROBED:
+		return "nearest, health not yet known";
+	case DNS_STEER_NONE_UP:
+		return "nearest, none is up";
+	case DNS_STEER_SERVFAIL:
+		return "none is up";
+	}
+	return "?";
+}
+
+/* What is asked of an edge to be a candidate, from the strictest to none. */
+enum standard {
+	STANDARD_UP,
+	STANDARD_ACTIVE,
+	STANDARD_ANY,
+};
+
+static bool meets(const struct dns_steered *steered, const struct dns_edge *edge,
+		  enum standard standard)
+{
+	if (!steered->member[edge->config->id])
+		return false;
+	switch (standard) {
+	case STANDARD_UP:
+		return edge->config->admin == CFG_ADMIN_ACTIVE &&
+		       health_get(edge->health) == HEALTH_UP;
+	case STANDARD_ACTIVE:
+		return edge->config->admin == CFG_ADMIN_ACTIVE;
+	case STANDARD_ANY:
+		break;
+	}
+	return true;
+}
+
+/* The nearest candidate; *others tells whether there was another one. */
+static const struct dns_edge *nearest(const struct dns_steered *steered,
+				      const struct dns_edge *edges,
+				      const struct geo_ranking *ranking, enum standard standard,
+				      bool *others)
+{
+	const struct dns_edge *first = NULL;
+
+	*others = false;
+	for (unsigned i = 0; i < ranking->n; i++) {
+		const struct dns_edge *edge = &edges[ranking->edges[i]];
+
+		if (!meets(steered, edge, standard))
+			continue;
+		if (first != NULL) {
+			*others = true;
+			break;
+		}
+		first = edge;
+	}
+	return first;
+}
+
+/* Active members exist, and no probe of any of them has ended. */
+static bool all_unknown(const struct dns_steered *steered, const struct dns_edge *edges,
+			const struct geo_ranking *ranking)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < ranking->n; i++) {
+		const struct dns_edge *edge = &edges[ranking->edges[i]];
+
+		if (!meets(steered, edge, STANDARD_ACTIVE))
+			continue;
+		if (health_get(edge->health) != HEALTH_UNKNOWN)
+			return false;
+		some = true;
+	}
+	return some;
+}
+
+struct dns_choice dns_steer(const struct dns_steered *steered, const struct dns_edge *edges,
+			    const struct geo_ranking *ranking)
+{
+	struct dns_choice choice = {.ttl = steered->ttl, .reason = DNS_STEER_HEALTHY};
+	bool others;
+
+	choice.edge = nearest(steered, edges, ranking, STANDARD_UP, &others);
+	if (choice.edge == NULL && all_unknown(steered, edges, ranking)) {
+		choice.reason = DNS_STEER_UNPROBED;
+		choice.edge = nearest(steered, edges, ranking, STANDARD_ACTIVE, &others);
+	} else if (choice.edge == NULL && steered->config->none_up == CFG_NONE_UP_SERVFAIL) {
+		choice.reason = DNS_STEER_SERVFAIL;
+		return choice;
+	} else if (choice.edge == NULL) {
+		choice.reason = DNS_STEER_NONE_UP;
+		choice.edge = nearest(steered, edges, ranking, STANDARD_ACTIVE, &others);
+		if (choice.edge == NULL)
+			choice.edge = nearest(steered, edges, ranking, STANDARD_ANY, &others);
+	}
+	if (choice.edge == NULL) { /* a site without edges */
+		choice.reason = DNS_STEER_SERVFAIL;
+		return choice;
+	}
+	if (others)
+		choice.scope = ranking->scope;
+	if (choice.reason != DNS_STEER_HEALTHY || atomic_load(&choice.edge->health->failing))
+		choice.ttl = MIN(choice.ttl, DNS_FAILING_TTL);
+	return choice;
+}
+
+static const uint16_t forbidden_types[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA, KNOT_RRTYPE_CNAME};
+
+static bool attach_one(struct dns_zone *zone, const struct cfg_steered *config,
+		       const struct dns_steered *steered, struct diag *diag)
+{
+	bool apex = strcmp(config->owner, "@") == 0;
+	char *text = apex ? xasprintf("%s.", zone->config->name)
+			  : xasprintf("%s.%s.", config->owner, zone->config->name);
+	knot_dname_t *owner = knot_dname_from_str_alloc(text);
+	unsigned before = diag_count(diag);
+	struct dns_name name;
+	char type[16];
+
+	if (owner == NULL) {
+		diag_add(diag, config->place, "%s is not a domain name", text);
+		free(text);
+		return false;
+	}
+	knot_dname_to_lower(owner);
+	dns_name_init(&name, owner);
+	if (dns_zone_lookup(zone, &name).match == DNS_MATCH_DELEGATION)
+		diag_add(diag, config->place, "%s is delegated by zone file %s", text,
+			 zone->files[0]);
+	struct dns_node *node = dns_zone_node(zone, &name);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(forbidden_types); i++) {
+		const struct dns_rrset *set = dns_node_rrset(node, forbidden_types[i]);
+
+		if (set == NULL)
+			continue;
+		knot_rrtype_to_string(forbidden_types[i], type, sizeof(type));
+		diag_add(diag, set->place, "%s at %s, which is steered (%s:%u)", type, text,
+			 config->place.file, config->place.line);
+	}
+	node->steered = steered;
+	knot_dname_free(owner, NULL);
+	free(text);
+	return diag_count(diag) == before;
+}
+
+bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet, struct dns_steered *out,
+		      struct diag *diag)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < zone->config->n_steered; i++) {
+		const struct cfg_steered *config = &zone->config->steered[i];
+
+		out[i] = (struct dns_steered){
+		    .config = config,
+		    .member = xcalloc(fleet->n_edges + 1, sizeof(bool)),
+		    .ttl = (uint32_t)(config->ttl.ns / DUR_S(1).ns),
+		};
+		for (unsigned k = 0; k < config->site->n_edges; k++)
+			out[i].member[config->site->edges[k]->id] = true;
+		if (!attach_one(zone, config, &out[i], diag))
+			ok = false;
+	}
+	return ok;
+}
+
+void dns_steered_fini(struct dns_steered *steered)
+{
+	free(steered->member);
+}
+
+void dns_edge_init(struct dns_edge *edge, const struct cfg_edge *config,
+		   const struct health *health)
+{
+	*edge = (struct dns_edge){.config = config, .health = health};
+	for (unsigned i = 0; i < config->addresses.n; i++) {
+		const struct net_addr *addr = &config->addresses.v[i];
+		bool v4 = addr->sa.sa_family == AF_INET;
+		union {
+			knot_rdata_t rdata;
+			uint8_t room[sizeof(knot_rdata_t) + 16];
+		} u;
+
+		if (v4)
+			knot_rdata_init(&u.rdata, 4, (const uint8_t *)&addr->in.sin_addr);
+		else
+			knot_rdata_init(&u.rdata, 16, (const uint8_t *)&addr->in6.sin6_addr);
+		CHECK(knot_rdataset_add(v4 ? &edge->a : &edge->aaaa, &u.rdata, NULL) == KNOT_EOK);
+	}
+}
+
+void dns_edge_fini(struct dns_edge *edge)
+{
+	knot_rdataset_clear(&edge->a, NULL);
+	knot_rdataset_clear(&edge->aaaa, NULL);
+}

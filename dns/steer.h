@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Steering: which edge serves a client. Pure: a ranking of edges (from the geo map), the site's
+ * edges, their admin state and health go in; one edge, its TTL and the scope of the choice come
+ * out. The answer path and `explain` call the same function. Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libknot/rdataset.h>
+
+#include "config/fleet.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/health.h"
+
+/* An edge that has begun to fail may be down in seconds: nobody should keep it for longer. */
+#define DNS_FAILING_TTL 5
+
+/* What every steered name asks of an edge: its addresses as rdata, and how it does. */
+struct dns_edge {
+	const struct cfg_edge *config;
+	const struct health *health;
+	knot_rdataset_t a, aaaa;
+};
+
+/* One steered name; built with the view, immutable. */
+struct dns_steered {
+	const struct cfg_steered *config;
+	bool *member; /* by edge id: belongs to the site */
+	uint32_t ttl; /* seconds */
+};
+
+enum dns_steer_reason {
+	DNS_STEER_HEALTHY,  /* nearest of those that are active and up */
+	DNS_STEER_UNPROBED, /* nearest of the active ones: no probe has ended yet */
+	DNS_STEER_NONE_UP,  /* nearest of all, as none_up says */
+	DNS_STEER_SERVFAIL, /* nobody, as none_up says */
+};
+/* For people. */
+const char *dns_steer_reason_text(enum dns_steer_reason reason);
+
+struct dns_choice {
+	const struct dns_edge *edge; /* NULL with DNS_STEER_SERVFAIL */
+	enum dns_steer_reason reason;
+	uint32_t ttl;  /* seconds */
+	uint8_t scope; /* the ranking's; 0 when every client would be told the same */
+};
+
+/* `edges` is indexed by edge id. */
+struct dns_choice dns_steer(const struct dns_steered *steered, const struct dns_edge *edges,
+			    const struct geo_ranking *ranking);
+
+/* Ties each steered name of the zone's configuration to its node. False with every error (unknown
+ * place, static A, AAAA or CNAME at the name) in `diag`. `out` has room for config->n_steered. */
+bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet, struct dns_steered *out,
+		      struct diag *diag);
+void dns_steered_fini(struct dns_steered *steered);
+
+void dns_edge_init(struct dns_edge *edge, const struct cfg_edge *config,
+		   const struct health *health);
+void dns_edge_fini(struct dns_edge *edge);

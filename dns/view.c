@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Building and retiring views. Control thread.
+ */
+#include "dns/view.h"
+
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "dns/edge_health.h"
+
+/* What an edge refers to until it is watched. */
+static const struct health never_probed;
+
+static bool attach_steered(struct dns_view *view, struct diag *diag)
+{
+	bool ok = true;
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < view->fleet->n_zones; i++)
+		total += view->fleet->zones[i].n_steered;
+	view->steered = xcalloc(total + 1, sizeof(*view->steered));
+	for (unsigned i = 0; i < view->zones->n; i++) {
+		struct dns_zone *zone = view->zones->v[i];
+
+		if (!dns_steer_attach(zone, view->fleet, &view->steered[view->n_steered], diag))
+			ok = false;
+		view->n_steered += zone->config->n_steered;
+	}
+	return ok;
+}
+
+struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
+{
+	struct dns_view *view = xcalloc(1, sizeof(*view));
+	bool ok;
+
+	view->fleet = *fleet;
+	view->edges = xcalloc(view->fleet->n_edges + 1, sizeof(*view->edges));
+	view->n_edges = view->fleet->n_edges;
+	for (unsigned i = 0; i < view->n_edges; i++)
+		dns_edge_init(&view->edges[i], &view->fleet->edges[i], &never_probed);
+
+	/* All of it is tried, so that every error is seen at once. */
+	view->map = geo_map_compile(view->fleet, diag);
+	view->zones = dns_zones_load(view->fleet, diag);
+	ok = view->zones != NULL && attach_steered(view, diag) && view->map != NULL;
+	if (!ok) {
+		view->fleet = NULL;
+		dns_view_destroy(&view);
+		return NULL;
+	}
+	*fleet = NULL;
+	return view;
+}
+
+void dns_view_destroy(struct dns_view **viewp)
+{
+	struct dns_view *view = *viewp;
+
+	if (view == NULL)
+		return;
+	dns_edge_watch_end(&view->watch);
+	for (unsigned i = 0; i < view->n_steered; i++)
+		dns_steered_fini(&view->steered[i]);
+	for (unsigned i = 0; i < view->n_edges; i++)
+		dns_edge_fini(&view->edges[i]);
+	free(view->edges);
+	free(view->steered);
+	dns_zones_destroy(&view->zones);
+	geo_map_destroy(&view->map);
+	cfg_fleet_destroy(&view->fleet);
+	free(view);
+	*viewp = NULL;
+}
+
+static void destroy_snapshot(struct snapshot *snapshot)
+{
+	struct dns_view *view = CONTAINER_OF(snapshot, struct dns_view, snapshot);
+
+	snapshot_fini(snapshot);
+	dns_view_destroy(&view);
+}
+
+void dns_view_publish(struct dns_view **view, struct snapshot_slot *slot)
+{
+	struct snapshot *snapshot = &(*view)->snapshot;
+
+	snapshot_init(snapshot, slot->group, destroy_snapshot);
+	snapshot_publish(slot, &snapshot);
+	*view = NULL;
+}
+
+const struct dns_view *dns_view_current(struct snapshot_slot *slot)
+{
+	struct snapshot *snapshot = snapshot_current(slot);
+
+	return snapshot == NULL ? NULL : CONTAINER_OF(snapshot, struct dns_view, snapshot);
+}

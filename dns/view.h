@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The view: everything that an answer is made from. One immutable snapshot (core/snapshot.h), built
+ * whole by the control thread, read by every worker.
+ */
+#pragma once
+
+#include "config/fleet.h"
+#include "core/snapshot.h"
+#include "dns/steer.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+
+struct dns_edge_watch;
+
+struct dns_view {
+	struct snapshot snapshot;
+	struct cfg_fleet *fleet;
+	struct dns_zones *zones;
+	struct geo_map *map;
+	struct dns_steered *steered;
+	unsigned n_steered;
+	struct dns_edge *edges; /* by edge id */
+	unsigned n_edges;
+	struct dns_edge_watch *watch; /* keeps the health that `edges` refers to; NULL: none */
+};
+
+/* Zones, steering and geo map of a fleet. NULL with every error in `diag`, and *fleet is left to
+ * the caller; else *fleet is consumed. No edge has health yet: see dns_edge_health_watch().
+ * Blocking. */
+struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag);
+/* For a view that was never published. */
+void dns_view_destroy(struct dns_view **view);
+
+/* Control loop. Consumes *view; it is destroyed, on the control loop, when nobody reads it. */
+void dns_view_publish(struct dns_view **view, struct snapshot_slot *slot);
+/* NULL before the first. Any loop of the group, until the end of its turn. */
+const struct dns_view *dns_view_current(struct snapshot_slot *slot);
