@@ -160,7 +160,7 @@ static void finish(struct edns *edns, knot_pkt_t *response, const struct dns_fac
 	knot_edns_set_ext_rcode(&edns->response, KNOT_EDNS_RCODE_HI(facts->rcode));
 	if (edns->has_ecs) {
 		/* A client that keeps its network to itself is told that any would do. */
-		bool narrow = facts->steered && edns->ecs.source.len > 0;
+		bool narrow = facts->steered != NULL && edns->ecs.source.len > 0;
 
 		dns_ecs_write(&edns->ecs, narrow ? facts->choice.scope : 0, edns->ecs_data);
 	}

@@ -27,10 +27,10 @@ struct dns_client {
 struct dns_facts {
 	uint16_t rcode; /* extended */
 	bool truncated;
-	bool client_subnet; /* the query had a valid one */
-	bool steered;       /* `choice` is set */
-	struct dns_choice choice;
-	struct net_prefix place; /* taken for the client's: its subnet, else its source */
+	bool client_subnet;                /* the query had a valid one */
+	const struct dns_steered *steered; /* NULL: the answer is for everybody */
+	struct dns_choice choice;          /* with `steered` */
+	struct net_prefix place;           /* taken for the client's: its subnet, else its source */
 };
 
 struct dns_answerer;

@@ -51,7 +51,7 @@ static void put_steered(struct resolution *r, const struct dns_steered *steered,
 	struct dns_facts *facts = r->facts;
 	struct geo_ranking ranking = geo_map_lookup(r->view->map, &facts->place);
 
-	facts->steered = true;
+	facts->steered = steered;
 	facts->choice = dns_steer(steered, r->view->edges, &ranking);
 	if (facts->choice.edge == NULL) {
 		facts->rcode = KNOT_RCODE_SERVFAIL;

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Probes of edges, shared by the views that name them: each is counted by the watches that refer to
+ * it, and ends with the last. Control loop only.
+ */
+#include "dns/edge_health.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "core/check.h"
+#include "origin-link/probe.h"
+
+#define PROBED_MAGIC 0x45646765u
+
+/* An edge under probes. */
+struct probed {
+	unsigned magic;
+	unsigned references;
+	LIST_ENTRY(probed) link;
+	struct dns_edge_health *owner;
+	char *name;
+	char *host, *check_host, *check_path;
+	struct net_addr addr;
+	struct cfg_check check; /* its strings are the two above */
+	struct health health;
+	struct probe *probe; /* NULL: the edge has no address */
+};
+
+struct dns_edge_health {
+	struct stream_buffers *buffers;
+	void (*changed)(void *arg);
+	void *arg;
+	LIST_HEAD(, probed) probed;
+};
+
+struct dns_edge_watch {
+	struct dns_edge_health *owner;
+	unsigned n;
+	struct probed **v; /* by edge id */
+};
+
+struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
+					       void (*changed)(void *arg), void *arg)
+{
+	struct dns_edge_health *health = xcalloc(1, sizeof(*health));
+
+	health->buffers = control_buffers;
+	health->changed = changed;
+	health->arg = arg;
+	LIST_INIT(&health->probed);
+	return health;
+}
+
+void dns_edge_health_destroy(struct dns_edge_health **health)
+{
+	if (*health == NULL)
+		return;
+	CHECK(LIST_EMPTY(&(*health)->probed));
+	free(*health);
+	*health = NULL;
+}
+
+static void probe_ended(void *arg, enum probe_cause cause, bool changed)
+{
+	struct probed *p = arg;
+
+	MAGIC_CHECK(p, PROBED_MAGIC);
+	if (p->owner->changed != NULL)
+		p->owner->changed(p->owner->arg);
+}
+
+/* The name that the probe asks the edge for when its check has none of its own: any that it serves,
+ * for an edge may refuse names that are not its. */
+static const char *default_host(const struct cfg_fleet *fleet, const struct cfg_edge *edge)
+{
+	for (unsigned i = 0; i < fleet->n_sites; i++) {
+		const struct cfg_site *site = &fleet->sites[i];
+
+		for (unsigned k = 0; k < site->n_edges; k++) {
+			if (site->edges[k] != edge)
+				continue;
+			for (unsigned h = 0; h < site->hosts.n; h++) {
+				if (site->hosts.v[h][0] != '*')
+					return site->hosts.v[h];
+			}
+		}
+	}
+	return edge->name;
+}
+
+static struct net_addr probe_addr(const struct cfg_edge *edge)
+{
+	struct net_addr addr = edge->addresses.v[0];
+	uint16_t port = edge->check.port;
+
+	if (port == 0 && edge->listen.n > 0)
+		port = net_addr_port(&edge->listen.v[0]);
+	net_addr_set_port(&addr, port);
+	return addr;
+}
+
+static bool same_check(const struct cfg_check *a, const struct cfg_check *b)
+{
+	return a->kind == b->kind && strcmp(a->host, b->host) == 0 &&
+	       strcmp(a->path, b->path) == 0 && a->status.low == b->status.low &&
+	       a->status.high == b->status.high && a->interval.ns == b->interval.ns &&
+	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
+}
+
+static struct probed *find_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
+				  const char *host, bool has_addr, const struct net_addr *addr)
+{
+	struct probed *p;
+
+	LIST_FOREACH (p, &health->probed, link) {
+		if (strcmp(p->name, edge->name) == 0 && strcmp(p->host, host) == 0 &&
+		    (p->probe != NULL) == has_addr &&
+		    (!has_addr || net_addr_equal(&p->addr, addr)) &&
+		    same_check(&p->check, &edge->check))
+			return p;
+	}
+	return NULL;
+}
+
+static struct probed *take_probed(struct dns_edge_health *health, const struct cfg_fleet *fleet,
+				  const struct cfg_edge *edge)
+{
+	const char *host = default_host(fleet, edge);
+	bool has_addr = edge->addresses.n > 0;
+	struct net_addr addr = {0};
+	struct probed *p;
+
+	if (has_addr)
+		addr = probe_addr(edge);
+	p = find_probed(health, edge, host, has_addr, &addr);
+	if (p != NULL) {
+		p->references++;
+		return p;
+	}
+	p = xcalloc(1, sizeof(*p));
+	p->magic = PROBED_MAGIC;
+	p->references = 1;
+	p->owner = health;
+	p->name = xstrdup(edge->name);
+	p->host = xstrdup(host);
+	p->check_host = xstrdup(edge->check.host);
+	p->check_path = xstrdup(edge->check.path);
+	p->check = edge->check;
+	p->check.host = p->check_host;
+	p->check.path = p->check_path;
+	p->addr = addr;
+	health_init(&p->health, edge->check.rise, edge->check.fall);
+	LIST_INSERT_HEAD(&health->probed, p, link);
+	if (has_addr) {
+		char *name = xasprintf("edge %s", edge->name);
+		struct probe_target target = {
+		    .check = &p->check, .addr = addr, .name = name, .host = host};
+
+		p->probe = probe_create(health->buffers, &target, &p->health, probe_ended, p);
+		free(name);
+	}
+	return p;
+}
+
+static void drop_probed(struct probed *p)
+{
+	MAGIC_CHECK(p, PROBED_MAGIC);
+	if (--p->references > 0)
+		return;
+	LIST_REMOVE(p, link);
+	if (p->probe != NULL)
+		probe_destroy(&p->probe);
+	p->magic = MAGIC_DEAD;
+	free(p->name);
+	free(p->host);
+	free(p->check_host);
+	free(p->check_path);
+	free(p);
+}
+
+void dns_edge_health_watch(struct dns_edge_health *health, struct dns_view *view)
+{
+	struct dns_edge_watch *watch = xcalloc(1, sizeof(*watch));
+
+	CHECK(view->watch == NULL);
+	watch->owner = health;
+	watch->n = view->n_edges;
+	watch->v = xcalloc(watch->n + 1, sizeof(*watch->v));
+	for (unsigned i = 0; i < watch->n; i++) {
+		watch->v[i] = take_probed(health, view->fleet, view->edges[i].config);
+		view->edges[i].health = &watch->v[i]->health;
+	}
+	view->watch = watch;
+}
+
+void dns_edge_watch_end(struct dns_edge_watch **watchp)
+{
+	struct dns_edge_watch *watch = *watchp;
+
+	if (watch == NULL)
+		return;
+	for (unsigned i = 0; i < watch->n; i++)
+		drop_probed(watch->v[i]);
+	free(watch->v);
+	free(watch);
+	*watchp = NULL;
+}
+
+bool dns_edge_watch_settled(const struct dns_edge_watch *watch)
+{
+	for (unsigned i = 0; i < watch->n; i++) {
+		const struct probed *p = watch->v[i];
+
+		if (p->probe != NULL && atomic_load(&p->health.cause) == PROBE_PENDING)
+			return false;
+	}
+	return true;
+}
+
+duration dns_edge_watch_probe_time(const struct dns_edge_watch *watch, unsigned edge_id)
+{
+	const struct probed *p = watch->v[edge_id];
+
+	return p->probe == NULL ? DUR_NS(0) : probe_last_time(p->probe);
+}

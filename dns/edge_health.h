@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The health of the edges as this name server sees it: one probe for each edge, of its first
+ * address, at check.port or else the first port it listens on. A probe and what it found outlive a
+ * reload as long as the edge's name, address and check stay what they are. Control loop only; the
+ * health itself is read by every worker.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/clock.h"
+#include "core/stream.h"
+#include "dns/view.h"
+
+struct dns_edge_health;
+struct dns_edge_watch;
+
+/* `changed` is called after every probe; may be NULL. */
+struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
+					       void (*changed)(void *arg), void *arg);
+/* After every watch was ended. */
+void dns_edge_health_destroy(struct dns_edge_health **health);
+
+/* Refers each edge of the view to its health, with a probe behind it; before the view is published.
+ * The view ends the watch when it is destroyed. */
+void dns_edge_health_watch(struct dns_edge_health *health, struct dns_view *view);
+void dns_edge_watch_end(struct dns_edge_watch **watch);
+
+/* True when each of the view's edges has been probed at least once. */
+bool dns_edge_watch_settled(const struct dns_edge_watch *watch);
+/* How long the last probe of that edge took; 0 before. */
+duration dns_edge_watch_probe_time(const struct dns_edge_watch *watch, unsigned edge_id);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "dns/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libknot/codes.h>
+#include <libknot/consts.h>
+#include <libknot/descriptor.h>
+#include <libknot/errcode.h>
+#include <libknot/packet/pkt.h>
+#include <libknot/rrset-dump.h>
+
+#include "core/check.h"
+#include "core/control.h"
+#include "dns/edge_health.h"
+
+static const char *admin_text(const struct cfg_edge *edge)
+{
+	return edge->admin == CFG_ADMIN_ACTIVE ? "active" : "drained";
+}
+
+static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
+{
+	duration probe = view->watch == NULL
+			     ? DUR_NS(0)
+			     : dns_edge_watch_probe_time(view->watch, edge->config->id);
+
+	return json_pack("{s:s, s:s, s:b, s:s, s:f}", "state",
+			 health_state_text(health_get(edge->health)), "cause",
+			 probe_cause_text(atomic_load(&edge->health->cause)), "failing",
+			 (int)atomic_load(&edge->health->failing), "admin",
+			 admin_text(edge->config), "probe_ms", (double)dur_to_us(probe) / 1000);
+}
+
+void dns_report_view(const struct dns_view *view, json_t *status)
+{
+	struct geo_map_stats stats = geo_map_stats(view->map);
+	json_t *zones = json_object(), *edges = json_object();
+
+	for (unsigned i = 0; i < view->zones->n; i++) {
+		const struct dns_zone *zone = view->zones->v[i];
+
+		json_object_set_new(zones, zone->config->name,
+				    json_pack("{s:I, s:I}", "serial", (json_int_t)zone->serial,
+					      "records", (json_int_t)zone->n_records));
+	}
+	for (unsigned i = 0; i < view->n_edges; i++)
+		json_object_set_new(edges, view->edges[i].config->name,
+				    report_edge(view, &view->edges[i]));
+	json_object_set_new(status, "zones", zones);
+	json_object_set_new(status, "edges", edges);
+	json_object_set_new(
+	    status, "geo",
+	    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "database_type", stats.database_type,
+		      "build_epoch", (json_int_t)stats.build_epoch, "networks",
+		      (json_int_t)stats.networks, "nodes", (json_int_t)stats.nodes, "rankings",
+		      (json_int_t)stats.rankings, "bytes", (json_int_t)stats.bytes));
+}
+
+/* A query as a resolver would send it. Returns its length, 0 when the name does not fit. */
+static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, uint16_t type)
+{
+	knot_pkt_t *query = knot_pkt_new(wire, size, NULL);
+	size_t len = 0;
+
+	CHECK(query != NULL);
+	knot_pkt_clear(query);
+	if (knot_pkt_put_question(query, name, KNOT_CLASS_IN, type) == KNOT_EOK)
+		len = query->size;
+	knot_pkt_free(query);
+	return len;
+}
+
+static json_t *report_section(const knot_pkt_t *response, knot_section_t id)
+{
+	const knot_pktsection_t *section = knot_pkt_section(response, id);
+	size_t size = 4096;
+	char *text = xmalloc(size);
+	json_t *lines = json_array();
+
+	for (unsigned i = 0; i < section->count; i++) {
+		const knot_rrset_t *rr = knot_pkt_rr(section, i);
+		int len = knot_rrset_txt_dump(rr, &text, &size, &KNOT_DUMP_STYLE_DEFAULT);
+
+		while (len > 0 && text[len - 1] == '\n')
+			len--;
+		/* Never tabs: this is for people, and for tests that compare. */
+		for (int k = 0; k < len; k++) {
+			if (text[k] == '\t')
+				text[k] = ' ';
+		}
+		json_array_append_new(lines, len < 0 ? json_string("?") : json_stringn(text, len));
+	}
+	free(text);
+	return lines;
+}
+
+static void report_sections(uint8_t *wire, size_t len, json_t *report)
+{
+	knot_pkt_t *response = knot_pkt_new(wire, len, NULL);
+
+	CHECK(response != NULL && knot_pkt_parse(response, KNOT_PF_KEEPWIRE) == KNOT_EOK);
+	json_object_set_new(report, "answer", report_section(response, KNOT_ANSWER));
+	json_object_set_new(report, "authority", report_section(response, KNOT_AUTHORITY));
+	json_object_set_new(report, "additional", report_section(response, KNOT_ADDITIONAL));
+	knot_pkt_free(response);
+}
+
+static void report_choice(const struct dns_view *view, const struct dns_facts *facts,
+			  json_t *report)
+{
+	struct geo_place place = geo_map_place(view->map, &facts->place);
+	struct geo_ranking ranking = geo_map_lookup(view->map, &facts->place);
+	const struct dns_edge *chosen = facts->choice.edge;
+	json_t *candidates = json_array();
+
+	for (unsigned i = 0; i < ranking.n; i++) {
+		const struct dns_edge *edge = &view->edges[ranking.edges[i]];
+		const struct cfg_coords *at = &edge->config->location;
+		json_t *candidate;
+
+		if (!facts->steered->member[edge->config->id])
+			continue;
+		candidate = report_edge(view, edge);
+		json_object_set_new(candidate, "edge", json_string(edge->config->name));
+		json_object_set_new(candidate, "distance_km",
+				    place.known && at->set
+					? json_real(geo_distance_km(place.latitude, place.longitude,
+								    at->latitude, at->longitude))
+					: json_null());
+		json_array_append_new(candidates, candidate);
+	}
+	json_object_set_new(report, "site", json_string(facts->steered->config->site->name));
+	json_object_set_new(report, "chosen",
+			    chosen == NULL ? json_null() : json_string(chosen->config->name));
+	json_object_set_new(report, "reason",
+			    json_string(dns_steer_reason_text(facts->choice.reason)));
+	json_object_set_new(report, "ttl", json_integer(facts->choice.ttl));
+	json_object_set_new(report, "place",
+			    json_pack("{s:b, s:f, s:f, s:s, s:s, s:s}", "known", (int)place.known,
+				      "latitude", place.latitude, "longitude", place.longitude,
+				      "city", place.city, "country", place.country, "continent",
+				      place.continent));
+	json_object_set_new(report, "candidates", candidates);
+}
+
+json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *answerer,
+			   const char *name, const char *type, const char *client)
+{
+	struct dns_client from = {.tcp = true};
+	knot_dname_storage_t qname;
+	uint16_t qtype;
+	uint8_t query[KNOT_WIRE_MIN_PKTSIZE];
+	char text[NET_ADDR_TEXT], name_text[DNS_NAME_TEXT];
+
+	if (knot_dname_from_str(qname, name, sizeof(qname)) == NULL)
+		return control_error("'%s' is not a domain name", name);
+	if (knot_rrtype_from_string(type, &qtype) < 0)
+		return control_error("'%s' is not a record type", type);
+	if (!net_prefix_parse(client, &from.source))
+		return control_error("'%s' is neither an address nor a network", client);
+
+	uint8_t *response = xmalloc(DNS_TCP_PAYLOAD);
+	size_t len = write_query(query, sizeof(query), qname, qtype);
+
+	CHECK(len > 0);
+	len = dns_answer(answerer, view, &from, query, len, response, DNS_TCP_PAYLOAD);
+	CHECK(len > 0);
+	const struct dns_facts *facts = dns_answerer_facts(answerer);
+	const knot_lookup_t *rcode = knot_lookup_by_id(knot_rcode_names, facts->rcode);
+	json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", dns_name_format(qname, name_text), "type", type,
+				   "client", net_prefix_format(&from.source, text), "rcode",
+				   rcode == NULL ? "?" : rcode->name, "scope",
+				   facts->steered == NULL ? 0 : facts->choice.scope);
+
+	report_sections(response, len, report);
+	if (facts->steered != NULL)
+		report_choice(view, facts, report);
+	free(response);
+	return report;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the control socket tells about zones, edges and answers, as JSON. Control loop only.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "dns/answer.h"
+#include "dns/view.h"
+
+/* Adds "zones", "edges" and "geo" of the view. */
+void dns_report_view(const struct dns_view *view, json_t *status);
+
+/* "explain NAME TYPE CLIENT": the answer that the client (an address or a prefix) is given, made by
+ * dns_answer() itself, and what led to it. {"error"} when an argument is not what it should be. */
+json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *answerer,
+			   const char *name, const char *type, const char *client);

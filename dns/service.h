@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What one worker serves with: its answerer, its counters, the view it reads. Worker's loop only;
+ * the sockets on top of it are dns/udp.h and dns/tcp.h.
+ */
+#pragma once
+
+#include "core/loop.h"
+#include "core/metrics.h"
+#include "core/snapshot.h"
+#include "core/stream.h"
+#include "dns/answer.h"
+
+struct dns_service {
+	struct loop *loop;
+	struct snapshot_slot *views;
+	struct metrics *metrics;
+	struct dns_answerer *answerer;
+	struct stream_buffers *buffers;
+};
+
+/* One query from `remote`, answered from the current view and counted; 0: stay silent. */
+size_t dns_service_answer(struct dns_service *service, const struct net_addr *remote, bool tcp,
+			  const uint8_t *query, size_t len, uint8_t *out, size_t cap);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * DNS over TCP, see tcp.h. Queries may be pipelined and are answered in order. A connection holds
+ * one buffer, only while bytes of an incomplete or unanswered query are in it; it reads no further
+ * while its client does not take what it was told, so both directions are bounded by one message.
+ */
+#include "dns/tcp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/deadline.h"
+#include "core/log.h"
+#include "core/sock.h"
+#include "core/stream.h"
+#include "dns/counters.h"
+
+#define TCP_MAGIC 0x44746370u
+#define CONN_MAGIC 0x44636f6eu
+
+#define LENGTH_PREFIX 2
+
+/* Room for a query of usual size and some more in the pipeline; grows to the largest message. */
+#define BUFFER_START 1024
+
+/* Then the loop's others have their turn. */
+#define QUERIES_PER_TURN 64
+#define ACCEPTS_PER_TURN 64
+
+/* Out of descriptors: there is nothing to do but to try again. */
+#define ACCEPT_RETRY DUR_MS(100)
+
+struct conn {
+	unsigned magic;
+	struct dns_tcp *tcp;
+	TAILQ_ENTRY(conn) link;
+	struct stream *stream;
+	struct net_addr remote;
+	struct deadline idle;
+	uint8_t *in; /* NULL while nothing is in it */
+	size_t in_len, in_size;
+	bool blocked; /* the client does not take its responses */
+};
+
+TAILQ_HEAD(conn_list, conn);
+
+struct dns_tcp {
+	unsigned magic;
+	struct dns_service *service;
+	int fd;
+	struct event *ev;
+	struct deadline retry;
+	struct conn_list conns; /* the one that was quiet for longest first */
+	unsigned n_conns;
+	uint8_t out[LENGTH_PREFIX + DNS_TCP_PAYLOAD];
+};
+
+static void conn_end(struct conn **connp)
+{
+	struct conn *c = *connp;
+	struct dns_tcp *t = c->tcp;
+
+	*connp = NULL;
+	TAILQ_REMOVE(&t->conns, c, link);
+	t->n_conns--;
+	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
+	deadline_fini(&c->idle);
+	if (c->stream != NULL)
+		stream_destroy(&c->stream);
+	free(c->in);
+	c->magic = MAGIC_DEAD;
+	free(c);
+}
+
+static void idle_fire(struct deadline *d)
+{
+	struct conn *c = CONTAINER_OF(d, struct conn, idle);
+
+	MAGIC_CHECK(c, CONN_MAGIC);
+	conn_end(&c);
+}
+
+/* Length of the first message in the buffer with its prefix; 0: not known yet. */
+static size_t message_size(const struct conn *c)
+{
+	return c->in_len < LENGTH_PREFIX ? 0 : LENGTH_PREFIX + (c->in[0] << 8 | c->in[1]);
+}
+
+static void answer_one(struct conn *c, const uint8_t *query, size_t len)
+{
+	struct dns_tcp *t = c->tcp;
+	size_t size = dns_service_answer(t->service, &c->remote, true, query, len,
+					 t->out + LENGTH_PREFIX, DNS_TCP_PAYLOAD);
+
+	if (size == 0)
+		return;
+	t->out[0] = size >> 8;
+	t->out[1] = size & 0xff;
+	c->blocked = !stream_write(
+	    c->stream, &(struct iovec){.iov_base = t->out, .iov_len = LENGTH_PREFIX + size}, 1);
+}
+
+/* An idle connection holds no buffer. */
+static void drop_empty(struct conn *c)
+{
+	if (c->in_len > 0)
+		return;
+	free(c->in);
+	c->in = NULL;
+	c->in_size = 0;
+}
+
+/* Answers complete queries in the buffer, at most *budget of them. */
+static void answer_buffered(struct conn *c, unsigned *budget)
+{
+	size_t done = 0, all = c->in_len;
+
+	while (!c->blocked && *budget > 0 && all - done >= LENGTH_PREFIX) {
+		size_t len = c->in[done] << 8 | c->in[done + 1];
+
+		if (all - done < LENGTH_PREFIX + len)
+			break;
+		answer_one(c, c->in + done + LENGTH_PREFIX, len);
+		done += LENGTH_PREFIX + len;
+		--*budget;
+	}
+	if (done == 0)
+		return;
+	deadline_set(&c->idle, DNS_TCP_IDLE);
+	TAILQ_REMOVE(&c->tcp->conns, c, link);
+	TAILQ_INSERT_TAIL(&c->tcp->conns, c, link);
+	c->in_len -= done;
+	memmove(c->in, c->in + done, c->in_len);
+	drop_empty(c);
+}
+
+/* Room for the rest of the first message, at least. False when memory is gone. */
+static bool make_room(struct conn *c)
+{
+	size_t need = MAX(message_size(c), BUFFER_START);
+	uint8_t *grown;
+
+	if (need <= c->in_size)
+		return true;
+	grown = realloc(c->in, need);
+	if (grown == NULL)
+		return false;
+	c->in = grown;
+	c->in_size = need;
+	return true;
+}
+
+/* Answers and reads until one of them has to wait. The connection may be gone afterwards. */
+static void serve(struct conn *c)
+{
+	unsigned budget = QUERIES_PER_TURN;
+
+	for (;;) {
+		answer_buffered(c, &budget);
+		if (c->blocked) {
+			stream_pause(c->stream);
+			return; /* drained() goes on */
+		}
+		if (budget == 0) {
+			stream_pause(c->stream);
+			stream_resume(c->stream); /* calls readable() at the end of the turn */
+			return;
+		}
+		if (!make_room(c)) {
+			conn_end(&c);
+			return;
+		}
+		ssize_t n = stream_read(c->stream, c->in + c->in_len, c->in_size - c->in_len);
+
+		if (n == STREAM_AGAIN)
+			break;
+		if (n <= 0) {
+			/* A client that is done asking may still be reading. */
+			if (n == STREAM_EOF)
+				stream_close(&c->stream, DNS_TCP_IDLE);
+			conn_end(&c);
+			return;
+		}
+		c->in_len += n;
+	}
+	drop_empty(c);
+}
+
+static void readable_cb(void *arg)
+{
+	struct conn *c = arg;
+
+	MAGIC_CHECK(c, CONN_MAGIC);
+	if (!c->blocked)
+		serve(c);
+}
+
+static void drained_cb(void *arg)
+{
+	struct conn *c = arg;
+
+	MAGIC_CHECK(c, CONN_MAGIC);
+	if (!c->blocked)
+		return;
+	c->blocked = false;
+	stream_resume(c->stream);
+}
+
+static void failed_cb(void *arg)
+{
+	struct conn *c = arg;
+
+	MAGIC_CHECK(c, CONN_MAGIC);
+	conn_end(&c);
+}
+
+static const struct stream_ops conn_ops = {
+    .readable = readable_cb,
+    .drained = drained_cb,
+    .failed = failed_cb,
+};
+
+static void conn_start(struct dns_tcp *t, int fd, const struct net_addr *remote)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->magic = CONN_MAGIC;
+	c->tcp = t;
+	c->remote = *remote;
+	c->stream = stream_create_plain(t->service->buffers, fd, &conn_ops, c);
+	if (c->stream == NULL) {
+		free(c);
+		return;
+	}
+	if (t->n_conns == DNS_TCP_CONNECTIONS) {
+		struct conn *quiet = TAILQ_FIRST(&t->conns);
+
+		conn_end(&quiet);
+	}
+	deadline_init(&c->idle, t->service->loop, idle_fire);
+	deadline_set(&c->idle, DNS_TCP_IDLE);
+	TAILQ_INSERT_TAIL(&t->conns, c, link);
+	t->n_conns++;
+	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_CONNECTIONS_TOTAL, 1);
+	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, 1);
+}
+
+static void acceptable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_tcp *t = arg;
+
+	MAGIC_CHECK(t, TCP_MAGIC);
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct net_addr remote;
+		int accepted = sock_accept(t->fd, &remote);
+
+		if (accepted >= 0) {
+			conn_start(t, accepted, &remote);
+			continue;
+		}
+		if (accepted == -EAGAIN)
+			return;
+		LOG_LIMITED(LOG_LEVEL_WARN, "tcp: cannot accept: %s", strerror(-accepted));
+		if (accepted == -EMFILE || accepted == -ENFILE || accepted == -ENOBUFS ||
+		    accepted == -ENOMEM) {
+			CHECK(event_del(t->ev) == 0);
+			deadline_set(&t->retry, ACCEPT_RETRY);
+			return;
+		}
+	}
+}
+
+static void retry_fire(struct deadline *d)
+{
+	struct dns_tcp *t = CONTAINER_OF(d, struct dns_tcp, retry);
+
+	MAGIC_CHECK(t, TCP_MAGIC);
+	CHECK(event_add(t->ev, NULL) == 0);
+}
+
+struct dns_tcp *dns_tcp_create(struct dns_service *service, int fd)
+{
+	struct dns_tcp *t = xcalloc(1, sizeof(*t));
+
+	t->magic = TCP_MAGIC;
+	t->service = service;
+	t->fd = fd;
+	TAILQ_INIT(&t->conns);
+	deadline_init(&t->retry, service->loop, retry_fire);
+	t->ev = event_new(loop_base(service->loop), fd, EV_READ | EV_PERSIST, acceptable_cb, t);
+	CHECK(t->ev != NULL && event_add(t->ev, NULL) == 0);
+	return t;
+}
+
+void dns_tcp_destroy(struct dns_tcp **tcp)
+{
+	struct dns_tcp *t = *tcp;
+	struct conn *c;
+
+	if (t == NULL)
+		return;
+	while ((c = TAILQ_FIRST(&t->conns)) != NULL)
+		conn_end(&c);
+	deadline_fini(&t->retry);
+	event_free(t->ev);
+	close(t->fd);
+	t->magic = MAGIC_DEAD;
+	free(t);
+	*tcp = NULL;
+}

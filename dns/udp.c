@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * DNS over UDP, see udp.h. No memory is allocated for a query: a batch of datagrams has its buffers
+ * for life. Responses leave from the address that was asked, also on a host with several.
+ */
+#include "dns/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "core/sock.h"
+#include "dns/counters.h"
+
+#define UDP_MAGIC 0x44756470u
+
+/* What the kernel is asked for at once (PEERS.md: with 64 an echo reaches the limit of sockets). */
+#define BATCH 64
+
+/* Then other sockets and timers of the loop have their turn. */
+#define BATCHES_PER_TURN 8
+
+/* Queries are short; what is longer than this is dropped. */
+#define QUERY_MAX 2048
+
+struct datagram {
+	struct net_addr remote;
+	struct iovec in_iov, out_iov;
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control;
+	uint8_t in[QUERY_MAX];
+	uint8_t out[DNS_UDP_PAYLOAD];
+};
+
+struct dns_udp {
+	unsigned magic;
+	struct dns_service *service;
+	int fd;
+	bool wildcard; /* the address asked comes with each datagram */
+	struct event *ev;
+	struct mmsghdr in[BATCH], out[BATCH];
+	struct datagram datagrams[BATCH];
+};
+
+int dns_udp_bind(const struct net_addr *addr)
+{
+	int fd = sock_bind_udp(addr);
+	int on = 1, omit = IP_PMTUDISC_OMIT;
+	int error;
+
+	if (fd < 0)
+		return fd;
+	if (addr->sa.sa_family == AF_INET)
+		error = setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+	else
+		error = setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	if (error < 0) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	/* Responses fit today's paths; a forged ICMP must not make the kernel fragment them. It is
+	 * no loss where the kernel does not know the option. */
+	if (addr->sa.sa_family == AF_INET)
+		(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
+	else
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit, sizeof(omit));
+	return fd;
+}
+
+static bool is_wildcard(int fd)
+{
+	struct net_addr local;
+
+	if (sock_local_addr(fd, &local) < 0)
+		return true;
+	if (local.sa.sa_family == AF_INET)
+		return local.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&local.in6.sin6_addr);
+}
+
+/* What recvmmsg() changes is set again for it. */
+static void reset_in(struct dns_udp *u, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct msghdr *m = &u->in[i].msg_hdr;
+
+		m->msg_namelen = sizeof(struct sockaddr_in6);
+		m->msg_control = u->wildcard ? &u->datagrams[i].control : NULL;
+		m->msg_controllen = u->wildcard ? sizeof(u->datagrams[i].control) : 0;
+	}
+}
+
+static bool is_usable(const struct mmsghdr *in, const struct net_addr *remote)
+{
+	/* Port 0 cannot be answered. */
+	return (in->msg_hdr.msg_flags & MSG_TRUNC) == 0 && net_addr_port(remote) != 0;
+}
+
+/* The kernel gives the address asked in the form in which it takes the one to answer from, but the
+ * interface must not be pinned: routes may be asymmetric. */
+static void unpin_interface(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo *info = (struct in_pktinfo *)CMSG_DATA(c);
+
+			info->ipi_ifindex = 0;
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(c);
+
+			/* A link-local address means nothing without its interface. */
+			if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
+				info->ipi6_ifindex = 0;
+		}
+	}
+}
+
+/* Answers `n` datagrams; returns how many responses wait in `out`. */
+static unsigned answer_batch(struct dns_udp *u, unsigned n)
+{
+	unsigned responses = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct datagram *d = &u->datagrams[i];
+		struct msghdr *in = &u->in[i].msg_hdr, *out = &u->out[responses].msg_hdr;
+		size_t len;
+
+		if (!is_usable(&u->in[i], &d->remote)) {
+			metrics_add(u->service->metrics, u->service->loop, DNS_QUERIES_UDP, 1);
+			metrics_add(u->service->metrics, u->service->loop, DNS_DROPPED, 1);
+			continue;
+		}
+		len = dns_service_answer(u->service, &d->remote, false, d->in, u->in[i].msg_len,
+					 d->out, sizeof(d->out));
+		if (len == 0)
+			continue;
+		d->out_iov = (struct iovec){.iov_base = d->out, .iov_len = len};
+		*out = (struct msghdr){.msg_name = &d->remote,
+				       .msg_namelen = in->msg_namelen,
+				       .msg_iov = &d->out_iov,
+				       .msg_iovlen = 1};
+		if (u->wildcard) {
+			out->msg_control = in->msg_control;
+			out->msg_controllen = in->msg_controllen;
+			unpin_interface(out);
+		}
+		responses++;
+	}
+	return responses;
+}
+
+static void send_batch(struct dns_udp *u, unsigned n)
+{
+	unsigned sent = 0;
+
+	while (sent < n) {
+		int ret = sendmmsg(u->fd, u->out + sent, n - sent, 0);
+
+		if (ret > 0) {
+			sent += ret;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		/* The first of the rest is at fault, or the socket's buffer is full: clients ask
+		 * again, and waiting would only make the others late. */
+		int error = errno;
+		unsigned lost = error == EAGAIN || error == ENOBUFS ? n - sent : 1;
+
+		metrics_add(u->service->metrics, u->service->loop, DNS_SEND_FAILED, lost);
+		LOG_LIMITED(LOG_LEVEL_DEBUG, "udp: cannot send a response: %s", strerror(error));
+		sent += lost;
+	}
+}
+
+static void readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_udp *u = arg;
+
+	MAGIC_CHECK(u, UDP_MAGIC);
+	for (int i = 0; i < BATCHES_PER_TURN; i++) {
+		int n = recvmmsg(u->fd, u->in, BATCH, MSG_DONTWAIT, NULL);
+
+		/* Also a pending ICMP error of an earlier response: nothing to be done about. */
+		if (n <= 0)
+			return;
+		send_batch(u, answer_batch(u, n));
+		reset_in(u, n);
+		if (n < BATCH)
+			return;
+	}
+}
+
+struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
+{
+	struct dns_udp *u = xcalloc(1, sizeof(*u));
+
+	u->magic = UDP_MAGIC;
+	u->service = service;
+	u->fd = fd;
+	u->wildcard = is_wildcard(fd);
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct datagram *d = &u->datagrams[i];
+
+		d->in_iov = (struct iovec){.iov_base = d->in, .iov_len = sizeof(d->in)};
+		u->in[i].msg_hdr.msg_name = &d->remote;
+		u->in[i].msg_hdr.msg_iov = &d->in_iov;
+		u->in[i].msg_hdr.msg_iovlen = 1;
+	}
+	reset_in(u, BATCH);
+	u->ev = event_new(loop_base(service->loop), fd, EV_READ | EV_PERSIST, readable_cb, u);
+	CHECK(u->ev != NULL && event_add(u->ev, NULL) == 0);
+	return u;
+}
+
+void dns_udp_destroy(struct dns_udp **udp)
+{
+	struct dns_udp *u = *udp;
+
+	if (u == NULL)
+		return;
+	event_free(u->ev);
+	close(u->fd);
+	u->magic = MAGIC_DEAD;
+	free(u);
+	*udp = NULL;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Workers and their sockets, see worker.h. The control thread binds, so that an error is known
+ * before anything is served; each worker then takes its own sockets through its mailbox.
+ */
+#include "dns/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/sock.h"
+#include "dns/service.h"
+#include "dns/tcp.h"
+#include "dns/udp.h"
+
+/* Connections that wait while a worker is busy; the kernel caps it. */
+#define BACKLOG 1024
+
+/* A free port for UDP may be taken for TCP. */
+#define PORT_ATTEMPTS 16
+
+struct worker {
+	struct dns_service service;
+	unsigned n_sockets;     /* of each kind */
+	int *udp_fds, *tcp_fds; /* -1: not bound, or handed over */
+	struct dns_udp **udp;
+	struct dns_tcp **tcp;
+};
+
+struct dns_workers {
+	unsigned n;
+	struct worker *v;
+};
+
+struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
+				       struct metrics *metrics)
+{
+	struct dns_workers *workers = xcalloc(1, sizeof(*workers));
+
+	workers->n = group->n_workers;
+	workers->v = xcalloc(workers->n, sizeof(*workers->v));
+	for (unsigned i = 0; i < workers->n; i++) {
+		workers->v[i].service = (struct dns_service){
+		    .loop = group->workers[i],
+		    .views = views,
+		    .metrics = metrics,
+		    .answerer = dns_answerer_create(),
+		    .buffers = stream_buffers_create(group->workers[i]),
+		};
+	}
+	return workers;
+}
+
+static void close_sockets(struct worker *w)
+{
+	for (unsigned i = 0; i < w->n_sockets; i++) {
+		if (w->udp_fds[i] >= 0)
+			close(w->udp_fds[i]);
+		if (w->tcp_fds[i] >= 0)
+			close(w->tcp_fds[i]);
+		w->udp_fds[i] = w->tcp_fds[i] = -1;
+	}
+}
+
+void dns_workers_destroy(struct dns_workers **workersp)
+{
+	struct dns_workers *workers = *workersp;
+
+	if (workers == NULL)
+		return;
+	for (unsigned i = 0; i < workers->n; i++) {
+		struct worker *w = &workers->v[i];
+
+		close_sockets(w);
+		for (unsigned k = 0; k < w->n_sockets; k++) {
+			dns_udp_destroy(&w->udp[k]);
+			dns_tcp_destroy(&w->tcp[k]);
+		}
+		free(w->udp_fds);
+		free(w->tcp_fds);
+		free(w->udp);
+		free(w->tcp);
+		stream_buffers_destroy(&w->service.buffers);
+		dns_answerer_destroy(&w->service.answerer);
+	}
+	free(workers->v);
+	free(workers);
+	*workersp = NULL;
+}
+
+static void prepare_sockets(struct worker *w, unsigned n)
+{
+	w->n_sockets = n;
+	w->udp_fds = xcalloc(n, sizeof(int));
+	w->tcp_fds = xcalloc(n, sizeof(int));
+	w->udp = xcalloc(n, sizeof(struct dns_udp *));
+	w->tcp = xcalloc(n, sizeof(struct dns_tcp *));
+	for (unsigned i = 0; i < n; i++)
+		w->udp_fds[i] = w->tcp_fds[i] = -1;
+}
+
+/* UDP and TCP of one address for one worker; *addr gets its real port. 0 or a negative errno. */
+static int bind_pair(struct worker *w, unsigned i, struct net_addr *addr)
+{
+	struct net_addr bound = *addr;
+	int udp = dns_udp_bind(addr);
+	int error = udp < 0 ? udp : sock_local_addr(udp, &bound);
+	int tcp = error < 0 ? error : sock_listen_tcp(&bound, BACKLOG);
+
+	if (tcp < 0) {
+		if (udp >= 0)
+			close(udp);
+		return tcp;
+	}
+	w->udp_fds[i] = udp;
+	w->tcp_fds[i] = tcp;
+	*addr = bound;
+	return 0;
+}
+
+static int bind_for_all(struct dns_workers *workers, unsigned i, struct net_addr *addr)
+{
+	unsigned attempts = net_addr_port(addr) == 0 ? PORT_ATTEMPTS : 1;
+	int error;
+
+	do {
+		error = bind_pair(&workers->v[0], i, addr);
+	} while (error == -EADDRINUSE && --attempts > 0);
+	for (unsigned k = 1; error == 0 && k < workers->n; k++)
+		error = bind_pair(&workers->v[k], i, addr);
+	return error;
+}
+
+static void take_sockets(void *arg)
+{
+	struct worker *w = arg;
+
+	for (unsigned i = 0; i < w->n_sockets; i++) {
+		w->udp[i] = dns_udp_create(&w->service, w->udp_fds[i]);
+		w->tcp[i] = dns_tcp_create(&w->service, w->tcp_fds[i]);
+		w->udp_fds[i] = w->tcp_fds[i] = -1;
+	}
+}
+
+bool dns_workers_listen(struct dns_workers *workers, const struct cfg_addrs *listen,
+			struct net_addr *bound, char **error)
+{
+	char text[NET_ADDR_TEXT];
+
+	for (unsigned k = 0; k < workers->n; k++)
+		prepare_sockets(&workers->v[k], listen->n);
+	for (unsigned i = 0; i < listen->n; i++) {
+		bound[i] = listen->v[i];
+		int failed = bind_for_all(workers, i, &bound[i]);
+
+		if (failed == 0)
+			continue;
+		*error = xasprintf("cannot listen on %s: %s", net_addr_format(&listen->v[i], text),
+				   strerror(-failed));
+		for (unsigned k = 0; k < workers->n; k++)
+			close_sockets(&workers->v[k]);
+		return false;
+	}
+	for (unsigned k = 0; k < workers->n; k++)
+		loop_post_mt(workers->v[k].service.loop, take_sockets, &workers->v[k]);
+	return true;
+}

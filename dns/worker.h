@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The workers of the responder and their sockets. Created and destroyed by the control thread while
+ * the workers do not run; dns_workers_listen() hands them sockets while they do.
+ */
+#pragma once
+
+#include "config/fleet.h"
+#include "core/loop.h"
+#include "core/metrics.h"
+#include "core/snapshot.h"
+
+struct dns_workers;
+
+struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
+				       struct metrics *metrics);
+/* After the workers were joined. */
+void dns_workers_destroy(struct dns_workers **workers);
+
+/* Binds every address for UDP and TCP, once for each worker, and has them served. A port of 0 is
+ * chosen by the kernel, the same for UDP and TCP. `bound` (as many as `listen`) becomes what was
+ * bound. False with *error (malloc'd, caller frees); then nothing is served. Once. */
+bool dns_workers_listen(struct dns_workers *workers, const struct cfg_addrs *listen,
+			struct net_addr *bound, char **error);
