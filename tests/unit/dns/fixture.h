@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the tests of dns/ share: views made from zone and fleet text, queries made from a line of
+ * text, responses turned into text that a table can hold.
+ */
+#pragma once
+
+#include "dns/answer.h"
+#include "dns/view.h"
+
+/* A fleet with edges fra1 (v4 and v6), nyc1 (v4 only), sin1 (v4 and v6); sites `all` (every edge)
+ * and `one` (fra1 only); no geo database, so that the ranking is the order above. */
+#define FIXTURE_EDGES 3
+
+struct fixture {
+	char dir[64];
+	struct dns_view *view;
+	struct dns_answerer *answerer;
+	struct health health[FIXTURE_EDGES]; /* by edge id; unknown at first */
+};
+
+/* `zone` is the master file of example.com; `steered` is the YAML of zones.example.com.steered, in
+ * flow style, "{}" for none. With NULL for `errors` it must load; otherwise *errors (malloc'd)
+ * becomes what was complained about, with the directory taken out of the paths. */
+void fixture_init(struct fixture *f, const char *zone, const char *steered, char **errors);
+/* A file beside the zone file, before fixture_init(); makes the directory if need be. */
+void fixture_file(struct fixture *f, const char *name, const char *text);
+void fixture_fini(struct fixture *f);
+
+/* "NAME TYPE" and then any of: edns, do, size=N, version=N, ecs=PREFIX, tcp, class=N, opcode=N, rd.
+ * Returns the query's length. */
+size_t fixture_query(const char *text, uint8_t *wire, size_t size, struct dns_client *client);
+
+/* The response as text (malloc'd): "RCODE aa tc", then a line for each record: "answer: ...",
+ * "authority: ...", "additional: ...", and "ecs: PREFIX/SCOPE" when it has one. */
+char *fixture_response_text(uint8_t *wire, size_t len);
+
+/* Asks and compares. */
+void fixture_expect(struct fixture *f, const char *query, const char *expected);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Messages as bytes: what is malformed gets FORMERR or silence, and never more than that.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libknot/packet/pkt.h>
+
+#include "core/check.h"
+#include "tests/unit/dns/fixture.h"
+
+static const char zone[] = "$TTL 300\n"
+			   "@ SOA ns1 hostmaster 7 7200 900 1209600 60\n"
+			   "@ NS ns1\n"
+			   "ns1 A 192.0.2.53\n";
+
+#define HEADER(qd, an, ns, ar) "1234 0100 000" #qd " 000" #an " 000" #ns " 000" #ar " "
+#define NS1 "03 6e7331 07 6578616d706c65 03 636f6d 00 "
+#define QUESTION NS1 "0001 0001 "
+#define OPT(rdlen) "00 0029 1000 00000000 " rdlen " "
+#define SILENCE (-1)
+
+struct message_case {
+	const char *what, *hex;
+	int rcode; /* or SILENCE */
+	bool question_echoed;
+};
+
+static const struct message_case cases[] = {
+    {"plain", HEADER(1, 0, 0, 0) QUESTION, 0, true},
+    {"nothing", "", SILENCE, false},
+    {"short header", "1234 0100 0001 0000 0000 00", SILENCE, false},
+    {"response", "1234 8100 0001 0000 0000 0000 " QUESTION, SILENCE, false},
+    {"header only", HEADER(1, 0, 0, 0), 1, false},
+    {"no question", HEADER(0, 0, 0, 0), 1, false},
+    {"two questions", HEADER(2, 0, 0, 0) QUESTION QUESTION, 1, false},
+    {"question cut in the name", HEADER(1, 0, 0, 0) "03 6e73", 1, false},
+    {"question cut in the class", HEADER(1, 0, 0, 0) NS1 "0001 00", 1, false},
+    {"label of 64", HEADER(1, 0, 0, 0) "40 00 0001 0001", 1, false},
+    {"name is a pointer into the header", HEADER(1, 0, 0, 0) "c004 0001 0001", 1, false},
+    {"name is a pointer to itself", HEADER(1, 0, 0, 0) "c00c 0001 0001", 1, false},
+    {"trailing octets", HEADER(1, 0, 0, 0) QUESTION "00", 1, true},
+    {"record promised, none there", HEADER(1, 0, 0, 1) QUESTION, 1, true},
+    {"additional record cut", HEADER(1, 0, 0, 1) QUESTION "00 0029 1000", 1, true},
+    {"record's name loops", HEADER(1, 1, 0, 0) QUESTION "c01f 0001 0001 00000000 0000", 1, true},
+    {"OPT", HEADER(1, 0, 0, 1) QUESTION OPT("0000"), 0, true},
+    {"two OPTs", HEADER(1, 0, 0, 2) QUESTION OPT("0000") OPT("0000"), 1, true},
+    {"OPT in the answer section", HEADER(1, 1, 0, 0) QUESTION OPT("0000"), 1, true},
+    {"OPT not at the root", HEADER(1, 0, 0, 1) QUESTION "c00c 0029 1000 00000000 0000", 1, true},
+    {"option longer than OPT", HEADER(1, 0, 0, 1) QUESTION OPT("0004") "0008 0009", 1, true},
+    {"unknown option", HEADER(1, 0, 0, 1) QUESTION OPT("0006") "fde9 0002 abcd", 0, true},
+    {"ECS", HEADER(1, 0, 0, 1) QUESTION OPT("000b") "0008 0007 0001 18 00 c00002", 0, true},
+    {"ECS too short", HEADER(1, 0, 0, 1) QUESTION OPT("0007") "0008 0003 0001 18", 1, true},
+    {"ECS unknown family", HEADER(1, 0, 0, 1) QUESTION OPT("000b") "0008 0007 0003 18 00 c00002", 1,
+     true},
+    {"ECS IPv4 /33", HEADER(1, 0, 0, 1) QUESTION OPT("000d") "0008 0009 0001 21 00 c000020080", 1,
+     true},
+    {"ECS bits past the prefix",
+     HEADER(1, 0, 0, 1) QUESTION OPT("000b") "0008 0007 0001 17 00 c00003", 1, true},
+    {"ECS octets past the prefix",
+     HEADER(1, 0, 0, 1) QUESTION OPT("000c") "0008 0008 0001 18 00 c0000200", 1, true},
+    {"ECS octets missing", HEADER(1, 0, 0, 1) QUESTION OPT("000a") "0008 0006 0001 18 00 c000", 1,
+     true},
+    {"ECS with a scope", HEADER(1, 0, 0, 1) QUESTION OPT("000b") "0008 0007 0001 18 18 c00002", 1,
+     true},
+    {"ECS family 0", HEADER(1, 0, 0, 1) QUESTION OPT("0008") "0008 0004 0000 00 00", 0, true},
+    {"ECS family 0 with a length",
+     HEADER(1, 0, 0, 1) QUESTION OPT("0009") "0008 0005 0000 08 00 0a", 1, true},
+    {"ECS IPv6 /129",
+     HEADER(1, 0, 0, 1) QUESTION OPT("0019") "0008 0015 0002 81 00 "
+					     "20010db8000000000000000000000000 00",
+     1, true},
+    {"an answer in the query", HEADER(1, 1, 0, 0) QUESTION "c00c 0001 0001 00000000 0004 c0000201",
+     0, true},
+    {"TSIG without a key of ours",
+     HEADER(1, 0, 0, 1) QUESTION "016b00 00fa 00ff 00000000 003a "
+				 "08686d61632d6d6435077369672d616c670372656703696e7400 "
+				 "000000000000 012c 0010 00000000000000000000000000000000 "
+				 "1234 0000 0000",
+     9, true},
+};
+
+static size_t from_hex(const char *hex, uint8_t *out)
+{
+	size_t digits = 0;
+
+	for (; *hex != '\0'; hex++) {
+		if (*hex == ' ')
+			continue;
+		unsigned d = *hex <= '9' ? *hex - '0' : *hex - 'a' + 10;
+
+		assert_in_range(d, 0, 15);
+		out[digits / 2] = out[digits / 2] << 4 | d;
+		digits++;
+	}
+	assert_int_equal(digits % 2, 0);
+	return digits / 2;
+}
+
+static void check_case(struct fixture *f, const struct message_case *c)
+{
+	struct dns_client client = {.source = {AF_INET, 32, {198, 51, 100, 7}}};
+	uint8_t buf[512], out[DNS_UDP_PAYLOAD];
+	size_t len = from_hex(c->hex, buf);
+	/* Its own allocation, so that a sanitizer sees what is read past the end. */
+	uint8_t *query = xmalloc(len > 0 ? len : 1);
+
+	memcpy(query, buf, len);
+	print_message("%s\n", c->what);
+	size_t n = dns_answer(f->answerer, f->view, &client, query, len, out, sizeof(out));
+
+	if (c->rcode == SILENCE) {
+		assert_int_equal(n, 0);
+	} else {
+		assert_in_range(n, 12, sizeof(out));
+		assert_memory_equal(out, query, 2);
+		assert_true(knot_wire_get_qr(out));
+		assert_true(knot_wire_get_rd(out));
+		assert_int_equal(knot_wire_get_rcode(out), c->rcode);
+		assert_int_equal(dns_answerer_facts(f->answerer)->rcode, c->rcode);
+		assert_int_equal(knot_wire_get_qdcount(out), c->question_echoed);
+		free(fixture_response_text(out, n));
+	}
+	free(query);
+}
+
+static void test_messages(void **state)
+{
+	struct fixture f = {0};
+
+	fixture_init(&f, zone, "{}", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_case(&f, &cases[i]);
+	fixture_fini(&f);
+}
+
+/* Thousands of records in one query would cost memory: it is refused, and the next is served. */
+static void test_query_with_too_many_records(void **state)
+{
+	struct dns_client client = {.source = {AF_INET, 32, {198, 51, 100, 7}}, .tcp = true};
+	struct fixture f = {0};
+	uint8_t *query = xcalloc(1, DNS_TCP_PAYLOAD), *out = xmalloc(DNS_TCP_PAYLOAD);
+	size_t len = from_hex(HEADER(1, 0, 0, 0) QUESTION, query), records = 0;
+
+	while (len + 11 <= DNS_TCP_PAYLOAD) {
+		len += from_hex("00 0001 0001 00000000 0000", query + len);
+		records++;
+	}
+	knot_wire_set_ancount(query, records);
+	fixture_init(&f, zone, "{}", NULL);
+	assert_int_equal(dns_answer(f.answerer, f.view, &client, query, len, out, DNS_TCP_PAYLOAD),
+			 12 + 21);
+	assert_int_equal(knot_wire_get_rcode(out), 1);
+	fixture_expect(&f, "ns1.example.com A",
+		       "NOERROR aa\nanswer: ns1.example.com. 300 A 192.0.2.53\n");
+	fixture_fini(&f);
+	free(query);
+	free(out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_messages),
+	    cmocka_unit_test(test_query_with_too_many_records),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Master files: what is refused, with exactly which words and where, and what is made of the rest.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/check.h"
+#include "tests/unit/dns/fixture.h"
+
+#define TOP                                                                                        \
+	"$TTL 3600\n"                                                                              \
+	"@ SOA ns1 hostmaster 1 7200 900 1209600 60\n"                                             \
+	"@ NS ns1\n"                                                                               \
+	"ns1 A 192.0.2.53\n"
+
+struct load_case {
+	const char *zone;
+	const char *errors;
+};
+
+static const struct load_case cases[] = {
+    {TOP, ""},
+    {"", "example.zone: no NS at the apex, example.com.\n"
+	 "example.zone: no SOA at the apex, example.com.\n"},
+    {TOP "a A 300.1.1.1\nb A 192.0.2.1\nc AAAA ::g\nd NOSUCHTYPE x\n",
+     "example.zone:5: invalid IPv4 address\n"
+     "example.zone:7: invalid IPv6 address\n"
+     "example.zone:8: unrecognized type or invalid type data\n"},
+    {TOP "@ SOA ns1 hostmaster 2 7200 900 1209600 60\n",
+     "example.zone:5: second SOA of example.com.; the first is at example.zone:2\n"},
+    {TOP "sub SOA ns1 hostmaster 2 7200 900 1209600 60\n",
+     "example.zone:5: SOA at sub.example.com.: it belongs at the apex, example.com.\n"},
+    {"$TTL 60\nwww A 192.0.2.1\n", "example.zone: no NS at the apex, example.com.\n"
+				   "example.zone: no SOA at the apex, example.com.\n"},
+    {TOP "www CNAME a\nwww A 192.0.2.1\n",
+     "example.zone:5: CNAME at www.example.com., which has other records (A at "
+     "example.zone:6)\n"},
+    {TOP "www A 192.0.2.1\nwww CNAME a\n",
+     "example.zone:6: CNAME at www.example.com., which has other records (A at "
+     "example.zone:5)\n"},
+    {TOP "www CNAME a\nwww CNAME b\n",
+     "example.zone:6: second CNAME of www.example.com.; the first is at example.zone:5\n"},
+    {TOP "www CNAME a\nwww CNAME a\n", ""},
+    {TOP "www.example.org. A 192.0.2.1\nexample.co. A 192.0.2.1\n",
+     "example.zone:5: www.example.org. is not in zone example.com.\n"
+     "example.zone:6: example.co. is not in zone example.com.\n"},
+    {TOP "x DNAME example.org.\n",
+     "example.zone:5: x.example.com. DNAME: DNAME is not supported yet\n"},
+    {TOP "x NSEC y.example.com. A\n",
+     "example.zone:5: x.example.com. NSEC: signed zones are not supported yet\n"},
+    {TOP "x CH TXT hello\n", "example.zone:5: x.example.com.: only class IN is served\n"},
+    {TOP "*.x NS ns1\n",
+     "example.zone:5: NS at *.x.example.com.: a wildcard cannot be delegated\n"},
+    {TOP "x TYPE252 \\# 0\n",
+     "example.zone:5: x.example.com. AXFR: this type cannot be in a zone\n"},
+    {TOP "$INCLUDE missing.zone\n", "example.zone:5: zone file missing.zone: file open error\n"},
+    {TOP "$INCLUDE example.zone\n", "example.zone:5: includes are nested too deep\n"},
+    {TOP "$INCLUDE broken.zone\nx A bad\n", "broken.zone:2: invalid IPv4 address\n"
+					    "example.zone:6: invalid IPv4 address\n"},
+    {TOP "x TXT \"never closed\n", "example.zone:5: invalid text\n"},
+};
+
+static void test_errors(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture f = {0};
+		char *errors;
+
+		fixture_file(&f, "broken.zone", "good A 192.0.2.1\nbad A 192.0.2.256\n");
+		fixture_init(&f, cases[i].zone, "{}", &errors);
+		if (strcmp(errors, cases[i].errors) != 0) {
+			print_error("zone:\n%s\n", cases[i].zone);
+			assert_string_equal(errors, cases[i].errors);
+		}
+		assert_int_equal(f.view != NULL, cases[i].errors[0] == '\0');
+		free(errors);
+		fixture_fini(&f);
+	}
+}
+
+static const struct load_case steered_cases[] = {
+    /* the steered names in place of the zone */
+    {"{www: {site: all}, '@': {site: one}}", ""},
+    {"{a: {site: all}}", "example.zone:5: A at a.example.com., which is steered (fleet.yaml:24)\n"},
+    {"{c: {site: all}}",
+     "example.zone:6: CNAME at c.example.com., which is steered (fleet.yaml:24)\n"},
+    {"{x.sub: {site: all}}",
+     "fleet.yaml:24:48: x.sub.example.com. is delegated by zone file example.zone\n"},
+};
+
+static void test_steered_errors(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(steered_cases); i++) {
+		struct fixture f = {0};
+		char *errors;
+
+		fixture_init(&f, TOP "a A 192.0.2.1\nc CNAME a\nsub NS ns1\n",
+			     steered_cases[i].zone, &errors);
+		assert_string_equal(errors, steered_cases[i].errors);
+		free(errors);
+		fixture_fini(&f);
+	}
+}
+
+static void test_missing_file(void **state)
+{
+	struct fixture f = {0};
+	char *errors;
+
+	fixture_init(&f, TOP, "{}, file: x", &errors);
+	assert_non_null(strstr(errors, "file"));
+	assert_null(f.view);
+	free(errors);
+	fixture_fini(&f);
+}
+
+static void test_counts(void **state)
+{
+	struct fixture f = {0};
+
+	fixture_file(&f, "more.zone", "x A 192.0.2.7\n@ TXT included\n");
+	fixture_init(&f,
+		     TOP "www A 192.0.2.1\n"
+			 "www A 192.0.2.1\n" /* a duplicate */
+			 "WWW A 192.0.2.2\n"
+			 "www 60 A 192.0.2.3\n" /* the lowest TTL counts */
+			 "$INCLUDE more.zone sub.example.com.\n"
+			 "after A 192.0.2.8\n",
+		     "{}", NULL);
+	assert_int_equal(f.view->zones->n, 1);
+	assert_int_equal(f.view->zones->v[0]->n_records, 9);
+	assert_int_equal(f.view->zones->v[0]->serial, 1);
+	fixture_expect(&f, "www.example.com A",
+		       "NOERROR aa\n"
+		       "answer: www.example.com. 60 A 192.0.2.1\n"
+		       "answer: www.example.com. 60 A 192.0.2.2\n"
+		       "answer: www.example.com. 60 A 192.0.2.3\n");
+	fixture_expect(&f, "x.sub.example.com A",
+		       "NOERROR aa\nanswer: x.sub.example.com. 3600 A 192.0.2.7\n");
+	fixture_expect(&f, "sub.example.com TXT",
+		       "NOERROR aa\nanswer: sub.example.com. 3600 TXT \"included\"\n");
+	/* the include's origin ends with it */
+	fixture_expect(&f, "after.example.com A",
+		       "NOERROR aa\nanswer: after.example.com. 3600 A 192.0.2.8\n");
+	fixture_fini(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_errors),
+	    cmocka_unit_test(test_steered_errors),
+	    cmocka_unit_test(test_missing_file),
+	    cmocka_unit_test(test_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
