@@ -112,6 +112,8 @@ static uint16_t take_edns(struct edns *edns, const knot_pkt_t *query, knot_mm_t 
 	      KNOT_EOK);
 	if (knot_pkt_has_dnssec(query))
 		knot_edns_set_do(&edns->response);
+	if (query->opt_rr->owner[0] != 0) /* RFC 6891 section 6.1.2 */
+		return KNOT_RCODE_FORMERR;
 	if (knot_edns_get_version(query->opt_rr) != KNOT_EDNS_VERSION)
 		return KNOT_RCODE_BADVERS;
 	option = knot_pkt_edns_option(query, KNOT_EDNS_OPTION_CLIENT_SUBNET);

@@ -72,27 +72,34 @@ static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, 
 	return len;
 }
 
+/* "www.example.com. 30 IN A 192.0.2.1" */
+static json_t *report_record(const knot_rrset_t *rr, unsigned index)
+{
+	char owner[DNS_NAME_TEXT], type[16], data[4096];
+	char *line;
+	json_t *text;
+
+	if (knot_rrset_txt_dump_data(rr, index, data, sizeof(data), &KNOT_DUMP_STYLE_DEFAULT) < 0)
+		strcpy(data, "...");
+	if (knot_rrtype_to_string(rr->type, type, sizeof(type)) < 0)
+		strcpy(type, "?");
+	line = xasprintf("%s %u IN %s %s", dns_name_format(rr->owner, owner), rr->ttl, type, data);
+	text = json_string(line);
+	free(line);
+	return text;
+}
+
 static json_t *report_section(const knot_pkt_t *response, knot_section_t id)
 {
 	const knot_pktsection_t *section = knot_pkt_section(response, id);
-	size_t size = 4096;
-	char *text = xmalloc(size);
 	json_t *lines = json_array();
 
 	for (unsigned i = 0; i < section->count; i++) {
 		const knot_rrset_t *rr = knot_pkt_rr(section, i);
-		int len = knot_rrset_txt_dump(rr, &text, &size, &KNOT_DUMP_STYLE_DEFAULT);
 
-		while (len > 0 && text[len - 1] == '\n')
-			len--;
-		/* Never tabs: this is for people, and for tests that compare. */
-		for (int k = 0; k < len; k++) {
-			if (text[k] == '\t')
-				text[k] = ' ';
-		}
-		json_array_append_new(lines, len < 0 ? json_string("?") : json_stringn(text, len));
+		for (unsigned k = 0; k < rr->rrs.count; k++)
+			json_array_append_new(lines, report_record(rr, k));
 	}
-	free(text);
 	return lines;
 }
 
@@ -169,10 +176,11 @@ json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *ans
 	CHECK(len > 0);
 	const struct dns_facts *facts = dns_answerer_facts(answerer);
 	const knot_lookup_t *rcode = knot_lookup_by_id(knot_rcode_names, facts->rcode);
-	json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", dns_name_format(qname, name_text), "type", type,
-				   "client", net_prefix_format(&from.source, text), "rcode",
-				   rcode == NULL ? "?" : rcode->name, "scope",
-				   facts->steered == NULL ? 0 : facts->choice.scope);
+	json_t *report =
+	    json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", dns_name_format(qname, name_text),
+		      "type", type, "client", net_prefix_format(&from.source, text), "rcode",
+		      rcode == NULL ? "?" : rcode->name, "scope",
+		      facts->steered == NULL ? 0 : facts->choice.scope);
 
 	report_sections(response, len, report);
 	if (facts->steered != NULL)

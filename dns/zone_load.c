@@ -115,9 +115,7 @@ static void take_record(struct loader *l, struct cfg_place place, zs_scanner_t *
 
 	knot_dname_to_lower(s->r_owner);
 	dns_name_format(s->r_owner, owner);
-	if (s->r_class != KNOT_CLASS_IN) {
-		REFUSE(l, place, "%s: only class IN is served", owner);
-	} else if (refusal != NULL) {
+	if (refusal != NULL) {
 		REFUSE(l, place, "%s %s: %s", owner, type_text(s->r_type, type), refusal);
 	} else if (knot_dname_in_bailiwick(s->r_owner, zone->apex_name) < 0) {
 		REFUSE(l, place, "%s is not in zone %s", owner,

@@ -203,23 +203,16 @@ static void print_section(FILE *out, const knot_pkt_t *response, knot_section_t 
 
 	for (unsigned i = 0; i < section->count; i++) {
 		const knot_rrset_t *rr = knot_pkt_rr(section, i);
-		size_t size = 1024;
-		char *text;
+		char owner[DNS_NAME_TEXT], type[16], data[1024];
 
 		if (rr->type == KNOT_RRTYPE_OPT)
 			continue;
-		text = xmalloc(size);
-		assert_true(knot_rrset_txt_dump(rr, &text, &size, &KNOT_DUMP_STYLE_DEFAULT) > 0);
-		fprintf(out, "%s: ", label);
-		for (const char *c = text; *c != '\0'; c++) {
-			if (*c == '\t') /* columns become one space */
-				fputc(' ', out);
-			else
-				fputc(*c, out);
-			while (*c == '\t' && c[1] == '\t')
-				c++;
-		}
-		free(text);
+		assert_int_equal(rr->rrs.count, 1);
+		assert_true(knot_rrset_txt_dump_data(rr, 0, data, sizeof(data),
+						     &KNOT_DUMP_STYLE_DEFAULT) >= 0);
+		assert_true(knot_rrtype_to_string(rr->type, type, sizeof(type)) > 0);
+		fprintf(out, "%s: %s %u %s %s\n", label, dns_name_format(rr->owner, owner), rr->ttl,
+			type, data);
 	}
 }
 

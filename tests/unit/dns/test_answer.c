@@ -65,7 +65,7 @@ struct answer_case {
 
 static const struct answer_case cases[] = {
     {"www.example.com A", "NOERROR aa\nanswer: www.example.com. 300 A 192.0.2.80\n"},
-    {"wWw.eXample.COM A rd", "NOERROR aa rd\nanswer: wWw.eXample.COM. 300 A 192.0.2.80\n"},
+    {"wWw.eXample.COM A rd", "NOERROR aa rd\nanswer: www.example.com. 300 A 192.0.2.80\n"},
     {"www.example.com AAAA", "NOERROR aa\n" SOA},
     {"nothing.example.com A", "NXDOMAIN aa\n" SOA},
     {"www.example.org A", "REFUSED\n"},
@@ -74,8 +74,8 @@ static const struct answer_case cases[] = {
     {"example.com SOA", "NOERROR aa\nanswer: example.com. 3600 SOA ns1.example.com. "
 			"hostmaster.example.com. 7 7200 900 1209600 60\n"},
     {"example.com NS", "NOERROR aa\n"
-		       "answer: example.com. 300 NS ns1.example.com.\n"
 		       "answer: example.com. 300 NS ns.example.org.\n"
+		       "answer: example.com. 300 NS ns1.example.com.\n"
 		       "additional: ns1.example.com. 300 A 192.0.2.53\n"
 		       "additional: ns1.example.com. 300 AAAA 2001:db8::53\n"},
     {"example.com MX", "NOERROR aa\n"
