@@ -6,11 +6,13 @@ check_PROGRAMS += \
 	tests/unit/origin-link/test_health \
 	tests/unit/origin-link/test_pool \
 	tests/unit/origin-link/test_probe \
+	tests/unit/origin-link/test_request \
 	tests/unit/origin-link/test_resolver
 TESTS += \
 	tests/unit/origin-link/test_health \
 	tests/unit/origin-link/test_pool \
 	tests/unit/origin-link/test_probe \
+	tests/unit/origin-link/test_request \
 	tests/unit/origin-link/test_resolver
 
 tests_unit_origin_link_test_health_SOURCES = tests/unit/origin-link/test_health.c
@@ -22,6 +24,11 @@ tests_unit_origin_link_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_test_probe_SOURCES = tests/unit/origin-link/test_probe.c \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
 tests_unit_origin_link_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_request_SOURCES = tests/unit/origin-link/test_request.c \
+	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h
+tests_unit_origin_link_test_request_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_test_resolver_SOURCES = tests/unit/origin-link/test_resolver.c
 tests_unit_origin_link_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
