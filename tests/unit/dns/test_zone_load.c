@@ -63,7 +63,7 @@ static const struct load_case cases[] = {
     {TOP "$INCLUDE example.zone\n", "example.zone:5: includes are nested too deep\n"},
     {TOP "$INCLUDE broken.zone\nx A bad\n", "broken.zone:2: invalid IPv4 address\n"
 					    "example.zone:6: invalid address character\n"},
-    {TOP "x TXT \"never closed\n", "example.zone:5: invalid text\n"},
+    {TOP "x TXT \"never closed\n", "example.zone:5: invalid text character\n"},
 };
 
 static void test_errors(void **state)
