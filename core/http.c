@@ -52,6 +52,24 @@ const uint8_t http_char_class[256] = {
 #undef V
 #undef R
 
+bool http_chars_are_value(struct span s)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+
+	for (; s.n >= 8; s.p += 8, s.n -= 8) {
+		uint64_t w, del, below_space;
+
+		memcpy(&w, s.p, 8);
+		/* The high bit of some byte is set if and only if some byte is what we look for. */
+		below_space = (w - 0x20 * ones) & ~w & high;
+		del = ((w ^ 0x7f * ones) - ones) & ~(w ^ 0x7f * ones) & high;
+		if ((below_space | del) != 0 &&
+		    !http_chars_are((struct span){s.p, 8}, HTTP_CHAR_VALUE))
+			return false;
+	}
+	return http_chars_are(s, HTTP_CHAR_VALUE);
+}
+
 struct span span_of(const char *nul_terminated)
 {
 	return (struct span){nul_terminated, strlen(nul_terminated)};
@@ -62,17 +80,16 @@ bool span_equal(struct span a, struct span b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-static unsigned char to_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
 bool span_equal_nocase(struct span a, struct span b)
 {
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++) {
-		if (to_lower(a.p[i]) != to_lower(b.p[i]))
+		unsigned char lower = a.p[i] | 0x20;
+
+		if (a.p[i] == b.p[i])
+			continue;
+		if (lower != (b.p[i] | 0x20) || lower < 'a' || lower > 'z')
 			return false;
 	}
 	return true;

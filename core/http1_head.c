@@ -169,7 +169,7 @@ static bool parse_status_line(struct h1_head_parser *p, struct http_head *head, 
 		return refuse(p, 502, "status code below 100");
 	if (line.n > 12)
 		head->reason_phrase = (struct span){line.p + 13, line.n - 13};
-	if (!http_chars_are(head->reason_phrase, HTTP_CHAR_VALUE))
+	if (!http_chars_are_value(head->reason_phrase))
 		return refuse(p, 502, "malformed reason phrase");
 	return parse_version(p, head, (struct span){line.p, 8});
 }
@@ -207,7 +207,7 @@ const char *h1_field_parse(struct span line, struct http_field *field)
 	while (line.n > n && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t'))
 		line.n--;
 	field->value = (struct span){line.p + n, line.n - n};
-	if (!http_chars_are(field->value, HTTP_CHAR_VALUE))
+	if (!http_chars_are_value(field->value))
 		return "control character in a field value";
 	return NULL;
 }

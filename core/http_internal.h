@@ -23,6 +23,9 @@ static inline bool http_chars_are(struct span s, unsigned char_class)
 	return all != 0;
 }
 
+/* The same for HTTP_CHAR_VALUE, eight bytes at a time: values are most of a head. */
+bool http_chars_are_value(struct span s);
+
 static inline bool http_char_is_digit(char c)
 {
 	return c >= '0' && c <= '9';

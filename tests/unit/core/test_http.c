@@ -13,6 +13,7 @@
 
 #include "core/check.h"
 #include "core/http.h"
+#include "core/http_internal.h"
 
 static void test_spans(void **state)
 {
@@ -25,6 +26,32 @@ static void test_spans(void **state)
 	assert_false(span_equal_nocase(SPAN("["), SPAN("{")));
 	assert_false(span_equal_nocase(SPAN("@"), SPAN("`")));
 	assert_false(span_equal_nocase(SPAN("\xc0"), SPAN("\xe0")));
+}
+
+/* Every byte at every place of values of every length up to three words, beside the bytes that
+ * arithmetic on words could confuse with it. */
+static void test_value_characters(void **state)
+{
+	static const char around[] = {'a', ' ', '\t', '\x7e', '\x80', '\xff', '!'};
+
+	for (size_t i = 0; i < sizeof(around); i++) {
+		for (size_t n = 1; n <= 24; n++) {
+			for (size_t at = 0; at < n; at++) {
+				for (int c = 0; c < 256; c++) {
+					bool allowed = c == '\t' || (c >= ' ' && c != 0x7f);
+					char value[24];
+
+					memset(value, around[i], n);
+					value[at] = c;
+					if (http_chars_are_value((struct span){value, n}) !=
+					    allowed)
+						fail_msg("0x%02x at %zu of %zu: %s", c, at, n,
+							 allowed ? "refused" : "accepted");
+				}
+			}
+		}
+	}
+	assert_true(http_chars_are_value((struct span){NULL, 0}));
 }
 
 static void test_methods(void **state)
@@ -267,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_spans),
+	    cmocka_unit_test(test_value_characters),
 	    cmocka_unit_test(test_methods),
 	    cmocka_unit_test(test_authorities),
 	    cmocka_unit_test(test_lists),
