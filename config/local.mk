@@ -3,16 +3,35 @@
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
+	config/dump.c \
 	config/env.c config/env.h \
 	config/fill.c config/fill.h \
 	config/fleet.c config/fleet.h \
+	config/man.c \
 	config/names.c config/names.h \
 	config/node.c config/node.h \
 	config/options.c config/options.h \
+	config/print.h \
 	config/restart.c \
+	config/schema.c \
 	config/suggest.c config/suggest.h \
 	config/tree.c config/tree.h \
 	config/types.c config/types_net.c config/types.h \
 	config/units.c config/units.h \
 	config/validate.c config/validate.h \
 	config/yaml.c config/yaml.h
+
+bin_PROGRAMS += config/perigeectl
+config_perigeectl_SOURCES = \
+	config/perigeectl.c config/perigeectl_ask.c config/perigeectl_print.c config/perigeectl.h
+config_perigeectl_LDADD = $(LINK_GEO)
+
+dist_man_MANS += config/perigeectl.1
+# Printed from the option table by the program itself.
+man_MANS += config/perigee.yaml.5
+CLEANFILES += config/perigee.yaml.5
+config/perigee.yaml.5: config/perigeectl$(EXEEXT)
+	$(AM_V_GEN)config/perigeectl$(EXEEXT) man > $@.tmp && mv $@.tmp $@
+
+samplesdir = $(docdir)/samples
+dist_samples_DATA = config/samples/minimal.yaml config/samples/perigee.yaml

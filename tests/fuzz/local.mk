@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Fuzz targets. Configured with CC=clang --enable-fuzzing each is a libFuzzer program:
+#
+#   tests/fuzz/fuzz_http1 -max_len=4096 NEW_CORPUS SRCDIR/tests/fuzz/corpus/http1
+#
+# Otherwise each replays its corpus, tests/fuzz/corpus/NAME for fuzz_NAME, under `make check`. What
+# made one crash becomes a file of its corpus. A new target: its lines as below, its name in
+# fuzz_targets, and its folder in tests/fuzz/corpus.
+
+fuzz_targets = tests/fuzz/fuzz_http1
+
+if FUZZING
+fuzz_main =
+fuzz_flags = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+fuzz_main = tests/fuzz/replay.c
+fuzz_flags = $(AM_LDFLAGS)
+TESTS += $(fuzz_targets)
+endif
+
+check_PROGRAMS += $(fuzz_targets)
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz.h
+
+tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(fuzz_main) \
+	tests/support/h1_run.c tests/support/h1_run.h
+tests_fuzz_fuzz_http1_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_http1_LDADD = $(LINK_CORE)

@@ -5,3 +5,8 @@ EXTRA_DIST += tests/support/demo.py tests/support/perigee.py tests/support/tsan.
 noinst_PROGRAMS += tests/support/perigee-origin
 tests_support_perigee_origin_SOURCES = tests/support/origin.c
 tests_support_perigee_origin_LDADD = $(LINK_CORE) $(EVENT_HTTP_LIBS)
+
+check_PROGRAMS += tests/support/h1_cases
+tests_support_h1_cases_SOURCES = tests/support/h1_cases.c \
+	tests/support/h1_run.c tests/support/h1_run.h
+tests_support_h1_cases_LDADD = $(LINK_CORE)

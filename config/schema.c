@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The option table as JSON Schema, for editors (yaml-language-server) and for CI of people's
+ * configuration repositories. What only a whole fleet can tell (references, order of limits) is
+ * left to `perigeectl check`.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/options.h"
+#include "config/print.h"
+#include "config/units.h"
+#include "core/check.h"
+
+static json_t *types_of(unsigned json)
+{
+	json_t *types = json_array();
+
+	if (json & CFG_JSON_STRING)
+		json_array_append_new(types, json_string("string"));
+	if (json & CFG_JSON_INTEGER)
+		json_array_append_new(types, json_string("integer"));
+	if (json & CFG_JSON_BOOLEAN)
+		json_array_append_new(types, json_string("boolean"));
+	return types;
+}
+
+/* One value, or a text with an environment variable in it. */
+static json_t *value_schema(const struct cfg_option *o)
+{
+	json_t *own = json_pack("{s:o}", "type", types_of(o->type->json));
+
+	if (o->type->pattern != NULL)
+		json_object_set_new(own, "pattern", json_string(o->type->pattern));
+	if (o->type->json == CFG_JSON_INTEGER) {
+		json_object_set_new(own, "minimum", json_integer(o->min));
+		json_object_set_new(own, "maximum", json_integer(o->max));
+	}
+	if (o->choices != NULL) {
+		json_t *all = json_array();
+
+		for (unsigned i = 0; o->choices[i] != NULL; i++)
+			json_array_append_new(all, json_string(o->choices[i]));
+		json_object_set_new(own, "enum", all);
+	}
+	return json_pack("{s:[o, {s:s}]}", "anyOf", own, "$ref", "#/$defs/environment");
+}
+
+/* A list, or one that stands for a list of one. Takes `item` over. */
+static json_t *list_schema(const struct cfg_option *o, json_t *item)
+{
+	json_t *list = json_pack("{s:s, s:O}", "type", "array", "items", item);
+
+	if (o->required)
+		json_object_set_new(list, "minItems", json_integer(1));
+	return json_pack("{s:[o, o]}", "anyOf", item, list);
+}
+
+/* As YAML reads the text, so that an editor can offer it. */
+static json_t *default_value(const struct cfg_option *o)
+{
+	uint64_t number;
+	bool yes;
+
+	if (o->type->json == CFG_JSON_INTEGER && cfg_parse_uint(o->fallback, &number))
+		return json_integer((json_int_t)number);
+	if ((o->type->json & CFG_JSON_BOOLEAN) != 0 && cfg_parse_bool(o->fallback, &yes))
+		return json_boolean(yes);
+	return json_string(o->fallback);
+}
+
+static char *description(const struct cfg_option *o)
+{
+	char *range = cfg_option_range(o);
+	char *text = xasprintf("%s%s%s%s%s", o->prose, range != NULL ? " Range: " : "",
+			       range != NULL ? range : "", range != NULL ? "." : "",
+			       o->reload == CFG_RESTART ? " Takes effect at the next start." : "");
+
+	free(range);
+	return text;
+}
+
+static json_t *map_schema(const struct cfg_option *parent);
+
+static json_t *option_schema(const struct cfg_option *o)
+{
+	json_t *schema = NULL;
+	char *text;
+
+	switch (o->shape) {
+	case CFG_VALUE:
+		schema = value_schema(o);
+		break;
+	case CFG_VALUES:
+		schema = list_schema(o, value_schema(o));
+		break;
+	case CFG_SECTION:
+		schema = map_schema(o);
+		if (o->shorthand != NULL)
+			schema = json_pack("{s:[o, o]}", "anyOf", schema,
+					   value_schema(cfg_option_child(o, o->shorthand)));
+		break;
+	case CFG_NAMED:
+		schema =
+		    json_pack("{s:[s, s], s:{s:s}, s:o}", "type", "object", "null", "propertyNames",
+			      "pattern", o->type->pattern, "additionalProperties", map_schema(o));
+		break;
+	case CFG_ITEMS:
+		schema = list_schema(o, map_schema(o));
+		break;
+	}
+	text = description(o);
+	json_object_set_new(schema, "description", json_string(text));
+	free(text);
+	if (o->fallback != NULL)
+		json_object_set_new(schema, "default", default_value(o));
+	return schema;
+}
+
+/* The map of the options under `parent`. All but list items may be empty: "fra1:" alone. */
+static json_t *map_schema(const struct cfg_option *parent)
+{
+	json_t *properties = json_object(), *required = json_array(), *schema, *types;
+	const struct cfg_option *o = NULL;
+
+	while ((o = cfg_option_next(parent, o)) != NULL) {
+		json_object_set_new(properties, cfg_option_key(o), option_schema(o));
+		if (o->required && o->fallback == NULL)
+			json_array_append_new(required, json_string(cfg_option_key(o)));
+	}
+	types = json_array_size(required) == 0 ? json_pack("[s, s]", "object", "null")
+					       : json_pack("[s]", "object");
+	schema = json_pack("{s:o, s:o, s:b}", "type", types, "properties", properties,
+			   "additionalProperties", 0);
+	if (json_array_size(required) > 0)
+		json_object_set_new(schema, "required", required);
+	else
+		json_decref(required);
+	return schema;
+}
+
+json_t *cfg_schema(void)
+{
+	json_t *schema = map_schema(NULL);
+	json_t *pattern = json_pack("{s:s, s:i}", "type", "string", "minLength", 1);
+
+	json_object_set_new(
+	    json_object_get(schema, "properties"), "include",
+	    json_pack("{s:s, s:[O, {s:s, s:o}]}", "description",
+		      "Files that are part of this one; \"*\", \"?\" and \"[...]\" as in a shell.",
+		      "anyOf", pattern, "type", "array", "items", pattern));
+	json_object_set_new(schema, "$schema",
+			    json_string("https://json-schema.org/draft/2020-12/schema"));
+	json_object_set_new(schema, "title", json_string("perigee.yaml"));
+	json_object_set_new(schema, "description", json_string("The configuration of a fleet."));
+	json_object_set_new(schema, "$defs",
+			    json_pack("{s:{s:s, s:s, s:s}}", "environment", "description",
+				      "A text with an environment variable in it: ${NAME}.", "type",
+				      "string", "pattern", "\\$\\{"));
+	return schema;
+}
