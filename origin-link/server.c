@@ -32,8 +32,7 @@ static struct olink_address *address_create(struct olink_server *server,
 	a->checked = server->checked;
 	health_init(&a->health, server->check.rise, server->check.fall);
 	if (a->checked) {
-		char *name =
-		    xasprintf("server %s at %s", server->host, net_addr_format(addr, text));
+		char *name = xasprintf("server %s (%s)", server->host, net_addr_format(addr, text));
 		struct probe_target target = {
 		    .check = &server->check,
 		    .addr = *addr,

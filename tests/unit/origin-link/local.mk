@@ -4,19 +4,29 @@
 
 check_PROGRAMS += \
 	tests/unit/origin-link/test_health \
+	tests/unit/origin-link/test_origins \
 	tests/unit/origin-link/test_pool \
 	tests/unit/origin-link/test_probe \
 	tests/unit/origin-link/test_request \
-	tests/unit/origin-link/test_resolver
+	tests/unit/origin-link/test_resolver \
+	tests/unit/origin-link/test_workers
 TESTS += \
 	tests/unit/origin-link/test_health \
+	tests/unit/origin-link/test_origins \
 	tests/unit/origin-link/test_pool \
 	tests/unit/origin-link/test_probe \
 	tests/unit/origin-link/test_request \
-	tests/unit/origin-link/test_resolver
+	tests/unit/origin-link/test_resolver \
+	tests/unit/origin-link/test_workers
 
 tests_unit_origin_link_test_health_SOURCES = tests/unit/origin-link/test_health.c
 tests_unit_origin_link_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_origins_SOURCES = tests/unit/origin-link/test_origins.c \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h \
+	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h
+tests_unit_origin_link_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_test_pool_SOURCES = tests/unit/origin-link/test_pool.c
 tests_unit_origin_link_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
@@ -30,5 +40,11 @@ tests_unit_origin_link_test_request_SOURCES = tests/unit/origin-link/test_reques
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
 tests_unit_origin_link_test_request_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_resolver_SOURCES = tests/unit/origin-link/test_resolver.c
+tests_unit_origin_link_test_resolver_SOURCES = tests/unit/origin-link/test_resolver.c \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
 tests_unit_origin_link_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_workers_SOURCES = tests/unit/origin-link/test_workers.c \
+	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h
+tests_unit_origin_link_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,21 +16,9 @@
 
 #include "core/check.h"
 #include "core/loop.h"
-#include "core/sock.h"
 #include "origin-link/counters.h"
 #include "origin-link/resolver.h"
-
-struct name_server {
-	int fd;
-	struct event *ev;
-	char text[NET_ADDR_TEXT]; /* its address */
-	int rcode;
-	const char *a[RESOLVER_ADDRS_MAX + 4]; /* IPv4 addresses, in the order they are sent */
-	uint32_t ttl;
-	bool silent;
-	unsigned n_asked;
-	struct loop *stop; /* when asked and silent */
-};
+#include "tests/unit/origin-link/name_server.h"
 
 struct test {
 	struct loop_group *group;
@@ -40,50 +29,6 @@ struct test {
 	unsigned n;
 	struct net_addr addrs[RESOLVER_ADDRS_MAX];
 };
-
-static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
-{
-	struct net_addr addr;
-	const uint8_t fixed[] = {0xc0, 12, 0, 1, 0, 1}; /* the asked name, A, IN */
-
-	CHECK(net_addr_parse(text, 0, &addr));
-	memcpy(out, fixed, 6);
-	memcpy(out + 6, &(uint32_t){htonl(ttl)}, 4);
-	memcpy(out + 10, &(uint16_t){htons(4)}, 2);
-	memcpy(out + 12, &addr.in.sin_addr, 4);
-	return 16;
-}
-
-static void query_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct name_server *ns = arg;
-	uint8_t packet[1024];
-	struct net_addr from;
-	socklen_t len = sizeof(from);
-	ssize_t n = recvfrom(fd, packet, 512, 0, &from.sa, &len);
-	size_t end = 12;
-	uint16_t type, answers = 0;
-
-	if (n < 17)
-		return;
-	ns->n_asked++;
-	if (ns->silent) {
-		loop_stop_mt(ns->stop);
-		return;
-	}
-	while (packet[end])
-		end += packet[end] + 1;
-	end += 5;
-	memcpy(&type, packet + end - 4, 2);
-	packet[2] = 0x85; /* answer, authoritative, recursion desired */
-	packet[3] = 0x80 | ns->rcode;
-	for (; ntohs(type) == 1 && ns->rcode == 0 && ns->a[answers]; answers++)
-		end += put_answer(packet + end, ns->a[answers], ns->ttl);
-	packet[6] = 0;
-	packet[7] = answers;
-	memset(packet + 8, 0, 4);
-	CHECK(sendto(fd, packet, end, 0, &from.sa, len) == (ssize_t)end);
-}
 
 static void result_cb(void *arg, const struct net_addr *addrs, unsigned n)
 {
@@ -98,19 +43,11 @@ static void result_cb(void *arg, const struct net_addr *addrs, unsigned n)
 static int setup(void **state)
 {
 	struct test *t = xcalloc(1, sizeof(*t));
-	struct net_addr any;
 	char *error = NULL;
 
 	t->group = loop_group_create(0);
 	t->metrics = olink_counters_create(1);
-	CHECK(net_addr_parse("127.0.0.1:0", 0, &any));
-	t->ns.fd = sock_bind_udp(&any);
-	CHECK(t->ns.fd >= 0 && sock_local_addr(t->ns.fd, &any) == 0);
-	net_addr_format(&any, t->ns.text);
-	t->ns.stop = t->group->control;
-	t->ns.ev = event_new(loop_base(t->group->control), t->ns.fd, EV_READ | EV_PERSIST, query_cb,
-			     &t->ns);
-	event_add(t->ns.ev, NULL);
+	name_server_init(&t->ns, t->group->control);
 	t->resolver = resolver_create(t->group->control, t->metrics, t->ns.text, &error);
 	assert_non_null(t->resolver);
 	*state = t;
@@ -122,8 +59,7 @@ static int teardown(void **state)
 	struct test *t = *state;
 
 	resolver_destroy(&t->resolver);
-	event_free(t->ns.ev);
-	close(t->ns.fd);
+	name_server_fini(&t->ns);
 	metrics_destroy(&t->metrics);
 	loop_group_destroy(&t->group);
 	free(t);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See name_server.h. Just enough of RFC 1035 for c-ares.
+ */
+#include "tests/unit/origin-link/name_server.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "core/check.h"
+#include "core/sock.h"
+
+static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
+{
+	struct net_addr addr;
+	const uint8_t fixed[] = {0xc0, 12, 0, 1, 0, 1}; /* the asked name, A, IN */
+
+	CHECK(net_addr_parse(text, 0, &addr));
+	memcpy(out, fixed, 6);
+	memcpy(out + 6, &(uint32_t){htonl(ttl)}, 4);
+	memcpy(out + 10, &(uint16_t){htons(4)}, 2);
+	memcpy(out + 12, &addr.in.sin_addr, 4);
+	return 16;
+}
+
+static void query_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct name_server *ns = arg;
+	uint8_t packet[1024];
+	struct net_addr from;
+	socklen_t len = sizeof(from);
+	ssize_t n = recvfrom(fd, packet, 512, 0, &from.sa, &len);
+	size_t end = 12;
+	uint16_t type, answers = 0;
+
+	if (n < 17)
+		return;
+	ns->n_asked++;
+	if (ns->silent) {
+		loop_stop_mt(ns->loop);
+		return;
+	}
+	while (packet[end])
+		end += packet[end] + 1;
+	end += 5;
+	memcpy(&type, packet + end - 4, 2);
+	packet[2] = 0x85; /* answer, authoritative, recursion desired */
+	packet[3] = 0x80 | ns->rcode;
+	for (; ntohs(type) == 1 && ns->rcode == 0 && ns->a[answers]; answers++)
+		end += put_answer(packet + end, ns->a[answers], ns->ttl);
+	packet[6] = 0;
+	packet[7] = answers;
+	memset(packet + 8, 0, 4);
+	CHECK(sendto(fd, packet, end, 0, &from.sa, len) == (ssize_t)end);
+}
+
+void name_server_init(struct name_server *ns, struct loop *loop)
+{
+	struct net_addr addr;
+
+	CHECK(net_addr_parse("127.0.0.1:0", 0, &addr));
+	*ns = (struct name_server){.loop = loop, .fd = sock_bind_udp(&addr)};
+	CHECK(ns->fd >= 0 && sock_local_addr(ns->fd, &addr) == 0);
+	net_addr_format(&addr, ns->text);
+	ns->ev = event_new(loop_base(loop), ns->fd, EV_READ | EV_PERSIST, query_cb, ns);
+	CHECK(ns->ev && event_add(ns->ev, NULL) == 0);
+}
+
+void name_server_fini(struct name_server *ns)
+{
+	event_free(ns->ev);
+	close(ns->fd);
+}
