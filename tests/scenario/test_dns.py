@@ -1,0 +1,550 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""perigee-dns as resolvers and operators meet it: real queries by kdig and dnspython, edges that
+come and go, reloads, broken input."""
+
+import re
+import socket
+import struct
+import subprocess
+import threading
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import pytest
+
+import perigee
+from perigee import wait_for
+
+# Places of the sample database (geo/sample/sample-city.csv).
+FRANKFURT, LONDON, NEW_YORK, SINGAPORE = "192.0.2.0/26", "192.0.2.64/26", "198.51.100.0/26", "203.0.113.0/27"
+
+ZONE = """\
+$TTL 300
+@        3600 SOA ns1 hostmaster {serial} 7200 900 1209600 60
+@        NS    ns1
+@        MX    10 mail
+ns1      A     127.0.0.1
+mail     A     192.0.2.25
+static   A     192.0.2.80
+alias    CNAME static
+toedge   CNAME www
+*.wild   A     192.0.2.99
+sub      NS    ns.sub
+ns.sub   A     192.0.2.54
+big      TXT   "{filler}1"
+big      TXT   "{filler}2"
+big      TXT   "{filler}3"
+big      TXT   "{filler}4"
+big      TXT   "{filler}5"
+big      TXT   "{filler}6"
+"""
+
+
+class HealthServer:
+    """What an edge looks like to a probe; can be stopped and started on the same port."""
+
+    def __init__(self, kind, address):
+        self.kind = kind
+        self.socket = None
+        self.address = (address, 0)
+        self.start()
+
+    def start(self):
+        self.socket = socket.create_server(self.address)
+        self.address = self.socket.getsockname()
+        self.held = []  # connections of a silent one
+        self.thread = threading.Thread(target=self._serve, args=(self.socket,), daemon=True)
+        self.thread.start()
+
+    def _serve(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            if self.kind == "silent":
+                self.held.append(connection)
+                continue
+            with connection:
+                if self.kind == "http":
+                    connection.settimeout(5)
+                    try:
+                        connection.recv(4096)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    except OSError:
+                        pass
+
+    def stop(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join()
+        for connection in self.held:
+            connection.close()
+
+    @property
+    def port(self):
+        return self.address[1]
+
+
+class World:
+    """A fleet file with its zone, the edges' health servers, and the daemon."""
+
+    EDGES = {
+        "fra1": ("50.11, 8.68", "127.0.0.11"),
+        "nyc1": ("40.71, -74.01", "127.0.0.12"),
+        "sin1": ("1.35, 103.82", "127.0.0.13"),
+    }
+
+    def __init__(self, directory, kinds=("http", "tcp", "tcp")):
+        self.directory = directory
+        self.fleet = directory / "fleet.yaml"
+        self.zone = directory / "example.zone"
+        self.servers = {
+            name: HealthServer(kind, address)
+            for (name, (_, address)), kind in zip(self.EDGES.items(), kinds)
+        }
+        self.daemon = None
+        self.write_zone(1)
+        self.write_fleet()
+
+    def write_zone(self, serial, extra=""):
+        self.zone.write_text(ZONE.format(serial=serial, filler="x" * 250) + extra)
+
+    def write_fleet(self, ttl="30s", geo=None, listen="127.0.0.1:0", drained=()):
+        edges = "".join(
+            f"  {name}:\n"
+            f"    location: '{location}'\n"
+            f"    addresses: ['{address}', '2001:db8::{i}']\n"
+            f"    admin: {'drained' if name in drained else 'active'}\n"
+            f"    check: {{kind: {self.servers[name].kind}, port: {self.servers[name].port},"
+            f" path: /, interval: 200ms, timeout: 200ms, rise: 1, fall: 2}}\n"
+            for i, (name, (location, address)) in enumerate(self.EDGES.items(), 1)
+        )
+        self.fleet.write_text(
+            "log: {level: debug}\n"
+            f"edges:\n{edges}"
+            f"nameservers:\n  ns1: {{listen: '{listen}', workers: 2}}\n"
+            "origins: {app: {servers: '127.0.0.1:80'}}\n"
+            "sites:\n"
+            "  www:\n"
+            "    hosts: [www.example.com]\n"
+            "    certificates: [{certificate: c.pem, key: k.pem}]\n"
+            "    routes: [{origin: app}]\n"
+            "zones:\n"
+            f"  example.com: {{file: {self.zone}, steered: {{www: {{site: www, ttl: {ttl}}}}}}}\n"
+            f"geo: {{database: {geo or perigee.SAMPLE_MMDB}}}\n"
+        )
+
+    def start(self, processes, **kwargs):
+        self.daemon = perigee.Daemon(perigee.DNS, self.fleet, "ns1", self.directory, **kwargs)
+        processes.append(self.daemon)
+        return self.daemon
+
+    def close(self):
+        for server in self.servers.values():
+            server.stop()
+
+    @property
+    def address(self):
+        return self.daemon.addresses()[0]
+
+    def ask(self, name, rdtype="A", subnet=None, tcp=False, **kwargs):
+        options = [dns.edns.ECSOption(*split_prefix(subnet))] if subnet else None
+        if subnet:
+            kwargs["use_edns"] = 0
+        query = dns.message.make_query(name, rdtype, options=options, **kwargs)
+        host, port = self.address
+        function = dns.query.tcp if tcp else dns.query.udp
+        return function(query, host, port=port, timeout=perigee.PATIENCE)
+
+    def addresses_of(self, name, subnet, rdtype="A"):
+        return answer_data(self.ask(name, rdtype, subnet=subnet), rdtype)
+
+    def kdig(self, *args):
+        host, port = self.address
+        return subprocess.run(
+            ["kdig", f"@{host}", "-p", str(port), "+retry=0", f"+time={int(perigee.PATIENCE)}", *args],
+            check=True, capture_output=True, text=True,
+        ).stdout
+
+    def raw_udp(self, data, then=None):
+        """The response to a datagram; with `then`, the first response to either."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(perigee.PATIENCE)
+            s.connect(self.address)
+            s.send(data)
+            if then is not None:
+                s.send(then)
+            return s.recv(65535)
+
+
+def split_prefix(prefix):
+    address, _, length = prefix.partition("/")
+    return address, int(length)
+
+
+def answer_data(response, rdtype="A"):
+    wanted = dns.rdatatype.from_text(rdtype)
+    return [r.to_text() for rrset in response.answer if rrset.rdtype == wanted for r in rrset]
+
+
+def scope(response):
+    return [o.scopelen for o in response.options if isinstance(o, dns.edns.ECSOption)]
+
+
+@pytest.fixture
+def world(tmp_path):
+    w = World(tmp_path)
+    yield w
+    w.close()
+
+
+@pytest.fixture
+def serving(world, processes):
+    world.start(processes)
+    return world
+
+
+def test_static_answers(serving):
+    response = serving.ask("static.example.com")
+    assert answer_data(response) == ["192.0.2.80"]
+    assert response.flags & dns.flags.AA and not response.flags & dns.flags.RA
+    assert serving.ask("nothing.example.com").rcode() == dns.rcode.NXDOMAIN
+    nothing = serving.ask("static.example.com", "AAAA")
+    assert nothing.rcode() == dns.rcode.NOERROR and not nothing.answer
+    assert [(r.rdtype, r.ttl) for r in nothing.authority] == [(dns.rdatatype.SOA, 60)]
+    assert answer_data(serving.ask("any.thing.wild.example.com")) == ["192.0.2.99"]
+    assert answer_data(serving.ask("alias.example.com")) == ["192.0.2.80"]
+    assert serving.ask("www.example.net").rcode() == dns.rcode.REFUSED
+    referral = serving.ask("host.sub.example.com")
+    assert not referral.flags & dns.flags.AA
+    assert referral.additional[0][0].to_text() == "192.0.2.54"
+
+    counters = serving.daemon.counters()
+    assert counters["dns_queries_udp_total"] == 7
+    assert counters["dns_queries_tcp_total"] == 0
+    assert counters["dns_responses_noerror_total"] == 5
+    assert counters["dns_responses_nxdomain_total"] == 1
+    assert counters["dns_responses_refused_total"] == 1
+    assert counters["dns_steered_total"] == 0
+    status = serving.daemon.status()
+    assert status["zones"] == {"example.com": {"serial": 1, "records": 17}}
+    assert status["workers"] == 2 and status["node"] == "ns1"
+
+
+def test_the_questions_spelling_is_kept(serving):
+    """Resolvers hide entropy in it (0x20)."""
+    query = dns.message.make_query("StaTic.exAmple.com", "A", id=7).to_wire()
+    response = serving.raw_udp(query)
+    assert response[12 : len(query)] == query[12:]
+    assert response[len(query) : len(query) + 2] == b"\xc0\x0c"
+    assert b"exAmple" in response and b"example" not in response
+    text = serving.kdig("static.example.com", "A")
+    assert re.search(r"^static\.example\.com\.\s+300\s+IN\s+A\s+192\.0\.2\.80$", text, re.M)
+
+
+def test_truncation_leads_to_tcp(serving):
+    host, port = serving.address
+    query = dns.message.make_query("big.example.com", "TXT")
+    short = dns.query.udp(query, host, port=port, timeout=perigee.PATIENCE)
+    assert short.flags & dns.flags.TC
+    whole, over_tcp = dns.query.udp_with_fallback(query, host, port=port, timeout=perigee.PATIENCE)
+    assert over_tcp and len(answer_data(whole, "TXT")) == 6
+    # kdig does the same on its own
+    assert serving.kdig("big.example.com", "TXT").count('"xxx') == 6
+    counters = serving.daemon.counters()
+    assert counters["dns_truncated_total"] == 3
+    assert counters["dns_queries_tcp_total"] == 2
+    assert counters["dns_tcp_connections_total"] == 2
+
+
+def test_tcp_pipeline_in_pieces(serving):
+    """Many queries on one connection, cut wherever it hurts; answered in order."""
+    names = ["static", "nothing", "big", "alias"] * 50
+    data = b""
+    for i, name in enumerate(names):
+        query = dns.message.make_query(f"{name}.example.com", "TXT" if name == "big" else "A", id=i)
+        wire = query.to_wire()
+        data += struct.pack("!H", len(wire)) + wire
+    with socket.create_connection(serving.address, perigee.PATIENCE) as s:
+        sender = threading.Thread(
+            target=lambda: [s.sendall(data[i : i + 37]) for i in range(0, len(data), 37)]
+        )
+        sender.start()
+        stream = s.makefile("rb")
+        for i, name in enumerate(names):
+            (length,) = struct.unpack("!H", stream.read(2))
+            response = dns.message.from_wire(stream.read(length))
+            assert response.id == i
+            expected = dns.rcode.NXDOMAIN if name == "nothing" else dns.rcode.NOERROR
+            assert response.rcode() == expected
+        sender.join()
+        s.shutdown(socket.SHUT_WR)
+        assert stream.read() == b""
+    wait_for(
+        lambda: serving.daemon.counters()["dns_tcp_open_connections"] == 0, "the connection to end"
+    )
+    assert serving.daemon.counters()["dns_queries_tcp_total"] == len(names)
+
+
+def test_tcp_client_that_does_not_read(serving):
+    """Back-pressure: it may ask as much as it wants, the server stops listening to it."""
+    query = dns.message.make_query("big.example.com", "TXT").to_wire()
+    framed = (struct.pack("!H", len(query)) + query) * 1000
+    with socket.create_connection(serving.address, perigee.PATIENCE) as s:
+        s.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                s.send(framed)
+        # the others are served
+        assert answer_data(serving.ask("static.example.com", tcp=True)) == ["192.0.2.80"]
+        # and it, too, when it reads
+        s.settimeout(perigee.PATIENCE)
+        stream = s.makefile("rb")
+        for _ in range(100):
+            (length,) = struct.unpack("!H", stream.read(2))
+            assert len(dns.message.from_wire(stream.read(length)).answer[0]) == 6
+
+
+def test_nearest_edge_and_scope(serving):
+    for subnet, edge in ((FRANKFURT, "127.0.0.11"), (LONDON, "127.0.0.11"),
+                         (NEW_YORK, "127.0.0.12"), (SINGAPORE, "127.0.0.13")):
+        response = serving.ask("www.example.com", subnet=subnet)
+        assert answer_data(response) == [edge], subnet
+        assert response.answer[0].ttl == 30
+        # not more than the network that it is true for, and never beyond what was said of it
+        assert scope(response) != [0] and scope(response)[0] <= split_prefix(subnet)[1]
+    assert answer_data(serving.ask("www.example.com", "AAAA", subnet=NEW_YORK), "AAAA") == ["2001:db8::2"]
+    assert answer_data(serving.ask("toedge.example.com", subnet=SINGAPORE)) == ["127.0.0.13"]
+    # static answers are for everybody
+    assert scope(serving.ask("static.example.com", subnet=NEW_YORK)) == [0]
+    # and who did not ask is not told
+    assert scope(serving.ask("www.example.com", use_edns=0)) == []
+
+    text = serving.kdig("www.example.com", "A", "+subnet=" + NEW_YORK)
+    assert re.search(r"CLIENT-SUBNET: 198\.51\.100\.0/26/\d+", text), text
+    assert "127.0.0.12" in text
+
+    counters = serving.daemon.counters()
+    assert counters["dns_ecs_queries_total"] == 8
+    assert counters["dns_steered_total"] == 8
+
+
+def test_explain(serving):
+    def explain(*words):
+        return perigee.control(serving.daemon.control_path, "explain " + " ".join(words))
+
+    report = explain("www.example.com", "A", NEW_YORK)
+    assert report["chosen"] == "nyc1" and report["reason"] == "nearest healthy"
+    assert report["answer"] == ["www.example.com. 30 IN A 127.0.0.12"]
+    assert report["ttl"] == 30 and report["rcode"] == "NOERROR" and report["scope"] > 0
+    assert report["place"]["known"] and report["place"]["city"] == "New York"
+    assert [c["edge"] for c in report["candidates"]] == ["nyc1", "fra1", "sin1"]
+    assert all(c["state"] == "up" and c["admin"] == "active" for c in report["candidates"])
+    distances = [c["distance_km"] for c in report["candidates"]]
+    assert distances == sorted(distances) and distances[0] < 10 and 6000 < distances[1] < 6400
+    # exactly what the wire says
+    assert scope(serving.ask("www.example.com", subnet=NEW_YORK)) == [report["scope"]]
+
+    static = explain("static.example.com", "A", "192.0.2.1")
+    assert static["answer"] == ["static.example.com. 300 IN A 192.0.2.80"] and static["scope"] == 0
+    assert "chosen" not in static
+    assert explain("nothing.example.com", "A", "192.0.2.1")["rcode"] == "NXDOMAIN"
+    for bad in (("www.example.com", "A"), ("a" * 64 + ".com", "A", "192.0.2.1"),
+                ("www.example.com", "NOTATYPE", "192.0.2.1"), ("www.example.com", "A", "nobody")):
+        assert set(explain(*bad)) == {"error"}
+
+
+def test_malformed_messages(serving):
+    good = dns.message.make_query("static.example.com", "A", id=7).to_wire()
+    formerr = {
+        "header only": good[:12],
+        "question cut": good[:-1],
+        "two questions": good[:5] + b"\x02" + good[6:] + good[12:],
+        "trailing octets": good + b"\0",
+        "compressed question": good[:12] + b"\xc0\x0c\0\x01\0\x01",
+    }
+    for what, data in formerr.items():
+        response = serving.raw_udp(data)
+        assert response[:2] == good[:2] and response[3] & 15 == dns.rcode.FORMERR, what
+    notify = bytearray(good)
+    notify[2] = 4 << 3
+    assert serving.raw_udp(bytes(notify))[3] & 15 == dns.rcode.NOTIMP
+    for what, data in {
+        "response": good[:2] + b"\x80" + good[3:],
+        "too short": good[:11],
+        "empty": b"",
+        "larger than any query": good + b"\0" * 3000,
+    }.items():
+        # silence: what is heard is the answer to the next
+        assert dns.message.from_wire(serving.raw_udp(data, then=good)).id == 7, what
+    counters = serving.daemon.counters()
+    assert counters["dns_responses_formerr_total"] == len(formerr)
+    assert counters["dns_responses_notimp_total"] == 1
+    assert counters["dns_dropped_total"] == 4
+    assert counters["dns_responses_noerror_total"] == 4
+
+
+def test_health_moves_the_answer(world, processes):
+    """http for fra1, tcp for the others: down, short TTL on the way, and back."""
+    world.servers["nyc1"].stop()
+    world.start(processes)
+    # the very first answer already knows
+    assert world.addresses_of("www.example.com", NEW_YORK) == ["127.0.0.11"]
+    assert world.daemon.status()["edges"]["nyc1"]["state"] == "down"
+
+    world.servers["nyc1"].start()
+    wait_for(lambda: world.addresses_of("www.example.com", NEW_YORK) == ["127.0.0.12"], "nyc1 back")
+
+    world.servers["fra1"].stop()
+    wait_for(lambda: world.addresses_of("www.example.com", FRANKFURT) == ["127.0.0.12"], "fra1 gone")
+    edge = world.daemon.status()["edges"]["fra1"]
+    assert edge["state"] == "down" and edge["cause"] == "refused"
+    report = perigee.control(world.daemon.control_path, f"explain www.example.com A {FRANKFURT}")
+    assert report["chosen"] == "nyc1"
+    assert [(c["edge"], c["state"]) for c in report["candidates"]][0] == ("fra1", "down")
+
+    world.servers["fra1"].start()
+    wait_for(lambda: world.addresses_of("www.example.com", FRANKFURT) == ["127.0.0.11"], "fra1 back")
+
+    for server in world.servers.values():
+        server.stop()
+    wait_for(
+        lambda: all(e["state"] == "down" for e in world.daemon.status()["edges"].values()),
+        "all to be down",
+    )
+    response = world.ask("www.example.com", subnet=SINGAPORE)
+    assert answer_data(response) == ["127.0.0.13"] and response.answer[0].ttl == 5
+    for server in world.servers.values():
+        server.start()
+
+
+def test_reload(serving):
+    up_before = serving.daemon.status()
+    serving.write_zone(2, "new A 192.0.2.81\n")
+    serving.write_fleet(ttl="20s", drained=["nyc1"])
+    serving.daemon.reload()
+    wait_for(
+        lambda: serving.daemon.status()["zones"]["example.com"]["serial"] == 2, "the new zone"
+    )
+    assert answer_data(serving.ask("new.example.com")) == ["192.0.2.81"]
+    response = serving.ask("www.example.com", subnet=NEW_YORK)
+    assert answer_data(response) == ["127.0.0.11"] and response.answer[0].ttl == 20
+    # health was kept: nothing waits for new probes
+    assert serving.daemon.status()["edges"]["fra1"]["state"] == "up"
+    assert serving.daemon.status()["listeners"] == up_before["listeners"]
+
+    # all that is broken is named, and nothing of it is taken
+    serving.write_zone(3, "bad A 300.0.0.1\nwww A 192.0.2.1\n")
+    serving.write_fleet(geo=serving.zone)
+    serving.daemon.reload()
+    wait_for(lambda: "the old configuration stays" in serving.daemon.log(), "the refusal")
+    lines = len(ZONE.splitlines())
+    assert f"{serving.zone}:{lines + 1}: invalid IPv4 address" in serving.daemon.log()
+    assert re.search(r"error .*example\.zone.*[Mm]ax[Mm]ind", serving.daemon.log())
+    assert serving.daemon.status()["zones"]["example.com"]["serial"] == 2
+    assert answer_data(serving.ask("new.example.com")) == ["192.0.2.81"]
+
+    serving.write_zone(4)
+    serving.write_fleet()
+    serving.daemon.reload()
+    wait_for(
+        lambda: serving.daemon.status()["zones"]["example.com"]["serial"] == 4, "the mended zone"
+    )
+    assert answer_data(serving.ask("www.example.com", subnet=NEW_YORK)) == ["127.0.0.12"]
+
+
+def run_check(world, *args, node="ns1"):
+    return subprocess.run(
+        [perigee.DNS, "--config", world.fleet, "--node", node, *args],
+        capture_output=True, text=True, timeout=perigee.PATIENCE,
+    )
+
+
+def test_check_and_broken_input(world):
+    good = run_check(world, "--check")
+    assert (good.returncode, good.stdout) == (0, "ok\n"), good.stderr
+
+    world.zone.write_text("@ SOA a b 1 2 3 4 5\n@ NS ns1\nx A 1.2.3\ny A\nwww A 192.0.2.1\n")
+    for args in (("--check",), ()):
+        result = run_check(world, *args)
+        assert result.returncode == 1 and result.stdout == ""
+        assert f"{world.zone}:3: " in result.stderr and f"{world.zone}:4: " in result.stderr
+
+    # a steered name with an address of its own
+    world.write_zone(1, "www A 192.0.2.1\n")
+    result = run_check(world)
+    assert result.returncode == 1
+    assert f"{world.zone}:{len(ZONE.splitlines()) + 1}: A at www.example.com." in result.stderr
+
+    world.zone.unlink()
+    assert run_check(world).returncode == 1
+    world.write_zone(1)
+
+    broken = world.directory / "broken.mmdb"
+    broken.write_bytes(perigee.SAMPLE_MMDB.read_bytes()[:-200])
+    world.write_fleet(geo=broken)
+    result = run_check(world)
+    assert result.returncode == 1 and str(broken) in result.stderr
+
+    # everything at once
+    world.write_zone(1, "bad A x\n")
+    result = run_check(world)
+    assert str(broken) in result.stderr and f"{world.zone}:" in result.stderr
+
+    world.write_zone(1)
+    world.write_fleet(ttl="soon")
+    result = run_check(world)
+    assert result.returncode == 1 and re.search(r"fleet\.yaml:\d+:\d+: ", result.stderr)
+
+    world.write_fleet()
+    result = run_check(world, node="nobody")
+    assert result.returncode == 1 and "nobody" in result.stderr
+
+
+def test_port_that_is_taken(world, processes):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        world.write_fleet(listen=f"127.0.0.1:{taken.getsockname()[1]}")
+        daemon = world.start(processes, wait=False)
+        daemon.wait()
+        daemon.stop(expect=1)
+        assert "cannot listen on 127.0.0.1:" in daemon.log()
+
+
+def test_wildcard_listener_answers_from_the_address_asked(world, processes):
+    world.write_fleet(listen="*:0")
+    world.start(processes)
+    port = world.daemon.addresses()[0][1]
+    query = dns.message.make_query("static.example.com", "A")
+    # dnspython refuses a response that comes from elsewhere
+    for host in ("127.0.0.1", "127.0.0.77", "::1"):
+        response = dns.query.udp(query, host, port=port, timeout=perigee.PATIENCE)
+        assert answer_data(response) == ["192.0.2.80"]
+        response = dns.query.tcp(query, host, port=port, timeout=perigee.PATIENCE)
+        assert answer_data(response) == ["192.0.2.80"]
+
+
+def test_nothing_is_answered_before_the_first_probes(world, processes):
+    """An edge that accepts and says nothing keeps the server waiting, for the check's timeout."""
+    world.servers["fra1"].kind = "silent"
+    world.fleet.write_text(
+        world.fleet.read_text().replace("interval: 200ms, timeout: 200ms", "interval: 2s, timeout: 2s", 1)
+    )
+    daemon = world.start(processes, wait=False)
+    first = wait_for(lambda: daemon._status_or_none(), "the control socket")
+    assert first["state"] == "starting" and first["listeners"] == []
+    daemon.wait_serving()
+    assert daemon.status()["edges"]["fra1"]["state"] == "down"
+    assert world.addresses_of("www.example.com", FRANKFURT) == ["127.0.0.12"]
+
+
+def test_stops_while_starting(world, processes):
+    world.servers["fra1"].kind = "silent"
+    daemon = world.start(processes, wait=False)
+    wait_for(lambda: daemon._status_or_none(), "the control socket")
+    daemon.stop()
