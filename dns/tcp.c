@@ -41,7 +41,8 @@ struct conn {
 	struct stream *stream;
 	struct net_addr remote;
 	struct deadline idle;
-	uint8_t *in; /* NULL while nothing is in it */
+	struct loop_task go_on; /* queued: has more to answer */
+	uint8_t *in;            /* NULL while nothing is in it */
 	size_t in_len, in_size;
 	bool blocked; /* the client does not take its responses */
 };
@@ -69,6 +70,7 @@ static void conn_end(struct conn **connp)
 	t->n_conns--;
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
 	deadline_fini(&c->idle);
+	loop_task_cancel(t->service->loop, &c->go_on);
 	if (c->stream != NULL)
 		stream_destroy(&c->stream);
 	free(c->in);
@@ -167,7 +169,7 @@ static void serve(struct conn *c)
 		}
 		if (budget == 0) {
 			stream_pause(c->stream);
-			stream_resume(c->stream); /* calls readable() at the end of the turn */
+			loop_queue_background(c->tcp->service->loop, &c->go_on);
 			return;
 		}
 		if (!make_room(c)) {
@@ -195,8 +197,17 @@ static void readable_cb(void *arg)
 	struct conn *c = arg;
 
 	MAGIC_CHECK(c, CONN_MAGIC);
-	if (!c->blocked)
-		serve(c);
+	serve(c);
+}
+
+/* What was read already would wake nobody. */
+static void go_on(struct loop_task *task)
+{
+	struct conn *c = CONTAINER_OF(task, struct conn, go_on);
+
+	MAGIC_CHECK(c, CONN_MAGIC);
+	stream_resume(c->stream);
+	serve(c);
 }
 
 static void drained_cb(void *arg)
@@ -207,7 +218,7 @@ static void drained_cb(void *arg)
 	if (!c->blocked)
 		return;
 	c->blocked = false;
-	stream_resume(c->stream);
+	loop_queue_background(c->tcp->service->loop, &c->go_on);
 }
 
 static void failed_cb(void *arg)
@@ -235,6 +246,7 @@ static void conn_start(struct dns_tcp *t, int fd, const struct net_addr *remote)
 	c->magic = CONN_MAGIC;
 	c->tcp = t;
 	c->remote = *remote;
+	c->go_on = (struct loop_task){.run = go_on, .background = true};
 	c->stream = stream_create_plain(t->service->buffers, fd, &conn_ops, c);
 	if (c->stream == NULL) {
 		free(c);
