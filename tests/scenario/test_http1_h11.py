@@ -11,11 +11,11 @@ import os
 import subprocess
 from pathlib import Path
 
+import h11
 import pytest
 
 if "PERIGEE_BUILD" not in os.environ:
     pytest.skip("PERIGEE_BUILD is not set", allow_module_level=True)
-h11 = pytest.importorskip("h11", reason="apt-get install python3-h11")
 
 PROGRAM = Path(os.environ["PERIGEE_BUILD"]).resolve() / "tests" / "support" / "h1_cases"
 
