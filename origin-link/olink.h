@@ -44,7 +44,8 @@ void olink_worker_destroy(struct olink_worker **worker);
  * Sends `head` (already rewritten for forwarding; it and its arena must live until the request is
  * over) over a pooled or new connection, takes the body through olink_request_sink(), and pushes
  * the response into `response`. `body` is told resume/stop about the request's body; NULL when
- * `end`. Response heads are parsed into `response_arena`.
+ * `end`. Response heads are parsed into `response_arena`. head->keep_alive is about the connection
+ * that the request came by, and is not looked at.
  *
  * Nothing is pushed before this returns. On failure before a response head, response->reset() is
  * called with REASON_ORIGIN_*. A reused connection that died before any response byte is replaced

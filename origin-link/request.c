@@ -91,8 +91,8 @@ void request_fail(struct olink_request *r, enum reason reason)
 
 void request_response_ended(struct olink_request *r, bool clean)
 {
-	bool keep = clean && r->in->keep_alive && r->head->keep_alive && r->sent &&
-		    !r->write_failed && stream_is_drained(lease_stream(&r->lease));
+	bool keep = clean && r->in->keep_alive && r->sent && !r->write_failed &&
+		    stream_is_drained(lease_stream(&r->lease));
 
 	over(r, keep);
 	stop_body(r, REASON_DONE);
@@ -184,7 +184,11 @@ static bool send_piece(struct olink_request *r, const struct piece *piece)
 		return true;
 	}
 	if (head_size) {
-		size_t len = h1_write_head(r->head, true, text, head_size);
+		struct http_head ours = *r->head;
+
+		/* What the client wants of its connection says nothing about ours. */
+		ours.keep_alive = true;
+		size_t len = h1_write_head(&ours, true, text, head_size);
 
 		CHECK(len > 0);
 		iov[n++] = (struct iovec){text, len};

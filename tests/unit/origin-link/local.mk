@@ -32,7 +32,8 @@ tests_unit_origin_link_test_pool_SOURCES = tests/unit/origin-link/test_pool.c
 tests_unit_origin_link_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_test_probe_SOURCES = tests/unit/origin-link/test_probe.c \
-	tests/support/scripted_origin.c tests/support/scripted_origin.h
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_test_request_SOURCES = tests/unit/origin-link/test_request.c \

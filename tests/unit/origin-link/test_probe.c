@@ -17,6 +17,7 @@
 #include "core/sock.h"
 #include "origin-link/probe.h"
 #include "tests/support/scripted_origin.h"
+#include "tests/support/test_cert.h"
 
 struct row {
 	const char *name;
@@ -220,6 +221,87 @@ static void test_tls_failed(void **state)
 	assert_null(origin_finish(&o));
 }
 
+/* HTTPS, to a server on the test's own loop */
+
+struct tls_service {
+	struct tls_server tls;
+	struct stream_buffers *buffers;
+	struct event *accept;
+	struct stream *stream;
+};
+
+static void tls_established_cb(void *arg)
+{
+	struct tls_service *service = arg;
+	char name[64] = "";
+	size_t len = sizeof(name);
+	unsigned type;
+
+	assert_int_equal(
+	    gnutls_server_name_get(stream_tls_session(service->stream), name, &len, &type, 0), 0);
+	assert_string_equal(name, "www.example.com");
+}
+
+static void tls_readable_cb(void *arg)
+{
+	static const char ok[] = "HTTP/1.1 200 OK\r\n\r\n";
+	struct tls_service *service = arg;
+	struct iovec iov = {(void *)ok, sizeof(ok) - 1};
+
+	if (stream_read(service->stream, service->buffers->plain, STREAM_READ_MAX) > 0)
+		stream_write(service->stream, &iov, 1);
+}
+
+static void tls_other_cb(void *arg)
+{
+}
+
+static const struct stream_ops tls_ops = {
+    .established = tls_established_cb,
+    .readable = tls_readable_cb,
+    .drained = tls_other_cb,
+    .failed = tls_other_cb,
+};
+
+static void tls_accept_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct tls_service *service = arg;
+	struct net_addr remote;
+
+	service->stream = stream_create_tls_server(service->buffers, sock_accept(fd, &remote),
+						   &service->tls, &tls_ops, service);
+}
+
+/* A certificate that nobody trusts does: the address is what is probed. */
+static void test_https(void **state)
+{
+	struct test *t = *state;
+	struct tls_service service = {.buffers = t->buffers};
+	struct test_cert cert;
+	struct net_addr addr;
+	int fd;
+
+	test_cert_init(&cert, "other.example.com");
+	service.tls.credentials = test_cert_server(&cert);
+	assert_int_equal(gnutls_priority_init(&service.tls.priority, TLS_PRIORITY, NULL), 0);
+	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
+	fd = sock_listen_tcp(&addr, 8);
+	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
+	service.accept = event_new(loop_base(t->group->control), fd, EV_READ | EV_PERSIST,
+				   tls_accept_cb, &service);
+	event_add(service.accept, NULL);
+
+	t->check.kind = CFG_CHECK_HTTPS;
+	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+
+	stream_destroy(&service.stream);
+	event_free(service.accept);
+	close(fd);
+	gnutls_priority_deinit(service.tls.priority);
+	gnutls_certificate_free_credentials(service.tls.credentials);
+	test_cert_fini(&cert);
+}
+
 static void expect_default_host(struct scripted_origin *o, void *arg)
 {
 	char *host = xasprintf("\r\nHost: default.example.com:%u\r\n", net_addr_port(&o->addr));
@@ -295,6 +377,7 @@ int main(void)
 	    TEST(test_tcp),
 	    TEST(test_port_of_the_check),
 	    TEST(test_tls_failed),
+	    TEST(test_https),
 	    TEST(test_default_host),
 	    TEST(test_again_at_the_interval),
 	    TEST(test_destroyed_while_it_runs),
