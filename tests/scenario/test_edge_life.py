@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""perigee-edge: TLS, certificates, limits, reload and stop, with real clients."""
+
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import perigee
+from edge_fleet import HOST, Edge, Responses, read_to_end
+
+
+@pytest.fixture
+def make_edge(processes, tmp_path, authority, certificate, origin):
+    def make(sites=None, http="", **more):
+        sites = sites or {"www": ([HOST], [certificate], {"/": "app"})}
+        origins = {"app": f'servers: ["127.0.0.1:{origin.port}"]'}
+        edge = Edge(tmp_path, authority, sites, origins, http, **more)
+        edge.origins = origins
+        processes.append(edge)
+        return edge
+
+    return make
+
+
+def s_client(edge, *args, host=HOST, data=""):
+    return subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", host,
+         "-CAfile", edge.authority.certificate, "-verify_return_error", *map(str, args)],
+        input=data, capture_output=True, text=True, timeout=60, check=False,
+    )
+
+
+def handshake(edge, *args, host=HOST):
+    """What `openssl s_client -brief` says, after a handshake and nothing else."""
+    got = s_client(edge, "-brief", *args, host=host)
+    return got.stdout + got.stderr
+
+
+def test_versions_and_alpn(make_edge):
+    edge = make_edge()
+    assert "TLSv1.3" in handshake(edge, "-tls1_3")
+    assert "TLSv1.2" in handshake(edge, "-tls1_2")
+    assert "ALPN protocol: http/1.1" in s_client(edge, "-alpn", "h2,http/1.1").stdout
+    assert "No ALPN" in s_client(edge, "-alpn", "h2").stdout
+    assert edge.curl("--tls-max", "1.2", edge.url("/")).returncode == 0
+    for old in ("-tls1_1", "-tls1"):
+        assert "CONNECTION ESTABLISHED" not in handshake(
+            edge, old, "-cipher", "ALL:@SECLEVEL=0")
+    edge.wait_counter("edge_connections_active", 0)
+    c = edge.counters()
+    assert c["edge_handshakes_total"] == 5 and c["edge_handshake_failures_total"] == 2
+    assert c["edge_connection_end_client_handshake_failed_total"] == 2
+
+
+def test_gnutls_client(make_edge):
+    edge = make_edge()
+    got = subprocess.run(
+        ["gnutls-cli", "--x509cafile", edge.authority.certificate, "--sni-hostname", HOST,
+         "--verify-hostname", HOST, "-p", str(edge.port), "127.0.0.1"],
+        input=f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode(),
+        capture_output=True, timeout=60, check=False,
+    )
+    assert b"HTTP/1.1 200 OK" in got.stdout, got
+    edge.wait_counter("edge_end_done_total", 1)
+
+
+@pytest.mark.parametrize("version", ["-tls1_3", "-tls1_2"])
+def test_resumption(make_edge, tmp_path, version):
+    edge = make_edge()
+    request = f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
+    session = tmp_path / "session"
+    first = s_client(edge, version, "-sess_out", session, "-ign_eof", data=request)
+    assert "New, TLS" in first.stdout and "HTTP/1.1 200" in first.stdout
+    second = s_client(edge, version, "-sess_in", session, "-ign_eof", data=request)
+    assert "Reused, TLS" in second.stdout and "HTTP/1.1 200" in second.stdout
+    # Tickets outlive a reload.
+    edge.reload()
+    edge.wait_counter("edge_reloads_total", 1)
+    third = s_client(edge, version, "-sess_in", session, "-ign_eof", data=request)
+    assert "Reused, TLS" in third.stdout
+    c = edge.counters()
+    assert c["edge_handshakes_total"] == 3 and c["edge_handshakes_resumed_total"] == 2
+
+
+def test_certificate_by_name_and_key_type(make_edge, authority):
+    ecdsa = authority.issue("a-ecdsa", ["a.test", "*.a.test"])
+    rsa = authority.issue("a-rsa", ["a.test", "*.a.test"], kind="rsa")
+    exact = authority.issue("exact", ["exact.a.test"])
+    edge = make_edge({
+        "a": (["a.test", "*.a.test"], [ecdsa, rsa], {"/": "app"}),
+        "b": (["exact.a.test"], [exact], {"/": "app"}),
+    })
+
+    def key(*args, host):
+        got = s_client(edge, *args, host=host)
+        assert "subject=CN" in got.stdout, got.stderr
+        return (re.search(r"subject=CN = (\S+)", got.stdout).group(1),
+                re.search(r"Peer signature type: (\S+)", got.stdout).group(1))
+
+    assert key(host="a.test") == ("a.test", "ECDSA")
+    assert key("-tls1_2", host="www.a.test") == ("a.test", "ECDSA")
+    assert key(host="exact.a.test") == ("exact.a.test", "ECDSA")
+    # Nobody's name: the first certificate.
+    assert key(host="nobody.test")[0] == "a.test"
+    assert key(host="x.y.a.test")[0] == "a.test"
+    # Clients that can do RSA only, by what they say of signatures or of ciphers.
+    assert key("-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256:RSA+SHA256", host="a.test") == ("a.test", "RSA-PSS")
+    assert key("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256", host="a.test")[1].startswith("RSA")
+    assert key("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256", host="a.test")[1] == "ECDSA"
+    names = [c["names"] for c in edge.status()["certificates"]]
+    assert names == [["a.test", "*.a.test"]] * 2 + [["exact.a.test"]]
+    assert all(re.match(r"20\d\d-\d\d-\d\dT", c["not_after"]) for c in edge.status()["certificates"])
+    # A request for a host other than that of the handshake is served.
+    with edge.connect("a.test") as s:
+        s.sendall(b"GET /bytes/1 HTTP/1.1\r\nHost: exact.a.test\r\n\r\n")
+        assert Responses(s).response()[0] == 200
+
+
+def test_not_tls_at_all(make_edge):
+    edge = make_edge()
+    with socket.create_connection(("127.0.0.1", edge.port)) as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while s.recv(1000):
+            pass
+    edge.wait_counter("edge_handshake_failures_total", 1)
+    edge.wait_counter("edge_connections_active", 0)
+
+
+def test_slow_handshake_is_cut_off(make_edge):
+    edge = make_edge(http="timeout: {handshake: 100ms}")
+    with socket.create_connection(("127.0.0.1", edge.port)) as s:
+        s.sendall(b"\x16\x03\x01")
+        assert s.recv(1000) == b""
+    edge.wait_counter("edge_connection_end_client_handshake_timeout_total", 1)
+
+
+def test_connection_limit(make_edge):
+    edge = make_edge(http="limit: {connections: 3}")
+    held = [edge.connect() for _ in range(3)]
+    with socket.create_connection(("127.0.0.1", edge.port)) as s:
+        assert s.recv(1) == b""
+    edge.wait_counter("edge_connections_refused_total", 1)
+    held.pop().close()
+    edge.wait_counter("edge_connections_active", 2)
+    assert edge.curl(edge.url("/")).returncode == 0
+    for s in held:
+        s.close()
+
+
+def test_handshake_limit_holds_newcomers_back(make_edge):
+    edge = make_edge(http="limit: {handshakes: 2}")
+    silent = [socket.create_connection(("127.0.0.1", edge.port)) for _ in range(2)]
+    edge.wait_counter("edge_handshakes_active", 2)
+    got = []
+    client = threading.Thread(target=lambda: got.append(edge.curl(edge.url("/")).returncode))
+    client.start()
+    assert edge.counters()["edge_connections_total"] == 2
+    silent[0].close()
+    client.join()
+    assert got == [0]
+    silent[1].close()
+    edge.wait_counter("edge_connections_active", 0)
+
+
+def test_several_workers_share_the_port(make_edge):
+    edge = make_edge(workers=4)
+    assert edge.status()["workers"] == 4 and len(edge.status()["listeners"]) == 1
+    for _ in range(20):
+        assert edge.curl(edge.url("/")).returncode == 0
+    c = edge.counters()
+    assert c["edge_end_done_total"] == 20
+    # All workers use the connections of one pool.
+    assert c["olink_leases_reused_total"] >= 18
+
+
+def test_reload_takes_over_and_refuses(make_edge, certificate, authority):
+    edge = make_edge()
+    site = ([HOST], [certificate], {"/": "app"})
+    new = (["new.test"], [authority.issue("new", ["new.test"])], {"/": "app"})
+    with edge.connect() as s:
+        r = Responses(s)
+        s.sendall(b"GET / HTTP/1.1\r\nHost: new.test\r\n\r\n")
+        assert r.response()[0] == 404
+        edge.write({"www": site, "new": new}, edge.origins)
+        edge.reload()
+        edge.wait_counter("edge_reloads_total", 1)
+        # The connection lives on, with the new routes.
+        s.sendall(b"GET / HTTP/1.1\r\nHost: new.test\r\n\r\n")
+        assert r.response()[0] == 200
+    assert edge.curl(edge.url("/", "new.test"), host="new.test").returncode == 0
+    # Broken in several places: all are named, and nothing changes.
+    edge.write({"www": (["x.test"], [("/nowhere.pem", certificate[1]), (new[1][0][0], certificate[1])],
+                        {"/": "app"})}, edge.origins)
+    edge.reload()
+    edge.wait_counter("edge_reload_failures_total", 1)
+    log = edge.log()
+    assert "/nowhere.pem" in log and "does not match" in log and "perigee.yaml:" in log
+    edge.fleet.write_text("edges: [")
+    edge.reload()
+    edge.wait_counter("edge_reload_failures_total", 2)
+    assert edge.curl(edge.url("/", "new.test"), host="new.test").returncode == 0
+    # What cannot change while running is named.
+    edge.write({"www": site}, edge.origins)
+    edge.fleet.write_text(edge.fleet.read_text().replace("workers: 1", "workers: 2"))
+    edge.reload()
+    edge.wait_counter("edge_reloads_total", 2)
+    assert re.search(r"workers.* takes a restart", edge.log())
+    assert "404" in edge.curl("-ik", edge.url("/", "new.test"), host="new.test").stdout.splitlines()[0]
+
+
+def check(fleet, *args):
+    return subprocess.run([perigee.EDGE, "--check", "-c", fleet, "-n", "fra1", *args],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_check_says_all_that_is_wrong(make_edge, certificate, authority, tmp_path):
+    edge = make_edge()
+    good = check(edge.fleet)
+    assert (good.returncode, good.stdout) == (0, "ok\n")
+    (tmp_path / "junk.pem").write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    other = authority.issue("other", ["other.test"])
+    edge.write({"www": ([HOST], [("missing.pem", certificate[1]), (tmp_path / "junk.pem", certificate[1]),
+                                 (certificate[0], other[1]), (certificate[0], certificate[0])],
+                        {"/": "app"})}, edge.origins)
+    bad = check(edge.fleet)
+    assert bad.returncode == 1 and "ok" not in bad.stdout
+    lines = bad.stderr.splitlines()
+    assert len(lines) == 4 and all(re.match(r".*perigee\.yaml:\d+:\d+: ", line) for line in lines)
+    assert "missing.pem: No such file" in lines[0] and "no certificate" in lines[1]
+    assert "does not match" in lines[2] and "not a private key" in lines[3]
+    unknown = subprocess.run([perigee.EDGE, "--check", "-c", edge.fleet, "-n", "nowhere"],
+                             capture_output=True, text=True, timeout=60, check=False)
+    assert unknown.returncode == 1
+
+
+def test_busy_port_is_an_error(make_edge, tmp_path):
+    edge = make_edge()
+    blocker = socket.create_server(("127.0.0.1", 0))
+    port = blocker.getsockname()[1]
+    edge.fleet.write_text(edge.fleet.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    got = subprocess.run([perigee.EDGE, "-c", edge.fleet, "-n", "fra1", "--control", tmp_path / "c"],
+                         capture_output=True, text=True, timeout=60, check=False)
+    assert got.returncode == 1 and f"cannot listen on 127.0.0.1:{port}: Address already in use" in got.stderr
+    blocker.close()
+
+
+def test_graceful_stop_finishes_what_was_begun(make_edge):
+    edge = make_edge()
+    idle, busy = edge.connect(), edge.connect()
+    busy.sendall(f"GET /delay/500 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    edge.wait_counter("edge_requests_active", 1)
+    edge.wait_counter("edge_handshakes_total", 2)
+    edge.send_signal(perigee.signal.SIGTERM)
+    assert read_to_end(idle) == (b"", True)
+    assert edge.status()["state"] == "stopping"
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", edge.port)).close()
+    status, fields, _ = (r := Responses(busy)).response()
+    assert status == 200 and fields["connection"] == "close" and r.at_end()
+    idle.close()
+    busy.close()
+    assert edge.stop() == 0
+
+
+def test_stop_cuts_off_in_the_end(make_edge):
+    edge = make_edge(http="timeout: {shutdown: 100ms}")
+    with edge.connect() as s:
+        s.sendall(f"GET /delay/60000 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        edge.wait_counter("edge_requests_active", 1)
+        assert edge.stop() == 0
+        assert read_to_end(s)[0] == b""
+    assert "shutdown" in edge.access_log_path.read_text()
+
+
+def test_drained_edge_says_so(make_edge):
+    edge = make_edge()
+    assert edge.curl(edge.url("/.well-known/perigee/health")).stdout == "ok\n"
+    edge.fleet.write_text(edge.fleet.read_text().replace("workers: 1", "workers: 1, admin: drained"))
+    edge.reload()
+    edge.wait_counter("edge_reloads_total", 1)
+    got = edge.curl("-i", edge.url("/.well-known/perigee/health")).stdout
+    assert got.startswith("HTTP/1.1 503 ")
+    assert edge.curl(edge.url("/")).returncode == 0
+    assert edge.status()["admin"] == "drained"
+
+
+def test_control_socket_answers_junk_with_an_error(make_edge):
+    edge = make_edge()
+    assert "error" in perigee.control(edge.control_path, "nonsense")
+    assert "error" in perigee.control(edge.control_path, "status more")
