@@ -51,7 +51,8 @@ static void complain_syntax(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	const char *problem = p->problem != NULL ? p->problem : "not YAML";
-	const char *hint = "";
+	const char *context = p->context != NULL ? p->context : "", *hint = "";
+	yaml_mark_t mark = p->problem_mark;
 
 	if (p->error == YAML_MEMORY_ERROR)
 		problem = "out of memory";
@@ -60,14 +61,16 @@ static void complain_syntax(struct reader *r)
 			 "not UTF-8 text: %s; save the file as UTF-8", problem);
 		return;
 	}
-	if (p->context != NULL && strstr(p->context, "alias") != NULL)
+	if (strstr(context, "alias") != NULL) {
+		mark = p->context_mark;
 		hint = "; put a value that begins with \"*\" in quotes";
-	else if (strstr(problem, "cannot start any token") != NULL)
+	} else if (strstr(problem, "cannot start any token") != NULL) {
 		hint = "; indent with spaces, and put such a value in quotes";
-	else if (strstr(problem, "mapping values are not allowed") != NULL)
+	} else if (strstr(problem, "mapping values are not allowed") != NULL) {
 		hint = "; is the indentation right, or is a value with \": \" missing its quotes?";
-	diag_add(r->diag, place_of(r, p->problem_mark), "%s%s%s%s", problem,
-		 p->context != NULL ? " " : "", p->context != NULL ? p->context : "", hint);
+	}
+	diag_add(r->diag, place_of(r, mark), "%s%s%s%s", problem, *context != '\0' ? " " : "",
+		 context, hint);
 }
 
 static bool next_event(struct reader *r, yaml_event_t *event)

@@ -1,3 +1,53 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Unit tests of config/: they link $(LINK_CONFIG), so nothing above it.
+
+config_test_support = tests/unit/config/support.c tests/unit/config/support.h
+config_test_libs = $(LINK_CONFIG) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/config/test_diag
+tests_unit_config_test_diag_SOURCES = tests/unit/config/test_diag.c $(config_test_support)
+tests_unit_config_test_diag_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_diag
+
+check_PROGRAMS += tests/unit/config/test_include
+tests_unit_config_test_include_SOURCES = tests/unit/config/test_include.c $(config_test_support)
+tests_unit_config_test_include_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_include
+
+check_PROGRAMS += tests/unit/config/test_load
+tests_unit_config_test_load_SOURCES = tests/unit/config/test_load.c $(config_test_support)
+tests_unit_config_test_load_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_load
+
+check_PROGRAMS += tests/unit/config/test_options
+tests_unit_config_test_options_SOURCES = tests/unit/config/test_options.c $(config_test_support)
+tests_unit_config_test_options_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_options
+
+check_PROGRAMS += tests/unit/config/test_print
+tests_unit_config_test_print_SOURCES = tests/unit/config/test_print.c $(config_test_support)
+tests_unit_config_test_print_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSAMPLES='"$(abs_top_srcdir)/config/samples"'
+tests_unit_config_test_print_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_print
+
+check_PROGRAMS += tests/unit/config/test_restart
+tests_unit_config_test_restart_SOURCES = tests/unit/config/test_restart.c $(config_test_support)
+tests_unit_config_test_restart_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_restart
+
+check_PROGRAMS += tests/unit/config/test_suggest
+tests_unit_config_test_suggest_SOURCES = tests/unit/config/test_suggest.c $(config_test_support)
+tests_unit_config_test_suggest_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_suggest
+
+check_PROGRAMS += tests/unit/config/test_units
+tests_unit_config_test_units_SOURCES = tests/unit/config/test_units.c $(config_test_support)
+tests_unit_config_test_units_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_units
+
+check_PROGRAMS += tests/unit/config/test_yaml
+tests_unit_config_test_yaml_SOURCES = tests/unit/config/test_yaml.c $(config_test_support)
+tests_unit_config_test_yaml_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_yaml

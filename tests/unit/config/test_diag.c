@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Complaints: their order, their form, their bound.
+ */
+#include "tests/unit/config/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void test_order_and_form(void **state)
+{
+	struct diag *diag = diag_create();
+	char file[] = "b.yaml", *text;
+
+	diag_add(diag, (struct cfg_place){file, 10, 2}, "tenth %s", "line");
+	diag_add(diag, (struct cfg_place){"a.yaml", 1, 1}, "other file");
+	diag_add(diag, (struct cfg_place){file, 9, 7}, "later column");
+	diag_add(diag, (struct cfg_place){file, 9, 3}, "first of a place");
+	diag_add(diag, (struct cfg_place){file, 9, 3}, "second of a place");
+	diag_add(diag, (struct cfg_place){file, 0, 0}, "the file");
+	diag_add(diag, (struct cfg_place){file, 9, 0}, "the line");
+	diag_add(diag, (struct cfg_place){0}, "nowhere");
+	strcpy(file, "x.yaml"); /* it was copied */
+	text = diag_text(diag);
+	assert_string_equal(text, "nowhere\n"
+				  "b.yaml: the file\n"
+				  "b.yaml:9: the line\n"
+				  "b.yaml:9:3: first of a place\n"
+				  "b.yaml:9:3: second of a place\n"
+				  "b.yaml:9:7: later column\n"
+				  "b.yaml:10:2: tenth line\n"
+				  "a.yaml:1:1: other file\n");
+	assert_int_equal(diag_count(diag), 8);
+	free(text);
+	diag_destroy(&diag);
+	assert_null(diag);
+	diag_destroy(&diag);
+}
+
+static void test_bound(void **state)
+{
+	struct diag *diag = diag_create();
+	unsigned lines = 0;
+	char *text;
+
+	for (unsigned i = 0; i < 1234; i++)
+		diag_add(diag, (struct cfg_place){"a.yaml", i + 1, 1}, "junk");
+	assert_int_equal(diag_count(diag), 1234);
+	text = diag_text(diag);
+	for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, 101);
+	assert_string_equal(strstr(text, "a.yaml:100:"), "a.yaml:100:1: junk\nand 1134 more\n");
+	free(text);
+	diag_destroy(&diag);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_order_and_form),
+	    cmocka_unit_test(test_bound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the table prints: a dump that loads to itself, a schema and a manual page that know every
+ * row; and that the samples load.
+ */
+#include "tests/unit/config/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/options.h"
+#include "config/print.h"
+#include "core/check.h"
+
+static char *dumped(const struct cfg_fleet *fleet)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	assert_true(cfg_dump(fleet, f));
+	CHECK(fclose(f) == 0);
+	return text;
+}
+
+static struct cfg_fleet *load_path(const char *path)
+{
+	struct diag *diag = diag_create();
+	struct cfg_fleet *fleet = cfg_load(path, diag);
+	char *text = diag_text(diag);
+
+	assert_string_equal(text, "");
+	free(text);
+	diag_destroy(&diag);
+	return fleet;
+}
+
+/* Dumps, loads the dump, dumps again: nothing may change. Takes `fleet` over. Returns the dump. */
+static char *round_trip(struct cfg_fleet *fleet)
+{
+	char *first = dumped(fleet), *second;
+	struct cfg_fleet *again = load_good(first);
+
+	second = dumped(again);
+	assert_string_equal(first, second);
+	free(second);
+	cfg_fleet_destroy(&again);
+	cfg_fleet_destroy(&fleet);
+	return first;
+}
+
+static void test_dump_of_defaults(void **state)
+{
+	char *text = round_trip(load_good("nameservers: {n: {control: /n}}\n"));
+
+	assert_string_equal(text, "log:\n"
+				  "  level: info\n"
+				  "http:\n"
+				  "  timeout:\n"
+				  "    handshake: 10s\n"
+				  "    head: 10s\n"
+				  "    body: 30s\n"
+				  "    write: 30s\n"
+				  "    keep_alive: 1m\n"
+				  "    shutdown: 10s\n"
+				  "  limit:\n"
+				  "    head_bytes: 32KiB\n"
+				  "    fields: 100\n"
+				  "    target_bytes: 8KiB\n"
+				  "    connections: 15000\n"
+				  "    handshakes: 256\n"
+				  "  access_log: '-'\n"
+				  "  trusted_proxies: []\n"
+				  "edges: {}\n"
+				  "nameservers:\n"
+				  "  n:\n"
+				  "    listen:\n"
+				  "    - '*:53'\n"
+				  "    control: /n\n"
+				  "    workers: 0\n"
+				  "origins: {}\n"
+				  "sites: {}\n"
+				  "zones: {}\n"
+				  "geo: {}\n");
+	free(text);
+}
+
+/* Texts that mean something else to YAML, or to the expansion of variables, than themselves. */
+static void test_dump_of_strange_values(void **state)
+{
+	static const char *const paths[] = {
+	    "/$x",
+	    "/a: b",
+	    "/a #b",
+	    "/ ",
+	    "/'\"\\",
+	    "/\xe2\x80\xa8",
+	    "/${x}",
+	    "/\xc3\xa9",
+	    "/%",
+	    "/*&!|>@`",
+	    "/\xf0\x9f\x9a\x80",
+	    "/$$",
+	};
+	char *text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct cfg_fleet *f;
+
+		setenv("PERIGEE_PATH", paths[i], 1);
+		f = load_good("zones: {z: {file: \"${PERIGEE_PATH}\"}}\n");
+		assert_string_equal(f->zones[0].file, paths[i]);
+		free(round_trip(f));
+	}
+	text = round_trip(load_good("http: {access_log: \"\"}\nedges: {\"null\": }\n"));
+	assert_non_null(strstr(text, "access_log: \"\"\n"));
+	assert_non_null(strstr(text, "  \"null\":\n"));
+	free(text);
+}
+
+static void test_samples(void **state)
+{
+	static const char *const names[] = {"minimal.yaml", "perigee.yaml"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *path = xasprintf("%s/%s", SAMPLES, names[i]);
+
+		free(round_trip(load_path(path)));
+		free(path);
+	}
+}
+
+/* The annotated sample shows every option that is not about a special case. */
+static void test_sample_has_every_section(void **state)
+{
+	char *path = xstrdup(SAMPLES "/perigee.yaml"), *text = xcalloc(1, 1 << 16);
+	const struct cfg_option *o = NULL;
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_true(fread(text, 1, (1 << 16) - 1, f) > 0);
+	fclose(f);
+	while ((o = cfg_option_next(NULL, o)) != NULL) {
+		char *line = xasprintf("\n%s:", o->path);
+
+		assert_non_null(strstr(text, line));
+		free(line);
+	}
+	free(text);
+	free(path);
+}
+
+/* The schema of what stands under `schema`, whatever is around it. */
+static json_t *map_in(json_t *schema)
+{
+	json_t *any = json_object_get(schema, "anyOf"), *more;
+
+	if (any != NULL)
+		schema = json_array_get(any, 0);
+	more = json_object_get(schema, "additionalProperties");
+	if (json_is_object(more))
+		schema = more;
+	return schema;
+}
+
+static void check_schema(const struct cfg_option *parent, json_t *schema)
+{
+	const struct cfg_option *o = NULL;
+	json_t *properties;
+	size_t n = parent == NULL; /* "include" */
+
+	schema = map_in(schema);
+	assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
+	properties = json_object_get(schema, "properties");
+	while ((o = cfg_option_next(parent, o)) != NULL) {
+		json_t *child = json_object_get(properties, cfg_option_key(o));
+		const char *text = json_string_value(json_object_get(child, "description"));
+
+		assert_non_null(text);
+		assert_memory_equal(text, o->prose, strlen(o->prose));
+		assert_int_equal(o->fallback != NULL, json_object_get(child, "default") != NULL);
+		if (cfg_option_next(o, NULL) != NULL)
+			check_schema(o, child);
+		n++;
+	}
+	assert_int_equal(json_object_size(properties), n);
+}
+
+static void test_schema_has_every_row(void **state)
+{
+	json_t *schema = cfg_schema(), *again;
+	char *text = json_dumps(schema, 0);
+
+	again = json_loads(text, 0, NULL);
+	assert_true(json_equal(schema, again));
+	check_schema(NULL, schema);
+	json_decref(again);
+	json_decref(schema);
+	free(text);
+}
+
+static void test_man_has_every_row(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	cfg_man(f);
+	CHECK(fclose(f) == 0);
+	for (unsigned i = 0; i < cfg_n_options; i++) {
+		char *item = xasprintf("\n.It Ic %s : ", cfg_options[i].path);
+
+		assert_non_null(strstr(text, item));
+		free(item);
+	}
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_dump_of_defaults),
+	    cmocka_unit_test(test_dump_of_strange_values),
+	    cmocka_unit_test(test_samples),
+	    cmocka_unit_test(test_sample_has_every_section),
+	    cmocka_unit_test(test_schema_has_every_row),
+	    cmocka_unit_test(test_man_has_every_row),
+	};
+
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The tree that YAML becomes: shapes, exact places, and every way to be refused.
+ */
+#include "tests/unit/config/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/yaml.h"
+#include "core/check.h"
+
+struct parsed {
+	struct arena mem;
+	struct cfg_node *root;
+	char *complaints;
+};
+
+static struct parsed parse(const char *text, size_t len)
+{
+	struct parsed p;
+	struct diag *diag = diag_create();
+	unsigned budget = 1000;
+
+	arena_init(&p.mem, 1 << 20);
+	p.root = cfg_yaml_parse(&p.mem, "f", text, len, &budget, diag);
+	p.complaints = diag_text(diag);
+	diag_destroy(&diag);
+	return p;
+}
+
+static void drop(struct parsed *p)
+{
+	arena_fini(&p->mem);
+	free(p->complaints);
+}
+
+/* "KIND key@L:C text@L:C" of the tree, in one line. */
+static void render(const struct cfg_node *n, FILE *out)
+{
+	const char *separator = "";
+
+	if (n->key != NULL)
+		fprintf(out, "%s@%u:%u=", n->key, n->key_place.line, n->key_place.column);
+	if (n->kind == CFG_NODE_SCALAR) {
+		fprintf(out, "%s%s",
+			n->null     ? "null"
+			: n->broken ? "broken"
+				    : "",
+			n->null ? "" : n->text);
+	} else {
+		fputc(n->kind == CFG_NODE_LIST ? '[' : '{', out);
+		for (const struct cfg_node *c = n->first; c != NULL; c = c->next) {
+			fputs(separator, out);
+			render(c, out);
+			separator = " ";
+		}
+		fputc(n->kind == CFG_NODE_LIST ? ']' : '}', out);
+	}
+	fprintf(out, "@%u:%u", n->place.line, n->place.column);
+}
+
+static char *rendered(const struct cfg_node *root)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	render(root, f);
+	CHECK(fclose(f) == 0);
+	return text;
+}
+
+static void test_trees(void **state)
+{
+	static const struct {
+		const char *text, *tree;
+	} cases[] = {
+	    {"", "{}@1:1"},
+	    {"# nothing\n", "{}@1:1"},
+	    {"---\n", "{}@1:1"},
+	    {"\xef\xbb\xbf"
+	     "a: b\n",
+	     "{a@1:2=b@1:5}@1:2"},
+	    {"a: b\n", "{a@1:1=b@1:4}@1:1"},
+	    {"a:\n  b: 1\n  c:   2\n", "{a@1:1={b@2:3=1@2:6 c@3:3=2@3:8}@2:3}@1:1"},
+	    {"a: [x, \"y z\", 'w']\n", "{a@1:1=[x@1:5 y z@1:8 w@1:15]@1:4}@1:1"},
+	    {"a:\n- x\n-   {k: v}\n", "{a@1:1=[x@2:3 {k@3:6=v@3:9}@3:5]@2:1}@1:1"},
+	    {"a:\nb: ~\nc: null\nd: \"\"\ne: \"~\"\n",
+	     "{a@1:1=null@1:3 b@2:1=null@2:4 c@3:1=null@3:4 d@4:1=@4:4 e@5:1=~@5:4}@1:1"},
+	    /* Columns count characters, not bytes. */
+	    {"\"\xc3\xa9\xc3\xa9\": b\n", "{\xc3\xa9\xc3\xa9@1:1=b@1:7}@1:1"},
+	    {"a: b # c\n\n\nd: e", "{a@1:1=b@1:4 d@4:1=e@4:4}@1:1"},
+	    {"a: $$x$$\n", "{a@1:1=$x$@1:4}@1:1"},
+	    {"a: x${PERIGEE_SET}y\n", "{a@1:1=xvalue $y@1:4}@1:1"},
+	    {"a: ${PERIGEE_UNSET:-f b}\nb: ${PERIGEE_EMPTY:-f}\nc: \"${PERIGEE_SET:-f}\"\n",
+	     "{a@1:1=f b@1:4 b@2:1=f@2:4 c@3:1=value $@3:4}@1:1"},
+	    /* A variable that is empty is a text that is empty. */
+	    {"a: ${PERIGEE_EMPTY}\n", "{a@1:1=@1:4}@1:1"},
+	};
+
+	setenv("PERIGEE_SET", "value $", 1);
+	setenv("PERIGEE_EMPTY", "", 1);
+	unsetenv("PERIGEE_UNSET");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct parsed p = parse(cases[i].text, strlen(cases[i].text));
+		char *tree;
+
+		assert_string_equal(p.complaints, "");
+		assert_non_null(p.root);
+		tree = rendered(p.root);
+		assert_string_equal(tree, cases[i].tree);
+		free(tree);
+		drop(&p);
+	}
+}
+
+/* Complaints after which the rest is still read. */
+static void test_complaints(void **state)
+{
+	static const struct {
+		const char *text, *complaints, *tree;
+	} cases[] = {
+	    {"a: 1\nb: 2\na: 3\n", "f:3:1: a is defined twice; first at f:1:1\n",
+	     "{a@1:1=1@1:4 b@2:1=2@2:4}@1:1"},
+	    {"x: {y: {a: 1, a: 2, a: 3}}\n",
+	     "f:1:15: x.y.a is defined twice; first at f:1:9\n"
+	     "f:1:21: x.y.a is defined twice; first at f:1:9\n",
+	     "{x@1:1={y@1:5={a@1:9=1@1:12}@1:8}@1:4}@1:1"},
+	    {"a: &x 1\nb: *x\n",
+	     "f:1:4: anchors (\"&\") are not supported; write the value where it is needed\n"
+	     "f:2:4: aliases (\"*\") are not supported; put a value that begins with \"*\" in "
+	     "quotes\n",
+	     "{a@1:1=1@1:4 b@2:1=broken@2:4}@1:1"},
+	    {"a: !!str 1\n", "f:1:4: tags (\"!\") are not supported; leave it out\n",
+	     "{a@1:1=1@1:4}@1:1"},
+	    {"a: \"x\\ny\"\n", "f:1:4: a control character in a value\n", "{a@1:1=broken@1:4}@1:1"},
+	    {"a: \"x\\0y\"\n", "f:1:4: a control character in a value\n", "{a@1:1=broken@1:4}@1:1"},
+	    {"a: |\n  two\n  lines\n", "f:1:4: a control character in a value\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	    {"a: ${PERIGEE_UNSET}\n",
+	     "f:1:4: the environment variable PERIGEE_UNSET is not set; set it, or give a "
+	     "default: ${PERIGEE_UNSET:-default}\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	    {"a: x$y\n",
+	     "f:1:4: a lone \"$\": write $$ for a dollar, or ${NAME} for an environment "
+	     "variable\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	    {"a: ${a-b}\n",
+	     "f:1:4: \"${a-b}\" is not an environment variable; write ${NAME}, "
+	     "${NAME:-default}, or $$ for a dollar\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	    {"a: ${a\n",
+	     "f:1:4: \"${a\" is not an environment variable; write ${NAME}, "
+	     "${NAME:-default}, or $$ for a dollar\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	    {"a: ${PERIGEE_BINARY}\n",
+	     "f:1:4: an environment variable in this value is not plain UTF-8 text\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	    {"a: ${PERIGEE_LINES}\n",
+	     "f:1:4: an environment variable in this value is not plain UTF-8 text\n",
+	     "{a@1:1=broken@1:4}@1:1"},
+	};
+
+	unsetenv("PERIGEE_UNSET");
+	setenv("PERIGEE_BINARY", "\xff", 1);
+	setenv("PERIGEE_LINES", "a\nb", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct parsed p = parse(cases[i].text, strlen(cases[i].text));
+		char *tree;
+
+		assert_string_equal(p.complaints, cases[i].complaints);
+		assert_non_null(p.root);
+		tree = rendered(p.root);
+		assert_string_equal(tree, cases[i].tree);
+		free(tree);
+		drop(&p);
+	}
+}
+
+/* Complaints after which there is no tree: the place must be right, the words are half libyaml's.
+ */
+static void test_broken_syntax(void **state)
+{
+#define TEXT(s) s, sizeof(s) - 1
+	static const struct {
+		const char *text;
+		size_t len;
+		const char *place, *words;
+	} cases[] = {
+	    {TEXT("a: *:443\n"), "f:1:4: ", "begins with \"*\" in quotes"},
+	    {TEXT("a:\n\tb: 1\n"), "f:2:1: ", "indent with spaces"},
+	    {TEXT("a: b: c\n"), "f:1:5: ", "is the indentation right"},
+	    {TEXT("a: [1, 2\nb: 3\n"), "f:2:2: ", ""},
+	    {TEXT("a: \"open\n"), "f:2:1: ", "quoted scalar"},
+	    {TEXT("a: 1\n---\nb: 2\n"), "f:2:1: ", "a second document"},
+	    {TEXT("a: 1\n...\n---\nb: 2\n"), "f:3:1: ", "a second document"},
+	    {TEXT("? [a, b]\n: c\n"), "f:1:3: ", "a name must be plain text"},
+	    {TEXT("\"a\\tb\": c\n"), "f:1:1: ", "a name must be plain text"},
+	    {TEXT("a: \xff\xfe\n"), "f:1:4: ", "not UTF-8"},
+	    {TEXT("a: b\n\xc3\xa9\xc3\xa9: \xc3\n"), "f:2:6: ", "not UTF-8"},
+	    {TEXT("a: b\0c\n"), "f:1:5: ", "not UTF-8"},
+	    {TEXT("\xff\xfe"
+		  "a\0:\0 \0b\0"),
+	     "f:1:1: ", "not UTF-8"}, /* UTF-16 */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct parsed p = parse(cases[i].text, cases[i].len);
+
+		assert_null(p.root);
+		assert_memory_equal(p.complaints, cases[i].place, strlen(cases[i].place));
+		assert_non_null(strstr(p.complaints, cases[i].words));
+		/* One is enough: what follows a syntax error means nothing. */
+		assert_ptr_equal(strchr(p.complaints, '\n') + 1, strchr(p.complaints, '\0'));
+		drop(&p);
+	}
+}
+
+static void test_bounds(void **state)
+{
+	char deep[20000], *many = xmalloc(20000);
+	struct parsed p;
+
+	memset(deep, '[', sizeof(deep));
+	p = parse(deep, sizeof(deep));
+	assert_null(p.root);
+	assert_string_equal(p.complaints, "f:1:34: nested more than 32 deep\n");
+	drop(&p);
+
+	/* 1,000 nodes are granted; the list itself is one. */
+	for (size_t i = 0; i < 20000; i += 2)
+		memcpy(many + i, i == 0 ? "[a" : ",a", 2);
+	memcpy(many + 2 * 999, "]", 1);
+	p = parse(many, 2 * 999 + 1);
+	assert_string_equal(p.complaints, "");
+	assert_int_equal(p.root->n, 999);
+	drop(&p);
+	memcpy(many + 2 * 999, ",", 1);
+	p = parse(many, 20000);
+	assert_null(p.root);
+	assert_string_equal(p.complaints, "f:1:2000: more than 1000000 values: too large\n");
+	drop(&p);
+	free(many);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_trees),
+	    cmocka_unit_test(test_complaints),
+	    cmocka_unit_test(test_broken_syntax),
+	    cmocka_unit_test(test_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
