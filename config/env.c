@@ -73,8 +73,8 @@ char *cfg_env_expand(const char *text, char **error)
 		} else if (text[1] == '{') {
 			ok = expand_one(&text, out, error);
 		} else {
-			*error = xasprintf("a lone \"$\": write $$ for a dollar, or ${NAME} for "
-					   "an environment variable");
+			*error = xasprintf("a lone \"$\": write $$ for a dollar; ${NAME} needs "
+					   "quotes where it stands between braces");
 			ok = false;
 		}
 	}

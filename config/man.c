@@ -87,6 +87,7 @@ static const char head[] =
     "is the text when it is unset or empty;\n"
     ".Ql $$\n"
     "is a dollar.\n"
+    "Between braces such a value needs quotes.\n"
     ".Ss Include\n"
     ".Bl -tag -width Ds\n"
     ".It Ic include : No list of path\n"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/types.h"
 #include "core/check.h"
 
 /* Edge ids are 16 bits wide in the steering map. */
@@ -202,8 +203,7 @@ static void validate_origins(struct validator *v)
 
 		for (unsigned s = 0; s < o->n_servers; s++) {
 			if (o->servers[s].host != NULL)
-				claim(&servers,
-				      xasprintf("%s:%u", o->servers[s].host, o->servers[s].port),
+				claim(&servers, cfg_type_server.format(NULL, &o->servers[s]),
 				      o->servers[s].place);
 		}
 		settle_claims(v, &servers, path);

@@ -145,8 +145,8 @@ static void test_complaints(void **state)
 	     "default: ${PERIGEE_UNSET:-default}\n",
 	     "{a@1:1=broken@1:4}@1:1"},
 	    {"a: x$y\n",
-	     "f:1:4: a lone \"$\": write $$ for a dollar, or ${NAME} for an environment "
-	     "variable\n",
+	     "f:1:4: a lone \"$\": write $$ for a dollar; ${NAME} needs quotes where it stands "
+	     "between braces\n",
 	     "{a@1:1=broken@1:4}@1:1"},
 	    {"a: ${a-b}\n",
 	     "f:1:4: \"${a-b}\" is not an environment variable; write ${NAME}, "

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""perigeectl as an operator meets it: output, messages, exit codes."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+
+import perigee
+
+SAMPLES = perigee.SOURCE / "config" / "samples"
+
+FLEET = """\
+edges:
+  fra1: {location: 50.11,8.68, addresses: [127.0.0.1], control: %(dir)s/fra1.sock}
+nameservers:
+  ns1: {control: %(dir)s/ns1.sock}
+"""
+
+
+def ctl(*args, cwd=None, env=None):
+    return subprocess.run([perigee.CTL, *args], capture_output=True, text=True, timeout=60,
+                          cwd=cwd, env=env)
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    file = tmp_path / "fleet.yaml"
+    file.write_text(FLEET.replace("50.11,8.68", '"50.11,8.68"') % {"dir": tmp_path})
+    return file
+
+
+def test_check_ok(fleet):
+    run = ctl("check", fleet)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")
+
+
+def test_check_tells_all_errors_with_places(tmp_path):
+    (tmp_path / "f.yaml").write_text(
+        "edges:\n"
+        "  fra1:\n"
+        "    lisen: '*:443'\n"
+        "    workers: many\n"
+        "  fra1: {}\n"
+        "origins: {}\n"
+    )
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.splitlines() == [
+        'f.yaml:3:5: edges.fra1.lisen is not known; did you mean "listen"?',
+        'f.yaml:4:14: edges.fra1.workers: "many" is not a whole number',
+        "f.yaml:5:3: edges.fra1 is defined twice; first at f.yaml:2:3",
+    ]
+
+
+def test_check_looks_at_files(tmp_path):
+    for name in ("minimal.yaml", "perigee.yaml"):
+        shutil.copy(SAMPLES / name, tmp_path)
+    run = ctl("check", "minimal.yaml", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == [
+        f"minimal.yaml:12:20: {tmp_path}/www.pem: No such file or directory",
+        f"minimal.yaml:12:20: {tmp_path}/www.key: No such file or directory",
+    ]
+    for name in ("www.pem", "www.key"):
+        (tmp_path / name).touch()
+    assert ctl("check", "minimal.yaml", cwd=tmp_path).stdout == "ok\n"
+    run = ctl("check", "perigee.yaml", cwd=tmp_path)
+    lines = (SAMPLES / "perigee.yaml").read_text().splitlines()
+    zone, geo = lines.index("  example.com:") + 1, lines.index("geo:") + 1
+    assert f"perigee.yaml:{zone}:3: {tmp_path}/example.com.zone: No such file" in run.stderr
+    assert f"perigee.yaml:{geo}:1: geo database" in run.stderr
+
+
+def test_check_of_a_broken_geo_database(tmp_path):
+    (tmp_path / "broken.mmdb").write_bytes(b"nothing like a database" * 100)
+    (tmp_path / "f.yaml").write_text("edges: {a: }\ngeo: {database: broken.mmdb}\n")
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("f.yaml:2:1: ") and "broken.mmdb" in run.stderr
+
+
+@pytest.mark.parametrize("content,message", [
+    (b"", ":1:1: nothing is configured"),
+    (b"edges: {a: \xff}", ":1:12: not UTF-8"),
+    (b"[" * 100000, ":1:34: nested more than 32 deep"),
+])
+def test_check_of_junk(tmp_path, content, message):
+    (tmp_path / "f.yaml").write_bytes(content)
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("f.yaml" + message)
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_check_of_a_missing_file_and_a_folder(tmp_path):
+    run = ctl("check", tmp_path / "none.yaml")
+    assert run.returncode == 1
+    assert run.stderr == f"{tmp_path}/none.yaml: cannot be opened: No such file or directory\n"
+    run = ctl("check", tmp_path)
+    assert (run.returncode, run.stderr) == (1, f"{tmp_path}: is a folder\n")
+
+
+@pytest.mark.parametrize("name", ["minimal.yaml", "perigee.yaml"])
+def test_dump_loads_to_itself(tmp_path, name):
+    first = ctl("dump", SAMPLES / name)
+    assert first.returncode == 0 and first.stderr == ""
+    (tmp_path / "dump.yaml").write_text(first.stdout)
+    assert ctl("dump", tmp_path / "dump.yaml").stdout == first.stdout
+
+
+def test_environment(tmp_path):
+    (tmp_path / "f.yaml").write_text("log: {level: \"${LEVEL}\"}\nedges: {a: }\n")
+    env = {k: v for k, v in os.environ.items() if k != "LEVEL"}
+    run = ctl("dump", "f.yaml", cwd=tmp_path, env=env)
+    assert run.returncode == 1 and "LEVEL is not set" in run.stderr
+    run = ctl("dump", "f.yaml", cwd=tmp_path, env=env | {"LEVEL": "debug"})
+    assert "level: debug" in run.stdout
+
+
+def test_man_is_the_page_that_was_built():
+    page = perigee.BUILD / "config" / "perigee.yaml.5"
+    assert ctl("man").stdout == page.read_text()
+
+
+COMMANDS = ["check", "dump", "schema", "man", "status", "explain"]
+
+
+def test_help_and_version():
+    run = ctl("--help")
+    assert run.returncode == 0
+    for command in COMMANDS:
+        assert f"\n  {command}" in run.stdout
+        one = ctl(command, "--help")
+        assert (one.returncode, one.stderr) == (0, "")
+        assert one.stdout.startswith(f"Usage: perigeectl {command}")
+    run = ctl("--version")
+    assert run.returncode == 0 and run.stdout.startswith("perigeectl ")
+
+
+@pytest.mark.parametrize("args", [
+    [], ["frobnicate"], ["check"], ["check", "a", "b"], ["check", "--frobnicate"], ["schema", "x"],
+    ["status"], ["status", "-c", "f"], ["status", "a", "b"], ["status", "--nameserver", "n", "s"],
+    ["explain"], ["explain", "s", "n", "A"], ["explain", "s", "n", "A", "1.2.3.4 5"],
+    ["explain", "--nameserver", "n", "s", "n", "A", "1.2.3.4"],
+])
+def test_wrong_calls(args):
+    run = ctl(*args)
+    assert run.returncode == 2
+    assert run.stdout == "" and "--help" in run.stderr
+
+
+def test_full_disk(fleet):
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([perigee.CTL, "dump", fleet], stdout=full, stderr=subprocess.PIPE,
+                             text=True, timeout=60)
+    assert run.returncode == 1 and "No space left" in run.stderr
+
+
+class Answering:
+    """A control socket that answers one call with one text and keeps what was asked."""
+
+    def __init__(self, path, answer):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.asked = None
+        self.answer = answer
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile("r") as lines:
+            self.asked = lines.readline()
+            connection.sendall(json.dumps(self.answer).encode() + b"\n")
+
+    def done(self):
+        self.thread.join(60)
+        self.listener.close()
+        return self.asked
+
+
+STATUS = {
+    "program": "perigee-edge", "node": "fra1", "state": "serving", "uptime_s": 12.5,
+    "listeners": ["[::]:443", "127.0.0.1:80"],
+    "counters": {"edge_requests_total": 17, "edge_connections": 2},
+    "origins": {"app": {"servers": [
+        {"host": "app.example", "port": 8080, "resolved": True, "addresses": [
+            {"address": "192.0.2.1:8080", "state": "up", "idle": 3, "cause": "ok", "probe_ms": 1.25},
+            {"address": "192.0.2.2:8080", "state": "down", "idle": 0, "cause": "refused"}]},
+        {"host": "new.example", "port": 80, "resolved": False, "addresses": []}]}},
+    "edges": {"fra1": {"state": "up", "admin": "active"}, "nyc1": {"state": "down"}},
+}
+
+
+def words(text):
+    return [line.split() for line in text.splitlines()]
+
+
+def test_status(fleet, tmp_path):
+    server = Answering(tmp_path / "fra1.sock", STATUS)
+    run = ctl("status", "-c", fleet, "fra1")
+    assert server.done() == "status\n"
+    assert run.returncode == 0, run.stderr
+    lines = words(run.stdout)
+    assert ["node", "fra1"] in lines
+    assert ["state", "serving"] in lines
+    assert ["listeners", "[::]:443,", "127.0.0.1:80"] in lines
+    assert ["edge_requests_total", "17"] in lines
+    assert ["ORIGIN", "SERVER", "ADDRESS", "STATE", "IDLE", "CAUSE", "PROBE", "MS"] in lines
+    assert ["app", "app.example:8080", "192.0.2.1:8080", "up", "3", "ok", "1.2"] in lines
+    assert ["app", "app.example:8080", "192.0.2.2:8080", "down", "0", "refused", "-"] in lines
+    assert ["app", "new.example:80", "-", "-", "-", "-", "-"] in lines
+    assert ["NAME", "STATE", "ADMIN"] in lines
+    assert ["nyc1", "down", "-"] in lines
+
+
+def test_status_json(tmp_path):
+    server = Answering(tmp_path / "s", STATUS)
+    run = ctl("status", "--json", tmp_path / "s")
+    server.done()
+    assert run.returncode == 0 and json.loads(run.stdout) == STATUS
+
+
+EXPLANATION = {
+    "name": "www.example.com.", "type": "A", "client": "192.0.2.0/24", "rcode": "NOERROR",
+    "scope": 22, "answer": ["www.example.com. 30 A 203.0.113.10"], "authority": [],
+    "additional": [], "site": "www", "chosen": "fra1", "reason": "nearest", "ttl": 30,
+    "place": {"known": True, "latitude": 52.52, "longitude": 13.4, "city": "Berlin",
+              "country": "DE", "continent": "EU"},
+    "candidates": [
+        {"state": "up", "cause": "ok", "admin": "active", "edge": "fra1", "distance_km": 423.6},
+        {"state": "down", "cause": "refused", "admin": "active", "edge": "nyc1",
+         "distance_km": None}],
+}
+
+
+def test_explain(fleet, tmp_path):
+    # The only name server need not be named.
+    for extra in ([], ["--nameserver", "ns1"]):
+        (tmp_path / "ns1.sock").unlink(missing_ok=True)
+        server = Answering(tmp_path / "ns1.sock", EXPLANATION)
+        run = ctl("explain", "-c", fleet, *extra, "www.example.com", "A", "192.0.2.0/24")
+        assert server.done() == "explain www.example.com A 192.0.2.0/24\n"
+        assert run.returncode == 0, run.stderr
+        assert "203.0.113.10" in run.stdout
+        assert "Berlin" in run.stdout
+        assert "edge fra1: nearest" in run.stdout
+        lines = words(run.stdout)
+        assert ["EDGE", "DISTANCE", "KM", "STATE", "CAUSE", "ADMIN"] in lines
+        assert ["fra1", "423.6", "up", "ok", "active"] in lines
+        assert ["nyc1", "-", "down", "refused", "active"] in lines
+
+
+def test_a_daemon_that_refuses(tmp_path):
+    server = Answering(tmp_path / "s", {"error": "'x' is not a record type"})
+    run = ctl("explain", tmp_path / "s", "www.example.com", "x", "192.0.2.1")
+    server.done()
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "perigeectl: 'x' is not a record type\n"
+
+
+def test_no_daemon_and_no_node(fleet, tmp_path):
+    run = ctl("status", tmp_path / "none.sock")
+    assert run.returncode == 1 and "cannot connect to" in run.stderr
+    run = ctl("status", "-c", fleet, "far1")
+    assert run.returncode == 1
+    assert 'there is no node "far1"; did you mean "fra1"?' in run.stderr
