@@ -109,37 +109,58 @@ static bool fold_data(struct walk *w, uint32_t offset, uint32_t *result)
 static bool fold_node(struct walk *w, uint32_t node, unsigned depth, struct subtree *out);
 
 /* What a half of a node says: nothing, another node, or a record of the data section. */
-static bool fold_record(struct walk *w, uint64_t record, unsigned depth, struct subtree *out)
+static bool fold_record(struct walk *w, uint32_t record, unsigned depth, struct subtree *out)
 {
 	uint32_t nodes = w->db->mmdb.metadata.node_count;
 
 	*out = (struct subtree){w->fold->empty, 0};
 	if (record < nodes)
-		return fold_node(w, (uint32_t)record, depth, out);
+		return fold_node(w, record, depth, out);
 	if (record == nodes)
 		return true;
 	if (record - nodes < GEO_SEPARATOR || record - nodes - GEO_SEPARATOR >= w->db->data_size) {
 		geo_complain(w->db->path, w->place, w->diag,
-			     "broken tree: a record of value %llu leads out of the data section",
-			     (unsigned long long)record);
+			     "broken tree: a record of value %u leads out of the data section",
+			     record);
 		return false;
 	}
-	return fold_data(w, (uint32_t)(record - nodes - GEO_SEPARATOR), &out->result);
+	return fold_data(w, record - nodes - GEO_SEPARATOR, &out->result);
+}
+
+/* What MMDB_read_node() does, in a tenth of its time: it also prepares look-ups in the records.
+ * Specification, "Node Layout". */
+static void read_node(const MMDB_s *mmdb, uint32_t node, uint32_t half[2])
+{
+	const uint8_t *p = mmdb->file_content + (size_t)node * mmdb->full_record_byte_size;
+
+	switch (mmdb->full_record_byte_size) {
+	case 6:
+		half[0] = (uint32_t)p[0] << 16 | p[1] << 8 | p[2];
+		half[1] = (uint32_t)p[3] << 16 | p[4] << 8 | p[5];
+		break;
+	case 7: /* the middle byte has the highest four bits of both */
+		half[0] = (uint32_t)(p[3] >> 4) << 24 | p[0] << 16 | p[1] << 8 | p[2];
+		half[1] = (uint32_t)(p[3] & 15) << 24 | p[4] << 16 | p[5] << 8 | p[6];
+		break;
+	case 8:
+		half[0] = (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+		half[1] = (uint32_t)p[4] << 24 | p[5] << 16 | p[6] << 8 | p[7];
+		break;
+	default:
+		CHECK(!"a record size that geo/db.c lets through");
+	}
 }
 
 static bool fold_node(struct walk *w, uint32_t node, unsigned depth, struct subtree *out)
 {
 	const char *wrong = NULL;
-	MMDB_search_node_s halves;
 	struct subtree zero, one;
+	uint32_t half[2];
 
 	if (w->heights[node] == OPEN)
 		wrong = "contains itself";
 	else if (depth + MAX(w->heights[node], 1) > w->db->mmdb.depth)
 		wrong = "is deeper than an address is long";
-	else if (w->heights[node] == UNSEEN &&
-		 MMDB_read_node(&w->db->mmdb, node, &halves) != MMDB_SUCCESS)
-		wrong = "cannot be read";
 	if (wrong != NULL) {
 		geo_complain(w->db->path, w->place, w->diag, "broken tree: node %u %s", node,
 			     wrong);
@@ -147,8 +168,9 @@ static bool fold_node(struct walk *w, uint32_t node, unsigned depth, struct subt
 	}
 	if (w->heights[node] == UNSEEN) {
 		w->heights[node] = OPEN;
-		if (!fold_record(w, halves.left_record, depth + 1, &zero) ||
-		    !fold_record(w, halves.right_record, depth + 1, &one))
+		read_node(&w->db->mmdb, node, half);
+		if (!fold_record(w, half[0], depth + 1, &zero) ||
+		    !fold_record(w, half[1], depth + 1, &one))
 			return false;
 		w->results[node] = w->fold->join(w->fold->arg, zero.result, one.result);
 		w->heights[node] = (uint8_t)(MAX(zero.height, one.height) + 1);
@@ -163,8 +185,7 @@ static bool fold_roots(struct walk *w, struct geo_folded *folded)
 {
 	const MMDB_s *mmdb = &w->db->mmdb;
 	struct subtree all, ipv4;
-	MMDB_search_node_s halves;
-	uint64_t record = 0;
+	uint32_t record = 0, half[2];
 	unsigned depth;
 
 	if (!fold_node(w, 0, 0, &all))
@@ -183,8 +204,8 @@ static bool fold_roots(struct walk *w, struct geo_folded *folded)
 		return true;
 	}
 	for (depth = 0; depth < 96 && record < mmdb->metadata.node_count; depth++) {
-		CHECK(MMDB_read_node(mmdb, (uint32_t)record, &halves) == MMDB_SUCCESS);
-		record = halves.left_record;
+		read_node(mmdb, record, half);
+		record = half[0];
 	}
 	if (!fold_record(w, record, depth, &ipv4))
 		return false;

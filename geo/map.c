@@ -20,6 +20,9 @@
 #define KNOWN (UINT32_C(1) << 30)
 #define RANKING (KNOWN - 1)
 
+#define FIRST_BITS 16
+#define FIRST (1 << FIRST_BITS)
+
 struct node {
 	uint32_t child[2];
 };
@@ -29,7 +32,13 @@ struct geo_map {
 	struct node *nodes;
 	uint32_t n_nodes;
 	uint32_t ipv4, ipv6; /* roots */
-	uint16_t *rankings;  /* n_edges ids each */
+	/* Where the first bits of an IPv4 address lead, and after how many of them: most of the
+	 * cache misses of a look-up are in these levels. */
+	struct {
+		uint32_t at[FIRST];
+		uint8_t depth[FIRST];
+	} first;
+	uint16_t *rankings; /* n_edges ids each */
 	size_t n_rankings;
 	unsigned n_edges;
 	size_t networks;
@@ -114,6 +123,16 @@ static bool build_tree(struct build *b)
 	return true;
 }
 
+/* Follows the bits of the prefix from a depth on until a leaf, or until `end`; returns where it
+ * stopped. */
+static unsigned descend(const struct geo_map *map, const struct net_prefix *prefix, uint32_t *at,
+			unsigned depth, unsigned end)
+{
+	for (; !(*at & LEAF) && depth < end; depth++)
+		*at = map->nodes[*at].child[prefix->bytes[depth / 8] >> (7 - depth % 8) & 1];
+	return depth;
+}
+
 static bool build_map(struct build *b)
 {
 	struct geo_map *map = b->map;
@@ -126,6 +145,12 @@ static bool build_map(struct build *b)
 	b->unknown = map->ipv4 = map->ipv6 = LEAF | ranking;
 	if (b->geo->database != NULL && !build_tree(b))
 		return false;
+	for (unsigned i = 0; i < FIRST; i++) {
+		struct net_prefix p = {.bytes = {(uint8_t)(i >> 8), (uint8_t)i}};
+
+		map->first.at[i] = map->ipv4;
+		map->first.depth[i] = (uint8_t)descend(map, &p, &map->first.at[i], 0, FIRST_BITS);
+	}
 	map->rankings = geo_ranker_take(b->ranker, &map->n_rankings);
 	return true;
 }
@@ -164,12 +189,16 @@ void geo_map_destroy(struct geo_map **mapp)
 
 struct geo_ranking geo_map_lookup(const struct geo_map *map, const struct net_prefix *prefix)
 {
-	uint32_t at = prefix->family == AF_INET ? map->ipv4 : map->ipv6;
-	unsigned depth = 0;
+	uint32_t at = map->ipv6;
+	unsigned depth = 0, first;
 
+	if (prefix->family == AF_INET) {
+		first = (unsigned)prefix->bytes[0] << 8 | prefix->bytes[1];
+		at = map->first.at[first];
+		depth = map->first.depth[first];
+	}
 	/* The walk of the database bounded the depth by the length of an address. */
-	for (; !(at & LEAF); depth++)
-		at = map->nodes[at].child[prefix->bytes[depth / 8] >> (7 - depth % 8) & 1];
+	depth = descend(map, prefix, &at, depth, 128);
 	return (struct geo_ranking){
 	    .edges = map->rankings + (size_t)(at & RANKING) * map->n_edges,
 	    .n = map->n_edges,

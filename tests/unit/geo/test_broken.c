@@ -15,12 +15,15 @@
 /* A database in the making. */
 struct file {
 	uint8_t *bytes;
-	size_t n;
+	size_t n, cap;
 };
 
 static void put(struct file *f, const void *bytes, size_t n)
 {
-	f->bytes = xreallocarray(f->bytes, f->n + n, 1);
+	if (f->n + n > f->cap) {
+		f->cap = 2 * (f->n + n);
+		f->bytes = xreallocarray(f->bytes, f->cap, 1);
+	}
 	memcpy(f->bytes + f->n, bytes, n);
 	f->n += n;
 }
@@ -445,7 +448,6 @@ static void things_that_are_no_databases(void **state)
 	assert_non_null(strstr(text, "not a regular file"));
 	free(text);
 
-	put(&f, "", 0);
 	finish(&f, "the file is empty");
 	put(&f, "zones:\n  example.com: {}\n", 24);
 	finish(&f, "not a MaxMind database");
@@ -522,8 +524,8 @@ static void every_damaged_byte_is_survived(void **state)
 	struct cfg_fleet fleet = test_fleet(path);
 	int fd = open(path, O_RDWR);
 
-	for (size_t i = 0; i < size * ARRAY_SIZE(damage); i++) {
-		off_t at = (off_t)(i / ARRAY_SIZE(damage));
+	for (size_t i = 0; i < size; i++) {
+		off_t at = (off_t)i;
 		struct diag *diag = diag_create();
 		struct geo_map *map;
 
