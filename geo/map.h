@@ -4,7 +4,8 @@
  * of edges, nearest first. Immutable after geo_map_compile(); any thread may look up.
  *
  * Equal neighbours are merged, so the depth at which a look-up ends is the largest network for
- * which the ranking is the same: the ECS scope of RFC 7871 section 7.2.1.
+ * which the answer (the ranking, and whether the place is known) is the same: the ECS scope of
+ * RFC 7871 section 7.2.1.
  */
 #pragma once
 
@@ -25,8 +26,9 @@ struct geo_ranking {
 	bool known;    /* the client's place was in the database */
 };
 
-/* NULL when the database cannot be opened or is broken anywhere (every node and record is
- * visited); errors are in `diag`. Without a configured database: a map of one leaf. Blocking. */
+/* NULL when the database cannot be opened, is broken anywhere (every node and record is visited),
+ * or has no coordinates at all (Country and ASN databases); errors are in `diag`. Without a
+ * configured database: a map of one leaf. An IPv4 database knows no IPv6 client. Blocking. */
 struct geo_map *geo_map_compile(const struct cfg_fleet *fleet, struct diag *diag);
 void geo_map_destroy(struct geo_map **map);
 
@@ -34,7 +36,8 @@ void geo_map_destroy(struct geo_map **map);
  * prefix->len when the answer depends on more bits than were given. */
 struct geo_ranking geo_map_lookup(const struct geo_map *map, const struct net_prefix *prefix);
 
-/* For people: what the database says of an address, and how far each edge is. Any thread. */
+/* For people: what the database says of an address; nothing is known any more when the file was
+ * overwritten in place. City names are in English. Any thread. */
 struct geo_place {
 	bool known;
 	double latitude, longitude;
