@@ -113,7 +113,8 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 void stream_parked_destroy(struct stream **s);
 
 int stream_fd(const struct stream *s);
-/* NULL for plain streams. */
+/* To look at and, before the handshake, to set; NULL for plain streams. What GnuTLS is made to send
+ * this way waits for the stream_write() that must follow at once; an empty one will do. */
 gnutls_session_t stream_tls_session(const struct stream *s);
 /* TLS: time from creation to established; zero for plain. */
 duration stream_handshake_time(const struct stream *s);

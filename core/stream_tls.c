@@ -87,11 +87,9 @@ void stream_tls_keep(struct stream *s)
 	struct stream_tls *tls = s->tls;
 	size_t len = held(s);
 
-	if (b->holder != s)
-		return;
-	b->holder = NULL;
 	if (len == 0)
 		return;
+	b->holder = NULL;
 	/* It only receives once what it kept is used up. */
 	CHECK(!tls->kept);
 	tls->kept = malloc(len);

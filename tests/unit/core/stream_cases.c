@@ -165,6 +165,19 @@ void case_slow_reader(enum kind kind)
 	/* And once more after the queue was given back. */
 	assert_true(side_write(&client, "x"));
 	wait_len(&server, len + 1);
+
+	/* What is written while the queue is being used up comes after it. */
+	server.len = 0;
+	client.drained = 0;
+	assert_false(write_pattern(&client, 251 * 5000));
+	wait_len(&server, 251 * 2500);
+	assert_false(stream_is_drained(client.s));
+	assert_false(write_pattern(&client, 251 * 500));
+	assert_false(write_pattern(&client, 251 * 5000));
+	wait_len(&server, 251 * 10500);
+	assert_pattern(&server, 251 * 10500);
+	run_until(side_drained, &client);
+	assert_int_equal(client.drained, 1);
 	side_fini(&client);
 	side_fini(&server);
 }
@@ -393,22 +406,28 @@ static void respond_and_close(struct side *side)
 	assert_null(side->s);
 }
 
+/* The server has far more to read than it cares for; the response arrives all the same. */
 void case_close_lingers(enum kind kind)
 {
+	static const size_t request_lens[] = {200000, 5000000};
 	struct side client, server;
 
-	/* The server has far more to read than it cares for; the response arrives all the same. */
-	sides_connect(&client, &server, kind);
-	server.on_readable = respond_and_close;
-	write_pattern(&client, 200000);
-	run_until(side_ended, &client);
-	assert_int_equal(client.end, STREAM_EOF);
-	assert_pattern(&client, RESPONSE_LEN);
-	assert_int_equal(test_buffers->n_closing, 1);
-	stream_close(&client.s, LINGER);
-	run_until(nothing_closes, NULL);
-	side_fini(&client);
-	side_fini(&server);
+	for (size_t i = 0; i < ARRAY_SIZE(request_lens); i++) {
+		sides_connect(&client, &server, kind);
+		server.on_readable = respond_and_close;
+		write_pattern(&client, request_lens[i]);
+		run_until(side_ended, &client);
+		assert_int_equal(client.end, STREAM_EOF);
+		assert_pattern(&client, RESPONSE_LEN);
+		assert_int_equal(test_buffers->n_closing, 1);
+		/* Of the large one the server does not even read all. */
+		assert_int_equal(stream_is_drained(client.s), i == 0);
+		stream_destroy(&client.s);
+		if (i == 0)
+			run_until(nothing_closes, NULL);
+		side_fini(&client);
+		side_fini(&server);
+	}
 }
 
 void case_close_gives_up(enum kind kind)

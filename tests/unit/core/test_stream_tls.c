@@ -60,6 +60,24 @@ static void test_request_with_finished(void **state)
 	side_fini(&server);
 }
 
+/* More than one turn's share of handshakes, with data at once from both sides. */
+static void test_many_handshakes_at_once(void **state)
+{
+	enum { N = 30 };
+	struct side clients[N], servers[N];
+
+	for (int i = 0; i < N; i++) {
+		sides_open(&clients[i], &servers[i], TLS13);
+		clients[i].on_established = servers[i].on_established = write_request;
+	}
+	for (int i = 0; i < N; i++) {
+		wait_len(&clients[i], 7);
+		wait_len(&servers[i], 7);
+		side_fini(&clients[i]);
+		side_fini(&servers[i]);
+	}
+}
+
 static char seen_name[64];
 static void *seen_user;
 
@@ -353,7 +371,26 @@ static void test_key_update(void **state)
 	side_fini(&server);
 }
 
-/* Two sessions' output must not meet in the gather buffer, and records must be small at first. */
+static void test_key_update_while_parked(void **state)
+{
+	struct side client, server;
+
+	sides_connect(&client, &server, TLS13);
+	stream_park(client.s);
+	assert_int_equal(gnutls_session_key_update(stream_tls_session(server.s), GNUTLS_KU_PEER),
+			 0);
+	stream_write(server.s, NULL, 0);
+	run_turns(3);
+	assert_true(stream_parked_is_alive(client.s));
+	stream_unpark(client.s, test_buffers, &side_ops, &client);
+	side_write(&client, "1234");
+	wait_len(&server, 4);
+	side_write(&server, "5678");
+	wait_len(&client, 4);
+	side_fini(&client);
+	side_fini(&server);
+}
+
 static void test_first_records_are_small(void **state)
 {
 	static char data[100000];
@@ -515,6 +552,7 @@ int main(void)
 	    RUN_CASE(park_dead),
 	    RUN_CASE(park_in_callback),
 	    RUN(request_with_finished),
+	    RUN(many_handshakes_at_once),
 	    RUN(sni_reaches_server),
 	    RUN(no_sni_for_an_address),
 	    RUN(alpn_prefers_servers_order),
@@ -530,6 +568,7 @@ int main(void)
 	    RUN(no_resumption_without_ticket_key),
 	    RUN(truncation_is_an_error),
 	    RUN(key_update),
+	    RUN(key_update_while_parked),
 	    RUN(first_records_are_small),
 	    RUN(renegotiation_is_refused),
 	    RUN(broken_record_is_malformed),
