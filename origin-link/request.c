@@ -91,7 +91,7 @@ void request_fail(struct olink_request *r, enum reason reason)
 
 void request_response_ended(struct olink_request *r, bool clean)
 {
-	bool keep = clean && r->in->keep_alive && r->sent && !r->write_failed &&
+	bool keep = clean && r->keep_alive && r->sent && !r->write_failed &&
 		    stream_is_drained(lease_stream(&r->lease));
 
 	over(r, keep);
@@ -429,10 +429,12 @@ static void failed_cb(void *arg)
 	response_readable(r);
 	if (r->phase != REQUEST_OPEN)
 		return;
-	if (r->head_received)
+	if (r->head_received) {
 		stop_body(r, REASON_ORIGIN_RESET);
-	else if (r->facts.bytes_received > 0 || !request_retry(r))
+		request_rearm(r);
+	} else if (r->facts.bytes_received > 0 || !request_retry(r)) {
 		request_fail(r, REASON_ORIGIN_RESET);
+	}
 }
 
 const struct stream_ops request_stream_ops = {

@@ -58,6 +58,7 @@ struct olink_request {
 	struct http_head *in; /* in `arena` */
 	struct h1_body content;
 	bool head_received; /* the final one */
+	bool keep_alive;    /* what it said; the sink may have rewritten `in` since */
 	bool paused;
 	char *held; /* a line that is not whole yet */
 	size_t n_held;

@@ -156,6 +156,7 @@ static bool take_final_head(struct olink_request *r, size_t len)
 	bool end;
 
 	r->head_received = true;
+	r->keep_alive = r->in->keep_alive;
 	h1_body_init(&r->content, r->in, &limits);
 	end = h1_body_parse(&r->content, NULL, 0, &used, &data) == H1_OK;
 	if (end)

@@ -112,6 +112,8 @@ static void on_head(struct http_sink *sink, struct http_head *head, bool end)
 	}
 	c->status = head->status;
 	c->head_end = end;
+	if (c->rewrites)
+		head->keep_alive = !head->keep_alive;
 	if (c->go_at_head)
 		origin_go(c->go_at_head);
 	if (end) {

@@ -63,6 +63,7 @@ struct call {
 	struct loop_task resume_task;
 	struct scripted_origin *go_at_head; /* let go on when the head has come, or NULL */
 	bool stop_at_head;                  /* stops the response when its head comes */
+	bool rewrites; /* turns keep_alive of the response's head around, as for its own client */
 	/* request body */
 	struct http_source source;
 	const char *piece;

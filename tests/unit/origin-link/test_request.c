@@ -137,6 +137,40 @@ static void test_not_reused(void **state)
 	rig_open(rig);
 }
 
+/* The sink makes the head its own before the content has come: what it says about the client's
+ * connection must not decide about the origin's. */
+static void test_head_rewritten_for_the_client(void **state)
+{
+	static const struct {
+		const char *answer;
+		int kept;
+	} cases[] = {
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", 0},
+	    {OK_HELLO, 1},
+	};
+	struct rig *rig = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scripted_origin *o =
+		    origin_start(answer_and_expect_end, (void *)cases[i].answer);
+		struct rig own;
+		struct call c;
+
+		rig_init(&own, 0);
+		rig_add_server(&own, &o->addr);
+		rig_open(&own);
+		call_init(&c, &own, "GET", "/");
+		c.rewrites = true;
+		call_run(&c);
+		assert_hello(&c);
+		assert_int_equal(rig_count(&own, OLINK_IDLE), cases[i].kept);
+		call_fini(&c);
+		rig_fini(&own);
+		assert_null(origin_finish(&o));
+	}
+	rig_open(rig);
+}
+
 static void close_idle_then_serve(struct scripted_origin *o, void *arg)
 {
 	origin_accept(o);
@@ -778,6 +812,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_keep_alive),
 	    TEST(test_not_reused),
+	    TEST(test_head_rewritten_for_the_client),
 	    TEST(test_dead_idle_connection_is_discarded),
 	    TEST(test_retry_of_a_get),
 	    TEST(test_no_retry_of_a_post),
