@@ -17,7 +17,7 @@
 struct edge_certs;
 
 /* What is wrong goes into `diag`, all of it: then NULL. Warns in the log about certificates that
- * have expired and about hosts that no certificate covers. `ticket_key` belongs to the process and
+ * have expired and about hosts that no certificate covers. `fleet` and `ticket_key`
  * must outlive it. Blocking. */
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				     const gnutls_datum_t *ticket_key, wall_time now,

@@ -439,9 +439,10 @@ void edge_exchange_finish(struct edge_exchange **xp, enum reason reason)
 	write_log(x);
 	if (x->origin != NULL)
 		olink_request_finish(&x->origin);
-	edge_count(x->worker, EDGE_REQUESTS_ACTIVE, -1);
 	edge_count(x->worker, EDGE_END + x->end, 1);
 	if (x->status >= 200 && x->status <= 599)
 		edge_count(x->worker, EDGE_RESPONSES_1XX + x->status / 100 - 1, 1);
+	/* Last: who reads that none is active finds all of them counted. */
+	edge_count(x->worker, EDGE_REQUESTS_ACTIVE, -1);
 	x->magic = MAGIC_DEAD;
 }

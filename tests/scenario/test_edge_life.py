@@ -9,14 +9,14 @@ import threading
 import pytest
 
 import perigee
-from edge_fleet import HOST, Edge, Responses, read_to_end
+from edge_fleet import HOST, Edge, Responses, ScriptedOrigin, read_to_end
 
 
 @pytest.fixture
 def make_edge(processes, tmp_path, authority, certificate, origin):
-    def make(sites=None, http="", **more):
+    def make(sites=None, http="", origins=None, **more):
         sites = sites or {"www": ([HOST], [certificate], {"/": "app"})}
-        origins = {"app": f'servers: ["127.0.0.1:{origin.port}"]'}
+        origins = origins or {"app": f'servers: ["127.0.0.1:{origin.port}"]'}
         edge = Edge(tmp_path, authority, sites, origins, http, **more)
         edge.origins = origins
         processes.append(edge)
@@ -50,7 +50,7 @@ def test_versions_and_alpn(make_edge):
         assert "CONNECTION ESTABLISHED" not in handshake(
             edge, old, "-cipher", "ALL:@SECLEVEL=0")
     edge.wait_counter("edge_connections_active", 0)
-    c = edge.counters()
+    c = edge.settled()
     assert c["edge_handshakes_total"] == 5 and c["edge_handshake_failures_total"] == 2
     assert c["edge_connection_end_client_handshake_failed_total"] == 2
 
@@ -81,7 +81,7 @@ def test_resumption(make_edge, tmp_path, version):
     edge.wait_counter("edge_reloads_total", 1)
     third = s_client(edge, version, "-sess_in", session, "-ign_eof", data=request)
     assert "Reused, TLS" in third.stdout
-    c = edge.counters()
+    c = edge.settled()
     assert c["edge_handshakes_total"] == 3 and c["edge_handshakes_resumed_total"] == 2
 
 
@@ -170,7 +170,7 @@ def test_several_workers_share_the_port(make_edge):
     assert edge.status()["workers"] == 4 and len(edge.status()["listeners"]) == 1
     for _ in range(20):
         assert edge.curl(edge.url("/")).returncode == 0
-    c = edge.counters()
+    c = edge.settled()
     assert c["edge_end_done_total"] == 20
     # All workers use the connections of one pool.
     assert c["olink_leases_reused_total"] >= 18
@@ -266,13 +266,15 @@ def test_graceful_stop_finishes_what_was_begun(make_edge):
 
 
 def test_stop_cuts_off_in_the_end(make_edge):
-    edge = make_edge(http="timeout: {shutdown: 100ms}")
+    silent = ScriptedOrigin(lambda conn: conn.recv(100000) and conn.recv(1))
+    edge = make_edge(http="timeout: {shutdown: 100ms}", origins={"app": silent.origin()})
     with edge.connect() as s:
-        s.sendall(f"GET /delay/60000 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        s.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
         edge.wait_counter("edge_requests_active", 1)
         assert edge.stop() == 0
         assert read_to_end(s)[0] == b""
     assert "shutdown" in edge.access_log_path.read_text()
+    silent.close()
 
 
 def test_drained_edge_says_so(make_edge):

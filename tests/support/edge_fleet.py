@@ -72,6 +72,12 @@ class Edge(perigee.Daemon):
             s.sendall(request)
             return read_to_end(s)
 
+    def settled(self):
+        """The counters, once no request is being served: a client has its response a moment before
+        it is counted."""
+        self.wait_counter("edge_requests_active", 0)
+        return self.counters()
+
     def wait_counter(self, name, value):
         perigee.wait_for(lambda: self.counters()[name] == value, f"{name} to be {value}")
 
@@ -163,6 +169,8 @@ class ScriptedOrigin:
             conn.settimeout(perigee.PATIENCE)
             try:
                 self.script(conn)
+            except ConnectionError:
+                pass  # the edge may break off
             except Exception as e:  # noqa: BLE001 - told by close()
                 self.errors.append(repr(e))
 
