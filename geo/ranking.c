@@ -121,8 +121,7 @@ static bool same_place(const void *arg, uint32_t index)
 
 uint32_t geo_ranker_at(struct geo_ranker *r, double latitude, double longitude)
 {
-	/* + 0.0: a negative zero is the same place and must have the same hash. */
-	double key[] = {latitude + 0.0, longitude + 0.0};
+	double key[] = {latitude, longitude};
 	struct geo_vector here;
 	uint32_t index;
 

@@ -252,16 +252,42 @@ static void broken_trees(void **state)
 static void a_shared_subtree_may_not_reach_too_deep(void **state)
 {
 	struct file f = {0};
-	uint32_t n = 33;
+	const uint32_t n = 33;
 
-	/* Node 32 is the right half of node 0 (depth 1), and also lies at the end of a chain. */
-	for (uint32_t i = 0; i < 32; i++)
-		put_node(&f, i == 0 ? 32 : n, i < 31 ? i + 1 : 32);
+	/* Node 31 is two bits high: the lower half of node 0, and again after 31 bits. */
+	for (uint32_t i = 0; i <= 30; i++)
+		put_node(&f, i == 0 ? 31 : n, i + 1);
+	put_node(&f, 32, n);
 	put_node(&f, n + 16, n);
 	put_separator(&f);
 	put_location(&f, 1, 1);
 	put_metadata(&f, &(struct metadata){.nodes = n});
-	finish(&f, "node 32 is deeper than an address");
+	finish(&f, "node 31 is deeper than an address");
+}
+
+/* The byte in the middle of a node of 28-bit records has the high bits of both. */
+static void high_bits_of_records_count(void **state)
+{
+	static const struct {
+		uint8_t node[8];
+		uint16_t bits;
+		const char *says;
+	} cases[] = {
+	    {{0, 0, 17, 0x50, 0, 0, 1}, 28, "a record of value 83886097 leads out"},
+	    {{0, 0, 1, 0x0a, 0, 0, 17}, 28, "a record of value 167772177 leads out"},
+	    {{0x80, 0, 0, 17, 0, 0, 0, 1}, 32, "a record of value 2147483665 leads out"},
+	    {{0, 0, 0, 1, 0x80, 0, 0, 17}, 32, "a record of value 2147483665 leads out"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct file f = {0};
+
+		put(&f, cases[i].node, cases[i].bits / 4);
+		put_separator(&f);
+		put_location(&f, 1, 1);
+		put_metadata(&f, &(struct metadata){.nodes = 1, .bits = cases[i].bits});
+		finish(&f, cases[i].says);
+	}
 }
 
 static void broken_records(void **state)
@@ -560,6 +586,7 @@ int main(void)
 	    cmocka_unit_test(text_is_cut_and_cleaned),
 	    cmocka_unit_test(broken_trees),
 	    cmocka_unit_test(a_shared_subtree_may_not_reach_too_deep),
+	    cmocka_unit_test(high_bits_of_records_count),
 	    cmocka_unit_test(broken_records),
 	    cmocka_unit_test(coordinates_must_be_on_the_globe),
 	    cmocka_unit_test(broken_metadata),

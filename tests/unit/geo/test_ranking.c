@@ -72,7 +72,7 @@ static void equal_orders_are_shared(void **state)
 	assert_int_equal(geo_ranker_at(r, 40.4168, -3.7038), madrid);
 	assert_int_equal(geo_ranker_at(r, 41.1579, -8.6291), madrid); /* Porto */
 	assert_int_not_equal(geo_ranker_at(r, 35.6762, 139.6503), madrid);
-	/* A negative zero is no other place. */
+	/* A negative zero is in the same place. */
 	assert_int_equal(geo_ranker_at(r, 0.0, 0.0), geo_ranker_at(r, -0.0, -0.0));
 	/* Thousands of places, but never more rankings than there are orders. */
 	for (int lat = -90; lat <= 90; lat += 3) {
