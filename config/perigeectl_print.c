@@ -220,6 +220,25 @@ static void print_pairs(json_t *object, const char *indent)
 	}
 }
 
+/* Most of a young daemon's counters are 0: only the others are worth a line. */
+static void print_counters(json_t *counters)
+{
+	json_t *counted = json_object(), *value;
+	const char *key;
+	size_t zeros;
+
+	json_object_foreach(counters, key, value)
+	{
+		if (!json_is_number(value) || json_number_value(value) != 0)
+			json_object_set(counted, key, value);
+	}
+	print_pairs(counted, "  ");
+	zeros = json_object_size(counters) - json_object_size(counted);
+	if (zeros > 0)
+		printf("  (%zu more are 0)\n", zeros);
+	json_decref(counted);
+}
+
 static void print_title(const char *key)
 {
 	putchar('\n');
@@ -232,7 +251,9 @@ static void print_part(const char *key, json_t *value)
 	json_t *rows = NULL;
 
 	print_title(key);
-	if (strcmp(key, "origins") == 0 && all_objects(value))
+	if (strcmp(key, "counters") == 0)
+		print_counters(value);
+	else if (strcmp(key, "origins") == 0 && all_objects(value))
 		rows = rows_of_origins(value);
 	else if (json_is_array(value))
 		rows = json_incref(value);
@@ -264,9 +285,13 @@ void ctl_print_status(const json_t *status)
 	json_decref(plain);
 	json_object_foreach((json_t *)status, key, value)
 	{
-		if (is_part(value))
+		if (is_part(value) && strcmp(key, "counters") != 0)
 			print_part(key, value);
 	}
+	/* The longest part last. */
+	value = json_object_get(status, "counters");
+	if (json_is_object(value))
+		print_part("counters", value);
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -311,8 +336,7 @@ void ctl_print_explain(const json_t *report)
 	printf("%s %s for %s: %s", text_of(report, "name"), text_of(report, "type"),
 	       text_of(report, "client"), text_of(report, "rcode"));
 	if (candidates != NULL)
-		printf(", the same for all of its /%d",
-		       (int)json_integer_value(json_object_get(report, "scope")));
+		printf(", scope /%d", (int)json_integer_value(json_object_get(report, "scope")));
 	putchar('\n');
 	print_lines(json_object_get(report, "answer"));
 	print_lines(json_object_get(report, "authority"));

@@ -189,7 +189,8 @@ class Answering:
 STATUS = {
     "program": "perigee-edge", "node": "fra1", "state": "serving", "uptime_s": 12.5,
     "listeners": ["[::]:443", "127.0.0.1:80"],
-    "counters": {"edge_requests_total": 17, "edge_connections": 2},
+    "counters": {"edge_requests_total": 17, "edge_connections": 2,
+                 "edge_reloads_total": 0},
     "origins": {"app": {"servers": [
         {"host": "app.example", "port": 8080, "resolved": True, "addresses": [
             {"address": "192.0.2.1:8080", "state": "up", "idle": 3, "cause": "ok", "probe_ms": 1.25},
@@ -213,6 +214,8 @@ def test_status(fleet, tmp_path):
     assert ["state", "serving"] in lines
     assert ["listeners", "[::]:443,", "127.0.0.1:80"] in lines
     assert ["edge_requests_total", "17"] in lines
+    assert "edge_reloads_total" not in run.stdout
+    assert lines[-1] == ["(1", "more", "are", "0)"]
     assert ["ORIGIN", "SERVER", "ADDRESS", "STATE", "IDLE", "CAUSE", "PROBE", "MS"] in lines
     assert ["app", "app.example:8080", "192.0.2.1:8080", "up", "3", "ok", "1.2"] in lines
     assert ["app", "app.example:8080", "192.0.2.2:8080", "down", "0", "refused", "-"] in lines
@@ -252,6 +255,7 @@ def test_explain(fleet, tmp_path):
         assert "203.0.113.10" in run.stdout
         assert "Berlin" in run.stdout
         assert "edge fra1: nearest" in run.stdout
+        assert run.stdout.startswith("www.example.com. A for 192.0.2.0/24: NOERROR, scope /22\n")
         lines = words(run.stdout)
         assert ["EDGE", "DISTANCE", "KM", "STATE", "CAUSE", "ADMIN"] in lines
         assert ["fra1", "423.6", "up", "ok", "active"] in lines
