@@ -4,7 +4,7 @@ noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
 	edge/access_log.c edge/access_log.h \
 	edge/certs.c edge/certs.h \
-	edge/client_h1.c edge/client_h1.h \
+	edge/client_h1.c edge/client_h1_message.c edge/client_h1_internal.h edge/client_h1.h \
 	edge/counters.c edge/counters.h \
 	edge/exchange.c edge/exchange.h \
 	edge/forward.c edge/forward.h \

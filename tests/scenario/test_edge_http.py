@@ -380,6 +380,16 @@ def test_slow_body_gets_408(make_edge, origin):
     edge.wait_counter("edge_end_client_body_timeout_total", 1)
 
 
+def test_empty_line_is_no_request(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                     http="timeout: {head: 100ms}")
+    assert edge.exchange(b"\r\n") == (b"", True)
+    got, _ = edge.exchange(f"\r\nGET /bytes/2 HTTP/1.0\r\n{H}\r\n".encode())
+    assert got.startswith(b"HTTP/1.1 200 ")
+    c = edge.settled()
+    assert c["edge_requests_total"] == 1 and c["edge_connection_end_client_idle_timeout_total"] == 1
+
+
 def test_idle_connection_is_closed(make_edge, origin):
     edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
                      http="timeout: {keep_alive: 100ms}")
