@@ -15,7 +15,8 @@
 #include "core/sock.h"
 #include "edge/status.h"
 
-/* How often, and how long at most, a starting edge waits for the first word about its origins. */
+/* How often, and how long at most, a starting or reloading edge waits for the first word about its
+ * origins. */
 #define SETTLE_CHECK DUR_MS(20)
 #define SETTLE_MAX DUR_S(3)
 
@@ -32,7 +33,10 @@ struct program {
 	int *fds;            /* of worker w: fds[w * n_listeners] and on, until it took them */
 	struct event *timer; /* starting: the next look; stopping: the end of patience */
 	mono_time began;
-	unsigned n_idle; /* workers, while stopping */
+	unsigned n_idle;        /* workers, while stopping */
+	struct edge_view *next; /* loaded, waiting for word of its origins; NULL: none */
+	struct event *next_timer;
+	mono_time next_loaded;
 };
 
 /* False after the errors went to standard error. */
@@ -142,15 +146,21 @@ static void serve(struct program *p)
 		log_info("serving on %s", net_addr_format(&p->listeners[i], text));
 }
 
+/* True while it is worth waiting before requests are sent to the origins of `view`. */
+static bool must_settle(const struct edge_view *view, mono_time since)
+{
+	return mono_since(clock_mono(), since).ns < SETTLE_MAX.ns &&
+	       !olink_origins_settled(view->origins);
+}
+
 static void timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct program *p = arg;
-	bool patient = mono_since(clock_mono(), p->began).ns < SETTLE_MAX.ns;
 
 	if (p->status.state == EDGE_STOPPING) {
 		log_warn("requests were still open after http.timeout.shutdown: cut off");
 		loop_stop_mt(p->common.group->control);
-	} else if (patient && !olink_origins_settled(current_view(p)->origins)) {
+	} else if (must_settle(current_view(p), p->began)) {
 		set_timer(p, SETTLE_CHECK);
 	} else {
 		serve(p);
@@ -187,6 +197,24 @@ static void worker_idle(void *arg)
 
 /* Reload */
 
+static void next_timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = dur_to_timeval(SETTLE_CHECK);
+	struct program *p = arg;
+
+	if (must_settle(p->next, p->next_loaded)) {
+		CHECK(event_add(p->next_timer, &again) == 0);
+		return;
+	}
+	event_del(p->next_timer); /* it may wait for the one whose place this took */
+	log_set_level(p->next->fleet->log.level);
+	edge_view_publish(&p->next, &p->common.views);
+	metrics_add(p->common.metrics, p->common.group->control, EDGE_RELOADS, 1);
+	log_info("configuration reloaded");
+}
+
+/* The running configuration serves until the origins of the new one are known, so that no request
+ * is refused for want of an address. A later reload takes the place of one that still waits. */
 static void reload(void *arg)
 {
 	struct program *p = arg;
@@ -203,10 +231,12 @@ static void reload(void *arg)
 	if (cfg_needs_restart(current_view(p)->fleet, view->fleet, p->options->node, path,
 			      sizeof(path)))
 		log_warn("%s has changed: that takes a restart", path);
-	log_set_level(view->fleet->log.level);
-	edge_view_publish(&view, &p->common.views, p->common.olink);
-	metrics_add(p->common.metrics, p->common.group->control, EDGE_RELOADS, 1);
-	log_info("configuration reloaded");
+	/* First the new one: what both name is kept. */
+	edge_view_open_origins(view, p->common.olink);
+	edge_view_destroy(&p->next);
+	p->next = view;
+	p->next_loaded = clock_mono();
+	next_timer_cb(-1, 0, p);
 }
 
 static void reopen_logs(void *arg)
@@ -247,10 +277,12 @@ static bool run(struct program *p, struct edge_view **view)
 	}
 	p->common.olink = olink_create(group, p->control_buffers);
 	create_workers(p);
-	edge_view_publish(view, &p->common.views, p->common.olink);
+	edge_view_open_origins(*view, p->common.olink);
+	edge_view_publish(view, &p->common.views);
 	p->signals = daemon_signals_create(group->control, &signal_ops, p);
 	p->timer = evtimer_new(loop_base(group->control), timer_cb, p);
-	CHECK(p->timer != NULL);
+	p->next_timer = evtimer_new(loop_base(group->control), next_timer_cb, p);
+	CHECK(p->timer != NULL && p->next_timer != NULL);
 	if (!open_control(p, self->control))
 		return false;
 	loop_group_start_workers(group);
@@ -267,8 +299,11 @@ static void destroy(struct program *p)
 		daemon_signals_destroy(&p->signals);
 	if (p->timer != NULL)
 		event_free(p->timer);
+	if (p->next_timer != NULL)
+		event_free(p->next_timer);
 	for (unsigned w = 0; p->workers != NULL && w < p->common.group->n_workers; w++)
 		edge_worker_destroy(&p->workers[w]);
+	edge_view_destroy(&p->next);
 	if (p->common.olink != NULL) {
 		snapshot_slot_fini(&p->common.views);
 		olink_destroy(&p->common.olink);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Building the view: configuration, then certificates and routes, then (when it is published) the
- * origins, whose resolution and probes begin at once.
+ * Building the view: configuration, then certificates and routes, then the origins, whose resolution
+ * and probes begin at once and go on until it is freed.
  */
 #include "edge/view.h"
 
@@ -51,7 +51,7 @@ void edge_view_destroy(struct edge_view **viewp)
 	if (view == NULL)
 		return;
 	*viewp = NULL;
-	CHECK(view->origins == NULL);
+	olink_origins_destroy(&view->origins);
 	edge_routes_destroy(&view->routes);
 	edge_certs_destroy(&view->certs);
 	cfg_fleet_destroy(&view->fleet);
@@ -63,19 +63,24 @@ static void destroy_published(struct snapshot *snapshot)
 {
 	struct edge_view *view = CONTAINER_OF(snapshot, struct edge_view, snapshot);
 
-	olink_origins_destroy(&view->origins);
 	snapshot_fini(&view->snapshot);
 	edge_view_destroy(&view);
 }
 
-void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot, struct olink *olink)
+void edge_view_open_origins(struct edge_view *view, struct olink *olink)
+{
+	CHECK(view->origins == NULL);
+	view->origins = olink_origins_create(olink, view->fleet);
+}
+
+void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
 {
 	struct edge_view *view = *viewp;
 	struct snapshot *snapshot = &view->snapshot;
 
 	*viewp = NULL;
+	CHECK(view->origins != NULL);
 	snapshot_init(snapshot, slot->group, destroy_published);
-	view->origins = olink_origins_create(olink, view->fleet);
 	snapshot_publish(slot, &snapshot);
 }
 

@@ -29,8 +29,11 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag);
 /* Only what was not published. */
 void edge_view_destroy(struct edge_view **view);
-/* Starts the origins and publishes; consumes *view. Control thread. */
-void edge_view_publish(struct edge_view **view, struct snapshot_slot *slot, struct olink *olink);
+/* Starts to look up and to probe its origins: once olink_origins_settled(), requests find them.
+ * Control thread. */
+void edge_view_open_origins(struct edge_view *view, struct olink *olink);
+/* With its origins open; consumes *view. Control thread. */
+void edge_view_publish(struct edge_view **view, struct snapshot_slot *slot);
 
 /* The published view; valid until the end of the turn, or as long as it is pinned. */
 struct edge_view *edge_view_current(struct snapshot_slot *slot);

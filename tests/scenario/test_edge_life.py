@@ -211,6 +211,45 @@ def test_reload_takes_over_and_refuses(make_edge, certificate, authority):
     assert "404" in edge.curl("-ik", edge.url("/", "new.test"), host="new.test").stdout.splitlines()[0]
 
 
+def test_reload_waits_for_word_of_new_origins(make_edge, certificate):
+    """Requests that a reload sent to an origin not looked up or probed yet were answered 502."""
+    edge = make_edge()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(perigee.PATIENCE)
+        port = listener.getsockname()[1]
+        origins = edge.origins | {
+            "new": f'servers: ["127.0.0.1:{port}"], '
+                   "health: {check: {kind: http, interval: 1h, timeout: 1h}}, all_down: refuse"}
+        edge.write({"www": ([HOST], [certificate], {"/": "new"})}, origins)
+        edge.reload()
+        probe, _ = listener.accept()
+        # While nothing is known of the new origin the old one goes on serving.
+        assert edge.curl("-f", edge.url("/")).returncode == 0
+        assert edge.counters()["edge_reloads_total"] == 0
+        with probe:
+            assert probe.recv(65536)
+            probe.sendall(b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n")
+        edge.wait_counter("edge_reloads_total", 1)
+        # And from then on what is known is gone by.
+        assert "503" in edge.curl("-i", edge.url("/")).stdout.splitlines()[0]
+
+
+def test_last_of_several_reloads_wins(make_edge, certificate, authority):
+    edge = make_edge()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(perigee.PATIENCE)
+        origins = edge.origins | {"new": f'servers: ["127.0.0.1:{silent.getsockname()[1]}"]'}
+        edge.write({"www": ([HOST], [certificate], {"/": "new"})}, origins)
+        edge.reload()
+        probe, _ = silent.accept()
+        new = (["new.test"], [authority.issue("last", ["new.test"])], {"/": "app"})
+        edge.write({"new": new}, edge.origins)
+        edge.reload()
+        edge.wait_counter("edge_reloads_total", 1)
+        probe.close()
+    assert edge.curl("-f", edge.url("/", "new.test"), host="new.test").returncode == 0
+
+
 def check(fleet, *args):
     return subprocess.run([perigee.EDGE, "--check", "-c", fleet, "-n", "fra1", *args],
                           capture_output=True, text=True, timeout=60, check=False)
