@@ -34,7 +34,7 @@ CHECK_INTERVAL, CHECK_TIMEOUT, CHECK_COUNT = 0.5, 0.5, 2
 # An edge may stop just after a probe succeeded; then `fall` probes must fail, each in at most its
 # timeout; and the answer is asked for at intervals.
 MOVE_LIMIT = CHECK_INTERVAL * (CHECK_COUNT + 1) * 1.1 + CHECK_TIMEOUT * CHECK_COUNT + 1.0
-COLUMNS = (21, 14, 6, 6, 33, 6, 10, 12)
+COLUMNS = (18, 12, 4, 5, 46, 6, 8, 11)
 
 
 class Unseen(Exception):
