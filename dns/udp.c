@@ -31,10 +31,7 @@
 struct datagram {
 	struct net_addr remote;
 	struct iovec in_iov, out_iov;
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	uint8_t in[QUERY_MAX];
 	uint8_t out[DNS_UDP_PAYLOAD];
 };
@@ -93,7 +90,7 @@ static void reset_in(struct dns_udp *u, unsigned n)
 		struct msghdr *m = &u->in[i].msg_hdr;
 
 		m->msg_namelen = sizeof(struct sockaddr_in6);
-		m->msg_control = u->wildcard ? &u->datagrams[i].control : NULL;
+		m->msg_control = u->wildcard ? u->datagrams[i].control : NULL;
 		m->msg_controllen = u->wildcard ? sizeof(u->datagrams[i].control) : 0;
 	}
 }

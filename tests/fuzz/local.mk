@@ -8,7 +8,7 @@
 # made one crash becomes a file of its corpus. A new target: its lines as below, its name in
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
-fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_http1
+fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_http1
 
 if FUZZING
 fuzz_main =
@@ -25,6 +25,10 @@ EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz.h
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_main)
 tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_config_LDADD = $(LINK_CONFIG)
+
+tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz_dns.c $(fuzz_main)
+tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_dns_LDADD = $(LINK_DNS)
 
 tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(fuzz_main) \
 	tests/support/h1_run.c tests/support/h1_run.h

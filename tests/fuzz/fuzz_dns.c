@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Fuzzes the DNS query path. The first byte chooses the transport, the health of the edges and the
+ * client's family; the rest is the query. What must hold: there is silence or one well-formed
+ * response, to this query, of a size that its transport allows, and the same one each time.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <libknot/errcode.h>
+#include <libknot/packet/pkt.h>
+
+#include "core/check.h"
+#include "dns/answer.h"
+
+static const char zone_text[] =
+    "$TTL 300\n"
+    "@ SOA ns1 hostmaster 7 7200 900 1209600 60\n"
+    "@ NS ns1\n"
+    "@ MX 10 mail\n"
+    "@ TXT \"apex\"\n"
+    "ns1 A 192.0.2.53\n"
+    "ns1 AAAA 2001:db8::53\n"
+    "mail A 192.0.2.25\n"
+    "_sip._udp SRV 1 2 5060 mail\n"
+    "a CNAME b\n"
+    "b CNAME a\n"
+    "c CNAME www\n"
+    "d CNAME x.s\n"
+    "*.w A 192.0.2.99\n"
+    "*.v CNAME www\n"
+    "x.y.z A 192.0.2.60\n"
+    "s NS ns.s\n"
+    "s NS ns1\n"
+    "ns.s A 192.0.2.54\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx2\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx3\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx4\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx5\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx6\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx7\n"
+    "t TXT xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx8\n";
+
+#define EDGES 2
+
+static struct net_addr addresses[] = {
+    {.in = {.sin_family = AF_INET}},
+    {.in6 = {.sin6_family = AF_INET6}},
+};
+static struct cfg_edge edges[EDGES] = {
+    {.name = "one", .id = 0, .addresses = {addresses, 2}},
+    {.name = "two", .id = 1, .addresses = {addresses, 1}},
+};
+static const struct cfg_edge *all_edges[] = {&edges[0], &edges[1]};
+static struct cfg_site site = {.name = "site", .edges = all_edges, .n_edges = EDGES};
+static struct cfg_steered steered[] = {
+    {.owner = "www", .site = &site, .ttl = {30000000000}},
+    {.owner = "u", .site = &site, .ttl = {1000000000}, .none_up = CFG_NONE_UP_SERVFAIL},
+};
+static struct cfg_zone zones[] = {
+    {.name = "example.com", .steered = steered, .n_steered = ARRAY_SIZE(steered)},
+};
+static struct cfg_fleet fleet = {
+    .edges = edges, .n_edges = EDGES, .sites = &site, .n_sites = 1, .zones = zones, .n_zones = 1};
+
+static struct dns_view *view;
+static struct dns_answerer *answerer;
+static struct health health[EDGES];
+
+static void set_up(void)
+{
+	struct cfg_fleet *f = &fleet;
+	struct diag *diag = diag_create();
+	int fd = memfd_create("zone", 0);
+
+	CHECK(fd >= 0 && write(fd, zone_text, strlen(zone_text)) == (ssize_t)strlen(zone_text));
+	zones[0].file = xasprintf("/proc/self/fd/%d", fd);
+	view = dns_view_load(&f, diag);
+	diag_print(diag, stderr);
+	CHECK(view != NULL);
+	close(fd);
+	diag_destroy(&diag);
+	for (unsigned i = 0; i < EDGES; i++)
+		view->edges[i].health = &health[i];
+	answerer = dns_answerer_create();
+}
+
+static void check_response(const struct dns_client *client, const uint8_t *query, uint8_t *out,
+			   size_t len)
+{
+	knot_pkt_t *response;
+
+	CHECK(len >= KNOT_WIRE_HEADER_SIZE);
+	CHECK(len <= (client->tcp ? DNS_TCP_PAYLOAD : DNS_UDP_PAYLOAD));
+	CHECK(memcmp(out, query, 2) == 0);
+	CHECK(knot_wire_get_qr(out) && !knot_wire_get_ra(out) && !knot_wire_get_z(out));
+	CHECK(knot_wire_get_opcode(out) == knot_wire_get_opcode(query));
+	response = knot_pkt_new(out, len, NULL);
+	CHECK(response != NULL && knot_pkt_parse(response, KNOT_PF_KEEPWIRE) == KNOT_EOK);
+	CHECK(client->tcp || knot_pkt_has_edns(response) || len <= KNOT_WIRE_MIN_PKTSIZE);
+	CHECK(knot_pkt_ext_rcode(response) == dns_answerer_facts(answerer)->rcode);
+	knot_pkt_free(response);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t out[DNS_TCP_PAYLOAD], again[DNS_TCP_PAYLOAD];
+	struct dns_client client = {.source = {AF_INET, 32, {198, 51, 100, 7}}};
+	size_t cap, len;
+
+	if (view == NULL)
+		set_up();
+	if (size == 0)
+		return 0;
+	client.tcp = data[0] & 1;
+	if (data[0] & 2)
+		client.source = (struct net_prefix){AF_INET6, 128, {0x20, 0x01, 0x0d, 0xb8}};
+	for (unsigned i = 0; i < EDGES; i++) {
+		health_init(&health[i], 1, 1);
+		if (data[0] & 4 << i)
+			health_record(&health[i], data[0] & 16 << i ? PROBE_OK : PROBE_REFUSED);
+	}
+	cap = client.tcp ? DNS_TCP_PAYLOAD : DNS_UDP_PAYLOAD;
+	len = dns_answer(answerer, view, &client, data + 1, size - 1, out, cap);
+	if (len > 0)
+		check_response(&client, data + 1, out, len);
+	CHECK(dns_answer(answerer, view, &client, data + 1, size - 1, again, cap) == len);
+	CHECK(memcmp(out, again, len) == 0);
+	return 0;
+}
