@@ -202,7 +202,7 @@ const struct cfg_option cfg_options[] = {
      .prose = "Worker threads; 0 is one for each processor."},
     CHECK_ROWS("edges.*.check", cfg_edge, check, "https",
 	       "0 is the port of the first address that the edge listens on.",
-	       "Host field and server name; \"\" is the address that is checked.",
+	       "Host field and server name; \"\" is a host that the edge serves.",
 	       "/.well-known/perigee/health", "200", "2"),
 
     {.path = "nameservers",

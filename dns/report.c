@@ -120,8 +120,11 @@ static void report_choice(const struct dns_view *view, const struct dns_facts *f
 	struct geo_place place = geo_map_place(view->map, &facts->place);
 	struct geo_ranking ranking = geo_map_lookup(view->map, &facts->place);
 	const struct dns_edge *chosen = facts->choice.edge;
+	struct cfg_coords from = view->fleet->geo.unknown;
 	json_t *candidates = json_array();
 
+	if (place.known)
+		from = (struct cfg_coords){place.latitude, place.longitude, true};
 	for (unsigned i = 0; i < ranking.n; i++) {
 		const struct dns_edge *edge = &view->edges[ranking.edges[i]];
 		const struct cfg_coords *at = &edge->config->location;
@@ -132,8 +135,8 @@ static void report_choice(const struct dns_view *view, const struct dns_facts *f
 		candidate = report_edge(view, edge);
 		json_object_set_new(candidate, "edge", json_string(edge->config->name));
 		json_object_set_new(candidate, "distance_km",
-				    place.known && at->set
-					? json_real(geo_distance_km(place.latitude, place.longitude,
+				    from.set && at->set
+					? json_real(geo_distance_km(from.latitude, from.longitude,
 								    at->latitude, at->longitude))
 					: json_null());
 		json_array_append_new(candidates, candidate);

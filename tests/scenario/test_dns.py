@@ -483,7 +483,9 @@ def test_check_and_broken_input(world):
     assert f"{world.zone}:{len(ZONE.splitlines()) + 1}: A at www.example.com." in result.stderr
 
     world.zone.unlink()
-    assert run_check(world).returncode == 1
+    result = run_check(world)
+    assert result.returncode == 1
+    assert re.search(rf"fleet\.yaml:\d+:\d+: zone file {world.zone}: file open error", result.stderr)
     world.write_zone(1)
 
     broken = world.directory / "broken.mmdb"

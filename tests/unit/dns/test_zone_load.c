@@ -108,18 +108,6 @@ static void test_steered_errors(void **state)
 	}
 }
 
-static void test_missing_file(void **state)
-{
-	struct fixture f = {0};
-	char *errors;
-
-	fixture_init(&f, TOP, "{}, file: x", &errors);
-	assert_non_null(strstr(errors, "file"));
-	assert_null(f.view);
-	free(errors);
-	fixture_fini(&f);
-}
-
 static void test_counts(void **state)
 {
 	struct fixture f = {0};
@@ -156,7 +144,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_steered_errors),
-	    cmocka_unit_test(test_missing_file),
 	    cmocka_unit_test(test_counts),
 	};
 
