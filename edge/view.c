@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Building the view: configuration, then certificates and routes, then the origins, whose resolution
- * and probes begin at once and go on until it is freed.
+ * Building the view: configuration, then certificates and routes, then the origins, whose
+ * resolution and probes begin at once and go on until it is freed.
  */
 #include "edge/view.h"
 

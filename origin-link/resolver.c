@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ares.h>
 
@@ -28,6 +29,8 @@
 /* One lost packet costs 2 s instead of c-ares' own 5 s. */
 #define QUERY_TIMEOUT_MS 2000
 #define QUERY_TRIES 3
+/* Of one answer so many addresses are looked at. */
+#define GATHER_MAX 64
 
 struct resolver_socket {
 	LIST_ENTRY(resolver_socket) link;
@@ -188,12 +191,47 @@ static int addr_order(const void *a, const void *b)
 	return memcmp(&x->in6.sin6_addr, &y->in6.sin6_addr, sizeof(x->in6.sin6_addr));
 }
 
-/* Sorted and without duplicates (a hosts file may repeat itself), so that the same answer in
- * another order is the same. */
-static unsigned gather(const struct ares_addrinfo *result, uint16_t port, struct net_addr *out,
-		       duration *ttl)
+/* False on a machine without that family, say: its addresses can only cost time. Sends nothing. */
+static bool has_route(const struct net_addr *a)
 {
-	unsigned n = 0, kept = 0;
+	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = fd >= 0 && connect(fd, &a->sa, net_addr_len(a)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+/* Sorts, drops duplicates (a hosts file may repeat itself), and those without a route unless that
+ * is all of them. */
+static unsigned tidy(struct net_addr *addrs, unsigned n)
+{
+	bool routed[GATHER_MAX];
+	unsigned kept = 0, n_routed = 0, out = 0;
+
+	qsort(addrs, n, sizeof(*addrs), addr_order);
+	for (unsigned i = 0; i < n; i++) {
+		if (kept > 0 && net_addr_equal(&addrs[kept - 1], &addrs[i]))
+			continue;
+		addrs[kept] = addrs[i];
+		routed[kept] = has_route(&addrs[kept]);
+		n_routed += routed[kept++];
+	}
+	if (n_routed == 0)
+		return kept;
+	for (unsigned i = 0; i < kept; i++) {
+		if (routed[i])
+			addrs[out++] = addrs[i];
+	}
+	return out;
+}
+
+/* Cut only after sorting: the same answer in another order is the same. */
+static unsigned gather(const struct ares_addrinfo *result, uint16_t port,
+		       struct net_addr out[RESOLVER_ADDRS_MAX], duration *ttl)
+{
+	struct net_addr all[GATHER_MAX];
+	unsigned n = 0;
 	int lowest = INT32_MAX;
 
 	for (struct ares_addrinfo_node *node = result->nodes; node; node = node->ai_next) {
@@ -202,23 +240,20 @@ static unsigned gather(const struct ares_addrinfo *result, uint16_t port, struct
 		if (node->ai_family != AF_INET && node->ai_family != AF_INET6)
 			continue;
 		lowest = MIN(lowest, node->ai_ttl);
-		if (n == RESOLVER_ADDRS_MAX)
+		if (n == GATHER_MAX)
 			continue;
 		memcpy(&a, node->ai_addr, MIN(sizeof(a), (size_t)node->ai_addrlen));
 		net_addr_set_port(&a, port);
-		out[n++] = a;
+		all[n++] = a;
 	}
 	for (struct ares_addrinfo_cname *c = result->cnames; c; c = c->next)
 		lowest = MIN(lowest, c->ttl);
 	*ttl = lowest <= 0 ? TTL_NONE : DUR_S(lowest);
 	ttl->ns = MIN(MAX(ttl->ns, TTL_MIN.ns), TTL_MAX.ns);
 
-	qsort(out, n, sizeof(*out), addr_order);
-	for (unsigned i = 0; i < n; i++) {
-		if (kept == 0 || !net_addr_equal(&out[kept - 1], &out[i]))
-			out[kept++] = out[i];
-	}
-	return kept;
+	n = MIN(tidy(all, n), RESOLVER_ADDRS_MAX);
+	memcpy(out, all, n * sizeof(*out));
+	return n;
 }
 
 static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo *result)

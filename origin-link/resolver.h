@@ -9,7 +9,8 @@
 #include "core/loop.h"
 #include "core/metrics.h"
 
-/* More addresses than this of one name are left out. */
+/* More addresses than this of one name are left out, and those that this machine has no route to
+ * while it has one to others. */
 #define RESOLVER_ADDRS_MAX 16
 
 struct resolver;

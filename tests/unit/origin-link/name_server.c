@@ -10,17 +10,26 @@
 #include "core/check.h"
 #include "core/sock.h"
 
+#define TYPE_A 1
+#define TYPE_AAAA 28
+
 static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
 {
 	struct net_addr addr;
 	const uint8_t fixed[] = {0xc0, 12, 0, 1, 0, 1}; /* the asked name, A, IN */
+	size_t len = 4;
 
 	CHECK(net_addr_parse(text, 0, &addr));
 	memcpy(out, fixed, 6);
-	memcpy(out + 6, &(uint32_t){htonl(ttl)}, 4);
-	memcpy(out + 10, &(uint16_t){htons(4)}, 2);
 	memcpy(out + 12, &addr.in.sin_addr, 4);
-	return 16;
+	if (addr.sa.sa_family == AF_INET6) {
+		len = 16;
+		out[3] = TYPE_AAAA;
+		memcpy(out + 12, &addr.in6.sin6_addr, 16);
+	}
+	memcpy(out + 6, &(uint32_t){htonl(ttl)}, 4);
+	memcpy(out + 10, &(uint16_t){htons(len)}, 2);
+	return 12 + len;
 }
 
 static void query_cb(evutil_socket_t fd, short what, void *arg)
@@ -32,6 +41,7 @@ static void query_cb(evutil_socket_t fd, short what, void *arg)
 	ssize_t n = recvfrom(fd, packet, 512, 0, &from.sa, &len);
 	size_t end = 12;
 	uint16_t type, answers = 0;
+	const char *const *texts;
 
 	if (n < 17)
 		return;
@@ -46,8 +56,9 @@ static void query_cb(evutil_socket_t fd, short what, void *arg)
 	memcpy(&type, packet + end - 4, 2);
 	packet[2] = 0x85; /* answer, authoritative, recursion desired */
 	packet[3] = 0x80 | ns->rcode;
-	for (; ntohs(type) == 1 && ns->rcode == 0 && ns->a[answers]; answers++)
-		end += put_answer(packet + end, ns->a[answers], ns->ttl);
+	texts = ntohs(type) == TYPE_A ? ns->a : ns->aaaa;
+	for (; ns->rcode == 0 && texts[answers]; answers++)
+		end += put_answer(packet + end, texts[answers], ns->ttl);
 	packet[6] = 0;
 	packet[7] = answers;
 	memset(packet + 8, 0, 4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A name server on the test's own loop: it answers every A query with what the test has set at the
- * moment, and has no AAAA.
+ * moment, and every AAAA query likewise.
  */
 #pragma once
 
@@ -18,6 +18,7 @@ struct name_server {
 	char text[NET_ADDR_TEXT]; /* its address */
 	int rcode;
 	const char *a[NAME_SERVER_ADDRS_MAX + 1]; /* IPv4 addresses, in the order they are sent */
+	const char *aaaa[NAME_SERVER_ADDRS_MAX + 1];
 	uint32_t ttl;
 	bool silent;
 	unsigned n_asked;

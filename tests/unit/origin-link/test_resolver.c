@@ -149,6 +149,55 @@ static void test_too_many_addresses_are_cut(void **state)
 	w = resolver_watch_create(t->resolver, "many.test", 80, result_cb, t);
 	loop_run(t->group->control);
 	assert_int_equal(t->n, RESOLVER_ADDRS_MAX);
+	assert_addr(&t->addrs[0], "192.0.2.1:80");
+	resolver_watch_destroy(&w);
+}
+
+/* Name servers turn their answers around: the cut must not, or a name of many addresses would lose
+ * and find some, their health and connections with them, at every look. */
+static void test_same_cut_in_another_order(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+	char text[RESOLVER_ADDRS_MAX + 3][16];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(text); i++) {
+		snprintf(text[i], sizeof(text[i]), "192.0.2.%u", (unsigned)ARRAY_SIZE(text) - i);
+		t->ns.a[i] = text[i];
+	}
+	t->ns.ttl = 60;
+	w = resolver_watch_create(t->resolver, "turned.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, RESOLVER_ADDRS_MAX);
+	assert_addr(&t->addrs[0], "192.0.2.1:80");
+	resolver_watch_destroy(&w);
+}
+
+/* No Linux connects to 255.255.255.255 without SO_BROADCAST, so it stands for
+ * the IPv6 addresses of an origin on a machine without IPv6. Two of them in a row were the two that
+ * a request tried: every so many requests failed though other addresses served. */
+static void test_addresses_without_a_route_are_left_out(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.a[0] = "255.255.255.255";
+	t->ns.a[1] = "127.0.0.2";
+	t->ns.aaaa[0] = "::1";
+	t->ns.ttl = 60;
+	w = resolver_watch_create(t->resolver, "dual.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_in_range(t->n, 1, 2); /* there may be no IPv6 here */
+	assert_addr(&t->addrs[0], "127.0.0.2:80");
+	resolver_watch_destroy(&w);
+
+	/* Nothing else: better than no address. */
+	t->ns.a[1] = NULL;
+	t->ns.aaaa[0] = NULL;
+	w = resolver_watch_create(t->resolver, "lost.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "255.255.255.255:80");
 	resolver_watch_destroy(&w);
 }
 
@@ -174,6 +223,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_hosts_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_refresh_and_failure, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_too_many_addresses_are_cut, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_same_cut_in_another_order, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_addresses_without_a_route_are_left_out, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(test_watch_ends_while_asking, setup, teardown),
 	};
 
