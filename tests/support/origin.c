@@ -42,6 +42,7 @@ struct connection {
 static struct {
 	struct event_base *base;
 	TAILQ_HEAD(, connection) connections;
+	TAILQ_HEAD(, delayed) delayed;
 	unsigned long last_id;
 	bool unwell;
 	const char *name;
@@ -49,6 +50,7 @@ static struct {
 } origin;
 
 struct delayed {
+	TAILQ_ENTRY(delayed) link;
 	struct evhttp_request *request;
 	struct event *timer;
 };
@@ -164,13 +166,20 @@ static void reply_fields(struct evhttp_request *request)
 	evbuffer_free(out);
 }
 
+static void delayed_free(struct delayed *d)
+{
+	TAILQ_REMOVE(&origin.delayed, d, link);
+	event_free(d->timer);
+	free(d);
+}
+
 static void delay_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct delayed *d = arg;
 
+	/* libevent frees the request, also when its connection is gone. */
 	reply_text(d->request, 200, "late");
-	event_free(d->timer);
-	free(d);
+	delayed_free(d);
 }
 
 static void reply_delayed(struct evhttp_request *request, long ms)
@@ -179,7 +188,7 @@ static void reply_delayed(struct evhttp_request *request, long ms)
 	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
 	d->request = request;
-	evhttp_request_own(request);
+	TAILQ_INSERT_TAIL(&origin.delayed, d, link);
 	d->timer = evtimer_new(origin.base, delay_over, d);
 	evtimer_add(d->timer, &tv);
 }
@@ -248,6 +257,7 @@ int main(int argc, char **argv)
 	struct evhttp *http;
 	struct event *on_term, *on_int;
 	struct net_addr addr;
+	struct delayed *d;
 	int c, fd;
 
 	origin.name = "origin";
@@ -278,6 +288,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	TAILQ_INIT(&origin.connections);
+	TAILQ_INIT(&origin.delayed);
 	for (int i = 0; i < PATTERN_SIZE; i++)
 		origin.pattern[i] = (char)('a' + i % 26);
 	origin.base = event_base_new();
@@ -301,6 +312,11 @@ int main(int argc, char **argv)
 
 	event_free(on_term);
 	event_free(on_int);
+	while ((d = TAILQ_FIRST(&origin.delayed)) != NULL) {
+		if (evhttp_request_get_connection(d->request) == NULL)
+			evhttp_request_free(d->request);
+		delayed_free(d);
+	}
 	evhttp_free(http);
 	event_base_free(origin.base);
 	return 0;
