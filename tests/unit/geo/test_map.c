@@ -388,12 +388,13 @@ static void real_files_of_all_formats(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char *path = test_shared(cases[i].name);
 		struct geo_fold fold = {count_leaf, count_join, 0, NULL};
-		struct diag *diag = diag_create();
 		struct geo_folded folded;
+		struct diag *diag;
 		struct geo_db *db;
 
 		if (path == NULL)
 			skip();
+		diag = diag_create();
 		db = geo_db_open(path, (struct cfg_place){0}, diag);
 		if (db == NULL || !geo_db_fold(db, &fold, &folded, (struct cfg_place){0}, diag)) {
 			diag_print(diag, stderr);
