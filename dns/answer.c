@@ -12,19 +12,27 @@
 #include <libknot/descriptor.h>
 #include <libknot/errcode.h>
 #include <libknot/packet/pkt.h>
+#include <libknot/packet/rrset-wire.h>
 
 #include "core/check.h"
 #include "dns/ecs.h"
 #include "dns/resolve.h"
 
-/* Two packets' bookkeeping: 1 KiB each, and 70 bytes an RRset. A query that needs more (hundreds of
- * records) is nobody's honest question; a response stays far below. */
-#define SCRATCH_SIZE (64 * 1024)
+/* Records beside the question: OPT, TSIG, and what nobody's honest question has. */
+#define QUERY_RECORDS 16
+
+/* The most that so many records in one message can take, their names uncompressed: libknot 3.2 does
+ * not survive a lack of memory in each place. */
+#define QUERY_SCRATCH (96 * 1024)
+
+/* 1 KiB, and 70 bytes an RRset, more when their number has grown: hundreds of them. When it is
+ * gone, additional addresses are left out. */
+#define RESPONSE_SCRATCH (192 * 1024)
 
 struct dns_answerer {
 	struct dns_facts facts;
-	size_t used;
-	_Alignas(16) uint8_t scratch[SCRATCH_SIZE];
+	size_t used, limit;
+	_Alignas(16) uint8_t scratch[QUERY_SCRATCH + RESPONSE_SCRATCH];
 };
 
 struct dns_answerer *dns_answerer_create(void)
@@ -49,7 +57,7 @@ static void *scratch_alloc(void *ctx, size_t size)
 	struct dns_answerer *w = ctx;
 	size_t rounded = (size + 15) & ~(size_t)15;
 
-	if (rounded < size || rounded > SCRATCH_SIZE - w->used)
+	if (rounded < size || rounded > w->limit - w->used)
 		return NULL;
 	w->used += rounded;
 	return w->scratch + w->used - rounded;
@@ -91,6 +99,13 @@ static bool parse_question(knot_pkt_t *query)
 	if (knot_wire_get_qdcount(query->wire) != 1 || knot_dname_wire_check(name, end, NULL) <= 0)
 		return false;
 	return knot_pkt_parse_question(query) == KNOT_EOK;
+}
+
+static bool has_few_records(const uint8_t *wire)
+{
+	return knot_wire_get_ancount(wire) + knot_wire_get_nscount(wire) +
+		   knot_wire_get_arcount(wire) <=
+	       QUERY_RECORDS;
 }
 
 /* What the query's OPT asks for. */
@@ -154,6 +169,19 @@ static uint16_t judge(const knot_pkt_t *query)
 	return KNOT_RCODE_NOERROR;
 }
 
+/* Not by knot_pkt_put(), which may want more memory than a long answer has left. */
+static void put_opt(knot_pkt_t *response, knot_rrset_t *opt)
+{
+	int size;
+
+	CHECK(knot_pkt_reclaim(response, knot_edns_wire_size(opt)) == KNOT_EOK);
+	size = knot_rrset_to_wire(opt, response->wire + response->size,
+				  response->max_size - response->size, NULL);
+	CHECK(size > 0);
+	response->size += size;
+	knot_wire_add_arcount(response->wire, 1);
+}
+
 static void finish(struct edns *edns, knot_pkt_t *response, const struct dns_facts *facts)
 {
 	knot_wire_set_rcode(response->wire, KNOT_EDNS_RCODE_LO(facts->rcode));
@@ -166,9 +194,7 @@ static void finish(struct edns *edns, knot_pkt_t *response, const struct dns_fac
 
 		dns_ecs_write(&edns->ecs, narrow ? facts->choice.scope : 0, edns->ecs_data);
 	}
-	CHECK(knot_pkt_reclaim(response, knot_edns_wire_size(&edns->response)) == KNOT_EOK);
-	CHECK(knot_pkt_put(response, KNOT_COMPR_HINT_NONE, &edns->response, KNOT_PF_NOTRUNC) ==
-	      KNOT_EOK);
+	put_opt(response, &edns->response);
 }
 
 static size_t answer_parsed(struct dns_answerer *w, const struct dns_view *view,
@@ -177,10 +203,11 @@ static size_t answer_parsed(struct dns_answerer *w, const struct dns_view *view,
 {
 	struct dns_facts *facts = &w->facts;
 	struct edns edns = {.present = false};
-	knot_pkt_t *response = knot_pkt_new(out, response_limit(client, query, cap), mm);
+	knot_pkt_t *response;
 
-	if (response == NULL) /* the query used up the scratch memory */
-		return refuse(w, query, KNOT_RCODE_FORMERR, out);
+	w->limit = sizeof(w->scratch);
+	response = knot_pkt_new(out, response_limit(client, query, cap), mm);
+	CHECK(response != NULL);
 	CHECK(knot_pkt_init_response(response, query) == KNOT_EOK);
 	knot_wire_clear_ra(out);
 	knot_wire_clear_z(out);
@@ -215,6 +242,7 @@ size_t dns_answer(struct dns_answerer *w, const struct dns_view *view,
 
 	CHECK(cap >= KNOT_WIRE_MIN_PKTSIZE);
 	w->used = 0;
+	w->limit = QUERY_SCRATCH;
 	w->facts = (struct dns_facts){.rcode = KNOT_RCODE_NOERROR};
 	/* Answering a response could start a conversation between two servers. */
 	if (len < KNOT_WIRE_HEADER_SIZE || len > KNOT_WIRE_MAX_PKTSIZE || knot_wire_get_qr(wire))
@@ -227,7 +255,8 @@ size_t dns_answer(struct dns_answerer *w, const struct dns_view *view,
 
 	if (knot_wire_get_opcode(wire) != KNOT_OPCODE_QUERY)
 		return refuse(w, query, KNOT_RCODE_NOTIMPL, out);
-	if (!has_question || knot_pkt_parse(query, KNOT_PF_KEEPWIRE | KNOT_PF_NOCANON) != KNOT_EOK)
+	if (!has_question || !has_few_records(wire) ||
+	    knot_pkt_parse(query, KNOT_PF_KEEPWIRE | KNOT_PF_NOCANON) != KNOT_EOK)
 		return refuse(w, query, KNOT_RCODE_FORMERR, out);
 	return answer_parsed(w, view, client, query, &mm, out, cap);
 }

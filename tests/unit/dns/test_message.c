@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,11 +164,74 @@ static void test_query_with_too_many_records(void **state)
 	free(out);
 }
 
+/* A query that left no memory for the OPT of its response, or for its growth, ended the server. */
+static void test_query_that_leaves_little_memory(void **state)
+{
+	struct dns_client client = {.source = {AF_INET, 32, {198, 51, 100, 7}}, .tcp = true};
+	struct fixture f = {0};
+	uint8_t *query = xcalloc(1, DNS_TCP_PAYLOAD), *out = xmalloc(DNS_TCP_PAYLOAD);
+
+	fixture_init(&f, zone, "{}", NULL);
+	for (unsigned records = 0; records < 256; records += records < 16 ? 1 : 16) {
+		/* Each allocation is a multiple of 16. */
+		for (unsigned size = 1; size < 60000; size += records < 15 ? 2048 : 16) {
+			size_t len = from_hex(HEADER(1, 0, 0, 0) QUESTION, query);
+
+			for (unsigned i = 0; i < records; i++)
+				len += from_hex("00 0010 0001 00000000 0001 00", query + len);
+			len += from_hex("00 0010 0001 00000000", query + len);
+			knot_wire_write_u16(query + len, size);
+			len += 2 + size;
+			len += from_hex(OPT("000b") "0008 0007 0001 18 00 c00002", query + len);
+			knot_wire_set_ancount(query, records + 1);
+			knot_wire_set_arcount(query, 1);
+			assert_in_range(dns_answer(f.answerer, f.view, &client, query, len, out,
+						   DNS_TCP_PAYLOAD),
+					12, DNS_TCP_PAYLOAD);
+		}
+	}
+	fixture_fini(&f);
+	free(query);
+	free(out);
+}
+
+/* An RRset whose additional addresses outgrew the memory of an answer ended the server. */
+static void test_answer_with_too_many_records(void **state)
+{
+	struct fixture f = {0};
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	fputs(zone, file);
+	for (unsigned i = 0; i < 1000; i++)
+		fprintf(file, "many SRV 0 0 1 t%u\nt%u A 192.0.2.1\nt%u AAAA 2001:db8::1\n", i, i,
+			i);
+	fclose(file);
+	fixture_init(&f, text, "{}", NULL);
+	free(text);
+
+	struct dns_client client;
+	uint8_t query[512], *out = xmalloc(DNS_TCP_PAYLOAD);
+	size_t len = fixture_query("many.example.com SRV tcp edns", query, sizeof(query), &client);
+
+	len = dns_answer(f.answerer, f.view, &client, query, len, out, DNS_TCP_PAYLOAD);
+	assert_int_equal(knot_wire_get_rcode(out), 0);
+	assert_false(knot_wire_get_tc(out));
+	assert_int_equal(knot_wire_get_ancount(out), 1000);
+	assert_true(knot_wire_get_arcount(out) > 100);
+	fixture_fini(&f);
+	free(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_query_with_too_many_records),
+	    cmocka_unit_test(test_query_that_leaves_little_memory),
+	    cmocka_unit_test(test_answer_with_too_many_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
