@@ -179,8 +179,6 @@ static bool read_once(struct edge_h1 *c)
 	if (c->kept_len > 0)
 		memcpy(buf, c->kept, c->kept_len);
 	edge_h1_take_bytes(c, buf, c->kept_len + (size_t)n);
-	if (body)
-		edge_h1_update_deadline(c);
 	return true;
 }
 

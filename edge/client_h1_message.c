@@ -271,21 +271,26 @@ static bool feed_body(struct edge_h1 *c, const char *buf, size_t len, size_t *us
 /* Takes what it can of the bytes at hand; how many. */
 static size_t feed(struct edge_h1 *c, const char *buf, size_t len)
 {
+	bool go_on = true, content = false;
 	size_t at = 0, used;
-	bool go_on = true;
 
 	while (go_on && at < len) {
 		used = 0;
 		if (c->state == H1_IDLE)
 			begin_request(c);
-		if (c->state == H1_HEAD)
+		if (c->state == H1_HEAD) {
 			go_on = feed_head(c, buf + at, len - at, &used);
-		else if (c->state == H1_EXCHANGE && !c->request_ended)
+		} else if (c->state == H1_EXCHANGE && !c->request_ended) {
 			go_on = feed_body(c, buf + at, len - at, &used);
-		else
+			content = true;
+		} else {
 			break;
+		}
 		at += used;
 	}
+	/* Also when it came with its head: whose turn it is now may have changed. */
+	if (content)
+		edge_h1_update_deadline(c);
 	/* Of what follows the last request nothing will be looked at. */
 	if (c->state == H1_ENDED || (c->state == H1_EXCHANGE && c->request_ended && c->close_after))
 		return len;

@@ -401,6 +401,32 @@ def test_slow_body_gets_408(make_edge, origin):
     edge.wait_counter("edge_end_client_body_timeout_total", 1)
 
 
+def test_body_that_came_with_its_head_is_not_waited_for(scripted):
+    """Its deadline stayed set: the client of a slow origin lost its connection."""
+    timed_out = threading.Event()
+
+    def script(conn):
+        while head := read_head(conn):
+            if b"/whole" in head:
+                assert timed_out.wait(perigee.PATIENCE)
+                conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    edge = scripted(script, http="timeout: {body: 100ms}")
+    with edge.connect() as s:
+        r = Responses(s)
+        for _ in range(2):
+            s.sendall(f"POST /whole HTTP/1.1\r\n{H}Content-Length: 3\r\n\r\nabc".encode())
+            # Another one's time, which began later, is over first.
+            edge.wait_counter("edge_requests_active", 1)
+            got, _ = edge.exchange(f"POST /part HTTP/1.1\r\n{H}Content-Length: 9\r\n\r\nabc".encode())
+            assert got.startswith(b"HTTP/1.1 408 ")
+            timed_out.set()
+            status, fields, body = r.response()
+            assert (status, body) == (200, b"ok") and "connection" not in fields
+            timed_out.clear()
+    assert edge.settled()["edge_end_done_total"] == 2
+
+
 def test_empty_line_is_no_request(make_edge, origin):
     edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
                      http="timeout: {head: 100ms}")
