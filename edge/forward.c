@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/check.h"
+
 /* Our own name may stand in Via once: a request that an origin sends back to us for another path is
  * legal. More than that is a circle. */
 #define VIA_SELF_MAX 1
@@ -68,29 +70,43 @@ static bool add_via(struct http_head *head, struct span pseudonym)
 	return append_to_list(head, SPAN("Via"), (struct span){text, 4 + pseudonym.n});
 }
 
-/* How often `pseudonym` stands in Via: "1.1 name (comment)", ... */
+/* The name in a member of Via: "1.1 name (comment)". */
+static struct span via_name(struct span member)
+{
+	const char *p = member.p, *end = member.p + member.n;
+	struct span name;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	while (p < end && *p != ' ' && *p != '\t')
+		p++;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	name.p = p;
+	while (p < end && *p != ' ' && *p != '\t')
+		p++;
+	name.n = (size_t)(p - name.p);
+	return name;
+}
+
+/* How often `pseudonym` stands in Via. Every comma divides, also one in a quote or a comment: who
+ * opens one and never closes it must not hide what comes after. */
 static unsigned via_count(const struct http_fields *fields, struct span pseudonym)
 {
 	const struct http_field *field;
 	unsigned from = 0, count = 0;
 
 	while ((field = http_fields_find(fields, SPAN("Via"), &from)) != NULL) {
-		struct span rest = field->value, member;
+		struct span rest = field->value;
 
-		while (http_list_next(&rest, &member)) {
-			const char *end = member.p + member.n;
-			const char *p = member.p;
-			struct span name;
+		while (rest.n > 0) {
+			const char *comma = memchr(rest.p, ',', rest.n);
+			size_t n = comma != NULL ? (size_t)(comma - rest.p) : rest.n;
 
-			while (p < end && *p != ' ' && *p != '\t')
-				p++;
-			while (p < end && (*p == ' ' || *p == '\t'))
-				p++;
-			name.p = p;
-			while (p < end && *p != ' ' && *p != '\t')
-				p++;
-			name.n = (size_t)(p - name.p);
-			count += span_equal_nocase(name, pseudonym);
+			count += span_equal_nocase(via_name((struct span){rest.p, n}), pseudonym);
+			n += comma != NULL;
+			rest.p += n;
+			rest.n -= n;
 		}
 	}
 	return count;
@@ -143,9 +159,22 @@ static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
 	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
 }
 
-static bool starts_with_nocase(struct span s, struct span prefix)
+/* '-' and '_' are the same to an origin that makes variables of fields (CGI, WSGI, PHP). */
+static bool is_claim(struct span name)
 {
-	return s.n >= prefix.n && span_equal_nocase((struct span){s.p, prefix.n}, prefix);
+	static const struct span claims[] = {SPAN("forwarded"), SPAN("x-forwarded-")};
+
+	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
+		struct span claim = claims[i];
+		size_t n = 0;
+
+		while (n < claim.n && n < name.n &&
+		       claim.p[n] == (name.p[n] == '_' ? '-' : name.p[n] | 0x20))
+			n++;
+		if (n == claim.n && (n == name.n || claim.p[n - 1] == '-'))
+			return true;
+	}
+	return false;
 }
 
 /* Anything named like them too: origins know X-Forwarded-Port, -Server, -Prefix and more. */
@@ -154,10 +183,7 @@ static void drop_claims(struct http_fields *fields)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < fields->n; i++) {
-		struct span name = fields->v[i].name;
-
-		if (!starts_with_nocase(name, SPAN("X-Forwarded-")) &&
-		    !span_equal_nocase(name, SPAN("Forwarded")))
+		if (!is_claim(fields->v[i].name))
 			fields->v[kept++] = fields->v[i];
 	}
 	fields->n = kept;

@@ -85,6 +85,10 @@ static void test_requests(void **state)
 	     "X-Forwarded-For: 6.6.6.6\nx-forwarded-anything: 1\nFORWARDED: for=6.6.6.6\n"
 	     "X-Forwarded-Proto: http\nX-Forwardedness: stays\n",
 	     "X-Forwardedness: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    /* CGI and its kin take an underscore for a hyphen */
+	    {&stranger,
+	     "X_Forwarded_For: 6.6.6.6\nX-FORWARDED_proto: http\nForwarded_: stays\nX: 1\n",
+	     "Forwarded_: stays\nX: 1\n" OURS "Via: 1.1 perigee-fra1\n"},
 	    {&proxy,
 	     "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Port: 80\n"
 	     "X-Forwarded-For: 192.0.2.8\nForwarded: for=192.0.2.7\n",
@@ -157,6 +161,10 @@ static void test_loops(void **state)
 	    {"Via: 1.1 perigee-fra1, 1.1 x, 1.1 perigee-fra1\n", 508},
 	    {"Via: 1.1 PERIGEE-FRA1 (c, d)\nA: b\nVia: 1.1\t perigee-fra1\n", 508},
 	    {"Via: 1.1 perigee-fra10, 1.1 perigee-fra1, 1.1 xperigee-fra1\n", 0},
+	    /* what a stranger opened hid the rest */
+	    {"Via: 1.0 \"x, 1.1 perigee-fra1, 1.1 perigee-fra1\n", 508},
+	    {"Via: 1.0 x (\\, 1.1 perigee-fra1,,1.1 perigee-fra1\n", 508},
+	    {"Via: ,\n", 0},
 	    {"Via: perigee-fra1, perigee-fra1\n", 0}, /* no protocol: not what we write */
 	};
 
