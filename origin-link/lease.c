@@ -152,6 +152,29 @@ void olink_pool_add_warm(struct olink_pool *pool, struct stream_buffers *b, int 
 	park(pool, b->loop, conn, key, terms);
 }
 
+void olink_pool_sweep(struct olink_pool *pool, const struct loop *loop, const struct pool_key *key,
+		      unsigned max_idle)
+{
+	struct pool_item *item;
+
+	/* From the old end to the new one, one at a time: after a whole round the order is as
+	 * before, and the workers have never missed more than one. */
+	for (unsigned n = pool_count(pool->idle, key); n > 0; n--) {
+		item = pool_take_oldest(pool->idle, key);
+		if (!item)
+			break;
+		if (!stream_parked_is_alive(conn_of(item)->stream)) {
+			count(pool, loop, OLINK_IDLE, -1);
+			count(pool, loop, OLINK_DISCARDED_DEAD, 1);
+			parked_destroy(conn_of(item));
+		} else if (!pool_give(pool->idle, key, item, max_idle, item->expires)) {
+			count(pool, loop, OLINK_IDLE, -1);
+			count(pool, loop, OLINK_DISCARDED_FULL, 1);
+			parked_destroy(conn_of(item));
+		}
+	}
+}
+
 static void destroy_all(struct olink_pool *pool, const struct loop *loop, struct pool_items *items,
 			enum olink_counter counter)
 {

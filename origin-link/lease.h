@@ -52,6 +52,9 @@ void lease_end(struct lease *lease, bool keep);
 /* A connection opened ahead of need; consumes fd. */
 void olink_pool_add_warm(struct olink_pool *pool, struct stream_buffers *b, int fd,
 			 const struct pool_key *key, const struct lease_terms *terms);
+/* Closes what the origin has closed of that key, so that it does not count as ready. Control loop. */
+void olink_pool_sweep(struct olink_pool *pool, const struct loop *loop, const struct pool_key *key,
+		      unsigned max_idle);
 /* Closes what has been idle for too long. */
 void olink_pool_expire(struct olink_pool *pool, const struct loop *loop, mono_time now);
 /* Closes everything. */

@@ -31,9 +31,12 @@ static void warm_up(struct olink *olink)
 			for (unsigned k = 0; list && k < list->n; k++) {
 				struct pool_key key = pool_key_http(&list->v[k]->addr);
 
-				if (health_get(&list->v[k]->health) != HEALTH_DOWN)
-					warm_top_up(&olink->warm, &key, &terms, origin->pool.warm,
-						    origin->timeout.connect);
+				if (health_get(&list->v[k]->health) == HEALTH_DOWN)
+					continue;
+				olink_pool_sweep(&olink->pool, olink->group->control, &key,
+						 terms.max_idle);
+				warm_top_up(&olink->warm, &key, &terms, origin->pool.warm,
+					    origin->timeout.connect);
 			}
 		}
 	}

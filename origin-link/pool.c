@@ -146,6 +146,23 @@ struct pool_item *pool_take(struct pool *pool, const struct pool_key *key, mono_
 	return item;
 }
 
+struct pool_item *pool_take_oldest(struct pool *pool, const struct pool_key *key)
+{
+	struct shard *shard = shard_of(pool, key);
+	struct pool_item *item = NULL;
+
+	pthread_mutex_lock(&shard->lock);
+	struct bucket *b = find_locked(shard, key);
+
+	if (b && b->n > 0) {
+		item = TAILQ_LAST(&b->items, pool_items);
+		TAILQ_REMOVE(&b->items, item, link);
+		b->n--;
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return item;
+}
+
 bool pool_give(struct pool *pool, const struct pool_key *key, struct pool_item *item,
 	       unsigned max_idle, mono_time expires)
 {

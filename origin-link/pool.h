@@ -45,6 +45,8 @@ void pool_destroy(struct pool **pool);
 /* The newest connection of that key that has not expired, now the caller's; NULL when there is
  * none. */
 struct pool_item *pool_take(struct pool *pool, const struct pool_key *key, mono_time now);
+/* The oldest of that key, expired or not; NULL when there is none. */
+struct pool_item *pool_take_oldest(struct pool *pool, const struct pool_key *key);
 /* Takes the item over. False when there are already max_idle of that key: it stays the caller's. */
 bool pool_give(struct pool *pool, const struct pool_key *key, struct pool_item *item,
 	       unsigned max_idle, mono_time expires);

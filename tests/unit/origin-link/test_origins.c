@@ -370,6 +370,46 @@ static void test_warm(void **state)
 	assert_null(origin_finish(&o));
 }
 
+static void close_the_first(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_close(o);
+	origin_accept(o);
+	origin_tell(o);
+	origin_expect_end(o);
+}
+
+static void look_warm_again_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct rig *rig = arg;
+
+	if (rig_count(rig, OLINK_WARM) == 2)
+		loop_stop_mt(rig->group->control);
+}
+
+/* A connection that the origin had closed counted as ready until it expired. */
+static void test_warm_connection_closed_by_the_origin_is_replaced(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o = origin_start(close_the_first, NULL);
+	struct timeval often = {.tv_usec = 1000};
+	struct event *look;
+
+	look = event_new(loop_base(rig->group->control), -1, EV_PERSIST, look_warm_again_cb, rig);
+	rig->origin.pool.warm = 1;
+	rig_add_server(rig, &o->addr);
+	rig_open(rig);
+	event_add(look, &often);
+	loop_run(rig->group->control);
+	event_free(look);
+	origin_await(o);
+	assert_int_equal(rig_count(rig, OLINK_DISCARDED_DEAD), 1);
+	assert_int_equal(rig_count(rig, OLINK_IDLE), 1);
+	rig->origin.pool.warm = 0;
+	olink_pool_drain(&rig->olink->pool, rig->group->control);
+	assert_null(origin_finish(&o));
+}
+
 static void look_expired_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct rig *rig = arg;
@@ -463,6 +503,7 @@ int main(void)
 	    TEST(test_reload),
 	    TEST(test_change_of_addresses),
 	    TEST(test_warm),
+	    TEST(test_warm_connection_closed_by_the_origin_is_replaced),
 	    TEST(test_idle_expires),
 	    TEST(test_pool_limit),
 	    TEST(test_status),
