@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
@@ -145,13 +146,27 @@ static const char *keep_file_name(struct dns_zone *zone, const char *path)
 	return zone->files[zone->n_files++];
 }
 
+/* libzscanner would wait for a FIFO, and read a device without end. False: it was refused. */
+static bool is_file(struct loader *l, const char *path, struct cfg_place from)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return true; /* opening it says what is wrong */
+	REFUSE(l, from, "zone file %s: not a regular file", path);
+	return false;
+}
+
 /* `from` is where the file is named, for when it cannot be read. */
 static void scan_file(struct loader *l, const char *path, const char *origin, uint32_t ttl,
 		      struct cfg_place from, unsigned depth)
 {
-	zs_scanner_t *s = xmalloc(sizeof(*s));
 	struct cfg_place place = {.file = keep_file_name(l->zone, path)};
+	zs_scanner_t *s;
 
+	if (!is_file(l, path, from))
+		return;
+	s = xmalloc(sizeof(*s));
 	if (zs_init(s, origin, KNOT_CLASS_IN, ttl) != 0) {
 		REFUSE(l, from, "zone %s: %s", origin, zs_strerror(s->error.code));
 		free(s);
