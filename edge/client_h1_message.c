@@ -67,11 +67,11 @@ static void sink_head(struct http_sink *sink, struct http_head *head, bool end)
 		/* HTTP/1.0 does not know them (RFC 9110 section 15.2). */
 		if (c->request.minor == 0)
 			return;
+		/* Without room it is left out: the final one is what counts. */
+		if (!edge_h1_response_inform(&c->response, head, &pieces))
+			return;
 		c->informed |= head->status == 100;
-		if (edge_h1_response_inform(&c->response, head, &pieces))
-			write_pieces(c, &pieces);
-		else
-			edge_h1_end(c, REASON_LIMIT, false);
+		write_pieces(c, &pieces);
 		return;
 	}
 	if (!edge_h1_response_start(&c->response, head, &c->request, end, may_go_on(c))) {

@@ -14,6 +14,10 @@
 
 #define EXCHANGE_MAGIC 0x45584348u
 
+/* Kept back from the arena for an answer of our own, whatever an origin has filled it with: fields,
+ * date and serialized head take less than 2 KiB. */
+#define OWN_RESPONSE_MAX 4096
+
 struct edge_exchange {
 	unsigned magic;
 	struct edge_worker *worker;
@@ -90,6 +94,7 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 	x->end = reason;
 	stop_both(x, reason);
 	x->response_ended = true;
+	x->request->arena->cap += OWN_RESPONSE_MAX;
 	if (!edge_respond(&x->own, x->request->arena, status, date, &body)) {
 		out->ops->reset(out, REASON_LIMIT);
 		return;

@@ -506,6 +506,25 @@ def test_bad_origin_gets_502(scripted, response, status, reason):
     assert edge.settled()[f"edge_end_origin_{reason}_total"] == 1
 
 
+def test_origin_that_fills_the_arena_gets_502(scripted):
+    """The client was cut off: there was no room left to say so."""
+    def script(conn):
+        read_head(conn)
+        for _ in range(1000):
+            conn.sendall(b"HTTP/1.1 103 Early Hints\r\nA: " + b"a" * 1000 + b"\r\n\r\n")
+
+    edge = scripted(script)
+    with edge.connect() as s:
+        r = Responses(s)
+        s.sendall(f"GET / HTTP/1.1\r\n{H}\r\n".encode())
+        status, fields = r.head()
+        assert status == 103
+        while status == 103:
+            status, fields = r.head()
+        assert status == 502 and b"502" in r.body(fields)
+    assert edge.settled()["edge_end_origin_malformed_total"] == 1
+
+
 @pytest.mark.parametrize("head", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
 def test_truncation_is_visible(scripted, head):
     def script(conn):
