@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/check.h"
@@ -242,13 +243,28 @@ static void accept_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* /run/perigee, say, is not there after a boot. What goes wrong shows when the socket is bound. */
+static void make_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+
+	if (slash == NULL || slash == path)
+		return;
+	folder = xasprintf("%.*s", (int)(slash - path), path);
+	mkdir(folder, 0755);
+	free(folder);
+}
+
 struct control_server *control_server_create(struct loop *control, const char *path,
 					     control_handler *handler, void *arg, char **error)
 {
 	struct control_server *server;
-	int fd = sock_listen_unix(path);
+	int fd;
 
 	LOOP_ASSERT_OWNER(control);
+	make_folder_of(path);
+	fd = sock_listen_unix(path);
 	if (fd < 0) {
 		*error = xasprintf("cannot listen on control socket %s: %s", path,
 				   fd == -EADDRINUSE ? "another process listens there, or it is "

@@ -15,7 +15,8 @@
 typedef json_t *control_handler(void *arg, int argc, char **argv);
 
 struct control_server;
-/* NULL on failure; *error (malloc'd, caller frees) then says why. Control loop only. */
+/* Makes the socket's folder when only that is missing. NULL on failure; *error (malloc'd, caller
+ * frees) then says why. Control loop only. */
 struct control_server *control_server_create(struct loop *control, const char *path,
                                              control_handler *handler, void *arg, char **error);
 void control_server_destroy(struct control_server **server);

@@ -57,7 +57,8 @@ static int setup(void **state)
 
 	snprintf(dir, sizeof(dir), "/tmp/perigee-control-XXXXXX");
 	CHECK(mkdtemp(dir) != NULL);
-	snprintf(path, sizeof(path), "%s/control", dir);
+	/* In a folder that is not there yet, as /run/perigee is not after a boot. */
+	snprintf(path, sizeof(path), "%s/run/control", dir);
 	loop = loop_create("control");
 	server = control_server_create(loop, path, handler, &loop, &error);
 	CHECK(server != NULL);
@@ -73,6 +74,8 @@ static int teardown(void **state)
 	CHECK(server == NULL);
 	CHECK(access(path, F_OK) != 0);
 	loop_destroy(&loop);
+	*strrchr(path, '/') = '\0';
+	CHECK(rmdir(path) == 0);
 	return rmdir(dir);
 }
 
