@@ -198,20 +198,25 @@ void origin_expect_end(struct scripted_origin *o)
 		fail(o, "the connection was not ended");
 }
 
-void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n)
+bool origin_try_send(struct scripted_origin *o, const void *data, size_t n)
 {
 	const char *p = data;
 
 	while (!o->failure && n > 0) {
 		ssize_t sent = send(o->conn, p, n, MSG_NOSIGNAL);
 
-		if (sent <= 0) {
-			fail(o, "cannot send");
-			return;
-		}
+		if (sent <= 0)
+			return false;
 		p += sent;
 		n -= sent;
 	}
+	return true;
+}
+
+void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n)
+{
+	if (!origin_try_send(o, data, n))
+		fail(o, "cannot send");
 }
 
 void origin_send(struct scripted_origin *o, const char *text)

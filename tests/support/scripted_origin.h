@@ -51,6 +51,8 @@ void origin_expect(struct scripted_origin *o, const char *needle);
 void origin_expect_end(struct scripted_origin *o);
 void origin_send(struct scripted_origin *o, const char *text);
 void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n);
+/* False, and no failure, when the other side wants no more. */
+bool origin_try_send(struct scripted_origin *o, const void *data, size_t n);
 void origin_close(struct scripted_origin *o);
 void origin_reset(struct scripted_origin *o);
 void origin_wait(struct scripted_origin *o);

@@ -395,8 +395,13 @@ static void give_answer_slowly(struct scripted_origin *o, void *arg)
 
 	origin_accept(o);
 	origin_read_until(o, "\r\n\r\n");
-	for (const char *p = a->text; *p; p++)
-		origin_send_bytes(o, p, 1);
+	for (const char *p = a->text; *p; p++) {
+		/* A bad answer may be refused before its last byte. */
+		if (!origin_try_send(o, p, 1)) {
+			CHECK(a->reset != REASON_NONE);
+			break;
+		}
+	}
 	if (a->then_reset)
 		origin_reset(o);
 	else
