@@ -84,7 +84,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
         return m and (int(m.group(1)), int(m.group(3)))
 
 
-def start_perigee(directory, core, port, origin, certificate):
+def start_perigee(directory, port, origin, certificate):
     (directory / "perigee.yaml").write_text(
         f"""http: {{access_log: ""}}
 edges:
@@ -102,7 +102,7 @@ sites:
             "--control", directory / "control"]
 
 
-def start_nginx(directory, core, port, origin, certificate):
+def start_nginx(directory, port, origin, certificate):
     (directory / "nginx.conf").write_text(
         f"""daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 8192; multi_accept on; }}
@@ -119,7 +119,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
     return ["nginx", "-p", directory, "-e", directory / "error.log", "-c", directory / "nginx.conf"]
 
 
-def start_haproxy(directory, core, port, origin, certificate):
+def start_haproxy(directory, port, origin, certificate):
     pem = directory / "site.pem"
     pem.write_text(certificate[0].read_text() + certificate[1].read_text())
     (directory / "haproxy.cfg").write_text(
@@ -195,7 +195,7 @@ def verify(name, port, authority):
 def measure(name, load, directory, origin, certificate, authority, cores, seconds):
     port = free_port(["127.0.0.1"])
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=directory))
-    argv = SERVERS[name][1](folder, cores[0], port, origin, certificate)
+    argv = SERVERS[name][1](folder, port, origin, certificate)
     process = perigee.Process(pinned(cores[0], argv), folder / "log")
     try:
         def answers():
@@ -213,7 +213,7 @@ def measure(name, load, directory, origin, certificate, authority, cores, second
         cpu, after = cpu_seconds(process.pid) - before, origin.counts()
     finally:
         process.stop(expect=None)
-    # The figure's own question to the origin is one connection and one request.
+    # The last question about the counts is itself one connection and one request.
     opened, asked = after[0] - connections[0] - 1, after[1] - connections[1] - 1
     return {"requests": requests, "requests_per_second": rate, "cpu_us": cpu / requests * 1e6,
             "origin_reuse": 1 - opened / asked}
@@ -235,14 +235,13 @@ def main():
             print(f"{tool} is missing: apt-get install wrk nghttp2-client nginx-light haproxy "
                   "util-linux curl", file=sys.stderr)
             return 1
-    names = [n for n in args.only.split(",")]
+    names = args.only.split(",")
     for name in [n for n in names if not shutil.which(str(SERVERS[n][0]))]:
         print(f"{name}: skipped, not installed")
         names.remove(name)
 
     directory = Path(tempfile.mkdtemp(prefix="perigee-bench-"))
-    directory.chmod(0o755)
-    os.chmod(directory, 0o755)
+    directory.chmod(0o755)  # nginx's workers run as another user
     figures = {}
     origin = None
     try:
