@@ -11,3 +11,4 @@ include tests/lint/local.mk
 include tests/support/local.mk
 include tests/scenario/local.mk
 include tests/bench/local.mk
+include tests/wan/local.mk
