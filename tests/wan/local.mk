@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The long-path rig: hosts in network namespaces, joined by a delay line.
+
+check_PROGRAMS += tests/wan/test_path
+tests_wan_test_path_SOURCES = tests/wan/test_path.c tests/wan/path.c tests/wan/path.h
+tests_wan_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/wan/test_path
+
+noinst_PROGRAMS += tests/wan/wan-line tests/wan/wan-probe
+tests_wan_wan_line_SOURCES = tests/wan/line.c tests/wan/host.c tests/wan/host.h \
+	tests/wan/path.c tests/wan/path.h tests/wan/world.c tests/wan/world.h
+tests_wan_wan_line_LDADD = $(LINK_CORE)
+tests_wan_wan_probe_SOURCES = tests/wan/probe.c
+tests_wan_wan_probe_LDADD = $(LINK_CORE)
