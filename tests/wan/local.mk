@@ -13,3 +13,11 @@ tests_wan_wan_line_SOURCES = tests/wan/line.c tests/wan/host.c tests/wan/host.h 
 tests_wan_wan_line_LDADD = $(LINK_CORE)
 tests_wan_wan_probe_SOURCES = tests/wan/probe.c
 tests_wan_wan_probe_LDADD = $(LINK_CORE)
+
+if BENCH
+noinst_PROGRAMS += tests/wan/wan-visit
+tests_wan_wan_visit_SOURCES = tests/wan/visit.c tests/wan/ask.c tests/wan/ask.h \
+	tests/wan/wire.c tests/wan/wire.h
+tests_wan_wan_visit_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_wan_wan_visit_LDADD = $(OPENSSL_LIBS) $(CARES_LIBS) $(LINK_CORE)
+endif
