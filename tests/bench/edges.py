@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Perigee and its peers as TLS edges in front of one origin: for each a function that writes its
+configuration into a folder and returns the command line that runs it in the foreground.
+
+All do the same duty as far as each can: TLS 1.2 and 1.3 with AES-128-GCM over X25519, tickets, ALPN,
+keep-alive to clients, up to 256 idle origin connections, and X-Forwarded-For and X-Forwarded-Proto
+towards the origin. No access log. What else is said below is what their own manuals advise.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import perigee as project  # noqa: E402
+
+CIPHER = "TLS_AES_128_GCM_SHA256"
+
+
+class NotYet(Exception):
+    """A server has no such feature; the text names it."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    directory: Path  # its own and empty: configuration, pid and log files go there
+    listen: str  # "ADDRESS:PORT" where it takes TLS clients
+    origin: str  # "ADDRESS:PORT" of the origin
+    certificate: tuple  # (chain.pem, key.pem), Paths
+    host: str  # the site's name
+    workers: int = 1
+    origin_tls: Path | None = None  # the origin's authority, when the link to it is TLS
+    h2: bool = False  # whether clients will want HTTP/2
+
+
+@dataclass(frozen=True)
+class Edge:
+    program: str  # looked up on PATH
+    command: Callable  # Setup -> argv; raises NotYet
+
+
+def perigee(setup):
+    if setup.origin_tls:
+        raise NotYet("TLS to origins")
+    if setup.h2:
+        raise NotYet("HTTP/2 for clients")
+    (setup.directory / "perigee.yaml").write_text(
+        f"""http: {{access_log: ""}}
+edges:
+  bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
+origins:
+  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 256}}}}
+sites:
+  www:
+    hosts: [{setup.host}]
+    certificates: [{{certificate: {setup.certificate[0]}, key: {setup.certificate[1]}}}]
+    routes: [{{path: /, origin: app}}]
+"""
+    )
+    return [project.EDGE, "--config", setup.directory / "perigee.yaml", "--node", "bench",
+            "--workers", setup.workers, "--control", setup.directory / "control"]
+
+
+def nginx(setup):
+    scheme = "https" if setup.origin_tls else "http"
+    verify = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {setup.origin_tls};
+   proxy_ssl_name {setup.host}; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;
+   proxy_ssl_conf_command Ciphersuites {CIPHER};""" if setup.origin_tls else ""
+    (setup.directory / "nginx.conf").write_text(
+        f"""daemon off; worker_processes {setup.workers}; pid {setup.directory}/pid;
+error_log {setup.directory}/error.log;
+events {{ worker_connections 8192; multi_accept on; }}
+http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; server_tokens off;
+ upstream app {{ server {setup.origin}; keepalive 256; keepalive_requests 100000000; }}
+ server {{ listen {setup.listen} ssl http2 backlog=4096 reuseport;
+  ssl_certificate {setup.certificate[0]}; ssl_certificate_key {setup.certificate[1]};
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
+  ssl_ecdh_curve X25519; ssl_session_tickets on;
+  location / {{ proxy_pass {scheme}://app; proxy_http_version 1.1;
+   proxy_set_header Connection ""; proxy_set_header Host $host;
+   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+   proxy_set_header X-Forwarded-Proto $scheme;
+   {verify} }} }} }}
+"""
+    )
+    return ["nginx", "-p", setup.directory, "-e", setup.directory / "error.log",
+            "-c", setup.directory / "nginx.conf"]
+
+
+def both_in_one(setup):
+    """Certificate chain and key in one file, as HAProxy and hitch want them."""
+    pem = setup.directory / "site.pem"
+    pem.write_text(setup.certificate[0].read_text() + setup.certificate[1].read_text())
+    return pem
+
+
+def haproxy(setup):
+    link = (f"ssl verify required ca-file {setup.origin_tls} sni str({setup.host}) "
+            f"verifyhost {setup.host} ciphersuites {CIPHER} alpn http/1.1"
+            if setup.origin_tls else "")
+    (setup.directory / "haproxy.cfg").write_text(
+        f"""global
+ nbthread {setup.workers}
+ maxconn 8000
+ ssl-default-bind-ciphersuites {CIPHER}
+ ssl-default-bind-curves X25519
+ ssl-default-bind-options ssl-min-ver TLSv1.2
+ tune.ssl.default-dh-param 2048
+defaults
+ mode http
+ option forwardfor
+ timeout connect 3s
+ timeout client 600s
+ timeout server 60s
+frontend f
+ bind {setup.listen} ssl crt {both_in_one(setup)} alpn h2,http/1.1
+ http-request set-header X-Forwarded-Proto https
+ default_backend b
+backend b
+ http-reuse always
+ server s {setup.origin} pool-max-conn 256 {link}
+"""
+    )
+    return ["haproxy", "-db", "-f", setup.directory / "haproxy.cfg"]
+
+
+def hitch(setup):
+    """TLS only: bytes go on to the origin as they are, over one connection for each client."""
+    if setup.origin_tls:
+        raise NotYet("TLS to origins")
+    if setup.h2:
+        raise NotYet("HTTP/2 to an HTTP/1.1 origin")
+    address, _, port = setup.listen.rpartition(":")
+    origin, _, origin_port = setup.origin.rpartition(":")
+    (setup.directory / "hitch.conf").write_text(
+        f"""frontend = {{ host = "{address}" port = "{port}" }}
+backend = "[{origin}]:{origin_port}"
+pem-file = "{both_in_one(setup)}"
+workers = {setup.workers}
+backlog = 4096
+user = "nobody"
+group = "nogroup"
+daemon = off
+tls-protos = TLSv1.2 TLSv1.3
+ciphersuites = "{CIPHER}"
+ecdh-curve = "X25519"
+alpn-protos = "http/1.1"
+keepalive = 600
+"""
+    )
+    return ["hitch", f"--config={setup.directory}/hitch.conf"]
+
+
+EDGES = {
+    "perigee": Edge(str(project.EDGE), perigee),
+    "nginx": Edge("nginx", nginx),
+    "haproxy": Edge("haproxy", haproxy),
+    "hitch": Edge("hitch", hitch),
+}
