@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fleet of the long-path rig: an origin, three edges, a name server, and clients in five cities.
+
+At each edge stand Perigee, nginx and HAProxy, each in one process on a port of its own, all with
+plain HTTP/1.1 links to the same origin; the origin's nginx also takes clients itself, by TLS. As a
+program it brings all of that up and leaves it until Ctrl-C.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+
+import rig  # noqa: E402
+import edges as peers  # noqa: E402
+import perigee  # noqa: E402
+
+HOST = "www.example.com"
+WORLD = Path(__file__).resolve().parent / "world.txt"
+# Where it stands, and by how much further away it is to be taken than it is: Johannesburg is nearer to
+# São Paulo than to Frankfurt on the globe, but the cables of Africa lead to Europe.
+EDGES = {"fra1": ("50.11,8.68", "0km"), "gru1": ("-23.55,-46.63", "2000km"),
+         "nrt1": ("35.68,139.65", "0km")}
+# Where each client must be sent.
+CITIES = {"london": "fra1", "johannesburg": "fra1", "sao-paulo": "gru1", "tokyo": "nrt1",
+          "sydney": "nrt1"}
+SIZES = {"20k": 20 * 1024, "1m": 1024 * 1024}
+# Origin connections that Perigee keeps ready, and visits to each of the others before measuring.
+WARM = 8
+ORIGIN_PORT, TLS_PORT = 8080, 443
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way for clients to the content."""
+
+    name: str
+    port: int
+    edge: bool  # at the edges; otherwise at the origin itself
+
+
+WAYS = {w.name: w for w in (Way("direct", TLS_PORT, False), Way("nginx", 8443, True),
+                            Way("haproxy", 9443, True), Way("perigee", TLS_PORT, True))}
+
+
+class Fleet:
+    """All processes inside a Rig, which ends them."""
+
+    def __init__(self, in_rig):
+        self.rig = in_rig
+        self.hosts = in_rig.world.hosts
+        self.directory = in_rig.directory
+        self.origin = f"{self.hosts['origin']}:{ORIGIN_PORT}"
+        self.edge_of = {self.hosts[e]: e for e in EDGES}
+
+    def start(self):
+        self.authority = perigee.Authority(self.directory / "ca")
+        self.certificate = self.authority.issue("www", [HOST])
+        self._write_bodies()
+        self._start_origin()
+        for name in ("nginx", "haproxy"):
+            for edge in EDGES:
+                self._start_peer(name, edge)
+        self._start_perigee()
+        for city in CITIES:
+            for way in WAYS:
+                self._wait_answer(city, way)
+
+    def folder(self, name):
+        folder = self.directory / name
+        folder.mkdir()
+        return folder
+
+    def body(self, size):
+        return self.directory / "www" / size
+
+    def _write_bodies(self):
+        """Bytes that cannot be compressed, nor mistaken for others."""
+        folder = self.folder("www")
+        for size, length in SIZES.items():
+            (folder / size).write_bytes(random.Random(size).randbytes(length))
+
+    def _start_origin(self):
+        folder = self.folder("origin")
+        chain, key = self.certificate
+        (folder / "nginx.conf").write_text(
+            f"""daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
+ default_type application/octet-stream; root {self.directory}/www;
+ server {{ listen {self.origin};
+  listen {self.hosts["origin"]}:{TLS_PORT} ssl;
+  ssl_certificate {chain}; ssl_certificate_key {key};
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {peers.CIPHER};
+  ssl_ecdh_curve X25519; ssl_session_tickets on;
+ }} }}
+""")
+        self.rig.start("origin", one_process(
+            ["nginx", "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"]),
+            folder / "log")
+
+    def _start_peer(self, name, edge):
+        folder = self.folder(f"{name}-{edge}")
+        setup = peers.Setup(directory=folder, listen=f"{self.hosts[edge]}:{WAYS[name].port}",
+                            origin=self.origin, certificate=self.certificate, host=HOST)
+        self.rig.start(edge, one_process(peers.EDGES[name].command(setup)), folder / "log")
+
+    def _start_perigee(self):
+        folder = self.folder("perigee")
+        fleet = folder / "perigee.yaml"
+        (folder / "example.com.zone").write_text(
+            f"""$ORIGIN example.com.
+$TTL 300
+@    SOA ns1 hostmaster 1 3600 600 86400 60
+@    NS  ns1
+ns1  A   {self.hosts["ns1"]}
+""")
+        fleet.write_text(self._perigee_yaml(folder))
+        daemons = [(perigee.EDGE, edge) for edge in EDGES] + [(perigee.DNS, "ns1")]
+        for program, node in daemons:
+            self.rig.start(node, [program, "--config", fleet, "--node", node, "--workers", 1],
+                           folder / f"{node}.log")
+        for _, node in daemons:
+            perigee.wait_for(lambda n=node: self._serving(folder, n), f"{node} to serve")
+        perigee.wait_for(lambda: self._all_up(folder), "ns1 to find all edges up")
+        self.perigee_folder = folder
+
+    def _perigee_yaml(self, folder):
+        edges = "".join(
+            f"""  {name}:
+    location: {place}
+    bias: {bias}
+    addresses: [{self.hosts[name]}]
+    listen: ["{self.hosts[name]}:{WAYS["perigee"].port}"]
+    control: {folder}/{name}.sock
+""" for name, (place, bias) in EDGES.items())
+        return f"""http: {{access_log: ""}}
+edges:
+{edges}
+nameservers:
+  ns1: {{listen: ["{self.hosts["ns1"]}:53"], control: {folder}/ns1.sock}}
+origins:
+  app:
+    servers: ["{self.origin}"]
+    health: {{check: {{path: /20k}}}}
+    pool: {{warm: {WARM}}}
+sites:
+  www:
+    hosts: [{HOST}]
+    certificates: [{{certificate: {self.certificate[0]}, key: {self.certificate[1]}}}]
+    routes: [{{path: /, origin: app}}]
+zones:
+  example.com:
+    file: example.com.zone
+    steered: {{www: {{site: www}}}}
+geo: {{database: {perigee.SAMPLE_MMDB}, unknown: "50.11,8.68"}}
+"""
+
+    @staticmethod
+    def _status(folder, node):
+        try:
+            return perigee.control(folder / f"{node}.sock", "status")
+        except (OSError, ValueError):
+            return None
+
+    def _serving(self, folder, node):
+        status = self._status(folder, node)
+        return status and status["state"] == "serving"
+
+    def _all_up(self, folder):
+        explained = perigee.control(folder / "ns1.sock", f"explain {HOST} A {self.hosts['tokyo']}/32")
+        return all(c["state"] == "up" for c in explained["candidates"])
+
+    def _wait_answer(self, city, way):
+        def answers():
+            try:
+                return self.visit(city, way, "20k")
+            except rig.Wrong:
+                for process in self.rig.processes:
+                    if not process.running():
+                        raise rig.Wrong(f"{process.argv} ended:\n{process.log()[-2000:]}") from None
+                return None
+
+        perigee.wait_for(answers, f"{way} to answer {city}")
+
+    def visit_command(self, city, way, size, *options):
+        """Through an edge the client asks perigee-dns first and goes where it is told."""
+        w = WAYS[way]
+        where = (["--dns", f"{self.hosts['ns1']}:53"] if w.edge
+                 else ["--address", self.hosts["origin"]])
+        return [rig.VISIT, *where, "--port", w.port, "--host", HOST, "--path", f"/{size}",
+                "--expect", self.body(size), "--ca", self.authority.certificate,
+                "--timeout", 60, *options]
+
+    def visit(self, city, way, size, *options):
+        """What wan-visit saw, for each of its visits; Wrong when it was not where it belongs."""
+        seen = json.loads(self.rig.run(city, self.visit_command(city, way, size, *options)))
+        expected = CITIES[city] if WAYS[way].edge else "origin"
+        for v in seen:
+            if v["address"] != self.hosts[expected]:
+                raise rig.Wrong(f"{city} was sent to {v['address']}, expected {expected}")
+        return seen
+
+    def warm(self, city):
+        """The links of every edge carry as many visits at once as the run will."""
+        jobs = [(way, size) for way in WAYS for size in SIZES for _ in range(WARM)]
+        with ThreadPoolExecutor(len(WAYS) * WARM) as pool:
+            list(pool.map(lambda j: self.visit(city, *j), jobs))
+
+
+def one_process(argv):
+    """nginx without its master: what has one process dies whole with the rig."""
+    return [*argv, "-g", "master_process off;"] if argv[0] == "nginx" else argv
+
+
+def missing_programs():
+    return [p for p in ("nginx", "haproxy", "nsenter", "setpriv", "openssl") if not shutil.which(p)]
+
+
+def show(fleet):
+    line = fleet.rig
+    print("A shell in a host, by its network alone:")
+    for host, space in line.spaces.items():
+        print(f"  nsenter --net={space}   # {host} {line.world.hosts[host]}")
+    print("What the bench does, for example:")
+    command = fleet.visit_command("johannesburg", "perigee", "20k", "--resume")
+    print(f"  nsenter --net={line.spaces['johannesburg']} {' '.join(map(str, command))}")
+    print("Why a client is sent where it is:")
+    print(f"  {perigee.CTL} explain {fleet.perigee_folder}/ns1.sock {HOST} A "
+          f"{line.world.hosts['sydney']}/32")
+    print("Ctrl-C takes it all down.", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--world", type=Path, default=WORLD, help="another description of a world")
+    parser.add_argument("--loss", type=float, default=0, help="on every path, in percent")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="perigee-wan-") as directory:
+        try:
+            with rig.Rig(rig.World(args.world.read_text(), args.loss), directory) as line:
+                fleet = Fleet(line)
+                fleet.start()
+                show(fleet)
+                signal.pause()
+        except rig.Skipped as e:
+            print(f"skipped: {e}")
+            return rig.EXIT_SKIPPED
+        except rig.Wrong as e:
+            print(f"failed: {e}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
