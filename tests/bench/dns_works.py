@@ -111,16 +111,20 @@ def dns_queries(question, *args):
             with measure.running(name, argv, bench.server_core,
                                  lambda: verify_responder(name, port, subnets, own),
                                  folder / "log") as process:
+                found = {}
+
                 def go():
-                    found = measure.load(bench.load_core, [
-                        measure.DNSLOAD, "--seconds", bench.seconds, *args,
-                        f"127.0.0.1:{port}", question])
-                    # Loss stalls the load but costs the server nothing: it is told, not hidden.
-                    if found["wrong"] or found["lost"] > found["asked"] / 100:
-                        raise Wrong(f"{name}: {found}")
+                    found.update(measure.load(bench.load_core, [
+                        measure.DNSLOAD, "--seconds", bench.seconds, *args, f"127.0.0.1:{port}",
+                        question]))
                     return found["answers"]
 
-                return costed(bench, process, go)
+                sample = costed(bench, process, go)
+        # Loss stalls the load but costs the server nothing: it is told, not hidden.
+        if found["wrong"] or found["lost"] > found["asked"] / 100:
+            raise Wrong(f"{name}: {found}")
+        sample.more["lost"] = found["lost"] / found["asked"]
+        return sample
 
     return run
 
