@@ -3,7 +3,7 @@
 configuration into a folder and returns the command line that runs it in the foreground.
 
 All do the same duty as far as each can: TLS 1.2 and 1.3 with AES-128-GCM over X25519, tickets, ALPN,
-keep-alive to clients, up to 256 idle origin connections, and X-Forwarded-For and X-Forwarded-Proto
+keep-alive to clients, up to 1,024 idle origin connections, and X-Forwarded-For and X-Forwarded-Proto
 towards the origin. No access log. What else is said below is what their own manuals advise.
 """
 
@@ -51,7 +51,7 @@ def perigee(setup):
 edges:
   bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
 origins:
-  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 256}}}}
+  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}}}
 sites:
   www:
     hosts: [{setup.host}]
@@ -73,7 +73,7 @@ def nginx(setup):
 error_log {setup.directory}/error.log;
 events {{ worker_connections 8192; multi_accept on; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; server_tokens off;
- upstream app {{ server {setup.origin}; keepalive 256; keepalive_requests 100000000; }}
+ upstream app {{ server {setup.origin}; keepalive 1024; keepalive_requests 100000000; }}
  server {{ listen {setup.listen} ssl http2 backlog=4096 reuseport;
   ssl_certificate {setup.certificate[0]}; ssl_certificate_key {setup.certificate[1]};
   ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
@@ -120,7 +120,7 @@ frontend f
  default_backend b
 backend b
  http-reuse always
- server s {setup.origin} pool-max-conn 256 {link}
+ server s {setup.origin} pool-max-conn 1024 {link}
 """
     )
     return ["haproxy", "-db", "-f", setup.directory / "haproxy.cfg"]
@@ -128,10 +128,6 @@ backend b
 
 def hitch(setup):
     """TLS only: bytes go on to the origin as they are, over one connection for each client."""
-    if setup.origin_tls:
-        raise NotYet("TLS to origins")
-    if setup.h2:
-        raise NotYet("HTTP/2 to an HTTP/1.1 origin")
     address, _, port = setup.listen.rpartition(":")
     origin, _, origin_port = setup.origin.rpartition(":")
     (setup.directory / "hitch.conf").write_text(

@@ -1,9 +1,43 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Benchmarks are never part of `make check`: they take time and want a quiet machine.
+# Benchmarks: never part of `make check`, but for a short run that asserts nothing about time
+# (tests/scenario/test_bench.py). ONLY=WORK,... chooses works; BENCH_ARGS has more (BENCH_ARGS=--help).
 
-EXTRA_DIST += tests/bench/http.py
+if BENCH
+bench_programs = tests/bench/bench-tlsload tests/bench/bench-dnsload
+endif
+check_PROGRAMS += $(bench_programs)
+EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload
+EXTRA_DIST += tests/bench/bench.py tests/bench/city_database.pl tests/bench/dns_works.py \
+	tests/bench/edge_works.py tests/bench/edges.py tests/bench/goals.toml \
+	tests/bench/measure.py tests/bench/profiler.py tests/bench/report.py \
+	tests/bench/responders.py tests/bench/work.py
+CLEANFILES += bench/city.mmdb
 
-.PHONY: bench
-bench: all
-	PERIGEE_BUILD=. PERIGEE_SRC=$(srcdir) /usr/bin/python3 $(srcdir)/tests/bench/http.py $(BENCH_ARGS)
+tests_bench_bench_tlsload_SOURCES = tests/bench/tlsload.c tests/bench/load.c tests/bench/load.h
+tests_bench_bench_tlsload_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_bench_bench_tlsload_LDADD = $(LINK_CORE) $(OPENSSL_LIBS)
+
+tests_bench_bench_dnsload_SOURCES = tests/bench/dnsload.c tests/bench/load.c tests/bench/load.h
+tests_bench_bench_dnsload_LDADD = $(KNOT_LIBS) $(LINK_CORE)
+
+bench/city.mmdb: tests/bench/city_database.pl
+	$(AM_V_GEN)$(MKDIR_P) bench && $(PERL) $(srcdir)/tests/bench/city_database.pl $@
+
+bench_python = PERIGEE_BUILD=. PERIGEE_SRC=$(srcdir) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3
+# What cannot run here says why and is no failure.
+bench_skip = || test $$? = 77
+
+.PHONY: bench profile
+if BENCH
+bench: all $(bench_programs) bench/city.mmdb
+	@$(bench_python) $(srcdir)/tests/bench/bench.py --database bench/city.mmdb --out bench \
+		--only "$(ONLY)" $(BENCH_ARGS) $(bench_skip)
+
+profile: all $(bench_programs) bench/city.mmdb
+	@$(bench_python) $(srcdir)/tests/bench/profiler.py --database bench/city.mmdb --out bench \
+		--work "$(WORK)" $(BENCH_ARGS)
+else
+bench profile:
+	@echo "configured without libssl: install libssl-dev (./bootstrap bench does) and configure anew"
+endif

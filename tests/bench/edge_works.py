@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The works of TLS edges: handshakes, requests, a large file, idle connections, reuse of origin
+connections.
+"""
+
+import contextlib
+import filecmp
+import json
+import re
+import subprocess
+
+import measure
+from demo import free_port
+from edges import EDGES, Setup
+from measure import BIG, BODY, HOST, Wrong
+from work import Sample, costed, one
+
+
+def curl(bench, port, *args, path="/"):
+    return measure.output_of(bench.load_core, [
+        "curl", "-sS", "--max-time", "20", "--cacert", bench.authority.certificate, "--resolve",
+        f"{HOST}:{port}:127.0.0.1", *args, f"https://{HOST}:{port}{path}"])
+
+
+def verify_edge(bench, name, port, h2, origin_tls):
+    """Status, body, certificate, protocol on both sides, and that the origin is told of the client."""
+    out = curl(bench, port, "--http2" if h2 else "--http1.1",
+               "-w", "\n%{http_code} %{http_version}")
+    body, _, rest = out.rpartition("\n")
+    if body != BODY or rest != ("200 2" if h2 else "200 1.1"):
+        raise Wrong(f"{name} answered {rest} {body[:100]!r}")
+    if name != "hitch":  # which passes bytes on
+        told = curl(bench, port, path="/forwarded")
+        if told != f"127.0.0.1 https over {'https' if origin_tls else 'http'}":
+            raise Wrong(f"{name} told the origin {told!r} of the client")
+
+
+@contextlib.contextmanager
+def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False):
+    port = free_port(["127.0.0.1"])
+    folder = measure.folder(bench.directory, name)
+    origin = bench.origin.tls_port if origin_tls else bench.origin.port
+    setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
+                  bench.certificates[kind], HOST, workers,
+                  bench.authority.certificate if origin_tls else None, h2)
+    with measure.running(name, EDGES[name].command(setup), bench.server_core,
+                         lambda: verify_edge(bench, name, port, h2, origin_tls),
+                         folder / "log") as process:
+        yield process, port
+
+
+def tlsload(bench, port, seconds, *args):
+    found = measure.load(bench.load_core, [
+        measure.TLSLOAD, "--seconds", seconds, "--name", HOST, *args, f"127.0.0.1:{port}"])
+    if found["errors"] or not found["operations"]:
+        raise Wrong(f"of {found['operations']} connections {found['errors']} failed; the first: "
+                    f"{found['first_error']}")
+    return found
+
+
+def expect_counts(name, seen, asked, at_once, unfinished):
+    """The origin saw as many requests as clients got answers, but for those that were broken off
+    at the end; and little more connections than there were requests at once, but for hitch, which
+    has one for each client."""
+    if not asked <= seen["requests"] <= asked + unfinished:
+        raise Wrong(f"{name}: clients got {asked} answers, the origin gave {seen['requests']}")
+    if name != "hitch" and seen["connections"] > at_once + asked / 100:
+        raise Wrong(f"{name} opened {seen['connections']} origin connections for {asked} requests")
+
+
+def handshakes(kind, resume):
+    def run(bench, name):
+        extra = ["--resume"] if resume else []
+        with edge(bench, name, kind) as (process, port), bench.origin.counting() as seen:
+            found = {}
+
+            def go():
+                found.update(tlsload(bench, port, bench.seconds, *extra))
+                return found["operations"]
+
+            sample = costed(bench, process, go)
+        # The connection that brings the first ticket is not an operation.
+        expect_counts(name, seen, found["operations"], at_once=32, unfinished=int(resume))
+        if found["resumed"] != (found["operations"] if resume else 0):
+            raise Wrong(f"{name} resumed {found['resumed']} of {found['operations']}")
+        return sample
+
+    return run
+
+
+def run_wrk(bench, port):
+    out = measure.output_of(bench.load_core, [
+        "wrk", "-c64", "-t1", f"-d{max(1, round(bench.seconds))}s", "-H", f"Host: {HOST}",
+        f"https://127.0.0.1:{port}/"])
+    total = re.search(r"(\d+) requests in", out)
+    if not total or "Socket errors" in out or "Non-2xx" in out:
+        raise Wrong(f"wrk saw errors:\n{out}")
+    return int(total.group(1))
+
+
+def run_h2load(bench, port):
+    out = measure.output_of(bench.load_core, [
+        "h2load", "-c16", "-m32", "-t1", "-D", max(1, round(bench.seconds)),
+        f"--connect-to=127.0.0.1:{port}", f"https://{HOST}:{port}/"])
+    m = re.search(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed, "
+                  r"(\d+) errored, (\d+) timeout", out)
+    if not m or any(int(m.group(i)) for i in (2, 3, 4)) or "Application protocol: h2" not in out:
+        raise Wrong(f"h2load saw errors:\n{out}")
+    return int(m.group(1))
+
+
+def requests(generator, at_once, **options):
+    """`at_once`: how many requests the generator has under way, and breaks off at the end."""
+    def run(bench, name):
+        with edge(bench, name, **options) as (process, port), bench.origin.counting() as seen:
+            sample = costed(bench, process, lambda: generator(bench, port))
+        expect_counts(name, seen, sample.more["count"], at_once, at_once)
+        return sample
+
+    return run
+
+
+def bulk(bench, name):
+    """Several transfers over one connection; the content is compared once. CPU s for each GB."""
+    transfers = max(1, round(bench.seconds * 4))
+    with edge(bench, name) as (process, port):
+        passed_on = measure.folder(bench.directory, name) / "big"
+        curl(bench, port, "--http1.1", "-o", passed_on, path="/big")
+        if not filecmp.cmp(passed_on, bench.origin.directory / "big", shallow=False):
+            raise Wrong(f"{name} did not pass the file on as it is")
+        passed_on.unlink()
+
+        def go():
+            # The first -o /dev/null and URL are the last of these.
+            more = ["-o", "/dev/null", f"https://{HOST}:{port}/big"] * (transfers - 1)
+            out = curl(bench, port, "--http1.1", "-w",
+                       "%{http_code} %{size_download} %{num_connects}\n", *more, "-o", "/dev/null",
+                       path="/big").split("\n")[:-1]
+            if out != [f"200 {BIG} 1"] + [f"200 {BIG} 0"] * (transfers - 1):
+                raise Wrong(f"{name}: transfers ended as {out}")
+            return transfers
+
+        sample = costed(bench, process, go)
+    gb = BIG / 1e9
+    return Sample(sample.figure / 1e6 / gb,
+                  {"user": sample.more["user"] / 1e6 / gb,
+                   "system": sample.more["system"] / 1e6 / gb, "count": transfers})
+
+
+def idle(bench, name):
+    """Memory that each kept connection adds, after one request over it."""
+    with edge(bench, name) as (process, port):
+        before = measure.memory_of(process.pid)
+        child = subprocess.Popen(
+            measure.pinned(bench.load_core, [measure.TLSLOAD, "--hold", bench.connections, "--name",
+                                             HOST, f"127.0.0.1:{port}"]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            found = json.loads(child.stdout.readline() or "{}")
+            after = measure.memory_of(process.pid)
+            child.stdin.close()
+            found.update(json.loads(child.stdout.readline() or "{}"))
+            child.wait(timeout=30)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+            child.stdout.close()
+        if found.get("held") != bench.connections or found["still_open"] != bench.connections:
+            raise Wrong(f"{name} was to hold {bench.connections} connections: {found}")
+    return Sample((after - before) / bench.connections / 1000,
+                  {"before_mb": before / 1e6, "after_mb": after / 1e6, "count": bench.connections})
+
+
+def reuse(workers):
+    """Share of requests that went over an origin connection that was already open, in %, with
+    clients that come and go, after a warm-up as long with twice as many at a time."""
+    def run(bench, name):
+        with edge(bench, name, workers=workers) as (_, port):
+            tlsload(bench, port, bench.seconds, "--resume", "--connections", 64)
+            with bench.origin.counting() as seen:
+                found = tlsload(bench, port, bench.seconds, "--resume")
+        if not 0 <= seen["requests"] - found["operations"] <= 1:  # 1: for the first ticket
+            raise Wrong(f"{name}: {found['operations']} answers, {seen['requests']} requests")
+        return Sample(100 * (1 - seen["connections"] / seen["requests"]),
+                      {"connections": seen["connections"], "count": seen["requests"]})
+
+    return run
+
+
+EDGES_OF_TLS = ("perigee", "nginx", "haproxy", "hitch")
+PROXIES = ("perigee", "nginx", "haproxy")
+PASSES_ON = {"hitch": "passes bytes on, with an origin connection for each client"}
+
+WORKS = [
+    one("handshake-ecdsa", EDGES, "full handshake, ECDSA P-256", "us", EDGES_OF_TLS,
+        handshakes("ecdsa", resume=False)),
+    one("handshake-ecdsa-resumed", EDGES, "resumed handshake, ECDSA P-256", "us", EDGES_OF_TLS,
+        handshakes("ecdsa", resume=True)),
+    one("handshake-rsa", EDGES, "full handshake, RSA-2048", "us", EDGES_OF_TLS,
+        handshakes("rsa", resume=False)),
+    one("handshake-rsa-resumed", EDGES, "resumed handshake, RSA-2048", "us", EDGES_OF_TLS,
+        handshakes("rsa", resume=True)),
+    one("http-h1", EDGES, "1 KiB request, h1 -> h1", "us", EDGES_OF_TLS,
+        requests(run_wrk, at_once=64), tools=("wrk",), lesser=PASSES_ON),
+    one("http-h2", EDGES, "1 KiB request, h2 -> h1", "us", PROXIES,
+        requests(run_h2load, at_once=16 * 32, h2=True), tools=("h2load",)),
+    one("http-h1-tls", EDGES, "1 KiB request, h1 -> TLS h1", "us", PROXIES,
+        requests(run_wrk, at_once=64, origin_tls=True), tools=("wrk",)),
+    one("http-bulk", EDGES, "100 MB over one connection", "s/GB", EDGES_OF_TLS, bulk),
+    one("http-idle", EDGES, "idle connection", "KB", EDGES_OF_TLS, idle),
+    one("http-reuse-1", EDGES, "origin connections reused, 1 worker", "%", PROXIES, reuse(1),
+        more_is_better=True),
+    one("http-reuse-4", EDGES, "origin connections reused, 4 workers", "%", PROXIES, reuse(4),
+        more_is_better=True),
+]

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From samples to tables: medians, ratios to the best peer, goals met or not; and the machine."""
+
+import os
+import platform
+import re
+import statistics
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+GOALS = Path(__file__).resolve().parent / "goals.toml"
+OURS = "perigee"
+
+
+def goals():
+    with open(GOALS, "rb") as f:
+        return tomllib.load(f)
+
+
+def table(header, rows, markdown=False):
+    """First column to the left, the others to the right."""
+    cells = [[str(c) for c in r] for r in [header, *rows]]
+    widths = [max(len(r[i]) for r in cells) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        padded = [c.ljust(w) if i == 0 else c.rjust(w)
+                  for i, (c, w) in enumerate(zip(row, widths))]
+        lines.append(f"| {' | '.join(padded)} |" if markdown else "  ".join(padded).rstrip())
+    rule = ["-" * w if i == 0 or not markdown else "-" * (w - 1) + ":"
+            for i, w in enumerate(widths)]
+    lines.insert(1, f"| {' | '.join(rule)} |" if markdown else "  ".join(rule))
+    return "\n".join(lines)
+
+
+def first_version(program, *args):
+    """The first thing that looks like a version in what `program args` says, or None."""
+    try:
+        done = subprocess.run([program, *args], capture_output=True, text=True, timeout=10,
+                              check=False)
+    except OSError:
+        return None
+    m = re.search(r"\d+\.\d+[.\w+-]*", done.stdout + done.stderr)
+    return m and m.group(0)
+
+
+def machine():
+    """What the figures were measured on, and when."""
+    cpu = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    release = platform.freedesktop_os_release()
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M %Z"),
+        "processor": cpu.group(1) if cpu else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**30),
+        "kernel": platform.release(),
+        "system": release.get("PRETTY_NAME", platform.system()),
+    }
+
+
+def machine_line(m):
+    return (f"{m['date']}, {m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB, "
+            f"{m['system']}, Linux {m['kernel']}")
+
+
+def number(x):
+    """Three significant digits, as people write them."""
+    if x >= 1000:
+        return f"{x:,.0f}"
+    for limit, digits in ((100, 1), (10, 2)):
+        if x >= limit:
+            return f"{x:.{digits}f}"
+    return f"{x:.3g}"
+
+
+def spread(values):
+    return f"{number(statistics.median(values))} ({number(min(values))}-{number(max(values))})"
+
+
+def medians_of_peers(samples, lesser=()):
+    return {n: statistics.median(v) for n, v in samples.items() if n != OURS and n not in lesser}
+
+
+def ratios(samples, peer):
+    """Ours to the peer's, round by round: the machine's drift is in both."""
+    return [a / b for a, b in zip(samples[OURS], samples[peer])]
+
+
+def judge_cost(figure, samples, goal, lesser):
+    """Our cost beside that of the cheapest peer that does the same. samples: server -> figures, one
+    for each round; lesser: servers that do less, and what they leave out."""
+    peers = medians_of_peers(samples, lesser)
+    peer = min(peers, key=peers.get, default=None)
+    row = {"title": figure.title, "unit": figure.unit, "peer": peer, "peer_figure": peers.get(peer),
+           "goal": goal["ratio"].get(figure.name), "beside": {}}
+    if OURS not in samples:
+        return row
+    row["ours"] = statistics.median(samples[OURS])
+    if peer:
+        r = ratios(samples, peer)
+        row.update(ratio=statistics.median(r), ratio_low=min(r), ratio_high=max(r))
+        if row["goal"] is not None:
+            row["verdict"] = "ok" if row["ratio"] <= row["goal"] else "short"
+    for other, why in lesser.items():
+        if other in samples:
+            row["beside"][other] = {"why": why,
+                                    "ratio": statistics.median(ratios(samples, other))}
+    return row
+
+
+def judge_share(figure, samples, goal, ours_before):
+    """A share that is to be high, on its own. ours_before: figure name -> our median, of those that
+    it may have to be compared with."""
+    peers = medians_of_peers(samples)
+    peer = max(peers, key=peers.get, default=None)
+    row = {"title": figure.title, "unit": figure.unit, "peer": peer, "peer_figure": peers.get(peer),
+           "goal": goal["floor"].get(figure.name)}
+    if OURS in samples:
+        row["ours"] = statistics.median(samples[OURS])
+        other = ours_before.get(goal["no-lower"].get(figure.name), 0)
+        if row["goal"] is not None:
+            met = row["ours"] >= row["goal"] and round(row["ours"], 2) >= round(other, 2)
+            row["verdict"] = "ok" if met else "short"
+    return row
+
+
+def judge(works, all_samples, goal, not_yet):
+    """figure name -> row, in order. not_yet: figure name -> what Perigee has not."""
+    rows = {}
+    for work in works:
+        for figure in work.figures:
+            samples = all_samples[figure.name]
+            if figure.more_is_better:
+                before = {n: r["ours"] for n, r in rows.items() if "ours" in r}
+                row = judge_share(figure, samples, goal, before)
+            else:
+                row = judge_cost(figure, samples, goal, work.lesser)
+            if figure.name in not_yet:
+                row["verdict"] = "not yet"
+                row["missing"] = not_yet[figure.name]
+            rows[figure.name] = row
+    return rows
+
+
+def server_table(works, all_samples, more, markdown=False):
+    """All servers, each figure with its spread. more: figure name -> server -> dicts."""
+    lines = []
+    for work in works:
+        for figure in work.figures:
+            for server, values in all_samples[figure.name].items():
+                extra = more[figure.name][server]
+                parts = [number(statistics.median(e[k] for e in extra)) if k in extra[0] else ""
+                         for k in ("user", "system", "per_second")]
+                lines.append([f"{figure.title} ({figure.unit})",
+                              server + ("*" if server in work.lesser else ""), spread(values),
+                              *parts])
+    return table(["work", "server", "median (min-max)", "user", "system", "a second"], lines,
+                 markdown)
+
+
+def verdict_table(rows, markdown=False):
+    def cell(row, key, form=number):
+        return form(row[key]) if row.get(key) is not None else ""
+
+    def two(x):
+        return f"{x:.2f}"
+
+    lines = []
+    for row in rows.values():
+        between = f"{two(row['ratio_low'])}-{two(row['ratio_high'])}" if "ratio" in row else ""
+        share = row["unit"] == "%"
+        form = two if share else number
+        lines.append([f"{row['title']} ({row['unit']})", cell(row, "ours", form), row["peer"] or "",
+                      cell(row, "peer_figure", form), cell(row, "ratio", two), between,
+                      cell(row, "goal", lambda g, s=share: f"{g:g} %" if s else two(g)),
+                      row.get("verdict", "")])
+    return table(["work", "Perigee", "best peer", "its figure", "ratio", "min-max", "goal", ""],
+                 lines, markdown)
+
+
+def footnotes(rows):
+    """What the verdicts leave out, in words: one line for each server that does less."""
+    found = {}
+    for row in rows.values():
+        for server, beside in row.get("beside", {}).items():
+            found.setdefault((server, beside["why"]), []).append(
+                f"{row['title']} {beside['ratio']:.2f}")
+    return [f"* {server} {why}, and is not compared; Perigee's ratio to it: {', '.join(told)}."
+            for (server, why), told in found.items()]

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * bench-tlsload: opens TLS 1.3 connections as fast as the server takes them, a fixed number at a
+ * time. One operation is all that a client with one question does: connect, handshake, GET, the
+ * whole response, close_notify, close. With --resume each handshake uses the newest ticket. With
+ * --hold the connections are kept open instead, so that the server's memory can be looked at.
+ *
+ * Everything that was begun is finished before the result is printed, so that operations here,
+ * requests at the origin and connections at the server are the same number. A response that is not
+ * the expected one is an error, never an operation. One thread; OpenSSL, which none of Perigee uses.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/addr.h"
+#include "core/check.h"
+#include "tests/bench/load.h"
+
+/* How long what was begun may take to finish, and a hold to be reached. */
+#define PATIENCE DUR_S(30)
+
+enum state { CONNECTING, HANDSHAKE, SENDING, HEAD, BODY, HELD };
+
+struct visit {
+	int fd; /* -1: free */
+	enum state state;
+	uint32_t events; /* registered for */
+	SSL *tls;
+	mono_time began;
+	size_t head_len;
+	long body_left;
+	char head[2048];
+};
+
+struct load {
+	struct net_addr server;
+	SSL_CTX *tls;
+	SSL_SESSION *session; /* the newest, with resume */
+	int epoll;
+	const char *name;
+	long body; /* expected length of a response's body */
+	bool resume;
+	bool hold;
+	char request[512];
+	size_t request_len;
+	struct visit *visits;
+	long n_visits;
+	/* Results. */
+	long operations;
+	long errors;
+	long resumed;
+	long held;
+	char first_error[256];
+	struct load_latency latency;
+};
+
+static void watch(struct load *l, struct visit *v, uint32_t events)
+{
+	if (v->events == events)
+		return;
+	struct epoll_event e = {.events = events, .data.ptr = v};
+	CHECK(epoll_ctl(l->epoll, v->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, v->fd, &e) == 0);
+	v->events = events;
+}
+
+static void close_visit(struct visit *v)
+{
+	SSL_free(v->tls);
+	close(v->fd);
+	v->fd = -1;
+}
+
+static void fail(struct load *l, struct visit *v, const char *what)
+{
+	if (!l->errors++)
+		snprintf(l->first_error, sizeof(l->first_error), "%s: %s", what,
+			 ERR_peek_error() ? ERR_reason_error_string(ERR_peek_error())
+					  : strerror(errno));
+	ERR_clear_error();
+	SSL_set_quiet_shutdown(v->tls, 1);
+	close_visit(v);
+}
+
+static void succeed(struct load *l, struct visit *v)
+{
+	load_latency_add(&l->latency, mono_since(clock_mono(), v->began));
+	l->operations++;
+	l->resumed += SSL_session_reused(v->tls);
+	if (l->hold) {
+		v->state = HELD;
+		l->held++;
+		watch(l, v, 0);
+		return;
+	}
+	SSL_shutdown(v->tls);
+	ERR_clear_error();
+	close_visit(v);
+}
+
+static int keep_session(SSL *tls, SSL_SESSION *session)
+{
+	struct load *l = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+	if (!l->resume)
+		return 0;
+	SSL_SESSION_free(l->session);
+	l->session = session;
+	return 1;
+}
+
+/* Reads the status and the length of the body once the head is whole; false when it is not what it
+ * should be. */
+static bool understand(struct load *l, struct visit *v)
+{
+	v->head[v->head_len] = '\0';
+	char *end = strstr(v->head, "\r\n\r\n");
+	if (!end) {
+		errno = EMSGSIZE;
+		return v->head_len < sizeof(v->head) - 1;
+	}
+	errno = EBADMSG;
+	const char *length = strcasestr(v->head, "\r\ncontent-length:");
+	if (strncmp(v->head, "HTTP/1.1 200 ", 13) != 0 || !length || length > end ||
+	    atol(length + 17) != l->body)
+		return false;
+	v->body_left = l->body - (long)(v->head + v->head_len - (end + 4));
+	v->state = BODY;
+	return v->body_left >= 0;
+}
+
+/* After a TLS call that did not succeed: waits for what it wants, or fails. */
+static void wait_or_fail(struct load *l, struct visit *v, int result, const char *what)
+{
+	switch (SSL_get_error(v->tls, result)) {
+	case SSL_ERROR_WANT_READ:
+		watch(l, v, EPOLLIN);
+		return;
+	case SSL_ERROR_WANT_WRITE:
+		watch(l, v, EPOLLOUT);
+		return;
+	case SSL_ERROR_ZERO_RETURN:
+		errno = ECONNABORTED;
+	}
+	fail(l, v, what);
+}
+
+static void advance(struct load *l, struct visit *v)
+{
+	static char body[65536];
+	int r;
+	for (;;) {
+		switch (v->state) {
+		case CONNECTING:
+			r = 0;
+			getsockopt(v->fd, SOL_SOCKET, SO_ERROR, &r, &(socklen_t){sizeof(r)});
+			if ((errno = r)) {
+				fail(l, v, "connect");
+				return;
+			}
+			v->state = HANDSHAKE;
+			break;
+		case HANDSHAKE:
+			if ((r = SSL_do_handshake(v->tls)) != 1) {
+				wait_or_fail(l, v, r, "handshake");
+				return;
+			}
+			v->state = SENDING;
+			break;
+		case SENDING:
+			if ((r = SSL_write(v->tls, l->request, (int)l->request_len)) <= 0) {
+				wait_or_fail(l, v, r, "request");
+				return;
+			}
+			v->state = HEAD;
+			break;
+		case HEAD:
+			r = SSL_read(v->tls, v->head + v->head_len,
+				     (int)(sizeof(v->head) - 1 - v->head_len));
+			if (r <= 0) {
+				wait_or_fail(l, v, r, "response");
+				return;
+			}
+			v->head_len += (size_t)r;
+			if (!understand(l, v)) {
+				fail(l, v, "response");
+				return;
+			}
+			break;
+		case BODY:
+			if (!v->body_left) {
+				succeed(l, v);
+				return;
+			}
+			r = SSL_read(v->tls, body, sizeof(body));
+			if (r <= 0) {
+				wait_or_fail(l, v, r, "body");
+				return;
+			}
+			v->body_left -= r;
+			if (v->body_left < 0) {
+				errno = EBADMSG;
+				fail(l, v, "body");
+				return;
+			}
+			break;
+		case HELD:
+			return;
+		}
+	}
+}
+
+static void start(struct load *l, struct visit *v)
+{
+	*v = (struct visit){.fd = socket(l->server.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0),
+			    .began = clock_mono()};
+	if (v->fd < 0) {
+		perror("socket");
+		exit(1);
+	}
+	setsockopt(v->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	v->tls = SSL_new(l->tls);
+	CHECK(v->tls && SSL_set_fd(v->tls, v->fd) && SSL_set_tlsext_host_name(v->tls, l->name));
+	SSL_set_connect_state(v->tls);
+	if (l->session) {
+		/* A copy: OpenSSL marks a session as spent when newer tickets come over a connection
+		 * that resumed it, also for connections that are about to. */
+		SSL_SESSION *own = SSL_SESSION_dup(l->session);
+		CHECK(own && SSL_set_session(v->tls, own));
+		SSL_SESSION_free(own);
+	}
+	if (connect(v->fd, &l->server.sa, net_addr_len(&l->server)) != 0 && errno != EINPROGRESS) {
+		fail(l, v, "connect");
+		return;
+	}
+	watch(l, v, EPOLLOUT);
+}
+
+/* One turn of the loop; false when nothing happened for as long as we wait. */
+static bool turn(struct load *l)
+{
+	struct epoll_event events[256];
+	int n = epoll_wait(l->epoll, events, 256, (int)dur_to_ms(PATIENCE));
+	for (int i = 0; i < n; i++) {
+		struct visit *v = events[i].data.ptr;
+		if (v->fd >= 0)
+			advance(l, v);
+	}
+	return n != 0;
+}
+
+static bool busy(const struct load *l)
+{
+	for (long i = 0; i < l->n_visits; i++)
+		if (l->visits[i].fd >= 0 && l->visits[i].state != HELD)
+			return true;
+	return false;
+}
+
+/* Finishes what was begun. */
+static void drain(struct load *l)
+{
+	while (busy(l))
+		if (!turn(l)) {
+			l->errors++;
+			snprintf(l->first_error, sizeof(l->first_error),
+				 "the server left a connection without an answer");
+			return;
+		}
+}
+
+static void run(struct load *l, double seconds)
+{
+	mono_time began = clock_mono();
+	mono_time end = mono_add(began, DUR_NS(seconds * 1e9));
+	/* A server that only refuses is known soon. */
+	while (!mono_reached(end, clock_mono()) && l->errors < 100) {
+		for (long i = 0; i < l->n_visits; i++)
+			if (l->visits[i].fd < 0)
+				start(l, &l->visits[i]);
+		if (!turn(l))
+			break;
+	}
+	drain(l);
+	double took = (double)mono_since(clock_mono(), began).ns / 1e9;
+	load_print(json_pack("{s:I s:I s:I s:s s:f s:o}", "operations", (json_int_t)l->operations,
+			     "errors", (json_int_t)l->errors, "resumed", (json_int_t)l->resumed,
+			     "first_error", l->first_error, "seconds", took, "latency_ms",
+			     load_latency_json(&l->latency)));
+}
+
+/* Opens all, 32 at a time, says so, and keeps them until the end of standard input. */
+static void hold(struct load *l)
+{
+	bool stalled = false;
+	for (long i = 0; i < l->n_visits && l->errors < 100 && !stalled; i++) {
+		start(l, &l->visits[i]);
+		while (i + 1 - l->held - l->errors >= 32 && !stalled)
+			stalled = !turn(l);
+	}
+	drain(l);
+	load_print(json_pack("{s:I s:I s:s}", "held", (json_int_t)l->held, "errors",
+			     (json_int_t)l->errors, "first_error", l->first_error));
+	while (getchar() != EOF)
+		;
+	long open = 0;
+	for (long i = 0; i < l->n_visits; i++) {
+		char byte;
+		struct visit *v = &l->visits[i];
+		if (v->fd >= 0 && recv(v->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+		    errno == EAGAIN)
+			open++;
+	}
+	load_print(json_pack("{s:I}", "still_open", (json_int_t)open));
+}
+
+static SSL_CTX *make_tls(struct load *l)
+{
+	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+	CHECK(tls);
+	/* The same handshake whatever the server prefers. The certificate's signature is verified by
+	 * the handshake itself; its chain is looked at once by whoever calls us, before the load. */
+	SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
+	CHECK(SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256"));
+	CHECK(SSL_CTX_set1_groups_list(tls, "X25519"));
+	SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(tls,
+				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(tls, keep_session);
+	SSL_CTX_set_app_data(tls, l);
+	return tls;
+}
+
+static void usage(void)
+{
+	puts("usage: bench-tlsload [OPTION...] ADDRESS:PORT\n"
+	     "\n"
+	     "Opens TLS connections, asks one question over each, and prints what came of it as JSON.\n"
+	     "\n"
+	     "  --connections N   at a time (32)\n"
+	     "  --seconds S       how long (5)\n"
+	     "  --resume          resume with the newest ticket\n"
+	     "  --hold N          open N, keep them until the end of standard input\n"
+	     "  --name NAME       the server's name (www.example.com)\n"
+	     "  --path PATH       what is asked for (/)\n"
+	     "  --body N          length of the right answer (1024)");
+}
+
+static const struct option options[] = {
+    {"connections", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
+    {"resume", no_argument, NULL, 'r'},            {"hold", required_argument, NULL, 'h'},
+    {"name", required_argument, NULL, 'n'},        {"path", required_argument, NULL, 'p'},
+    {"body", required_argument, NULL, 'b'},        {"help", no_argument, NULL, 'H'},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+	struct load l = {.name = "www.example.com", .body = 1024, .n_visits = 32};
+	const char *path = "/";
+	double seconds = 5;
+	int option, index;
+	while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
+		switch (option) {
+		case 'c':
+			l.n_visits = load_number("connections", optarg, 1, 10000);
+			break;
+		case 's':
+			seconds = atof(optarg);
+			break;
+		case 'r':
+			l.resume = true;
+			break;
+		case 'h':
+			l.hold = true;
+			l.n_visits = load_number("hold", optarg, 1, 15000);
+			break;
+		case 'n':
+			l.name = optarg;
+			break;
+		case 'p':
+			path = optarg;
+			break;
+		case 'b':
+			l.body = load_number("body", optarg, 0, 1L << 40);
+			break;
+		default:
+			usage();
+			return option == 'H' ? 0 : 2;
+		}
+	}
+	if (argc - optind != 1 || !net_addr_parse(argv[optind], 443, &l.server)) {
+		usage();
+		return 2;
+	}
+	int n = snprintf(l.request, sizeof(l.request), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path,
+			 l.name);
+	if (n >= (int)sizeof(l.request)) {
+		fputs("path and name are too long\n", stderr);
+		return 2;
+	}
+	l.request_len = (size_t)n;
+	l.tls = make_tls(&l);
+	l.epoll = epoll_create1(EPOLL_CLOEXEC);
+	l.visits = xcalloc((size_t)l.n_visits, sizeof(*l.visits));
+	for (long i = 0; i < l.n_visits; i++)
+		l.visits[i].fd = -1;
+
+	if (l.resume) {
+		/* The first ticket; not an operation. */
+		start(&l, &l.visits[0]);
+		drain(&l);
+		if (!l.session && !l.errors++)
+			snprintf(l.first_error, sizeof(l.first_error), "no ticket came");
+		l.operations = 0;
+		load_latency_fini(&l.latency);
+	}
+	if (l.hold)
+		hold(&l);
+	else
+		run(&l, l.errors ? 0 : seconds);
+
+	for (long i = 0; i < l.n_visits; i++)
+		if (l.visits[i].fd >= 0)
+			close_visit(&l.visits[i]);
+	free(l.visits);
+	load_latency_fini(&l.latency);
+	SSL_SESSION_free(l.session);
+	SSL_CTX_free(l.tls);
+	return 0;
+}
