@@ -32,8 +32,12 @@ EDGES = {"fra1": ("50.11,8.68", "0km"), "gru1": ("-23.55,-46.63", "2000km"),
 # Where each client must be sent.
 CITIES = {"london": "fra1", "johannesburg": "fra1", "sao-paulo": "gru1", "tokyo": "nrt1",
           "sydney": "nrt1"}
+# What their own manuals advise for the time to first byte: a client reads nothing of a TLS record
+# before it has all of it, and one of 16 KiB is more than a new connection may send at once.
+ADVICE = {"nginx": ("nginx.conf", "ssl_session_tickets on;", " ssl_buffer_size 4k;"),
+          "haproxy": ("haproxy.cfg", "tune.ssl.default-dh-param 2048", "\n tune.ssl.maxrecord 2859")}
 SIZES = {"20k": 20 * 1024, "1m": 1024 * 1024}
-# Origin connections that Perigee keeps ready, and visits to each of the others before measuring.
+# Origin connections that Perigee keeps ready; no more visits of a city run at once.
 WARM = 8
 ORIGIN_PORT, TLS_PORT = 8080, 443
 
@@ -54,8 +58,10 @@ WAYS = {w.name: w for w in (Way("direct", TLS_PORT, False), Way("nginx", 8443, T
 class Fleet:
     """All processes inside a Rig, which ends them."""
 
-    def __init__(self, in_rig):
+    def __init__(self, in_rig, advice=True):
+        """advice: whether the peers are set up as their manuals advise for this."""
         self.rig = in_rig
+        self.advice = advice
         self.hosts = in_rig.world.hosts
         self.directory = in_rig.directory
         self.origin = f"{self.hosts['origin']}:{ORIGIN_PORT}"
@@ -87,6 +93,7 @@ class Fleet:
         folder = self.folder("www")
         for size, length in SIZES.items():
             (folder / size).write_bytes(random.Random(size).randbytes(length))
+        (folder / "health").write_text("ok")
 
     def _start_origin(self):
         folder = self.folder("origin")
@@ -100,7 +107,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
   listen {self.hosts["origin"]}:{TLS_PORT} ssl;
   ssl_certificate {chain}; ssl_certificate_key {key};
   ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {peers.CIPHER};
-  ssl_ecdh_curve X25519; ssl_session_tickets on;
+  ssl_ecdh_curve X25519; ssl_session_tickets on;{ADVICE["nginx"][2] if self.advice else ""}
  }} }}
 """)
         self.rig.start("origin", one_process(
@@ -111,7 +118,14 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
         folder = self.folder(f"{name}-{edge}")
         setup = peers.Setup(directory=folder, listen=f"{self.hosts[edge]}:{WAYS[name].port}",
                             origin=self.origin, certificate=self.certificate, host=HOST)
-        self.rig.start(edge, one_process(peers.EDGES[name].command(setup)), folder / "log")
+        argv = one_process(peers.EDGES[name].command(setup))
+        if self.advice:
+            file, after, text = ADVICE[name]
+            configuration = (folder / file).read_text()
+            if after not in configuration:
+                raise rig.Wrong(f"{name}: no '{after}' in its configuration")
+            (folder / file).write_text(configuration.replace(after, after + text))
+        self.rig.start(edge, argv, folder / "log")
 
     def _start_perigee(self):
         folder = self.folder("perigee")
@@ -150,7 +164,7 @@ nameservers:
 origins:
   app:
     servers: ["{self.origin}"]
-    health: {{check: {{path: /20k}}}}
+    health: {{check: {{path: /health}}}}
     pool: {{warm: {WARM}}}
 sites:
   www:
@@ -209,11 +223,11 @@ geo: {{database: {perigee.SAMPLE_MMDB}, unknown: "50.11,8.68"}}
                 raise rig.Wrong(f"{city} was sent to {v['address']}, expected {expected}")
         return seen
 
-    def warm(self, city):
+    def warm(self, city, at_once):
         """The links of every edge carry as many visits at once as the run will."""
-        jobs = [(way, size) for way in WAYS for size in SIZES for _ in range(WARM)]
-        with ThreadPoolExecutor(len(WAYS) * WARM) as pool:
-            list(pool.map(lambda j: self.visit(city, *j), jobs))
+        for way in WAYS:
+            with ThreadPoolExecutor(at_once) as pool:
+                list(pool.map(lambda size, w=way: self.visit(city, w, size), [*SIZES] * at_once))
 
 
 def one_process(argv):

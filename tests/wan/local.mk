@@ -21,3 +21,19 @@ tests_wan_wan_visit_SOURCES = tests/wan/visit.c tests/wan/ask.c tests/wan/ask.h 
 tests_wan_wan_visit_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 tests_wan_wan_visit_LDADD = $(OPENSSL_LIBS) $(CARES_LIBS) $(LINK_CORE)
 endif
+
+EXTRA_DIST += tests/wan/bench_wan.py tests/wan/chart.py tests/wan/fleet.py tests/wan/limits.py \
+	tests/wan/rig.py tests/wan/world.txt
+
+.PHONY: bench-wan wan
+if BENCH
+# The bench, and the same fleet to walk about in until Ctrl-C.
+bench-wan: all
+	@$(bench_python) $(srcdir)/tests/wan/bench_wan.py --out bench $(BENCH_ARGS) $(bench_skip)
+
+wan: all
+	@$(bench_python) $(srcdir)/tests/wan/fleet.py $(bench_skip)
+else
+bench-wan wan:
+	@echo "configured without libssl: install libssl-dev (./bootstrap bench does) and configure anew"
+endif

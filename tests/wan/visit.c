@@ -20,6 +20,8 @@
 
 #define HEAD_SIZE 16384
 #define CHUNK_SIZE 65536
+#define ALPN_HTTP1 "\x08http/1.1"
+#define ALPN_H2 "\x02h2"
 
 struct plan {
 	const char *dns, *address, *host, *path, *ca, *expect;
@@ -57,7 +59,7 @@ static void usage(FILE *out)
 	      "  --expect FILE  what the body must be\n"
 	      "  --resume       a second visit, with the TLS session of the first\n"
 	      "  --early-data   the second sends its request as early data when it may\n"
-	      "  --http2        offers HTTP/2 alone; only what the server chooses is told\n"
+	      "  --http2        offers HTTP/2 too; a server that chooses it is not asked further\n"
 	      "  --timeout S    for each visit (30)\n"
 	      "Times are in ms: dns_ms by itself, all others from the start of the connection.\n",
 	      out);
@@ -143,7 +145,7 @@ static double ms_since(mono_time later, mono_time earlier)
 	return (double)mono_since(later, earlier).ns / 1e6;
 }
 
-/* What was seen; without a response when the server does not speak what was asked for. */
+/* What was seen; without a response when the server wants HTTP/2, which is not spoken here. */
 static json_t *report(const struct wire *wire, const struct response *response, struct in_addr to,
 		      double dns_ms)
 {
@@ -192,6 +194,14 @@ static bool find_address(const struct visitor *v, mono_time end, struct in_addr 
 	return true;
 }
 
+static bool speaks_http2(const struct wire *wire)
+{
+	char protocol[32];
+
+	wire_protocol(wire, protocol, sizeof(protocol));
+	return strcmp(protocol, "h2") == 0;
+}
+
 static json_t *visit(struct visitor *v, bool again)
 {
 	mono_time end = mono_add(clock_mono(), DUR_NS(v->plan.timeout * 1e9));
@@ -210,7 +220,7 @@ static json_t *visit(struct visitor *v, bool again)
 	if (!find_address(v, end, &plan.to.sin_addr, &dns_ms))
 		return NULL;
 	if (wire_open(&wire, &plan)) {
-		if (strcmp(v->plan.alpn, "http/1.1") != 0)
+		if (speaks_http2(&wire))
 			seen = report(&wire, NULL, plan.to.sin_addr, dns_ms);
 		else if (exchange(v, &wire, &response))
 			seen = report(&wire, &response, plan.to.sin_addr, dns_ms);
@@ -331,7 +341,7 @@ static bool read_options(struct plan *plan, int argc, char **argv)
 			plan->resume = plan->early = true;
 			break;
 		case '2':
-			plan->alpn = "h2";
+			plan->alpn = ALPN_H2 ALPN_HTTP1;
 			break;
 		case 'h':
 			usage(stdout);
@@ -346,7 +356,7 @@ static bool read_options(struct plan *plan, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct visitor v = {.plan = {.path = "/", .alpn = "http/1.1", .port = 443, .timeout = 30}};
+	struct visitor v = {.plan = {.path = "/", .alpn = ALPN_HTTP1, .port = 443, .timeout = 30}};
 	bool good;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -84,17 +84,12 @@ static bool tcp_connect(struct wire *wire, const struct sockaddr_in *to)
 
 static bool tls_prepare(struct wire *wire, const struct wire_plan *plan)
 {
-	unsigned char alpn[32];
-	size_t length = strlen(plan->alpn);
-
-	CHECK(length < sizeof(alpn));
-	alpn[0] = (unsigned char)length;
-	memcpy(alpn + 1, plan->alpn, length);
 	wire->ssl = SSL_new(plan->ctx);
 	return wire->ssl && SSL_set_fd(wire->ssl, wire->fd) == 1 &&
 	       SSL_set_tlsext_host_name(wire->ssl, plan->host) == 1 &&
 	       SSL_set1_host(wire->ssl, plan->host) == 1 &&
-	       SSL_set_alpn_protos(wire->ssl, alpn, (unsigned)length + 1) == 0 &&
+	       SSL_set_alpn_protos(wire->ssl, (const unsigned char *)plan->alpn,
+				   (unsigned)strlen(plan->alpn)) == 0 &&
 	       (!plan->session || SSL_set_session(wire->ssl, plan->session) == 1);
 }
 

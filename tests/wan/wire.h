@@ -24,7 +24,7 @@ struct wire_plan {
 	SSL_CTX *ctx;
 	struct sockaddr_in to;
 	const char *host;     /* for SNI, and the name that the certificate must have */
-	const char *alpn;     /* one protocol */
+	const char *alpn;     /* protocols as in the extension: each after its length */
 	SSL_SESSION *session; /* NULL: a full handshake */
 	const char *early;    /* sent as early data when the session allows it; NULL: nothing */
 	mono_time end;
