@@ -177,7 +177,7 @@ def rows_of(cells, loss):
                                                     list(fleets.WAYS).index(r[0][1])]))
 
 
-def results_table(cells, loss, markdown=False):
+def results_table(cells, can, loss, markdown=False):
     """Times in ms; of the first byte, its limit and the ratio to it; with loss p90 beside the median."""
     header = ["city", "way", "", "DNS", "TCP", "TLS", "first byte", "limit", "ratio",
               "20 KB", "limit", "1 MB", "limit"]
@@ -190,6 +190,9 @@ def results_table(cells, loss, markdown=False):
                       f"{small['first_byte']['ratio']:.2f}", of(small, "last_byte", loss),
                       f"{small['limit']['last_byte']:.0f}", of(large, "last_byte", loss),
                       f"{large['limit']['last_byte']:.0f}"])
+        if way == OURS and mode == RESUMED:
+            lines += [["", OURS, what, "not yet", *[""] * (len(header) - 4)]
+                      for what, has in zip((EARLY, "HTTP/2"), can[OURS]) if not has]
         last = city
     return report.table(header, lines, markdown)
 
@@ -247,7 +250,7 @@ def write(out, args, world, cells, checks, can, counters, took):
              describe(world), "", features_text(can), ""]
     for loss in checks:
         lines += [f"{loss:g}% loss, ms from the start of the connection (DNS by itself):", "",
-                  results_table(cells, loss, markdown=True), ""]
+                  results_table(cells, can, loss, markdown=True), ""]
     lines += [text, *late, ""]
     for loss, rows in checks.items():
         lines += [f"The delay line against itself, {loss:g}% loss:", "",
@@ -292,7 +295,7 @@ def run(args, directory):
     for loss in checks:
         print(f"\n{loss:g}% loss, ms from the start of the connection (DNS by itself), median"
               + (" (p90)" if loss else ""))
-        print(results_table(cells, loss))
+        print(results_table(cells, can, loss))
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
     print("\n" + "\n".join([describe(world), features_text(can), "", text, *late]))
     progress.say(f"written: {args.out}/wan.md, wan.json, wan.svg")

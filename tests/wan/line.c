@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <netinet/ip.h>
 #include <sched.h>
 #include <signal.h>
@@ -171,14 +172,16 @@ static void say_ready(const struct line *line)
 
 static void say_path(const struct world *world, size_t from, size_t to, bool first)
 {
-	const struct path_counters *c = &world->paths[from][to]->counters;
+	const struct path *path = world->paths[from][to];
+	const struct path_counters *c = &path->counters;
 
-	printf("%s{\"from\": \"%s\", \"to\": \"%s\", \"sent\": %llu, \"sent_bytes\": %llu, "
-	       "\"delivered\": %llu, \"delivered_bytes\": %llu, \"lost\": %llu, \"dropped\": %llu}",
-	       first ? "" : ", ", world->hosts[from].name, world->hosts[to].name,
-	       (unsigned long long)c->sent, (unsigned long long)c->sent_bytes,
-	       (unsigned long long)c->delivered, (unsigned long long)c->delivered_bytes,
-	       (unsigned long long)c->lost, (unsigned long long)c->dropped);
+	printf("%s{\"from\": \"%s\", \"to\": \"%s\", \"sent\": %" PRIu64
+	       ", \"sent_bytes\": %" PRIu64 ", \"delivered\": %" PRIu64
+	       ", \"delivered_bytes\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"dropped\": %" PRIu64
+	       ", \"under_way\": %" PRIu64 "}",
+	       first ? "" : ", ", world->hosts[from].name, world->hosts[to].name, c->sent,
+	       c->sent_bytes, c->delivered, c->delivered_bytes, c->lost, c->dropped,
+	       path_under_way(path));
 }
 
 static void say_counters(const struct line *line)
@@ -186,7 +189,7 @@ static void say_counters(const struct line *line)
 	const struct world *world = line->world;
 	bool first = true;
 
-	printf("{\"strays\": %llu, \"paths\": [", (unsigned long long)line->strays);
+	printf("{\"strays\": %" PRIu64 ", \"paths\": [", line->strays);
 	for (size_t from = 0; from < world->host_count; from++) {
 		for (size_t to = 0; to < world->host_count; to++) {
 			if (!world->paths[from][to])

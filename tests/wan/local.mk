@@ -22,7 +22,8 @@ tests_wan_wan_visit_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 tests_wan_wan_visit_LDADD = $(OPENSSL_LIBS) $(CARES_LIBS) $(LINK_CORE)
 endif
 
-EXTRA_DIST += tests/wan/bench_wan.py tests/wan/chart.py tests/wan/fleet.py tests/wan/limits.py \
+TESTS += tests/wan/smoke
+EXTRA_DIST += tests/wan/smoke tests/wan/bench_wan.py tests/wan/chart.py tests/wan/fleet.py tests/wan/limits.py \
 	tests/wan/rig.py tests/wan/world.txt
 
 .PHONY: bench-wan wan

@@ -102,6 +102,15 @@ bool path_due(const struct path *path, mono_time *due)
 	return true;
 }
 
+uint64_t path_under_way(const struct path *path)
+{
+	uint64_t count = 0;
+
+	for (const struct path_packet *packet = path->first; packet; packet = packet->next)
+		count++;
+	return count;
+}
+
 struct path_packet *path_take(struct path *path, mono_time now)
 {
 	struct path_packet *packet = path->first;

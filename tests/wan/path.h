@@ -61,5 +61,8 @@ bool path_put(struct path *path, const void *packet, size_t length, mono_time no
 /* When path_take() will give the next packet; false when nothing is under way. */
 bool path_due(const struct path *path, mono_time *due);
 
+/* How many packets are under way. */
+uint64_t path_under_way(const struct path *path);
+
 /* The next packet that is due, which the caller frees; NULL when none is. */
 struct path_packet *path_take(struct path *path, mono_time now);

@@ -58,6 +58,7 @@ static void run_flow(const struct flow *flow)
 				 s->due_us >= 0);
 		expected += s->due_us >= 0;
 	}
+	assert_int_equal(path_under_way(&path), expected);
 	for (const struct step *s = flow->steps; s->length; s++) {
 		struct path_packet *packet;
 
