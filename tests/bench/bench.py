@@ -8,6 +8,7 @@ answer; a wrong one, or counts that do not agree, puts it out of that work and f
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -136,6 +137,14 @@ def two_cores():
     sys.exit(77)
 
 
+def working_folder(name, stack, keep=lambda: False):
+    """A temporary folder that goes with `stack`, unless keep() says otherwise then."""
+    directory = Path(tempfile.mkdtemp(prefix=f"perigee-{name}-"))
+    directory.chmod(0o755)  # servers that drop their privileges read here
+    stack.callback(lambda: keep() or shutil.rmtree(directory))
+    return directory
+
+
 def prepare(directory, args, cores):
     authority = project.Authority(directory / "ca")
     certificates = {k: authority.issue(k, [measure.HOST], kind=k) for k in ("ecdsa", "rsa")}
@@ -143,6 +152,15 @@ def prepare(directory, args, cores):
     origin = measure.Origin(directory / "origin", cores[1], certificates["ecdsa"])
     return Bench(directory, cores[0], cores[1], args.seconds, args.connections, authority,
                  certificates, origin, database)
+
+
+def earlier_ratios(out):
+    """figure -> ratio, of the run before this one in the same folder."""
+    try:
+        figures = json.loads((out / "bench.json").read_text())["figures"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return {name: row["ratio"] for name, row in figures.items() if "ratio" in row}
 
 
 def write(out, args, results, rows, took):
@@ -200,19 +218,18 @@ def main():
     runs = sum(len(s) for _, s in works) * args.rounds
     print(f"{len(works)} works, {runs} runs, {args.rounds} rounds of {args.seconds:g} s", flush=True)
     results = Results([w for w, _ in works])
-    directory = Path(tempfile.mkdtemp(prefix="perigee-bench-"))
-    directory.chmod(0o755)  # servers that drop their privileges read here
-    bench = prepare(directory, args, cores)
-    try:
+    with contextlib.ExitStack() as stack:
+        directory = working_folder("bench", stack, keep=lambda: results.wrong)
+        bench = prepare(directory, args, cores)
+        stack.callback(bench.origin.stop)
         for work, servers in works:
             run_work(bench, work, servers, args.rounds, results,
                      lambda text: print(f"[{(time.monotonic() - began) / 60:4.1f} min] {text}",
                                         flush=True))
-    finally:
-        bench.origin.stop()
-        if not results.wrong:
-            shutil.rmtree(directory)
     rows = results.verdict()
+    before = earlier_ratios(args.out)
+    for name, row in rows.items():
+        row["ratio_before"] = before.get(name)
     write(args.out, args, results, rows, time.monotonic() - began)
     print("\n" + report.server_table(results.works, results.samples, results.more))
     print("\n" + report.verdict_table(rows))
@@ -226,4 +243,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nended by Ctrl-C: what was started is stopped, nothing is written")

@@ -7,6 +7,7 @@ keep-alive to clients, up to 1,024 idle origin connections, and X-Forwarded-For 
 towards the origin. No access log. What else is said below is what their own manuals advise.
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,12 @@ sites:
             "--workers", setup.workers, "--control", setup.directory / "control"]
 
 
+def nginx_temp(directory):
+    """Where nginx may write, so that it needs no folder of the system's."""
+    return " ".join(f"{kind}_temp_path {directory}/{kind};"
+                    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+
+
 def nginx(setup):
     scheme = "https" if setup.origin_tls else "http"
     verify = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {setup.origin_tls};
@@ -73,6 +80,7 @@ def nginx(setup):
 error_log {setup.directory}/error.log;
 events {{ worker_connections 8192; multi_accept on; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; server_tokens off;
+ {nginx_temp(setup.directory)} proxy_max_temp_file_size 0; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
  upstream app {{ server {setup.origin}; keepalive 1024; keepalive_requests 100000000; }}
  server {{ listen {setup.listen} ssl http2 backlog=4096 reuseport;
   ssl_certificate {setup.certificate[0]}; ssl_certificate_key {setup.certificate[1]};
@@ -130,15 +138,14 @@ def hitch(setup):
     """TLS only: bytes go on to the origin as they are, over one connection for each client."""
     address, _, port = setup.listen.rpartition(":")
     origin, _, origin_port = setup.origin.rpartition(":")
+    user = 'user = "nobody"\ngroup = "nogroup"\n' if os.geteuid() == 0 else ""
     (setup.directory / "hitch.conf").write_text(
         f"""frontend = {{ host = "{address}" port = "{port}" }}
 backend = "[{origin}]:{origin_port}"
 pem-file = "{both_in_one(setup)}"
 workers = {setup.workers}
 backlog = 4096
-user = "nobody"
-group = "nogroup"
-daemon = off
+{user}daemon = off
 tls-protos = TLSv1.2 TLSv1.3
 ciphersuites = "{CIPHER}"
 ecdh-curve = "X25519"

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import perigee as project  # noqa: E402
 from demo import free_port  # noqa: E402
-from edges import CIPHER  # noqa: E402
+from edges import CIPHER, nginx_temp  # noqa: E402
 
 HOST = "www.example.com"
 BODY = "x" * 1024
@@ -95,6 +95,7 @@ class Origin:
             f"""daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; sendfile on;
+ {nginx_temp(directory)}
  server {{ listen 127.0.0.1:{self.port} backlog=4096 reuseport;
   listen 127.0.0.1:{self.tls_port} ssl backlog=4096 reuseport;
   ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]};
@@ -112,7 +113,11 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
                           "-c", directory / "nginx.conf"]),
             directory / "log",
         )
-        project.wait_for(self._counts, "the origin to answer")
+        try:
+            project.wait_for(self._counts, "the origin to answer")
+        except BaseException:
+            self.stop()
+            raise
 
     def _counts(self):
         out = subprocess.run(["curl", "-s", f"http://127.0.0.1:{self.port}/stub"],

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import bench as benchmark
@@ -101,16 +100,13 @@ def main():
     if not shutil.which("perf"):
         sys.exit("perf is not installed: apt-get install linux-perf, or ./bootstrap bench")
     args.cores = benchmark.two_cores()
-    directory = Path(tempfile.mkdtemp(prefix="perigee-profile-"))
-    directory.chmod(0o755)
-    try:
-        profile(directory, args, work)
-    except edges.NotYet as e:
-        sys.exit(f"{args.server} cannot do this yet: {e}")
-    except measure.Wrong as e:
-        sys.exit(f"failed: {e}")
-    finally:
-        shutil.rmtree(directory)
+    with contextlib.ExitStack() as stack:
+        try:
+            profile(benchmark.working_folder("profile", stack), args, work)
+        except edges.NotYet as e:
+            sys.exit(f"{args.server} cannot do this yet: {e}")
+        except measure.Wrong as e:
+            sys.exit(f"failed: {e}")
 
 
 if __name__ == "__main__":

@@ -174,10 +174,11 @@ def verdict_table(rows, markdown=False):
         form = two if share else number
         lines.append([f"{row['title']} ({row['unit']})", cell(row, "ours", form), row["peer"] or "",
                       cell(row, "peer_figure", form), cell(row, "ratio", two), between,
+                      cell(row, "ratio_before", two),
                       cell(row, "goal", lambda g, s=share: f"{g:g} %" if s else two(g)),
                       row.get("verdict", "")])
-    return table(["work", "Perigee", "best peer", "its figure", "ratio", "min-max", "goal", ""],
-                 lines, markdown)
+    return table(["work", "Perigee", "best peer", "its figure", "ratio", "min-max", "before", "goal",
+                  ""], lines, markdown)
 
 
 def footnotes(rows):
