@@ -92,6 +92,7 @@ class Rig:
         self.seed = seed
         self.processes = []
         self.counters = None
+        self.faults = []  # what was found at the end
 
     def __enter__(self):
         description = self.directory / "world.txt"
@@ -107,8 +108,10 @@ class Rig:
         self.spaces = json.loads(ready)["hosts"]
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.close()
+        if kind is None and self.faults:
+            raise Wrong("\n".join(self.faults))
 
     def inside(self, host, argv):
         """The command line that runs `argv` in a host, and never outlives this process."""
@@ -141,6 +144,8 @@ class Rig:
                 except subprocess.TimeoutExpired:
                     pass
                 process.kill()
+                if perigee.SANITIZER.search(process.log()):
+                    self.faults.append(f"{process.argv}:\n{process.log()[-8000:]}")
             self._end_line()
         finally:
             signal.signal(signal.SIGINT, before)
@@ -151,9 +156,12 @@ class Rig:
             self.line.wait(5)
             said = self.line.stdout.read()
             self.counters = json.loads(said.splitlines()[-1]) if said.strip() else None
+            if self.line.returncode != 0:
+                self.faults.append(f"wan-line: {self.line.returncode}: {self.line.stderr.read()}")
         except subprocess.TimeoutExpired:
             self.line.kill()
             self.line.wait()
+            self.faults.append("wan-line did not end")
         for stream in (self.line.stdout, self.line.stderr):
             stream.close()
 
