@@ -236,7 +236,7 @@ def versions():
 def write(out, args, world, cells, checks, can, counters, took):
     machine, programs = report.machine(), versions()
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
-    peers = "as they come" if args.defaults else "as their manuals advise for the first byte"
+    peers = "as the other benchmarks have them" if args.defaults else "as their manuals advise for the first byte"
     (out / "wan.json").write_text(json.dumps({
         "machine": machine, "versions": programs, "world": world.text, "settings": world.settings,
         "peers": peers, "seconds": round(took), "verdict": text, "over": late,
@@ -266,8 +266,8 @@ def arguments():
     parser.add_argument("--visits", type=int, default=5, metavar="N",
                         help="of each kind without loss, with it several times as many (%(default)s)")
     parser.add_argument("--defaults", action="store_true",
-                        help="peers with TLS records as they come, not as their manuals advise for "
-                             "the first byte")
+                        help="peers as the other benchmarks have them, not as their manuals advise "
+                             "for the first byte")
     parser.add_argument("--world", type=Path, default=fleets.WORLD, metavar="FILE",
                         help="another description of the paths between the same hosts")
     parser.add_argument("--out", type=Path, default=rig.perigee.BUILD / "bench", metavar="DIR",

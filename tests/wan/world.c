@@ -103,7 +103,6 @@ static bool read_host(struct world *world, const struct line *line)
 	return true;
 }
 
-/* A number of 0 to `most` with one of the units; *value is in the smallest of them. */
 struct unit {
 	const char *name;
 	double factor;
@@ -113,6 +112,7 @@ static const struct unit times[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {NULL,
 static const struct unit rates[] = {{"kbit", 1e3}, {"Mbit", 1e6}, {"Gbit", 1e9}, {NULL, 0}};
 static const struct unit shares[] = {{"%", 0.01}, {NULL, 0}};
 
+/* A number with one of the units, from 0 to `most`; times are in ns, rates in bits a second. */
 static bool read_quantity(const char *text, const struct unit *units, double most, double *value)
 {
 	char *end;
