@@ -310,18 +310,22 @@ def main():
         return rig.EXIT_SKIPPED
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory = Path(tempfile.mkdtemp(prefix="perigee-wan-"))
+    keep = False
     try:
         run(args, directory)
     except rig.Skipped as e:
         print(f"skipped: {e}")
         return rig.EXIT_SKIPPED
     except (rig.Wrong, TimeoutError) as e:
+        keep = True
         print(f"failed: {e}\n(files in {directory})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-    shutil.rmtree(directory)
+    finally:
+        if not keep:
+            shutil.rmtree(directory)
     return 0
 
 
