@@ -102,6 +102,13 @@ def responder_command(bench, name, folder, edge_port):
     return RESPONDERS[name].command(setup), port
 
 
+def expect_answers(name, found):
+    """No wrong answer, and little lost: what a full socket buffer drops costs the server nothing and is
+    told, not hidden. The first burst, a window of 256, may meet a server that still warms up."""
+    if found["wrong"] or found["lost"] > 256 + found["asked"] / 100:
+        raise Wrong(f"{name}: {found}")
+
+
 def dns_queries(question, *args):
     def run(bench, name):
         subnets, own = sample_subnets(bench, RESPONDERS[name].nearest)
@@ -120,9 +127,7 @@ def dns_queries(question, *args):
                     return found["answers"]
 
                 sample = costed(bench, process, go)
-        # Loss stalls the load but costs the server nothing: it is told, not hidden.
-        if found["wrong"] or found["lost"] > found["asked"] / 100:
-            raise Wrong(f"{name}: {found}")
+        expect_answers(name, found)
         sample.more["lost"] = found["lost"] / found["asked"]
         return sample
 
@@ -160,8 +165,10 @@ def database(bench, name):
         try:
             start = first_answer(process, port, name, query, socket.inet_aton(own), began)
             verify_responder(name, port, subnets, own)
-            measure.load(bench.load_core, [measure.DNSLOAD, "--seconds", bench.seconds / 4,
-                                           "--subnets", f"127.0.0.1:{port}", responders.STEERED])
+            found = measure.load(bench.load_core, [
+                measure.DNSLOAD, "--seconds", bench.seconds / 4, "--subnets", f"127.0.0.1:{port}",
+                responders.STEERED])
+            expect_answers(name, found)
             memory = measure.memory_of(process.pid)
             peak = max_memory(process.pid)
         finally:

@@ -150,14 +150,14 @@ def bulk(bench, name):
 def idle(bench, name):
     """Memory that each kept connection adds, after one request over it."""
     with edge(bench, name) as (process, port):
-        before = measure.memory_of(process.pid)
+        before = measure.memory_of(process.pid, "Pss_Anon")
         child = subprocess.Popen(
             measure.pinned(bench.load_core, [measure.TLSLOAD, "--hold", bench.connections, "--name",
                                              HOST, f"127.0.0.1:{port}"]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             found = json.loads(child.stdout.readline() or "{}")
-            after = measure.memory_of(process.pid)
+            after = measure.memory_of(process.pid, "Pss_Anon")
             child.stdin.close()
             found.update(json.loads(child.stdout.readline() or "{}"))
             child.wait(timeout=30)

@@ -2,7 +2,8 @@
 """Perigee and its peers as TLS edges in front of one origin: for each a function that writes its
 configuration into a folder and returns the command line that runs it in the foreground.
 
-All do the same duty as far as each can: TLS 1.2 and 1.3 with AES-128-GCM over X25519, tickets, ALPN,
+All do the same duty as far as each can: TLS 1.2 and 1.3 with AES-128-GCM over X25519, one ticket for
+each handshake (HAProxy and hitch cannot but send two), ALPN,
 keep-alive to clients, up to 1,024 idle origin connections, and X-Forwarded-For and X-Forwarded-Proto
 towards the origin. No access log. What else is said below is what their own manuals advise.
 """
@@ -85,7 +86,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
  server {{ listen {setup.listen} ssl http2 backlog=4096 reuseport;
   ssl_certificate {setup.certificate[0]}; ssl_certificate_key {setup.certificate[1]};
   ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
-  ssl_ecdh_curve X25519; ssl_session_tickets on;
+  ssl_conf_command NumTickets 1; ssl_ecdh_curve X25519; ssl_session_tickets on;
   location / {{ proxy_pass {scheme}://app; proxy_http_version 1.1;
    proxy_set_header Connection ""; proxy_set_header Host $host;
    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;

@@ -22,6 +22,8 @@ from edges import CIPHER, nginx_temp  # noqa: E402
 HOST = "www.example.com"
 BODY = "x" * 1024
 BIG = 100_000_000
+# No client runs for so long; one that does hangs.
+CLIENT_PATIENCE = 120
 TLSLOAD = project.BUILD / "tests" / "bench" / "bench-tlsload"
 DNSLOAD = project.BUILD / "tests" / "bench" / "bench-dnsload"
 
@@ -44,9 +46,9 @@ class Cpu:
 
 
 def process_tree(pid):
-    """The process and all its living descendants; those that end meanwhile are left out."""
+    """The process and all its living descendants."""
     pids = [pid]
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
                 pids += process_tree(int(child))
@@ -63,12 +65,13 @@ def cpu_of(pid):
     return Cpu(*(t / os.sysconf("SC_CLK_TCK") for t in ticks))
 
 
-def memory_of(pid):
-    """Bytes that a process and its descendants hold: what they share with others is divided (PSS)."""
+def memory_of(pid, kind="Pss"):
+    """Bytes that a process and its descendants hold. Pss: what they share with others is divided.
+    Pss_Anon: without files and libraries, whose share depends on who else has them."""
     total = 0
     for p in process_tree(pid):
         rollup = Path(f"/proc/{p}/smaps_rollup").read_text()
-        total += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M).group(1)) * 1024
+        total += int(re.search(rf"^{kind}:\s+(\d+) kB", rollup, re.M).group(1)) * 1024
     return total
 
 
@@ -76,9 +79,10 @@ def pinned(core, argv):
     return ["taskset", "-c", str(core), *map(str, argv)]
 
 
-def output_of(core, argv, **kwargs):
+def output_of(core, argv):
     """Runs a client on `core`; its standard output, or Wrong with what it said."""
-    done = subprocess.run(pinned(core, argv), capture_output=True, text=True, check=False, **kwargs)
+    done = subprocess.run(pinned(core, argv), capture_output=True, text=True, check=False,
+                          timeout=CLIENT_PATIENCE)
     if done.returncode != 0:
         raise Wrong(f"{argv[0]} exited with {done.returncode}: {done.stderr}{done.stdout}"[-1000:])
     return done.stdout
@@ -120,7 +124,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
             raise
 
     def _counts(self):
-        out = subprocess.run(["curl", "-s", f"http://127.0.0.1:{self.port}/stub"],
+        out = subprocess.run(["curl", "-s", "--max-time", "10", f"http://127.0.0.1:{self.port}/stub"],
                              capture_output=True, text=True, check=False).stdout
         m = re.search(r"^\s*(\d+)\s+(\d+)\s+(\d+)\s*$", out, re.M)
         return m and (int(m.group(1)), int(m.group(3)))
@@ -133,6 +137,8 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
         before = self._counts()
         yield seen
         after = self._counts()
+        if not before or not after:
+            raise Wrong("the origin does not tell its counts")
         # The last question about the counts is itself one connection and one request.
         seen["connections"], seen["requests"] = (a - b - 1 for a, b in zip(after, before))
 

@@ -65,8 +65,6 @@ def profile(directory, args, work):
         samples = work.measure(bench, args.server)
     finally:
         bench.origin.stop()
-    if not data.exists():
-        sys.exit(f"{work.name} measures no CPU time: there is nothing to profile")
     figure, sample = work.figures[0], samples[work.figures[0].name]
     print(f"{figure.title}, {args.server}: {report.number(sample.figure)} {figure.unit} under perf, "
           f"of it user {report.number(sample.more['user'])}, "
@@ -95,11 +93,13 @@ def main():
     args = parser.parse_args()
     args.connections = 0
     work = next((w for w in benchmark.WORKS if w.name == args.work), None)
+    if work and work.figures[0].unit not in ("us", "s/GB"):
+        parser.error(f"{work.name} measures no CPU time: there is nothing to profile")
     if not work or args.server not in work.servers:
         parser.error(f"no such work or server; works: {', '.join(w.name for w in benchmark.WORKS)}")
     if not shutil.which("perf"):
         sys.exit("perf is not installed: apt-get install linux-perf, or ./bootstrap bench")
-    args.cores = benchmark.two_cores()
+    args.cores = benchmark.settle()
     with contextlib.ExitStack() as stack:
         try:
             profile(benchmark.working_folder("profile", stack), args, work)

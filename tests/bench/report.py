@@ -79,8 +79,8 @@ def spread(values):
     return f"{number(statistics.median(values))} ({number(min(values))}-{number(max(values))})"
 
 
-def medians_of_peers(samples, lesser=()):
-    return {n: statistics.median(v) for n, v in samples.items() if n != OURS and n not in lesser}
+def medians_of_peers(samples):
+    return {n: statistics.median(v) for n, v in samples.items() if n != OURS}
 
 
 def ratios(samples, peer):
@@ -89,12 +89,13 @@ def ratios(samples, peer):
 
 
 def judge_cost(figure, samples, goal, lesser):
-    """Our cost beside that of the cheapest peer that does the same. samples: server -> figures, one
-    for each round; lesser: servers that do less, and what they leave out."""
-    peers = medians_of_peers(samples, lesser)
+    """Our cost beside that of the cheapest peer. samples: server -> figures, one for each round;
+    lesser: servers that do less, and what they leave out: where one of them is the cheapest, `same`
+    tells of the cheapest that does the same as we."""
+    peers = medians_of_peers(samples)
     peer = min(peers, key=peers.get, default=None)
     row = {"title": figure.title, "unit": figure.unit, "peer": peer, "peer_figure": peers.get(peer),
-           "goal": goal["ratio"].get(figure.name), "beside": {}}
+           "goal": goal["ratio"].get(figure.name)}
     if OURS not in samples:
         return row
     row["ours"] = statistics.median(samples[OURS])
@@ -103,10 +104,11 @@ def judge_cost(figure, samples, goal, lesser):
         row.update(ratio=statistics.median(r), ratio_low=min(r), ratio_high=max(r))
         if row["goal"] is not None:
             row["verdict"] = "ok" if row["ratio"] <= row["goal"] else "short"
-    for other, why in lesser.items():
-        if other in samples:
-            row["beside"][other] = {"why": why,
-                                    "ratio": statistics.median(ratios(samples, other))}
+    equals = {n: m for n, m in peers.items() if n not in lesser}
+    if peer in lesser and equals:
+        same = min(equals, key=equals.get)
+        row["same"] = {"peer": same, "ratio": statistics.median(ratios(samples, same)),
+                       "why": f"{peer} {lesser[peer]}"}
     return row
 
 
@@ -126,8 +128,9 @@ def judge_share(figure, samples, goal, ours_before):
     return row
 
 
-def judge(works, all_samples, goal, not_yet):
-    """figure name -> row, in order. not_yet: figure name -> what Perigee has not."""
+def judge(works, all_samples, goal, not_yet, dropped):
+    """figure name -> row, in order. not_yet: figure name -> what Perigee has not; dropped: figure name
+    -> servers that were wrong."""
     rows = {}
     for work in works:
         for figure in work.figures:
@@ -137,6 +140,8 @@ def judge(works, all_samples, goal, not_yet):
                 row = judge_share(figure, samples, goal, before)
             else:
                 row = judge_cost(figure, samples, goal, work.lesser)
+            if figure.name in dropped:
+                row["verdict"] = "wrong: " + ", ".join(dropped[figure.name])
             if figure.name in not_yet:
                 row["verdict"] = "not yet"
                 row["missing"] = not_yet[figure.name]
@@ -152,11 +157,13 @@ def server_table(works, all_samples, more, markdown=False):
             for server, values in all_samples[figure.name].items():
                 extra = more[figure.name][server]
                 parts = [number(statistics.median(e[k] for e in extra)) if k in extra[0] else ""
-                         for k in ("user", "system", "per_second")]
+                         for k in ("user", "system")]
+                parts.append(f"{statistics.median(e['busy'] for e in extra):.0%}"
+                             if "busy" in extra[0] else "")
                 lines.append([f"{figure.title} ({figure.unit})",
                               server + ("*" if server in work.lesser else ""), spread(values),
                               *parts])
-    return table(["work", "server", "median (min-max)", "user", "system", "a second"], lines,
+    return table(["work", "server", "median (min-max)", "user", "system", "core busy"], lines,
                  markdown)
 
 
@@ -182,11 +189,7 @@ def verdict_table(rows, markdown=False):
 
 
 def footnotes(rows):
-    """What the verdicts leave out, in words: one line for each server that does less."""
-    found = {}
-    for row in rows.values():
-        for server, beside in row.get("beside", {}).items():
-            found.setdefault((server, beside["why"]), []).append(
-                f"{row['title']} {beside['ratio']:.2f}")
-    return [f"* {server} {why}, and is not compared; Perigee's ratio to it: {', '.join(told)}."
-            for (server, why), told in found.items()]
+    """Where the best peer does less than we: the best of those that do the same."""
+    return [f"{row['title']}: {row['same']['why']}; of the peers that do the same {row['same']['peer']} "
+            f"is the best, the ratio to it {row['same']['ratio']:.2f}."
+            for row in rows.values() if "same" in row]

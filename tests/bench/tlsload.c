@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,8 @@ static void succeed(struct load *l, struct visit *v)
 	if (l->hold) {
 		v->state = HELD;
 		l->held++;
-		watch(l, v, 0);
+		/* An error of it is for the end, not for the loop. */
+		CHECK(epoll_ctl(l->epoll, EPOLL_CTL_DEL, v->fd, NULL) == 0);
 		return;
 	}
 	SSL_shutdown(v->tls);
@@ -157,6 +159,8 @@ static void advance(struct load *l, struct visit *v)
 	static char body[65536];
 	int r;
 	for (;;) {
+		/* SSL_get_error() looks at the thread's queue, not at the connection's. */
+		ERR_clear_error();
 		switch (v->state) {
 		case CONNECTING:
 			r = 0;
@@ -408,6 +412,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	l.request_len = (size_t)n;
+	signal(SIGPIPE, SIG_IGN);
 	l.tls = make_tls(&l);
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.visits = xcalloc((size_t)l.n_visits, sizeof(*l.visits));

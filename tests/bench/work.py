@@ -67,6 +67,8 @@ def costed(bench, process, run):
         count = run()
         took = time.monotonic() - began
         cpu = measure.cpu_of(process.pid) - before
+    if not count:
+        raise measure.Wrong("nothing was answered")
     return Sample(cpu.total / count * 1e6,
                   {"user": cpu.user / count * 1e6, "system": cpu.system / count * 1e6,
-                   "count": count, "per_second": count / took})
+                   "count": count, "busy": cpu.total / took})
