@@ -202,7 +202,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=1, help="of load a round (%(default)s)")
     parser.add_argument("--connections", type=int, default=5000,
                         help="how many http-idle holds (%(default)s)")
-    parser.add_argument("--database", required=True, help="a City database of MaxMind's format")
+    parser.add_argument("--database", required=True, help="one that city_database.pl made")
     parser.add_argument("--out", type=Path, required=True, help="folder for bench.json, bench.md")
     args = parser.parse_args()
     args.servers = args.servers.split(",")

@@ -56,13 +56,13 @@ static uint64_t next_random(struct load *l)
 	return l->random;
 }
 
-static void make_query(struct load *l, const char *name, uint16_t type)
+static void make_query(struct load *l, const char *name)
 {
 	uint8_t wire[KNOT_DNAME_MAXLEN];
 	knot_pkt_t *pkt = knot_pkt_new(l->query, sizeof(l->query), NULL);
 	CHECK(pkt);
 	if (!knot_dname_from_str(wire, name, sizeof(wire)) ||
-	    knot_pkt_put_question(pkt, wire, KNOT_CLASS_IN, type) != KNOT_EOK) {
+	    knot_pkt_put_question(pkt, wire, KNOT_CLASS_IN, KNOT_RRTYPE_A) != KNOT_EOK) {
 		fprintf(stderr, "%s is not a domain name\n", name);
 		exit(2);
 	}
@@ -201,14 +201,13 @@ static void usage(void)
 	     "\n"
 	     "  --seconds S   how long (5)\n"
 	     "  --window N    questions in flight (256)\n"
-	     "  --subnets     each from a random EDNS client subnet\n"
-	     "  --ipv6        ask for AAAA");
+	     "  --subnets     each from a random EDNS client subnet");
 }
 
 static const struct option options[] = {
     {"seconds", required_argument, NULL, 's'}, {"window", required_argument, NULL, 'w'},
-    {"subnets", no_argument, NULL, 'e'},       {"ipv6", no_argument, NULL, '6'},
-    {"help", no_argument, NULL, 'H'},          {0},
+    {"subnets", no_argument, NULL, 'e'},       {"help", no_argument, NULL, 'H'},
+    {0},
 };
 
 int main(int argc, char **argv)
@@ -217,7 +216,6 @@ int main(int argc, char **argv)
 	struct load *l = &load;
 	struct net_addr server;
 	double seconds = 5;
-	uint16_t type = KNOT_RRTYPE_A;
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
@@ -230,9 +228,6 @@ int main(int argc, char **argv)
 		case 'e':
 			l->subnets = true;
 			break;
-		case '6':
-			type = KNOT_RRTYPE_AAAA;
-			break;
 		default:
 			usage();
 			return option == 'H' ? 0 : 2;
@@ -242,7 +237,7 @@ int main(int argc, char **argv)
 		usage();
 		return 2;
 	}
-	make_query(l, argv[optind + 1], type);
+	make_query(l, argv[optind + 1]);
 	l->fd = socket(server.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* Room for the whole window, or the generator itself would lose answers. */
 	setsockopt(l->fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){8 << 20}, sizeof(int));

@@ -88,7 +88,7 @@ def main():
     parser.add_argument("--work", required=True, help="one work, by its whole name")
     parser.add_argument("--server", default=report.OURS, help="(%(default)s)")
     parser.add_argument("--seconds", type=float, default=5, help="of load (%(default)s)")
-    parser.add_argument("--database", required=True, help="a City database of MaxMind's format")
+    parser.add_argument("--database", required=True, help="one that city_database.pl made")
     parser.add_argument("--out", type=Path, required=True, help="folder for perf.data")
     args = parser.parse_args()
     args.connections = 0
