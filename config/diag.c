@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* More than anybody reads; it bounds what a file full of junk costs. */
 #define KEPT_MAX 100

@@ -9,7 +9,7 @@
 
 #include "config/options.h"
 #include "config/print.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 struct dumper {
 	yaml_emitter_t emitter;

@@ -11,7 +11,7 @@
 
 #include "config/options.h"
 #include "config/suggest.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 struct filler {
 	struct cfg_fleet *fleet;

@@ -11,7 +11,7 @@
 #include "config/fill.h"
 #include "config/tree.h"
 #include "config/validate.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* More than what CFG_NODES_MAX things can take: see yaml.h. */
 #define MEMORY_MAX ((size_t)1 << 30)
@@ -116,4 +116,13 @@ const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, 
 			return &fleet->nameservers[i];
 	}
 	return NULL;
+}
+
+bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *edge)
+{
+	for (unsigned i = 0; i < site->n_edges; i++) {
+		if (site->edges[i] == edge)
+			return true;
+	}
+	return site->n_edges == 0;
 }

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "config/diag.h"
-#include "core/addr.h"
-#include "core/clock.h"
-#include "core/log.h"
+#include "core/base/addr.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
 
 struct cfg_coords {
 	double latitude, longitude; /* degrees, WGS 84 */
@@ -217,6 +217,8 @@ void cfg_fleet_destroy(struct cfg_fleet **fleet);
 /* NULL when there is none of that name. */
 const struct cfg_edge *cfg_find_edge(const struct cfg_fleet *fleet, const char *name);
 const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, const char *name);
+/* A site without a list of edges is served by all of them. */
+bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *edge);
 /* Writes the path of the first option of class "restart" that differs into `path`; false when the
  * new fleet can be reloaded without a restart of that node. */
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,

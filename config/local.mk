@@ -21,17 +21,5 @@ config_libconfig_a_SOURCES = \
 	config/validate.c config/validate.h \
 	config/yaml.c config/yaml.h
 
-bin_PROGRAMS += config/perigeectl
-config_perigeectl_SOURCES = \
-	config/perigeectl.c config/perigeectl_ask.c config/perigeectl_print.c config/perigeectl.h
-config_perigeectl_LDADD = $(LINK_GEO)
-
-dist_man_MANS += config/perigeectl.1
-# Printed from the option table by the program itself.
-man_MANS += config/perigee.yaml.5
-CLEANFILES += config/perigee.yaml.5
-config/perigee.yaml.5: config/perigeectl$(EXEEXT)
-	$(AM_V_GEN)config/perigeectl$(EXEEXT) man > $@.tmp && mv $@.tmp $@
-
 samplesdir = $(docdir)/samples
 dist_samples_DATA = config/samples/minimal.yaml config/samples/perigee.yaml

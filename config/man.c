@@ -7,7 +7,7 @@
 
 #include "config/options.h"
 #include "config/print.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static const char head[] =
     ".\\\" SPDX-License-Identifier: GPL-3.0-or-later\n"

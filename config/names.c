@@ -12,7 +12,7 @@
 #include "config/options.h"
 #include "config/suggest.h"
 #include "config/types.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text. */
 #define DOMAIN_MAX 253

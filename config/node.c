@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 struct cfg_node *cfg_node_get(const struct cfg_node *map, const char *key)
 {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "config/diag.h"
-#include "core/arena.h"
+#include "core/base/arena.h"
 
 enum cfg_node_kind { CFG_NODE_SCALAR, CFG_NODE_LIST, CFG_NODE_MAP };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "config/units.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)

@@ -8,7 +8,7 @@
 
 #include "config/fleet.h"
 #include "config/options.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static bool same_text(const struct cfg_option *o, const void *a, const void *b)
 {

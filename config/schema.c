@@ -10,7 +10,7 @@
 #include "config/options.h"
 #include "config/print.h"
 #include "config/units.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static json_t *types_of(unsigned json)
 {

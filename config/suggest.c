@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 #define LONGEST 64
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "config/yaml.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* Includes of includes; nobody nests deeper on purpose. */
 #define INCLUDE_DEPTH_MAX 16

@@ -13,7 +13,7 @@
 #include "config/suggest.h"
 #include "config/tree.h"
 #include "config/units.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 bool cfg_refuse(const struct cfg_value *v, const char *text)
 {

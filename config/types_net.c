@@ -10,7 +10,7 @@
 #include "config/names.h"
 #include "config/options.h"
 #include "config/units.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 #define HTTP_PORT 80
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "config/types.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* Edge ids are 16 bits wide in the steering map. */
 #define EDGES_MAX 65535

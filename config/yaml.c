@@ -11,7 +11,7 @@
 #include <yaml.h>
 
 #include "config/env.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 struct reader {
 	yaml_parser_t parser;

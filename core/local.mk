@@ -2,22 +2,31 @@
 
 noinst_LIBRARIES += core/libcore.a
 core_libcore_a_SOURCES = \
-	core/addr.c core/addr.h \
-	core/arena.c core/arena.h \
-	core/check.c core/check.h \
-	core/clock.c core/clock.h \
-	core/control.c core/control.h \
-	core/daemon.c core/daemon.h \
-	core/deadline.c core/deadline.h \
-	core/http.c core/http.h \
-	core/http1_body.c core/http1_head.c core/http1_write.c core/http1.h \
-	core/http_internal.h \
-	core/http_io.h \
-	core/log.c core/log_file.c core/log.h \
-	core/loop.c core/loop_group.c core/loop_internal.h core/loop.h \
-	core/metrics.c core/metrics.h \
-	core/reason.c core/reason.h \
-	core/snapshot.c core/snapshot.h \
-	core/sock.c core/sock.h \
-	core/stream.c core/stream_close.c core/stream_tls.c core/stream_internal.h core/stream.h \
-	core/tls.c core/tls.h
+	core/base/addr.c core/base/addr.h \
+	core/base/arena.c core/base/arena.h \
+	core/base/check.c core/base/check.h \
+	core/base/clock.c core/base/clock.h \
+	core/base/log.c core/base/log.h \
+	core/base/reason.c core/base/reason.h \
+	core/http/chars.h \
+	core/http/flow.h \
+	core/http/h1.h \
+	core/http/h1_body.c \
+	core/http/h1_head.c \
+	core/http/h1_write.c \
+	core/http/message.c core/http/message.h \
+	core/loop/deadline.c core/loop/deadline.h \
+	core/loop/loop.c core/loop/loop.h \
+	core/loop/loop_group.c \
+	core/loop/loop_internal.h \
+	core/loop/snapshot.c core/loop/snapshot.h \
+	core/net/sock.c core/net/sock.h \
+	core/net/stream.c core/net/stream.h \
+	core/net/stream_close.c \
+	core/net/stream_internal.h \
+	core/net/stream_tls.c \
+	core/net/tls.c core/net/tls.h \
+	core/process/control.c core/process/control.h \
+	core/process/daemon.c core/process/daemon.h \
+	core/process/log_file.c core/process/log_file.h \
+	core/process/metrics.c core/process/metrics.h

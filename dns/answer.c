@@ -14,7 +14,7 @@
 #include <libknot/packet/pkt.h>
 #include <libknot/packet/rrset-wire.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "dns/ecs.h"
 #include "dns/resolve.h"
 

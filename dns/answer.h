@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/base/addr.h"
 #include "dns/steer.h"
 #include "dns/view.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the responder counts, one shard a worker (core/metrics.h).
+ * What the responder counts, one shard a worker (core/process/metrics.h).
  */
 #pragma once
 
-#include "core/metrics.h"
+#include "core/process/metrics.h"
 #include "dns/answer.h"
 
 enum dns_counter {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/base/addr.h"
 
 struct dns_ecs {
 	uint16_t family; /* as in the option: 0, 1 (IPv4) or 2 (IPv6) */

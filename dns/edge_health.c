@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "core/check.h"
-#include "origin-link/probe.h"
+#include "core/base/check.h"
+#include "origin-link/servers/probe.h"
 
 #define PROBED_MAGIC 0x45646765u
 

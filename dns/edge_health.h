@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-#include "core/clock.h"
-#include "core/stream.h"
+#include "core/base/clock.h"
+#include "core/net/stream.h"
 #include "dns/view.h"
 
 struct dns_edge_health;

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "config/fleet.h"
-#include "core/check.h"
-#include "core/control.h"
-#include "core/daemon.h"
-#include "core/deadline.h"
-#include "core/log.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/loop/deadline.h"
+#include "core/process/control.h"
+#include "core/process/daemon.h"
 #include "dns/counters.h"
 #include "dns/edge_health.h"
 #include "dns/report.h"

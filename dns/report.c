@@ -11,8 +11,8 @@
 #include <libknot/packet/pkt.h>
 #include <libknot/rrset-dump.h>
 
-#include "core/check.h"
-#include "core/control.h"
+#include "core/base/check.h"
+#include "core/process/control.h"
 #include "dns/edge_health.h"
 
 static const char *admin_text(const struct cfg_edge *edge)

@@ -8,7 +8,7 @@
 #include <libknot/errcode.h>
 #include <libknot/rrtype/rdname.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
 #define CHAIN_MAX 8

@@ -5,10 +5,10 @@
  */
 #pragma once
 
-#include "core/loop.h"
-#include "core/metrics.h"
-#include "core/snapshot.h"
-#include "core/stream.h"
+#include "core/loop/loop.h"
+#include "core/loop/snapshot.h"
+#include "core/net/stream.h"
+#include "core/process/metrics.h"
 #include "dns/answer.h"
 
 struct dns_service {

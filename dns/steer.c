@@ -10,7 +10,7 @@
 
 #include <libknot/descriptor.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 const char *dns_steer_reason_text(enum dns_steer_reason reason)
 {

@@ -14,7 +14,7 @@
 #include "config/fleet.h"
 #include "dns/zone.h"
 #include "geo/map.h"
-#include "origin-link/health.h"
+#include "origin-link/servers/health.h"
 
 /* An edge that has begun to fail may be down in seconds: nobody should keep it for longer. */
 #define DNS_FAILING_TTL 5

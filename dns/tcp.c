@@ -12,11 +12,11 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "core/deadline.h"
-#include "core/log.h"
-#include "core/sock.h"
-#include "core/stream.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/loop/deadline.h"
+#include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "dns/counters.h"
 
 #define TCP_MAGIC 0x44746370u

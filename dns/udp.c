@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "core/log.h"
-#include "core/sock.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/net/sock.h"
 #include "dns/counters.h"
 
 #define UDP_MAGIC 0x44756470u

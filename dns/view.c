@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "dns/edge_health.h"
 
 /* What an edge refers to until it is watched. */

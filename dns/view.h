@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The view: everything that an answer is made from. One immutable snapshot (core/snapshot.h), built
+ * The view: everything that an answer is made from. One immutable snapshot (core/loop/snapshot.h), built
  * whole by the control thread, read by every worker.
  */
 #pragma once
 
 #include "config/fleet.h"
-#include "core/snapshot.h"
+#include "core/loop/snapshot.h"
 #include "dns/steer.h"
 #include "dns/zone.h"
 #include "geo/map.h"

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "core/sock.h"
+#include "core/base/check.h"
+#include "core/net/sock.h"
 #include "dns/service.h"
 #include "dns/tcp.h"
 #include "dns/udp.h"

@@ -6,9 +6,9 @@
 #pragma once
 
 #include "config/fleet.h"
-#include "core/loop.h"
-#include "core/metrics.h"
-#include "core/snapshot.h"
+#include "core/loop/loop.h"
+#include "core/loop/snapshot.h"
+#include "core/process/metrics.h"
 
 struct dns_workers;
 

@@ -17,8 +17,8 @@
 #include <libknot/rrtype/soa.h>
 #include <libzscanner/scanner.h>
 
-#include "core/check.h"
-#include "core/log.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
 
 /* Deep enough for people, and it ends files that include each other. */
 #define INCLUDE_DEPTH 8

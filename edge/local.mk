@@ -2,20 +2,25 @@
 
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
-	edge/access_log.c edge/access_log.h \
-	edge/certs.c edge/certs.h \
-	edge/client_h1.c edge/client_h1_message.c edge/client_h1_internal.h edge/client_h1.h \
-	edge/counters.c edge/counters.h \
-	edge/exchange.c edge/exchange.h \
-	edge/forward.c edge/forward.h \
-	edge/h1_response.c edge/h1_response.h \
-	edge/listener.c edge/listener.h \
-	edge/names.c edge/names.h \
-	edge/respond.c edge/respond.h \
-	edge/route.c edge/route.h \
+	edge/conn/listener.c edge/conn/listener.h \
+	edge/exchange/access_log.c edge/exchange/access_log.h \
+	edge/exchange/exchange.c edge/exchange/exchange.h \
+	edge/exchange/forward.c edge/exchange/forward.h \
+	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/h1/h1.h \
+	edge/h1/h1_conn.c \
+	edge/h1/h1_internal.h \
+	edge/h1/h1_message.c \
+	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/node/counters.c edge/node/counters.h \
+	edge/node/date.c edge/node/date.h \
+	edge/node/route.c edge/node/route.h \
+	edge/node/view.c edge/node/view.h \
+	edge/node/worker.h \
+	edge/tls/certs.c edge/tls/certs.h \
+	edge/tls/names.c edge/tls/names.h \
 	edge/status.c edge/status.h \
-	edge/view.c edge/view.h \
-	edge/worker.c edge/worker.h
+	edge/worker.c
 
 sbin_PROGRAMS += edge/perigee-edge
 edge_perigee_edge_SOURCES = edge/main.c

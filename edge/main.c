@@ -8,11 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "core/control.h"
-#include "core/daemon.h"
-#include "core/log.h"
-#include "core/sock.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/net/sock.h"
+#include "core/process/control.h"
+#include "core/process/daemon.h"
+#include "core/process/log_file.h"
+#include "edge/conn/listener.h"
 #include "edge/status.h"
 
 /* How often, and how long at most, a starting or reloading edge waits for the first word about its

@@ -24,7 +24,7 @@ static json_t *sites(const struct edge_view *view)
 		const struct cfg_site *site = &view->fleet->sites[i];
 		json_t *hosts = json_array();
 
-		if (!edge_site_is_served_by(site, view->self)) {
+		if (!cfg_site_is_served_by(site, view->self)) {
 			json_decref(hosts);
 			continue;
 		}

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "edge/worker.h"
+#include "edge/node/worker.h"
 
 enum edge_state { EDGE_STARTING, EDGE_SERVING, EDGE_STOPPING };
 

@@ -3,13 +3,14 @@
  * A worker's life, and who is let in: it counts its connections and handshakes and pauses its
  * listeners by them.
  */
-#include "edge/worker.h"
+#include "edge/node/worker.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "edge/client_h1.h"
+#include "core/base/check.h"
+#include "edge/conn/listener.h"
+#include "edge/h1/h1.h"
 
 #define WORKER_MAGIC 0x574f524bu
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* Containers and pointers on the way to a value. City databases need five; a record that needs
  * more than this was not made by a database writer. */

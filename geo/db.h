@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "config/diag.h"
-#include "core/addr.h"
+#include "core/base/addr.h"
 #include "geo/map.h"
 
 struct geo_db;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "geo/data.h"
 #include "geo/db.h"
 #include "geo/db_internal.h"

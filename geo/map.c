@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "geo/db.h"
 #include "geo/ranking.h"
 

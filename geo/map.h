@@ -15,7 +15,7 @@
 
 #include "config/diag.h"
 #include "config/fleet.h"
-#include "core/addr.h"
+#include "core/base/addr.h"
 
 struct geo_map;
 

@@ -2,16 +2,18 @@
 
 noinst_LIBRARIES += origin-link/liborigin-link.a
 origin_link_liborigin_link_a_SOURCES = \
-	origin-link/counters.c origin-link/counters.h \
-	origin-link/dial.c origin-link/dial.h \
-	origin-link/health.c origin-link/health.h \
-	origin-link/lease.c origin-link/lease.h \
-	origin-link/olink.c origin-link/olink_internal.h origin-link/olink.h \
-	origin-link/origins.c \
-	origin-link/pool.c origin-link/pool.h \
-	origin-link/probe.c origin-link/probe.h \
-	origin-link/request.c origin-link/request_internal.h \
-	origin-link/resolver.c origin-link/resolver.h \
-	origin-link/response.c \
-	origin-link/server.c origin-link/server.h \
-	origin-link/warm.c origin-link/warm.h
+	origin-link/conns/counters.c origin-link/conns/counters.h \
+	origin-link/conns/dial.c origin-link/conns/dial.h \
+	origin-link/conns/lease.c origin-link/conns/lease.h \
+	origin-link/conns/pool.c origin-link/conns/pool.h \
+	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/request/request.c origin-link/request/request.h \
+	origin-link/request/request_internal.h \
+	origin-link/request/response.c \
+	origin-link/servers/health.c origin-link/servers/health.h \
+	origin-link/servers/link.h \
+	origin-link/servers/origins.c origin-link/servers/origins.h \
+	origin-link/servers/probe.c origin-link/servers/probe.h \
+	origin-link/servers/resolver.c origin-link/servers/resolver.h \
+	origin-link/servers/server.c origin-link/servers/server.h \
+	origin-link/olink.c origin-link/olink.h

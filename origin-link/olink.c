@@ -9,10 +9,10 @@
 
 #include <stdlib.h>
 
-#include "core/check.h"
-#include "core/log.h"
-#include "origin-link/counters.h"
-#include "origin-link/olink_internal.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "origin-link/conns/counters.h"
+#include "origin-link/request/request_internal.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 

@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/addr.h"
-#include "core/check.h"
+#include "core/base/addr.h"
+#include "core/base/check.h"
 #include "tests/bench/load.h"
 
 /* Loopback answers in far less than a millisecond; what has not come after this never will. */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 long load_number(const char *name, const char *text, long low, long high)
 {

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 /* The number that `text` is, from `low` to `high`; ends the program with what is wrong with the
  * option `name` otherwise. */

@@ -22,8 +22,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "core/addr.h"
-#include "core/check.h"
+#include "core/base/addr.h"
+#include "core/base/check.h"
 #include "tests/bench/load.h"
 
 /* How long what was begun may take to finish, and a hold to be reached. */

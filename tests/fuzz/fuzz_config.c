@@ -14,7 +14,7 @@
 
 #include "config/print.h"
 #include "config/yaml.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static bool includes(const char *data, size_t len)
 {

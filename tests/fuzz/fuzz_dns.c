@@ -14,7 +14,7 @@
 #include <libknot/errcode.h>
 #include <libknot/packet/pkt.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "dns/answer.h"
 
 static const char zone_text[] =

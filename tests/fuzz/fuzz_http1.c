@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/support/h1_run.h"
 
 #define ARENA_CAP (1 << 20)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
-#include "core/http_internal.h"
+#include "core/base/check.h"
+#include "core/http/chars.h"
 #include "tests/support/h1_run.h"
 
 static void print_hex(struct span s)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 const struct h1_limits h1_run_limits = {.head_bytes = 8192, .fields = 64, .target_bytes = 4096};
 

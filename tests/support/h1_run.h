@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "core/http1.h"
+#include "core/http/h1.h"
 
 enum h1_run_kind { H1_RUN_REQUEST, H1_RUN_RESPONSE, H1_RUN_RESPONSE_TO_HEAD };
 

@@ -26,9 +26,9 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
-#include "core/addr.h"
-#include "core/check.h"
-#include "core/sock.h"
+#include "core/base/addr.h"
+#include "core/base/check.h"
+#include "core/net/sock.h"
 
 #define PATTERN_SIZE 65536
 #define BODY_MAX (1024L * 1024 * 1024)

@@ -19,7 +19,7 @@ SOURCE = Path(os.environ.get("PERIGEE_SRC", Path(__file__).resolve().parents[2])
 
 EDGE = BUILD / "edge" / "perigee-edge"
 DNS = BUILD / "dns" / "perigee-dns"
-CTL = BUILD / "config" / "perigeectl"
+CTL = BUILD / "ctl" / "perigeectl"
 ORIGIN = BUILD / "tests" / "support" / "perigee-origin"
 SAMPLE_MMDB = BUILD / "geo" / "sample-city.mmdb"
 

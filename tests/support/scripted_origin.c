@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 #define PATIENCE_S 10
 

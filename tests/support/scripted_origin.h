@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/addr.h"
+#include "core/base/addr.h"
 
 struct scripted_origin {
 	struct net_addr addr;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 void test_cert_init(struct test_cert *cert, const char *name)
 {

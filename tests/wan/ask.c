@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* One over UDP, one over TCP when the answer was cut short, and room. */
 #define MAX_SOCKETS 4

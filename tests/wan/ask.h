@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 /* Asks `server` ("ADDRESS:PORT", and no other, whatever the machine's resolv.conf says) for the
  * IPv4 address of `host`. On failure says why on stderr and returns false. Waits at most until

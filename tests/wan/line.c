@@ -22,8 +22,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "core/clock.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
 #include "tests/wan/host.h"
 #include "tests/wan/world.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* The next number of the path's own sequence: a Weyl sequence through a mixer (Steele, Lea, Flood,
  * "Fast splittable pseudorandom number generators", 2014), which any seed starts well. */

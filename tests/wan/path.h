@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 /* What the packets under way may occupy for each direction: the largest product of rate and delay
  * in our worlds (1 Gbit, 80 ms one way: 10 MB) with room; a path without rate is bounded by it. */

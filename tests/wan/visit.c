@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/wan/ask.h"
 #include "tests/wan/wire.h"
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 static bool fault(const char *what, const char *why)
 {

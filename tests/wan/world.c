@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 #define MAX_WORDS 16
 #define DEFAULT_QUEUE DUR_MS(100)

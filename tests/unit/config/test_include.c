@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 /* Puts the working folder for "HERE" in `text`. */
 static char *with_here(const char *text)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 static const char full[] =
     "log: {level: debug}\n"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "config/options.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static void each(void (*test)(const struct cfg_option *))
 {

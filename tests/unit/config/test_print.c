@@ -11,7 +11,7 @@
 
 #include "config/options.h"
 #include "config/print.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static char *dumped(const struct cfg_fleet *fleet)
 {

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 
 #define BASE_HTTP "http: {access_log: /a}\n"
 #define BASE_EDGES "edges: {a: {listen: \"*:443\", control: /a}, b: {workers: 2}}\n"

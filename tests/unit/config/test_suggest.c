@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "config/suggest.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static void test_distance(void **state)
 {

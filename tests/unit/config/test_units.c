@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "config/units.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 static void test_durations(void **state)
 {

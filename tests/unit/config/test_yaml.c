@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "config/yaml.h"
-#include "core/check.h"
+#include "core/base/check.h"
 
 struct parsed {
 	struct arena mem;

@@ -15,7 +15,7 @@
 #include <libknot/packet/pkt.h>
 #include <libknot/rrset-dump.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "dns/ecs.h"
 
 static const char fleet_format[] =

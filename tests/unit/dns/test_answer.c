@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <libknot/packet/pkt.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/unit/dns/fixture.h"
 
 static const char zone[] = "$TTL 300\n"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/check.h"
+#include "core/base/check.h"
 #include "tests/unit/dns/fixture.h"
 
 #define TOP                                                                                        \

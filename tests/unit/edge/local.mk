@@ -2,27 +2,37 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
-check_PROGRAMS += tests/unit/edge/test_access_log
-tests_unit_edge_test_access_log_SOURCES = tests/unit/edge/test_access_log.c
-tests_unit_edge_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/test_access_log
+check_PROGRAMS += tests/unit/edge/exchange/test_access_log
+tests_unit_edge_exchange_test_access_log_SOURCES = tests/unit/edge/exchange/test_access_log.c
+tests_unit_edge_exchange_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_access_log
 
-check_PROGRAMS += tests/unit/edge/test_certs
-tests_unit_edge_test_certs_SOURCES = tests/unit/edge/test_certs.c
-tests_unit_edge_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/test_certs
+check_PROGRAMS += tests/unit/edge/tls/test_certs
+tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
+tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_certs
 
-check_PROGRAMS += tests/unit/edge/test_forward
-tests_unit_edge_test_forward_SOURCES = tests/unit/edge/test_forward.c
-tests_unit_edge_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/test_forward
+check_PROGRAMS += tests/unit/edge/exchange/test_forward
+tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_forward.c
+tests_unit_edge_exchange_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_forward
 
-check_PROGRAMS += tests/unit/edge/test_respond
-tests_unit_edge_test_respond_SOURCES = tests/unit/edge/test_respond.c
-tests_unit_edge_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/test_respond
+check_PROGRAMS += tests/unit/edge/exchange/test_respond
+tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
+tests_unit_edge_exchange_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_respond
 
-check_PROGRAMS += tests/unit/edge/test_route
-tests_unit_edge_test_route_SOURCES = tests/unit/edge/test_route.c
-tests_unit_edge_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/test_route
+check_PROGRAMS += tests/unit/edge/node/test_route
+tests_unit_edge_node_test_route_SOURCES = tests/unit/edge/node/test_route.c
+tests_unit_edge_node_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/node/test_route
+
+check_PROGRAMS += tests/unit/edge/h1/test_h1_response
+tests_unit_edge_h1_test_h1_response_SOURCES = tests/unit/edge/h1/test_h1_response.c
+tests_unit_edge_h1_test_h1_response_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h1/test_h1_response
+
+check_PROGRAMS += tests/unit/edge/node/test_date
+tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
+tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/node/test_date

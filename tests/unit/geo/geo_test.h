@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "config/fleet.h"
-#include "core/check.h"
+#include "core/base/check.h"
 #include "geo/map.h"
 
 enum { FRANKFURT, NEW_YORK, SINGAPORE, SAO_PAULO, N_EDGES };

@@ -3,49 +3,49 @@
 # Unit tests of origin-link/: they link $(LINK_ORIGIN_LINK), so nothing above it.
 
 check_PROGRAMS += \
-	tests/unit/origin-link/test_health \
-	tests/unit/origin-link/test_origins \
-	tests/unit/origin-link/test_pool \
-	tests/unit/origin-link/test_probe \
-	tests/unit/origin-link/test_request \
-	tests/unit/origin-link/test_resolver \
-	tests/unit/origin-link/test_workers
+	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/conns/test_pool \
+	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/request/test_request \
+	tests/unit/origin-link/servers/test_resolver \
+	tests/unit/origin-link/request/test_workers
 TESTS += \
-	tests/unit/origin-link/test_health \
-	tests/unit/origin-link/test_origins \
-	tests/unit/origin-link/test_pool \
-	tests/unit/origin-link/test_probe \
-	tests/unit/origin-link/test_request \
-	tests/unit/origin-link/test_resolver \
-	tests/unit/origin-link/test_workers
+	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/conns/test_pool \
+	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/request/test_request \
+	tests/unit/origin-link/servers/test_resolver \
+	tests/unit/origin-link/request/test_workers
 
-tests_unit_origin_link_test_health_SOURCES = tests/unit/origin-link/test_health.c
-tests_unit_origin_link_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
+tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_origins_SOURCES = tests/unit/origin-link/test_origins.c \
+tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/servers/test_origins.c \
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h \
 	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
-tests_unit_origin_link_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_pool_SOURCES = tests/unit/origin-link/test_pool.c
-tests_unit_origin_link_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_conns_test_pool_SOURCES = tests/unit/origin-link/conns/test_pool.c
+tests_unit_origin_link_conns_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_probe_SOURCES = tests/unit/origin-link/test_probe.c \
+tests_unit_origin_link_servers_test_probe_SOURCES = tests/unit/origin-link/servers/test_probe.c \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
-tests_unit_origin_link_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_request_SOURCES = tests/unit/origin-link/test_request.c \
+tests_unit_origin_link_request_test_request_SOURCES = tests/unit/origin-link/request/test_request.c \
 	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
-tests_unit_origin_link_test_request_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_request_test_request_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_resolver_SOURCES = tests/unit/origin-link/test_resolver.c \
+tests_unit_origin_link_servers_test_resolver_SOURCES = tests/unit/origin-link/servers/test_resolver.c \
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
-tests_unit_origin_link_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_test_workers_SOURCES = tests/unit/origin-link/test_workers.c \
+tests_unit_origin_link_request_test_workers_SOURCES = tests/unit/origin-link/request/test_workers.c \
 	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
-tests_unit_origin_link_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_request_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/check.h"
-#include "core/sock.h"
+#include "core/base/check.h"
+#include "core/net/sock.h"
 
 #define TYPE_A 1
 #define TYPE_AAAA 28

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "core/addr.h"
-#include "core/loop.h"
+#include "core/base/addr.h"
+#include "core/loop/loop.h"
 
 #define NAME_SERVER_ADDRS_MAX 20
 

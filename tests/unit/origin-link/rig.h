@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/check.h"
-#include "core/http.h"
-#include "origin-link/counters.h"
+#include "core/base/check.h"
+#include "core/http/message.h"
+#include "origin-link/conns/counters.h"
 #include "origin-link/olink.h"
-#include "origin-link/olink_internal.h"
+#include "origin-link/request/request_internal.h"
 #include "tests/support/scripted_origin.h"
 
 #define RIG_SERVERS_MAX 3

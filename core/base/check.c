@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The end of the program for bugs of ours and for exhausted memory. Any thread. It does not go
+ * through the log, so that it works whatever state that is in.
+ */
+#include "core/base/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static _Noreturn void die(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n > 0 && write(STDERR_FILENO, line, MIN((size_t)n, sizeof(line) - 1)) < 0)
+		abort(); /* nobody is there to read why */
+	abort();
+}
+
+void check_failed(const char *expr, const char *file, int line, const char *func)
+{
+	die("bug: CHECK(%s) failed in %s() at %s:%d\n", expr, func, file, line);
+}
+
+static void *or_die(void *p, size_t size)
+{
+	if (p == NULL && size > 0)
+		die("out of memory: %zu bytes\n", size);
+	return p;
+}
+
+void *xmalloc(size_t size)
+{
+	return or_die(malloc(size), size);
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+	return or_die(calloc(count, size), count > 0 ? size : 0);
+}
+
+void *xreallocarray(void *ptr, size_t count, size_t size)
+{
+	return or_die(reallocarray(ptr, count, size), count > 0 ? size : 0);
+}
+
+char *xstrdup(const char *s)
+{
+	return or_die(strdup(s), 1);
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	char *s = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return or_die(n < 0 ? NULL : s, 1);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Classes of bytes and the field line, shared by the HTTP parsers. Pure.
+ */
+#pragma once
+
+#include "core/http/message.h"
+
+#define HTTP_CHAR_TOKEN 1    /* tchar, RFC 9110 section 5.6.2 */
+#define HTTP_CHAR_TARGET 2   /* visible ASCII but '#': browsers send more than RFC 3986 allows */
+#define HTTP_CHAR_VALUE 4    /* field-vchar, SP, HTAB, RFC 9110 section 5.5 */
+#define HTTP_CHAR_REG_NAME 8 /* RFC 3986 section 3.2.2; '%' must be followed by two digits */
+
+extern const uint8_t http_char_class[256];
+
+/* One pass without a branch per byte. True for an empty span. */
+static inline bool http_chars_are(struct span s, unsigned char_class)
+{
+	unsigned all = char_class;
+
+	for (size_t i = 0; i < s.n; i++)
+		all &= http_char_class[(uint8_t)s.p[i]];
+	return all != 0;
+}
+
+/* The same for HTTP_CHAR_VALUE, eight bytes at a time: values are most of a head. */
+bool http_chars_are_value(struct span s);
+
+static inline bool http_char_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* -1 when it is not a hexadecimal digit. */
+static inline int http_hex_value(char c)
+{
+	if (http_char_is_digit(c))
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A field line without its CRLF; the spans point into it. NULL, or what is wrong with it. */
+const char *h1_field_parse(struct span line, struct http_field *field);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * An event loop: one thread, one libevent base, one mailbox. Everything that belongs to a loop is
+ * touched by its thread only; other threads reach it by posting to its mailbox.
+ *
+ * A turn of the loop is: wait, serve every ready event and timer, run the mailbox, then the tasks
+ * deferred during the turn, then at most LOOP_BACKGROUND_PER_TURN background tasks in order of
+ * arrival. Background tasks (TLS handshakes) thereby yield to established traffic without ever
+ * being starved by it, as libevent's own priorities would.
+ *
+ * A loop group is a program's loops: one control loop and its workers. loop_group_after_grace()
+ * is how shared immutable data is retired: when it calls back, every worker has ended the turn in
+ * which it may have seen the old pointer.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include <event2/event.h>
+
+#include "core/base/clock.h"
+
+struct loop;
+
+/* From the design: a handshake costs about 200 us, so two of them delay the others by no more than
+ * half a millisecond a turn. */
+#define LOOP_BACKGROUND_PER_TURN 2
+
+struct loop *loop_create(const char *name);
+/* The loop must not be running; its pending mail is dropped after being run once more. */
+void loop_destroy(struct loop **loop);
+
+/* Runs in the calling thread until loop_stop_mt(). */
+void loop_run(struct loop *loop);
+/* Runs in a new thread, whose signals are all blocked; loop_join() waits for its end. */
+void loop_start(struct loop *loop);
+void loop_join(struct loop *loop);
+void loop_stop_mt(struct loop *loop);
+
+/* True in the loop's own thread, and in any thread while the loop is not running. */
+bool loop_is_owner(const struct loop *loop);
+#define LOOP_ASSERT_OWNER(loop) CHECK(loop_is_owner(loop))
+
+struct event_base *loop_base(struct loop *loop);
+/* The time at the start of this turn's callbacks: cheap, and the same for all of a turn. */
+mono_time loop_now(const struct loop *loop);
+/* A small number that is unique among the loops of a group: 0 for control, 1.. for workers. */
+unsigned loop_index(const struct loop *loop);
+const char *loop_name(const struct loop *loop);
+
+/* Mailbox: fn(arg) runs once in the loop's thread, in order of posting. Any thread may call. */
+void loop_post_mt(struct loop *loop, void (*fn)(void *arg), void *arg);
+
+/* A unit of work embedded in its owner. Queueing a queued task does nothing. */
+struct loop_task {
+	TAILQ_ENTRY(loop_task) link;
+	void (*run)(struct loop_task *task);
+	bool queued;
+	bool background;
+};
+
+/* Owner thread only. Deferred: at the end of this turn. Background: see above. */
+void loop_defer(struct loop *loop, struct loop_task *task);
+void loop_queue_background(struct loop *loop, struct loop_task *task);
+void loop_task_cancel(struct loop *loop, struct loop_task *task);
+
+struct loop_group {
+	struct loop *control;
+	struct loop **workers;
+	unsigned n_workers;
+};
+
+/* Creates the loops (not yet running): control is "control", workers are "worker1"... */
+struct loop_group *loop_group_create(unsigned n_workers);
+void loop_group_start_workers(struct loop_group *group);
+/* Stops and joins the workers; control must be stopped by its own thread. */
+void loop_group_stop_workers(struct loop_group *group);
+void loop_group_destroy(struct loop_group **group);
+/* Control thread only. fn(arg) runs on control after every worker ended its current turn. */
+void loop_group_after_grace(struct loop_group *group, void (*fn)(void *arg), void *arg);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Sockets with the options that every user of them wants. Any thread; owns nothing: descriptors
+ * belong to the caller as soon as they are returned.
+ */
+#include "core/net/sock.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* perigeectl gives up on a daemon that does not even accept. */
+#define UNIX_CONNECT_SECONDS 10
+
+static int fail(int fd)
+{
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return -error;
+}
+
+static int set_option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static int bound_socket(const struct net_addr *addr, int type)
+{
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool any = addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+
+	if (fd < 0 || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
+		return fail(fd);
+	if (addr->sa.sa_family == AF_INET6 &&
+	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, any ? 0 : 1) < 0)
+		return fail(fd);
+	if (bind(fd, &addr->sa, net_addr_len(addr)) < 0)
+		return fail(fd);
+	return fd;
+}
+
+int sock_listen_tcp(const struct net_addr *addr, int backlog)
+{
+	int fd = bound_socket(addr, SOCK_STREAM);
+
+	if (fd >= 0 && listen(fd, backlog) < 0)
+		return fail(fd);
+	return fd;
+}
+
+int sock_bind_udp(const struct net_addr *addr)
+{
+	return bound_socket(addr, SOCK_DGRAM);
+}
+
+int sock_accept(int listener, struct net_addr *remote)
+{
+	socklen_t len;
+	int fd;
+
+	do {
+		len = sizeof(*remote);
+		fd = accept4(listener, &remote->sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		/* A client that left while it was waiting is no reason to stop. */
+	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (fd < 0)
+		return -errno;
+	if (set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
+		return fail(fd);
+	return fd;
+}
+
+int sock_connect_tcp(const struct net_addr *addr)
+{
+	int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
+		return fail(fd);
+	/* EINTR: it goes on in the background, just like EINPROGRESS. */
+	if (connect(fd, &addr->sa, net_addr_len(addr)) < 0 && errno != EINPROGRESS &&
+	    errno != EINTR)
+		return fail(fd);
+	return fd;
+}
+
+int sock_error(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	return -error;
+}
+
+int sock_local_addr(int fd, struct net_addr *out)
+{
+	socklen_t len = sizeof(*out);
+
+	memset(out, 0, sizeof(*out));
+	return getsockname(fd, &out->sa, &len) < 0 ? -errno : 0;
+}
+
+static int unix_address(const char *path, struct sockaddr_un *un)
+{
+	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(un->sun_path))
+		return -ENAMETOOLONG;
+	strcpy(un->sun_path, path);
+	return 0;
+}
+
+/* True when path is a socket that nobody listens on. */
+static bool is_stale(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = sock_connect_unix(path);
+	if (fd >= 0)
+		close(fd);
+	return fd == -ECONNREFUSED;
+}
+
+int sock_listen_unix(const char *path)
+{
+	struct sockaddr_un un;
+	int error = unix_address(path, &un);
+	int fd;
+
+	if (error < 0)
+		return error;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* The mode before bind() keeps others out from the first moment; the umask may still take
+	 * from it, hence once more after. */
+	if (fd < 0 || fchmod(fd, 0660) < 0)
+		return fail(fd);
+	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+		if (errno != EADDRINUSE)
+			return fail(fd);
+		if (!is_stale(path)) {
+			errno = EADDRINUSE;
+			return fail(fd);
+		}
+		if (unlink(path) < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
+			return fail(fd);
+	}
+	if (chmod(path, 0660) < 0 || listen(fd, SOMAXCONN) < 0)
+		return fail(fd);
+	return fd;
+}
+
+int sock_connect_unix(const char *path)
+{
+	const struct timeval limit = {.tv_sec = UNIX_CONNECT_SECONDS};
+	struct sockaddr_un un;
+	int error = unix_address(path, &un);
+	int fd;
+
+	if (error < 0)
+		return error;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+	    connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
+		return fail(fd);
+	return fd;
+}

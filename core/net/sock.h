@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Sockets: non-blocking, close-on-exec, with the options that every user of them wants.
+ * Functions return a descriptor or a negative errno. Any thread.
+ */
+#pragma once
+
+#include "core/base/addr.h"
+
+/* SO_REUSEPORT + SO_REUSEADDR, IPV6_V6ONLY unless the address is IPv6 any, TCP_DEFER_ACCEPT off. */
+int sock_listen_tcp(const struct net_addr *addr, int backlog);
+int sock_bind_udp(const struct net_addr *addr);
+/* TCP_NODELAY set on the result; -EAGAIN when there is none waiting. */
+int sock_accept(int listener, struct net_addr *remote);
+/* Starts a connect; TCP_NODELAY set. The socket is writable when it is done: then sock_error(). */
+int sock_connect_tcp(const struct net_addr *addr);
+/* 0 or a negative errno: SO_ERROR, read and cleared. */
+int sock_error(int fd);
+int sock_local_addr(int fd, struct net_addr *out);
+/* Listening Unix stream socket at path, mode 0660; a stale socket file is replaced, a live one
+ * gives -EADDRINUSE. */
+int sock_listen_unix(const char *path);
+/* Blocking connect to a Unix socket, for perigeectl. */
+int sock_connect_unix(const char *path);

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * TLS in a stream. GnuTLS never touches the socket: it pulls ciphertext out of the loop's receive
+ * buffer (one recv() an event) and pushes into the loop's gather buffer, which is flushed with one
+ * send after every call of the library. So an idle stream owns no buffer, and push always accepts:
+ * GnuTLS never holds back a record.
+ *
+ * Called by the owner of the stream. Owns the session. What is left in the loop's receive buffer
+ * when another stream needs it moves into memory of its own stream.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/net/stream_internal.h"
+
+/* One recv(): four full records, so that four more can be sent at once. */
+#define RECEIVE_SIZE (64 * 1024)
+#define RECORD_MAX 16384
+/* Four records a send: measured, more and less cost more. 256 for each record's own bytes. */
+#define GATHER_SIZE (4 * (RECORD_MAX + 256))
+
+/* Until the congestion window has opened, a record that spans packets waits for the last of them:
+ * so records of one packet (1350 + TLS, TCP and IPv6 headers < 1500) for the first ten of them
+ * (RFC 6928), and again after the idle time that makes the kernel close the window (RFC 5681, 4.1:
+ * one RTO, which is 1 s at first). */
+#define RAMP_RECORD 1350
+#define RAMP_BYTES 14000
+#define RAMP_IDLE DUR_S(1)
+
+struct stream_tls_buffers {
+	struct stream *holder;   /* whose ciphertext is in `in` */
+	struct stream *gatherer; /* whose is in `out`; only between a library call and its flush */
+	size_t in_start, in_end;
+	size_t out_len;
+	char in[RECEIVE_SIZE];
+	char out[GATHER_SIZE];
+	char record[RECORD_MAX]; /* several small pieces as one record */
+};
+
+struct stream_tls {
+	gnutls_session_t session;
+	struct loop_task step;           /* of the handshake; background */
+	const struct tls_server *server; /* during the handshake; NULL for clients */
+	char *host;                      /* clients; the verification looks at it */
+	mono_time created;
+	duration handshake_time;
+	/* Ciphertext that had to leave the loop's buffer; NULL mostly. */
+	char *kept;
+	size_t kept_start, kept_end;
+	bool pulled_empty; /* pull has said EAGAIN since this was last cleared */
+	int recv_errno;
+	mono_time last_write;
+	size_t ramp_sent;
+};
+
+struct stream_tls_buffers *stream_tls_buffers_create(void)
+{
+	struct stream_tls_buffers *b = xmalloc(sizeof(*b));
+
+	b->holder = b->gatherer = NULL;
+	b->in_start = b->in_end = b->out_len = 0;
+	return b;
+}
+
+void stream_tls_buffers_destroy(struct stream_tls_buffers **buffers)
+{
+	free(*buffers);
+	*buffers = NULL;
+}
+
+/* Ciphertext in */
+
+static size_t held(const struct stream *s)
+{
+	const struct stream_tls_buffers *b = s->b ? s->b->tls : NULL;
+
+	return b && b->holder == s ? b->in_end - b->in_start : 0;
+}
+
+void stream_tls_keep(struct stream *s)
+{
+	struct stream_tls_buffers *b = s->b->tls;
+	struct stream_tls *tls = s->tls;
+	size_t len = held(s);
+
+	if (len == 0)
+		return;
+	b->holder = NULL;
+	/* It only receives once what it kept is used up. */
+	CHECK(!tls->kept);
+	tls->kept = malloc(len);
+	if (!tls->kept) {
+		stream_set_error(s, REASON_LIMIT, "out of memory");
+		stream_end_reading(s, STREAM_ERROR);
+		stream_look_again(s);
+		return;
+	}
+	memcpy(tls->kept, b->in + b->in_start, len);
+	tls->kept_start = 0;
+	tls->kept_end = len;
+}
+
+bool stream_tls_has_buffered(const struct stream *s)
+{
+	return s->tls->kept || held(s) > 0 || gnutls_record_check_pending(s->tls->session) > 0;
+}
+
+static ssize_t pull_kept(struct stream_tls *tls, void *buf, size_t len)
+{
+	len = MIN(len, tls->kept_end - tls->kept_start);
+	memcpy(buf, tls->kept + tls->kept_start, len);
+	tls->kept_start += len;
+	if (tls->kept_start == tls->kept_end) {
+		free(tls->kept);
+		tls->kept = NULL;
+	}
+	return len;
+}
+
+/* > 0, 0 at FIN, or a negative errno. */
+static ssize_t pull_received(struct stream *s, void *buf, size_t len)
+{
+	struct stream_tls_buffers *b = s->b->tls;
+
+	if (held(s) == 0) {
+		ssize_t n;
+
+		if (s->recv_left == 0)
+			return -EAGAIN;
+		if (b->holder)
+			stream_tls_keep(b->holder);
+		n = stream_recv(s, b->in, sizeof(b->in));
+		s->recv_left = 0;
+		if (n <= 0)
+			return n;
+		b->holder = s;
+		b->in_start = 0;
+		b->in_end = n;
+	}
+	len = MIN(len, held(s));
+	memcpy(buf, b->in + b->in_start, len);
+	b->in_start += len;
+	if (b->in_start == b->in_end)
+		b->holder = NULL;
+	return len;
+}
+
+static ssize_t pull_cb(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+	struct stream *s = ptr;
+	ssize_t n;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (s->tls->kept)
+		return pull_kept(s->tls, buf, len);
+	/* A parked stream has no loop's buffer, and nearly always nothing to read. */
+	n = s->b ? pull_received(s, buf, len) : stream_recv(s, buf, len);
+	if (n >= 0)
+		return n;
+	if (n == -EAGAIN)
+		s->tls->pulled_empty = true;
+	else
+		s->tls->recv_errno = -n;
+	gnutls_transport_set_errno(s->tls->session, -n);
+	return -1;
+}
+
+/* Ciphertext out */
+
+static void flush(struct stream *s)
+{
+	struct stream_tls_buffers *b = s->b->tls;
+	struct iovec iov = {b->out, b->out_len};
+
+	if (b->out_len == 0)
+		return;
+	CHECK(b->gatherer == s);
+	b->gatherer = NULL;
+	b->out_len = 0;
+	stream_send(s, &iov, 1);
+}
+
+static void gather(struct stream *s, const char *data, size_t len)
+{
+	struct stream_tls_buffers *b = s->b->tls;
+
+	CHECK(!b->gatherer || b->gatherer == s);
+	while (len > 0) {
+		size_t n = MIN(len, sizeof(b->out) - b->out_len);
+
+		memcpy(b->out + b->out_len, data, n);
+		b->out_len += n;
+		b->gatherer = s;
+		data += n;
+		len -= n;
+		if (b->out_len == sizeof(b->out))
+			flush(s);
+	}
+}
+
+static ssize_t push_cb(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
+{
+	struct stream *s = ptr;
+	size_t total = 0;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	for (int i = 0; i < n; i++) {
+		if (s->b)
+			gather(s, iov[i].iov_base, iov[i].iov_len);
+		total += iov[i].iov_len;
+	}
+	if (!s->b)
+		stream_send(s, iov, n);
+	return total;
+}
+
+/* Errors */
+
+static void set_verify_error(struct stream *s)
+{
+	unsigned status = gnutls_session_get_verify_cert_status(s->tls->session);
+	gnutls_datum_t text = {0};
+
+	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+		text.data = NULL;
+	stream_set_error(s, REASON_CLIENT_HANDSHAKE_FAILED, "certificate of %s: %s", s->tls->host,
+			 text.data ? (char *)text.data : "not verified");
+	gnutls_free(text.data);
+}
+
+/* A fatal error of the library: keeps what it means, and tells the other side if that helps. */
+static void tls_failed(struct stream *s, int ret)
+{
+	gnutls_session_t session = s->tls->session;
+	enum reason reason =
+	    s->handshaking ? REASON_CLIENT_HANDSHAKE_FAILED : REASON_CLIENT_MALFORMED;
+
+	switch (ret) {
+	case GNUTLS_E_PULL_ERROR:
+		stream_set_errno(s, s->tls->recv_errno);
+		break;
+	case GNUTLS_E_PREMATURE_TERMINATION:
+		stream_set_error(s, REASON_CLIENT_CLOSED, "%s",
+				 s->handshaking ? "closed during the TLS handshake"
+						: "truncated: closed without close_notify");
+		break;
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		stream_set_error(s, reason, "TLS alert received: %s",
+				 gnutls_alert_get_name(gnutls_alert_get(session)));
+		break;
+	case GNUTLS_E_REHANDSHAKE:
+		/* The library would let us go on after the warning, but keeps the ClientHello where
+		 * the next read trips over it. */
+		stream_set_error(s, reason, "TLS: renegotiation refused");
+		gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+		break;
+	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
+		set_verify_error(s);
+		gnutls_alert_send_appropriate(session, ret);
+		break;
+	default:
+		stream_set_error(s, reason, "TLS: %s", gnutls_strerror(ret));
+		gnutls_alert_send_appropriate(session, ret);
+		break;
+	}
+	stream_end_reading(s, STREAM_ERROR);
+}
+
+/* The handshake */
+
+static void handshake_failed(struct stream *s, int ret)
+{
+	tls_failed(s, ret);
+	flush(s);
+	s->failed_told = true;
+	stream_call(s, s->ops->failed);
+}
+
+static void handshake_done(struct stream *s)
+{
+	struct stream_tls *tls = s->tls;
+
+	/* One ticket, where the library would send two on its own: they cost 7 us each, and a
+	 * client that opens two connections at once can use one ticket for both. */
+	if (tls->server && tls->server->ticket_key.data &&
+	    gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_3)
+		/* Without a ticket all goes on; what matters shows up at the next call. */
+		gnutls_session_ticket_send(tls->session, 1, 0);
+	flush(s);
+	if (s->write_failed)
+		return; /* failed() comes */
+	tls->handshake_time = mono_since(clock_mono(), tls->created);
+	tls->server = NULL;
+	gnutls_session_set_ptr(tls->session, NULL);
+	s->handshaking = false;
+	if (!stream_call(s, s->ops->established))
+		return;
+	/* The first request mostly comes in one packet with the end of the handshake. */
+	stream_arm_read(s);
+	stream_look_again(s);
+}
+
+static void run_handshake(struct loop_task *task)
+{
+	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
+	struct stream *s = gnutls_transport_get_ptr(tls->session);
+	int ret;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	s->recv_left = RECEIVE_SIZE;
+	tls->pulled_empty = false;
+	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
+	do {
+		ret = gnutls_handshake(tls->session);
+	} while (ret < 0 && !gnutls_error_is_fatal(ret) && !tls->pulled_empty);
+
+	if (ret == 0) {
+		handshake_done(s);
+	} else if (gnutls_error_is_fatal(ret)) {
+		handshake_failed(s, ret);
+	} else {
+		flush(s);
+		if (!s->write_failed)
+			stream_arm_read(s);
+	}
+}
+
+void stream_tls_handshake_readable(struct stream *s)
+{
+	if (s->write_failed || s->tls->step.queued)
+		/* Its turn has not come: no more events until then. */
+		stream_disarm_read(s);
+	else
+		loop_queue_background(s->b->loop, &s->tls->step);
+}
+
+/* Reading and writing */
+
+size_t stream_tls_read(struct stream *s, void *buf, size_t len)
+{
+	struct stream_tls *tls = s->tls;
+	size_t got = 0;
+
+	tls->pulled_empty = false;
+	while (got < len && !tls->pulled_empty && s->end == STREAM_AGAIN) {
+		ssize_t ret = gnutls_record_recv(tls->session, (char *)buf + got, len - got);
+
+		if (ret > 0)
+			got += ret;
+		else if (ret == 0)
+			stream_end_reading(s, STREAM_EOF);
+		else if (ret == GNUTLS_E_REHANDSHAKE || gnutls_error_is_fatal(ret))
+			tls_failed(s, ret);
+	}
+	/* Answers to what was read: a key update, an alert. */
+	if (s->b)
+		flush(s);
+	return got;
+}
+
+struct cursor {
+	const struct iovec *iov;
+	size_t offset; /* in *iov */
+	size_t left;   /* in all */
+};
+
+static void advance(struct cursor *c, size_t len)
+{
+	c->left -= len;
+	c->offset += len;
+	while (c->left > 0 && c->offset >= c->iov->iov_len) {
+		c->offset -= c->iov->iov_len;
+		c->iov++;
+	}
+}
+
+/* The next `*len` bytes in one piece: in place, or copied to `record` when they are in several. */
+static const char *peek(const struct cursor *c, char *record, size_t *len)
+{
+	const struct iovec *iov = c->iov;
+	size_t offset = c->offset;
+	size_t got = 0;
+
+	*len = MIN(*len, c->left);
+	if (iov->iov_len - offset >= *len)
+		return (char *)iov->iov_base + offset;
+	while (got < *len) {
+		size_t n = MIN(*len - got, iov->iov_len - offset);
+
+		if (n > 0)
+			memcpy(record + got, (char *)iov->iov_base + offset, n);
+		got += n;
+		offset = 0;
+		iov++;
+	}
+	return record;
+}
+
+void stream_tls_write(struct stream *s, const struct iovec *iov, int n)
+{
+	struct stream_tls *tls = s->tls;
+	struct cursor c = {.iov = iov};
+	mono_time now = loop_now(s->b->loop);
+
+	for (int i = 0; i < n; i++)
+		c.left += iov[i].iov_len;
+	advance(&c, 0);
+	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
+		tls->ramp_sent = 0;
+	tls->last_write = now;
+
+	while (c.left > 0 && !s->write_failed) {
+		size_t len = tls->ramp_sent < RAMP_BYTES ? RAMP_RECORD : RECORD_MAX;
+		const char *data = peek(&c, s->b->tls->record, &len);
+		ssize_t sent = gnutls_record_send(tls->session, data, len);
+
+		if (sent <= 0) {
+			stream_set_error(s, REASON_CLIENT_CLOSED, "TLS: %s", gnutls_strerror(sent));
+			stream_fail_writing(s);
+			break;
+		}
+		tls->ramp_sent = MIN(tls->ramp_sent + sent, RAMP_BYTES);
+		advance(&c, sent);
+	}
+	flush(s);
+}
+
+void stream_tls_send_close_notify(struct stream *s)
+{
+	/* It fails when the session is beyond use, and then there is nothing to say. */
+	gnutls_bye(s->tls->session, GNUTLS_SHUT_WR);
+	flush(s);
+}
+
+bool stream_tls_parked_is_alive(struct stream *s)
+{
+	char byte;
+
+	s->recv_left = STREAM_READ_MAX;
+	return stream_tls_read(s, &byte, 1) == 0 && s->end == STREAM_AGAIN && !s->write_failed;
+}
+
+/* Life */
+
+static bool has_address_form(const char *host)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+static int set_up_server(struct stream_tls *tls, const struct tls_server *server)
+{
+	gnutls_session_t session = tls->session;
+	int ret = gnutls_priority_set(session, server->priority);
+
+	if (ret == 0)
+		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->credentials);
+	if (ret == 0 && server->ticket_key.data)
+		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
+	if (ret == 0 && server->n_alpn > 0)
+		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
+						GNUTLS_ALPN_SERVER_PRECEDENCE);
+	if (server->client_hello)
+		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
+	gnutls_session_set_ptr(session, (void *)server);
+	tls->server = server;
+	return ret;
+}
+
+static int set_up_client(struct stream_tls *tls, const struct tls_client *client, const char *host)
+{
+	gnutls_session_t session = tls->session;
+	int ret = gnutls_priority_set(session, client->priority);
+
+	tls->host = xstrdup(host);
+	if (ret == 0)
+		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, client->credentials);
+	if (ret == 0 && !has_address_form(host))
+		ret = gnutls_server_name_set(session, GNUTLS_NAME_DNS, host, strlen(host));
+	if (client->verify)
+		gnutls_session_set_verify_cert(session, tls->host, 0);
+	return ret;
+}
+
+/* Consumes s (which may be NULL), on failure too. */
+static struct stream *add_tls(struct stream *s, unsigned flags)
+{
+	struct stream_tls *tls;
+
+	if (!s)
+		return NULL;
+	tls = calloc(1, sizeof(*tls));
+	if (!tls || gnutls_init(&tls->session, flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
+		free(tls);
+		stream_free(s);
+		return NULL;
+	}
+	s->tls = tls;
+	s->handshaking = true;
+	tls->step.run = run_handshake;
+	tls->created = clock_mono();
+	gnutls_transport_set_ptr(tls->session, s);
+	gnutls_transport_set_pull_function(tls->session, pull_cb);
+	gnutls_transport_set_vec_push_function(tls->session, push_cb);
+	return s;
+}
+
+struct stream *stream_create_tls_server(struct stream_buffers *b, int fd,
+					const struct tls_server *tls, const struct stream_ops *ops,
+					void *arg)
+{
+	struct stream *s =
+	    add_tls(stream_new(b, fd, ops, arg), GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET);
+
+	if (!s)
+		return NULL;
+	if (set_up_server(s->tls, tls) < 0) {
+		stream_free(s);
+		return NULL;
+	}
+	stream_arm_read(s);
+	return s;
+}
+
+struct stream *stream_create_tls_client(struct stream_buffers *b, int fd,
+					const struct tls_client *tls, const char *host,
+					const struct stream_ops *ops, void *arg)
+{
+	struct stream *s = add_tls(stream_new(b, fd, ops, arg), GNUTLS_CLIENT);
+
+	if (!s)
+		return NULL;
+	if (set_up_client(s->tls, tls, host) < 0) {
+		stream_free(s);
+		return NULL;
+	}
+	/* The first flight is the client's. */
+	loop_queue_background(b->loop, &s->tls->step);
+	return s;
+}
+
+void stream_tls_free(struct stream *s)
+{
+	struct stream_tls *tls = s->tls;
+
+	if (s->b) {
+		loop_task_cancel(s->b->loop, &tls->step);
+		if (s->b->tls->holder == s)
+			s->b->tls->holder = NULL;
+	}
+	s->tls = NULL;
+	gnutls_deinit(tls->session);
+	free(tls->kept);
+	free(tls->host);
+	free(tls);
+}
+
+gnutls_session_t stream_tls_session(const struct stream *s)
+{
+	return s->tls ? s->tls->session : NULL;
+}
+
+duration stream_handshake_time(const struct stream *s)
+{
+	return s->tls ? s->tls->handshake_time : DUR_NS(0);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Counters and gauges. Each module has one table (names and help) and one `struct metrics` per
+ * program; each loop of a group writes its own shard, so counting is a plain add to a line that no
+ * other thread writes. Reading sums the shards, from any thread, and may be a moment behind.
+ * Names follow Prometheus: `edge_requests_total`, `olink_idle_connections`.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "core/loop/loop.h"
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
+
+struct metric_desc {
+	const char *name;
+	const char *help;
+	enum metric_kind kind;
+};
+
+struct metrics {
+	const struct metric_desc *desc;
+	unsigned n_metrics;
+	unsigned n_shards;
+	unsigned stride; /* values per shard, rounded up to a cache line */
+	_Atomic int64_t *values;
+};
+
+/* `desc` must outlive the metrics. */
+struct metrics *metrics_create(const struct metric_desc *desc, unsigned n, unsigned n_shards);
+void metrics_destroy(struct metrics **metrics);
+
+/* Owner of the shard only (loop_index() of the calling loop). */
+static inline void metrics_add(struct metrics *m, const struct loop *loop, unsigned id, int64_t n)
+{
+	_Atomic int64_t *v = &m->values[loop_index(loop) * m->stride + id];
+	atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n,
+	                      memory_order_relaxed);
+}
+
+int64_t metrics_sum(const struct metrics *m, unsigned id);
+/* Adds each metric as "name": value to a JSON object. */
+void metrics_to_json(const struct metrics *m, json_t *object);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The subcommands that ask a running daemon over its control socket.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/fleet.h"
+#include "config/suggest.h"
+#include "core/base/check.h"
+#include "core/process/control.h"
+#include "ctl/perigeectl.h"
+
+struct question {
+	bool json;
+	bool help;
+	const char *config;     /* -c FILE */
+	const char *nameserver; /* --nameserver NAME */
+};
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"help", no_argument, NULL, 'h'},
+    {"json", no_argument, NULL, 'j'},
+    {"nameserver", required_argument, NULL, 'n'},
+    {0},
+};
+
+/* Leaves optind at the first argument. False: getopt has complained. */
+static bool parse(int argc, char **argv, struct question *q)
+{
+	int c;
+
+	*q = (struct question){0};
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "c:hj", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			q->config = optarg;
+			break;
+		case 'h':
+			q->help = true;
+			break;
+		case 'j':
+			q->json = true;
+			break;
+		case 'n':
+			q->nameserver = optarg;
+			break;
+		default:
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct cfg_fleet *load(const char *file)
+{
+	struct diag *diag = diag_create();
+	struct cfg_fleet *fleet = cfg_load(file, diag);
+
+	diag_print(diag, stderr);
+	diag_destroy(&diag);
+	return fleet;
+}
+
+static void complain_no_node(const struct cfg_fleet *fleet, const char *node)
+{
+	struct cfg_suggest near;
+
+	cfg_suggest_init(&near, node);
+	for (unsigned i = 0; i < fleet->n_edges; i++)
+		cfg_suggest_offer(&near, fleet->edges[i].name);
+	for (unsigned i = 0; i < fleet->n_nameservers; i++)
+		cfg_suggest_offer(&near, fleet->nameservers[i].name);
+	fprintf(stderr, "perigeectl: %s: there is no node \"%s\"", fleet->file, node);
+	if (near.best != NULL)
+		fprintf(stderr, "; did you mean \"%s\"?", near.best);
+	fputc('\n', stderr);
+}
+
+/* The control socket of a node of any kind; NULL was complained about. */
+static const char *node_socket(const struct cfg_fleet *fleet, const char *node)
+{
+	const struct cfg_edge *edge = cfg_find_edge(fleet, node);
+	const struct cfg_nameserver *server = cfg_find_nameserver(fleet, node);
+
+	if (edge != NULL && server != NULL) {
+		fprintf(stderr,
+			"perigeectl: \"%s\" is both an edge (%s) and a name server (%s); give the "
+			"socket instead of -c\n",
+			node, edge->control, server->control);
+		return NULL;
+	}
+	if (edge == NULL && server == NULL) {
+		complain_no_node(fleet, node);
+		return NULL;
+	}
+	return edge != NULL ? edge->control : server->control;
+}
+
+/* The control socket of a name server: the only one when `name` is NULL. */
+static const char *nameserver_socket(const struct cfg_fleet *fleet, const char *name)
+{
+	const struct cfg_nameserver *server;
+
+	if (name == NULL && fleet->n_nameservers == 1)
+		return fleet->nameservers[0].control;
+	if (name == NULL) {
+		fprintf(stderr,
+			"perigeectl: %s has %u name servers; say which: --nameserver NAME\n",
+			fleet->file, fleet->n_nameservers);
+		return NULL;
+	}
+	server = cfg_find_nameserver(fleet, name);
+	if (server == NULL)
+		complain_no_node(fleet, name);
+	return server != NULL ? server->control : NULL;
+}
+
+static int ask(const char *socket, const char *line, bool json, void (*print)(const json_t *answer))
+{
+	char *error = NULL;
+	json_t *answer = control_call(socket, line, &error);
+	const char *refusal;
+	int code = CTL_OK;
+
+	if (answer == NULL) {
+		fprintf(stderr, "perigeectl: %s\n", error);
+		fprintf(stderr, "Is the daemon running, and may you open its socket?\n");
+		free(error);
+		return CTL_BAD;
+	}
+	refusal = json_string_value(json_object_get(answer, "error"));
+	if (json) {
+		json_dumpf(answer, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (refusal != NULL) {
+		fprintf(stderr, "perigeectl: %s\n", refusal);
+	} else {
+		print(answer);
+	}
+	if (refusal != NULL)
+		code = CTL_BAD;
+	json_decref(answer);
+	return code;
+}
+
+static int help_status(void)
+{
+	puts("Usage: perigeectl status [--json] SOCKET\n"
+	     "       perigeectl status [--json] -c FILE NODE\n"
+	     "\n"
+	     "Shows what a running node says of itself: state, listeners, health of origins or\n"
+	     "edges, counters. NODE is an edge or a name server of the configuration FILE.\n"
+	     "\n"
+	     "  -c, --config FILE  find the control socket in this configuration\n"
+	     "  -j, --json         print the answer as JSON\n"
+	     "  -h, --help         show this");
+	return CTL_OK;
+}
+
+int ctl_status(int argc, char **argv)
+{
+	struct cfg_fleet *fleet = NULL;
+	const char *socket;
+	struct question q;
+	int code = CTL_BAD;
+
+	if (!parse(argc, argv, &q))
+		return ctl_usage("status", NULL);
+	if (q.help)
+		return help_status();
+	if (q.nameserver != NULL)
+		return ctl_usage("status", "--nameserver belongs to explain; name the node");
+	if (argc - optind != 1)
+		return ctl_usage("status", "one %s is needed",
+				 q.config != NULL ? "NODE" : "SOCKET, or -c FILE and a NODE,");
+	socket = argv[optind];
+	if (q.config != NULL) {
+		fleet = load(q.config);
+		if (fleet == NULL)
+			return CTL_BAD;
+		socket = node_socket(fleet, argv[optind]);
+	}
+	if (socket != NULL)
+		code = ask(socket, "status", q.json, ctl_print_status);
+	cfg_fleet_destroy(&fleet);
+	return code;
+}
+
+static int help_explain(void)
+{
+	puts("Usage: perigeectl explain [--json] SOCKET NAME TYPE CLIENT\n"
+	     "       perigeectl explain [--json] -c FILE [--nameserver NAMESERVER] NAME TYPE "
+	     "CLIENT\n"
+	     "\n"
+	     "Asks a running name server what it answers to a client, and why. CLIENT is an "
+	     "address\n"
+	     "or a network.\n"
+	     "\n"
+	     "  -c, --config FILE        find the control socket in this configuration\n"
+	     "      --nameserver NAME    the name server in it; not needed when there is only one\n"
+	     "  -j, --json               print the answer as JSON\n"
+	     "  -h, --help               show this\n"
+	     "\n"
+	     "Example: perigeectl explain -c perigee.yaml www.example.com A 192.0.2.0/24");
+	return CTL_OK;
+}
+
+/* The socket's line is split at spaces. */
+static bool is_word(const char *text)
+{
+	return *text != '\0' && strpbrk(text, " \t\r\n") == NULL;
+}
+
+int ctl_explain(int argc, char **argv)
+{
+	struct cfg_fleet *fleet = NULL;
+	const char *socket;
+	struct question q;
+	char *line, **words;
+	int code = CTL_BAD;
+
+	if (!parse(argc, argv, &q))
+		return ctl_usage("explain", NULL);
+	if (q.help)
+		return help_explain();
+	if (q.nameserver != NULL && q.config == NULL)
+		return ctl_usage("explain", "--nameserver needs -c FILE");
+	if (argc - optind != (q.config != NULL ? 3 : 4))
+		return ctl_usage("explain", "%sNAME TYPE CLIENT are needed",
+				 q.config != NULL ? "" : "SOCKET (or -c FILE) ");
+	words = argv + argc - 3;
+	for (int i = 0; i < 3; i++) {
+		if (!is_word(words[i]))
+			return ctl_usage("explain", "\"%s\" is not one word", words[i]);
+	}
+	socket = argv[optind];
+	if (q.config != NULL) {
+		fleet = load(q.config);
+		if (fleet == NULL)
+			return CTL_BAD;
+		socket = nameserver_socket(fleet, q.nameserver);
+	}
+	line = xasprintf("explain %s %s %s", words[0], words[1], words[2]);
+	if (socket != NULL)
+		code = ask(socket, line, q.json, ctl_print_explain);
+	free(line);
+	cfg_fleet_destroy(&fleet);
+	return code;
+}

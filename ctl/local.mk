@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+bin_PROGRAMS += ctl/perigeectl
+ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/print.c ctl/perigeectl.h
+ctl_perigeectl_LDADD = $(LINK_GEO)
+
+dist_man_MANS += ctl/perigeectl.1
+# Printed from the option table by the program itself.
+man_MANS += config/perigee.yaml.5
+CLEANFILES += config/perigee.yaml.5
+config/perigee.yaml.5: ctl/perigeectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) config && ctl/perigeectl$(EXEEXT) man > $@.tmp && mv $@.tmp $@

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Forwarding: hop-by-hop fields go, Via and the Forwarded family come. What a stranger says about
+ * where a request comes from is dropped: origins believe these fields.
+ */
+#include "edge/exchange/forward.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+
+/* Our own name may stand in Via once: a request that an origin sends back to us for another path is
+ * legal. More than that is a circle. */
+#define VIA_SELF_MAX 1
+
+bool edge_forward_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *client)
+{
+	struct net_prefix self;
+
+	if (trusted->n == 0)
+		return false;
+	self = net_prefix_of(client);
+	for (unsigned i = 0; i < trusted->n; i++) {
+		if (net_prefix_covers(&trusted->v[i], &self))
+			return true;
+	}
+	return false;
+}
+
+static char *put(char *p, struct span s)
+{
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+/* One field with the members of all fields of that name, and `member` at the end. */
+static bool append_to_list(struct http_head *head, struct span name, struct span member)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+	size_t size = member.n;
+	char *text, *p;
+
+	while ((field = http_fields_find(&head->fields, name, &from)) != NULL)
+		size += field->value.n + 2;
+	if (size == member.n)
+		return http_fields_add(&head->fields, head->arena, name, member);
+	p = text = arena_alloc(head->arena, size);
+	if (text == NULL)
+		return false;
+	from = 0;
+	while ((field = http_fields_find(&head->fields, name, &from)) != NULL) {
+		if (field->value.n > 0)
+			p = put(put(p, field->value), SPAN(", "));
+	}
+	p = put(p, member);
+	http_fields_remove(&head->fields, name);
+	return http_fields_add(&head->fields, head->arena, name,
+			       (struct span){text, (size_t)(p - text)});
+}
+
+static bool add_via(struct http_head *head, struct span pseudonym)
+{
+	char *text = arena_alloc(head->arena, 4 + pseudonym.n);
+
+	if (text == NULL)
+		return false;
+	put(put(text, head->minor == 0 ? SPAN("1.0 ") : SPAN("1.1 ")), pseudonym);
+	return append_to_list(head, SPAN("Via"), (struct span){text, 4 + pseudonym.n});
+}
+
+/* The name in a member of Via: "1.1 name (comment)". */
+static struct span via_name(struct span member)
+{
+	const char *p = member.p, *end = member.p + member.n;
+	struct span name;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	while (p < end && *p != ' ' && *p != '\t')
+		p++;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	name.p = p;
+	while (p < end && *p != ' ' && *p != '\t')
+		p++;
+	name.n = (size_t)(p - name.p);
+	return name;
+}
+
+/* How often `pseudonym` stands in Via. Every comma divides, also one in a quote or a comment: who
+ * opens one and never closes it must not hide what comes after. */
+static unsigned via_count(const struct http_fields *fields, struct span pseudonym)
+{
+	const struct http_field *field;
+	unsigned from = 0, count = 0;
+
+	while ((field = http_fields_find(fields, SPAN("Via"), &from)) != NULL) {
+		struct span rest = field->value;
+
+		while (rest.n > 0) {
+			const char *comma = memchr(rest.p, ',', rest.n);
+			size_t n = comma != NULL ? (size_t)(comma - rest.p) : rest.n;
+
+			count += span_equal_nocase(via_name((struct span){rest.p, n}), pseudonym);
+			n += comma != NULL;
+			rest.p += n;
+			rest.n -= n;
+		}
+	}
+	return count;
+}
+
+static bool is_token(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		      memchr("!#$%&'*+-.^_`|~", c, 15) != NULL))
+			return false;
+	}
+	return s.n > 0;
+}
+
+static char *put_quoted(char *p, struct span s)
+{
+	*p++ = '"';
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			*p++ = '\\';
+		*p++ = s.p[i];
+	}
+	*p++ = '"';
+	return p;
+}
+
+/* RFC 7239: for=192.0.2.1;host=www.example.com;proto=https */
+static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
+{
+	struct span ip = span_of(f->client_ip), host = head->authority;
+	/* fixed text, brackets and quotes; each byte of the host may need a backslash */
+	char *text = arena_alloc(head->arena, 48 + ip.n + 2 * host.n + head->scheme.n);
+	char *p = text;
+
+	if (text == NULL)
+		return false;
+	p = put(p, SPAN("for="));
+	if (f->client_is_ipv6)
+		p = put(put(put(p, SPAN("\"[")), ip), SPAN("]\""));
+	else
+		p = put(p, ip);
+	if (host.n > 0) {
+		p = put(p, SPAN(";host="));
+		p = is_token(host) ? put(p, host) : put_quoted(p, host);
+	}
+	p = put(put(p, SPAN(";proto=")), head->scheme);
+	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
+}
+
+/* '-' and '_' are the same to an origin that makes variables of fields (CGI, WSGI, PHP). */
+static bool is_claim(struct span name)
+{
+	static const struct span claims[] = {SPAN("forwarded"), SPAN("x-forwarded-")};
+
+	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
+		struct span claim = claims[i];
+		size_t n = 0;
+
+		while (n < claim.n && n < name.n &&
+		       claim.p[n] == (name.p[n] == '_' ? '-' : name.p[n] | 0x20))
+			n++;
+		if (n == claim.n && (n == name.n || claim.p[n - 1] == '-'))
+			return true;
+	}
+	return false;
+}
+
+/* Anything named like them too: origins know X-Forwarded-Port, -Server, -Prefix and more. */
+static void drop_claims(struct http_fields *fields)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (!is_claim(fields->v[i].name))
+			fields->v[kept++] = fields->v[i];
+	}
+	fields->n = kept;
+}
+
+static bool add_if_missing(struct http_head *head, struct span name, struct span value)
+{
+	return http_fields_find(&head->fields, name, NULL) != NULL ||
+	       http_fields_add(&head->fields, head->arena, name, value);
+}
+
+/* RFC 9110 section 7.6.2. 0, or 200 when this node is the one that is asked; 431: no room. */
+static int count_down(struct http_head *head)
+{
+	const struct http_field *field =
+	    http_fields_find(&head->fields, SPAN("Max-Forwards"), NULL);
+	char text[12];
+	unsigned long left = 0;
+	int n = 0;
+	char *copy;
+
+	/* Not a number of a sensible size: the field is for others to judge. */
+	if (field == NULL || field->value.n == 0 || field->value.n > 8)
+		return 0;
+	for (size_t i = 0; i < field->value.n; i++) {
+		if (field->value.p[i] < '0' || field->value.p[i] > '9')
+			return 0;
+		left = left * 10 + (unsigned long)(field->value.p[i] - '0');
+	}
+	if (left == 0)
+		return 200;
+	for (left--; n == 0 || left > 0; left /= 10)
+		text[sizeof(text) - 1 - n++] = (char)('0' + left % 10);
+	copy = arena_copy(head->arena, text + sizeof(text) - n, (size_t)n);
+	if (copy == NULL)
+		return 431;
+	http_fields_remove(&head->fields, SPAN("Max-Forwards"));
+	return http_fields_add(&head->fields, head->arena, SPAN("Max-Forwards"),
+			       (struct span){copy, (size_t)n})
+		   ? 0
+		   : 431;
+}
+
+int edge_forward_request(struct http_head *head, const struct edge_forward *f)
+{
+	if (via_count(&head->fields, f->pseudonym) > VIA_SELF_MAX)
+		return 508;
+	if (head->method_id == HTTP_METHOD_OPTIONS) {
+		int status = count_down(head);
+
+		if (status != 0)
+			return status;
+	}
+	http_fields_remove_hop_by_hop(&head->fields);
+	if (!f->client_is_trusted)
+		drop_claims(&head->fields);
+	/* RFC 9110 section 10.1.1: from an HTTP/1.0 client the expectation is ignored. */
+	if (head->minor == 0) {
+		http_fields_remove(&head->fields, SPAN("Expect"));
+		head->expect_continue = false;
+	}
+	if (append_to_list(head, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
+	    add_if_missing(head, SPAN("X-Forwarded-Proto"), head->scheme) &&
+	    add_if_missing(head, SPAN("X-Forwarded-Host"), head->authority) &&
+	    add_forwarded(head, f) && add_via(head, f->pseudonym))
+		return 0;
+	return 431;
+}
+
+bool edge_forward_response(struct http_head *head, const struct edge_forward *f, struct span date)
+{
+	http_fields_remove_hop_by_hop(&head->fields);
+	/* RFC 9110 section 6.6.1: who forwards a response without a date gives it one. */
+	return add_if_missing(head, SPAN("Date"), date) && add_via(head, f->pseudonym);
+}

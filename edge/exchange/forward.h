@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What an intermediary changes in the heads that it passes on (RFC 9110 section 7.6, RFC 7239).
+ * Pure: a head in, the same head rewritten in its arena. Any thread.
+ */
+#pragma once
+
+#include "config/fleet.h"
+#include "core/http/message.h"
+
+struct edge_forward {
+	const char *client_ip; /* as text, without brackets */
+	bool client_is_ipv6;
+	bool client_is_trusted; /* a proxy of ours: what it says of its client is kept */
+	struct span pseudonym;  /* of this node in Via: "perigee-fra1" */
+};
+
+bool edge_forward_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *client);
+
+/* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:
+ * 200 (OPTIONS with Max-Forwards: 0), 431 (no room in the arena), 508 (it has been here before). */
+int edge_forward_request(struct http_head *head, const struct edge_forward *f);
+/* Rewrites a response for the client; `date` is used when the origin gave none. False: no room. */
+bool edge_forward_response(struct http_head *head, const struct edge_forward *f, struct span date);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Building the view: configuration, then certificates and routes, then the origins, whose
+ * resolution and probes begin at once and go on until it is freed.
+ */
+#include "edge/node/view.h"
+
+#include <stdlib.h>
+
+#include "core/base/check.h"
+
+/* The heads of the request and of the response, each once as received and once as rewritten or
+ * serialized; and what the exchange itself keeps. */
+#define ARENA_PER_HEAD 5
+#define ARENA_BASE (32 * 1024)
+
+struct edge_view *edge_view_load(const char *file, const char *node,
+				 const gnutls_datum_t *ticket_key, struct diag *diag)
+{
+	struct cfg_fleet *fleet = cfg_load(file, diag);
+	struct edge_view *view;
+
+	if (fleet == NULL)
+		return NULL;
+	view = xcalloc(1, sizeof(*view));
+	view->fleet = fleet;
+	view->self = cfg_find_edge(fleet, node);
+	if (view->self == NULL) {
+		diag_add(diag, (struct cfg_place){.file = fleet->file},
+			 "there is no edge named %s (--node says which one this is)", node);
+		edge_view_destroy(&view);
+		return NULL;
+	}
+	view->certs = edge_certs_create(fleet, view->self, ticket_key, clock_wall(), diag);
+	if (view->certs == NULL) {
+		edge_view_destroy(&view);
+		return NULL;
+	}
+	view->routes = edge_routes_create(fleet, view->self);
+	view->limits.head_bytes = fleet->http.limit.head_bytes;
+	view->limits.fields = fleet->http.limit.fields;
+	view->limits.target_bytes = fleet->http.limit.target_bytes;
+	view->arena_max = ARENA_BASE + ARENA_PER_HEAD * view->limits.head_bytes;
+	return view;
+}
+
+void edge_view_destroy(struct edge_view **viewp)
+{
+	struct edge_view *view = *viewp;
+
+	if (view == NULL)
+		return;
+	*viewp = NULL;
+	olink_origins_destroy(&view->origins);
+	edge_routes_destroy(&view->routes);
+	edge_certs_destroy(&view->certs);
+	cfg_fleet_destroy(&view->fleet);
+	free(view);
+}
+
+/* Control thread: nobody uses it any more. */
+static void destroy_published(struct snapshot *snapshot)
+{
+	struct edge_view *view = CONTAINER_OF(snapshot, struct edge_view, snapshot);
+
+	snapshot_fini(&view->snapshot);
+	edge_view_destroy(&view);
+}
+
+void edge_view_open_origins(struct edge_view *view, struct olink *olink)
+{
+	CHECK(view->origins == NULL);
+	view->origins = olink_origins_create(olink, view->fleet);
+}
+
+void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
+{
+	struct edge_view *view = *viewp;
+	struct snapshot *snapshot = &view->snapshot;
+
+	*viewp = NULL;
+	CHECK(view->origins != NULL);
+	snapshot_init(snapshot, slot->group, destroy_published);
+	snapshot_publish(slot, &snapshot);
+}
+
+struct edge_view *edge_view_current(struct snapshot_slot *slot)
+{
+	struct snapshot *snapshot = snapshot_current(slot);
+
+	return snapshot != NULL ? CONTAINER_OF(snapshot, struct edge_view, snapshot) : NULL;
+}
+
+struct edge_view *edge_view_pin(struct snapshot_slot *slot, const struct loop *loop)
+{
+	return CONTAINER_OF(snapshot_pin(snapshot_current(slot), loop), struct edge_view, snapshot);
+}
+
+void edge_view_unpin(struct edge_view **view, const struct loop *loop)
+{
+	struct snapshot *snapshot;
+
+	if (*view == NULL)
+		return;
+	snapshot = &(*view)->snapshot;
+	*view = NULL;
+	snapshot_unpin(&snapshot, loop);
+}

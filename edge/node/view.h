@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * All that a request is served by, as one snapshot: the configuration and what was built from it.
+ * Loaded and freed by the control thread; immutable in between.
+ */
+#pragma once
+
+#include "config/fleet.h"
+#include "core/http/h1.h"
+#include "core/loop/snapshot.h"
+#include "edge/node/route.h"
+#include "edge/tls/certs.h"
+#include "origin-link/olink.h"
+
+struct edge_view {
+	struct snapshot snapshot; /* first: the snapshot is the view */
+	struct cfg_fleet *fleet;
+	const struct cfg_edge *self;
+	struct edge_certs *certs;
+	struct edge_routes *routes;
+	struct olink_origins *origins;
+	struct h1_limits limits;
+	size_t arena_max; /* of one exchange */
+};
+
+/* Reads and checks everything, certificates too. NULL when anything is wrong: then all of it is in
+ * `diag`. Nothing is started yet. Blocking. */
+struct edge_view *edge_view_load(const char *file, const char *node,
+				 const gnutls_datum_t *ticket_key, struct diag *diag);
+/* Only what was not published. */
+void edge_view_destroy(struct edge_view **view);
+/* Starts to look up and to probe its origins: once olink_origins_settled(), requests find them.
+ * Control thread. */
+void edge_view_open_origins(struct edge_view *view, struct olink *olink);
+/* With its origins open; consumes *view. Control thread. */
+void edge_view_publish(struct edge_view **view, struct snapshot_slot *slot);
+
+/* The published view; valid until the end of the turn, or as long as it is pinned. */
+struct edge_view *edge_view_current(struct snapshot_slot *slot);
+struct edge_view *edge_view_pin(struct snapshot_slot *slot, const struct loop *loop);
+void edge_view_unpin(struct edge_view **view, const struct loop *loop);

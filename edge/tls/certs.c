@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Loading: every certificate file is read, checked against its key, and asked for its names. Then
+ * each distinct set of certificates that share a name becomes one gnutls credentials object, and
+ * the table of names points to it.
+ */
+#include "edge/tls/certs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#include "core/base/check.h"
+#include "edge/tls/names.h"
+
+/* A chain of RSA-4096 certificates is under 16 KiB. */
+#define PEM_MAX (256 * 1024)
+
+struct cert {
+	const struct cfg_site *site;
+	gnutls_datum_t pem, key; /* until the sets are built */
+	char **names;
+	unsigned n_names;
+	int key_type; /* gnutls_pk_algorithm_t */
+	time_t not_after;
+};
+
+/* Certificates of one name, one of each key type, in the order of the file. */
+struct cert_set {
+	unsigned *certs;
+	unsigned n;
+	gnutls_certificate_credentials_t credentials;
+};
+
+struct edge_certs {
+	struct cert *certs;
+	unsigned n_certs;
+	struct cert_set *sets;
+	unsigned n_sets;
+	struct edge_names *by_name;
+	gnutls_priority_t priority;
+	gnutls_datum_t alpn;
+	struct tls_server tls;
+};
+
+static void datum_wipe(gnutls_datum_t *d)
+{
+	if (d->data != NULL)
+		gnutls_memset(d->data, 0, d->size);
+	free(d->data);
+	*d = (gnutls_datum_t){0};
+}
+
+static bool read_file(const char *path, struct cfg_place place, gnutls_datum_t *out,
+		      struct diag *diag)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		diag_add(diag, place, "cannot read %s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX) {
+		diag_add(diag, place, "%s is not a file of at most %d KiB", path, PEM_MAX / 1024);
+		close(fd);
+		return false;
+	}
+	out->data = xmalloc((size_t)st.st_size + 1);
+	n = read(fd, out->data, (size_t)st.st_size);
+	if (n < 0)
+		diag_add(diag, place, "cannot read %s: %s", path, strerror(errno));
+	close(fd);
+	out->size = n > 0 ? (unsigned)n : 0;
+	return n >= 0;
+}
+
+static void add_name(struct cert *cert, const char *name)
+{
+	cert->names = xreallocarray(cert->names, cert->n_names + 1, sizeof(*cert->names));
+	cert->names[cert->n_names++] = xstrdup(name);
+}
+
+/* The DNS names of the certificate; the common name only when there is no alternative name. */
+static void read_names(struct cert *cert, gnutls_x509_crt_t crt)
+{
+	char name[256];
+	size_t size;
+	int type;
+
+	for (unsigned i = 0;; i++) {
+		size = sizeof(name) - 1;
+		type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
+		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			break;
+		if (type == GNUTLS_SAN_DNSNAME) {
+			name[size] = '\0';
+			add_name(cert, name);
+		}
+		if (type < 0 && type != GNUTLS_E_SHORT_MEMORY_BUFFER)
+			break;
+	}
+	size = sizeof(name);
+	if (cert->n_names == 0 &&
+	    gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) == 0)
+		add_name(cert, name);
+}
+
+static int set_key(gnutls_certificate_credentials_t credentials, const struct cert *cert)
+{
+	return gnutls_certificate_set_x509_key_mem2(credentials, &cert->pem, &cert->key,
+						    GNUTLS_X509_FMT_PEM, NULL, 0);
+}
+
+/* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. */
+static bool check_key(const struct cert *cert, const struct cfg_certificate *cfg, struct diag *diag)
+{
+	gnutls_certificate_credentials_t scratch;
+	gnutls_privkey_t key;
+	int ret;
+
+	CHECK(gnutls_privkey_init(&key) == 0);
+	ret = gnutls_privkey_import_x509_raw(key, &cert->key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	gnutls_privkey_deinit(key);
+	if (ret != 0) {
+		diag_add(diag, cfg->place, "%s is not a private key in PEM: %s", cfg->key,
+			 gnutls_strerror(ret));
+		return false;
+	}
+	CHECK(gnutls_certificate_allocate_credentials(&scratch) == 0);
+	ret = set_key(scratch, cert);
+	gnutls_certificate_free_credentials(scratch);
+	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		diag_add(diag, cfg->place, "the key %s does not match the certificate %s", cfg->key,
+			 cfg->certificate);
+	else if (ret < 0)
+		diag_add(diag, cfg->place, "cannot use %s with %s: %s", cfg->certificate, cfg->key,
+			 gnutls_strerror(ret));
+	return ret >= 0;
+}
+
+static void check_dates(const struct cert *cert, gnutls_x509_crt_t crt,
+			const struct cfg_certificate *cfg, wall_time now)
+{
+	time_t t = (time_t)(now.ns / 1000000000);
+
+	if (cert->not_after < t)
+		log_warn("certificate %s has expired", cfg->certificate);
+	else if (gnutls_x509_crt_get_activation_time(crt) > t)
+		log_warn("certificate %s is not valid yet", cfg->certificate);
+}
+
+static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall_time now,
+		      struct diag *diag)
+{
+	gnutls_x509_crt_t *chain = NULL;
+	unsigned n = 0;
+	bool readable, ok;
+	int ret;
+
+	readable = read_file(cfg->certificate, cfg->place, &cert->pem, diag);
+	readable &= read_file(cfg->key, cfg->place, &cert->key, diag);
+	if (!readable)
+		return false;
+	ret = gnutls_x509_crt_list_import2(&chain, &n, &cert->pem, GNUTLS_X509_FMT_PEM, 0);
+	if (ret < 0) {
+		diag_add(diag, cfg->place, "%s holds no certificate in PEM: %s", cfg->certificate,
+			 gnutls_strerror(ret));
+		return false;
+	}
+	cert->key_type = gnutls_x509_crt_get_pk_algorithm(chain[0], NULL);
+	cert->not_after = gnutls_x509_crt_get_expiration_time(chain[0]);
+	read_names(cert, chain[0]);
+	ok = check_key(cert, cfg, diag);
+	if (ok)
+		check_dates(cert, chain[0], cfg, now);
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return ok;
+}
+
+static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
+		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+{
+	bool ok = true;
+
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		if (!cfg_site_is_served_by(site, self))
+			continue;
+		for (unsigned c = 0; c < site->n_certificates; c++) {
+			struct cert *cert;
+
+			certs->certs =
+			    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
+			cert = &certs->certs[certs->n_certs++];
+			*cert = (struct cert){.site = site};
+			ok &= load_cert(cert, &site->certificates[c], now, diag);
+		}
+	}
+	if (certs->n_certs == 0) {
+		diag_add(diag, self->place, "edge %s serves no site that has a certificate",
+			 self->name);
+		return false;
+	}
+	return ok;
+}
+
+/* Credentials of exactly these certificates; made when there are none yet. */
+static struct cert_set *set_of(struct edge_certs *certs, const unsigned *members, unsigned n)
+{
+	struct cert_set *set;
+
+	for (unsigned i = 0; i < certs->n_sets; i++) {
+		set = &certs->sets[i];
+		if (set->n == n && memcmp(set->certs, members, n * sizeof(*members)) == 0)
+			return set;
+	}
+	certs->sets = xreallocarray(certs->sets, certs->n_sets + 1, sizeof(*certs->sets));
+	set = &certs->sets[certs->n_sets++];
+	set->n = n;
+	set->certs = xreallocarray(NULL, n, sizeof(*members));
+	memcpy(set->certs, members, n * sizeof(*members));
+	CHECK(gnutls_certificate_allocate_credentials(&set->credentials) == 0);
+	for (unsigned i = 0; i < n; i++)
+		CHECK(set_key(set->credentials, &certs->certs[members[i]]) >= 0);
+	return set;
+}
+
+struct name_of_cert {
+	const char *name;
+	unsigned cert;
+};
+
+static int by_name_then_order(const void *a, const void *b)
+{
+	const struct name_of_cert *x = a, *y = b;
+	int order = strcasecmp(x->name, y->name);
+
+	if (order != 0)
+		return order;
+	return x->cert < y->cert ? -1 : x->cert > y->cert;
+}
+
+/* The first certificate of each key type among names[0..n). */
+static unsigned first_of_each_type(const struct edge_certs *certs, const struct name_of_cert *names,
+				   unsigned n, unsigned *members)
+{
+	unsigned n_members = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned m = 0;
+
+		while (m < n_members &&
+		       certs->certs[members[m]].key_type != certs->certs[names[i].cert].key_type)
+			m++;
+		if (m == n_members)
+			members[n_members++] = names[i].cert;
+	}
+	return n_members;
+}
+
+static void build_names(struct edge_certs *certs)
+{
+	struct name_of_cert *names;
+	unsigned *members;
+	unsigned n = 0, end;
+
+	for (unsigned c = 0; c < certs->n_certs; c++)
+		n += certs->certs[c].n_names;
+	names = xcalloc(n + 1, sizeof(*names));
+	members = xcalloc(n + 1, sizeof(*members));
+	n = 0;
+	for (unsigned c = 0; c < certs->n_certs; c++) {
+		for (unsigned i = 0; i < certs->certs[c].n_names; i++)
+			names[n++] = (struct name_of_cert){certs->certs[c].names[i], c};
+	}
+	qsort(names, n, sizeof(*names), by_name_then_order);
+	for (unsigned start = 0; start < n; start = end) {
+		const struct cert_set *set;
+
+		for (end = start; end < n && strcasecmp(names[start].name, names[end].name) == 0;)
+			end++;
+		set = set_of(certs, members,
+			     first_of_each_type(certs, names + start, end - start, members));
+		edge_names_add(certs->by_name, span_of(names[start].name), set->credentials);
+		/* No name, or one that is not for us: what the first certificate would get. */
+		for (unsigned i = 0; i < set->n; i++) {
+			if (set->certs[i] == 0 && certs->tls.credentials == NULL)
+				certs->tls.credentials = set->credentials;
+		}
+	}
+	if (certs->tls.credentials == NULL)
+		certs->tls.credentials = set_of(certs, &(unsigned){0}, 1)->credentials;
+	free(names);
+	free(members);
+}
+
+static void warn_uncovered(const struct edge_certs *certs, const struct cfg_fleet *fleet,
+			   const struct cfg_edge *self)
+{
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		for (unsigned h = 0; cfg_site_is_served_by(site, self) && h < site->hosts.n; h++) {
+			if (edge_certs_find(certs, span_of(site->hosts.v[h])) == NULL)
+				log_warn(
+				    "no certificate of this edge covers the host %s of site %s",
+				    site->hosts.v[h], site->name);
+		}
+	}
+}
+
+/* Called by GnuTLS in the middle of a worker's handshake. */
+static int choose_credentials(gnutls_session_t session)
+{
+	const struct edge_certs *certs = tls_session_server(session)->user;
+	gnutls_certificate_credentials_t credentials;
+	char name[256];
+	size_t len = sizeof(name) - 1;
+	unsigned type;
+
+	if (gnutls_server_name_get(session, name, &len, &type, 0) != 0 || type != GNUTLS_NAME_DNS)
+		return 0;
+	credentials = edge_certs_find(certs, (struct span){name, strnlen(name, len)});
+	if (credentials == NULL || credentials == certs->tls.credentials)
+		return 0;
+	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+}
+
+struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
+				     const gnutls_datum_t *ticket_key, wall_time now,
+				     struct diag *diag)
+{
+	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+
+	certs->by_name = edge_names_create();
+	if (!load_all(certs, fleet, self, now, diag)) {
+		edge_certs_destroy(&certs);
+		return NULL;
+	}
+	build_names(certs);
+	for (unsigned i = 0; i < certs->n_certs; i++) {
+		datum_wipe(&certs->certs[i].pem);
+		datum_wipe(&certs->certs[i].key);
+	}
+	warn_uncovered(certs, fleet, self);
+	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
+	certs->alpn = (gnutls_datum_t){(unsigned char *)"http/1.1", 8};
+	certs->tls.priority = certs->priority;
+	certs->tls.ticket_key = *ticket_key;
+	certs->tls.alpn = &certs->alpn;
+	certs->tls.n_alpn = 1;
+	certs->tls.client_hello = choose_credentials;
+	certs->tls.user = certs;
+	return certs;
+}
+
+void edge_certs_destroy(struct edge_certs **certsp)
+{
+	struct edge_certs *certs = *certsp;
+
+	if (certs == NULL)
+		return;
+	*certsp = NULL;
+	for (unsigned i = 0; i < certs->n_certs; i++) {
+		struct cert *cert = &certs->certs[i];
+
+		datum_wipe(&cert->pem);
+		datum_wipe(&cert->key);
+		for (unsigned n = 0; n < cert->n_names; n++)
+			free(cert->names[n]);
+		free(cert->names);
+	}
+	free(certs->certs);
+	for (unsigned i = 0; i < certs->n_sets; i++) {
+		gnutls_certificate_free_credentials(certs->sets[i].credentials);
+		free(certs->sets[i].certs);
+	}
+	free(certs->sets);
+	edge_names_destroy(&certs->by_name);
+	if (certs->priority != NULL)
+		gnutls_priority_deinit(certs->priority);
+	free(certs);
+}
+
+const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
+{
+	return &certs->tls;
+}
+
+gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name)
+{
+	return (gnutls_certificate_credentials_t)edge_names_find(certs->by_name, name,
+								 EDGE_WILDCARD_ONE_LABEL);
+}
+
+json_t *edge_certs_status(const struct edge_certs *certs)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < certs->n_certs; i++) {
+		const struct cert *cert = &certs->certs[i];
+		json_t *names = json_array();
+		char not_after[32];
+		struct tm tm;
+
+		for (unsigned n = 0; n < cert->n_names; n++)
+			json_array_append_new(names, json_string(cert->names[n]));
+		gmtime_r(&cert->not_after, &tm);
+		strftime(not_after, sizeof(not_after), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s}", "site",
+						      cert->site->name, "names", names, "key",
+						      gnutls_pk_algorithm_get_name(cert->key_type),
+						      "not_after", not_after));
+	}
+	return list;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Open addressing over lower-case names; "*.example.com" is kept as ".example.com", so that every
+ * candidate is a suffix of the lower-cased host. What is put in comes from the operator, so the
+ * hash need not withstand an attacker.
+ */
+#include "edge/tls/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+
+/* RFC 1035 section 2.3.4: 253 characters is the most that a name can have as text. */
+#define NAME_MAX_LEN 253
+
+struct entry {
+	char *name; /* NULL: free */
+	size_t len;
+	const void *value;
+};
+
+struct edge_names {
+	struct entry *entries;
+	size_t n, size; /* size is a power of two */
+};
+
+static uint64_t hash_of(const char *name, size_t len)
+{
+	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)name[i]) * 0x100000001b3u;
+	return h ^ h >> 32;
+}
+
+static struct entry *slot_of(const struct edge_names *names, const char *name, size_t len)
+{
+	size_t i = hash_of(name, len) & (names->size - 1);
+
+	while (names->entries[i].name != NULL &&
+	       (names->entries[i].len != len || memcmp(names->entries[i].name, name, len) != 0))
+		i = (i + 1) & (names->size - 1);
+	return &names->entries[i];
+}
+
+static void grow(struct edge_names *names)
+{
+	struct edge_names old = *names;
+
+	names->size = old.size * 2;
+	names->entries = xcalloc(names->size, sizeof(*names->entries));
+	for (size_t i = 0; i < old.size; i++) {
+		if (old.entries[i].name != NULL)
+			*slot_of(names, old.entries[i].name, old.entries[i].len) = old.entries[i];
+	}
+	free(old.entries);
+}
+
+/* Lower-cases into `out`; the length, or 0 when it is no possible name. */
+static size_t lower(struct span name, char out[NAME_MAX_LEN + 1])
+{
+	if (name.n > 1 && name.p[name.n - 1] == '.')
+		name.n--;
+	if (name.n > NAME_MAX_LEN)
+		return 0;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	}
+	out[name.n] = '\0';
+	return name.n;
+}
+
+struct edge_names *edge_names_create(void)
+{
+	struct edge_names *names = xcalloc(1, sizeof(*names));
+
+	names->size = 16;
+	names->entries = xcalloc(names->size, sizeof(*names->entries));
+	return names;
+}
+
+void edge_names_destroy(struct edge_names **names)
+{
+	if (*names == NULL)
+		return;
+	for (size_t i = 0; i < (*names)->size; i++)
+		free((*names)->entries[i].name);
+	free((*names)->entries);
+	free(*names);
+	*names = NULL;
+}
+
+bool edge_names_add(struct edge_names *names, struct span name, const void *value)
+{
+	char text[NAME_MAX_LEN + 1];
+	size_t len;
+	struct entry *e;
+
+	if (name.n > 2 && name.p[0] == '*' && name.p[1] == '.')
+		name = (struct span){name.p + 1, name.n - 1};
+	len = lower(name, text);
+	if (len == 0)
+		return false;
+	if (names->n * 2 >= names->size)
+		grow(names);
+	e = slot_of(names, text, len);
+	if (e->name != NULL)
+		return false;
+	*e = (struct entry){xstrdup(text), len, value};
+	names->n++;
+	return true;
+}
+
+const void *edge_names_find(const struct edge_names *names, struct span host,
+			    enum edge_wildcard wildcard)
+{
+	char text[NAME_MAX_LEN + 1];
+	size_t len = lower(host, text);
+	const char *end = text + len;
+
+	/* A host that begins with a dot would be taken for a wildcard's key. */
+	if (len == 0 || text[0] == '.')
+		return NULL;
+	for (const char *p = text; p != NULL; p = memchr(p + 1, '.', (size_t)(end - p) - 1)) {
+		const struct entry *e = slot_of(names, p, (size_t)(end - p));
+
+		if (e->name != NULL)
+			return e->value;
+		if (p != text && wildcard == EDGE_WILDCARD_ONE_LABEL)
+			break;
+	}
+	return NULL;
+}

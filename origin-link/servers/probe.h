@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Active checks: one probe asks one address at an interval and feeds a rise/fall machine. Control
+ * loop only. The first probe starts at once, later ones at interval (+- 10% so that probes spread).
+ */
+#pragma once
+
+#include "config/fleet.h"
+#include "core/net/stream.h"
+#include "origin-link/servers/health.h"
+
+struct probe;
+
+struct probe_target {
+	const struct cfg_check *check; /* copied */
+	struct net_addr addr;
+	const char
+	    *name; /* for the log, "edge fra1" or "server 192.0.2.1:80 of origin app"; copied */
+	const char *host; /* Host and SNI when check->host is empty; copied */
+};
+
+/* on_result is called after every probe, after `health` was updated; may be NULL. `health` must
+ * outlive the probe. */
+struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
+			   struct health *health,
+			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg);
+void probe_destroy(struct probe **probe);
+/* When the last probe ended, how long it took; for status. */
+duration probe_last_time(const struct probe *probe);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The server table. Runs on the control loop. A server owns its watch, its addresses and their
+ * probes; a change of addresses publishes a new list, takes over those that stay with their health,
+ * and retires the old list with those that went once every loop has ended its turn.
+ */
+#include "origin-link/servers/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "origin-link/conns/counters.h"
+
+static void probed_cb(void *arg, enum probe_cause cause, bool changed)
+{
+	const struct server_table *table = arg;
+
+	metrics_add(table->metrics, table->group->control, OLINK_PROBES, 1);
+	if (cause != PROBE_OK)
+		metrics_add(table->metrics, table->group->control, OLINK_PROBE_FAILURES, 1);
+}
+
+static struct olink_address *address_create(struct olink_server *server,
+					    const struct net_addr *addr)
+{
+	struct olink_address *a = xcalloc(1, sizeof(*a));
+	char text[NET_ADDR_TEXT];
+
+	a->server = server;
+	a->addr = *addr;
+	a->checked = server->checked;
+	health_init(&a->health, server->check.rise, server->check.fall);
+	if (a->checked) {
+		char *name = xasprintf("server %s (%s)", server->host, net_addr_format(addr, text));
+		struct probe_target target = {
+		    .check = &server->check,
+		    .addr = *addr,
+		    .name = name,
+		    .host = server->host,
+		};
+
+		a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb,
+					server->table);
+		free(name);
+	}
+	return a;
+}
+
+static struct olink_address *find(const struct olink_addresses *list, const struct net_addr *addr)
+{
+	for (unsigned i = 0; list && i < list->n; i++) {
+		if (net_addr_equal(&list->v[i]->addr, addr))
+			return list->v[i];
+	}
+	return NULL;
+}
+
+/* A list that nobody reads any more, and the addresses that went with it. */
+struct retired {
+	const struct olink_addresses *list;
+	unsigned n;
+	struct olink_address *v[RESOLVER_ADDRS_MAX];
+};
+
+static void retired_free(void *arg)
+{
+	struct retired *r = arg;
+
+	for (unsigned i = 0; i < r->n; i++)
+		free(r->v[i]);
+	free((void *)r->list);
+	free(r);
+}
+
+/* `new_list` NULL: all of them go. */
+static struct retired *retire(const struct olink_addresses *old,
+			      const struct olink_addresses *new_list)
+{
+	struct retired *r = xcalloc(1, sizeof(*r));
+
+	r->list = old;
+	for (unsigned i = 0; old && i < old->n; i++) {
+		if (find(new_list, &old->v[i]->addr))
+			continue;
+		probe_destroy(&old->v[i]->probe);
+		r->v[r->n++] = old->v[i];
+	}
+	return r;
+}
+
+static void resolved_cb(void *arg, const struct net_addr *addrs, unsigned n)
+{
+	struct olink_server *server = arg;
+	const struct olink_addresses *old = server_addresses(server);
+	struct olink_addresses *list;
+	bool same = old && old->n == n;
+
+	server->resolved = true;
+	for (unsigned i = 0; same && i < n; i++)
+		same = net_addr_equal(&old->v[i]->addr, &addrs[i]);
+	if (n == 0 || same)
+		return;
+
+	list = xcalloc(1, sizeof(*list));
+	for (unsigned i = 0; i < n; i++) {
+		struct olink_address *kept = find(old, &addrs[i]);
+
+		list->v[list->n++] = kept ? kept : address_create(server, &addrs[i]);
+	}
+	atomic_store_explicit(&server->addresses, list, memory_order_release);
+	loop_group_after_grace(server->table->group, retired_free, retire(old, list));
+	server->table->on_change(server->table);
+}
+
+static bool check_equal(const struct cfg_check *a, const struct cfg_check *b)
+{
+	return a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0 &&
+	       strcmp(a->path, b->path) == 0 && a->status.low == b->status.low &&
+	       a->status.high == b->status.high && a->interval.ns == b->interval.ns &&
+	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
+}
+
+static bool is_that(const struct olink_server *s, const char *host, uint16_t port,
+		    const struct cfg_check *check)
+{
+	return s->port == port && strcmp(s->host, host) == 0 && s->checked == (check != NULL) &&
+	       (!check || check_equal(&s->check, check));
+}
+
+struct olink_server *server_take(struct server_table *table, const char *host, uint16_t port,
+				 const struct cfg_check *check)
+{
+	struct olink_server *s;
+
+	LOOP_ASSERT_OWNER(table->group->control);
+	LIST_FOREACH (s, &table->servers, link) {
+		if (is_that(s, host, port, check)) {
+			s->refs++;
+			return s;
+		}
+	}
+	s = xcalloc(1, sizeof(*s));
+	s->table = table;
+	s->refs = 1;
+	s->host = xstrdup(host);
+	s->port = port;
+	atomic_init(&s->addresses, NULL);
+	if (check) {
+		s->checked = true;
+		s->check = *check;
+		s->check.host = xstrdup(check->host);
+		s->check.path = xstrdup(check->path);
+	}
+	LIST_INSERT_HEAD(&table->servers, s, link);
+	s->watch = resolver_watch_create(table->resolver, host, port, resolved_cb, s);
+	return s;
+}
+
+void server_give(struct olink_server **serverp)
+{
+	struct olink_server *s = *serverp;
+
+	*serverp = NULL;
+	LOOP_ASSERT_OWNER(s->table->group->control);
+	if (--s->refs > 0)
+		return;
+	LIST_REMOVE(s, link);
+	resolver_watch_destroy(&s->watch);
+	retired_free(retire(server_addresses(s), NULL));
+	free(s->host);
+	if (s->checked) {
+		free((char *)s->check.host);
+		free((char *)s->check.path);
+	}
+	free(s);
+}
+
+bool server_is_settled(const struct olink_server *s)
+{
+	const struct olink_addresses *list = server_addresses(s);
+
+	for (unsigned i = 0; list && i < list->n; i++) {
+		if (list->v[i]->checked && health_get(&list->v[i]->health) == HEALTH_UNKNOWN)
+			return false;
+	}
+	return s->resolved;
+}
+
+const struct olink_addresses *server_addresses(const struct olink_server *s)
+{
+	return atomic_load_explicit(&s->addresses, memory_order_acquire);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The servers that origins are made of: each one (host, port, check) with its addresses, and the
+ * health of each address. Shared by all configurations that name it, so that a reload keeps what is
+ * known. The control loop changes them; any loop of the group reads the published addresses.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "config/fleet.h"
+#include "core/net/stream.h"
+#include "core/process/metrics.h"
+#include "origin-link/servers/health.h"
+#include "origin-link/servers/probe.h"
+#include "origin-link/servers/resolver.h"
+
+struct olink_address {
+	/* immutable */
+	struct net_addr addr;
+	bool checked;
+	/* any thread reads */
+	struct health health; /* stays HEALTH_UNKNOWN when not checked */
+	/* control loop */
+	struct olink_server *server;
+	struct probe *probe; /* NULL: not checked */
+};
+
+/* Immutable once published. */
+struct olink_addresses {
+	unsigned n;
+	struct olink_address *v[RESOLVER_ADDRS_MAX];
+};
+
+struct server_table {
+	struct loop_group *group;
+	struct stream_buffers *buffers;
+	struct metrics *metrics;
+	struct resolver *resolver;
+	void (*on_change)(struct server_table *table); /* some addresses changed */
+	LIST_HEAD(, olink_server) servers;
+};
+
+struct olink_server {
+	LIST_ENTRY(olink_server) link;
+	struct server_table *table;
+	unsigned refs;
+	char *host;
+	uint16_t port;
+	bool checked;
+	struct cfg_check check; /* strings owned; only when checked */
+	struct resolver_watch *watch;
+	bool resolved; /* the first resolution has ended, well or not */
+	/* written by the control loop, read by any */
+	_Atomic(const struct olink_addresses *) addresses;
+};
+
+/* Control loop. `check` NULL: not checked. Returns the one that is there, or starts a new one. */
+struct olink_server *server_take(struct server_table *table, const char *host, uint16_t port,
+				 const struct cfg_check *check);
+/* The last one ends it: no worker may still look at it. */
+void server_give(struct olink_server **server);
+/* The first resolution, and the first probe of each address, have ended. */
+bool server_is_settled(const struct olink_server *server);
+
+/* Any loop of the group; valid until the end of its turn. */
+const struct olink_addresses *server_addresses(const struct olink_server *server);

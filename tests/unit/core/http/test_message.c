@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What all versions of HTTP share: spans, methods, authorities, lists, fields, status codes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/check.h"
+#include "core/http/chars.h"
+#include "core/http/message.h"
+
+static void test_spans(void **state)
+{
+	assert_true(span_equal(SPAN("a"), span_of("a")));
+	assert_true(span_equal(SPAN(""), (struct span){NULL, 0}));
+	assert_false(span_equal(SPAN("a"), SPAN("A")));
+	assert_false(span_equal(SPAN("a"), SPAN("ab")));
+	assert_true(span_equal_nocase(SPAN("Host-[`{@Z"), SPAN("hOST-[`{@z")));
+	/* Differ by 0x20 without being letters. */
+	assert_false(span_equal_nocase(SPAN("["), SPAN("{")));
+	assert_false(span_equal_nocase(SPAN("@"), SPAN("`")));
+	assert_false(span_equal_nocase(SPAN("\xc0"), SPAN("\xe0")));
+}
+
+/* Every byte at every place of values of every length up to three words, beside the bytes that
+ * arithmetic on words could confuse with it. */
+static void test_value_characters(void **state)
+{
+	static const char around[] = {'a', ' ', '\t', '\x7e', '\x80', '\xff', '!'};
+
+	for (size_t i = 0; i < sizeof(around); i++) {
+		for (size_t n = 1; n <= 24; n++) {
+			for (size_t at = 0; at < n; at++) {
+				for (int c = 0; c < 256; c++) {
+					bool allowed = c == '\t' || (c >= ' ' && c != 0x7f);
+					char value[24];
+
+					memset(value, around[i], n);
+					value[at] = c;
+					if (http_chars_are_value((struct span){value, n}) !=
+					    allowed)
+						fail_msg("0x%02x at %zu of %zu: %s", c, at, n,
+							 allowed ? "refused" : "accepted");
+				}
+			}
+		}
+	}
+	assert_true(http_chars_are_value((struct span){NULL, 0}));
+}
+
+static void test_methods(void **state)
+{
+	assert_int_equal(http_method_find(SPAN("GET")), HTTP_METHOD_GET);
+	assert_int_equal(http_method_find(SPAN("PATCH")), HTTP_METHOD_PATCH);
+	assert_int_equal(http_method_find(SPAN("get")), HTTP_METHOD_OTHER);
+	assert_int_equal(http_method_find(SPAN("GETT")), HTTP_METHOD_OTHER);
+	assert_int_equal(http_method_find(SPAN("")), HTTP_METHOD_OTHER);
+	assert_true(http_method_is_idempotent(HTTP_METHOD_DELETE));
+	assert_false(http_method_is_idempotent(HTTP_METHOD_POST));
+	assert_false(http_method_is_idempotent(HTTP_METHOD_OTHER));
+}
+
+static void test_authorities(void **state)
+{
+	static const struct {
+		const char *text, *host, *port; /* host NULL: not valid */
+	} cases[] = {
+	    {"example.com", "example.com", ""},
+	    {"example.com:443", "example.com", "443"},
+	    {"example.com:", "example.com", ""},
+	    {"EXAMPLE.com:0", "EXAMPLE.com", "0"},
+	    {"a:65535", "a", "65535"},
+	    {"192.0.2.1:80", "192.0.2.1", "80"},
+	    {"[2001:db8::1]", "[2001:db8::1]", ""},
+	    {"[::1]:8443", "[::1]", "8443"},
+	    {"[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]", ""},
+	    {"a_b-c.d~e", "a_b-c.d~e", ""},
+	    {"a%2db", "a%2db", ""},
+	    {"a!$&'()*+,;=b", "a!$&'()*+,;=b", ""},
+	    {"", NULL, NULL},
+	    {":80", NULL, NULL},
+	    {"a:65536", NULL, NULL},
+	    {"a:000080", NULL, NULL},
+	    {"a:8x", NULL, NULL},
+	    {"a:-1", NULL, NULL},
+	    {"a:80:80", NULL, NULL},
+	    {"::1", NULL, NULL},
+	    {"user@a", NULL, NULL},
+	    {"a b", NULL, NULL},
+	    {"a/b", NULL, NULL},
+	    {"a?b", NULL, NULL},
+	    {"a#b", NULL, NULL},
+	    {"a\\b", NULL, NULL},
+	    {"a\"b", NULL, NULL},
+	    {"a%2", NULL, NULL},
+	    {"a%", NULL, NULL},
+	    {"a%zz", NULL, NULL},
+	    {"a%2%41", NULL, NULL},
+	    {"b\xc3\xbc", NULL, NULL},
+	    {"[::1", NULL, NULL},
+	    {"[]", NULL, NULL},
+	    {"[::1]x", NULL, NULL},
+	    {"[::1]80", NULL, NULL},
+	    {"[fe80::1%25eth0]", NULL, NULL},
+	    {"[192.0.2.1]", NULL, NULL},
+	    {"[v1.a]", NULL, NULL},
+	    {"[1:2:3:4:5:6:7:8:9:10:11:12:13:14:15:16:17:18:19:20]", NULL, NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct span host, port;
+		bool ok = http_authority_split(span_of(cases[i].text), &host, &port);
+
+		if (ok != (cases[i].host != NULL))
+			fail_msg("'%s': %s", cases[i].text, ok ? "accepted" : "refused");
+		if (!ok)
+			continue;
+		assert_true(span_equal(host, span_of(cases[i].host)));
+		assert_true(span_equal(port, span_of(cases[i].port)));
+	}
+	/* A NUL inside, which C strings cannot say. */
+	{
+		struct span host, port;
+
+		assert_false(http_authority_split(SPAN("a\0b"), &host, &port));
+		assert_false(http_authority_split(SPAN("[::1\0]"), &host, &port));
+	}
+}
+
+static void test_lists(void **state)
+{
+	static const struct {
+		const char *list, *members; /* each followed by '|' */
+	} cases[] = {
+	    {"", ""},
+	    {" ", ""},
+	    {",", ""},
+	    {" , ,\t,", ""},
+	    {"a", "a|"},
+	    {"a,b", "a|b|"},
+	    {" a , b\t,", "a|b|"},
+	    {",,a,,b,,", "a|b|"},
+	    {"a b, c", "a b|c|"},
+	    {"a=\"x,y\", b", "a=\"x,y\"|b|"},
+	    {"a=\"x\\\",y\", b", "a=\"x\\\",y\"|b|"},
+	    {"a=\"x\\\\\", b", "a=\"x\\\\\"|b|"},
+	    {"a\\, b", "a\\|b|"},
+	    {"\"open, b", "\"open, b|"},
+	    {"\"open\\", "\"open\\|"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct span rest = span_of(cases[i].list), member;
+		char got[100] = "";
+
+		while (http_list_next(&rest, &member)) {
+			strncat(got, member.p, member.n);
+			strcat(got, "|");
+		}
+		assert_string_equal(got, cases[i].members);
+		assert_int_equal(rest.n, 0);
+	}
+}
+
+/* "Name: value" lines into fields, and back. */
+static void add_fields(struct http_fields *f, struct arena *a, const char *const *pairs, size_t n)
+{
+	for (size_t i = 0; i < n; i += 2)
+		assert_true(http_fields_add(f, a, span_of(pairs[i]), span_of(pairs[i + 1])));
+}
+
+static void assert_fields(const struct http_fields *f, const char *expected)
+{
+	char got[2000];
+	size_t at = 0;
+
+	got[0] = '\0';
+	for (unsigned i = 0; i < f->n; i++)
+		at += snprintf(got + at, sizeof(got) - at, SPAN_FMT "=" SPAN_FMT ";",
+			       SPAN_ARG(f->v[i].name), SPAN_ARG(f->v[i].value));
+	assert_string_equal(got, expected);
+}
+
+static void test_fields(void **state)
+{
+	static const char *const pairs[] = {"A", "1", "b", "2", "a", "3", "C", "4"};
+	struct http_fields f = {0};
+	const struct http_field *found;
+	unsigned from = 0;
+	struct arena a;
+
+	arena_init(&a, 1 << 16);
+	add_fields(&f, &a, pairs, ARRAY_SIZE(pairs));
+	found = http_fields_find(&f, SPAN("a"), NULL);
+	assert_ptr_equal(found, &f.v[0]);
+	assert_ptr_equal(http_fields_find(&f, SPAN("a"), &from), &f.v[0]);
+	assert_ptr_equal(http_fields_find(&f, SPAN("a"), &from), &f.v[2]);
+	assert_null(http_fields_find(&f, SPAN("a"), &from));
+	assert_null(http_fields_find(&f, SPAN("d"), NULL));
+	http_fields_remove(&f, SPAN("A"));
+	assert_fields(&f, "b=2;C=4;");
+	/* Growth keeps what was there. */
+	for (int i = 0; i < 100; i++)
+		assert_true(http_fields_add(&f, &a, SPAN("x"), SPAN("y")));
+	http_fields_remove(&f, SPAN("X"));
+	assert_fields(&f, "b=2;C=4;");
+	arena_fini(&a);
+}
+
+static void test_fields_add_fails_when_the_arena_is_full(void **state)
+{
+	struct http_fields f = {0};
+	struct arena a;
+	unsigned n = 0;
+
+	arena_init(&a, 1000);
+	while (http_fields_add(&f, &a, SPAN("a"), SPAN("b")))
+		n++;
+	assert_int_equal(n, 16);
+	assert_int_equal(f.n, 16);
+	arena_fini(&a);
+}
+
+static void test_hop_by_hop(void **state)
+{
+	static const char *const pairs[] = {
+	    "Host",
+	    "a",
+	    "Connection",
+	    "close, X-One",
+	    "x-one",
+	    "1",
+	    "TE",
+	    "trailers",
+	    "Keep-Alive",
+	    "timeout=5",
+	    "Trailer",
+	    "X-Sum",
+	    "X-ONE",
+	    "again",
+	    "Proxy-Connection",
+	    "keep-alive",
+	    "X-Two",
+	    "2",
+	    "Upgrade",
+	    "h2c",
+	    "Transfer-Encoding",
+	    "chunked",
+	    "X-Three",
+	    "3",
+	    "connection",
+	    "te, ,connection,X-TWO, absent",
+	    "Close",
+	    "named by Connection",
+	    "Via",
+	    "v",
+	};
+	struct http_fields f = {0};
+	struct arena a;
+
+	arena_init(&a, 1 << 16);
+	add_fields(&f, &a, pairs, ARRAY_SIZE(pairs));
+	http_fields_remove_hop_by_hop(&f);
+	assert_fields(&f, "Host=a;Trailer=X-Sum;X-Three=3;Via=v;");
+	http_fields_remove_hop_by_hop(&f);
+	assert_fields(&f, "Host=a;Trailer=X-Sum;X-Three=3;Via=v;");
+	arena_fini(&a);
+}
+
+static void test_status(void **state)
+{
+	assert_string_equal(http_status_text(200), "OK");
+	assert_string_equal(http_status_text(431), "Request Header Fields Too Large");
+	assert_string_equal(http_status_text(511), "Network Authentication Required");
+	assert_string_equal(http_status_text(299), "");
+	assert_string_equal(http_status_text(512), "");
+	assert_string_equal(http_status_text(-1), "");
+	assert_string_equal(http_status_text(999), "");
+	assert_true(http_status_has_no_content(100));
+	assert_true(http_status_has_no_content(199));
+	assert_true(http_status_has_no_content(204));
+	assert_true(http_status_has_no_content(304));
+	assert_false(http_status_has_no_content(200));
+	assert_false(http_status_has_no_content(205));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_spans),
+	    cmocka_unit_test(test_value_characters),
+	    cmocka_unit_test(test_methods),
+	    cmocka_unit_test(test_authorities),
+	    cmocka_unit_test(test_lists),
+	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
+	    cmocka_unit_test(test_hop_by_hop),
+	    cmocka_unit_test(test_status),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Names and routes, by table.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/check.h"
+#include "edge/node/route.h"
+#include "edge/tls/names.h"
+
+static void test_names(void **state)
+{
+	static const char *const given[] = {
+	    "example.com",     "*.example.com",     "a.b.example.com",
+	    "*.b.example.com", "Mixed.Example.ORG", "*.test",
+	};
+	static const struct {
+		const char *host, *any, *one;
+	} cases[] = {
+	    {"example.com", "example.com", "example.com"},
+	    {"EXAMPLE.com", "example.com", "example.com"},
+	    {"example.com.", "example.com", "example.com"},
+	    {"www.example.com", "*.example.com", "*.example.com"},
+	    {"a.b.example.com", "a.b.example.com", "a.b.example.com"},
+	    {"c.b.example.com", "*.b.example.com", "*.b.example.com"},
+	    {"d.c.b.example.com", "*.b.example.com", NULL},
+	    {"x.y.example.com", "*.example.com", NULL},
+	    {"mixed.example.org", "Mixed.Example.ORG", "Mixed.Example.ORG"},
+	    {"a.test", "*.test", "*.test"},
+	    {"test", NULL, NULL},
+	    {"notexample.com", NULL, NULL},
+	    {"com", NULL, NULL},
+	    {".example.com", NULL, NULL},
+	    {"..", NULL, NULL},
+	    {".", NULL, NULL},
+	    {"", NULL, NULL},
+	    {"*.example.com", "*.example.com", "*.example.com"},
+	};
+	struct edge_names *names = edge_names_create();
+
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
+		assert_true(edge_names_add(names, span_of(given[i]), given[i]));
+	assert_false(edge_names_add(names, SPAN("EXAMPLE.com"), "second"));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct span host = span_of(cases[i].host);
+
+		assert_ptr_equal(edge_names_find(names, host, EDGE_WILDCARD_ONE_LABEL),
+				 cases[i].one);
+		assert_ptr_equal(edge_names_find(names, host, EDGE_WILDCARD_ANY_LABELS),
+				 cases[i].any);
+	}
+	edge_names_destroy(&names);
+	assert_null(names);
+}
+
+static void test_many_and_long_names(void **state)
+{
+	struct edge_names *names = edge_names_create();
+	char text[300];
+
+	for (uintptr_t i = 1; i <= 5000; i++) {
+		snprintf(text, sizeof(text), "host%u.example.com", (unsigned)i);
+		assert_true(edge_names_add(names, span_of(text), (void *)i));
+	}
+	for (uintptr_t i = 1; i <= 5000; i++) {
+		snprintf(text, sizeof(text), "host%u.example.com", (unsigned)i);
+		assert_ptr_equal(edge_names_find(names, span_of(text), EDGE_WILDCARD_ANY_LABELS),
+				 (void *)i);
+	}
+	memset(text, 'a', sizeof(text));
+	assert_false(edge_names_add(names, (struct span){text, 254}, text));
+	assert_true(edge_names_add(names, (struct span){text, 253}, text));
+	assert_null(edge_names_find(names, (struct span){text, 300}, EDGE_WILDCARD_ANY_LABELS));
+	assert_ptr_equal(edge_names_find(names, (struct span){text, 253}, EDGE_WILDCARD_ONE_LABEL),
+			 text);
+	edge_names_destroy(&names);
+}
+
+static void test_sites(void **state)
+{
+	static const char *hosts_a[] = {"www.example.com", "*.example.com"};
+	static const char *hosts_b[] = {"b.example.com"};
+	static const char *hosts_c[] = {"c.test"};
+	struct cfg_edge edges[2] = {{.name = "one"}, {.name = "two"}};
+	const struct cfg_edge *only_two[] = {&edges[1]};
+	struct cfg_site sites[3] = {
+	    {.name = "a", .hosts = {hosts_a, 2}},
+	    {.name = "b", .hosts = {hosts_b, 1}},
+	    {.name = "c", .hosts = {hosts_c, 1}, .edges = only_two, .n_edges = 1},
+	};
+	struct cfg_fleet fleet = {.sites = sites, .n_sites = 3, .edges = edges, .n_edges = 2};
+	static const struct {
+		const char *authority;
+		int site;
+	} cases[] = {
+	    {"www.example.com", 0},
+	    {"WWW.EXAMPLE.COM:8443", 0},
+	    {"www.example.com:", 0},
+	    {"x.y.example.com:1", 0},
+	    {"b.example.com", 1},
+	    {"example.com", -1},
+	    {"c.test", -1},
+	    {"[2001:db8::1]:443", -1},
+	    {"[2001:db8::1", -1},
+	    {"", -1},
+	    {":443", -1},
+	};
+	struct edge_routes *routes = edge_routes_create(&fleet, &edges[0]);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_ptr_equal(edge_route_site(routes, span_of(cases[i].authority)),
+				 cases[i].site < 0 ? NULL : &sites[cases[i].site]);
+	edge_routes_destroy(&routes);
+	routes = edge_routes_create(&fleet, &edges[1]);
+	assert_ptr_equal(edge_route_site(routes, SPAN("c.test")), &sites[2]);
+	edge_routes_destroy(&routes);
+}
+
+static void test_paths(void **state)
+{
+	struct cfg_route routes[] = {
+	    {.path = "/api/v2"}, {.path = "/img/"}, {.path = "/api"}, {.path = "/"}};
+	struct cfg_site whole = {.routes = routes, .n_routes = 4};
+	struct cfg_site without_root = {.routes = routes, .n_routes = 3};
+	static const struct {
+		const char *target;
+		int route;
+	} cases[] = {
+	    {"/", 3},         {"/?q", 3},        {"*", 3},          {"/api", 2},
+	    {"/api/", 2},     {"/api?x=/v2", 2}, {"/apix", 3},      {"/api/v2", 0},
+	    {"/api/v2/x", 0}, {"/api/v20", 2},   {"/API", 3},       {"/img", 3},
+	    {"/img/", 1},     {"/img/x.png", 1}, {"/api/v2?/x", 0}, {"//api", 3},
+	    {"/x/../api", 3},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct span target = span_of(cases[i].target);
+		int without = cases[i].route == 3 ? -1 : cases[i].route;
+
+		assert_ptr_equal(edge_route_path(&whole, target), &routes[cases[i].route]);
+		assert_ptr_equal(edge_route_path(&without_root, target),
+				 without < 0 ? NULL : &routes[without]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_many_and_long_names),
+	    cmocka_unit_test(test_sites),
+	    cmocka_unit_test(test_paths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Certificates made here, written to files, loaded, and chosen by real handshakes over a socket
+ * pair; and every complaint about a broken one.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <gnutls/x509.h>
+
+#include "core/base/check.h"
+#include "edge/tls/certs.h"
+
+#define MAX_FILES 16
+
+static char directory[64];
+static char *paths[MAX_FILES];
+static unsigned n_paths;
+
+static const char *write_file(const void *data, size_t len)
+{
+	char *path = xasprintf("%s/%u", directory, n_paths);
+	FILE *f;
+
+	assert_true(n_paths < MAX_FILES);
+	paths[n_paths++] = path;
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+	return path;
+}
+
+/* A self-signed certificate for `names` (NULL-terminated), as files. */
+static struct cfg_certificate make_cert(gnutls_pk_algorithm_t type, const char *const *names)
+{
+	unsigned bits =
+	    type == GNUTLS_PK_RSA ? 2048 : GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+	struct cfg_certificate made = {.place = {"test.yaml", n_paths + 1, 1}};
+	const unsigned char serial = 1;
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+	gnutls_datum_t pem;
+	time_t now = time(NULL);
+
+	CHECK(gnutls_x509_privkey_init(&key) == 0 && gnutls_x509_crt_init(&crt) == 0);
+	CHECK(gnutls_x509_privkey_generate(key, type, bits, 0) == 0);
+	CHECK(gnutls_x509_crt_set_version(crt, 3) == 0);
+	CHECK(gnutls_x509_crt_set_serial(crt, &serial, 1) == 0);
+	CHECK(gnutls_x509_crt_set_activation_time(crt, now - 3600) == 0);
+	CHECK(gnutls_x509_crt_set_expiration_time(crt, now + 86400) == 0);
+	CHECK(gnutls_x509_crt_set_key(crt, key) == 0);
+	CHECK(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, names[0],
+					    strlen(names[0])) == 0);
+	for (; *names != NULL; names++)
+		CHECK(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, *names,
+							   strlen(*names),
+							   GNUTLS_FSAN_APPEND) == 0);
+	CHECK(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0) == 0);
+	CHECK(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &pem) == 0);
+	made.certificate = write_file(pem.data, pem.size);
+	gnutls_free(pem.data);
+	CHECK(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem) == 0);
+	made.key = write_file(pem.data, pem.size);
+	gnutls_free(pem.data);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+	return made;
+}
+
+static int set_up(void **state)
+{
+	strcpy(directory, "/tmp/perigee-certs-XXXXXX");
+	return mkdtemp(directory) != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	for (unsigned i = 0; i < n_paths; i++) {
+		unlink(paths[i]);
+		free(paths[i]);
+	}
+	return rmdir(directory);
+}
+
+static const gnutls_datum_t no_tickets;
+static struct cfg_edge self = {.name = "fra1", .place = {"test.yaml", 1, 1}};
+
+static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *errors, size_t size)
+{
+	static const char *hosts[] = {"a.test"};
+	static struct cfg_site site;
+	struct cfg_fleet fleet = {.sites = &site, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct diag *diag = diag_create();
+	FILE *out = fmemopen(errors, size, "w");
+	struct edge_certs *certs;
+
+	site = (struct cfg_site){
+	    .name = "www", .hosts = {hosts, 1}, .certificates = list, .n_certificates = n};
+	certs = edge_certs_create(&fleet, &self, &no_tickets, clock_wall(), diag);
+	assert_int_equal(certs == NULL, diag_count(diag) > 0);
+	errors[0] = '\0';
+	diag_print(diag, out);
+	fclose(out);
+	diag_destroy(&diag);
+	return certs;
+}
+
+static void handshake_step(gnutls_session_t session, bool *done)
+{
+	int ret = *done ? 0 : gnutls_handshake(session);
+
+	if (ret == 0)
+		*done = true;
+	else
+		assert_false(gnutls_error_is_fatal(ret));
+}
+
+/* The key type of the certificate that a client of that name and priority is shown, and whether it
+ * is valid for `expected`. */
+static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *sni,
+				   const char *priority, const char *expected)
+{
+	const struct tls_server *tls = edge_certs_tls(certs);
+	gnutls_certificate_credentials_t trust;
+	gnutls_session_t server, client;
+	bool server_done = false, client_done = false;
+	gnutls_x509_crt_t crt;
+	gnutls_pk_algorithm_t type;
+	unsigned n;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
+	gnutls_session_set_ptr(server, (void *)tls);
+	CHECK(gnutls_priority_set(server, tls->priority) == 0);
+	CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, tls->credentials) == 0);
+	gnutls_handshake_set_post_client_hello_function(server, tls->client_hello);
+	gnutls_transport_set_int(server, fds[0]);
+	CHECK(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK) == 0);
+	CHECK(gnutls_priority_set_direct(client, priority, NULL) == 0);
+	CHECK(gnutls_certificate_allocate_credentials(&trust) == 0);
+	CHECK(gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, trust) == 0);
+	if (sni != NULL)
+		gnutls_server_name_set(client, GNUTLS_NAME_DNS, sni, strlen(sni));
+	gnutls_transport_set_int(client, fds[1]);
+	while (!server_done || !client_done) {
+		handshake_step(client, &client_done);
+		handshake_step(server, &server_done);
+	}
+	CHECK(gnutls_x509_crt_init(&crt) == 0);
+	CHECK(gnutls_x509_crt_import(crt, gnutls_certificate_get_peers(client, &n),
+				     GNUTLS_X509_FMT_DER) == 0);
+	assert_true(gnutls_x509_crt_check_hostname(crt, expected));
+	type = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_deinit(server);
+	gnutls_deinit(client);
+	gnutls_certificate_free_credentials(trust);
+	close(fds[0]);
+	close(fds[1]);
+	return type;
+}
+
+#define ANY "NORMAL"
+#define RSA_1_2 "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA"
+#define ECDSA_1_2 "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA"
+#define RSA_1_3 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256"
+
+static void test_choice(void **state)
+{
+	static const char *const a[] = {"a.test", "*.a.test", NULL};
+	static const char *const b[] = {"B.test", NULL};
+	struct cfg_certificate list[] = {make_cert(GNUTLS_PK_ECDSA, a), make_cert(GNUTLS_PK_RSA, a),
+					 make_cert(GNUTLS_PK_ECDSA, b)};
+	char errors[4096];
+	struct edge_certs *certs = load(list, 3, errors, sizeof(errors));
+	json_t *status;
+
+	assert_string_equal(errors, "");
+	assert_int_equal(shown(certs, "a.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, "x.a.test", ANY, "x.a.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, "A.Test", RSA_1_2, "a.test"), GNUTLS_PK_RSA);
+	assert_int_equal(shown(certs, "x.a.test", RSA_1_3, "x.a.test"), GNUTLS_PK_RSA);
+	assert_int_equal(shown(certs, "a.test", ECDSA_1_2, "a.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, "b.test", ANY, "b.test"), GNUTLS_PK_ECDSA);
+	/* no name of ours, or none: the first, of whichever key type suits */
+	assert_int_equal(shown(certs, "c.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, "y.x.a.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, NULL, RSA_1_2, "a.test"), GNUTLS_PK_RSA);
+
+	assert_ptr_equal(edge_certs_find(certs, SPAN("a.test")),
+			 edge_certs_find(certs, SPAN("x.a.test")));
+	assert_null(edge_certs_find(certs, SPAN("c.test")));
+	status = edge_certs_status(certs);
+	assert_int_equal(json_array_size(status), 3);
+	json_decref(status);
+	edge_certs_destroy(&certs);
+	assert_null(certs);
+}
+
+static void test_complaints(void **state)
+{
+	static const char *const names[] = {"a.test", NULL};
+	struct cfg_certificate good = make_cert(GNUTLS_PK_ECDSA, names);
+	struct cfg_certificate other = make_cert(GNUTLS_PK_ECDSA, names);
+	const char *junk = write_file("-----BEGIN junk", 15);
+	const char *empty = write_file("", 0);
+	struct cfg_certificate list[] = {
+	    {"/nowhere/a.pem", "/nowhere/a.key", {"test.yaml", 1, 7}},
+	    {good.certificate, other.key, {"test.yaml", 2, 7}},
+	    {junk, good.key, {"test.yaml", 3, 7}},
+	    {good.certificate, junk, {"test.yaml", 4, 7}},
+	    {empty, empty, {"test.yaml", 5, 7}},
+	    {"/dev/zero", good.key, {"test.yaml", 6, 7}},
+	    {good.certificate, good.key, {"test.yaml", 7, 7}},
+	};
+	static const char *const expected[] = {
+	    "test.yaml:1:7: cannot read /nowhere/a.pem: No such file",
+	    "test.yaml:1:7: cannot read /nowhere/a.key: No such file",
+	    "test.yaml:2:7: the key ",
+	    "test.yaml:3:7: ",
+	    "test.yaml:4:7: ",
+	    "test.yaml:5:7: ",
+	    "test.yaml:6:7: /dev/zero is not a file",
+	};
+	char errors[8192];
+
+	assert_null(load(list, ARRAY_SIZE(list), errors, sizeof(errors)));
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_non_null(strstr(errors, expected[i]));
+	assert_null(strstr(errors, "test.yaml:7"));
+	assert_null(load(list, 0, errors, sizeof(errors)));
+	assert_non_null(strstr(errors, "edge fra1 serves no site that has a certificate"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_choice),
+	    cmocka_unit_test(test_complaints),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Probes against a scripted server: each way to answer, or not to, has its own cause.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/check.h"
+#include "core/loop/loop.h"
+#include "core/net/sock.h"
+#include "origin-link/servers/probe.h"
+#include "tests/support/scripted_origin.h"
+#include "tests/support/test_cert.h"
+
+struct row {
+	const char *name;
+	enum cfg_check_kind kind;
+	const char *answer; /* NULL: none */
+	enum { THEN_CLOSE, THEN_RESET, THEN_WAIT } then;
+	enum probe_cause cause;
+};
+
+static const struct row rows[] = {
+    {"200", CFG_CHECK_HTTP, "HTTP/1.1 200 OK\r\n\r\n", THEN_WAIT, PROBE_OK},
+    {"edge of the range", CFG_CHECK_HTTP, "HTTP/1.0 399 Hm\r\n\r\n", THEN_CLOSE, PROBE_OK},
+    {"1xx first", CFG_CHECK_HTTP,
+     "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", THEN_WAIT,
+     PROBE_OK},
+    {"503", CFG_CHECK_HTTP, "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", THEN_CLOSE,
+     PROBE_WRONG_STATUS},
+    {"not HTTP", CFG_CHECK_HTTP, "SSH-2.0-OpenSSH_9.2\r\n", THEN_WAIT, PROBE_BAD_RESPONSE},
+    {"closed", CFG_CHECK_HTTP, NULL, THEN_CLOSE, PROBE_RESET},
+    {"closed in the head", CFG_CHECK_HTTP, "HTTP/1.1 200 OK\r\nSer", THEN_CLOSE, PROBE_RESET},
+    {"reset", CFG_CHECK_HTTP, NULL, THEN_RESET, PROBE_RESET},
+    {"silent", CFG_CHECK_HTTP, NULL, THEN_WAIT, PROBE_TIMED_OUT},
+    {"never whole", CFG_CHECK_HTTP, "HTTP/1.1 200 OK\r\nServer: x\r\n", THEN_WAIT, PROBE_TIMED_OUT},
+};
+
+static void answer(struct scripted_origin *o, void *arg)
+{
+	const struct row *row = arg;
+
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_expect(o, "GET /health HTTP/1.1\r\n");
+	origin_expect(o, "\r\nHost: www.example.com\r\n");
+	origin_expect(o, "\r\nUser-Agent: perigee-probe\r\n");
+	origin_expect(o, "\r\nConnection: close\r\n");
+	if (row->answer)
+		origin_send(o, row->answer);
+	if (row->then == THEN_RESET)
+		origin_reset(o);
+	else if (row->then == THEN_CLOSE)
+		origin_close(o);
+	else
+		origin_wait(o);
+}
+
+struct test {
+	struct loop_group *group;
+	struct stream_buffers *buffers;
+	struct cfg_check check;
+	struct health health;
+	unsigned n_results, n_wanted;
+	enum probe_cause cause;
+	bool changed;
+};
+
+static int setup(void **state)
+{
+	struct test *t = xcalloc(1, sizeof(*t));
+
+	t->group = loop_group_create(0);
+	t->buffers = stream_buffers_create(t->group->control);
+	t->check = (struct cfg_check){
+	    .host = "www.example.com",
+	    .path = "/health",
+	    .status = {200, 399},
+	    .interval = DUR_S(3600),
+	    .timeout = DUR_S(10),
+	    .rise = 2,
+	    .fall = 2,
+	};
+	t->n_wanted = 1;
+	health_init(&t->health, 2, 2);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct test *t = *state;
+
+	stream_buffers_destroy(&t->buffers);
+	loop_group_destroy(&t->group);
+	free(t);
+	return 0;
+}
+
+static void result_cb(void *arg, enum probe_cause cause, bool changed)
+{
+	struct test *t = arg;
+
+	t->cause = cause;
+	t->changed = changed;
+	if (++t->n_results == t->n_wanted)
+		loop_stop_mt(t->group->control);
+}
+
+static enum probe_cause run_probe(struct test *t, const struct net_addr *addr)
+{
+	struct probe_target target = {
+	    .check = &t->check,
+	    .addr = *addr,
+	    .name = "server under test",
+	    .host = "default.example.com",
+	};
+	struct probe *p = probe_create(t->buffers, &target, &t->health, result_cb, t);
+
+	assert_int_equal(health_get(&t->health), HEALTH_UNKNOWN);
+	loop_run(t->group->control);
+	assert_true(probe_last_time(p).ns > 0);
+	probe_destroy(&p);
+	assert_null(p);
+	return t->cause;
+}
+
+static void test_each_cause(void **state)
+{
+	struct test *t = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct scripted_origin *o = origin_start(answer, (void *)&rows[i]);
+
+		health_init(&t->health, 2, 2);
+		t->n_results = 0;
+		t->check.kind = rows[i].kind;
+		t->check.timeout = rows[i].cause == PROBE_TIMED_OUT ? DUR_MS(50) : DUR_S(10);
+		if (run_probe(t, &o->addr) != rows[i].cause)
+			fail_msg("%s: %s, not %s", rows[i].name, probe_cause_text(t->cause),
+				 probe_cause_text(rows[i].cause));
+		assert_true(t->changed);
+		assert_int_equal(health_get(&t->health),
+				 rows[i].cause == PROBE_OK ? HEALTH_UP : HEALTH_DOWN);
+		origin_go(o);
+		assert_null(origin_finish(&o));
+	}
+}
+
+static struct net_addr closed_port(void)
+{
+	struct net_addr addr;
+	int fd;
+
+	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
+	fd = sock_listen_tcp(&addr, 1);
+	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
+	close(fd);
+	return addr;
+}
+
+static void test_refused(void **state)
+{
+	struct net_addr addr = closed_port();
+
+	assert_int_equal(run_probe(*state, &addr), PROBE_REFUSED);
+}
+
+static void just_accept(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_expect_end(o);
+}
+
+static void test_tcp(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(just_accept, NULL);
+
+	t->check.kind = CFG_CHECK_TCP;
+	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_null(origin_finish(&o));
+}
+
+/* The check's own port is asked, whatever the port of what is checked. */
+static void test_port_of_the_check(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(just_accept, NULL);
+	struct net_addr addr = o->addr;
+
+	t->check.kind = CFG_CHECK_TCP;
+	t->check.port = net_addr_port(&o->addr);
+	net_addr_set_port(&addr, 1);
+	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+	assert_null(origin_finish(&o));
+}
+
+static void talk_plain(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_bytes(o, 5);
+	origin_send(o, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	origin_expect_end(o);
+}
+
+static void test_tls_failed(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(talk_plain, NULL);
+
+	t->check.kind = CFG_CHECK_HTTPS;
+	assert_int_equal(run_probe(t, &o->addr), PROBE_TLS_FAILED);
+	assert_null(origin_finish(&o));
+}
+
+/* HTTPS, to a server on the test's own loop */
+
+struct tls_service {
+	struct tls_server tls;
+	struct stream_buffers *buffers;
+	struct event *accept;
+	struct stream *stream;
+};
+
+static void tls_established_cb(void *arg)
+{
+	struct tls_service *service = arg;
+	char name[64] = "";
+	size_t len = sizeof(name);
+	unsigned type;
+
+	assert_int_equal(
+	    gnutls_server_name_get(stream_tls_session(service->stream), name, &len, &type, 0), 0);
+	assert_string_equal(name, "www.example.com");
+}
+
+static void tls_readable_cb(void *arg)
+{
+	static const char ok[] = "HTTP/1.1 200 OK\r\n\r\n";
+	struct tls_service *service = arg;
+	struct iovec iov = {(void *)ok, sizeof(ok) - 1};
+
+	if (stream_read(service->stream, service->buffers->plain, STREAM_READ_MAX) > 0)
+		stream_write(service->stream, &iov, 1);
+}
+
+static void tls_other_cb(void *arg)
+{
+}
+
+static const struct stream_ops tls_ops = {
+    .established = tls_established_cb,
+    .readable = tls_readable_cb,
+    .drained = tls_other_cb,
+    .failed = tls_other_cb,
+};
+
+static void tls_accept_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct tls_service *service = arg;
+	struct net_addr remote;
+
+	service->stream = stream_create_tls_server(service->buffers, sock_accept(fd, &remote),
+						   &service->tls, &tls_ops, service);
+}
+
+/* A certificate that nobody trusts does: the address is what is probed. */
+static void test_https(void **state)
+{
+	struct test *t = *state;
+	struct tls_service service = {.buffers = t->buffers};
+	struct test_cert cert;
+	struct net_addr addr;
+	int fd;
+
+	test_cert_init(&cert, "other.example.com");
+	service.tls.credentials = test_cert_server(&cert);
+	assert_int_equal(gnutls_priority_init(&service.tls.priority, TLS_PRIORITY, NULL), 0);
+	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
+	fd = sock_listen_tcp(&addr, 8);
+	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
+	service.accept = event_new(loop_base(t->group->control), fd, EV_READ | EV_PERSIST,
+				   tls_accept_cb, &service);
+	event_add(service.accept, NULL);
+
+	t->check.kind = CFG_CHECK_HTTPS;
+	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+
+	stream_destroy(&service.stream);
+	event_free(service.accept);
+	close(fd);
+	gnutls_priority_deinit(service.tls.priority);
+	gnutls_certificate_free_credentials(service.tls.credentials);
+	test_cert_fini(&cert);
+}
+
+static void expect_default_host(struct scripted_origin *o, void *arg)
+{
+	char *host = xasprintf("\r\nHost: default.example.com:%u\r\n", net_addr_port(&o->addr));
+
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	if (!strstr(o->text, host))
+		o->failure = "no Host with the port";
+	free(host);
+	origin_send(o, "HTTP/1.1 200 OK\r\n\r\n");
+}
+
+static void test_default_host(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(expect_default_host, NULL);
+
+	t->check.kind = CFG_CHECK_HTTP;
+	t->check.host = "";
+	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_null(origin_finish(&o));
+}
+
+static void twice_then_refuse(struct scripted_origin *o, void *arg)
+{
+	for (int i = 0; i < 4; i++) {
+		origin_accept(o);
+		origin_read_until(o, "\r\n\r\n");
+		origin_send(o, i < 2 ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 500 Oh\r\n\r\n");
+	}
+}
+
+/* It goes on by itself, and the machine behind it wants two failures. */
+static void test_again_at_the_interval(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(twice_then_refuse, NULL);
+
+	t->check.kind = CFG_CHECK_HTTP;
+	t->check.interval = DUR_MS(20);
+	t->n_wanted = 4;
+	assert_int_equal(run_probe(t, &o->addr), PROBE_WRONG_STATUS);
+	assert_true(t->changed);
+	assert_int_equal(health_get(&t->health), HEALTH_DOWN);
+	assert_null(origin_finish(&o));
+}
+
+static void test_destroyed_while_it_runs(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(just_accept, NULL);
+	struct probe_target target = {&t->check, o->addr, "x", "y"};
+	struct probe *p = probe_create(t->buffers, &target, &t->health, result_cb, t);
+
+	/* One turn starts it; the stop is in the mailbox already. */
+	loop_stop_mt(t->group->control);
+	loop_run(t->group->control);
+	probe_destroy(&p);
+	assert_int_equal(t->n_results, 0);
+	/* The script needs somebody, if the probe had not come as far. */
+	int fd = sock_connect_tcp(&o->addr);
+
+	close(fd);
+	assert_null(origin_finish(&o));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_each_cause),
+	    TEST(test_refused),
+	    TEST(test_tcp),
+	    TEST(test_port_of_the_check),
+	    TEST(test_tls_failed),
+	    TEST(test_https),
+	    TEST(test_default_host),
+	    TEST(test_again_at_the_interval),
+	    TEST(test_destroyed_while_it_runs),
+	};
+
+	alarm(60); /* a loop that nothing stops is a failure, not a hang */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
