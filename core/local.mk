@@ -9,7 +9,7 @@ core_libcore_a_SOURCES = \
 	core/base/log.c core/base/log.h \
 	core/base/reason.c core/base/reason.h \
 	core/http/chars.h \
-	core/http/flow.h \
+	core/http/flow.c core/http/flow.h \
 	core/http/h1.h \
 	core/http/h1_body.c \
 	core/http/h1_head.c \

@@ -38,7 +38,7 @@ struct h1_head_parser {
 	size_t pending; /* bytes of an incomplete line, known to hold no LF */
 	unsigned fields, connection_options;
 	bool has_host, has_content_length, has_transfer_encoding;
-	bool connection_close, connection_keep_alive;
+	bool connection_close, connection_keep_alive, connection_upgrade, has_upgrade;
 	bool chunked_alone; /* Transfer-Encoding is one field that says "chunked" */
 	bool chunked_last;  /* and its place in the list of all codings */
 	unsigned codings, codings_chunked;
@@ -77,6 +77,12 @@ struct h1_body {
 };
 
 void h1_body_init(struct h1_body *b, const struct http_head *head, const struct h1_limits *limits);
+/* Decodes what is there, in place: the content of many chunks becomes one span of `buf`, which is
+ * changed. Takes all that it can at once. H1_OK: the end has been reached (which may show before any
+ * byte arrives: ask once with len 0 after the head). H1_MORE: all was taken but for the start of an
+ * incomplete trailer line. H1_BAD: *data is what came before the fault. */
+enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t *consumed,
+			      struct span *data);
 /* H1_OK with data->n > 0: a slice; call again. H1_OK with data->n == 0: the end (which may show
  * before any byte arrives: ask once with len 0 after the head). Trailer lines that are
  * incomplete are left unconsumed. */
@@ -86,7 +92,8 @@ enum h1_result h1_body_parse(struct h1_body *b, const char *buf, size_t len, siz
 bool h1_body_close_is_end(const struct h1_body *b);
 
 /* Serializes a head as HTTP/1.1 with its framing (Content-Length / Transfer-Encoding, `Connection:
- * close` when !head->keep_alive or the end of the connection is the end of the content). Requests
+ * close` when !head->keep_alive or the end of the connection is the end of the content, `Connection:
+ * upgrade` with HTTP_FRAMING_TUNNEL, but for CONNECT). Requests
  * are written with `target` as it is and Host, from `authority`, first. Fields named Host (of a
  * request), Content-Length and Transfer-Encoding are left out. A response without a reason phrase
  * gets the registered one. Spans are trusted to hold no CR or LF: they come from a parser. Returns

@@ -38,6 +38,7 @@ void h1_body_init(struct h1_body *b, const struct http_head *head, const struct 
 		b->state = STATE_SIZE;
 		break;
 	case HTTP_FRAMING_CLOSE:
+	case HTTP_FRAMING_TUNNEL:
 		b->left = UINT64_MAX;
 		b->state = STATE_DATA;
 		break;
@@ -46,7 +47,8 @@ void h1_body_init(struct h1_body *b, const struct http_head *head, const struct 
 
 bool h1_body_close_is_end(const struct h1_body *b)
 {
-	return b->state == STATE_DONE || b->framing == HTTP_FRAMING_CLOSE;
+	return b->state == STATE_DONE || b->framing == HTTP_FRAMING_CLOSE ||
+	       b->framing == HTTP_FRAMING_TUNNEL;
 }
 
 static void refuse(struct h1_body *b, const char *why)
@@ -233,7 +235,7 @@ static struct span take_data(struct h1_body *b, const char *buf, size_t len)
 {
 	struct span data = {buf, MIN(len, b->left)};
 
-	if (b->framing == HTTP_FRAMING_CLOSE)
+	if (b->framing == HTTP_FRAMING_CLOSE || b->framing == HTTP_FRAMING_TUNNEL)
 		return data;
 	b->left -= data.n;
 	if (b->left == 0)
@@ -269,4 +271,66 @@ enum h1_result h1_body_parse(struct h1_body *b, const char *buf, size_t len, siz
 	if (b->state == STATE_BAD)
 		return H1_BAD;
 	return b->state == STATE_DONE ? H1_OK : H1_MORE;
+}
+
+/* A whole chunk that is just "size CRLF data CRLF", which nearly all are: its length in `buf`, or 0
+ * when it is anything else, which is then for the slow way to judge. */
+static size_t whole_chunk(const char *buf, size_t len, struct span *data)
+{
+	size_t size = 0, at = 0;
+	int value;
+
+	/* Seven digits: nothing can overflow, and no buffer holds more. */
+	while (at < len && at < 7 && (value = http_hex_value(buf[at])) >= 0) {
+		size = size << 4 | (unsigned)value;
+		at++;
+	}
+	if (size == 0 || len - at < size + 4 || buf[at] != '\r' || buf[at + 1] != '\n')
+		return 0;
+	*data = (struct span){buf + at + 2, size};
+	at += 2 + size;
+	return buf[at] == '\r' && buf[at + 1] == '\n' ? at + 2 : 0;
+}
+
+/* Adds what was found to what was found before, closing the gap that the framing leaves. */
+static void append(struct span *all, struct span data)
+{
+	if (all->n == 0) {
+		*all = data;
+		return;
+	}
+	/* Both are in the caller's buffer, which it lets us change. */
+	memmove((char *)all->p + all->n, data.p, data.n);
+	all->n += data.n;
+}
+
+enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t *consumed,
+			      struct span *data)
+{
+	enum h1_result result = H1_MORE;
+	size_t at = 0;
+
+	*data = (struct span){NULL, 0};
+	while (at < len || b->state == STATE_DONE) {
+		struct span piece;
+		size_t used = 0;
+
+		if (b->state == STATE_SIZE && b->digits == 0)
+			used = whole_chunk(buf + at, len - at, &piece);
+		if (used > 0) {
+			b->overhead -= MIN(b->overhead, piece.n);
+			append(data, piece);
+			at += used;
+			continue;
+		}
+		result = h1_body_parse(b, buf + at, len - at, &used, &piece);
+		at += used;
+		if (piece.n > 0)
+			append(data, piece);
+		else
+			break;
+		result = H1_MORE;
+	}
+	*consumed = at;
+	return b->state == STATE_BAD ? H1_BAD : result;
 }

@@ -258,6 +258,8 @@ static bool take_connection(struct h1_head_parser *p, struct span value)
 			p->connection_close = true;
 		else if (span_equal_nocase(option, SPAN("keep-alive")))
 			p->connection_keep_alive = true;
+		else if (span_equal_nocase(option, SPAN("upgrade")))
+			p->connection_upgrade = true;
 	}
 	return true;
 }
@@ -305,6 +307,9 @@ static bool take_field(struct h1_head_parser *p, struct http_head *head,
 	case 6:
 		if (span_equal_nocase(field->name, SPAN("Expect")))
 			return take_expect(p, head, field->value);
+		break;
+	case 7:
+		p->has_upgrade |= span_equal_nocase(field->name, SPAN("Upgrade"));
 		break;
 	case 10:
 		if (span_equal_nocase(field->name, SPAN("Connection")))
@@ -356,6 +361,16 @@ static bool check_transfer_encoding(struct h1_head_parser *p, const struct http_
 	return refuse(p, 400, "Transfer-Encoding is not chunked");
 }
 
+/* Whether a request asks for another protocol: by CONNECT, or by Upgrade (RFC 9110 section 7.8). One
+ * with content does not: it may be served by HTTP, and its content has to go first. */
+static bool asks_for_tunnel(const struct h1_head_parser *p, const struct http_head *head)
+{
+	if (head->method_id == HTTP_METHOD_CONNECT)
+		return true;
+	return p->has_upgrade && p->connection_upgrade && head->minor == 1 &&
+	       head->framing == HTTP_FRAMING_NONE;
+}
+
 /* The empty line: what the head as a whole means (RFC 9112 section 6.3). */
 static bool finish(struct h1_head_parser *p, struct http_head *head)
 {
@@ -376,10 +391,12 @@ static bool finish(struct h1_head_parser *p, struct http_head *head)
 	} else {
 		head->framing = p->request ? HTTP_FRAMING_NONE : HTTP_FRAMING_CLOSE;
 	}
+	if (p->request && asks_for_tunnel(p, head))
+		head->framing = HTTP_FRAMING_TUNNEL;
 	head->keep_alive = !p->connection_close && (head->minor == 1 || p->connection_keep_alive) &&
 			   head->framing != HTTP_FRAMING_CLOSE;
 	/* Nobody waits for leave to send nothing. */
-	if (head->framing == HTTP_FRAMING_NONE)
+	if (head->framing == HTTP_FRAMING_NONE || head->framing == HTTP_FRAMING_TUNNEL)
 		head->expect_continue = false;
 	p->state = STATE_DONE;
 	return true;

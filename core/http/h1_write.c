@@ -76,7 +76,9 @@ static void put_framing(struct out *o, const struct http_head *head)
 		put_number(o, head->content_length);
 		put(o, SPAN("\r\n"));
 	}
-	if (!head->keep_alive || head->framing == HTTP_FRAMING_CLOSE)
+	if (head->framing == HTTP_FRAMING_TUNNEL && head->method_id != HTTP_METHOD_CONNECT)
+		put(o, SPAN("Connection: upgrade\r\n"));
+	else if (!head->keep_alive || head->framing == HTTP_FRAMING_CLOSE)
 		put(o, SPAN("Connection: close\r\n"));
 }
 

@@ -58,6 +58,7 @@ enum http_framing {
 	HTTP_FRAMING_LENGTH,  /* content_length bytes */
 	HTTP_FRAMING_CHUNKED, /* unknown length, self-delimiting (chunked, or an HTTP/2 stream) */
 	HTTP_FRAMING_CLOSE,   /* until the connection closes (responses only) */
+	HTTP_FRAMING_TUNNEL,  /* another protocol in both directions, or a request for one */
 };
 
 struct http_head {

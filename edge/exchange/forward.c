@@ -238,6 +238,9 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 			return status;
 	}
 	http_fields_remove_hop_by_hop(&head->fields);
+	/* Upgrades are not forwarded yet: the request goes on as what it is in HTTP. */
+	if (head->framing == HTTP_FRAMING_TUNNEL)
+		head->framing = HTTP_FRAMING_NONE;
 	if (!f->client_is_trusted)
 		drop_claims(&head->fields);
 	/* RFC 9110 section 10.1.1: from an HTTP/1.0 client the expectation is ignored. */

@@ -120,9 +120,11 @@ static void check_round_trip(const struct h1_run_input *in)
 	char *wire;
 
 	h1_run(&run, in);
-	/* Who forwards a request without an authority gives it one; Expect is between neighbours.
-	 */
-	if (run.result != H1_OK || (run.parser.request && run.head.authority.n == 0)) {
+	/* Who forwards a request without an authority gives it one; Expect is between neighbours;
+	 * Upgrade goes with the other hop-by-hop fields below. */
+	if (run.result != H1_OK || (run.parser.request && run.head.authority.n == 0) ||
+	    (run.head.framing == HTTP_FRAMING_TUNNEL &&
+	     run.head.method_id != HTTP_METHOD_CONNECT)) {
 		h1_run_fini(&run);
 		return;
 	}

@@ -12,8 +12,8 @@
 
 const struct h1_limits h1_run_limits = {.head_bytes = 8192, .fields = 64, .target_bytes = 4096};
 
-/* One call of the head parser, then of the body as often as it has something to say. */
-static enum h1_result feed(struct h1_run *run, const char *buf, size_t len, size_t *consumed)
+/* One call of the head parser, then of the body. */
+static enum h1_result feed(struct h1_run *run, char *buf, size_t len, size_t *consumed)
 {
 	enum h1_result r;
 	struct span data;
@@ -28,18 +28,17 @@ static enum h1_result feed(struct h1_run *run, const char *buf, size_t len, size
 		run->head_done = true;
 		h1_body_init(&run->body, &run->head, run->parser.limits);
 	}
-	for (;;) {
-		r = h1_body_parse(&run->body, buf + *consumed, len - *consumed, &n, &data);
-		CHECK(n <= len - *consumed);
-		CHECK(data.n <= n);
-		*consumed += n;
-		if (r != H1_OK || data.n == 0)
-			return r;
+	r = h1_body_decode(&run->body, buf + *consumed, len - *consumed, &n, &data);
+	CHECK(n <= len - *consumed);
+	CHECK(data.n <= n);
+	*consumed += n;
+	if (data.n > 0) {
 		run->data = realloc(run->data, run->data_len + data.n);
 		CHECK(run->data);
 		memcpy(run->data + run->data_len, data.p, data.n);
 		run->data_len += data.n;
 	}
+	return r;
 }
 
 static enum h1_result feed_copy(struct h1_run *run, const char *buf, size_t len, size_t *consumed)
@@ -138,6 +137,9 @@ static void print_head(FILE *f, const struct http_head *head, bool request)
 		break;
 	case HTTP_FRAMING_CLOSE:
 		fputs(" until-close", f);
+		break;
+	case HTTP_FRAMING_TUNNEL:
+		fputs(" tunnel", f);
 		break;
 	}
 	print_fields(f, &head->fields);
