@@ -5,6 +5,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/exchange/access_log.c edge/exchange/access_log.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
+	edge/exchange/field_rules.c edge/exchange/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/h1/client_reason.c edge/h1/client_reason.h \

@@ -208,6 +208,24 @@ void http_head_init(struct http_head *head, struct arena *arena)
 	*head = (struct http_head){.arena = arena, .minor = 1, .keep_alive = true};
 }
 
+bool http_head_copy(struct http_head *copy, const struct http_head *head, struct arena *arena)
+{
+	struct http_fields fields = head->fields;
+
+	if (fields.cap > 0) {
+		/* With the same room to grow: who copies a head is about to change it. */
+		fields.v = arena_alloc(arena, fields.cap * sizeof(*fields.v));
+		if (!fields.v)
+			return false;
+		if (fields.n > 0)
+			memcpy(fields.v, head->fields.v, fields.n * sizeof(*fields.v));
+	}
+	*copy = *head;
+	copy->arena = arena;
+	copy->fields = fields;
+	return true;
+}
+
 const struct http_field *http_fields_find(const struct http_fields *f, struct span name,
 					  unsigned *from)
 {

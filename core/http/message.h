@@ -93,6 +93,10 @@ bool http_authority_split(struct span authority, struct span *host, struct span 
 
 /* An HTTP/1.1 message without fields or content that leaves the connection open. */
 void http_head_init(struct http_head *head, struct arena *arena);
+/* The same message with a vector of fields of its own in `arena`, so that a head can be rewritten
+ * and still be known as received. Spans are shared: their bytes must outlive both. False when the
+ * arena is full; *copy is then untouched. */
+bool http_head_copy(struct http_head *copy, const struct http_head *head, struct arena *arena);
 /* First field of that name from `from` on, or NULL; *from (may be NULL) becomes the index after. */
 const struct http_field *http_fields_find(const struct http_fields *f, struct span name,
 					  unsigned *from);

@@ -227,6 +227,105 @@ static void test_fields_add_fails_when_the_arena_is_full(void **state)
 	arena_fini(&a);
 }
 
+static void assert_same_but_fields(const struct http_head *a, const struct http_head *b)
+{
+	assert_int_equal(a->method_id, b->method_id);
+	assert_ptr_equal(a->method.p, b->method.p);
+	assert_ptr_equal(a->scheme.p, b->scheme.p);
+	assert_ptr_equal(a->authority.p, b->authority.p);
+	assert_ptr_equal(a->target.p, b->target.p);
+	assert_int_equal(a->status, b->status);
+	assert_ptr_equal(a->reason_phrase.p, b->reason_phrase.p);
+	assert_int_equal(a->minor, b->minor);
+	assert_int_equal(a->keep_alive, b->keep_alive);
+	assert_int_equal(a->expect_continue, b->expect_continue);
+	assert_int_equal(a->framing, b->framing);
+	assert_int_equal(a->content_length, b->content_length);
+	assert_int_equal(a->length_declared, b->length_declared);
+}
+
+static void test_head_copy_has_its_own_fields(void **state)
+{
+	static const char *const pairs[] = {"A", "1", "b", "2", "C", "3"};
+	struct arena a, b;
+	struct http_head head, copy;
+
+	arena_init(&a, 1 << 16);
+	arena_init(&b, 1 << 16);
+	head = (struct http_head){
+	    .arena = &a,
+	    .method_id = HTTP_METHOD_PUT,
+	    .method = SPAN("PUT"),
+	    .scheme = SPAN("https"),
+	    .authority = SPAN("a"),
+	    .target = SPAN("/t"),
+	    .status = 200,
+	    .reason_phrase = SPAN("Fine"),
+	    .minor = 1,
+	    .keep_alive = true,
+	    .expect_continue = true,
+	    .framing = HTTP_FRAMING_LENGTH,
+	    .content_length = 7,
+	    .length_declared = true,
+	};
+	add_fields(&head.fields, &a, pairs, ARRAY_SIZE(pairs));
+	assert_true(http_head_copy(&copy, &head, &b));
+	assert_ptr_equal(copy.arena, &b);
+	assert_same_but_fields(&copy, &head);
+	assert_fields(&copy.fields, "A=1;b=2;C=3;");
+	assert_ptr_equal(copy.fields.v[1].value.p, head.fields.v[1].value.p);
+	/* Neither notices what is done to the other. */
+	http_fields_remove(&copy.fields, SPAN("A"));
+	assert_true(http_fields_add(&copy.fields, copy.arena, SPAN("D"), SPAN("4")));
+	head.fields.v[1].value = SPAN("new");
+	assert_fields(&head.fields, "A=1;b=new;C=3;");
+	assert_fields(&copy.fields, "b=2;C=3;D=4;");
+	for (int i = 0; i < 100; i++)
+		assert_true(http_fields_add(&copy.fields, copy.arena, SPAN("x"), SPAN("y")));
+	assert_fields(&head.fields, "A=1;b=new;C=3;");
+	/* The vector of the copy is not of the arena of the original. */
+	arena_fini(&a);
+	http_fields_remove(&copy.fields, SPAN("x"));
+	assert_fields(&copy.fields, "b=2;C=3;D=4;");
+	arena_fini(&b);
+}
+
+static void test_head_without_fields_is_copied(void **state)
+{
+	struct http_head head, copy;
+	struct arena a, full;
+
+	arena_init(&a, 1 << 16);
+	arena_init(&full, 0);
+	http_head_init(&head, &a);
+	assert_true(http_head_copy(&copy, &head, &full));
+	assert_int_equal(copy.fields.n, 0);
+	assert_true(http_head_copy(&copy, &head, &a));
+	assert_true(http_fields_add(&copy.fields, copy.arena, SPAN("A"), SPAN("1")));
+	assert_int_equal(head.fields.n, 0);
+	arena_fini(&a);
+}
+
+static void test_head_copy_fails_when_the_arena_is_full(void **state)
+{
+	struct http_head head, copy;
+	struct arena a, full;
+
+	arena_init(&a, 1 << 16);
+	arena_init(&full, 100);
+	http_head_init(&head, &a);
+	http_head_init(&copy, &full);
+	copy.status = 299;
+	assert_true(http_fields_add(&head.fields, &a, SPAN("A"), SPAN("1")));
+	assert_false(http_head_copy(&copy, &head, &full));
+	assert_int_equal(copy.status, 299);
+	assert_ptr_equal(copy.arena, &full);
+	assert_int_equal(copy.fields.n, 0);
+	assert_fields(&head.fields, "A=1;");
+	arena_fini(&full);
+	arena_fini(&a);
+}
+
 static void test_hop_by_hop(void **state)
 {
 	static const char *const pairs[] = {
@@ -300,6 +399,9 @@ int main(void)
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
+	    cmocka_unit_test(test_head_copy_has_its_own_fields),
+	    cmocka_unit_test(test_head_without_fields_is_copied),
+	    cmocka_unit_test(test_head_copy_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_hop_by_hop),
 	    cmocka_unit_test(test_status),
 	};
