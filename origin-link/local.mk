@@ -2,10 +2,12 @@
 
 noinst_LIBRARIES += origin-link/liborigin-link.a
 origin_link_liborigin_link_a_SOURCES = \
+	origin-link/conns/connector.c origin-link/conns/connector.h \
 	origin-link/conns/counters.c origin-link/conns/counters.h \
 	origin-link/conns/dial.c origin-link/conns/dial.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
 	origin-link/conns/pool.c origin-link/conns/pool.h \
+	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
 	origin-link/request/origin_reason.c origin-link/request/origin_reason.h \
 	origin-link/request/request.c origin-link/request/request.h \

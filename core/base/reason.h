@@ -23,6 +23,8 @@
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \
 	X(REASON_ORIGIN_CONNECT_FAILED, "origin-connect-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_TIMEOUT, "origin-connect-timeout")                                 \
+	X(REASON_ORIGIN_QUEUE_FULL, "origin-queue-full")                                           \
+	X(REASON_ORIGIN_QUEUE_TIMEOUT, "origin-queue-timeout")                                     \
 	X(REASON_ORIGIN_CLOSED, "origin-closed")                                                   \
 	X(REASON_ORIGIN_RESET, "origin-reset")                                                     \
 	X(REASON_ORIGIN_HEAD_TIMEOUT, "origin-head-timeout")                                       \

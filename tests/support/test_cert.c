@@ -10,19 +10,18 @@
 
 #include "core/base/check.h"
 
-void test_cert_init(struct test_cert *cert, const char *name)
+static void create(struct test_cert *cert, const char *name, time_t from, time_t until)
 {
 	unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
 	const unsigned char serial = 1;
-	time_t now = time(NULL);
 
 	CHECK(gnutls_x509_privkey_init(&cert->key) == 0);
 	CHECK(gnutls_x509_privkey_generate(cert->key, GNUTLS_PK_ECDSA, bits, 0) == 0);
 	CHECK(gnutls_x509_crt_init(&cert->crt) == 0);
 	CHECK(gnutls_x509_crt_set_version(cert->crt, 3) == 0);
 	CHECK(gnutls_x509_crt_set_serial(cert->crt, &serial, 1) == 0);
-	CHECK(gnutls_x509_crt_set_activation_time(cert->crt, now - 3600) == 0);
-	CHECK(gnutls_x509_crt_set_expiration_time(cert->crt, now + 86400) == 0);
+	CHECK(gnutls_x509_crt_set_activation_time(cert->crt, from) == 0);
+	CHECK(gnutls_x509_crt_set_expiration_time(cert->crt, until) == 0);
 	CHECK(gnutls_x509_crt_set_key(cert->crt, cert->key) == 0);
 	CHECK(gnutls_x509_crt_set_dn_by_oid(cert->crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
 					    strlen(name)) == 0);
@@ -32,6 +31,20 @@ void test_cert_init(struct test_cert *cert, const char *name)
 	CHECK(gnutls_x509_crt_set_key_usage(cert->crt, GNUTLS_KEY_DIGITAL_SIGNATURE |
 							   GNUTLS_KEY_KEY_CERT_SIGN) == 0);
 	CHECK(gnutls_x509_crt_sign2(cert->crt, cert->crt, cert->key, GNUTLS_DIG_SHA256, 0) == 0);
+}
+
+void test_cert_init(struct test_cert *cert, const char *name)
+{
+	time_t now = time(NULL);
+
+	create(cert, name, now - 3600, now + 86400);
+}
+
+void test_cert_init_expired(struct test_cert *cert, const char *name)
+{
+	time_t now = time(NULL);
+
+	create(cert, name, now - 2 * 86400, now - 86400);
 }
 
 void test_cert_fini(struct test_cert *cert)

@@ -14,6 +14,8 @@ struct test_cert {
 
 /* `name` is the subject and the one DNS name. */
 void test_cert_init(struct test_cert *cert, const char *name);
+/* The same, valid until yesterday. */
+void test_cert_init_expired(struct test_cert *cert, const char *name);
 void test_cert_fini(struct test_cert *cert);
 /* Credentials that show it; the caller frees. */
 gnutls_certificate_credentials_t test_cert_server(const struct test_cert *cert);

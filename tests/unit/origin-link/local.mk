@@ -3,6 +3,8 @@
 # Unit tests of origin-link/: they link $(LINK_ORIGIN_LINK), so nothing above it.
 
 check_PROGRAMS += \
+	tests/unit/origin-link/conns/test_connector \
+	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/conns/test_pool \
@@ -11,6 +13,8 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 TESTS += \
+	tests/unit/origin-link/conns/test_connector \
+	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/conns/test_pool \
@@ -27,6 +31,16 @@ tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/ser
 	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
 tests_unit_origin_link_servers_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/conns/test_connector.c \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_conns_test_connector_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/conns/test_transport.c \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_conns_test_transport_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_pool_SOURCES = tests/unit/origin-link/conns/test_pool.c
 tests_unit_origin_link_conns_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

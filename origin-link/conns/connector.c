@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Connecting, without blocking: one event that waits for the socket and carries the time limit,
+ * then a stream and its handshake. Runs on the loop of who wants the connection; owns the socket
+ * and the stream until they are handed over. Which address, and what to do after a failure, is the
+ * caller's.
+ */
+#include "origin-link/conns/connector.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/net/proxy_header.h"
+#include "core/net/sock.h"
+
+/* A server, or a NAT on the way, that forgets a connection says nothing. Asked after 10 s of
+ * silence (shorter than any NAT forgets: 2 min for what RFC 5382 calls established, but 30 s were
+ * seen), and given up after three questions in a row that nobody answered, 3 s apart: more than a
+ * round trip around the earth and its retransmission. So an idle connection to a server that
+ * vanished is gone after 19 s, and costs a packet every 10 s until then. */
+#define KEEP_ALIVE_IDLE_S 10
+#define KEEP_ALIVE_INTERVAL_S 3
+#define KEEP_ALIVE_PROBES 3
+
+/* The ends */
+
+static void finish(struct connector *c)
+{
+	event_del(&c->event);
+	c->state = CONNECTOR_IDLE;
+	c->fd = -1;
+	c->stream = NULL;
+}
+
+static void fail_errno(struct connector *c, int error)
+{
+	enum reason reason = REASON_ORIGIN_CONNECT_FAILED;
+	int fd = c->fd;
+
+	switch (error) {
+	case ECONNREFUSED:
+		reason = REASON_ORIGIN_CONNECT_REFUSED;
+		break;
+	case ETIMEDOUT:
+		reason = REASON_ORIGIN_CONNECT_TIMEOUT;
+		break;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EADDRNOTAVAIL: /* no free port */
+		reason = REASON_LIMIT;
+		break;
+	}
+	finish(c);
+	if (fd >= 0)
+		close(fd);
+	c->done(c, NULL, reason, strerrordesc_np(error));
+}
+
+/* `c` may be gone when it returns. */
+static void fail_stream(struct connector *c, enum reason reason, const char *detail)
+{
+	struct stream *s = c->stream;
+
+	finish(c);
+	c->done(c, NULL, reason, detail);
+	stream_destroy(&s); /* `detail` may have been its own */
+}
+
+static void succeed(struct connector *c)
+{
+	struct stream *s = c->stream;
+
+	finish(c);
+	c->done(c, s, REASON_NONE, NULL);
+}
+
+/* The stream */
+
+static void established_cb(void *arg)
+{
+	succeed(arg);
+}
+
+static void failed_cb(void *arg)
+{
+	struct connector *c = arg;
+	enum reason reason = REASON_ORIGIN_HANDSHAKE_FAILED;
+
+	switch (stream_fault(c->stream)) {
+	case STREAM_FAULT_CERTIFICATE:
+		reason = REASON_ORIGIN_CERTIFICATE;
+		break;
+	case STREAM_FAULT_TIMED_OUT:
+		reason = REASON_ORIGIN_CONNECT_TIMEOUT;
+		break;
+	case STREAM_FAULT_NO_MEMORY:
+		reason = REASON_LIMIT;
+		break;
+	default:
+		break;
+	}
+	fail_stream(c, reason, stream_fault_detail(c->stream));
+}
+
+/* What a plain connection has to say waits for its user. */
+static void not_yet_cb(void *arg)
+{
+}
+
+static const struct stream_ops stream_callbacks = {
+    .established = established_cb,
+    .readable = not_yet_cb,
+    .drained = not_yet_cb,
+    .failed = failed_cb,
+};
+
+/* Sends the header past the stream: nothing may be written to that before TLS. The buffer of a new
+ * socket takes more than its 104 bytes. 0, or a negative errno. */
+static int send_proxy_header(const struct connector *c)
+{
+	unsigned version = c->transport->proxy == CFG_PROXY_PROTOCOL_V1 ? 1 : 2;
+	char text[PROXY_HEADER_WRITE_MAX];
+	size_t len =
+	    proxy_header_write(version, c->has_client ? &c->client.source : NULL,
+			       c->has_client ? &c->client.destination : NULL, text, sizeof(text));
+	ssize_t sent = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	CHECK(len > 0);
+	if (sent < 0)
+		return -errno;
+	return (size_t)sent == len ? 0 : -ENOBUFS;
+}
+
+static void timeout_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct connector *c = arg;
+
+	fail_stream(c, REASON_ORIGIN_CONNECT_TIMEOUT, "timed out in the TLS handshake");
+}
+
+static void start_handshake(struct connector *c)
+{
+	duration left = mono_since(c->by, loop_now(c->buffers->loop));
+	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
+
+	CHECK(evtimer_assign(&c->event, loop_base(c->buffers->loop), timeout_cb, c) == 0);
+	CHECK(event_add(&c->event, &tv) == 0);
+	c->state = CONNECTOR_SHAKES_HANDS;
+	if (!stream_start_tls_client(c->stream, c->transport->tls, NULL, 0))
+		fail_stream(c, REASON_LIMIT, "out of memory");
+}
+
+static void connected(struct connector *c)
+{
+	int fd = c->fd, error = 0;
+
+	if (c->transport->proxy != CFG_PROXY_PROTOCOL_NONE)
+		error = send_proxy_header(c);
+	if (error < 0) {
+		fail_errno(c, -error);
+		return;
+	}
+	c->fd = -1;
+	c->stream = stream_create(c->buffers, fd, &stream_callbacks, c);
+	if (!c->stream)
+		fail_errno(c, ENOMEM);
+	else if (c->transport->tls)
+		start_handshake(c);
+	else
+		succeed(c);
+}
+
+/* The socket */
+
+static void dialled_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct connector *c = arg;
+	int error = -c->error;
+
+	if (c->state == CONNECTOR_DIALS)
+		error = what & EV_TIMEOUT ? ETIMEDOUT : -sock_error(c->fd);
+	if (error)
+		fail_errno(c, error);
+	else
+		connected(c);
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+	/* It fails on none of our sockets, and without it the connection is as good as before. */
+	setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+static void set_keep_alive(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void connector_init(struct connector *c, struct stream_buffers *b,
+		    void (*done)(struct connector *c, struct stream *stream, enum reason reason,
+				 const char *detail))
+{
+	*c = (struct connector){.buffers = b, .done = done, .fd = -1};
+}
+
+void connector_start(struct connector *c, const struct net_addr *addr, struct transport *transport,
+		     const struct proxy_parties *client, duration timeout)
+{
+	struct loop *loop = c->buffers->loop;
+	struct timeval tv = dur_to_timeval(DUR_NS(MAX(timeout.ns, 0)));
+	int fd = sock_connect_tcp(addr);
+
+	LOOP_ASSERT_OWNER(loop);
+	CHECK(c->state == CONNECTOR_IDLE);
+	c->transport = transport;
+	c->by = mono_add(loop_now(loop), timeout);
+	c->has_client = client != NULL;
+	if (client)
+		c->client = *client;
+	if (fd < 0) {
+		/* No route, no descriptors, refused at once: told from the loop like any other. */
+		c->state = CONNECTOR_FAILED;
+		c->error = fd;
+		tv = (struct timeval){0};
+	} else {
+		c->state = CONNECTOR_DIALS;
+		c->fd = fd;
+		set_keep_alive(fd);
+	}
+	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, dialled_cb,
+			   c) == 0);
+	CHECK(event_add(&c->event, &tv) == 0);
+}
+
+void connector_cancel(struct connector *c)
+{
+	int fd = c->fd;
+	struct stream *s = c->stream;
+
+	if (c->state == CONNECTOR_IDLE)
+		return;
+	finish(c);
+	if (fd >= 0)
+		close(fd);
+	stream_destroy(&s);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Makes a ready connection: dial, PROXY header, TLS -> an established stream. One attempt, one time
+ * limit. Used by leases, warm-up and probes alike; embedded in who wants it; its loop only.
+ */
+#pragma once
+
+#include <event2/event_struct.h>
+
+#include "core/base/addr.h"
+#include "core/base/reason.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
+
+/* Whose connection it is: what its PROXY header says. */
+struct proxy_parties {
+	struct net_addr source, destination;
+};
+
+enum connector_state {
+	CONNECTOR_IDLE,   /* not started, or over */
+	CONNECTOR_FAILED, /* at once; told from the loop */
+	CONNECTOR_DIALS,
+	CONNECTOR_SHAKES_HANDS,
+};
+
+struct connector {
+	struct stream_buffers *buffers;
+	/* Comes once, never before connector_start() returned, with a stream (then the caller's,
+	 * whose first act is stream_hand_over()), or NULL with the reason:
+	 * REASON_ORIGIN_CONNECT_REFUSED, _CONNECT_TIMEOUT, _CONNECT_FAILED, _HANDSHAKE_FAILED,
+	 * _CERTIFICATE, or REASON_LIMIT: our own shortage, which says nothing about the server.
+	 * `detail` (may be NULL) are words for the log, valid during the call. */
+	void (*done)(struct connector *c, struct stream *stream, enum reason reason,
+		     const char *detail);
+
+	enum connector_state state;
+	struct event event; /* all but IDLE: carries the time limit */
+	/* FAILED */
+	int error; /* negative errno */
+	/* DIALS */
+	int fd;
+	/* DIALS, SHAKES_HANDS */
+	mono_time by;
+	struct transport *transport;
+	bool has_client;
+	struct proxy_parties client;
+	/* SHAKES_HANDS */
+	struct stream *stream;
+};
+
+void connector_init(struct connector *c, struct stream_buffers *b,
+		    void (*done)(struct connector *c, struct stream *stream, enum reason reason,
+				 const char *detail));
+/* `transport` must outlive the attempt. `client`: whom the PROXY header names, copied; NULL: nobody
+ * (LOCAL, UNKNOWN). */
+void connector_start(struct connector *c, const struct net_addr *addr, struct transport *transport,
+		     const struct proxy_parties *client, duration timeout);
+/* Gives up; done() is not called. Does nothing when nothing is under way. */
+void connector_cancel(struct connector *c);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Transports, interned by their full identity. That includes a digest of what each file holds, not
+ * its name: a reload with new files makes a new transport, and one with the same files keeps
+ * connections and sessions. Made on the thread that loads a configuration, used by every loop, so
+ * the list of them is under a lock; nobody takes it while requests are served.
+ */
+#include "origin-link/conns/transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gnutls/crypto.h>
+
+#include "core/base/check.h"
+
+/* Debian's store of 144 certificates has 220 KiB. */
+#define FILE_MAX (4 * 1024 * 1024)
+#define DIGEST_SIZE 32 /* SHA-256 */
+
+/* All zero: no such file. */
+struct digest {
+	unsigned char bytes[DIGEST_SIZE];
+};
+
+/* What makes two transports interchangeable; fields of TLS are zero without it. The protocol that
+ * is asked for (ALPN) is the same for all with TLS. */
+struct transport_identity {
+	bool tls, verify;
+	char *name; /* "": none */
+	struct digest trust, certificate, key;
+	enum cfg_proxy_protocol proxy;
+};
+
+static const char *const protocols[] = {"http/1.1"};
+
+static struct {
+	pthread_mutex_t lock;
+	LIST_HEAD(, transport) all; /* under lock */
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Files */
+
+static bool digest_of(int fd, struct digest *out)
+{
+	unsigned char block[16 * 1024];
+	gnutls_hash_hd_t hash;
+	size_t total = 0;
+	ssize_t n;
+
+	CHECK(gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) == 0);
+	while ((n = read(fd, block, sizeof(block))) > 0 && (total += n) <= FILE_MAX)
+		CHECK(gnutls_hash(hash, block, n) == 0);
+	gnutls_hash_deinit(hash, out->bytes);
+	explicit_bzero(block, sizeof(block)); /* it may have been a key */
+	return n == 0;
+}
+
+/* Returns what went wrong, malloc'd, or NULL. `path` may be NULL. */
+static char *digest_file(const char *path, struct digest *out)
+{
+	char *error = NULL;
+	struct stat st;
+	int fd;
+
+	if (!path)
+		return NULL;
+	/* Not blocking: neither opening nor reading may hang on a pipe. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		error = xasprintf("cannot read %s: %s", path, strerrordesc_np(errno));
+	else if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
+		error = xasprintf("%s is not a file of at most %d KiB", path, FILE_MAX / 1024);
+	else if (!digest_of(fd, out))
+		error = xasprintf("%s cannot be read, or grows", path);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+static char *digest_files(const struct cfg_origin_tls *tls, struct transport_identity *id)
+{
+	char *error = tls->verify ? digest_file(tls->ca, &id->trust) : NULL;
+
+	if (!error)
+		error = digest_file(tls->certificate, &id->certificate);
+	if (!error)
+		error = digest_file(tls->key, &id->key);
+	return error;
+}
+
+/* Interning */
+
+static bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return memcmp(a->bytes, b->bytes, DIGEST_SIZE) == 0;
+}
+
+static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
+{
+	return a->tls == b->tls && a->verify == b->verify && a->proxy == b->proxy &&
+	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
+	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
+}
+
+static struct transport *find_locked(const struct transport_identity *id)
+{
+	struct transport *t;
+
+	LIST_FOREACH (t, &table.all, link) {
+		if (identity_equal(t->identity, id))
+			return t;
+	}
+	return NULL;
+}
+
+static struct transport *create_locked(const struct transport_identity *id,
+				       const struct cfg_origin_tls *tls, char **error)
+{
+	struct transport *t = xcalloc(1, sizeof(*t));
+
+	if (id->tls) {
+		struct tls_client_config config = {
+		    .host = id->name,
+		    .verify = id->verify,
+		    .ca_file = id->verify ? tls->ca : NULL,
+		    .certificate_file = tls->certificate,
+		    .key_file = tls->key,
+		    .alpn = protocols,
+		    .n_alpn = ARRAY_SIZE(protocols),
+		};
+
+		t->tls = tls_client_create(&config, error);
+		if (!t->tls) {
+			free(t);
+			return NULL;
+		}
+	}
+	t->proxy = id->proxy;
+	t->identity = xmalloc(sizeof(*t->identity));
+	*t->identity = *id;
+	t->identity->name = xstrdup(id->name);
+	LIST_INSERT_HEAD(&table.all, t, link);
+	return t;
+}
+
+/* A file that changes between its digest and its use gets the old identity: the next load sees
+ * another digest, and makes another transport. */
+static struct transport *intern(const struct transport_identity *id,
+				const struct cfg_origin_tls *tls, char **error)
+{
+	struct transport *t;
+
+	pthread_mutex_lock(&table.lock);
+	t = find_locked(id);
+	if (!t)
+		t = create_locked(id, tls, error);
+	if (t)
+		t->refs++;
+	pthread_mutex_unlock(&table.lock);
+	return t;
+}
+
+struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
+				 char **error)
+{
+	const struct cfg_origin_tls *tls = &origin->tls;
+	struct transport_identity id = {.name = (char *)"", .proxy = origin->proxy_protocol};
+
+	if (tls->enabled) {
+		id.tls = true;
+		id.verify = tls->verify;
+		id.name = (char *)(*tls->name ? tls->name : server_host);
+		*error = digest_files(tls, &id);
+		if (*error)
+			return NULL;
+	}
+	return intern(&id, tls, error);
+}
+
+struct transport *transport_plain(void)
+{
+	struct transport_identity id = {.name = (char *)""};
+
+	return intern(&id, NULL, NULL);
+}
+
+struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol proxy)
+{
+	struct transport_identity id = {.tls = true, .name = (char *)name, .proxy = proxy};
+	struct cfg_origin_tls tls = {.enabled = true};
+	char *error;
+	struct transport *t = intern(&id, &tls, &error);
+
+	/* No files are read for it, and the configuration has refused what cannot be a name. */
+	CHECK(t);
+	return t;
+}
+
+struct transport *transport_ref(struct transport *t)
+{
+	pthread_mutex_lock(&table.lock);
+	t->refs++;
+	pthread_mutex_unlock(&table.lock);
+	return t;
+}
+
+void transport_unref(struct transport **transport)
+{
+	struct transport *t = *transport;
+	bool last;
+
+	*transport = NULL;
+	if (!t)
+		return;
+	pthread_mutex_lock(&table.lock);
+	last = --t->refs == 0;
+	if (last)
+		LIST_REMOVE(t, link);
+	pthread_mutex_unlock(&table.lock);
+	if (!last)
+		return;
+	tls_client_unref(&t->tls);
+	free(t->identity->name);
+	free(t->identity);
+	free(t);
+}

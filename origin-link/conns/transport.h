@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * How connections to a server are made: everything but the address (TLS with its name,
+ * verification, trust, client certificate and protocol; the PROXY header). Interned: equal ones are
+ * one object, so they are compared by pointer afterwards, and nobody holds strings of a
+ * configuration. Refcounted; any thread.
+ */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "config/fleet.h"
+#include "core/net/tls.h"
+
+struct transport {
+	/* immutable */
+	struct tls_client *tls;        /* NULL: plain; holds the sessions that can be resumed */
+	enum cfg_proxy_protocol proxy; /* not NONE: a connection belongs to one client, and is never
+					  reused */
+	struct transport_identity *identity;
+	/* transport.c, under its lock */
+	unsigned refs;
+	LIST_ENTRY(transport) link;
+};
+
+/* How requests go to that server. Blocking (reads files): before a configuration is taken over.
+ * NULL with *error in words (malloc'd). */
+struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
+				 char **error);
+/* TCP and nothing else. */
+struct transport *transport_plain(void);
+/* TLS to whoever answers, for checks that only want to know whether somebody does; `name` is for
+ * SNI. Reads no file. */
+struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol proxy);
+struct transport *transport_ref(struct transport *transport);
+void transport_unref(struct transport **transport);

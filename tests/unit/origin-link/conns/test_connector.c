@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Attempts to connect: what comes of each, and what the server sees of it.
+ */
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/check.h"
+#include "core/net/proxy_header.h"
+#include "core/net/sock.h"
+#include "origin-link/conns/connector.h"
+#include "tests/support/scripted_origin.h"
+#include "tests/support/test_cert.h"
+#include "tests/unit/origin-link/echo_origin.h"
+
+#define NAME "origin.example.com"
+
+struct test {
+	struct loop *loop;
+	struct stream_buffers *buffers;
+	struct connector connector;
+	struct test_cert cert; /* for NAME, trusted */
+	char dir[32];
+	char *crt, *key;
+	struct cfg_origin origin;
+	/* what came */
+	unsigned n_done;
+	bool within; /* connector_start() has not returned */
+	struct stream *stream;
+	enum reason reason;
+	char detail[256];
+	char text[64]; /* what the stream was told */
+	size_t n;
+};
+
+static void done_cb(struct connector *c, struct stream *stream, enum reason reason,
+		    const char *detail)
+{
+	struct test *t = CONTAINER_OF(c, struct test, connector);
+
+	CHECK(!t->within && t->n_done == 0 && !t->stream);
+	CHECK((stream != NULL) == (reason == REASON_NONE));
+	t->n_done++;
+	t->reason = reason;
+	t->stream = stream;
+	snprintf(t->detail, sizeof(t->detail), "%s", detail ? detail : "");
+	loop_stop_mt(t->loop);
+}
+
+static int setup(void **state)
+{
+	struct test *t = xcalloc(1, sizeof(*t));
+
+	t->loop = loop_create("test");
+	t->buffers = stream_buffers_create(t->loop);
+	connector_init(&t->connector, t->buffers, done_cb);
+	test_cert_init(&t->cert, NAME);
+	strcpy(t->dir, "/tmp/connector-XXXXXX");
+	CHECK(mkdtemp(t->dir));
+	t->crt = xasprintf("%s/crt", t->dir);
+	t->key = xasprintf("%s/key", t->dir);
+	test_cert_write(&t->cert, t->crt, t->key);
+	t->origin = (struct cfg_origin){
+	    .tls = {.enabled = true, .verify = true, .ca = t->crt, .name = ""},
+	};
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct test *t = *state;
+
+	stream_destroy(&t->stream);
+	connector_cancel(&t->connector);
+	stream_buffers_destroy(&t->buffers);
+	loop_destroy(&t->loop);
+	unlink(t->crt);
+	unlink(t->key);
+	rmdir(t->dir);
+	free(t->crt);
+	free(t->key);
+	test_cert_fini(&t->cert);
+	free(t);
+	return 0;
+}
+
+static struct transport *load(struct test *t, const char *host)
+{
+	char *error = NULL;
+	struct transport *transport = transport_load(&t->origin, host, &error);
+
+	if (!transport)
+		fail_msg("%s", error);
+	return transport;
+}
+
+static void start(struct test *t, const struct net_addr *addr, struct transport *transport,
+		  const struct proxy_parties *client, duration timeout)
+{
+	t->n_done = 0;
+	t->within = true;
+	connector_start(&t->connector, addr, transport, client, timeout);
+	t->within = false;
+}
+
+static enum reason run(struct test *t, const struct net_addr *addr, struct transport *transport,
+		       const struct proxy_parties *client, duration timeout)
+{
+	start(t, addr, transport, client, timeout);
+	loop_run(t->loop);
+	assert_int_equal(t->n_done, 1);
+	return t->reason;
+}
+
+/* The stream in use */
+
+static void readable_cb(void *arg)
+{
+	struct test *t = arg;
+	ssize_t n;
+
+	while ((n = stream_read(t->stream, t->text + t->n, sizeof(t->text) - 1 - t->n)) > 0)
+		t->n += n;
+	if (n != STREAM_AGAIN || t->n >= 4)
+		loop_stop_mt(t->loop);
+}
+
+static void other_cb(void *arg)
+{
+}
+
+static const struct stream_ops ops = {
+    .readable = readable_cb,
+    .drained = other_cb,
+    .failed = other_cb,
+};
+
+/* Both sides have it, and it carries bytes. */
+static void say_ping(struct test *t)
+{
+	struct iovec iov = {(void *)"ping", 4};
+
+	t->n = 0;
+	stream_hand_over(t->stream, &ops, t);
+	stream_write(t->stream, &iov, 1);
+	loop_run(t->loop);
+	t->text[t->n] = '\0';
+	assert_string_equal(t->text, "ping");
+}
+
+static int option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+	return value;
+}
+
+static void test_plain(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct transport *plain = transport_plain();
+
+	echo_origin_start(&o);
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
+	say_ping(t);
+	assert_null(stream_tls_session(t->stream));
+	assert_int_equal(option(stream_fd(t->stream), SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_KEEPIDLE), 10);
+	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_KEEPINTVL), 3);
+	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_KEEPCNT), 3);
+	stream_destroy(&t->stream);
+	/* Once more with the same one. */
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
+	say_ping(t);
+	stream_destroy(&t->stream);
+	transport_unref(&plain);
+	echo_origin_stop(&o);
+	assert_int_equal(o.n_accepted, 2);
+}
+
+/* Bound and not listening: nobody else can take the port. */
+static int bound_socket(struct net_addr *addr)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(addr->in);
+
+	assert_true(fd >= 0 && net_addr_parse("127.0.0.1:0", 0, addr));
+	assert_int_equal(bind(fd, &addr->sa, len), 0);
+	assert_int_equal(getsockname(fd, &addr->sa, &len), 0);
+	return fd;
+}
+
+static void test_refused(void **state)
+{
+	struct test *t = *state;
+	struct transport *plain = transport_plain();
+	struct net_addr addr;
+	int fd = bound_socket(&addr);
+
+	assert_int_equal(run(t, &addr, plain, NULL, DUR_S(10)), REASON_ORIGIN_CONNECT_REFUSED);
+	assert_string_equal(t->detail, "Connection refused");
+	close(fd);
+	transport_unref(&plain);
+}
+
+/* A queue that is full drops what comes: a connect to it hangs. */
+static void test_connect_timeout(void **state)
+{
+	struct test *t = *state;
+	struct transport *plain = transport_plain();
+	struct net_addr addr;
+	int fill[8], fd = bound_socket(&addr);
+
+	assert_int_equal(listen(fd, 0), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++)
+		fill[i] = sock_connect_tcp(&addr);
+	assert_int_equal(run(t, &addr, plain, NULL, DUR_MS(30)), REASON_ORIGIN_CONNECT_TIMEOUT);
+	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++)
+		close(fill[i]);
+	close(fd);
+	transport_unref(&plain);
+}
+
+static void test_no_route(void **state)
+{
+	struct test *t = *state;
+	struct transport *plain = transport_plain();
+	struct net_addr addr;
+
+	/* Not an address that a connection can be made to. */
+	assert_true(net_addr_parse("255.255.255.255:80", 0, &addr));
+	assert_int_equal(run(t, &addr, plain, NULL, DUR_S(10)), REASON_ORIGIN_CONNECT_FAILED);
+	assert_true(*t->detail);
+	transport_unref(&plain);
+}
+
+/* Our own shortage says nothing about the server. */
+static void test_no_descriptors(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct transport *plain = transport_plain();
+	struct rlimit before, none;
+	int next;
+
+	echo_origin_start(&o);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(next);
+	none = (struct rlimit){.rlim_cur = next, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_LIMIT);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_string_equal(t->detail, "Too many open files");
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
+	stream_destroy(&t->stream);
+	transport_unref(&plain);
+	echo_origin_stop(&o);
+}
+
+/* TLS */
+
+static void start_tls_origin(struct echo_origin *o, const struct test_cert *cert)
+{
+	o->credentials = test_cert_server(cert);
+	echo_origin_start(o);
+}
+
+static void stop_tls_origin(struct echo_origin *o)
+{
+	echo_origin_stop(o);
+	gnutls_certificate_free_credentials(o->credentials);
+}
+
+static void test_tls(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct transport *tls = load(t, NAME);
+
+	start_tls_origin(&o, &t->cert);
+	assert_int_equal(run(t, &o.addr, tls, NULL, DUR_S(10)), REASON_NONE);
+	assert_non_null(stream_tls_session(t->stream));
+	say_ping(t);
+	stream_destroy(&t->stream);
+	stop_tls_origin(&o);
+	assert_string_equal(o.sni, NAME);
+	assert_string_equal(o.alpn, "http/1.1");
+	assert_string_equal(o.client, "");
+	transport_unref(&tls);
+}
+
+/* One attempt at a server with that certificate. */
+static enum reason try_certificate(struct test *t, const struct test_cert *cert, const char *host)
+{
+	struct echo_origin o = {0};
+	struct transport *tls = load(t, host);
+	enum reason reason;
+
+	start_tls_origin(&o, cert);
+	reason = run(t, &o.addr, tls, NULL, DUR_S(10));
+	stream_destroy(&t->stream);
+	stop_tls_origin(&o);
+	transport_unref(&tls);
+	return reason;
+}
+
+static void test_certificates(void **state)
+{
+	struct test *t = *state;
+	struct test_cert cert;
+
+	assert_int_equal(try_certificate(t, &t->cert, "other.example.com"),
+			 REASON_ORIGIN_CERTIFICATE);
+	assert_non_null(strstr(t->detail, "other.example.com"));
+
+	/* The same name, by somebody nobody trusts. */
+	test_cert_init(&cert, NAME);
+	assert_int_equal(try_certificate(t, &cert, NAME), REASON_ORIGIN_CERTIFICATE);
+	assert_non_null(strstr(t->detail, NAME));
+	t->origin.tls.verify = false;
+	assert_int_equal(try_certificate(t, &cert, NAME), REASON_NONE);
+	assert_int_equal(try_certificate(t, &cert, "other.example.com"), REASON_NONE);
+	t->origin.tls.verify = true;
+	test_cert_fini(&cert);
+
+	/* Trusted, and of yesterday. */
+	test_cert_init_expired(&cert, NAME);
+	test_cert_write(&cert, t->crt, NULL);
+	assert_int_equal(try_certificate(t, &cert, NAME), REASON_ORIGIN_CERTIFICATE);
+	assert_non_null(strstr(t->detail, "expired"));
+	test_cert_fini(&cert);
+}
+
+/* Without a name of its own in the configuration, a server known by its address is verified by it.
+ */
+static void test_name_in_the_configuration(void **state)
+{
+	struct test *t = *state;
+
+	assert_int_equal(try_certificate(t, &t->cert, "127.0.0.1"), REASON_ORIGIN_CERTIFICATE);
+	t->origin.tls.name = NAME;
+	assert_int_equal(try_certificate(t, &t->cert, "127.0.0.1"), REASON_NONE);
+}
+
+static void test_client_certificate(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {.asks_certificate = true};
+	struct test_cert edge;
+	char *crt = xasprintf("%s/edge.crt", t->dir), *key = xasprintf("%s/edge.key", t->dir);
+	gnutls_x509_crt_t trusted[1];
+	struct transport *tls;
+
+	test_cert_init(&edge, "edge.example.com");
+	test_cert_write(&edge, crt, key);
+	o.credentials = test_cert_server(&t->cert);
+	trusted[0] = edge.crt;
+	assert_int_equal(gnutls_certificate_set_x509_trust(o.credentials, trusted, 1), 1);
+	echo_origin_start(&o);
+
+	t->origin.tls.certificate = crt;
+	t->origin.tls.key = key;
+	tls = load(t, NAME);
+	assert_int_equal(run(t, &o.addr, tls, NULL, DUR_S(10)), REASON_NONE);
+	say_ping(t);
+	stream_destroy(&t->stream);
+	transport_unref(&tls);
+	assert_string_equal(o.client, "edge.example.com");
+
+	/* One that shows none is refused, in TLS 1.3 only after its own handshake is done. */
+	t->origin.tls.certificate = t->origin.tls.key = NULL;
+	tls = load(t, NAME);
+	run(t, &o.addr, tls, NULL, DUR_S(10));
+	echo_origin_await(&o, &o.n_failed, 1);
+	stream_destroy(&t->stream);
+	transport_unref(&tls);
+
+	stop_tls_origin(&o);
+	test_cert_fini(&edge);
+	unlink(crt);
+	unlink(key);
+	free(crt);
+	free(key);
+}
+
+static void talk_plain(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_bytes(o, 5);
+	origin_send(o, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	origin_expect_end(o);
+}
+
+static void hang_up(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_bytes(o, 5);
+	origin_close(o);
+}
+
+static void say_nothing(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_expect_end(o);
+}
+
+static void test_handshakes_that_fail(void **state)
+{
+	static const struct {
+		void (*script)(struct scripted_origin *o, void *arg);
+		duration timeout;
+		enum reason reason;
+	} rows[] = {
+	    {talk_plain, DUR_S(10), REASON_ORIGIN_HANDSHAKE_FAILED},
+	    {hang_up, DUR_S(10), REASON_ORIGIN_HANDSHAKE_FAILED},
+	    {say_nothing, DUR_MS(50), REASON_ORIGIN_CONNECT_TIMEOUT},
+	};
+	struct test *t = *state;
+	struct transport *tls = load(t, NAME);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct scripted_origin *o = origin_start(rows[i].script, NULL);
+
+		assert_int_equal(run(t, &o->addr, tls, NULL, rows[i].timeout), rows[i].reason);
+		assert_true(*t->detail);
+		assert_null(origin_finish(&o));
+	}
+	transport_unref(&tls);
+}
+
+/* The PROXY header */
+
+static struct proxy_parties parties(void)
+{
+	struct proxy_parties p = {0};
+
+	assert_true(net_addr_parse("192.0.2.7:4711", 0, &p.source));
+	assert_true(net_addr_parse("198.51.100.1:443", 0, &p.destination));
+	return p;
+}
+
+/* It comes before everything else, TLS too. */
+static void test_proxy_header(void **state)
+{
+	struct test *t = *state;
+	struct proxy_parties client = parties();
+
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned version = 1 + i % 2;
+		bool local = i & 2;
+		struct echo_origin o = {.proxy_header = version};
+		struct transport *transport;
+		struct proxy_header header;
+		size_t used;
+
+		t->origin.tls.enabled = i & 4;
+		t->origin.proxy_protocol =
+		    version == 1 ? CFG_PROXY_PROTOCOL_V1 : CFG_PROXY_PROTOCOL_V2;
+		transport = load(t, NAME);
+		if (t->origin.tls.enabled)
+			o.credentials = test_cert_server(&t->cert);
+		echo_origin_start(&o);
+		assert_int_equal(run(t, &o.addr, transport, local ? NULL : &client, DUR_S(10)),
+				 REASON_NONE);
+		say_ping(t);
+		stream_destroy(&t->stream);
+		echo_origin_stop(&o);
+		assert_int_equal(proxy_header_parse(o.header, o.n_header, &header, &used),
+				 PROXY_HEADER_OK);
+		assert_int_equal(used, o.n_header);
+		assert_int_equal(o.header[0], version == 1 ? 'P' : '\r');
+		assert_int_equal(header.local, local);
+		if (!local) {
+			assert_true(net_addr_equal(&header.source, &client.source));
+			assert_true(net_addr_equal(&header.destination, &client.destination));
+		}
+		if (o.credentials)
+			gnutls_certificate_free_credentials(o.credentials);
+		transport_unref(&transport);
+	}
+}
+
+/* Giving up */
+
+static void test_cancelled(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(say_nothing, NULL);
+	struct transport *tls = load(t, NAME);
+	struct net_addr refused;
+	int fd = bound_socket(&refused);
+
+	/* Nothing to do. */
+	connector_cancel(&t->connector);
+	/* In its first turn. */
+	start(t, &refused, tls, NULL, DUR_S(10));
+	connector_cancel(&t->connector);
+	/* In its handshake: the client's first flight has gone out. */
+	start(t, &o->addr, tls, NULL, DUR_S(10));
+	while (t->connector.state != CONNECTOR_SHAKES_HANDS)
+		event_base_loop(loop_base(t->loop), EVLOOP_ONCE);
+	connector_cancel(&t->connector);
+	loop_stop_mt(t->loop);
+	loop_run(t->loop);
+	assert_int_equal(t->n_done, 0);
+	assert_null(origin_finish(&o)); /* saw the end */
+	close(fd);
+	transport_unref(&tls);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_plain),
+	    TEST(test_refused),
+	    TEST(test_connect_timeout),
+	    TEST(test_no_route),
+	    TEST(test_no_descriptors),
+	    TEST(test_tls),
+	    TEST(test_certificates),
+	    TEST(test_name_in_the_configuration),
+	    TEST(test_client_certificate),
+	    TEST(test_handshakes_that_fail),
+	    TEST(test_proxy_header),
+	    TEST(test_cancelled),
+	};
+
+	alarm(60); /* a loop that nothing stops is a failure, not a hang */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
