@@ -4,9 +4,12 @@ noinst_LIBRARIES += origin-link/liborigin-link.a
 origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/connector.c origin-link/conns/connector.h \
 	origin-link/conns/counters.c origin-link/conns/counters.h \
-	origin-link/conns/dial.c origin-link/conns/dial.h \
+	origin-link/conns/conns.c origin-link/conns/conns.h \
+	origin-link/conns/conns_internal.h \
+	origin-link/conns/endpoint.c origin-link/conns/endpoint.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
-	origin-link/conns/pool.c origin-link/conns/pool.h \
+	origin-link/conns/origin_conn.c \
+	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
 	origin-link/request/origin_reason.c origin-link/request/origin_reason.h \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The link of a program to its origins: creation, the control loop's tick (expiry, warm
- * connections) and status. Control loop, but for the workers' objects, which are created and
- * destroyed while their loops stand still. Owns the resolver, the server table, the pool and the
- * counters.
+ * The link of a program to its origins: creation, the control loop's tick (warm connections,
+ * endpoints that are gone) and status. Control loop, but for the workers' objects, which are
+ * created and destroyed while their loops stand still. Owns the resolver, the server table, what
+ * loops share of connections, and the counters.
  */
 #include "origin-link/olink.h"
 
@@ -11,7 +11,9 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/reason.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
@@ -29,14 +31,9 @@ static void warm_up(struct olink *olink)
 			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
 
 			for (unsigned k = 0; list && k < list->n; k++) {
-				struct pool_key key = pool_key_http(&list->v[k]->addr);
-
-				if (health_get(&list->v[k]->health) == HEALTH_DOWN)
-					continue;
-				olink_pool_sweep(&olink->pool, olink->group->control, &key,
-						 terms.max_idle);
-				warm_top_up(&olink->warm, &key, &terms, origin->pool.warm,
-					    origin->timeout.connect);
+				if (health_get(&list->v[k]->health) != HEALTH_DOWN)
+					warm_top_up(list->v[k]->endpoint, &terms,
+						    origin->pool.warm);
 			}
 		}
 	}
@@ -46,7 +43,7 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct olink *olink = arg;
 
-	olink_pool_expire(&olink->pool, olink->group->control, loop_now(olink->group->control));
+	endpoints_sweep(olink->conns);
 	warm_up(olink);
 }
 
@@ -71,11 +68,12 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 	olink->group = group;
 	olink->buffers = control_buffers;
 	olink->metrics = olink_counters_create(group->n_workers + 1);
-	olink->pool = (struct olink_pool){.idle = pool_create(), .metrics = olink->metrics};
+	olink->conns = conns_node_create(group, olink->metrics);
 	olink->servers = (struct server_table){
 	    .group = group,
 	    .buffers = control_buffers,
 	    .metrics = olink->metrics,
+	    .conns = olink->conns,
 	    .resolver = resolver_create(group->control, olink->metrics, NULL, &error),
 	    .on_change = addresses_changed,
 	};
@@ -86,7 +84,6 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 	}
 	LIST_INIT(&olink->servers.servers);
 	TAILQ_INIT(&olink->origins);
-	warm_init(&olink->warm, &olink->pool, control_buffers);
 	olink->warm_now.run = warm_now;
 	olink->tick = event_new(loop_base(group->control), -1, EV_PERSIST, tick_cb, olink);
 	CHECK(olink->tick && event_add(olink->tick, &tick_interval) == 0);
@@ -105,10 +102,8 @@ void olink_destroy(struct olink **olinkp)
 	CHECK(LIST_EMPTY(&olink->servers.servers));
 	event_free(olink->tick);
 	loop_task_cancel(olink->group->control, &olink->warm_now);
-	warm_fini(&olink->warm);
 	resolver_destroy(&olink->servers.resolver);
-	olink_pool_drain(&olink->pool, olink->group->control);
-	pool_destroy(&olink->pool.idle);
+	conns_node_destroy(&olink->conns);
 	metrics_destroy(&olink->metrics);
 	free(olink);
 }
@@ -119,6 +114,7 @@ struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buff
 
 	w->olink = olink;
 	w->buffers = buffers;
+	w->conns = conns_create(olink->conns, buffers);
 	LIST_INIT(&w->requests);
 	return w;
 }
@@ -132,17 +128,20 @@ void olink_worker_destroy(struct olink_worker **workerp)
 		return;
 	LOOP_ASSERT_OWNER(w->buffers->loop);
 	olink_requests_sweep(w);
+	conns_destroy(&w->conns);
 	free(w->scratch);
 	free(w);
 }
 
-static json_t *address_status(struct olink *olink, const struct olink_address *a)
+static json_t *address_status(const struct olink_address *a)
 {
-	struct pool_key key = pool_key_http(&a->addr);
+	struct endpoint_facts facts = endpoint_facts(a->endpoint);
 	char text[NET_ADDR_TEXT];
-	json_t *j = json_pack("{s:s, s:s, s:i}", "address", net_addr_format(&a->addr, text),
-			      "state", health_state_text(health_get(&a->health)), "idle",
-			      (int)pool_count(olink->pool.idle, &key));
+	json_t *j =
+	    json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text),
+		      "state", health_state_text(health_get(&a->health)), "idle", (int)facts.idle,
+		      "open", (int)facts.open, "waiting", (int)facts.waiting, "tls",
+		      endpoint_transport(a->endpoint)->tls != NULL);
 
 	if (a->probe) {
 		json_object_set_new(j, "cause",
@@ -150,16 +149,18 @@ static json_t *address_status(struct olink *olink, const struct olink_address *a
 		json_object_set_new(j, "probe_ms",
 				    json_real(dur_to_us(probe_last_time(a->probe)) / 1000.0));
 	}
+	if (facts.last_failure != REASON_NONE)
+		json_object_set_new(j, "failure", json_string(reason_text(facts.last_failure)));
 	return j;
 }
 
-static json_t *server_status(struct olink *olink, const struct olink_server *server)
+static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
 	json_t *addresses = json_array();
 
 	for (unsigned i = 0; list && i < list->n; i++)
-		json_array_append_new(addresses, address_status(olink, list->v[i]));
+		json_array_append_new(addresses, address_status(list->v[i]));
 	return json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
 			 "resolved", list != NULL, "addresses", addresses);
 }
@@ -180,7 +181,7 @@ void olink_status(struct olink *olink, const struct olink_origins *o, json_t *st
 		json_t *servers = json_array();
 
 		for (unsigned j = 0; j < origin->n_servers; j++)
-			json_array_append_new(servers, server_status(olink, o->servers[i][j]));
+			json_array_append_new(servers, server_status(o->servers[i][j]));
 		json_object_set_new(all, origin->name, json_pack("{s:o}", "servers", servers));
 	}
 	json_object_set_new(status, "origins", all);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The link to the origins: what the edge asks for. One `struct olink` per program (resolver, pool,
- * server table, probes: control loop); one `struct olink_worker` per loop that sends requests.
+ * The link to the origins: what the edge asks for. One `struct olink` per program (resolver, server
+ * table, probes: control loop); one `struct olink_worker` per loop that sends requests, with the
+ * connections of that loop.
  *
- * Servers (name, port) outlive snapshots: their health, addresses and connections are kept across
- * reloads as long as some snapshot names them.
+ * Servers outlive snapshots: their health, addresses and connections are kept across reloads as
+ * long as some snapshot names them the same way (server.h).
  */
 #pragma once
 
@@ -14,7 +15,9 @@
 
 /* Control loop. */
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers);
-/* After the workers were joined and every olink_origins destroyed. */
+/* After the workers were joined, and every olink_worker and olink_origins destroyed. */
 void olink_destroy(struct olink **olink);
-/* "counters" and "origins" (servers, addresses, state, cause, idle connections) into `status`. */
+/* "counters" and "origins" into `status`: of each address its state, the cause of the last probe's
+ * result, its connections (idle, open), requests that wait, TLS or not, and how the last connection
+ * attempt failed that did ("failure"; absent: none has). */
 void olink_status(struct olink *olink, const struct olink_origins *origins, json_t *status);

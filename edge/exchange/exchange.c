@@ -114,6 +114,8 @@ static int status_for(enum reason reason)
 {
 	switch (reason) {
 	case REASON_ORIGIN_ALL_DOWN:
+	case REASON_ORIGIN_QUEUE_FULL:
+	case REASON_ORIGIN_QUEUE_TIMEOUT:
 	case REASON_LIMIT:
 	case REASON_SHUTDOWN:
 		return 503;

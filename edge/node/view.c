@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Building the view: configuration, then certificates and routes, then the origins, whose
- * resolution and probes begin at once and go on until it is freed.
+ * Building the view: configuration, then certificates, origins and routes. Once the origins are
+ * opened their resolution and probes go on until it is freed.
  */
 #include "edge/node/view.h"
 
@@ -32,7 +32,8 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 		return NULL;
 	}
 	view->certs = edge_certs_create(fleet, view->self, ticket_key, clock_wall(), diag);
-	if (view->certs == NULL) {
+	view->origins = olink_origins_load(fleet, diag);
+	if (view->certs == NULL || view->origins == NULL) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
@@ -69,8 +70,7 @@ static void destroy_published(struct snapshot *snapshot)
 
 void edge_view_open_origins(struct edge_view *view, struct olink *olink)
 {
-	CHECK(view->origins == NULL);
-	view->origins = olink_origins_create(olink, view->fleet);
+	olink_origins_open(view->origins, olink);
 }
 
 void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
@@ -79,7 +79,6 @@ void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
 	struct snapshot *snapshot = &view->snapshot;
 
 	*viewp = NULL;
-	CHECK(view->origins != NULL);
 	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);
 }

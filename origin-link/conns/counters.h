@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What origin-link counts: one table, one shard a loop. The counters of connections are moved by
- * lease.c alone.
+ * origin_conn.c as they change their state, those of waiting by lease.c.
  */
 #pragma once
 
@@ -14,20 +14,40 @@
 	X(OLINK_RETRIES, "olink_retries_total", COUNTER,                                           \
 	  "Requests sent again because a reused connection had died")                              \
 	X(OLINK_LEASES_REUSED, "olink_leases_reused_total", COUNTER,                               \
-	  "Connections taken from the pool")                                                       \
+	  "Requests that were given a connection that was open already")                           \
 	X(OLINK_LEASES_FRESH, "olink_leases_fresh_total", COUNTER,                                 \
 	  "Connections opened for a request")                                                      \
+	X(OLINK_LEASES_MOVED, "olink_leases_moved_total", COUNTER,                                 \
+	  "Reused connections that came from another worker")                                      \
 	X(OLINK_ACTIVE, "olink_active_connections", GAUGE, "Connections that carry a request")     \
-	X(OLINK_IDLE, "olink_idle_connections", GAUGE, "Connections in the pool")                  \
+	X(OLINK_IDLE, "olink_idle_connections", GAUGE, "Connections kept for the next request")    \
+	X(OLINK_CLOSED_IDLE, "olink_closed_idle_total", COUNTER,                                   \
+	  "Idle connections closed by the origin")                                                 \
 	X(OLINK_DISCARDED_DEAD, "olink_discarded_dead_total", COUNTER,                             \
-	  "Idle connections found closed when they were wanted")                                   \
+	  "Idle connections found closed when they were wanted, or whose server seems dead")       \
 	X(OLINK_DISCARDED_FULL, "olink_discarded_full_total", COUNTER,                             \
-	  "Connections closed because the pool held enough of them")                               \
+	  "Connections closed because enough were idle")                                           \
+	X(OLINK_DISCARDED_RETIRED, "olink_discarded_retired_total", COUNTER,                       \
+	  "Connections closed because no server has their address any more")                       \
 	X(OLINK_EXPIRED, "olink_expired_total", COUNTER, "Idle connections closed for their age")  \
 	X(OLINK_WARM, "olink_warm_connections_total", COUNTER, "Connections opened ahead of need") \
 	X(OLINK_CONNECTS, "olink_connects_total", COUNTER, "Connection attempts for requests")     \
 	X(OLINK_CONNECT_FAILURES, "olink_connect_failures_total", COUNTER,                         \
 	  "Connection attempts for requests that failed")                                          \
+	X(OLINK_WAITING, "olink_waiting", GAUGE,                                                   \
+	  "Requests in a queue because as many connections are open as may be")                    \
+	X(OLINK_QUEUE_FULL, "olink_queue_full_total", COUNTER,                                     \
+	  "Requests refused because the queue was full")                                           \
+	X(OLINK_QUEUE_TIMEOUTS, "olink_queue_timeouts_total", COUNTER,                             \
+	  "Requests that waited in a queue for too long")                                          \
+	X(OLINK_HANDSHAKES, "olink_handshakes_total", COUNTER,                                     \
+	  "TLS handshakes with origins, but for those of probes")                                  \
+	X(OLINK_HANDSHAKES_RESUMED, "olink_handshakes_resumed_total", COUNTER,                     \
+	  "Of these, those that resumed a session")                                                \
+	X(OLINK_CERTIFICATE_FAILURES, "olink_certificate_failures_total", COUNTER,                 \
+	  "Connection attempts that failed because the certificate was not accepted")              \
+	X(OLINK_HANDSHAKE_FAILURES, "olink_handshake_failures_total", COUNTER,                     \
+	  "Connection attempts that failed in the TLS handshake in another way")                   \
 	X(OLINK_RESOLVES, "olink_resolve_total", COUNTER, "Names looked up")                       \
 	X(OLINK_RESOLVE_FAILURES, "olink_resolve_failures_total", COUNTER,                         \
 	  "Names looked up in vain")                                                               \

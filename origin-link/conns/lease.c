@@ -1,205 +1,382 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Connections in and out of the pool. Whoever holds a lease owns its connection; the pool owns the
- * rest. See lease.h for what the counters promise.
+ * Leases: the order in which a connection is looked for, and the waiting. Runs on the loop of the
+ * lease, which owns its timer and its attempt to connect, and holds a pin on the endpoint from
+ * lease_take() to its end or failure. The counters of those that wait move here, and only here;
+ * those of connections move in origin_conn.c.
  */
 #include "origin-link/conns/lease.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "core/base/check.h"
-#include "origin-link/conns/counters.h"
+#include "origin-link/conns/conns_internal.h"
 
-#define CONN_MAGIC 0xc0221801u
+/* How many loops are asked, one after the other, before a new connection is made: between question
+ * and answer somebody else may have taken what there was. */
+#define ASKED_MAX 2
+/* An answer takes a turn of each loop, well under a millisecond. A loop that is held up for so long
+ * is not waited for: a new connection takes no longer. */
+#define ASK_PATIENCE DUR_MS(100)
 
-struct origin_conn {
-	unsigned magic;
-	struct pool_item item;
-	struct stream *stream;
-};
-
-static void count(const struct olink_pool *pool, const struct loop *loop, enum olink_counter id,
-		  int n)
+static struct endpoint_slot *slot_of(const struct lease *l)
 {
-	metrics_add(pool->metrics, loop, id, n);
+	return endpoint_slot(l->endpoint, l->conns);
 }
 
-/* NULL when memory is gone; fd is closed then. */
-static struct origin_conn *conn_create(struct stream_buffers *b, int fd,
-				       const struct stream_ops *ops, void *arg)
-{
-	struct origin_conn *conn = calloc(1, sizeof(*conn));
+/* Waiting */
 
-	if (!conn) {
-		close(fd);
-		return NULL;
-	}
-	conn->magic = CONN_MAGIC;
-	conn->stream = stream_create(b, fd, ops, arg);
-	if (!conn->stream) {
-		free(conn);
-		return NULL;
-	}
-	return conn;
+static void timer_cb(evutil_socket_t fd, short what, void *arg);
+
+static void wait_here(struct lease *l, enum lease_state state, duration at_most)
+{
+	struct timeval tv = dur_to_timeval(at_most);
+	struct loop *loop = l->conns->loop;
+
+	l->state = state;
+	TAILQ_INSERT_TAIL(&slot_of(l)->waiters, l, link);
+	CHECK(evtimer_assign(&l->timer, loop_base(loop), timer_cb, l) == 0);
+	CHECK(event_add(&l->timer, &tv) == 0);
 }
 
-static struct origin_conn *conn_of(struct pool_item *item)
+static void add_waiting(struct lease *l, int n)
 {
-	struct origin_conn *conn = CONTAINER_OF(item, struct origin_conn, item);
+	_Atomic unsigned *n_waiting = &slot_of(l)->n_waiting;
 
-	MAGIC_CHECK(conn, CONN_MAGIC);
-	return conn;
+	conns_count(l->conns, OLINK_WAITING, n);
+	atomic_store(n_waiting, atomic_load_explicit(n_waiting, memory_order_relaxed) + n);
+	if (n < 0)
+		atomic_fetch_sub(&l->endpoint->waiting, 1);
 }
 
-static void parked_destroy(struct origin_conn *conn)
+/* The only way out of ASKS and QUEUED. */
+static void stop_waiting(struct lease *l)
 {
-	stream_parked_destroy(&conn->stream);
-	conn->magic = MAGIC_DEAD;
-	free(conn);
+	CHECK(l->state == LEASE_ASKS || l->state == LEASE_QUEUED);
+	TAILQ_REMOVE(&slot_of(l)->waiters, l, link);
+	event_del(&l->timer);
+	sharing_forget_question(l);
+	if (l->state == LEASE_QUEUED)
+		add_waiting(l, -1);
+	l->state = LEASE_NONE;
 }
 
-/* Parks it and hands it to the pool. */
-static void park(struct olink_pool *pool, const struct loop *loop, struct origin_conn *conn,
-		 const struct pool_key *key, const struct lease_terms *terms)
+/* A place in the queue, if there is one. */
+static bool reserve_place(struct endpoint *e, unsigned max)
 {
-	mono_time expires = mono_add(loop_now(loop), terms->idle_timeout);
+	unsigned waiting = atomic_load(&e->waiting);
 
-	stream_park(conn->stream);
-	/* Counted before it can be taken, so that the gauge is never seen below zero. */
-	count(pool, loop, OLINK_IDLE, 1);
-	if (!pool_give(pool->idle, key, &conn->item, terms->max_idle, expires)) {
-		count(pool, loop, OLINK_IDLE, -1);
-		count(pool, loop, OLINK_DISCARDED_FULL, 1);
-		parked_destroy(conn);
-	}
-}
-
-void lease_init(struct lease *lease, struct olink_pool *pool, struct loop *loop,
-		const struct pool_key *key, const struct lease_terms *terms)
-{
-	*lease = (struct lease){.pool = pool, .loop = loop, .key = *key, .terms = *terms};
-}
-
-bool lease_take_idle(struct lease *lease, struct stream_buffers *b, const struct stream_ops *ops,
-		     void *arg)
-{
-	struct olink_pool *pool = lease->pool;
-	struct pool_item *item;
-
-	CHECK(!lease->conn);
-	while ((item = pool_take(pool->idle, &lease->key, loop_now(lease->loop)))) {
-		struct origin_conn *conn = conn_of(item);
-
-		count(pool, lease->loop, OLINK_IDLE, -1);
-		if (!stream_parked_is_alive(conn->stream)) {
-			count(pool, lease->loop, OLINK_DISCARDED_DEAD, 1);
-			parked_destroy(conn);
-			continue;
-		}
-		stream_unpark(conn->stream, b, ops, arg);
-		lease->conn = conn;
-		count(pool, lease->loop, OLINK_LEASES_REUSED, 1);
-		count(pool, lease->loop, OLINK_ACTIVE, 1);
-		return true;
+	while (waiting < max) {
+		if (atomic_compare_exchange_weak(&e->waiting, &waiting, waiting + 1))
+			return true;
 	}
 	return false;
 }
 
-bool lease_take_fresh(struct lease *lease, struct stream_buffers *b, int fd,
-		      const struct stream_ops *ops, void *arg)
+/* Ends */
+
+static void fail(struct lease *l, enum reason reason, const char *detail)
 {
-	CHECK(!lease->conn);
-	lease->conn = conn_create(b, fd, ops, arg);
-	if (!lease->conn)
+	CHECK(l->state == LEASE_NONE);
+	endpoint_unpin(&l->endpoint, l->conns->loop);
+	l->done(l, reason, detail);
+}
+
+static void hold(struct lease *l, struct origin_conn *conn, bool reused)
+{
+	conns_count(l->conns, reused ? OLINK_LEASES_REUSED : OLINK_LEASES_FRESH, 1);
+	l->state = LEASE_HELD;
+	l->conn = conn;
+	l->reused = reused;
+	l->connect_time = reused ? DUR_NS(0) : mono_since(loop_now(l->conns->loop), l->dialled);
+	origin_conn_hold(conn, l->ops, l->arg);
+}
+
+/* Connecting */
+
+static void connected_cb(struct connector *connector, struct stream *stream, enum reason reason,
+			 const char *detail)
+{
+	struct lease *l = CONTAINER_OF(connector, struct lease, connector);
+	struct conns *c = l->conns;
+	struct origin_conn *conn = NULL;
+
+	CHECK(l->state == LEASE_CONNECTS);
+	if (stream) {
+		origin_conn_opened(c, l->endpoint, stream);
+		conn = origin_conn_create(c, l->endpoint, stream);
+		reason = conn ? REASON_NONE : REASON_LIMIT;
+	} else {
+		endpoint_release(l->endpoint);
+	}
+	if (conn) {
+		hold(l, conn, false);
+		l->done(l, REASON_NONE, NULL);
+		return;
+	}
+	conns_count(c, OLINK_CONNECT_FAILURES, 1);
+	origin_conn_failed(c, l->endpoint, reason);
+	sharing_room(c, l->endpoint);
+	l->state = LEASE_NONE;
+	fail(l, reason, detail);
+}
+
+/* Room for it is reserved. */
+static void connect_now(struct lease *l)
+{
+	duration time = DUR_NS(MIN(l->time.ns, l->terms.connect_timeout.ns));
+
+	CHECK(l->state == LEASE_NONE);
+	l->state = LEASE_CONNECTS;
+	l->dialled = loop_now(l->conns->loop);
+	conns_count(l->conns, OLINK_CONNECTS, 1);
+	connector_init(&l->connector, l->conns->buffers, connected_cb);
+	connector_start(&l->connector, &l->endpoint->addr, l->endpoint->transport,
+			l->has_client ? &l->client : NULL, time);
+}
+
+/* The order of looking */
+
+/* Into the queue. Who counts as waiting is seen by whoever frees something from now on; what was
+ * freed before is looked for now. */
+static enum lease_result queue_up(struct lease *l, enum reason *reason)
+{
+	if (!reserve_place(l->endpoint, l->terms.max_waiting)) {
+		conns_count(l->conns, OLINK_QUEUE_FULL, 1);
+		*reason = REASON_ORIGIN_QUEUE_FULL;
+		return LEASE_REFUSED;
+	}
+	wait_here(l, LEASE_QUEUED, l->terms.queue_timeout);
+	add_waiting(l, 1);
+	if (!lease_try_room(l))
+		sharing_ask(l);
+	return LEASE_WAITS;
+}
+
+/* Nothing that it may use of its own loop's is idle. */
+static enum lease_result look_further(struct lease *l, enum reason *reason)
+{
+	struct origin_conn *conn;
+
+	if (!l->fresh && l->n_asked < ASKED_MAX && sharing_ask(l)) {
+		l->n_asked++;
+		wait_here(l, LEASE_ASKS, ASK_PATIENCE);
+		return LEASE_WAITS;
+	}
+	if (endpoint_reserve(l->endpoint, l->terms.max_connections)) {
+		connect_now(l);
+		return LEASE_WAITS;
+	}
+	if (l->fresh && (conn = origin_conn_take_idle(l->conns, l->endpoint))) {
+		origin_conn_close_keep_room(conn);
+		connect_now(l);
+		return LEASE_WAITS;
+	}
+	return queue_up(l, reason);
+}
+
+static void go_on(struct lease *l)
+{
+	enum reason reason;
+
+	if (look_further(l, &reason) == LEASE_REFUSED)
+		fail(l, reason, NULL);
+}
+
+static void timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct lease *l = arg;
+	bool queued = l->state == LEASE_QUEUED;
+
+	stop_waiting(l);
+	if (queued) {
+		conns_count(l->conns, OLINK_QUEUE_TIMEOUTS, 1);
+		fail(l, REASON_ORIGIN_QUEUE_TIMEOUT, NULL);
+	} else {
+		l->n_asked = ASKED_MAX;
+		go_on(l);
+	}
+}
+
+static bool take_own(struct lease *l)
+{
+	struct origin_conn *conn;
+
+	while ((conn = origin_conn_take_idle(l->conns, l->endpoint))) {
+		if (!l->careful || origin_conn_is_alive(conn)) {
+			hold(l, conn, true);
+			return true;
+		}
+		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
+		origin_conn_close(conn);
+	}
+	return false;
+}
+
+/* What others bring */
+
+static void told(struct loop_task *task)
+{
+	struct lease *l = CONTAINER_OF(task, struct lease, told);
+	struct origin_conn *conn = l->conn;
+
+	CHECK(l->state == LEASE_PROMISED);
+	if (l->careful && !origin_conn_is_alive(conn)) {
+		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
+		origin_conn_close_keep_room(conn);
+		lease_promise_broken(l);
+		return;
+	}
+	hold(l, conn, true);
+	l->done(l, REASON_NONE, NULL);
+}
+
+void lease_promise(struct lease *l, struct origin_conn *conn)
+{
+	stop_waiting(l);
+	if (l->fresh) {
+		/* What it needs is the room. */
+		origin_conn_close_keep_room(conn);
+		connect_now(l);
+		return;
+	}
+	l->state = LEASE_PROMISED;
+	l->conn = conn;
+	origin_conn_promise(conn, l);
+	loop_defer(l->conns->loop, &l->told);
+}
+
+void lease_promise_broken(struct lease *l)
+{
+	CHECK(l->state == LEASE_PROMISED);
+	loop_task_cancel(l->conns->loop, &l->told);
+	l->conn = NULL;
+	l->state = LEASE_NONE;
+	connect_now(l);
+}
+
+bool lease_try_room(struct lease *l)
+{
+	CHECK(l->state == LEASE_QUEUED);
+	if (!endpoint_reserve(l->endpoint, l->terms.max_connections))
 		return false;
-	count(lease->pool, lease->loop, OLINK_LEASES_FRESH, 1);
-	count(lease->pool, lease->loop, OLINK_ACTIVE, 1);
+	stop_waiting(l);
+	connect_now(l);
 	return true;
 }
 
-struct stream *lease_stream(const struct lease *lease)
+void lease_answered(struct lease *l, struct origin_conn *conn)
 {
-	return lease->conn->stream;
+	if (conn) {
+		lease_promise(l, conn);
+	} else if (l->state == LEASE_ASKS) {
+		stop_waiting(l);
+		go_on(l);
+	} else if (!lease_try_room(l)) {
+		/* Who had one idle has used it since, and will see us when it is free again; a
+		 * third loop may have one. */
+		sharing_ask(l);
+	}
 }
 
-void lease_end(struct lease *lease, bool keep)
-{
-	struct origin_conn *conn = lease->conn;
+/* The user's side */
 
-	if (!conn)
-		return;
-	lease->conn = NULL;
-	count(lease->pool, lease->loop, OLINK_ACTIVE, -1);
-	if (keep) {
-		park(lease->pool, lease->loop, conn, &lease->key, &lease->terms);
+void lease_init(struct lease *l, struct conns *conns, const struct stream_ops *ops, void *arg,
+		void (*done)(struct lease *l, enum reason reason, const char *detail))
+{
+	l->conns = conns;
+	l->ops = ops;
+	l->arg = arg;
+	l->done = done;
+	l->state = LEASE_NONE;
+	l->question = NULL;
+	l->conn = NULL;
+	l->told = (struct loop_task){.run = told};
+}
+
+enum lease_result lease_take(struct lease *l, const struct lease_order *order, enum reason *reason)
+{
+	enum lease_result result;
+
+	LOOP_ASSERT_OWNER(l->conns->loop);
+	CHECK(l->state == LEASE_NONE);
+	l->endpoint = order->endpoint;
+	l->terms = order->terms;
+	l->has_client = order->client != NULL;
+	if (order->client)
+		l->client = *order->client;
+	l->fresh = order->fresh || l->endpoint->transport->proxy != CFG_PROXY_PROTOCOL_NONE;
+	l->careful = order->careful;
+	l->time = order->time;
+	l->n_asked = 0;
+	endpoint_pin(l->endpoint, l->conns->loop);
+	if (!l->fresh && take_own(l))
+		return LEASE_READY;
+	/* Those that came before it come first. */
+	if (atomic_load_explicit(&slot_of(l)->n_waiting, memory_order_relaxed) > 0)
+		result = queue_up(l, reason);
+	else
+		result = look_further(l, reason);
+	if (result == LEASE_REFUSED)
+		endpoint_unpin(&l->endpoint, l->conns->loop);
+	return result;
+}
+
+struct stream *lease_stream(const struct lease *l)
+{
+	CHECK(l->state == LEASE_HELD);
+	return l->conn->stream;
+}
+
+bool lease_is_reused(const struct lease *l)
+{
+	return l->state == LEASE_HELD && l->reused;
+}
+
+duration lease_connect_time(const struct lease *l)
+{
+	return l->state == LEASE_HELD ? l->connect_time : DUR_NS(0);
+}
+
+static void end_held(struct lease *l, bool keep)
+{
+	struct origin_conn *conn = l->conn;
+
+	if (keep && l->endpoint->transport->proxy == CFG_PROXY_PROTOCOL_NONE) {
+		origin_conn_freed(conn, &l->terms);
+		sharing_conn_free(conn);
 	} else {
-		stream_destroy(&conn->stream);
-		conn->magic = MAGIC_DEAD;
-		free(conn);
+		origin_conn_close(conn);
 	}
 }
 
-void olink_pool_add_warm(struct olink_pool *pool, struct stream_buffers *b, int fd,
-			 const struct pool_key *key, const struct lease_terms *terms)
+void lease_end(struct lease *l, bool keep)
 {
-	static const struct stream_ops none; /* parked before the loop can call anything */
-	struct origin_conn *conn = conn_create(b, fd, &none, NULL);
+	enum lease_state state = l->state;
 
-	if (!conn)
+	if (state == LEASE_NONE)
 		return;
-	count(pool, b->loop, OLINK_WARM, 1);
-	park(pool, b->loop, conn, key, terms);
-}
-
-void olink_pool_sweep(struct olink_pool *pool, const struct loop *loop, const struct pool_key *key,
-		      unsigned max_idle)
-{
-	struct pool_item *item;
-
-	/* From the old end to the new one, one at a time: after a whole round the order is as
-	 * before, and the workers have never missed more than one. */
-	for (unsigned n = pool_count(pool->idle, key); n > 0; n--) {
-		item = pool_take_oldest(pool->idle, key);
-		if (!item)
-			break;
-		if (!stream_parked_is_alive(conn_of(item)->stream)) {
-			count(pool, loop, OLINK_IDLE, -1);
-			count(pool, loop, OLINK_DISCARDED_DEAD, 1);
-			parked_destroy(conn_of(item));
-		} else if (!pool_give(pool->idle, key, item, max_idle, item->expires)) {
-			count(pool, loop, OLINK_IDLE, -1);
-			count(pool, loop, OLINK_DISCARDED_FULL, 1);
-			parked_destroy(conn_of(item));
-		}
+	LOOP_ASSERT_OWNER(l->conns->loop);
+	switch (state) {
+	case LEASE_NONE:
+		break;
+	case LEASE_ASKS:
+	case LEASE_QUEUED:
+		stop_waiting(l);
+		break;
+	case LEASE_CONNECTS:
+		connector_cancel(&l->connector);
+		endpoint_release(l->endpoint);
+		sharing_room(l->conns, l->endpoint);
+		break;
+	case LEASE_PROMISED:
+		loop_task_cancel(l->conns->loop, &l->told);
+		origin_conn_freed(l->conn, NULL);
+		sharing_conn_free(l->conn);
+		break;
+	case LEASE_HELD:
+		end_held(l, keep);
+		break;
 	}
-}
-
-static void destroy_all(struct olink_pool *pool, const struct loop *loop, struct pool_items *items,
-			enum olink_counter counter)
-{
-	struct pool_item *item;
-
-	while ((item = TAILQ_FIRST(items))) {
-		TAILQ_REMOVE(items, item, link);
-		count(pool, loop, OLINK_IDLE, -1);
-		count(pool, loop, counter, 1);
-		parked_destroy(conn_of(item));
-	}
-}
-
-void olink_pool_expire(struct olink_pool *pool, const struct loop *loop, mono_time now)
-{
-	struct pool_items items = TAILQ_HEAD_INITIALIZER(items);
-
-	pool_expire(pool->idle, now, &items);
-	destroy_all(pool, loop, &items, OLINK_EXPIRED);
-}
-
-void olink_pool_drain(struct olink_pool *pool, const struct loop *loop)
-{
-	struct pool_items items = TAILQ_HEAD_INITIALIZER(items);
-
-	pool_drain(pool->idle, &items);
-	destroy_all(pool, loop, &items, OLINK_EXPIRED);
+	l->state = LEASE_NONE;
+	l->conn = NULL;
+	endpoint_unpin(&l->endpoint, l->conns->loop);
 }

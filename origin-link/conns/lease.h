@@ -1,61 +1,93 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A lease is the use of one connection to an origin by one request: from the pool or freshly
- * opened, and back into the pool or discarded. This is the only place that moves connections in
- * and out of the pool, and so the only place that moves their counters: at any time
- *   leases reused + leases fresh = active + leases ended, and idle = what is in the pool.
- * A lease belongs to the loop that took it.
+ * The use of one connection by one request. From the loop's own idle connections (they stay
+ * registered with the loop: no epoll_ctl, no look; the origin's close is seen at once), else from
+ * another loop's (asked by mail, it answers with one or with none), else a new one, else (as many
+ * are open as may be) from a queue. A lease belongs to the loop of its `conns`.
  */
 #pragma once
 
-#include "core/net/stream.h"
-#include "core/process/metrics.h"
-#include "origin-link/conns/pool.h"
+#include "origin-link/conns/connector.h"
+#include "origin-link/conns/conns.h"
+#include "origin-link/conns/endpoint.h"
 
-/* The idle connections of a program, with their counters. Any loop of the group. */
-struct olink_pool {
-	struct pool *idle;
-	struct metrics *metrics;
+struct lease_terms {              /* by value: no configuration is referred to */
+	unsigned max_idle;        /* of an endpoint, over all loops; passed by a few at most, for a
+				     moment in which several loops give one back */
+	unsigned max_connections; /* of an endpoint, over all loops */
+	unsigned max_waiting;     /* for an endpoint, over all loops */
+	duration idle_timeout, connect_timeout, queue_timeout;
 };
 
-/* How long and how many connections are kept. */
-struct lease_terms {
-	unsigned max_idle;
-	duration idle_timeout;
+struct lease_order {
+	struct endpoint *endpoint; /* as for endpoint_pin(); the lease pins it itself */
+	struct lease_terms terms;
+	const struct proxy_parties *client; /* copied; NULL: none */
+	bool fresh;    /* only a new connection will do: an idle one has just failed */
+	bool careful;  /* the request cannot be repeated: an idle connection is looked at before it
+			  is used */
+	duration time; /* to connect, if that is less than terms.connect_timeout; time in the queue
+			  is not counted */
 };
 
+enum lease_result { LEASE_READY, LEASE_WAITS, LEASE_REFUSED };
+
+enum lease_state {
+	LEASE_NONE,
+	LEASE_ASKS,     /* another loop; a connection of our own that becomes free will do too */
+	LEASE_QUEUED,   /* as many are open as may be; may have asked as well */
+	LEASE_CONNECTS, /* a new connection is being made */
+	LEASE_PROMISED, /* done() comes at the end of the turn */
+	LEASE_HELD,
+};
+
+struct conns_mail;
 struct origin_conn;
 
+/* Embedded in who wants a connection. */
 struct lease {
-	struct olink_pool *pool;
-	struct loop *loop;
-	struct pool_key key;
+	struct conns *conns;
+	const struct stream_ops *ops;
+	void *arg;
+	void (*done)(struct lease *l, enum reason reason, const char *detail);
+
+	enum lease_state state;
+	/* all but NONE */
+	struct endpoint *endpoint; /* pinned */
 	struct lease_terms terms;
-	struct origin_conn *conn; /* NULL: nothing is leased */
+	bool has_client, fresh, careful;
+	struct proxy_parties client;
+	duration time;
+	unsigned n_asked;
+	/* ASKS, QUEUED */
+	TAILQ_ENTRY(lease) link;
+	struct conns_mail *question; /* NULL: none under way */
+	struct event timer;
+	/* CONNECTS */
+	struct connector connector;
+	mono_time dialled;
+	/* PROMISED */
+	struct loop_task told;
+	/* PROMISED, HELD */
+	struct origin_conn *conn;
+	/* HELD */
+	bool reused;
+	duration connect_time;
 };
 
-/* The key's strings must outlive the lease. */
-void lease_init(struct lease *lease, struct olink_pool *pool, struct loop *loop,
-		const struct pool_key *key, const struct lease_terms *terms);
-/* Takes an idle connection that is still alive; dead ones found on the way are discarded. False
- * when there is none. */
-bool lease_take_idle(struct lease *lease, struct stream_buffers *b, const struct stream_ops *ops,
-		     void *arg);
-/* Takes a new connection; consumes fd. False when memory is gone. */
-bool lease_take_fresh(struct lease *lease, struct stream_buffers *b, int fd,
-		      const struct stream_ops *ops, void *arg);
-struct stream *lease_stream(const struct lease *lease);
-/* The only way out. `keep`: established, drained, and nothing of this exchange is left on it. Does
- * nothing when nothing is leased. Allowed inside the stream's callbacks. */
-void lease_end(struct lease *lease, bool keep);
-
-/* A connection opened ahead of need; consumes fd. */
-void olink_pool_add_warm(struct olink_pool *pool, struct stream_buffers *b, int fd,
-			 const struct pool_key *key, const struct lease_terms *terms);
-/* Closes what the origin has closed of that key, so that it does not count as ready. Control loop. */
-void olink_pool_sweep(struct olink_pool *pool, const struct loop *loop, const struct pool_key *key,
-		      unsigned max_idle);
-/* Closes what has been idle for too long. */
-void olink_pool_expire(struct olink_pool *pool, const struct loop *loop, mono_time now);
-/* Closes everything. */
-void olink_pool_drain(struct olink_pool *pool, const struct loop *loop);
+/* `ops` are called with `arg` for the connection while it is held. */
+void lease_init(struct lease *l, struct conns *conns, const struct stream_ops *ops, void *arg,
+		void (*done)(struct lease *l, enum reason reason, const char *detail));
+/* READY: lease_stream() is established. WAITS: done() comes, once, later: REASON_NONE (ready now)
+ * or why not: what connector.h says, or REASON_ORIGIN_QUEUE_FULL, _QUEUE_TIMEOUT; `detail` (may be
+ * NULL) are words for the log, valid during the call. REFUSED: *reason at once
+ * (REASON_ORIGIN_QUEUE_FULL). Another lease may be taken after a failure, and after lease_end(). */
+enum lease_result lease_take(struct lease *l, const struct lease_order *order, enum reason *reason);
+/* While it is held. */
+struct stream *lease_stream(const struct lease *l);
+bool lease_is_reused(const struct lease *l);
+duration lease_connect_time(const struct lease *l); /* zero when reused */
+/* The only way out, whatever its state (also while it waits; nothing to do when there is nothing).
+ * `keep`: drained, nothing of this exchange left on it. Otherwise the connection is destroyed.
+ * Allowed inside the stream's callbacks. */
+void lease_end(struct lease *l, bool keep);

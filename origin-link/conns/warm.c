@@ -1,77 +1,130 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Dials on the control loop whose connections go straight into the pool. Owns the dials under way.
- * When to top up, and which addresses, is the caller's.
+ * Connections ahead of need: control counts what is missing and tells the loops by mail, each loop
+ * connects and keeps what comes of it. When to top up, and which endpoints, is the caller's.
  */
 #include "origin-link/conns/warm.h"
 
 #include <stdlib.h>
 
 #include "core/base/check.h"
-#include "origin-link/conns/dial.h"
+#include "core/base/log.h"
+#include "origin-link/conns/conns_internal.h"
 
 struct warm_dial {
 	LIST_ENTRY(warm_dial) link;
-	struct warm *warm;
-	struct pool_key key;
+	struct conns *conns;
+	struct endpoint *endpoint; /* pinned; room for it is reserved */
 	struct lease_terms terms;
-	struct dial dial;
+	struct connector connector;
 };
 
 static void end(struct warm_dial *d)
 {
-	dial_cancel(&d->dial);
+	atomic_fetch_sub(&d->endpoint->warming, 1);
+	endpoint_unpin(&d->endpoint, d->conns->loop);
 	LIST_REMOVE(d, link);
 	free(d);
 }
 
-static void connected(struct dial *dial, int fd, enum reason reason)
+static void failed(struct warm_dial *d, enum reason reason, const char *detail)
 {
-	struct warm_dial *d = CONTAINER_OF(dial, struct warm_dial, dial);
+	char addr[NET_ADDR_TEXT];
 
-	if (reason == REASON_NONE)
-		olink_pool_add_warm(d->warm->pool, d->warm->buffers, fd, &d->key, &d->terms);
+	origin_conn_failed(d->conns, d->endpoint, reason);
+	LOG_LIMITED(LOG_LEVEL_WARN, "cannot open a connection ahead of need to %s: %s%s%s",
+		    net_addr_format(&d->endpoint->addr, addr), reason_text(reason),
+		    detail ? ": " : "", detail ? detail : "");
+}
+
+static void connected_cb(struct connector *connector, struct stream *stream, enum reason reason,
+			 const char *detail)
+{
+	struct warm_dial *d = CONTAINER_OF(connector, struct warm_dial, connector);
+	struct origin_conn *conn = NULL;
+
+	if (stream) {
+		origin_conn_opened(d->conns, d->endpoint, stream);
+		conn = origin_conn_create(d->conns, d->endpoint, stream);
+		reason = REASON_LIMIT;
+	} else {
+		endpoint_release(d->endpoint);
+	}
+	if (conn) {
+		conns_count(d->conns, OLINK_WARM, 1);
+		origin_conn_freed(conn, &d->terms);
+		sharing_conn_free(conn);
+	} else {
+		failed(d, reason, detail);
+		sharing_room(d->conns, d->endpoint);
+	}
 	end(d);
 }
 
-static unsigned under_way(const struct warm *warm, const struct pool_key *key)
-{
-	const struct warm_dial *d;
-	unsigned n = 0;
-
-	LIST_FOREACH (d, &warm->dials, link)
-		n += pool_key_equal(&d->key, key);
-	return n;
-}
-
-void warm_init(struct warm *warm, struct olink_pool *pool, struct stream_buffers *buffers)
-{
-	warm->pool = pool;
-	warm->buffers = buffers;
-	LIST_INIT(&warm->dials);
-}
-
-void warm_top_up(struct warm *warm, const struct pool_key *key, const struct lease_terms *terms,
-		 unsigned want, duration timeout)
-{
-	unsigned have = pool_count(warm->pool->idle, key) + under_way(warm, key);
-
-	for (want = MIN(want, terms->max_idle); have < want; have++) {
-		struct warm_dial *d = xcalloc(1, sizeof(*d));
-
-		d->warm = warm;
-		d->key = *key;
-		d->terms = *terms;
-		LIST_INSERT_HEAD(&warm->dials, d, link);
-		dial_init(&d->dial, warm->buffers->loop, connected);
-		dial_start(&d->dial, &key->addr, timeout);
-	}
-}
-
-void warm_fini(struct warm *warm)
+static bool start(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
 {
 	struct warm_dial *d;
 
-	while ((d = LIST_FIRST(&warm->dials)))
+	if (!endpoint_reserve(e, terms->max_connections))
+		return false;
+	d = xcalloc(1, sizeof(*d));
+	d->conns = c;
+	d->endpoint = e;
+	d->terms = *terms;
+	endpoint_pin(e, c->loop);
+	LIST_INSERT_HEAD(&c->warm_dials, d, link);
+	connector_init(&d->connector, c->buffers, connected_cb);
+	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
+	return true;
+}
+
+static void order_arrived(struct conns *c, struct conns_mail *mail)
+{
+	if (!start(c, mail->endpoint, &mail->terms))
+		atomic_fetch_sub(&mail->endpoint->warming, 1);
+	conns_mail_end(mail);
+}
+
+/* The next loop that has a side; -1 when none has. */
+static int next_side(struct conns_node *node)
+{
+	for (unsigned i = 0; i < node->n_loops; i++) {
+		unsigned index = node->next_warm++ % node->n_loops;
+
+		if (node->sides[index])
+			return index;
+	}
+	return -1;
+}
+
+void warm_top_up(struct endpoint *e, const struct lease_terms *terms, unsigned want)
+{
+	struct conns_node *node = e->node;
+	unsigned have = endpoint_idle(e) + atomic_load(&e->warming);
+
+	LOOP_ASSERT_OWNER(node->group->control);
+	if (e->transport->proxy != CFG_PROXY_PROTOCOL_NONE)
+		return;
+	for (want = MIN(want, terms->max_idle); have < want; have++) {
+		struct conns_mail *mail;
+		int side = next_side(node);
+
+		if (side < 0)
+			return;
+		mail = conns_mail_create(e, 0, order_arrived);
+		mail->terms = *terms;
+		atomic_fetch_add(&e->warming, 1);
+		conns_mail_post(mail, side);
+	}
+}
+
+void warm_cancel(struct conns *c)
+{
+	struct warm_dial *d;
+
+	while ((d = LIST_FIRST(&c->warm_dials))) {
+		connector_cancel(&d->connector);
+		endpoint_release(d->endpoint);
 		end(d);
+	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * One request to an origin: finds a connection, sends head and content, watches the time, and ends
- * the exchange; response.c reads what comes back. Runs on one worker's loop. Owns its lease, its
- * dial and content that came before there was a connection; head, arena, source and sink are the
+ * the exchange; response.c reads what comes back. Runs on one worker's loop. Owns its lease, and
+ * content that came before there was a connection; head, arena, source and sink are the
  * caller's.
  *
  * Nothing here calls the neighbours from inside olink_request_start(): what goes wrong there is
@@ -34,7 +34,6 @@ static struct loop *loop_of(const struct olink_request *r)
 /* The one way from a connection, or the way to one, to none. */
 static void let_go(struct olink_request *r, bool keep)
 {
-	dial_cancel(&r->dial);
 	lease_end(&r->lease, keep);
 	free(r->held);
 	r->held = NULL;
@@ -256,59 +255,69 @@ static bool opened(struct olink_request *r)
 
 static void try_candidate(struct olink_request *r);
 
-static void connected(struct dial *dial, int fd, enum reason reason)
+static void leased(struct olink_request *r)
 {
-	struct olink_request *r = CONTAINER_OF(dial, struct olink_request, dial);
-
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	if (reason != REASON_NONE) {
-		count(r, OLINK_CONNECT_FAILURES);
-		r->failed = reason;
-		if (++r->candidate < r->n_candidates)
-			try_candidate(r);
-	} else {
-		r->facts.connect = mono_since(loop_now(loop_of(r)), r->dialled);
-		if (!lease_take_fresh(&r->lease, r->worker->buffers, fd, &request_stream_ops, r) ||
-		    !opened(r))
-			r->failed = REASON_LIMIT;
-	}
-	if (r->phase == REQUEST_OPEN && r->failed == REASON_NONE)
-		send_first(r);
-	else if (!r->dial.ev)
-		request_fail(r, r->failed);
+	r->facts.reused = lease_is_reused(&r->lease);
+	r->facts.connect = lease_connect_time(&r->lease);
+	r->failed = opened(r) ? REASON_NONE : REASON_LIMIT;
 }
 
-static void dial_candidate(struct olink_request *r)
+/* Tries the next candidate when this one cannot be connected to. */
+static void not_leased(struct olink_request *r, enum reason reason)
 {
-	mono_time now = loop_now(loop_of(r));
-	duration left = mono_since(r->connect_by, now);
+	r->failed = reason;
+	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
+		endpoint_suspect(r->candidates[r->candidate], loop_of(r));
+	if (reason != REASON_LIMIT && r->candidate + 1 < r->n_candidates) {
+		r->candidate++;
+		try_candidate(r);
+	}
+}
+
+static void lease_cb(struct lease *lease, enum reason reason, const char *detail)
+{
+	struct olink_request *r = CONTAINER_OF(lease, struct olink_request, lease);
+
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	if (reason == REASON_NONE)
+		leased(r);
+	else
+		not_leased(r, reason);
+	if (r->failed != REASON_NONE)
+		request_fail(r, r->failed);
+	else if (r->phase == REQUEST_OPEN)
+		send_first(r);
+}
+
+/* Ends in REQUEST_OPEN, in REQUEST_CONNECTING with a lease that waits, or with `failed` set. */
+static void try_candidate(struct olink_request *r)
+{
+	struct endpoint *e = r->candidates[r->candidate];
+	struct lease_order order = {
+	    .endpoint = e,
+	    .terms = origins_terms(r->origin),
+	    .fresh = r->facts.retried,
+	    .careful = r->body || !http_method_is_idempotent(r->head->method_id),
+	    .time = mono_since(r->connect_by, loop_now(loop_of(r))),
+	};
+	enum reason reason;
 
 	/* The first one may not use up the time of the next. */
 	if (r->candidate + 1 < r->n_candidates)
-		left.ns /= 2;
+		order.time.ns /= 2;
+	r->facts.addr = *endpoint_addr(e);
 	r->phase = REQUEST_CONNECTING;
 	r->failed = REASON_NONE;
-	r->dialled = now;
-	count(r, OLINK_CONNECTS);
-	dial_start(&r->dial, &r->candidates[r->candidate], DUR_NS(MAX(left.ns, 0)));
-}
-
-/* Ends in REQUEST_OPEN, or in REQUEST_CONNECTING with a dial under way. */
-static void try_candidate(struct olink_request *r)
-{
-	const struct net_addr *addr = &r->candidates[r->candidate];
-	struct pool_key key = pool_key_http(addr);
-	struct lease_terms terms = origins_terms(r->origin);
-
-	r->facts.addr = *addr;
-	lease_init(&r->lease, &r->worker->olink->pool, loop_of(r), &key, &terms);
-	if (!r->facts.retried &&
-	    lease_take_idle(&r->lease, r->worker->buffers, &request_stream_ops, r)) {
-		r->facts.reused = true;
-		r->failed = opened(r) ? REASON_NONE : REASON_LIMIT;
-		return;
+	switch (lease_take(&r->lease, &order, &reason)) {
+	case LEASE_READY:
+		leased(r);
+		break;
+	case LEASE_WAITS:
+		break;
+	case LEASE_REFUSED:
+		not_leased(r, reason);
+		break;
 	}
-	dial_candidate(r);
 }
 
 bool request_retry(struct olink_request *r)
@@ -326,7 +335,9 @@ bool request_retry(struct olink_request *r)
 	r->connect_by = mono_add(loop_now(loop_of(r)), r->origin->timeout.connect);
 	count(r, OLINK_RETRIES);
 	deadline_clear(&r->deadline);
-	dial_candidate(r);
+	try_candidate(r);
+	if (r->failed != REASON_NONE)
+		loop_defer(loop_of(r), &r->turn_end);
 	return true;
 }
 
@@ -452,6 +463,8 @@ const struct stream_ops request_stream_ops = {
 
 static void request_free(struct olink_request *r)
 {
+	for (unsigned i = 0; i < r->n_candidates; i++)
+		endpoint_unpin(&r->candidates[i], loop_of(r));
 	LIST_REMOVE(r, link);
 	deadline_fini(&r->deadline);
 	free(r->early);
@@ -470,6 +483,21 @@ static void turn_end(struct loop_task *task)
 		request_fail(r, r->failed);
 	else if (r->phase == REQUEST_OPEN && !r->head_sent)
 		send_first(r);
+}
+
+static void find_candidates(struct olink_request *r, const struct olink_origins *origins)
+{
+	struct endpoint *found[ORIGINS_CANDIDATES_MAX];
+	unsigned n;
+
+	r->failed = origins_candidates(origins, r->origin, loop_of(r), found, &n);
+	if (r->failed != REASON_NONE)
+		return;
+	r->n_candidates = MIN(n, REQUEST_TRIES_MAX);
+	for (unsigned i = 0; i < r->n_candidates; i++) {
+		r->candidates[i] = found[i];
+		endpoint_pin(found[i], loop_of(r));
+	}
 }
 
 struct olink_request *olink_request_start(struct olink_worker *worker,
@@ -497,11 +525,11 @@ struct olink_request *olink_request_start(struct olink_worker *worker,
 	r->turn_end.run = turn_end;
 	r->started = loop_now(loop);
 	r->connect_by = mono_add(r->started, origin->timeout.connect);
-	dial_init(&r->dial, loop, connected);
+	lease_init(&r->lease, worker->conns, &request_stream_ops, r, lease_cb);
 	deadline_init(&r->deadline, loop, deadline_cb);
 	count(r, OLINK_REQUESTS);
 
-	r->failed = origins_pick(origins, origin, loop, r->candidates, &r->n_candidates);
+	find_candidates(r, origins);
 	if (r->failed == REASON_NONE)
 		try_candidate(r);
 	if (r->failed == REASON_NONE && r->phase == REQUEST_OPEN && end)

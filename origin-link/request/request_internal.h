@@ -7,17 +7,21 @@
 
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
-#include "origin-link/conns/dial.h"
+#include "origin-link/conns/lease.h"
 #include "origin-link/request/request.h"
 #include "origin-link/servers/link.h"
 
 struct olink_worker {
 	struct olink *olink;
 	struct stream_buffers *buffers;
+	struct conns *conns; /* of this loop */
 	LIST_HEAD(, olink_request) requests;
 	char *scratch; /* a request head, between two calls of nobody else */
 	size_t scratch_size;
 };
+
+/* The address whose turn it is, and the one to try when it cannot be connected to. */
+#define REQUEST_TRIES_MAX 2
 
 enum request_phase {
 	REQUEST_CONNECTING, /* no connection yet */
@@ -44,10 +48,9 @@ struct olink_request {
 	struct olink_facts facts;
 
 	/* the connection */
-	struct net_addr candidates[CANDIDATES_MAX];
+	struct endpoint *candidates[REQUEST_TRIES_MAX]; /* pinned */
 	unsigned n_candidates, candidate;
-	mono_time started, dialled, connect_by;
-	struct dial dial;
+	mono_time started, connect_by;
 	struct lease lease;
 	struct deadline deadline;
 	enum reason waits; /* what it means when the deadline fires; REASON_NONE: not set */

@@ -27,6 +27,8 @@ const char *probe_cause_text(enum probe_cause cause)
 		return "reset";
 	case PROBE_TLS_FAILED:
 		return "tls-failed";
+	case PROBE_CERTIFICATE:
+		return "bad-certificate";
 	case PROBE_BAD_RESPONSE:
 		return "bad-response";
 	case PROBE_WRONG_STATUS:

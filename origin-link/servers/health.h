@@ -17,6 +17,7 @@ enum probe_cause {
 	PROBE_TIMED_OUT,
 	PROBE_RESET, /* or closed before a status line */
 	PROBE_TLS_FAILED,
+	PROBE_CERTIFICATE,  /* not accepted: another name, expired, by an unknown issuer... */
 	PROBE_BAD_RESPONSE, /* not HTTP */
 	PROBE_WRONG_STATUS,
 };

@@ -1,40 +1,85 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The origins of one configuration: references to the servers it names, and whose turn it is.
- * Created and destroyed on the control loop; picked from on any loop. What it refers to is read
- * through the servers' published addresses, and used as values, so nothing is held across turns.
+ * The origins of one configuration: their transports, references to the servers they name, and
+ * whose turn it is. What is picked is read through the servers' published addresses, so nothing is
+ * held across turns.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "origin-link/servers/link.h"
 
-struct olink_origins *olink_origins_create(struct olink *olink, const struct cfg_fleet *fleet)
+/* Loading */
+
+static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, struct diag *diag)
+{
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		char *error = NULL;
+
+		o->transports[origin->id][j] =
+		    transport_load(origin, origin->servers[j].host, &error);
+		if (o->transports[origin->id][j])
+			continue;
+		/* What is wrong with the first is wrong with the others. */
+		diag_add(diag, origin->place, "origin %s: %s", origin->name, error);
+		free(error);
+		return false;
+	}
+	return true;
+}
+
+struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct diag *diag)
 {
 	struct olink_origins *o = xcalloc(1, sizeof(*o));
-	unsigned per_line = 64 / sizeof(*o->turns);
+	bool ok = true;
 
-	LOOP_ASSERT_OWNER(olink->group->control);
-	o->olink = olink;
 	o->fleet = fleet;
+	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
+		unsigned n = MAX(origin->n_servers, 1);
 
 		CHECK(origin->id == i);
-		o->servers[i] = xcalloc(MAX(origin->n_servers, 1), sizeof(*o->servers[i]));
-		for (unsigned j = 0; j < origin->n_servers; j++)
-			o->servers[i][j] = server_take(
-			    &olink->servers, origin->servers[j].host, origin->servers[j].port,
-			    origin->health.enabled ? &origin->health.check : NULL);
+		o->transports[i] = xcalloc(n, sizeof(*o->transports[i]));
+		o->servers[i] = xcalloc(n, sizeof(*o->servers[i]));
+		ok &= load_one(o, origin, diag);
+	}
+	if (!ok)
+		olink_origins_destroy(&o);
+	return o;
+}
+
+/* Life */
+
+void olink_origins_open(struct olink_origins *o, struct olink *olink)
+{
+	unsigned per_line = 64 / sizeof(*o->turns);
+
+	LOOP_ASSERT_OWNER(olink->group->control);
+	CHECK(!o->olink);
+	o->olink = olink;
+	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &o->fleet->origins[i];
+
+		for (unsigned j = 0; j < origin->n_servers; j++) {
+			struct server_identity id = {
+			    .host = origin->servers[j].host,
+			    .port = origin->servers[j].port,
+			    .check = origin->health.enabled ? &origin->health.check : NULL,
+			    .transport = o->transports[i][j],
+			};
+
+			o->servers[i][j] = server_take(&olink->servers, &id);
+		}
 	}
 	/* Whole cache lines a loop: nobody's count slows another's. */
-	o->turns_stride = (fleet->n_origins / per_line + 1) * per_line;
+	o->turns_stride = (o->fleet->n_origins / per_line + 1) * per_line;
 	o->turns =
 	    xcalloc((size_t)o->turns_stride * (olink->group->n_workers + 1), sizeof(*o->turns));
 	TAILQ_INSERT_TAIL(&olink->origins, o, link);
 	loop_defer(olink->group->control, &olink->warm_now);
-	return o;
 }
 
 void olink_origins_destroy(struct olink_origins **originsp)
@@ -44,14 +89,21 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	*originsp = NULL;
 	if (!o)
 		return;
-	LOOP_ASSERT_OWNER(o->olink->group->control);
-	TAILQ_REMOVE(&o->olink->origins, o, link);
+	if (o->olink) {
+		LOOP_ASSERT_OWNER(o->olink->group->control);
+		TAILQ_REMOVE(&o->olink->origins, o, link);
+	}
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
-			server_give(&o->servers[i][j]);
+		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++) {
+			if (o->olink)
+				server_give(&o->servers[i][j]);
+			transport_unref(&o->transports[i][j]);
+		}
 		free(o->servers[i]);
+		free(o->transports[i]);
 	}
 	free(o->servers);
+	free(o->transports);
 	free(o->turns);
 	free(o);
 }
@@ -71,60 +123,114 @@ struct lease_terms origins_terms(const struct cfg_origin *origin)
 {
 	return (struct lease_terms){
 	    .max_idle = origin->pool.max_idle,
+	    .max_connections = origin->limit.connections,
+	    .max_waiting = origin->limit.queue,
 	    .idle_timeout = origin->pool.idle_timeout,
+	    .connect_timeout = origin->timeout.connect,
+	    .queue_timeout = origin->timeout.queue,
 	};
 }
 
-/* What a pass over the addresses of an origin looks at. */
-struct view {
+/* Candidates */
+
+/* In the order in which addresses are preferred. */
+enum rank { RANK_UP, RANK_UNPROVEN, RANK_SUSPECT, RANK_DOWN, N_RANKS };
+
+static enum rank rank_of(const struct olink_address *a, mono_time now)
+{
+	enum health_state state = health_get(&a->health);
+
+	if (state == HEALTH_DOWN)
+		return RANK_DOWN;
+	if (endpoint_is_suspect(a->endpoint, now))
+		return RANK_SUSPECT;
+	return state == HEALTH_UNKNOWN && a->checked ? RANK_UNPROVEN : RANK_UP;
+}
+
+/* All addresses of an origin, one after the other. */
+struct walk {
 	struct olink_server *const *servers;
-	unsigned n_servers;
-	bool down_too;
+	unsigned n_servers, server, index;
+	const struct olink_addresses *list; /* of `server`; NULL: not looked at yet, or none */
 };
 
-/* The address at `index` among those in view, or NULL; with index UINT_MAX only counts. */
-static const struct olink_address *nth(const struct view *view, unsigned index, unsigned *count)
+static const struct olink_address *next_address(struct walk *w)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < view->n_servers; i++) {
-		const struct olink_addresses *list = server_addresses(view->servers[i]);
-
-		for (unsigned j = 0; list && j < list->n; j++) {
-			if (!view->down_too && health_get(&list->v[j]->health) == HEALTH_DOWN)
-				continue;
-			if (n++ == index)
-				return list->v[j];
-		}
+	while (w->server < w->n_servers) {
+		if (w->index == 0)
+			w->list = server_addresses(w->servers[w->server]);
+		if (w->list && w->index < w->list->n)
+			return w->list->v[w->index++];
+		w->server++;
+		w->index = 0;
 	}
-	*count = n;
 	return NULL;
 }
 
-enum reason origins_pick(const struct olink_origins *o, const struct cfg_origin *origin,
-			 const struct loop *loop, struct net_addr out[CANDIDATES_MAX], unsigned *n)
+/* Where each rank begins in the order, and how many it has; those at ORIGINS_CANDIDATES_MAX and
+ * beyond are left out. */
+struct order {
+	unsigned begin[N_RANKS], n[N_RANKS];
+};
+
+static void put(const struct order *order, enum rank rank, unsigned index, unsigned turn,
+		struct endpoint *e, struct endpoint *out[ORIGINS_CANDIDATES_MAX])
 {
-	struct view view = {o->servers[origin->id], origin->n_servers, false};
+	unsigned n = order->n[rank];
+	unsigned place;
+
+	if (index >= n)
+		return; /* its rank has changed since they were counted */
+	place = order->begin[rank] + (index + n - turn % n) % n;
+	if (place < ORIGINS_CANDIDATES_MAX)
+		out[place] = e;
+}
+
+/* Takes out the gaps, and what is there a second time: two servers may have the same address. */
+static unsigned tidy(struct endpoint *v[ORIGINS_CANDIDATES_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ORIGINS_CANDIDATES_MAX; i++) {
+		bool known = v[i] == NULL;
+
+		for (unsigned j = 0; j < n && !known; j++)
+			known = v[j] == v[i];
+		if (!known)
+			v[n++] = v[i];
+	}
+	return n;
+}
+
+enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
+			       const struct loop *loop,
+			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n)
+{
 	unsigned turn = o->turns[loop_index(loop) * o->turns_stride + origin->id]++;
-	unsigned usable;
+	struct walk start = {.servers = o->servers[origin->id], .n_servers = origin->n_servers};
+	unsigned usable = 0, seen[N_RANKS] = {0};
+	mono_time now = loop_now(loop);
+	const struct olink_address *a;
+	struct order order = {0};
+	struct walk w;
 
-	nth(&view, UINT32_MAX, &usable);
-	if (usable == 0) {
-		view.down_too = true;
-		nth(&view, UINT32_MAX, &usable);
-		if (usable == 0)
-			return REASON_ORIGIN_RESOLVE_FAILED;
-		if (origin->all_down == CFG_ALL_DOWN_REFUSE)
-			return REASON_ORIGIN_ALL_DOWN;
+	for (w = start; (a = next_address(&w));)
+		order.n[rank_of(a, now)]++;
+	for (enum rank rank = RANK_UP; rank < RANK_DOWN; rank++) {
+		order.begin[rank] = usable;
+		usable += order.n[rank];
 	}
-	*n = 0;
-	for (unsigned i = 0; i < MIN(usable, CANDIDATES_MAX); i++) {
-		unsigned now;
-		const struct olink_address *a = nth(&view, (turn + i) % usable, &now);
+	if (usable == 0 && order.n[RANK_DOWN] == 0)
+		return REASON_ORIGIN_RESOLVE_FAILED;
+	if (usable == 0 && origin->all_down == CFG_ALL_DOWN_REFUSE)
+		return REASON_ORIGIN_ALL_DOWN;
+	memset(out, 0, ORIGINS_CANDIDATES_MAX * sizeof(*out));
+	for (w = start; (a = next_address(&w));) {
+		enum rank rank = rank_of(a, now);
 
-		/* Health may have changed since it was counted: then one candidate less. */
-		if (a)
-			out[(*n)++] = a->addr;
+		if (rank != RANK_DOWN || usable == 0)
+			put(&order, rank, seen[rank]++, turn, a->endpoint, out);
 	}
+	*n = tidy(out);
 	return *n > 0 ? REASON_NONE : REASON_ORIGIN_ALL_DOWN;
 }

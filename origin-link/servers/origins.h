@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The origins of one configuration, as its users see them: part of the program's snapshot.
+ * The origins of one configuration, as its users see them: part of the program's snapshot. Loaded
+ * by whoever loads a configuration, opened and destroyed on the control loop, in between used by
+ * any.
  */
 #pragma once
 
 #include "config/fleet.h"
+#include "origin-link/conns/lease.h"
 
 struct olink;
 struct olink_origins;
 
-/* Starts resolving and probing what is new. `fleet` must outlive it. Control loop. */
-struct olink_origins *olink_origins_create(struct olink *olink, const struct cfg_fleet *fleet);
+/* Reads what the origins of a configuration need (certificates); all faults into diag, then NULL.
+ * `fleet` must outlive it. Blocking; any thread. Nothing is started. */
+struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct diag *diag);
+/* Starts resolving and probing what is new. Control loop. */
+void olink_origins_open(struct olink_origins *origins, struct olink *olink);
+/* Control loop when it was opened. */
 void olink_origins_destroy(struct olink_origins **origins);
 /* True once every server's first resolution (and first probe, where there is one) has ended. */
 bool olink_origins_settled(const struct olink_origins *origins);
 
+#define ORIGINS_CANDIDATES_MAX 16
+/* Endpoints in the order in which they are to be tried: by turns those that are up (all, when they
+ * are not checked), then those of which nothing is known yet, suspects after them; when none is
+ * left then all of them, or REASON_ORIGIN_ALL_DOWN, as the origin says. REASON_NONE, and at least
+ * one; or REASON_ORIGIN_RESOLVE_FAILED: none has an address. Not pinned: valid until the end of the
+ * turn. Any loop of the group. */
+enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
+			       const struct loop *loop,
+			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
+struct lease_terms origins_terms(const struct cfg_origin *origin);

@@ -4,8 +4,9 @@
  * tell the causes of failure apart. A probe owns its timers, its connection and a copy of what it
  * asks; the health it feeds, and what follows from it, are the caller's.
  *
- * HTTPS probes do not verify the certificate: it is the address that is probed, and a certificate
- * may well name something else than the check's host. Verification belongs to the requests.
+ * HTTP and TCP probes go the way that requests go, TLS and its verification included: what they
+ * find is what requests will find. HTTPS probes do not verify the certificate: it is the address
+ * that is probed, and a certificate may well name something else than the check's host.
  */
 #include "origin-link/servers/probe.h"
 
@@ -16,8 +17,7 @@
 #include "core/base/log.h"
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
-#include "core/net/tls.h"
-#include "origin-link/conns/dial.h"
+#include "origin-link/conns/connector.h"
 
 #define PROBE_MAGIC 0x9406e001u
 
@@ -33,12 +33,11 @@ struct probe {
 	unsigned magic;
 	struct stream_buffers *buffers;
 	char *name;
-	struct cfg_check check; /* strings not used: see `sni` and `request` */
+	struct cfg_check check; /* without its strings: they are in `request` */
 	struct net_addr addr;
-	char *sni;
+	struct transport *transport;
 	char *request; /* NULL for TCP */
 	size_t request_len;
-	struct tls_client *tls; /* HTTPS only */
 	struct health *health;
 	void (*on_result)(void *arg, enum probe_cause, bool changed);
 	void *arg;
@@ -47,20 +46,19 @@ struct probe {
 	struct deadline deadline; /* of this one */
 	mono_time started;
 	duration last_time;
-	struct dial dial;
+	struct connector connector;
 	struct stream *stream; /* NULL: not connected */
-	bool established;
-	struct arena arena; /* from connected to the end */
+	struct arena arena;    /* from connected to the end */
 	struct h1_head_parser parser;
 	struct http_head head;
 	char *held; /* a line that is not whole yet */
 	size_t n_held;
 };
 
-/* The only end of a probe that ran. */
-static void probe_end(struct probe *p, enum probe_cause cause)
+/* Of one that ran. */
+static void stop(struct probe *p)
 {
-	dial_cancel(&p->dial);
+	connector_cancel(&p->connector);
 	deadline_clear(&p->deadline);
 	if (p->stream) {
 		stream_destroy(&p->stream);
@@ -69,8 +67,10 @@ static void probe_end(struct probe *p, enum probe_cause cause)
 	free(p->held);
 	p->held = NULL;
 	p->n_held = 0;
-	p->last_time = mono_since(clock_mono(), p->started);
+}
 
+static void wait_for_next(struct probe *p)
+{
 	/* +-10%, so that the probes of many nodes and addresses do not march in step. */
 	int64_t tenth = p->check.interval.ns / 10;
 	int64_t jitter = (int64_t)arc4random_uniform(2001) * tenth / 1000 - tenth;
@@ -78,14 +78,31 @@ static void probe_end(struct probe *p, enum probe_cause cause)
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(wait, 0)));
 
 	event_add(p->timer, &tv);
+}
 
+/* The end of a probe that has found something out. `detail` may be NULL, or the stream's own. */
+static void probe_end(struct probe *p, enum probe_cause cause, const char *detail)
+{
 	bool changed = health_record(p->health, cause);
 
 	if (changed)
-		log_info("%s is %s (%s)", p->name, health_state_text(health_get(p->health)),
-			 probe_cause_text(cause));
+		log_info("%s is %s (%s%s%s)", p->name, health_state_text(health_get(p->health)),
+			 probe_cause_text(cause), detail ? ": " : "", detail ? detail : "");
+	stop(p);
+	p->last_time = mono_since(clock_mono(), p->started);
+	wait_for_next(p);
 	if (p->on_result)
 		p->on_result(p->arg, cause, changed);
+}
+
+/* It could not be made, and not for the server's fault. */
+static void probe_prevented(struct probe *p, const char *detail)
+{
+	LOG_LIMITED(LOG_LEVEL_WARN, "%s cannot be probed: %s", p->name,
+		    detail ? detail : "out of resources");
+	stop(p);
+	p->last_time = DUR_NS(0);
+	wait_for_next(p);
 }
 
 static void judge_head(struct probe *p)
@@ -93,9 +110,9 @@ static void judge_head(struct probe *p)
 	int status = p->head.status;
 
 	if (status >= p->check.status.low && status <= p->check.status.high)
-		probe_end(p, PROBE_OK);
+		probe_end(p, PROBE_OK, NULL);
 	else
-		probe_end(p, PROBE_WRONG_STATUS);
+		probe_end(p, PROBE_WRONG_STATUS, NULL);
 }
 
 static void begin_head(struct probe *p)
@@ -118,7 +135,7 @@ static bool parse(struct probe *p, const char *buf, size_t len)
 		if (result == H1_MORE)
 			break;
 		if (result == H1_BAD) {
-			probe_end(p, PROBE_BAD_RESPONSE);
+			probe_end(p, PROBE_BAD_RESPONSE, NULL);
 			return true;
 		}
 		if (p->head.status >= 200) {
@@ -135,6 +152,16 @@ static bool parse(struct probe *p, const char *buf, size_t len)
 		memcpy(p->held, buf + used, p->n_held);
 	}
 	return false;
+}
+
+/* The connection has ended before a status line. */
+static void broken(struct probe *p)
+{
+	/* Of TLS 1.3, that is how a server says that it wants another certificate of us. */
+	bool tls = stream_fault(p->stream) == STREAM_FAULT_MALFORMED;
+
+	probe_end(p, tls ? PROBE_TLS_FAILED : PROBE_RESET,
+		  tls ? stream_fault_detail(p->stream) : NULL);
 }
 
 static void readable_cb(void *arg)
@@ -157,23 +184,9 @@ static void readable_cb(void *arg)
 		}
 		if (n == STREAM_AGAIN)
 			return;
-		probe_end(p, PROBE_RESET);
+		broken(p);
 		return;
 	}
-}
-
-static void send_request(struct probe *p)
-{
-	struct iovec iov = {.iov_base = p->request, .iov_len = p->request_len};
-
-	p->established = true;
-	begin_head(p);
-	stream_write(p->stream, &iov, 1);
-}
-
-static void established_cb(void *arg)
-{
-	send_request(arg);
 }
 
 static void drained_cb(void *arg)
@@ -185,44 +198,63 @@ static void failed_cb(void *arg)
 	struct probe *p = arg;
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
-	probe_end(p, p->established ? PROBE_RESET : PROBE_TLS_FAILED);
+	broken(p);
 }
 
 static const struct stream_ops stream_callbacks = {
-    .established = established_cb,
     .readable = readable_cb,
     .drained = drained_cb,
     .failed = failed_cb,
 };
 
-static void connected(struct dial *dial, int fd, enum reason reason)
+static void send_request(struct probe *p)
 {
-	struct probe *p = CONTAINER_OF(dial, struct probe, dial);
+	struct iovec iov = {.iov_base = p->request, .iov_len = p->request_len};
 
-	MAGIC_CHECK(p, PROBE_MAGIC);
+	begin_head(p);
+	stream_write(p->stream, &iov, 1);
+}
+
+static void not_connected(struct probe *p, enum reason reason, const char *detail)
+{
 	switch (reason) {
-	case REASON_NONE:
+	case REASON_LIMIT:
+		probe_prevented(p, detail);
 		break;
 	case REASON_ORIGIN_CONNECT_REFUSED:
-		probe_end(p, PROBE_REFUSED);
-		return;
+		probe_end(p, PROBE_REFUSED, NULL);
+		break;
 	case REASON_ORIGIN_CONNECT_TIMEOUT:
-		probe_end(p, PROBE_TIMED_OUT);
-		return;
+		probe_end(p, PROBE_TIMED_OUT, NULL);
+		break;
+	case REASON_ORIGIN_CERTIFICATE:
+		probe_end(p, PROBE_CERTIFICATE, detail);
+		break;
+	case REASON_ORIGIN_HANDSHAKE_FAILED:
+		probe_end(p, PROBE_TLS_FAILED, detail);
+		break;
 	default:
-		probe_end(p, PROBE_UNREACHABLE);
+		probe_end(p, PROBE_UNREACHABLE, detail);
+		break;
+	}
+}
+
+static void connected_cb(struct connector *connector, struct stream *stream, enum reason reason,
+			 const char *detail)
+{
+	struct probe *p = CONTAINER_OF(connector, struct probe, connector);
+
+	MAGIC_CHECK(p, PROBE_MAGIC);
+	if (!stream) {
+		not_connected(p, reason, detail);
 		return;
 	}
-
-	p->stream = stream_create(p->buffers, fd, &stream_callbacks, p);
-	CHECK(p->stream);
-	if (p->check.kind == CFG_CHECK_HTTPS)
-		CHECK(stream_start_tls_client(p->stream, p->tls, NULL, 0));
+	stream_hand_over(stream, &stream_callbacks, p);
+	p->stream = stream;
 	arena_init(&p->arena, HEAD_ARENA);
-	p->established = false;
 	if (p->check.kind == CFG_CHECK_TCP)
-		probe_end(p, PROBE_OK);
-	else if (p->check.kind == CFG_CHECK_HTTP)
+		probe_end(p, PROBE_OK, NULL);
+	else
 		send_request(p);
 }
 
@@ -231,7 +263,7 @@ static void deadline_cb(struct deadline *deadline)
 	struct probe *p = CONTAINER_OF(deadline, struct probe, deadline);
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
-	probe_end(p, PROBE_TIMED_OUT);
+	probe_end(p, PROBE_TIMED_OUT, NULL);
 }
 
 static void start_cb(evutil_socket_t fd, short what, void *arg)
@@ -241,13 +273,13 @@ static void start_cb(evutil_socket_t fd, short what, void *arg)
 	MAGIC_CHECK(p, PROBE_MAGIC);
 	p->started = clock_mono();
 	deadline_set(&p->deadline, p->check.timeout);
-	dial_start(&p->dial, &p->addr, p->check.timeout);
+	connector_start(&p->connector, &p->addr, p->transport, NULL, p->check.timeout);
 }
 
 static void write_request(struct probe *p, const char *given_host, const char *default_host)
 {
 	uint16_t port = net_addr_port(&p->addr);
-	bool usual = port == (p->check.kind == CFG_CHECK_HTTPS ? 443 : 80);
+	bool usual = port == (p->transport->tls ? 443 : 80);
 	const char *host = *given_host ? given_host : default_host;
 	char *field;
 
@@ -261,8 +293,18 @@ static void write_request(struct probe *p, const char *given_host, const char *d
 			       "Accept: */*\r\nConnection: close\r\n\r\n",
 			       p->check.path, field);
 	p->request_len = strlen(p->request);
-	p->sni = xstrdup(host);
 	free(field);
+}
+
+static struct transport *transport_of(const struct probe_target *target)
+{
+	const struct cfg_check *check = target->check;
+
+	if (check->kind == CFG_CHECK_HTTPS)
+		return transport_unverified(*check->host ? check->host : target->host,
+					    target->transport ? target->transport->proxy
+							      : CFG_PROXY_PROTOCOL_NONE);
+	return target->transport ? transport_ref(target->transport) : transport_plain();
 }
 
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
@@ -279,22 +321,15 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 	p->addr = target->addr;
 	if (p->check.port)
 		net_addr_set_port(&p->addr, p->check.port);
+	p->transport = transport_of(target);
 	if (p->check.kind != CFG_CHECK_TCP)
 		write_request(p, p->check.host, target->host);
 	p->check.host = p->check.path = NULL; /* the caller's; not ours to keep */
-	if (p->check.kind == CFG_CHECK_HTTPS) {
-		struct tls_client_config config = {.host = p->sni};
-		char *error;
-
-		/* No files are read for it, and names that TLS cannot send were refused before. */
-		p->tls = tls_client_create(&config, &error);
-		CHECK(p->tls);
-	}
 	p->health = health;
 	p->on_result = on_result;
 	p->arg = arg;
 	deadline_init(&p->deadline, buffers->loop, deadline_cb);
-	dial_init(&p->dial, buffers->loop, connected);
+	connector_init(&p->connector, buffers, connected_cb);
 	p->timer = evtimer_new(loop_base(buffers->loop), start_cb, p);
 	CHECK(p->timer && event_add(p->timer, &(struct timeval){0}) == 0);
 	return p;
@@ -311,15 +346,9 @@ void probe_destroy(struct probe **probep)
 	LOOP_ASSERT_OWNER(p->buffers->loop);
 	p->magic = MAGIC_DEAD;
 	event_free(p->timer);
-	dial_cancel(&p->dial);
+	stop(p);
 	deadline_fini(&p->deadline);
-	if (p->stream) {
-		stream_destroy(&p->stream);
-		arena_fini(&p->arena);
-	}
-	free(p->held);
-	tls_client_unref(&p->tls);
-	free(p->sni);
+	transport_unref(&p->transport);
 	free(p->request);
 	free(p->name);
 	free(p);

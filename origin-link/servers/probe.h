@@ -7,6 +7,7 @@
 
 #include "config/fleet.h"
 #include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/servers/health.h"
 
 struct probe;
@@ -14,13 +15,17 @@ struct probe;
 struct probe_target {
 	const struct cfg_check *check; /* copied */
 	struct net_addr addr;
-	const char
-	    *name; /* for the log, "edge fra1" or "server 192.0.2.1:80 of origin app"; copied */
-	const char *host; /* Host and SNI when check->host is empty; copied */
+	/* How requests go there, and so how CFG_CHECK_HTTP and _TCP do; a reference is taken. NULL:
+	 * plain. CFG_CHECK_HTTPS has TLS of its own, and takes its PROXY header only. */
+	struct transport *transport;
+	/* For the log, "edge fra1" or "server 192.0.2.1:80 of origin app"; copied. */
+	const char *name;
+	const char *host; /* Host, and SNI of CFG_CHECK_HTTPS, when check->host is empty; copied */
 };
 
 /* on_result is called after every probe, after `health` was updated; may be NULL. `health` must
- * outlive the probe. */
+ * outlive the probe. A probe that our own shortage has prevented (no descriptors, no memory) says
+ * nothing: it is logged, and neither recorded nor told. */
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
 			   struct health *health,
 			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg);

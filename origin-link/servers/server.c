@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The server table. Runs on the control loop. A server owns its watch, its addresses and their
- * probes; a change of addresses publishes a new list, takes over those that stay with their health,
- * and retires the old list with those that went once every loop has ended its turn.
+ * The server table. Runs on the control loop. A server owns its watch, its addresses, their hold on
+ * endpoints and their probes; a change of addresses publishes a new list, takes over those that
+ * stay with their health, and retires the old list with those that went once every loop has ended
+ * its turn.
  */
 #include "origin-link/servers/server.h"
 
@@ -29,6 +30,7 @@ static struct olink_address *address_create(struct olink_server *server,
 
 	a->server = server;
 	a->addr = *addr;
+	a->endpoint = endpoint_take(server->table->conns, addr, server->transport);
 	a->checked = server->checked;
 	health_init(&a->health, server->check.rise, server->check.fall);
 	if (a->checked) {
@@ -36,6 +38,7 @@ static struct olink_address *address_create(struct olink_server *server,
 		struct probe_target target = {
 		    .check = &server->check,
 		    .addr = *addr,
+		    .transport = server->transport,
 		    .name = name,
 		    .host = server->host,
 		};
@@ -81,9 +84,13 @@ static struct retired *retire(const struct olink_addresses *old,
 
 	r->list = old;
 	for (unsigned i = 0; old && i < old->n; i++) {
+		/* What a loop has found in this turn lives as long as the endpoint's own grace. */
+		struct endpoint *endpoint = old->v[i]->endpoint;
+
 		if (find(new_list, &old->v[i]->addr))
 			continue;
 		probe_destroy(&old->v[i]->probe);
+		endpoint_give(&endpoint);
 		r->v[r->n++] = old->v[i];
 	}
 	return r;
@@ -121,21 +128,20 @@ static bool check_equal(const struct cfg_check *a, const struct cfg_check *b)
 	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
 }
 
-static bool is_that(const struct olink_server *s, const char *host, uint16_t port,
-		    const struct cfg_check *check)
+static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
-	return s->port == port && strcmp(s->host, host) == 0 && s->checked == (check != NULL) &&
-	       (!check || check_equal(&s->check, check));
+	return s->port == id->port && strcmp(s->host, id->host) == 0 &&
+	       s->transport == id->transport && s->checked == (id->check != NULL) &&
+	       (!id->check || check_equal(&s->check, id->check));
 }
 
-struct olink_server *server_take(struct server_table *table, const char *host, uint16_t port,
-				 const struct cfg_check *check)
+struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
 {
 	struct olink_server *s;
 
 	LOOP_ASSERT_OWNER(table->group->control);
 	LIST_FOREACH (s, &table->servers, link) {
-		if (is_that(s, host, port, check)) {
+		if (is_that(s, id)) {
 			s->refs++;
 			return s;
 		}
@@ -143,17 +149,18 @@ struct olink_server *server_take(struct server_table *table, const char *host, u
 	s = xcalloc(1, sizeof(*s));
 	s->table = table;
 	s->refs = 1;
-	s->host = xstrdup(host);
-	s->port = port;
+	s->host = xstrdup(id->host);
+	s->port = id->port;
+	s->transport = transport_ref(id->transport);
 	atomic_init(&s->addresses, NULL);
-	if (check) {
+	if (id->check) {
 		s->checked = true;
-		s->check = *check;
-		s->check.host = xstrdup(check->host);
-		s->check.path = xstrdup(check->path);
+		s->check = *id->check;
+		s->check.host = xstrdup(id->check->host);
+		s->check.path = xstrdup(id->check->path);
 	}
 	LIST_INSERT_HEAD(&table->servers, s, link);
-	s->watch = resolver_watch_create(table->resolver, host, port, resolved_cb, s);
+	s->watch = resolver_watch_create(table->resolver, s->host, s->port, resolved_cb, s);
 	return s;
 }
 
@@ -168,6 +175,7 @@ void server_give(struct olink_server **serverp)
 	LIST_REMOVE(s, link);
 	resolver_watch_destroy(&s->watch);
 	retired_free(retire(server_addresses(s), NULL));
+	transport_unref(&s->transport);
 	free(s->host);
 	if (s->checked) {
 		free((char *)s->check.host);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The servers that origins are made of: each one (host, port, check) with its addresses, and the
- * health of each address. Shared by all configurations that name it, so that a reload keeps what is
- * known. The control loop changes them; any loop of the group reads the published addresses.
+ * The servers that origins are made of: each one (host, port, check, transport) with its addresses,
+ * and the endpoint and the health of each address. Shared by all configurations that name it, so
+ * that a reload keeps what is known. The control loop changes them; any loop of the group reads the
+ * published addresses.
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 #include "config/fleet.h"
 #include "core/net/stream.h"
 #include "core/process/metrics.h"
+#include "origin-link/conns/endpoint.h"
 #include "origin-link/servers/health.h"
 #include "origin-link/servers/probe.h"
 #include "origin-link/servers/resolver.h"
@@ -19,6 +21,7 @@
 struct olink_address {
 	/* immutable */
 	struct net_addr addr;
+	struct endpoint *endpoint; /* to be pinned by who uses it for longer than a turn */
 	bool checked;
 	/* any thread reads */
 	struct health health; /* stays HEALTH_UNKNOWN when not checked */
@@ -37,6 +40,7 @@ struct server_table {
 	struct loop_group *group;
 	struct stream_buffers *buffers;
 	struct metrics *metrics;
+	struct conns_node *conns;
 	struct resolver *resolver;
 	void (*on_change)(struct server_table *table); /* some addresses changed */
 	LIST_HEAD(, olink_server) servers;
@@ -48,6 +52,7 @@ struct olink_server {
 	unsigned refs;
 	char *host;
 	uint16_t port;
+	struct transport *transport;
 	bool checked;
 	struct cfg_check check; /* strings owned; only when checked */
 	struct resolver_watch *watch;
@@ -56,9 +61,16 @@ struct olink_server {
 	_Atomic(const struct olink_addresses *) addresses;
 };
 
-/* Control loop. `check` NULL: not checked. Returns the one that is there, or starts a new one. */
-struct olink_server *server_take(struct server_table *table, const char *host, uint16_t port,
-				 const struct cfg_check *check);
+/* What a server is known by. */
+struct server_identity {
+	const char *host;
+	uint16_t port;
+	const struct cfg_check *check; /* NULL: not checked */
+	struct transport *transport;
+};
+/* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
+ * to the transport. */
+struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
 /* The first resolution, and the first probe of each address, have ended. */

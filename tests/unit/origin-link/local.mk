@@ -3,33 +3,45 @@
 # Unit tests of origin-link/: they link $(LINK_ORIGIN_LINK), so nothing above it.
 
 check_PROGRAMS += \
+	tests/unit/origin-link/test_olink \
 	tests/unit/origin-link/conns/test_connector \
+	tests/unit/origin-link/conns/test_endpoint \
+	tests/unit/origin-link/conns/test_lease \
+	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
-	tests/unit/origin-link/conns/test_pool \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 TESTS += \
+	tests/unit/origin-link/test_olink \
 	tests/unit/origin-link/conns/test_connector \
+	tests/unit/origin-link/conns/test_endpoint \
+	tests/unit/origin-link/conns/test_lease \
+	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
-	tests/unit/origin-link/conns/test_pool \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 
+tests_unit_origin_link_test_olink_SOURCES = tests/unit/origin-link/test_olink.c \
+	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_test_olink_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
 tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/servers/test_origins.c \
+	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h \
-	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
-	tests/support/scripted_origin.c tests/support/scripted_origin.h
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_servers_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/conns/test_connector.c \
@@ -38,12 +50,26 @@ tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/con
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_connector_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_conns_test_lease_SOURCES = tests/unit/origin-link/conns/test_lease.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_conns_test_lease_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_endpoint_SOURCES = tests/unit/origin-link/conns/test_endpoint.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_endpoint_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_sharing_SOURCES = tests/unit/origin-link/conns/test_sharing.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_sharing_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/conns/test_transport.c \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_transport_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
-
-tests_unit_origin_link_conns_test_pool_SOURCES = tests/unit/origin-link/conns/test_pool.c
-tests_unit_origin_link_conns_test_pool_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_probe_SOURCES = tests/unit/origin-link/servers/test_probe.c \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \

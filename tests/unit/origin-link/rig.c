@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "origin-link/conns/conns_internal.h"
+
 void rig_init(struct rig *rig, unsigned n_workers)
 {
 	*rig = (struct rig){0};
@@ -19,7 +21,12 @@ void rig_init(struct rig *rig, unsigned n_workers)
 	rig->origin = (struct cfg_origin){
 	    .name = "app",
 	    .servers = rig->servers,
-	    .timeout = {.connect = DUR_S(10), .response = DUR_S(10), .idle = DUR_S(10)},
+	    .tls = {.name = ""},
+	    .timeout = {.connect = DUR_S(10),
+			.response = DUR_S(10),
+			.idle = DUR_S(10),
+			.queue = DUR_S(10)},
+	    .limit = {.connections = 100, .queue = 100},
 	    .pool = {.max_idle = 8, .idle_timeout = DUR_S(60)},
 	};
 	rig->origin.health.check = (struct cfg_check){
@@ -49,7 +56,21 @@ void rig_add_server(struct rig *rig, const struct net_addr *addr)
 
 void rig_open(struct rig *rig)
 {
-	rig->origins = olink_origins_create(rig->olink, &rig->fleet);
+	struct diag *diag = diag_create();
+
+	rig->origins = olink_origins_load(&rig->fleet, diag);
+	CHECK(rig->origins);
+	diag_destroy(&diag);
+	olink_origins_open(rig->origins, rig->olink);
+}
+
+void rig_close_idle(struct rig *rig)
+{
+	struct conns *c = rig->worker->conns;
+	struct endpoint_slot *slot;
+
+	LIST_FOREACH (slot, &c->slots, link)
+		origin_conn_close_idle(c, slot, NULL, OLINK_EXPIRED);
 }
 
 void rig_fini(struct rig *rig)
@@ -57,7 +78,6 @@ void rig_fini(struct rig *rig)
 	olink_origins_destroy(&rig->origins);
 	olink_worker_destroy(&rig->worker);
 	CHECK(rig_count(rig, OLINK_ACTIVE) == 0);
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
 	CHECK(rig_count(rig, OLINK_IDLE) == 0);
 	olink_destroy(&rig->olink);
 	stream_buffers_destroy(&rig->buffers);

@@ -33,6 +33,8 @@ void rig_init(struct rig *rig, unsigned n_workers);
 void rig_add_server(struct rig *rig, const struct net_addr *addr);
 void rig_open(struct rig *rig);
 void rig_fini(struct rig *rig);
+/* Of the rig's own worker. */
+void rig_close_idle(struct rig *rig);
 /* Runs the loop until every server has been resolved and probed. */
 void rig_settle(struct rig *rig);
 int64_t rig_count(const struct rig *rig, enum olink_counter id);

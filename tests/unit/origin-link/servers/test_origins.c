@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Which server a request goes to, and what is known of the servers: turns, health, failover, what
- * all-down means, changes of addresses, reloads, warm connections, status.
+ * Which server is to be tried, and what is known of the servers: turns, health, suspicion, what
+ * all-down means, changes of addresses, reloads.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,241 +9,235 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "core/net/sock.h"
-#include "origin-link/conns/dial.h"
+#include "tests/unit/origin-link/echo_origin.h"
 #include "tests/unit/origin-link/name_server.h"
-#include "tests/unit/origin-link/rig.h"
-
-#define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#include "tests/unit/origin-link/origins_rig.h"
 
 static int setup(void **state)
 {
-	*state = xcalloc(1, sizeof(struct rig));
-	rig_init(*state, 0);
+	*state = xcalloc(1, sizeof(struct origins_rig));
+	origins_rig_init(*state);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	rig_fini(*state);
+	origins_rig_fini(*state);
 	free(*state);
 	return 0;
 }
 
-/* Nobody listens there: bound, so that nobody else can. */
-static int refuse(struct net_addr *addr)
+/* "123": the servers that were found, by the last digit of their addresses. */
+static const char *found(struct origins_rig *t)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(addr->in);
+	static char text[ORIGINS_CANDIDATES_MAX + 1];
+	char addr[NET_ADDR_TEXT];
+	unsigned i;
 
-	assert_true(fd >= 0 && net_addr_parse("127.0.0.1:0", 0, addr));
-	assert_int_equal(bind(fd, &addr->sa, len), 0);
-	assert_int_equal(getsockname(fd, &addr->sa, &len), 0);
-	return fd;
-}
-
-static void get(struct rig *rig, struct call *c)
-{
-	call_init(c, rig, "GET", "/");
-	call_run(c);
-}
-
-static enum reason get_reason(struct rig *rig)
-{
-	struct call c;
-
-	get(rig, &c);
-	call_fini(&c);
-	return c.reset;
-}
-
-static void serve_until_closed(struct scripted_origin *o, void *arg)
-{
-	origin_accept(o);
-	for (unsigned n = (uintptr_t)arg; n > 0; n--) {
-		origin_read_until(o, "\r\n\r\n");
-		origin_send(o, OK_HELLO);
+	assert_int_equal(origins_rig_find(t), REASON_NONE);
+	for (i = 0; i < t->n_found; i++) {
+		net_addr_format_ip(endpoint_addr(t->found[i]), addr);
+		text[i] = addr[strlen(addr) - 1];
 	}
-	origin_expect_end(o);
+	text[i] = '\0';
+	return text;
 }
+
+/* Candidates */
 
 static void test_turns(void **state)
 {
-	struct rig *rig = *state;
-	struct scripted_origin *o[2];
-	unsigned n[2] = {0};
+	struct origins_rig *t = *state;
 
-	for (int i = 0; i < 2; i++) {
-		o[i] = origin_start(serve_until_closed, (void *)3);
-		rig_add_server(rig, &o[i]->addr);
-	}
-	rig_open(rig);
-	for (int i = 0; i < 6; i++) {
-		struct call c;
-
-		get(rig, &c);
-		assert_int_equal(c.status, 200);
-		n[net_addr_equal(&c.facts.addr, &o[1]->addr)]++;
-		call_fini(&c);
-	}
-	assert_int_equal(n[0], 3);
-	assert_int_equal(n[1], 3);
-	assert_int_equal(rig_count(rig, OLINK_LEASES_FRESH), 2);
-	assert_int_equal(rig_count(rig, OLINK_IDLE), 2);
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
-	for (int i = 0; i < 2; i++)
-		assert_null(origin_finish(&o[i]));
+	origins_rig_add_servers(t, 3);
+	origins_rig_open(t);
+	assert_string_equal(found(t), "123");
+	assert_string_equal(found(t), "231");
+	assert_string_equal(found(t), "312");
+	assert_string_equal(found(t), "123");
 }
 
-/* Not checked, and one of the two refuses: every request is served all the same. */
-static void test_next_address_when_refused(void **state)
+static void test_suspects_come_last(void **state)
 {
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(serve_until_closed, (void *)2);
-	struct net_addr closed;
-	int fd = refuse(&closed);
+	struct origins_rig *t = *state;
 
-	rig_add_server(rig, &closed);
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	for (int i = 0; i < 2; i++) {
-		struct call c;
-
-		get(rig, &c);
-		assert_int_equal(c.status, 200);
-		assert_true(net_addr_equal(&c.facts.addr, &o->addr));
-		call_fini(&c);
-	}
-	assert_int_equal(rig_count(rig, OLINK_CONNECT_FAILURES), 1);
-	assert_int_equal(rig_count(rig, OLINK_FAILURES), 0);
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
-	assert_null(origin_finish(&o));
-	close(fd);
+	origins_rig_add_servers(t, 4);
+	origins_rig_open(t);
+	endpoint_suspect(origins_rig_address(t, 0)->endpoint, t->group->control);
+	endpoint_suspect(origins_rig_address(t, 2)->endpoint, t->group->control);
+	assert_string_equal(found(t), "2413");
+	assert_string_equal(found(t), "4231");
+	/* All of them are no reason to give up. */
+	endpoint_suspect(origins_rig_address(t, 1)->endpoint, t->group->control);
+	endpoint_suspect(origins_rig_address(t, 3)->endpoint, t->group->control);
+	assert_string_equal(found(t), "3412");
 }
 
-static void accept_probe_then_serve(struct scripted_origin *o, void *arg)
+/* Checked: what is down is left out, what is unproven stands back. */
+static void test_health(void **state)
 {
-	origin_accept(o); /* the probe */
-	serve_until_closed(o, arg);
-}
+	struct origins_rig *t = *state;
 
-/* Checked: the one that is down is left out. */
-static void test_down_is_left_out(void **state)
-{
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(accept_probe_then_serve, (void *)4);
-	struct net_addr closed;
-	int fd = refuse(&closed);
-
-	rig->origin.health.enabled = true;
-	rig_add_server(rig, &closed);
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	assert_false(olink_origins_settled(rig->origins));
-	rig_settle(rig);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(get_reason(rig), REASON_NONE);
-	assert_int_equal(rig_count(rig, OLINK_CONNECT_FAILURES), 0);
-	assert_int_equal(rig_count(rig, OLINK_PROBES), 2);
-	assert_int_equal(rig_count(rig, OLINK_PROBE_FAILURES), 1);
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
-	assert_null(origin_finish(&o));
-	close(fd);
+	t->origin.health.enabled = true;
+	origins_rig_add_servers(t, 4);
+	origins_rig_open(t);
+	assert_false(olink_origins_settled(t->origins));
+	/* Before the first results all are alike. */
+	assert_string_equal(found(t), "1234");
+	health_record(&origins_rig_address(t, 3)->health, PROBE_OK);
+	assert_string_equal(found(t), "4231");
+	health_record(&origins_rig_address(t, 0)->health, PROBE_REFUSED);
+	assert_string_equal(found(t), "423");
+	health_record(&origins_rig_address(t, 1)->health, PROBE_OK);
+	health_record(&origins_rig_address(t, 2)->health, PROBE_CERTIFICATE);
+	assert_true(olink_origins_settled(t->origins));
+	assert_string_equal(found(t), "42");
+	endpoint_suspect(origins_rig_address(t, 1)->endpoint, t->group->control);
+	assert_string_equal(found(t), "42");
+	assert_string_equal(found(t), "42");
 }
 
 static void test_all_down(void **state)
 {
-	struct rig *rig = *state;
-	struct net_addr closed;
-	int fd = refuse(&closed);
+	struct origins_rig *t = *state;
 
-	rig->origin.health.enabled = true;
-	rig_add_server(rig, &closed);
-	rig_open(rig);
+	t->origin.health.enabled = true;
+	t->origin.all_down = CFG_ALL_DOWN_REFUSE;
+	origins_rig_add_servers(t, 2);
+	origins_rig_open(t);
 	/* Not known to be down yet: tried. */
-	rig->origin.all_down = CFG_ALL_DOWN_REFUSE;
-	assert_int_equal(get_reason(rig), REASON_ORIGIN_CONNECT_REFUSED);
-	rig_settle(rig);
-	assert_int_equal(get_reason(rig), REASON_ORIGIN_ALL_DOWN);
-	rig->origin.all_down = CFG_ALL_DOWN_TRY;
-	assert_int_equal(get_reason(rig), REASON_ORIGIN_CONNECT_REFUSED);
-	assert_int_equal(rig_count(rig, OLINK_FAILURES), 3);
-	close(fd);
+	assert_string_equal(found(t), "12");
+	health_record(&origins_rig_address(t, 0)->health, PROBE_REFUSED);
+	health_record(&origins_rig_address(t, 1)->health, PROBE_TIMED_OUT);
+	assert_int_equal(origins_rig_find(t), REASON_ORIGIN_ALL_DOWN);
+	t->origin.all_down = CFG_ALL_DOWN_TRY;
+	assert_string_equal(found(t), "12");
+	assert_string_equal(found(t), "21");
 }
 
 static void test_not_resolved_yet(void **state)
 {
-	struct rig *rig = *state;
-	struct call c;
+	struct origins_rig *t = *state;
 
-	rig->servers[0] = (struct cfg_server){.host = xstrdup("origin.invalid"), .port = 80};
-	rig->origin.n_servers = 1;
-	rig_open(rig);
-	get(rig, &c);
-	assert_int_equal(c.reset, REASON_ORIGIN_RESOLVE_FAILED);
-	assert_int_equal(c.facts.addr.sa.sa_family, AF_UNSPEC);
-	call_fini(&c);
+	origins_rig_add_server(t, "origin.invalid", 80);
+	origins_rig_open(t);
+	assert_int_equal(origins_rig_find(t), REASON_ORIGIN_RESOLVE_FAILED);
+	assert_false(olink_origins_settled(t->origins));
 }
 
-/* A queue that is full drops what comes: a connect to it hangs. */
-static void test_connect_timeout(void **state)
+/* Tried twice it would fail twice. */
+static void test_same_address_twice(void **state)
 {
-	struct rig *rig = *state;
-	struct net_addr full;
-	int fill[8], fd = refuse(&full);
+	struct origins_rig *t = *state;
 
-	assert_int_equal(listen(fd, 0), 0);
-	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++)
-		fill[i] = sock_connect_tcp(&full);
-	rig->origin.timeout.connect = DUR_MS(30);
-	rig_add_server(rig, &full);
-	rig_open(rig);
-	assert_int_equal(get_reason(rig), REASON_ORIGIN_CONNECT_TIMEOUT);
-	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++)
-		close(fill[i]);
-	close(fd);
+	origins_rig_add_server(t, "192.0.2.1", 80);
+	origins_rig_add_server(t, "::ffff:192.0.2.1", 80);
+	origins_rig_add_server(t, "192.0.2.2", 80);
+	origins_rig_open(t);
+	assert_string_equal(found(t), "12");
+	assert_string_equal(found(t), "12");
+	assert_string_equal(found(t), "21");
+}
+
+static void test_more_than_are_told(void **state)
+{
+	struct origins_rig *t = *state;
+	unsigned seen[ORIGINS_RIG_SERVERS_MAX] = {0};
+
+	origins_rig_add_servers(t, ORIGINS_RIG_SERVERS_MAX);
+	origins_rig_open(t);
+	for (int turn = 0; turn < ORIGINS_RIG_SERVERS_MAX; turn++) {
+		assert_int_equal(origins_rig_find(t), REASON_NONE);
+		assert_int_equal(t->n_found, ORIGINS_CANDIDATES_MAX);
+		for (unsigned i = 0; i < ORIGINS_RIG_SERVERS_MAX; i++)
+			seen[i] += t->found[0] == origins_rig_address(t, i)->endpoint;
+	}
+	/* Each was the first once. */
+	for (unsigned i = 0; i < ORIGINS_RIG_SERVERS_MAX; i++)
+		assert_int_equal(seen[i], 1);
+}
+
+/* Loading */
+
+static void test_faults_are_collected(void **state)
+{
+	struct cfg_server server = {.host = "192.0.2.1", .port = 443};
+	struct cfg_origin origins[3];
+	struct cfg_fleet fleet = {.origins = origins, .n_origins = 3};
+	struct diag *diag = diag_create();
+
+	for (unsigned i = 0; i < 3; i++)
+		origins[i] = (struct cfg_origin){
+		    .name = "x",
+		    .id = i,
+		    .servers = &server,
+		    .n_servers = 1,
+		    .tls = {.enabled = i != 1, .verify = true, .ca = "/nowhere", .name = ""},
+		};
+	assert_null(olink_origins_load(&fleet, diag));
+	assert_int_equal(diag_count(diag), 2);
+	diag_destroy(&diag);
+}
+
+/* Loaded and never opened, as by a check of the configuration. */
+static void test_only_loaded(void **state)
+{
+	struct origins_rig *t = *state;
+	struct olink_origins *o;
+
+	origins_rig_add_servers(t, 2);
+	o = origins_rig_load(&t->fleet);
+	olink_origins_destroy(&o);
+	assert_null(o);
+	assert_true(LIST_EMPTY(&t->olink->servers.servers));
 }
 
 /* A reload that names the same server keeps its connections and what is known of it. */
 static void test_reload(void **state)
 {
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(accept_probe_then_serve, (void *)2);
-	struct cfg_fleet fleet = rig->fleet;
+	struct origins_rig *t = *state;
+	struct cfg_fleet fleet = t->fleet;
+	struct cfg_origin origin;
 	struct olink_origins *old;
+	struct endpoint *e;
 
-	rig->origin.health.enabled = true;
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	rig_settle(rig);
-	assert_int_equal(get_reason(rig), REASON_NONE);
-	old = rig->origins;
-	rig->origins = olink_origins_create(rig->olink, &fleet);
-	assert_ptr_equal(rig->origins->servers[0][0], old->servers[0][0]);
-	assert_true(olink_origins_settled(rig->origins));
+	t->origin.health.enabled = true;
+	origins_rig_add_servers(t, 1);
+	origins_rig_open(t);
+	health_record(&origins_rig_address(t, 0)->health, PROBE_OK);
+	e = origins_rig_address(t, 0)->endpoint;
+	old = t->origins;
+	fleet = t->fleet;
+	t->origins = origins_rig_load(&fleet);
+	olink_origins_open(t->origins, t->olink);
+	assert_ptr_equal(t->origins->servers[0][0], old->servers[0][0]);
+	assert_true(olink_origins_settled(t->origins));
 	olink_origins_destroy(&old);
-	assert_null(old);
-	assert_int_equal(get_reason(rig), REASON_NONE);
-	assert_int_equal(rig_count(rig, OLINK_LEASES_REUSED), 1);
-	assert_int_equal(rig_count(rig, OLINK_PROBES), 1);
 
-	/* Another check is another server. */
-	struct cfg_origin origin = rig->origin;
-
+	/* Another check is another server, at the same endpoint. */
+	origin = t->origin;
 	origin.health.check.rise = 7;
 	fleet.origins = &origin;
-	old = rig->origins;
-	rig->origins = olink_origins_create(rig->olink, &fleet);
-	assert_ptr_not_equal(rig->origins->servers[0][0], old->servers[0][0]);
+	old = t->origins;
+	t->origins = origins_rig_load(&fleet);
+	olink_origins_open(t->origins, t->olink);
+	assert_ptr_not_equal(t->origins->servers[0][0], old->servers[0][0]);
+	assert_ptr_equal(origins_rig_address(t, 0)->endpoint, e);
 	olink_origins_destroy(&old);
-	olink_origins_destroy(&rig->origins);
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
-	assert_null(origin_finish(&o));
+
+	/* Another way to connect is another endpoint. */
+	origin.tls = (struct cfg_origin_tls){.enabled = true, .name = "a.test"};
+	old = t->origins;
+	t->origins = origins_rig_load(&fleet);
+	olink_origins_open(t->origins, t->olink);
+	assert_ptr_not_equal(t->origins->servers[0][0], old->servers[0][0]);
+	assert_ptr_not_equal(origins_rig_address(t, 0)->endpoint, e);
+	olink_origins_destroy(&old);
+	olink_origins_destroy(&t->origins); /* before `fleet` goes */
 }
 
 /* Addresses by name, through a name server of the test's own */
@@ -255,21 +249,28 @@ static void note_change(struct server_table *table)
 
 static void test_change_of_addresses(void **state)
 {
-	struct rig *rig = *state;
-	struct loop *loop = rig->group->control;
-	struct scripted_origin *o = origin_start(serve_until_closed, (void *)0);
+	struct origins_rig *t = *state;
+	struct loop *loop = t->group->control;
+	struct transport *plain = transport_plain();
+	struct echo_origin o = {0};
 	struct name_server ns;
-	char *error = NULL;
-	struct cfg_check check = rig->origin.health.check;
+	char *error = NULL, text[NET_ADDR_TEXT];
 
-	rig_open(rig);
+	echo_origin_start(&o);
 	name_server_init(&ns, loop);
 	struct server_table table = {
-	    .group = rig->group,
-	    .buffers = rig->buffers,
-	    .metrics = rig->olink->metrics,
-	    .resolver = resolver_create(loop, rig->olink->metrics, ns.text, &error),
+	    .group = t->group,
+	    .buffers = t->buffers,
+	    .metrics = t->olink->metrics,
+	    .conns = t->olink->conns,
+	    .resolver = resolver_create(loop, t->olink->metrics, ns.text, &error),
 	    .on_change = note_change,
+	};
+	struct server_identity id = {
+	    .host = "o.test",
+	    .port = net_addr_port(&o.addr),
+	    .check = &t->origin.health.check,
+	    .transport = plain,
 	};
 
 	assert_non_null(table.resolver);
@@ -277,9 +278,9 @@ static void test_change_of_addresses(void **state)
 	ns.a[0] = "127.0.0.1";
 	ns.a[1] = "127.0.0.2";
 	ns.ttl = 1;
-	struct olink_server *s = server_take(&table, "o.test", net_addr_port(&o->addr), &check);
+	struct olink_server *s = server_take(&table, &id);
 
-	assert_ptr_equal(server_take(&table, "o.test", net_addr_port(&o->addr), &check), s);
+	assert_ptr_equal(server_take(&table, &id), s);
 	assert_null(server_addresses(s));
 	loop_run(loop);
 	const struct olink_addresses *list = server_addresses(s);
@@ -294,14 +295,14 @@ static void test_change_of_addresses(void **state)
 	assert_int_equal(list->n, 2);
 	assert_ptr_equal(list->v[0], first);
 	assert_int_equal(health_get(&first->health), HEALTH_UP);
-	char text[NET_ADDR_TEXT];
-	assert_string_equal(net_addr_format_ip(&list->v[1]->addr, text), "127.0.0.3");
+	assert_string_equal(net_addr_format_ip(endpoint_addr(list->v[1]->endpoint), text),
+			    "127.0.0.3");
 
 	/* No answer changes nothing. */
-	int64_t failures = rig_count(rig, OLINK_RESOLVE_FAILURES);
+	int64_t failures = origins_rig_count(t, OLINK_RESOLVE_FAILURES);
 
 	ns.rcode = 2;
-	while (rig_count(rig, OLINK_RESOLVE_FAILURES) == failures)
+	while (origins_rig_count(t, OLINK_RESOLVE_FAILURES) == failures)
 		event_base_loop(loop_base(loop), EVLOOP_ONCE);
 	assert_ptr_equal(server_addresses(s), list);
 
@@ -313,181 +314,9 @@ static void test_change_of_addresses(void **state)
 	assert_true(LIST_EMPTY(&table.servers));
 	resolver_destroy(&table.resolver);
 	name_server_fini(&ns);
-	assert_null(origin_finish(&o));
-}
-
-/* Warm */
-
-static void serve_on_the_second(struct scripted_origin *o, void *arg)
-{
-	int first;
-
-	origin_accept(o);
-	first = origin_put_aside(o);
-	origin_accept(o);
-	origin_tell(o);
-	/* The newest is taken first. */
-	origin_read_until(o, "\r\n\r\n");
-	origin_send(o, OK_HELLO);
-	origin_expect_end(o);
-	origin_take_up(o, first);
-	origin_expect_end(o);
-}
-
-static void look_warm_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct rig *rig = arg;
-
-	if (rig_count(rig, OLINK_IDLE) == 2)
-		loop_stop_mt(rig->group->control);
-}
-
-static void test_warm(void **state)
-{
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(serve_on_the_second, NULL);
-	struct event *look;
-	struct timeval often = {.tv_usec = 1000};
-	struct call c;
-
-	look = event_new(loop_base(rig->group->control), -1, EV_PERSIST, look_warm_cb, rig);
-	rig->origin.pool.warm = 2;
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	event_add(look, &often);
-	loop_run(rig->group->control);
-	event_free(look);
-	assert_int_equal(rig_count(rig, OLINK_WARM), 2);
-	assert_int_equal(rig_count(rig, OLINK_CONNECTS), 0);
-	origin_await(o);
-	get(rig, &c);
-	assert_int_equal(c.status, 200);
-	assert_true(c.facts.reused);
-	call_fini(&c);
-	assert_int_equal(rig_count(rig, OLINK_LEASES_FRESH), 0);
-	rig->origin.pool.warm = 0;
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
-	assert_null(origin_finish(&o));
-}
-
-static void close_the_first(struct scripted_origin *o, void *arg)
-{
-	origin_accept(o);
-	origin_close(o);
-	origin_accept(o);
-	origin_tell(o);
-	origin_expect_end(o);
-}
-
-static void look_warm_again_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct rig *rig = arg;
-
-	if (rig_count(rig, OLINK_WARM) == 2)
-		loop_stop_mt(rig->group->control);
-}
-
-/* A connection that the origin had closed counted as ready until it expired. */
-static void test_warm_connection_closed_by_the_origin_is_replaced(void **state)
-{
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(close_the_first, NULL);
-	struct timeval often = {.tv_usec = 1000};
-	struct event *look;
-
-	look = event_new(loop_base(rig->group->control), -1, EV_PERSIST, look_warm_again_cb, rig);
-	rig->origin.pool.warm = 1;
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	event_add(look, &often);
-	loop_run(rig->group->control);
-	event_free(look);
-	origin_await(o);
-	assert_int_equal(rig_count(rig, OLINK_DISCARDED_DEAD), 1);
-	assert_int_equal(rig_count(rig, OLINK_IDLE), 1);
-	rig->origin.pool.warm = 0;
-	olink_pool_drain(&rig->olink->pool, rig->group->control);
-	assert_null(origin_finish(&o));
-}
-
-static void look_expired_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct rig *rig = arg;
-
-	if (rig_count(rig, OLINK_EXPIRED) == 1)
-		loop_stop_mt(rig->group->control);
-}
-
-static void test_idle_expires(void **state)
-{
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(serve_until_closed, (void *)1);
-	struct event *look;
-	struct timeval often = {.tv_usec = 1000};
-
-	look = event_new(loop_base(rig->group->control), -1, EV_PERSIST, look_expired_cb, rig);
-	rig->origin.pool.idle_timeout = DUR_MS(1);
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	assert_int_equal(get_reason(rig), REASON_NONE);
-	event_add(look, &often);
-	loop_run(rig->group->control);
-	event_free(look);
-	assert_int_equal(rig_count(rig, OLINK_IDLE), 0);
-	assert_null(origin_finish(&o)); /* saw the end */
-}
-
-static void test_pool_limit(void **state)
-{
-	struct rig *rig = *state;
-	struct scripted_origin *o = origin_start(serve_until_closed, (void *)1);
-
-	rig->origin.pool.max_idle = 0;
-	rig_add_server(rig, &o->addr);
-	rig_open(rig);
-	assert_int_equal(get_reason(rig), REASON_NONE);
-	assert_int_equal(rig_count(rig, OLINK_DISCARDED_FULL), 1);
-	assert_int_equal(rig_count(rig, OLINK_IDLE), 0);
-	assert_null(origin_finish(&o));
-}
-
-static void test_status(void **state)
-{
-	struct rig *rig = *state;
-	struct net_addr closed;
-	int fd = refuse(&closed);
-	json_t *status = json_pack("{s:{s:i}}", "counters", "edge_requests_total", 7);
-	const char *host, *address, *health, *cause;
-	char text[NET_ADDR_TEXT];
-	int port, requests, ours, idle, resolved;
-	double probe_ms;
-
-	rig->origin.health.enabled = true;
-	rig_add_server(rig, &closed);
-	rig_open(rig);
-	rig_settle(rig);
-	olink_status(rig->olink, rig->origins, status);
-	assert_int_equal(
-	    json_unpack(
-		status,
-		"{s:{s:i, s:i}, s:{s:{s:[{s:s, s:i, s:b, s:[{s:s, s:s, s:s, s:f, s:i}]}]}}}",
-		"counters", "edge_requests_total", &requests, "olink_probe_failures_total", &ours,
-		"origins", "app", "servers", "host", &host, "port", &port, "resolved", &resolved,
-		"addresses", "address", &address, "state", &health, "cause", &cause, "probe_ms",
-		&probe_ms, "idle", &idle),
-	    0);
-	assert_int_equal(requests, 7);
-	assert_int_equal(ours, 1);
-	assert_string_equal(host, "127.0.0.1");
-	assert_int_equal(port, net_addr_port(&closed));
-	assert_true(resolved);
-	assert_string_equal(address, net_addr_format(&closed, text));
-	assert_string_equal(health, "down");
-	assert_string_equal(cause, "refused");
-	assert_true(probe_ms > 0);
-	assert_int_equal(idle, 0);
-	json_decref(status);
-	close(fd);
+	transport_unref(&plain);
+	origins_rig_run_until(t, origins_rig_is_swept);
+	echo_origin_stop(&o);
 }
 
 int main(void)
@@ -495,18 +324,16 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_turns),
-	    TEST(test_next_address_when_refused),
-	    TEST(test_down_is_left_out),
+	    TEST(test_suspects_come_last),
+	    TEST(test_health),
 	    TEST(test_all_down),
 	    TEST(test_not_resolved_yet),
-	    TEST(test_connect_timeout),
+	    TEST(test_same_address_twice),
+	    TEST(test_more_than_are_told),
+	    TEST(test_faults_are_collected),
+	    TEST(test_only_loaded),
 	    TEST(test_reload),
 	    TEST(test_change_of_addresses),
-	    TEST(test_warm),
-	    TEST(test_warm_connection_closed_by_the_origin_is_replaced),
-	    TEST(test_idle_expires),
-	    TEST(test_pool_limit),
-	    TEST(test_status),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -67,6 +68,7 @@ struct test {
 	struct loop_group *group;
 	struct stream_buffers *buffers;
 	struct cfg_check check;
+	struct transport *transport; /* NULL: plain */
 	struct health health;
 	unsigned n_results, n_wanted;
 	enum probe_cause cause;
@@ -98,6 +100,7 @@ static int teardown(void **state)
 {
 	struct test *t = *state;
 
+	transport_unref(&t->transport);
 	stream_buffers_destroy(&t->buffers);
 	loop_group_destroy(&t->group);
 	free(t);
@@ -119,6 +122,7 @@ static enum probe_cause run_probe(struct test *t, const struct net_addr *addr)
 	struct probe_target target = {
 	    .check = &t->check,
 	    .addr = *addr,
+	    .transport = t->transport,
 	    .name = "server under test",
 	    .host = "default.example.com",
 	};
@@ -226,6 +230,7 @@ static void test_tls_failed(void **state)
 struct tls_service {
 	struct tls_server tls;
 	struct stream_buffers *buffers;
+	int fd;
 	struct event *accept;
 	struct stream *stream;
 };
@@ -273,34 +278,147 @@ static void tls_accept_cb(evutil_socket_t fd, short what, void *arg)
 	assert_true(stream_start_tls_server(service->stream, &service->tls, NULL, 0));
 }
 
+static struct net_addr start_service(struct tls_service *service, struct test *t,
+				     const struct test_cert *cert)
+{
+	struct net_addr addr;
+
+	*service = (struct tls_service){.buffers = t->buffers};
+	service->tls.credentials = test_cert_server(cert);
+	assert_int_equal(gnutls_priority_init(&service->tls.priority, TLS_PRIORITY, NULL), 0);
+	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
+	service->fd = sock_listen_tcp(&addr, 8);
+	assert_true(service->fd >= 0 && sock_local_addr(service->fd, &addr) == 0);
+	service->accept = event_new(loop_base(t->group->control), service->fd, EV_READ | EV_PERSIST,
+				    tls_accept_cb, service);
+	event_add(service->accept, NULL);
+	return addr;
+}
+
+static void stop_service(struct tls_service *service)
+{
+	stream_destroy(&service->stream);
+	event_free(service->accept);
+	close(service->fd);
+	gnutls_priority_deinit(service->tls.priority);
+	gnutls_certificate_free_credentials(service->tls.credentials);
+}
+
 /* A certificate that nobody trusts does: the address is what is probed. */
 static void test_https(void **state)
 {
 	struct test *t = *state;
-	struct tls_service service = {.buffers = t->buffers};
+	struct tls_service service;
 	struct test_cert cert;
 	struct net_addr addr;
-	int fd;
 
 	test_cert_init(&cert, "other.example.com");
-	service.tls.credentials = test_cert_server(&cert);
-	assert_int_equal(gnutls_priority_init(&service.tls.priority, TLS_PRIORITY, NULL), 0);
+	addr = start_service(&service, t, &cert);
+	t->check.kind = CFG_CHECK_HTTPS;
+	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+	stop_service(&service);
+	test_cert_fini(&cert);
+}
+
+/* HTTP and TCP checks of a server with TLS go over it, as requests do, and believe what they do. */
+static void test_over_the_transport(void **state)
+{
+	static const enum cfg_check_kind kinds[] = {CFG_CHECK_HTTP, CFG_CHECK_TCP};
+	struct test *t = *state;
+	char path[] = "/tmp/probe-XXXXXX";
+	struct cfg_origin origin = {.tls = {.enabled = true, .verify = true, .ca = path}};
+	int fd = mkstemp(path);
+	struct test_cert cert;
+	char *error = NULL;
+
+	assert_true(fd >= 0);
+	close(fd);
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		bool right = i % 2 == 0;
+		struct tls_service service;
+		struct net_addr addr;
+
+		test_cert_init(&cert, right ? "www.example.com" : "other.example.com");
+		test_cert_write(&cert, path, NULL);
+		origin.tls.name = "www.example.com";
+		t->transport = transport_load(&origin, "", &error);
+		assert_non_null(t->transport);
+		addr = start_service(&service, t, &cert);
+		health_init(&t->health, 2, 2);
+		t->n_results = 0;
+		t->check.kind = kinds[i / 2];
+		assert_int_equal(run_probe(t, &addr), right ? PROBE_OK : PROBE_CERTIFICATE);
+		stop_service(&service);
+		transport_unref(&t->transport);
+		test_cert_fini(&cert);
+	}
+	unlink(path);
+}
+
+static void test_handshake_fails(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(talk_plain, NULL);
+
+	t->transport = transport_unverified("www.example.com", CFG_PROXY_PROTOCOL_NONE);
+	t->check.kind = CFG_CHECK_TCP;
+	assert_int_equal(run_probe(t, &o->addr), PROBE_TLS_FAILED);
+	assert_null(origin_finish(&o));
+}
+
+static void expect_proxy_header(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n");
+	origin_expect(o, "PROXY UNKNOWN\r\n");
+	origin_read_until(o, "\r\n\r\n");
+	origin_send(o, "HTTP/1.1 200 OK\r\n\r\n");
+}
+
+/* Who expects a header gets one, which names nobody. */
+static void test_proxy_header(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(expect_proxy_header, NULL);
+	struct cfg_origin origin = {.proxy_protocol = CFG_PROXY_PROTOCOL_V1};
+
+	t->transport = transport_load(&origin, "", NULL);
+	t->check.kind = CFG_CHECK_HTTP;
+	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_null(origin_finish(&o));
+}
+
+static void give_descriptors_back(evutil_socket_t fd, short what, void *arg)
+{
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, arg), 0);
+}
+
+/* What we cannot ask for want of descriptors is not down: the next probe says what it is. */
+static void test_no_descriptors(void **state)
+{
+	struct test *t = *state;
+	struct rlimit before, none = {0};
+	struct timeval later = {.tv_usec = 50 * 1000};
+	struct net_addr addr;
+	struct event *ev;
+	int fd;
+
 	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
 	fd = sock_listen_tcp(&addr, 8);
 	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
-	service.accept = event_new(loop_base(t->group->control), fd, EV_READ | EV_PERSIST,
-				   tls_accept_cb, &service);
-	event_add(service.accept, NULL);
-
-	t->check.kind = CFG_CHECK_HTTPS;
+	t->check.kind = CFG_CHECK_TCP;
+	t->check.interval = DUR_MS(5);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	ev = evtimer_new(loop_base(t->group->control), give_descriptors_back, &before);
+	assert_int_equal(event_add(ev, &later), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	/* Several in vain, and then the first result. */
 	assert_int_equal(run_probe(t, &addr), PROBE_OK);
-
-	stream_destroy(&service.stream);
-	event_free(service.accept);
+	assert_true(t->changed);
+	assert_int_equal(health_get(&t->health), HEALTH_UP);
+	event_free(ev);
 	close(fd);
-	gnutls_priority_deinit(service.tls.priority);
-	gnutls_certificate_free_credentials(service.tls.credentials);
-	test_cert_fini(&cert);
 }
 
 static void expect_default_host(struct scripted_origin *o, void *arg)
@@ -354,7 +472,8 @@ static void test_destroyed_while_it_runs(void **state)
 {
 	struct test *t = *state;
 	struct scripted_origin *o = origin_start(just_accept, NULL);
-	struct probe_target target = {&t->check, o->addr, "x", "y"};
+	struct probe_target target = {
+	    .check = &t->check, .addr = o->addr, .name = "x", .host = "y"};
 	struct probe *p = probe_create(t->buffers, &target, &t->health, result_cb, t);
 
 	/* One turn starts it; the stop is in the mailbox already. */
@@ -379,6 +498,10 @@ int main(void)
 	    TEST(test_port_of_the_check),
 	    TEST(test_tls_failed),
 	    TEST(test_https),
+	    TEST(test_over_the_transport),
+	    TEST(test_handshake_fails),
+	    TEST(test_proxy_header),
+	    TEST(test_no_descriptors),
 	    TEST(test_default_host),
 	    TEST(test_again_at_the_interval),
 	    TEST(test_destroyed_while_it_runs),

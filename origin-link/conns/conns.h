@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The connections of a program to its origins: what all its loops share (conns_node: the endpoints,
+ * and how loops reach each other), and a loop's own side (conns), which leases are taken from.
+ */
+#pragma once
+
+#include "core/net/stream.h"
+#include "core/process/metrics.h"
+
+struct conns_node;
+struct conns;
+
+/* Control loop. Counts into `metrics`, which must outlive the sides. */
+struct conns_node *conns_node_create(struct loop_group *group, struct metrics *metrics);
+/* When all sides are destroyed and all endpoints given. Mail that is still under way finds nobody;
+ * the last of it, run when its loop is destroyed, frees what is left. */
+void conns_node_destroy(struct conns_node **node);
+
+/* The side of the loop of `buffers`. Created before the loop runs, and destroyed after it was
+ * joined and all its leases have ended. */
+struct conns *conns_create(struct conns_node *node, struct stream_buffers *buffers);
+/* Closes what is idle. */
+void conns_destroy(struct conns **conns);

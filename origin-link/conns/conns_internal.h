@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the parts of conns/ share: conns.c (a loop's side, and the mail between loops), endpoint.c,
+ * origin_conn.c (one connection), lease.c (its use), sharing.c (who gets what becomes free),
+ * warm.c. Nobody else includes this, but for their tests.
+ *
+ * Who refers to an endpoint when control has given it up: leases and listed slots (pins),
+ * connections (open), mail (mails). endpoint.c says why it can tell when nobody does.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "origin-link/conns/conns.h"
+#include "origin-link/conns/counters.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/lease.h"
+
+#define CACHE_LINE 64
+
+struct conns_node {
+	_Atomic unsigned refs; /* of its creator, of mail and of graces */
+	/* immutable while loops run */
+	struct loop_group *group;
+	struct metrics *metrics;
+	unsigned n_loops;
+	struct conns **sides; /* by loop index; NULL: that loop takes no leases */
+	/* control */
+	LIST_HEAD(, endpoint) endpoints;
+	unsigned next_warm; /* which side is to open the next connection */
+};
+
+struct conns {
+	unsigned magic;
+	struct conns_node *node;
+	struct stream_buffers *buffers;
+	struct loop *loop;
+	unsigned index;
+	struct event *tick;
+	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
+	LIST_HEAD(, warm_dial) warm_dials;
+};
+
+/* What one loop has of an endpoint. */
+struct endpoint_slot {
+	/* its loop writes, any reads */
+	_Alignas(CACHE_LINE) _Atomic int64_t pins;
+	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	/* its loop */
+	struct endpoint *endpoint;
+	TAILQ_HEAD(, origin_conn) idle; /* most recently used first */
+	TAILQ_HEAD(, lease) waiters;    /* asking and queued, in order of arrival */
+	unsigned favoured;              /* see sharing.c */
+	bool listed;                    /* in conns->slots, and pinned for that */
+	LIST_ENTRY(endpoint_slot) link;
+};
+
+struct endpoint {
+	unsigned magic;
+	/* immutable */
+	struct conns_node *node;
+	struct net_addr addr;
+	struct transport *transport;
+	/* control */
+	LIST_ENTRY(endpoint) link;
+	unsigned refs;
+	unsigned graces; /* under way since it was given up */
+	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
+	 */
+	_Alignas(CACHE_LINE) _Atomic unsigned open;
+	_Atomic unsigned waiting;
+	_Atomic unsigned warming; /* connections that loops have been told to open, and still do */
+	_Atomic unsigned mails;
+	_Atomic int64_t suspect_until; /* mono_time; 0: it is not */
+	_Atomic int last_failure;      /* enum reason */
+	_Atomic bool retired;
+	/* each loop its own */
+	struct endpoint_slot slots[]; /* by loop index */
+};
+
+static inline struct endpoint_slot *endpoint_slot(struct endpoint *e, const struct conns *c)
+{
+	return &e->slots[c->index];
+}
+
+static inline void conns_count(const struct conns *c, enum olink_counter id, int n)
+{
+	metrics_add(c->node->metrics, c->loop, id, n);
+}
+
+/* conns.c */
+
+void conns_node_ref(struct conns_node *node);
+void conns_node_unref(struct conns_node *node);
+
+/* A letter from one loop to another about an endpoint. */
+struct conns_mail {
+	struct conns_node *node;
+	struct endpoint *endpoint;
+	unsigned from, to;
+	/* On the loop that it was sent to; has to end it with conns_mail_end() or send it on. */
+	void (*deliver)(struct conns *c, struct conns_mail *mail);
+	struct origin_conn *conn; /* parked; NULL: none comes with it */
+	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
+	struct lease_terms terms; /* of a connection to be opened ahead of need */
+};
+
+struct conns_mail *conns_mail_create(struct endpoint *e, unsigned from,
+				     void (*deliver)(struct conns *c, struct conns_mail *mail));
+/* Once, or again by whoever it was delivered to. */
+void conns_mail_post(struct conns_mail *mail, unsigned to);
+/* Frees it. What it refers to may be gone then, unless the caller has another hold on it. */
+void conns_mail_end(struct conns_mail *mail);
+/* Closes the idle connections of a retired endpoint. */
+void conns_close_retired(struct conns *c, struct conns_mail *mail);
+
+/* endpoint.c */
+
+/* Room for one more connection; given back when it is closed or has not come about. */
+bool endpoint_reserve(struct endpoint *e, unsigned max);
+void endpoint_release(struct endpoint *e);
+unsigned endpoint_idle(const struct endpoint *e);
+void endpoint_free(struct endpoint *e);
+
+/* origin_conn.c */
+
+enum conn_state {
+	CONN_FREE,     /* between two others; within one call */
+	CONN_IDLE,     /* in its slot's list */
+	CONN_PROMISED, /* to `lease`, which is told at the end of the turn */
+	CONN_HELD,     /* by a lease, whose stream callbacks are set; otherwise they are our own */
+	CONN_MAILED,   /* parked, on its way between loops: no `conns` */
+};
+
+struct origin_conn {
+	unsigned magic;
+	enum conn_state state;
+	struct endpoint *endpoint;
+	struct conns *conns;
+	struct stream *stream;
+	struct lease *lease; /* PROMISED */
+	TAILQ_ENTRY(origin_conn) link;
+	/* as its last user said */
+	unsigned max_idle;
+	mono_time expires;
+	bool moved; /* to another loop since it was last used */
+};
+
+/* FREE. `room` was reserved. Consumes the stream; with the room when memory is gone: then NULL. */
+struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, struct stream *stream);
+/* HELD, PROMISED or new to FREE. `terms`: of its last user, if it was used. */
+void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms);
+/* FREE to IDLE. */
+void origin_conn_idle(struct origin_conn *conn);
+/* IDLE to FREE: the newest of the slot that has not expired; NULL: there is none. */
+struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
+/* FREE to PROMISED. */
+void origin_conn_promise(struct origin_conn *conn, struct lease *l);
+/* FREE or PROMISED to HELD: `ops` are called from now on. */
+void origin_conn_hold(struct origin_conn *conn, const struct stream_ops *ops, void *arg);
+/* FREE to MAILED, and back on another loop. */
+void origin_conn_park(struct origin_conn *conn);
+void origin_conn_unpark(struct origin_conn *conn, struct conns *c);
+/* FREE or PROMISED, with our own callbacks: a look at the socket and what is unread. */
+bool origin_conn_is_alive(struct origin_conn *conn);
+/* Any state but MAILED. Somebody may be waiting for the room: sharing.c is told. */
+void origin_conn_close(struct origin_conn *conn);
+/* The room stays reserved, for the caller. */
+void origin_conn_close_keep_room(struct origin_conn *conn);
+/* MAILED; nobody is there who could be told of the room. */
+void origin_conn_drop(struct origin_conn *conn);
+/* Closes what is idle in a slot: what has expired at `now`, or everything (NULL). */
+void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
+			    enum olink_counter counter);
+
+/* What has come of an attempt to connect, for counters, status and suspicion. */
+void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream);
+void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason);
+
+/* lease.c: what becomes of leases that wait */
+
+/* ASKS or QUEUED: a connection is free (FREE). */
+void lease_promise(struct lease *l, struct origin_conn *conn);
+/* PROMISED: it has just been closed by the origin; its room is the lease's. */
+void lease_promise_broken(struct lease *l);
+/* QUEUED: there may be room for a new one. True when it has taken it. */
+bool lease_try_room(struct lease *l);
+/* ASKS or QUEUED: the other loop has answered, with one (FREE) or with none (NULL). */
+void lease_answered(struct lease *l, struct origin_conn *conn);
+
+/* sharing.c */
+
+/* Asks the loop with the most idle connections for one of them. False when there are none. */
+bool sharing_ask(struct lease *l);
+void sharing_forget_question(struct lease *l);
+/* A connection is FREE: it goes to a waiter of its loop, or to a loop with waiters, or idle. */
+void sharing_conn_free(struct origin_conn *conn);
+/* There is room for another connection: somebody who waits may make it. */
+void sharing_room(struct conns *c, struct endpoint *e);
+
+/* warm.c */
+
+void warm_cancel(struct conns *c);

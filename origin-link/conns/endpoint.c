@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Endpoints. Control makes and retires them; every loop uses its slot of each.
+ *
+ * When a retired one may be freed: after a grace no loop finds it any more, so each loop's pins
+ * only fall: leases take pins, and so do slots that become idle, but nothing becomes idle any more,
+ * for every loop has seen `retired`. Once all pins are zero nobody who waits is left, so that no
+ * mail begins; once no mail is left either, nobody opens connections, and `open` only falls. So the
+ * three are looked at in that order, and what is zero stays zero.
+ */
+#include "origin-link/conns/endpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "origin-link/conns/conns_internal.h"
+
+#define ENDPOINT_MAGIC 0xe2d90127u
+
+/* Until a health check has had its say: it asks every few seconds. */
+#define SUSPECT_TIME DUR_S(10)
+
+/* Pins */
+
+void endpoint_pin(struct endpoint *e, const struct loop *loop)
+{
+	_Atomic int64_t *pins = &e->slots[loop_index(loop)].pins;
+
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(loop);
+	atomic_store_explicit(pins, atomic_load_explicit(pins, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
+void endpoint_unpin(struct endpoint **ep, const struct loop *loop)
+{
+	struct endpoint *e = *ep;
+	_Atomic int64_t *pins = &e->slots[loop_index(loop)].pins;
+	int64_t left = atomic_load_explicit(pins, memory_order_relaxed) - 1;
+
+	*ep = NULL;
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(loop);
+	CHECK(left >= 0);
+	/* Release: what this loop did with it comes before its memory goes. */
+	atomic_store_explicit(pins, left, memory_order_release);
+}
+
+static bool is_pinned(const struct endpoint *e)
+{
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		if (atomic_load_explicit(&e->slots[i].pins, memory_order_acquire) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is known of it */
+
+const struct net_addr *endpoint_addr(const struct endpoint *e)
+{
+	return &e->addr;
+}
+
+struct transport *endpoint_transport(const struct endpoint *e)
+{
+	return e->transport;
+}
+
+void endpoint_suspect(struct endpoint *e, struct loop *loop)
+{
+	struct conns *c = e->node->sides[loop_index(loop)];
+	mono_time until = mono_add(loop_now(loop), SUSPECT_TIME);
+
+	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
+	if (c)
+		origin_conn_close_idle(c, endpoint_slot(e, c), NULL, OLINK_DISCARDED_DEAD);
+}
+
+bool endpoint_is_suspect(const struct endpoint *e, mono_time now)
+{
+	return atomic_load_explicit(&e->suspect_until, memory_order_relaxed) > now.ns;
+}
+
+unsigned endpoint_idle(const struct endpoint *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->node->n_loops; i++)
+		n += atomic_load_explicit(&e->slots[i].n_idle, memory_order_relaxed);
+	return n;
+}
+
+struct endpoint_facts endpoint_facts(const struct endpoint *e)
+{
+	return (struct endpoint_facts){
+	    .open = atomic_load_explicit(&e->open, memory_order_relaxed),
+	    .idle = endpoint_idle(e),
+	    .waiting = atomic_load_explicit(&e->waiting, memory_order_relaxed),
+	    .last_failure =
+		(enum reason)atomic_load_explicit(&e->last_failure, memory_order_relaxed),
+	};
+}
+
+/* Room */
+
+bool endpoint_reserve(struct endpoint *e, unsigned max)
+{
+	unsigned open = atomic_load(&e->open);
+
+	while (open < max) {
+		if (atomic_compare_exchange_weak(&e->open, &open, open + 1))
+			return true;
+	}
+	return false;
+}
+
+void endpoint_release(struct endpoint *e)
+{
+	CHECK(atomic_fetch_sub(&e->open, 1) > 0);
+}
+
+/* Life */
+
+static struct endpoint *find(struct conns_node *node, const struct net_addr *addr,
+			     const struct transport *transport)
+{
+	struct endpoint *e;
+
+	LIST_FOREACH (e, &node->endpoints, link) {
+		if (e->transport == transport && net_addr_equal(&e->addr, addr))
+			return e;
+	}
+	return NULL;
+}
+
+static struct endpoint *create(struct conns_node *node, const struct net_addr *addr,
+			       struct transport *transport)
+{
+	size_t size = sizeof(struct endpoint) + node->n_loops * sizeof(struct endpoint_slot);
+	struct endpoint *e = aligned_alloc(CACHE_LINE, size);
+
+	CHECK(e);
+	memset(e, 0, size);
+	e->magic = ENDPOINT_MAGIC;
+	e->node = node;
+	e->addr = *addr;
+	e->transport = transport_ref(transport);
+	for (unsigned i = 0; i < node->n_loops; i++) {
+		e->slots[i].endpoint = e;
+		TAILQ_INIT(&e->slots[i].idle);
+		TAILQ_INIT(&e->slots[i].waiters);
+	}
+	LIST_INSERT_HEAD(&node->endpoints, e, link);
+	return e;
+}
+
+void endpoint_free(struct endpoint *e)
+{
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LIST_REMOVE(e, link);
+	transport_unref(&e->transport);
+	e->magic = MAGIC_DEAD;
+	free(e);
+}
+
+struct endpoint *endpoint_take(struct conns_node *node, const struct net_addr *addr,
+			       struct transport *transport)
+{
+	struct endpoint *e = find(node, addr, transport);
+
+	LOOP_ASSERT_OWNER(node->group->control);
+	if (!e)
+		e = create(node, addr, transport);
+	atomic_store(&e->retired, false);
+	e->refs++;
+	return e;
+}
+
+static void grace_over(void *arg)
+{
+	struct endpoint *e = arg;
+	struct conns_node *node = e->node;
+
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	e->graces--;
+	conns_node_unref(node);
+}
+
+void endpoint_give(struct endpoint **ep)
+{
+	struct endpoint *e = *ep;
+	struct conns_node *node = e->node;
+
+	*ep = NULL;
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(node->group->control);
+	if (--e->refs > 0)
+		return;
+	atomic_store(&e->retired, true);
+	e->graces++;
+	conns_node_ref(node);
+	loop_group_after_grace(node->group, grace_over, e);
+	for (unsigned i = 0; i < node->n_loops; i++) {
+		if (node->sides[i])
+			conns_mail_post(conns_mail_create(e, 0, conns_close_retired), i);
+	}
+}
+
+static bool is_gone(const struct endpoint *e)
+{
+	return e->refs == 0 && e->graces == 0 && !is_pinned(e) && atomic_load(&e->mails) == 0 &&
+	       atomic_load(&e->open) == 0;
+}
+
+void endpoints_sweep(struct conns_node *node)
+{
+	struct endpoint *e, *next;
+
+	LOOP_ASSERT_OWNER(node->group->control);
+	for (e = LIST_FIRST(&node->endpoints); e; e = next) {
+		next = LIST_NEXT(e, link);
+		if (is_gone(e))
+			endpoint_free(e);
+	}
+}

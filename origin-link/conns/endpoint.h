@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One address reached over one transport: what connections are interchangeable. Interned, made and
+ * retired by control; used by every loop. Keeps no lock: each loop has a slot of its own (idle
+ * connections, waiters, pins), what all need to know is atomic.
+ */
+#pragma once
+
+#include "core/base/addr.h"
+#include "core/base/reason.h"
+#include "core/loop/loop.h"
+#include "origin-link/conns/conns.h"
+#include "origin-link/conns/transport.h"
+
+struct endpoint;
+
+/* No shared write: a count in the loop's slot. `e` is pinned by this loop already, or may be used
+ * until the end of this turn, or control holds it. */
+void endpoint_pin(struct endpoint *e, const struct loop *loop);
+void endpoint_unpin(struct endpoint **e, const struct loop *loop);
+const struct net_addr *endpoint_addr(const struct endpoint *e);
+struct transport *endpoint_transport(const struct endpoint *e);
+/* After a connect timeout or a server that vanished: others are preferred for a while, or until a
+ * connection to it is made. Also closes the calling loop's idle connections to it. */
+void endpoint_suspect(struct endpoint *e, struct loop *loop);
+bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
+
+/* Any thread; a moment behind. */
+struct endpoint_facts {
+	unsigned open; /* connections: idle, in use, being made, on their way between loops */
+	unsigned idle;
+	unsigned waiting;         /* requests in the queue */
+	enum reason last_failure; /* of a connection attempt; REASON_NONE: none has failed yet */
+};
+struct endpoint_facts endpoint_facts(const struct endpoint *e);
+
+/* Control loop. The endpoint of that identity: the one that is there (also one that was given up
+ * and has not gone yet), or a new one. Takes a reference of its own to the transport. */
+struct endpoint *endpoint_take(struct conns_node *node, const struct net_addr *addr,
+			       struct transport *transport);
+/* The last one retires it: its idle connections are closed, and it is freed by endpoints_sweep()
+ * when no loop can find it and nothing of it is left. */
+void endpoint_give(struct endpoint **e);
+/* Now and then. Control loop. */
+void endpoints_sweep(struct conns_node *node);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One connection to an origin, from the end of its making to its own end: who has it, and whose
+ * callbacks its stream calls. Belongs to a loop, but while it is in the mail. This is the only
+ * place that moves the counters of connections, and each by a change of state: at any time leases
+ * reused + leases fresh = active + leases ended, and idle = the sum over all slots.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "core/base/check.h"
+#include "origin-link/conns/conns_internal.h"
+
+#define CONN_MAGIC 0xc0221801u
+
+static struct endpoint_slot *slot_of(const struct origin_conn *conn)
+{
+	return endpoint_slot(conn->endpoint, conn->conns);
+}
+
+static void set_state(struct origin_conn *conn, enum conn_state state)
+{
+	const struct conns *c = conn->conns;
+
+	if ((conn->state == CONN_IDLE) != (state == CONN_IDLE))
+		conns_count(c, OLINK_IDLE, state == CONN_IDLE ? 1 : -1);
+	if ((conn->state == CONN_HELD) != (state == CONN_HELD))
+		conns_count(c, OLINK_ACTIVE, state == CONN_HELD ? 1 : -1);
+	conn->state = state;
+}
+
+/* Our own callbacks: nobody uses it, so all that it can do is take tickets, or end */
+
+static void ended(struct origin_conn *conn)
+{
+	conns_count(conn->conns, OLINK_CLOSED_IDLE, 1);
+	if (conn->state == CONN_PROMISED) {
+		struct lease *l = conn->lease;
+
+		origin_conn_close_keep_room(conn);
+		lease_promise_broken(l);
+	} else {
+		origin_conn_close(conn);
+	}
+}
+
+static void readable_cb(void *arg)
+{
+	struct origin_conn *conn = arg;
+	struct stream_buffers *b = conn->conns->buffers;
+
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	if (stream_read(conn->stream, b->plain, STREAM_READ_MAX) != STREAM_AGAIN)
+		ended(conn);
+}
+
+static void failed_cb(void *arg)
+{
+	struct origin_conn *conn = arg;
+
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	ended(conn);
+}
+
+static void drained_cb(void *arg)
+{
+}
+
+static const struct stream_ops own_ops = {
+    .readable = readable_cb,
+    .drained = drained_cb,
+    .failed = failed_cb,
+};
+
+/* Life */
+
+struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, struct stream *stream)
+{
+	struct origin_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn) {
+		stream_destroy(&stream);
+		endpoint_release(e);
+		return NULL;
+	}
+	conn->magic = CONN_MAGIC;
+	conn->state = CONN_FREE;
+	conn->endpoint = e;
+	conn->conns = c;
+	conn->stream = stream;
+	stream_hand_over(stream, &own_ops, conn);
+	return conn;
+}
+
+static void leave_idle(struct origin_conn *conn)
+{
+	struct endpoint_slot *slot = slot_of(conn);
+
+	CHECK(conn->state == CONN_IDLE);
+	TAILQ_REMOVE(&slot->idle, conn, link);
+	atomic_store_explicit(&slot->n_idle,
+			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
+			      memory_order_relaxed);
+	set_state(conn, CONN_FREE);
+}
+
+void origin_conn_close_keep_room(struct origin_conn *conn)
+{
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	CHECK(conn->state != CONN_MAILED);
+	if (conn->state == CONN_IDLE)
+		leave_idle(conn);
+	set_state(conn, CONN_FREE);
+	stream_destroy(&conn->stream);
+	conn->magic = MAGIC_DEAD;
+	free(conn);
+}
+
+void origin_conn_close(struct origin_conn *conn)
+{
+	struct endpoint *e = conn->endpoint;
+	struct conns *c = conn->conns;
+
+	origin_conn_close_keep_room(conn);
+	endpoint_release(e);
+	sharing_room(c, e);
+}
+
+void origin_conn_drop(struct origin_conn *conn)
+{
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	CHECK(conn->state == CONN_MAILED);
+	stream_parked_destroy(&conn->stream);
+	endpoint_release(conn->endpoint);
+	conn->magic = MAGIC_DEAD;
+	free(conn);
+}
+
+/* States */
+
+void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms)
+{
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	CHECK(conn->state <= CONN_HELD && conn->state != CONN_IDLE);
+	if (terms) {
+		conn->max_idle = terms->max_idle;
+		conn->expires = mono_add(loop_now(conn->conns->loop), terms->idle_timeout);
+	}
+	if (conn->state == CONN_HELD) {
+		stream_hand_over(conn->stream, &own_ops, conn);
+		stream_resume(conn->stream); /* its user may have held it back */
+	}
+	conn->lease = NULL;
+	set_state(conn, CONN_FREE);
+}
+
+static void list(struct endpoint_slot *slot, struct conns *c)
+{
+	endpoint_pin(slot->endpoint, c->loop);
+	slot->listed = true;
+	LIST_INSERT_HEAD(&c->slots, slot, link);
+}
+
+void origin_conn_idle(struct origin_conn *conn)
+{
+	struct endpoint_slot *slot = slot_of(conn);
+
+	CHECK(conn->state == CONN_FREE);
+	if (!slot->listed)
+		list(slot, conn->conns);
+	set_state(conn, CONN_IDLE);
+	TAILQ_INSERT_HEAD(&slot->idle, conn, link);
+	/* In one order with the count of those that wait: see sharing.c. */
+	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
+}
+
+struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
+{
+	struct endpoint_slot *slot = endpoint_slot(e, c);
+	struct origin_conn *conn;
+
+	while ((conn = TAILQ_FIRST(&slot->idle))) {
+		if (!mono_reached(conn->expires, loop_now(c->loop))) {
+			leave_idle(conn);
+			return conn;
+		}
+		conns_count(c, OLINK_EXPIRED, 1);
+		origin_conn_close(conn);
+	}
+	return NULL;
+}
+
+void origin_conn_promise(struct origin_conn *conn, struct lease *l)
+{
+	CHECK(conn->state == CONN_FREE);
+	conn->lease = l;
+	set_state(conn, CONN_PROMISED);
+}
+
+void origin_conn_hold(struct origin_conn *conn, const struct stream_ops *ops, void *arg)
+{
+	CHECK(conn->state == CONN_FREE || conn->state == CONN_PROMISED);
+	if (conn->moved)
+		conns_count(conn->conns, OLINK_LEASES_MOVED, 1);
+	conn->moved = false;
+	conn->lease = NULL;
+	set_state(conn, CONN_HELD);
+	stream_hand_over(conn->stream, ops, arg);
+}
+
+void origin_conn_park(struct origin_conn *conn)
+{
+	CHECK(conn->state == CONN_FREE);
+	set_state(conn, CONN_MAILED);
+	conn->conns = NULL;
+	conn->moved = true;
+	stream_park(conn->stream);
+}
+
+void origin_conn_unpark(struct origin_conn *conn, struct conns *c)
+{
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	CHECK(conn->state == CONN_MAILED);
+	conn->conns = c;
+	set_state(conn, CONN_FREE);
+	stream_unpark(conn->stream, c->buffers, &own_ops, conn);
+}
+
+/* Looking */
+
+enum look { LOOK_NOTHING, LOOK_BYTES, LOOK_END };
+
+static enum look look(const struct origin_conn *conn)
+{
+	char byte;
+	ssize_t n = recv(stream_fd(conn->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		return LOOK_BYTES;
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? LOOK_NOTHING : LOOK_END;
+}
+
+bool origin_conn_is_alive(struct origin_conn *conn)
+{
+	enum look found = look(conn);
+
+	if (found == LOOK_BYTES && stream_tls_session(conn->stream)) {
+		/* Tickets are taken by a read, and leave nothing. */
+		if (stream_read(conn->stream, conn->conns->buffers->plain, STREAM_READ_MAX) !=
+		    STREAM_AGAIN)
+			return false;
+		found = look(conn);
+	}
+	return found == LOOK_NOTHING;
+}
+
+void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
+			    enum olink_counter counter)
+{
+	struct origin_conn *conn, *next;
+
+	/* All of them: origins with different idle timeouts may share an endpoint, so the order is
+	 * not that of expiry. */
+	for (conn = TAILQ_FIRST(&slot->idle); conn; conn = next) {
+		next = TAILQ_NEXT(conn, link);
+		if (now && !mono_reached(conn->expires, *now))
+			continue;
+		conns_count(c, counter, 1);
+		origin_conn_close(conn);
+	}
+}
+
+/* Attempts */
+
+void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream)
+{
+	gnutls_session_t session = stream_tls_session(stream);
+
+	if (session) {
+		conns_count(c, OLINK_HANDSHAKES, 1);
+		if (gnutls_session_is_resumed(session))
+			conns_count(c, OLINK_HANDSHAKES_RESUMED, 1);
+	}
+	if (atomic_load_explicit(&e->suspect_until, memory_order_relaxed) != 0)
+		atomic_store_explicit(&e->suspect_until, 0, memory_order_relaxed);
+}
+
+void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
+{
+	if (reason == REASON_ORIGIN_CERTIFICATE)
+		conns_count(c, OLINK_CERTIFICATE_FAILURES, 1);
+	else if (reason == REASON_ORIGIN_HANDSHAKE_FAILED)
+		conns_count(c, OLINK_HANDSHAKE_FAILURES, 1);
+	atomic_store_explicit(&e->last_failure, reason, memory_order_relaxed);
+}
