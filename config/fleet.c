@@ -16,6 +16,10 @@
 /* More than what CFG_NODES_MAX things can take: see yaml.h. */
 #define MEMORY_MAX ((size_t)1 << 30)
 
+/* RFC 9110 sections 4.2.1 and 4.2.2. */
+#define HTTP_PORT 80
+#define HTTPS_PORT 443
+
 struct cfg_private {
 	struct arena mem;
 };
@@ -37,6 +41,19 @@ static void use_all_edges(struct cfg_fleet *fleet, struct cfg_site *site)
 	site->edges = cfg_need(&fleet->private->mem, fleet->n_edges * sizeof(*site->edges));
 	for (unsigned i = 0; i < fleet->n_edges; i++)
 		site->edges[i] = &fleet->edges[i];
+}
+
+/* To servers without a port; before the rules, which compare servers. */
+static void give_ports(struct cfg_fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		struct cfg_origin *o = &fleet->origins[i];
+
+		for (unsigned s = 0; s < o->n_servers; s++) {
+			if (o->servers[s].port == 0)
+				o->servers[s].port = o->tls.enabled ? HTTPS_PORT : HTTP_PORT;
+		}
+	}
 }
 
 /* What follows from a fleet that is right. */
@@ -78,6 +95,7 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 	root = cfg_tree_load(&private->mem, file, diag);
 	if (root != NULL) {
 		cfg_fill(fleet, root, &private->mem, diag);
+		give_ports(fleet);
 		cfg_validate(fleet, root, diag);
 	}
 	if (diag_count(diag) != before) {

@@ -38,7 +38,8 @@ struct cfg_range { /* HTTP status range, both ends included */
 	uint16_t low, high;
 };
 
-/* How to find out whether something serves. */
+/* How to find out whether something serves. A server is asked by CFG_CHECK_HTTP the way requests go
+ * to it, so by TLS with TLS; by CFG_CHECK_HTTPS without a look at its certificate. */
 enum cfg_check_kind { CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP };
 
 struct cfg_check {
@@ -61,12 +62,13 @@ struct cfg_edge {
 	struct cfg_place place;
 	unsigned id; /* index in cfg_fleet.edges */
 	struct cfg_coords location;
-	struct cfg_addrs addresses; /* what DNS answers; port 0 */
-	struct cfg_addrs listen;    /* default: *:443 */
+	struct cfg_addrs addresses;    /* what DNS answers; port 0 */
+	struct cfg_addrs listen;       /* default: *:443 */
+	struct cfg_addrs listen_plain; /* without TLS: see cfg_http.plain; default: none */
 	enum cfg_admin admin;
-	double bias_km;      /* added to the distance of every client: > 0 sends clients elsewhere */
-	const char *control; /* path of the control socket */
-	unsigned workers;    /* 0: one per processor */
+	double bias_km; /* added to the distance of every client: > 0 sends clients elsewhere */
+	const char *control;    /* path of the control socket */
+	unsigned workers;       /* 0: one per processor */
 	struct cfg_check check; /* what perigee-dns does; default https, well-known path */
 };
 
@@ -81,9 +83,22 @@ struct cfg_nameserver {
 
 struct cfg_server {
 	const char *host; /* a name, or an address as text */
-	uint16_t port;
+	uint16_t port;    /* when none was written: 443 with TLS, else 80 */
 	struct cfg_place place;
 };
+
+/* TLS to the servers of an origin. */
+struct cfg_origin_tls {
+	bool enabled;            /* default false; then all below is as by default */
+	bool verify;             /* default true */
+	const char *ca;          /* path; NULL: the system's certificates */
+	const char *name;        /* for SNI and the certificate; "": the server's own name */
+	const char *certificate; /* path of what the edge shows; NULL: nothing */
+	const char *key;         /* path; NULL when certificate is */
+};
+
+/* The PROXY protocol header that connections to the servers of an origin begin with. */
+enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
 
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
@@ -94,6 +109,8 @@ struct cfg_origin {
 	unsigned id;
 	struct cfg_server *servers;
 	unsigned n_servers;
+	struct cfg_origin_tls tls;
+	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {
 		bool enabled; /* default true */
 		struct cfg_check check;
@@ -103,7 +120,14 @@ struct cfg_origin {
 		duration connect;  /* name to connected socket, 3 s */
 		duration response; /* request sent to response head, 30 s */
 		duration idle;     /* between two pieces of a body, either way, 30 s */
+		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
 	} timeout;
+	struct {
+		unsigned connections; /* per server address, idle ones too, 1,000 */
+		unsigned queue;       /* requests that wait for one, per server address, 1,000 */
+		uint64_t head_bytes;  /* of a response, 64 KiB */
+		unsigned fields;      /* of a response, 200 */
+	} limit;
 	struct {
 		unsigned max_idle;     /* connections per server address, 256 */
 		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
@@ -117,9 +141,21 @@ struct cfg_certificate {
 	struct cfg_place place;
 };
 
+enum cfg_field_action { CFG_FIELD_SET, CFG_FIELD_ADD, CFG_FIELD_REMOVE };
+
+/* One change of a message's fields. */
+struct cfg_field_rule {
+	const char *name; /* a token, as written; no field that frames a message or is hop by hop */
+	enum cfg_field_action action; /* default: set */
+	const char *value;            /* "" with CFG_FIELD_REMOVE */
+	struct cfg_place place;
+};
+
 struct cfg_route {
 	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
 	const struct cfg_origin *origin;
+	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
+	unsigned n_response_fields;
 	struct cfg_place place;
 };
 
@@ -167,24 +203,38 @@ struct cfg_geo {
 	struct cfg_coords unknown;
 };
 
+/* What listeners without TLS do with a request. */
+enum cfg_plain {
+	CFG_PLAIN_REDIRECT, /* to https, but for /.well-known/acme-challenge/ (default) */
+	CFG_PLAIN_SERVE,
+};
+
 /* http: what every edge does to requests. */
 struct cfg_http {
 	struct {
-		duration handshake; /* 10 s */
-		duration head;      /* first byte to complete head, 10 s */
-		duration body;      /* between two pieces of a request body, 30 s */
-		duration write;     /* no progress of the response, 30 s */
+		duration handshake;  /* 10 s */
+		duration head;       /* first byte to complete head, 10 s */
+		duration body;       /* between two pieces of a request body, 30 s */
+		duration write;      /* no progress of the response, 30 s */
 		duration keep_alive; /* idle between requests, 60 s */
-		duration shutdown;  /* to finish requests when told to stop, 10 s */
+		duration tunnel;     /* no byte in either direction of a tunnel, 1 h */
+		duration shutdown;   /* to finish requests when told to stop, 10 s */
 	} timeout;
 	struct {
-		uint64_t head_bytes;    /* 32 KiB */
-		unsigned fields;        /* 100 */
-		uint64_t target_bytes;  /* 8 KiB */
-		unsigned connections;   /* per edge, 15,000; over it newcomers are closed */
-		unsigned handshakes;    /* in flight per worker, 256 */
+		uint64_t head_bytes;   /* 32 KiB */
+		unsigned fields;       /* 100 */
+		uint64_t target_bytes; /* 8 KiB */
+		/* All below are of the whole edge, not of each worker. */
+		unsigned connections; /* 15,000; over it the longest idle one gives way */
+		unsigned silent; /* that have not yet said anything, 4,096; the oldest gives way */
+		unsigned handshakes; /* in flight, 1,024 */
+		/* What is held for those that do not take it, 512 MiB; over it the connection that
+		 * has taken nothing for longest is cut off. */
+		uint64_t buffered;
 	} limit;
-	const char *access_log; /* path, "-" for standard output, "" for none */
+	enum cfg_plain plain;
+	const char *access_log;              /* path, "-" for standard output, "" for none */
+	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded-For and Forwarded are kept */
 };
 
@@ -206,7 +256,7 @@ struct cfg_fleet {
 	struct cfg_geo geo;
 	struct cfg_http http;
 	struct cfg_log log;
-	const char *file; /* as given */
+	const char *file;            /* as given */
 	struct cfg_private *private; /* memory and tree, for dump */
 };
 
@@ -222,4 +272,4 @@ bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *e
 /* Writes the path of the first option of class "restart" that differs into `path`; false when the
  * new fleet can be reloaded without a restart of that node. */
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
-                       const char *node, char *path, size_t size);
+		       const char *node, char *path, size_t size);

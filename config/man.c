@@ -190,6 +190,16 @@ static void print_choices(FILE *out, const struct cfg_option *o)
 	}
 }
 
+/* What the short form is for: the other of what is so by default. */
+static void print_shorthand(FILE *out, const struct cfg_option *o)
+{
+	const char *other =
+	    strcmp(cfg_option_child(o, o->shorthand)->fallback, "true") == 0 ? "off" : "on";
+
+	fprintf(out, "A boolean in its stead is its\n.Ic %s :\n.Ql %s: %s\nturns it %s.\n",
+		o->shorthand, cfg_option_key(o), other, other);
+}
+
 static void print_option(FILE *out, const struct cfg_option *o)
 {
 	char *range = cfg_option_range(o);
@@ -204,9 +214,7 @@ static void print_option(FILE *out, const struct cfg_option *o)
 	if (o->choices != NULL)
 		print_choices(out, o);
 	if (o->shorthand != NULL)
-		fprintf(out,
-			"A boolean in its stead is its\n.Ic %s :\n.Ql %s: off\nturns it off.\n",
-			o->shorthand, cfg_option_key(o));
+		print_shorthand(out, o);
 	if (range != NULL) {
 		fputs("Range:\n.Ql ", out);
 		print_word(out, range);

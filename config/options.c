@@ -16,12 +16,16 @@
 #define DAY (86400 * SECOND)
 #define KIB INT64_C(1024)
 #define MIB (1024 * KIB)
+#define TIB (MIB * MIB)
 
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const check_kinds[] = {"http", "https", "tcp", NULL};
 static const char *const admins[] = {"active", "drained", NULL};
 static const char *const all_downs[] = {"try", "refuse", NULL};
 static const char *const none_ups[] = {"nearest", "servfail", NULL};
+static const char *const plains[] = {"redirect", "serve", NULL};
+static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
+static const char *const field_actions[] = {"set", "add", "remove", NULL};
 
 /* The generic code sees lists as struct cfg_array, and takes a thing's name to be its first member.
  */
@@ -38,6 +42,7 @@ IS_ARRAY(cfg_origin, servers);
 IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
 IS_ARRAY(cfg_site, edges);
+IS_ARRAY(cfg_route, response_fields);
 IS_ARRAY(cfg_zone, steered);
 _Static_assert(offsetof(struct cfg_strings, n) == offsetof(struct cfg_array, n), "cfg_strings");
 _Static_assert(offsetof(struct cfg_addrs, n) == offsetof(struct cfg_array, n), "cfg_addrs");
@@ -77,12 +82,11 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 		.choices = choices_, .prose = prose_                                               \
 	}
 
-/* Edges and servers are checked alike; what differs are defaults, and who they come from. */
-#define CHECK_ROWS(under, owner, member, kind_, port_, host_, path_, status_, fall_)               \
+/* Edges and servers are checked alike; what differs are defaults, where they come from, and what
+ * the kinds mean: those of a server start from how requests go to it. */
+#define CHECK_ROWS(under, owner, member, kind_, kinds_, port_, host_, path_, status_, fall_)       \
 	SECTION(under, "How to find out whether it serves."),                                      \
-	    CHOICE(under ".kind", AT(owner, member.kind), kind_, check_kinds,                      \
-		   "What is asked: an HTTP or HTTPS response with the right status, or a TCP "     \
-		   "connection."),                                                                 \
+	    CHOICE(under ".kind", AT(owner, member.kind), kind_, check_kinds, kinds_),             \
 	    {.path = under ".port",                                                                \
 	     .type = &cfg_type_port,                                                               \
 	     AT(owner, member.port),                                                               \
@@ -131,6 +135,8 @@ const struct cfg_option cfg_options[] = {
 	    "While a client takes nothing of its response."),
     TIMEOUT("http.timeout.keep_alive", AT(cfg_fleet, http.timeout.keep_alive), "60s",
 	    "Between two requests on a connection."),
+    TIMEOUT("http.timeout.tunnel", AT(cfg_fleet, http.timeout.tunnel), "1h",
+	    "Without a byte in either direction of a tunnel (WebSocket and other upgrades)."),
     TIMEOUT("http.timeout.shutdown", AT(cfg_fleet, http.timeout.shutdown), "10s",
 	    "For requests to finish when the program was told to stop."),
     SECTION("http.limit", "How much an edge takes from clients."),
@@ -141,15 +147,33 @@ const struct cfg_option cfg_options[] = {
     BYTES("http.limit.target_bytes", AT(cfg_fleet, http.limit.target_bytes), "8KiB", 64, MIB,
 	  "Length of a request's target; a longer one is refused."),
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
-	  "Connections of clients to an edge at a time; over it newcomers are closed."),
-    COUNT("http.limit.handshakes", AT(cfg_fleet, http.limit.handshakes), "256", 1, 1000000,
-	  "TLS handshakes in flight at a time, for each worker."),
+	  "Connections of clients to an edge at a time; over it the one that has been idle for "
+	  "longest gives way, and when none is idle newcomers are closed."),
+    COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
+	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
+	  "header, no first byte of a request); over it the oldest of them gives way."),
+    COUNT("http.limit.handshakes", AT(cfg_fleet, http.limit.handshakes), "1024", 1, 1000000,
+	  "TLS handshakes in flight at a time, in the whole edge."),
+    BYTES("http.limit.buffered", AT(cfg_fleet, http.limit.buffered), "512MiB", MIB, TIB,
+	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
+	  "connection that has taken nothing for longest is cut off."),
+    CHOICE("http.plain", AT(cfg_fleet, http.plain), "redirect", plains,
+	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
+	   "(requests for /.well-known/acme-challenge/ go to their route all the same), \"serve\" "
+	   "serves it."),
     {.path = "http.access_log",
      .type = &cfg_type_output,
      AT(cfg_fleet, http.access_log),
      .fallback = "-",
      .reload = CFG_RESTART,
      .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+    {.path = "http.proxy_protocol",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_prefix,
+     AT(cfg_fleet, http.proxy_protocol),
+     .prose = "Load balancers whose connections begin with a PROXY protocol header, version 1 or "
+	      "2, which then says who the client is; connections from there without one are "
+	      "closed."},
     {.path = "http.trusted_proxies",
      .shape = CFG_VALUES,
      .type = &cfg_type_prefix,
@@ -178,7 +202,13 @@ const struct cfg_option cfg_options[] = {
      .fallback = "*:443",
      .required = true,
      .reload = CFG_RESTART,
-     .prose = "Where it accepts clients."},
+     .prose = "Where it accepts clients, by TLS."},
+    {.path = "edges.*.listen_plain",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_edge, listen_plain),
+     .reload = CFG_RESTART,
+     .prose = "Where it accepts clients without TLS, such as \"*:80\"; see http.plain."},
     CHOICE("edges.*.admin", AT(cfg_edge, admin), "active", admins,
 	   "Whether DNS sends clients to it; \"drained\" keeps serving those that come."),
     {.path = "edges.*.bias",
@@ -201,6 +231,8 @@ const struct cfg_option cfg_options[] = {
      RANGE(0, 1024),
      .prose = "Worker threads; 0 is one for each processor."},
     CHECK_ROWS("edges.*.check", cfg_edge, check, "https",
+	       "What is asked: an HTTP or HTTPS response with the right status, or a TCP "
+	       "connection.",
 	       "0 is the port of the first address that the edge listens on.",
 	       "Host field and server name; \"\" is a host that the edge serves.",
 	       "/.well-known/perigee/health", "200", "2"),
@@ -245,8 +277,46 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_origin, servers),
      .required = true,
      OF(cfg_server),
-     .prose = "Its servers, which are equals: a name or an address, and a port (80 when there "
-	      "is none)."},
+     .prose = "Its servers, which are equals: a name or an address, and a port (when there is "
+	      "none, 443 with TLS and 80 without)."},
+    {.path = "origins.*.tls",
+     .shape = CFG_SECTION,
+     .shorthand = "enabled",
+     .prose = "Whether and how connections to its servers are by TLS."},
+    {.path = "origins.*.tls.enabled",
+     .type = &cfg_type_bool,
+     AT(cfg_origin, tls.enabled),
+     .fallback = "false",
+     .prose = "Whether connections to its servers are by TLS."},
+    {.path = "origins.*.tls.verify",
+     .type = &cfg_type_bool,
+     AT(cfg_origin, tls.verify),
+     .fallback = "true",
+     .prose = "Whether a server must have a certificate that is valid for its name; without this "
+	      "anybody on the way can pass for the server."},
+    {.path = "origins.*.tls.ca",
+     .type = &cfg_type_path,
+     AT(cfg_origin, tls.ca),
+     .prose = "PEM file of the authorities that its servers' certificates may come from; without "
+	      "it they are the system's."},
+    {.path = "origins.*.tls.name",
+     .type = &cfg_type_host,
+     AT(cfg_origin, tls.name),
+     .fallback = "",
+     .prose = "The name that is asked for (SNI) and that the certificate must be valid for; \"\" "
+	      "is the server's own name."},
+    {.path = "origins.*.tls.certificate",
+     .type = &cfg_type_path,
+     AT(cfg_origin, tls.certificate),
+     .prose = "PEM file of the certificate that the edge shows to a server, followed by those of "
+	      "its issuers."},
+    {.path = "origins.*.tls.key",
+     .type = &cfg_type_path,
+     AT(cfg_origin, tls.key),
+     .prose = "PEM file of its private key."},
+    CHOICE("origins.*.proxy_protocol", AT(cfg_origin, proxy_protocol), "none", proxy_protocols,
+	   "The PROXY protocol header that connections to its servers begin with, to tell who the "
+	   "client is; such connections are not shared between clients."),
     {.path = "origins.*.health",
      .shape = CFG_SECTION,
      .shorthand = "enabled",
@@ -257,6 +327,9 @@ const struct cfg_option cfg_options[] = {
      .fallback = "true",
      .prose = "Whether servers are checked at all; if not they are taken to be up."},
     CHECK_ROWS("origins.*.health.check", cfg_origin, health.check, "http",
+	       "What is asked: \"http\" is a response with the right status, asked for the way "
+	       "requests go (over verified TLS when tls is on); \"https\" is one over TLS whose "
+	       "certificate is not verified; \"tcp\" is a connection.",
 	       "0 is the port of the server.",
 	       "Host field and server name; \"\" is the server's own name.", "/", "200-399", "3"),
     CHOICE("origins.*.all_down", AT(cfg_origin, all_down), "try", all_downs,
@@ -268,6 +341,18 @@ const struct cfg_option cfg_options[] = {
 	    "From a request that was sent to the head of its response."),
     TIMEOUT("origins.*.timeout.idle", AT(cfg_origin, timeout.idle), "30s",
 	    "Between two pieces of a body, either way."),
+    TIMEOUT("origins.*.timeout.queue", AT(cfg_origin, timeout.queue), "5s",
+	    "For a request to get a connection while as many as allowed are in use."),
+    SECTION("origins.*.limit", "How much an edge asks of its servers, and takes from them."),
+    COUNT("origins.*.limit.connections", AT(cfg_origin, limit.connections), "1000", 1, 1000000,
+	  "Connections of an edge to each address of a server at a time, idle ones too."),
+    COUNT("origins.*.limit.queue", AT(cfg_origin, limit.queue), "1000", 0, 1000000,
+	  "Requests that wait for a connection at a time, for each address of a server; over it "
+	  "they are answered with 503."),
+    BYTES("origins.*.limit.head_bytes", AT(cfg_origin, limit.head_bytes), "64KiB", KIB, MIB,
+	  "Size of a response's head; a larger one is refused."),
+    COUNT("origins.*.limit.fields", AT(cfg_origin, limit.fields), "200", 1, 10000,
+	  "Fields in a response's head; one with more is refused."),
     SECTION("origins.*.pool", "Connections to its servers that are kept for the next request."),
     COUNT("origins.*.pool.max_idle", AT(cfg_origin, pool.max_idle), "256", 0, 100000,
 	  "Idle connections kept for each address of a server."),
@@ -320,6 +405,26 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_route, origin),
      .required = true,
      .prose = "The origin that answers."},
+    {.path = "sites.*.routes.*.response_fields",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, response_fields),
+     OF(cfg_field_rule),
+     .prose = "What is changed in the fields of responses from this route, in this order, before "
+	      "they go to the client."},
+    {.path = "sites.*.routes.*.response_fields.*.name",
+     .type = &cfg_type_field_name,
+     AT(cfg_field_rule, name),
+     .required = true,
+     .prose = "The field's name; fields of framing and of the connection are the edge's own."},
+    CHOICE("sites.*.routes.*.response_fields.*.action", AT(cfg_field_rule, action), "set",
+	   field_actions,
+	   "What is done: \"set\" puts one field in the place of all of that name, \"add\" adds "
+	   "one, \"remove\" removes all of that name."),
+    {.path = "sites.*.routes.*.response_fields.*.value",
+     .type = &cfg_type_field_value,
+     AT(cfg_field_rule, value),
+     .fallback = "",
+     .prose = "Its value, which may be empty; there is none with \"remove\"."},
     {.path = "sites.*.edges",
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,

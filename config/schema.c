@@ -22,6 +22,8 @@ static json_t *types_of(unsigned json)
 		json_array_append_new(types, json_string("integer"));
 	if (json & CFG_JSON_BOOLEAN)
 		json_array_append_new(types, json_string("boolean"));
+	if (json & CFG_JSON_NUMBER)
+		json_array_append_new(types, json_string("number"));
 	return types;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Types of values with units, numbers, choices and paths. Names and addresses have files of their
- * own. Any thread.
+ * Types of values with units, numbers, choices, paths and fields. Names and addresses have files of
+ * their own. Any thread.
  */
 #include "config/types.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #include "config/options.h"
@@ -14,6 +15,7 @@
 #include "config/tree.h"
 #include "config/units.h"
 #include "core/base/check.h"
+#include "core/http/chars.h"
 
 bool cfg_refuse(const struct cfg_value *v, const char *text)
 {
@@ -415,5 +417,67 @@ const struct cfg_type cfg_type_route_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_route_path,
+    .format = format_text,
+};
+
+/* Fields that an edge writes anew for each connection: those of framing (RFC 9112 section 6) and
+ * those of one hop (RFC 9110 section 7.6.1), with Trailer, which goes with the framing. */
+static bool is_own_field(const char *name)
+{
+	static const char *const own[] = {
+	    "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "TE",
+	    "Trailer",        "Proxy-Connection",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (strcasecmp(name, own[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool parse_field_name(const struct cfg_value *v, const char *text, void *out)
+{
+	struct span name = {.p = text, .n = strlen(text)};
+
+	if (name.n == 0 || !http_chars_are(name, HTTP_CHAR_TOKEN))
+		return cfg_refuse(v, text);
+	if (is_own_field(text))
+		return cfg_refuse_because(v, text,
+					  "the edge itself says how a message is framed and "
+					  "how its connection goes on");
+	*(const char **)out = cfg_need_copy(v->mem, text);
+	return true;
+}
+
+const struct cfg_type cfg_type_field_name = {
+    .name = "field name",
+    .expected = "the name of a field such as Cache-Control: letters, digits, \"-\" and other "
+		"characters of a token",
+    .pattern = "^[-!#$%&'*+.^_`|~0-9A-Za-z]+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_field_name,
+    .format = format_text,
+};
+
+/* RFC 9110 section 5.5; control characters are in no value: see yaml.c. */
+static bool parse_field_value(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t len = strlen(text);
+
+	if (len > 0 && (text[0] == ' ' || text[len - 1] == ' '))
+		return cfg_refuse(v, text);
+	*(const char **)out = cfg_need_copy(v->mem, text);
+	return true;
+}
+
+const struct cfg_type cfg_type_field_value = {
+    .name = "text",
+    .expected = "the value of a field: a text without spaces at its ends",
+    .pattern = "^([^ ]|[^ ].*[^ ])?$",
+    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .size = sizeof(char *),
+    .parse = parse_field_value,
     .format = format_text,
 };

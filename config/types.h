@@ -12,7 +12,12 @@
 
 struct cfg_option;
 
-enum cfg_json { CFG_JSON_STRING = 1, CFG_JSON_INTEGER = 2, CFG_JSON_BOOLEAN = 4 };
+enum cfg_json {
+	CFG_JSON_STRING = 1,
+	CFG_JSON_INTEGER = 2,
+	CFG_JSON_BOOLEAN = 4,
+	CFG_JSON_NUMBER = 8
+};
 
 /* A value that is being read. */
 struct cfg_value {
@@ -44,6 +49,8 @@ extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_size, cf
  * the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
+/* A field that may be changed, and what it is changed to. */
+extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */

@@ -12,8 +12,6 @@
 #include "config/units.h"
 #include "core/base/check.h"
 
-#define HTTP_PORT 80
-
 static bool is_any(const struct net_addr *a)
 {
 	if (a->sa.sa_family == AF_INET)
@@ -105,19 +103,21 @@ const struct cfg_type cfg_type_prefix = {
     .format = format_prefix,
 };
 
+/* Without a port it is 0: which one it is then depends on the origin, see fleet.c. */
 static bool parse_server(const struct cfg_value *v, const char *text, void *out)
 {
 	struct cfg_server *server = out;
-	struct net_addr a;
+	struct net_addr a, b;
 	char ip[NET_ADDR_TEXT];
 	const char *colon = strchr(text, ':'), *fault;
-	uint64_t port = HTTP_PORT;
+	uint64_t port = 0;
 	char *name;
 
 	if (strstr(text, "://") != NULL)
 		return cfg_refuse_because(v, text, "write host:port, without a scheme and path");
-	if (net_addr_parse(text, HTTP_PORT, &a)) {
-		if (is_any(&a) || net_addr_port(&a) == 0)
+	if (net_addr_parse(text, 0, &a) && net_addr_parse(text, 1, &b)) {
+		/* Only a port that was written is 0 in both. */
+		if (is_any(&a) || net_addr_port(&b) == 0)
 			return cfg_refuse(v, text);
 		server->host = cfg_need_copy(v->mem, net_addr_format_ip(&a, ip));
 		server->port = net_addr_port(&a);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config/types.h"
+#include "config/units.h"
 #include "core/base/check.h"
 
 /* Edge ids are 16 bits wide in the steering map. */
@@ -22,9 +23,10 @@ struct validator {
 	struct diag *diag;
 };
 
-/* A text that may be there once, and where it was written. */
+/* A text that may be there once, where it was written, and what that place is called. */
 struct claim {
-	char *text; /* malloc'd */
+	char *text;       /* malloc'd */
+	const char *path; /* borrowed */
 	struct cfg_place place;
 	unsigned position;
 };
@@ -34,14 +36,14 @@ struct claims {
 	unsigned n, room;
 };
 
-/* Takes over `text`. */
-static void claim(struct claims *c, char *text, struct cfg_place place)
+/* Takes over `text`; `path` must live until the claims are settled. */
+static void claim(struct claims *c, char *text, const char *path, struct cfg_place place)
 {
 	if (c->n == c->room) {
 		c->room = MAX(16, c->room * 2);
 		c->v = xreallocarray(c->v, c->room, sizeof(*c->v));
 	}
-	c->v[c->n] = (struct claim){.text = text, .place = place, .position = c->n};
+	c->v[c->n] = (struct claim){.text = text, .path = path, .place = place, .position = c->n};
 	c->n++;
 }
 
@@ -53,8 +55,8 @@ static int compare_claims(const void *left, const void *right)
 	return order != 0 ? order : a->position < b->position ? -1 : 1;
 }
 
-/* Complains about each text after its first; `path` says where such texts stand. Empties it. */
-static void settle_claims(struct validator *v, struct claims *c, const char *path)
+/* Complains about each text after its first. Empties it. */
+static void settle_claims(struct validator *v, struct claims *c)
 {
 	unsigned first = 0;
 
@@ -67,8 +69,8 @@ static void settle_claims(struct validator *v, struct claims *c, const char *pat
 			first = i;
 		else
 			diag_add(v->diag, c->v[i].place,
-				 "%s: \"%s\" is there twice; first at %s:%u:%u", path, c->v[i].text,
-				 at->file, at->line, at->column);
+				 "%s: \"%s\" is there twice; first at %s:%u:%u", c->v[i].path,
+				 c->v[i].text, at->file, at->line, at->column);
 	}
 	for (unsigned i = 0; i < c->n; i++)
 		free(c->v[i].text);
@@ -85,7 +87,15 @@ static struct cfg_place place_of(const struct cfg_node *map, const char *key,
 	return n != NULL ? n->place : otherwise;
 }
 
-/* Places of the items of a list, one after the other; a single value is a list of itself. */
+/* The first item of the list under `key`; a single value is a list of itself. */
+static const struct cfg_node *first_item(const struct cfg_node *map, const char *key)
+{
+	const struct cfg_node *n = cfg_node_get(map, key);
+
+	return n != NULL && n->kind == CFG_NODE_LIST ? n->first : n;
+}
+
+/* Places of the items of a list, one after the other. */
 struct item_places {
 	const struct cfg_node *next;
 	struct cfg_place otherwise;
@@ -94,11 +104,7 @@ struct item_places {
 static struct item_places places_of_items(const struct cfg_node *map, const char *key,
 					  struct cfg_place otherwise)
 {
-	const struct cfg_node *n = cfg_node_get(map, key);
-
-	if (n != NULL && n->kind == CFG_NODE_LIST)
-		n = n->first;
-	return (struct item_places){.next = n, .otherwise = otherwise};
+	return (struct item_places){.next = first_item(map, key), .otherwise = otherwise};
 }
 
 static struct cfg_place next_place(struct item_places *p)
@@ -128,10 +134,11 @@ static void validate_check(struct validator *v, const char *path, const struct c
 	diag_add(v->diag, place, "%s: the timeout is longer than the interval", path);
 }
 
+/* Addresses that `thing` has under the last part of `path`. */
 static void claim_addrs(struct claims *c, const struct cfg_addrs *addrs, bool port,
-			const struct cfg_node *thing, const char *key, struct cfg_place place)
+			const struct cfg_node *thing, const char *path, struct cfg_place place)
 {
-	struct item_places places = places_of_items(thing, key, place);
+	struct item_places places = places_of_items(thing, strrchr(path, '.') + 1, place);
 	char text[NET_ADDR_TEXT];
 
 	for (unsigned i = 0; i < addrs->n; i++) {
@@ -143,8 +150,23 @@ static void claim_addrs(struct claims *c, const struct cfg_addrs *addrs, bool po
 		claim(c,
 		      xstrdup(port ? net_addr_format(&addrs->v[i], text)
 				   : net_addr_format_ip(&addrs->v[i], text)),
-		      place);
+		      path, place);
 	}
+}
+
+/* With TLS and without it: one socket cannot be both. */
+static void validate_listens(struct validator *v, const struct cfg_edge *e,
+			     const struct cfg_node *node)
+{
+	char *path = xasprintf("edges.%s.listen", e->name);
+	char *plain_path = xasprintf("edges.%s.listen_plain", e->name);
+	struct claims listens = {0};
+
+	claim_addrs(&listens, &e->listen, true, node, path, e->place);
+	claim_addrs(&listens, &e->listen_plain, true, node, plain_path, e->place);
+	settle_claims(v, &listens);
+	free(plain_path);
+	free(path);
 }
 
 static void validate_nodes(struct validator *v)
@@ -157,24 +179,21 @@ static void validate_nodes(struct validator *v)
 		diag_add(v->diag, fleet->edges[EDGES_MAX].place, "edges: more than %d", EDGES_MAX);
 	for (unsigned i = 0; i < fleet->n_edges; i++, n = n->next) {
 		const struct cfg_edge *e = &fleet->edges[i];
-		char *path = xasprintf("edges.%s.listen", e->name);
+		char *path = xasprintf("edges.%s.check", e->name);
 
-		claim_addrs(&addresses, &e->addresses, false, n, "addresses", e->place);
-		claim_addrs(&listens, &e->listen, true, n, "listen", e->place);
-		settle_claims(v, &listens, path);
-		free(path);
-		path = xasprintf("edges.%s.check", e->name);
+		claim_addrs(&addresses, &e->addresses, false, n, "edges.*.addresses", e->place);
+		validate_listens(v, e, n);
 		validate_check(v, path, &e->check, cfg_node_get(n, "check"), e->place);
 		free(path);
 	}
-	settle_claims(v, &addresses, "edges.*.addresses");
+	settle_claims(v, &addresses);
 	n = first_thing(v, "nameservers");
 	for (unsigned i = 0; i < fleet->n_nameservers; i++, n = n->next) {
 		const struct cfg_nameserver *s = &fleet->nameservers[i];
 		char *path = xasprintf("nameservers.%s.listen", s->name);
 
-		claim_addrs(&listens, &s->listen, true, n, "listen", s->place);
-		settle_claims(v, &listens, path);
+		claim_addrs(&listens, &s->listen, true, n, path, s->place);
+		settle_claims(v, &listens);
 		free(path);
 	}
 }
@@ -191,6 +210,71 @@ static void validate_http(struct validator *v)
 		    "http.limit: target_bytes is more than head_bytes, of which it is a part");
 }
 
+/* Whether `key` can be judged: what could not be read as a boolean was complained about, and is
+ * false. */
+static bool is_boolean(const struct cfg_node *map, const char *key)
+{
+	const struct cfg_node *n = cfg_node_get(map, key);
+	bool value;
+
+	return n == NULL ||
+	       (n->kind == CFG_NODE_SCALAR && !n->broken && cfg_parse_bool(n->text, &value));
+}
+
+/* What was said of TLS where there is none: it would be silently without effect. */
+static void validate_no_tls(struct validator *v, const struct cfg_origin *o,
+			    const struct cfg_node *map)
+{
+	static const char *const keys[] = {"verify", "ca", "name", "certificate", "key"};
+	/* A dump says "true" and "" too. */
+	const bool said[ARRAY_SIZE(keys)] = {
+	    !o->tls.verify && is_boolean(map, "verify"),
+	    o->tls.ca != NULL,
+	    o->tls.name != NULL && *o->tls.name != '\0',
+	    o->tls.certificate != NULL,
+	    o->tls.key != NULL,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (said[i])
+			diag_add(v->diag, place_of(map, keys[i], o->place),
+				 "origins.%s.tls.%s has no effect, since tls is not enabled",
+				 o->name, keys[i]);
+	}
+}
+
+static void validate_tls(struct validator *v, const struct cfg_origin *o,
+			 const struct cfg_node *map)
+{
+	const struct cfg_node *certificate = cfg_node_get(map, "certificate");
+	const struct cfg_node *key = cfg_node_get(map, "key");
+
+	if (!o->tls.enabled && is_boolean(map, "enabled"))
+		validate_no_tls(v, o, map);
+	if (certificate != NULL && key == NULL)
+		diag_add(v->diag, certificate->place,
+			 "origins.%s.tls: a certificate without its key", o->name);
+	if (certificate == NULL && key != NULL)
+		diag_add(v->diag, key->place, "origins.%s.tls: a key without its certificate",
+			 o->name);
+	if (o->tls.enabled && o->tls.ca != NULL && !o->tls.verify && is_boolean(map, "verify"))
+		diag_add(v->diag, place_of(map, "ca", o->place),
+			 "origins.%s.tls.ca has no effect, since certificates are not verified",
+			 o->name);
+}
+
+static void validate_pool(struct validator *v, const struct cfg_origin *o,
+			  const struct cfg_node *map)
+{
+	struct cfg_place place = place_of(map, "warm", o->place);
+
+	if (o->pool.warm > o->pool.max_idle)
+		diag_add(v->diag, place, "origins.%s.pool: warm is more than max_idle", o->name);
+	if (o->limit.connections != 0 && o->pool.warm > o->limit.connections)
+		diag_add(v->diag, place, "origins.%s.pool: warm is more than limit.connections",
+			 o->name);
+}
+
 static void validate_origins(struct validator *v)
 {
 	const struct cfg_node *n = first_thing(v, "origins");
@@ -199,22 +283,42 @@ static void validate_origins(struct validator *v)
 	for (unsigned i = 0; i < v->fleet->n_origins; i++, n = n->next) {
 		const struct cfg_origin *o = &v->fleet->origins[i];
 		char *path = xasprintf("origins.%s.servers", o->name);
-		const struct cfg_node *pool = cfg_node_get(n, "pool");
 
 		for (unsigned s = 0; s < o->n_servers; s++) {
 			if (o->servers[s].host != NULL)
-				claim(&servers, cfg_type_server.format(NULL, &o->servers[s]),
+				claim(&servers, cfg_type_server.format(NULL, &o->servers[s]), path,
 				      o->servers[s].place);
 		}
-		settle_claims(v, &servers, path);
+		settle_claims(v, &servers);
 		free(path);
 		path = xasprintf("origins.%s.health.check", o->name);
 		validate_check(v, path, &o->health.check,
 			       cfg_node_get(cfg_node_get(n, "health"), "check"), o->place);
 		free(path);
-		if (o->pool.warm > o->pool.max_idle)
-			diag_add(v->diag, place_of(pool, "warm", o->place),
-				 "origins.%s.pool: warm is more than max_idle", o->name);
+		validate_tls(v, o, cfg_node_get(n, "tls"));
+		validate_pool(v, o, cfg_node_get(n, "pool"));
+	}
+}
+
+static void validate_response_fields(struct validator *v, const struct cfg_site *s,
+				     const struct cfg_node *site)
+{
+	const struct cfg_node *route = first_item(site, "routes");
+
+	for (unsigned r = 0; r < s->n_routes; r++, route = route->next) {
+		const struct cfg_node *item = first_item(route, "response_fields");
+
+		for (unsigned i = 0; i < s->routes[r].n_response_fields; i++, item = item->next) {
+			const struct cfg_field_rule *rule = &s->routes[r].response_fields[i];
+
+			if (rule->action != CFG_FIELD_REMOVE || rule->value == NULL ||
+			    *rule->value == '\0')
+				continue;
+			diag_add(v->diag, place_of(item, "value", rule->place),
+				 "sites.%s.routes[%u].response_fields[%u]: a field that is removed "
+				 "has no value",
+				 s->name, r, i);
+		}
 	}
 }
 
@@ -232,26 +336,27 @@ static void validate_sites(struct validator *v)
 			struct cfg_place place = next_place(&places);
 
 			if (s->hosts.v[h] != NULL)
-				claim(&hosts, xstrdup(s->hosts.v[h]), place);
+				claim(&hosts, xstrdup(s->hosts.v[h]), "sites.*.hosts", place);
 		}
 		for (unsigned r = 0; r < s->n_routes; r++) {
 			if (s->routes[r].path != NULL)
-				claim(&paths, xstrdup(s->routes[r].path), s->routes[r].place);
+				claim(&paths, xstrdup(s->routes[r].path), path, s->routes[r].place);
 		}
-		settle_claims(v, &paths, path);
+		settle_claims(v, &paths);
 		free(path);
+		validate_response_fields(v, s, n);
 		path = xasprintf("sites.%s.edges", s->name);
 		places = places_of_items(n, "edges", s->place);
 		for (unsigned e = 0; e < s->n_edges; e++) {
 			struct cfg_place place = next_place(&places);
 
 			if (s->edges[e] != NULL)
-				claim(&edges, xstrdup(s->edges[e]->name), place);
+				claim(&edges, xstrdup(s->edges[e]->name), path, place);
 		}
-		settle_claims(v, &edges, path);
+		settle_claims(v, &edges);
 		free(path);
 	}
-	settle_claims(v, &hosts, "sites.*.hosts");
+	settle_claims(v, &hosts);
 }
 
 /* What is needed of an edge that `zone` may send clients to; each edge is named once for each. */
@@ -331,16 +436,17 @@ static void validate_zones(struct validator *v)
 		const struct cfg_node *steered = cfg_node_get(n, "steered");
 		char *path = xasprintf("zones.%s.steered", zone->name);
 
-		claim(&names, xstrdup(zone->name), zone->place);
+		claim(&names, xstrdup(zone->name), "zones", zone->place);
 		steered = steered != NULL ? steered->first : NULL;
 		for (unsigned s = 0; s < zone->n_steered; s++, steered = steered->next) {
-			claim(&owners, xstrdup(zone->steered[s].owner), zone->steered[s].place);
+			claim(&owners, xstrdup(zone->steered[s].owner), path,
+			      zone->steered[s].place);
 			validate_steered(v, zone, &zone->steered[s], steered, complained);
 		}
-		settle_claims(v, &owners, path);
+		settle_claims(v, &owners);
 		free(path);
 	}
-	settle_claims(v, &names, "zones");
+	settle_claims(v, &names);
 	free(complained);
 }
 

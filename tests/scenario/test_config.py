@@ -54,6 +54,13 @@ GOOD = [
     ORIGIN + "sites: {www: {%s}}" % SITE,
     ORIGIN + "sites: {www: {%s, edges: []}}" % SITE,
     "http: {limit: {head_bytes: 8192}, access_log: ''}",
+    "http: {limit: {buffered: 1GiB, silent: 1}, plain: serve, proxy_protocol: [10.0.0.0/8, '::1']}",
+    "edges: {fra1: {listen_plain: []}, nyc1: {listen_plain: '*:80'}}",
+    "origins: {app: {servers: a, tls: on, proxy_protocol: v1, limit: {queue: 0}}}",
+    "origins: {app: {servers: a, tls: {enabled: true, certificate: c, key: k, ca: a, name: b_c}}}",
+    ORIGIN + "sites: {www: {%s}}" % SITE.replace("app}", "app, response_fields: [{name: X-Y}]}"),
+    ORIGIN + "sites: {www: {%s}}" % SITE.replace(
+        "app}", "app, response_fields: {name: '^|`~', action: add, value: 1.5}}"),
     "zones: {Example.com.: {file: f}}",
 ]
 
@@ -73,6 +80,19 @@ BAD = [
     "origins: {app: {}}",
     "origins: {app: {servers: 'http://a/'}}",
     "origins: {app: {servers: a, health: maybe}}",
+    "http: {plain: no}",
+    "http: {limit: {silent: 0}}",
+    "http: {proxy_protocol: lb.example.com}",
+    "edges: {fra1: {listen_plain: 80}}",
+    "origins: {app: {servers: a, tls: maybe}}",
+    "origins: {app: {servers: a, tls: {ciphers: all}}}",
+    "origins: {app: {servers: a, tls: {enabled: true, ca: ''}}}",
+    "origins: {app: {servers: a, proxy_protocol: v3}}",
+    "origins: {app: {servers: a, limit: {connections: 0}}}",
+    ORIGIN + "sites: {www: {%s}}" % SITE.replace("app}", "app, response_fields: [{value: x}]}"),
+    ORIGIN + "sites: {www: {%s}}" % SITE.replace("app}", "app, response_fields: {name: 'a b'}}"),
+    ORIGIN + "sites: {www: {%s}}" % SITE.replace(
+        "app}", "app, response_fields: {name: x, value: ' y'}}"),
     ORIGIN + "sites: {www: {%s, extra: 1}}" % SITE,
     ORIGIN + "sites: {www: {hosts: a.b, certificates: {certificate: c}, routes: {origin: app}}}",
     ORIGIN + "sites: {www: {%s}}" % SITE.replace("a.b", "a_b"),

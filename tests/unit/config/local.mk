@@ -47,6 +47,11 @@ tests_unit_config_test_units_SOURCES = tests/unit/config/test_units.c $(config_t
 tests_unit_config_test_units_LDADD = $(config_test_libs)
 TESTS += tests/unit/config/test_units
 
+check_PROGRAMS += tests/unit/config/test_validate
+tests_unit_config_test_validate_SOURCES = tests/unit/config/test_validate.c $(config_test_support)
+tests_unit_config_test_validate_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_validate
+
 check_PROGRAMS += tests/unit/config/test_yaml
 tests_unit_config_test_yaml_SOURCES = tests/unit/config/test_yaml.c $(config_test_support)
 tests_unit_config_test_yaml_LDADD = $(config_test_libs)

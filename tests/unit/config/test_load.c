@@ -16,8 +16,12 @@
 static const char full[] =
     "log: {level: debug}\n"
     "http:\n"
-    "  timeout: {handshake: 1s, head: 2s, body: 3s, write: 4s, keep_alive: 5s, shutdown: 6s}\n"
-    "  limit: {head_bytes: 16KiB, fields: 50, target_bytes: 4KiB, connections: 99, handshakes: 9}\n"
+    "  timeout: {handshake: 1s, head: 2s, body: 3s, write: 4s, keep_alive: 5s, shutdown: 6s,\n"
+    "            tunnel: 7s}\n"
+    "  limit: {head_bytes: 16KiB, fields: 50, target_bytes: 4KiB, connections: 99, handshakes: 9,\n"
+    "          silent: 8, buffered: 2MiB}\n"
+    "  plain: serve\n"
+    "  proxy_protocol: [10.0.0.0/8, \"::1\"]\n"
     "  access_log: logs/access.log\n"
     "  trusted_proxies: [192.0.2.0/24, \"2001:db8::/32\", 198.51.100.7]\n"
     "edges:\n"
@@ -25,6 +29,7 @@ static const char full[] =
     "    location: 50.11,8.68\n"
     "    addresses: [203.0.113.10, \"2001:db8::10\"]\n"
     "    listen: [\"*:443\", \"192.0.2.1:8443\", \"[2001:db8::1]:443\"]\n"
+    "    listen_plain: [\"*:80\", 192.0.2.1:8080]\n"
     "    admin: drained\n"
     "    bias: -12.5km\n"
     "    control: /tmp/fra1.sock\n"
@@ -43,9 +48,14 @@ static const char full[] =
     "1s,\n"
     "              rise: 1, fall: 100}\n"
     "    all_down: refuse\n"
-    "    timeout: {connect: 1s, response: 2s, idle: 3s}\n"
+    "    timeout: {connect: 1s, response: 2s, idle: 3s, queue: 4s}\n"
     "    pool: {max_idle: 10, idle_timeout: 20s, warm: 5}\n"
-    "  api: {servers: api:1, health: off}\n"
+    "    tls: {enabled: true, ca: tls/ca.pem, name: Tls.example, certificate: edge.pem,\n"
+    "          key: /keys/edge.key}\n"
+    "    proxy_protocol: v2\n"
+    "    limit: {connections: 30, queue: 0, head_bytes: 2KiB, fields: 7}\n"
+    "  api: {servers: api:1, health: off, tls: {enabled: true, verify: false},\n"
+    "        proxy_protocol: v1}\n"
     "sites:\n"
     "  www:\n"
     "    hosts: [WWW.Example.com, \"*.example.com\"]\n"
@@ -55,12 +65,17 @@ static const char full[] =
     "    routes:\n"
     "      - {path: /, origin: app}\n"
     "      - {path: /api/v1, origin: api}\n"
-    "      - {path: /api, origin: api}\n"
+    "      - path: /api\n"
+    "        origin: api\n"
+    "        response_fields:\n"
+    "          - {name: Date, value: \"it: is $${now}\"}\n"
+    "          - {name: x-y, action: remove}\n"
+    "          - {name: X-Y, action: add}\n"
     "    edges: [nyc1, fra1]\n"
     "  all:\n"
     "    hosts: all.example.org\n"
     "    certificates: {certificate: b.pem, key: b.key}\n"
-    "    routes: {origin: app}\n"
+    "    routes: {origin: app, response_fields: {name: \"!\", action: set, value: 1}}\n"
     "zones:\n"
     "  Example.COM.:\n"
     "    file: zones/example.com.zone\n"
@@ -126,11 +141,18 @@ static void check_http(const struct cfg_fleet *f)
 	assert_int_equal(f->http.timeout.write.ns, DUR_S(4).ns);
 	assert_int_equal(f->http.timeout.keep_alive.ns, DUR_S(5).ns);
 	assert_int_equal(f->http.timeout.shutdown.ns, DUR_S(6).ns);
+	assert_int_equal(f->http.timeout.tunnel.ns, DUR_S(7).ns);
 	assert_int_equal(f->http.limit.head_bytes, 16384);
 	assert_int_equal(f->http.limit.fields, 50);
 	assert_int_equal(f->http.limit.target_bytes, 4096);
 	assert_int_equal(f->http.limit.connections, 99);
 	assert_int_equal(f->http.limit.handshakes, 9);
+	assert_int_equal(f->http.limit.silent, 8);
+	assert_int_equal(f->http.limit.buffered, 2 << 20);
+	assert_int_equal(f->http.plain, CFG_PLAIN_SERVE);
+	assert_int_equal(f->http.proxy_protocol.n, 2);
+	assert_prefix(&f->http.proxy_protocol.v[0], "10.0.0.0/8");
+	assert_prefix(&f->http.proxy_protocol.v[1], "::1/128");
 	assert_here(f->http.access_log, "logs/access.log");
 	assert_int_equal(f->http.trusted_proxies.n, 3);
 	assert_prefix(&f->http.trusted_proxies.v[0], "192.0.2.0/24");
@@ -145,7 +167,7 @@ static void check_nodes(const struct cfg_fleet *f)
 
 	assert_int_equal(f->n_edges, 2);
 	assert_string_equal(e->name, "fra1");
-	assert_place(e->place, 8, 3);
+	assert_place(e->place, 12, 3);
 	assert_int_equal(e->id, 0);
 	assert_true(e->location.set && e->location.latitude == 50.11 &&
 		    e->location.longitude == 8.68);
@@ -156,6 +178,9 @@ static void check_nodes(const struct cfg_fleet *f)
 	assert_addr(&e->listen.v[0], "[::]:443");
 	assert_addr(&e->listen.v[1], "192.0.2.1:8443");
 	assert_addr(&e->listen.v[2], "[2001:db8::1]:443");
+	assert_int_equal(e->listen_plain.n, 2);
+	assert_addr(&e->listen_plain.v[0], "[::]:80");
+	assert_addr(&e->listen_plain.v[1], "192.0.2.1:8080");
 	assert_int_equal(e->admin, CFG_ADMIN_DRAINED);
 	assert_true(e->bias_km == -12.5);
 	assert_string_equal(e->control, "/tmp/fra1.sock");
@@ -168,7 +193,7 @@ static void check_nodes(const struct cfg_fleet *f)
 	assert_null(cfg_find_edge(f, "ns1"));
 
 	assert_int_equal(f->n_nameservers, 1);
-	assert_place(s->place, 20, 3);
+	assert_place(s->place, 25, 3);
 	assert_int_equal(s->listen.n, 2);
 	assert_addr(&s->listen.v[1], "[::1]:0");
 	assert_here(s->control, "ns.sock");
@@ -183,28 +208,54 @@ static void check_origins(const struct cfg_fleet *f)
 
 	assert_int_equal(f->n_origins, 2);
 	assert_string_equal(o->name, "app");
-	assert_place(o->place, 22, 3);
+	assert_place(o->place, 27, 3);
 	assert_int_equal(o->n_servers, 4);
 	assert_string_equal(o->servers[0].host, "app1.example.net");
 	assert_int_equal(o->servers[0].port, 8080);
-	assert_place(o->servers[0].place, 23, 15);
+	assert_place(o->servers[0].place, 28, 15);
 	assert_string_equal(o->servers[1].host, "app2_x");
-	assert_int_equal(o->servers[1].port, 80);
+	assert_int_equal(o->servers[1].port, 443);
 	assert_string_equal(o->servers[2].host, "192.0.2.7");
-	assert_int_equal(o->servers[2].port, 80);
+	assert_int_equal(o->servers[2].port, 443);
 	assert_string_equal(o->servers[3].host, "2001:db8::7");
 	assert_int_equal(o->servers[3].port, 81);
+	assert_true(o->tls.enabled);
+	assert_true(o->tls.verify);
+	assert_here(o->tls.ca, "tls/ca.pem");
+	assert_string_equal(o->tls.name, "tls.example");
+	assert_here(o->tls.certificate, "edge.pem");
+	assert_string_equal(o->tls.key, "/keys/edge.key");
+	assert_int_equal(o->proxy_protocol, CFG_PROXY_PROTOCOL_V2);
 	assert_false(o->health.enabled);
 	assert_check(&o->health.check, CFG_CHECK_HTTPS, 1, "h", "/h", 204, 204, 3, 1, 1, 100);
 	assert_int_equal(o->all_down, CFG_ALL_DOWN_REFUSE);
 	assert_int_equal(o->timeout.connect.ns, DUR_S(1).ns);
 	assert_int_equal(o->timeout.response.ns, DUR_S(2).ns);
 	assert_int_equal(o->timeout.idle.ns, DUR_S(3).ns);
+	assert_int_equal(o->timeout.queue.ns, DUR_S(4).ns);
+	assert_int_equal(o->limit.connections, 30);
+	assert_int_equal(o->limit.queue, 0);
+	assert_int_equal(o->limit.head_bytes, 2048);
+	assert_int_equal(o->limit.fields, 7);
 	assert_int_equal(o->pool.max_idle, 10);
 	assert_int_equal(o->pool.idle_timeout.ns, DUR_S(20).ns);
 	assert_int_equal(o->pool.warm, 5);
 	assert_int_equal(f->origins[1].id, 1);
 	assert_false(f->origins[1].health.enabled);
+	assert_true(f->origins[1].tls.enabled);
+	assert_false(f->origins[1].tls.verify);
+	assert_int_equal(f->origins[1].servers[0].port, 1);
+	assert_int_equal(f->origins[1].proxy_protocol, CFG_PROXY_PROTOCOL_V1);
+}
+
+static void assert_rule(const struct cfg_field_rule *rule, const char *name,
+			enum cfg_field_action action, const char *value, unsigned line,
+			unsigned column)
+{
+	assert_string_equal(rule->name, name);
+	assert_int_equal(rule->action, action);
+	assert_string_equal(rule->value, value);
+	assert_place(rule->place, line, column);
 }
 
 static void check_sites(const struct cfg_fleet *f)
@@ -213,20 +264,27 @@ static void check_sites(const struct cfg_fleet *f)
 
 	assert_int_equal(f->n_sites, 2);
 	assert_string_equal(s->name, "www");
-	assert_place(s->place, 33, 3);
+	assert_place(s->place, 43, 3);
 	assert_int_equal(s->hosts.n, 2);
 	assert_string_equal(s->hosts.v[0], "www.example.com");
 	assert_string_equal(s->hosts.v[1], "*.example.com");
 	assert_int_equal(s->n_certificates, 2);
 	assert_here(s->certificates[0].certificate, "www.pem");
 	assert_string_equal(s->certificates[0].key, "/keys/www.key");
-	assert_place(s->certificates[1].place, 37, 9);
+	assert_place(s->certificates[1].place, 47, 9);
 	assert_int_equal(s->n_routes, 3);
 	assert_string_equal(s->routes[0].path, "/api/v1");
 	assert_ptr_equal(s->routes[0].origin, &f->origins[1]);
-	assert_place(s->routes[0].place, 40, 9);
+	assert_place(s->routes[0].place, 50, 9);
+	assert_int_equal(s->routes[0].n_response_fields, 0);
 	assert_string_equal(s->routes[1].path, "/api");
+	assert_int_equal(s->routes[1].n_response_fields, 3);
+	assert_rule(&s->routes[1].response_fields[0], "Date", CFG_FIELD_SET, "it: is ${now}", 54,
+		    13);
+	assert_rule(&s->routes[1].response_fields[1], "x-y", CFG_FIELD_REMOVE, "", 55, 13);
+	assert_rule(&s->routes[1].response_fields[2], "X-Y", CFG_FIELD_ADD, "", 56, 13);
 	assert_string_equal(s->routes[2].path, "/");
+	assert_int_equal(s->routes[2].n_response_fields, 0);
 	assert_ptr_equal(s->routes[2].origin, &f->origins[0]);
 	assert_int_equal(s->n_edges, 2);
 	assert_ptr_equal(s->edges[0], &f->edges[1]);
@@ -237,6 +295,8 @@ static void check_sites(const struct cfg_fleet *f)
 	assert_int_equal(s->hosts.n, 1);
 	assert_int_equal(s->n_certificates, 1);
 	assert_string_equal(s->routes[0].path, "/");
+	assert_int_equal(s->routes[0].n_response_fields, 1);
+	assert_rule(&s->routes[0].response_fields[0], "!", CFG_FIELD_SET, "1", 61, 44);
 	assert_int_equal(s->n_edges, 2);
 	assert_ptr_equal(s->edges[0], &f->edges[0]);
 	assert_ptr_equal(s->edges[1], &f->edges[1]);
@@ -248,7 +308,7 @@ static void check_zones(const struct cfg_fleet *f)
 
 	assert_int_equal(f->n_zones, 2);
 	assert_string_equal(z->name, "example.com");
-	assert_place(z->place, 48, 3);
+	assert_place(z->place, 63, 3);
 	assert_here(z->file, "zones/example.com.zone");
 	assert_int_equal(z->n_steered, 2);
 	assert_string_equal(z->steered[0].owner, "@");
@@ -256,12 +316,12 @@ static void check_zones(const struct cfg_fleet *f)
 	assert_int_equal(z->steered[0].ttl.ns, DUR_S(30).ns);
 	assert_int_equal(z->steered[0].none_up, CFG_NONE_UP_NEAREST);
 	assert_string_equal(z->steered[1].owner, "www.sub");
-	assert_place(z->steered[1].place, 52, 7);
+	assert_place(z->steered[1].place, 67, 7);
 	assert_int_equal(z->steered[1].ttl.ns, DUR_S(5).ns);
 	assert_int_equal(z->steered[1].none_up, CFG_NONE_UP_SERVFAIL);
 	assert_int_equal(f->zones[1].n_steered, 0);
 	assert_null(f->geo.database);
-	assert_place(f->geo.place, 54, 1);
+	assert_place(f->geo.place, 69, 1);
 	assert_true(f->geo.unknown.set && f->geo.unknown.latitude == -1);
 }
 
@@ -309,15 +369,21 @@ static void test_defaults(void **state)
 	assert_int_equal(h->timeout.write.ns, DUR_S(30).ns);
 	assert_int_equal(h->timeout.keep_alive.ns, DUR_S(60).ns);
 	assert_int_equal(h->timeout.shutdown.ns, DUR_S(10).ns);
+	assert_int_equal(h->timeout.tunnel.ns, DUR_S(3600).ns);
 	assert_int_equal(h->limit.head_bytes, 32768);
 	assert_int_equal(h->limit.fields, 100);
 	assert_int_equal(h->limit.target_bytes, 8192);
 	assert_int_equal(h->limit.connections, 15000);
-	assert_int_equal(h->limit.handshakes, 256);
+	assert_int_equal(h->limit.handshakes, 1024);
+	assert_int_equal(h->limit.silent, 4096);
+	assert_int_equal(h->limit.buffered, 512 << 20);
+	assert_int_equal(h->plain, CFG_PLAIN_REDIRECT);
+	assert_int_equal(h->proxy_protocol.n, 0);
 	assert_string_equal(h->access_log, "-");
 	assert_int_equal(h->trusted_proxies.n, 0);
 	assert_int_equal(f->edges[0].listen.n, 1);
 	assert_addr(&f->edges[0].listen.v[0], "[::]:443");
+	assert_int_equal(f->edges[0].listen_plain.n, 0);
 	assert_int_equal(f->edges[0].addresses.n, 0);
 	assert_int_equal(f->edges[0].admin, CFG_ADMIN_ACTIVE);
 	assert_true(f->edges[0].bias_km == 0);
@@ -327,12 +393,25 @@ static void test_defaults(void **state)
 		     200, 200, 5, 2, 2, 2);
 	assert_addr(&f->nameservers[0].listen.v[0], "[::]:53");
 	assert_string_equal(f->nameservers[0].control, "/run/perigee/dns-n.sock");
+	assert_int_equal(o->servers[0].port, 80);
+	assert_false(o->tls.enabled);
+	assert_true(o->tls.verify);
+	assert_null(o->tls.ca);
+	assert_string_equal(o->tls.name, "");
+	assert_null(o->tls.certificate);
+	assert_null(o->tls.key);
+	assert_int_equal(o->proxy_protocol, CFG_PROXY_PROTOCOL_NONE);
 	assert_true(o->health.enabled);
 	assert_check(&o->health.check, CFG_CHECK_HTTP, 0, "", "/", 200, 399, 5, 2, 2, 3);
 	assert_int_equal(o->all_down, CFG_ALL_DOWN_TRY);
 	assert_int_equal(o->timeout.connect.ns, DUR_S(3).ns);
 	assert_int_equal(o->timeout.response.ns, DUR_S(30).ns);
 	assert_int_equal(o->timeout.idle.ns, DUR_S(30).ns);
+	assert_int_equal(o->timeout.queue.ns, DUR_S(5).ns);
+	assert_int_equal(o->limit.connections, 1000);
+	assert_int_equal(o->limit.queue, 1000);
+	assert_int_equal(o->limit.head_bytes, 65536);
+	assert_int_equal(o->limit.fields, 200);
 	assert_int_equal(o->pool.max_idle, 256);
 	assert_int_equal(o->pool.idle_timeout.ns, DUR_S(55).ns);
 	assert_int_equal(o->pool.warm, 0);
@@ -349,6 +428,119 @@ static void test_check_port_follows_listen(void **state)
 
 	assert_int_equal(f->edges[0].check.port, 8443);
 	cfg_fleet_destroy(&f);
+}
+
+/* A server without a port gets the one that its origin's scheme has; one that was written stays. */
+static void test_server_ports_follow_tls(void **state)
+{
+	struct cfg_fleet *f = load_good("origins:\n"
+					"  a: {servers: [s, \"::1\", \"[::2]\", 192.0.2.1, t:80, "
+					"\"[::3]:80\"], tls: on}\n"
+					"  b: {servers: [s, \"::1\", t:443], tls: off}\n");
+	static const uint16_t ports[] = {443, 443, 443, 443, 80, 80};
+	const struct cfg_origin *o = &f->origins[0];
+
+	assert_true(o->tls.enabled);
+	assert_true(o->tls.verify);
+	assert_string_equal(o->tls.name, "");
+	assert_int_equal(o->n_servers, ARRAY_SIZE(ports));
+	for (unsigned i = 0; i < o->n_servers; i++)
+		assert_int_equal(o->servers[i].port, ports[i]);
+	o = &f->origins[1];
+	assert_false(o->tls.enabled);
+	assert_int_equal(o->servers[0].port, 80);
+	assert_int_equal(o->servers[1].port, 80);
+	assert_int_equal(o->servers[2].port, 443);
+	cfg_fleet_destroy(&f);
+	assert_complaints("origins:\n"
+			  "  a: {tls: on, servers: [s:443, S]}\n"
+			  "  b: {servers: [s:443, s, s:80]}\n"
+			  "  c: {servers: [192.0.2.1:0, \"[::1]:0\", s:0]}\n",
+			  "fleet.yaml:2:33: origins.a.servers: \"s:443\" is there twice; first at "
+			  "fleet.yaml:2:26\n"
+			  "fleet.yaml:3:27: origins.b.servers: \"s:80\" is there twice; first at "
+			  "fleet.yaml:3:24\n"
+			  "fleet.yaml:4:17: origins.c.servers[0]: \"192.0.2.1:0\" is not a server "
+			  "such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
+			  "fleet.yaml:4:30: origins.c.servers[1]: \"[::1]:0\" is not a server such "
+			  "as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
+			  "fleet.yaml:4:41: origins.c.servers[2]: \"s:0\" is not a server such as "
+			  "app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n");
+}
+
+#define FIELD_NAME_EXPECTED                                                                        \
+	"is not the name of a field such as Cache-Control: letters, digits, \"-\" and other "      \
+	"characters of a token\n"
+#define FIELD_IS_OWN "the edge itself says how a message is framed and how its connection goes on\n"
+
+static void test_wrong_response_fields(void **state)
+{
+	assert_complaints(
+	    "origins: {app: {servers: s}}\n"
+	    "sites:\n"
+	    "  w:\n"
+	    "    hosts: h\n"
+	    "    certificates: {certificate: c, key: k}\n"
+	    "    routes:\n"
+	    "      - {path: /a, origin: app, response_fields: foo}\n"
+	    "      - path: /\n"
+	    "        origin: app\n"
+	    "        response_fields:\n"
+	    "          - {value: x}\n"
+	    "          - {name: a b}\n"
+	    "          - {name: \"\", value: \" x\"}\n"
+	    "          - {name: \"x:\", value: \"x \"}\n"
+	    "          - {name: f\xc3\xbc, value: \"a\\tb\"}\n"
+	    "          - {name: content-length, value: 1}\n"
+	    "          - {name: TRANSFER-ENCODING}\n"
+	    "          - {name: connection}\n"
+	    "          - {name: Keep-Alive, action: remove}\n"
+	    "          - {name: upgrade}\n"
+	    "          - {name: te}\n"
+	    "          - {name: Trailer}\n"
+	    "          - {name: Proxy-Connection}\n"
+	    "          - {name: x, action: replace}\n"
+	    "          - {name: x, action: remove, value: y}\n"
+	    "          - {name: x, action: remove, value: \"\"}\n"
+	    "          - foo\n",
+	    "fleet.yaml:7:50: sites.w.routes[0].response_fields: a list of maps was expected, not "
+	    "a value\n"
+	    "fleet.yaml:11:13: sites.w.routes[1].response_fields[0].name is missing: The field's "
+	    "name; fields of framing and of the connection are the edge's own.\n"
+	    "fleet.yaml:12:20: sites.w.routes[1].response_fields[1].name: \"a "
+	    "b\" " FIELD_NAME_EXPECTED
+	    "fleet.yaml:13:20: sites.w.routes[1].response_fields[2].name: \"\" " FIELD_NAME_EXPECTED
+	    "fleet.yaml:13:31: sites.w.routes[1].response_fields[2].value: \" x\" is not the value "
+	    "of a field: a text without spaces at its ends\n"
+	    "fleet.yaml:14:20: sites.w.routes[1].response_fields[3].name: "
+	    "\"x:\" " FIELD_NAME_EXPECTED
+	    "fleet.yaml:14:33: sites.w.routes[1].response_fields[3].value: \"x \" is not the value "
+	    "of a field: a text without spaces at its ends\n"
+	    "fleet.yaml:15:20: sites.w.routes[1].response_fields[4].name: "
+	    "\"f\xc3\xbc\" " FIELD_NAME_EXPECTED
+	    "fleet.yaml:15:31: a control character in a value\n"
+	    "fleet.yaml:16:20: sites.w.routes[1].response_fields[5].name: "
+	    "\"content-length\": " FIELD_IS_OWN
+	    "fleet.yaml:17:20: sites.w.routes[1].response_fields[6].name: "
+	    "\"TRANSFER-ENCODING\": " FIELD_IS_OWN
+	    "fleet.yaml:18:20: sites.w.routes[1].response_fields[7].name: "
+	    "\"connection\": " FIELD_IS_OWN
+	    "fleet.yaml:19:20: sites.w.routes[1].response_fields[8].name: "
+	    "\"Keep-Alive\": " FIELD_IS_OWN
+	    "fleet.yaml:20:20: sites.w.routes[1].response_fields[9].name: "
+	    "\"upgrade\": " FIELD_IS_OWN
+	    "fleet.yaml:21:20: sites.w.routes[1].response_fields[10].name: \"te\": " FIELD_IS_OWN
+	    "fleet.yaml:22:20: sites.w.routes[1].response_fields[11].name: "
+	    "\"Trailer\": " FIELD_IS_OWN
+	    "fleet.yaml:23:20: sites.w.routes[1].response_fields[12].name: "
+	    "\"Proxy-Connection\": " FIELD_IS_OWN
+	    "fleet.yaml:24:31: sites.w.routes[1].response_fields[13].action: \"replace\" is not "
+	    "one "
+	    "of set, add, remove\n"
+	    "fleet.yaml:25:46: sites.w.routes[1].response_fields[14]: a field that is removed has "
+	    "no value\n"
+	    "fleet.yaml:27:13: sites.w.routes[1].response_fields[16]: a map of options was "
+	    "expected, not a value\n");
 }
 
 /* Everything that a value alone can have wrong, in one go. */
@@ -410,7 +602,7 @@ static void test_wrong_values(void **state)
 	    "\"_\" and \".\", a letter or digit first\n"
 	    "fleet.yaml:14:10: edges.b d: a map of options was expected, not a value\n"
 	    "fleet.yaml:16:3: origins.app.servers is missing: Its servers, which are equals: a "
-	    "name or an address, and a port (80 when there is none).\n"
+	    "name or an address, and a port (when there is none, 443 with TLS and 80 without).\n"
 	    "fleet.yaml:16:17: origins.app.health.enabled: \"offf\" is not a boolean: true or "
 	    "false\n"
 	    "fleet.yaml:16:40: origins.app.pool.max_idle: \"-1\" is not a whole number\n"
@@ -454,77 +646,6 @@ static void test_wrong_values(void **state)
 	    "fleet.yaml:26:33: zones.example.com.steered.*: \"*\": a wildcard cannot be steered\n");
 }
 
-/* Everything that takes more than one value to be wrong. */
-static void test_contradictions(void **state)
-{
-	assert_complaints(
-	    "http: {limit: {head_bytes: 1KiB}}\n"
-	    "edges:\n"
-	    "  a:\n"
-	    "    addresses: [192.0.2.1, 192.0.2.2]\n"
-	    "    listen: [\"*:443\", \"127.0.0.1:0\", \"[::]:443\", \"127.0.0.1:0\"]\n"
-	    "    check: {interval: 1s}\n"
-	    "  b:\n"
-	    "    addresses: [\"::ffff:192.0.2.2\"]\n"
-	    "    location: 1,2\n"
-	    "  c: {}\n"
-	    "nameservers: {n: {listen: [\"*:53\", \"*:53\"]}}\n"
-	    "origins:\n"
-	    "  app:\n"
-	    "    servers: [A:80, \"a\"]\n"
-	    "    health: {check: {timeout: 6s}}\n"
-	    "    pool: {warm: 3, max_idle: 2}\n"
-	    "sites:\n"
-	    "  one:\n"
-	    "    hosts: [x.example, y.example]\n"
-	    "    certificates: {certificate: c, key: k}\n"
-	    "    routes: [{origin: app}, {path: /, origin: app}]\n"
-	    "    edges: [a, b, a]\n"
-	    "  two:\n"
-	    "    hosts: [Y.example]\n"
-	    "    certificates: {certificate: c, key: k}\n"
-	    "    routes: [{origin: app}]\n"
-	    "zones:\n"
-	    "  example.com:\n"
-	    "    file: z\n"
-	    "    steered:\n"
-	    "      www: {site: two, ttl: 1500ms}\n"
-	    "      WWW: {site: one}\n"
-	    "      www.example.com: {site: one}\n"
-	    "  EXAMPLE.com.: {file: z}\n"
-	    "geo: {database: d}\n",
-
-	    "fleet.yaml:1:28: http.limit: target_bytes is more than head_bytes, of which it is a "
-	    "part\n"
-	    "fleet.yaml:3:3: edges.a.location is missing: zones.example.com.steered.www goes by "
-	    "distance\n"
-	    "fleet.yaml:5:38: edges.a.listen: \"[::]:443\" is there twice; first at "
-	    "fleet.yaml:5:14\n"
-	    "fleet.yaml:6:23: edges.a.check: the timeout is longer than the interval\n"
-	    "fleet.yaml:8:17: edges.*.addresses: \"192.0.2.2\" is there twice; first at "
-	    "fleet.yaml:4:28\n"
-	    "fleet.yaml:10:3: edges.c.addresses is missing: zones.example.com.steered.www sends "
-	    "clients there\n"
-	    "fleet.yaml:10:3: edges.c.location is missing: zones.example.com.steered.www goes by "
-	    "distance\n"
-	    "fleet.yaml:11:36: nameservers.n.listen: \"[::]:53\" is there twice; first at "
-	    "fleet.yaml:11:28\n"
-	    "fleet.yaml:14:21: origins.app.servers: \"a:80\" is there twice; first at "
-	    "fleet.yaml:14:15\n"
-	    "fleet.yaml:15:31: origins.app.health.check: the timeout is longer than the interval\n"
-	    "fleet.yaml:16:18: origins.app.pool: warm is more than max_idle\n"
-	    "fleet.yaml:21:29: sites.one.routes: \"/\" is there twice; first at fleet.yaml:21:14\n"
-	    "fleet.yaml:22:19: sites.one.edges: \"a\" is there twice; first at fleet.yaml:22:13\n"
-	    "fleet.yaml:24:13: sites.*.hosts: \"y.example\" is there twice; first at "
-	    "fleet.yaml:19:24\n"
-	    "fleet.yaml:31:29: zones.example.com.steered.www.ttl: DNS knows whole seconds only\n"
-	    "fleet.yaml:32:7: zones.example.com.steered: \"www\" is there twice; first at "
-	    "fleet.yaml:31:7\n"
-	    "fleet.yaml:33:7: zones.example.com.steered.www.example.com: an owner is relative to "
-	    "its zone: leave out \"example.com\"\n"
-	    "fleet.yaml:34:3: zones: \"example.com\" is there twice; first at fleet.yaml:28:3\n");
-}
-
 static void test_empty_lists_and_maps(void **state)
 {
 	assert_complaints("", "fleet.yaml:1:1: nothing is configured\n");
@@ -533,10 +654,11 @@ static void test_empty_lists_and_maps(void **state)
 	    "fleet.yaml:1:1: a map of edges, origins, sites and so on was expected\n");
 	assert_complaints(
 	    "edges: {a: {listen: []}}\n",
-	    "fleet.yaml:1:21: edges.a.listen is missing: Where it accepts clients.\n");
+	    "fleet.yaml:1:21: edges.a.listen is missing: Where it accepts clients, by TLS.\n");
 	assert_complaints("origins: {a: {servers: []}}\nedges: [a]\n",
 			  "fleet.yaml:1:24: origins.a.servers is missing: Its servers, which are "
-			  "equals: a name or an address, and a port (80 when there is none).\n"
+			  "equals: a name or an address, and a port (when there is none, 443 with "
+			  "TLS and 80 without).\n"
 			  "fleet.yaml:2:8: edges: a map, by name was expected, not a list\n");
 	assert_complaints(
 	    "zones: {z: {file: f, steered: {a: {}}}}\n",
@@ -595,8 +717,9 @@ int main(void)
 	    cmocka_unit_test(test_every_field),
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_check_port_follows_listen),
+	    cmocka_unit_test(test_server_ports_follow_tls),
+	    cmocka_unit_test(test_wrong_response_fields),
 	    cmocka_unit_test(test_wrong_values),
-	    cmocka_unit_test(test_contradictions),
 	    cmocka_unit_test(test_empty_lists_and_maps),
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_long_names),

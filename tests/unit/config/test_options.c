@@ -118,9 +118,18 @@ static void test_ranges_hold(void **state)
 	    {"http.timeout.head", "999us", "86401s"},
 	    {"http.limit.head_bytes", "1023", "1025KiB"},
 	    {"http.limit.fields", "0", "10001"},
+	    {"http.limit.silent", "0", "10000001"},
+	    {"http.limit.handshakes", "0", "1000001"},
+	    {"http.limit.buffered", "1023KiB", "1099511627777"},
+	    {"http.timeout.tunnel", "999us", "86401s"},
 	    {"edges.*.check.rise", "0", "101"},
 	    {"edges.*.check.port", "-1", "65536"},
 	    {"edges.*.bias", "-20000.1km", "20000.1km"},
+	    {"origins.*.timeout.queue", "0s", "86401s"},
+	    {"origins.*.limit.connections", "0", "1000001"},
+	    {"origins.*.limit.queue", "-1", "1000001"},
+	    {"origins.*.limit.head_bytes", "1023", "1025KiB"},
+	    {"origins.*.limit.fields", "0", "10001"},
 	    {"zones.*.steered.*.ttl", "-1s", "86401s"},
 	};
 
@@ -167,9 +176,9 @@ static void test_walk(void **state)
 static void test_restart_class(void **state)
 {
 	static const char *const restart[] = {
-	    "http.access_log",       "edges.*.listen",       "edges.*.control",
-	    "edges.*.workers",       "nameservers.*.listen", "nameservers.*.control",
-	    "nameservers.*.workers",
+	    "http.access_log",       "edges.*.listen",        "edges.*.listen_plain",
+	    "edges.*.control",       "edges.*.workers",       "nameservers.*.listen",
+	    "nameservers.*.control", "nameservers.*.workers",
 	};
 	unsigned n = 0;
 

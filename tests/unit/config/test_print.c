@@ -64,14 +64,19 @@ static void test_dump_of_defaults(void **state)
 				  "    body: 30s\n"
 				  "    write: 30s\n"
 				  "    keep_alive: 1m\n"
+				  "    tunnel: 1h\n"
 				  "    shutdown: 10s\n"
 				  "  limit:\n"
 				  "    head_bytes: 32KiB\n"
 				  "    fields: 100\n"
 				  "    target_bytes: 8KiB\n"
 				  "    connections: 15000\n"
-				  "    handshakes: 256\n"
+				  "    silent: 4096\n"
+				  "    handshakes: 1024\n"
+				  "    buffered: 512MiB\n"
+				  "  plain: redirect\n"
 				  "  access_log: '-'\n"
+				  "  proxy_protocol: []\n"
 				  "  trusted_proxies: []\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
@@ -117,6 +122,50 @@ static void test_dump_of_strange_values(void **state)
 	text = round_trip(load_good("http: {access_log: \"\"}\nedges: {\"null\": }\n"));
 	assert_non_null(strstr(text, "access_log: \"\"\n"));
 	assert_non_null(strstr(text, "  \"null\":\n"));
+	free(text);
+}
+
+/* A list of things within a list of things, and texts that are not set. */
+static void test_dump_of_routes_and_tls(void **state)
+{
+	char *text = round_trip(
+	    load_good("origins:\n"
+		      "  a: {servers: s, tls: {enabled: on, ca: /c}, proxy_protocol: v1}\n"
+		      "sites:\n"
+		      "  w:\n"
+		      "    hosts: h\n"
+		      "    certificates: {certificate: /c, key: /k}\n"
+		      "    routes:\n"
+		      "      - path: /x\n"
+		      "        origin: a\n"
+		      "        response_fields:\n"
+		      "          - {name: X, value: \"0\"}\n"
+		      "          - {name: \"~\", action: add, value: \"$${y}: #\"}\n"
+		      "          - {name: Date, action: remove}\n"
+		      "      - {origin: a}\n"));
+
+	assert_non_null(strstr(text, "    - s:443\n"
+				     "    tls:\n"
+				     "      enabled: true\n"
+				     "      verify: true\n"
+				     "      ca: /c\n"
+				     "      name: \"\"\n"
+				     "    proxy_protocol: v1\n"));
+	assert_non_null(strstr(text, "    - path: /x\n"
+				     "      origin: a\n"
+				     "      response_fields:\n"
+				     "      - name: X\n"
+				     "        action: set\n"
+				     "        value: 0\n"
+				     "      - name: \"~\"\n"
+				     "        action: add\n"
+				     "        value: '$${y}: #'\n"
+				     "      - name: Date\n"
+				     "        action: remove\n"
+				     "        value: \"\"\n"
+				     "    - path: /\n"
+				     "      origin: a\n"
+				     "      response_fields: []\n"));
 	free(text);
 }
 
@@ -216,6 +265,9 @@ static void test_man_has_every_row(void **state)
 		assert_non_null(strstr(text, item));
 		free(item);
 	}
+	/* The short form of a section says the other of its default. */
+	assert_non_null(strstr(text, ".Ql health: off\nturns it off.\n"));
+	assert_non_null(strstr(text, ".Ql tls: on\nturns it on.\n"));
 	free(text);
 }
 
@@ -224,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_dump_of_defaults),
 	    cmocka_unit_test(test_dump_of_strange_values),
+	    cmocka_unit_test(test_dump_of_routes_and_tls),
 	    cmocka_unit_test(test_samples),
 	    cmocka_unit_test(test_sample_has_every_section),
 	    cmocka_unit_test(test_schema_has_every_row),

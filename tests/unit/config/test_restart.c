@@ -23,7 +23,8 @@ static void test_needs_restart(void **state)
 	     "edges: {a: {listen: [\"[::]:443\"], control: /a}, b: {workers: 2}}\n" BASE_SERVERS,
 	     "a", NULL},
 	    /* What takes effect on reload. */
-	    {"http: {access_log: /a, timeout: {head: 1s}}\nlog: {level: debug}\n"
+	    {"http: {access_log: /a, timeout: {head: 1s}, plain: serve, proxy_protocol: \"::1\",\n"
+	     "       limit: {silent: 1, handshakes: 1, buffered: 1MiB}}\nlog: {level: debug}\n"
 	     "edges: {a: {location: \"1,2\", control: /a, admin: drained, bias: 1km,\n"
 	     "            check: {port: 1}}, b: {workers: 2}, c: {}}\n" BASE_SERVERS,
 	     "a", NULL},
@@ -36,9 +37,15 @@ static void test_needs_restart(void **state)
 	    {BASE_HTTP "edges: {a: {listen: [\"*:443\", \"*:80\"], control: /a}, b: {workers: "
 		       "2}}\n" BASE_SERVERS,
 	     "a", "edges.a.listen"},
+	    {BASE_HTTP
+	     "edges: {a: {listen_plain: \"*:80\", control: /a}, b: {workers: 2}}\n" BASE_SERVERS,
+	     "a", "edges.a.listen_plain"},
 	    {BASE_HTTP "edges: {a: {control: /other}, b: {workers: 2}}\n" BASE_SERVERS, "a",
 	     "edges.a.control"},
 	    /* Another node's business. */
+	    {BASE_HTTP
+	     "edges: {a: {control: /a}, b: {workers: 2, listen_plain: \"*:80\"}}\n" BASE_SERVERS,
+	     "a", NULL},
 	    {BASE_HTTP "edges: {a: {control: /a}, b: {workers: 3}}\n" BASE_SERVERS, "a", NULL},
 	    {BASE_HTTP "edges: {a: {control: /a}, b: {workers: 3}}\n" BASE_SERVERS, "b",
 	     "edges.b.workers"},
