@@ -8,7 +8,8 @@
 # made one crash becomes a file of its corpus. A new target: its lines as below, its name in
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
-fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_http1
+fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_http1 \
+	tests/fuzz/fuzz_proxy
 
 if FUZZING
 fuzz_main =
@@ -34,3 +35,7 @@ tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(fuzz_main) \
 	tests/support/h1_run.c tests/support/h1_run.h
 tests_fuzz_fuzz_http1_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_http1_LDADD = $(LINK_CORE)
+
+tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c $(fuzz_main)
+tests_fuzz_fuzz_proxy_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_proxy_LDADD = $(LINK_CORE)
