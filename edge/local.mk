@@ -2,6 +2,7 @@
 
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
+	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/exchange/access_log.c edge/exchange/access_log.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
