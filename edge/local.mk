@@ -8,6 +8,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/h1/client_reason.c edge/h1/client_reason.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "core/base/check.h"
+#include "edge/h1/client_reason.h"
 #include "edge/h1/h1_internal.h"
 
 /* One TLS record: so much is read at once while a head is awaited. */
@@ -172,7 +173,7 @@ static bool read_once(struct edge_h1 *c)
 		return false;
 	}
 	if (n < 0) {
-		edge_h1_end(c, stream_reason(c->stream), false);
+		edge_h1_end(c, edge_client_reason(stream_fault(c->stream)), false);
 		return false;
 	}
 	edge_count(c->worker, EDGE_BYTES_RECEIVED, n);
@@ -237,8 +238,8 @@ static void on_failed(void *arg)
 	MAGIC_CHECK(c, H1_MAGIC);
 	if (c->state == H1_HANDSHAKE)
 		LOG_LIMITED(LOG_LEVEL_DEBUG, "handshake with %s failed: %s", c->client.ip,
-			    stream_error_text(c->stream));
-	edge_h1_end(c, stream_reason(c->stream), false);
+			    stream_fault_detail(c->stream));
+	edge_h1_end(c, edge_client_reason(stream_fault(c->stream)), false);
 }
 
 static const struct stream_ops stream_ops = {
@@ -372,9 +373,9 @@ void edge_h1_accept(struct edge_worker *w, int fd, const struct net_addr *remote
 	deadline_init(&c->deadline, w->loop, on_deadline);
 	c->view = edge_view_pin(&w->common->views, w->loop);
 	edge_worker_conn_begin(w, &c->conn);
-	c->stream = stream_create_tls_server(w->buffers, fd, edge_certs_tls(c->view->certs),
-					     &stream_ops, c);
-	if (c->stream == NULL)
+	c->stream = stream_create(w->buffers, fd, &stream_ops, c);
+	if (c->stream == NULL ||
+	    !stream_start_tls_server(c->stream, edge_certs_tls(c->view->certs), NULL, 0))
 		edge_h1_end(c, REASON_LIMIT, false);
 	else
 		deadline_set(&c->deadline, edge_h1_http(c)->timeout.handshake);
