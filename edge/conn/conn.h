@@ -1,24 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A client's connection, from accept to its end, whatever it speaks: the inlet takes it through PROXY
- * header, ClientHello and handshake, then hands it to a protocol; admission knows in which stage each
- * one is, and which gives way when there is no room. Worker's loop only.
+ * A client's connection, from accept to its end, whatever it speaks: the inlet takes it through
+ * PROXY header, ClientHello and handshake, then hands it to a protocol; admission knows in which
+ * stage each one is, and which gives way when there is no room. Worker's loop only.
  *
  * stage          | whose turn it is                       | gives way to newcomers
  * ---------------+----------------------------------------+----------------------------------------
- * SILENT         | the client has not said enough yet     | the oldest, over http.limit.silent
+ * SILENT         | the client has not said enough yet     | the oldest, over http.limit.silent, or
+ *                |                                        | when full and none is idle
+ * WAITING        | its ClientHello is here, but all of    | never (its time limit ends it)
+ *                | http.limit.handshakes are taken        |
  * HANDSHAKING    | TLS; a place of http.limit.handshakes  | never (its time limit ends it)
  * IDLE           | between requests                       | the one idle for longest, when full
  * BUSY           | a request is being served              | never
+ * LEAVING        | it has given way, and ends; no place   |
  */
 #pragma once
 
 #include <sys/queue.h>
 
+#include "core/base/reason.h"
 #include "core/net/stream.h"
 #include "edge/node/worker.h"
 
-enum edge_stage { EDGE_SILENT, EDGE_HANDSHAKING, EDGE_IDLE, EDGE_BUSY, EDGE_STAGES };
+enum edge_stage {
+	EDGE_SILENT,
+	EDGE_WAITING,
+	EDGE_HANDSHAKING,
+	EDGE_IDLE,
+	EDGE_BUSY,
+	EDGE_LEAVING,
+	EDGE_STAGES
+};
 
 /* What is known of a client. */
 struct edge_client {
@@ -65,7 +78,7 @@ struct edge_conn {
 	struct edge_inlet *inlet;
 };
 
-/* For protocols: between IDLE and BUSY. */
+/* For protocols: between IDLE and BUSY. Of no effect on one that is LEAVING. */
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage);
 
 enum edge_close {
