@@ -24,9 +24,13 @@ core_libcore_a_SOURCES = \
 	core/net/sock.c core/net/sock.h \
 	core/net/stream.c core/net/stream.h \
 	core/net/stream_close.c \
+	core/net/stream_handshake.c \
 	core/net/stream_internal.h \
 	core/net/stream_tls.c \
+	core/net/stream_write.c \
 	core/net/tls.c core/net/tls.h \
+	core/net/tls_client.c \
+	core/net/tls_internal.h \
 	core/process/control.c core/process/control.h \
 	core/process/daemon.c core/process/daemon.h \
 	core/process/log_file.c core/process/log_file.h \

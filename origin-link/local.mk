@@ -7,6 +7,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
 	origin-link/conns/pool.c origin-link/conns/pool.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/request/origin_reason.c origin-link/request/origin_reason.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/response.c \

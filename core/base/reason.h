@@ -17,6 +17,8 @@
 	X(REASON_CLIENT_BODY_TIMEOUT, "client-body-timeout")                                       \
 	X(REASON_CLIENT_WRITE_TIMEOUT, "client-write-timeout")                                     \
 	X(REASON_CLIENT_IDLE_TIMEOUT, "client-idle-timeout")                                       \
+	X(REASON_CLIENT_STALLED, "client-stalled")                                                 \
+	X(REASON_CLIENT_DISPLACED, "client-displaced")                                             \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
 	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \
@@ -29,6 +31,9 @@
 	X(REASON_ORIGIN_WRITE_TIMEOUT, "origin-write-timeout")                                     \
 	X(REASON_ORIGIN_MALFORMED, "origin-malformed")                                             \
 	X(REASON_ORIGIN_TRUNCATED, "origin-truncated")                                             \
+	X(REASON_ORIGIN_CERTIFICATE, "origin-certificate")                                         \
+	X(REASON_ORIGIN_HANDSHAKE_FAILED, "origin-handshake-failed")                               \
+	X(REASON_ORIGIN_STALLED, "origin-stalled")                                                 \
 	X(REASON_LIMIT, "limit")                                                                   \
 	X(REASON_SHUTDOWN, "shutdown")
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Streams: the socket under a stream, its two events, its output queue, and how its user is called.
- * Plain streams are wholly here; stream_tls.c puts GnuTLS between this and the user. Called by the
- * owner of the stream: its loop's thread, or whoever took it out of the pool.
+ * Streams: the socket under a stream, its events, and how its user is called. What goes out is in
+ * stream_write.c; stream_tls.c puts GnuTLS between this and the user. Called by the owner of the
+ * stream: its loop's thread, or whoever took it out of the pool.
  *
  * Owns the descriptor. Leaves time limits to the user, and the orderly end to stream_close.c.
  */
 #include "core/net/stream.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +30,12 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 	return b;
 }
 
+void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget)
+{
+	LOOP_ASSERT_OWNER(b->loop);
+	b->budget = budget;
+}
+
 void stream_buffers_destroy(struct stream_buffers **buffers)
 {
 	struct stream_buffers *b = *buffers;
@@ -47,37 +52,70 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	free(b);
 }
 
-/* Errors */
+/* Faults */
 
-void stream_set_error(struct stream *s, enum reason reason, const char *fmt, ...)
+const char *stream_fault_text(enum stream_fault fault)
+{
+	static const char *const texts[] = {
+	    [STREAM_FAULT_NONE] = "none",
+	    [STREAM_FAULT_CLOSED] = "closed",
+	    [STREAM_FAULT_RESET] = "reset",
+	    [STREAM_FAULT_TIMED_OUT] = "timed out",
+	    [STREAM_FAULT_HANDSHAKE] = "handshake failed",
+	    [STREAM_FAULT_CERTIFICATE] = "certificate not accepted",
+	    [STREAM_FAULT_MALFORMED] = "malformed",
+	    [STREAM_FAULT_STALLED] = "stalled",
+	    [STREAM_FAULT_NO_MEMORY] = "out of memory",
+	};
+
+	CHECK((unsigned)fault < ARRAY_SIZE(texts));
+	return texts[fault];
+}
+
+void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt, ...)
 {
 	va_list args;
 
-	if (s->reason != REASON_NONE)
+	if (s->fault != STREAM_FAULT_NONE)
 		return;
-	s->reason = reason;
+	s->fault = fault;
 	va_start(args, fmt);
-	if (vasprintf(&s->error_text, fmt, args) < 0)
-		s->error_text = NULL;
+	if (vasprintf(&s->fault_detail, fmt, args) < 0)
+		s->fault_detail = NULL;
 	va_end(args);
+}
+
+static enum stream_fault fault_of_errno(int err)
+{
+	switch (err) {
+	case EPIPE:
+		return STREAM_FAULT_CLOSED;
+	case ETIMEDOUT:
+	/* What TCP says in place of a timeout when a router had complained meanwhile. */
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		return STREAM_FAULT_TIMED_OUT;
+	case ENOMEM:
+	case ENOBUFS:
+		return STREAM_FAULT_NO_MEMORY;
+	default:
+		return STREAM_FAULT_RESET;
+	}
 }
 
 void stream_set_errno(struct stream *s, int err)
 {
-	stream_set_error(s, err == EPIPE ? REASON_CLIENT_CLOSED : REASON_CLIENT_RESET, "%s",
-			 strerrordesc_np(err));
+	stream_set_fault(s, fault_of_errno(err), "%s", strerrordesc_np(err));
 }
 
-enum reason stream_reason(const struct stream *s)
+enum stream_fault stream_fault(const struct stream *s)
 {
-	return s->reason;
+	return s->fault;
 }
 
-const char *stream_error_text(const struct stream *s)
+const char *stream_fault_detail(const struct stream *s)
 {
-	if (s->error_text)
-		return s->error_text;
-	return s->reason == REASON_NONE ? "no error" : "out of memory";
+	return s->fault_detail ? s->fault_detail : stream_fault_text(s->fault);
 }
 
 /* The user */
@@ -98,7 +136,7 @@ bool stream_call(struct stream *s, void (*fn)(void *arg))
 void stream_let_go(struct stream *s)
 {
 	LOOP_ASSERT_OWNER(s->b->loop);
-	CHECK(!s->closing);
+	CHECK(s->phase != STREAM_CLOSING);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;
@@ -111,13 +149,13 @@ void stream_look_again(struct stream *s)
 {
 	bool end_untold = s->end != STREAM_AGAIN && !s->end_told;
 
-	if (s->paused || s->handshaking)
+	if (s->paused || s->phase != STREAM_OPEN)
 		return;
 	if (end_untold || (s->tls && stream_tls_has_buffered(s)))
 		loop_defer(s->b->loop, &s->again);
 }
 
-void stream_call_readable(struct stream *s)
+static void call_readable(struct stream *s)
 {
 	if (stream_call(s, s->ops->readable))
 		stream_look_again(s);
@@ -128,18 +166,26 @@ static void run_again(struct loop_task *task)
 	struct stream *s = CONTAINER_OF(task, struct stream, again);
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	if (s->closing) {
+	if (s->phase == STREAM_CLOSING) {
 		/* Writing failed: nothing is left to wait for. */
 		stream_free(s);
-	} else if (s->write_failed) {
-		if (!s->failed_told) {
-			s->failed_told = true;
-			s->recv_left = STREAM_READ_MAX;
-			stream_call(s, s->ops->failed);
-		}
+	} else if (s->out == OUT_FAILED && !s->failed_told) {
+		s->failed_told = true;
+		s->recv_left = STREAM_READ_MAX;
+		if (stream_call(s, s->ops->failed))
+			stream_look_again(s);
 	} else if (!s->paused) {
-		stream_call_readable(s);
+		call_readable(s);
 	}
+}
+
+void stream_hand_over(struct stream *s, const struct stream_ops *ops, void *arg)
+{
+	LOOP_ASSERT_OWNER(s->b->loop);
+	CHECK(s->phase == STREAM_OPEN || s->phase == STREAM_HANDSHAKE);
+	s->ops = ops;
+	s->arg = arg;
+	stream_look_again(s);
 }
 
 /* Reading */
@@ -165,15 +211,15 @@ static void read_event_cb(evutil_socket_t fd, short what, void *arg)
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	s->recv_left = STREAM_READ_MAX;
-	if (s->closing)
+	if (s->phase == STREAM_CLOSING)
 		stream_closing_readable(s);
-	else if (s->handshaking)
-		stream_tls_handshake_readable(s);
+	else if (s->phase == STREAM_HANDSHAKE)
+		stream_handshake_readable(s);
 	else if (s->paused)
 		/* Only now: most pauses are over before anything more has come. */
 		stream_disarm_read(s);
 	else
-		stream_call_readable(s);
+		call_readable(s);
 }
 
 ssize_t stream_recv(struct stream *s, void *buf, size_t len)
@@ -209,7 +255,7 @@ static size_t plain_read(struct stream *s, void *buf, size_t len)
 	if (n == 0) {
 		/* A send that was answered by a reset has taken the error; recv() then shows a FIN
 		 * that the other side never sent. */
-		stream_end_reading(s, s->write_failed ? STREAM_ERROR : STREAM_EOF);
+		stream_end_reading(s, s->out == OUT_FAILED ? STREAM_ERROR : STREAM_EOF);
 	} else if (n != -EAGAIN) {
 		stream_set_errno(s, -n);
 		stream_end_reading(s, STREAM_ERROR);
@@ -223,7 +269,7 @@ ssize_t stream_read(struct stream *s, void *buf, size_t len)
 
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(len > 0);
-	if (s->end == STREAM_AGAIN && !s->handshaking)
+	if (s->end == STREAM_AGAIN && s->phase == STREAM_OPEN)
 		n = s->tls ? stream_tls_read(s, buf, len) : plain_read(s, buf, len);
 	if (n > 0)
 		return n;
@@ -247,139 +293,18 @@ void stream_resume(struct stream *s)
 
 /* Writing */
 
-static bool queue_append(struct stream_queue *q, const void *data, size_t len)
-{
-	size_t used = q->end - q->start;
-
-	if (len > q->size - q->end && used + len <= q->size / 2) {
-		memmove(q->data, q->data + q->start, used);
-		q->start = 0;
-		q->end = used;
-	} else if (len > q->size - q->end) {
-		size_t size = MAX(2 * q->size, used + len);
-		char *grown = malloc(size);
-
-		if (!grown)
-			return false;
-		if (used > 0)
-			memcpy(grown, q->data + q->start, used);
-		free(q->data);
-		*q = (struct stream_queue){.data = grown, .end = used, .size = size};
-	}
-	memcpy(q->data + q->end, data, len);
-	q->end += len;
-	return true;
-}
-
-static void queue_clear(struct stream_queue *q)
-{
-	free(q->data);
-	*q = (struct stream_queue){0};
-}
-
-static bool queue_empty(const struct stream_queue *q)
-{
-	return q->start == q->end;
-}
-
-static void arm_write(struct stream *s)
-{
-	if (s->write_armed || queue_empty(&s->queue))
-		return;
-	CHECK(event_add(&s->write_event, NULL) == 0);
-	s->write_armed = true;
-}
-
-static void disarm_write(struct stream *s)
-{
-	if (s->write_armed)
-		event_del(&s->write_event);
-	s->write_armed = false;
-}
-
-void stream_fail_writing(struct stream *s)
-{
-	if (s->write_failed)
-		return;
-	s->write_failed = true;
-	disarm_write(s);
-	queue_clear(&s->queue);
-	if (s->b)
-		loop_defer(s->b->loop, &s->again);
-}
-
-/* Bytes taken; 0 also when it has failed. */
-static size_t send_now(struct stream *s, const struct iovec *iov, int n)
-{
-	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = MIN(n, IOV_MAX)};
-	ssize_t sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (sent >= 0)
-		return sent;
-	if (errno != EAGAIN && errno != EINTR) {
-		stream_set_errno(s, errno);
-		stream_fail_writing(s);
-	}
-	return 0;
-}
-
-void stream_send(struct stream *s, const struct iovec *iov, int n)
-{
-	size_t sent = 0;
-
-	if (s->write_failed)
-		return;
-	if (queue_empty(&s->queue))
-		sent = send_now(s, iov, n);
-	for (int i = 0; i < n && !s->write_failed; i++) {
-		size_t skip = MIN(sent, iov[i].iov_len);
-
-		sent -= skip;
-		if (skip == iov[i].iov_len)
-			continue;
-		if (!queue_append(&s->queue, (char *)iov[i].iov_base + skip,
-				  iov[i].iov_len - skip)) {
-			stream_set_error(s, REASON_LIMIT, "out of memory");
-			stream_fail_writing(s);
-		}
-	}
-	if (s->b)
-		arm_write(s);
-}
-
 static void write_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
-	struct stream_queue *q = &s->queue;
-	struct iovec iov;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	iov = (struct iovec){q->data + q->start, q->end - q->start};
-	q->start += send_now(s, &iov, 1);
-	if (s->write_failed || !queue_empty(q))
+	stream_send_queued(s);
+	if (s->out == OUT_FAILED || !stream_is_drained(s))
 		return;
-	queue_clear(q);
-	disarm_write(s);
-	if (s->closing)
-		stream_closing_drained(s);
-	else if (!s->handshaking)
+	if (s->phase == STREAM_CLOSING)
+		stream_closing_flushed(s);
+	else if (s->phase == STREAM_OPEN)
 		stream_call(s, s->ops->drained);
-}
-
-bool stream_write(struct stream *s, const struct iovec *iov, int n)
-{
-	LOOP_ASSERT_OWNER(s->b->loop);
-	CHECK(!s->handshaking);
-	if (s->tls)
-		stream_tls_write(s, iov, n);
-	else
-		stream_send(s, iov, n);
-	return !s->write_failed && queue_empty(&s->queue);
-}
-
-bool stream_is_drained(const struct stream *s)
-{
-	return queue_empty(&s->queue);
 }
 
 /* Life */
@@ -399,7 +324,8 @@ static void attach(struct stream *s, struct stream_buffers *b, const struct stre
 			   s) == 0);
 }
 
-struct stream *stream_new(struct stream_buffers *b, int fd, const struct stream_ops *ops, void *arg)
+struct stream *stream_create(struct stream_buffers *b, int fd, const struct stream_ops *ops,
+			     void *arg)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
@@ -412,16 +338,7 @@ struct stream *stream_new(struct stream_buffers *b, int fd, const struct stream_
 	s->end = STREAM_AGAIN;
 	s->again.run = run_again;
 	attach(s, b, ops, arg);
-	return s;
-}
-
-struct stream *stream_create_plain(struct stream_buffers *b, int fd, const struct stream_ops *ops,
-				   void *arg)
-{
-	struct stream *s = stream_new(b, fd, ops, arg);
-
-	if (s)
-		stream_arm_read(s);
+	stream_arm_read(s);
 	return s;
 }
 
@@ -432,12 +349,12 @@ void stream_free(struct stream *s)
 	if (s->closing)
 		stream_closing_fini(s);
 	stream_disarm_read(s);
-	disarm_write(s);
+	stream_disarm_write(s);
 	if (s->tls)
 		stream_tls_free(s);
-	queue_clear(&s->queue);
+	stream_queue_clear(s);
 	close(s->fd);
-	free(s->error_text);
+	free(s->fault_detail);
 	s->magic = MAGIC_DEAD;
 	free(s);
 }
@@ -454,16 +371,29 @@ void stream_destroy(struct stream **stream)
 	stream_free(s);
 }
 
+void stream_abort(struct stream **stream)
+{
+	const struct linger none = {.l_onoff = 1};
+	struct stream *s = *stream;
+
+	if (!s)
+		return;
+	/* It fails on a connection that is gone already, which will do too. */
+	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	stream_destroy(stream);
+}
+
 /* The pool */
 
 void stream_park(struct stream *s)
 {
-	CHECK(!s->handshaking && queue_empty(&s->queue));
-	stream_let_go(s);
+	CHECK(s->phase == STREAM_OPEN && stream_is_drained(s));
 	if (s->tls)
 		stream_tls_keep(s);
+	stream_let_go(s);
 	stream_disarm_read(s);
 	s->paused = false;
+	s->phase = STREAM_PARKED;
 	s->b = NULL;
 }
 
@@ -472,11 +402,11 @@ bool stream_parked_is_alive(struct stream *s)
 	char byte;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	CHECK(!s->b);
-	if (s->end != STREAM_AGAIN || s->write_failed)
+	CHECK(s->phase == STREAM_PARKED);
+	if (s->end != STREAM_AGAIN || s->out != OUT_OPEN)
 		return false;
 	if (s->tls)
-		return stream_tls_parked_is_alive(s) && queue_empty(&s->queue);
+		return stream_tls_parked_is_alive(s) && stream_is_drained(s);
 	return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
@@ -484,11 +414,13 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 		   void *arg)
 {
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	CHECK(!s->b);
+	CHECK(s->phase == STREAM_PARKED);
+	s->phase = STREAM_OPEN;
 	attach(s, b, ops, arg);
+	stream_queue_counted(s);
 	stream_arm_read(s);
-	arm_write(s);
-	if (s->write_failed)
+	stream_arm_write(s);
+	if (s->out == OUT_FAILED)
 		loop_defer(b->loop, &s->again);
 	else
 		stream_look_again(s);
@@ -502,7 +434,7 @@ void stream_parked_destroy(struct stream **stream)
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	CHECK(!s->b);
+	CHECK(s->phase == STREAM_PARKED);
 	stream_free(s);
 }
 

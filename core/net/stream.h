@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A connected TCP socket, with or without TLS, as a stream of plaintext bytes on one loop.
+ * A connected TCP socket as a stream of plaintext bytes on one loop. It begins plain; TLS may be
+ * started on it, as server or client, with bytes that were already read off it.
  *
  * Cheap by construction: one persistent read event; a write is tried at once and the write event
  * exists only while something is queued; ciphertext is received into, and gathered in, the loop's
@@ -12,8 +13,13 @@
  * Reading is bounded per ready event, so that one fast sender does not hold up the others:
  * STREAM_AGAIN can mean "in the next turn" too.
  *
- * All functions belong to the stream's loop. A stream may be destroyed, closed or parked inside its
- * own callbacks. Callbacks come from the loop only, never from inside a stream_*() call.
+ * Three ends: stream_close() is the orderly one, stream_abort() resets (the other side must see
+ * that something is missing), stream_destroy() just closes the socket. stream_end_writing() is the
+ * half of the first.
+ *
+ * All functions belong to the stream's loop. A stream may be destroyed, closed, aborted, parked or
+ * handed to another user inside its own callbacks. Callbacks come from the loop only, never from
+ * inside a stream_*() call.
  */
 #pragma once
 
@@ -22,7 +28,6 @@
 #include <sys/uio.h>
 
 #include "core/base/addr.h"
-#include "core/base/reason.h"
 #include "core/loop/loop.h"
 #include "core/net/tls.h"
 
@@ -32,70 +37,111 @@ struct stream;
  * exchange holds in each direction. 256 KiB: measured, bulk costs 30% less than with 16 KiB. */
 #define STREAM_READ_MAX (256 * 1024)
 
+/* Why reading or writing has failed, whoever is at the other end. */
+enum stream_fault {
+	STREAM_FAULT_NONE,
+	STREAM_FAULT_CLOSED,    /* FIN in a handshake or without close_notify; written to closed */
+	STREAM_FAULT_RESET,     /* by the other side, or by something on the way */
+	STREAM_FAULT_TIMED_OUT, /* TCP has given up: nothing was acknowledged for too long */
+	STREAM_FAULT_HANDSHAKE, /* the TLS handshake failed */
+	STREAM_FAULT_CERTIFICATE, /* client: the other side's certificate was not accepted */
+	STREAM_FAULT_MALFORMED,   /* TLS broken, or ended by an alert, after the handshake */
+	STREAM_FAULT_STALLED,   /* took nothing for longest when the budget was used up: cut off */
+	STREAM_FAULT_NO_MEMORY, /* ours is gone */
+};
+/* "reset", "timed out"... for logs. */
+const char *stream_fault_text(enum stream_fault fault);
+
+/* What the loops of a node together hold for those who do not take it. Any thread may look. */
+struct stream_budget {
+	_Atomic uint64_t queued; /* bytes of memory in the queues of all streams */
+	_Atomic uint64_t limit;  /* 0: none */
+	_Atomic uint64_t cut;    /* streams cut off for it so far */
+};
+
 /* What the streams of one loop share: a read buffer for the loop's users, what TLS needs, and the
  * streams that close in the background. */
 struct stream_buffers {
 	struct loop *loop;
 	char *plain; /* STREAM_READ_MAX bytes for the user of stream_read(); valid in a callback */
 	struct stream_tls_buffers *tls;
+	struct stream_budget *budget;                    /* NULL: counted nowhere */
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
 	unsigned n_closing; /* a program that ends may wait for zero before it stops its loops */
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
+/* Before the first stream is created. `budget` must outlive the buffers. */
+void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
 /* Ends what is still closing. No other stream may be left. */
 void stream_buffers_destroy(struct stream_buffers **buffers);
 
 enum stream_status {
 	STREAM_AGAIN = -1, /* nothing now; readable() will be called */
 	STREAM_EOF = 0,    /* clean end: FIN, for TLS after close_notify */
-	STREAM_ERROR = -2, /* reset, TLS failure, truncation: stream_reason() */
+	STREAM_ERROR = -2, /* reset, TLS failure, truncation: stream_fault() */
 };
 
 struct stream_ops {
-	/* TLS only: the handshake is done. Plain streams start established and do not call it. */
+	/* After stream_start_tls_...() only: the handshake is done. */
 	void (*established)(void *arg);
 	/* Bytes (or the end) can be read. Read until STREAM_AGAIN, or stop with stream_pause(). */
 	void (*readable)(void *arg);
-	/* All that was queued has been handed to the kernel. */
+	/* All that was queued has been handed to the kernel. Also when no write was told to wait:
+	 * what is sent at other times than in stream_write() may have to be queued too. */
 	void (*drained)(void *arg);
-	/* The handshake or a write failed; stream_reason() says why. Destroy the stream. After a
+	/* The handshake or a write failed; stream_fault() says why. Destroy the stream. After a
 	 * failed write, what the other side had sent before can still be read in here. Not called
 	 * for what stream_read() returned. */
 	void (*failed)(void *arg);
 };
 
-/* Consume fd, also on failure. `ops`/`arg` as above. NULL only when memory is gone. */
-struct stream *stream_create_plain(struct stream_buffers *b, int fd, const struct stream_ops *ops,
-				   void *arg);
-/* The handshake runs in the loop's background queue; a time limit on it is the caller's. `tls` must
- * outlive the handshake: once established() was called the stream does not look at it again. */
-struct stream *stream_create_tls_server(struct stream_buffers *b, int fd,
-					const struct tls_server *tls, const struct stream_ops *ops,
-					void *arg);
-/* `host`: for SNI (unless it is an address) and verification; copied. */
-struct stream *stream_create_tls_client(struct stream_buffers *b, int fd,
-					const struct tls_client *tls, const char *host,
-					const struct stream_ops *ops, void *arg);
+/* Plain and established. Consumes fd, also on failure. NULL only when memory is gone. */
+struct stream *stream_create(struct stream_buffers *b, int fd, const struct stream_ops *ops,
+			     void *arg);
+
+/* Begins a TLS handshake on a stream to which nothing was written yet; established() or failed()
+ * follows. `prefix`: `n` bytes that were read off the stream and belong to the handshake; copied.
+ * A pause is over. The handshake runs in the loop's background queue; a time limit on it is the
+ * caller's. False when memory is gone: the stream is of no more use.
+ *
+ * `tls` must outlive the handshake: once established() was called the stream does not look at it
+ * again. */
+bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, const void *prefix,
+			     size_t n);
+/* The stream holds `tls` as long as it lives. */
+bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const void *prefix,
+			     size_t n);
+
+/* Another user from now on; nothing else changes, a pause neither. What is waiting to be read, and
+ * a failure that has not been told, is told to the new one. */
+void stream_hand_over(struct stream *s, const struct stream_ops *ops, void *arg);
 
 /* > 0 bytes read, else enum stream_status. */
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
-/* Takes all. True: go on. False: queued; wait for drained(). Errors come later, through failed().
- * Not before established(). */
-bool stream_write(struct stream *s, const struct iovec *iov, int n);
-bool stream_is_drained(const struct stream *s);
 /* No readable() until stream_resume(), which also calls it (deferred) for what is buffered. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
-/* Why it failed. REASON_CLIENT_* stand for either side here: _CLOSED (a FIN in the middle of a
- * handshake or without close_notify, or writing to a closed connection), _RESET (also timed out by
- * TCP), _HANDSHAKE_FAILED, _MALFORMED (TLS broken later on); REASON_LIMIT: memory is gone. */
-enum reason stream_reason(const struct stream *s);
-/* A line for the log: GnuTLS's or the kernel's words. Owned by the stream. */
-const char *stream_error_text(const struct stream *s);
+/* Takes all. True: go on. False: queued; wait for drained(). Errors come later, through failed().
+ * Not in a handshake, and not after stream_end_writing(). */
+bool stream_write(struct stream *s, const struct iovec *iov, int n);
+/* Nothing is queued. */
+bool stream_is_drained(const struct stream *s);
+/* Bytes that the socket did not take. */
+size_t stream_queued(const struct stream *s);
+/* The half-close: what was written goes out, then close_notify and FIN; drained() still comes for
+ * what is queued. No write may follow; reading goes on. */
+void stream_end_writing(struct stream *s);
 
-/* Immediate: closes the socket without ceremony. */
+/* Why it failed, and the same in GnuTLS's or the kernel's words: a line for the log, owned by the
+ * stream. */
+enum stream_fault stream_fault(const struct stream *s);
+const char *stream_fault_detail(const struct stream *s);
+
+/* Immediate: closes the socket without ceremony. What the kernel has taken still goes out. */
 void stream_destroy(struct stream **s);
+/* Immediate, with a RST: the other side must not take what it has got for the whole. */
+void stream_abort(struct stream **s);
 /* Orderly, in the background: flushes, sends close_notify and FIN, and reads away what the other
  * side still sends for at most `linger`, so that a last response is not lost to a RST. While it
  * flushes, `linger` is how long it may make no progress. A stream in its handshake, or that has
@@ -116,5 +162,5 @@ int stream_fd(const struct stream *s);
 /* To look at and, before the handshake, to set; NULL for plain streams. What GnuTLS is made to send
  * this way waits for the stream_write() that must follow at once; an empty one will do. */
 gnutls_session_t stream_tls_session(const struct stream *s);
-/* TLS: time from creation to established; zero for plain. */
+/* TLS: time from its start to established; zero for plain. */
 duration stream_handshake_time(const struct stream *s);

@@ -6,8 +6,8 @@
  *
  * What a stranger can hold this way is bounded: in number a loop, in time, and in bytes read.
  */
+#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
@@ -26,7 +26,7 @@ struct stream_closing {
 	size_t discarded;
 	size_t queue_start; /* when the timer was set: to see progress */
 	unsigned extensions;
-	bool fin_seen, fin_sent;
+	bool fin_seen;
 };
 
 static void set_timer(struct stream *s)
@@ -42,7 +42,8 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	c = s->closing;
-	if (!c->fin_sent && s->queue.start != c->queue_start && c->extensions < EXTENSIONS_MAX) {
+	if (s->out == OUT_ENDING && s->queue.start != c->queue_start &&
+	    c->extensions < EXTENSIONS_MAX) {
 		c->extensions++;
 		set_timer(s);
 	} else {
@@ -50,16 +51,12 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void stream_closing_drained(struct stream *s)
+void stream_closing_flushed(struct stream *s)
 {
-	struct stream_closing *c = s->closing;
-
-	if (c->fin_seen || shutdown(s->fd, SHUT_WR) < 0) {
+	if (s->closing->fin_seen)
 		stream_free(s);
-		return;
-	}
-	c->fin_sent = true;
-	set_timer(s);
+	else
+		set_timer(s);
 }
 
 void stream_closing_readable(struct stream *s)
@@ -71,7 +68,7 @@ void stream_closing_readable(struct stream *s)
 		c->discarded += n;
 		if (c->discarded >= DISCARD_MAX)
 			stream_disarm_read(s);
-	} else if (n == 0 && !c->fin_sent) {
+	} else if (n == 0 && s->out != OUT_ENDED) {
 		c->fin_seen = true;
 		stream_disarm_read(s);
 	} else if (n != -EAGAIN) {
@@ -103,6 +100,7 @@ static bool begin(struct stream *s, duration linger, bool fin_seen)
 	c->linger = dur_to_timeval(linger);
 	c->fin_seen = fin_seen;
 	s->closing = c;
+	s->phase = STREAM_CLOSING;
 	if (b->n_closing >= CLOSING_MAX)
 		stream_free(TAILQ_FIRST(&b->closing));
 	TAILQ_INSERT_TAIL(&b->closing, s, closing_link);
@@ -122,19 +120,19 @@ void stream_close(struct stream **stream, duration linger)
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	stream_let_go(s);
 	fin_seen = !s->tls && s->end == STREAM_EOF;
-	if (!s->handshaking && !s->write_failed && s->end != STREAM_ERROR && s->tls) {
-		stream_tls_send_close_notify(s);
-		/* From here on the bytes of the other side are only read away. */
-		stream_tls_free(s);
-		if (s->end == STREAM_EOF)
-			s->end = STREAM_AGAIN;
-	}
-	if (s->handshaking || s->write_failed || s->end == STREAM_ERROR ||
+	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)
+		stream_end_writing(s);
+	if (s->phase != STREAM_OPEN || s->end == STREAM_ERROR || s->out == OUT_FAILED ||
 	    !begin(s, linger, fin_seen)) {
 		stream_free(s);
 		return;
 	}
+	if (s->tls) {
+		/* From here on the bytes of the other side are only read away. */
+		stream_tls_free(s);
+		s->end = STREAM_AGAIN;
+	}
 	stream_arm_read(s);
-	if (stream_is_drained(s))
-		stream_closing_drained(s);
+	if (s->out == OUT_ENDED)
+		stream_closing_flushed(s);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the parts of a stream share: stream.c (the socket, its events and its output queue),
- * stream_tls.c (what GnuTLS does between that and the user), stream_close.c (the orderly end).
- * Nobody else includes this.
+ * What the parts of a stream share: stream.c (the socket, its events, its user), stream_write.c
+ * (what goes out, and its queue), stream_tls.c (what GnuTLS does between those and the user),
+ * stream_handshake.c (how TLS begins), stream_close.c (the orderly end). Nobody else includes this.
  */
 #pragma once
 
@@ -11,6 +11,21 @@
 #include "core/net/stream.h"
 
 #define STREAM_MAGIC 0x57e4a301u
+
+enum stream_phase {
+	STREAM_OPEN,      /* plain, or TLS established */
+	STREAM_HANDSHAKE, /* goes on, or has failed */
+	STREAM_PARKED,    /* has no loop: b, ops and arg are NULL */
+	STREAM_CLOSING,   /* has no user: ops and arg are NULL; `closing` is set; no TLS any more */
+};
+
+/* The direction that we write to. */
+enum stream_out {
+	OUT_OPEN,
+	OUT_ENDING, /* FIN follows when all is flushed */
+	OUT_ENDED,  /* FIN was sent */
+	OUT_FAILED, /* nothing is queued; failed() is told */
+};
 
 /* Bytes that the socket did not take. Owns memory only while there are any. */
 struct stream_queue {
@@ -22,81 +37,118 @@ struct stream {
 	/* Immutable. */
 	uint32_t magic;
 	int fd;
-	struct stream_tls *tls; /* NULL: plain */
 
-	/* Whose it is: all NULL while it is parked; ops is NULL while it closes. */
+	/* Owner only, as all of the rest. */
+	enum stream_phase phase;
+	struct stream_tls *tls; /* NULL: plain */
 	struct stream_buffers *b;
 	const struct stream_ops *ops;
 	void *arg;
-
-	/* Owner only, as all of the rest. */
 	struct event read_event, write_event;
 	struct loop_task again; /* readable() or failed() at the end of this turn */
-	struct stream_queue queue;
-	size_t recv_left; /* how much may still be taken from the socket in this event */
-	bool *left;       /* set to true when its user lets go of it inside a callback */
-
-	bool handshaking; /* or failed in it */
-	bool paused;
+	bool *left;             /* set to true when its user lets go of it inside a callback */
 	bool read_armed, write_armed;
-	bool end_told; /* stream_read() has returned `end` */
-	bool write_failed, failed_told;
-	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
-	enum reason reason;
-	char *error_text;
+	bool paused;
 
-	struct stream_closing *closing; /* NULL: in use */
+	/* What comes in. */
+	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
+	bool end_told;          /* stream_read() has returned `end` */
+	size_t recv_left;       /* how much may still be taken from the socket in this event */
+
+	/* What goes out. */
+	enum stream_out out;
+	bool failed_told;
+	struct stream_queue queue;
+
+	enum stream_fault fault;
+	char *fault_detail;
+
+	struct stream_closing *closing;
 	TAILQ_ENTRY(stream) closing_link;
 };
 
+/* stream.c */
+
 /* Calls one of the user's functions; false when the stream is no longer ours (and maybe gone). */
 bool stream_call(struct stream *s, void (*fn)(void *arg));
-/* readable(), now, and again at the end of the turn if that left something. */
-void stream_call_readable(struct stream *s);
 /* readable() at the end of the turn if something is waiting that no event will tell of. */
 void stream_look_again(struct stream *s);
-
 void stream_arm_read(struct stream *s);
 void stream_disarm_read(struct stream *s);
-
 /* One recv() within the bound of this event. > 0, 0 at FIN, or a negative errno. */
 ssize_t stream_recv(struct stream *s, void *buf, size_t len);
-/* To the socket, or else to the queue; in order, always accepts. */
-void stream_send(struct stream *s, const struct iovec *iov, int n);
 /* The first end stays; no more read events. */
 void stream_end_reading(struct stream *s, enum stream_status end);
-void stream_fail_writing(struct stream *s);
-/* The first error is kept: later ones follow from it. */
-void stream_set_error(struct stream *s, enum reason reason, const char *fmt, ...)
+/* The first fault is kept: later ones follow from it. */
+void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void stream_set_errno(struct stream *s, int err);
-
-/* The part of creation that plain and TLS share; consumes fd. NULL when memory is gone. */
-struct stream *stream_new(struct stream_buffers *b, int fd, const struct stream_ops *ops,
-			  void *arg);
 /* Loses its user: what destroy, close and park begin with. */
 void stream_let_go(struct stream *s);
 void stream_free(struct stream *s);
 
+/* stream_write.c */
+
+/* To the socket, or else to the queue; in order, always accepts. */
+void stream_send(struct stream *s, const struct iovec *iov, int n);
+/* The same for what is queued. */
+void stream_send_queued(struct stream *s);
+void stream_fail_writing(struct stream *s);
+void stream_arm_write(struct stream *s);
+void stream_disarm_write(struct stream *s);
+void stream_queue_clear(struct stream *s);
+/* What was queued while it belonged to no loop counts from now on. */
+void stream_queue_counted(struct stream *s);
+
 /* stream_close.c: the events of a stream that closes. Each may free it. */
+
 void stream_closing_readable(struct stream *s);
-void stream_closing_drained(struct stream *s);
+/* FIN was sent. */
+void stream_closing_flushed(struct stream *s);
 void stream_closing_fini(struct stream *s);
 
+/* stream_handshake.c */
+
+/* The socket is readable while the handshake goes on. */
+void stream_handshake_readable(struct stream *s);
+
 /* stream_tls.c */
+
+struct stream_tls {
+	gnutls_session_t session;
+	struct loop_task step;     /* of the handshake; background */
+	struct tls_client *client; /* NULL: a server */
+	mono_time started;
+	duration handshake_time;
+	/* Ciphertext that does not lie in the loop's buffer; NULL mostly. */
+	char *kept;
+	size_t kept_start, kept_end;
+	bool pulled_empty; /* pull has said EAGAIN since this was last cleared */
+	int recv_errno;
+	mono_time last_write;
+	size_t ramp_sent;
+};
+
 struct stream_tls_buffers *stream_tls_buffers_create(void);
 void stream_tls_buffers_destroy(struct stream_tls_buffers **buffers);
-/* The socket is readable while the handshake goes on. */
-void stream_tls_handshake_readable(struct stream *s);
+/* Becomes a TLS stream with a session that pulls and pushes here; NULL when memory is gone. */
+struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags);
+/* Back to a plain one. */
+void stream_tls_free(struct stream *s);
 /* Bytes read; 0: none now, or see s->end. */
 size_t stream_tls_read(struct stream *s, void *buf, size_t len);
 void stream_tls_write(struct stream *s, const struct iovec *iov, int n);
+/* Sends what the library has pushed; after each call of it. */
+void stream_tls_flush(struct stream *s);
 /* Ciphertext or decrypted bytes that a read would find without the socket. */
 bool stream_tls_has_buffered(const struct stream *s);
 void stream_tls_send_close_notify(struct stream *s);
+/* A fatal error of the library: keeps what it means, and tells the other side if that helps. */
+void stream_tls_failed(struct stream *s, int ret);
+/* Puts ciphertext aside that a later read will find first; false when memory is gone. */
+bool stream_tls_put_aside(struct stream_tls *tls, const void *data, size_t len);
 /* Moves what is the stream's out of the loop's buffer into its own; ends reading when memory is
  * gone. */
 void stream_tls_keep(struct stream *s);
 /* Reads tickets and the like; false when anything else came. */
 bool stream_tls_parked_is_alive(struct stream *s);
-void stream_tls_free(struct stream *s);

@@ -8,14 +8,13 @@
  * Called by the owner of the stream. Owns the session. What is left in the loop's receive buffer
  * when another stream needs it moves into memory of its own stream.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
+#include "core/net/tls_internal.h"
 
 /* One recv(): four full records, so that four more can be sent at once. */
 #define RECEIVE_SIZE (64 * 1024)
@@ -39,22 +38,6 @@ struct stream_tls_buffers {
 	char in[RECEIVE_SIZE];
 	char out[GATHER_SIZE];
 	char record[RECORD_MAX]; /* several small pieces as one record */
-};
-
-struct stream_tls {
-	gnutls_session_t session;
-	struct loop_task step;           /* of the handshake; background */
-	const struct tls_server *server; /* during the handshake; NULL for clients */
-	char *host;                      /* clients; the verification looks at it */
-	mono_time created;
-	duration handshake_time;
-	/* Ciphertext that had to leave the loop's buffer; NULL mostly. */
-	char *kept;
-	size_t kept_start, kept_end;
-	bool pulled_empty; /* pull has said EAGAIN since this was last cleared */
-	int recv_errno;
-	mono_time last_write;
-	size_t ramp_sent;
 };
 
 struct stream_tls_buffers *stream_tls_buffers_create(void)
@@ -81,27 +64,41 @@ static size_t held(const struct stream *s)
 	return b && b->holder == s ? b->in_end - b->in_start : 0;
 }
 
+bool stream_tls_put_aside(struct stream_tls *tls, const void *data, size_t len)
+{
+	size_t before = tls->kept_end - tls->kept_start;
+	char *grown;
+
+	if (len == 0)
+		return true;
+	grown = malloc(before + len);
+	if (!grown)
+		return false;
+	if (before > 0)
+		memcpy(grown, tls->kept + tls->kept_start, before);
+	memcpy(grown + before, data, len);
+	free(tls->kept);
+	tls->kept = grown;
+	tls->kept_start = 0;
+	tls->kept_end = before + len;
+	return true;
+}
+
 void stream_tls_keep(struct stream *s)
 {
 	struct stream_tls_buffers *b = s->b->tls;
-	struct stream_tls *tls = s->tls;
 	size_t len = held(s);
 
 	if (len == 0)
 		return;
 	b->holder = NULL;
 	/* It only receives once what it kept is used up. */
-	CHECK(!tls->kept);
-	tls->kept = malloc(len);
-	if (!tls->kept) {
-		stream_set_error(s, REASON_LIMIT, "out of memory");
-		stream_end_reading(s, STREAM_ERROR);
-		stream_look_again(s);
+	CHECK(!s->tls->kept);
+	if (stream_tls_put_aside(s->tls, b->in + b->in_start, len))
 		return;
-	}
-	memcpy(tls->kept, b->in + b->in_start, len);
-	tls->kept_start = 0;
-	tls->kept_end = len;
+	stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "out of memory");
+	stream_end_reading(s, STREAM_ERROR);
+	stream_look_again(s);
 }
 
 bool stream_tls_has_buffered(const struct stream *s)
@@ -117,6 +114,7 @@ static ssize_t pull_kept(struct stream_tls *tls, void *buf, size_t len)
 	if (tls->kept_start == tls->kept_end) {
 		free(tls->kept);
 		tls->kept = NULL;
+		tls->kept_start = tls->kept_end = 0;
 	}
 	return len;
 }
@@ -171,7 +169,7 @@ static ssize_t pull_cb(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 
 /* Ciphertext out */
 
-static void flush(struct stream *s)
+void stream_tls_flush(struct stream *s)
 {
 	struct stream_tls_buffers *b = s->b->tls;
 	struct iovec iov = {b->out, b->out_len};
@@ -198,7 +196,7 @@ static void gather(struct stream *s, const char *data, size_t len)
 		data += n;
 		len -= n;
 		if (b->out_len == sizeof(b->out))
-			flush(s);
+			stream_tls_flush(s);
 	}
 }
 
@@ -227,35 +225,35 @@ static void set_verify_error(struct stream *s)
 
 	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
 		text.data = NULL;
-	stream_set_error(s, REASON_CLIENT_HANDSHAKE_FAILED, "certificate of %s: %s", s->tls->host,
+	stream_set_fault(s, STREAM_FAULT_CERTIFICATE, "certificate of %s: %s",
+			 tls_client_host(s->tls->client),
 			 text.data ? (char *)text.data : "not verified");
 	gnutls_free(text.data);
 }
 
-/* A fatal error of the library: keeps what it means, and tells the other side if that helps. */
-static void tls_failed(struct stream *s, int ret)
+void stream_tls_failed(struct stream *s, int ret)
 {
 	gnutls_session_t session = s->tls->session;
-	enum reason reason =
-	    s->handshaking ? REASON_CLIENT_HANDSHAKE_FAILED : REASON_CLIENT_MALFORMED;
+	bool handshaking = s->phase == STREAM_HANDSHAKE;
+	enum stream_fault fault = handshaking ? STREAM_FAULT_HANDSHAKE : STREAM_FAULT_MALFORMED;
 
 	switch (ret) {
 	case GNUTLS_E_PULL_ERROR:
 		stream_set_errno(s, s->tls->recv_errno);
 		break;
 	case GNUTLS_E_PREMATURE_TERMINATION:
-		stream_set_error(s, REASON_CLIENT_CLOSED, "%s",
-				 s->handshaking ? "closed during the TLS handshake"
-						: "truncated: closed without close_notify");
+		stream_set_fault(s, STREAM_FAULT_CLOSED, "%s",
+				 handshaking ? "closed during the TLS handshake"
+					     : "truncated: closed without close_notify");
 		break;
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		stream_set_error(s, reason, "TLS alert received: %s",
+		stream_set_fault(s, fault, "TLS alert received: %s",
 				 gnutls_alert_get_name(gnutls_alert_get(session)));
 		break;
 	case GNUTLS_E_REHANDSHAKE:
 		/* The library would let us go on after the warning, but keeps the ClientHello where
 		 * the next read trips over it. */
-		stream_set_error(s, reason, "TLS: renegotiation refused");
+		stream_set_fault(s, fault, "TLS: renegotiation refused");
 		gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 		break;
 	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
@@ -263,79 +261,11 @@ static void tls_failed(struct stream *s, int ret)
 		gnutls_alert_send_appropriate(session, ret);
 		break;
 	default:
-		stream_set_error(s, reason, "TLS: %s", gnutls_strerror(ret));
+		stream_set_fault(s, fault, "TLS: %s", gnutls_strerror(ret));
 		gnutls_alert_send_appropriate(session, ret);
 		break;
 	}
 	stream_end_reading(s, STREAM_ERROR);
-}
-
-/* The handshake */
-
-static void handshake_failed(struct stream *s, int ret)
-{
-	tls_failed(s, ret);
-	flush(s);
-	s->failed_told = true;
-	stream_call(s, s->ops->failed);
-}
-
-static void handshake_done(struct stream *s)
-{
-	struct stream_tls *tls = s->tls;
-
-	/* One ticket, where the library would send two on its own: they cost 7 us each, and a
-	 * client that opens two connections at once can use one ticket for both. */
-	if (tls->server && tls->server->ticket_key.data &&
-	    gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_3)
-		/* Without a ticket all goes on; what matters shows up at the next call. */
-		gnutls_session_ticket_send(tls->session, 1, 0);
-	flush(s);
-	if (s->write_failed)
-		return; /* failed() comes */
-	tls->handshake_time = mono_since(clock_mono(), tls->created);
-	tls->server = NULL;
-	gnutls_session_set_ptr(tls->session, NULL);
-	s->handshaking = false;
-	if (!stream_call(s, s->ops->established))
-		return;
-	/* The first request mostly comes in one packet with the end of the handshake. */
-	stream_arm_read(s);
-	stream_look_again(s);
-}
-
-static void run_handshake(struct loop_task *task)
-{
-	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
-	struct stream *s = gnutls_transport_get_ptr(tls->session);
-	int ret;
-
-	MAGIC_CHECK(s, STREAM_MAGIC);
-	s->recv_left = RECEIVE_SIZE;
-	tls->pulled_empty = false;
-	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
-	do {
-		ret = gnutls_handshake(tls->session);
-	} while (ret < 0 && !gnutls_error_is_fatal(ret) && !tls->pulled_empty);
-
-	if (ret == 0) {
-		handshake_done(s);
-	} else if (gnutls_error_is_fatal(ret)) {
-		handshake_failed(s, ret);
-	} else {
-		flush(s);
-		if (!s->write_failed)
-			stream_arm_read(s);
-	}
-}
-
-void stream_tls_handshake_readable(struct stream *s)
-{
-	if (s->write_failed || s->tls->step.queued)
-		/* Its turn has not come: no more events until then. */
-		stream_disarm_read(s);
-	else
-		loop_queue_background(s->b->loop, &s->tls->step);
 }
 
 /* Reading and writing */
@@ -354,11 +284,11 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 		else if (ret == 0)
 			stream_end_reading(s, STREAM_EOF);
 		else if (ret == GNUTLS_E_REHANDSHAKE || gnutls_error_is_fatal(ret))
-			tls_failed(s, ret);
+			stream_tls_failed(s, ret);
 	}
 	/* Answers to what was read: a key update, an alert. */
 	if (s->b)
-		flush(s);
+		stream_tls_flush(s);
 	return got;
 }
 
@@ -413,27 +343,27 @@ void stream_tls_write(struct stream *s, const struct iovec *iov, int n)
 		tls->ramp_sent = 0;
 	tls->last_write = now;
 
-	while (c.left > 0 && !s->write_failed) {
+	while (c.left > 0 && s->out != OUT_FAILED) {
 		size_t len = tls->ramp_sent < RAMP_BYTES ? RAMP_RECORD : RECORD_MAX;
 		const char *data = peek(&c, s->b->tls->record, &len);
 		ssize_t sent = gnutls_record_send(tls->session, data, len);
 
 		if (sent <= 0) {
-			stream_set_error(s, REASON_CLIENT_CLOSED, "TLS: %s", gnutls_strerror(sent));
+			stream_set_fault(s, STREAM_FAULT_CLOSED, "TLS: %s", gnutls_strerror(sent));
 			stream_fail_writing(s);
 			break;
 		}
 		tls->ramp_sent = MIN(tls->ramp_sent + sent, RAMP_BYTES);
 		advance(&c, sent);
 	}
-	flush(s);
+	stream_tls_flush(s);
 }
 
 void stream_tls_send_close_notify(struct stream *s)
 {
 	/* It fails when the session is beyond use, and then there is nothing to say. */
 	gnutls_bye(s->tls->session, GNUTLS_SHUT_WR);
-	flush(s);
+	stream_tls_flush(s);
 }
 
 bool stream_tls_parked_is_alive(struct stream *s)
@@ -441,107 +371,26 @@ bool stream_tls_parked_is_alive(struct stream *s)
 	char byte;
 
 	s->recv_left = STREAM_READ_MAX;
-	return stream_tls_read(s, &byte, 1) == 0 && s->end == STREAM_AGAIN && !s->write_failed;
+	return stream_tls_read(s, &byte, 1) == 0 && s->end == STREAM_AGAIN && s->out != OUT_FAILED;
 }
 
 /* Life */
 
-static bool has_address_form(const char *host)
+struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags)
 {
-	unsigned char address[sizeof(struct in6_addr)];
+	struct stream_tls *tls = calloc(1, sizeof(*tls));
 
-	return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
-}
-
-static int set_up_server(struct stream_tls *tls, const struct tls_server *server)
-{
-	gnutls_session_t session = tls->session;
-	int ret = gnutls_priority_set(session, server->priority);
-
-	if (ret == 0)
-		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->credentials);
-	if (ret == 0 && server->ticket_key.data)
-		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
-	if (ret == 0 && server->n_alpn > 0)
-		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
-						GNUTLS_ALPN_SERVER_PRECEDENCE);
-	if (server->client_hello)
-		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
-	gnutls_session_set_ptr(session, (void *)server);
-	tls->server = server;
-	return ret;
-}
-
-static int set_up_client(struct stream_tls *tls, const struct tls_client *client, const char *host)
-{
-	gnutls_session_t session = tls->session;
-	int ret = gnutls_priority_set(session, client->priority);
-
-	tls->host = xstrdup(host);
-	if (ret == 0)
-		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, client->credentials);
-	if (ret == 0 && !has_address_form(host))
-		ret = gnutls_server_name_set(session, GNUTLS_NAME_DNS, host, strlen(host));
-	if (client->verify)
-		gnutls_session_set_verify_cert(session, tls->host, 0);
-	return ret;
-}
-
-/* Consumes s (which may be NULL), on failure too. */
-static struct stream *add_tls(struct stream *s, unsigned flags)
-{
-	struct stream_tls *tls;
-
-	if (!s)
+	if (!tls)
 		return NULL;
-	tls = calloc(1, sizeof(*tls));
-	if (!tls || gnutls_init(&tls->session, flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
+	if (gnutls_init(&tls->session, gnutls_flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
 		free(tls);
-		stream_free(s);
 		return NULL;
 	}
-	s->tls = tls;
-	s->handshaking = true;
-	tls->step.run = run_handshake;
-	tls->created = clock_mono();
 	gnutls_transport_set_ptr(tls->session, s);
 	gnutls_transport_set_pull_function(tls->session, pull_cb);
 	gnutls_transport_set_vec_push_function(tls->session, push_cb);
-	return s;
-}
-
-struct stream *stream_create_tls_server(struct stream_buffers *b, int fd,
-					const struct tls_server *tls, const struct stream_ops *ops,
-					void *arg)
-{
-	struct stream *s =
-	    add_tls(stream_new(b, fd, ops, arg), GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET);
-
-	if (!s)
-		return NULL;
-	if (set_up_server(s->tls, tls) < 0) {
-		stream_free(s);
-		return NULL;
-	}
-	stream_arm_read(s);
-	return s;
-}
-
-struct stream *stream_create_tls_client(struct stream_buffers *b, int fd,
-					const struct tls_client *tls, const char *host,
-					const struct stream_ops *ops, void *arg)
-{
-	struct stream *s = add_tls(stream_new(b, fd, ops, arg), GNUTLS_CLIENT);
-
-	if (!s)
-		return NULL;
-	if (set_up_client(s->tls, tls, host) < 0) {
-		stream_free(s);
-		return NULL;
-	}
-	/* The first flight is the client's. */
-	loop_queue_background(b->loop, &s->tls->step);
-	return s;
+	s->tls = tls;
+	return tls;
 }
 
 void stream_tls_free(struct stream *s)
@@ -552,20 +401,19 @@ void stream_tls_free(struct stream *s)
 		loop_task_cancel(s->b->loop, &tls->step);
 		if (s->b->tls->holder == s)
 			s->b->tls->holder = NULL;
+		if (s->b->tls->gatherer == s) {
+			s->b->tls->gatherer = NULL;
+			s->b->tls->out_len = 0;
+		}
 	}
 	s->tls = NULL;
 	gnutls_deinit(tls->session);
+	tls_client_unref(&tls->client);
 	free(tls->kept);
-	free(tls->host);
 	free(tls);
 }
 
 gnutls_session_t stream_tls_session(const struct stream *s)
 {
 	return s->tls ? s->tls->session : NULL;
-}
-
-duration stream_handshake_time(const struct stream *s)
-{
-	return s->tls ? s->tls->handshake_time : DUR_NS(0);
 }

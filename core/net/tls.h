@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What TLS streams need to know of GnuTLS: priorities, credentials, tickets. Immutable after build.
+ * What TLS streams are started with. Immutable after build, but for the references to a tls_client.
  */
 #pragma once
 
@@ -19,6 +19,7 @@ struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
 	gnutls_datum_t ticket_key; /* shared by all workers; data == NULL: no tickets */
+	/* In order of preference. A client that names others, and only those, is refused. */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;
 	/* May be NULL. Called when the ClientHello was read, before the cipher suite is chosen
@@ -28,15 +29,26 @@ struct tls_server {
 	void *user; /* for callbacks: tls_session_server(session)->user */
 };
 
-struct tls_client {
-	gnutls_certificate_credentials_t credentials;
-	gnutls_priority_t priority;
-	bool verify; /* chain and host name */
-};
-
 /* The tls_server that a session was started with, for GnuTLS's callbacks; NULL once the handshake
  * is done, and for clients. */
 const struct tls_server *tls_session_server(gnutls_session_t session);
-/* A client for probes and origins. NULL with *error (malloc'd) on failure. */
-struct tls_client *tls_client_create(bool verify, char **error);
-void tls_client_destroy(struct tls_client **client);
+
+/* How to be a client of one server (or of several that are the same). Only looked at by
+ * tls_client_create(). */
+struct tls_client_config {
+	const char *host; /* SNI unless it is an address, and the name to verify; NULL: neither */
+	bool verify;      /* chain and host; without it any certificate will do */
+	const char *ca_file;                     /* whom to trust, in PEM; NULL: the system's */
+	const char *certificate_file, *key_file; /* to show when asked, in PEM; NULL: none */
+	const char *const *alpn;                 /* in order of preference */
+	unsigned n_alpn;
+};
+
+/* For probes and origins, shared by as many streams as need it, of any thread. */
+struct tls_client;
+/* Reads the files, so it may take a while. NULL with *error (malloc'd; names the file) on failure.
+ */
+struct tls_client *tls_client_create(const struct tls_client_config *config, char **error);
+struct tls_client *tls_client_ref(struct tls_client *client);
+/* Any thread; the last one frees it. */
+void tls_client_unref(struct tls_client **client);

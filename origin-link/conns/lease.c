@@ -36,7 +36,7 @@ static struct origin_conn *conn_create(struct stream_buffers *b, int fd,
 		return NULL;
 	}
 	conn->magic = CONN_MAGIC;
-	conn->stream = stream_create_plain(b, fd, ops, arg);
+	conn->stream = stream_create(b, fd, ops, arg);
 	if (!conn->stream) {
 		free(conn);
 		return NULL;

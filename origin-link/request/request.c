@@ -14,6 +14,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/request/origin_reason.h"
 #include "origin-link/request/request_internal.h"
 
 #define REQUEST_MAGIC 0x4e90e501u
@@ -423,6 +424,9 @@ static void drained_cb(void *arg)
 static void failed_cb(void *arg)
 {
 	struct olink_request *r = arg;
+	enum stream_fault fault = stream_fault(lease_stream(&r->lease));
+	enum reason reason =
+	    fault == STREAM_FAULT_CLOSED ? REASON_ORIGIN_RESET : olink_origin_reason(fault);
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	r->write_failed = true;
@@ -430,10 +434,10 @@ static void failed_cb(void *arg)
 	if (r->phase != REQUEST_OPEN)
 		return;
 	if (r->head_received) {
-		stop_body(r, REASON_ORIGIN_RESET);
+		stop_body(r, reason);
 		request_rearm(r);
 	} else if (r->facts.bytes_received > 0 || !request_retry(r)) {
-		request_fail(r, REASON_ORIGIN_RESET);
+		request_fail(r, reason);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "origin-link/request/origin_reason.h"
 #include "origin-link/request/request_internal.h"
 
 /* As others do (nginx 4-8 KiB a line, HAProxy 16 KiB): more than any sane origin sends. */
@@ -208,8 +209,8 @@ static void connection_ended(struct olink_request *r, bool cleanly)
 	}
 	if (nothing && request_retry(r))
 		return;
-	if (!cleanly && stream_reason(lease_stream(&r->lease)) != REASON_CLIENT_CLOSED)
-		request_fail(r, REASON_ORIGIN_RESET);
+	if (!cleanly && stream_fault(lease_stream(&r->lease)) != STREAM_FAULT_CLOSED)
+		request_fail(r, olink_origin_reason(stream_fault(lease_stream(&r->lease))));
 	else
 		request_fail(r, nothing ? REASON_ORIGIN_CLOSED : REASON_ORIGIN_TRUNCATED);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/base/reason.h"
 #include "core/http/h1.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/warm.h"

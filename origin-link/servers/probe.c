@@ -214,12 +214,10 @@ static void connected(struct dial *dial, int fd, enum reason reason)
 		return;
 	}
 
-	if (p->check.kind == CFG_CHECK_HTTPS)
-		p->stream =
-		    stream_create_tls_client(p->buffers, fd, p->tls, p->sni, &stream_callbacks, p);
-	else
-		p->stream = stream_create_plain(p->buffers, fd, &stream_callbacks, p);
+	p->stream = stream_create(p->buffers, fd, &stream_callbacks, p);
 	CHECK(p->stream);
+	if (p->check.kind == CFG_CHECK_HTTPS)
+		CHECK(stream_start_tls_client(p->stream, p->tls, NULL, 0));
 	arena_init(&p->arena, HEAD_ARENA);
 	p->established = false;
 	if (p->check.kind == CFG_CHECK_TCP)
@@ -285,10 +283,11 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 		write_request(p, p->check.host, target->host);
 	p->check.host = p->check.path = NULL; /* the caller's; not ours to keep */
 	if (p->check.kind == CFG_CHECK_HTTPS) {
-		char *error = NULL;
+		struct tls_client_config config = {.host = p->sni};
+		char *error;
 
-		/* Without trust anchors nothing that an operator wrote can make this fail. */
-		p->tls = tls_client_create(false, &error);
+		/* No files are read for it, and names that TLS cannot send were refused before. */
+		p->tls = tls_client_create(&config, &error);
 		CHECK(p->tls);
 	}
 	p->health = health;
@@ -319,7 +318,7 @@ void probe_destroy(struct probe **probep)
 		arena_fini(&p->arena);
 	}
 	free(p->held);
-	tls_client_destroy(&p->tls);
+	tls_client_unref(&p->tls);
 	free(p->sni);
 	free(p->request);
 	free(p->name);

@@ -4,6 +4,7 @@
  */
 #include "tests/support/test_cert.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -49,12 +50,24 @@ gnutls_certificate_credentials_t test_cert_server(const struct test_cert *cert)
 	return credentials;
 }
 
-gnutls_certificate_credentials_t test_cert_trust(const struct test_cert *cert)
+static void write_file(const char *path, gnutls_datum_t *pem)
 {
-	gnutls_certificate_credentials_t credentials;
-	gnutls_x509_crt_t trusted[] = {cert->crt};
+	FILE *f = fopen(path, "we");
 
-	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
-	CHECK(gnutls_certificate_set_x509_trust(credentials, trusted, 1) == 1);
-	return credentials;
+	CHECK(f && fwrite(pem->data, 1, pem->size, f) == pem->size && fclose(f) == 0);
+	gnutls_free(pem->data);
+}
+
+void test_cert_write(const struct test_cert *cert, const char *crt_path, const char *key_path)
+{
+	gnutls_datum_t pem;
+
+	if (crt_path) {
+		CHECK(gnutls_x509_crt_export2(cert->crt, GNUTLS_X509_FMT_PEM, &pem) == 0);
+		write_file(crt_path, &pem);
+	}
+	if (key_path) {
+		CHECK(gnutls_x509_privkey_export2(cert->key, GNUTLS_X509_FMT_PEM, &pem) == 0);
+		write_file(key_path, &pem);
+	}
 }

@@ -15,6 +15,7 @@ struct test_cert {
 /* `name` is the subject and the one DNS name. */
 void test_cert_init(struct test_cert *cert, const char *name);
 void test_cert_fini(struct test_cert *cert);
-/* Credentials that show it, and credentials that trust it and nothing else; the caller frees. */
+/* Credentials that show it; the caller frees. */
 gnutls_certificate_credentials_t test_cert_server(const struct test_cert *cert);
-gnutls_certificate_credentials_t test_cert_trust(const struct test_cert *cert);
+/* Writes certificate and key in PEM; either path may be NULL. */
+void test_cert_write(const struct test_cert *cert, const char *crt_path, const char *key_path);

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "core/base/check.h"
 #include "tests/unit/core/net/stream_sides.h"
@@ -65,7 +64,7 @@ void case_echo(enum kind kind)
 	assert_memory_equal(client.data, "answer", 6);
 	assert_true(stream_is_drained(client.s));
 	assert_int_equal(client.drained, 0);
-	assert_int_equal(stream_reason(client.s), REASON_NONE);
+	assert_int_equal(stream_fault(client.s), STREAM_FAULT_NONE);
 	side_fini(&client);
 	side_fini(&server);
 }
@@ -236,18 +235,6 @@ void case_pause(enum kind kind)
 	}
 }
 
-static void half_close(struct side *side)
-{
-	gnutls_session_t session = stream_tls_session(side->s);
-
-	if (session) {
-		assert_int_equal(gnutls_bye(session, GNUTLS_SHUT_WR), 0);
-		stream_write(side->s, NULL, 0);
-	} else {
-		assert_int_equal(shutdown(stream_fd(side->s), SHUT_WR), 0);
-	}
-}
-
 void case_half_close(enum kind kind)
 {
 	struct side client, server;
@@ -256,7 +243,7 @@ void case_half_close(enum kind kind)
 
 	sides_connect(&client, &server, kind);
 	side_write(&client, "request");
-	half_close(&client);
+	stream_end_writing(client.s);
 	run_until(side_ended, &server);
 	assert_int_equal(server.end, STREAM_EOF);
 	assert_int_equal(server.len, 7);
@@ -277,14 +264,34 @@ void case_half_close(enum kind kind)
 	side_fini(&server);
 }
 
-static void destroy_with_reset(struct side *side)
+static void read_some_and_hand_over(struct side *side)
 {
-	struct linger abort_now = {.l_onoff = 1};
+	read_some(side);
+	side_hand_over(side);
+}
 
-	assert_int_equal(
-	    setsockopt(stream_fd(side->s), SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now)),
-	    0);
-	stream_destroy(&side->s);
+/* What the first user has left is told to the second, though no event will come for it. */
+void case_hand_over(enum kind kind)
+{
+	struct side client, server;
+	struct side second = {.b = test_buffers, .name = "second", .end = STREAM_AGAIN};
+
+	sides_connect(&client, &server, kind);
+	server.on_readable = read_some_and_hand_over;
+	server.successor = &second;
+	write_pattern(&client, 16000);
+	wait_len(&second, 16000 - 100);
+	assert_int_equal(server.readable, 1);
+	assert_int_equal(server.len, 100);
+	assert_int_equal(second.data[0], 100);
+	stream_end_writing(client.s);
+	run_until(side_ended, &second);
+	assert_int_equal(second.end, STREAM_EOF);
+	side_write(&second, "response");
+	wait_len(&client, 8);
+	side_fini(&client);
+	side_fini(&server);
+	side_fini(&second);
 }
 
 void case_reset(enum kind kind)
@@ -292,11 +299,11 @@ void case_reset(enum kind kind)
 	struct side client, server;
 
 	sides_connect(&client, &server, kind);
-	destroy_with_reset(&client);
+	stream_abort(&client.s);
 	run_until(side_ended, &server);
 	assert_int_equal(server.end, STREAM_ERROR);
-	assert_int_equal(stream_reason(server.s), REASON_CLIENT_RESET);
-	assert_string_equal(stream_error_text(server.s), "Connection reset by peer");
+	assert_int_equal(stream_fault(server.s), STREAM_FAULT_RESET);
+	assert_string_equal(stream_fault_detail(server.s), "Connection reset by peer");
 	run_turns(5);
 	assert_int_equal(server.readable, 1);
 	side_fini(&client);
@@ -319,8 +326,8 @@ void case_write_to_closed(enum kind kind)
 	stream_pause(server.s);
 	side_fini(&client);
 	run_until(write_until_failed, &server);
-	assert_true(stream_reason(server.s) == REASON_CLIENT_CLOSED ||
-		    stream_reason(server.s) == REASON_CLIENT_RESET);
+	assert_true(stream_fault(server.s) == STREAM_FAULT_CLOSED ||
+		    stream_fault(server.s) == STREAM_FAULT_RESET);
 	assert_false(side_write(&server, "more"));
 	run_turns(5);
 	assert_int_equal(server.failed, 1);
@@ -455,7 +462,7 @@ void case_close_gives_up(enum kind kind)
 	sides_connect(&client, &server, kind);
 	write_pattern(&server, 2000000);
 	stream_close(&server.s, LINGER);
-	destroy_with_reset(&client);
+	stream_abort(&client.s);
 	run_until(nothing_closes, NULL);
 }
 
@@ -568,7 +575,7 @@ void case_park_dead(enum kind kind)
 		if (how == 0)
 			stream_destroy(&server.s);
 		else if (how == 1)
-			destroy_with_reset(&server);
+			stream_abort(&server.s);
 		else if (how == 2)
 			stream_close(&server.s, LINGER);
 		else

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/core/net/stream_sides.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,11 +18,12 @@
 struct loop *test_loop;
 struct stream_buffers *test_buffers;
 struct tls_server test_server;
-struct tls_client test_client;
-const char *test_host;
+struct tls_client_config test_client;
 
+/* Made once for all tests of a program. */
 static struct test_cert cert;
-static bool have_cert;
+static char directory[] = "/tmp/perigee-stream-XXXXXX";
+static char ca_file[sizeof(directory) + 16];
 
 /* The loop */
 
@@ -121,6 +123,13 @@ bool side_write(struct side *side, const char *text)
 	return stream_write(side->s, &iov, 1);
 }
 
+void side_hand_over(struct side *side)
+{
+	side->successor->s = side->s;
+	stream_hand_over(side->s, &side_ops, side->successor);
+	side->s = NULL;
+}
+
 bool side_established(void *arg)
 {
 	struct side *side = arg;
@@ -203,6 +212,29 @@ void tcp_pair(int fds[2])
 	close(listener);
 }
 
+struct tls_client *test_client_create(void)
+{
+	char *error;
+	struct tls_client *client = tls_client_create(&test_client, &error);
+
+	if (!client)
+		fail_msg("%s", error);
+	return client;
+}
+
+static void start_tls(struct side *client, struct side *server, enum kind kind)
+{
+	struct tls_client *tls = test_client_create();
+
+	assert_true(stream_start_tls_client(client->s, tls, NULL, 0));
+	tls_client_unref(&tls);
+	if (kind == TLS12)
+		assert_int_equal(gnutls_priority_set_direct(stream_tls_session(client->s),
+							    TLS_PRIORITY ":-VERS-TLS1.3", NULL),
+				 0);
+	assert_true(stream_start_tls_server(server->s, &test_server, NULL, 0));
+}
+
 void sides_open(struct side *client, struct side *server, enum kind kind)
 {
 	int fds[2];
@@ -210,19 +242,12 @@ void sides_open(struct side *client, struct side *server, enum kind kind)
 	tcp_pair(fds);
 	*client = (struct side){.name = "client", .b = test_buffers, .end = STREAM_AGAIN};
 	*server = (struct side){.name = "server", .b = test_buffers, .end = STREAM_AGAIN};
-	if (kind == PLAIN) {
-		client->s = stream_create_plain(test_buffers, fds[0], &side_ops, client);
-		server->s = stream_create_plain(test_buffers, fds[1], &side_ops, server);
-	} else {
-		if (kind == TLS12)
-			test_client_priority(TLS_PRIORITY ":-VERS-TLS1.3");
-		client->s = stream_create_tls_client(test_buffers, fds[0], &test_client, test_host,
-						     &side_ops, client);
-		server->s =
-		    stream_create_tls_server(test_buffers, fds[1], &test_server, &side_ops, server);
-	}
+	client->s = stream_create(test_buffers, fds[0], &side_ops, client);
+	server->s = stream_create(test_buffers, fds[1], &side_ops, server);
 	assert_non_null(client->s);
 	assert_non_null(server->s);
+	if (kind != PLAIN)
+		start_tls(client, server, kind);
 }
 
 void sides_connect(struct side *client, struct side *server, enum kind kind)
@@ -237,28 +262,45 @@ void sides_connect(struct side *client, struct side *server, enum kind kind)
 			 kind == TLS12 ? GNUTLS_TLS1_2 : GNUTLS_TLS1_3);
 }
 
-void test_client_priority(const char *priority)
+/* Per test */
+
+const char *test_path(const char *name)
 {
-	gnutls_priority_deinit(test_client.priority);
-	assert_int_equal(gnutls_priority_init(&test_client.priority, priority, NULL), 0);
+	static char path[sizeof(directory) + 64];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return path;
 }
 
-/* Per test */
+static void remove_directory(void)
+{
+	char command[sizeof(directory) + 16];
+
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	CHECK(system(command) == 0);
+}
+
+static void make_cert(void)
+{
+	CHECK(mkdtemp(directory) != NULL);
+	CHECK(atexit(remove_directory) == 0);
+	snprintf(ca_file, sizeof(ca_file), "%s/ca.pem", directory);
+	test_cert_init(&cert, "www.example.com");
+	test_cert_write(&cert, ca_file, NULL);
+}
 
 int streams_setup(void **state)
 {
 	alarm(60);
 	test_loop = loop_create("test");
 	test_buffers = stream_buffers_create(test_loop);
-	if (!have_cert)
-		test_cert_init(&cert, "www.example.com");
-	have_cert = true;
-	test_host = "www.example.com";
+	if (!*ca_file)
+		make_cert();
 	test_server = (struct tls_server){.credentials = test_cert_server(&cert)};
 	CHECK(gnutls_priority_init(&test_server.priority, TLS_PRIORITY, NULL) == 0);
 	CHECK(gnutls_session_ticket_key_generate(&test_server.ticket_key) == 0);
-	test_client = (struct tls_client){.credentials = test_cert_trust(&cert), .verify = true};
-	CHECK(gnutls_priority_init(&test_client.priority, TLS_PRIORITY, NULL) == 0);
+	test_client = (struct tls_client_config){
+	    .host = "www.example.com", .verify = true, .ca_file = ca_file};
 	return 0;
 }
 
@@ -269,8 +311,6 @@ int streams_teardown(void **state)
 	gnutls_certificate_free_credentials(test_server.credentials);
 	gnutls_priority_deinit(test_server.priority);
 	gnutls_free(test_server.ticket_key.data);
-	gnutls_certificate_free_credentials(test_client.credentials);
-	gnutls_priority_deinit(test_client.priority);
 	alarm(0);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct side {
 	void (*on_readable)(struct side *);
 	void (*on_drained)(struct side *);
 	void (*on_failed)(struct side *);
+	struct side *successor; /* of side_hand_over() */
 	/* For a test's own purposes. */
 	size_t sent;
 	uint64_t sum_in, sum_out;
@@ -50,6 +51,7 @@ void sides_open(struct side *client, struct side *server, enum kind kind);
 void sides_connect(struct side *client, struct side *server, enum kind kind);
 void side_fini(struct side *side);
 void side_read_all(struct side *side);
+void side_hand_over(struct side *side);
 bool side_write(struct side *side, const char *text);
 void run_turns(int n);
 /* For run_until(). */
@@ -70,6 +72,7 @@ void case_bulk_both_ways(enum kind kind);
 void case_slow_reader(enum kind kind);
 void case_pause(enum kind kind);
 void case_half_close(enum kind kind);
+void case_hand_over(enum kind kind);
 void case_reset(enum kind kind);
 void case_write_to_closed(enum kind kind);
 void case_destroy_in_callbacks(enum kind kind);
@@ -82,6 +85,8 @@ void case_park_in_callback(enum kind kind);
 
 /* What TLS sides use; tests may change it before sides_open(). */
 extern struct tls_server test_server;
-extern struct tls_client test_client;
-extern const char *test_host;
-void test_client_priority(const char *priority);
+extern struct tls_client_config test_client;
+/* Of `test_client`; it trusts the server's certificate. */
+struct tls_client *test_client_create(void);
+/* A path in the tests' own directory; overwritten by the next call. */
+const char *test_path(const char *name);

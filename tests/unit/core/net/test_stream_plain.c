@@ -3,7 +3,6 @@
  * Plain streams over loopback TCP.
  */
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/core/net/stream_sides.h"
@@ -18,6 +17,7 @@ CASE(bulk_both_ways)
 CASE(slow_reader)
 CASE(pause)
 CASE(half_close)
+CASE(hand_over)
 CASE(reset)
 CASE(write_to_closed)
 CASE(destroy_in_callbacks)
@@ -32,14 +32,12 @@ CASE(park_in_callback)
 static void test_read_after_failed_write(void **state)
 {
 	struct side client, server;
-	struct linger abort_now = {.l_onoff = 1};
 	char buf[64];
 
 	sides_open(&client, &server, PLAIN);
 	stream_pause(client.s);
 	side_write(&server, "too large");
-	setsockopt(stream_fd(server.s), SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
-	stream_destroy(&server.s);
+	stream_abort(&server.s);
 	assert_false(side_write(&client, "a body that nobody wants"));
 	run_until(side_failed, &client);
 	assert_int_equal(stream_read(client.s, buf, sizeof(buf)), 9);
@@ -73,6 +71,7 @@ int main(void)
 	    RUN(slow_reader),
 	    RUN(pause),
 	    RUN(half_close),
+	    RUN(hand_over),
 	    RUN(reset),
 	    RUN(write_to_closed),
 	    RUN(destroy_in_callbacks),

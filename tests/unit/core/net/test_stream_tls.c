@@ -29,6 +29,7 @@ CASE(bulk_both_ways)
 CASE(slow_reader)
 CASE(pause)
 CASE(half_close)
+CASE(hand_over)
 CASE(reset)
 CASE(write_to_closed)
 CASE(destroy_in_callbacks)
@@ -116,7 +117,7 @@ static void test_no_sni_for_an_address(void **state)
 	test_server.client_hello = on_client_hello;
 	test_client.verify = false;
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
-		test_host = addresses[i];
+		test_client.host = addresses[i];
 		sides_connect(&client, &server, TLS13);
 		assert_string_equal(seen_name, "none");
 		side_fini(&client);
@@ -143,36 +144,40 @@ static void test_alpn_prefers_servers_order(void **state)
 	side_fini(&client);
 	side_fini(&server);
 
-	/* Nothing in common is no reason to refuse. */
+	/* Nothing in common is a reason to refuse, nothing named is not. */
 	offered[0].size = 4;
-	sides_open(&client, &server, TLS13);
-	gnutls_alpn_set_protocols(stream_tls_session(client.s), offered, 1, 0);
-	run_until(side_established, &server);
-	assert_int_equal(server.failed, 0);
-	side_fini(&client);
-	side_fini(&server);
+	for (unsigned n = 0; n < 2; n++) {
+		sides_open(&client, &server, TLS13);
+		if (n > 0)
+			gnutls_alpn_set_protocols(stream_tls_session(client.s), offered, n, 0);
+		run_until(side_established, &server);
+		assert_int_equal(server.failed, n);
+		side_fini(&client);
+		side_fini(&server);
+	}
 }
 
-static void assert_failed(const struct side *side, enum reason reason, const char *text)
+static void assert_failed(const struct side *side, enum stream_fault fault, const char *text)
 {
 	assert_int_equal(side->failed, 1);
 	assert_int_equal(side->established, 0);
-	assert_int_equal(stream_reason(side->s), reason);
-	if (!strstr(stream_error_text(side->s), text))
+	assert_int_equal(stream_fault(side->s), fault);
+	if (!strstr(stream_fault_detail(side->s), text))
 		fail_msg("%s: \"%s\" does not contain \"%s\"", side->name,
-			 stream_error_text(side->s), text);
+			 stream_fault_detail(side->s), text);
 }
 
 /* Both sides end as failed; returns with the client's and the server's words checked. */
-static void handshake_fails(const char *client_text, const char *server_text)
+static void handshake_fails(enum kind kind, enum stream_fault client_fault, const char *client_text,
+			    const char *server_text)
 {
 	struct side client, server;
 
-	sides_open(&client, &server, TLS13);
+	sides_open(&client, &server, kind);
 	run_until(side_failed, &client);
 	run_until(side_failed, &server);
-	assert_failed(&client, REASON_CLIENT_HANDSHAKE_FAILED, client_text);
-	assert_failed(&server, REASON_CLIENT_HANDSHAKE_FAILED, server_text);
+	assert_failed(&client, client_fault, client_text);
+	assert_failed(&server, STREAM_FAULT_HANDSHAKE, server_text);
 	stream_close(&client.s, DUR_S(30));
 	assert_int_equal(test_buffers->n_closing, 0);
 	side_fini(&client);
@@ -184,24 +189,25 @@ static void test_client_verifies_chain(void **state)
 	struct test_cert other;
 
 	test_cert_init(&other, "www.example.com");
-	gnutls_certificate_free_credentials(test_client.credentials);
-	test_client.credentials = test_cert_trust(&other);
-	handshake_fails("certificate of www.example.com: ", "alert received: ");
+	test_cert_write(&other, test_path("other.pem"), NULL);
+	test_client.ca_file = test_path("other.pem");
+	handshake_fails(TLS13, STREAM_FAULT_CERTIFICATE,
+			"certificate of www.example.com: ", "alert received: ");
 	test_cert_fini(&other);
 }
 
 static void test_client_verifies_host(void **state)
 {
-	test_host = "www.example.org";
-	handshake_fails("name in the certificate does not match", "alert received: ");
+	test_client.host = "www.example.org";
+	handshake_fails(TLS13, STREAM_FAULT_CERTIFICATE, "name in the certificate does not match",
+			"alert received: ");
 }
 
 static void test_server_refusal_reaches_client_as_alert(void **state)
 {
 	gnutls_priority_deinit(test_server.priority);
 	gnutls_priority_init(&test_server.priority, TLS_PRIORITY ":-VERS-TLS1.2", NULL);
-	test_client_priority(TLS_PRIORITY ":-VERS-TLS1.3");
-	handshake_fails("alert received: ", "TLS: ");
+	handshake_fails(TLS12, STREAM_FAULT_HANDSHAKE, "alert received: ", "TLS: ");
 }
 
 static int refuse(gnutls_session_t session)
@@ -212,7 +218,8 @@ static int refuse(gnutls_session_t session)
 static void test_client_hello_callback_refuses(void **state)
 {
 	test_server.client_hello = refuse;
-	handshake_fails("alert received: The server name sent was not recognized", "TLS: ");
+	handshake_fails(TLS13, STREAM_FAULT_HANDSHAKE,
+			"alert received: The server name sent was not recognized", "TLS: ");
 }
 
 static void raw_open(struct side *server, int *fd)
@@ -222,8 +229,9 @@ static void raw_open(struct side *server, int *fd)
 	tcp_pair(fds);
 	*fd = fds[0];
 	*server = (struct side){.name = "server", .b = test_buffers, .end = STREAM_AGAIN};
-	server->s = stream_create_tls_server(test_buffers, fds[1], &test_server, &side_ops, server);
+	server->s = stream_create(test_buffers, fds[1], &side_ops, server);
 	assert_non_null(server->s);
+	assert_true(stream_start_tls_server(server->s, &test_server, NULL, 0));
 }
 
 static void test_garbage_gets_an_alert(void **state)
@@ -236,7 +244,7 @@ static void test_garbage_gets_an_alert(void **state)
 	raw_open(&server, &fd);
 	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
 	run_until(side_failed, &server);
-	assert_failed(&server, REASON_CLIENT_HANDSHAKE_FAILED, "TLS: ");
+	assert_failed(&server, STREAM_FAULT_HANDSHAKE, "TLS: ");
 	side_fini(&server);
 	assert_int_equal(recv(fd, alert, sizeof(alert), 0), 7);
 	assert_int_equal(alert[0], 21); /* RFC 8446, 5.1: alert */
@@ -253,14 +261,14 @@ static void test_fin_and_reset_in_handshake(void **state)
 	raw_open(&server, &fd);
 	close(fd);
 	run_until(side_failed, &server);
-	assert_failed(&server, REASON_CLIENT_CLOSED, "closed during the TLS handshake");
+	assert_failed(&server, STREAM_FAULT_CLOSED, "closed during the TLS handshake");
 	side_fini(&server);
 
 	raw_open(&server, &fd);
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
 	close(fd);
 	run_until(side_failed, &server);
-	assert_failed(&server, REASON_CLIENT_RESET, "reset");
+	assert_failed(&server, STREAM_FAULT_RESET, "reset");
 	side_fini(&server);
 }
 
@@ -337,7 +345,6 @@ static void test_truncation_is_an_error(void **state)
 {
 	struct side client, server;
 
-	/* Not the other way round: what kept a client to TLS 1.2 stays. */
 	for (enum kind kind = TLS13; kind >= TLS12; kind--) {
 		sides_connect(&client, &server, kind);
 		side_write(&client, "half a requ");
@@ -345,8 +352,8 @@ static void test_truncation_is_an_error(void **state)
 		run_until(side_ended, &server);
 		assert_int_equal(server.len, 11);
 		assert_int_equal(server.end, STREAM_ERROR);
-		assert_int_equal(stream_reason(server.s), REASON_CLIENT_CLOSED);
-		assert_non_null(strstr(stream_error_text(server.s), "truncated"));
+		assert_int_equal(stream_fault(server.s), STREAM_FAULT_CLOSED);
+		assert_non_null(strstr(stream_fault_detail(server.s), "truncated"));
 		stream_close(&server.s, DUR_S(30));
 		assert_int_equal(test_buffers->n_closing, 0);
 		side_fini(&client);
@@ -422,6 +429,7 @@ static void test_first_records_are_small(void **state)
 /* A bare GnuTLS client, driven from inside run_until(). */
 struct raw {
 	gnutls_session_t session;
+	gnutls_certificate_credentials_t credentials;
 	int fd, ret;
 	struct side *server;
 };
@@ -435,13 +443,14 @@ static bool raw_handshake(void *arg)
 	       gnutls_error_is_fatal(raw->ret);
 }
 
-static void raw_start(struct raw *raw, struct side *server)
+static void raw_start(struct raw *raw, struct side *server, const char *priority)
 {
 	raw->server = server;
 	raw_open(server, &raw->fd);
 	gnutls_init(&raw->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
-	gnutls_priority_set(raw->session, test_client.priority);
-	gnutls_credentials_set(raw->session, GNUTLS_CRD_CERTIFICATE, test_client.credentials);
+	gnutls_priority_set_direct(raw->session, priority, NULL);
+	gnutls_certificate_allocate_credentials(&raw->credentials);
+	gnutls_credentials_set(raw->session, GNUTLS_CRD_CERTIFICATE, raw->credentials);
 	gnutls_transport_set_int(raw->session, raw->fd);
 	run_until(raw_handshake, raw);
 	assert_int_equal(raw->ret, 0);
@@ -451,6 +460,7 @@ static void raw_start(struct raw *raw, struct side *server)
 static void raw_end(struct raw *raw)
 {
 	gnutls_deinit(raw->session);
+	gnutls_certificate_free_credentials(raw->credentials);
 	close(raw->fd);
 }
 
@@ -459,15 +469,14 @@ static void test_renegotiation_is_refused(void **state)
 	struct side server;
 	struct raw raw;
 
-	test_client_priority(TLS_PRIORITY ":-VERS-TLS1.3");
-	raw_start(&raw, &server);
+	raw_start(&raw, &server, TLS_PRIORITY ":-VERS-TLS1.3");
 	run_until(raw_handshake, &raw);
 	assert_int_equal(raw.ret, GNUTLS_E_WARNING_ALERT_RECEIVED);
 	assert_int_equal(gnutls_alert_get(raw.session), GNUTLS_A_NO_RENEGOTIATION);
 	run_until(side_ended, &server);
 	assert_int_equal(server.end, STREAM_ERROR);
-	assert_int_equal(stream_reason(server.s), REASON_CLIENT_MALFORMED);
-	assert_string_equal(stream_error_text(server.s), "TLS: renegotiation refused");
+	assert_int_equal(stream_fault(server.s), STREAM_FAULT_MALFORMED);
+	assert_string_equal(stream_fault_detail(server.s), "TLS: renegotiation refused");
 	raw_end(&raw);
 	side_fini(&server);
 }
@@ -481,11 +490,11 @@ static void test_broken_record_is_malformed(void **state)
 	struct raw raw;
 	char byte;
 
-	raw_start(&raw, &server);
+	raw_start(&raw, &server, TLS_PRIORITY);
 	assert_int_equal(send(raw.fd, record, sizeof(record), 0), sizeof(record));
 	run_until(side_ended, &server);
 	assert_int_equal(server.end, STREAM_ERROR);
-	assert_int_equal(stream_reason(server.s), REASON_CLIENT_MALFORMED);
+	assert_int_equal(stream_fault(server.s), STREAM_FAULT_MALFORMED);
 	side_fini(&server);
 	/* It is told so. */
 	fcntl(raw.fd, F_SETFL, 0);
@@ -502,33 +511,102 @@ static void test_alert_after_handshake(void **state)
 	struct side server;
 	struct raw raw;
 
-	raw_start(&raw, &server);
+	raw_start(&raw, &server, TLS_PRIORITY);
 	gnutls_alert_send(raw.session, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
 	run_until(side_ended, &server);
 	assert_int_equal(server.end, STREAM_ERROR);
-	assert_non_null(strstr(stream_error_text(server.s), "alert received: Internal error"));
+	assert_non_null(strstr(stream_fault_detail(server.s), "alert received: Internal error"));
 	raw_end(&raw);
 	side_fini(&server);
 }
 
-static void test_client_create(void **state)
-{
-	char *error = NULL;
-	struct tls_client *client = tls_client_create(false, &error);
+/* Starting */
 
-	assert_non_null(client);
-	assert_false(client->verify);
-	tls_client_destroy(&client);
-	assert_null(client);
-	tls_client_destroy(&client);
-	/* The system's trust may be missing; then it says so. */
-	client = tls_client_create(true, &error);
-	if (client)
-		assert_true(client->verify);
-	else
-		assert_non_null(strstr(error, "trusted certificates"));
-	free(error);
-	tls_client_destroy(&client);
+static void read_prefix_and_start_tls(struct side *side)
+{
+	char first[200];
+	ssize_t n = stream_read(side->s, first, sizeof(first));
+
+	if (n == STREAM_AGAIN)
+		return;
+	assert_true(n > 0);
+	side->on_readable = NULL;
+	assert_true(stream_start_tls_server(side->s, &test_server, first, n));
+}
+
+/* A look at the first bytes, as one who has to choose what follows takes it; then TLS with them. */
+static void test_start_with_a_prefix(void **state)
+{
+	struct side client, server;
+	struct tls_client *tls = test_client_create();
+
+	sides_open(&client, &server, PLAIN);
+	server.on_readable = read_prefix_and_start_tls;
+	stream_start_tls_client(client.s, tls, NULL, 0);
+	tls_client_unref(&tls);
+	client.on_established = write_request;
+	wait_len(&server, 7);
+	assert_int_equal(server.established, 1);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+/* The whole flight was read, so no event will tell of it; and the user had paused. */
+static void read_all_and_pause(struct side *side)
+{
+	side_read_all(side);
+	stream_pause(side->s);
+}
+
+static void test_start_with_all_of_a_flight(void **state)
+{
+	struct side client, server;
+	struct tls_client *tls = test_client_create();
+
+	sides_open(&client, &server, PLAIN);
+	server.on_readable = read_all_and_pause;
+	stream_start_tls_client(client.s, tls, NULL, 0);
+	wait_len(&server, 100);
+	assert_true(stream_start_tls_server(server.s, &test_server, server.data, server.len));
+	server.on_readable = NULL;
+	server.len = 0;
+	client.on_established = write_request;
+	wait_len(&server, 7);
+	side_fini(&client);
+	side_fini(&server);
+	tls_client_unref(&tls);
+}
+
+/* An end that was read before the start is found again. */
+static void test_start_after_the_end(void **state)
+{
+	struct side client, server;
+
+	sides_open(&client, &server, PLAIN);
+	side_fini(&client);
+	run_until(side_ended, &server);
+	assert_true(stream_start_tls_server(server.s, &test_server, "\x16", 1));
+	run_until(side_failed, &server);
+	assert_failed(&server, STREAM_FAULT_CLOSED, "closed during the TLS handshake");
+	side_fini(&server);
+}
+
+/* The one who waits for the handshake is not the one who reads, as when ALPN decides. */
+static void test_hand_over_when_established(void **state)
+{
+	struct side client, server;
+	struct side second = {.b = test_buffers, .name = "second", .end = STREAM_AGAIN};
+
+	sides_open(&client, &server, TLS13);
+	client.on_established = write_request;
+	server.on_established = side_hand_over;
+	server.successor = &second;
+	wait_len(&second, 7);
+	assert_int_equal(server.established, 1);
+	assert_int_equal(server.readable, 0);
+	assert_int_equal(second.established, 0);
+	side_fini(&client);
+	side_fini(&second);
 }
 
 #define RUN(name) cmocka_unit_test_setup_teardown(test_##name, streams_setup, streams_teardown)
@@ -542,6 +620,7 @@ int main(void)
 	    RUN_CASE(slow_reader),
 	    RUN_CASE(pause),
 	    RUN_CASE(half_close),
+	    RUN_CASE(hand_over),
 	    RUN_CASE(reset),
 	    RUN_CASE(write_to_closed),
 	    RUN_CASE(destroy_in_callbacks),
@@ -573,7 +652,10 @@ int main(void)
 	    RUN(renegotiation_is_refused),
 	    RUN(broken_record_is_malformed),
 	    RUN(alert_after_handshake),
-	    RUN(client_create),
+	    RUN(start_with_a_prefix),
+	    RUN(start_with_all_of_a_flight),
+	    RUN(start_after_the_end),
+	    RUN(hand_over_when_established),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,8 +268,9 @@ static void tls_accept_cb(evutil_socket_t fd, short what, void *arg)
 	struct tls_service *service = arg;
 	struct net_addr remote;
 
-	service->stream = stream_create_tls_server(service->buffers, sock_accept(fd, &remote),
-						   &service->tls, &tls_ops, service);
+	service->stream =
+	    stream_create(service->buffers, sock_accept(fd, &remote), &tls_ops, service);
+	assert_true(stream_start_tls_server(service->stream, &service->tls, NULL, 0));
 }
 
 /* A certificate that nobody trusts does: the address is what is probed. */

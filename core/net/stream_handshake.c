@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Streams: how TLS begins, as server or client. The steps of a handshake run in the loop's
+ * background queue, for they are what costs most of all that a stream does. Called by the stream's
+ * loop. Time limits are the user's.
+ */
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/net/stream_internal.h"
+#include "core/net/tls_internal.h"
+
+/* The steps */
+
+static void handshake_failed(struct stream *s, int ret)
+{
+	stream_tls_failed(s, ret);
+	stream_tls_flush(s);
+	s->failed_told = true;
+	stream_call(s, s->ops->failed);
+}
+
+static void handshake_done(struct stream *s)
+{
+	struct stream_tls *tls = s->tls;
+	const struct tls_server *server = tls_session_server(tls->session);
+
+	/* One ticket, where the library would send two on its own: they cost 7 us each, and a
+	 * client that opens two connections at once can use one ticket for both. */
+	if (!tls->client && server->ticket_key.data &&
+	    gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_3)
+		/* Without a ticket all goes on; what matters shows up at the next call. */
+		gnutls_session_ticket_send(tls->session, 1, 0);
+	stream_tls_flush(s);
+	if (s->out == OUT_FAILED)
+		return; /* failed() comes */
+	tls->handshake_time = mono_since(clock_mono(), tls->started);
+	gnutls_session_set_ptr(tls->session, NULL);
+	s->phase = STREAM_OPEN;
+	if (!stream_call(s, s->ops->established))
+		return;
+	/* The first request mostly comes in one packet with the end of the handshake. */
+	stream_arm_read(s);
+	stream_look_again(s);
+}
+
+static void run_step(struct loop_task *task)
+{
+	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
+	struct stream *s = gnutls_transport_get_ptr(tls->session);
+	int ret;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	s->recv_left = STREAM_READ_MAX;
+	tls->pulled_empty = false;
+	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
+	do {
+		ret = gnutls_handshake(tls->session);
+	} while (ret < 0 && !gnutls_error_is_fatal(ret) && !tls->pulled_empty);
+
+	if (ret == 0) {
+		handshake_done(s);
+	} else if (gnutls_error_is_fatal(ret)) {
+		handshake_failed(s, ret);
+	} else {
+		stream_tls_flush(s);
+		if (s->out != OUT_FAILED)
+			stream_arm_read(s);
+	}
+}
+
+void stream_handshake_readable(struct stream *s)
+{
+	if (s->out == OUT_FAILED || s->tls->step.queued)
+		/* Its turn has not come: no more events until then. */
+		stream_disarm_read(s);
+	else
+		loop_queue_background(s->b->loop, &s->tls->step);
+}
+
+/* The start */
+
+static int set_up_server(gnutls_session_t session, const struct tls_server *server)
+{
+	int ret = gnutls_priority_set(session, server->priority);
+
+	if (ret == 0)
+		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->credentials);
+	if (ret == 0 && server->ticket_key.data)
+		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
+	if (ret == 0 && server->n_alpn > 0)
+		/* Mandatory: a client that names only others is refused with
+		 * no_application_protocol (RFC 7301, 3.2); one that names none is served. */
+		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
+						GNUTLS_ALPN_MANDATORY |
+						    GNUTLS_ALPN_SERVER_PRECEDENCE);
+	if (server->client_hello)
+		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
+	gnutls_session_set_ptr(session, (void *)server);
+	return ret;
+}
+
+/* What servers and clients have in common; NULL when memory is gone. */
+static struct stream_tls *start(struct stream *s, unsigned flags, const void *prefix, size_t n)
+{
+	struct stream_tls *tls;
+
+	LOOP_ASSERT_OWNER(s->b->loop);
+	CHECK(s->phase == STREAM_OPEN && !s->tls && stream_is_drained(s));
+	tls = stream_tls_create(s, flags);
+	if (!tls)
+		return NULL;
+	s->phase = STREAM_HANDSHAKE;
+	if (!stream_tls_put_aside(tls, prefix, n))
+		return NULL;
+	tls->step.run = run_step;
+	tls->started = clock_mono();
+	s->paused = false;
+	/* An end that was read is found again by the handshake, which fails of it. */
+	s->end = STREAM_AGAIN;
+	s->end_told = false;
+	return tls;
+}
+
+bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, const void *prefix,
+			     size_t n)
+{
+	struct stream_tls *mine = start(s, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET, prefix, n);
+
+	if (!mine || set_up_server(mine->session, tls) < 0)
+		return false;
+	stream_arm_read(s);
+	if (n > 0)
+		loop_queue_background(s->b->loop, &mine->step);
+	return true;
+}
+
+bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const void *prefix, size_t n)
+{
+	struct stream_tls *mine = start(s, GNUTLS_CLIENT, prefix, n);
+
+	if (!mine)
+		return false;
+	mine->client = tls_client_ref(tls);
+	if (tls_client_set_up(tls, mine->session) < 0)
+		return false;
+	stream_arm_read(s);
+	/* The first flight is the client's. */
+	loop_queue_background(s->b->loop, &mine->step);
+	return true;
+}
+
+duration stream_handshake_time(const struct stream *s)
+{
+	return s->tls ? s->tls->handshake_time : DUR_NS(0);
+}

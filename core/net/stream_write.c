@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Streams: what goes out. A write is tried at once; what the socket does not take is queued, and
+ * the write event exists only while something is. Called by the owner of the stream.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/base/check.h"
+#include "core/net/stream_internal.h"
+
+/* The queue */
+
+static void count_memory(struct stream *s, size_t before, size_t now)
+{
+	if (s->b && s->b->budget)
+		atomic_fetch_add_explicit(&s->b->budget->queued, (uint64_t)now - before,
+					  memory_order_relaxed);
+}
+
+static bool queue_append(struct stream *s, const void *data, size_t len)
+{
+	struct stream_queue *q = &s->queue;
+	size_t used = q->end - q->start;
+
+	if (len > q->size - q->end && used + len <= q->size / 2) {
+		memmove(q->data, q->data + q->start, used);
+		q->start = 0;
+		q->end = used;
+	} else if (len > q->size - q->end) {
+		size_t size = MAX(2 * q->size, used + len);
+		char *grown = malloc(size);
+
+		if (!grown)
+			return false;
+		if (used > 0)
+			memcpy(grown, q->data + q->start, used);
+		free(q->data);
+		count_memory(s, q->size, size);
+		*q = (struct stream_queue){.data = grown, .end = used, .size = size};
+	}
+	memcpy(q->data + q->end, data, len);
+	q->end += len;
+	return true;
+}
+
+void stream_queue_clear(struct stream *s)
+{
+	if (!s->queue.data)
+		return;
+	count_memory(s, s->queue.size, 0);
+	free(s->queue.data);
+	s->queue = (struct stream_queue){0};
+}
+
+void stream_queue_counted(struct stream *s)
+{
+	count_memory(s, 0, s->queue.size);
+}
+
+size_t stream_queued(const struct stream *s)
+{
+	return s->queue.end - s->queue.start;
+}
+
+bool stream_is_drained(const struct stream *s)
+{
+	return stream_queued(s) == 0;
+}
+
+/* The socket */
+
+void stream_arm_write(struct stream *s)
+{
+	if (s->write_armed || stream_is_drained(s))
+		return;
+	CHECK(event_add(&s->write_event, NULL) == 0);
+	s->write_armed = true;
+}
+
+void stream_disarm_write(struct stream *s)
+{
+	if (s->write_armed)
+		event_del(&s->write_event);
+	s->write_armed = false;
+}
+
+void stream_fail_writing(struct stream *s)
+{
+	if (s->out == OUT_FAILED)
+		return;
+	s->out = OUT_FAILED;
+	stream_disarm_write(s);
+	stream_queue_clear(s);
+	if (s->b)
+		loop_defer(s->b->loop, &s->again);
+}
+
+/* Bytes taken; 0 also when it has failed. */
+static size_t send_now(struct stream *s, const struct iovec *iov, int n)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = MIN(n, IOV_MAX)};
+	ssize_t sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent >= 0)
+		return sent;
+	if (errno != EAGAIN && errno != EINTR) {
+		stream_set_errno(s, errno);
+		stream_fail_writing(s);
+	}
+	return 0;
+}
+
+void stream_send(struct stream *s, const struct iovec *iov, int n)
+{
+	size_t sent = 0;
+
+	if (s->out == OUT_FAILED)
+		return;
+	if (stream_is_drained(s))
+		sent = send_now(s, iov, n);
+	for (int i = 0; i < n && s->out != OUT_FAILED; i++) {
+		size_t skip = MIN(sent, iov[i].iov_len);
+
+		sent -= skip;
+		if (skip == iov[i].iov_len)
+			continue;
+		if (!queue_append(s, (char *)iov[i].iov_base + skip, iov[i].iov_len - skip)) {
+			stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "out of memory");
+			stream_fail_writing(s);
+		}
+	}
+	if (s->b)
+		stream_arm_write(s);
+}
+
+/* FIN, once all is flushed. */
+static void end_if_flushed(struct stream *s)
+{
+	if (s->out != OUT_ENDING || !stream_is_drained(s))
+		return;
+	if (shutdown(s->fd, SHUT_WR) < 0) {
+		stream_set_errno(s, errno);
+		stream_fail_writing(s);
+		return;
+	}
+	s->out = OUT_ENDED;
+}
+
+void stream_send_queued(struct stream *s)
+{
+	struct stream_queue *q = &s->queue;
+	struct iovec iov = {q->data + q->start, q->end - q->start};
+
+	q->start += send_now(s, &iov, 1);
+	if (s->out == OUT_FAILED || !stream_is_drained(s))
+		return;
+	stream_queue_clear(s);
+	stream_disarm_write(s);
+	end_if_flushed(s);
+}
+
+/* The user */
+
+bool stream_write(struct stream *s, const struct iovec *iov, int n)
+{
+	LOOP_ASSERT_OWNER(s->b->loop);
+	CHECK(s->phase == STREAM_OPEN && (s->out == OUT_OPEN || s->out == OUT_FAILED));
+	if (s->tls)
+		stream_tls_write(s, iov, n);
+	else
+		stream_send(s, iov, n);
+	return s->out != OUT_FAILED && stream_is_drained(s);
+}
+
+void stream_end_writing(struct stream *s)
+{
+	LOOP_ASSERT_OWNER(s->b->loop);
+	CHECK(s->phase == STREAM_OPEN);
+	if (s->out != OUT_OPEN)
+		return;
+	if (s->tls)
+		stream_tls_send_close_notify(s);
+	if (s->out != OUT_OPEN)
+		return;
+	s->out = OUT_ENDING;
+	end_if_flushed(s);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * TLS clients: whom they trust, what they show, and what each new session is given of that. Made
+ * by any thread (it reads files); from then on only read, by the threads of all its streams.
+ *
+ * GnuTLS credentials own their list of trusted certificates, and the system's takes 30 ms and
+ * 4 MiB. So clients that trust the system share one object of credentials, which lives as long as
+ * one of them does. That is why a client's own certificate is not in the credentials: a callback
+ * hands it over when a server asks for it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gnutls/abstract.h>
+
+#include "core/base/check.h"
+#include "core/net/tls_internal.h"
+
+#define CLIENT_MAGIC 0x71c11e47u
+
+/* Debian's store of 144 certificates has 220 KiB. */
+#define PEM_MAX (4 * 1024 * 1024)
+/* Longer chains are refused by those who would have to verify them. */
+#define CHAIN_MAX 16
+
+struct tls_client {
+	unsigned magic;
+	_Atomic unsigned refs;
+
+	/* Immutable. */
+	char *host; /* "": none */
+	bool host_is_address;
+	bool verify;
+	bool shares_trust;
+	gnutls_certificate_credentials_t credentials;
+	gnutls_priority_t priority;
+	gnutls_pcert_st chain[CHAIN_MAX];
+	unsigned n_chain; /* 0: no certificate */
+	gnutls_privkey_t key;
+	gnutls_datum_t *alpn;
+	unsigned n_alpn;
+};
+
+/* Called by GnuTLS in the middle of a handshake, when the server asks for a certificate. */
+static int show_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+			    gnutls_pcert_st **chain, unsigned *n_chain, gnutls_ocsp_data_st **ocsp,
+			    unsigned *n_ocsp, gnutls_privkey_t *key, unsigned *flags)
+{
+	struct tls_client *client = gnutls_db_get_ptr(session);
+
+	MAGIC_CHECK(client, CLIENT_MAGIC);
+	*chain = client->chain;
+	*n_chain = client->n_chain;
+	*key = client->key;
+	*ocsp = NULL;
+	*n_ocsp = 0;
+	*flags = 0; /* they stay ours */
+	return 0;
+}
+
+static int create_credentials(gnutls_certificate_credentials_t *credentials)
+{
+	int ret = gnutls_certificate_allocate_credentials(credentials);
+
+	if (ret == 0)
+		gnutls_certificate_set_retrieve_function3(*credentials, show_certificate);
+	return ret;
+}
+
+/* What all share who trust the system. */
+static struct {
+	pthread_mutex_t lock;
+	/* under lock */
+	unsigned users;
+	gnutls_certificate_credentials_t credentials; /* while there are users */
+} system_trust = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int load_system_trust(gnutls_certificate_credentials_t *credentials)
+{
+	int ret = create_credentials(credentials);
+
+	if (ret < 0)
+		return ret;
+	ret = gnutls_certificate_set_x509_system_trust(*credentials);
+	if (ret < 0)
+		gnutls_certificate_free_credentials(*credentials);
+	return ret;
+}
+
+static int take_system_trust(struct tls_client *client)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&system_trust.lock);
+	if (system_trust.users == 0)
+		ret = load_system_trust(&system_trust.credentials);
+	if (ret >= 0) {
+		system_trust.users++;
+		client->credentials = system_trust.credentials;
+		client->shares_trust = true;
+	}
+	pthread_mutex_unlock(&system_trust.lock);
+	return ret;
+}
+
+static void give_system_trust(void)
+{
+	pthread_mutex_lock(&system_trust.lock);
+	if (--system_trust.users == 0)
+		gnutls_certificate_free_credentials(system_trust.credentials);
+	pthread_mutex_unlock(&system_trust.lock);
+}
+
+/* Files */
+
+static char *cannot_read(const char *path)
+{
+	return xasprintf("cannot read %s: %s", path, strerrordesc_np(errno));
+}
+
+static char *read_regular(int fd, const char *path, gnutls_datum_t *out)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return cannot_read(path);
+	if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX)
+		return xasprintf("%s is not a file of at most %d KiB", path, PEM_MAX / 1024);
+	out->data = xmalloc((size_t)st.st_size + 1);
+	n = read(fd, out->data, (size_t)st.st_size);
+	if (n < 0)
+		return cannot_read(path);
+	out->size = (unsigned)n;
+	return NULL;
+}
+
+/* Returns what went wrong, malloc'd, or NULL. `out` is to be wiped in either case. */
+static char *read_file(const char *path, gnutls_datum_t *out)
+{
+	/* Not blocking: neither opening nor reading may hang on a pipe. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char *error;
+
+	if (fd < 0)
+		return cannot_read(path);
+	error = read_regular(fd, path, out);
+	close(fd);
+	return error;
+}
+
+static void wipe(gnutls_datum_t *data)
+{
+	if (data->data)
+		explicit_bzero(data->data, data->size);
+	free(data->data);
+	*data = (gnutls_datum_t){0};
+}
+
+static char *load_trust(struct tls_client *client, const char *path)
+{
+	gnutls_datum_t pem = {0};
+	char *error = read_file(path, &pem);
+	int ret;
+
+	if (!error) {
+		ret = gnutls_certificate_set_x509_trust_mem(client->credentials, &pem,
+							    GNUTLS_X509_FMT_PEM);
+		if (ret < 0)
+			error = xasprintf("%s holds no certificates in PEM: %s", path,
+					  gnutls_strerror(ret));
+		else if (ret == 0)
+			error = xasprintf("%s holds no certificates", path);
+	}
+	wipe(&pem);
+	return error;
+}
+
+static char *load_chain(struct tls_client *client, const char *path)
+{
+	gnutls_datum_t pem = {0};
+	char *error = read_file(path, &pem);
+	unsigned n = CHAIN_MAX;
+	int ret;
+
+	if (!error) {
+		ret = gnutls_pcert_list_import_x509_raw(
+		    client->chain, &n, &pem, GNUTLS_X509_FMT_PEM,
+		    GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED | GNUTLS_X509_CRT_LIST_SORT);
+		if (ret < 0)
+			error = xasprintf("%s holds no certificate chain in PEM: %s", path,
+					  gnutls_strerror(ret));
+		else
+			client->n_chain = n;
+	}
+	wipe(&pem);
+	return error;
+}
+
+static char *load_key(struct tls_client *client, const char *path)
+{
+	gnutls_datum_t pem = {0};
+	char *error = read_file(path, &pem);
+	int ret;
+
+	if (!error) {
+		ret = gnutls_privkey_init(&client->key);
+		if (ret == 0)
+			ret = gnutls_privkey_import_x509_raw(client->key, &pem, GNUTLS_X509_FMT_PEM,
+							     NULL, 0);
+		if (ret < 0)
+			error = xasprintf("%s is not a private key in PEM: %s", path,
+					  gnutls_strerror(ret));
+	}
+	wipe(&pem);
+	return error;
+}
+
+static bool key_matches(const struct tls_client *client)
+{
+	unsigned char of_key[64], of_certificate[64];
+	size_t key_len = sizeof(of_key), certificate_len = sizeof(of_certificate);
+	gnutls_pubkey_t public = NULL;
+	bool matches;
+
+	matches =
+	    gnutls_pubkey_init(&public) == 0 &&
+	    gnutls_pubkey_import_privkey(public, client->key, 0, 0) == 0 &&
+	    gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, of_key, &key_len) == 0 &&
+	    gnutls_pubkey_get_key_id(client->chain[0].pubkey, GNUTLS_KEYID_USE_SHA256,
+				     of_certificate, &certificate_len) == 0 &&
+	    key_len == certificate_len && memcmp(of_key, of_certificate, key_len) == 0;
+	if (public)
+		gnutls_pubkey_deinit(public);
+	return matches;
+}
+
+static char *load_certificate(struct tls_client *client, const char *chain, const char *key)
+{
+	char *error;
+
+	if (!chain || !key)
+		return xasprintf("%s: a client's certificate and its key go together",
+				 chain ? chain : key);
+	error = load_chain(client, chain);
+	if (!error)
+		error = load_key(client, key);
+	if (!error && !key_matches(client))
+		error = xasprintf("the key %s does not match the certificate %s", key, chain);
+	return error;
+}
+
+/* Life */
+
+static bool has_address_form(const char *host)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+static void copy_alpn(struct tls_client *client, const struct tls_client_config *config)
+{
+	client->alpn = xcalloc(config->n_alpn + 1, sizeof(*client->alpn));
+	client->n_alpn = config->n_alpn;
+	for (unsigned i = 0; i < config->n_alpn; i++)
+		client->alpn[i] = (gnutls_datum_t){(unsigned char *)xstrdup(config->alpn[i]),
+						   strlen(config->alpn[i])};
+}
+
+/* What a session will refuse is found out now, and not with the first stream. */
+static char *try_session(struct tls_client *client)
+{
+	gnutls_session_t session;
+	int ret = gnutls_init(&session, GNUTLS_CLIENT);
+
+	if (ret == 0) {
+		ret = tls_client_set_up(client, session);
+		gnutls_deinit(session);
+	}
+	return ret == 0 ? NULL
+			: xasprintf("cannot use TLS with host \"%s\" and its protocols: %s",
+				    client->host, gnutls_strerror(ret));
+}
+
+static char *build(struct tls_client *client, const struct tls_client_config *config)
+{
+	int ret = gnutls_priority_init(&client->priority, TLS_PRIORITY, NULL);
+
+	if (ret < 0)
+		return xasprintf("cannot set TLS priorities: %s", gnutls_strerror(ret));
+	if (config->verify && !config->ca_file) {
+		ret = take_system_trust(client);
+		if (ret < 0)
+			return xasprintf("cannot load the system's trusted certificates: %s",
+					 gnutls_strerror(ret));
+	} else {
+		ret = create_credentials(&client->credentials);
+		if (ret < 0)
+			return xasprintf("cannot create TLS credentials: %s", gnutls_strerror(ret));
+	}
+	if (config->ca_file) {
+		char *error = load_trust(client, config->ca_file);
+
+		if (error)
+			return error;
+	}
+	if (config->certificate_file || config->key_file) {
+		char *error = load_certificate(client, config->certificate_file, config->key_file);
+
+		if (error)
+			return error;
+	}
+	return try_session(client);
+}
+
+struct tls_client *tls_client_create(const struct tls_client_config *config, char **error)
+{
+	struct tls_client *client = xcalloc(1, sizeof(*client));
+
+	client->magic = CLIENT_MAGIC;
+	client->refs = 1;
+	client->host = xstrdup(config->host ? config->host : "");
+	client->host_is_address = has_address_form(client->host);
+	client->verify = config->verify;
+	copy_alpn(client, config);
+	*error = build(client, config);
+	if (*error)
+		tls_client_unref(&client);
+	return client;
+}
+
+struct tls_client *tls_client_ref(struct tls_client *client)
+{
+	MAGIC_CHECK(client, CLIENT_MAGIC);
+	atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
+	return client;
+}
+
+void tls_client_unref(struct tls_client **clientp)
+{
+	struct tls_client *client = *clientp;
+
+	*clientp = NULL;
+	if (!client)
+		return;
+	MAGIC_CHECK(client, CLIENT_MAGIC);
+	if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	if (client->shares_trust)
+		give_system_trust();
+	else if (client->credentials)
+		gnutls_certificate_free_credentials(client->credentials);
+	if (client->priority)
+		gnutls_priority_deinit(client->priority);
+	for (unsigned i = 0; i < client->n_chain; i++)
+		gnutls_pcert_deinit(&client->chain[i]);
+	if (client->key)
+		gnutls_privkey_deinit(client->key);
+	for (unsigned i = 0; i < client->n_alpn; i++)
+		free(client->alpn[i].data);
+	free(client->alpn);
+	free(client->host);
+	client->magic = MAGIC_DEAD;
+	free(client);
+}
+
+/* Sessions */
+
+int tls_client_set_up(struct tls_client *client, gnutls_session_t session)
+{
+	int ret = gnutls_priority_set(session, client->priority);
+
+	/* A pointer that GnuTLS keeps for its users; only servers have a database. */
+	gnutls_db_set_ptr(session, client);
+	if (ret == 0)
+		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, client->credentials);
+	if (ret == 0 && *client->host && !client->host_is_address)
+		ret = gnutls_server_name_set(session, GNUTLS_NAME_DNS, client->host,
+					     strlen(client->host));
+	if (ret == 0 && client->n_alpn > 0)
+		ret = gnutls_alpn_set_protocols(session, client->alpn, client->n_alpn, 0);
+	if (client->verify)
+		gnutls_session_set_verify_cert(session, *client->host ? client->host : NULL, 0);
+	return ret;
+}
+
+const char *tls_client_host(const struct tls_client *client)
+{
+	return *client->host ? client->host : "the server";
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the fault of a client's stream means as an end reason. Any thread.
+ */
+#pragma once
+
+#include "core/base/reason.h"
+#include "core/net/stream.h"
+
+enum reason edge_client_reason(enum stream_fault fault);
