@@ -126,7 +126,8 @@ const struct cfg_option cfg_options[] = {
     SECTION("http", "What every edge does to requests."),
     SECTION("http.timeout", "How long an edge waits for clients."),
     TIMEOUT("http.timeout.handshake", AT(cfg_fleet, http.timeout.handshake), "10s",
-	    "For the TLS handshake."),
+	    "From accept to the end of the TLS handshake, PROXY header and waiting included; "
+	    "without TLS to the first byte."),
     TIMEOUT("http.timeout.head", AT(cfg_fleet, http.timeout.head), "10s",
 	    "From the first byte of a request to the end of its head."),
     TIMEOUT("http.timeout.body", AT(cfg_fleet, http.timeout.body), "30s",
@@ -148,7 +149,8 @@ const struct cfg_option cfg_options[] = {
 	  "Length of a request's target; a longer one is refused."),
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
 	  "Connections of clients to an edge at a time; over it the one that has been idle for "
-	  "longest gives way, and when none is idle newcomers are closed."),
+	  "longest gives way, or else the one that has been silent for longest; when there is "
+	  "neither, newcomers are closed."),
     COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
 	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
 	  "header, no first byte of a request); over it the oldest of them gives way."),

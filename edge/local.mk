@@ -2,13 +2,18 @@
 
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
+	edge/conn/admission.c edge/conn/admission.h \
+	edge/conn/conn.c edge/conn/conn.h \
+	edge/conn/conn_internal.h \
+	edge/conn/hello.c edge/conn/hello.h \
+	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/listener.c edge/conn/listener.h \
+	edge/conn/reason.c edge/conn/reason.h \
 	edge/exchange/access_log.c edge/exchange/access_log.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
 	edge/exchange/field_rules.c edge/exchange/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
-	edge/h1/client_reason.c edge/h1/client_reason.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \
@@ -22,7 +27,7 @@ edge_libedge_a_SOURCES = \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/names.c edge/tls/names.h \
 	edge/status.c edge/status.h \
-	edge/worker.c
+	edge/worker.c edge/worker.h
 
 sbin_PROGRAMS += edge/perigee-edge
 edge_perigee_edge_SOURCES = edge/main.c

@@ -14,8 +14,8 @@
 #include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/log_file.h"
-#include "edge/conn/listener.h"
 #include "edge/status.h"
+#include "edge/worker.h"
 
 /* How often, and how long at most, a starting or reloading edge waits for the first word about its
  * origins. */
@@ -31,9 +31,9 @@ struct program {
 	struct edge_worker **workers;
 	struct daemon_signals *signals;
 	struct control_server *control;
-	struct net_addr *listeners; /* as bound */
-	int *fds;            /* of worker w: fds[w * n_listeners] and on, until it took them */
-	struct event *timer; /* starting: the next look; stopping: the end of patience */
+	struct edge_listening *listeners;
+	struct edge_socket *sockets; /* of worker w: from w * n_listeners on, until it took them */
+	struct event *timer;         /* starting: the next look; stopping: the end of patience */
 	mono_time began;
 	unsigned n_idle;        /* workers, while stopping */
 	struct edge_view *next; /* loaded, waiting for word of its origins; NULL: none */
@@ -60,35 +60,49 @@ static struct edge_view *current_view(struct program *p)
 
 /* Start */
 
-static bool listen_all(struct program *p, const struct cfg_addrs *addrs)
+/* One socket of each worker. */
+static bool listen_on(struct program *p, unsigned at)
 {
-	unsigned n_workers = p->common.group->n_workers;
+	struct edge_listening *l = &p->listeners[at];
 	char text[NET_ADDR_TEXT];
 
-	p->listeners = xcalloc(addrs->n, sizeof(*p->listeners));
-	p->fds = xcalloc((size_t)n_workers * addrs->n, sizeof(*p->fds));
-	for (unsigned a = 0; a < addrs->n; a++) {
-		p->listeners[a] = addrs->v[a];
-		for (unsigned w = 0; w < n_workers; w++) {
-			int fd = sock_listen_tcp(&p->listeners[a], EDGE_LISTEN_BACKLOG);
+	for (unsigned w = 0; w < p->common.group->n_workers; w++) {
+		int fd = sock_listen_tcp(&l->addr, EDGE_LISTEN_BACKLOG);
 
-			if (fd >= 0 && w == 0) {
-				/* Port 0 becomes a real one, the same for all workers. */
-				int error = sock_local_addr(fd, &p->listeners[a]);
-
-				CHECK(error == 0);
-			}
-			if (fd < 0) {
-				log_error("cannot listen on %s: %s",
-					  net_addr_format(&p->listeners[a], text),
-					  strerrordesc_np(-fd));
-				return false;
-			}
-			p->fds[w * addrs->n + a] = fd;
+		if (fd < 0) {
+			log_error("cannot listen on %s: %s", net_addr_format(&l->addr, text),
+				  strerrordesc_np(-fd));
+			return false;
 		}
+		if (w == 0) {
+			/* Port 0 becomes a real one, the same for all workers. */
+			int error = sock_local_addr(fd, &l->addr);
+
+			CHECK(error == 0);
+		}
+		p->sockets[w * p->status.n_listeners + at] = (struct edge_socket){fd, l->kind};
 	}
+	return true;
+}
+
+static bool listen_all(struct program *p, const struct cfg_edge *self)
+{
+	unsigned n = self->listen.n + self->listen_plain.n;
+
+	p->listeners = xcalloc(n, sizeof(*p->listeners));
+	p->sockets = xcalloc((size_t)p->common.group->n_workers * n, sizeof(*p->sockets));
 	p->status.listeners = p->listeners;
-	p->status.n_listeners = addrs->n;
+	p->status.n_listeners = n;
+	for (unsigned i = 0; i < n; i++) {
+		bool tls = i < self->listen.n;
+
+		p->listeners[i] = (struct edge_listening){
+		    .addr = tls ? self->listen.v[i] : self->listen_plain.v[i - self->listen.n],
+		    .kind = tls ? EDGE_LISTENER_TLS : EDGE_LISTENER_PLAIN,
+		};
+		if (!listen_on(p, i))
+			return false;
+	}
 	return true;
 }
 
@@ -145,7 +159,8 @@ static void serve(struct program *p)
 	for (unsigned w = 0; w < p->common.group->n_workers; w++)
 		edge_worker_start_accepting_mt(p->workers[w]);
 	for (unsigned i = 0; i < p->status.n_listeners; i++)
-		log_info("serving on %s", net_addr_format(&p->listeners[i], text));
+		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
+			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
 }
 
 /* True while it is worth waiting before requests are sent to the origins of `view`. */
@@ -199,6 +214,16 @@ static void worker_idle(void *arg)
 
 /* Reload */
 
+/* From here on it is what requests are served by; consumes *view. */
+static void publish(struct program *p, struct edge_view **view)
+{
+	const struct cfg_fleet *fleet = (*view)->fleet;
+
+	log_set_level(fleet->log.level);
+	atomic_store(&p->common.budget.limit, fleet->http.limit.buffered);
+	edge_view_publish(view, &p->common.views);
+}
+
 static void next_timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval again = dur_to_timeval(SETTLE_CHECK);
@@ -209,8 +234,7 @@ static void next_timer_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	event_del(p->next_timer); /* it may wait for the one whose place this took */
-	log_set_level(p->next->fleet->log.level);
-	edge_view_publish(&p->next, &p->common.views);
+	publish(p, &p->next);
 	metrics_add(p->common.metrics, p->common.group->control, EDGE_RELOADS, 1);
 	log_info("configuration reloaded");
 }
@@ -262,9 +286,9 @@ static void create_workers(struct program *p)
 
 	p->workers = xcalloc(group->n_workers, sizeof(struct edge_worker *));
 	for (unsigned w = 0; w < group->n_workers; w++)
-		p->workers[w] =
-		    edge_worker_create(&p->common, group->workers[w],
-				       &p->fds[w * p->status.n_listeners], p->status.n_listeners);
+		p->workers[w] = edge_worker_create(&p->common, group->workers[w],
+						   &p->sockets[w * p->status.n_listeners],
+						   p->status.n_listeners);
 }
 
 /* Serves until told to stop; consumes *view. False when it could not begin. */
@@ -273,14 +297,14 @@ static bool run(struct program *p, struct edge_view **view)
 	const struct cfg_edge *self = (*view)->self;
 	struct loop_group *group = p->common.group;
 
-	if (!listen_all(p, &self->listen) || !open_access_log(p, (*view)->fleet->http.access_log)) {
+	if (!listen_all(p, self) || !open_access_log(p, (*view)->fleet->http.access_log)) {
 		edge_view_destroy(view);
 		return false;
 	}
 	p->common.olink = olink_create(group, p->control_buffers);
 	create_workers(p);
 	edge_view_open_origins(*view, p->common.olink);
-	edge_view_publish(view, &p->common.views);
+	publish(p, view);
 	p->signals = daemon_signals_create(group->control, &signal_ops, p);
 	p->timer = evtimer_new(loop_base(group->control), timer_cb, p);
 	p->next_timer = evtimer_new(loop_base(group->control), next_timer_cb, p);
@@ -316,7 +340,7 @@ static void destroy(struct program *p)
 	metrics_destroy(&p->common.metrics);
 	loop_group_destroy(&p->common.group);
 	free(p->workers);
-	free(p->fds);
+	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);
 }
@@ -347,6 +371,7 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 	p->common.arg = p;
 	snapshot_slot_init(&p->common.views, p->common.group);
 	p->control_buffers = stream_buffers_create(p->common.group->control);
+	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.node = p->options->node;
 	p->status.common = &p->common;
 	ok = run(p, view);

@@ -12,7 +12,10 @@ static json_t *listeners(const struct edge_status *s)
 	char text[NET_ADDR_TEXT];
 
 	for (unsigned i = 0; i < s->n_listeners; i++)
-		json_array_append_new(list, json_string(net_addr_format(&s->listeners[i], text)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:b}", "address",
+						net_addr_format(&s->listeners[i].addr, text), "tls",
+						s->listeners[i].kind == EDGE_LISTENER_TLS));
 	return list;
 }
 
@@ -36,6 +39,16 @@ static json_t *sites(const struct edge_view *view)
 	return list;
 }
 
+/* The loops count together, the table by loops. */
+static void count_cut(const struct edge_status *s)
+{
+	struct metrics *metrics = s->common->metrics;
+	int64_t cut = (int64_t)atomic_load(&s->common->budget.cut);
+
+	metrics_add(metrics, s->common->group->control, EDGE_STALLED_CUT,
+		    cut - metrics_sum(metrics, EDGE_STALLED_CUT));
+}
+
 json_t *edge_status_json(const struct edge_status *s)
 {
 	static const char *const states[] = {"starting", "serving", "stopping"};
@@ -49,6 +62,9 @@ json_t *edge_status_json(const struct edge_status *s)
 	    status, "admin",
 	    json_string(view->self->admin == CFG_ADMIN_ACTIVE ? "active" : "drained"));
 	json_object_set_new(status, "listeners", listeners(s));
+	json_object_set_new(status, "buffered",
+			    json_integer((json_int_t)atomic_load(&s->common->budget.queued)));
+	count_cut(s);
 	olink_status(s->common->olink, view->origins, status);
 	if (json_object_get(status, "counters") == NULL)
 		json_object_set_new(status, "counters", json_object());

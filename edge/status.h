@@ -6,16 +6,23 @@
 
 #include <jansson.h>
 
+#include "edge/conn/listener.h"
 #include "edge/node/worker.h"
 
 enum edge_state { EDGE_STARTING, EDGE_SERVING, EDGE_STOPPING };
+
+/* A listening address, with the sockets of all workers. */
+struct edge_listening {
+	struct net_addr addr; /* as bound */
+	enum edge_listener_kind kind;
+};
 
 struct edge_status {
 	enum edge_state state;
 	const char *node;
 	duration uptime;
 	struct edge_common *common;
-	const struct net_addr *listeners; /* as bound */
+	const struct edge_listening *listeners;
 	unsigned n_listeners;
 };
 

@@ -18,6 +18,7 @@
 	X(REASON_CLIENT_WRITE_TIMEOUT, "client-write-timeout")                                     \
 	X(REASON_CLIENT_IDLE_TIMEOUT, "client-idle-timeout")                                       \
 	X(REASON_CLIENT_STALLED, "client-stalled")                                                 \
+	X(REASON_CLIENT_DISPLACED, "client-displaced")                                             \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
 	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \

@@ -89,8 +89,11 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 	if (ret == 0 && server->ticket_key.data)
 		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
 	if (ret == 0 && server->n_alpn > 0)
+		/* Mandatory: a client that names only others is refused with
+		 * no_application_protocol (RFC 7301, 3.2); one that names none is served. */
 		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
-						GNUTLS_ALPN_SERVER_PRECEDENCE);
+						GNUTLS_ALPN_MANDATORY |
+						    GNUTLS_ALPN_SERVER_PRECEDENCE);
 	if (server->client_hello)
 		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
 	gnutls_session_set_ptr(session, (void *)server);

@@ -19,6 +19,7 @@ struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
 	gnutls_datum_t ticket_key; /* shared by all workers; data == NULL: no tickets */
+	/* In order of preference. A client that names others, and only those, is refused. */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;
 	/* May be NULL. Called when the ClientHello was read, before the cipher suite is chosen

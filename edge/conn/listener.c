@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Accepting. One event a socket, persistent while accepting. Owns the sockets; whom it hands an
- * accepted one to decides about limits and pauses it.
+ * Accepting. One event a socket, persistent while accepting. Owns the sockets; limits are the
+ * business of whom it hands an accepted one to.
  */
 #include "edge/conn/listener.h"
 
@@ -23,7 +23,7 @@
 
 struct listener {
 	struct edge_listeners *all;
-	int fd;
+	struct edge_socket socket;
 	struct event *ev;
 };
 
@@ -33,7 +33,8 @@ struct edge_listeners {
 	struct event *retry; /* pending: out of descriptors */
 	bool wanted;         /* accepting, but for `retry` */
 	bool armed;
-	void (*accepted)(void *arg, int fd, const struct net_addr *remote);
+	void (*accepted)(void *arg, int fd, const struct net_addr *remote,
+			 enum edge_listener_kind kind);
 	void *arg;
 	unsigned n;
 	struct listener v[];
@@ -75,10 +76,10 @@ static bool accept_one(struct listener *listener)
 {
 	struct edge_listeners *l = listener->all;
 	struct net_addr remote;
-	int fd = sock_accept(listener->fd, &remote);
+	int fd = sock_accept(listener->socket.fd, &remote);
 
 	if (fd >= 0) {
-		l->accepted(l->arg, fd, &remote);
+		l->accepted(l->arg, fd, &remote, listener->socket.kind);
 		return true;
 	}
 	switch (-fd) {
@@ -108,8 +109,10 @@ static void accept_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 struct edge_listeners *
-edge_listeners_create(struct loop *loop, const int *fds, unsigned n,
-		      void (*accepted)(void *arg, int fd, const struct net_addr *remote), void *arg)
+edge_listeners_create(struct loop *loop, const struct edge_socket *sockets, unsigned n,
+		      void (*accepted)(void *arg, int fd, const struct net_addr *remote,
+				       enum edge_listener_kind kind),
+		      void *arg)
 {
 	struct edge_listeners *l = xcalloc(1, sizeof(*l) + n * sizeof(l->v[0]));
 
@@ -121,21 +124,15 @@ edge_listeners_create(struct loop *loop, const int *fds, unsigned n,
 	l->retry = evtimer_new(loop_base(loop), retry_cb, l);
 	CHECK(l->retry != NULL);
 	for (unsigned i = 0; i < n; i++) {
-		l->v[i] = (struct listener){.all = l, .fd = fds[i]};
-		l->v[i].ev =
-		    event_new(loop_base(loop), fds[i], EV_READ | EV_PERSIST, accept_cb, &l->v[i]);
+		l->v[i] = (struct listener){.all = l, .socket = sockets[i]};
+		l->v[i].ev = event_new(loop_base(loop), sockets[i].fd, EV_READ | EV_PERSIST,
+				       accept_cb, &l->v[i]);
 		CHECK(l->v[i].ev != NULL);
 	}
 	return l;
 }
 
-void edge_listeners_pause(struct edge_listeners *l)
-{
-	l->wanted = false;
-	update(l);
-}
-
-void edge_listeners_resume(struct edge_listeners *l)
+void edge_listeners_start(struct edge_listeners *l)
 {
 	l->wanted = l->n > 0;
 	update(l);
@@ -146,7 +143,7 @@ static void close_all(struct edge_listeners *l)
 	arm(l, false);
 	for (unsigned i = 0; i < l->n; i++) {
 		event_free(l->v[i].ev);
-		close(l->v[i].fd);
+		close(l->v[i].socket.fd);
 	}
 	l->n = 0;
 	l->wanted = false;

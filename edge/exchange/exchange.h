@@ -7,18 +7,10 @@
  */
 #pragma once
 
-#include "edge/node/worker.h"
+#include "edge/conn/conn.h"
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"
-
-/* What is known of the connection that a request came over. */
-struct edge_client {
-	struct net_addr addr;
-	char ip[NET_ADDR_TEXT];
-	const char *protocol; /* "HTTP/1.1" */
-	const char *tls;      /* "TLS1.3"; static */
-};
 
 struct edge_exchange;
 

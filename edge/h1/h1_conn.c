@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A client's connection: handshake, then request after request until one of the two has enough. It
- * is the source of the request's content and the sink of the response; the exchange is between.
- * What goes in and out is client_h1_message.c's. Worker's loop only.
+ * A client's connection: request after request until one of the two has enough. It is the source of
+ * the request's content and the sink of the response; the exchange is between. What goes in and out
+ * is client_h1_message.c's. Worker's loop only.
  *
  * It owns the stream, the arena and the view's pin of the exchange at hand; between requests it has
  * neither, and no buffer. What arrives ahead of its turn (pipelining) is kept, and the stream
@@ -18,13 +18,11 @@
 #include <sys/socket.h>
 
 #include "core/base/check.h"
-#include "edge/h1/client_reason.h"
+#include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
 
 /* One TLS record: so much is read at once while a head is awaited. */
 #define HEAD_READ_MAX (16 * 1024)
-/* How long the last response may stay unacknowledged, or the client go on sending, at a close. */
-#define LINGER DUR_S(2)
 /* For the first request of a connection that was in its handshake when the program was told to
  * stop. */
 #define LAST_REQUEST_WAIT DUR_S(1)
@@ -62,15 +60,12 @@ static void end_exchange(struct edge_h1 *c, enum reason reason)
 static void conn_free(struct edge_h1 *c)
 {
 	struct edge_worker *w = c->worker;
+	struct edge_conn *conn = c->conn;
 
 	end_exchange(c, c->end_reason);
 	deadline_fini(&c->deadline);
 	loop_task_cancel(w->loop, &c->turn);
-	if (c->end_orderly)
-		stream_close(&c->stream, LINGER);
-	else
-		stream_destroy(&c->stream);
-	edge_worker_conn_end(w, &c->conn, c->end_reason);
+	edge_conn_end(&conn, c->end_reason, c->end_orderly ? EDGE_CLOSE_ORDERLY : EDGE_CLOSE_BREAK);
 	free(c->kept);
 	c->magic = MAGIC_DEAD;
 	free(c);
@@ -193,25 +188,6 @@ static void on_readable(void *arg)
 	edge_h1_update_reading(c);
 }
 
-static void on_established(void *arg)
-{
-	struct edge_h1 *c = arg;
-	struct edge_worker *w = c->worker;
-	gnutls_session_t session = stream_tls_session(c->stream);
-
-	MAGIC_CHECK(c, H1_MAGIC);
-	if (c->state == H1_ENDED)
-		return;
-	edge_view_unpin(&c->view, w->loop);
-	c->state = H1_IDLE;
-	c->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
-	if (gnutls_session_is_resumed(session))
-		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
-	edge_worker_conn_established(w, &c->conn);
-	deadline_set(&c->deadline,
-		     w->stopping ? LAST_REQUEST_WAIT : edge_h1_http(c)->timeout.keep_alive);
-}
-
 static void on_drained(void *arg)
 {
 	struct edge_h1 *c = arg;
@@ -236,14 +212,10 @@ static void on_failed(void *arg)
 	struct edge_h1 *c = arg;
 
 	MAGIC_CHECK(c, H1_MAGIC);
-	if (c->state == H1_HANDSHAKE)
-		LOG_LIMITED(LOG_LEVEL_DEBUG, "handshake with %s failed: %s", c->client.ip,
-			    stream_fault_detail(c->stream));
 	edge_h1_end(c, edge_client_reason(stream_fault(c->stream)), false);
 }
 
 static const struct stream_ops stream_ops = {
-    .established = on_established,
     .readable = on_readable,
     .drained = on_drained,
     .failed = on_failed,
@@ -264,9 +236,6 @@ static void on_deadline(struct deadline *deadline)
 
 	MAGIC_CHECK(c, H1_MAGIC);
 	switch (c->state) {
-	case H1_HANDSHAKE:
-		edge_h1_end(c, REASON_CLIENT_HANDSHAKE_TIMEOUT, false);
-		break;
 	case H1_IDLE:
 		edge_h1_end(c, REASON_CLIENT_IDLE_TIMEOUT, true);
 		break;
@@ -305,6 +274,7 @@ static void next_request(struct edge_h1 *c)
 	}
 	end_exchange(c, REASON_DONE);
 	c->state = H1_IDLE;
+	edge_conn_set_stage(c->conn, EDGE_IDLE);
 	deadline_set(&c->deadline, edge_h1_http(c)->timeout.keep_alive);
 	if (len > 0) {
 		c->kept = NULL;
@@ -331,18 +301,18 @@ static void on_turn(struct loop_task *task)
 
 /* For the worker. */
 
-static void conn_drain(struct edge_conn *conn)
+static void conn_drain(struct edge_conn *conn, enum reason reason)
 {
-	struct edge_h1 *c = CONTAINER_OF(conn, struct edge_h1, conn);
+	struct edge_h1 *c = conn->protocol;
 
 	MAGIC_CHECK(c, H1_MAGIC);
 	if (c->state == H1_IDLE)
-		edge_h1_end(c, REASON_SHUTDOWN, true);
+		edge_h1_end(c, reason, true);
 }
 
 static void conn_destroy(struct edge_conn *conn, enum reason reason)
 {
-	struct edge_h1 *c = CONTAINER_OF(conn, struct edge_h1, conn);
+	struct edge_h1 *c = conn->protocol;
 
 	MAGIC_CHECK(c, H1_MAGIC);
 	edge_h1_end(c, reason, false);
@@ -354,29 +324,34 @@ static const struct edge_conn_ops conn_ops = {
     .destroy = conn_destroy,
 };
 
-void edge_h1_accept(struct edge_worker *w, int fd, const struct net_addr *remote)
+static void start(struct edge_conn *conn, char *bytes, size_t n)
 {
+	struct edge_worker *w = conn->worker;
 	struct edge_h1 *c = xcalloc(1, sizeof(*c));
 
 	c->magic = H1_MAGIC;
-	c->state = H1_HANDSHAKE;
-	c->conn.ops = &conn_ops;
+	c->state = H1_IDLE;
+	c->conn = conn;
 	c->worker = w;
-	c->client.addr = *remote;
-	c->client.protocol = "HTTP/1.1";
-	c->client.tls = "";
-	net_addr_format_ip(remote, c->client.ip);
+	c->stream = conn->stream;
 	c->reading = true;
 	c->source.ops = &edge_h1_source_ops;
 	c->sink.ops = &edge_h1_sink_ops;
 	c->turn.run = on_turn;
 	deadline_init(&c->deadline, w->loop, on_deadline);
-	c->view = edge_view_pin(&w->common->views, w->loop);
-	edge_worker_conn_begin(w, &c->conn);
-	c->stream = stream_create(w->buffers, fd, &stream_ops, c);
-	if (c->stream == NULL ||
-	    !stream_start_tls_server(c->stream, edge_certs_tls(c->view->certs), NULL, 0))
-		edge_h1_end(c, REASON_LIMIT, false);
-	else
-		deadline_set(&c->deadline, edge_h1_http(c)->timeout.handshake);
+	conn->ops = &conn_ops;
+	conn->protocol = c;
+	stream_hand_over(conn->stream, &stream_ops, c);
+	deadline_set(&c->deadline,
+		     w->stopping ? LAST_REQUEST_WAIT : edge_h1_http(c)->timeout.keep_alive);
+	if (n > 0) {
+		edge_h1_take_bytes(c, bytes, n);
+		edge_h1_update_reading(c);
+	}
 }
+
+const struct edge_protocol edge_h1_protocol = {
+    .alpn = "http/1.1",
+    .name = "HTTP/1.1",
+    .start = start,
+};

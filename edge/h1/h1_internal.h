@@ -13,7 +13,6 @@
 #define H1_MAGIC 0x48314331u
 
 enum h1_state {
-	H1_HANDSHAKE,
 	H1_IDLE, /* between requests */
 	H1_HEAD, /* some of a head has come */
 	H1_EXCHANGE,
@@ -23,10 +22,9 @@ enum h1_state {
 struct edge_h1 {
 	unsigned magic;
 	enum h1_state state;
-	struct edge_conn conn;
+	struct edge_conn *conn;
 	struct edge_worker *worker;
-	struct stream *stream;
-	struct edge_client client;
+	struct stream *stream; /* the connection's */
 	struct deadline deadline;
 	struct loop_task turn; /* what is left to the end of the turn */
 	enum reason end_reason;
@@ -36,7 +34,7 @@ struct edge_h1 {
 	char *kept;      /* bytes read ahead of their turn, or of an incomplete line */
 	size_t kept_len;
 
-	/* during the handshake, and from the first byte of a request to the end of its exchange */
+	/* from the first byte of a request to the end of its exchange */
 	struct edge_view *view;
 
 	/* one request and its response */

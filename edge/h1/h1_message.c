@@ -177,6 +177,7 @@ static void begin_request(struct edge_h1 *c)
 	c->request_ended = c->origin_waits = c->informed = false;
 	c->response_ended = c->source_waits = c->close_after = false;
 	c->state = H1_HEAD;
+	edge_conn_set_stage(c->conn, EDGE_BUSY);
 	deadline_set(&c->deadline, edge_h1_http(c)->timeout.head);
 }
 
@@ -184,9 +185,9 @@ static void begin_request(struct edge_h1 *c)
 static bool create_exchange(struct edge_h1 *c)
 {
 	c->state = H1_EXCHANGE;
-	c->request.scheme = SPAN("https");
-	c->exchange = edge_exchange_create(c->worker, c->view, &c->client, &c->request, &c->source,
-					   &c->sink, c->began);
+	c->request.scheme = c->conn->client.scheme;
+	c->exchange = edge_exchange_create(c->worker, c->view, &c->conn->client, &c->request,
+					   &c->source, &c->sink, c->began);
 	if (c->exchange == NULL)
 		edge_h1_end(c, REASON_LIMIT, false);
 	return c->exchange != NULL;
@@ -220,7 +221,7 @@ static bool feed_head(struct edge_h1 *c, const char *buf, size_t len, size_t *us
 		return false;
 	case H1_BAD:
 		*used = len;
-		LOG_LIMITED(LOG_LEVEL_DEBUG, "bad request from %s: %s", c->client.ip,
+		LOG_LIMITED(LOG_LEVEL_DEBUG, "bad request from %s: %s", c->conn->client.ip,
 			    c->parser.why);
 		edge_h1_refuse(c, c->parser.status, REASON_CLIENT_MALFORMED);
 		return false;
@@ -255,7 +256,7 @@ static bool feed_body(struct edge_h1 *c, const char *buf, size_t len, size_t *us
 		return false;
 	if (result == H1_BAD) {
 		*used = len;
-		LOG_LIMITED(LOG_LEVEL_DEBUG, "bad request content from %s: %s", c->client.ip,
+		LOG_LIMITED(LOG_LEVEL_DEBUG, "bad request content from %s: %s", c->conn->client.ip,
 			    c->body.why);
 		edge_h1_body_failed(c, REASON_CLIENT_MALFORMED);
 		return false;

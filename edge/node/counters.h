@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the edge counts: one table for core/process/metrics.h. Reasons are counted twice over: how exchanges
- * ended (edge_end_*), and how client connections did (edge_connection_end_*).
+ * What the edge counts: one table for core/process/metrics.h. Reasons are counted twice over: how
+ * exchanges ended (edge_end_*), and how client connections did (edge_connection_end_*).
  */
 #pragma once
 
@@ -12,9 +12,14 @@ enum edge_counter {
 	EDGE_CONNECTIONS,
 	EDGE_CONNECTIONS_ACTIVE,
 	EDGE_CONNECTIONS_REFUSED,
+	EDGE_CONNECTIONS_DISPLACED,
+	EDGE_SILENT_ACTIVE,
+	EDGE_PROXY_HEADERS,
+	EDGE_PROXY_HEADER_FAILURES,
 	EDGE_HANDSHAKES,
 	EDGE_HANDSHAKES_RESUMED,
 	EDGE_HANDSHAKES_ACTIVE,
+	EDGE_HANDSHAKES_WAITING,
 	EDGE_HANDSHAKE_FAILURES,
 	EDGE_REQUESTS,
 	EDGE_REQUESTS_ACTIVE,
@@ -25,6 +30,7 @@ enum edge_counter {
 	EDGE_RESPONSES_5XX,
 	EDGE_BYTES_RECEIVED,
 	EDGE_BYTES_SENT,
+	EDGE_STALLED_CUT,
 	EDGE_RELOADS,
 	EDGE_RELOAD_FAILURES,
 	EDGE_END,                                      /* + enum reason */

@@ -4,7 +4,6 @@
 import re
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -44,15 +43,17 @@ def test_versions_and_alpn(make_edge):
     assert "TLSv1.3" in handshake(edge, "-tls1_3")
     assert "TLSv1.2" in handshake(edge, "-tls1_2")
     assert "ALPN protocol: http/1.1" in s_client(edge, "-alpn", "h2,http/1.1").stdout
-    assert "No ALPN" in s_client(edge, "-alpn", "h2").stdout
+    assert "No ALPN" in s_client(edge).stdout
+    refused = s_client(edge, "-alpn", "h9")
+    assert "no application protocol" in refused.stderr and refused.returncode != 0
     assert edge.curl("--tls-max", "1.2", edge.url("/")).returncode == 0
     for old in ("-tls1_1", "-tls1"):
         assert "CONNECTION ESTABLISHED" not in handshake(
             edge, old, "-cipher", "ALL:@SECLEVEL=0")
     edge.wait_counter("edge_connections_active", 0)
     c = edge.settled()
-    assert c["edge_handshakes_total"] == 5 and c["edge_handshake_failures_total"] == 2
-    assert c["edge_connection_end_client_handshake_failed_total"] == 2
+    assert c["edge_handshakes_total"] == 5 and c["edge_handshake_failures_total"] == 3
+    assert c["edge_connection_end_client_handshake_failed_total"] == 3
 
 
 def test_gnutls_client(make_edge):
@@ -117,52 +118,6 @@ def test_certificate_by_name_and_key_type(make_edge, authority):
     with edge.connect("a.test") as s:
         s.sendall(b"GET /bytes/1 HTTP/1.1\r\nHost: exact.a.test\r\n\r\n")
         assert Responses(s).response()[0] == 200
-
-
-def test_not_tls_at_all(make_edge):
-    edge = make_edge()
-    with socket.create_connection(("127.0.0.1", edge.port)) as s:
-        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        while s.recv(1000):
-            pass
-    edge.wait_counter("edge_handshake_failures_total", 1)
-    edge.wait_counter("edge_connections_active", 0)
-
-
-def test_slow_handshake_is_cut_off(make_edge):
-    edge = make_edge(http="timeout: {handshake: 100ms}")
-    with socket.create_connection(("127.0.0.1", edge.port)) as s:
-        s.sendall(b"\x16\x03\x01")
-        assert s.recv(1000) == b""
-    edge.wait_counter("edge_connection_end_client_handshake_timeout_total", 1)
-
-
-def test_connection_limit(make_edge):
-    edge = make_edge(http="limit: {connections: 3}")
-    held = [edge.connect() for _ in range(3)]
-    with socket.create_connection(("127.0.0.1", edge.port)) as s:
-        assert s.recv(1) == b""
-    edge.wait_counter("edge_connections_refused_total", 1)
-    held.pop().close()
-    edge.wait_counter("edge_connections_active", 2)
-    assert edge.curl(edge.url("/")).returncode == 0
-    for s in held:
-        s.close()
-
-
-def test_handshake_limit_holds_newcomers_back(make_edge):
-    edge = make_edge(http="limit: {handshakes: 2}")
-    silent = [socket.create_connection(("127.0.0.1", edge.port)) for _ in range(2)]
-    edge.wait_counter("edge_handshakes_active", 2)
-    got = []
-    client = threading.Thread(target=lambda: got.append(edge.curl(edge.url("/")).returncode))
-    client.start()
-    assert edge.counters()["edge_connections_total"] == 2
-    silent[0].close()
-    client.join()
-    assert got == [0]
-    silent[1].close()
-    edge.wait_counter("edge_connections_active", 0)
 
 
 def test_several_workers_share_the_port(make_edge):

@@ -188,7 +188,7 @@ class Answering:
 
 STATUS = {
     "program": "perigee-edge", "node": "fra1", "state": "serving", "uptime_s": 12.5,
-    "listeners": ["[::]:443", "127.0.0.1:80"],
+    "listeners": [{"address": "[::]:443", "tls": True}, {"address": "127.0.0.1:80", "tls": False}],
     "counters": {"edge_requests_total": 17, "edge_connections": 2,
                  "edge_reloads_total": 0},
     "origins": {"app": {"servers": [
@@ -212,7 +212,8 @@ def test_status(fleet, tmp_path):
     lines = words(run.stdout)
     assert ["node", "fra1"] in lines
     assert ["state", "serving"] in lines
-    assert ["listeners", "[::]:443,", "127.0.0.1:80"] in lines
+    assert ["ADDRESS", "TLS"] in lines
+    assert ["[::]:443", "yes"] in lines and ["127.0.0.1:80", "no"] in lines
     assert ["edge_requests_total", "17"] in lines
     assert "edge_reloads_total" not in run.stdout
     assert lines[-1] == ["(1", "more", "are", "0)"]

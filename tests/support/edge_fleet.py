@@ -16,12 +16,14 @@ HOST = "www.example.com"
 class Edge(perigee.Daemon):
     """One edge on a free port of 127.0.0.1, with its fleet file."""
 
-    def __init__(self, directory, authority, sites, origins, http="", workers=1, args=()):
+    def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
+                 listen_plain=()):
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
         self.access_log_path = self.directory / "access.log"
         self.workers = workers
+        self.listen_plain = list(listen_plain)
         self.write(sites, origins, http)
         super().__init__(perigee.EDGE, self.fleet, "fra1", self.directory, args)
         self.port = self.addresses()[0][1]
@@ -33,7 +35,7 @@ class Edge(perigee.Daemon):
             "log: {level: debug}",
             "edges:",
             '  fra1: {location: "50.11,8.68", addresses: [127.0.0.1], listen: ["127.0.0.1:0"], '
-            f"workers: {self.workers}}}",
+            f"listen_plain: {self.listen_plain}, workers: {self.workers}}}",
             "origins:",
             *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
             "sites:",

@@ -149,7 +149,9 @@ class Daemon(Process):
     def addresses(self):
         """Bound listeners as (ip, port)."""
         result = []
-        for text in self.status()["listeners"]:
+        for listener in self.status()["listeners"]:
+            # An edge says of each whether it speaks TLS.
+            text = listener["address"] if isinstance(listener, dict) else listener
             host, _, port = text.rpartition(":")
             result.append((host.strip("[]"), int(port)))
         return result

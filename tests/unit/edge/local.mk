@@ -41,3 +41,20 @@ check_PROGRAMS += tests/unit/edge/node/test_date
 tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
 tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_date
+
+check_PROGRAMS += tests/unit/edge/conn/test_hello
+tests_unit_edge_conn_test_hello_SOURCES = tests/unit/edge/conn/test_hello.c
+tests_unit_edge_conn_test_hello_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/conn/test_hello
+
+check_PROGRAMS += tests/unit/edge/conn/test_admission
+tests_unit_edge_conn_test_admission_SOURCES = tests/unit/edge/conn/test_admission.c
+tests_unit_edge_conn_test_admission_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/conn/test_admission
+
+check_PROGRAMS += tests/unit/edge/conn/test_inlet
+tests_unit_edge_conn_test_inlet_SOURCES = tests/unit/edge/conn/test_inlet.c \
+	tests/unit/edge/conn/inlet_world.c tests/unit/edge/conn/inlet_world.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_edge_conn_test_inlet_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/conn/test_inlet

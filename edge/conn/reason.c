@@ -2,7 +2,7 @@
  *
  * Faults of client streams as end reasons. Any thread.
  */
-#include "edge/h1/client_reason.h"
+#include "edge/conn/reason.h"
 
 enum reason edge_client_reason(enum stream_fault fault)
 {

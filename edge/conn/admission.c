@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Admission: lists, counts and verdicts. The places of the node are atomic numbers and guard
+ * nothing else, so relaxed order will do; each stage that has places takes and gives them here and
+ * nowhere else.
+ */
+#include "edge/conn/admission.h"
+
+#include "core/base/check.h"
+
+void edge_admission_init(struct edge_admission *a, struct edge_places *places, unsigned n_workers)
+{
+	*a = (struct edge_admission){.places = places, .n_workers = n_workers};
+	for (unsigned s = 0; s < EDGE_STAGES; s++)
+		TAILQ_INIT(&a->conns[s]);
+}
+
+/* Places */
+
+static unsigned taken(_Atomic unsigned *places)
+{
+	return atomic_load_explicit(places, memory_order_relaxed);
+}
+
+static bool take_below(_Atomic unsigned *places, unsigned limit)
+{
+	unsigned n = taken(places);
+
+	while (n < limit) {
+		if (atomic_compare_exchange_weak_explicit(places, &n, n + 1, memory_order_relaxed,
+							  memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static void take(_Atomic unsigned *places)
+{
+	atomic_fetch_add_explicit(places, 1, memory_order_relaxed);
+}
+
+static void give(_Atomic unsigned *places)
+{
+	CHECK(atomic_fetch_sub_explicit(places, 1, memory_order_relaxed) > 0);
+}
+
+/* The lists */
+
+static void enlist(struct edge_admission *a, struct edge_conn *conn, enum edge_stage stage)
+{
+	conn->stage = stage;
+	TAILQ_INSERT_TAIL(&a->conns[stage], conn, link);
+	a->n[stage]++;
+}
+
+/* Gives back what belongs to the stage itself. */
+static void delist(struct edge_admission *a, struct edge_conn *conn)
+{
+	TAILQ_REMOVE(&a->conns[conn->stage], conn, link);
+	a->n[conn->stage]--;
+	if (conn->stage == EDGE_SILENT)
+		give(&a->places->silent);
+	else if (conn->stage == EDGE_HANDSHAKING)
+		give(&a->places->handshakes);
+}
+
+struct edge_conn *edge_admission_oldest(const struct edge_admission *a, enum edge_stage stage)
+{
+	return TAILQ_FIRST(&a->conns[stage]);
+}
+
+unsigned edge_admission_count(const struct edge_admission *a)
+{
+	unsigned n = 0;
+
+	for (unsigned s = 0; s < EDGE_STAGES; s++)
+		n += a->n[s];
+	return n;
+}
+
+/* Newcomers */
+
+enum edge_verdict edge_admission_ask(struct edge_admission *a, const struct edge_limits *limits,
+				     struct edge_conn *newcomer, struct edge_conn **other)
+{
+	struct edge_conn *idle = edge_admission_oldest(a, EDGE_IDLE);
+	struct edge_conn *silent = edge_admission_oldest(a, EDGE_SILENT);
+
+	/* Workers that look at the same time may go over this one together, by one each. */
+	if (silent != NULL && taken(&a->places->silent) >= limits->silent) {
+		*other = silent;
+		return EDGE_DISPLACE;
+	}
+	if (take_below(&a->places->connections, limits->connections)) {
+		take(&a->places->silent);
+		enlist(a, newcomer, EDGE_SILENT);
+		return EDGE_LET_IN;
+	}
+	*other = idle != NULL ? idle : silent;
+	return *other != NULL ? EDGE_DISPLACE : EDGE_TURN_AWAY;
+}
+
+void edge_admission_move(struct edge_admission *a, struct edge_conn *conn, enum edge_stage stage)
+{
+	CHECK(stage != EDGE_SILENT && stage != EDGE_HANDSHAKING && conn->stage != EDGE_LEAVING);
+	delist(a, conn);
+	if (stage == EDGE_LEAVING)
+		give(&a->places->connections);
+	enlist(a, conn, stage);
+}
+
+void edge_admission_remove(struct edge_admission *a, struct edge_conn *conn)
+{
+	if (conn->stage != EDGE_LEAVING)
+		give(&a->places->connections);
+	delist(a, conn);
+}
+
+/* Handshakes */
+
+static bool begin_handshake(struct edge_admission *a, const struct edge_limits *limits,
+			    struct edge_conn *conn)
+{
+	if (!take_below(&a->places->handshakes, limits->handshakes))
+		return false;
+	delist(a, conn);
+	enlist(a, conn, EDGE_HANDSHAKING);
+	return true;
+}
+
+bool edge_admission_take_handshake(struct edge_admission *a, const struct edge_limits *limits,
+				   struct edge_conn *conn)
+{
+	if (a->n[EDGE_WAITING] == 0 && begin_handshake(a, limits, conn))
+		return true;
+	edge_admission_move(a, conn, EDGE_WAITING);
+	return false;
+}
+
+struct edge_conn *edge_admission_next_handshake(struct edge_admission *a,
+						const struct edge_limits *limits)
+{
+	struct edge_conn *conn = edge_admission_oldest(a, EDGE_WAITING);
+
+	return conn != NULL && begin_handshake(a, limits, conn) ? conn : NULL;
+}
+
+bool edge_admission_goes_on(const struct edge_admission *a, const struct edge_limits *limits)
+{
+	return a->n[EDGE_WAITING] > 0 &&
+	       a->n[EDGE_HANDSHAKING] < MAX(limits->handshakes / a->n_workers, 1);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Client connections: how they come, change their stage and end. Does what admission says, and
+ * keeps the counters and gauges of connections. What happens in a stage is the inlet's and the
+ * protocols' business.
+ */
+#include "edge/conn/conn.h"
+
+#include <stdlib.h>
+
+#include "core/base/check.h"
+#include "edge/conn/conn_internal.h"
+#include "edge/conn/inlet.h"
+
+#define CONN_MAGIC 0x436f6e6eu
+
+/* How long a client may make no progress while the last of a response goes out, or go on sending
+ * after it. */
+#define LINGER DUR_S(2)
+
+static struct edge_limits limits_of(const struct edge_worker *w)
+{
+	const struct cfg_http *http = &edge_view_current(&w->common->views)->fleet->http;
+
+	return (struct edge_limits){
+	    .connections = http->limit.connections,
+	    .silent = http->limit.silent,
+	    .handshakes = http->limit.handshakes,
+	};
+}
+
+/* Stages */
+
+static void count_stage(struct edge_worker *w, enum edge_stage stage, int n)
+{
+	switch (stage) {
+	case EDGE_SILENT:
+		edge_count(w, EDGE_SILENT_ACTIVE, n);
+		break;
+	case EDGE_WAITING:
+		edge_count(w, EDGE_HANDSHAKES_WAITING, n);
+		break;
+	case EDGE_HANDSHAKING:
+		edge_count(w, EDGE_HANDSHAKES_ACTIVE, n);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Admission has moved it, or forgotten it (EDGE_STAGES). */
+static void stage_changed(struct edge_worker *w, enum edge_stage from, enum edge_stage to)
+{
+	struct edge_limits limits;
+
+	count_stage(w, from, -1);
+	count_stage(w, to, 1);
+	if (from != EDGE_HANDSHAKING)
+		return;
+	limits = limits_of(w);
+	if (edge_admission_goes_on(w->admission, &limits))
+		edge_inlets_look(w->inlets);
+}
+
+static void move(struct edge_conn *conn, enum edge_stage stage)
+{
+	enum edge_stage from = conn->stage;
+
+	edge_admission_move(conn->worker->admission, conn, stage);
+	stage_changed(conn->worker, from, stage);
+}
+
+void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
+{
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	CHECK(stage == EDGE_IDLE || stage == EDGE_BUSY);
+	if (conn->stage != stage && conn->stage != EDGE_LEAVING)
+		move(conn, stage);
+}
+
+bool edge_conn_take_handshake(struct edge_conn *conn)
+{
+	struct edge_worker *w = conn->worker;
+	struct edge_limits limits = limits_of(w);
+	enum edge_stage from = conn->stage;
+	bool taken = edge_admission_take_handshake(w->admission, &limits, conn);
+
+	stage_changed(w, from, conn->stage);
+	return taken;
+}
+
+struct edge_conn *edge_conn_next_handshake(struct edge_worker *w, bool all)
+{
+	struct edge_limits limits = limits_of(w);
+	struct edge_conn *conn = NULL;
+
+	if (all || edge_admission_goes_on(w->admission, &limits))
+		conn = edge_admission_next_handshake(w->admission, &limits);
+	if (conn != NULL)
+		stage_changed(w, EDGE_WAITING, conn->stage);
+	return conn;
+}
+
+void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protocol, char *bytes,
+		     size_t n)
+{
+	move(conn, EDGE_IDLE);
+	conn->client.protocol = protocol->name;
+	protocol->start(conn, bytes, n);
+}
+
+/* The way in */
+
+static void displace(struct edge_conn *conn)
+{
+	edge_count(conn->worker, EDGE_CONNECTIONS_DISPLACED, 1);
+	if (conn->ops == NULL) {
+		LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has "
+					    "been silent for longest gives way");
+		edge_conn_end(&conn, REASON_CLIENT_DISPLACED, EDGE_CLOSE_BREAK);
+		return;
+	}
+	LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has been "
+				    "idle for longest gives way");
+	/* First: its end may come at once. */
+	move(conn, EDGE_LEAVING);
+	conn->ops->drain(conn, REASON_CLIENT_DISPLACED);
+}
+
+static bool let_in(struct edge_worker *w, struct edge_conn *newcomer)
+{
+	struct edge_limits limits = limits_of(w);
+	struct edge_conn *other;
+
+	for (;;) {
+		switch (edge_admission_ask(w->admission, &limits, newcomer, &other)) {
+		case EDGE_LET_IN:
+			count_stage(w, EDGE_SILENT, 1);
+			return true;
+		case EDGE_DISPLACE:
+			displace(other);
+			break;
+		case EDGE_TURN_AWAY:
+			return false;
+		}
+	}
+}
+
+struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr *remote)
+{
+	struct edge_conn *conn = xcalloc(1, sizeof(*conn));
+
+	conn->magic = CONN_MAGIC;
+	conn->worker = w;
+	conn->client.addr = *remote;
+	net_addr_format_ip(remote, conn->client.ip);
+	conn->client.protocol = conn->client.tls = "";
+	if (!let_in(w, conn)) {
+		edge_count(w, EDGE_CONNECTIONS_REFUSED, 1);
+		LOG_LIMITED(LOG_LEVEL_WARN, "too many client connections: newcomers are closed");
+		free(conn);
+		return NULL;
+	}
+	edge_count(w, EDGE_CONNECTIONS, 1);
+	edge_count(w, EDGE_CONNECTIONS_ACTIVE, 1);
+	return conn;
+}
+
+/* The way out */
+
+void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close how)
+{
+	struct edge_conn *conn = *connp;
+	struct edge_worker *w = conn->worker;
+	enum edge_stage stage = conn->stage;
+
+	*connp = NULL;
+	MAGIC_CHECK(conn, CONN_MAGIC);
+	LOOP_ASSERT_OWNER(w->loop);
+	if (how == EDGE_CLOSE_ORDERLY)
+		stream_close(&conn->stream, LINGER);
+	else
+		stream_abort(&conn->stream);
+	if (conn->inlet != NULL)
+		edge_inlet_end(&conn->inlet, reason);
+	edge_admission_remove(w->admission, conn);
+	stage_changed(w, stage, EDGE_STAGES);
+	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);
+	edge_count(w, EDGE_CONNECTION_END + reason, 1);
+	conn->magic = MAGIC_DEAD;
+	free(conn);
+}
+
+/* All of a worker's */
+
+void edge_conns_create(struct edge_worker *w)
+{
+	w->admission = xcalloc(1, sizeof(*w->admission));
+	edge_admission_init(w->admission, &w->common->places, w->common->group->n_workers);
+	w->inlets = edge_inlets_create(w);
+}
+
+void edge_conns_destroy(struct edge_worker *w)
+{
+	struct edge_conn *conn;
+
+	for (enum edge_stage s = 0; s < EDGE_STAGES; s++) {
+		while ((conn = edge_admission_oldest(w->admission, s)) != NULL) {
+			if (conn->ops != NULL)
+				conn->ops->destroy(conn, REASON_SHUTDOWN);
+			else
+				edge_conn_end(&conn, REASON_SHUTDOWN, EDGE_CLOSE_BREAK);
+		}
+	}
+	edge_inlets_destroy(&w->inlets);
+	free(w->admission);
+	w->admission = NULL;
+}
+
+void edge_conns_drain(struct edge_worker *w)
+{
+	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_BUSY};
+	struct edge_conn *conn, *next;
+
+	while ((conn = edge_admission_oldest(w->admission, EDGE_SILENT)) != NULL)
+		edge_conn_end(&conn, REASON_SHUTDOWN, EDGE_CLOSE_BREAK);
+	for (unsigned i = 0; i < ARRAY_SIZE(stages); i++) {
+		for (conn = edge_admission_oldest(w->admission, stages[i]); conn != NULL;
+		     conn = next) {
+			next = TAILQ_NEXT(conn, link); /* its end may come at once */
+			conn->ops->drain(conn, REASON_SHUTDOWN);
+		}
+	}
+}
+
+unsigned edge_conns_count(const struct edge_worker *w)
+{
+	return edge_admission_count(w->admission);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A client's connection, from accept to its end, whatever it speaks: the inlet takes it through
+ * PROXY header, ClientHello and handshake, then hands it to a protocol; admission knows in which
+ * stage each one is, and which gives way when there is no room. Worker's loop only.
+ *
+ * stage          | whose turn it is                       | gives way to newcomers
+ * ---------------+----------------------------------------+----------------------------------------
+ * SILENT         | the client has not said enough yet     | the oldest, over http.limit.silent, or
+ *                |                                        | when full and none is idle
+ * WAITING        | its ClientHello is here, but all of    | never (its time limit ends it)
+ *                | http.limit.handshakes are taken        |
+ * HANDSHAKING    | TLS; a place of http.limit.handshakes  | never (its time limit ends it)
+ * IDLE           | between requests                       | the one idle for longest, when full
+ * BUSY           | a request is being served              | never
+ * LEAVING        | it has given way, and ends; no place   |
+ */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "core/base/reason.h"
+#include "core/net/stream.h"
+#include "edge/node/worker.h"
+
+enum edge_stage {
+	EDGE_SILENT,
+	EDGE_WAITING,
+	EDGE_HANDSHAKING,
+	EDGE_IDLE,
+	EDGE_BUSY,
+	EDGE_LEAVING,
+	EDGE_STAGES
+};
+
+/* What is known of a client. */
+struct edge_client {
+	struct net_addr addr;  /* its own: the PROXY header's word, or the socket's */
+	struct net_addr local; /* where it came to; likewise */
+	char ip[NET_ADDR_TEXT];
+	const char *protocol; /* "HTTP/1.1"; static */
+	const char *tls;      /* "TLS1.3", "" for none; static */
+	struct span scheme;   /* "https" or "http" */
+};
+
+struct edge_conn;
+
+/* What a protocol does for its connection. */
+struct edge_conn_ops {
+	/* End it in order as soon as nothing is under way: the program stops, or (of an IDLE one
+	 * only) room is needed. `reason` is what it ends with. */
+	void (*drain)(struct edge_conn *conn, enum reason reason);
+	/* Ends with edge_conn_end() before it returns, whatever it does. Not from inside its own
+	 * callbacks. */
+	void (*destroy)(struct edge_conn *conn, enum reason reason);
+};
+
+struct edge_protocol {
+	const char *alpn; /* "http/1.1" */
+	const char *name; /* "HTTP/1.1" */
+	/* Takes over a connection that is ready: sets conn->ops and conn->protocol, and hands the
+	 * stream over to its own operations. `bytes` were read off it already; valid during the
+	 * call. */
+	void (*start)(struct edge_conn *conn, char *bytes, size_t n);
+};
+
+struct edge_conn {
+	unsigned magic;
+	struct edge_worker *worker;
+	struct stream *stream;
+	struct edge_client client;
+	enum edge_stage stage;
+	TAILQ_ENTRY(edge_conn) link; /* of its stage, oldest in it first */
+	/* The protocol's, NULL before. */
+	const struct edge_conn_ops *ops;
+	void *protocol;
+	/* The inlet's, NULL after. */
+	struct edge_inlet *inlet;
+};
+
+/* For protocols: between IDLE and BUSY. Of no effect on one that is LEAVING. */
+void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage);
+
+enum edge_close {
+	EDGE_CLOSE_ORDERLY, /* all that was written arrives, then the end */
+	EDGE_CLOSE_BREAK,   /* the client must see that something is missing */
+};
+/* The one way out: counts, closes the stream, frees the connection. */
+void edge_conn_end(struct edge_conn **conn, enum reason reason, enum edge_close how);

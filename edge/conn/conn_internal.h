@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The connections of a worker as a whole, for the worker; and what conn.c does for the inlet.
+ * Protocols need neither.
+ */
+#pragma once
+
+#include "edge/conn/admission.h"
+
+/* For the worker. */
+
+/* Sets worker->admission and worker->inlets. */
+void edge_conns_create(struct edge_worker *w);
+/* Ends what is still there. */
+void edge_conns_destroy(struct edge_worker *w);
+/* worker->stopping is set: ends those that are silent or idle, the others as soon as nothing is
+ * under way. */
+void edge_conns_drain(struct edge_worker *w);
+unsigned edge_conns_count(const struct edge_worker *w);
+
+/* For the inlet. */
+
+/* A newcomer, SILENT, without a stream as yet; others may have had to give way. NULL: it is turned
+ * away, which is counted. */
+struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr *remote);
+/* HANDSHAKING: true; or WAITING. */
+bool edge_conn_take_handshake(struct edge_conn *conn);
+/* One that is WAITING no more but HANDSHAKING; NULL when there is none or no place. `all`: the
+ * worker's even share does not matter. */
+struct edge_conn *edge_conn_next_handshake(struct edge_worker *w, bool all);
+/* IDLE, and on to the protocol. */
+void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protocol, char *bytes,
+		     size_t n);

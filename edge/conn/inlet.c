@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The inlet of a connection lasts from accept until a protocol takes over. It reads the stream as
+ * plain bytes until it is clear what they are; then the stream starts TLS with all that was read,
+ * or the protocol gets it.
+ *
+ * state          | what is awaited                       | stage
+ * ---------------+---------------------------------------+----------------------------
+ * PROXY_HEADER   | a load balancer's word of the client  | SILENT
+ * FIRST_BYTES    | the client's own first bytes          | SILENT
+ * TLS            | the rest of the ClientHello,          | SILENT,
+ *                | a place, the end of the handshake     | WAITING, HANDSHAKING
+ *
+ * One time limit holds for all of it, http.timeout.handshake. What is incomplete is kept, up to a
+ * bound for each connection and one for all of a worker; a ClientHello that is not kept (most come
+ * whole) costs no copy but that of the stream.
+ */
+#include "edge/conn/inlet.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/loop/deadline.h"
+#include "core/net/proxy_header.h"
+#include "core/net/sock.h"
+#include "edge/conn/conn_internal.h"
+#include "edge/conn/hello.h"
+#include "edge/conn/reason.h"
+
+#define INLETS_MAGIC 0x496e4c73u
+#define INLET_MAGIC 0x496e4c74u
+
+/* So much is read at once: the longest record, and more than all that clients say first. */
+#define READ_MAX (16 * 1024)
+/* Of all inlets of a worker. Mostly nothing is kept; when handshakes have to wait, it is a
+ * ClientHello of two kilobytes or less for each of, by default, 15,000 connections. */
+#define KEPT_TOTAL_MAX (32 * 1024 * 1024)
+/* How often the WAITING look for a place that another worker has given back. A handshake takes
+ * longer than that itself: it has a round trip. */
+#define LOOK_INTERVAL DUR_MS(10)
+/* What those may still take that had connected, unseen, when the program was told to stop. */
+#define LAST_CHANCE DUR_S(1)
+
+enum inlet_state { INLET_PROXY_HEADER, INLET_FIRST_BYTES, INLET_TLS };
+
+struct edge_inlets {
+	unsigned magic;
+	struct edge_worker *worker;
+	struct loop_task look;
+	struct event *timer; /* pending while any are WAITING */
+	size_t kept;         /* bytes that all inlets keep */
+};
+
+struct edge_inlet {
+	unsigned magic;
+	enum inlet_state state;
+	enum edge_listener_kind kind;
+	struct edge_conn *conn;
+	struct edge_inlets *all;
+	struct deadline deadline;
+	char *kept; /* bytes read too early to be dealt with; NULL: none */
+	size_t kept_len;
+	struct edge_view *view; /* HANDSHAKING: its certificates are in use; else NULL */
+};
+
+static const struct cfg_http *http_of(const struct edge_inlet *in)
+{
+	return &edge_view_current(&in->conn->worker->common->views)->fleet->http;
+}
+
+/* The end of an inlet */
+
+static void inlet_free(struct edge_inlet *in)
+{
+	deadline_fini(&in->deadline);
+	edge_view_unpin(&in->view, in->all->worker->loop);
+	in->all->kept -= in->kept_len;
+	free(in->kept);
+	in->magic = MAGIC_DEAD;
+	free(in);
+}
+
+/* A load balancer may look whether we accept, and close again without a word. */
+static bool lacks_header(const struct edge_inlet *in, enum reason reason)
+{
+	return in->kept_len > 0 || reason == REASON_CLIENT_MALFORMED ||
+	       reason == REASON_CLIENT_HANDSHAKE_TIMEOUT;
+}
+
+void edge_inlet_end(struct edge_inlet **inp, enum reason reason)
+{
+	struct edge_inlet *in = *inp;
+	struct edge_worker *w = in->all->worker;
+
+	*inp = NULL;
+	MAGIC_CHECK(in, INLET_MAGIC);
+	if (in->state == INLET_TLS)
+		edge_count(w, EDGE_HANDSHAKE_FAILURES, 1);
+	else if (in->state == INLET_PROXY_HEADER && lacks_header(in, reason))
+		edge_count(w, EDGE_PROXY_HEADER_FAILURES, 1);
+	inlet_free(in);
+}
+
+/* `in` is gone after this. */
+static void end(struct edge_inlet *in, enum reason reason, enum edge_close how)
+{
+	struct edge_conn *conn = in->conn;
+
+	edge_conn_end(&conn, reason, how);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+	struct edge_inlet *in = CONTAINER_OF(deadline, struct edge_inlet, deadline);
+
+	MAGIC_CHECK(in, INLET_MAGIC);
+	/* Without TLS it is only waited for a request, as it is between two of them. */
+	if (in->kind == EDGE_LISTENER_PLAIN && in->state == INLET_FIRST_BYTES)
+		end(in, REASON_CLIENT_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
+	else
+		end(in, REASON_CLIENT_HANDSHAKE_TIMEOUT, EDGE_CLOSE_ORDERLY);
+}
+
+/* On to the protocol: `in` is gone after this. */
+static void leave(struct edge_inlet *in, const struct edge_protocol *protocol, char *bytes,
+		  size_t n)
+{
+	struct edge_conn *conn = in->conn;
+
+	conn->inlet = NULL;
+	inlet_free(in);
+	edge_conn_ready(conn, protocol, bytes, n);
+}
+
+/* Bytes that are kept */
+
+static void drop_kept(struct edge_inlet *in)
+{
+	in->all->kept -= in->kept_len;
+	free(in->kept);
+	in->kept = NULL;
+	in->kept_len = 0;
+}
+
+/* `buf` in the place of what was kept. False: there is no room, `in` is gone. */
+static bool keep(struct edge_inlet *in, const char *buf, size_t n)
+{
+	struct edge_inlets *all = in->all;
+	char *grown = NULL;
+
+	if (n == 0) {
+		drop_kept(in);
+		return true;
+	}
+	if (all->kept - in->kept_len + n <= KEPT_TOTAL_MAX)
+		grown = realloc(in->kept, n);
+	if (grown == NULL) {
+		LOG_LIMITED(LOG_LEVEL_WARN,
+			    "too many beginnings of client connections: %s is "
+			    "closed",
+			    in->conn->client.ip);
+		end(in, REASON_LIMIT, EDGE_CLOSE_BREAK);
+		return false;
+	}
+	memcpy(grown, buf, n);
+	all->kept += n - in->kept_len;
+	in->kept = grown;
+	in->kept_len = n;
+	return true;
+}
+
+/* TLS */
+
+static void start_tls(struct edge_inlet *in, const char *hello, size_t n)
+{
+	struct edge_worker *w = in->all->worker;
+
+	in->view = edge_view_pin(&w->common->views, w->loop);
+	if (stream_start_tls_server(in->conn->stream, edge_certs_tls(in->view->certs), hello, n))
+		drop_kept(in);
+	else
+		end(in, REASON_LIMIT, EDGE_CLOSE_BREAK);
+}
+
+/* As long as places last. */
+static void begin_waiting(struct edge_inlets *all, bool beyond_share)
+{
+	struct edge_worker *w = all->worker;
+	struct edge_conn *conn;
+
+	while ((conn = edge_conn_next_handshake(w, beyond_share)) != NULL)
+		start_tls(conn->inlet, conn->inlet->kept, conn->inlet->kept_len);
+}
+
+static void set_timer(struct edge_inlets *all)
+{
+	struct timeval tv = dur_to_timeval(LOOK_INTERVAL);
+
+	if (!event_pending(all->timer, EV_TIMEOUT, NULL))
+		CHECK(event_add(all->timer, &tv) == 0);
+}
+
+static void timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct edge_inlets *all = arg;
+
+	MAGIC_CHECK(all, INLETS_MAGIC);
+	begin_waiting(all, true);
+	if (edge_admission_oldest(all->worker->admission, EDGE_WAITING) != NULL)
+		set_timer(all);
+}
+
+static void run_look(struct loop_task *task)
+{
+	struct edge_inlets *all = CONTAINER_OF(task, struct edge_inlets, look);
+
+	MAGIC_CHECK(all, INLETS_MAGIC);
+	begin_waiting(all, false);
+}
+
+void edge_inlets_look(struct edge_inlets *all)
+{
+	loop_defer(all->worker->loop, &all->look);
+}
+
+/* For a connection to which nothing was written yet: `in` is gone after this. */
+static void refuse(struct edge_inlet *in, const char *why, const void *answer, size_t n)
+{
+	const struct iovec iov = {(void *)answer, n};
+
+	LOG_LIMITED(LOG_LEVEL_DEBUG, "handshake with %s failed: %s", in->conn->client.ip, why);
+	stream_write(in->conn->stream, &iov, 1);
+	end(in, REASON_CLIENT_HANDSHAKE_FAILED, EDGE_CLOSE_ORDERLY);
+}
+
+static void refuse_http(struct edge_inlet *in)
+{
+	static const char text[] = "This port speaks TLS: use https.\n";
+	char *answer = xasprintf("HTTP/1.1 400 Bad Request\r\n"
+				 "Date: %s\r\n"
+				 "Content-Type: text/plain\r\n"
+				 "Content-Length: %zu\r\n"
+				 "Connection: close\r\n"
+				 "\r\n"
+				 "%s",
+				 edge_date_text(&in->all->worker->date, clock_wall()).p,
+				 sizeof(text) - 1, text);
+
+	refuse(in, "an HTTP request without TLS", answer, strlen(answer));
+	free(answer);
+}
+
+static void refuse_hello(struct edge_inlet *in, uint8_t alert)
+{
+	/* A record of type 21, for clients of any version; level 2: fatal (RFC 8446, 6). */
+	const uint8_t record[] = {21, 3, 1, 0, 2, 2, alert};
+
+	refuse(in, "no ClientHello", record, sizeof(record));
+}
+
+/* False when there is nothing more to read here, for now or because `in` is gone. */
+static bool take_hello(struct edge_inlet *in, const char *buf, size_t n)
+{
+	uint8_t alert;
+
+	in->state = INLET_TLS;
+	switch (edge_hello_look(buf, n, &alert)) {
+	case EDGE_HELLO_MORE:
+		return keep(in, buf, n);
+	case EDGE_HELLO_HTTP:
+		refuse_http(in);
+		return false;
+	case EDGE_HELLO_BAD:
+		refuse_hello(in, alert);
+		return false;
+	case EDGE_HELLO_WHOLE:
+		break;
+	}
+	if (edge_conn_take_handshake(in->conn)) {
+		start_tls(in, buf, n);
+		return false;
+	}
+	set_timer(in->all);
+	return keep(in, buf, n);
+}
+
+/* WAITING: a client has nothing more to say, but its end is to be noticed. */
+static bool take_while_waiting(struct edge_inlet *in, const char *buf, size_t n)
+{
+	if (!keep(in, buf, n))
+		return false;
+	if (n < EDGE_HELLO_MAX)
+		return true;
+	stream_pause(in->conn->stream);
+	return false;
+}
+
+/* The PROXY header */
+
+static bool expects_header(const struct edge_inlet *in)
+{
+	const struct cfg_prefixes *from = &http_of(in)->proxy_protocol;
+	struct net_prefix remote;
+
+	if (from->n == 0)
+		return false;
+	remote = net_prefix_of(&in->conn->client.addr);
+	for (unsigned i = 0; i < from->n; i++) {
+		if (net_prefix_covers(&from->v[i], &remote))
+			return true;
+	}
+	return false;
+}
+
+static void refuse_header(struct edge_inlet *in)
+{
+	LOG_LIMITED(LOG_LEVEL_WARN, "no PROXY header from %s, which is in http.proxy_protocol",
+		    in->conn->client.ip);
+	end(in, REASON_CLIENT_MALFORMED, EDGE_CLOSE_BREAK);
+}
+
+static void take_header(struct edge_inlet *in, const struct proxy_header *header)
+{
+	struct edge_client *client = &in->conn->client;
+
+	edge_count(in->all->worker, EDGE_PROXY_HEADERS, 1);
+	in->state = INLET_FIRST_BYTES;
+	if (header->local)
+		return;
+	client->addr = header->source;
+	client->local = header->destination;
+	net_addr_format_ip(&client->addr, client->ip);
+}
+
+/* Bytes */
+
+/* All that has come and was not dealt with. As take_hello(). */
+static bool take(struct edge_inlet *in, char *buf, size_t n)
+{
+	struct edge_worker *w = in->all->worker;
+	struct proxy_header header;
+	size_t used = 0;
+
+	if (in->state == INLET_PROXY_HEADER) {
+		switch (proxy_header_parse(buf, n, &header, &used)) {
+		case PROXY_HEADER_MORE:
+			return keep(in, buf, n);
+		case PROXY_HEADER_BAD:
+			refuse_header(in);
+			return false;
+		case PROXY_HEADER_OK:
+			take_header(in, &header);
+			break;
+		}
+	}
+	buf += used;
+	n -= used;
+	if (n == 0)
+		return keep(in, buf, 0);
+	if (in->kind == EDGE_LISTENER_TLS)
+		return take_hello(in, buf, n);
+	edge_count(w, EDGE_BYTES_RECEIVED, (int64_t)n);
+	leave(in, w->protocols[0], buf, n);
+	return false;
+}
+
+static void read_ended(struct edge_inlet *in, ssize_t status)
+{
+	enum reason reason = REASON_CLIENT_CLOSED;
+
+	if (status == STREAM_ERROR)
+		reason = edge_client_reason(stream_fault(in->conn->stream));
+	end(in, reason, EDGE_CLOSE_ORDERLY);
+}
+
+/* False when there is nothing more to read here, for now or because `in` is gone. */
+static bool read_once(struct edge_inlet *in)
+{
+	char *buf = in->all->worker->buffers->plain;
+	ssize_t n = stream_read(in->conn->stream, buf + in->kept_len, READ_MAX);
+
+	if (n == STREAM_AGAIN)
+		return false;
+	if (n <= 0) {
+		read_ended(in, n);
+		return false;
+	}
+	if (in->kept_len > 0)
+		memcpy(buf, in->kept, in->kept_len);
+	n += in->kept_len;
+	if (in->conn->stage == EDGE_WAITING)
+		return take_while_waiting(in, buf, n);
+	return take(in, buf, n);
+}
+
+/* From the stream */
+
+static void on_readable(void *arg)
+{
+	struct edge_inlet *in = arg;
+
+	MAGIC_CHECK(in, INLET_MAGIC);
+	while (read_once(in))
+		;
+}
+
+static const struct edge_protocol *protocol_of(const struct edge_worker *w,
+					       gnutls_session_t session)
+{
+	const struct edge_protocol *const *p = w->protocols;
+	gnutls_datum_t alpn;
+
+	if (gnutls_alpn_get_selected_protocol(session, &alpn) != 0)
+		return *p;
+	/* Only what we have can have been selected. */
+	while (strlen((*p)->alpn) != alpn.size || memcmp((*p)->alpn, alpn.data, alpn.size) != 0) {
+		p++;
+		CHECK(*p != NULL);
+	}
+	return *p;
+}
+
+static void on_established(void *arg)
+{
+	struct edge_inlet *in = arg;
+	struct edge_worker *w;
+	gnutls_session_t session;
+
+	MAGIC_CHECK(in, INLET_MAGIC);
+	w = in->all->worker;
+	session = stream_tls_session(in->conn->stream);
+	in->conn->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
+	edge_count(w, EDGE_HANDSHAKES, 1);
+	if (gnutls_session_is_resumed(session))
+		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
+	leave(in, protocol_of(w, session), NULL, 0);
+}
+
+static void on_drained(void *arg)
+{
+	/* What was written is the TLS library's, or the last. */
+}
+
+static void on_failed(void *arg)
+{
+	struct edge_inlet *in = arg;
+	struct stream *s;
+
+	MAGIC_CHECK(in, INLET_MAGIC);
+	s = in->conn->stream;
+	LOG_LIMITED(LOG_LEVEL_DEBUG, "handshake with %s failed: %s", in->conn->client.ip,
+		    stream_fault_detail(s));
+	/* An alert may be on its way. */
+	end(in, edge_client_reason(stream_fault(s)), EDGE_CLOSE_ORDERLY);
+}
+
+static const struct stream_ops stream_ops = {
+    .established = on_established,
+    .readable = on_readable,
+    .drained = on_drained,
+    .failed = on_failed,
+};
+
+/* The beginning */
+
+void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *remote,
+		       enum edge_listener_kind kind)
+{
+	struct edge_conn *conn = edge_conn_create(w, remote);
+	struct edge_inlet *in;
+	duration limit;
+
+	if (conn == NULL) {
+		close(fd);
+		return;
+	}
+	in = xcalloc(1, sizeof(*in));
+	in->magic = INLET_MAGIC;
+	in->kind = kind;
+	in->conn = conn;
+	in->all = w->inlets;
+	in->state = expects_header(in) ? INLET_PROXY_HEADER : INLET_FIRST_BYTES;
+	deadline_init(&in->deadline, w->loop, on_deadline);
+	conn->inlet = in;
+	conn->client.scheme = kind == EDGE_LISTENER_TLS ? SPAN("https") : SPAN("http");
+	sock_local_addr(fd, &conn->client.local);
+	conn->stream = stream_create(w->buffers, fd, &stream_ops, in);
+	if (conn->stream == NULL) {
+		end(in, REASON_LIMIT, EDGE_CLOSE_BREAK);
+		return;
+	}
+	limit = http_of(in)->timeout.handshake;
+	if (w->stopping)
+		limit.ns = MIN(limit.ns, LAST_CHANCE.ns);
+	deadline_set(&in->deadline, limit);
+}
+
+/* All of a worker's */
+
+struct edge_inlets *edge_inlets_create(struct edge_worker *w)
+{
+	struct edge_inlets *all = xcalloc(1, sizeof(*all));
+
+	all->magic = INLETS_MAGIC;
+	all->worker = w;
+	all->look.run = run_look;
+	all->timer = evtimer_new(loop_base(w->loop), timer_cb, all);
+	CHECK(all->timer != NULL);
+	return all;
+}
+
+void edge_inlets_destroy(struct edge_inlets **inlets)
+{
+	struct edge_inlets *all = *inlets;
+
+	*inlets = NULL;
+	MAGIC_CHECK(all, INLETS_MAGIC);
+	CHECK(all->kept == 0);
+	loop_task_cancel(all->worker->loop, &all->look);
+	event_free(all->timer);
+	all->magic = MAGIC_DEAD;
+	free(all);
+}
