@@ -25,6 +25,7 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 
 	b->loop = loop;
 	b->plain = xmalloc(STREAM_READ_MAX);
+	b->gather = stream_gather_create(loop);
 	b->tls = stream_tls_buffers_create();
 	TAILQ_INIT(&b->closing);
 	return b;
@@ -47,6 +48,7 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	LOOP_ASSERT_OWNER(b->loop);
 	while ((s = TAILQ_FIRST(&b->closing)))
 		stream_free(s);
+	stream_gather_destroy(&b->gather);
 	stream_tls_buffers_destroy(&b->tls);
 	free(b->plain);
 	free(b);
@@ -137,6 +139,7 @@ void stream_let_go(struct stream *s)
 {
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(s->phase != STREAM_CLOSING);
+	stream_gather_drop(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;
@@ -147,11 +150,11 @@ void stream_let_go(struct stream *s)
 
 void stream_look_again(struct stream *s)
 {
-	bool end_untold = s->end != STREAM_AGAIN && !s->end_told;
+	bool ended = s->end != STREAM_AGAIN;
 
 	if (s->paused || s->phase != STREAM_OPEN)
 		return;
-	if (end_untold || (s->tls && stream_tls_has_buffered(s)))
+	if (ended ? !s->end_told : s->tls && stream_tls_has_buffered(s))
 		loop_defer(s->b->loop, &s->again);
 }
 
@@ -388,6 +391,9 @@ void stream_abort(struct stream **stream)
 void stream_park(struct stream *s)
 {
 	CHECK(s->phase == STREAM_OPEN && stream_is_drained(s));
+	stream_flush(s);
+	if (!stream_is_drained(s))
+		stream_fail_writing(s);
 	if (s->tls)
 		stream_tls_keep(s);
 	stream_let_go(s);

@@ -125,6 +125,26 @@ static void test_a_turn_is_events_then_mail_then_deferred_then_background(void *
 	loop_destroy(&loop);
 }
 
+static void test_last_is_after_whatever_the_deferred_ones_defer(void **state)
+{
+	struct loop *loop = loop_create("test");
+	struct step third = STEP(loop, '3');
+	struct step second = STEP(loop, '2', .then = &third);
+	struct step first = STEP(loop, '1', .then = &second);
+	struct step b = STEP(loop, 'b', .then = &third);
+	struct step last = STEP(loop, 'l'), cancelled = STEP(loop, 'x');
+
+	loop_defer_last(loop, &last.task);
+	loop_defer_last(loop, &cancelled.task);
+	loop_defer(loop, &first.task);
+	loop_queue_background(loop, &b.task);
+	loop_task_cancel(loop, &cancelled.task);
+	loop_stop_mt(loop);
+	loop_run(loop);
+	assert_string_equal(trace, "123lb3");
+	loop_destroy(&loop);
+}
+
 static void test_queueing_twice_runs_once(void **state)
 {
 	struct loop *loop = loop_create("test");
@@ -494,6 +514,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_mail_runs_in_order_of_posting, setup),
 	    cmocka_unit_test_setup(test_a_turn_is_events_then_mail_then_deferred_then_background,
 				   setup),
+	    cmocka_unit_test_setup(test_last_is_after_whatever_the_deferred_ones_defer, setup),
 	    cmocka_unit_test_setup(test_queueing_twice_runs_once, setup),
 	    cmocka_unit_test_setup(test_cancelled_tasks_do_not_run, setup),
 	    cmocka_unit_test_setup(test_tasks_that_defer_themselves_do_not_keep_events_out, setup),
