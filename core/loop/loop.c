@@ -47,6 +47,7 @@ struct loop {
 	int wake_fd;
 	/* owner only */
 	struct task_list tasks[N_LISTS];
+	uint64_t turn;
 	mono_time now; /* ns == 0: not read yet in this turn */
 	bool in_turn;
 	bool woken;
@@ -189,6 +190,7 @@ static void turn(struct loop *loop)
 {
 	int flags = EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0);
 
+	loop->turn++;
 	/* Read again at its first use, which comes after the wait. */
 	loop->now.ns = 0;
 	loop->in_turn = true;
@@ -319,6 +321,11 @@ mono_time loop_now(const struct loop *loop)
 	if (cache->now.ns == 0)
 		cache->now = clock_mono();
 	return cache->now;
+}
+
+uint64_t loop_turn(const struct loop *loop)
+{
+	return loop->turn;
 }
 
 unsigned loop_index(const struct loop *loop)

@@ -46,6 +46,8 @@ bool loop_is_owner(const struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
 /* The time at the start of this turn's callbacks: cheap, and the same for all of a turn. */
 mono_time loop_now(const struct loop *loop);
+/* The number of this turn, or of the last one while the loop does not run. */
+uint64_t loop_turn(const struct loop *loop);
 /* A small number that is unique among the loops of a group: 0 for control, 1.. for workers. */
 unsigned loop_index(const struct loop *loop);
 const char *loop_name(const struct loop *loop);

@@ -19,6 +19,13 @@
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
 
+/* What all ready streams together take in a turn, about: a millisecond of copying and encrypting,
+ * which is what a small request may have to wait for bulk. */
+#define TURN_BYTES (1024 * 1024)
+/* And one stream at least: a record of TLS. Smaller pieces would cost more in system calls than the
+ * others gain. */
+#define SHARE_MIN (16 * 1024)
+
 struct stream_buffers *stream_buffers_create(struct loop *loop)
 {
 	struct stream_buffers *b = xcalloc(1, sizeof(*b));
@@ -208,12 +215,28 @@ void stream_disarm_read(struct stream *s)
 	s->read_armed = false;
 }
 
+/* What one of the streams that are ready in this turn may take. How many there will be is not known
+ * before the end: about as many as in the turn before, and no less than there were so far. */
+static size_t share(struct stream_buffers *b)
+{
+	struct stream_turn *t = &b->turn;
+	uint64_t now = loop_turn(b->loop);
+
+	if (now != t->number) {
+		t->ready_before = now == t->number + 1 ? t->ready : 0;
+		t->ready = 0;
+		t->number = now;
+	}
+	t->ready++;
+	return MAX(SHARE_MIN, MIN(STREAM_READ_MAX, TURN_BYTES / MAX(t->ready, t->ready_before)));
+}
+
 static void read_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	s->recv_left = STREAM_READ_MAX;
+	s->recv_left = share(s->b);
 	if (s->phase == STREAM_CLOSING)
 		stream_closing_readable(s);
 	else if (s->phase == STREAM_HANDSHAKE)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * TLS in a stream. GnuTLS never touches the socket: it pulls ciphertext out of the loop's receive
- * buffer (one recv() an event) and pushes into the loop's gather buffer, which is flushed with one
- * send after every call of the library. So an idle stream owns no buffer, and push always accepts:
- * GnuTLS never holds back a record.
+ * buffer, which is filled before it is called, and pushes into another, which is sent after the
+ * call. So an idle stream owns no buffer, and push always accepts: GnuTLS never holds back a
+ * record.
  *
  * Called by the owner of the stream. Owns the session. What is left in the loop's receive buffer
  * when another stream needs it moves into memory of its own stream.
@@ -16,7 +16,7 @@
 #include "core/net/stream_internal.h"
 #include "core/net/tls_internal.h"
 
-/* One recv(): four full records, so that four more can be sent at once. */
+/* One recv(): four full records. More are done while the stream's share of the turn lasts. */
 #define RECEIVE_SIZE (64 * 1024)
 #define RECORD_MAX 16384
 /* Four records a send: measured, more and less cost more. 256 for each record's own bytes. */
@@ -121,7 +121,6 @@ static bool fetch(struct stream *s)
 	if (b->holder)
 		stream_tls_keep(b->holder);
 	n = stream_recv(s, b->in, sizeof(b->in));
-	s->recv_left = 0;
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {

@@ -289,6 +289,34 @@ static void test_now_is_the_same_for_all_of_a_turn(void **state)
 	loop_destroy(&loop);
 }
 
+static void count_turns(struct loop_task *task)
+{
+	static uint64_t seen;
+	struct step *s = CONTAINER_OF(task, struct step, task);
+
+	CHECK(trace[0] == '\0' || loop_turn(s->loop) == seen || loop_turn(s->loop) == seen + 1);
+	seen = loop_turn(s->loop);
+	note('.');
+	if (strlen(trace) < 5)
+		loop_queue_background(s->loop, task);
+	else
+		loop_stop_mt(s->loop);
+}
+
+static void test_turns_are_numbered(void **state)
+{
+	struct loop *loop = loop_create("test");
+	struct step a = STEP(loop, 'a');
+	uint64_t before = loop_turn(loop);
+
+	a.task.run = count_turns;
+	loop_queue_background(loop, &a.task);
+	loop_run(loop);
+	assert_string_equal(trace, ".....");
+	assert_true(loop_turn(loop) >= before + 3);
+	loop_destroy(&loop);
+}
+
 static void post_again(void *arg)
 {
 	note('1');
@@ -522,6 +550,7 @@ int main(void)
 				   setup),
 	    cmocka_unit_test_setup(test_background_tasks_run_on_an_idle_loop, setup),
 	    cmocka_unit_test(test_now_is_the_same_for_all_of_a_turn),
+	    cmocka_unit_test_setup(test_turns_are_numbered, setup),
 	    cmocka_unit_test_setup(test_destroy_runs_pending_mail_once, setup),
 	    cmocka_unit_test(test_a_loop_is_owned_by_its_thread_only_while_it_runs),
 	    cmocka_unit_test(test_other_threads_mail_arrives_once_and_in_order),
