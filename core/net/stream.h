@@ -157,9 +157,10 @@ void stream_destroy(struct stream **s);
 /* Immediate, with a RST: the other side must not take what it has got for the whole. */
 void stream_abort(struct stream **s);
 /* Orderly, in the background: flushes, sends close_notify and FIN, and reads away what the other
- * side still sends for at most `linger`, so that a last response is not lost to a RST. While it
- * flushes, `linger` is how long it may make no progress. A stream in its handshake, or that has
- * failed, is just destroyed. */
+ * side still sends, so that a last response is not lost to a RST. While it flushes, and while it
+ * reads away, `linger` is how long there may be no progress; a minute for the one and half a minute
+ * for the other is the most, and 64 MiB are. A stream in its handshake, or that has failed, is just
+ * destroyed. */
 void stream_close(struct stream **s, duration linger);
 
 /* The pool: a parked stream belongs to no loop and has no event. Only an established, drained

@@ -94,6 +94,10 @@ void stream_gather_destroy(struct stream_gather **gather);
 /* Sends what of it was gathered; drops it. */
 void stream_flush(struct stream *s);
 void stream_gather_drop(struct stream *s);
+/* What is gathered and, for TLS, close_notify. Nothing may be written after it. */
+void stream_write_last(struct stream *s);
+/* FIN, if nothing but that is left to be sent. */
+void stream_end_if_flushed(struct stream *s);
 /* To the socket, or else to the queue; in order, always accepts. */
 void stream_send(struct stream *s, const struct iovec *iov, int n);
 /* The same for what is queued. */
@@ -143,12 +147,13 @@ struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags);
 void stream_tls_free(struct stream *s);
 /* Bytes read; 0: none now, or see s->end. */
 size_t stream_tls_read(struct stream *s, void *buf, size_t len);
-void stream_tls_write(struct stream *s, const struct iovec *iov, int n);
+/* stream_tls_flush() must follow. */
+void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n);
+void stream_tls_say_goodbye(struct stream *s);
 /* Sends what the library has pushed; after each call of it. */
 void stream_tls_flush(struct stream *s);
 /* Ciphertext or decrypted bytes that a read would find without the socket. */
 bool stream_tls_has_buffered(const struct stream *s);
-void stream_tls_send_close_notify(struct stream *s);
 /* A fatal error of the library: keeps what it means, and tells the other side if that helps. */
 void stream_tls_failed(struct stream *s, int ret);
 /* Puts ciphertext aside that a later read will find first; false when memory is gone. */

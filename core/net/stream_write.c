@@ -125,7 +125,9 @@ void stream_fail_writing(struct stream *s)
 static size_t send_now(struct stream *s, const struct iovec *iov, int n)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = MIN(n, IOV_MAX)};
-	ssize_t sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* The last bytes wait for the FIN, which follows at once when they have been taken. */
+	int more = s->out == OUT_ENDING ? MSG_MORE : 0;
+	ssize_t sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT | more);
 
 	if (sent >= 0)
 		return sent;
@@ -159,8 +161,7 @@ void stream_send(struct stream *s, const struct iovec *iov, int n)
 		stream_arm_write(s);
 }
 
-/* FIN, once all is flushed. */
-static void end_if_flushed(struct stream *s)
+void stream_end_if_flushed(struct stream *s)
 {
 	if (s->out != OUT_ENDING || !stream_is_drained(s))
 		return;
@@ -182,17 +183,19 @@ void stream_send_queued(struct stream *s)
 		return;
 	stream_queue_clear(s);
 	stream_disarm_write(s);
-	end_if_flushed(s);
+	stream_end_if_flushed(s);
 }
 
 /* Gathering */
 
 static void send_plaintext(struct stream *s, const struct iovec *iov, int n)
 {
-	if (s->tls)
-		stream_tls_write(s, iov, n);
-	else
+	if (s->tls) {
+		stream_tls_encrypt(s, iov, n);
+		stream_tls_flush(s);
+	} else {
 		stream_send(s, iov, n);
+	}
 }
 
 void stream_flush(struct stream *s)
@@ -299,17 +302,29 @@ bool stream_write(struct stream *s, const struct iovec *iov, int n)
 	return s->out != OUT_FAILED && stream_is_drained(s);
 }
 
+void stream_write_last(struct stream *s)
+{
+	struct stream_gather *g = s->b->gather;
+	struct iovec iov = {g->data, g->len};
+	int n = g->stream == s ? 1 : 0;
+
+	if (s->out != OUT_OPEN)
+		return;
+	s->out = OUT_ENDING;
+	stream_gather_drop(s);
+	if (!s->tls) {
+		stream_send(s, &iov, n);
+		return;
+	}
+	stream_tls_encrypt(s, &iov, n);
+	stream_tls_say_goodbye(s);
+	stream_tls_flush(s);
+}
+
 void stream_end_writing(struct stream *s)
 {
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(s->phase == STREAM_OPEN);
-	if (s->out != OUT_OPEN)
-		return;
-	stream_flush(s);
-	if (s->tls && s->out == OUT_OPEN)
-		stream_tls_send_close_notify(s);
-	if (s->out != OUT_OPEN)
-		return;
-	s->out = OUT_ENDING;
-	end_if_flushed(s);
+	stream_write_last(s);
+	stream_end_if_flushed(s);
 }
