@@ -34,6 +34,7 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 	b->plain = xmalloc(STREAM_READ_MAX);
 	b->gather = stream_gather_create(loop);
 	b->tls = stream_tls_buffers_create();
+	b->watch = stream_watch_create(loop);
 	TAILQ_INIT(&b->closing);
 	return b;
 }
@@ -56,6 +57,7 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	while ((s = TAILQ_FIRST(&b->closing)))
 		stream_free(s);
 	stream_gather_destroy(&b->gather);
+	stream_watch_destroy(&b->watch);
 	stream_tls_buffers_destroy(&b->tls);
 	free(b->plain);
 	free(b);
@@ -147,6 +149,7 @@ void stream_let_go(struct stream *s)
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(s->phase != STREAM_CLOSING);
 	stream_gather_drop(s);
+	stream_unwatch(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;
@@ -206,6 +209,7 @@ void stream_arm_read(struct stream *s)
 		return;
 	CHECK(event_add(&s->read_event, NULL) == 0);
 	s->read_armed = true;
+	stream_unwatch(s);
 }
 
 void stream_disarm_read(struct stream *s)
@@ -213,6 +217,8 @@ void stream_disarm_read(struct stream *s)
 	if (s->read_armed)
 		event_del(&s->read_event);
 	s->read_armed = false;
+	if (s->ops && s->phase == STREAM_OPEN && s->end != STREAM_ERROR && s->out != OUT_FAILED)
+		stream_watch(s);
 }
 
 /* What one of the streams that are ready in this turn may take. How many there will be is not known

@@ -77,6 +77,7 @@ struct stream_buffers {
 	char *plain; /* STREAM_READ_MAX bytes for the user of stream_read(); valid in a callback */
 	struct stream_gather *gather;
 	struct stream_tls_buffers *tls;
+	struct stream_watch *watch;
 	struct stream_turn turn;
 	struct stream_budget *budget;                    /* NULL: counted nowhere */
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
@@ -102,9 +103,9 @@ struct stream_ops {
 	/* All that was queued has been handed to the kernel. Also when no write was told to wait:
 	 * what was gathered may have to be queued at the end of the turn. */
 	void (*drained)(void *arg);
-	/* The handshake or a write failed; stream_fault() says why. Destroy the stream. After a
-	 * failed write, what the other side had sent before can still be read in here. Not called
-	 * for what stream_read() returned. */
+	/* The handshake or a write failed, or a pause was broken off by a reset; stream_fault()
+	 * says why. Destroy the stream. After a failed write, what the other side had sent before
+	 * can still be read in here. Not called for what stream_read() returned. */
 	void (*failed)(void *arg);
 };
 
@@ -131,7 +132,8 @@ void stream_hand_over(struct stream *s, const struct stream_ops *ops, void *arg)
 
 /* > 0 bytes read, else enum stream_status. */
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
-/* No readable() until stream_resume(), which also calls it (deferred) for what is buffered. */
+/* No readable() until stream_resume(), which also calls it (deferred) for what is buffered. While
+ * it is paused, a reset of the connection is noticed within about a second and told by failed(). */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 

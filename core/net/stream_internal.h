@@ -2,7 +2,8 @@
  *
  * What the parts of a stream share: stream.c (the socket, its events, its user), stream_write.c
  * (what goes out, and its queue), stream_tls.c (what GnuTLS does between those and the user),
- * stream_handshake.c (how TLS begins), stream_close.c (the orderly end). Nobody else includes this.
+ * stream_handshake.c (how TLS begins), stream_watch.c (resets while nobody reads), stream_close.c
+ * (the orderly end). Nobody else includes this.
  */
 #pragma once
 
@@ -49,6 +50,8 @@ struct stream {
 	bool *left;             /* set to true when its user lets go of it inside a callback */
 	bool read_armed, write_armed;
 	bool paused;
+	bool watched; /* no read event, but a user */
+	TAILQ_ENTRY(stream) watch_link;
 
 	/* What comes in. */
 	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
@@ -108,6 +111,14 @@ void stream_disarm_write(struct stream *s);
 void stream_queue_clear(struct stream *s);
 /* What was queued while it belonged to no loop counts from now on. */
 void stream_queue_counted(struct stream *s);
+
+/* stream_watch.c */
+
+struct stream_watch *stream_watch_create(struct loop *loop);
+void stream_watch_destroy(struct stream_watch **watch);
+/* failed(), soon, if the connection breaks. Doing either twice does nothing. */
+void stream_watch(struct stream *s);
+void stream_unwatch(struct stream *s);
 
 /* stream_close.c: the events of a stream that closes. Each may free it. */
 

@@ -118,6 +118,7 @@ void stream_fail_writing(struct stream *s)
 	if (!s->b)
 		return;
 	stream_gather_drop(s);
+	stream_unwatch(s);
 	loop_defer(s->b->loop, &s->again);
 }
 

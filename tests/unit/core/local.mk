@@ -98,6 +98,11 @@ tests_unit_core_net_test_stream_turn_SOURCES = tests/unit/core/net/test_stream_t
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_turn_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_turn
+check_PROGRAMS += tests/unit/core/net/test_stream_watch
+tests_unit_core_net_test_stream_watch_SOURCES = tests/unit/core/net/test_stream_watch.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_watch_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_watch
 check_PROGRAMS += tests/unit/core/net/test_stream_tls
 tests_unit_core_net_test_stream_tls_SOURCES = tests/unit/core/net/test_stream_tls.c $(stream_test_sources)
 tests_unit_core_net_test_stream_tls_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
