@@ -120,8 +120,9 @@ static const struct stream_ops stream_callbacks = {
     .failed = failed_cb,
 };
 
-/* Sends the header past the stream: nothing may be written to that before TLS. The buffer of a new
- * socket takes more than its 104 bytes. 0, or a negative errno. */
+/* Past the stream, which would hold it back until the end of the turn: it is to go out even if the
+ * connection is closed at once, as a probe's is. The buffer of a new socket takes more than its 104
+ * bytes. 0, or a negative errno. */
 static int send_proxy_header(const struct connector *c)
 {
 	unsigned version = c->transport->proxy == CFG_PROXY_PROTOCOL_V1 ? 1 : 2;
