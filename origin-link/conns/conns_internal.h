@@ -184,8 +184,8 @@ void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 void lease_promise(struct lease *l, struct origin_conn *conn);
 /* PROMISED: it has just been closed by the origin; its room is the lease's. */
 void lease_promise_broken(struct lease *l);
-/* QUEUED: there may be room for a new one. True when it has taken it. */
-bool lease_try_room(struct lease *l);
+/* There may be room: those in the slot's queue take it in their order. */
+void lease_serve_queue(struct endpoint_slot *slot);
 /* ASKS or QUEUED: the other loop has answered, with one (FREE) or with none (NULL). */
 void lease_answered(struct lease *l, struct origin_conn *conn);
 

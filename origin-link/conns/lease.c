@@ -135,6 +135,36 @@ static void connect_now(struct lease *l)
 
 /* The order of looking */
 
+static struct lease *first_in_queue(struct endpoint_slot *slot)
+{
+	struct lease *l;
+
+	TAILQ_FOREACH (l, &slot->waiters, link) {
+		if (l->state == LEASE_QUEUED)
+			break;
+	}
+	return l;
+}
+
+void lease_serve_queue(struct endpoint_slot *slot)
+{
+	struct lease *l;
+
+	while ((l = first_in_queue(slot)) &&
+	       endpoint_reserve(l->endpoint, l->terms.max_connections)) {
+		stop_waiting(l);
+		connect_now(l);
+	}
+}
+
+/* What became free before it was seen to wait. */
+static void look_while_queued(struct lease *l)
+{
+	lease_serve_queue(slot_of(l));
+	if (l->state == LEASE_QUEUED)
+		sharing_ask(l);
+}
+
 /* Into the queue. Who counts as waiting is seen by whoever frees something from now on; what was
  * freed before is looked for now. */
 static enum lease_result queue_up(struct lease *l, enum reason *reason)
@@ -146,8 +176,7 @@ static enum lease_result queue_up(struct lease *l, enum reason *reason)
 	}
 	wait_here(l, LEASE_QUEUED, l->terms.queue_timeout);
 	add_waiting(l, 1);
-	if (!lease_try_room(l))
-		sharing_ask(l);
+	look_while_queued(l);
 	return LEASE_WAITS;
 }
 
@@ -253,16 +282,6 @@ void lease_promise_broken(struct lease *l)
 	connect_now(l);
 }
 
-bool lease_try_room(struct lease *l)
-{
-	CHECK(l->state == LEASE_QUEUED);
-	if (!endpoint_reserve(l->endpoint, l->terms.max_connections))
-		return false;
-	stop_waiting(l);
-	connect_now(l);
-	return true;
-}
-
 void lease_answered(struct lease *l, struct origin_conn *conn)
 {
 	if (conn) {
@@ -270,10 +289,10 @@ void lease_answered(struct lease *l, struct origin_conn *conn)
 	} else if (l->state == LEASE_ASKS) {
 		stop_waiting(l);
 		go_on(l);
-	} else if (!lease_try_room(l)) {
+	} else {
 		/* Who had one idle has used it since, and will see us when it is free again; a
 		 * third loop may have one. */
-		sharing_ask(l);
+		look_while_queued(l);
 	}
 }
 

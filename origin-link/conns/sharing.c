@@ -175,16 +175,9 @@ void sharing_room(struct conns *c, struct endpoint *e)
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	bool own = atomic_load_explicit(&slot->n_waiting, memory_order_relaxed) > 0;
 	int other = others_turn(slot, c->index, own);
-	struct lease *l;
 
-	if (other >= 0) {
+	if (other >= 0)
 		conns_mail_post(conns_mail_create(e, c->index, room_arrived), other);
-		return;
-	}
-	TAILQ_FOREACH (l, &slot->waiters, link) {
-		if (l->state == LEASE_QUEUED) {
-			lease_try_room(l);
-			break;
-		}
-	}
+	else if (own)
+		lease_serve_queue(slot);
 }
