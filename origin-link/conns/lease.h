@@ -12,8 +12,8 @@
 #include "origin-link/conns/endpoint.h"
 
 struct lease_terms {              /* by value: no configuration is referred to */
-	unsigned max_idle;        /* of an endpoint, over all loops; passed by a few at most, for a
-				     moment in which several loops give one back */
+	unsigned max_idle;        /* of an endpoint, over all loops; passed by a few when several
+				     loops give one back at once */
 	unsigned max_connections; /* of an endpoint, over all loops */
 	unsigned max_waiting;     /* for an endpoint, over all loops */
 	duration idle_timeout, connect_timeout, queue_timeout;
