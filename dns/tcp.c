@@ -246,7 +246,7 @@ static void conn_start(struct dns_tcp *t, int fd, const struct net_addr *remote)
 	c->magic = CONN_MAGIC;
 	c->tcp = t;
 	c->remote = *remote;
-	c->go_on = (struct loop_task){.run = go_on, .background = true};
+	c->go_on = (struct loop_task){.run = go_on};
 	c->stream = stream_create(t->service->buffers, fd, &conn_ops, c);
 	if (c->stream == NULL) {
 		free(c);

@@ -27,6 +27,8 @@
  * than this waits for the next turn, so that events are not kept out. */
 #define DEFERRED_PASSES 8
 
+enum { DEFERRED, LAST, BACKGROUND, N_LISTS };
+
 struct mail {
 	STAILQ_ENTRY(mail) link;
 	void (*fn)(void *arg);
@@ -44,8 +46,8 @@ struct loop {
 	struct event *wake_ev;
 	int wake_fd;
 	/* owner only */
-	struct task_list deferred;
-	struct task_list background;
+	struct task_list tasks[N_LISTS];
+	uint64_t turn;
 	mono_time now; /* ns == 0: not read yet in this turn */
 	bool in_turn;
 	bool woken;
@@ -86,8 +88,8 @@ struct loop *loop_create_indexed(const char *name, unsigned index)
 	loop->magic = LOOP_MAGIC;
 	loop->index = index;
 	snprintf(loop->name, sizeof(loop->name), "%s", name);
-	TAILQ_INIT(&loop->deferred);
-	TAILQ_INIT(&loop->background);
+	for (int i = 0; i < N_LISTS; i++)
+		TAILQ_INIT(&loop->tasks[i]);
 	STAILQ_INIT(&loop->mail);
 	CHECK(pthread_mutex_init(&loop->mail_lock, NULL) == 0);
 
@@ -138,11 +140,6 @@ static void run_mail(struct loop *loop)
 	}
 }
 
-static struct task_list *list_of(struct loop *loop, const struct loop_task *task)
-{
-	return task->background ? &loop->background : &loop->deferred;
-}
-
 static void run_first(struct task_list *list)
 {
 	struct loop_task *task = TAILQ_FIRST(list);
@@ -152,34 +149,52 @@ static void run_first(struct task_list *list)
 	task->run(task); /* may free it */
 }
 
+/* What is in the list now, not what is added meanwhile. */
+static void run_pass(struct task_list *list)
+{
+	struct loop_task end = {0};
+
+	/* A marker in the list rather than a list of its own: a task that is still to run in this
+	 * pass can then be cancelled like any other. */
+	TAILQ_INSERT_TAIL(list, &end, link);
+	while (TAILQ_FIRST(list) != &end)
+		run_first(list);
+	TAILQ_REMOVE(list, &end, link);
+}
+
 static void run_deferred(struct loop *loop)
 {
-	struct loop_task pass_end = {0};
-
-	for (int pass = 0; pass < DEFERRED_PASSES && !TAILQ_EMPTY(&loop->deferred); pass++) {
-		/* A marker in the list rather than a list of its own: a task that is still to run
-		 * in this pass can then be cancelled like any other. */
-		TAILQ_INSERT_TAIL(&loop->deferred, &pass_end, link);
-		while (TAILQ_FIRST(&loop->deferred) != &pass_end)
-			run_first(&loop->deferred);
-		TAILQ_REMOVE(&loop->deferred, &pass_end, link);
-	}
+	for (int n = 0; n < DEFERRED_PASSES && !TAILQ_EMPTY(&loop->tasks[DEFERRED]); n++)
+		run_pass(&loop->tasks[DEFERRED]);
+	run_pass(&loop->tasks[LAST]);
 }
 
 static void run_background(struct loop *loop)
 {
-	for (int n = 0; n < LOOP_BACKGROUND_PER_TURN && !TAILQ_EMPTY(&loop->background); n++)
-		run_first(&loop->background);
+	struct task_list *list = &loop->tasks[BACKGROUND];
+
+	for (int n = 0; n < LOOP_BACKGROUND_PER_TURN && !TAILQ_EMPTY(list); n++)
+		run_first(list);
+}
+
+static bool has_tasks(const struct loop *loop)
+{
+	for (int i = 0; i < N_LISTS; i++) {
+		if (!TAILQ_EMPTY(&loop->tasks[i]))
+			return true;
+	}
+	return false;
 }
 
 static void turn(struct loop *loop)
 {
-	bool idle = TAILQ_EMPTY(&loop->background) && TAILQ_EMPTY(&loop->deferred);
+	int flags = EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0);
 
+	loop->turn++;
 	/* Read again at its first use, which comes after the wait. */
 	loop->now.ns = 0;
 	loop->in_turn = true;
-	CHECK(event_base_loop(loop->base, EVLOOP_ONCE | (idle ? 0 : EVLOOP_NONBLOCK)) == 0);
+	CHECK(event_base_loop(loop->base, flags) == 0);
 	if (loop->woken) {
 		loop->woken = false;
 		run_mail(loop);
@@ -308,6 +323,11 @@ mono_time loop_now(const struct loop *loop)
 	return cache->now;
 }
 
+uint64_t loop_turn(const struct loop *loop)
+{
+	return loop->turn;
+}
+
 unsigned loop_index(const struct loop *loop)
 {
 	return loop->index;
@@ -336,24 +356,29 @@ void loop_post_mt(struct loop *loop, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&loop->mail_lock);
 }
 
-static void queue(struct loop *loop, struct loop_task *task, bool background)
+static void queue(struct loop *loop, struct loop_task *task, unsigned char list)
 {
 	LOOP_ASSERT_OWNER(loop);
 	if (task->queued)
 		return;
 	task->queued = true;
-	task->background = background;
-	TAILQ_INSERT_TAIL(list_of(loop, task), task, link);
+	task->list = list;
+	TAILQ_INSERT_TAIL(&loop->tasks[list], task, link);
 }
 
 void loop_defer(struct loop *loop, struct loop_task *task)
 {
-	queue(loop, task, false);
+	queue(loop, task, DEFERRED);
+}
+
+void loop_defer_last(struct loop *loop, struct loop_task *task)
+{
+	queue(loop, task, LAST);
 }
 
 void loop_queue_background(struct loop *loop, struct loop_task *task)
 {
-	queue(loop, task, true);
+	queue(loop, task, BACKGROUND);
 }
 
 void loop_task_cancel(struct loop *loop, struct loop_task *task)
@@ -362,5 +387,5 @@ void loop_task_cancel(struct loop *loop, struct loop_task *task)
 	if (!task->queued)
 		return;
 	task->queued = false;
-	TAILQ_REMOVE(list_of(loop, task), task, link);
+	TAILQ_REMOVE(&loop->tasks[task->list], task, link);
 }

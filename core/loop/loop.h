@@ -4,9 +4,10 @@
  * touched by its thread only; other threads reach it by posting to its mailbox.
  *
  * A turn of the loop is: wait, serve every ready event and timer, run the mailbox, then the tasks
- * deferred during the turn, then at most LOOP_BACKGROUND_PER_TURN background tasks in order of
- * arrival. Background tasks (TLS handshakes) thereby yield to established traffic without ever
- * being starved by it, as libevent's own priorities would.
+ * deferred during the turn and after them those that were to be last, then at most
+ * LOOP_BACKGROUND_PER_TURN background tasks in order of arrival, and what these deferred.
+ * Background tasks (TLS handshakes) thereby yield to established traffic without ever being starved
+ * by it, as libevent's own priorities would.
  *
  * A loop group is a program's loops: one control loop and its workers. loop_group_after_grace()
  * is how shared immutable data is retired: when it calls back, every worker has ended the turn in
@@ -45,6 +46,8 @@ bool loop_is_owner(const struct loop *loop);
 struct event_base *loop_base(struct loop *loop);
 /* The time at the start of this turn's callbacks: cheap, and the same for all of a turn. */
 mono_time loop_now(const struct loop *loop);
+/* The number of this turn, or of the last one while the loop does not run. */
+uint64_t loop_turn(const struct loop *loop);
 /* A small number that is unique among the loops of a group: 0 for control, 1.. for workers. */
 unsigned loop_index(const struct loop *loop);
 const char *loop_name(const struct loop *loop);
@@ -57,11 +60,14 @@ struct loop_task {
 	TAILQ_ENTRY(loop_task) link;
 	void (*run)(struct loop_task *task);
 	bool queued;
-	bool background;
+	unsigned char list; /* which one it is in */
 };
 
-/* Owner thread only. Deferred: at the end of this turn. Background: see above. */
+/* Owner thread only. Deferred: at the end of this turn. Last: when all deferred ones have run,
+ * however often they deferred others, so that it sees all that the turn has brought. Background:
+ * see above. */
 void loop_defer(struct loop *loop, struct loop_task *task);
+void loop_defer_last(struct loop *loop, struct loop_task *task);
 void loop_queue_background(struct loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop *loop, struct loop_task *task);
 

@@ -19,12 +19,20 @@
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
 
+/* What all ready streams together take in a turn, about: a millisecond of copying and encrypting,
+ * which is what a small request may have to wait for bulk. */
+#define TURN_BYTES (1024 * 1024)
+/* And one stream at least: a record of TLS. Smaller pieces would cost more in system calls than the
+ * others gain. */
+#define SHARE_MIN (16 * 1024)
+
 struct stream_buffers *stream_buffers_create(struct loop *loop)
 {
 	struct stream_buffers *b = xcalloc(1, sizeof(*b));
 
 	b->loop = loop;
 	b->plain = xmalloc(STREAM_READ_MAX);
+	b->gather = stream_gather_create(loop);
 	b->tls = stream_tls_buffers_create();
 	TAILQ_INIT(&b->closing);
 	return b;
@@ -47,6 +55,7 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	LOOP_ASSERT_OWNER(b->loop);
 	while ((s = TAILQ_FIRST(&b->closing)))
 		stream_free(s);
+	stream_gather_destroy(&b->gather);
 	stream_tls_buffers_destroy(&b->tls);
 	free(b->plain);
 	free(b);
@@ -137,6 +146,7 @@ void stream_let_go(struct stream *s)
 {
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(s->phase != STREAM_CLOSING);
+	stream_gather_drop(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;
@@ -147,11 +157,11 @@ void stream_let_go(struct stream *s)
 
 void stream_look_again(struct stream *s)
 {
-	bool end_untold = s->end != STREAM_AGAIN && !s->end_told;
+	bool ended = s->end != STREAM_AGAIN;
 
 	if (s->paused || s->phase != STREAM_OPEN)
 		return;
-	if (end_untold || (s->tls && stream_tls_has_buffered(s)))
+	if (ended ? !s->end_told : s->tls && stream_tls_has_buffered(s))
 		loop_defer(s->b->loop, &s->again);
 }
 
@@ -205,12 +215,28 @@ void stream_disarm_read(struct stream *s)
 	s->read_armed = false;
 }
 
+/* What one of the streams that are ready in this turn may take. How many there will be is not known
+ * before the end: about as many as in the turn before, and no less than there were so far. */
+static size_t share(struct stream_buffers *b)
+{
+	struct stream_turn *t = &b->turn;
+	uint64_t now = loop_turn(b->loop);
+
+	if (now != t->number) {
+		t->ready_before = now == t->number + 1 ? t->ready : 0;
+		t->ready = 0;
+		t->number = now;
+	}
+	t->ready++;
+	return MAX(SHARE_MIN, MIN(STREAM_READ_MAX, TURN_BYTES / MAX(t->ready, t->ready_before)));
+}
+
 static void read_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *s = arg;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	s->recv_left = STREAM_READ_MAX;
+	s->recv_left = share(s->b);
 	if (s->phase == STREAM_CLOSING)
 		stream_closing_readable(s);
 	else if (s->phase == STREAM_HANDSHAKE)
@@ -388,6 +414,9 @@ void stream_abort(struct stream **stream)
 void stream_park(struct stream *s)
 {
 	CHECK(s->phase == STREAM_OPEN && stream_is_drained(s));
+	stream_flush(s);
+	if (!stream_is_drained(s))
+		stream_fail_writing(s);
 	if (s->tls)
 		stream_tls_keep(s);
 	stream_let_go(s);

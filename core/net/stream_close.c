@@ -118,10 +118,10 @@ void stream_close(struct stream **stream, duration linger)
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	stream_let_go(s);
 	fin_seen = !s->tls && s->end == STREAM_EOF;
 	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)
 		stream_end_writing(s);
+	stream_let_go(s);
 	if (s->phase != STREAM_OPEN || s->end == STREAM_ERROR || s->out == OUT_FAILED ||
 	    !begin(s, linger, fin_seen)) {
 		stream_free(s);

@@ -106,7 +106,8 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 	struct stream_tls *tls;
 
 	LOOP_ASSERT_OWNER(s->b->loop);
-	CHECK(s->phase == STREAM_OPEN && !s->tls && stream_is_drained(s));
+	CHECK(s->phase == STREAM_OPEN && s->out != OUT_ENDING && s->out != OUT_ENDED && !s->tls);
+	stream_flush(s);
 	tls = stream_tls_create(s, flags);
 	if (!tls)
 		return NULL;

@@ -89,6 +89,11 @@ void stream_free(struct stream *s);
 
 /* stream_write.c */
 
+struct stream_gather *stream_gather_create(struct loop *loop);
+void stream_gather_destroy(struct stream_gather **gather);
+/* Sends what of it was gathered; drops it. */
+void stream_flush(struct stream *s);
+void stream_gather_drop(struct stream *s);
 /* To the socket, or else to the queue; in order, always accepts. */
 void stream_send(struct stream *s, const struct iovec *iov, int n);
 /* The same for what is queued. */
@@ -124,7 +129,8 @@ struct stream_tls {
 	char *kept;
 	size_t kept_start, kept_end;
 	bool pulled_empty; /* pull has said EAGAIN since this was last cleared */
-	int recv_errno;
+	bool socket_ended; /* after the ciphertext at hand comes a FIN, or `socket_errno` */
+	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;
 	size_t ramp_sent;
 };

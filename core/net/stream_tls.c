@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * TLS in a stream. GnuTLS never touches the socket: it pulls ciphertext out of the loop's receive
- * buffer (one recv() an event) and pushes into the loop's gather buffer, which is flushed with one
- * send after every call of the library. So an idle stream owns no buffer, and push always accepts:
- * GnuTLS never holds back a record.
+ * buffer, which is filled before it is called, and pushes into another, which is sent after the
+ * call. So an idle stream owns no buffer, and push always accepts: GnuTLS never holds back a
+ * record.
  *
  * Called by the owner of the stream. Owns the session. What is left in the loop's receive buffer
  * when another stream needs it moves into memory of its own stream.
@@ -16,7 +16,7 @@
 #include "core/net/stream_internal.h"
 #include "core/net/tls_internal.h"
 
-/* One recv(): four full records, so that four more can be sent at once. */
+/* One recv(): four full records. More are done while the stream's share of the turn lasts. */
 #define RECEIVE_SIZE (64 * 1024)
 #define RECORD_MAX 16384
 /* Four records a send: measured, more and less cost more. 256 for each record's own bytes. */
@@ -103,7 +103,35 @@ void stream_tls_keep(struct stream *s)
 
 bool stream_tls_has_buffered(const struct stream *s)
 {
-	return s->tls->kept || held(s) > 0 || gnutls_record_check_pending(s->tls->session) > 0;
+	return s->tls->kept || held(s) > 0 || s->tls->socket_ended ||
+	       gnutls_record_check_pending(s->tls->session) > 0;
+}
+
+/* Receives, if nothing is at hand. True: the library will find something when it pulls. */
+static bool fetch(struct stream *s)
+{
+	struct stream_tls_buffers *b = s->b ? s->b->tls : NULL;
+	ssize_t n;
+
+	if (s->tls->kept || held(s) > 0 || s->tls->socket_ended)
+		return true;
+	/* What a parked stream has in its socket, only the library itself can ask for. */
+	if (!b || s->recv_left == 0)
+		return false;
+	if (b->holder)
+		stream_tls_keep(b->holder);
+	n = stream_recv(s, b->in, sizeof(b->in));
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		s->tls->socket_ended = true;
+		s->tls->socket_errno = -n;
+		return true;
+	}
+	b->holder = s;
+	b->in_start = 0;
+	b->in_end = n;
+	return true;
 }
 
 static ssize_t pull_kept(struct stream_tls *tls, void *buf, size_t len)
@@ -119,26 +147,10 @@ static ssize_t pull_kept(struct stream_tls *tls, void *buf, size_t len)
 	return len;
 }
 
-/* > 0, 0 at FIN, or a negative errno. */
-static ssize_t pull_received(struct stream *s, void *buf, size_t len)
+static ssize_t pull_held(struct stream *s, void *buf, size_t len)
 {
 	struct stream_tls_buffers *b = s->b->tls;
 
-	if (held(s) == 0) {
-		ssize_t n;
-
-		if (s->recv_left == 0)
-			return -EAGAIN;
-		if (b->holder)
-			stream_tls_keep(b->holder);
-		n = stream_recv(s, b->in, sizeof(b->in));
-		s->recv_left = 0;
-		if (n <= 0)
-			return n;
-		b->holder = s;
-		b->in_start = 0;
-		b->in_end = n;
-	}
 	len = MIN(len, held(s));
 	memcpy(buf, b->in + b->in_start, len);
 	b->in_start += len;
@@ -150,20 +162,27 @@ static ssize_t pull_received(struct stream *s, void *buf, size_t len)
 static ssize_t pull_cb(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
 	struct stream *s = ptr;
-	ssize_t n;
+	struct stream_tls *tls = s->tls;
+	ssize_t n = -EAGAIN;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	if (s->tls->kept)
-		return pull_kept(s->tls, buf, len);
-	/* A parked stream has no loop's buffer, and nearly always nothing to read. */
-	n = s->b ? pull_received(s, buf, len) : stream_recv(s, buf, len);
+	if (s->phase == STREAM_HANDSHAKE)
+		fetch(s);
+	if (tls->kept)
+		return pull_kept(tls, buf, len);
+	if (held(s) > 0)
+		return pull_held(s, buf, len);
+	if (tls->socket_ended)
+		n = -tls->socket_errno;
+	else if (!s->b)
+		n = stream_recv(s, buf, len);
 	if (n >= 0)
 		return n;
 	if (n == -EAGAIN)
-		s->tls->pulled_empty = true;
+		tls->pulled_empty = true;
 	else
-		s->tls->recv_errno = -n;
-	gnutls_transport_set_errno(s->tls->session, -n);
+		tls->socket_errno = -n;
+	gnutls_transport_set_errno(tls->session, -n);
 	return -1;
 }
 
@@ -239,7 +258,7 @@ void stream_tls_failed(struct stream *s, int ret)
 
 	switch (ret) {
 	case GNUTLS_E_PULL_ERROR:
-		stream_set_errno(s, s->tls->recv_errno);
+		stream_set_errno(s, s->tls->socket_errno);
 		break;
 	case GNUTLS_E_PREMATURE_TERMINATION:
 		stream_set_fault(s, STREAM_FAULT_CLOSED, "%s",
@@ -273,12 +292,22 @@ void stream_tls_failed(struct stream *s, int ret)
 size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 {
 	struct stream_tls *tls = s->tls;
+	/* The library stopped (for a ticket, say) before it had found that there is nothing more.
+	 */
+	bool stopped_short = !s->b;
 	size_t got = 0;
 
-	tls->pulled_empty = false;
-	while (got < len && !tls->pulled_empty && s->end == STREAM_AGAIN) {
-		ssize_t ret = gnutls_record_recv(tls->session, (char *)buf + got, len - got);
+	while (got < len && s->end == STREAM_AGAIN) {
+		ssize_t ret;
 
+		if (!stopped_short && gnutls_record_check_pending(tls->session) == 0 && !fetch(s))
+			break;
+		/* If what comes is broken the session is over, for sending too. */
+		if (s->b)
+			stream_flush(s);
+		tls->pulled_empty = false;
+		ret = gnutls_record_recv(tls->session, (char *)buf + got, len - got);
+		stopped_short = ret < 0 && !tls->pulled_empty;
 		if (ret > 0)
 			got += ret;
 		else if (ret == 0)

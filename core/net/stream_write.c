@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Streams: what goes out. A write is tried at once; what the socket does not take is queued, and
- * the write event exists only while something is. Called by the owner of the stream.
+ * Streams: what goes out. Small writes are gathered, of one stream of the loop at a time, before
+ * they are encrypted; large ones go straight on, behind what was gathered before them. What the
+ * socket then does not take is queued, and the write event exists only while something is.
+ *
+ * What is gathered was written before everything that GnuTLS does of its own afterwards, so whoever
+ * makes it do something final (close_notify, reading what may be broken) flushes first. Called by
+ * the owner of the stream.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,6 +17,20 @@
 
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
+
+/* A write of a record or more is not worth the copy. */
+#define SMALL_WRITE (16 * 1024)
+/* Pieces of a large write that go out together with what was gathered. */
+#define PIECES_MAX 15
+
+/* Of one loop. */
+struct stream_gather {
+	struct loop *loop;
+	struct stream *stream; /* whose it is; NULL: nobody's */
+	size_t len;
+	struct loop_task at_end; /* of the turn */
+	char data[STREAM_GATHER_MAX];
+};
 
 /* The queue */
 
@@ -96,8 +115,10 @@ void stream_fail_writing(struct stream *s)
 	s->out = OUT_FAILED;
 	stream_disarm_write(s);
 	stream_queue_clear(s);
-	if (s->b)
-		loop_defer(s->b->loop, &s->again);
+	if (!s->b)
+		return;
+	stream_gather_drop(s);
+	loop_defer(s->b->loop, &s->again);
 }
 
 /* Bytes taken; 0 also when it has failed. */
@@ -164,16 +185,117 @@ void stream_send_queued(struct stream *s)
 	end_if_flushed(s);
 }
 
-/* The user */
+/* Gathering */
 
-bool stream_write(struct stream *s, const struct iovec *iov, int n)
+static void send_plaintext(struct stream *s, const struct iovec *iov, int n)
 {
-	LOOP_ASSERT_OWNER(s->b->loop);
-	CHECK(s->phase == STREAM_OPEN && (s->out == OUT_OPEN || s->out == OUT_FAILED));
 	if (s->tls)
 		stream_tls_write(s, iov, n);
 	else
 		stream_send(s, iov, n);
+}
+
+void stream_flush(struct stream *s)
+{
+	struct stream_gather *g = s->b->gather;
+	struct iovec iov = {g->data, g->len};
+
+	if (g->stream != s)
+		return;
+	stream_gather_drop(s);
+	send_plaintext(s, &iov, 1);
+}
+
+void stream_gather_drop(struct stream *s)
+{
+	struct stream_gather *g = s->b->gather;
+
+	if (g->stream != s)
+		return;
+	g->stream = NULL;
+	g->len = 0;
+}
+
+static void flush_at_end(struct loop_task *task)
+{
+	struct stream_gather *g = CONTAINER_OF(task, struct stream_gather, at_end);
+
+	if (g->stream)
+		stream_flush(g->stream);
+}
+
+static void gather(struct stream *s, const struct iovec *iov, int n)
+{
+	struct stream_gather *g = s->b->gather;
+
+	g->stream = s;
+	for (int i = 0; i < n; i++) {
+		if (iov[i].iov_len > 0)
+			memcpy(g->data + g->len, iov[i].iov_base, iov[i].iov_len);
+		g->len += iov[i].iov_len;
+	}
+	loop_defer_last(g->loop, &g->at_end);
+}
+
+/* What was gathered and what follows it, in one go. */
+static void send_with_gathered(struct stream *s, const struct iovec *iov, int n)
+{
+	struct stream_gather *g = s->b->gather;
+	struct iovec all[PIECES_MAX + 1];
+
+	if (g->stream != s || n > PIECES_MAX) {
+		stream_flush(s);
+		send_plaintext(s, iov, n);
+		return;
+	}
+	all[0] = (struct iovec){g->data, g->len};
+	memcpy(all + 1, iov, n * sizeof(*iov));
+	stream_gather_drop(s);
+	send_plaintext(s, all, n + 1);
+}
+
+struct stream_gather *stream_gather_create(struct loop *loop)
+{
+	struct stream_gather *g = xmalloc(sizeof(*g));
+
+	g->loop = loop;
+	g->stream = NULL;
+	g->len = 0;
+	g->at_end = (struct loop_task){.run = flush_at_end};
+	return g;
+}
+
+void stream_gather_destroy(struct stream_gather **gather)
+{
+	struct stream_gather *g = *gather;
+
+	*gather = NULL;
+	CHECK(!g->stream);
+	loop_task_cancel(g->loop, &g->at_end);
+	free(g);
+}
+
+/* The user */
+
+bool stream_write(struct stream *s, const struct iovec *iov, int n)
+{
+	struct stream_gather *g = s->b->gather;
+	size_t len = 0;
+
+	LOOP_ASSERT_OWNER(s->b->loop);
+	CHECK(s->phase == STREAM_OPEN && (s->out == OUT_OPEN || s->out == OUT_FAILED));
+	if (s->out == OUT_FAILED)
+		return false;
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	if (s->tls)
+		stream_tls_flush(s); /* what the user made GnuTLS send */
+	if (g->stream && g->stream != s)
+		stream_flush(g->stream);
+	if (len >= SMALL_WRITE || g->len + len > sizeof(g->data))
+		send_with_gathered(s, iov, n);
+	else if (len > 0)
+		gather(s, iov, n);
 	return s->out != OUT_FAILED && stream_is_drained(s);
 }
 
@@ -183,7 +305,8 @@ void stream_end_writing(struct stream *s)
 	CHECK(s->phase == STREAM_OPEN);
 	if (s->out != OUT_OPEN)
 		return;
-	if (s->tls)
+	stream_flush(s);
+	if (s->tls && s->out == OUT_OPEN)
 		stream_tls_send_close_notify(s);
 	if (s->out != OUT_OPEN)
 		return;

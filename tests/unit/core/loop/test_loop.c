@@ -125,6 +125,26 @@ static void test_a_turn_is_events_then_mail_then_deferred_then_background(void *
 	loop_destroy(&loop);
 }
 
+static void test_last_is_after_whatever_the_deferred_ones_defer(void **state)
+{
+	struct loop *loop = loop_create("test");
+	struct step third = STEP(loop, '3');
+	struct step second = STEP(loop, '2', .then = &third);
+	struct step first = STEP(loop, '1', .then = &second);
+	struct step b = STEP(loop, 'b', .then = &third);
+	struct step last = STEP(loop, 'l'), cancelled = STEP(loop, 'x');
+
+	loop_defer_last(loop, &last.task);
+	loop_defer_last(loop, &cancelled.task);
+	loop_defer(loop, &first.task);
+	loop_queue_background(loop, &b.task);
+	loop_task_cancel(loop, &cancelled.task);
+	loop_stop_mt(loop);
+	loop_run(loop);
+	assert_string_equal(trace, "123lb3");
+	loop_destroy(&loop);
+}
+
 static void test_queueing_twice_runs_once(void **state)
 {
 	struct loop *loop = loop_create("test");
@@ -266,6 +286,34 @@ static void test_now_is_the_same_for_all_of_a_turn(void **state)
 	loop_run(loop);
 	assert_true(loop_now(loop).ns > before.ns);
 	event_free(ev);
+	loop_destroy(&loop);
+}
+
+static void count_turns(struct loop_task *task)
+{
+	static uint64_t seen;
+	struct step *s = CONTAINER_OF(task, struct step, task);
+
+	CHECK(trace[0] == '\0' || loop_turn(s->loop) == seen || loop_turn(s->loop) == seen + 1);
+	seen = loop_turn(s->loop);
+	note('.');
+	if (strlen(trace) < 5)
+		loop_queue_background(s->loop, task);
+	else
+		loop_stop_mt(s->loop);
+}
+
+static void test_turns_are_numbered(void **state)
+{
+	struct loop *loop = loop_create("test");
+	struct step a = STEP(loop, 'a');
+	uint64_t before = loop_turn(loop);
+
+	a.task.run = count_turns;
+	loop_queue_background(loop, &a.task);
+	loop_run(loop);
+	assert_string_equal(trace, ".....");
+	assert_true(loop_turn(loop) >= before + 3);
 	loop_destroy(&loop);
 }
 
@@ -494,6 +542,7 @@ int main(void)
 	    cmocka_unit_test_setup(test_mail_runs_in_order_of_posting, setup),
 	    cmocka_unit_test_setup(test_a_turn_is_events_then_mail_then_deferred_then_background,
 				   setup),
+	    cmocka_unit_test_setup(test_last_is_after_whatever_the_deferred_ones_defer, setup),
 	    cmocka_unit_test_setup(test_queueing_twice_runs_once, setup),
 	    cmocka_unit_test_setup(test_cancelled_tasks_do_not_run, setup),
 	    cmocka_unit_test_setup(test_tasks_that_defer_themselves_do_not_keep_events_out, setup),
@@ -501,6 +550,7 @@ int main(void)
 				   setup),
 	    cmocka_unit_test_setup(test_background_tasks_run_on_an_idle_loop, setup),
 	    cmocka_unit_test(test_now_is_the_same_for_all_of_a_turn),
+	    cmocka_unit_test_setup(test_turns_are_numbered, setup),
 	    cmocka_unit_test_setup(test_destroy_runs_pending_mail_once, setup),
 	    cmocka_unit_test(test_a_loop_is_owned_by_its_thread_only_while_it_runs),
 	    cmocka_unit_test(test_other_threads_mail_arrives_once_and_in_order),

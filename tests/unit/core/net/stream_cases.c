@@ -580,6 +580,7 @@ void case_park_dead(enum kind kind)
 			stream_close(&server.s, LINGER);
 		else
 			side_write(&server, "HTTP/1.1 408 Request Timeout\r\n");
+		run_turns(1);
 		wait_readable(client.s);
 		assert_false(stream_parked_is_alive(client.s));
 		assert_false(stream_parked_is_alive(client.s));

@@ -348,6 +348,7 @@ static void test_truncation_is_an_error(void **state)
 	for (enum kind kind = TLS13; kind >= TLS12; kind--) {
 		sides_connect(&client, &server, kind);
 		side_write(&client, "half a requ");
+		run_turns(1);
 		assert_int_equal(shutdown(stream_fd(client.s), SHUT_WR), 0);
 		run_until(side_ended, &server);
 		assert_int_equal(server.len, 11);
