@@ -26,7 +26,9 @@ core_libcore_a_SOURCES = \
 	core/net/stream_close.c \
 	core/net/stream_handshake.c \
 	core/net/stream_internal.h \
+	core/net/stream_stall.c core/net/stream_stall.h \
 	core/net/stream_tls.c \
+	core/net/stream_watch.c \
 	core/net/stream_write.c \
 	core/net/tls.c core/net/tls.h \
 	core/net/tls_client.c \

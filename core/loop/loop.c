@@ -149,32 +149,55 @@ static void run_first(struct task_list *list)
 	task->run(task); /* may free it */
 }
 
-/* What is in the list now, not what is added meanwhile. */
-static void run_pass(struct task_list *list)
+/* What is in the list now, not what is added meanwhile, until `enough` says so after a task. */
+static void run_pass(struct task_list *list, bool (*enough)(void *arg), void *arg)
 {
 	struct loop_task end = {0};
 
 	/* A marker in the list rather than a list of its own: a task that is still to run in this
 	 * pass can then be cancelled like any other. */
 	TAILQ_INSERT_TAIL(list, &end, link);
-	while (TAILQ_FIRST(list) != &end)
+	while (TAILQ_FIRST(list) != &end) {
 		run_first(list);
+		if (enough && enough(arg))
+			break;
+	}
 	TAILQ_REMOVE(list, &end, link);
 }
 
 static void run_deferred(struct loop *loop)
 {
 	for (int n = 0; n < DEFERRED_PASSES && !TAILQ_EMPTY(&loop->tasks[DEFERRED]); n++)
-		run_pass(&loop->tasks[DEFERRED]);
-	run_pass(&loop->tasks[LAST]);
+		run_pass(&loop->tasks[DEFERRED], NULL, NULL);
+	run_pass(&loop->tasks[LAST], NULL, NULL);
 }
 
-static void run_background(struct loop *loop)
-{
-	struct task_list *list = &loop->tasks[BACKGROUND];
+struct background_share {
+	unsigned n; /* tasks that ran */
+	mono_time began;
+	duration time;
+};
 
-	for (int n = 0; n < LOOP_BACKGROUND_PER_TURN && !TAILQ_EMPTY(list); n++)
-		run_first(list);
+static bool background_had_its_share(void *arg)
+{
+	struct background_share *share = arg;
+
+	return ++share->n >= LOOP_BACKGROUND_PER_TURN &&
+	       mono_since(clock_mono(), share->began).ns >= share->time.ns;
+}
+
+/* The turn has gone on since `began`; ns == 0: it is not known for how long. */
+static void run_background(struct loop *loop, mono_time began)
+{
+	struct background_share share = {0};
+
+	/* The clock is read only for those who need it. */
+	if (TAILQ_EMPTY(&loop->tasks[BACKGROUND]))
+		return;
+	share.began = clock_mono();
+	if (began.ns != 0)
+		share.time = DUR_NS(mono_since(share.began, began).ns / 2);
+	run_pass(&loop->tasks[BACKGROUND], background_had_its_share, &share);
 }
 
 static bool has_tasks(const struct loop *loop)
@@ -189,6 +212,8 @@ static bool has_tasks(const struct loop *loop)
 static void turn(struct loop *loop)
 {
 	int flags = EVLOOP_ONCE | (has_tasks(loop) ? EVLOOP_NONBLOCK : 0);
+	bool background_waits = !TAILQ_EMPTY(&loop->tasks[BACKGROUND]);
+	mono_time began = background_waits ? clock_mono() : (mono_time){0};
 
 	loop->turn++;
 	/* Read again at its first use, which comes after the wait. */
@@ -200,7 +225,8 @@ static void turn(struct loop *loop)
 		run_mail(loop);
 	}
 	run_deferred(loop);
-	run_background(loop);
+	/* What came in this turn, after a wait: `now` was mostly read soon after that. */
+	run_background(loop, background_waits ? began : loop->now);
 	run_deferred(loop);
 	loop->in_turn = false;
 }

@@ -4,10 +4,11 @@
  * touched by its thread only; other threads reach it by posting to its mailbox.
  *
  * A turn of the loop is: wait, serve every ready event and timer, run the mailbox, then the tasks
- * deferred during the turn and after them those that were to be last, then at most
- * LOOP_BACKGROUND_PER_TURN background tasks in order of arrival, and what these deferred.
- * Background tasks (TLS handshakes) thereby yield to established traffic without ever being starved
- * by it, as libevent's own priorities would.
+ * deferred during the turn and after them those that were to be last, then background tasks in
+ * order of arrival, and what these deferred. Background tasks (TLS handshakes) share the loop's
+ * time with established traffic, so that neither starves the other, as libevent's own priorities
+ * would have it: at least LOOP_BACKGROUND_PER_TURN run in a turn, and more until they have taken
+ * half as long as all else in the turn. Each runs at most once in a turn.
  *
  * A loop group is a program's loops: one control loop and its workers. loop_group_after_grace()
  * is how shared immutable data is retired: when it calls back, every worker has ended the turn in
@@ -24,8 +25,9 @@
 
 struct loop;
 
-/* From the design: a handshake costs about 200 us, so two of them delay the others by no more than
- * half a millisecond a turn. */
+/* A step of a handshake costs about 200 us, so two of them delay the others by no more than half a
+ * millisecond a turn. Of a busy loop they alone would be far too few: clients that pipelined
+ * requests made 516 handshakes a second fall to 31. */
 #define LOOP_BACKGROUND_PER_TURN 2
 
 struct loop *loop_create(const char *name);

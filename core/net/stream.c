@@ -34,6 +34,9 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 	b->plain = xmalloc(STREAM_READ_MAX);
 	b->gather = stream_gather_create(loop);
 	b->tls = stream_tls_buffers_create();
+	b->watch = stream_watch_create(loop);
+	b->stalls = xmalloc(sizeof(*b->stalls));
+	stalls_init(b->stalls);
 	TAILQ_INIT(&b->closing);
 	return b;
 }
@@ -41,7 +44,7 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget)
 {
 	LOOP_ASSERT_OWNER(b->loop);
-	b->budget = budget;
+	stalls_set_budget(b->stalls, budget);
 }
 
 void stream_buffers_destroy(struct stream_buffers **buffers)
@@ -56,7 +59,10 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	while ((s = TAILQ_FIRST(&b->closing)))
 		stream_free(s);
 	stream_gather_destroy(&b->gather);
+	stream_watch_destroy(&b->watch);
 	stream_tls_buffers_destroy(&b->tls);
+	CHECK(b->stalls->held == 0);
+	free(b->stalls);
 	free(b->plain);
 	free(b);
 }
@@ -147,6 +153,7 @@ void stream_let_go(struct stream *s)
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(s->phase != STREAM_CLOSING);
 	stream_gather_drop(s);
+	stream_unwatch(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;
@@ -206,6 +213,7 @@ void stream_arm_read(struct stream *s)
 		return;
 	CHECK(event_add(&s->read_event, NULL) == 0);
 	s->read_armed = true;
+	stream_unwatch(s);
 }
 
 void stream_disarm_read(struct stream *s)
@@ -213,6 +221,8 @@ void stream_disarm_read(struct stream *s)
 	if (s->read_armed)
 		event_del(&s->read_event);
 	s->read_armed = false;
+	if (s->ops && s->phase == STREAM_OPEN && s->end != STREAM_ERROR && s->out != OUT_FAILED)
+		stream_watch(s);
 }
 
 /* What one of the streams that are ready in this turn may take. How many there will be is not known
@@ -446,7 +456,7 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 	CHECK(s->phase == STREAM_PARKED);
 	s->phase = STREAM_OPEN;
 	attach(s, b, ops, arg);
-	stream_queue_counted(s);
+	stream_queue_attached(s);
 	stream_arm_read(s);
 	stream_arm_write(s);
 	if (s->out == OUT_FAILED)

@@ -57,7 +57,9 @@ enum stream_fault {
 /* "reset", "timed out"... for logs. */
 const char *stream_fault_text(enum stream_fault fault);
 
-/* What the loops of a node together hold for those who do not take it. Any thread may look. */
+/* What the loops of a node together hold for those who do not take it. Whoever queues more than
+ * fits the limit makes its loop cut off (STREAM_FAULT_STALLED) those of its other streams that took
+ * nothing for longest, until it fits, and itself if that does not help. Any thread. */
 struct stream_budget {
 	_Atomic uint64_t queued; /* bytes of memory in the queues of all streams */
 	_Atomic uint64_t limit;  /* 0: none */
@@ -77,13 +79,14 @@ struct stream_buffers {
 	char *plain; /* STREAM_READ_MAX bytes for the user of stream_read(); valid in a callback */
 	struct stream_gather *gather;
 	struct stream_tls_buffers *tls;
+	struct stream_watch *watch;
 	struct stream_turn turn;
-	struct stream_budget *budget;                    /* NULL: counted nowhere */
+	struct stalls *stalls;
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
 	unsigned n_closing; /* a program that ends may wait for zero before it stops its loops */
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
-/* Before the first stream is created. `budget` must outlive the buffers. */
+/* NULL: none. `budget` must outlive the buffers. */
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
 /* Ends what is still closing. No other stream may be left. */
 void stream_buffers_destroy(struct stream_buffers **buffers);
@@ -102,9 +105,9 @@ struct stream_ops {
 	/* All that was queued has been handed to the kernel. Also when no write was told to wait:
 	 * what was gathered may have to be queued at the end of the turn. */
 	void (*drained)(void *arg);
-	/* The handshake or a write failed; stream_fault() says why. Destroy the stream. After a
-	 * failed write, what the other side had sent before can still be read in here. Not called
-	 * for what stream_read() returned. */
+	/* The handshake or a write failed, or a pause was broken off by a reset; stream_fault()
+	 * says why. Destroy the stream. After a failed write, what the other side had sent before
+	 * can still be read in here. Not called for what stream_read() returned. */
 	void (*failed)(void *arg);
 };
 
@@ -131,7 +134,8 @@ void stream_hand_over(struct stream *s, const struct stream_ops *ops, void *arg)
 
 /* > 0 bytes read, else enum stream_status. */
 ssize_t stream_read(struct stream *s, void *buf, size_t len);
-/* No readable() until stream_resume(), which also calls it (deferred) for what is buffered. */
+/* No readable() until stream_resume(), which also calls it (deferred) for what is buffered. While
+ * it is paused, a reset of the connection is noticed within about a second and told by failed(). */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
@@ -157,9 +161,10 @@ void stream_destroy(struct stream **s);
 /* Immediate, with a RST: the other side must not take what it has got for the whole. */
 void stream_abort(struct stream **s);
 /* Orderly, in the background: flushes, sends close_notify and FIN, and reads away what the other
- * side still sends for at most `linger`, so that a last response is not lost to a RST. While it
- * flushes, `linger` is how long it may make no progress. A stream in its handshake, or that has
- * failed, is just destroyed. */
+ * side still sends, so that a last response is not lost to a RST. While it flushes, and while it
+ * reads away, `linger` is how long there may be no progress; a minute for the one and half a minute
+ * for the other is the most, and 64 MiB are. A stream in its handshake, or that has failed, is just
+ * destroyed. */
 void stream_close(struct stream **s, duration linger);
 
 /* The pool: a parked stream belongs to no loop and has no event. Only an established, drained

@@ -8,31 +8,43 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
 
 /* A descriptor and a queue each; beyond it the oldest is ended. */
 #define CLOSING_MAX 4096
-/* Enough for a request that was on its way; whoever sends more is held back by TCP. */
-#define DISCARD_MAX (256 * 1024)
-/* While flushing, the linger time begins anew with each progress, but not more often than this:
- * somebody may be reading byte by byte. */
-#define EXTENSIONS_MAX 20
+/* An upload that was refused with a response goes on until the client looks for one. Reading it
+ * away costs no copy; 64 MiB are 5 s at 100 Mbit/s, in which every client has looked. */
+#define DISCARD_MAX (64 * 1024 * 1024)
+#define DISCARD_TIME_MAX DUR_S(30)
+/* What is queued is a megabyte at most, mostly: at 140 kbit/s it has left by then. */
+#define FLUSH_TIME_MAX DUR_S(60)
 
 struct stream_closing {
-	struct event *timer;
-	struct timeval linger;
-	size_t discarded;
-	size_t queue_start; /* when the timer was set: to see progress */
-	unsigned extensions;
+	struct event timer;
+	duration linger;
+	mono_time until;  /* of flushing, then of reading away */
+	size_t discarded; /* bytes read away */
+	size_t progress;  /* as it was when the timer was set */
 	bool fin_seen;
 };
 
+/* Grows with each byte that the other side takes, and once it has all with each that it sends. */
+static size_t progress(const struct stream *s)
+{
+	return s->out == OUT_ENDING ? s->queue.start : s->closing->discarded;
+}
+
 static void set_timer(struct stream *s)
 {
-	s->closing->queue_start = s->queue.start;
-	CHECK(event_add(s->closing->timer, &s->closing->linger) == 0);
+	struct stream_closing *c = s->closing;
+	int64_t left = mono_since(c->until, loop_now(s->b->loop)).ns;
+	struct timeval tv = dur_to_timeval(DUR_NS(MAX(0, MIN(left, c->linger.ns))));
+
+	c->progress = progress(s);
+	CHECK(event_add(&c->timer, &tv) == 0);
 }
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg)
@@ -42,32 +54,44 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	c = s->closing;
-	if (s->out == OUT_ENDING && s->queue.start != c->queue_start &&
-	    c->extensions < EXTENSIONS_MAX) {
-		c->extensions++;
+	if (progress(s) != c->progress && !mono_reached(c->until, loop_now(s->b->loop)))
 		set_timer(s);
-	} else {
+	else
 		stream_free(s);
-	}
 }
 
 void stream_closing_flushed(struct stream *s)
 {
-	if (s->closing->fin_seen)
+	struct stream_closing *c = s->closing;
+
+	if (c->fin_seen) {
 		stream_free(s);
-	else
-		set_timer(s);
+		return;
+	}
+	c->until = mono_add(loop_now(s->b->loop), DISCARD_TIME_MAX);
+	set_timer(s);
+}
+
+/* One receive without a copy. > 0, 0 at FIN, or a negative errno. */
+static ssize_t read_away(struct stream *s)
+{
+	/* Nothing is written there (tcp(7) on MSG_TRUNC). */
+	ssize_t n = recv(s->fd, s->b->plain, s->recv_left, MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return n;
 }
 
 void stream_closing_readable(struct stream *s)
 {
 	struct stream_closing *c = s->closing;
-	ssize_t n = stream_recv(s, s->b->plain, STREAM_READ_MAX);
+	ssize_t n = read_away(s);
 
 	if (n > 0) {
 		c->discarded += n;
 		if (c->discarded >= DISCARD_MAX)
-			stream_disarm_read(s);
+			stream_free(s);
 	} else if (n == 0 && s->out != OUT_ENDED) {
 		c->fin_seen = true;
 		stream_disarm_read(s);
@@ -80,25 +104,22 @@ void stream_closing_fini(struct stream *s)
 {
 	TAILQ_REMOVE(&s->b->closing, s, closing_link);
 	s->b->n_closing--;
-	event_free(s->closing->timer);
+	event_del(&s->closing->timer);
 	free(s->closing);
 	s->closing = NULL;
 }
 
-static bool begin(struct stream *s, duration linger, bool fin_seen)
+static bool begin(struct stream *s, duration linger)
 {
 	struct stream_buffers *b = s->b;
 	struct stream_closing *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return false;
-	c->timer = evtimer_new(loop_base(b->loop), timer_cb, s);
-	if (!c->timer) {
-		free(c);
-		return false;
-	}
-	c->linger = dur_to_timeval(linger);
-	c->fin_seen = fin_seen;
+	CHECK(event_assign(&c->timer, loop_base(b->loop), -1, 0, timer_cb, s) == 0);
+	c->linger = linger;
+	c->until = mono_add(loop_now(b->loop), FLUSH_TIME_MAX);
+	c->fin_seen = s->end == STREAM_EOF;
 	s->closing = c;
 	s->phase = STREAM_CLOSING;
 	if (b->n_closing >= CLOSING_MAX)
@@ -109,29 +130,34 @@ static bool begin(struct stream *s, duration linger, bool fin_seen)
 	return true;
 }
 
+/* All is said on both sides, or nothing more can be. */
+static bool is_over(const struct stream *s)
+{
+	return s->phase != STREAM_OPEN || s->end == STREAM_ERROR || s->out == OUT_FAILED ||
+	       (s->end == STREAM_EOF && stream_is_drained(s));
+}
+
 void stream_close(struct stream **stream, duration linger)
 {
 	struct stream *s = *stream;
-	bool fin_seen;
 
 	*stream = NULL;
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	fin_seen = !s->tls && s->end == STREAM_EOF;
 	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)
-		stream_end_writing(s);
+		stream_write_last(s);
 	stream_let_go(s);
-	if (s->phase != STREAM_OPEN || s->end == STREAM_ERROR || s->out == OUT_FAILED ||
-	    !begin(s, linger, fin_seen)) {
+	if (!is_over(s))
+		stream_end_if_flushed(s);
+	/* Where the other side has ended too, closing the socket is what sends the FIN. */
+	if (is_over(s) || !begin(s, linger)) {
 		stream_free(s);
 		return;
 	}
-	if (s->tls) {
-		/* From here on the bytes of the other side are only read away. */
+	/* From here on the bytes of the other side are only read away. */
+	if (s->tls)
 		stream_tls_free(s);
-		s->end = STREAM_AGAIN;
-	}
 	stream_arm_read(s);
 	if (s->out == OUT_ENDED)
 		stream_closing_flushed(s);

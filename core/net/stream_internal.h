@@ -2,13 +2,15 @@
  *
  * What the parts of a stream share: stream.c (the socket, its events, its user), stream_write.c
  * (what goes out, and its queue), stream_tls.c (what GnuTLS does between those and the user),
- * stream_handshake.c (how TLS begins), stream_close.c (the orderly end). Nobody else includes this.
+ * stream_handshake.c (how TLS begins), stream_watch.c (resets while nobody reads), stream_close.c
+ * (the orderly end). Nobody else includes this.
  */
 #pragma once
 
 #include <event2/event_struct.h>
 
 #include "core/net/stream.h"
+#include "core/net/stream_stall.h"
 
 #define STREAM_MAGIC 0x57e4a301u
 
@@ -49,6 +51,8 @@ struct stream {
 	bool *left;             /* set to true when its user lets go of it inside a callback */
 	bool read_armed, write_armed;
 	bool paused;
+	bool watched; /* no read event, but a user */
+	TAILQ_ENTRY(stream) watch_link;
 
 	/* What comes in. */
 	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
@@ -59,6 +63,7 @@ struct stream {
 	enum stream_out out;
 	bool failed_told;
 	struct stream_queue queue;
+	struct stall stall; /* the queue's memory, while it has a loop */
 
 	enum stream_fault fault;
 	char *fault_detail;
@@ -94,6 +99,10 @@ void stream_gather_destroy(struct stream_gather **gather);
 /* Sends what of it was gathered; drops it. */
 void stream_flush(struct stream *s);
 void stream_gather_drop(struct stream *s);
+/* What is gathered and, for TLS, close_notify. Nothing may be written after it. */
+void stream_write_last(struct stream *s);
+/* FIN, if nothing but that is left to be sent. */
+void stream_end_if_flushed(struct stream *s);
 /* To the socket, or else to the queue; in order, always accepts. */
 void stream_send(struct stream *s, const struct iovec *iov, int n);
 /* The same for what is queued. */
@@ -102,8 +111,16 @@ void stream_fail_writing(struct stream *s);
 void stream_arm_write(struct stream *s);
 void stream_disarm_write(struct stream *s);
 void stream_queue_clear(struct stream *s);
-/* What was queued while it belonged to no loop counts from now on. */
-void stream_queue_counted(struct stream *s);
+/* It belongs to a loop again: what was queued meanwhile counts from now on. */
+void stream_queue_attached(struct stream *s);
+
+/* stream_watch.c */
+
+struct stream_watch *stream_watch_create(struct loop *loop);
+void stream_watch_destroy(struct stream_watch **watch);
+/* failed(), soon, if the connection breaks. Doing either twice does nothing. */
+void stream_watch(struct stream *s);
+void stream_unwatch(struct stream *s);
 
 /* stream_close.c: the events of a stream that closes. Each may free it. */
 
@@ -143,12 +160,13 @@ struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags);
 void stream_tls_free(struct stream *s);
 /* Bytes read; 0: none now, or see s->end. */
 size_t stream_tls_read(struct stream *s, void *buf, size_t len);
-void stream_tls_write(struct stream *s, const struct iovec *iov, int n);
+/* stream_tls_flush() must follow. */
+void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n);
+void stream_tls_say_goodbye(struct stream *s);
 /* Sends what the library has pushed; after each call of it. */
 void stream_tls_flush(struct stream *s);
 /* Ciphertext or decrypted bytes that a read would find without the socket. */
 bool stream_tls_has_buffered(const struct stream *s);
-void stream_tls_send_close_notify(struct stream *s);
 /* A fatal error of the library: keeps what it means, and tells the other side if that helps. */
 void stream_tls_failed(struct stream *s, int ret);
 /* Puts ciphertext aside that a later read will find first; false when memory is gone. */

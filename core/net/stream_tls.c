@@ -359,7 +359,7 @@ static const char *peek(const struct cursor *c, char *record, size_t *len)
 	return record;
 }
 
-void stream_tls_write(struct stream *s, const struct iovec *iov, int n)
+void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 {
 	struct stream_tls *tls = s->tls;
 	struct cursor c = {.iov = iov};
@@ -385,14 +385,12 @@ void stream_tls_write(struct stream *s, const struct iovec *iov, int n)
 		tls->ramp_sent = MIN(tls->ramp_sent + sent, RAMP_BYTES);
 		advance(&c, sent);
 	}
-	stream_tls_flush(s);
 }
 
-void stream_tls_send_close_notify(struct stream *s)
+void stream_tls_say_goodbye(struct stream *s)
 {
 	/* It fails when the session is beyond use, and then there is nothing to say. */
 	gnutls_bye(s->tls->session, GNUTLS_SHUT_WR);
-	stream_tls_flush(s);
 }
 
 bool stream_tls_parked_is_alive(struct stream *s)

@@ -88,16 +88,31 @@ tests_unit_core_net_test_stream_plain_SOURCES = tests/unit/core/net/test_stream_
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_plain_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_plain
+check_PROGRAMS += tests/unit/core/net/test_stream_close
+tests_unit_core_net_test_stream_close_SOURCES = tests/unit/core/net/test_stream_close.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_close_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_close
 check_PROGRAMS += tests/unit/core/net/test_stream_gather
 tests_unit_core_net_test_stream_gather_SOURCES = tests/unit/core/net/test_stream_gather.c \
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_gather_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_gather
+check_PROGRAMS += tests/unit/core/net/test_stream_stall
+tests_unit_core_net_test_stream_stall_SOURCES = tests/unit/core/net/test_stream_stall.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_stall_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_stall
 check_PROGRAMS += tests/unit/core/net/test_stream_turn
 tests_unit_core_net_test_stream_turn_SOURCES = tests/unit/core/net/test_stream_turn.c \
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_turn_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_turn
+check_PROGRAMS += tests/unit/core/net/test_stream_watch
+tests_unit_core_net_test_stream_watch_SOURCES = tests/unit/core/net/test_stream_watch.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_watch_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_watch
 check_PROGRAMS += tests/unit/core/net/test_stream_tls
 tests_unit_core_net_test_stream_tls_SOURCES = tests/unit/core/net/test_stream_tls.c $(stream_test_sources)
 tests_unit_core_net_test_stream_tls_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

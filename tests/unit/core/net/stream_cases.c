@@ -12,34 +12,6 @@
 
 #define LINGER DUR_S(30)
 
-/* Bytes that repeat with a period prime to every buffer's size. */
-static char *pattern(size_t len)
-{
-	char *data = malloc(len);
-
-	for (size_t i = 0; i < len; i++)
-		data[i] = (char)(i % 251);
-	return data;
-}
-
-static bool write_pattern(struct side *side, size_t len)
-{
-	char *data = pattern(len);
-	struct iovec iov = {data, len};
-	bool drained = stream_write(side->s, &iov, 1);
-
-	free(data);
-	return drained;
-}
-
-static void assert_pattern(const struct side *side, size_t len)
-{
-	assert_int_equal(side->len, len);
-	for (size_t i = 0; i < len; i++)
-		if (side->data[i] != (char)(i % 251))
-			fail_msg("%s: byte %zu differs", side->name, i);
-}
-
 static void wait_readable(const struct stream *s)
 {
 	struct pollfd fd = {stream_fd(s), POLLIN, 0};
@@ -151,7 +123,7 @@ void case_slow_reader(enum kind kind)
 
 	sides_connect(&client, &server, kind);
 	stream_pause(server.s);
-	assert_false(write_pattern(&client, len));
+	assert_false(side_write_pattern(&client, len));
 	run_turns(50);
 	assert_int_equal(server.readable, 0);
 	assert_int_equal(client.drained, 0);
@@ -160,7 +132,7 @@ void case_slow_reader(enum kind kind)
 	wait_len(&server, len);
 	run_until(side_drained, &client);
 	assert_int_equal(client.drained, 1);
-	assert_pattern(&server, len);
+	side_assert_pattern(&server, len);
 	/* And once more after the queue was given back. */
 	assert_true(side_write(&client, "x"));
 	wait_len(&server, len + 1);
@@ -168,34 +140,22 @@ void case_slow_reader(enum kind kind)
 	/* What is written while the queue is being used up comes after it. */
 	server.len = 0;
 	client.drained = 0;
-	assert_false(write_pattern(&client, 251 * 5000));
+	assert_false(side_write_pattern(&client, 251 * 5000));
 	wait_len(&server, 251 * 2500);
 	assert_false(stream_is_drained(client.s));
-	assert_false(write_pattern(&client, 251 * 500));
-	assert_false(write_pattern(&client, 251 * 5000));
+	assert_false(side_write_pattern(&client, 251 * 500));
+	assert_false(side_write_pattern(&client, 251 * 5000));
 	wait_len(&server, 251 * 10500);
-	assert_pattern(&server, 251 * 10500);
+	side_assert_pattern(&server, 251 * 10500);
 	run_until(side_drained, &client);
 	assert_int_equal(client.drained, 1);
 	side_fini(&client);
 	side_fini(&server);
 }
 
-static void read_some(struct side *side)
-{
-	char some[100];
-	ssize_t n = stream_read(side->s, some, sizeof(some));
-
-	if (n < 0)
-		return;
-	side->data = realloc(side->data, side->len + n);
-	memcpy(side->data + side->len, some, n);
-	side->len += n;
-}
-
 static void read_some_and_pause(struct side *side)
 {
-	read_some(side);
+	side_read_some(side);
 	stream_pause(side->s);
 }
 
@@ -207,7 +167,7 @@ void case_pause(enum kind kind)
 	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
 		sides_connect(&client, &server, kind);
 		server.on_readable = read_some_and_pause;
-		write_pattern(&client, lens[i]);
+		side_write_pattern(&client, lens[i]);
 		run_until(side_drained, &client);
 		wait_len(&server, 100);
 		run_turns(20);
@@ -215,18 +175,18 @@ void case_pause(enum kind kind)
 
 		/* Another stream needs the loop's buffers meanwhile. */
 		sides_connect(&other_client, &other_server, kind);
-		write_pattern(&other_client, 50000);
+		side_write_pattern(&other_client, 50000);
 		wait_len(&other_server, 50000);
-		assert_pattern(&other_server, 50000);
+		side_assert_pattern(&other_server, 50000);
 
 		server.on_readable = NULL;
 		stream_resume(server.s);
 		wait_len(&server, lens[i]);
-		assert_pattern(&server, lens[i]);
+		side_assert_pattern(&server, lens[i]);
 
 		/* Who returns early without a pause is called again. */
-		other_server.on_readable = read_some;
-		write_pattern(&other_client, 33 * 251);
+		other_server.on_readable = side_read_some;
+		side_write_pattern(&other_client, 33 * 251);
 		wait_len(&other_server, 50000 + 33 * 251);
 		side_fini(&client);
 		side_fini(&server);
@@ -266,7 +226,7 @@ void case_half_close(enum kind kind)
 
 static void read_some_and_hand_over(struct side *side)
 {
-	read_some(side);
+	side_read_some(side);
 	side_hand_over(side);
 }
 
@@ -279,7 +239,7 @@ void case_hand_over(enum kind kind)
 	sides_connect(&client, &server, kind);
 	server.on_readable = read_some_and_hand_over;
 	server.successor = &second;
-	write_pattern(&client, 16000);
+	side_write_pattern(&client, 16000);
 	wait_len(&second, 16000 - 100);
 	assert_int_equal(server.readable, 1);
 	assert_int_equal(server.len, 100);
@@ -343,7 +303,7 @@ static void destroy(struct side *side)
 
 static void read_some_and_destroy(struct side *side)
 {
-	read_some(side);
+	side_read_some(side);
 	stream_destroy(&side->s);
 }
 
@@ -377,7 +337,7 @@ void case_destroy_in_callbacks(enum kind kind)
 	}
 	sides_connect(&client, &server, kind);
 	server.on_readable = read_some_and_destroy;
-	write_pattern(&client, 30000);
+	side_write_pattern(&client, 30000);
 	run_until(is_destroyed, &server);
 	assert_int_equal(server.readable, 1);
 	run_turns(3);
@@ -386,7 +346,7 @@ void case_destroy_in_callbacks(enum kind kind)
 
 	sides_connect(&client, &server, kind);
 	client.on_drained = destroy;
-	assert_false(write_pattern(&client, 3000000));
+	assert_false(side_write_pattern(&client, 3000000));
 	run_until(is_destroyed, &client);
 	assert_int_equal(client.drained, 1);
 	run_turns(3);
@@ -399,83 +359,6 @@ void case_destroy_in_callbacks(enum kind kind)
 	run_until(write_until_destroyed, &client);
 	assert_int_equal(client.failed, 1);
 	run_turns(3);
-}
-
-/* The orderly close */
-
-#define RESPONSE_LEN 500000
-
-static void respond_and_close(struct side *side)
-{
-	read_some(side);
-	write_pattern(side, RESPONSE_LEN);
-	stream_close(&side->s, LINGER);
-	assert_null(side->s);
-}
-
-/* The server has far more to read than it cares for; the response arrives all the same. */
-void case_close_lingers(enum kind kind)
-{
-	static const size_t request_lens[] = {200000, 5000000};
-	struct side client, server;
-
-	for (size_t i = 0; i < ARRAY_SIZE(request_lens); i++) {
-		sides_connect(&client, &server, kind);
-		server.on_readable = respond_and_close;
-		write_pattern(&client, request_lens[i]);
-		run_until(side_ended, &client);
-		assert_int_equal(client.end, STREAM_EOF);
-		assert_pattern(&client, RESPONSE_LEN);
-		assert_int_equal(test_buffers->n_closing, 1);
-		/* Of the large one the server does not even read all. */
-		assert_int_equal(stream_is_drained(client.s), i == 0);
-		stream_destroy(&client.s);
-		if (i == 0)
-			run_until(nothing_closes, NULL);
-		side_fini(&client);
-		side_fini(&server);
-	}
-}
-
-void case_close_gives_up(enum kind kind)
-{
-	struct side client, server;
-
-	/* Neither reads nor closes. */
-	sides_connect(&client, &server, kind);
-	stream_pause(client.s);
-	write_pattern(&server, 2000000);
-	stream_close(&server.s, DUR_MS(1));
-	assert_int_equal(test_buffers->n_closing, 1);
-	run_until(nothing_closes, NULL);
-	side_fini(&client);
-
-	/* Reads, but does not close. */
-	sides_connect(&client, &server, kind);
-	stream_close(&server.s, DUR_MS(1));
-	run_until(side_ended, &client);
-	assert_int_equal(client.end, STREAM_EOF);
-	run_until(nothing_closes, NULL);
-	side_fini(&client);
-
-	/* Resets meanwhile. */
-	sides_connect(&client, &server, kind);
-	write_pattern(&server, 2000000);
-	stream_close(&server.s, LINGER);
-	stream_abort(&client.s);
-	run_until(nothing_closes, NULL);
-}
-
-void case_close_ended_with_buffers(enum kind kind)
-{
-	struct side client, server;
-
-	sides_connect(&client, &server, kind);
-	write_pattern(&server, 2000000);
-	stream_close(&server.s, LINGER);
-	stream_close(&client.s, LINGER);
-	assert_int_equal(test_buffers->n_closing, 2);
-	/* The teardown ends them. */
 }
 
 /* The pool */

@@ -76,6 +76,39 @@ void side_read_all(struct side *side)
 	side->end = n;
 }
 
+void side_read_some(struct side *side)
+{
+	char some[100];
+	ssize_t n = stream_read(side->s, some, sizeof(some));
+
+	if (n < 0)
+		return;
+	side->data = realloc(side->data, side->len + n);
+	memcpy(side->data + side->len, some, n);
+	side->len += n;
+}
+
+bool side_write_pattern(struct side *side, size_t len)
+{
+	char *data = malloc(len);
+	struct iovec iov = {data, len};
+	bool drained;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = (char)(i % 251);
+	drained = stream_write(side->s, &iov, 1);
+	free(data);
+	return drained;
+}
+
+void side_assert_pattern(const struct side *side, size_t len)
+{
+	assert_int_equal(side->len, len);
+	for (size_t i = 0; i < len; i++)
+		if (side->data[i] != (char)(i % 251))
+			fail_msg("%s: byte %zu differs", side->name, i);
+}
+
 static void established(void *arg)
 {
 	struct side *side = arg;

@@ -51,6 +51,10 @@ void sides_open(struct side *client, struct side *server, enum kind kind);
 void sides_connect(struct side *client, struct side *server, enum kind kind);
 void side_fini(struct side *side);
 void side_read_all(struct side *side);
+void side_read_some(struct side *side); /* 100 bytes at most */
+/* Bytes that repeat with a period prime to every buffer's size. */
+bool side_write_pattern(struct side *side, size_t len);
+void side_assert_pattern(const struct side *side, size_t len);
 void side_hand_over(struct side *side);
 bool side_write(struct side *side, const char *text);
 void run_turns(int n);
@@ -76,9 +80,6 @@ void case_hand_over(enum kind kind);
 void case_reset(enum kind kind);
 void case_write_to_closed(enum kind kind);
 void case_destroy_in_callbacks(enum kind kind);
-void case_close_lingers(enum kind kind);
-void case_close_gives_up(enum kind kind);
-void case_close_ended_with_buffers(enum kind kind);
 void case_park(enum kind kind);
 void case_park_dead(enum kind kind);
 void case_park_in_callback(enum kind kind);

@@ -21,9 +21,6 @@ CASE(hand_over)
 CASE(reset)
 CASE(write_to_closed)
 CASE(destroy_in_callbacks)
-CASE(close_lingers)
-CASE(close_gives_up)
-CASE(close_ended_with_buffers)
 CASE(park)
 CASE(park_dead)
 CASE(park_in_callback)
@@ -76,9 +73,6 @@ int main(void)
 	    RUN(reset),
 	    RUN(write_to_closed),
 	    RUN(destroy_in_callbacks),
-	    RUN(close_lingers),
-	    RUN(close_gives_up),
-	    RUN(close_ended_with_buffers),
 	    RUN(park),
 	    RUN(park_dead),
 	    RUN(park_in_callback),

@@ -33,9 +33,6 @@ CASE(hand_over)
 CASE(reset)
 CASE(write_to_closed)
 CASE(destroy_in_callbacks)
-CASE(close_lingers)
-CASE(close_gives_up)
-CASE(close_ended_with_buffers)
 CASE(park)
 CASE(park_dead)
 CASE(park_in_callback)
@@ -625,9 +622,6 @@ int main(void)
 	    RUN_CASE(reset),
 	    RUN_CASE(write_to_closed),
 	    RUN_CASE(destroy_in_callbacks),
-	    RUN_CASE(close_lingers),
-	    RUN_CASE(close_gives_up),
-	    RUN_CASE(close_ended_with_buffers),
 	    RUN_CASE(park),
 	    RUN_CASE(park_dead),
 	    RUN_CASE(park_in_callback),
