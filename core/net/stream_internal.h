@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 
 #include "core/net/stream.h"
+#include "core/net/stream_stall.h"
 
 #define STREAM_MAGIC 0x57e4a301u
 
@@ -62,6 +63,7 @@ struct stream {
 	enum stream_out out;
 	bool failed_told;
 	struct stream_queue queue;
+	struct stall stall; /* the queue's memory, while it has a loop */
 
 	enum stream_fault fault;
 	char *fault_detail;
@@ -109,8 +111,8 @@ void stream_fail_writing(struct stream *s);
 void stream_arm_write(struct stream *s);
 void stream_disarm_write(struct stream *s);
 void stream_queue_clear(struct stream *s);
-/* What was queued while it belonged to no loop counts from now on. */
-void stream_queue_counted(struct stream *s);
+/* It belongs to a loop again: what was queued meanwhile counts from now on. */
+void stream_queue_attached(struct stream *s);
 
 /* stream_watch.c */
 

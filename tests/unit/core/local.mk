@@ -93,6 +93,11 @@ tests_unit_core_net_test_stream_gather_SOURCES = tests/unit/core/net/test_stream
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_gather_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_gather
+check_PROGRAMS += tests/unit/core/net/test_stream_stall
+tests_unit_core_net_test_stream_stall_SOURCES = tests/unit/core/net/test_stream_stall.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_stall_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_stall
 check_PROGRAMS += tests/unit/core/net/test_stream_turn
 tests_unit_core_net_test_stream_turn_SOURCES = tests/unit/core/net/test_stream_turn.c \
 	$(stream_test_sources)
