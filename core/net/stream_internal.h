@@ -171,6 +171,10 @@ bool stream_tls_has_buffered(const struct stream *s);
 void stream_tls_failed(struct stream *s, int ret);
 /* Puts ciphertext aside that a later read will find first; false when memory is gone. */
 bool stream_tls_put_aside(struct stream_tls *tls, const void *data, size_t len);
+/* How much more of what comes should be. */
+size_t stream_tls_put_aside_max(const struct stream_tls *tls);
+/* After what is at hand comes a FIN (0) or an error. */
+void stream_tls_socket_ended(struct stream_tls *tls, int err);
 /* Moves what is the stream's out of the loop's buffer into its own; ends reading when memory is
  * gone. */
 void stream_tls_keep(struct stream *s);
