@@ -118,7 +118,19 @@ static const struct h1_case requests[] = {
 
     /* target: authority-form and asterisk-form */
     CASE("CONNECT b:443 HTTP/1.1\r\n" H "\r\n",
-	 "CONNECT - b:443 b:443 1.1 keep none {Host=a} '' {}"),
+	 "CONNECT - b:443 b:443 1.1 keep tunnel {Host=a} '' {}"),
+    CASE("CONNECT b:443 HTTP/1.1\r\n" H "\r\nabc",
+	 "CONNECT - b:443 b:443 1.1 keep tunnel {Host=a} 'abc' {}"),
+    /* Only a request without content, of HTTP/1.1, with both fields, asks for another protocol. */
+    CASE(GET "Connection: x, Upgrade\r\nUpgrade: websocket\r\n\r\nabc",
+	 "GET - a / 1.1 keep tunnel {Host=a; Connection=x, Upgrade; Upgrade=websocket} 'abc' {}"),
+    CASE(GET "Upgrade: websocket\r\n\r\n", "GET - a / 1.1 keep none {Host=a; Upgrade=websocket} '' {}"),
+    CASE(GET "Connection: Upgrade\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade} '' {}"),
+    CASE(GET "Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n",
+	 "GET - a / 1.1 keep length=0 {Host=a; Connection=Upgrade; Upgrade=x} '' {}"),
+    CASE("GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+	 "GET -  / 1.0 close none {Connection=Upgrade; Upgrade=x} '' {}"),
     CASE("CONNECT b HTTP/1.1\r\n" H "\r\n", "400 CONNECT needs host:port"),
     CASE("CONNECT b: HTTP/1.1\r\n" H "\r\n", "400 CONNECT needs host:port"),
     CASE("CONNECT / HTTP/1.1\r\n" H "\r\n", "400 CONNECT needs host:port"),
