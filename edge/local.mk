@@ -3,8 +3,7 @@
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
 	edge/conn/admission.c edge/conn/admission.h \
-	edge/conn/conn.c edge/conn/conn.h \
-	edge/conn/conn_internal.h \
+	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/listener.c edge/conn/listener.h \

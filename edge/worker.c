@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
-#include "edge/conn/conn_internal.h"
+#include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 #include "edge/h1/h1.h"
 

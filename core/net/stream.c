@@ -35,6 +35,8 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 	b->gather = stream_gather_create(loop);
 	b->tls = stream_tls_buffers_create();
 	b->watch = stream_watch_create(loop);
+	b->stalls = xmalloc(sizeof(*b->stalls));
+	stalls_init(b->stalls);
 	TAILQ_INIT(&b->closing);
 	return b;
 }
@@ -42,7 +44,7 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget)
 {
 	LOOP_ASSERT_OWNER(b->loop);
-	b->budget = budget;
+	stalls_set_budget(b->stalls, budget);
 }
 
 void stream_buffers_destroy(struct stream_buffers **buffers)
@@ -59,6 +61,8 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	stream_gather_destroy(&b->gather);
 	stream_watch_destroy(&b->watch);
 	stream_tls_buffers_destroy(&b->tls);
+	CHECK(b->stalls->held == 0);
+	free(b->stalls);
 	free(b->plain);
 	free(b);
 }
@@ -452,7 +456,7 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 	CHECK(s->phase == STREAM_PARKED);
 	s->phase = STREAM_OPEN;
 	attach(s, b, ops, arg);
-	stream_queue_counted(s);
+	stream_queue_attached(s);
 	stream_arm_read(s);
 	stream_arm_write(s);
 	if (s->out == OUT_FAILED)

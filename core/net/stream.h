@@ -57,7 +57,9 @@ enum stream_fault {
 /* "reset", "timed out"... for logs. */
 const char *stream_fault_text(enum stream_fault fault);
 
-/* What the loops of a node together hold for those who do not take it. Any thread may look. */
+/* What the loops of a node together hold for those who do not take it. Whoever queues more than
+ * fits the limit makes its loop cut off (STREAM_FAULT_STALLED) those of its other streams that took
+ * nothing for longest, until it fits, and itself if that does not help. Any thread. */
 struct stream_budget {
 	_Atomic uint64_t queued; /* bytes of memory in the queues of all streams */
 	_Atomic uint64_t limit;  /* 0: none */
@@ -79,12 +81,12 @@ struct stream_buffers {
 	struct stream_tls_buffers *tls;
 	struct stream_watch *watch;
 	struct stream_turn turn;
-	struct stream_budget *budget;                    /* NULL: counted nowhere */
+	struct stalls *stalls;
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
 	unsigned n_closing; /* a program that ends may wait for zero before it stops its loops */
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
-/* Before the first stream is created. `budget` must outlive the buffers. */
+/* NULL: none. `budget` must outlive the buffers. */
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
 /* Ends what is still closing. No other stream may be left. */
 void stream_buffers_destroy(struct stream_buffers **buffers);

@@ -4,7 +4,7 @@
  * background queue, for they are what costs most of all that a stream does. Called by the stream's
  * loop. Time limits are the user's.
  */
-#include <string.h>
+#include <errno.h>
 
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
@@ -51,7 +51,6 @@ static void run_step(struct loop_task *task)
 	int ret;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	s->recv_left = STREAM_READ_MAX;
 	tls->pulled_empty = false;
 	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
 	do {
@@ -69,13 +68,35 @@ static void run_step(struct loop_task *task)
 	}
 }
 
+/* Takes what has come out of the socket, so that it is quiet until the turn of the next step. */
+static void receive(struct stream *s)
+{
+	size_t room = stream_tls_put_aside_max(s->tls);
+	ssize_t n = -EAGAIN;
+
+	if (room > 0 && !s->tls->socket_ended)
+		n = stream_recv(s, s->b->plain, room);
+	else
+		stream_disarm_read(s); /* until something of it has been used */
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0) {
+		stream_tls_socket_ended(s->tls, -n);
+		stream_disarm_read(s);
+	} else if (!stream_tls_put_aside(s->tls, s->b->plain, n)) {
+		stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "out of memory");
+		stream_fail_writing(s);
+		return;
+	}
+	loop_queue_background(s->b->loop, &s->tls->step);
+}
+
 void stream_handshake_readable(struct stream *s)
 {
-	if (s->out == OUT_FAILED || s->tls->step.queued)
-		/* Its turn has not come: no more events until then. */
+	if (s->out == OUT_FAILED)
 		stream_disarm_read(s);
 	else
-		loop_queue_background(s->b->loop, &s->tls->step);
+		receive(s);
 }
 
 /* The start */

@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 
 #include "core/net/stream.h"
+#include "core/net/stream_stall.h"
 
 #define STREAM_MAGIC 0x57e4a301u
 
@@ -62,6 +63,7 @@ struct stream {
 	enum stream_out out;
 	bool failed_told;
 	struct stream_queue queue;
+	struct stall stall; /* the queue's memory, while it has a loop */
 
 	enum stream_fault fault;
 	char *fault_detail;
@@ -109,8 +111,8 @@ void stream_fail_writing(struct stream *s);
 void stream_arm_write(struct stream *s);
 void stream_disarm_write(struct stream *s);
 void stream_queue_clear(struct stream *s);
-/* What was queued while it belonged to no loop counts from now on. */
-void stream_queue_counted(struct stream *s);
+/* It belongs to a loop again: what was queued meanwhile counts from now on. */
+void stream_queue_attached(struct stream *s);
 
 /* stream_watch.c */
 
@@ -169,6 +171,10 @@ bool stream_tls_has_buffered(const struct stream *s);
 void stream_tls_failed(struct stream *s, int ret);
 /* Puts ciphertext aside that a later read will find first; false when memory is gone. */
 bool stream_tls_put_aside(struct stream_tls *tls, const void *data, size_t len);
+/* How much more of what comes should be. */
+size_t stream_tls_put_aside_max(const struct stream_tls *tls);
+/* After what is at hand comes a FIN (0) or an error. */
+void stream_tls_socket_ended(struct stream_tls *tls, int err);
 /* Moves what is the stream's out of the loop's buffer into its own; ends reading when memory is
  * gone. */
 void stream_tls_keep(struct stream *s);

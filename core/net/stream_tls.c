@@ -64,6 +64,11 @@ static size_t held(const struct stream *s)
 	return b && b->holder == s ? b->in_end - b->in_start : 0;
 }
 
+size_t stream_tls_put_aside_max(const struct stream_tls *tls)
+{
+	return RECEIVE_SIZE - MIN(RECEIVE_SIZE, tls->kept_end - tls->kept_start);
+}
+
 bool stream_tls_put_aside(struct stream_tls *tls, const void *data, size_t len)
 {
 	size_t before = tls->kept_end - tls->kept_start;
@@ -107,6 +112,12 @@ bool stream_tls_has_buffered(const struct stream *s)
 	       gnutls_record_check_pending(s->tls->session) > 0;
 }
 
+void stream_tls_socket_ended(struct stream_tls *tls, int err)
+{
+	tls->socket_ended = true;
+	tls->socket_errno = err;
+}
+
 /* Receives, if nothing is at hand. True: the library will find something when it pulls. */
 static bool fetch(struct stream *s)
 {
@@ -124,8 +135,7 @@ static bool fetch(struct stream *s)
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {
-		s->tls->socket_ended = true;
-		s->tls->socket_errno = -n;
+		stream_tls_socket_ended(s->tls, -n);
 		return true;
 	}
 	b->holder = s;
@@ -166,8 +176,6 @@ static ssize_t pull_cb(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 	ssize_t n = -EAGAIN;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	if (s->phase == STREAM_HANDSHAKE)
-		fetch(s);
 	if (tls->kept)
 		return pull_kept(tls, buf, len);
 	if (held(s) > 0)

@@ -34,13 +34,6 @@ struct stream_gather {
 
 /* The queue */
 
-static void count_memory(struct stream *s, size_t before, size_t now)
-{
-	if (s->b && s->b->budget)
-		atomic_fetch_add_explicit(&s->b->budget->queued, (uint64_t)now - before,
-					  memory_order_relaxed);
-}
-
 static bool queue_append(struct stream *s, const void *data, size_t len)
 {
 	struct stream_queue *q = &s->queue;
@@ -59,7 +52,6 @@ static bool queue_append(struct stream *s, const void *data, size_t len)
 		if (used > 0)
 			memcpy(grown, q->data + q->start, used);
 		free(q->data);
-		count_memory(s, q->size, size);
 		*q = (struct stream_queue){.data = grown, .end = used, .size = size};
 	}
 	memcpy(q->data + q->end, data, len);
@@ -69,16 +61,15 @@ static bool queue_append(struct stream *s, const void *data, size_t len)
 
 void stream_queue_clear(struct stream *s)
 {
-	if (!s->queue.data)
-		return;
-	count_memory(s, s->queue.size, 0);
 	free(s->queue.data);
 	s->queue = (struct stream_queue){0};
+	if (s->b)
+		stall_set_held(s->b->stalls, &s->stall, 0);
 }
 
-void stream_queue_counted(struct stream *s)
+void stream_queue_attached(struct stream *s)
 {
-	count_memory(s, 0, s->queue.size);
+	stall_set_held(s->b->stalls, &s->stall, s->queue.size);
 }
 
 size_t stream_queued(const struct stream *s)
@@ -139,15 +130,26 @@ static size_t send_now(struct stream *s, const struct iovec *iov, int n)
 	return 0;
 }
 
-void stream_send(struct stream *s, const struct iovec *iov, int n)
+/* More is queued than before: is that too much for the node? */
+static void keep_within_budget(struct stream *s)
 {
-	size_t sent = 0;
+	struct stalls *stalls = s->b->stalls;
+	struct stall *stall;
 
-	if (s->out == OUT_FAILED)
-		return;
-	if (stream_is_drained(s))
-		sent = send_now(s, iov, n);
-	for (int i = 0; i < n && s->out != OUT_FAILED; i++) {
+	stall_set_held(stalls, &s->stall, s->queue.size);
+	while ((stall = stalls_to_cut(stalls, &s->stall))) {
+		struct stream *cut = CONTAINER_OF(stall, struct stream, stall);
+
+		atomic_fetch_add_explicit(&stalls->budget->cut, 1, memory_order_relaxed);
+		stream_set_fault(cut, STREAM_FAULT_STALLED,
+				 "cut off: took nothing for longest of all that hold memory");
+		stream_fail_writing(cut);
+	}
+}
+
+static void queue_rest(struct stream *s, const struct iovec *iov, int n, size_t sent)
+{
+	for (int i = 0; i < n; i++) {
 		size_t skip = MIN(sent, iov[i].iov_len);
 
 		sent -= skip;
@@ -156,10 +158,25 @@ void stream_send(struct stream *s, const struct iovec *iov, int n)
 		if (!queue_append(s, (char *)iov[i].iov_base + skip, iov[i].iov_len - skip)) {
 			stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "out of memory");
 			stream_fail_writing(s);
+			return;
 		}
 	}
-	if (s->b)
-		stream_arm_write(s);
+	if (stream_is_drained(s) || !s->b)
+		return;
+	keep_within_budget(s);
+	stream_arm_write(s);
+}
+
+void stream_send(struct stream *s, const struct iovec *iov, int n)
+{
+	size_t sent = 0;
+
+	if (s->out == OUT_FAILED)
+		return;
+	if (stream_is_drained(s))
+		sent = send_now(s, iov, n);
+	if (s->out != OUT_FAILED)
+		queue_rest(s, iov, n, sent);
 }
 
 void stream_end_if_flushed(struct stream *s)
@@ -178,9 +195,14 @@ void stream_send_queued(struct stream *s)
 {
 	struct stream_queue *q = &s->queue;
 	struct iovec iov = {q->data + q->start, q->end - q->start};
+	size_t sent = send_now(s, &iov, 1);
 
-	q->start += send_now(s, &iov, 1);
-	if (s->out == OUT_FAILED || !stream_is_drained(s))
+	if (s->out == OUT_FAILED)
+		return;
+	q->start += sent;
+	if (sent > 0)
+		stall_progressed(s->b->stalls, &s->stall);
+	if (!stream_is_drained(s))
 		return;
 	stream_queue_clear(s);
 	stream_disarm_write(s);

@@ -9,14 +9,16 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
-#include "edge/conn/conn_internal.h"
+#include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
-/* How long a client may make no progress while the last of a response goes out, or go on sending
- * after it. */
-#define LINGER DUR_S(2)
+/* How long a client may take nothing while the last of a response goes out, and then say nothing
+ * while its end is waited for. A segment may be lost twice meanwhile (sent again after 1 s and 2 s
+ * more: RFC 6298), and 26 kB/s are enough to be seen: the kernel takes more when half of what
+ * listener.c lets it hold has been sent. */
+#define LINGER DUR_S(5)
 
 static struct edge_limits limits_of(const struct edge_worker *w)
 {

@@ -25,7 +25,7 @@
 #include "core/loop/deadline.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
-#include "edge/conn/conn_internal.h"
+#include "edge/conn/conns.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
 

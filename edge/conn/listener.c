@@ -6,8 +6,10 @@
 #include "edge/conn/listener.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -20,6 +22,10 @@
 #define ACCEPT_PER_TURN 16
 /* How long to wait for a descriptor to become free. */
 #define RETRY DUR_MS(100)
+/* What the kernel takes of a response before it can be sent: without a bound, megabytes for each
+ * client that reads slowly (net.ipv4.tcp_wmem), which no limit of ours counts. Measured: 3.9 MB
+ * became 0.3; with half of this bulk costs 5 to 9% more CPU, with this nothing that can be seen. */
+#define UNSENT_MAX (256 * 1024)
 
 struct listener {
 	struct edge_listeners *all;
@@ -108,6 +114,14 @@ static void accept_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Inherited by the sockets that are accepted. */
+static void bound_unsent(int fd)
+{
+	const int max = UNSENT_MAX;
+
+	CHECK(setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max, sizeof(max)) == 0);
+}
+
 struct edge_listeners *
 edge_listeners_create(struct loop *loop, const struct edge_socket *sockets, unsigned n,
 		      void (*accepted)(void *arg, int fd, const struct net_addr *remote,
@@ -124,6 +138,7 @@ edge_listeners_create(struct loop *loop, const struct edge_socket *sockets, unsi
 	l->retry = evtimer_new(loop_base(loop), retry_cb, l);
 	CHECK(l->retry != NULL);
 	for (unsigned i = 0; i < n; i++) {
+		bound_unsent(sockets[i].fd);
 		l->v[i] = (struct listener){.all = l, .socket = sockets[i]};
 		l->v[i].ev = event_new(loop_base(loop), sockets[i].fd, EV_READ | EV_PERSIST,
 				       accept_cb, &l->v[i]);

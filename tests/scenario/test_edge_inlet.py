@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+import perigee
 from edge_fleet import HOST, Edge, Responses
 
 HELLO = b"\x16\x03\x01\x01\x00\x01\x00\x00\xfc"  # and 252 bytes more
@@ -224,3 +225,33 @@ def test_listeners_say_whether_they_speak_tls(make_edge):
         s.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         assert ended(s).startswith(b"HTTP/1.1 ")
     assert edge.counters()["edge_handshakes_total"] == 0
+
+
+def test_clients_that_do_not_read_are_cut_off_over_the_budget(make_edge):
+    edge = make_edge("limit: {buffered: 1MiB}, timeout: {write: 1h}")
+    clients = []
+
+    def held():
+        status = edge.status()
+        return status["buffered"], status["counters"]["edge_stalled_cut_total"]
+
+    while (before := held())[1] == 0:
+        assert len(clients) < 50
+        clients.append(edge.connect())
+        clients[-1].sendall(f"GET /bytes/2000000 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        # One after the other, so that each has all of a turn to itself.
+        perigee.wait_for(lambda: held() != before, "more to be held")
+    # Those that are left are within it, and served as soon as they read.
+    perigee.wait_for(lambda: held()[0] <= 1 << 20, "the rest to be within the budget")
+    whole = 0
+    for s in clients:
+        try:
+            whole += len(Responses(s).response()[2]) == 2000000
+        except (AssertionError, ssl.SSLError, ConnectionError):
+            pass
+        s.close()
+    edge.wait_counter("edge_connections_active", 0)
+    c = edge.counters()
+    assert 0 < whole == len(clients) - c["edge_stalled_cut_total"]
+    assert c["edge_connection_end_client_stalled_total"] == c["edge_stalled_cut_total"]
+    assert edge.status()["buffered"] == 0

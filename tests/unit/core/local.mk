@@ -98,6 +98,21 @@ tests_unit_core_net_test_stream_gather_SOURCES = tests/unit/core/net/test_stream
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_gather_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_gather
+check_PROGRAMS += tests/unit/core/net/test_stream_handshake
+tests_unit_core_net_test_stream_handshake_SOURCES = tests/unit/core/net/test_stream_handshake.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_handshake_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_handshake
+check_PROGRAMS += tests/unit/core/net/test_stream_resume
+tests_unit_core_net_test_stream_resume_SOURCES = tests/unit/core/net/test_stream_resume.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_resume_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_resume
+check_PROGRAMS += tests/unit/core/net/test_stream_stall
+tests_unit_core_net_test_stream_stall_SOURCES = tests/unit/core/net/test_stream_stall.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_stall_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_stall
 check_PROGRAMS += tests/unit/core/net/test_stream_turn
 tests_unit_core_net_test_stream_turn_SOURCES = tests/unit/core/net/test_stream_turn.c \
 	$(stream_test_sources)

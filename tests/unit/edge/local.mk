@@ -58,3 +58,13 @@ tests_unit_edge_conn_test_inlet_SOURCES = tests/unit/edge/conn/test_inlet.c \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_edge_conn_test_inlet_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/conn/test_inlet
+
+check_PROGRAMS += tests/unit/edge/conn/test_listener
+tests_unit_edge_conn_test_listener_SOURCES = tests/unit/edge/conn/test_listener.c
+tests_unit_edge_conn_test_listener_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/conn/test_listener
+
+check_PROGRAMS += tests/unit/edge/node/test_counters
+tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.c
+tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/node/test_counters

@@ -283,6 +283,18 @@ void sides_open(struct side *client, struct side *server, enum kind kind)
 		start_tls(client, server, kind);
 }
 
+int side_open_raw(struct side *server)
+{
+	int fds[2];
+
+	tcp_pair(fds);
+	*server = (struct side){.name = "server", .b = test_buffers, .end = STREAM_AGAIN};
+	server->s = stream_create(test_buffers, fds[1], &side_ops, server);
+	assert_non_null(server->s);
+	assert_true(stream_start_tls_server(server->s, &test_server, NULL, 0));
+	return fds[0];
+}
+
 void sides_connect(struct side *client, struct side *server, enum kind kind)
 {
 	sides_open(client, server, kind);

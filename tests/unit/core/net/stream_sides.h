@@ -49,6 +49,8 @@ void run_until(bool (*done)(void *arg), void *arg);
 void sides_open(struct side *client, struct side *server, enum kind kind);
 /* The same, and established on both sides. */
 void sides_connect(struct side *client, struct side *server, enum kind kind);
+/* A TLS server that waits for its handshake, and the socket at the other end. */
+int side_open_raw(struct side *server);
 void side_fini(struct side *side);
 void side_read_all(struct side *side);
 void side_read_some(struct side *side); /* 100 bytes at most */

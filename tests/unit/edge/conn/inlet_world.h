@@ -19,7 +19,7 @@
 
 #include <gnutls/gnutls.h>
 
-#include "edge/conn/conn_internal.h"
+#include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 
 /* The first is the default, the second what ALPN can choose. */

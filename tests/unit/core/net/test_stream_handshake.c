@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * TLS handshakes over loopback TCP: how they begin, what they agree on, how they fail.
+ */
+#include <errno.h>
+#include <linux/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "tests/support/test_cert.h"
+#include "tests/unit/core/net/stream_sides.h"
+
+static unsigned epoll_changes;
+
+/* libevent calls this one. */
+int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+	epoll_changes++;
+	return (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
+}
+
+static void write_request(struct side *side)
+{
+	side_write(side, "request");
+}
+
+/* What comes in one packet with the end of the handshake is told of, though no event will. */
+static void test_request_with_finished(void **state)
+{
+	struct side client, server;
+
+	sides_open(&client, &server, TLS13);
+	client.on_established = write_request;
+	wait_len(&server, 7);
+	assert_true(stream_handshake_time(server.s).ns > 0);
+	assert_true(stream_handshake_time(client.s).ns > 0);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+/* More than one turn's share of handshakes, with data at once from both sides. */
+static void test_many_handshakes_at_once(void **state)
+{
+	enum { N = 30 };
+	struct side clients[N], servers[N];
+
+	for (int i = 0; i < N; i++) {
+		sides_open(&clients[i], &servers[i], TLS13);
+		clients[i].on_established = servers[i].on_established = write_request;
+	}
+	for (int i = 0; i < N; i++) {
+		wait_len(&clients[i], 7);
+		wait_len(&servers[i], 7);
+		side_fini(&clients[i]);
+		side_fini(&servers[i]);
+	}
+}
+
+static char seen_name[64];
+static void *seen_user;
+
+static int on_client_hello(gnutls_session_t session)
+{
+	size_t len = sizeof(seen_name);
+	unsigned type;
+	int ret = gnutls_server_name_get(session, seen_name, &len, &type, 0);
+
+	if (ret < 0)
+		strcpy(seen_name, "none");
+	seen_user = tls_session_server(session)->user;
+	return 0;
+}
+
+static void test_sni_reaches_server(void **state)
+{
+	struct side client, server;
+	int user;
+
+	test_server.client_hello = on_client_hello;
+	test_server.user = &user;
+	sides_connect(&client, &server, TLS13);
+	assert_string_equal(seen_name, "www.example.com");
+	assert_ptr_equal(seen_user, &user);
+	assert_null(tls_session_server(stream_tls_session(server.s)));
+	side_fini(&client);
+	side_fini(&server);
+}
+
+static void test_no_sni_for_an_address(void **state)
+{
+	static const char *const addresses[] = {"192.0.2.1", "2001:db8::1"};
+	struct side client, server;
+
+	test_server.client_hello = on_client_hello;
+	test_client.verify = false;
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		test_client.host = addresses[i];
+		sides_connect(&client, &server, TLS13);
+		assert_string_equal(seen_name, "none");
+		side_fini(&client);
+		side_fini(&server);
+	}
+}
+
+static void test_alpn_prefers_servers_order(void **state)
+{
+	gnutls_datum_t offered[] = {{(unsigned char *)"http/1.1", 8}, {(unsigned char *)"h2", 2}};
+	gnutls_datum_t ours[] = {{(unsigned char *)"h2", 2}, {(unsigned char *)"http/1.1", 8}};
+	gnutls_datum_t chosen;
+	struct side client, server;
+
+	test_server.alpn = ours;
+	test_server.n_alpn = 2;
+	sides_open(&client, &server, TLS13);
+	gnutls_alpn_set_protocols(stream_tls_session(client.s), offered, 2, 0);
+	run_until(side_established, &server);
+	assert_int_equal(gnutls_alpn_get_selected_protocol(stream_tls_session(server.s), &chosen),
+			 0);
+	assert_int_equal(chosen.size, 2);
+	assert_memory_equal(chosen.data, "h2", 2);
+	side_fini(&client);
+	side_fini(&server);
+
+	/* Nothing in common is a reason to refuse, nothing named is not. */
+	offered[0].size = 4;
+	for (unsigned n = 0; n < 2; n++) {
+		sides_open(&client, &server, TLS13);
+		if (n > 0)
+			gnutls_alpn_set_protocols(stream_tls_session(client.s), offered, n, 0);
+		run_until(side_established, &server);
+		assert_int_equal(server.failed, n);
+		side_fini(&client);
+		side_fini(&server);
+	}
+}
+
+static void assert_failed(const struct side *side, enum stream_fault fault, const char *text)
+{
+	assert_int_equal(side->failed, 1);
+	assert_int_equal(side->established, 0);
+	assert_int_equal(stream_fault(side->s), fault);
+	if (!strstr(stream_fault_detail(side->s), text))
+		fail_msg("%s: \"%s\" does not contain \"%s\"", side->name,
+			 stream_fault_detail(side->s), text);
+}
+
+/* Both sides end as failed; returns with the client's and the server's words checked. */
+static void handshake_fails(enum kind kind, enum stream_fault client_fault, const char *client_text,
+			    const char *server_text)
+{
+	struct side client, server;
+
+	sides_open(&client, &server, kind);
+	run_until(side_failed, &client);
+	run_until(side_failed, &server);
+	assert_failed(&client, client_fault, client_text);
+	assert_failed(&server, STREAM_FAULT_HANDSHAKE, server_text);
+	stream_close(&client.s, DUR_S(30));
+	assert_int_equal(test_buffers->n_closing, 0);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+static void test_client_verifies_chain(void **state)
+{
+	struct test_cert other;
+
+	test_cert_init(&other, "www.example.com");
+	test_cert_write(&other, test_path("other.pem"), NULL);
+	test_client.ca_file = test_path("other.pem");
+	handshake_fails(TLS13, STREAM_FAULT_CERTIFICATE,
+			"certificate of www.example.com: ", "alert received: ");
+	test_cert_fini(&other);
+}
+
+static void test_client_verifies_host(void **state)
+{
+	test_client.host = "www.example.org";
+	handshake_fails(TLS13, STREAM_FAULT_CERTIFICATE, "name in the certificate does not match",
+			"alert received: ");
+}
+
+static void test_server_refusal_reaches_client_as_alert(void **state)
+{
+	gnutls_priority_deinit(test_server.priority);
+	gnutls_priority_init(&test_server.priority, TLS_PRIORITY ":-VERS-TLS1.2", NULL);
+	handshake_fails(TLS12, STREAM_FAULT_HANDSHAKE, "alert received: ", "TLS: ");
+}
+
+static int refuse(gnutls_session_t session)
+{
+	return GNUTLS_E_UNRECOGNIZED_NAME;
+}
+
+static void test_client_hello_callback_refuses(void **state)
+{
+	test_server.client_hello = refuse;
+	handshake_fails(TLS13, STREAM_FAULT_HANDSHAKE,
+			"alert received: The server name sent was not recognized", "TLS: ");
+}
+
+static void test_garbage_gets_an_alert(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n";
+	struct side server;
+	unsigned char alert[16];
+	int fd;
+
+	fd = side_open_raw(&server);
+	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
+	run_until(side_failed, &server);
+	assert_failed(&server, STREAM_FAULT_HANDSHAKE, "TLS: ");
+	side_fini(&server);
+	assert_int_equal(recv(fd, alert, sizeof(alert), 0), 7);
+	assert_int_equal(alert[0], 21); /* RFC 8446, 5.1: alert */
+	assert_int_equal(recv(fd, alert, sizeof(alert), 0), 0);
+	close(fd);
+}
+
+static void test_fin_and_reset_in_handshake(void **state)
+{
+	struct linger abort_now = {.l_onoff = 1};
+	struct side server;
+	int fd;
+
+	fd = side_open_raw(&server);
+	close(fd);
+	run_until(side_failed, &server);
+	assert_failed(&server, STREAM_FAULT_CLOSED, "closed during the TLS handshake");
+	side_fini(&server);
+
+	fd = side_open_raw(&server);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
+	close(fd);
+	run_until(side_failed, &server);
+	assert_failed(&server, STREAM_FAULT_RESET, "reset");
+	side_fini(&server);
+}
+
+static void test_close_in_handshake_just_destroys(void **state)
+{
+	struct side client, server;
+
+	sides_open(&client, &server, TLS13);
+	stream_close(&server.s, DUR_S(30));
+	assert_int_equal(test_buffers->n_closing, 0);
+	run_until(side_failed, &client);
+	side_fini(&client);
+}
+
+/* Starting */
+
+static void read_prefix_and_start_tls(struct side *side)
+{
+	char first[200];
+	ssize_t n = stream_read(side->s, first, sizeof(first));
+
+	if (n == STREAM_AGAIN)
+		return;
+	assert_true(n > 0);
+	side->on_readable = NULL;
+	assert_true(stream_start_tls_server(side->s, &test_server, first, n));
+}
+
+/* A look at the first bytes, as one who has to choose what follows takes it; then TLS with them. */
+static void test_start_with_a_prefix(void **state)
+{
+	struct side client, server;
+	struct tls_client *tls = test_client_create();
+
+	sides_open(&client, &server, PLAIN);
+	server.on_readable = read_prefix_and_start_tls;
+	stream_start_tls_client(client.s, tls, NULL, 0);
+	tls_client_unref(&tls);
+	client.on_established = write_request;
+	wait_len(&server, 7);
+	assert_int_equal(server.established, 1);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+/* The whole flight was read, so no event will tell of it; and the user had paused. */
+static void read_all_and_pause(struct side *side)
+{
+	side_read_all(side);
+	stream_pause(side->s);
+}
+
+static void test_start_with_all_of_a_flight(void **state)
+{
+	struct side client, server;
+	struct tls_client *tls = test_client_create();
+
+	sides_open(&client, &server, PLAIN);
+	server.on_readable = read_all_and_pause;
+	stream_start_tls_client(client.s, tls, NULL, 0);
+	wait_len(&server, 100);
+	assert_true(stream_start_tls_server(server.s, &test_server, server.data, server.len));
+	server.on_readable = NULL;
+	server.len = 0;
+	client.on_established = write_request;
+	wait_len(&server, 7);
+	side_fini(&client);
+	side_fini(&server);
+	tls_client_unref(&tls);
+}
+
+/* An end that was read before the start is found again. */
+static void test_start_after_the_end(void **state)
+{
+	struct side client, server;
+
+	sides_open(&client, &server, PLAIN);
+	side_fini(&client);
+	run_until(side_ended, &server);
+	assert_true(stream_start_tls_server(server.s, &test_server, "\x16", 1));
+	run_until(side_failed, &server);
+	assert_failed(&server, STREAM_FAULT_CLOSED, "closed during the TLS handshake");
+	side_fini(&server);
+}
+
+/* The one who waits for the handshake is not the one who reads, as when ALPN decides. */
+static void test_hand_over_when_established(void **state)
+{
+	struct side client, server;
+	struct side second = {.b = test_buffers, .name = "second", .end = STREAM_AGAIN};
+
+	sides_open(&client, &server, TLS13);
+	client.on_established = write_request;
+	server.on_established = side_hand_over;
+	server.successor = &second;
+	wait_len(&second, 7);
+	assert_int_equal(server.established, 1);
+	assert_int_equal(server.readable, 0);
+	assert_int_equal(second.established, 0);
+	side_fini(&client);
+	side_fini(&second);
+}
+
+/* What has come is taken out of the socket at once, so that nobody has to look away from it until a
+ * step's turn has come: no change of events in a handshake. */
+static void test_waiting_for_a_step_costs_no_change_of_events(void **state)
+{
+	enum { N = 30 };
+	struct side clients[N], servers[N];
+	unsigned before;
+
+	for (int i = 0; i < N; i++)
+		sides_open(&clients[i], &servers[i], TLS13);
+	run_turns(0);
+	before = epoll_changes;
+	assert_true(before >= 2 * N);
+	for (int i = 0; i < N; i++) {
+		run_until(side_established, &clients[i]);
+		run_until(side_established, &servers[i]);
+		assert_int_equal(clients[i].failed + servers[i].failed, 0);
+	}
+	assert_int_equal(epoll_changes, before);
+	for (int i = 0; i < N; i++) {
+		side_fini(&clients[i]);
+		side_fini(&servers[i]);
+	}
+}
+
+static void write_request_and_close(struct side *side)
+{
+	side_write(side, "request");
+	stream_close(&side->s, DUR_S(20));
+}
+
+/* Finished, a request, close_notify and FIN in one packet. */
+static void test_all_in_one_packet(void **state)
+{
+	struct side client, server;
+
+	sides_open(&client, &server, TLS13);
+	client.on_established = write_request_and_close;
+	run_until(side_ended, &server);
+	assert_int_equal(server.established, 1);
+	assert_int_equal(server.end, STREAM_EOF);
+	assert_int_equal(server.len, 7);
+	side_fini(&server);
+	run_until(nothing_closes, NULL);
+}
+
+/* Tasks that stand before the server's first step and send it more meanwhile. */
+struct flight {
+	struct loop_task tasks[100];
+	struct side *server;
+	int fd;
+	size_t sent, taken;
+};
+static struct flight flight;
+
+static void send_more(struct loop_task *task)
+{
+	static const char zeros[10000];
+	ssize_t n = send(flight.fd, zeros, sizeof(zeros), MSG_DONTWAIT);
+	int fd = stream_fd(flight.server->s), waiting;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	flight.sent += MAX(n, 0);
+	CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0);
+	CHECK(ioctl(fd, FIONREAD, &waiting) == 0);
+	flight.taken = info.tcpi_bytes_received - waiting;
+}
+
+/* More than is taken out of the socket before the first of it is looked at. */
+static void test_a_long_first_flight_is_bounded(void **state)
+{
+	/* A record with a handshake message that is longer than it. */
+	static const char hello[] = {22, 3, 1, 0x40, 0, 1, 0, (char)0xff, (char)0xff};
+	struct side server;
+
+	flight = (struct flight){.fd = side_open_raw(&server), .server = &server};
+	assert_int_equal(send(flight.fd, hello, sizeof(hello), 0), sizeof(hello));
+	flight.sent = sizeof(hello);
+	for (size_t i = 0; i < ARRAY_SIZE(flight.tasks); i++) {
+		flight.tasks[i].run = send_more;
+		loop_queue_background(test_loop, &flight.tasks[i]);
+	}
+	run_until(side_failed, &server);
+	assert_true(flight.sent > 100000);
+	assert_int_equal(flight.taken, 65536);
+	assert_int_equal(stream_fault(server.s), STREAM_FAULT_HANDSHAKE);
+	side_fini(&server);
+	close(flight.fd);
+}
+
+#define RUN(name) cmocka_unit_test_setup_teardown(test_##name, streams_setup, streams_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    RUN(request_with_finished),
+	    RUN(many_handshakes_at_once),
+	    RUN(sni_reaches_server),
+	    RUN(no_sni_for_an_address),
+	    RUN(alpn_prefers_servers_order),
+	    RUN(client_verifies_chain),
+	    RUN(client_verifies_host),
+	    RUN(server_refusal_reaches_client_as_alert),
+	    RUN(client_hello_callback_refuses),
+	    RUN(garbage_gets_an_alert),
+	    RUN(fin_and_reset_in_handshake),
+	    RUN(close_in_handshake_just_destroys),
+	    RUN(start_with_a_prefix),
+	    RUN(start_with_all_of_a_flight),
+	    RUN(start_after_the_end),
+	    RUN(hand_over_when_established),
+	    RUN(waiting_for_a_step_costs_no_change_of_events),
+	    RUN(all_in_one_packet),
+	    RUN(a_long_first_flight_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
