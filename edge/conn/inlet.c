@@ -34,6 +34,9 @@
 
 /* So much is read at once: the longest record, and more than all that clients say first. */
 #define READ_MAX (16 * 1024)
+/* What is kept goes before what is read: a whole hello may come with one read more than it needs,
+ * and while it waits another one is read. */
+_Static_assert(PROXY_HEADER_MAX + EDGE_HELLO_MAX + 2 * READ_MAX <= STREAM_READ_MAX, "room to read");
 /* Of all inlets of a worker. Mostly nothing is kept; when handshakes have to wait, it is a
  * ClientHello of two kilobytes or less for each of, by default, 15,000 connections. */
 #define KEPT_TOTAL_MAX (32 * 1024 * 1024)
