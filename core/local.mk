@@ -27,6 +27,7 @@ core_libcore_a_SOURCES = \
 	core/net/stream_handshake.c \
 	core/net/stream_internal.h \
 	core/net/stream_stall.c core/net/stream_stall.h \
+	core/net/stream_ticket.c \
 	core/net/stream_tls.c \
 	core/net/stream_watch.c \
 	core/net/stream_write.c \

@@ -6,14 +6,23 @@
 #pragma once
 
 #include "core/base/addr.h"
+#include "core/base/clock.h"
 
-/* SO_REUSEPORT + SO_REUSEADDR, IPV6_V6ONLY unless the address is IPv6 any, TCP_DEFER_ACCEPT off. */
+/* SO_REUSEPORT + SO_REUSEADDR, IPV6_V6ONLY unless the address is IPv6 any, TCP_DEFER_ACCEPT off,
+ * TCP_NODELAY for what it will accept. */
 int sock_listen_tcp(const struct net_addr *addr, int backlog);
 int sock_bind_udp(const struct net_addr *addr);
-/* TCP_NODELAY set on the result; -EAGAIN when there is none waiting. */
+/* With the listener's options. -EAGAIN when there is none waiting. */
 int sock_accept(int listener, struct net_addr *remote);
 /* Starts a connect; TCP_NODELAY set. The socket is writable when it is done: then sock_error(). */
 int sock_connect_tcp(const struct net_addr *addr);
+/* How long TCP goes on trying when nothing is acknowledged (TCP_USER_TIMEOUT); zero: as the system
+ * does. 0 or a negative errno. */
+int sock_set_user_timeout(int fd, duration timeout);
+/* When a connection has been silent for `idle`, it is asked `count` times, one `interval` apart,
+ * whether it is still there, and is reset if not; whole seconds, rounded up. 0 or a negative errno.
+ */
+int sock_set_keepalive(int fd, duration idle, duration interval, unsigned count);
 /* 0 or a negative errno: SO_ERROR, read and cleared. */
 int sock_error(int fd);
 int sock_local_addr(int fd, struct net_addr *out);

@@ -35,6 +35,7 @@ struct stream_buffers *stream_buffers_create(struct loop *loop)
 	b->gather = stream_gather_create(loop);
 	b->tls = stream_tls_buffers_create();
 	b->watch = stream_watch_create(loop);
+	b->tickets = stream_tickets_create(loop);
 	b->stalls = xmalloc(sizeof(*b->stalls));
 	stalls_init(b->stalls);
 	TAILQ_INIT(&b->closing);
@@ -60,6 +61,7 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 		stream_free(s);
 	stream_gather_destroy(&b->gather);
 	stream_watch_destroy(&b->watch);
+	stream_tickets_destroy(&b->tickets);
 	stream_tls_buffers_destroy(&b->tls);
 	CHECK(b->stalls->held == 0);
 	free(b->stalls);
@@ -154,6 +156,7 @@ void stream_let_go(struct stream *s)
 	CHECK(s->phase != STREAM_CLOSING);
 	stream_gather_drop(s);
 	stream_unwatch(s);
+	stream_ticket_forget(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;

@@ -80,6 +80,7 @@ struct stream_buffers {
 	struct stream_gather *gather;
 	struct stream_tls_buffers *tls;
 	struct stream_watch *watch;
+	struct stream_tickets *tickets;
 	struct stream_turn turn;
 	struct stalls *stalls;
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
@@ -121,7 +122,8 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
  * time limit on it is the caller's. False when memory is gone: the stream is of no more use.
  *
  * `tls` must outlive the handshake: once established() was called the stream does not look at it
- * again. */
+ * again. With TLS 1.3 the client gets its ticket with the first that is written to it, or a tenth
+ * of a second after the handshake. */
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, const void *prefix,
 			     size_t n);
 /* The stream holds `tls` as long as it lives. */

@@ -25,18 +25,16 @@ static void handshake_done(struct stream *s)
 	struct stream_tls *tls = s->tls;
 	const struct tls_server *server = tls_session_server(tls->session);
 
-	/* One ticket, where the library would send two on its own: they cost 7 us each, and a
-	 * client that opens two connections at once can use one ticket for both. */
-	if (!tls->client && server->ticket_key.data &&
-	    gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_3)
-		/* Without a ticket all goes on; what matters shows up at the next call. */
-		gnutls_session_ticket_send(tls->session, 1, 0);
 	stream_tls_flush(s);
 	if (s->out == OUT_FAILED)
 		return; /* failed() comes */
 	tls->handshake_time = mono_since(clock_mono(), tls->started);
 	gnutls_session_set_ptr(tls->session, NULL);
 	s->phase = STREAM_OPEN;
+	/* With TLS 1.2 it is part of the handshake. */
+	if (!tls->client && server->ticket_key.data &&
+	    gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_3)
+		stream_ticket_owe(s);
 	if (!stream_call(s, s->ops->established))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */

@@ -2,8 +2,8 @@
  *
  * What the parts of a stream share: stream.c (the socket, its events, its user), stream_write.c
  * (what goes out, and its queue), stream_tls.c (what GnuTLS does between those and the user),
- * stream_handshake.c (how TLS begins), stream_watch.c (resets while nobody reads), stream_close.c
- * (the orderly end). Nobody else includes this.
+ * stream_handshake.c (how TLS begins), stream_ticket.c (what follows it), stream_watch.c (resets
+ * while nobody reads), stream_close.c (the orderly end). Nobody else includes this.
  */
 #pragma once
 
@@ -53,6 +53,7 @@ struct stream {
 	bool paused;
 	bool watched; /* no read event, but a user */
 	TAILQ_ENTRY(stream) watch_link;
+	TAILQ_ENTRY(stream) ticket_link; /* while tls->ticket_owed */
 
 	/* What comes in. */
 	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
@@ -134,6 +135,16 @@ void stream_closing_fini(struct stream *s);
 /* The socket is readable while the handshake goes on. */
 void stream_handshake_readable(struct stream *s);
 
+/* stream_ticket.c */
+
+struct stream_tickets *stream_tickets_create(struct loop *loop);
+void stream_tickets_destroy(struct stream_tickets **tickets);
+/* The client gets a ticket with the first that is written, or else soon. */
+void stream_ticket_owe(struct stream *s);
+/* Now, if it is owed; stream_tls_flush() must follow. */
+void stream_ticket_send(struct stream *s);
+void stream_ticket_forget(struct stream *s);
+
 /* stream_tls.c */
 
 struct stream_tls {
@@ -150,6 +161,8 @@ struct stream_tls {
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;
 	size_t ramp_sent;
+	bool ticket_owed;
+	mono_time ticket_by;
 };
 
 struct stream_tls_buffers *stream_tls_buffers_create(void);

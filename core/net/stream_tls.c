@@ -375,6 +375,9 @@ void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 
 	for (int i = 0; i < n; i++)
 		c.left += iov[i].iov_len;
+	if (c.left == 0)
+		return;
+	stream_ticket_send(s);
 	advance(&c, 0);
 	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
 		tls->ramp_sent = 0;

@@ -334,6 +334,26 @@ static void make_cert(void)
 	test_cert_write(&cert, ca_file, NULL);
 }
 
+static void server_init(void)
+{
+	test_server = (struct tls_server){.credentials = test_cert_server(&cert)};
+	CHECK(gnutls_priority_init(&test_server.priority, TLS_PRIORITY, NULL) == 0);
+	CHECK(gnutls_session_ticket_key_generate(&test_server.ticket_key) == 0);
+}
+
+static void server_fini(void)
+{
+	gnutls_certificate_free_credentials(test_server.credentials);
+	gnutls_priority_deinit(test_server.priority);
+	gnutls_free(test_server.ticket_key.data);
+}
+
+void streams_renew_server(void)
+{
+	server_fini();
+	server_init();
+}
+
 int streams_setup(void **state)
 {
 	alarm(60);
@@ -341,9 +361,7 @@ int streams_setup(void **state)
 	test_buffers = stream_buffers_create(test_loop);
 	if (!*ca_file)
 		make_cert();
-	test_server = (struct tls_server){.credentials = test_cert_server(&cert)};
-	CHECK(gnutls_priority_init(&test_server.priority, TLS_PRIORITY, NULL) == 0);
-	CHECK(gnutls_session_ticket_key_generate(&test_server.ticket_key) == 0);
+	server_init();
 	test_client = (struct tls_client_config){
 	    .host = "www.example.com", .verify = true, .ca_file = ca_file};
 	return 0;
@@ -353,9 +371,7 @@ int streams_teardown(void **state)
 {
 	stream_buffers_destroy(&test_buffers);
 	loop_destroy(&test_loop);
-	gnutls_certificate_free_credentials(test_server.credentials);
-	gnutls_priority_deinit(test_server.priority);
-	gnutls_free(test_server.ticket_key.data);
+	server_fini();
 	alarm(0);
 	return 0;
 }

@@ -72,6 +72,8 @@ void wait_len(struct side *side, size_t len);
 /* Per test: loop, buffers, alarm; TLS: what sides_open() uses. */
 int streams_setup(void **state);
 int streams_teardown(void **state);
+/* Other credentials and another ticket key in `test_server`; those before are gone. */
+void streams_renew_server(void);
 
 void case_echo(enum kind kind);
 void case_bulk_both_ways(enum kind kind);

@@ -82,6 +82,37 @@ static void test_a_connection_is_accepted(void **state)
 	close(listener);
 }
 
+static void test_dead_connections_are_given_up(void **state)
+{
+	struct net_addr any = addr("127.0.0.1:0"), local;
+	int listener = sock_listen_tcp(&any, 16), fd;
+
+	sock_local_addr(listener, &local);
+	fd = sock_connect_tcp(&local);
+	assert_int_equal(sock_set_user_timeout(fd, DUR_MS(7500)), 0);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 7500);
+	assert_int_equal(sock_set_user_timeout(fd, DUR_US(10)), 0);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1);
+	assert_int_equal(sock_set_user_timeout(fd, DUR_S(0)), 0);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+
+	assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(sock_set_keepalive(fd, DUR_S(60), DUR_MS(2100), 5), 0);
+	assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 3);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 5);
+	/* What the kernel would refuse is brought into its range. */
+	assert_int_equal(sock_set_keepalive(fd, DUR_S(0), DUR_S(1000000), 1000), 0);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 1);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 32767);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 127);
+	close(fd);
+	assert_int_equal(sock_set_user_timeout(fd, DUR_S(1)), -EBADF);
+	assert_int_equal(sock_set_keepalive(fd, DUR_S(1), DUR_S(1), 1), -EBADF);
+	close(listener);
+}
+
 static void test_workers_share_a_port(void **state)
 {
 	struct net_addr any = addr("127.0.0.1:0"), local;
@@ -229,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_connection_is_accepted),
+	    cmocka_unit_test(test_dead_connections_are_given_up),
 	    cmocka_unit_test(test_workers_share_a_port),
 	    cmocka_unit_test(test_ipv6_any_takes_ipv4_and_others_do_not),
 	    cmocka_unit_test(test_errors_are_returned),
