@@ -338,11 +338,13 @@ const struct cfg_option cfg_options[] = {
 	   "When all servers are down: try them all the same, or refuse the request with 503."),
     SECTION("origins.*.timeout", "How long an edge waits for its servers."),
     TIMEOUT("origins.*.timeout.connect", AT(cfg_origin, timeout.connect), "3s",
-	    "From a server's name to a connection."),
+	    "From a server's name to a connection, for all that are tried for a request together. "
+	    "A server that then acknowledges nothing for as long has vanished."),
     TIMEOUT("origins.*.timeout.response", AT(cfg_origin, timeout.response), "30s",
 	    "From a request that was sent to the head of its response."),
     TIMEOUT("origins.*.timeout.idle", AT(cfg_origin, timeout.idle), "30s",
-	    "Between two pieces of a body, either way."),
+	    "Between two pieces of a response's body; also how long a server may take nothing of a "
+	    "request."),
     TIMEOUT("origins.*.timeout.queue", AT(cfg_origin, timeout.queue), "5s",
 	    "For a request to get a connection while as many as allowed are in use."),
     SECTION("origins.*.limit", "How much an edge asks of its servers, and takes from them."),

@@ -13,10 +13,12 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/field_rules.c edge/exchange/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/response_rules.c edge/exchange/response_rules.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \
-	edge/h1/h1_message.c \
+	edge/h1/h1_reply.c \
+	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \

@@ -9,6 +9,7 @@
 #include "core/base/check.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/exchange/exchange.h"
 #include "edge/h1/h1.h"
 
 #define WORKER_MAGIC 0x574f524bu
@@ -55,6 +56,7 @@ void edge_worker_destroy(struct edge_worker **wp)
 	w->stopping = true;
 	edge_listeners_destroy(&w->listeners);
 	edge_conns_destroy(w);
+	edge_exchange_free_spares(w);
 	if (w->idle_check != NULL)
 		event_free(w->idle_check);
 	olink_worker_destroy(&w->olink);

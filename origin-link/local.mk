@@ -12,10 +12,11 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
-	origin-link/request/origin_reason.c origin-link/request/origin_reason.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/response.c \
+	origin-link/request/send.c \
+	origin-link/request/watch.c \
 	origin-link/servers/health.c origin-link/servers/health.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \

@@ -35,6 +35,32 @@ void arena_fini(struct arena *a)
 	arena_init(a, a->cap);
 }
 
+void arena_reset(struct arena *a, size_t cap)
+{
+	struct arena_block *b = a->blocks;
+
+	/* The oldest is the one of ordinary size: what did not fit into it came later. */
+	while (b && b->older) {
+		struct arena_block *older = b->older;
+
+		free(b);
+		b = older;
+	}
+	if (b && a->first != BLOCK_SIZE) {
+		free(b);
+		b = NULL;
+	}
+	*a = (struct arena){.cap = cap};
+	if (b) {
+		*a = (struct arena){.cap = cap,
+				    .blocks = b,
+				    .next = b->data,
+				    .left = BLOCK_SIZE - sizeof(*b),
+				    .used = BLOCK_SIZE,
+				    .first = BLOCK_SIZE};
+	}
+}
+
 /* Makes room for `size` bytes; what is left of the current block is given up. */
 static bool add_block(struct arena *a, size_t size)
 {
@@ -50,6 +76,8 @@ static bool add_block(struct arena *a, size_t size)
 	if (!b)
 		return false;
 	b->older = a->blocks;
+	if (!b->older)
+		a->first = total;
 	a->blocks = b;
 	a->next = b->data;
 	a->left = total - sizeof(*b);

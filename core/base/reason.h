@@ -17,6 +17,7 @@
 	X(REASON_CLIENT_BODY_TIMEOUT, "client-body-timeout")                                       \
 	X(REASON_CLIENT_WRITE_TIMEOUT, "client-write-timeout")                                     \
 	X(REASON_CLIENT_IDLE_TIMEOUT, "client-idle-timeout")                                       \
+	X(REASON_TUNNEL_IDLE_TIMEOUT, "tunnel-idle-timeout")                                       \
 	X(REASON_CLIENT_STALLED, "client-stalled")                                                 \
 	X(REASON_CLIENT_DISPLACED, "client-displaced")                                             \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The flow of messages: the seam between all that takes part in an exchange. Whoever reads a message
- * (its source) pushes it into whoever takes it (its sink), as far as the sink has granted. Client
- * protocols, the exchange, filters and origin protocols all speak these operations, so that any of
- * them can be neighbours.
+ * The flow of messages: the seam between all that takes part in an exchange. Whoever reads a
+ * message (its source) pushes it into whoever takes it (its sink), as far as the sink has granted.
+ * Client protocols, the exchange, filters and origin protocols all speak these operations, so that
+ * any of them can be neighbours.
  *
  * Opening something that answers requests (an origin, one day a cache) takes the opener's two ends
  * and returns a leg: the sink that the request is pushed into, head and all, and the source of the
@@ -17,11 +17,11 @@
  *  - Credit: a source pushes no more bytes of content than its sink has granted in sum; it begins
  *    with none. Heads, trailers, ends and resets need none. What was granted and not yet pushed is
  *    the most that a sink may still have to take.
- *  - grant() never pushes: the source goes on later in the turn, or when it returns to the loop that
- *    it is in. stop() may come inside a push, and a push may lead to any other operation of either
- *    neighbour; so whoever pushes looks at its own state again afterwards.
- *  - stop() tells a source that its sink wants no more: it pushes nothing further, no reset() either.
- *    REASON_DONE: nothing is wrong, the rest is just of no interest.
+ *  - grant() never pushes: the source goes on later in the turn, or when it returns to the loop
+ * that it is in. stop() may come inside a push, and a push may lead to any other operation of
+ * either neighbour; so whoever pushes looks at its own state again afterwards.
+ *  - stop() tells a source that its sink wants no more: it pushes nothing further, no reset()
+ * either. REASON_DONE: nothing is wrong, the rest is just of no interest.
  *  - A head with HTTP_FRAMING_TUNNEL: a request that asks for another protocol (Upgrade, CONNECT).
  *    Its content begins when the response's head has HTTP_FRAMING_TUNNEL too; then both directions
  *    carry bytes until each ends by itself (half-close). With any other final head the request has
@@ -34,8 +34,8 @@
 #include "core/base/reason.h"
 #include "core/http/message.h"
 
-/* Bytes of content with the one who keeps them. Without an owner they are valid during the call that
- * passes them, no longer: whoever needs them for longer calls slice_keep(). */
+/* Bytes of content with the one who keeps them. Without an owner they are valid during the call
+ * that passes them, no longer: whoever needs them for longer calls slice_keep(). */
 struct slice_owner {
 	unsigned refs;
 	void (*release)(struct slice_owner *owner); /* of the last reference */
@@ -97,26 +97,3 @@ void flow_pass_trailers(struct flow_sink *sink, struct http_fields *trailers);
 void flow_pass_reset(struct flow_sink *sink, enum reason reason);
 void flow_pass_grant(struct flow_source *source, size_t n);
 void flow_pass_stop(struct flow_source *source, enum reason reason);
-
-/* What the flow was before; goes with its last user. */
-struct http_sink {
-	const struct http_sink_ops *ops;
-};
-
-struct http_sink_ops {
-	/* An informational response has status < 200 and end == false. */
-	void (*head)(struct http_sink *sink, struct http_head *head, bool end);
-	/* True: go on. False: wait for resume(). */
-	bool (*body)(struct http_sink *sink, const void *data, size_t len, bool end);
-	void (*trailers)(struct http_sink *sink, const struct http_fields *trailers);
-	void (*reset)(struct http_sink *sink, enum reason reason);
-};
-
-struct http_source {
-	const struct http_source_ops *ops;
-};
-
-struct http_source_ops {
-	void (*resume)(struct http_source *source);
-	void (*stop)(struct http_source *source, enum reason reason);
-};

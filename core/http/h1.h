@@ -38,7 +38,8 @@ struct h1_head_parser {
 	size_t pending; /* bytes of an incomplete line, known to hold no LF */
 	unsigned fields, connection_options;
 	bool has_host, has_content_length, has_transfer_encoding;
-	bool connection_close, connection_keep_alive, connection_upgrade, has_upgrade;
+	bool connection_close, connection_keep_alive, connection_upgrade;
+	bool has_upgrade, offers_http;
 	bool chunked_alone; /* Transfer-Encoding is one field that says "chunked" */
 	bool chunked_last;  /* and its place in the list of all codings */
 	unsigned codings, codings_chunked;
@@ -78,16 +79,14 @@ struct h1_body {
 
 void h1_body_init(struct h1_body *b, const struct http_head *head, const struct h1_limits *limits);
 /* Decodes what is there, in place: the content of many chunks becomes one span of `buf`, which is
- * changed. Takes all that it can at once. H1_OK: the end has been reached (which may show before any
- * byte arrives: ask once with len 0 after the head). H1_MORE: all was taken but for the start of an
- * incomplete trailer line. H1_BAD: *data is what came before the fault. */
-enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t *consumed,
-			      struct span *data);
-/* H1_OK with data->n > 0: a slice; call again. H1_OK with data->n == 0: the end (which may show
- * before any byte arrives: ask once with len 0 after the head). Trailer lines that are
- * incomplete are left unconsumed. */
-enum h1_result h1_body_parse(struct h1_body *b, const char *buf, size_t len, size_t *consumed,
-			     struct span *data);
+ * changed. Takes all that it can at once, but no more than `max` bytes of content. H1_OK: the end has
+ * been reached (which may show before any byte arrives: ask once with len 0 after the head). H1_MORE:
+ * all was taken but for the start of an incomplete trailer line, and content over `max`. H1_BAD: *data
+ * is what came before the fault. */
+enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t max,
+			      size_t *consumed, struct span *data);
+/* All content has come, and the trailer section is being read. */
+bool h1_body_in_trailers(const struct h1_body *b);
 /* The connection was closed cleanly: true when that ends this body properly. */
 bool h1_body_close_is_end(const struct h1_body *b);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The content of HTTP/1.1 messages (RFC 9112 sections 6 and 7): from the framing that the head
- * declared to slices of the caller's buffer, never copied. Pure but for the trailer fields, which
+ * declared to spans of the caller's buffer, in place. Pure but for the trailer fields, which
  * go into the arena of the head; called by the thread that owns the connection.
  */
 #include <string.h>
@@ -49,6 +49,11 @@ bool h1_body_close_is_end(const struct h1_body *b)
 {
 	return b->state == STATE_DONE || b->framing == HTTP_FRAMING_CLOSE ||
 	       b->framing == HTTP_FRAMING_TUNNEL;
+}
+
+bool h1_body_in_trailers(const struct h1_body *b)
+{
+	return b->state == STATE_TRAILERS;
 }
 
 static void refuse(struct h1_body *b, const char *why)
@@ -243,17 +248,18 @@ static struct span take_data(struct h1_body *b, const char *buf, size_t len)
 	return data;
 }
 
-enum h1_result h1_body_parse(struct h1_body *b, const char *buf, size_t len, size_t *consumed,
-			     struct span *data)
+/* Up to the end of one piece of content, or to the first line that is not whole. */
+static enum h1_result parse(struct h1_body *b, const char *buf, size_t len, size_t max,
+			    size_t *consumed, struct span *data)
 {
 	size_t at = 0;
 
 	*data = (struct span){NULL, 0};
 	while (at < len && b->state < STATE_DONE) {
 		if (b->state == STATE_DATA) {
-			*data = take_data(b, buf + at, len - at);
+			*data = take_data(b, buf + at, MIN(len - at, max));
 			*consumed = at + data->n;
-			return H1_OK;
+			return data->n > 0 ? H1_OK : H1_MORE;
 		}
 		if (b->state == STATE_TRAILERS) {
 			size_t n = take_trailer_line(b, buf + at, len - at);
@@ -304,8 +310,8 @@ static void append(struct span *all, struct span data)
 	all->n += data.n;
 }
 
-enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t *consumed,
-			      struct span *data)
+enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t max,
+			      size_t *consumed, struct span *data)
 {
 	enum h1_result result = H1_MORE;
 	size_t at = 0;
@@ -317,13 +323,13 @@ enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t *
 
 		if (b->state == STATE_SIZE && b->digits == 0)
 			used = whole_chunk(buf + at, len - at, &piece);
-		if (used > 0) {
+		if (used > 0 && piece.n <= max - data->n) {
 			b->overhead -= MIN(b->overhead, piece.n);
 			append(data, piece);
 			at += used;
 			continue;
 		}
-		result = h1_body_parse(b, buf + at, len - at, &used, &piece);
+		result = parse(b, buf + at, len - at, max - data->n, &used, &piece);
 		at += used;
 		if (piece.n > 0)
 			append(data, piece);

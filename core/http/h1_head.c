@@ -279,6 +279,20 @@ static bool take_expect(struct h1_head_parser *p, struct http_head *head, struct
 	return true;
 }
 
+/* Another version of HTTP is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1 has
+ * it. Forwarded, it would open a way past us to an origin that takes it. */
+static void take_upgrade(struct h1_head_parser *p, struct span value)
+{
+	struct span protocol;
+
+	while (http_list_next(&value, &protocol)) {
+		if (span_equal_nocase(protocol, SPAN("h2c")) || has_prefix_nocase(protocol, SPAN("HTTP/")))
+			p->offers_http = true;
+		else
+			p->has_upgrade = true;
+	}
+}
+
 static bool take_host(struct h1_head_parser *p, struct http_head *head, struct span value)
 {
 	struct span host, port;
@@ -309,7 +323,8 @@ static bool take_field(struct h1_head_parser *p, struct http_head *head,
 			return take_expect(p, head, field->value);
 		break;
 	case 7:
-		p->has_upgrade |= span_equal_nocase(field->name, SPAN("Upgrade"));
+		if (span_equal_nocase(field->name, SPAN("Upgrade")))
+			take_upgrade(p, field->value);
 		break;
 	case 10:
 		if (span_equal_nocase(field->name, SPAN("Connection")))
@@ -367,7 +382,7 @@ static bool asks_for_tunnel(const struct h1_head_parser *p, const struct http_he
 {
 	if (head->method_id == HTTP_METHOD_CONNECT)
 		return true;
-	return p->has_upgrade && p->connection_upgrade && head->minor == 1 &&
+	return p->has_upgrade && !p->offers_http && p->connection_upgrade && head->minor == 1 &&
 	       head->framing == HTTP_FRAMING_NONE;
 }
 

@@ -1,11 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The exchange stands between the client's protocol and the link to the origin, with a sink turned
- * to each and a source for the client. It lives in the arena of its request. Owns the request to
- * the origin; leaves the view's pin and the arena to the client's protocol.
+ * The exchange stands between the client's protocol and the link to the origin:
+ *
+ *   request    client ──> from_client ──────────────> origin
+ *   response   origin ──> from_origin ──> [rules] ──> client
+ *   grants     client ──> for_client ──> [rules] ──> for_rules ──> origin
+ *
+ * What is set in which state:
+ *
+ * request_side  |                                           | view    | origin
+ * --------------+-------------------------------------------+---------+---------------
+ * AWAITED       | its head is being parsed into `received`  | pinned  | NULL
+ * CONTENT       | content comes, and goes on to the origin  | pinned  | open
+ * ASKED         | it asked for a tunnel                     | pinned  | open
+ * TUNNEL        | it got one                                | let go  | open
+ * ENDED         | it has come whole                         | either  | either
+ * UNWANTED      | nobody wants the rest of it               | either  | either
+ *
+ * response_side |                                           | status
+ * --------------+-------------------------------------------+--------
+ * AWAITED       | no final head was pushed to the client    | 0
+ * CONTENT       | one was                                   | its own
+ * TUNNEL        | 101 was                                   | 101
+ * ENDED         | nothing more goes to the client           | 0 or its own
+ *
+ * Objects are kept as spares for the next requests, with a block of their arena.
  */
 #include "edge/exchange/exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
@@ -13,100 +36,145 @@
 #include "edge/exchange/access_log.h"
 #include "edge/exchange/forward.h"
 #include "edge/exchange/respond.h"
+#include "edge/exchange/response_rules.h"
+#include "origin-link/olink.h"
 
 #define EXCHANGE_MAGIC 0x45584348u
 
-/* Kept back from the arena for an answer of our own, whatever an origin has filled it with: fields,
- * date and serialized head take less than 2 KiB. */
+/* Kept back from the arena for an answer of our own, whatever the request has filled it with. */
 #define OWN_RESPONSE_MAX 4096
+/* Spares a worker keeps: the requests that it has under way at one time, mostly. */
+#define SPARES_MAX 256
+
+enum request_side {
+	REQUEST_AWAITED,
+	REQUEST_CONTENT,
+	REQUEST_ASKED,
+	REQUEST_TUNNEL,
+	REQUEST_ENDED,
+	REQUEST_UNWANTED,
+};
+
+enum response_side { RESPONSE_AWAITED, RESPONSE_CONTENT, RESPONSE_TUNNEL, RESPONSE_ENDED };
 
 struct edge_exchange {
 	unsigned magic;
 	struct edge_worker *worker;
-	struct edge_view *view;
+	struct edge_exchange *next_spare;
+	struct edge_view *view; /* NULL: a tunnel has let it go */
 	const struct edge_client *client;
-	struct http_head *request;
-	struct http_source *client_body;
-	struct http_sink *client_response;
+	struct flow_ends ends; /* the client's */
 
-	struct http_sink from_client; /* the request's content */
-	struct http_sink from_origin; /* the response */
-	struct http_source for_client;
+	struct arena arena;
+	struct http_head received, forwarded;
+	struct http_head answer; /* the response as it goes to the client */
+
+	struct flow_sink from_client;
+	struct flow_source for_client;
+	struct flow_source for_origin; /* of the request */
+	struct flow_sink from_origin;
+	struct flow_source for_rules; /* of the response, as the rules see it */
+	struct response_rules rules;
+	struct flow_sink *out;       /* where the response goes: the rules, or the client */
+	struct flow_source *granted; /* whom the client's grants go to: the rules, or for_rules */
+
 	struct olink_request *origin; /* NULL: the edge answers itself */
+	struct flow_leg leg;          /* to it */
 	struct edge_forward forward;
-	struct http_head own; /* our own response */
+	size_t early_credit; /* granted before there was an origin */
 
-	bool request_ended;  /* nothing more comes from the client */
-	bool responded;      /* a final head was pushed to the client */
-	bool response_ended; /* nothing more goes to the client */
-	bool origin_ended;   /* nothing more comes from the origin */
-	int status;
-	uint64_t bytes_in, bytes_out;
-	mono_time began;
-	duration first_byte;
+	enum request_side request_side;
+	enum response_side response_side;
+	bool origin_ended; /* nothing more comes from the origin */
 	enum reason end;
 
 	/* for the log */
-	const struct cfg_site *site;
-	const struct cfg_origin *origin_cfg;
-	struct span method, target;
+	int status;
+	uint64_t bytes_in, bytes_out;
+	mono_time began;
+	duration first_byte; /* < 0: there was none */
+	const struct cfg_route *route;
+	const char *site, *origin_name; /* NULL: none */
 };
 
-static struct edge_exchange *of_sink(struct http_sink *sink, size_t offset)
-{
-	struct edge_exchange *x = (struct edge_exchange *)((char *)sink - offset);
+#define OF(pointer, member) exchange_of(CONTAINER_OF(pointer, struct edge_exchange, member))
 
+static struct edge_exchange *exchange_of(struct edge_exchange *x)
+{
 	MAGIC_CHECK(x, EXCHANGE_MAGIC);
 	return x;
 }
-#define FROM_CLIENT(sink) of_sink(sink, offsetof(struct edge_exchange, from_client))
-#define FROM_ORIGIN(sink) of_sink(sink, offsetof(struct edge_exchange, from_origin))
+
+static bool request_goes_on(const struct edge_exchange *x)
+{
+	return x->request_side < REQUEST_ENDED;
+}
 
 /* Neither side is to push anything more. */
 static void stop_both(struct edge_exchange *x, enum reason reason)
 {
-	if (x->origin != NULL && !x->origin_ended) {
-		struct http_source *source = olink_request_source(x->origin);
-
+	if (x->origin && !x->origin_ended) {
 		x->origin_ended = true;
-		source->ops->stop(source, reason);
+		x->leg.response->ops->stop(x->leg.response, reason);
 	}
-	if (!x->request_ended) {
-		x->request_ended = true;
-		x->client_body->ops->stop(x->client_body, reason);
+	if (request_goes_on(x)) {
+		x->request_side = REQUEST_UNWANTED;
+		x->ends.request->ops->stop(x->ends.request, reason);
 	}
 }
 
 static void responded(struct edge_exchange *x, int status)
 {
-	x->responded = true;
 	x->status = status;
-	x->first_byte = mono_since(clock_mono(), x->began);
+	x->first_byte = mono_since(loop_now(x->worker->loop), x->began);
+}
+
+/* Our own answers */
+
+static bool add_location(struct edge_exchange *x)
+{
+	struct span host, port, target = x->received.target;
+	char *text, *p;
+
+	if (x->answer.status != EDGE_REDIRECT_STATUS)
+		return true;
+	/* It was valid as a whole when it was parsed. */
+	CHECK(http_authority_split(x->received.authority, &host, &port));
+	if (span_equal(target, SPAN("*")))
+		target = SPAN("/");
+	p = text = arena_alloc(&x->arena, sizeof("https://") + host.n + target.n);
+	if (!text)
+		return false;
+	p = mempcpy(p, "https://", 8);
+	p = mempcpy(p, host.p, host.n);
+	p = mempcpy(p, target.p, target.n);
+	return http_fields_add(&x->answer.fields, &x->arena, SPAN("Location"),
+			       (struct span){text, (size_t)(p - text)});
 }
 
 /* Answers in the origin's place. */
 static void respond(struct edge_exchange *x, int status, enum reason reason)
 {
-	struct http_sink *out = x->client_response;
 	struct span date = edge_date_text(&x->worker->date, clock_wall());
-	struct span body;
-	bool bodiless = x->request->method_id == HTTP_METHOD_HEAD;
+	bool bodiless = x->received.method_id == HTTP_METHOD_HEAD;
+	struct span content;
 
-	CHECK(!x->responded);
+	CHECK(x->response_side == RESPONSE_AWAITED);
 	x->end = reason;
 	stop_both(x, reason);
-	x->response_ended = true;
-	x->request->arena->cap += OWN_RESPONSE_MAX;
-	if (!edge_respond(&x->own, x->request->arena, status, date, &body)) {
-		out->ops->reset(out, REASON_LIMIT);
+	x->response_side = RESPONSE_ENDED;
+	x->arena.cap += OWN_RESPONSE_MAX;
+	if (!edge_respond(&x->answer, &x->arena, status, date, &content) || !add_location(x)) {
+		x->end = REASON_LIMIT;
+		x->out->ops->reset(x->out, REASON_LIMIT);
 		return;
 	}
 	responded(x, status);
 	if (!bodiless)
-		x->bytes_out = body.n;
-	out->ops->head(out, &x->own, bodiless);
+		x->bytes_out = content.n;
+	x->out->ops->head(x->out, &x->answer, bodiless);
 	if (!bodiless)
-		out->ops->body(out, body.p, body.n, true);
+		x->out->ops->body(x->out, (struct slice){.p = content.p, .n = content.n}, true);
 }
 
 /* The status that tells a client what went wrong behind us, or in what it sent. */
@@ -136,203 +204,31 @@ static int status_for(enum reason reason)
 /* It cannot be completed: said with a status if nothing was said yet, else by breaking off. */
 static void fail(struct edge_exchange *x, enum reason reason)
 {
-	if (x->response_ended)
+	if (x->response_side == RESPONSE_ENDED)
 		return;
-	if (!x->responded) {
+	if (x->response_side == RESPONSE_AWAITED) {
 		respond(x, status_for(reason), reason);
 		return;
 	}
 	x->end = reason;
 	stop_both(x, reason);
-	x->response_ended = true;
-	x->client_response->ops->reset(x->client_response, reason);
+	x->response_side = RESPONSE_ENDED;
+	x->out->ops->reset(x->out, reason);
 }
 
-/* The request's content, from the client. */
+/* Who answers */
 
-static void client_head(struct http_sink *sink, struct http_head *head, bool end)
+static bool path_begins_with(const struct http_head *request, struct span prefix)
 {
-	CHECK(!"the request's head comes with edge_exchange_create()");
-}
-
-static bool client_body(struct http_sink *sink, const void *data, size_t len, bool end)
-{
-	struct edge_exchange *x = FROM_CLIENT(sink);
-	struct http_sink *next;
-
-	if (x->request_ended)
-		return true;
-	x->bytes_in += len;
-	x->request_ended = end;
-	CHECK(x->origin != NULL);
-	next = olink_request_sink(x->origin);
-	return next->ops->body(next, data, len, end);
-}
-
-static void client_trailers(struct http_sink *sink, const struct http_fields *trailers)
-{
-	struct edge_exchange *x = FROM_CLIENT(sink);
-	struct http_sink *next;
-
-	if (x->request_ended)
-		return;
-	x->request_ended = true;
-	CHECK(x->origin != NULL);
-	next = olink_request_sink(x->origin);
-	next->ops->trailers(next, trailers);
-}
-
-static void client_reset(struct http_sink *sink, enum reason reason)
-{
-	struct edge_exchange *x = FROM_CLIENT(sink);
-
-	if (x->request_ended)
-		return;
-	x->request_ended = true;
-	fail(x, reason);
-}
-
-static const struct http_sink_ops client_ops = {
-    .head = client_head,
-    .body = client_body,
-    .trailers = client_trailers,
-    .reset = client_reset,
-};
-
-/* The response, from the origin. */
-
-static void origin_head(struct http_sink *sink, struct http_head *head, bool end)
-{
-	struct edge_exchange *x = FROM_ORIGIN(sink);
-	struct http_sink *out = x->client_response;
-
-	if (x->response_ended)
-		return;
-	if (head->status == 101) {
-		/* No upgrade was asked for: the field is never forwarded. */
-		fail(x, REASON_ORIGIN_MALFORMED);
-		return;
-	}
-	if (head->status < 200) {
-		http_fields_remove_hop_by_hop(&head->fields);
-		edge_count(x->worker, EDGE_RESPONSES_1XX, 1);
-		out->ops->head(out, head, false);
-		return;
-	}
-	if (!edge_forward_response(head, &x->forward,
-				   edge_date_text(&x->worker->date, clock_wall()))) {
-		fail(x, REASON_LIMIT);
-		return;
-	}
-	responded(x, head->status);
-	x->response_ended = x->origin_ended = end;
-	out->ops->head(out, head, end);
-}
-
-static bool origin_body(struct http_sink *sink, const void *data, size_t len, bool end)
-{
-	struct edge_exchange *x = FROM_ORIGIN(sink);
-
-	if (x->response_ended)
-		return true;
-	x->bytes_out += len;
-	x->response_ended = x->origin_ended = end;
-	return x->client_response->ops->body(x->client_response, data, len, end);
-}
-
-static void origin_trailers(struct http_sink *sink, const struct http_fields *trailers)
-{
-	struct edge_exchange *x = FROM_ORIGIN(sink);
-
-	if (x->response_ended)
-		return;
-	x->response_ended = x->origin_ended = true;
-	x->client_response->ops->trailers(x->client_response, trailers);
-}
-
-static void origin_reset(struct http_sink *sink, enum reason reason)
-{
-	struct edge_exchange *x = FROM_ORIGIN(sink);
-
-	x->origin_ended = true;
-	fail(x, reason);
-}
-
-static const struct http_sink_ops origin_ops = {
-    .head = origin_head,
-    .body = origin_body,
-    .trailers = origin_trailers,
-    .reset = origin_reset,
-};
-
-/* Flow of the response, from the client. */
-
-static void client_resume(struct http_source *source)
-{
-	struct edge_exchange *x = CONTAINER_OF(source, struct edge_exchange, for_client);
-	struct http_source *next;
-
-	MAGIC_CHECK(x, EXCHANGE_MAGIC);
-	if (x->origin == NULL || x->origin_ended)
-		return;
-	next = olink_request_source(x->origin);
-	next->ops->resume(next);
-}
-
-static void client_stop(struct http_source *source, enum reason reason)
-{
-	struct edge_exchange *x = CONTAINER_OF(source, struct edge_exchange, for_client);
-
-	MAGIC_CHECK(x, EXCHANGE_MAGIC);
-	if (x->response_ended)
-		return;
-	if (x->end == REASON_NONE)
-		x->end = reason;
-	stop_both(x, reason);
-	x->response_ended = true;
-}
-
-static const struct http_source_ops source_ops = {
-    .resume = client_resume,
-    .stop = client_stop,
-};
-
-struct edge_exchange *edge_exchange_create(struct edge_worker *worker, struct edge_view *view,
-					   const struct edge_client *client,
-					   struct http_head *request, struct http_source *body,
-					   struct http_sink *response, mono_time began)
-{
-	struct edge_exchange *x = arena_alloc(request->arena, sizeof(*x));
-
-	if (x == NULL)
-		return NULL;
-	*x = (struct edge_exchange){
-	    .magic = EXCHANGE_MAGIC,
-	    .worker = worker,
-	    .view = view,
-	    .client = client,
-	    .request = request,
-	    .client_body = body,
-	    .client_response = response,
-	    .from_client.ops = &client_ops,
-	    .from_origin.ops = &origin_ops,
-	    .for_client.ops = &source_ops,
-	    .began = began,
-	    .first_byte = DUR_NS(-1),
-	    .method = request->method,
-	    .target = request->target,
-	};
-	edge_count(worker, EDGE_REQUESTS, 1);
-	edge_count(worker, EDGE_REQUESTS_ACTIVE, 1);
-	return x;
+	return request->target.n >= prefix.n && memcmp(request->target.p, prefix.p, prefix.n) == 0;
 }
 
 static bool asks_for_health(const struct http_head *request)
 {
-	const char *query = memchr(request->target.p, '?', request->target.n);
 	struct span path = request->target;
+	const char *query = memchr(path.p, '?', path.n);
 
-	if (query != NULL)
+	if (query)
 		path.n = (size_t)(query - path.p);
 	return span_equal(path, SPAN(EDGE_HEALTH_PATH));
 }
@@ -342,92 +238,433 @@ static int health_status(const struct edge_exchange *x)
 	return x->worker->stopping || x->view->self->admin != CFG_ADMIN_ACTIVE ? 503 : 200;
 }
 
-/* 0: x->origin_cfg is to be asked. Otherwise the status to answer with. */
-static int route(struct edge_exchange *x)
+static bool must_redirect(const struct edge_exchange *x)
 {
-	const struct cfg_route *found;
-
-	if (x->request->method_id == HTTP_METHOD_TRACE)
-		return 405;
-	if (x->request->method_id == HTTP_METHOD_CONNECT)
-		return 501;
-	if (asks_for_health(x->request))
-		return health_status(x);
-	x->site = edge_route_site(x->view->routes, x->request->authority);
-	if (x->site == NULL)
-		return 404;
-	found = edge_route_path(x->site, x->request->target);
-	if (found == NULL)
-		return 404;
-	x->forward = (struct edge_forward){
-	    .client_ip = x->client->ip,
-	    .client_is_ipv6 = strchr(x->client->ip, ':') != NULL,
-	    .client_is_trusted =
-		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &x->client->addr),
-	    .pseudonym = x->worker->common->pseudonym,
-	};
-	x->origin_cfg = found->origin;
-	return edge_forward_request(x->request, &x->forward);
+	return x->client->tls[0] == '\0' && x->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
+	       !path_begins_with(&x->received, SPAN(EDGE_ACME_PATH));
 }
 
-void edge_exchange_start(struct edge_exchange *x, bool end)
+/* 0: the route's origin is to be asked. Otherwise the status to answer with. */
+static int find_route(struct edge_exchange *x)
 {
+	const struct http_head *request = &x->received;
+	const struct cfg_site *site;
+
+	if (request->method_id == HTTP_METHOD_TRACE)
+		return 405;
+	if (request->method_id == HTTP_METHOD_CONNECT)
+		return 501;
+	if (asks_for_health(request))
+		return health_status(x);
+	site = edge_route_site(x->view->routes, request->authority);
+	if (!site)
+		return 404;
+	x->site = site->name;
+	if (must_redirect(x))
+		return EDGE_REDIRECT_STATUS;
+	x->route = edge_route_path(site, request->target);
+	if (!x->route)
+		return 404;
+	x->origin_name = x->route->origin->name;
+	return 0;
+}
+
+/* 0, or the status to answer with. */
+static int rewrite_request(struct edge_exchange *x)
+{
+	const struct edge_client *client = x->client;
+
+	x->forward = (struct edge_forward){
+	    .client_ip = client->ip,
+	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
+	    .client_is_trusted =
+		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+	    .pseudonym = x->worker->common->pseudonym,
+	};
+	if (!http_head_copy(&x->forwarded, &x->received, &x->arena))
+		return 431;
+	return edge_forward_request(&x->forwarded, &x->forward);
+}
+
+/* The rules of the route stand last on the response's way: what they say goes, also of our own
+ * answers. */
+static void add_rules(struct edge_exchange *x)
+{
+	if (x->route->n_response_fields == 0)
+		return;
+	response_rules_init(&x->rules, x->route, &x->arena, &x->for_rules, x->ends.response);
+	x->out = &x->rules.filter.sink;
+	x->granted = &x->rules.filter.source;
+}
+
+static bool open_origin(struct edge_exchange *x)
+{
+	struct olink_open open = {
+	    .origins = x->view->origins,
+	    .origin = x->route->origin,
+	    .client = {.source = x->client->addr, .destination = x->client->local},
+	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
+	};
+
+	x->origin = olink_request_open(x->worker->olink, &open, &x->leg);
+	return x->origin != NULL;
+}
+
+/* The request, from the client */
+
+/* It is a request from here on: a head that never came whole is none. */
+static void count_in(struct edge_exchange *x)
+{
+	CHECK(x->request_side == REQUEST_AWAITED);
+	edge_count(x->worker, EDGE_REQUESTS, 1);
+	edge_count(x->worker, EDGE_REQUESTS_ACTIVE, 1);
+}
+
+static void client_head(struct flow_sink *sink, struct http_head *head, bool end)
+{
+	struct edge_exchange *x = OF(sink, from_client);
 	int status;
 
-	MAGIC_CHECK(x, EXCHANGE_MAGIC);
-	x->request_ended = end;
-	status = route(x);
+	CHECK(head == &x->received);
+	count_in(x);
+	x->request_side = end                                    ? REQUEST_ENDED
+			  : head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
+								 : REQUEST_CONTENT;
+	status = find_route(x);
+	if (status == 0) {
+		add_rules(x);
+		status = rewrite_request(x);
+	}
 	if (status != 0) {
 		respond(x, status, REASON_DONE);
 		return;
 	}
-	x->origin =
-	    olink_request_start(x->worker->olink, x->view->origins, x->origin_cfg, x->request, end,
-				end ? NULL : x->client_body, &x->from_origin, x->request->arena);
+	if (!open_origin(x)) {
+		respond(x, 503, REASON_LIMIT);
+		return;
+	}
+	x->leg.request->ops->head(x->leg.request, &x->forwarded, end);
+	x->granted->ops->grant(x->granted, x->early_credit);
+}
+
+static void client_body(struct flow_sink *sink, struct slice slice, bool end)
+{
+	struct edge_exchange *x = OF(sink, from_client);
+
+	if (!request_goes_on(x))
+		return;
+	CHECK(x->origin && x->request_side != REQUEST_ASKED);
+	x->bytes_in += slice.n;
+	if (end)
+		x->request_side = REQUEST_ENDED;
+	x->leg.request->ops->body(x->leg.request, slice, end);
+}
+
+static void client_trailers(struct flow_sink *sink, struct http_fields *trailers)
+{
+	struct edge_exchange *x = OF(sink, from_client);
+
+	if (!request_goes_on(x))
+		return;
+	CHECK(x->origin);
+	x->request_side = REQUEST_ENDED;
+	x->leg.request->ops->trailers(x->leg.request, trailers);
+}
+
+static void client_reset(struct flow_sink *sink, enum reason reason)
+{
+	struct edge_exchange *x = OF(sink, from_client);
+
+	if (!request_goes_on(x))
+		return;
+	x->request_side = REQUEST_ENDED;
+	fail(x, reason);
+}
+
+static const struct flow_sink_ops from_client_ops = {
+    .head = client_head,
+    .body = client_body,
+    .trailers = client_trailers,
+    .reset = client_reset,
+};
+
+static void origin_grants(struct flow_source *source, size_t n)
+{
+	struct edge_exchange *x = OF(source, for_origin);
+
+	if (request_goes_on(x))
+		x->ends.request->ops->grant(x->ends.request, n);
+}
+
+static void origin_stops(struct flow_source *source, enum reason reason)
+{
+	struct edge_exchange *x = OF(source, for_origin);
+
+	if (!request_goes_on(x))
+		return;
+	x->request_side = REQUEST_UNWANTED;
+	x->ends.request->ops->stop(x->ends.request, reason);
+}
+
+static const struct flow_source_ops for_origin_ops = {.grant = origin_grants, .stop = origin_stops};
+
+/* The response, from the origin */
+
+/* The protocol that was asked for begins. What it needs of the configuration is copied, and the
+ * view let go: a tunnel may stay for days. */
+static bool begin_tunnel(struct edge_exchange *x)
+{
+	char *site = arena_copy(&x->arena, x->site, strlen(x->site));
+	char *name = arena_copy(&x->arena, x->origin_name, strlen(x->origin_name));
+
+	if (!site || !name)
+		return false;
+	x->site = site;
+	x->origin_name = name;
+	x->route = NULL;
+	x->response_side = RESPONSE_TUNNEL;
+	if (x->request_side == REQUEST_ASKED)
+		x->request_side = REQUEST_TUNNEL;
+	return true;
+}
+
+static void pass_information(struct edge_exchange *x, struct http_head *head)
+{
+	http_fields_remove_hop_by_hop(&head->fields);
+	edge_count(x->worker, EDGE_RESPONSES_1XX, 1);
+	x->out->ops->head(x->out, head, false);
+}
+
+static void origin_head(struct flow_sink *sink, struct http_head *head, bool end)
+{
+	struct edge_exchange *x = OF(sink, from_origin);
+	bool tunnel = head->framing == HTTP_FRAMING_TUNNEL;
+
+	if (x->response_side != RESPONSE_AWAITED)
+		return;
+	if (head->status < 200 && !tunnel) {
+		pass_information(x, head);
+		return;
+	}
+	x->origin_ended = end;
+	if (!http_head_copy(&x->answer, head, &x->arena) ||
+	    !edge_forward_response(&x->answer, &x->forward,
+				   edge_date_text(&x->worker->date, clock_wall())) ||
+	    (tunnel && !begin_tunnel(x))) {
+		fail(x, REASON_LIMIT);
+		return;
+	}
+	responded(x, head->status);
+	if (!tunnel) {
+		x->response_side = end ? RESPONSE_ENDED : RESPONSE_CONTENT;
+		/* It has ended with its head, then. */
+		if (x->request_side == REQUEST_ASKED)
+			x->request_side = REQUEST_ENDED;
+	}
+	x->out->ops->head(x->out, &x->answer, end);
+	if (tunnel)
+		edge_view_unpin(&x->view, x->worker->loop);
+}
+
+static void origin_body(struct flow_sink *sink, struct slice slice, bool end)
+{
+	struct edge_exchange *x = OF(sink, from_origin);
+
+	x->origin_ended |= end;
+	if (x->response_side == RESPONSE_ENDED)
+		return;
+	x->bytes_out += slice.n;
+	if (end)
+		x->response_side = RESPONSE_ENDED;
+	x->out->ops->body(x->out, slice, end);
+}
+
+static void origin_trailers(struct flow_sink *sink, struct http_fields *trailers)
+{
+	struct edge_exchange *x = OF(sink, from_origin);
+
+	x->origin_ended = true;
+	if (x->response_side == RESPONSE_ENDED)
+		return;
+	x->response_side = RESPONSE_ENDED;
+	x->out->ops->trailers(x->out, trailers);
+}
+
+static void origin_reset(struct flow_sink *sink, enum reason reason)
+{
+	struct edge_exchange *x = OF(sink, from_origin);
+
+	x->origin_ended = true;
+	fail(x, reason);
+}
+
+static const struct flow_sink_ops from_origin_ops = {
+    .head = origin_head,
+    .body = origin_body,
+    .trailers = origin_trailers,
+    .reset = origin_reset,
+};
+
+/* What the client's side, or the rules in front of it, want of the response */
+
+static void client_grants(struct flow_source *source, size_t n)
+{
+	struct edge_exchange *x = OF(source, for_client);
+
+	if (!x->origin)
+		x->early_credit += n;
+	else
+		x->granted->ops->grant(x->granted, n);
+}
+
+static void client_stops(struct flow_source *source, enum reason reason)
+{
+	struct edge_exchange *x = OF(source, for_client);
+
+	if (x->response_side == RESPONSE_ENDED)
+		return;
+	if (x->end == REASON_NONE)
+		x->end = reason;
+	stop_both(x, reason);
+	x->response_side = RESPONSE_ENDED;
+}
+
+static const struct flow_source_ops for_client_ops = {.grant = client_grants, .stop = client_stops};
+
+static void rules_grant(struct flow_source *source, size_t n)
+{
+	struct edge_exchange *x = OF(source, for_rules);
+
+	if (!x->origin_ended)
+		x->leg.response->ops->grant(x->leg.response, n);
+}
+
+/* The rules could not be kept to: the response is not to go out without them. */
+static void rules_stop(struct flow_source *source, enum reason reason)
+{
+	struct edge_exchange *x = OF(source, for_rules);
+
+	if (x->end == REASON_NONE || x->end == REASON_DONE)
+		x->end = reason;
+	stop_both(x, reason);
+	x->response_side = RESPONSE_ENDED;
+}
+
+static const struct flow_source_ops for_rules_ops = {.grant = rules_grant, .stop = rules_stop};
+
+/* Life */
+
+static struct edge_exchange *take_spare(struct edge_worker *w)
+{
+	struct edge_exchange *x = w->spare_exchanges;
+
+	if (!x)
+		return calloc(1, sizeof(*x));
+	w->spare_exchanges = x->next_spare;
+	w->n_spare_exchanges--;
+	return x;
+}
+
+static void give_spare(struct edge_worker *w, struct edge_exchange *x)
+{
+	x->magic = MAGIC_DEAD;
+	if (w->n_spare_exchanges >= SPARES_MAX) {
+		arena_fini(&x->arena);
+		free(x);
+		return;
+	}
+	arena_reset(&x->arena, 0);
+	x->next_spare = w->spare_exchanges;
+	w->spare_exchanges = x;
+	w->n_spare_exchanges++;
+}
+
+void edge_exchange_free_spares(struct edge_worker *w)
+{
+	struct edge_exchange *x;
+
+	while ((x = w->spare_exchanges)) {
+		w->spare_exchanges = x->next_spare;
+		arena_fini(&x->arena);
+		free(x);
+	}
+	w->n_spare_exchanges = 0;
+}
+
+struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
+					 const struct edge_client *client, struct flow_ends ends,
+					 struct flow_leg *leg)
+{
+	struct edge_exchange *x = take_spare(worker);
+	struct arena arena;
+
+	if (!x)
+		return NULL;
+	arena = x->arena;
+	*x = (struct edge_exchange){
+	    .magic = EXCHANGE_MAGIC,
+	    .worker = worker,
+	    .view = edge_view_pin(&worker->common->views, worker->loop),
+	    .client = client,
+	    .ends = ends,
+	    .arena = arena,
+	    .from_client.ops = &from_client_ops,
+	    .for_client.ops = &for_client_ops,
+	    .for_origin.ops = &for_origin_ops,
+	    .from_origin.ops = &from_origin_ops,
+	    .for_rules.ops = &for_rules_ops,
+	    .out = ends.response,
+	    .granted = &x->for_rules,
+	    .began = loop_now(worker->loop),
+	    .first_byte = DUR_NS(-1),
+	};
+	arena_reset(&x->arena, x->view->arena_max);
+	http_head_init(&x->received, &x->arena);
+	*leg = (struct flow_leg){.request = &x->from_client, .response = &x->for_client};
+	return x;
+}
+
+struct http_head *edge_exchange_head(struct edge_exchange *x)
+{
+	return &x->received;
+}
+
+const struct edge_view *edge_exchange_view(const struct edge_exchange *x)
+{
+	return x->view ? x->view : edge_view_current(&x->worker->common->views);
 }
 
 void edge_exchange_refuse(struct edge_exchange *x, int status, enum reason reason)
 {
 	MAGIC_CHECK(x, EXCHANGE_MAGIC);
-	x->request_ended = true;
+	count_in(x);
+	x->request_side = REQUEST_ENDED;
 	respond(x, status, reason);
-}
-
-struct http_sink *edge_exchange_sink(struct edge_exchange *x)
-{
-	return &x->from_client;
-}
-
-struct http_source *edge_exchange_source(struct edge_exchange *x)
-{
-	return &x->for_client;
 }
 
 static void write_log(const struct edge_exchange *x)
 {
-	duration total = mono_since(clock_mono(), x->began);
+	duration total = mono_since(loop_now(x->worker->loop), x->began);
 	struct edge_log_entry entry = {
 	    .time = {clock_wall().ns - total.ns},
 	    .client = x->client->ip,
 	    .protocol = x->client->protocol,
 	    .tls = x->client->tls,
-	    .method = x->method,
-	    .host = x->request->authority,
-	    .target = x->target,
+	    .method = x->received.method,
+	    .host = x->received.authority,
+	    .target = x->received.target,
 	    .status = x->status,
 	    .bytes_in = x->bytes_in,
 	    .bytes_out = x->bytes_out,
-	    .site = x->site != NULL ? x->site->name : "",
-	    .origin = x->origin_cfg != NULL ? x->origin_cfg->name : "",
+	    .site = x->site ? x->site : "",
+	    .origin = x->origin_name ? x->origin_name : "",
 	    .total = total,
 	    .first_byte = x->first_byte,
 	    .end = x->end,
 	};
 	char line[EDGE_LOG_LINE_MAX];
 
-	if (x->worker->common->access_log == NULL)
-		return;
-	if (x->origin != NULL) {
+	if (x->origin) {
 		struct olink_facts facts = olink_request_facts(x->origin);
 
 		entry.server = facts.addr;
@@ -437,21 +674,31 @@ static void write_log(const struct edge_exchange *x)
 			edge_access_log_format(&entry, line));
 }
 
-void edge_exchange_finish(struct edge_exchange **xp, enum reason reason)
+static void count_out(const struct edge_exchange *x)
 {
-	struct edge_exchange *x = *xp;
-
-	*xp = NULL;
-	MAGIC_CHECK(x, EXCHANGE_MAGIC);
-	if (x->end == REASON_NONE || (x->end == REASON_DONE && reason != REASON_DONE))
-		x->end = reason;
-	write_log(x);
-	if (x->origin != NULL)
-		olink_request_finish(&x->origin);
 	edge_count(x->worker, EDGE_END + x->end, 1);
-	if (x->status >= 200 && x->status <= 599)
+	if (x->status >= 100 && x->status <= 599)
 		edge_count(x->worker, EDGE_RESPONSES_1XX + x->status / 100 - 1, 1);
 	/* Last: who reads that none is active finds all of them counted. */
 	edge_count(x->worker, EDGE_REQUESTS_ACTIVE, -1);
-	x->magic = MAGIC_DEAD;
+}
+
+void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
+{
+	struct edge_exchange *x = *xp;
+	bool counted;
+
+	*xp = NULL;
+	MAGIC_CHECK(x, EXCHANGE_MAGIC);
+	counted = x->request_side != REQUEST_AWAITED;
+	if (x->end == REASON_NONE || (x->end == REASON_DONE && reason != REASON_DONE))
+		x->end = reason;
+	if (counted && x->worker->common->access_log)
+		write_log(x);
+	if (x->origin)
+		olink_request_close(&x->origin);
+	edge_view_unpin(&x->view, x->worker->loop);
+	if (counted)
+		count_out(x);
+	give_spare(x->worker, x);
 }

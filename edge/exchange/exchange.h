@@ -3,36 +3,42 @@
  * One request and its response: the only meeting place of the client's side and the origin's.
  * Decides who answers (an origin by route, or the edge itself), rewrites the heads, turns failures
  * into responses, counts, and writes the access log. Knows nothing of any client protocol: each
- * drives it through the operations of core/http/flow.h. Worker's loop only.
+ * opens it as a leg (core/http/flow.h) and drives it by that. Worker's loop only.
+ *
+ * It owns all that belongs to the request: the arena, the head as received and the one that is
+ * forwarded, and the pin of the view. A tunnel lets the view go when it begins.
  */
 #pragma once
 
+#include "core/http/flow.h"
 #include "edge/conn/conn.h"
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"
+/* Where a certificate authority looks for its challenge (RFC 8555 section 8.3): served without TLS
+ * too. */
+#define EDGE_ACME_PATH "/.well-known/acme-challenge/"
+
+/* An answer of the edge's own is no larger, and is pushed at once, whatever has been granted. */
+#define EDGE_OWN_CONTENT_MAX 1024
 
 struct edge_exchange;
 
 /*
- * `view` is pinned by the caller until the exchange is finished. `request` and all that the
- * exchange needs live in request->arena. `body` is told to resume or stop the request's content;
- * `response` is pushed the answer. `began`: when the first byte of the request came. NULL: no room.
- *
- * Then either edge_exchange_start() or edge_exchange_refuse(), which may push at once.
+ * At the first byte of a request. `client` and `ends` must live as long. The request's head is
+ * parsed into edge_exchange_head(), then pushed into leg->request. NULL: memory is gone.
  */
-struct edge_exchange *edge_exchange_create(struct edge_worker *worker, struct edge_view *view,
-					   const struct edge_client *client,
-					   struct http_head *request, struct http_source *body,
-					   struct http_sink *response, mono_time began);
-/* `end`: the request has no content. */
-void edge_exchange_start(struct edge_exchange *x, bool end);
-/* The request cannot be served as it is: answers with `status`. */
+struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
+					 const struct edge_client *client, struct flow_ends ends,
+					 struct flow_leg *leg);
+/* To be parsed into; it lives in the exchange's arena, with all that it points to. */
+struct http_head *edge_exchange_head(struct edge_exchange *x);
+/* Valid until the end of the turn. */
+const struct edge_view *edge_exchange_view(const struct edge_exchange *x);
+/* Instead of pushing the head: the request cannot be read, and is answered with `status`. */
 void edge_exchange_refuse(struct edge_exchange *x, int status, enum reason reason);
-
-/* For the request's content. Its reset() says that the client failed to deliver the rest. */
-struct http_sink *edge_exchange_sink(struct edge_exchange *x);
-/* To resume or stop the response. */
-struct http_source *edge_exchange_source(struct edge_exchange *x);
 /* Ends it, whatever its state. `reason` counts if nothing else was the reason before. */
-void edge_exchange_finish(struct edge_exchange **x, enum reason reason);
+void edge_exchange_close(struct edge_exchange **x, enum reason reason);
+
+/* When the worker ends: what was kept for the next ones. */
+void edge_exchange_free_spares(struct edge_worker *worker);

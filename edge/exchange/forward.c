@@ -227,6 +227,19 @@ static int count_down(struct http_head *head)
 		   : 431;
 }
 
+/* Without the hop-by-hop fields; but who asks for another protocol, or agrees to it, says so to the
+ * next hop as well (RFC 9110 section 7.8). False: no room. */
+static bool keep_end_to_end(struct http_head *head)
+{
+	const struct http_field *upgrade =
+	    http_fields_find(&head->fields, SPAN("Upgrade"), NULL);
+	bool keep = head->framing == HTTP_FRAMING_TUNNEL && upgrade != NULL;
+	struct span protocol = keep ? upgrade->value : SPAN("");
+
+	http_fields_remove_hop_by_hop(&head->fields);
+	return !keep || http_fields_add(&head->fields, head->arena, SPAN("Upgrade"), protocol);
+}
+
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
 	if (via_count(&head->fields, f->pseudonym) > VIA_SELF_MAX)
@@ -237,10 +250,8 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 		if (status != 0)
 			return status;
 	}
-	http_fields_remove_hop_by_hop(&head->fields);
-	/* Upgrades are not forwarded yet: the request goes on as what it is in HTTP. */
-	if (head->framing == HTTP_FRAMING_TUNNEL)
-		head->framing = HTTP_FRAMING_NONE;
+	if (!keep_end_to_end(head))
+		return 431;
 	if (!f->client_is_trusted)
 		drop_claims(&head->fields);
 	/* RFC 9110 section 10.1.1: from an HTTP/1.0 client the expectation is ignored. */
@@ -258,7 +269,8 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 
 bool edge_forward_response(struct http_head *head, const struct edge_forward *f, struct span date)
 {
-	http_fields_remove_hop_by_hop(&head->fields);
+	if (!keep_end_to_end(head))
+		return false;
 	/* RFC 9110 section 6.6.1: who forwards a response without a date gives it one. */
 	return add_if_missing(head, SPAN("Date"), date) && add_via(head, f->pseudonym);
 }

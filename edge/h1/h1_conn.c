@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A client's connection: request after request until one of the two has enough. It is the source of
- * the request's content and the sink of the response; the exchange is between. What goes in and out
- * is client_h1_message.c's. Worker's loop only.
+ * A client's HTTP/1.1 connection: request after request until one of the two has enough. It is the
+ * source of the requests and the sink of the responses; the exchange is between. How they are read
+ * and written is in h1_request.c and h1_reply.c; here is the connection's life. Worker's loop only.
  *
- * It owns the stream, the arena and the view's pin of the exchange at hand; between requests it has
- * neither, and no buffer. What arrives ahead of its turn (pipelining) is kept, and the stream
- * paused, so that no more than one read is ever kept.
- *
- * A client that closes its side in good order (close_notify) after a whole request still gets the
- * response. Every other end goes through edge_h1_end(), and the object is freed at the end of the
- * turn.
+ * It owns the exchange at hand; between requests it has none, and no buffer. A client that closes
+ * its side in good order (close_notify, or a FIN without TLS) after a whole request still gets the
+ * response. Every end goes through h1_end(), and the object is freed at the end of the turn.
  */
 #include <linux/tcp.h>
 #include <stdlib.h>
@@ -21,51 +17,38 @@
 #include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
 
-/* One TLS record: so much is read at once while a head is awaited. */
-#define HEAD_READ_MAX (16 * 1024)
 /* For the first request of a connection that was in its handshake when the program was told to
  * stop. */
 #define LAST_REQUEST_WAIT DUR_S(1)
 
-const struct cfg_http *edge_h1_http(const struct edge_h1 *c)
+const struct cfg_http *h1_http(const struct edge_h1 *c)
 {
-	const struct edge_view *view = c->view;
-
-	if (view == NULL)
-		view = edge_view_current(&c->worker->common->views);
-	return &view->fleet->http;
+	return &edge_view_current(&c->worker->common->views)->fleet->http;
 }
 
 /* The end of a connection */
 
-void edge_h1_end(struct edge_h1 *c, enum reason reason, bool orderly)
+void h1_end(struct edge_h1 *c, enum reason reason, enum edge_close how)
 {
 	if (c->state == H1_ENDED)
 		return;
 	c->state = H1_ENDED;
 	c->end_reason = reason;
-	c->end_orderly = orderly;
+	c->end_how = how;
 	deadline_clear(&c->deadline);
 	loop_defer(c->worker->loop, &c->turn);
 }
 
-static void end_exchange(struct edge_h1 *c, enum reason reason)
-{
-	if (c->exchange != NULL)
-		edge_exchange_finish(&c->exchange, reason);
-	arena_fini(&c->arena);
-	edge_view_unpin(&c->view, c->worker->loop);
-}
-
 static void conn_free(struct edge_h1 *c)
 {
-	struct edge_worker *w = c->worker;
 	struct edge_conn *conn = c->conn;
 
-	end_exchange(c, c->end_reason);
+	CHECK(c->state == H1_ENDED);
+	if (c->message.exchange)
+		edge_exchange_close(&c->message.exchange, c->end_reason);
 	deadline_fini(&c->deadline);
-	loop_task_cancel(w->loop, &c->turn);
-	edge_conn_end(&conn, c->end_reason, c->end_orderly ? EDGE_CLOSE_ORDERLY : EDGE_CLOSE_BREAK);
+	loop_task_cancel(c->worker->loop, &c->turn);
+	edge_conn_end(&conn, c->end_reason, c->end_how);
 	free(c->kept);
 	c->magic = MAGIC_DEAD;
 	free(c);
@@ -73,25 +56,9 @@ static void conn_free(struct edge_h1 *c)
 
 /* Flow */
 
-static bool wants_bytes(const struct edge_h1 *c)
+void h1_update_reading(struct edge_h1 *c)
 {
-	switch (c->state) {
-	case H1_IDLE:
-	case H1_HEAD:
-		return !c->client_eof;
-	case H1_EXCHANGE:
-		if (c->client_eof)
-			return false;
-		/* After the request one read ahead, which also tells when the client goes away. */
-		return c->request_ended ? c->kept_len == 0 && !c->close_after : !c->origin_waits;
-	default:
-		return false;
-	}
-}
-
-void edge_h1_update_reading(struct edge_h1 *c)
-{
-	bool wanted = wants_bytes(c);
+	bool wanted = h1_wanted(c) > 0;
 
 	if (c->state == H1_ENDED || c->reading == wanted)
 		return;
@@ -112,69 +79,69 @@ static uint64_t bytes_acked(const struct edge_h1 *c)
 	return info.tcpi_bytes_acked;
 }
 
-/* The deadline of an exchange: whichever side of the client it waits for. While it waits for the
- * origin only, time is the origin link's business. */
-void edge_h1_update_deadline(struct edge_h1 *c)
+/* Content is awaited, there is room for it, and it is the client's turn: one that waits for leave
+ * to send it waits for the origin. */
+static bool content_is_due(const struct h1_message *m)
 {
+	return m->request_side == H1_REQUEST_CONTENT && m->request_credit > 0 &&
+	       (!m->request->expect_continue || m->informed);
+}
+
+void h1_update_deadline(struct edge_h1 *c)
+{
+	const struct h1_message *m = &c->message;
+
 	if (c->state != H1_EXCHANGE)
 		return;
-	if (c->write_waits) {
+	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL) {
+		deadline_set(&c->deadline, h1_http(c)->timeout.tunnel);
+	} else if (c->write_waits) {
 		c->acked = bytes_acked(c);
-		deadline_set(&c->deadline, edge_h1_http(c)->timeout.write);
-	} else if (!c->request_ended && !c->origin_waits) {
-		deadline_set(&c->deadline, edge_h1_http(c)->timeout.body);
+		deadline_set(&c->deadline, h1_http(c)->timeout.write);
+	} else if (content_is_due(m)) {
+		deadline_set(&c->deadline, h1_http(c)->timeout.body);
 	} else {
 		deadline_clear(&c->deadline);
 	}
 }
 
-/* From the stream. */
+/* From the stream */
 
 /* A line that does not even fit into the buffer that it is to be read into, whatever the limit. */
 static void refuse_line(struct edge_h1 *c)
 {
 	if (c->state == H1_HEAD)
-		edge_h1_refuse(c, 431, REASON_CLIENT_MALFORMED);
+		h1_refuse(c, 431, REASON_CLIENT_MALFORMED);
 	else
-		edge_h1_end(c, REASON_LIMIT, false);
-}
-
-static void reached_eof(struct edge_h1 *c)
-{
-	c->client_eof = true;
-	if (c->state == H1_EXCHANGE && c->request_ended)
-		c->close_after = true;
-	else
-		edge_h1_end(c, REASON_CLIENT_CLOSED, c->state != H1_EXCHANGE);
+		h1_content_failed(c, REASON_CLIENT_MALFORMED);
 }
 
 /* Reads once; false when there is nothing more for now. */
 static bool read_once(struct edge_h1 *c)
 {
 	char *buf = c->worker->buffers->plain;
-	bool body = c->state == H1_EXCHANGE && !c->request_ended;
+	size_t room = STREAM_READ_MAX - c->kept_len;
 	ssize_t n;
 
-	if (c->kept_len > STREAM_READ_MAX - HEAD_READ_MAX) {
+	if (room == 0) {
 		refuse_line(c);
 		return false;
 	}
-	n = stream_read(c->stream, buf + c->kept_len,
-			body ? STREAM_READ_MAX - c->kept_len : HEAD_READ_MAX);
+	n = stream_read(c->stream, buf + c->kept_len, MIN(room, h1_wanted(c)));
 	if (n == STREAM_AGAIN)
 		return false;
 	if (n == STREAM_EOF) {
-		reached_eof(c);
+		h1_reached_eof(c);
 		return false;
 	}
 	if (n < 0) {
-		edge_h1_end(c, edge_client_reason(stream_fault(c->stream)), false);
+		h1_end(c, edge_client_reason(stream_fault(c->stream)), EDGE_CLOSE_BREAK);
 		return false;
 	}
 	edge_count(c->worker, EDGE_BYTES_RECEIVED, n);
 	if (c->kept_len > 0)
 		memcpy(buf, c->kept, c->kept_len);
-	edge_h1_take_bytes(c, buf, c->kept_len + (size_t)n);
+	h1_take_bytes(c, buf, c->kept_len + (size_t)n);
 	return true;
 }
 
@@ -183,28 +150,17 @@ static void on_readable(void *arg)
 	struct edge_h1 *c = arg;
 
 	MAGIC_CHECK(c, H1_MAGIC);
-	while (wants_bytes(c) && read_once(c))
+	while (h1_wanted(c) > 0 && read_once(c))
 		;
-	edge_h1_update_reading(c);
+	h1_update_reading(c);
 }
 
 static void on_drained(void *arg)
 {
 	struct edge_h1 *c = arg;
-	struct http_source *source;
 
 	MAGIC_CHECK(c, H1_MAGIC);
-	c->write_waits = false;
-	if (c->state != H1_EXCHANGE)
-		return;
-	edge_h1_update_deadline(c);
-	if (c->response_ended) {
-		loop_defer(c->worker->loop, &c->turn);
-	} else if (c->source_waits) {
-		c->source_waits = false;
-		source = edge_exchange_source(c->exchange);
-		source->ops->resume(source);
-	}
+	h1_drained(c);
 }
 
 static void on_failed(void *arg)
@@ -212,7 +168,7 @@ static void on_failed(void *arg)
 	struct edge_h1 *c = arg;
 
 	MAGIC_CHECK(c, H1_MAGIC);
-	edge_h1_end(c, edge_client_reason(stream_fault(c->stream)), false);
+	h1_end(c, edge_client_reason(stream_fault(c->stream)), EDGE_CLOSE_BREAK);
 }
 
 static const struct stream_ops stream_ops = {
@@ -221,13 +177,21 @@ static const struct stream_ops stream_ops = {
     .failed = on_failed,
 };
 
-static void write_deadline(struct edge_h1 *c)
+/* Time */
+
+static void exchange_deadline(struct edge_h1 *c)
 {
-	/* A slow client is no dead one, as long as it acknowledges something. */
-	if (bytes_acked(c) != c->acked)
-		edge_h1_update_deadline(c);
+	const struct h1_message *m = &c->message;
+
+	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL)
+		h1_end(c, REASON_TUNNEL_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
+	else if (!c->write_waits)
+		h1_content_failed(c, REASON_CLIENT_BODY_TIMEOUT);
+	else if (bytes_acked(c) != c->acked)
+		/* A slow client is no dead one, as long as it acknowledges something. */
+		h1_update_deadline(c);
 	else
-		edge_h1_end(c, REASON_CLIENT_WRITE_TIMEOUT, false);
+		h1_end(c, REASON_CLIENT_WRITE_TIMEOUT, EDGE_CLOSE_BREAK);
 }
 
 static void on_deadline(struct deadline *deadline)
@@ -237,52 +201,70 @@ static void on_deadline(struct deadline *deadline)
 	MAGIC_CHECK(c, H1_MAGIC);
 	switch (c->state) {
 	case H1_IDLE:
-		edge_h1_end(c, REASON_CLIENT_IDLE_TIMEOUT, true);
+		h1_end(c, REASON_CLIENT_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
 		break;
 	case H1_HEAD:
 		/* An empty line is not yet a request. */
-		if (!h1_head_started(&c->parser)) {
-			edge_h1_end(c, REASON_CLIENT_IDLE_TIMEOUT, true);
-			break;
-		}
-		edge_h1_refuse(c, 408, REASON_CLIENT_HEAD_TIMEOUT);
-		edge_h1_update_reading(c);
+		if (h1_head_started(&c->message.parser))
+			h1_refuse(c, 408, REASON_CLIENT_HEAD_TIMEOUT);
+		else
+			h1_end(c, REASON_CLIENT_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
 		break;
 	case H1_EXCHANGE:
-		if (c->write_waits) {
-			write_deadline(c);
-			break;
-		}
-		edge_h1_body_failed(c, REASON_CLIENT_BODY_TIMEOUT);
-		edge_h1_update_reading(c);
+		exchange_deadline(c);
 		break;
 	case H1_ENDED:
 		break;
 	}
+	h1_update_reading(c);
 }
+
+/* The end of a turn */
 
 /* The response was written: on to the next request, which may be here already. */
 static void next_request(struct edge_h1 *c)
 {
-	bool close = c->close_after || !c->request_ended || c->worker->stopping;
-	char *kept = c->kept;
-	size_t len = c->kept_len;
+	const struct h1_message *m = &c->message;
 
-	if (close) {
-		edge_h1_end(c, REASON_DONE, true);
+	if (m->close_after || m->request_side != H1_REQUEST_ENDED || c->client_eof ||
+	    c->worker->stopping) {
+		h1_end(c, REASON_DONE, EDGE_CLOSE_ORDERLY);
 		return;
 	}
-	end_exchange(c, REASON_DONE);
+	edge_exchange_close(&c->message.exchange, REASON_DONE);
 	c->state = H1_IDLE;
 	edge_conn_set_stage(c->conn, EDGE_IDLE);
-	deadline_set(&c->deadline, edge_h1_http(c)->timeout.keep_alive);
-	if (len > 0) {
-		c->kept = NULL;
-		c->kept_len = 0;
-		edge_h1_take_bytes(c, kept, len);
-		free(kept);
+	deadline_set(&c->deadline, h1_http(c)->timeout.keep_alive);
+	if (c->kept_len > 0)
+		h1_take_kept(c);
+}
+
+/* Of a tunnel both sides must have ended; of a message the response. */
+static bool exchange_is_over(const struct edge_h1 *c)
+{
+	const struct h1_message *m = &c->message;
+
+	return c->state == H1_EXCHANGE && m->response_side == H1_RESPONSE_ENDED &&
+	       m->request_side != H1_REQUEST_TUNNEL && !c->write_waits;
+}
+
+/* More of what was kept can be dealt with than when it was. */
+static bool kept_has_its_turn(const struct edge_h1 *c)
+{
+	const struct h1_message *m = &c->message;
+
+	if (c->state != H1_EXCHANGE || c->kept_len == 0)
+		return false;
+	switch (m->request_side) {
+	case H1_REQUEST_CONTENT:
+	case H1_REQUEST_TUNNEL:
+		return m->request_credit > 0;
+	case H1_REQUEST_SKIPPED:
+	case H1_REQUEST_UNWANTED:
+		return true;
+	default:
+		return false;
 	}
-	edge_h1_update_reading(c);
 }
 
 static void on_turn(struct loop_task *task)
@@ -290,16 +272,19 @@ static void on_turn(struct loop_task *task)
 	struct edge_h1 *c = CONTAINER_OF(task, struct edge_h1, turn);
 
 	MAGIC_CHECK(c, H1_MAGIC);
-	if (c->state == H1_EXCHANGE) {
-		edge_h1_flush(c);
-		if (c->response_ended && !c->write_waits)
-			next_request(c);
-	}
-	if (c->state == H1_ENDED)
+	if (kept_has_its_turn(c))
+		h1_take_kept(c);
+	if (exchange_is_over(c))
+		next_request(c);
+	if (c->state == H1_ENDED) {
 		conn_free(c);
+		return;
+	}
+	h1_update_deadline(c);
+	h1_update_reading(c);
 }
 
-/* For the worker. */
+/* For admission and the worker */
 
 static void conn_drain(struct edge_conn *conn, enum reason reason)
 {
@@ -307,7 +292,7 @@ static void conn_drain(struct edge_conn *conn, enum reason reason)
 
 	MAGIC_CHECK(c, H1_MAGIC);
 	if (c->state == H1_IDLE)
-		edge_h1_end(c, reason, true);
+		h1_end(c, reason, EDGE_CLOSE_ORDERLY);
 }
 
 static void conn_destroy(struct edge_conn *conn, enum reason reason)
@@ -315,7 +300,7 @@ static void conn_destroy(struct edge_conn *conn, enum reason reason)
 	struct edge_h1 *c = conn->protocol;
 
 	MAGIC_CHECK(c, H1_MAGIC);
-	edge_h1_end(c, reason, false);
+	h1_end(c, reason, EDGE_CLOSE_BREAK);
 	conn_free(c);
 }
 
@@ -330,23 +315,23 @@ static void start(struct edge_conn *conn, char *bytes, size_t n)
 	struct edge_h1 *c = xcalloc(1, sizeof(*c));
 
 	c->magic = H1_MAGIC;
-	c->state = H1_IDLE;
 	c->conn = conn;
 	c->worker = w;
 	c->stream = conn->stream;
 	c->reading = true;
-	c->source.ops = &edge_h1_source_ops;
-	c->sink.ops = &edge_h1_sink_ops;
+	c->source.ops = &h1_source_ops;
+	c->sink.ops = &h1_sink_ops;
 	c->turn.run = on_turn;
 	deadline_init(&c->deadline, w->loop, on_deadline);
 	conn->ops = &conn_ops;
 	conn->protocol = c;
+	edge_conn_set_stage(conn, EDGE_IDLE);
 	stream_hand_over(conn->stream, &stream_ops, c);
 	deadline_set(&c->deadline,
-		     w->stopping ? LAST_REQUEST_WAIT : edge_h1_http(c)->timeout.keep_alive);
+		     w->stopping ? LAST_REQUEST_WAIT : h1_http(c)->timeout.keep_alive);
 	if (n > 0) {
-		edge_h1_take_bytes(c, bytes, n);
-		edge_h1_update_reading(c);
+		h1_take_bytes(c, bytes, n);
+		h1_update_reading(c);
 	}
 }
 

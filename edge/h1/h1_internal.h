@@ -1,10 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The two halves of an HTTP/1.1 client connection share this: client_h1.c has its life and its
- * stream, client_h1_message.c what goes in and out over it.
+ * The parts of an HTTP/1.1 client connection share this: h1_conn.c has its life and its stream,
+ * h1_request.c reads requests off it, h1_reply.c writes responses to it. Nobody else includes it.
+ *
+ * What is set when:
+ *
+ * state    |                                        | exchange | deadline
+ * ---------+----------------------------------------+----------+---------------------------------
+ * IDLE     | between requests                       | NULL     | http.timeout.keep_alive
+ * HEAD     | some of a head has come                | open     | http.timeout.head
+ * EXCHANGE | its head has come whole, or is refused | open     | by what is waited for: below
+ * ENDED    | to be freed at the end of the turn     | any      | none
+ *
+ * in EXCHANGE, the first that is so:
+ *   in a tunnel                                     http.timeout.tunnel since the last byte
+ *   the client does not take the response           http.timeout.write without progress
+ *   content is awaited, and somebody would take it  http.timeout.body
+ *   else it is the origin's time, which the link to it watches
+ *
+ * request_side  | content from the client      response_side | content to the client
+ * --------------+-----------------------       --------------+------------------------------
+ * CONTENT       | goes on to the exchange      AWAITED       | no final head was written
+ * ASKED         | is kept until the answer     CONTENT       | a message's
+ * TUNNEL        | any bytes                    TUNNEL        | any bytes
+ * SKIPPED       | is all here, thrown away     ENDED         | all was written
+ * ENDED         | belongs to the next request
+ * UNWANTED      | is thrown away
  */
 #pragma once
 
+#include "core/http/h1.h"
 #include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/h1/h1.h"
@@ -12,11 +37,40 @@
 
 #define H1_MAGIC 0x48314331u
 
-enum h1_state {
-	H1_IDLE, /* between requests */
-	H1_HEAD, /* some of a head has come */
-	H1_EXCHANGE,
-	H1_ENDED, /* to be freed at the end of the turn */
+enum h1_state { H1_IDLE, H1_HEAD, H1_EXCHANGE, H1_ENDED };
+
+enum h1_request_side {
+	H1_REQUEST_CONTENT,
+	H1_REQUEST_ASKED,
+	H1_REQUEST_TUNNEL,
+	H1_REQUEST_SKIPPED,
+	H1_REQUEST_ENDED,
+	H1_REQUEST_UNWANTED,
+};
+
+enum h1_response_side {
+	H1_RESPONSE_AWAITED,
+	H1_RESPONSE_CONTENT,
+	H1_RESPONSE_TUNNEL,
+	H1_RESPONSE_ENDED,
+};
+
+/* One request and its response: assigned whole at the first byte of the request. */
+struct h1_message {
+	struct edge_exchange *exchange;
+	struct flow_leg leg;
+	struct http_head *request; /* the exchange's */
+	struct h1_head_parser parser;
+	struct h1_body body;
+	enum h1_request_side request_side;
+	enum h1_response_side response_side;
+	bool informed;         /* a 100 (Continue) was sent */
+	bool close_after;      /* no request may follow it on this connection */
+	bool content_is_here;  /* all of it came with the head */
+	size_t request_credit; /* content that the exchange will still take */
+	size_t granted;        /* of the response, and not yet pushed */
+	size_t window;         /* up to which it is granted again when the client takes all */
+	struct h1_response response;
 };
 
 struct edge_h1 {
@@ -28,56 +82,47 @@ struct edge_h1 {
 	struct deadline deadline;
 	struct loop_task turn; /* what is left to the end of the turn */
 	enum reason end_reason;
-	bool end_orderly;
-	bool reading;    /* not paused */
-	bool client_eof; /* it will send no more */
-	char *kept;      /* bytes read ahead of their turn, or of an incomplete line */
+	enum edge_close end_how;
+	bool reading;     /* not paused */
+	bool client_eof;  /* it will send no more */
+	bool feeding;     /* bytes are being dealt with: what a grant allows is found on return */
+	bool write_waits; /* the stream has not yet drained */
+	uint64_t acked;   /* of all we sent, when the write deadline was set */
+	char *kept;       /* bytes read ahead of their turn, or of an incomplete line */
 	size_t kept_len;
-
-	/* from the first byte of a request to the end of its exchange */
-	struct edge_view *view;
-
-	/* one request and its response */
-	struct arena arena;
-	mono_time began;
-	struct h1_head_parser parser;
-	struct http_head request;
-	struct h1_body body;
-	struct http_source source; /* of the request's content */
-	struct http_sink sink;     /* of the response */
-	struct edge_exchange *exchange;
-	struct edge_h1_response response;
-	bool request_ended;  /* it was read, or is of no more interest */
-	bool origin_waits;   /* the origin takes no more of the request for now */
-	bool informed;       /* a 100 (Continue) was sent */
-	bool response_ended; /* all of it was written */
-	bool source_waits;   /* the response waits for our resume() */
-	bool write_waits;    /* the stream has not yet drained */
-	bool close_after;
-	uint64_t acked; /* of all we sent, when the write deadline was set */
+	struct flow_source source; /* of the request */
+	struct flow_sink sink;     /* of the response */
+	struct h1_message message; /* but in IDLE */
 };
 
-/* client_h1.c */
+/* h1_conn.c */
 
-/* The one way to end it: orderly with a close_notify, or else so that a break can be seen. Freed at
- * the end of the turn. */
-void edge_h1_end(struct edge_h1 *c, enum reason reason, bool orderly);
-/* Pauses or resumes the stream, and sets the deadline, by the state. */
-void edge_h1_update_reading(struct edge_h1 *c);
-void edge_h1_update_deadline(struct edge_h1 *c);
-const struct cfg_http *edge_h1_http(const struct edge_h1 *c);
+/* The one way to end it. Freed at the end of the turn. */
+void h1_end(struct edge_h1 *c, enum reason reason, enum edge_close how);
+/* Pauses or resumes the stream, by the state. */
+void h1_update_reading(struct edge_h1 *c);
+void h1_update_deadline(struct edge_h1 *c);
+const struct cfg_http *h1_http(const struct edge_h1 *c);
 
-/* client_h1_message.c */
+/* h1_request.c */
 
-extern const struct http_source_ops edge_h1_source_ops;
-extern const struct http_sink_ops edge_h1_sink_ops;
-
-/* Feeds what was read, after what was kept, to the requests; keeps what is before its turn. `buf`
- * may be what was kept, taken out. */
-void edge_h1_take_bytes(struct edge_h1 *c, const char *buf, size_t len);
+extern const struct flow_source_ops h1_source_ops;
+/* How many bytes may be read now; 0: none. */
+size_t h1_wanted(const struct edge_h1 *c);
+/* Feeds what was read, after what was kept, to the requests; keeps what is before its turn. */
+void h1_take_bytes(struct edge_h1 *c, char *buf, size_t len);
+/* What was kept, when its turn may have come. */
+void h1_take_kept(struct edge_h1 *c);
 /* A request whose head cannot be read to its end. */
-void edge_h1_refuse(struct edge_h1 *c, int status, enum reason reason);
+void h1_refuse(struct edge_h1 *c, int status, enum reason reason);
 /* The rest of the request's content will not come, or not as content. */
-void edge_h1_body_failed(struct edge_h1 *c, enum reason reason);
-/* Writes a head that is still held back. */
-void edge_h1_flush(struct edge_h1 *c);
+void h1_content_failed(struct edge_h1 *c, enum reason reason);
+/* The client has sent all that it will. */
+void h1_reached_eof(struct edge_h1 *c);
+
+/* h1_reply.c */
+
+extern const struct flow_sink_ops h1_sink_ops;
+/* The first of the response's credit. */
+void h1_grant_first(struct edge_h1 *c);
+void h1_drained(struct edge_h1 *c);

@@ -4,7 +4,7 @@
  */
 #include "edge/h1/h1_response.h"
 
-static void add(struct edge_h1_pieces *out, const void *data, size_t len)
+static void add(struct h1_pieces *out, const void *data, size_t len)
 {
 	if (len == 0)
 		return;
@@ -12,40 +12,13 @@ static void add(struct edge_h1_pieces *out, const void *data, size_t len)
 	out->bytes += len;
 }
 
-static bool serialize(const struct http_head *head, struct span *out)
-{
-	size_t size = h1_head_size(head);
-	char *text = arena_alloc(head->arena, size);
-
-	if (text == NULL)
-		return false;
-	*out = (struct span){text, h1_write_head(head, false, text, size)};
-	return out->n > 0;
-}
-
-bool edge_h1_response_inform(struct edge_h1_response *r, const struct http_head *head,
-			     struct edge_h1_pieces *out)
-{
-	struct http_head copy = *head;
-	struct span text;
-
-	copy.framing = HTTP_FRAMING_NONE;
-	copy.length_declared = false;
-	copy.keep_alive = true;
-	*out = (struct edge_h1_pieces){0};
-	if (!serialize(&copy, &text))
-		return false;
-	add(out, text.p, text.n);
-	return true;
-}
-
-bool edge_h1_response_start(struct edge_h1_response *r, struct http_head *head,
-			    const struct http_head *request, bool end, bool keep_alive)
+bool h1_response_start(struct h1_response *r, struct http_head *head,
+		       const struct http_head *request, bool end, bool keep_alive)
 {
 	bool unknown_length =
 	    head->framing == HTTP_FRAMING_CHUNKED || head->framing == HTTP_FRAMING_CLOSE;
 
-	*r = (struct edge_h1_response){.bodiless = request->method_id == HTTP_METHOD_HEAD};
+	*r = (struct h1_response){.bodiless = request->method_id == HTTP_METHOD_HEAD};
 	if (unknown_length && r->bodiless) {
 		head->framing = HTTP_FRAMING_NONE;
 	} else if (unknown_length && end) {
@@ -57,23 +30,14 @@ bool edge_h1_response_start(struct edge_h1_response *r, struct http_head *head,
 		head->framing = r->chunked ? HTTP_FRAMING_CHUNKED : HTTP_FRAMING_CLOSE;
 	}
 	head->keep_alive = keep_alive && head->framing != HTTP_FRAMING_CLOSE;
-	if (head->keep_alive && request->minor == 0 &&
-	    !http_fields_add(&head->fields, head->arena, SPAN("Connection"), SPAN("keep-alive")))
-		return false;
-	return serialize(head, &r->held);
+	return !head->keep_alive || request->minor > 0 ||
+	       http_fields_add(&head->fields, head->arena, SPAN("Connection"), SPAN("keep-alive"));
 }
 
-void edge_h1_response_flush(struct edge_h1_response *r, struct edge_h1_pieces *out)
+void h1_response_body(struct h1_response *r, const void *data, size_t len, bool end,
+		      struct h1_pieces *out)
 {
-	*out = (struct edge_h1_pieces){0};
-	add(out, r->held.p, r->held.n);
-	r->held = (struct span){NULL, 0};
-}
-
-void edge_h1_response_body(struct edge_h1_response *r, const void *data, size_t len, bool end,
-			   struct edge_h1_pieces *out)
-{
-	edge_h1_response_flush(r, out);
+	*out = (struct h1_pieces){0};
 	if (r->bodiless)
 		return;
 	if (r->chunked && len > 0)
@@ -85,20 +49,7 @@ void edge_h1_response_body(struct edge_h1_response *r, const void *data, size_t 
 		add(out, "0\r\n\r\n", 5);
 }
 
-bool edge_h1_response_trailers(struct edge_h1_response *r, const struct http_fields *trailers,
-			       struct arena *arena, struct edge_h1_pieces *out)
+bool h1_response_takes_trailers(const struct h1_response *r)
 {
-	size_t size = 5;
-	char *text;
-
-	edge_h1_response_flush(r, out);
-	if (!r->chunked)
-		return true;
-	for (unsigned i = 0; i < trailers->n; i++)
-		size += trailers->v[i].name.n + trailers->v[i].value.n + 4;
-	text = arena_alloc(arena, size);
-	if (text == NULL)
-		return false;
-	add(out, text, h1_write_last_chunk(trailers, text, size));
-	return true;
+	return r->chunked && !r->bodiless;
 }

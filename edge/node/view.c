@@ -9,10 +9,29 @@
 
 #include "core/base/check.h"
 
-/* The heads of the request and of the response, each once as received and once as rewritten or
- * serialized; and what the exchange itself keeps. */
-#define ARENA_PER_HEAD 5
+/* What an exchange's arena may grow to. A request's head is copied line by line, each field then
+ * stands in two lists that grow by doubling (as received, as forwarded), and some values are put
+ * together anew. Of a response the fields stand in one more list; their bytes are the origin
+ * link's. A block that the next piece does not fit into is given up in part: hence twice all that.
+ */
 #define ARENA_BASE (32 * 1024)
+#define LISTS_PER_FIELD 4
+
+static size_t arena_max(const struct cfg_fleet *fleet)
+{
+	size_t request = 2 * fleet->http.limit.head_bytes +
+			 2 * LISTS_PER_FIELD * fleet->http.limit.fields * sizeof(struct http_field);
+	size_t response = 0;
+
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &fleet->origins[i];
+
+		response = MAX(response,
+			       LISTS_PER_FIELD * origin->limit.fields * sizeof(struct http_field) +
+				   origin->limit.head_bytes);
+	}
+	return ARENA_BASE + 2 * (request + response);
+}
 
 struct edge_view *edge_view_load(const char *file, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag)
@@ -41,7 +60,7 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
-	view->arena_max = ARENA_BASE + ARENA_PER_HEAD * view->limits.head_bytes;
+	view->arena_max = arena_max(fleet);
 	return view;
 }
 

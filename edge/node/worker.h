@@ -37,6 +37,7 @@ struct edge_common {
 	struct stream_budget budget; /* its limit is http.limit.buffered */
 };
 
+struct edge_exchange;
 struct edge_admission;
 struct edge_inlets;
 struct edge_listeners;
@@ -57,6 +58,8 @@ struct edge_worker {
 	bool stopping;
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
+	struct edge_exchange *spare_exchanges; /* for the next requests */
+	unsigned n_spare_exchanges;
 };
 
 static inline void edge_count(struct edge_worker *w, unsigned counter, int64_t n)

@@ -1,32 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One request to an origin: finds a connection, sends head and content, watches the time, and ends
- * the exchange; response.c reads what comes back. Runs on one worker's loop. Owns its lease, and
- * content that came before there was a connection; head, arena, source and sink are the
- * caller's.
+ * The life of one request to an origin: tries its candidates until one gives a connection, repeats
+ * the request where that may be, tells how it ends, and keeps spare objects. Runs on one worker's
+ * loop. Owns the lease and the pins on the candidates; head and trailers of the request are the
+ * caller's. The configuration is not looked at after olink_request_open().
  *
- * Nothing here calls the neighbours from inside olink_request_start(): what goes wrong there is
- * told at the end of the turn. The object is freed at the end of the turn too.
+ * Objects are freed at the end of the turn in which they were closed.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
-#include "origin-link/request/origin_reason.h"
+#include "origin-link/conns/endpoint.h"
 #include "origin-link/request/request_internal.h"
 
 #define REQUEST_MAGIC 0x4e90e501u
 
+/* Spares of one worker: as many as requests often run at once. Each keeps about 6 KiB. */
+#define SPARES_MAX 64
+
 static void count(const struct olink_request *r, enum olink_counter id)
 {
-	metrics_add(r->worker->olink->metrics, r->worker->buffers->loop, id, 1);
-}
-
-static struct loop *loop_of(const struct olink_request *r)
-{
-	return r->worker->buffers->loop;
+	metrics_add(r->worker->olink->metrics, request_loop(r), id, 1);
 }
 
 /* Ending */
@@ -34,383 +32,298 @@ static struct loop *loop_of(const struct olink_request *r)
 /* The one way from a connection, or the way to one, to none. */
 static void let_go(struct olink_request *r, bool keep)
 {
+	deadline_clear(&r->watch);
+	deadline_clear(&r->look);
+	slice_drop(&r->attempt.held);
 	lease_end(&r->lease, keep);
-	free(r->held);
-	r->held = NULL;
-	r->n_held = 0;
 }
 
-static void over(struct olink_request *r, bool keep)
+void request_over(struct olink_request *r, bool keep)
 {
+	bool has_lease = r->phase == REQUEST_LEASING || r->phase == REQUEST_OPEN;
+
 	r->phase = REQUEST_OVER;
-	deadline_clear(&r->deadline);
-	let_go(r, keep);
+	if (has_lease)
+		let_go(r, keep);
+	while (r->n_candidates > 0)
+		endpoint_unpin(&r->candidates[--r->n_candidates], request_loop(r));
+	free(r->early);
+	r->early = NULL;
+	r->n_early = 0;
 }
 
-static void stop_body(struct olink_request *r, enum reason reason)
+/* What was in a tunnel may be incomplete in a way that only a reset tells. */
+static void break_tunnel(const struct olink_request *r)
 {
-	bool pushing = r->body && !r->sent && !r->early_end;
+	static const struct linger now = {.l_onoff = 1};
 
-	r->sent = true;
-	if (pushing)
-		r->body->ops->stop(r->body, reason);
+	if (r->phase == REQUEST_OPEN && request_is_tunnel(r))
+		setsockopt(stream_fd(request_stream(r)), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 void request_abandon(struct olink_request *r)
 {
-	r->response = NULL;
-	r->sent = true;
-	if (r->phase != REQUEST_OVER)
-		over(r, false);
-}
-
-void request_fail(struct olink_request *r, enum reason reason)
-{
-	char addr[NET_ADDR_TEXT] = "no address";
-
+	r->attempt.response = RESPONSE_UNWANTED;
+	r->side = REQUEST_UNWANTED;
 	if (r->phase == REQUEST_OVER)
 		return;
+	break_tunnel(r);
+	request_over(r, false);
+}
+
+void request_stop(struct olink_request *r, enum reason reason)
+{
+	bool pushes =
+	    r->side == REQUEST_BODY || r->side == REQUEST_ASKED || r->side == REQUEST_TUNNEL;
+
+	if (!pushes)
+		return;
+	r->side = REQUEST_UNWANTED;
+	r->ends.request->ops->stop(r->ends.request, reason);
+}
+
+/* One line a second for each origin. */
+static void log_failure(const struct olink_request *r, enum reason reason, const char *detail)
+{
+	struct log_limit *limit =
+	    &r->worker->log_limits[r->settings.origin_id % REQUEST_LOG_LIMITS];
+	char addr[NET_ADDR_TEXT] = "no address";
+
 	if (r->facts.addr.sa.sa_family != AF_UNSPEC)
 		net_addr_format(&r->facts.addr, addr);
-	LOG_LIMITED(LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->origin->name, addr,
-		    reason_text(reason), reason == REASON_ORIGIN_MALFORMED ? ": " : "",
-		    reason != REASON_ORIGIN_MALFORMED ? ""
-		    : r->content.why                  ? r->content.why
-		    : r->parser.why                   ? r->parser.why
-						      : "unexpected status");
+	log_write_limited(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
+			  addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
+}
+
+void request_fail(struct olink_request *r, enum reason reason, const char *detail)
+{
+	if (r->phase == REQUEST_OVER)
+		return;
+	log_failure(r, reason, detail);
 	count(r, OLINK_FAILURES);
-	over(r, false);
-	stop_body(r, reason);
-
-	struct http_sink *response = r->response;
-
-	r->response = NULL;
-	if (response)
-		response->ops->reset(response, reason);
-}
-
-void request_response_ended(struct olink_request *r, bool clean)
-{
-	bool keep = clean && r->keep_alive && r->sent && !r->write_failed &&
-		    stream_is_drained(lease_stream(&r->lease));
-
-	over(r, keep);
-	stop_body(r, REASON_DONE);
-}
-
-/* Time */
-
-static void deadline_cb(struct deadline *deadline)
-{
-	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, deadline);
-
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	request_fail(r, r->waits);
-}
-
-void request_rearm(struct olink_request *r)
-{
-	enum reason waits = REASON_NONE;
-
-	if (r->phase != REQUEST_OPEN)
+	break_tunnel(r);
+	request_over(r, false);
+	if (r->closed) {
+		loop_defer(request_loop(r), &r->turn_end);
 		return;
-	if (!stream_is_drained(lease_stream(&r->lease)))
-		waits = REASON_ORIGIN_WRITE_TIMEOUT;
-	else if (!r->sent)
-		waits = REASON_NONE; /* for the client, whose time the edge watches */
-	else if (!r->head_received)
-		waits = REASON_ORIGIN_HEAD_TIMEOUT;
-	else if (!r->paused)
-		waits = REASON_ORIGIN_BODY_TIMEOUT;
-
-	/* The time for a head is one time, however many pieces it comes in. */
-	if (waits == REASON_ORIGIN_HEAD_TIMEOUT && r->waits == waits)
+	}
+	request_stop(r, reason);
+	if (r->attempt.response >= RESPONSE_ENDED || r->closed)
 		return;
-	r->waits = waits;
-	if (waits == REASON_NONE)
-		deadline_clear(&r->deadline);
-	else
-		deadline_set(&r->deadline, waits == REASON_ORIGIN_HEAD_TIMEOUT
-					       ? r->origin->timeout.response
-					       : r->origin->timeout.idle);
+	r->attempt.response = RESPONSE_ENDED;
+	r->ends.response->ops->reset(r->ends.response, reason);
 }
 
-/* Sending */
-
-static size_t trailers_size(const struct http_fields *trailers)
+void request_tunnel_ended(struct olink_request *r)
 {
-	size_t size = sizeof("0\r\n\r\n");
-
-	for (unsigned i = 0; trailers && i < trailers->n; i++)
-		size += trailers->v[i].name.n + trailers->v[i].value.n + sizeof(": \r\n");
-	return size;
-}
-
-/* Memory for a head and a trailer section; NULL when there is none. Their size is bounded by what
- * the client's side lets in. */
-static char *scratch(struct olink_worker *w, size_t size)
-{
-	if (w->scratch_size < size) {
-		char *grown = realloc(w->scratch, size);
-
-		if (!grown)
-			return NULL;
-		w->scratch = grown;
-		w->scratch_size = size;
-	}
-	return w->scratch;
-}
-
-struct piece {
-	const void *data;
-	size_t len;
-	bool end;
-	const struct http_fields *trailers; /* with end, or NULL */
-};
-
-/* The head, if it has not been sent, and a piece of content, in one go. True: send more. */
-static bool send_piece(struct olink_request *r, const struct piece *piece)
-{
-	bool chunked = r->head->framing == HTTP_FRAMING_CHUNKED;
-	size_t head_size = r->head_sent ? 0 : h1_head_size(r->head);
-	size_t tail_size = chunked && piece->end ? trailers_size(piece->trailers) : 0;
-	char *text = scratch(r->worker, MAX(head_size + tail_size, 1));
-	char chunk[20];
-	struct iovec iov[5];
-	int n = 0;
-
-	if (!text) {
-		request_fail(r, REASON_LIMIT);
-		return true;
-	}
-	if (head_size) {
-		struct http_head ours = *r->head;
-
-		/* What the client wants of its connection says nothing about ours. */
-		ours.keep_alive = true;
-		size_t len = h1_write_head(&ours, true, text, head_size);
-
-		CHECK(len > 0);
-		iov[n++] = (struct iovec){text, len};
-	}
-	if (piece->len && chunked)
-		iov[n++] = (struct iovec){chunk, h1_write_chunk_header(piece->len, chunk)};
-	if (piece->len)
-		iov[n++] = (struct iovec){(void *)piece->data, piece->len};
-	if (piece->len && chunked)
-		iov[n++] = (struct iovec){(void *)"\r\n", 2};
-	if (tail_size) {
-		size_t len = h1_write_last_chunk(piece->trailers, text + head_size, tail_size);
-
-		CHECK(len > 0);
-		iov[n++] = (struct iovec){text + head_size, len};
-	}
-	for (int i = 0; i < n; i++)
-		r->facts.bytes_sent += iov[i].iov_len;
-	r->head_sent = true;
-	r->sent = piece->end;
-
-	bool more = n == 0 || stream_write(lease_stream(&r->lease), iov, n);
-
-	request_rearm(r);
-	return more;
-}
-
-/* What there is so far: the head, and content that came before the connection. */
-static void send_first(struct olink_request *r)
-{
-	struct piece piece = {
-	    .data = r->early,
-	    .len = r->n_early,
-	    .end = !r->body || r->early_end,
-	    .trailers = r->early_end ? &r->early_trailers : NULL,
-	};
-	bool more = send_piece(r, &piece);
-
-	free(r->early);
-	r->early = NULL;
-	r->n_early = 0;
-	if (more && r->body_waits && r->phase == REQUEST_OPEN)
-		request_drained(r);
-}
-
-void request_drained(struct olink_request *r)
-{
-	request_rearm(r);
-	if (!r->body_waits || r->sent)
+	if (r->phase != REQUEST_OPEN || !request_is_tunnel(r))
 		return;
-	r->body_waits = false;
-	r->body->ops->resume(r->body);
+	watch_update(r);
+	if (r->side != REQUEST_SENT || r->attempt.response < RESPONSE_ENDED ||
+	    !stream_is_drained(request_stream(r)))
+		return;
+	request_over(r, false);
+	if (r->closed)
+		loop_defer(request_loop(r), &r->turn_end);
 }
 
 /* Connecting */
 
-/* A connection is there; the head goes out with the first content if that comes in this turn. */
-static bool opened(struct olink_request *r)
+/* There is a connection; what there is to send goes out by send_begin(). */
+static void opened(struct olink_request *r)
 {
 	r->phase = REQUEST_OPEN;
-	r->waits = REASON_NONE;
-	return response_begin(r);
-}
-
-static void try_candidate(struct olink_request *r);
-
-static void leased(struct olink_request *r)
-{
+	r->attempt = (struct attempt){0};
 	r->facts.reused = lease_is_reused(&r->lease);
 	r->facts.connect = lease_connect_time(&r->lease);
-	r->failed = opened(r) ? REASON_NONE : REASON_LIMIT;
 }
 
-/* Tries the next candidate when this one cannot be connected to. */
-static void not_leased(struct olink_request *r, enum reason reason)
+/* The candidates share the time to connect, so that none keeps another from being tried. */
+static duration share_of_time(const struct olink_request *r)
 {
-	r->failed = reason;
-	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
-		endpoint_suspect(r->candidates[r->candidate], loop_of(r));
-	if (reason != REASON_LIMIT && r->candidate + 1 < r->n_candidates) {
-		r->candidate++;
-		try_candidate(r);
-	}
+	return DUR_NS(r->connect_left.ns / (r->n_candidates - r->candidate));
 }
 
-static void lease_cb(struct lease *lease, enum reason reason, const char *detail)
+/* An attempt came to nothing: what it has taken of the time. A wait in the queue is not more than
+ * its share. */
+static void spend_time(struct olink_request *r)
+{
+	duration spent = mono_since(loop_now(request_loop(r)), r->tried_at);
+
+	r->connect_left.ns -= MIN(spent.ns, r->tried_for.ns);
+}
+
+static void leased(struct lease *lease, enum reason reason, const char *detail);
+
+static enum lease_result take_lease(struct olink_request *r, enum reason *reason)
+{
+	struct endpoint *endpoint = r->candidates[r->candidate];
+	struct lease_order order = {
+	    .endpoint = endpoint,
+	    .terms = r->settings.terms,
+	    .client = r->settings.tells_client ? &r->client : NULL,
+	    .fresh = r->facts.retried,
+	    .careful = r->side == REQUEST_BODY || !http_method_is_idempotent(r->head->method_id),
+	    .time = share_of_time(r),
+	};
+
+	r->facts.addr = *endpoint_addr(endpoint);
+	r->tried_at = loop_now(request_loop(r));
+	r->tried_for = order.time;
+	lease_init(&r->lease, r->worker->conns, &request_stream_ops, r, leased);
+	return lease_take(&r->lease, &order, reason);
+}
+
+/* From the current candidate on, the first one that has a connection or lets us wait for one.
+ * False: there is none, and `*reason` is the last one's. */
+static bool lease_any(struct olink_request *r, enum reason *reason)
+{
+	for (; r->candidate < r->n_candidates; r->candidate++) {
+		switch (take_lease(r, reason)) {
+		case LEASE_READY:
+			opened(r);
+			loop_defer(request_loop(r), &r->turn_end);
+			return true;
+		case LEASE_WAITS:
+			r->phase = REQUEST_LEASING;
+			return true;
+		case LEASE_REFUSED:
+			lease_end(&r->lease, false);
+			break;
+		}
+	}
+	return false;
+}
+
+static void leased(struct lease *lease, enum reason reason, const char *detail)
 {
 	struct olink_request *r = CONTAINER_OF(lease, struct olink_request, lease);
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	if (reason == REASON_NONE)
-		leased(r);
-	else
-		not_leased(r, reason);
-	if (r->failed != REASON_NONE)
-		request_fail(r, r->failed);
-	else if (r->phase == REQUEST_OPEN)
-		send_first(r);
-}
-
-/* Ends in REQUEST_OPEN, in REQUEST_CONNECTING with a lease that waits, or with `failed` set. */
-static void try_candidate(struct olink_request *r)
-{
-	struct endpoint *e = r->candidates[r->candidate];
-	struct lease_order order = {
-	    .endpoint = e,
-	    .terms = origins_terms(r->origin),
-	    .fresh = r->facts.retried,
-	    .careful = r->body || !http_method_is_idempotent(r->head->method_id),
-	    .time = mono_since(r->connect_by, loop_now(loop_of(r))),
-	};
-	enum reason reason;
-
-	/* The first one may not use up the time of the next. */
-	if (r->candidate + 1 < r->n_candidates)
-		order.time.ns /= 2;
-	r->facts.addr = *endpoint_addr(e);
-	r->phase = REQUEST_CONNECTING;
-	r->failed = REASON_NONE;
-	switch (lease_take(&r->lease, &order, &reason)) {
-	case LEASE_READY:
-		leased(r);
-		break;
-	case LEASE_WAITS:
-		break;
-	case LEASE_REFUSED:
-		not_leased(r, reason);
-		break;
+	CHECK(r->phase == REQUEST_LEASING);
+	if (reason == REASON_NONE) {
+		opened(r);
+		send_begin(r);
+		return;
 	}
+	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
+		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
+	/* Nothing was sent, so another one may be asked; but who has waited in one queue has waited
+	 * long enough. */
+	lease_end(&r->lease, false);
+	r->phase = REQUEST_OPENING;
+	spend_time(r);
+	r->candidate++;
+	if (reason != REASON_ORIGIN_QUEUE_TIMEOUT && lease_any(r, &reason))
+		return;
+	request_fail(r, reason, detail);
 }
 
-bool request_retry(struct olink_request *r)
+void request_lease(struct olink_request *r)
 {
-	bool repeatable = !r->body && http_method_is_idempotent(r->head->method_id);
+	enum reason reason = REASON_NONE;
 
-	if (!r->facts.reused || r->facts.retried || (r->head_sent && !repeatable))
-		return false;
-	let_go(r, false);
-	r->facts.reused = false;
-	r->facts.retried = true;
-	r->head_sent = false;
-	r->sent = false;
-	r->write_failed = false;
-	r->connect_by = mono_add(loop_now(loop_of(r)), r->origin->timeout.connect);
-	count(r, OLINK_RETRIES);
-	deadline_clear(&r->deadline);
-	try_candidate(r);
-	if (r->failed != REASON_NONE)
-		loop_defer(loop_of(r), &r->turn_end);
-	return true;
+	if (r->failed == REASON_NONE && !lease_any(r, &reason))
+		r->failed = reason;
+	/* To tell that, or to grant for the first time, and to send. */
+	loop_defer(request_loop(r), &r->turn_end);
 }
 
-/* The request's content, pushed by its source */
+/* Repeating */
 
-static struct olink_request *of_sink(struct http_sink *sink)
+/* The one rule: whether what was sent may be sent again. What the connection has not been given
+ * may; else the origin may have acted upon it, so that only what it does twice as well as once may,
+ * and only what we still have. */
+static bool may_repeat(const struct olink_request *r)
 {
-	struct olink_request *r = CONTAINER_OF(sink, struct olink_request, sink);
+	const struct attempt *a = &r->attempt;
 
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	return r;
-}
-
-static void keep_early(struct olink_request *r, const struct piece *piece)
-{
-	if (piece->len) {
-		char *grown = realloc(r->early, r->n_early + piece->len);
-
-		if (!grown) {
-			request_fail(r, REASON_LIMIT);
-			return;
-		}
-		memcpy(grown + r->n_early, piece->data, piece->len);
-		r->early = grown;
-		r->n_early += piece->len;
-	}
-	r->early_end = piece->end;
-	if (piece->trailers)
-		r->early_trailers = *piece->trailers;
-}
-
-static bool push(struct olink_request *r, const struct piece *piece)
-{
-	bool more;
-
-	if (r->phase == REQUEST_OVER)
+	if (a->sent == SENT_NOTHING)
 		return true;
-	if (r->phase == REQUEST_CONNECTING || r->failed != REASON_NONE) {
-		keep_early(r, piece);
-		more = false;
-	} else {
-		more = send_piece(r, piece);
+	return a->received == 0 && a->sent == SENT_HEAD &&
+	       http_method_is_idempotent(r->head->method_id);
+}
+
+/* From the current candidate on, on fresh connections: so this ends. */
+static void repeat(struct olink_request *r, enum reason reason)
+{
+	r->phase = REQUEST_OPENING;
+	let_go(r, false);
+	r->attempt = (struct attempt){0};
+	r->facts.retried = true;
+	r->connect_left = r->settings.connect;
+	count(r, OLINK_RETRIES);
+	if (!lease_any(r, &reason))
+		request_fail(r, reason, NULL);
+}
+
+/* What the fault of a connection is called, when it has cost us the response. */
+static enum reason reason_of(const struct olink_request *r)
+{
+	switch (stream_fault(request_stream(r))) {
+	case STREAM_FAULT_NONE: /* a clean end in the wrong place */
+	case STREAM_FAULT_CLOSED:
+		return r->attempt.received == 0 ? REASON_ORIGIN_CLOSED : REASON_ORIGIN_TRUNCATED;
+	case STREAM_FAULT_RESET:
+	case STREAM_FAULT_MALFORMED:
+	case STREAM_FAULT_HANDSHAKE:
+	case STREAM_FAULT_CERTIFICATE:
+		return REASON_ORIGIN_RESET;
+	case STREAM_FAULT_TIMED_OUT:
+		/* It was waited for in vain, only by TCP and not by us. */
+		return r->attempt.response == RESPONSE_HEAD_AWAITED ? REASON_ORIGIN_HEAD_TIMEOUT
+								    : REASON_ORIGIN_BODY_TIMEOUT;
+	case STREAM_FAULT_STALLED:
+		return REASON_ORIGIN_STALLED;
+	case STREAM_FAULT_NO_MEMORY:
+		break;
 	}
-	r->body_waits = !more;
-	return more;
+	return REASON_LIMIT;
 }
 
-static void sink_head(struct http_sink *sink, struct http_head *head, bool end)
+void request_died(struct olink_request *r)
 {
-	CHECK(!"the head of a request is given to olink_request_start()");
+	enum reason reason = reason_of(r);
+	bool is_fault = stream_fault(request_stream(r)) != STREAM_FAULT_NONE;
+
+	if (r->facts.reused && !r->facts.retried && reason != REASON_LIMIT &&
+	    reason != REASON_ORIGIN_STALLED && may_repeat(r))
+		repeat(r, reason);
+	else
+		request_fail(r, reason, is_fault ? stream_fault_detail(request_stream(r)) : NULL);
 }
 
-static bool sink_body(struct http_sink *sink, const void *data, size_t len, bool end)
+/* The current candidate behind all others, or (`for_good`) away. */
+static void put_back(struct olink_request *r, bool for_good)
 {
-	return push(of_sink(sink), &(struct piece){.data = data, .len = len, .end = end});
+	struct endpoint *endpoint = r->candidates[r->candidate];
+
+	r->n_candidates--;
+	for (unsigned i = r->candidate; i < r->n_candidates; i++)
+		r->candidates[i] = r->candidates[i + 1];
+	if (for_good)
+		endpoint_unpin(&endpoint, request_loop(r));
+	else
+		r->candidates[r->n_candidates++] = endpoint;
 }
 
-static void sink_trailers(struct http_sink *sink, const struct http_fields *trailers)
+void request_vanished(struct olink_request *r)
 {
-	push(of_sink(sink), &(struct piece){.end = true, .trailers = trailers});
-}
+	static const char detail[] = "it does not acknowledge what was sent";
 
-static void sink_reset(struct http_sink *sink, enum reason reason)
-{
-	request_abandon(of_sink(sink));
+	endpoint_suspect(r->candidates[r->candidate], request_loop(r));
+	if (!may_repeat(r)) {
+		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
+		return;
+	}
+	/* A connection that was idle may be all that has vanished: something on the way has
+	 * forgotten it. */
+	put_back(r, !r->facts.reused);
+	if (r->candidate < r->n_candidates)
+		repeat(r, REASON_ORIGIN_CONNECT_TIMEOUT);
+	else
+		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
 }
-
-static const struct http_sink_ops sink_ops = {
-    .head = sink_head,
-    .body = sink_body,
-    .trailers = sink_trailers,
-    .reset = sink_reset,
-};
 
 /* The connection */
 
@@ -419,7 +332,7 @@ static void readable_cb(void *arg)
 	struct olink_request *r = arg;
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	response_readable(r);
+	response_go_on(r);
 }
 
 static void drained_cb(void *arg)
@@ -427,49 +340,89 @@ static void drained_cb(void *arg)
 	struct olink_request *r = arg;
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	request_drained(r);
+	send_drained(r);
 }
 
-/* Writing failed. An origin that answers and closes without reading all of the request does that
- * to us: its answer, or the rest of it, is still there to be read. */
+/* Writing failed, or the connection broke while nothing was read. An origin that answers and closes
+ * without reading all of the request does that to us: its answer, or the rest of it, is still there
+ * to be read. */
 static void failed_cb(void *arg)
 {
 	struct olink_request *r = arg;
-	enum stream_fault fault = stream_fault(lease_stream(&r->lease));
-	enum reason reason =
-	    fault == STREAM_FAULT_CLOSED ? REASON_ORIGIN_RESET : olink_origin_reason(fault);
+	enum stream_fault fault;
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	r->write_failed = true;
-	response_readable(r);
+	fault = stream_fault(request_stream(r));
+	if (fault != STREAM_FAULT_STALLED && fault != STREAM_FAULT_NO_MEMORY)
+		response_go_on(r);
 	if (r->phase != REQUEST_OPEN)
 		return;
-	if (r->head_received) {
-		stop_body(r, reason);
-		request_rearm(r);
-	} else if (r->facts.bytes_received > 0 || !request_retry(r)) {
-		request_fail(r, reason);
+	if (r->attempt.response == RESPONSE_BODY && fault != STREAM_FAULT_NO_MEMORY &&
+	    fault != STREAM_FAULT_STALLED) {
+		request_stop(r, reason_of(r));
+		watch_update(r);
+	} else {
+		request_died(r);
 	}
 }
 
 const struct stream_ops request_stream_ops = {
-    .established = NULL,
     .readable = readable_cb,
     .drained = drained_cb,
     .failed = failed_cb,
 };
 
-/* Life */
+/* Objects */
 
-static void request_free(struct olink_request *r)
+/* The arena holds what the limits let in: the final head, as much again of informational ones, and
+ * the trailer section. In bytes twice as much as their text, because lines do not fill its blocks;
+ * of fields the vectors that were outgrown too. */
+static size_t arena_cap(const struct h1_limits *limits)
 {
-	for (unsigned i = 0; i < r->n_candidates; i++)
-		endpoint_unpin(&r->candidates[i], loop_of(r));
-	LIST_REMOVE(r, link);
-	deadline_fini(&r->deadline);
-	free(r->early);
-	r->magic = MAGIC_DEAD;
+	size_t one = 2 * limits->head_bytes + 8 * limits->fields * sizeof(struct http_field);
+
+	return 3 * one + 16 * 1024;
+}
+
+static struct olink_request *object_take(struct olink_worker *w)
+{
+	struct olink_request *r = LIST_FIRST(&w->spares);
+
+	if (r) {
+		LIST_REMOVE(r, link);
+		w->n_spares--;
+		return r;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	deadline_init(&r->watch, w->buffers->loop, watch_fire);
+	deadline_init(&r->look, w->buffers->loop, watch_look_fire);
+	return r;
+}
+
+static void object_free(struct olink_request *r)
+{
+	arena_fini(&r->arena);
+	deadline_fini(&r->watch);
+	deadline_fini(&r->look);
 	free(r);
+}
+
+static void object_give(struct olink_request *r)
+{
+	struct olink_worker *w = r->worker;
+
+	CHECK(r->phase == REQUEST_OVER);
+	LIST_REMOVE(r, link);
+	r->magic = MAGIC_DEAD;
+	arena_reset(&r->arena, 0);
+	if (w->n_spares == SPARES_MAX) {
+		object_free(r);
+		return;
+	}
+	LIST_INSERT_HEAD(&w->spares, r, link);
+	w->n_spares++;
 }
 
 static void turn_end(struct loop_task *task)
@@ -477,76 +430,70 @@ static void turn_end(struct loop_task *task)
 	struct olink_request *r = CONTAINER_OF(task, struct olink_request, turn_end);
 
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	if (r->finished)
-		request_free(r);
-	else if (r->failed != REASON_NONE)
-		request_fail(r, r->failed);
-	else if (r->phase == REQUEST_OPEN && !r->head_sent)
-		send_first(r);
-}
-
-static void find_candidates(struct olink_request *r, const struct olink_origins *origins)
-{
-	struct endpoint *found[ORIGINS_CANDIDATES_MAX];
-	unsigned n;
-
-	r->failed = origins_candidates(origins, r->origin, loop_of(r), found, &n);
-	if (r->failed != REASON_NONE)
+	if (r->phase == REQUEST_OVER) {
+		if (r->closed)
+			object_give(r);
 		return;
-	r->n_candidates = MIN(n, REQUEST_TRIES_MAX);
-	for (unsigned i = 0; i < r->n_candidates; i++) {
-		r->candidates[i] = found[i];
-		endpoint_pin(found[i], loop_of(r));
 	}
+	if (r->failed != REASON_NONE) {
+		request_fail(r, r->failed, NULL);
+		return;
+	}
+	if (r->attempt.sent == SENT_NOTHING)
+		send_begin(r);
+	if (r->phase == REQUEST_OPEN && r->attempt.held.n > 0)
+		response_go_on(r);
 }
 
-struct olink_request *olink_request_start(struct olink_worker *worker,
-					  const struct olink_origins *origins,
-					  const struct cfg_origin *origin,
-					  const struct http_head *head, bool end,
-					  struct http_source *body, struct http_sink *response,
-					  struct arena *response_arena)
+static void copy_settings(struct request_settings *to, const struct cfg_origin *origin)
 {
-	struct olink_request *r = xcalloc(1, sizeof(*r));
-	struct loop *loop = worker->buffers->loop;
+	*to = (struct request_settings){
+	    .origin_id = origin->id,
+	    .tells_client = origin->proxy_protocol != CFG_PROXY_PROTOCOL_NONE,
+	    .connect = origin->timeout.connect,
+	    .response = origin->timeout.response,
+	    .idle = origin->timeout.idle,
+	    .terms = origins_terms(origin),
+	    .limits = {.head_bytes = origin->limit.head_bytes, .fields = origin->limit.fields},
+	};
+	snprintf(to->origin_name, sizeof(to->origin_name), "%s", origin->name);
+}
+
+struct olink_request *olink_request_open(struct olink_worker *w, const struct olink_open *open,
+					 struct flow_leg *leg)
+{
+	struct olink_request *r = object_take(w);
+	struct loop *loop = w->buffers->loop;
 
 	LOOP_ASSERT_OWNER(loop);
-	CHECK(end == (body == NULL));
-	r->magic = REQUEST_MAGIC;
-	LIST_INSERT_HEAD(&worker->requests, r, link);
-	r->worker = worker;
-	r->origin = origin;
-	r->sink.ops = &sink_ops;
-	r->source.ops = &response_source_ops;
-	r->head = head;
-	r->body = body;
-	r->response = response;
-	r->arena = response_arena;
-	r->turn_end.run = turn_end;
-	r->started = loop_now(loop);
-	r->connect_by = mono_add(r->started, origin->timeout.connect);
-	lease_init(&r->lease, worker->conns, &request_stream_ops, r, lease_cb);
-	deadline_init(&r->deadline, loop, deadline_cb);
+	if (!r)
+		return NULL;
+	*r = (struct olink_request){
+	    .magic = REQUEST_MAGIC,
+	    .arena = r->arena,
+	    .watch = r->watch,
+	    .look = r->look,
+	    .turn_end = {.run = turn_end},
+	    .worker = w,
+	    .sink = {.ops = &request_sink_ops},
+	    .source = {.ops = &request_source_ops},
+	    .ends = open->ends,
+	    .client = open->client,
+	    .began = loop_now(loop),
+	    .connect_left = open->origin->timeout.connect,
+	};
+	LIST_INSERT_HEAD(&w->requests, r, link);
+	copy_settings(&r->settings, open->origin);
+	arena_reset(&r->arena, arena_cap(&r->settings.limits));
 	count(r, OLINK_REQUESTS);
-
-	find_candidates(r, origins);
-	if (r->failed == REASON_NONE)
-		try_candidate(r);
-	if (r->failed == REASON_NONE && r->phase == REQUEST_OPEN && end)
-		send_first(r);
-	else if (r->failed != REASON_NONE || r->phase == REQUEST_OPEN)
-		loop_defer(loop, &r->turn_end);
+	r->failed =
+	    origins_candidates(open->origins, open->origin, loop, r->candidates, &r->n_candidates);
+	if (r->failed != REASON_NONE)
+		r->n_candidates = 0;
+	for (unsigned i = 0; i < r->n_candidates; i++)
+		endpoint_pin(r->candidates[i], loop);
+	*leg = (struct flow_leg){&r->sink, &r->source};
 	return r;
-}
-
-struct http_sink *olink_request_sink(struct olink_request *r)
-{
-	return &r->sink;
-}
-
-struct http_source *olink_request_source(struct olink_request *r)
-{
-	return &r->source;
 }
 
 struct olink_facts olink_request_facts(const struct olink_request *r)
@@ -554,7 +501,7 @@ struct olink_facts olink_request_facts(const struct olink_request *r)
 	return r->facts;
 }
 
-void olink_request_finish(struct olink_request **requestp)
+void olink_request_close(struct olink_request **requestp)
 {
 	struct olink_request *r = *requestp;
 
@@ -562,19 +509,31 @@ void olink_request_finish(struct olink_request **requestp)
 	if (!r)
 		return;
 	MAGIC_CHECK(r, REQUEST_MAGIC);
-	LOOP_ASSERT_OWNER(loop_of(r));
+	LOOP_ASSERT_OWNER(request_loop(r));
+	r->closed = true;
+	/* Both ends of a tunnel have gone in peace, and the last bytes are still on their way. */
+	if (r->phase == REQUEST_OPEN && request_is_tunnel(r) && r->side == REQUEST_SENT &&
+	    r->attempt.response == RESPONSE_ENDED) {
+		watch_update(r);
+		return;
+	}
 	request_abandon(r);
-	r->finished = true;
-	loop_defer(loop_of(r), &r->turn_end);
+	loop_defer(request_loop(r), &r->turn_end);
 }
 
-void olink_requests_sweep(struct olink_worker *worker)
+void olink_requests_sweep(struct olink_worker *w)
 {
 	struct olink_request *r;
 
-	while ((r = LIST_FIRST(&worker->requests))) {
-		CHECK(r->finished);
-		loop_task_cancel(worker->buffers->loop, &r->turn_end);
-		request_free(r);
+	while ((r = LIST_FIRST(&w->requests))) {
+		CHECK(r->closed);
+		request_abandon(r);
+		loop_task_cancel(w->buffers->loop, &r->turn_end);
+		object_give(r);
 	}
+	while ((r = LIST_FIRST(&w->spares))) {
+		LIST_REMOVE(r, link);
+		object_free(r);
+	}
+	w->n_spares = 0;
 }

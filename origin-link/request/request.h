@@ -7,6 +7,7 @@
 #include "config/fleet.h"
 #include "core/http/flow.h"
 #include "core/net/stream.h"
+#include "origin-link/conns/connector.h"
 #include "origin-link/servers/origins.h"
 
 struct olink_worker;
@@ -16,40 +17,46 @@ struct olink_request;
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers);
 void olink_worker_destroy(struct olink_worker **worker);
 
+struct olink_open {                          /* copied */
+	const struct olink_origins *origins; /* looked at only inside olink_request_open() */
+	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
+	struct proxy_parties client;         /* for origins that want a PROXY header */
+	struct flow_ends ends;
+};
+
 /*
- * Sends `head` (already rewritten for forwarding; it and its arena must live until the request is
- * over) over a pooled or new connection, takes the body through olink_request_sink(), and pushes
- * the response into `response`. `body` is told resume/stop about the request's body; NULL when
- * `end`. Response heads are parsed into `response_arena`. head->keep_alive is about the connection
- * that the request came by, and is not looked at.
+ * Opens a leg (core/http/flow.h). The request's head, already rewritten for forwarding, is pushed
+ * into leg->request; it and its arena must live until the request is closed. head->keep_alive is
+ * about the connection that the request came by, and is not looked at. Response heads are parsed
+ * into an arena of the request's own, bounded by the origin's limits, which lives until the request
+ * is closed; head->keep_alive is not looked at after the push.
  *
- * Nothing is pushed before this returns. On failure before a response head, response->reset() is
- * called with REASON_ORIGIN_*. A reused connection that died before any response byte is replaced
- * by a fresh one, once, when the request has no body and its method is idempotent, or when nothing
- * of it was sent.
+ * Nothing is pushed into ends.response, nor stop() or grant() called on ends.request, from inside
+ * olink_request_open() or leg->request->ops->head(). NULL: memory is gone.
  *
- * When the response ends before the request body does, also by reset(), the body is stopped and the
- * connection not reused. After the body's source has reset the request, nothing more is pushed. The
- * object lives until olink_request_finish(); the configuration (`origins`) must live as long.
+ * A failure is told to ends.response by reset(REASON_ORIGIN_*, or REASON_LIMIT), after
+ * ends.request, unless it has ended, was stopped with the same reason. When the response ends
+ * before the request, the request is stopped with REASON_DONE, and its connection is not used
+ * again. After leg->request->ops->reset() or leg->response->ops->stop() the whole request is over:
+ * neither of the ends hears of it any more.
+ *
+ * A tunnel is one when a request's head has HTTP_FRAMING_TUNNEL and the origin answers with 101 and
+ * an Upgrade field; the response's head then has HTTP_FRAMING_TUNNEL too.
  */
-struct olink_request *olink_request_start(struct olink_worker *worker,
-					  const struct olink_origins *origins,
-					  const struct cfg_origin *origin,
-					  const struct http_head *head, bool end,
-					  struct http_source *body, struct http_sink *response,
-					  struct arena *response_arena);
-struct http_sink *olink_request_sink(struct olink_request *request);
-struct http_source *olink_request_source(struct olink_request *request);
+struct olink_request *olink_request_open(struct olink_worker *w, const struct olink_open *open,
+					 struct flow_leg *leg);
 
 /* For the access log and the Server-Timing of tests. */
 struct olink_facts {
-	bool reused; /* sent over a connection that was already open */
-	bool retried;
+	bool reused;                         /* sent over a connection that was already open */
+	bool retried;                        /* sent more than once */
 	struct net_addr addr;                /* family AF_UNSPEC: never got that far */
 	duration connect;                    /* zero when reused */
-	duration first_byte;                 /* from start to the first byte of the response */
-	uint64_t bytes_sent, bytes_received; /* on the wire */
+	duration first_byte;                 /* from open to the first byte of the response */
+	uint64_t bytes_sent, bytes_received; /* on the wire, framing included */
 };
-struct olink_facts olink_request_facts(const struct olink_request *request);
-/* Ends it, whatever its state; the connection goes back to the pool when it is clean. */
-void olink_request_finish(struct olink_request **request);
+struct olink_facts olink_request_facts(const struct olink_request *r);
+
+/* Ends it, whatever its state; the connection is kept for the next one when it is clean. What a
+ * tunnel that has ended both ways has still to send goes out. */
+void olink_request_close(struct olink_request **r);

@@ -1,7 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One request, as its two halves see it: request.c (where it goes, what is sent, how it ends) and
- * response.c (what comes back). Nobody else includes this.
+ * One request, as its parts see it: request.c (its life: where it goes, what it tries, how it
+ * ends), send.c (what is sent), response.c (what comes back), watch.c (what takes too long). Nobody
+ * else includes this, but for olink.c, which makes the workers.
+ *
+ * A request lives through phases. While it is open there is an attempt on a connection, which a
+ * repetition assigns anew as a whole. What is set when:
+ *
+ *   phase    | head | candidates | lease    | attempt | deadlines | what comes is
+ *   ---------+------+------------+----------+---------+-----------+------------------------
+ *   OPENING  | NULL | pinned     | -        | zero    | clear     | the request's head
+ *   LEASING  | set  | pinned     | waits    | zero    | clear     | lease's done()
+ *   OPEN     | set  | pinned     | is ready | in use  | as needed | the stream's callbacks
+ *   OVER     | set  | none       | -        | as left | clear     | olink_request_close()
+ *
+ * `failed` is set in OPENING or LEASING only, for the end of the turn to tell. `early` holds
+ * content in LEASING, and in OPEN until the head is sent.
+ *
+ * Each direction has a side of its own. The request's is what its source has still to push,
+ * whatever the attempt; the response's belongs to the attempt:
+ *
+ *   request side | ends.request may       | response side | ends.response has got
+ *   -------------+------------------------+---------------+-----------------------------------
+ *   HEAD_AWAITED | push the head          | HEAD_AWAITED  | informational heads at most
+ *   BODY         | push content, and end  | BODY          | the head, and content as it comes
+ *   ASKED        | wait for the response  | TUNNEL        | a head that opens the tunnel, bytes
+ *   TUNNEL       | push bytes, and end    | ENDED         | the end
+ *   SENT         | do nothing: it ended   | UNWANTED      | nothing more: it was stopped, or the
+ *   UNWANTED     | do nothing: stopped    |               | request was reset
  */
 #pragma once
 
@@ -11,95 +37,213 @@
 #include "origin-link/request/request.h"
 #include "origin-link/servers/link.h"
 
+/* Origins whose failures are told apart by the limit on log lines; others share. */
+#define REQUEST_LOG_LIMITS 64
+
 struct olink_worker {
 	struct olink *olink;
 	struct stream_buffers *buffers;
 	struct conns *conns; /* of this loop */
-	LIST_HEAD(, olink_request) requests;
+	LIST_HEAD(request_list, olink_request) requests;
+	struct request_list spares; /* what they own is kept for the next ones */
+	unsigned n_spares;
 	char *scratch; /* a request head, between two calls of nobody else */
 	size_t scratch_size;
+	struct log_limit log_limits[REQUEST_LOG_LIMITS]; /* by id of the origin */
 };
 
-/* The address whose turn it is, and the one to try when it cannot be connected to. */
-#define REQUEST_TRIES_MAX 2
+enum request_phase { REQUEST_OPENING, REQUEST_LEASING, REQUEST_OPEN, REQUEST_OVER };
 
-enum request_phase {
-	REQUEST_CONNECTING, /* no connection yet */
-	REQUEST_OPEN,       /* a connection is leased */
-	REQUEST_OVER,       /* and given back */
+enum request_side {
+	REQUEST_HEAD_AWAITED,
+	REQUEST_BODY,
+	REQUEST_ASKED, /* for another protocol */
+	REQUEST_TUNNEL,
+	REQUEST_SENT, /* pushed, that is: it may have to wait here for a connection */
+	REQUEST_UNWANTED,
+};
+
+enum response_side {
+	RESPONSE_HEAD_AWAITED,
+	RESPONSE_BODY,
+	RESPONSE_TUNNEL,
+	RESPONSE_ENDED,
+	RESPONSE_UNWANTED,
+};
+
+/* How much of the request the connection has been given. */
+enum attempt_sent { SENT_NOTHING, SENT_HEAD, SENT_CONTENT };
+
+/* What takes its time. */
+enum watch {
+	WATCH_NONE,  /* nothing of the origin's: the client is waited for, or it is a tunnel */
+	WATCH_WRITE, /* the connection has to take what was written */
+	WATCH_HEAD,  /* the request is sent, or its sender waits for leave: the response is due */
+	WATCH_BODY,  /* more of the response's content is due */
+};
+
+/* What TCP knew of the other side at some moment. */
+struct tcp_sight {
+	uint64_t acked;   /* bytes, in all */
+	bool outstanding; /* something was sent and not acknowledged */
+	bool unsent;      /* something the kernel holds was not sent at all */
+	duration silence; /* since the last acknowledgement */
+};
+
+/* One try on one connection. */
+struct attempt {
+	enum attempt_sent sent;
+	enum response_side response;
+	uint64_t received; /* bytes, of anything */
+	bool paused;       /* the stream is not read */
+
+	/* response head */
+	struct h1_head_parser parser;
+	struct http_head *head; /* in the request's arena; NULL: none begun */
+	unsigned n_informational;
+	bool leave_given; /* 100 was among them */
+	size_t informational_bytes;
+	/* response content */
+	bool keep_alive; /* what the head said; its sink may have changed it since */
+	struct h1_body content;
+	/* Received and not taken yet: a line that is not whole, or what there is no credit for. */
+	struct slice held;
+
+	enum watch watch;
+	uint64_t progress;     /* at the start of WATCH_WRITE: bytes taken and received */
+	struct tcp_sight seen; /* at the last look, if there was one */
+	bool looked;
+	mono_time moved; /* when nothing was outstanding, or something of it was acknowledged */
+};
+
+/* What is needed of the configuration. */
+struct request_settings {
+	unsigned origin_id;
+	char origin_name[64]; /* for the log: cut when it is longer */
+	bool tells_client;    /* by a PROXY header */
+	duration connect, response, idle;
+	struct lease_terms terms;
+	struct h1_limits limits; /* of response heads, and of the trailer section */
 };
 
 struct olink_request {
 	unsigned magic;
 	LIST_ENTRY(olink_request) link;
-	struct olink_worker *worker;
-	const struct cfg_origin *origin;
-	struct http_sink sink;     /* takes the request's body */
-	struct http_source source; /* of the response */
-	const struct http_head *head;
-	struct http_source *body;   /* NULL: the request has none */
-	struct http_sink *response; /* NULL: ended, or nobody wants more of it */
-	struct arena *arena;
-
-	enum request_phase phase;
-	bool finished; /* freed at the end of the turn */
+	/* These are kept for the next one when it becomes a spare; all else is assigned as a whole
+	 * when a request is opened. */
+	struct arena arena; /* response heads and trailers */
+	struct deadline watch, look;
 	struct loop_task turn_end;
-	enum reason failed; /* before anything could be told; told at the end of the turn */
+
+	struct olink_worker *worker;
+	struct flow_sink sink;     /* takes the request */
+	struct flow_source source; /* of the response */
+	struct flow_ends ends;
+	struct request_settings settings;
+	struct proxy_parties client;
+	enum request_phase phase;
+	bool closed;        /* freed at the end of the turn, or when a tunnel has drained */
+	enum reason failed; /* told at the end of the turn */
 	struct olink_facts facts;
+	mono_time began;
 
-	/* the connection */
-	struct endpoint *candidates[REQUEST_TRIES_MAX]; /* pinned */
+	/* where it goes */
+	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
-	mono_time started, connect_by;
+	duration connect_left; /* for this candidate and those behind it */
+	mono_time tried_at;
+	duration tried_for;
 	struct lease lease;
-	struct deadline deadline;
-	enum reason waits; /* what it means when the deadline fires; REASON_NONE: not set */
+	struct attempt attempt;
 
-	/* request */
-	bool head_sent;
-	bool sent; /* all of it has been handed to the stream */
-	bool write_failed;
-	bool body_waits; /* its source is to be resumed */
-	char *early;     /* content that came before there was a connection */
+	/* the request */
+	enum request_side side;
+	struct http_head *head; /* the caller's */
+	struct http_fields *trailers;
+	uint64_t content_left; /* with HTTP_FRAMING_LENGTH: not pushed yet */
+	size_t window;         /* as much as may be on its way here; 0: nothing granted yet */
+	size_t credit;         /* granted, and not pushed yet */
+	char *early;           /* content that came before it could be sent */
 	size_t n_early;
-	bool early_end;
-	struct http_fields early_trailers;
 
-	/* response */
-	struct h1_head_parser parser;
-	struct http_head *in; /* in `arena` */
-	struct h1_body content;
-	bool head_received; /* the final one */
-	bool keep_alive;    /* what it said; the sink may have rewritten `in` since */
-	bool paused;
-	char *held; /* a line that is not whole yet */
-	size_t n_held;
+	/* the response */
+	size_t wanted; /* content that its sink has granted, and that was not pushed yet */
 };
 
 extern const struct stream_ops request_stream_ops;
 
+static inline struct loop *request_loop(const struct olink_request *r)
+{
+	return r->worker->buffers->loop;
+}
+
+static inline struct stream *request_stream(const struct olink_request *r)
+{
+	return lease_stream(&r->lease);
+}
+
+/* The response has opened it. */
+static inline bool request_is_tunnel(const struct olink_request *r)
+{
+	return r->attempt.content.framing == HTTP_FRAMING_TUNNEL;
+}
+
 /* request.c */
 
-
-/* Frees the requests that were finished but not yet swept up. */
+/* Frees the requests that were closed but not yet swept up, and the spares. */
 void olink_requests_sweep(struct olink_worker *worker);
-
+/* Both ends have been heard, or want to hear no more: the connection goes. */
+void request_over(struct olink_request *r, bool keep);
 /* Nobody is interested in how it ends. */
 void request_abandon(struct olink_request *r);
-/* Nothing of the response can come any more. The response's sink is reset, the body stopped. */
-void request_fail(struct olink_request *r, enum reason reason);
-/* The response is whole; its end has still to be pushed. `clean`: nothing but it was received. */
-void request_response_ended(struct olink_request *r, bool clean);
-/* A reused connection died before any byte of the response: the same again on a fresh one, if
- * that is allowed. */
-bool request_retry(struct olink_request *r);
-/* Sets the deadline to what is waited for now. */
-void request_rearm(struct olink_request *r);
-void request_drained(struct olink_request *r);
+/* Nothing of the response can come any more: the request is stopped, the response reset. `detail`:
+ * words for the log, or NULL. Not inside olink_request_open() and what is pushed before the end of
+ * that turn. */
+void request_fail(struct olink_request *r, enum reason reason, const char *detail);
+/* The same at the end of the turn. */
+void request_fail_later(struct olink_request *r, enum reason reason);
+/* Tells the source of the request that no more of it is wanted, if more would come. */
+void request_stop(struct olink_request *r, enum reason reason);
+/* One direction of a tunnel has ended, or all that was written is gone: lets the connection go when
+ * nothing more has to pass. */
+void request_tunnel_ended(struct olink_request *r);
+/* The connection ended or broke before the response did. Sends the request again, if that may be;
+ * else it fails. */
+void request_died(struct olink_request *r);
+/* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
+void request_vanished(struct olink_request *r);
+
+/* Finds a connection for the head that has come. What goes wrong is told at the end of the turn. */
+void request_lease(struct olink_request *r);
+
+/* send.c */
+
+extern const struct flow_sink_ops request_sink_ops;
+
+/* At the end of the turn in which the connection came: grants, or sends the head. */
+void send_begin(struct olink_request *r);
+/* The head, and what has come of the content. */
+void send_first(struct olink_request *r);
+/* Nothing is queued any more. */
+void send_drained(struct olink_request *r);
+/* The origin has agreed: the request's source may push. */
+void send_tunnel(struct olink_request *r);
 
 /* response.c */
 
-/* Ready for a response head; false when the arena is full. */
-bool response_begin(struct olink_request *r);
-void response_readable(struct olink_request *r);
-extern const struct http_source_ops response_source_ops;
+extern const struct flow_source_ops request_source_ops;
+
+/* Takes what is there, as far as it is wanted. */
+void response_go_on(struct olink_request *r);
+
+/* watch.c */
+
+/* Sees to it that the deadline is about what is waited for now. */
+void watch_update(struct olink_request *r);
+/* The same; what was waited for has come, so that its time begins anew. */
+void watch_restart(struct olink_request *r);
+/* The head has been sent: looks now and then whether the server still answers TCP, until the first
+ * byte of the response. */
+void watch_look(struct olink_request *r);
+void watch_fire(struct deadline *deadline);
+void watch_look_fire(struct deadline *deadline);

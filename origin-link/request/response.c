@@ -1,247 +1,381 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What comes back for one request: reads the connection into the loop's buffer, parses, and pushes
- * heads and slices of content into the response's sink, at its pace. Runs on the request's loop;
- * owns only the start of a line that is not whole yet. How the exchange ends is request.c's.
+ * What comes back for one request: reads the connection into the loop's buffer, as far as the sink
+ * of the response has granted, parses, and pushes heads and one slice of content a read. Runs on
+ * the request's loop; owns what was received and cannot be pushed yet. How the exchange ends is
+ * request.c's.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
-#include "origin-link/request/origin_reason.h"
 #include "origin-link/request/request_internal.h"
 
-/* As others do (nginx 4-8 KiB a line, HAProxy 16 KiB): more than any sane origin sends. */
-static const struct h1_limits limits = {
-    .head_bytes = 64 * 1024,
-    .fields = 200,
-    .target_bytes = 0,
-};
-
-bool response_begin(struct olink_request *r)
-{
-	bool answers_head = r->head->method_id == HTTP_METHOD_HEAD;
-
-	/* One in the arena for each, so that an informational one outlives the next. */
-	r->in = arena_alloc(r->arena, sizeof(*r->in));
-	if (!r->in)
-		return false;
-	http_head_init(r->in, r->arena);
-	h1_response_parser_init(&r->parser, &limits, answers_head);
-	return true;
-}
+/* One read while a head is awaited: what follows the head is copied when its sink does not want it
+ * at once, so it should be little; most responses are smaller as a whole. */
+#define HEAD_READ (64 * 1024)
+/* One read without credit: the end of a message needs none, but shows only when it is read. Holds
+ * the last chunk, and as good as nothing of what is not wanted yet. */
+#define END_READ 64
+/* The longest line of a head or trailer section, whatever the limit: with it in front, there must
+ * be room for a read in the loop's buffer. */
+#define LINE_MAX (STREAM_READ_MAX - HEAD_READ)
+/* More than any origin sends; without a bound one of them could keep a client waiting for ever. */
+#define INFORMATIONAL_MAX 32
 
 /* The source of the response, as its sink sees it */
 
-static void source_resume(struct http_source *source)
+static void source_grant(struct flow_source *source, size_t n)
 {
 	struct olink_request *r = CONTAINER_OF(source, struct olink_request, source);
 
-	if (!r->paused || r->phase != REQUEST_OPEN)
+	r->wanted += n;
+	if (r->phase != REQUEST_OPEN || !r->attempt.paused)
 		return;
-	r->paused = false;
-	stream_resume(lease_stream(&r->lease));
-	request_rearm(r);
+	r->attempt.paused = false;
+	stream_resume(request_stream(r));
+	/* The stream does not know what is held here. */
+	if (r->attempt.held.n > 0)
+		loop_defer(request_loop(r), &r->turn_end);
+	watch_update(r);
 }
 
-static void source_stop(struct http_source *source, enum reason reason)
+static void source_stop(struct flow_source *source, enum reason reason)
 {
-	struct olink_request *r = CONTAINER_OF(source, struct olink_request, source);
-
-	request_abandon(r);
+	request_abandon(CONTAINER_OF(source, struct olink_request, source));
 }
 
-const struct http_source_ops response_source_ops = {
-    .resume = source_resume,
+const struct flow_source_ops request_source_ops = {
+    .grant = source_grant,
     .stop = source_stop,
 };
 
+/* Holding back */
+
+/* False: memory is gone, and the request has failed. `rest` may be what is held already. */
+static bool hold(struct olink_request *r, struct slice rest)
+{
+	struct slice old = r->attempt.held;
+
+	r->attempt.held = (struct slice){0};
+	if (rest.n > 0) {
+		if (!slice_keep(&rest)) {
+			slice_drop(&old);
+			request_fail(r, REASON_LIMIT, NULL);
+			return false;
+		}
+		r->attempt.held = rest;
+	}
+	slice_drop(&old);
+	return true;
+}
+
 /* Pushing */
 
-static void push_head(struct olink_request *r, bool end)
+static void push_body(struct olink_request *r, struct slice slice, bool end)
 {
-	struct http_sink *sink = r->response;
-
-	if (end)
-		r->response = NULL;
-	if (sink)
-		sink->ops->head(sink, r->in, end);
+	CHECK(slice.n <= r->wanted);
+	r->wanted -= slice.n;
+	r->ends.response->ops->body(r->ends.response, slice, end);
 }
 
-static void push_body(struct olink_request *r, struct span data, bool end)
+static bool is_end_wanted(const struct olink_request *r)
 {
-	struct http_sink *sink = r->response;
+	return r->attempt.response == RESPONSE_ENDED && !r->closed;
+}
 
-	if (end)
-		r->response = NULL;
-	if (!sink || sink->ops->body(sink, data.p, data.n, end))
-		return;
-	if (r->phase == REQUEST_OPEN) {
-		r->paused = true;
-		stream_pause(lease_stream(&r->lease));
+/* The end of the response is there; true when it is to be pushed. The connection may carry the next
+ * request when nothing of this one is left on it, in either direction. */
+static bool ended(struct olink_request *r, bool clean)
+{
+	bool tunnel = r->attempt.response == RESPONSE_TUNNEL;
+	bool keep = clean && r->attempt.keep_alive && r->side == REQUEST_SENT &&
+		    stream_fault(request_stream(r)) == STREAM_FAULT_NONE &&
+		    stream_is_drained(request_stream(r));
+
+	r->attempt.response = RESPONSE_ENDED;
+	if (tunnel) {
+		request_tunnel_ended(r);
+		return true;
 	}
+	request_over(r, keep);
+	request_stop(r, REASON_DONE);
+	return is_end_wanted(r);
 }
 
-static void push_end(struct olink_request *r, struct span last)
+static void push_end(struct olink_request *r, struct slice last, bool clean)
 {
-	const struct http_fields *trailers = &r->content.trailers;
-	struct http_sink *sink;
+	struct http_fields *trailers = &r->attempt.content.trailers;
+	struct flow_sink *sink = r->ends.response;
 
+	if (!ended(r, clean))
+		return;
 	if (trailers->n == 0) {
 		push_body(r, last, true);
 		return;
 	}
-	if (last.n)
+	if (last.n > 0)
 		push_body(r, last, false);
-	sink = r->response;
-	r->response = NULL;
-	if (sink)
+	/* With what precedes them the sink may have lost interest. */
+	if (is_end_wanted(r))
 		sink->ops->trailers(sink, trailers);
 }
 
-/* Parsing */
+/* Content */
 
-static void hold(struct olink_request *r, const char *buf, size_t len)
+/* `buf` is ours to change; its owner, if any, is held. */
+static void take_content(struct olink_request *r, struct slice in)
 {
-	free(r->held);
-	r->held = NULL;
-	r->n_held = len;
-	if (len == 0)
-		return;
-	r->held = malloc(len);
-	if (!r->held) {
-		r->n_held = 0;
-		request_fail(r, REASON_LIMIT);
-		return;
-	}
-	memcpy(r->held, buf, len);
-}
-
-static void take_content(struct olink_request *r, const char *buf, size_t len)
-{
-	struct span last = {0}; /* pushed one behind, so that the end can go with it */
-
-	for (;;) {
-		struct span data;
-		size_t used;
-		enum h1_result result = h1_body_parse(&r->content, buf, len, &used, &data);
-
-		buf += used;
-		len -= used;
-		if (result == H1_OK && data.n == 0) {
-			request_response_ended(r, len == 0);
-			push_end(r, last);
-			return;
-		}
-		if (last.n)
-			push_body(r, last, false);
-		if (r->phase != REQUEST_OPEN)
-			return;
-		if (result == H1_BAD) {
-			request_fail(r, REASON_ORIGIN_MALFORMED);
-			return;
-		}
-		if (result == H1_MORE) {
-			hold(r, buf, len);
-			return;
-		}
-		last = data;
-	}
-}
-
-/* A final head is there; `len` bytes follow it. True when content does too. */
-static bool take_final_head(struct olink_request *r, size_t len)
-{
+	struct attempt *a = &r->attempt;
 	struct span data;
 	size_t used;
-	bool end;
+	enum h1_result result =
+	    h1_body_decode(&a->content, (char *)in.p, in.n, r->wanted, &used, &data);
+	struct slice piece = {data.p, data.n, in.owner};
+	struct slice rest = {in.p + used, in.n - used, in.owner};
 
-	r->head_received = true;
-	r->keep_alive = r->in->keep_alive;
-	h1_body_init(&r->content, r->in, &limits);
-	end = h1_body_parse(&r->content, NULL, 0, &used, &data) == H1_OK;
-	if (end)
-		request_response_ended(r, len == 0);
-	push_head(r, end);
-	return !end && r->phase == REQUEST_OPEN;
+	if (result == H1_OK) {
+		push_end(r, piece, rest.n == 0);
+		return;
+	}
+	if (result == H1_MORE && !hold(r, rest))
+		return;
+	if (piece.n > 0) {
+		push_body(r, piece, false);
+		watch_restart(r);
+	}
+	if (result == H1_BAD && r->phase == REQUEST_OPEN)
+		request_fail(r, REASON_ORIGIN_MALFORMED, a->content.why);
 }
 
-static void take_heads(struct olink_request *r, const char *buf, size_t len)
-{
-	while (r->phase == REQUEST_OPEN) {
-		size_t used;
-		enum h1_result result = h1_head_parse(&r->parser, r->in, buf, len, &used);
+/* Heads */
 
-		buf += used;
-		len -= used;
+/* Ready for a response head; false when the arena is full. */
+static bool begin_head(struct olink_request *r)
+{
+	struct attempt *a = &r->attempt;
+	bool answers_head = r->head->method_id == HTTP_METHOD_HEAD;
+
+	/* One in the arena for each, so that an informational one outlives the next. */
+	a->head = arena_alloc(&r->arena, sizeof(*a->head));
+	if (!a->head)
+		return false;
+	http_head_init(a->head, &r->arena);
+	h1_response_parser_init(&a->parser, &r->settings.limits, answers_head);
+	return true;
+}
+
+/* 101: the tunnel that was asked for. */
+static bool opens_tunnel(const struct olink_request *r)
+{
+	return r->side == REQUEST_ASKED &&
+	       http_fields_find(&r->attempt.head->fields, SPAN("Upgrade"), NULL);
+}
+
+static void take_final_head(struct olink_request *r, struct slice rest)
+{
+	struct attempt *a = &r->attempt;
+	struct flow_sink *sink = r->ends.response;
+	struct span data;
+	size_t used;
+
+	a->response = RESPONSE_BODY;
+	a->keep_alive = a->head->keep_alive;
+	if (a->head->status == 101) {
+		a->head->framing = HTTP_FRAMING_TUNNEL;
+		a->response = RESPONSE_TUNNEL;
+		r->side = REQUEST_TUNNEL;
+	} else if (r->side == REQUEST_ASKED) {
+		r->side = REQUEST_SENT;
+	}
+	h1_body_init(&a->content, a->head, &r->settings.limits);
+	if (h1_body_decode(&a->content, NULL, 0, 0, &used, &data) == H1_OK) {
+		if (ended(r, rest.n == 0))
+			sink->ops->head(sink, a->head, true);
+		return;
+	}
+	sink->ops->head(sink, a->head, false);
+	if (r->side == REQUEST_TUNNEL)
+		send_tunnel(r);
+	watch_restart(r);
+	if (rest.n > 0 && r->phase == REQUEST_OPEN)
+		take_content(r, rest);
+}
+
+/* True when the next one may follow. */
+static bool take_informational(struct olink_request *r)
+{
+	struct attempt *a = &r->attempt;
+	struct flow_sink *sink = r->ends.response;
+
+	if (++a->n_informational > INFORMATIONAL_MAX ||
+	    a->informational_bytes > r->settings.limits.head_bytes) {
+		request_fail(r, REASON_ORIGIN_MALFORMED, "too many informational responses");
+		return false;
+	}
+	a->leave_given |= a->head->status == 100;
+	sink->ops->head(sink, a->head, false);
+	if (r->phase != REQUEST_OPEN)
+		return false;
+	/* The origin is alive: its time begins anew. */
+	watch_restart(r);
+	a->head = NULL;
+	return true;
+}
+
+static void take_heads(struct olink_request *r, struct slice in)
+{
+	struct attempt *a = &r->attempt;
+
+	for (;;) {
+		enum h1_result result;
+		size_t used;
+
+		if (!a->head && !begin_head(r)) {
+			request_fail(r, REASON_LIMIT, "no memory for the head");
+			return;
+		}
+		result = h1_head_parse(&a->parser, a->head, in.p, in.n, &used);
+		in.p += used;
+		in.n -= used;
+		a->informational_bytes += used;
 		if (result == H1_MORE) {
-			hold(r, buf, len);
+			hold(r, in);
 			return;
 		}
-		/* Nobody asked for another protocol: Upgrade is not forwarded. */
-		if (result == H1_BAD || r->in->status == 101) {
-			request_fail(r, REASON_ORIGIN_MALFORMED);
+		if (result == H1_BAD) {
+			request_fail(r, REASON_ORIGIN_MALFORMED, a->parser.why);
 			return;
 		}
-		if (r->in->status >= 200) {
-			if (take_final_head(r, len))
-				take_content(r, buf, len);
+		if (a->head->status == 101 && !opens_tunnel(r)) {
+			request_fail(r, REASON_ORIGIN_MALFORMED, "another protocol, unasked");
 			return;
 		}
-		push_head(r, false);
-		if (r->phase != REQUEST_OPEN)
+		if (a->head->status >= 200 || a->head->status == 101) {
+			take_final_head(r, in);
 			return;
-		r->waits = REASON_NONE; /* the origin is alive: its time begins anew */
-		if (!response_begin(r))
-			request_fail(r, REASON_LIMIT);
+		}
+		if (!take_informational(r))
+			return;
 	}
 }
 
-/* The origin closed the connection, or it broke. */
+/* Reading */
+
+static bool is_read(const struct olink_request *r)
+{
+	return r->phase == REQUEST_OPEN && r->attempt.response <= RESPONSE_TUNNEL;
+}
+
+static void take(struct olink_request *r, struct slice in)
+{
+	if (r->attempt.response == RESPONSE_HEAD_AWAITED)
+		take_heads(r, in);
+	else
+		take_content(r, in);
+}
+
+/* How much of the connection may be read now; 0: nothing. */
+static size_t allowance(const struct olink_request *r)
+{
+	const struct attempt *a = &r->attempt;
+
+	if (a->response == RESPONSE_HEAD_AWAITED)
+		return HEAD_READ;
+	if (h1_body_in_trailers(&a->content))
+		return HEAD_READ;
+	if (r->wanted > 0)
+		return r->wanted;
+	/* The end of what has a length shows with its last byte. */
+	return a->content.framing == HTTP_FRAMING_LENGTH || a->held.n > 0 ? 0 : END_READ;
+}
+
+/* Whether what is held can be taken without more of it. */
+static bool is_held_ready(const struct olink_request *r)
+{
+	return r->attempt.held.n > 0 && r->wanted > 0 &&
+	       r->attempt.response != RESPONSE_HEAD_AWAITED &&
+	       !h1_body_in_trailers(&r->attempt.content);
+}
+
+static void take_held(struct olink_request *r)
+{
+	struct slice in = r->attempt.held;
+
+	r->attempt.held = (struct slice){0};
+	take(r, in);
+	slice_drop(&in);
+}
+
+/* The connection was closed, or it broke. */
 static void connection_ended(struct olink_request *r, bool cleanly)
 {
-	bool nothing = r->facts.bytes_received == 0;
+	struct attempt *a = &r->attempt;
 
-	if (cleanly && r->head_received && h1_body_close_is_end(&r->content)) {
-		request_response_ended(r, false);
-		push_end(r, (struct span){0});
-		return;
-	}
-	if (nothing && request_retry(r))
-		return;
-	if (!cleanly && stream_fault(lease_stream(&r->lease)) != STREAM_FAULT_CLOSED)
-		request_fail(r, olink_origin_reason(stream_fault(lease_stream(&r->lease))));
+	if (cleanly && a->response != RESPONSE_HEAD_AWAITED && h1_body_close_is_end(&a->content) &&
+	    a->held.n == 0)
+		push_end(r, (struct slice){0}, false);
 	else
-		request_fail(r, nothing ? REASON_ORIGIN_CLOSED : REASON_ORIGIN_TRUNCATED);
+		request_died(r);
 }
 
-void response_readable(struct olink_request *r)
+static void received(struct olink_request *r, char *buf, size_t n_held, size_t n)
 {
-	char *buf = r->worker->buffers->plain;
+	struct attempt *a = &r->attempt;
 
-	while (r->phase == REQUEST_OPEN && !r->paused) {
-		ssize_t n;
-
-		/* Neither a head nor a trailer section may grow past limits.head_bytes. */
-		CHECK(r->n_held < STREAM_READ_MAX);
-		if (r->n_held)
-			memcpy(buf, r->held, r->n_held);
-		n = stream_read(lease_stream(&r->lease), buf + r->n_held,
-				STREAM_READ_MAX - r->n_held);
-		if (n == STREAM_AGAIN)
-			break;
-		if (n <= 0) {
-			connection_ended(r, n == STREAM_EOF);
-			return;
-		}
-		if (r->facts.bytes_received == 0)
-			r->facts.first_byte =
-			    mono_since(loop_now(r->worker->buffers->loop), r->started);
-		r->facts.bytes_received += n;
-		if (r->head_received)
-			take_content(r, buf, r->n_held + n);
-		else
-			take_heads(r, buf, r->n_held + n);
+	if (r->facts.bytes_received == 0)
+		r->facts.first_byte = mono_since(loop_now(request_loop(r)), r->began);
+	r->facts.bytes_received += n;
+	a->received += n;
+	/* Nothing was asked: this is about something else, and so is what may follow. */
+	if (a->sent == SENT_NOTHING) {
+		request_died(r);
+		return;
 	}
-	request_rearm(r);
+	slice_drop(&a->held);
+	take(r, (struct slice){.p = buf, .n = n_held + n});
+}
+
+/* False when there is no more for now. */
+static bool read_once(struct olink_request *r)
+{
+	struct attempt *a = &r->attempt;
+	char *buf = r->worker->buffers->plain;
+	size_t n_held = a->held.n;
+	size_t max = allowance(r);
+	ssize_t n;
+
+	if (max == 0) {
+		if (!a->paused)
+			stream_pause(request_stream(r));
+		a->paused = true;
+		return false;
+	}
+	if (n_held > LINE_MAX) {
+		request_fail(r, REASON_ORIGIN_MALFORMED, "line too long");
+		return false;
+	}
+	if (n_held > 0)
+		memcpy(buf, a->held.p, n_held);
+	n = stream_read(request_stream(r), buf + n_held, MIN(max, STREAM_READ_MAX - n_held));
+	if (n == STREAM_AGAIN)
+		return false;
+	if (n > 0) {
+		received(r, buf, n_held, n);
+		return true;
+	}
+	connection_ended(r, n == STREAM_EOF);
+	return false;
+}
+
+void response_go_on(struct olink_request *r)
+{
+	bool more = true;
+
+	while (more && is_read(r)) {
+		if (is_held_ready(r))
+			take_held(r);
+		else
+			more = read_once(r);
+	}
+	watch_update(r);
 }

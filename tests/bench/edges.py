@@ -44,16 +44,15 @@ class Edge:
 
 
 def perigee(setup):
-    if setup.origin_tls:
-        raise NotYet("TLS to origins")
     if setup.h2:
         raise NotYet("HTTP/2 for clients")
+    link = f", tls: {{ca: {setup.origin_tls}, name: {setup.host}}}" if setup.origin_tls else ""
     (setup.directory / "perigee.yaml").write_text(
         f"""http: {{access_log: ""}}
 edges:
   bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
 origins:
-  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}}}
+  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}{link}}}
 sites:
   www:
     hosts: [{setup.host}]

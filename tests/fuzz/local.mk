@@ -8,8 +8,8 @@
 # made one crash becomes a file of its corpus. A new target: its lines as below, its name in
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
-fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_http1 \
-	tests/fuzz/fuzz_proxy
+fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_flow tests/fuzz/fuzz_http1 \
+	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request
 
 if FUZZING
 fuzz_main =
@@ -31,6 +31,13 @@ tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz_dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_dns_LDADD = $(LINK_DNS)
 
+tests_fuzz_fuzz_flow_SOURCES = tests/fuzz/fuzz_flow.c $(fuzz_main) \
+	tests/support/flow_chain.c tests/support/flow_chain.h \
+	tests/support/flow_filters.c tests/support/flow_filters.h \
+	tests/support/flow_party.c tests/support/flow_party.h
+tests_fuzz_fuzz_flow_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_flow_LDADD = $(LINK_CORE)
+
 tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(fuzz_main) \
 	tests/support/h1_run.c tests/support/h1_run.h
 tests_fuzz_fuzz_http1_LDFLAGS = $(fuzz_flags)
@@ -39,3 +46,11 @@ tests_fuzz_fuzz_http1_LDADD = $(LINK_CORE)
 tests_fuzz_fuzz_proxy_SOURCES = tests/fuzz/fuzz_proxy.c $(fuzz_main)
 tests_fuzz_fuzz_proxy_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_proxy_LDADD = $(LINK_CORE)
+
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(fuzz_main) \
+	tests/support/flow_chain.c tests/support/flow_chain.h \
+	tests/support/flow_filters.c tests/support/flow_filters.h \
+	tests/support/flow_party.c tests/support/flow_party.h \
+	tests/support/polled_origin.c tests/support/polled_origin.h
+tests_fuzz_fuzz_request_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_request_LDADD = $(LINK_ORIGIN_LINK)

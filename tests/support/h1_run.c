@@ -28,7 +28,7 @@ static enum h1_result feed(struct h1_run *run, char *buf, size_t len, size_t *co
 		run->head_done = true;
 		h1_body_init(&run->body, &run->head, run->parser.limits);
 	}
-	r = h1_body_decode(&run->body, buf + *consumed, len - *consumed, &n, &data);
+	r = h1_body_decode(&run->body, buf + *consumed, len - *consumed, SIZE_MAX, &n, &data);
 	CHECK(n <= len - *consumed);
 	CHECK(data.n <= n);
 	*consumed += n;

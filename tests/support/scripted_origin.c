@@ -6,6 +6,7 @@
 #include "tests/support/scripted_origin.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,6 +181,19 @@ void origin_read_bytes(struct scripted_origin *o, size_t want)
 	o->text[o->n] = '\0';
 }
 
+void origin_read_some(struct scripted_origin *o)
+{
+	ssize_t n;
+
+	if (o->failure)
+		return;
+	n = recv(o->conn, o->text, sizeof(o->text) - 1, 0);
+	o->n = MAX(n, 0);
+	o->text[o->n] = '\0';
+	if (n <= 0)
+		fail(o, "nothing came");
+}
+
 void origin_expect(struct scripted_origin *o, const char *needle)
 {
 	if (!o->failure && !strstr(o->text, needle))
@@ -238,4 +252,52 @@ void origin_reset(struct scripted_origin *o)
 	if (o->conn >= 0)
 		setsockopt(o->conn, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	origin_close(o);
+}
+
+void origin_end_writing(struct scripted_origin *o)
+{
+	if (!o->failure && shutdown(o->conn, SHUT_WR) != 0)
+		fail(o, "cannot shut down");
+}
+
+/* The longest TCP header. */
+#define HEADER_MAX 60
+
+/* A packet filter on a socket, and on what is accepted from it later: nothing longer comes through.
+ */
+static void drop_longer(int fd, unsigned len)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, len, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	    BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = {.len = 4, .filter = code};
+
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0);
+}
+
+void origin_take_no_data(struct scripted_origin *o)
+{
+	drop_longer(o->listener, HEADER_MAX);
+}
+
+void origin_vanish(struct scripted_origin *o)
+{
+	if (!o->failure)
+		drop_longer(o->conn, 0);
+}
+
+int black_hole_open(struct net_addr *addr)
+{
+	socklen_t len = sizeof(addr->in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0);
+	CHECK(net_addr_parse("127.0.0.1:0", 0, addr));
+	CHECK(bind(fd, &addr->sa, len) == 0 && listen(fd, 1) == 0);
+	CHECK(getsockname(fd, &addr->sa, &len) == 0);
+	drop_longer(fd, 0);
+	return fd;
 }

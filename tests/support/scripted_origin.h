@@ -33,6 +33,9 @@ struct scripted_origin *origin_start(void (*script)(struct scripted_origin *o, v
 				     void *arg);
 /* Waits for the script's end. NULL, or what went wrong in it. */
 const char *origin_finish(struct scripted_origin **o);
+/* From the test, before anybody connects: connections are made, but what is sent on them is dropped
+ * and never acknowledged. */
+void origin_take_no_data(struct scripted_origin *o);
 /* From the test: lets one origin_wait() go on. */
 void origin_go(struct scripted_origin *o);
 /* From the test: blocks until the script has told. */
@@ -45,6 +48,8 @@ int origin_put_aside(struct scripted_origin *o);
 void origin_take_up(struct scripted_origin *o, int conn);
 void origin_read_until(struct scripted_origin *o, const char *marker);
 void origin_read_bytes(struct scripted_origin *o, size_t n);
+/* Once: what one segment brought, when the other side has sent nothing since. */
+void origin_read_some(struct scripted_origin *o);
 /* The text read last holds this. */
 void origin_expect(struct scripted_origin *o, const char *needle);
 /* Reads until the other side closed or reset. */
@@ -54,6 +59,14 @@ void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n);
 /* False, and no failure, when the other side wants no more. */
 bool origin_try_send(struct scripted_origin *o, const void *data, size_t n);
 void origin_close(struct scripted_origin *o);
+/* No more of it is sent; reading goes on. */
+void origin_end_writing(struct scripted_origin *o);
+/* From now on the host of this connection is as if it were gone: the kernel drops what comes, and
+ * acknowledges nothing. */
+void origin_vanish(struct scripted_origin *o);
 void origin_reset(struct scripted_origin *o);
 void origin_wait(struct scripted_origin *o);
 void origin_tell(struct scripted_origin *o);
+
+/* A listener that nobody gets an answer from: a descriptor to close. */
+int black_hole_open(struct net_addr *addr);

@@ -27,6 +27,13 @@ tests_unit_core_loop_test_deadline_SOURCES = tests/unit/core/loop/test_deadline.
 tests_unit_core_loop_test_deadline_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/loop/test_deadline
 
+check_PROGRAMS += tests/unit/core/http/test_flow
+tests_unit_core_http_test_flow_SOURCES = tests/unit/core/http/test_flow.c \
+	tests/support/flow_filters.c tests/support/flow_filters.h \
+	tests/support/flow_party.c tests/support/flow_party.h
+tests_unit_core_http_test_flow_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_flow
+
 check_PROGRAMS += tests/unit/core/http/test_message
 tests_unit_core_http_test_message_SOURCES = tests/unit/core/http/test_message.c
 tests_unit_core_http_test_message_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

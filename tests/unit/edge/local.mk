@@ -42,6 +42,11 @@ tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
 tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_date
 
+check_PROGRAMS += tests/unit/edge/exchange/test_response_rules
+tests_unit_edge_exchange_test_response_rules_SOURCES = tests/unit/edge/exchange/test_response_rules.c
+tests_unit_edge_exchange_test_response_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_response_rules
+
 check_PROGRAMS += tests/unit/edge/conn/test_hello
 tests_unit_edge_conn_test_hello_SOURCES = tests/unit/edge/conn/test_hello.c
 tests_unit_edge_conn_test_hello_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

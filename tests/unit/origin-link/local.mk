@@ -12,7 +12,14 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/request/test_content \
+	tests/unit/origin-link/request/test_credit \
+	tests/unit/origin-link/request/test_memory \
+	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_request \
+	tests/unit/origin-link/request/test_response \
+	tests/unit/origin-link/request/test_time \
+	tests/unit/origin-link/request/test_tunnel \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 TESTS += \
@@ -25,7 +32,14 @@ TESTS += \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/request/test_content \
+	tests/unit/origin-link/request/test_credit \
+	tests/unit/origin-link/request/test_memory \
+	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_request \
+	tests/unit/origin-link/request/test_response \
+	tests/unit/origin-link/request/test_time \
+	tests/unit/origin-link/request/test_tunnel \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 
@@ -76,16 +90,51 @@ tests_unit_origin_link_servers_test_probe_SOURCES = tests/unit/origin-link/serve
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_servers_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_request_test_request_SOURCES = tests/unit/origin-link/request/test_request.c \
-	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
+request_rig = tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
+	tests/support/flow_filters.c tests/support/flow_filters.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h
+
+tests_unit_origin_link_request_test_content_SOURCES = tests/unit/origin-link/request/test_content.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_content_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_credit_SOURCES = tests/unit/origin-link/request/test_credit.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_credit_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_memory_SOURCES = tests/unit/origin-link/request/test_memory.c \
+	$(request_rig) \
+	tests/support/polled_origin.c tests/support/polled_origin.h
+tests_unit_origin_link_request_test_memory_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+# Allocations of our own code, so that they can be made to fail.
+tests_unit_origin_link_request_test_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=xmalloc,--wrap=xcalloc,--wrap=xreallocarray
+
+tests_unit_origin_link_request_test_repeat_SOURCES = tests/unit/origin-link/request/test_repeat.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_repeat_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_request_SOURCES = tests/unit/origin-link/request/test_request.c \
+	$(request_rig)
 tests_unit_origin_link_request_test_request_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_response_SOURCES = tests/unit/origin-link/request/test_response.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_response_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_time_SOURCES = tests/unit/origin-link/request/test_time.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_time_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_tunnel_SOURCES = tests/unit/origin-link/request/test_tunnel.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_tunnel_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_resolver_SOURCES = tests/unit/origin-link/servers/test_resolver.c \
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
 tests_unit_origin_link_servers_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_request_test_workers_SOURCES = tests/unit/origin-link/request/test_workers.c \
-	tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
-	tests/support/scripted_origin.c tests/support/scripted_origin.h
+	$(request_rig)
 tests_unit_origin_link_request_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

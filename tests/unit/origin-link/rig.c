@@ -3,13 +3,19 @@
  * See rig.h. Everything runs on the control loop, in the test's thread, unless a test starts
  * workers of its own.
  */
-#include "tests/unit/origin-link/rig.h"
-
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "origin-link/conns/conns_internal.h"
+#include <cmocka.h>
+
+#include "tests/unit/origin-link/rig.h"
+
+#define MIB (1024 * 1024)
 
 void rig_init(struct rig *rig, unsigned n_workers)
 {
@@ -26,7 +32,7 @@ void rig_init(struct rig *rig, unsigned n_workers)
 			.response = DUR_S(10),
 			.idle = DUR_S(10),
 			.queue = DUR_S(10)},
-	    .limit = {.connections = 100, .queue = 100},
+	    .limit = {.connections = 100, .queue = 100, .head_bytes = 64 * 1024, .fields = 200},
 	    .pool = {.max_idle = 8, .idle_timeout = DUR_S(60)},
 	};
 	rig->origin.health.check = (struct cfg_check){
@@ -64,13 +70,10 @@ void rig_open(struct rig *rig)
 	olink_origins_open(rig->origins, rig->olink);
 }
 
-void rig_close_idle(struct rig *rig)
+static void drop_servers(struct rig *rig)
 {
-	struct conns *c = rig->worker->conns;
-	struct endpoint_slot *slot;
-
-	LIST_FOREACH (slot, &c->slots, link)
-		origin_conn_close_idle(c, slot, NULL, OLINK_EXPIRED);
+	while (rig->origin.n_servers > 0)
+		free((char *)rig->servers[--rig->origin.n_servers].host);
 }
 
 void rig_fini(struct rig *rig)
@@ -82,8 +85,7 @@ void rig_fini(struct rig *rig)
 	olink_destroy(&rig->olink);
 	stream_buffers_destroy(&rig->buffers);
 	loop_group_destroy(&rig->group);
-	for (unsigned i = 0; i < rig->origin.n_servers; i++)
-		free((char *)rig->servers[i].host);
+	drop_servers(rig);
 }
 
 static void look_cb(evutil_socket_t fd, short what, void *arg)
@@ -105,9 +107,60 @@ void rig_settle(struct rig *rig)
 	event_free(look);
 }
 
+void rig_turn(struct rig *rig)
+{
+	loop_stop_mt(rig->group->control);
+	loop_run(rig->group->control);
+}
+
+void rig_close(struct rig *rig)
+{
+	rig_turn(rig); /* what was closed in this turn */
+	olink_origins_destroy(&rig->origins);
+	while (rig_count(rig, OLINK_IDLE) > 0)
+		rig_turn(rig);
+}
+
 int64_t rig_count(const struct rig *rig, enum olink_counter id)
 {
 	return metrics_sum(rig->olink->metrics, id);
+}
+
+int rig_setup(void **state)
+{
+	*state = xcalloc(1, sizeof(struct rig));
+	rig_init(*state, 0);
+	return 0;
+}
+
+int rig_teardown(void **state)
+{
+	rig_fini(*state);
+	free(*state);
+	return 0;
+}
+
+struct scripted_origin *
+rig_start(struct rig *rig, void (*script)(struct scripted_origin *o, void *arg), const void *arg)
+{
+	struct scripted_origin *o = origin_start(script, (void *)arg);
+
+	if (rig->origins)
+		rig_close(rig);
+	drop_servers(rig);
+	rig_add_server(rig, &o->addr);
+	rig_open(rig);
+	return o;
+}
+
+void rig_finish(struct rig *rig, struct scripted_origin *o)
+{
+	const char *failure;
+
+	rig_close(rig);
+	failure = origin_finish(&o);
+	if (failure)
+		fail_msg("the origin's script: %s", failure);
 }
 
 /* The sink */
@@ -119,68 +172,50 @@ static void ended(struct call *c)
 		loop_stop_mt(c->loop);
 }
 
-static void on_head(struct http_sink *sink, struct http_head *head, bool end)
+static void on_head(struct flow_sink *sink, struct http_head *head, bool end)
 {
 	struct call *c = CONTAINER_OF(sink, struct call, sink);
 
 	CHECK(c->n_ends == 0 && c->status == 0);
-	if (head->status < 200) {
-		CHECK(!end);
+	if (head->status < 200 && head->status != 101) {
 		c->n_informational++;
 		c->informational = head->status;
 		return;
 	}
 	c->status = head->status;
+	c->framing = head->framing;
 	c->head_end = end;
-	if (c->rewrites)
-		head->keep_alive = !head->keep_alive;
-	if (c->go_at_head)
-		origin_go(c->go_at_head);
-	if (end) {
+	/* A sink may make the head its own. */
+	head->keep_alive = !head->keep_alive;
+	head->framing = HTTP_FRAMING_CHUNKED;
+	if (c->at_head)
+		c->at_head(c);
+	if (end)
 		ended(c);
-	} else if (c->stop_at_head) {
-		struct http_source *source = olink_request_source(c->request);
-
-		source->ops->stop(source, REASON_CLIENT_CLOSED);
-		ended(c);
-	}
+	else if (c->window > 0 && c->n_ends == 0)
+		call_grant(c, c->window);
 }
 
-static bool on_body(struct http_sink *sink, const void *data, size_t len, bool end)
+static void on_body(struct flow_sink *sink, struct slice slice, bool end)
 {
 	struct call *c = CONTAINER_OF(sink, struct call, sink);
 
 	CHECK(c->n_ends == 0 && c->status != 0);
-	c->body = xreallocarray(c->body, c->n_body + len + 1, 1);
-	if (len)
-		memcpy(c->body + c->n_body, data, len);
-	c->n_body += len;
+	c->body = xreallocarray(c->body, c->n_body + slice.n + 1, 1);
+	if (slice.n)
+		memcpy(c->body + c->n_body, slice.p, slice.n);
+	c->n_body += slice.n;
 	c->body[c->n_body] = '\0';
-	if (end) {
+	c->n_slices++;
+	if (c->at_body)
+		c->at_body(c);
+	if (end)
 		ended(c);
-		return true;
-	}
-	if (!c->slow)
-		return true;
-	if (c->waits)
-		c->since_wait += len;
-	c->most_since_wait = MAX(c->most_since_wait, c->since_wait);
-	c->waits = true;
-	loop_defer(c->loop, &c->resume_task);
-	return false;
+	else if (c->window > 0 && c->n_ends == 0)
+		call_grant(c, slice.n);
 }
 
-static void resume_late(struct loop_task *task)
-{
-	struct call *c = CONTAINER_OF(task, struct call, resume_task);
-	struct http_source *source = olink_request_source(c->request);
-
-	c->waits = false;
-	c->since_wait = 0;
-	source->ops->resume(source);
-}
-
-static void on_trailers(struct http_sink *sink, const struct http_fields *trailers)
+static void on_trailers(struct flow_sink *sink, struct http_fields *trailers)
 {
 	struct call *c = CONTAINER_OF(sink, struct call, sink);
 	size_t n = 0;
@@ -192,7 +227,7 @@ static void on_trailers(struct http_sink *sink, const struct http_fields *traile
 	ended(c);
 }
 
-static void on_reset(struct http_sink *sink, enum reason reason)
+static void on_reset(struct flow_sink *sink, enum reason reason)
 {
 	struct call *c = CONTAINER_OF(sink, struct call, sink);
 
@@ -201,39 +236,61 @@ static void on_reset(struct http_sink *sink, enum reason reason)
 	ended(c);
 }
 
-static const struct http_sink_ops sink_ops = {
+static const struct flow_sink_ops sink_ops = {
     .head = on_head,
     .body = on_body,
     .trailers = on_trailers,
     .reset = on_reset,
 };
 
-/* The source */
-
-static void push_pieces(struct call *c)
+void call_grant(struct call *c, size_t n)
 {
-	struct http_sink *sink = olink_request_sink(c->request);
-	bool more = true;
-
-	while (more && c->n_pieces > 0) {
-		bool last = --c->n_pieces == 0;
-
-		more = sink->ops->body(sink, c->piece, c->piece_len, last && !c->trailers_out.n);
-		if (last && c->trailers_out.n)
-			sink->ops->trailers(sink, &c->trailers_out);
-	}
+	c->from->ops->grant(c->from, n);
 }
 
-static void on_resume(struct http_source *source)
+/* The source */
+
+/* As much of the current piece as there is credit for; false when there is none. */
+static bool push_one(struct call *c)
+{
+	struct slice slice = {.p = c->piece + c->piece_at};
+	bool whole, last;
+
+	slice.n = MIN(c->piece_len - c->piece_at, c->credit);
+	whole = c->piece_at + slice.n == c->piece_len;
+	last = whole && c->n_pieces == 1;
+	if (slice.n == 0 && !last)
+		return false;
+	c->credit -= slice.n;
+	c->piece_at = whole ? 0 : c->piece_at + slice.n;
+	c->n_pieces -= whole;
+	if (slice.n > 0 || !c->trailers_out.n)
+		c->to->ops->body(c->to, slice, last && !c->trailers_out.n);
+	if (last && c->trailers_out.n && c->stopped == REASON_NONE)
+		c->to->ops->trailers(c->to, &c->trailers_out);
+	return true;
+}
+
+static void push_pieces(struct loop_task *task)
+{
+	struct call *c = CONTAINER_OF(task, struct call, push_task);
+
+	while (c->n_pieces > 0 && push_one(c))
+		;
+}
+
+static void on_grant(struct flow_source *source, size_t n)
 {
 	struct call *c = CONTAINER_OF(source, struct call, source);
 
 	CHECK(c->stopped == REASON_NONE);
-	c->n_resumes++;
-	push_pieces(c);
+	c->n_grants++;
+	c->credit += n;
+	c->most_credit = MAX(c->most_credit, c->credit);
+	loop_defer(c->loop, &c->push_task);
 }
 
-static void on_stop(struct http_source *source, enum reason reason)
+static void on_stop(struct flow_source *source, enum reason reason)
 {
 	struct call *c = CONTAINER_OF(source, struct call, source);
 
@@ -242,38 +299,35 @@ static void on_stop(struct http_source *source, enum reason reason)
 	c->n_pieces = 0;
 }
 
-static const struct http_source_ops source_ops = {
-    .resume = on_resume,
+static const struct flow_source_ops source_ops = {
+    .grant = on_grant,
     .stop = on_stop,
 };
+
+void call_push(struct call *c, const char *text, bool end)
+{
+	struct slice slice = {.p = text, .n = strlen(text)};
+
+	CHECK(slice.n <= c->credit);
+	c->credit -= slice.n;
+	c->to->ops->body(c->to, slice, end);
+}
 
 /* The call */
 
 void call_init(struct call *c, struct rig *rig, const char *method, const char *target)
 {
-	static const char *const names[] = {
-	    [HTTP_METHOD_GET] = "GET",
-	    [HTTP_METHOD_HEAD] = "HEAD",
-	    [HTTP_METHOD_POST] = "POST",
-	    [HTTP_METHOD_PUT] = "PUT",
-	};
-
-	*c = (struct call){.rig = rig};
+	*c = (struct call){.rig = rig, .window = MIB};
 	c->sink.ops = &sink_ops;
 	c->source.ops = &source_ops;
-	c->resume_task.run = resume_late;
+	c->push_task.run = push_pieces;
 	arena_init(&c->arena, 256 * 1024);
 	http_head_init(&c->head, &c->arena);
 	c->head.method = span_of(method);
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (names[i] && strcmp(names[i], method) == 0)
-			c->head.method_id = i;
-	}
+	c->head.method_id = http_method_find(c->head.method);
 	c->head.scheme = SPAN("https");
 	c->head.authority = SPAN("www.example.com");
 	c->head.target = span_of(target);
-	c->head.minor = 1;
-	c->head.keep_alive = true;
 	CHECK(http_fields_add(&c->head.fields, &c->arena, SPAN("X-Test"), SPAN("yes")));
 }
 
@@ -286,36 +340,72 @@ void call_set_body(struct call *c, const char *piece, unsigned n)
 	c->n_pieces = n;
 }
 
-void call_start(struct call *c, struct olink_worker *worker)
+bool call_try_start(struct call *c, struct olink_worker *worker)
 {
-	bool end = c->head.framing == HTTP_FRAMING_NONE;
+	struct olink_open open = {
+	    .origins = c->rig->origins,
+	    .origin = &c->rig->origin,
+	};
+	const struct flow_ends ends = {&c->source, &c->sink};
+	struct flow_filter *request = &c->seam.request.filter;
+	struct flow_filter *response = &c->seam.response.filter;
+	struct flow_leg leg;
 
 	c->loop = worker->buffers->loop;
-	c->request = olink_request_start(worker, c->rig->origins, &c->rig->origin, &c->head, end,
-					 end ? NULL : &c->source, &c->sink, &c->arena);
-	CHECK(c->n_ends == 0 && c->status == 0 && c->stopped == REASON_NONE && c->n_resumes == 0);
-	push_pieces(c);
+	seam_init(&c->seam);
+	open.ends = filter_ends(request, response, &ends);
+	c->request = olink_request_open(worker, &open, &leg);
+	if (!c->request)
+		return false;
+	leg = filter_leg(request, response, &leg);
+	c->to = leg.request;
+	c->from = leg.response;
+	c->to->ops->head(c->to, &c->head, c->head.framing == HTTP_FRAMING_NONE);
+	CHECK(c->n_ends == 0 && c->status == 0 && c->stopped == REASON_NONE && c->n_grants == 0);
+	return true;
 }
 
-void call_finish(struct call *c)
+void call_start(struct call *c, struct olink_worker *worker)
+{
+	CHECK(call_try_start(c, worker));
+}
+
+void call_close(struct call *c)
 {
 	c->facts = olink_request_facts(c->request);
-	if (c->resume_task.queued)
-		loop_task_cancel(c->loop, &c->resume_task);
-	olink_request_finish(&c->request);
+	loop_task_cancel(c->loop, &c->push_task);
+	olink_request_close(&c->request);
 	CHECK(!c->request);
+}
+
+void call_wait(struct call *c)
+{
+	loop_run(c->loop);
 }
 
 void call_run(struct call *c)
 {
 	call_start(c, c->rig->worker);
-	loop_run(c->loop);
+	call_wait(c);
 	CHECK(c->n_ends == 1);
-	call_finish(c);
+	call_close(c);
 }
 
 void call_fini(struct call *c)
 {
 	free(c->body);
 	arena_fini(&c->arena);
+}
+
+void call_get(struct call *c, struct rig *rig)
+{
+	call_init(c, rig, "GET", "/x?y");
+	call_run(c);
+}
+
+void assert_hello(const struct call *c)
+{
+	assert_int_equal(c->reset, REASON_NONE);
+	assert_int_equal(c->status, 200);
+	assert_string_equal(c->body, "hello");
 }

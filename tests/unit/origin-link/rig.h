@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the tests of requests share: an olink with one worker on the test's own loop, a fleet of
- * one origin, a sink that writes down what it is told, and a source that pushes a body by pieces.
+ * What the tests of requests share: an olink with one worker on the test's own loop, a fleet of one
+ * origin, and a call: a request with a source that pushes a body by pieces, and a sink that writes
+ * down what it is told. A seam between the call and the request CHECKs the rules of the flow.
  */
 #pragma once
 
@@ -13,9 +14,10 @@
 #include "origin-link/conns/counters.h"
 #include "origin-link/olink.h"
 #include "origin-link/request/request_internal.h"
+#include "tests/support/flow_filters.h"
 #include "tests/support/scripted_origin.h"
 
-#define RIG_SERVERS_MAX 3
+#define RIG_SERVERS_MAX 4
 
 struct rig {
 	struct loop_group *group;
@@ -37,43 +39,68 @@ void rig_fini(struct rig *rig);
 void rig_close_idle(struct rig *rig);
 /* Runs the loop until every server has been resolved and probed. */
 void rig_settle(struct rig *rig);
+/* One turn of the loop. */
+void rig_turn(struct rig *rig);
+/* Gives the origins up, and runs the loop until no connection is idle any more. */
+void rig_close(struct rig *rig);
 int64_t rig_count(const struct rig *rig, enum olink_counter id);
+
+/* cmocka's setup and teardown: a rig without workers of its own in *state. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+/* A scripted origin as the one server of the rig, which is opened (anew). */
+struct scripted_origin *
+rig_start(struct rig *rig, void (*script)(struct scripted_origin *o, void *arg), const void *arg);
+
+/* Closes the rig, so that no connection is left, and expects that all went by the script. */
+void rig_finish(struct rig *rig, struct scripted_origin *o);
+
+/* "HTTP/1.1 200 OK" with the content "hello". */
+#define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 /* One request with all that belongs to it. Zeroed by call_init(). */
 struct call {
 	struct rig *rig;
 	struct loop *loop;
 	struct olink_request *request;
+	struct seam seam;
+	struct flow_sink *to;     /* the request */
+	struct flow_source *from; /* the response */
 	struct arena arena;
 	struct http_head head;
 	struct olink_facts facts; /* when it was over */
+	void *arg;                /* the test's */
+
 	/* response */
-	struct http_sink sink;
+	struct flow_sink sink;
 	int status;
+	enum http_framing framing;
 	unsigned n_informational;
 	int informational; /* the last one */
 	bool head_end;
 	char *body; /* NUL-terminated */
 	size_t n_body;
+	unsigned n_slices;
 	char trailers[256]; /* "name: value\n" each */
 	unsigned n_ends;    /* must become 1 */
 	bool no_end;        /* more is expected after what ended: do not stop the loop */
 	enum reason reset;
-	bool slow; /* answers "wait" to each piece, and resumes at the end of the turn */
-	bool waits;
-	size_t since_wait, most_since_wait;
-	struct loop_task resume_task;
-	struct scripted_origin *go_at_head; /* let go on when the head has come, or NULL */
-	bool stop_at_head;                  /* stops the response when its head comes */
-	bool rewrites; /* turns keep_alive of the response's head around, as for its own client */
+	/* What is granted with the final head, and again as content comes; 0: the test grants. */
+	size_t window;
+	/* Called after what came was written down, and before the loop is stopped; may be NULL. */
+	void (*at_head)(struct call *c);
+	void (*at_body)(struct call *c);
+
 	/* request body */
-	struct http_source source;
+	struct flow_source source;
+	size_t credit, most_credit;
+	unsigned n_grants;
 	const char *piece;
-	size_t piece_len;
+	size_t piece_len, piece_at;
 	unsigned n_pieces;               /* still to push; the last one ends */
 	struct http_fields trailers_out; /* instead of end on the last one, when any */
+	struct loop_task push_task;
 	enum reason stopped;
-	unsigned n_resumes;
 };
 
 /* A request "method /path" to www.example.com. */
@@ -81,7 +108,18 @@ void call_init(struct call *c, struct rig *rig, const char *method, const char *
 /* With `n` pieces of that text as content, chunked unless head.framing was set. */
 void call_set_body(struct call *c, const char *piece, unsigned n);
 void call_start(struct call *c, struct olink_worker *worker);
-/* Runs the loop until it has ended, and finishes it. */
+/* False when memory is gone. */
+bool call_try_start(struct call *c, struct olink_worker *worker);
+/* Runs the loop until it has ended, and closes it. */
 void call_run(struct call *c);
-void call_finish(struct call *c);
+/* Runs the loop until it is stopped: by the end, or by the test. */
+void call_wait(struct call *c);
+void call_grant(struct call *c, size_t n);
+/* Pushes bytes into a tunnel, or ends it, whatever the credit. */
+void call_push(struct call *c, const char *text, bool end);
+void call_close(struct call *c);
 void call_fini(struct call *c);
+/* GET /x?y, run and closed. */
+void call_get(struct call *c, struct rig *rig);
+/* It got OK_HELLO. */
+void assert_hello(const struct call *c);

@@ -54,6 +54,36 @@ static void test_contents_survive_new_blocks(void **state)
 	arena_fini(&a);
 }
 
+static void test_a_reset_arena_begins_anew(void **state)
+{
+	struct arena a;
+
+	arena_init(&a, 1 << 20);
+	arena_reset(&a, 100000);
+	assert_int_equal(a.used, 0);
+	/* The first block is kept when it is an ordinary one, whatever came after it. */
+	for (int i = 0; i < 3; i++) {
+		size_t used;
+
+		assert_non_null(arena_alloc(&a, 100));
+		used = a.used;
+		assert_non_null(arena_alloc(&a, 50000));
+		arena_reset(&a, 100000);
+		assert_int_equal(a.used, used);
+		assert_int_equal(a.cap, 100000);
+		memset(arena_alloc(&a, used / 2), 'x', used / 2);
+		arena_reset(&a, 100000);
+	}
+	/* A large one is not. */
+	arena_fini(&a);
+	arena_init(&a, 1 << 20);
+	assert_non_null(arena_alloc(&a, 50000));
+	arena_reset(&a, 0);
+	assert_int_equal(a.used, 0);
+	assert_null(arena_alloc(&a, 1));
+	arena_fini(&a);
+}
+
 static void test_cap_holds(void **state)
 {
 	for (size_t cap = 0; cap < 20000; cap += 37) {
@@ -105,6 +135,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_alloc_is_aligned_after_copies),
 	    cmocka_unit_test(test_contents_survive_new_blocks),
+	    cmocka_unit_test(test_a_reset_arena_begins_anew),
 	    cmocka_unit_test(test_cap_holds),
 	    cmocka_unit_test(test_absurd_sizes_fail),
 	    cmocka_unit_test(test_larger_than_a_block),

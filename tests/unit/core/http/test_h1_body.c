@@ -141,6 +141,60 @@ static void test_trailer_limits(void **state)
 	check_wire(wire, strlen(wire), &limits, "body: trailer section too large");
 }
 
+/* Of bytes that may be changed, as the decoder wants them; *data is valid until the next call. */
+static enum h1_result decode_up_to(struct h1_body *body, const char *wire, size_t len, size_t max,
+				   size_t *n, struct span *data)
+{
+	static char copy[256];
+
+	assert_in_range(len, 0, sizeof(copy));
+	memcpy(copy, wire, len);
+	return h1_body_decode(body, copy, len, max, n, data);
+}
+
+static enum h1_result decode(struct h1_body *body, const char *wire, size_t len, size_t *n,
+			     struct span *data)
+{
+	return decode_up_to(body, wire, len, SIZE_MAX, n, data);
+}
+
+/* However much of the content is allowed at a time, all of it comes, and no more than that. */
+static void test_no_more_content_than_allowed(void **state)
+{
+	static const char wire[] = "3\r\nabc\r\n1\r\nd\r\n4;x=y\r\nefgh\r\n0\r\nA: b\r\n\r\nnext";
+	struct arena a;
+
+	arena_init(&a, 100000);
+	for (size_t max = 1; max < 10; max++) {
+		enum h1_result r = H1_MORE;
+		struct http_head head;
+		struct h1_body body;
+		struct span data;
+		char got[16];
+		size_t at = 0, n, total = 0;
+
+		http_head_init(&head, &a);
+		head.framing = HTTP_FRAMING_CHUNKED;
+		h1_body_init(&body, &head, &h1_run_limits);
+		/* Nothing is allowed: the framing in front of the content is taken. */
+		assert_int_equal(decode_up_to(&body, wire, sizeof(wire) - 1, 0, &n, &data), H1_MORE);
+		assert_int_equal(data.n, 0);
+		at += n;
+		while (r == H1_MORE) {
+			r = decode_up_to(&body, wire + at, sizeof(wire) - 1 - at, max, &n, &data);
+			assert_in_range(data.n, r == H1_OK ? 0 : 1, max);
+			memcpy(got + total, data.p, data.n);
+			total += data.n;
+			at += n;
+		}
+		assert_int_equal(r, H1_OK);
+		assert_int_equal(total, 8);
+		assert_memory_equal(got, "abcdefgh", 8);
+		assert_string_equal(wire + at, "next");
+	}
+	arena_fini(&a);
+}
+
 /* Bytes of extensions are paid for by content. */
 static void test_extensions_are_bounded(void **state)
 {
@@ -155,14 +209,14 @@ static void test_extensions_are_bounded(void **state)
 
 	/* One endless line. */
 	h1_body_init(&body, &head, &h1_run_limits);
-	assert_int_equal(h1_body_parse(&body, "1;", 2, &n, &data), H1_MORE);
+	assert_int_equal(decode(&body, "1;", 2, &n, &data), H1_MORE);
 	do {
-		r = h1_body_parse(&body, "aaaaaaaaaa", 10, &n, &data);
+		r = decode(&body, "aaaaaaaaaa", 10, &n, &data);
 		total += n;
 	} while (r == H1_MORE);
 	assert_int_equal(r, H1_BAD);
 	assert_int_equal(total, H1_CHUNK_EXTENSIONS_MAX);
-	assert_int_equal(h1_body_parse(&body, "\r\n", 2, &n, &data), H1_BAD);
+	assert_int_equal(decode(&body, "\r\n", 2, &n, &data), H1_BAD);
 	assert_int_equal(n, 0);
 
 	/* Many small ones: each chunk of 1 byte pays for 1 of its 9. */
@@ -170,13 +224,11 @@ static void test_extensions_are_bounded(void **state)
 	for (total = 0; total < H1_CHUNK_EXTENSIONS_MAX; total++) {
 		static const char chunk[] = "1;1234567\r\nx\r\n";
 
-		r = h1_body_parse(&body, chunk, sizeof(chunk) - 1, &n, &data);
+		r = decode(&body, chunk, sizeof(chunk) - 1, &n, &data);
 		if (r == H1_BAD)
 			break;
-		assert_int_equal(r, H1_OK);
+		assert_int_equal(r, H1_MORE);
 		assert_int_equal(data.n, 1);
-		assert_int_equal(h1_body_parse(&body, chunk + n, sizeof(chunk) - 1 - n, &n, &data),
-				 H1_MORE);
 	}
 	assert_in_range(total, H1_CHUNK_EXTENSIONS_MAX / 9, H1_CHUNK_EXTENSIONS_MAX / 7);
 
@@ -185,10 +237,8 @@ static void test_extensions_are_bounded(void **state)
 	for (int i = 0; i < 10000; i++) {
 		static const char chunk[] = "9;1234567\r\n123456789\r\n";
 
-		assert_int_equal(h1_body_parse(&body, chunk, sizeof(chunk) - 1, &n, &data), H1_OK);
+		assert_int_equal(decode(&body, chunk, sizeof(chunk) - 1, &n, &data), H1_MORE);
 		assert_int_equal(data.n, 9);
-		assert_int_equal(h1_body_parse(&body, chunk + n, sizeof(chunk) - 1 - n, &n, &data),
-				 H1_MORE);
 	}
 }
 
@@ -217,18 +267,19 @@ static void test_other_framings(void **state)
 		head.content_length = framings[i].length;
 		h1_body_init(&body, &head, &h1_run_limits);
 		if (framings[i].taken > 0) {
-			assert_int_equal(h1_body_parse(&body, NULL, 0, &n, &data), H1_MORE);
+			assert_int_equal(decode(&body, "", 0, &n, &data), H1_MORE);
 			assert_int_equal(n, 0);
 			assert_int_equal(h1_body_close_is_end(&body),
 					 framings[i].framing == HTTP_FRAMING_CLOSE);
-			assert_int_equal(h1_body_parse(&body, "abc", 3, &n, &data), H1_OK);
+			assert_int_equal(decode(&body, "abc", 3, &n, &data),
+					 framings[i].length == framings[i].taken ? H1_OK : H1_MORE);
 			assert_int_equal(data.n, framings[i].taken);
 			assert_memory_equal(data.p, "abc", data.n);
 			assert_int_equal(n, data.n);
 		}
 		assert_int_equal(h1_body_close_is_end(&body), framings[i].close_is_end);
 		if (framings[i].close_is_end && framings[i].framing != HTTP_FRAMING_CLOSE) {
-			assert_int_equal(h1_body_parse(&body, "next", 4, &n, &data), H1_OK);
+			assert_int_equal(decode(&body, "next", 4, &n, &data), H1_OK);
 			assert_int_equal(n, 0);
 			assert_int_equal(data.n, 0);
 		}
@@ -245,19 +296,79 @@ static void test_close_during_chunks(void **state)
 
 	arena_init(&a, 10000);
 	for (size_t len = 0; len < sizeof(wire); len++) {
-		size_t at = 0, n;
 		struct span data;
+		size_t n;
 
 		http_head_init(&head, &a);
 		head.framing = HTTP_FRAMING_CHUNKED;
 		h1_body_init(&body, &head, &h1_run_limits);
-		do {
-			assert_int_not_equal(h1_body_parse(&body, wire + at, len - at, &n, &data),
-					     H1_BAD);
-			at += n;
-		} while (data.n > 0);
+		assert_int_not_equal(decode(&body, wire, len, &n, &data), H1_BAD);
 		assert_int_equal(h1_body_close_is_end(&body), len == sizeof(wire) - 1);
 	}
+	arena_fini(&a);
+}
+
+/* No more at once than is allowed; what needs no leave comes without. */
+static void test_content_is_taken_as_allowed(void **state)
+{
+	static const char wire[] = "3\r\nabc\r\n1;x\r\nd\r\n5\r\nefghi\r\n0\r\nA: b\r\n\r\n";
+
+	for (size_t max = 1; max < 12; max++) {
+		char buf[sizeof(wire)], content[16];
+		size_t at = 0, got = 0, used;
+		struct arena a;
+		struct http_head head;
+		struct h1_body body;
+		struct span data;
+		enum h1_result result;
+
+		memcpy(buf, wire, sizeof(wire));
+		arena_init(&a, 10000);
+		http_head_init(&head, &a);
+		head.framing = HTTP_FRAMING_CHUNKED;
+		h1_body_init(&body, &head, &h1_run_limits);
+		do {
+			size_t left = sizeof(wire) - 1 - at;
+
+			result = h1_body_decode(&body, buf + at, left, 0, &used, &data);
+			assert_int_equal(data.n, 0);
+			at += used;
+			if (result == H1_OK)
+				break;
+			result = h1_body_decode(&body, buf + at, left - used, max, &used, &data);
+			assert_true(data.n <= max);
+			if (data.n > 0)
+				memcpy(content + got, data.p, data.n);
+			got += data.n;
+			at += used;
+		} while (result == H1_MORE);
+		assert_int_equal(result, H1_OK);
+		assert_int_equal(at, sizeof(wire) - 1);
+		assert_int_equal(got, 9);
+		assert_memory_equal(content, "abcdefghi", 9);
+		assert_int_equal(body.trailers.n, 1);
+		arena_fini(&a);
+	}
+}
+
+static void test_in_trailers(void **state)
+{
+	char wire[] = "1\r\na\r\n0\r\nA: b";
+	struct arena a;
+	struct http_head head;
+	struct h1_body body;
+	struct span data;
+	size_t used;
+
+	arena_init(&a, 10000);
+	http_head_init(&head, &a);
+	head.framing = HTTP_FRAMING_CHUNKED;
+	h1_body_init(&body, &head, &h1_run_limits);
+	assert_int_equal(h1_body_decode(&body, wire, 6, SIZE_MAX, &used, &data), H1_MORE);
+	assert_false(h1_body_in_trailers(&body));
+	assert_int_equal(h1_body_decode(&body, wire + 6, 7, SIZE_MAX, &used, &data), H1_MORE);
+	assert_int_equal(used, 3);
+	assert_true(h1_body_in_trailers(&body));
 	arena_fini(&a);
 }
 
@@ -266,9 +377,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_chunked),
 	    cmocka_unit_test(test_trailer_limits),
+	    cmocka_unit_test(test_no_more_content_than_allowed),
 	    cmocka_unit_test(test_extensions_are_bounded),
 	    cmocka_unit_test(test_other_framings),
 	    cmocka_unit_test(test_close_during_chunks),
+	    cmocka_unit_test(test_content_is_taken_as_allowed),
+	    cmocka_unit_test(test_in_trailers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,9 @@ static const struct h1_case requests[] = {
     /* Only a request without content, of HTTP/1.1, with both fields, asks for another protocol. */
     CASE(GET "Connection: x, Upgrade\r\nUpgrade: websocket\r\n\r\nabc",
 	 "GET - a / 1.1 keep tunnel {Host=a; Connection=x, Upgrade; Upgrade=websocket} 'abc' {}"),
+    CASE(GET "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: x, h2c\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade, HTTP2-Settings; Upgrade=x, h2c} '' "
+	 "{}"),
     CASE(GET "Upgrade: websocket\r\n\r\n", "GET - a / 1.1 keep none {Host=a; Upgrade=websocket} '' {}"),
     CASE(GET "Connection: Upgrade\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade} '' {}"),

@@ -119,6 +119,38 @@ static void test_requests(void **state)
 	}
 }
 
+/* Who asks for another protocol, or agrees to it, says so to the next hop too; nobody else does. */
+static void test_upgrade_goes_on_in_a_tunnel_only(void **state)
+{
+	const struct {
+		enum http_framing framing;
+		bool goes_on;
+	} cases[] = {{HTTP_FRAMING_TUNNEL, true}, {HTTP_FRAMING_NONE, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct arena a;
+		struct http_head head;
+		const struct http_field *f;
+
+		arena_init(&a, 65536);
+		head = request(&a, "Connection: upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\n");
+		head.framing = cases[i].framing;
+		assert_int_equal(edge_forward_request(&head, &stranger), 0);
+		assert_null(http_fields_find(&head.fields, SPAN("Connection"), NULL));
+		assert_non_null(http_fields_find(&head.fields, SPAN("Sec-WebSocket-Key"), NULL));
+		f = http_fields_find(&head.fields, SPAN("Upgrade"), NULL);
+		assert_int_equal(f != NULL, cases[i].goes_on);
+		assert_true(f == NULL || span_equal(f->value, SPAN("websocket")));
+
+		head = request(&a, "Connection: upgrade\nUpgrade: websocket\n");
+		head.framing = cases[i].framing;
+		assert_true(edge_forward_response(&head, &stranger, SPAN("today")));
+		assert_int_equal(http_fields_find(&head.fields, SPAN("Upgrade"), NULL) != NULL,
+				 cases[i].goes_on);
+		arena_fini(&a);
+	}
+}
+
 static void test_host_is_quoted_where_needed(void **state)
 {
 	struct arena a;
@@ -284,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_requests),
+	    cmocka_unit_test(test_upgrade_goes_on_in_a_tunnel_only),
 	    cmocka_unit_test(test_host_is_quoted_where_needed),
 	    cmocka_unit_test(test_expectation_of_1_0_is_dropped),
 	    cmocka_unit_test(test_loops),

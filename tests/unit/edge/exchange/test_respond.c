@@ -16,7 +16,7 @@
 
 static void test_every_own_response(void **state)
 {
-	static const int statuses[] = {200, 400, 404, 405, 408, 414, 417,
+	static const int statuses[] = {200, 308, 400, 404, 405, 408, 414, 417,
 				       431, 501, 502, 503, 504, 505, 508};
 
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {

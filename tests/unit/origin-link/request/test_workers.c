@@ -81,38 +81,40 @@ struct client {
 	struct olink_worker *worker;
 	unsigned left;
 	struct olink_request *request;
+	struct flow_leg leg;
 	struct arena arena;
 	struct http_head head;
-	struct http_sink sink;
+	struct flow_sink sink;
+	struct flow_source source;
 	struct loop_task next;
 	_Atomic unsigned *running;
 };
 
-static void end_one(struct client *c)
+static void on_head(struct flow_sink *sink, struct http_head *head, bool end)
 {
-	olink_request_finish(&c->request);
+	struct client *c = CONTAINER_OF(sink, struct client, sink);
+
+	CHECK(head->status == 200 && !end);
+	c->leg.response->ops->grant(c->leg.response, 5);
+}
+
+static void on_body(struct flow_sink *sink, struct slice slice, bool end)
+{
+	struct client *c = CONTAINER_OF(sink, struct client, sink);
+
+	if (!end)
+		return;
+	olink_request_close(&c->request);
 	c->left--;
 	loop_defer(c->loop, &c->next);
 }
 
-static void on_head(struct http_sink *sink, struct http_head *head, bool end)
-{
-	CHECK(head->status == 200 && !end);
-}
-
-static bool on_body(struct http_sink *sink, const void *data, size_t len, bool end)
-{
-	if (end)
-		end_one(CONTAINER_OF(sink, struct client, sink));
-	return true;
-}
-
-static void on_reset(struct http_sink *sink, enum reason reason)
+static void on_reset(struct flow_sink *sink, enum reason reason)
 {
 	CHECK(!"a request failed");
 }
 
-static const struct http_sink_ops sink_ops = {
+static const struct flow_sink_ops sink_ops = {
     .head = on_head,
     .body = on_body,
     .reset = on_reset,
@@ -121,24 +123,27 @@ static const struct http_sink_ops sink_ops = {
 static void next(struct loop_task *task)
 {
 	struct client *c = CONTAINER_OF(task, struct client, next);
+	const struct olink_open open = {
+	    .origins = c->rig->origins,
+	    .origin = &c->rig->origin,
+	    .ends = {&c->source, &c->sink},
+	};
 
-	arena_fini(&c->arena);
 	if (c->left == 0) {
 		if (atomic_fetch_sub(c->running, 1) == 1)
 			loop_stop_mt(c->rig->group->control);
-		arena_init(&c->arena, 0);
+		arena_fini(&c->arena);
 		return;
 	}
-	arena_init(&c->arena, 64 * 1024);
+	arena_reset(&c->arena, 64 * 1024);
 	http_head_init(&c->head, &c->arena);
 	c->head.method_id = HTTP_METHOD_GET;
 	c->head.method = SPAN("GET");
 	c->head.authority = SPAN("www.example.com");
 	c->head.target = SPAN("/");
-	c->head.minor = 1;
-	c->head.keep_alive = true;
-	c->request = olink_request_start(c->worker, c->rig->origins, &c->rig->origin, &c->head,
-					 true, NULL, &c->sink, &c->arena);
+	c->request = olink_request_open(c->worker, &open, &c->leg);
+	CHECK(c->request);
+	c->leg.request->ops->head(c->leg.request, &c->head, true);
 }
 
 static void begin(void *arg)

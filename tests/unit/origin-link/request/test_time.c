@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Time limits of a request that has its connection: what is waited for, whose fault it is, and who
+ * is slow but alive.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/origin-link/rig.h"
+
+#define KIB 1024
+#define MIB (1024 * 1024)
+
+static char *filled(size_t n)
+{
+	char *p = xmalloc(n + 1);
+
+	memset(p, 'x', n);
+	p[n] = '\0';
+	return p;
+}
+
+static void read_head_then_end(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	if (arg)
+		origin_send(o, arg);
+	origin_expect_end(o);
+}
+
+static void test_response_timeout(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct call c;
+
+	rig->origin.timeout.response = DUR_MS(30);
+	o = rig_start(rig, read_head_then_end, NULL);
+	call_get(&c, rig);
+	assert_int_equal(c.reset, REASON_ORIGIN_HEAD_TIMEOUT);
+	call_fini(&c);
+	assert_null(origin_finish(&o));
+}
+
+static void test_body_timeout(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct call c;
+
+	rig->origin.timeout.idle = DUR_MS(30);
+	o = rig_start(rig, read_head_then_end,
+		      "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+	call_get(&c, rig);
+	assert_int_equal(c.status, 200);
+	assert_string_equal(c.body, "hello");
+	assert_int_equal(c.reset, REASON_ORIGIN_BODY_TIMEOUT);
+	call_fini(&c);
+	assert_null(origin_finish(&o));
+}
+
+static void wake_cb(evutil_socket_t fd, short what, void *arg)
+{
+	loop_stop_mt(arg);
+}
+
+static void run_for(struct rig *rig, unsigned ms)
+{
+	struct timeval tv = {.tv_usec = ms * 1000};
+	struct event *wake =
+	    evtimer_new(loop_base(rig->group->control), wake_cb, rig->group->control);
+
+	event_add(wake, &tv);
+	loop_run(rig->group->control);
+	event_free(wake);
+}
+
+/* While the sink wants nothing, nobody else is late. */
+static void test_no_body_timeout_without_credit(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct call c;
+
+	rig->origin.timeout.idle = DUR_MS(20);
+	o = rig_start(rig, read_head_then_end,
+		      "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+	call_init(&c, rig, "GET", "/");
+	c.window = 0;
+	call_start(&c, rig->worker);
+	while (c.status == 0)
+		rig_turn(rig);
+	run_for(rig, 80);
+	assert_int_equal(c.n_ends, 0);
+	call_grant(&c, 100);
+	call_wait(&c);
+	assert_int_equal(c.reset, REASON_ORIGIN_BODY_TIMEOUT);
+	call_close(&c);
+	call_fini(&c);
+	rig_turn(rig);
+	assert_null(origin_finish(&o));
+}
+
+/* Expect: 100-continue */
+
+static void call_expect(struct call *c, struct rig *rig)
+{
+	call_init(c, rig, "POST", "/");
+	c->head.framing = HTTP_FRAMING_CHUNKED;
+	c->head.expect_continue = true;
+}
+
+/* The client is waiting as well: it is the origin that says nothing. Early hints are no leave. */
+static void test_expect_and_silence(void **state)
+{
+	static const char *const words[] = {NULL, "HTTP/1.1 103 Early Hints\r\n\r\n"};
+	struct rig *rig = *state;
+
+	rig->origin.timeout.response = DUR_MS(30);
+	for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+		struct scripted_origin *o = rig_start(rig, read_head_then_end, words[i]);
+		struct call c;
+
+		call_expect(&c, rig);
+		call_run(&c);
+		assert_int_equal(c.reset, REASON_ORIGIN_HEAD_TIMEOUT);
+		assert_int_equal(c.stopped, REASON_ORIGIN_HEAD_TIMEOUT);
+		call_fini(&c);
+		assert_null(origin_finish(&o));
+	}
+}
+
+static void give_leave(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_send(o, "HTTP/1.1 100 Continue\r\n\r\n");
+	origin_read_until(o, "0\r\n\r\n");
+	origin_send(o, OK_HELLO);
+	origin_expect_end(o);
+}
+
+/* Once there is leave, it is the client's time; so it is without Expect, and when the client does
+ * not wait for leave. */
+static void test_client_takes_its_time(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->origin.timeout.response = DUR_MS(40);
+	rig->origin.timeout.idle = DUR_MS(40);
+	for (int expect = 0; expect < 2; expect++) {
+		struct scripted_origin *o = rig_start(rig, give_leave, NULL);
+		struct call c;
+
+		call_expect(&c, rig);
+		c.head.expect_continue = expect;
+		call_start(&c, rig->worker);
+		while (c.n_informational == 0)
+			rig_turn(rig);
+		run_for(rig, 120);
+		assert_int_equal(c.n_ends, 0);
+		call_push(&c, "x", false);
+		run_for(rig, 120);
+		assert_int_equal(c.n_ends, 0);
+		call_push(&c, "x", true);
+		call_wait(&c);
+		assert_hello(&c);
+		call_close(&c);
+		call_fini(&c);
+		rig_finish(rig, o);
+	}
+}
+
+static void hint_when_told(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	for (int i = 0; i < 2; i++) {
+		origin_wait(o);
+		origin_send(o, "HTTP/1.1 103 Early Hints\r\n\r\n");
+	}
+	origin_send(o, OK_HELLO);
+	origin_expect_end(o);
+}
+
+/* Each informational response gives it as much time again. */
+static void test_informational_restarts_the_time(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o = rig_start(rig, hint_when_told, NULL);
+	mono_time first, second;
+	struct call c;
+
+	call_init(&c, rig, "GET", "/");
+	call_start(&c, rig->worker);
+	while (c.request->attempt.watch != WATCH_HEAD)
+		rig_turn(rig);
+	first = c.request->watch.at;
+	run_for(rig, 10);
+	assert_int_equal(c.request->watch.at.ns, first.ns);
+	origin_go(o);
+	while (c.n_informational == 0)
+		rig_turn(rig);
+	second = c.request->watch.at;
+	assert_true(second.ns > first.ns);
+	origin_go(o);
+	call_wait(&c);
+	assert_hello(&c);
+	call_close(&c);
+	call_fini(&c);
+	rig_finish(rig, o);
+}
+
+/* Who takes nothing, and who takes little */
+
+static void read_nothing(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_wait(o);
+	origin_expect_end(o);
+}
+
+static void test_write_timeout(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	char *piece = filled(64 * KIB);
+	struct call c;
+
+	rig->origin.timeout.idle = DUR_MS(30);
+	o = rig_start(rig, read_nothing, NULL);
+	call_init(&c, rig, "POST", "/");
+	call_set_body(&c, piece, 1024);
+	call_run(&c);
+	assert_int_equal(c.reset, REASON_ORIGIN_WRITE_TIMEOUT);
+	assert_int_equal(c.stopped, REASON_ORIGIN_WRITE_TIMEOUT);
+	call_fini(&c);
+	free(piece);
+	origin_go(o);
+	rig_turn(rig);
+	assert_null(origin_finish(&o));
+}
+
+/* Reads that much of the content each time it is told to, then answers. */
+struct sips {
+	size_t size, content;
+};
+
+static void sip(struct scripted_origin *o, void *arg)
+{
+	const struct sips *sips = arg;
+
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	for (size_t n = 0; n < sips->content; n += sips->size) {
+		origin_wait(o);
+		origin_read_bytes(o, sips->size);
+	}
+	origin_send(o, OK_HELLO);
+	origin_expect_end(o);
+}
+
+static void go_cb(evutil_socket_t fd, short what, void *arg)
+{
+	origin_go(arg);
+}
+
+/* An origin that takes a sip every 25 ms gets all the time that it needs, whether what it has not
+ * taken is queued here or in the kernel. */
+static void run_sips(struct rig *rig, const struct sips *sips)
+{
+	struct scripted_origin *o = rig_start(rig, sip, sips);
+	const int little = 16 * KIB;
+	struct timeval often = {.tv_usec = 25000};
+	struct event *go = event_new(loop_base(rig->group->control), -1, EV_PERSIST, go_cb, o);
+	char *piece = filled(sips->size);
+	mono_time began = clock_mono();
+	struct call c;
+
+	/* What its kernel has taken is sent, whatever it does with it. */
+	assert_int_equal(setsockopt(o->listener, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)),
+			 0);
+	event_add(go, &often);
+	call_init(&c, rig, "POST", "/");
+	c.head.framing = HTTP_FRAMING_LENGTH;
+	c.head.content_length = sips->content;
+	call_set_body(&c, piece, sips->content / sips->size);
+	call_run(&c);
+	assert_hello(&c);
+	/* Else it has proved nothing. */
+	assert_true(mono_since(clock_mono(), began).ns > 2 * rig->origin.timeout.response.ns);
+	call_fini(&c);
+	event_free(go);
+	free(piece);
+	rig_finish(rig, o);
+}
+
+static void test_slow_origin(void **state)
+{
+	static const struct sips large = {.size = 256 * KIB, .content = 16 * MIB};
+	struct rig *rig = *state;
+
+	rig->origin.timeout.idle = rig->origin.timeout.connect = DUR_MS(500);
+	rig->origin.timeout.response = DUR_MS(600);
+	run_sips(rig, &large);
+}
+
+/* All of it fits into the kernel's buffers, so that it is soon written; but it is not sent. */
+static void test_slow_origin_behind_the_kernel(void **state)
+{
+	static const struct sips small = {.size = 8 * KIB, .content = 768 * KIB};
+	struct rig *rig = *state;
+
+	rig->origin.timeout.idle = rig->origin.timeout.connect = DUR_MS(900);
+	rig->origin.timeout.response = DUR_MS(900);
+	run_sips(rig, &small);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_response_timeout),
+	    TEST(test_body_timeout),
+	    TEST(test_no_body_timeout_without_credit),
+	    TEST(test_expect_and_silence),
+	    TEST(test_client_takes_its_time),
+	    TEST(test_informational_restarts_the_time),
+	    TEST(test_write_timeout),
+	    TEST(test_slow_origin),
+	    TEST(test_slow_origin_behind_the_kernel),
+	};
+
+	alarm(120); /* a loop that nothing stops is a failure, not a hang */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
