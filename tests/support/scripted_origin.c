@@ -36,19 +36,25 @@ static void *run(void *arg)
 	struct scripted_origin *o = arg;
 
 	o->script(o, o->arg);
-	if (o->conn >= 0)
-		close(o->conn);
+	origin_cut(o);
 	return NULL;
 }
 
 struct scripted_origin *origin_start(void (*script)(struct scripted_origin *o, void *arg),
 				     void *arg)
 {
+	return origin_start_tls(script, arg, NULL);
+}
+
+struct scripted_origin *origin_start_tls(void (*script)(struct scripted_origin *o, void *arg),
+					 void *arg, gnutls_certificate_credentials_t credentials)
+{
 	struct scripted_origin *o = xcalloc(1, sizeof(*o));
 	socklen_t len = sizeof(o->addr.in);
 
 	o->script = script;
 	o->arg = arg;
+	o->credentials = credentials;
 	o->conn = -1;
 	sem_init(&o->go, 0, 0);
 	sem_init(&o->told, 0, 0);
@@ -113,31 +119,63 @@ void origin_await(struct scripted_origin *o)
 	CHECK(await(&o->told));
 }
 
+static void start_tls(struct scripted_origin *o)
+{
+	int ret;
+
+	CHECK(gnutls_init(&o->tls, GNUTLS_SERVER | GNUTLS_NO_SIGNAL) == 0);
+	CHECK(gnutls_set_default_priority(o->tls) == 0);
+	CHECK(gnutls_credentials_set(o->tls, GNUTLS_CRD_CERTIFICATE, o->credentials) == 0);
+	gnutls_transport_set_int(o->tls, o->conn);
+	do {
+		ret = gnutls_handshake(o->tls);
+	} while (ret < 0 && !gnutls_error_is_fatal(ret));
+	if (ret < 0)
+		fail(o, "no TLS handshake");
+}
+
 void origin_accept(struct scripted_origin *o)
 {
 	if (o->failure)
 		return;
-	if (o->conn >= 0)
-		close(o->conn);
+	origin_cut(o);
 	o->conn = accept4(o->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (o->conn < 0)
+	if (o->conn < 0) {
 		fail(o, "nobody connected");
-	else
-		set_patience(o->conn);
+		return;
+	}
+	set_patience(o->conn);
+	if (o->credentials)
+		start_tls(o);
+}
+
+/* As recv() and send(). */
+static ssize_t take(struct scripted_origin *o, void *buf, size_t len)
+{
+	if (!o->tls)
+		return recv(o->conn, buf, len, 0);
+	errno = 0;
+	return gnutls_record_recv(o->tls, buf, len);
+}
+
+static ssize_t give(struct scripted_origin *o, const void *buf, size_t len)
+{
+	return o->tls ? gnutls_record_send(o->tls, buf, len)
+		      : send(o->conn, buf, len, MSG_NOSIGNAL);
 }
 
 int origin_put_aside(struct scripted_origin *o)
 {
 	int conn = o->conn;
 
+	CHECK(!o->tls);
 	o->conn = -1;
 	return conn;
 }
 
 void origin_take_up(struct scripted_origin *o, int conn)
 {
-	if (o->conn >= 0)
-		close(o->conn);
+	origin_cut(o);
 	o->conn = conn;
 }
 
@@ -153,7 +191,7 @@ void origin_read_until(struct scripted_origin *o, const char *marker)
 			fail(o, "marker not found");
 			break;
 		}
-		ssize_t n = recv(o->conn, o->text + o->n, 1, 0);
+		ssize_t n = take(o, o->text + o->n, 1);
 
 		if (n <= 0) {
 			fail(o, n == 0 ? "closed before the marker" : "no marker");
@@ -170,7 +208,7 @@ void origin_read_bytes(struct scripted_origin *o, size_t want)
 	CHECK(want < sizeof(o->text));
 	o->n = 0;
 	while (!o->failure && o->n < want) {
-		ssize_t n = recv(o->conn, o->text + o->n, want - o->n, 0);
+		ssize_t n = take(o, o->text + o->n, want - o->n);
 
 		if (n <= 0) {
 			fail(o, "too few bytes");
@@ -187,7 +225,7 @@ void origin_read_some(struct scripted_origin *o)
 
 	if (o->failure)
 		return;
-	n = recv(o->conn, o->text, sizeof(o->text) - 1, 0);
+	n = take(o, o->text, sizeof(o->text) - 1);
 	o->n = MAX(n, 0);
 	o->text[o->n] = '\0';
 	if (n <= 0)
@@ -207,8 +245,9 @@ void origin_expect_end(struct scripted_origin *o)
 	if (o->failure)
 		return;
 	while (n > 0)
-		n = recv(o->conn, o->text, sizeof(o->text), 0);
-	if (n < 0 && errno != ECONNRESET)
+		n = take(o, o->text, sizeof(o->text));
+	/* Over TLS it may have been ended without a word. */
+	if (n < 0 && errno != ECONNRESET && !o->tls)
 		fail(o, "the connection was not ended");
 }
 
@@ -217,7 +256,7 @@ bool origin_try_send(struct scripted_origin *o, const void *data, size_t n)
 	const char *p = data;
 
 	while (!o->failure && n > 0) {
-		ssize_t sent = send(o->conn, p, n, MSG_NOSIGNAL);
+		ssize_t sent = give(o, p, n);
 
 		if (sent <= 0)
 			return false;
@@ -238,11 +277,21 @@ void origin_send(struct scripted_origin *o, const char *text)
 	origin_send_bytes(o, text, strlen(text));
 }
 
-void origin_close(struct scripted_origin *o)
+void origin_cut(struct scripted_origin *o)
 {
+	if (o->tls)
+		gnutls_deinit(o->tls);
+	o->tls = NULL;
 	if (o->conn >= 0)
 		close(o->conn);
 	o->conn = -1;
+}
+
+void origin_close(struct scripted_origin *o)
+{
+	if (o->tls)
+		gnutls_bye(o->tls, GNUTLS_SHUT_WR);
+	origin_cut(o);
 }
 
 void origin_reset(struct scripted_origin *o)
@@ -251,11 +300,13 @@ void origin_reset(struct scripted_origin *o)
 
 	if (o->conn >= 0)
 		setsockopt(o->conn, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	origin_close(o);
+	origin_cut(o);
 }
 
 void origin_end_writing(struct scripted_origin *o)
 {
+	if (o->tls)
+		gnutls_bye(o->tls, GNUTLS_SHUT_WR);
 	if (!o->failure && shutdown(o->conn, SHUT_WR) != 0)
 		fail(o, "cannot shut down");
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <gnutls/gnutls.h>
+
 #include "core/base/addr.h"
 
 struct scripted_origin {
@@ -22,8 +24,10 @@ struct scripted_origin {
 	void *arg;
 	sem_t go;   /* posted by the test, awaited by origin_wait() */
 	sem_t told; /* posted by origin_tell(), awaited by the test */
+	gnutls_certificate_credentials_t credentials; /* NULL: plain */
 	/* the script's thread only */
 	int conn;               /* -1: none */
+	gnutls_session_t tls;   /* of the connection; NULL: plain, or none */
 	char text[1024 * 1024]; /* what the last read took, NUL-terminated */
 	size_t n;
 	const char *failure;
@@ -31,6 +35,9 @@ struct scripted_origin {
 
 struct scripted_origin *origin_start(void (*script)(struct scripted_origin *o, void *arg),
 				     void *arg);
+/* The same, and it speaks TLS. */
+struct scripted_origin *origin_start_tls(void (*script)(struct scripted_origin *o, void *arg),
+					 void *arg, gnutls_certificate_credentials_t credentials);
 /* Waits for the script's end. NULL, or what went wrong in it. */
 const char *origin_finish(struct scripted_origin **o);
 /* From the test, before anybody connects: connections are made, but what is sent on them is dropped
@@ -43,7 +50,7 @@ void origin_await(struct scripted_origin *o);
 
 /* In the script. After a failure they all do nothing. */
 void origin_accept(struct scripted_origin *o);
-/* A connection kept aside while others are accepted. */
+/* A plain connection kept aside while others are accepted. */
 int origin_put_aside(struct scripted_origin *o);
 void origin_take_up(struct scripted_origin *o, int conn);
 void origin_read_until(struct scripted_origin *o, const char *marker);
@@ -58,7 +65,10 @@ void origin_send(struct scripted_origin *o, const char *text);
 void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n);
 /* False, and no failure, when the other side wants no more. */
 bool origin_try_send(struct scripted_origin *o, const void *data, size_t n);
+/* With close_notify, if it is TLS. */
 void origin_close(struct scripted_origin *o);
+/* Without. */
+void origin_cut(struct scripted_origin *o);
 /* No more of it is sent; reading goes on. */
 void origin_end_writing(struct scripted_origin *o);
 /* From now on the host of this connection is as if it were gone: the kernel drops what comes, and

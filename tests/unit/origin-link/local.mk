@@ -20,6 +20,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_response \
 	tests/unit/origin-link/request/test_time \
 	tests/unit/origin-link/request/test_tunnel \
+	tests/unit/origin-link/request/test_vanish \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 TESTS += \
@@ -40,6 +41,7 @@ TESTS += \
 	tests/unit/origin-link/request/test_response \
 	tests/unit/origin-link/request/test_time \
 	tests/unit/origin-link/request/test_tunnel \
+	tests/unit/origin-link/request/test_vanish \
 	tests/unit/origin-link/servers/test_resolver \
 	tests/unit/origin-link/request/test_workers
 
@@ -92,7 +94,8 @@ tests_unit_origin_link_servers_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_L
 
 request_rig = tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/flow_filters.c tests/support/flow_filters.h \
-	tests/support/scripted_origin.c tests/support/scripted_origin.h
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
 
 tests_unit_origin_link_request_test_content_SOURCES = tests/unit/origin-link/request/test_content.c \
 	$(request_rig)
@@ -130,6 +133,10 @@ tests_unit_origin_link_request_test_time_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LI
 tests_unit_origin_link_request_test_tunnel_SOURCES = tests/unit/origin-link/request/test_tunnel.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_tunnel_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_vanish_SOURCES = tests/unit/origin-link/request/test_vanish.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_vanish_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_resolver_SOURCES = tests/unit/origin-link/servers/test_resolver.c \
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h

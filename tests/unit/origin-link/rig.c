@@ -133,9 +133,29 @@ int rig_setup(void **state)
 	return 0;
 }
 
+int rig_setup_tls(void **state)
+{
+	struct rig *rig;
+
+	rig_setup(state);
+	rig = *state;
+	rig->cert = xcalloc(1, sizeof(*rig->cert));
+	test_cert_init(rig->cert, "origin.example");
+	rig->credentials = test_cert_server(rig->cert);
+	rig->origin.tls.enabled = true;
+	return 0;
+}
+
 int rig_teardown(void **state)
 {
-	rig_fini(*state);
+	struct rig *rig = *state;
+
+	if (rig->cert) {
+		test_cert_fini(rig->cert);
+		free(rig->cert);
+		gnutls_certificate_free_credentials(rig->credentials);
+	}
+	rig_fini(rig);
 	free(*state);
 	return 0;
 }
@@ -143,7 +163,7 @@ int rig_teardown(void **state)
 struct scripted_origin *
 rig_start(struct rig *rig, void (*script)(struct scripted_origin *o, void *arg), const void *arg)
 {
-	struct scripted_origin *o = origin_start(script, (void *)arg);
+	struct scripted_origin *o = origin_start_tls(script, (void *)arg, rig->credentials);
 
 	if (rig->origins)
 		rig_close(rig);
@@ -345,6 +365,7 @@ bool call_try_start(struct call *c, struct olink_worker *worker)
 	struct olink_open open = {
 	    .origins = c->rig->origins,
 	    .origin = &c->rig->origin,
+	    .client = c->client,
 	};
 	const struct flow_ends ends = {&c->source, &c->sink};
 	struct flow_filter *request = &c->seam.request.filter;

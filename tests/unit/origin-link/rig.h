@@ -16,6 +16,7 @@
 #include "origin-link/request/request_internal.h"
 #include "tests/support/flow_filters.h"
 #include "tests/support/scripted_origin.h"
+#include "tests/support/test_cert.h"
 
 #define RIG_SERVERS_MAX 4
 
@@ -28,6 +29,9 @@ struct rig {
 	struct cfg_origin origin;
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;
+	/* With TLS; else NULL. */
+	struct test_cert *cert;
+	gnutls_certificate_credentials_t credentials;
 };
 
 /* Everything but the origins; `origin` may be changed before rig_open(). */
@@ -47,7 +51,16 @@ int64_t rig_count(const struct rig *rig, enum olink_counter id);
 
 /* cmocka's setup and teardown: a rig without workers of its own in *state. */
 int rig_setup(void **state);
+/* Its scripted origins speak TLS. */
+int rig_setup_tls(void **state);
 int rig_teardown(void **state);
+#define RIG_TEST_NAMED(test, named, setup)                                                         \
+	{                                                                                          \
+		.name = (named), .test_func = (test), .setup_func = (setup),                       \
+		.teardown_func = rig_teardown,                                                     \
+	}
+#define RIG_TEST(test) RIG_TEST_NAMED(test, #test, rig_setup)
+#define RIG_TEST_TLS(test) RIG_TEST_NAMED(test, #test " over TLS", rig_setup_tls)
 /* A scripted origin as the one server of the rig, which is opened (anew). */
 struct scripted_origin *
 rig_start(struct rig *rig, void (*script)(struct scripted_origin *o, void *arg), const void *arg);
@@ -66,6 +79,7 @@ struct call {
 	struct seam seam;
 	struct flow_sink *to;     /* the request */
 	struct flow_source *from; /* the response */
+	struct proxy_parties client;
 	struct arena arena;
 	struct http_head head;
 	struct olink_facts facts; /* when it was over */

@@ -321,16 +321,15 @@ static void test_early_response_and_reset(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_framing),
-	    TEST(test_early_content),
-	    TEST(test_one_write),
-	    TEST(test_wrong_length),
-	    TEST(test_back_pressure),
-	    TEST(test_early_response),
-	    TEST(test_closed_inside_a_stop),
-	    TEST(test_early_response_and_reset),
+	    RIG_TEST(test_framing),
+	    RIG_TEST(test_early_content),
+	    RIG_TEST(test_one_write),
+	    RIG_TEST(test_wrong_length),
+	    RIG_TEST(test_back_pressure),
+	    RIG_TEST(test_early_response),
+	    RIG_TEST(test_closed_inside_a_stop),
+	    RIG_TEST(test_early_response_and_reset),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

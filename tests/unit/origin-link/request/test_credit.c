@@ -313,11 +313,17 @@ static void test_slices_are_kept(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_random_grants),    TEST(test_end_needs_no_credit),
-	    TEST(test_no_credit_at_all), TEST(test_not_read_without_credit),
-	    TEST(test_chunk_storm),      TEST(test_slices_are_kept),
+	    RIG_TEST(test_random_grants),
+	    RIG_TEST(test_end_needs_no_credit),
+	    RIG_TEST(test_no_credit_at_all),
+	    RIG_TEST(test_not_read_without_credit),
+	    RIG_TEST(test_chunk_storm),
+	    RIG_TEST(test_slices_are_kept),
+	    RIG_TEST_TLS(test_random_grants),
+	    RIG_TEST_TLS(test_end_needs_no_credit),
+	    RIG_TEST_TLS(test_not_read_without_credit),
+	    RIG_TEST_TLS(test_chunk_storm),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

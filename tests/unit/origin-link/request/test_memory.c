@@ -189,7 +189,7 @@ static void test_shortage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_shortage, rig_setup, rig_teardown),
+	    RIG_TEST(test_shortage),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

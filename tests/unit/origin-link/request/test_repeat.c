@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Where a request goes when something is wrong with a connection: which requests are sent again and
- * which never, that all candidates are tried in time, and servers that vanish.
+ * which never, that all candidates are tried in time, and what happens when no more connections may
+ * be made.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -280,114 +281,135 @@ static void test_no_candidate(void **state)
 	call_fini(&c);
 }
 
-/* Servers that vanish */
+/* All connections in use */
 
-static void vanish_after_one(struct scripted_origin *o, void *arg)
+static void serve_when_told(struct scripted_origin *o, void *arg)
 {
 	origin_accept(o);
 	origin_read_until(o, "\r\n\r\n");
-	origin_send(o, OK_HELLO);
-	origin_vanish(o);
 	origin_tell(o);
-	if (!arg) {
-		origin_wait(o);
-		return;
-	}
-	/* It was only that connection. */
-	origin_put_aside(o);
-	origin_accept(o);
-	origin_read_until(o, "\r\n\r\n");
+	origin_wait(o);
 	origin_send(o, OK_HELLO);
+	if (arg) {
+		origin_read_until(o, "\r\n\r\n");
+		origin_send(o, OK_HELLO);
+	}
 	origin_expect_end(o);
 }
 
-static void first_then_vanished(struct rig *rig, struct scripted_origin *o, struct call *c,
-				const char *method)
+/* A request holds the one connection that may be; another one comes. */
+static void start_two(struct rig *rig, struct scripted_origin *o, struct call *first,
+		      struct call *second)
 {
-	call_get(c, rig);
-	assert_hello(c);
-	call_fini(c);
+	call_init(first, rig, "GET", "/");
+	call_start(first, rig->worker);
+	while (first->request->attempt.sent == SENT_NOTHING)
+		rig_turn(rig);
 	origin_await(o);
-	call_init(c, rig, method, "/");
-	call_run(c);
+	call_init(second, rig, "GET", "/");
+	call_start(second, rig->worker);
 }
 
-static void test_vanished_connection(void **state)
+static void finish_two(struct rig *rig, struct scripted_origin *o, struct call *first,
+		       struct call *second)
 {
-	struct rig *rig = *state;
-	struct scripted_origin *o;
-	struct call c;
-
-	rig->origin.timeout.connect = DUR_MS(250);
-	o = rig_start(rig, vanish_after_one, "again");
-	first_then_vanished(rig, o, &c, "GET");
-	assert_hello(&c);
-	assert_true(c.facts.retried);
-	assert_int_equal(rig_count(rig, OLINK_RETRIES), 1);
-	call_fini(&c);
+	while (first->n_ends == 0)
+		call_wait(first);
+	assert_hello(first);
+	call_close(first);
+	while (second->n_ends == 0)
+		call_wait(second);
+	call_close(second);
+	call_fini(first);
+	call_fini(second);
 	rig_finish(rig, o);
 }
 
-static void test_vanished_and_not_repeatable(void **state)
+static void test_waits_for_its_turn(void **state)
 {
 	struct rig *rig = *state;
 	struct scripted_origin *o;
-	struct call c;
+	struct call first, second;
 
-	rig->origin.timeout.connect = DUR_MS(250);
-	o = rig_start(rig, vanish_after_one, NULL);
-	first_then_vanished(rig, o, &c, "POST");
-	assert_int_equal(c.reset, REASON_ORIGIN_CONNECT_TIMEOUT);
-	assert_false(c.facts.retried);
-	call_fini(&c);
+	rig->origin.limit.connections = 1;
+	o = rig_start(rig, serve_when_told, "twice");
+	start_two(rig, o, &first, &second);
+	rig_turn(rig);
+	assert_int_equal(second.request->phase, REQUEST_LEASING);
 	origin_go(o);
-	rig_finish(rig, o);
+	finish_two(rig, o, &first, &second);
+	assert_int_equal(second.status, 200);
+	assert_true(second.facts.reused);
 }
 
-static void accept_only(struct scripted_origin *o, void *arg)
+static void test_waits_in_vain(void **state)
 {
-	origin_accept(o);
-	origin_wait(o);
+	static const struct {
+		unsigned queue;
+		enum reason reason;
+	} cases[] = {{0, REASON_ORIGIN_QUEUE_FULL}, {1, REASON_ORIGIN_QUEUE_TIMEOUT}};
+	struct rig *rig = *state;
+
+	rig->origin.limit.connections = 1;
+	rig->origin.timeout.queue = DUR_MS(20);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scripted_origin *o;
+		struct call first, second;
+
+		rig->origin.limit.queue = cases[i].queue;
+		o = rig_start(rig, serve_when_told, NULL);
+		start_two(rig, o, &first, &second);
+		while (second.n_ends == 0)
+			call_wait(&second);
+		assert_int_equal(second.reset, cases[i].reason);
+		origin_go(o);
+		finish_two(rig, o, &first, &second);
+	}
 }
 
-/* One that still takes connections: another one is asked. The balancer begins with the first. */
-static void test_vanished_server(void **state)
+/* Where there is no room, and no queue, another server is asked. */
+static void test_next_candidate_when_full(void **state)
 {
 	struct rig *rig = *state;
-	struct scripted_origin *gone = origin_start(accept_only, NULL);
-	struct scripted_origin *o = origin_start(serve_one, NULL);
-	struct call c;
+	struct scripted_origin *full, *o;
+	struct call first, second;
 
-	origin_take_no_data(gone);
-	rig->origin.timeout.connect = DUR_MS(250);
-	rig_add_server(rig, &gone->addr);
+	rig->origin.limit.connections = 1;
+	rig->origin.limit.queue = 0;
+	full = origin_start(serve_when_told, NULL);
+	o = origin_start(serve_one, NULL);
+	rig_add_server(rig, &full->addr);
+	rig_open(rig);
+	rig_settle(rig);
+	/* The first request finds only one of them. */
+	call_init(&first, rig, "GET", "/");
+	call_start(&first, rig->worker);
+	while (first.request->attempt.sent == SENT_NOTHING)
+		rig_turn(rig);
+	origin_await(full);
+	olink_origins_destroy(&rig->origins);
 	rig_add_server(rig, &o->addr);
 	rig_open(rig);
 	rig_settle(rig);
-	call_get(&c, rig);
-	assert_hello(&c);
-	assert_true(c.facts.retried);
-	assert_true(net_addr_equal(&c.facts.addr, &o->addr));
-	call_fini(&c);
-	origin_go(gone);
-	rig_finish(rig, gone);
+	call_init(&second, rig, "GET", "/");
+	call_start(&second, rig->worker);
+	while (second.n_ends == 0)
+		call_wait(&second);
+	assert_hello(&second);
+	assert_true(net_addr_equal(&second.request->facts.addr, &o->addr));
+	origin_go(full);
+	finish_two(rig, full, &first, &second);
 	assert_null(origin_finish(&o));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_rules),
-	    TEST(test_content_not_begun),
-	    TEST(test_repeated_once),
-	    TEST(test_next_candidate_when_refused),
-	    TEST(test_time_is_shared),
-	    TEST(test_all_candidates_fail),
-	    TEST(test_no_candidate),
-	    TEST(test_vanished_connection),
-	    TEST(test_vanished_and_not_repeatable),
-	    TEST(test_vanished_server),
+	    RIG_TEST(test_rules),          RIG_TEST(test_content_not_begun),
+	    RIG_TEST(test_repeated_once),  RIG_TEST(test_next_candidate_when_refused),
+	    RIG_TEST(test_time_is_shared), RIG_TEST(test_all_candidates_fail),
+	    RIG_TEST(test_no_candidate),   RIG_TEST(test_waits_for_its_turn),
+	    RIG_TEST(test_waits_in_vain),  RIG_TEST(test_next_candidate_when_full),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

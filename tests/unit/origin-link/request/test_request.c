@@ -136,6 +136,41 @@ static void test_dead_idle_connection_is_discarded(void **state)
 	}
 }
 
+/* Connections of one client each */
+
+static void expect_proxy_header(struct scripted_origin *o, void *arg)
+{
+	for (int i = 0; i < 2; i++) {
+		origin_accept(o);
+		origin_read_until(o, "\r\n\r\n");
+		origin_expect(o, "PROXY TCP4 192.0.2.7 192.0.2.1 1234 443\r\nGET / HTTP/1.1\r\n");
+		origin_send(o, OK_HELLO);
+		origin_expect_end(o);
+	}
+}
+
+static void test_proxy_header(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+
+	rig->origin.proxy_protocol = CFG_PROXY_PROTOCOL_V1;
+	o = rig_start(rig, expect_proxy_header, NULL);
+	for (int i = 0; i < 2; i++) {
+		struct call c;
+
+		call_init(&c, rig, "GET", "/");
+		assert_true(net_addr_parse("192.0.2.7:1234", 0, &c.client.source));
+		assert_true(net_addr_parse("192.0.2.1:443", 0, &c.client.destination));
+		call_run(&c);
+		assert_hello(&c);
+		assert_false(c.facts.reused);
+		call_fini(&c);
+		rig_turn(rig);
+	}
+	assert_null(origin_finish(&o));
+}
+
 /* Leaving */
 
 static void answer_head_then_end(struct scripted_origin *o, void *arg)
@@ -316,17 +351,17 @@ static void test_configuration_goes(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_keep_alive),
-	    TEST(test_not_reused),
-	    TEST(test_dead_idle_connection_is_discarded),
-	    TEST(test_stopped_by_the_sink),
-	    TEST(test_closed_inside_a_push),
-	    TEST(test_closed_at_once),
-	    TEST(test_reset_by_the_source),
-	    TEST(test_spare_objects),
-	    TEST(test_configuration_goes),
+	    RIG_TEST(test_keep_alive),
+	    RIG_TEST(test_not_reused),
+	    RIG_TEST(test_dead_idle_connection_is_discarded),
+	    RIG_TEST(test_proxy_header),
+	    RIG_TEST(test_stopped_by_the_sink),
+	    RIG_TEST(test_closed_inside_a_push),
+	    RIG_TEST(test_closed_at_once),
+	    RIG_TEST(test_reset_by_the_source),
+	    RIG_TEST(test_spare_objects),
+	    RIG_TEST(test_configuration_goes),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

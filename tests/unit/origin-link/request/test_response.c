@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Responses of every kind, good and broken, as they come in one segment or byte by byte; heads up to
- * their limits and beyond.
+ * Responses of every kind, good and broken, as they come in one segment or byte by byte; heads up
+ * to their limits and beyond.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,6 +190,39 @@ static void test_reset_is_no_end(void **state)
 	assert_null(origin_finish(&o));
 }
 
+/* TLS tells an end from a cut. */
+static void cut_in_content(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_send(o, "HTTP/1.1 200 OK\r\n\r\nhello");
+	if (arg)
+		origin_close(o);
+	else
+		origin_cut(o);
+}
+
+static void test_cut_is_no_end(void **state)
+{
+	static const struct {
+		const char *closes;
+		enum reason reset;
+	} cases[] = {{"yes", REASON_NONE}, {NULL, REASON_ORIGIN_TRUNCATED}};
+	struct rig *rig = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct scripted_origin *o = rig_start(rig, cut_in_content, cases[i].closes);
+		struct call c;
+
+		call_get(&c, rig);
+		assert_int_equal(c.status, 200);
+		assert_string_equal(c.body, "hello");
+		assert_int_equal(c.reset, cases[i].reset);
+		call_fini(&c);
+		rig_finish(rig, o);
+	}
+}
+
 /* Heads */
 
 /* A head of so many lines, each of so many bytes, and "hello". */
@@ -321,13 +354,13 @@ static void test_informational(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_answers),
-	    TEST(test_reset_is_no_end),
-	    TEST(test_large_heads),
-	    TEST(test_line_larger_than_the_buffer),
-	    TEST(test_informational),
+	    RIG_TEST_TLS(test_cut_is_no_end),
+	    RIG_TEST(test_answers),
+	    RIG_TEST(test_reset_is_no_end),
+	    RIG_TEST(test_large_heads),
+	    RIG_TEST(test_line_larger_than_the_buffer),
+	    RIG_TEST(test_informational),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

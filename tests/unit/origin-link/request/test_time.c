@@ -109,6 +109,43 @@ static void test_no_body_timeout_without_credit(void **state)
 	assert_null(origin_finish(&o));
 }
 
+/* Neither is an origin that cannot write, and so does not read. */
+static void only_write(struct scripted_origin *o, void *arg)
+{
+	static char data[64 * KIB];
+
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_send(o, "HTTP/1.1 200 OK\r\n\r\n");
+	while (origin_try_send(o, data, sizeof(data)))
+		;
+}
+
+static void test_no_write_timeout_without_credit(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	char *piece = filled(64 * KIB);
+	struct call c;
+
+	rig->origin.timeout.idle = DUR_MS(20);
+	o = rig_start(rig, only_write, NULL);
+	call_init(&c, rig, "POST", "/");
+	c.window = 0;
+	call_set_body(&c, piece, 1024);
+	call_start(&c, rig->worker);
+	while (c.status == 0)
+		rig_turn(rig);
+	run_for(rig, 100);
+	assert_int_equal(c.n_ends, 0);
+	assert_false(stream_is_drained(lease_stream(&c.request->lease)));
+	call_close(&c);
+	call_fini(&c);
+	free(piece);
+	rig_turn(rig);
+	assert_null(origin_finish(&o));
+}
+
 /* Expect: 100-continue */
 
 static void call_expect(struct call *c, struct rig *rig)
@@ -326,17 +363,17 @@ static void test_slow_origin_behind_the_kernel(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_response_timeout),
-	    TEST(test_body_timeout),
-	    TEST(test_no_body_timeout_without_credit),
-	    TEST(test_expect_and_silence),
-	    TEST(test_client_takes_its_time),
-	    TEST(test_informational_restarts_the_time),
-	    TEST(test_write_timeout),
-	    TEST(test_slow_origin),
-	    TEST(test_slow_origin_behind_the_kernel),
+	    RIG_TEST(test_response_timeout),
+	    RIG_TEST(test_body_timeout),
+	    RIG_TEST(test_no_body_timeout_without_credit),
+	    RIG_TEST(test_no_write_timeout_without_credit),
+	    RIG_TEST(test_expect_and_silence),
+	    RIG_TEST(test_client_takes_its_time),
+	    RIG_TEST(test_informational_restarts_the_time),
+	    RIG_TEST(test_write_timeout),
+	    RIG_TEST(test_slow_origin),
+	    RIG_TEST(test_slow_origin_behind_the_kernel),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

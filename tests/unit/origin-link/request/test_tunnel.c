@@ -339,13 +339,20 @@ static void test_back_pressure(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_client_ends_first), TEST(test_origin_ends_first),
-	    TEST(test_rest_goes_out),     TEST(test_client_resets),
-	    TEST(test_origin_resets),     TEST(test_silence_is_allowed),
-	    TEST(test_refused),           TEST(test_malformed),
-	    TEST(test_back_pressure),
+	    RIG_TEST(test_client_ends_first),
+	    RIG_TEST(test_origin_ends_first),
+	    RIG_TEST(test_rest_goes_out),
+	    RIG_TEST(test_client_resets),
+	    RIG_TEST(test_origin_resets),
+	    RIG_TEST(test_silence_is_allowed),
+	    RIG_TEST(test_refused),
+	    RIG_TEST(test_malformed),
+	    RIG_TEST(test_back_pressure),
+	    RIG_TEST_TLS(test_client_ends_first),
+	    RIG_TEST_TLS(test_origin_ends_first),
+	    RIG_TEST_TLS(test_rest_goes_out),
+	    RIG_TEST_TLS(test_back_pressure),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
