@@ -5,6 +5,7 @@
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -94,3 +95,25 @@ def scripted(make_edge, scripted_origin):
         return make_edge({"app": scripted_origin(script).origin(more)}, **kwargs)
 
     return make
+
+
+@pytest.fixture
+def busy_clients():
+    """busy_clients(edge, n, request, pipelined): so many clients that keep a worker busy until they
+    are closed or the test is over; see tests/support/busy_clients.py."""
+    started = []
+
+    def make(edge, n, request, pipelined, *once):
+        child = subprocess.Popen(
+            [sys.executable, perigee.SOURCE / "tests" / "support" / "busy_clients.py",
+             str(edge.port), str(n), edge.authority.certificate, HOST, request, str(pipelined),
+             *once],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(child)
+        assert child.stdout.readline() == "connected\n"
+
+    yield make
+    for child in started:
+        child.stdin.close()
+        child.wait(perigee.PATIENCE)
+        child.stdout.close()

@@ -12,6 +12,11 @@ scenarios = \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_fault_closing.py \
+	tests/scenario/test_fault_connections.py \
+	tests/scenario/test_fault_cost.py \
+	tests/scenario/test_fault_heads.py \
+	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)
