@@ -12,6 +12,9 @@ scenarios = \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_origin_tls.py \
+	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_closing.py \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
