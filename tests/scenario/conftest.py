@@ -5,6 +5,7 @@
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import perigee  # noqa: E402
+from edge_fleet import HOST, Edge, ScriptedOrigin  # noqa: E402
 
 
 def pytest_configure(config):
@@ -57,3 +59,61 @@ def origin(processes, tmp_path):
     process = perigee.Origin(tmp_path / "origin.log")
     processes.append(process)
     return process
+
+
+@pytest.fixture
+def make_edge(processes, tmp_path, authority, certificate):
+    """make_edge(origins): an edge with one site; its first origin serves all paths."""
+    def make(origins, routes=None, http="", **more):
+        sites = {"www": ([HOST, "*.example.com"], [certificate],
+                         routes or {"/": next(iter(origins))})}
+        edge = Edge(tmp_path, authority, sites, origins, http, **more)
+        processes.append(edge)
+        return edge
+
+    return make
+
+
+@pytest.fixture
+def scripted_origin():
+    """scripted_origin(script): an origin that follows it, see ScriptedOrigin."""
+    origins = []
+
+    def make(script, **more):
+        origins.append(ScriptedOrigin(script, **more))
+        return origins[-1]
+
+    yield make
+    for o in origins:
+        o.close()
+
+
+@pytest.fixture
+def scripted(make_edge, scripted_origin):
+    """scripted(script): an edge in front of an origin that follows the script."""
+    def make(script, more="", **kwargs):
+        return make_edge({"app": scripted_origin(script).origin(more)}, **kwargs)
+
+    return make
+
+
+@pytest.fixture
+def busy_clients():
+    """busy_clients(edge, n, request, pipelined): so many clients that keep a worker busy until they
+    are closed or the test is over; see tests/support/busy_clients.py."""
+    started = []
+
+    def make(edge, n, request, pipelined, *once):
+        child = subprocess.Popen(
+            [sys.executable, perigee.SOURCE / "tests" / "support" / "busy_clients.py",
+             str(edge.port), str(n), edge.authority.certificate, HOST, request, str(pipelined),
+             *once],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(child)
+        assert child.stdout.readline() == "connected\n"
+
+    yield make
+    for child in started:
+        child.stdin.close()
+        child.wait(perigee.PATIENCE)
+        child.stdout.close()

@@ -1,4 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Each file is a test of its own: several run at a time.
 
-TESTS += tests/scenario/run
-EXTRA_DIST += tests/scenario/run $(srcdir)/tests/scenario/*.py
+TEST_EXTENSIONS = .py
+PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/scenario/run
+
+scenarios = \
+	tests/scenario/test_bench.py \
+	tests/scenario/test_config.py \
+	tests/scenario/test_demo.py \
+	tests/scenario/test_dns.py \
+	tests/scenario/test_edge_http.py \
+	tests/scenario/test_edge_inlet.py \
+	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_origin_tls.py \
+	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_tunnel.py \
+	tests/scenario/test_fault_closing.py \
+	tests/scenario/test_fault_connections.py \
+	tests/scenario/test_fault_cost.py \
+	tests/scenario/test_fault_heads.py \
+	tests/scenario/test_fault_origins.py \
+	tests/scenario/test_http1_h11.py \
+	tests/scenario/test_perigeectl.py
+TESTS += $(scenarios)
+EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import select
 import signal
 import socket
 import ssl
@@ -12,38 +11,12 @@ import threading
 import pytest
 
 import perigee
-from edge_fleet import HOST, Edge, Responses, ScriptedOrigin, read_head, read_to_end
-
-
-@pytest.fixture
-def make_edge(processes, tmp_path, authority, certificate):
-    def make(origins, routes=None, http="", **more):
-        sites = {"www": ([HOST, "*.example.com"], [certificate],
-                         routes or {"/": next(iter(origins))})}
-        edge = Edge(tmp_path, authority, sites, origins, http, **more)
-        processes.append(edge)
-        return edge
-
-    return make
+from edge_fleet import HOST, Responses, ScriptedOrigin, Sending, read_head, read_to_end
 
 
 @pytest.fixture
 def edge(make_edge, origin):
     return make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"], health: {{check: {{path: /health}}}}'})
-
-
-@pytest.fixture
-def scripted(make_edge):
-    """scripted(script): an edge in front of an origin that follows the script."""
-    origins = []
-
-    def make(script, more="", **kwargs):
-        origins.append(ScriptedOrigin(script))
-        return make_edge({"app": origins[-1].origin(more)}, **kwargs)
-
-    yield make
-    for o in origins:
-        o.close()
 
 
 def test_methods_and_framings(edge):
@@ -127,29 +100,6 @@ def test_keep_alive_reuses_the_origin_connection(edge):
     assert c["edge_connections_total"] == 1 and c["edge_requests_total"] == 20
     assert c["olink_leases_reused_total"] >= 19
     assert c["edge_connection_end_client_closed_total"] == 1
-
-
-class Sending:
-    """A TLS socket that sends what is left while it waits for bytes: OpenSSL's object is not to be
-    used by two threads at once."""
-
-    def __init__(self, connection, data):
-        self.connection, self.data = connection, data
-        connection.setblocking(False)
-
-    def recv(self, n):
-        while True:
-            try:
-                return self.connection.recv(n)
-            except ssl.SSLWantReadError:
-                pass
-            writers = [self.connection] if self.data else []
-            _, writable, _ = select.select([self.connection], writers, [], perigee.PATIENCE)
-            if writable:
-                try:
-                    self.data = self.data[self.connection.send(self.data[:16384]):]
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    pass
 
 
 def test_pipelining_keeps_order_and_is_bounded(edge):

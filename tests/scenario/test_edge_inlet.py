@@ -214,7 +214,7 @@ class HalfHandshake:
 
 
 def test_listeners_say_whether_they_speak_tls(make_edge):
-    edge = make_edge(listen_plain=["127.0.0.1:0"])
+    edge = make_edge(plain=True)
     listeners = edge.status()["listeners"]
     assert [listener["tls"] for listener in listeners] == [True, False]
     assert f"serving on {listeners[0]['address']}\n" in edge.log()

@@ -2,8 +2,11 @@
 """What the scenarios of perigee-edge share: a fleet of one edge, a raw TLS client, an origin that
 does what a test tells it."""
 
+import json
+import select
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 from pathlib import Path
@@ -17,25 +20,32 @@ class Edge(perigee.Daemon):
     """One edge on a free port of 127.0.0.1, with its fleet file."""
 
     def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
-                 listen_plain=()):
+                 plain=False, inside=()):
+        """plain: it listens without TLS too. inside: see Daemon; curl runs there as well."""
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
         self.access_log_path = self.directory / "access.log"
         self.workers = workers
-        self.listen_plain = list(listen_plain)
+        self.plain = plain
+        self.inside = inside
         self.write(sites, origins, http)
-        super().__init__(perigee.EDGE, self.fleet, "fra1", self.directory, args)
+        super().__init__(perigee.EDGE, self.fleet, "fra1", self.directory, args, inside=inside)
         self.port = self.addresses()[0][1]
+        self.plain_port = self.addresses()[-1][1] if plain else None
 
     def write(self, sites, origins, http=""):
-        """sites: {name: (hosts, [(certificate, key)], {path: origin})}; origins: {name: yaml}."""
+        """sites: {name: (hosts, [(certificate, key)], {path: origin})}; origins: {name: yaml}.
+        An origin of a path may be (origin, yaml) with more of the route's options."""
+        listen = 'listen: ["127.0.0.1:0"]'
+        if self.plain:
+            listen += ', listen_plain: ["127.0.0.1:0"]'
         text = [
             f"http: {{access_log: {self.access_log_path}, {http}}}",
             "log: {level: debug}",
             "edges:",
-            '  fra1: {location: "50.11,8.68", addresses: [127.0.0.1], listen: ["127.0.0.1:0"], '
-            f"listen_plain: {self.listen_plain}, workers: {self.workers}}}",
+            f'  fra1: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '
+            f"workers: {self.workers}}}",
             "origins:",
             *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
             "sites:",
@@ -46,7 +56,9 @@ class Edge(perigee.Daemon):
             text.append("    certificates:")
             text.extend(f"      - {{certificate: {c}, key: {k}}}" for c, k in certificates)
             text.append("    routes:")
-            text.extend(f"      - {{path: {p}, origin: {o}}}" for p, o in routes.items())
+            for path, origin in routes.items():
+                origin, more = (origin, "") if isinstance(origin, str) else origin
+                text.append(f"      - {{path: {path}, origin: {origin}, {more}}}")
         self.fleet.write_text("\n".join(text) + "\n")
 
     def url(self, path, host=HOST):
@@ -54,19 +66,33 @@ class Edge(perigee.Daemon):
 
     def curl(self, *args, host=HOST, check=True, text=True):
         return subprocess.run(
-            ["curl", "-sS", "--max-time", "60", "--cacert", self.authority.certificate,
+            [*self.inside, "curl", "-sS", "--max-time", "60",
+             "--cacert", self.authority.certificate,
              "--resolve", f"{host}:{self.port}:127.0.0.1", *map(str, args)],
             capture_output=True, text=text, check=check,
         )
 
-    def connect(self, host=HOST):
-        """A verified TLS connection."""
+    def client_context(self):
         context = ssl.create_default_context(cafile=str(self.authority.certificate))
         # An end without close_notify is an error, as it should be.
         context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=perigee.PATIENCE)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
+        return context
+
+    def connect_tcp(self, source="127.0.0.1"):
+        """Without TLS yet, to where it waits for a ClientHello."""
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=perigee.PATIENCE,
+                                     source_address=(source, 0))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+    def secure(self, s, host=HOST):
+        """TLS on a connection that is there; verified."""
+        return self.client_context().wrap_socket(s, server_hostname=host,
+                                                 suppress_ragged_eofs=False)
+
+    def connect(self, host=HOST, source="127.0.0.1"):
+        """A verified TLS connection."""
+        return self.secure(self.connect_tcp(source), host)
 
     def exchange(self, request, host=HOST):
         """Sends raw bytes; all bytes until the edge closes, and whether it closed in order."""
@@ -83,6 +109,33 @@ class Edge(perigee.Daemon):
     def wait_counter(self, name, value):
         perigee.wait_for(lambda: self.counters()[name] == value, f"{name} to be {value}")
 
+    def access_log(self, n):
+        """The first n lines, once they are there."""
+        def lines():
+            if not self.access_log_path.exists():
+                return None
+            found = self.access_log_path.read_text().splitlines()
+            return found if len(found) >= n else None
+
+        found = perigee.wait_for(lines, f"{n} lines in the access log")
+        return [json.loads(line) for line in found]
+
+
+def reset(s):
+    """Ends a connection by RST."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.socket.close(s)
+
+
+def is_broken_off(s):
+    """Whether the other side ends it, in order or not."""
+    try:
+        return s.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
 
 def read_to_end(s):
     data = b""
@@ -92,6 +145,62 @@ def read_to_end(s):
     except (ssl.SSLError, ConnectionResetError):
         return data, False
     return data, True
+
+
+class TlsByHand:
+    """A TLS client over a connection that is there, which can do what Python's sockets cannot:
+    choose what goes into a packet, and end its own side while it goes on reading."""
+
+    def __init__(self, edge, s, host=HOST):
+        self.socket = s
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = edge.client_context().wrap_bio(self.incoming, self.outgoing, server_hostname=host)
+
+    def flush(self, first=b"", at_once=1 << 20):
+        data = first + self.outgoing.read()
+        for i in range(0, len(data), at_once):
+            self.socket.sendall(data[i:i + at_once])
+
+    def shake_hands(self, first=b"", at_once=1 << 20):
+        """In packets of so many bytes, and with what is to come first. TLS errors are raised."""
+        while True:
+            try:
+                self.tls.do_handshake()
+                self.flush(b"", at_once)
+                return
+            except ssl.SSLWantReadError:
+                self.flush(first, at_once)
+                first = b""
+                self.receive()
+
+    def receive(self):
+        data = self.socket.recv(65536)
+        if data:
+            self.incoming.write(data)
+        else:
+            self.incoming.write_eof()
+
+    def sendall(self, data):
+        self.tls.write(data)
+        self.flush()
+
+    def end_writing(self):
+        """close_notify, and no more. What has come is to be read first."""
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self.flush()
+
+    def recv(self, n):
+        """b"" after a close_notify."""
+        while True:
+            try:
+                return self.tls.read(n)
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLWantReadError:
+                self.receive()
 
 
 class Responses:
@@ -146,14 +255,46 @@ class Responses:
         return self.buffer == b"" and not self.more()
 
 
+class Sending:
+    """A TLS socket that sends what is left while it waits for bytes: OpenSSL's object is not to be
+    used by two threads at once."""
+
+    def __init__(self, connection, data):
+        self.connection, self.data = connection, memoryview(data)
+        connection.setblocking(False)
+
+    def recv(self, n):
+        while True:
+            try:
+                return self.connection.recv(n)
+            except ssl.SSLWantReadError:
+                pass
+            writers = [self.connection] if self.data else []
+            ready = select.select([self.connection], writers, [], perigee.PATIENCE)
+            if not any(ready):
+                raise TimeoutError("nothing to read, and nothing can be sent")
+            if ready[1]:
+                try:
+                    self.data = self.data[self.connection.send(self.data[:16384]):]
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    pass
+
+
 class ScriptedOrigin:
     """Runs script(connection) in a thread for each connection that it accepts. Health checks are to
     be turned off for it: every connection is a request's."""
 
-    def __init__(self, script):
+    def __init__(self, script, tls=None, receive_buffer=None):
+        """tls: (certificate, key)"""
         self.script = script
         self.errors = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.tls = None
+        if tls:
+            self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self.tls.load_cert_chain(*map(str, tls))
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        if receive_buffer:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -169,9 +310,14 @@ class ScriptedOrigin:
     def serve(self, conn):
         with conn:
             conn.settimeout(perigee.PATIENCE)
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                self.script(conn)
-            except ConnectionError:
+                if self.tls:
+                    with self.tls.wrap_socket(conn, server_side=True) as secure:
+                        self.script(secure)
+                else:
+                    self.script(conn)
+            except (ConnectionError, ssl.SSLEOFError):
                 pass  # the edge may break off
             except Exception as e:  # noqa: BLE001 - told by close()
                 self.errors.append(repr(e))

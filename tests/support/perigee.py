@@ -8,6 +8,7 @@ unexpected exit code fails whoever stops it.
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -41,6 +42,22 @@ def wait_for(condition, what="a condition", timeout=PATIENCE):
         if time.monotonic() > end:
             raise TimeoutError(f"waited {timeout:.0f} s for {what}")
         time.sleep(0.01)
+
+
+def sanitized():
+    """Whether the programs carry a sanitizer, whose memory and time say nothing about ours."""
+    program = EDGE.read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
+
+
+def allow_open_files(n):
+    """For this process and what it starts; whether it may have so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < n:
+        return False
+    if soft != resource.RLIM_INFINITY and soft < n:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
+    return True
 
 
 def control(path, line):
@@ -78,6 +95,15 @@ class Process:
     def running(self):
         return self.child.poll() is None
 
+    def cpu_seconds(self):
+        """User and system time of all its threads so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self):
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def send_signal(self, number):
         os.kill(self.pid, number)
 
@@ -113,12 +139,14 @@ class Process:
 class Daemon(Process):
     """perigee-edge or perigee-dns, with its control socket."""
 
-    def __init__(self, program, fleet, node, directory, args=(), env=None, wait=True):
+    def __init__(self, program, fleet, node, directory, args=(), env=None, wait=True, inside=()):
+        """`inside`: the words before the command line, of a program that runs it somewhere."""
         directory = Path(directory)
         self.node = node
         self.control_path = directory / f"{node}.sock"
         super().__init__(
-            [program, "--config", fleet, "--node", node, "--control", self.control_path, *args],
+            [*inside, program, "--config", fleet, "--node", node, "--control", self.control_path,
+             *args],
             directory / f"{node}.log",
             env=env,
         )
@@ -150,8 +178,7 @@ class Daemon(Process):
         """Bound listeners as (ip, port)."""
         result = []
         for listener in self.status()["listeners"]:
-            # An edge says of each whether it speaks TLS.
-            text = listener["address"] if isinstance(listener, dict) else listener
+            text = listener if isinstance(listener, str) else listener["address"]
             host, _, port = text.rpartition(":")
             result.append((host.strip("[]"), int(port)))
         return result
@@ -180,7 +207,7 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )
 
-    def issue(self, name, hosts, kind="ecdsa", days=30):
+    def issue(self, name, hosts, kind="ecdsa", days=30, usage="serverAuth"):
         """Certificate with chain, and key: (path, path)."""
         key, request, leaf, chain, ext = (
             self.directory / f"{name}.{s}" for s in ("key", "csr", "crt", "pem", "ext")
@@ -192,7 +219,7 @@ class Authority:
         )
         openssl("req", *new, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={hosts[0]}")
         alt = ",".join(("IP:" if re.match(r"^[\d.]+$", h) else "DNS:") + h for h in hosts)
-        ext.write_text(f"subjectAltName={alt}\nextendedKeyUsage=serverAuth\n")
+        ext.write_text(f"subjectAltName={alt}\nextendedKeyUsage={usage}\n")
         openssl(
             "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
             "-CAcreateserial", "-days", days, "-extfile", ext, "-out", leaf,
@@ -200,12 +227,27 @@ class Authority:
         chain.write_text(leaf.read_text() + self.certificate.read_text())
         return chain, key
 
+    def issue_expired(self, name, host):
+        """One whose time was over long ago; by certtool, since openssl does not go back in time."""
+        key, leaf, template = (self.directory / f"{name}.{s}" for s in ("key", "pem", "cfg"))
+        template.write_text(f'cn = "{host}"\ndns_name = "{host}"\ntls_www_server\nsigning_key\n'
+                            'activation_date = "2020-01-01 00:00:00"\n'
+                            'expiration_date = "2020-02-01 00:00:00"\n')
+        for command in (
+            ["--generate-privkey", "--key-type", "ecdsa", "--curve", "secp256r1", "--outfile", key],
+            ["--generate-certificate", "--load-privkey", key, "--load-ca-certificate",
+             self.certificate, "--load-ca-privkey", self.key, "--template", template,
+             "--outfile", leaf],
+        ):
+            subprocess.run(["certtool", *map(str, command)], check=True, capture_output=True)
+        return leaf, key
+
 
 class Origin(Process):
     """perigee-origin: says where it is bound on its first line."""
 
-    def __init__(self, log, args=()):
-        super().__init__([ORIGIN, *args], log)
+    def __init__(self, log, args=(), inside=()):
+        super().__init__([*inside, ORIGIN, *args], log)
         line = wait_for(
             lambda: (m := re.search(r"^listening on (\S+)$", self.log(), re.M)) and m.group(1),
             "perigee-origin to listen",
