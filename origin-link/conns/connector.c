@@ -8,7 +8,6 @@
 #include "origin-link/conns/connector.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,13 +16,13 @@
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
 
-/* A server, or a NAT on the way, that forgets a connection says nothing. Asked after 10 s of
- * silence (shorter than any NAT forgets: 2 min for what RFC 5382 calls established, but 30 s were
- * seen), and given up after three questions in a row that nobody answered, 3 s apart: more than a
- * round trip around the earth and its retransmission. So an idle connection to a server that
- * vanished is gone after 19 s, and costs a packet every 10 s until then. */
-#define KEEP_ALIVE_IDLE_S 10
-#define KEEP_ALIVE_INTERVAL_S 3
+/* A server that vanishes, or something on the way that forgets a connection, says nothing. Asked
+ * after 10 s of silence (RFC 5382 wants NATs to remember for two hours, and some do for minutes),
+ * and given up after three questions that nobody answered, 3 s apart: each has more than a round
+ * trip around the earth. So an idle connection to a server that has vanished is gone after 19 s,
+ * and costs a packet every 10 s until then. */
+#define KEEP_ALIVE_IDLE DUR_S(10)
+#define KEEP_ALIVE_INTERVAL DUR_S(3)
 #define KEEP_ALIVE_PROBES 3
 
 /* The ends */
@@ -192,20 +191,6 @@ static void dialled_cb(evutil_socket_t fd, short what, void *arg)
 		connected(c);
 }
 
-static void set_option(int fd, int level, int name, int value)
-{
-	/* It fails on none of our sockets, and without it the connection is as good as before. */
-	setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-static void set_keep_alive(int fd)
-{
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-}
-
 void connector_init(struct connector *c, struct stream_buffers *b,
 		    void (*done)(struct connector *c, struct stream *stream, enum reason reason,
 				 const char *detail))
@@ -235,7 +220,8 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 	} else {
 		c->state = CONNECTOR_DIALS;
 		c->fd = fd;
-		set_keep_alive(fd);
+		/* It fails on no socket of ours, and without it the connection is as good. */
+		sock_set_keepalive(fd, KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES);
 	}
 	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, dialled_cb,
 			   c) == 0);
