@@ -307,7 +307,8 @@ void origin_end_writing(struct scripted_origin *o)
 {
 	if (o->tls)
 		gnutls_bye(o->tls, GNUTLS_SHUT_WR);
-	if (!o->failure && shutdown(o->conn, SHUT_WR) != 0)
+	/* Unless the other side has gone meanwhile. */
+	if (!o->failure && shutdown(o->conn, SHUT_WR) != 0 && errno != ENOTCONN)
 		fail(o, "cannot shut down");
 }
 

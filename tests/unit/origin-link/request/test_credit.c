@@ -230,15 +230,18 @@ static void test_not_read_without_credit(void **state)
 	c.at_head = stop_loop;
 	call_start(&c, rig->worker);
 	call_wait(&c);
+	while (!c.request->attempt.paused)
+		rig_turn(rig);
 	for (int i = 0; i < 100; i++)
 		rig_turn(rig);
-	assert_true(c.request->attempt.paused);
 	assert_true(c.request->facts.bytes_received <= 64 * KIB);
 	assert_int_equal(c.n_body, 0);
 	/* Some of it is wanted: that much comes. */
 	c.at_body = stop_loop;
 	call_grant(&c, 1000);
-	call_wait(&c);
+	while (c.n_body < 1000)
+		call_wait(&c);
+	rig_turn(rig);
 	assert_int_equal(c.n_body, 1000);
 	call_close(&c);
 	call_fini(&c);
