@@ -86,6 +86,7 @@ enum watch {
 struct tcp_sight {
 	uint64_t acked;   /* bytes, in all */
 	bool outstanding; /* something was sent and not acknowledged */
+	bool resent;      /* and in vain once more */
 	bool unsent;      /* something the kernel holds was not sent at all */
 	duration silence; /* since the last acknowledgement */
 };

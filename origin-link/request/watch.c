@@ -31,6 +31,7 @@ static struct tcp_sight look_at(const struct olink_request *r)
 	return (struct tcp_sight){
 	    .acked = info.tcpi_bytes_acked,
 	    .outstanding = info.tcpi_unacked > 0,
+	    .resent = info.tcpi_retransmits > 0,
 	    .unsent = info.tcpi_notsent_bytes > 0,
 	    .silence = DUR_MS(info.tcpi_last_ack_recv),
 	};
@@ -112,14 +113,14 @@ static duration look_interval(const struct olink_request *r)
 	return DUR_NS(MAX(ns, LOOK_MIN.ns));
 }
 
-/* Something that was sent has not been acknowledged, and nothing else either, for as long as a
- * server may take to accept a connection. */
+/* Something was sent, and sent again, and neither it nor anything else was acknowledged for as long
+ * as a server may take to accept a connection. */
 static bool has_vanished(const struct olink_request *r, const struct tcp_sight *sight)
 {
 	int64_t patience = MAX(r->settings.connect.ns, LOOK_MIN.ns);
 	duration stuck = mono_since(loop_now(request_loop(r)), r->attempt.moved);
 
-	return sight->outstanding && sight->silence.ns >= patience && stuck.ns >= patience;
+	return sight->resent && sight->silence.ns >= patience && stuck.ns >= patience;
 }
 
 void watch_look(struct olink_request *r)
