@@ -39,7 +39,10 @@ static void source_stop(struct flow_source *source, enum reason reason)
 
 	if (m->request_side == H1_REQUEST_ENDED || m->request_side == H1_REQUEST_UNWANTED)
 		return;
-	if (m->content_is_here) {
+	if (m->request_side == H1_REQUEST_TUNNEL && reason != REASON_DONE) {
+		/* Some of what the client has sent may be lost: it must see that. */
+		h1_end(c, reason, EDGE_CLOSE_BREAK);
+	} else if (m->content_is_here) {
 		m->request_side = H1_REQUEST_SKIPPED;
 	} else {
 		/* The rest of it would have to be read to reach the next request. */

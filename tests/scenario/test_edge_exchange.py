@@ -52,6 +52,192 @@ def log_line(edge):
     return json.loads(edge.access_log_path.read_text().splitlines()[-1])
 
 
+# Tunnels
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_tunnel_carries_what_is_early_on_both_sides(scripted, method):
+    def script(conn):
+        head = read_head(conn)
+        head, _, early = head.partition(b"\r\n\r\n")
+        assert early == b"" and b"Upgrade: test" in head
+        conn.sendall(AGREED + b"from origin")
+        data = b""
+        while chunk := conn.recv(100):
+            data += chunk
+        conn.sendall(b", at the end: " + data)
+
+    edge = scripted(script)
+    with connect(edge) as s:
+        ask(s, f"{method} / HTTP/1.1\r\n{UPGRADE}\r\nearly")
+        r = Responses(s)
+        status, fields = r.head()
+        assert status == 101 and fields["upgrade"] == "test" and fields["connection"] == "upgrade"
+        ask(s, ", late")
+        s.shutdown(socket.SHUT_WR)
+        while r.more():
+            pass
+        assert r.buffer == b"from origin, at the end: early, late"
+    c = edge.settled()
+    assert c["edge_end_done_total"] == 1 and c["edge_responses_1xx_total"] == 1
+    line = log_line(edge)
+    assert (line["status"], line["bytes_in"], line["bytes"]) == (101, 11, 36)
+    assert (line["site"], line["origin"], line["end"]) == ("www", "app", "done")
+
+
+def test_client_that_has_ended_before_the_tunnel_opens(scripted):
+    go = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        assert go.wait(perigee.PATIENCE)
+        conn.sendall(AGREED)
+        assert conn.recv(1) == b""
+        conn.sendall(b"bye")
+
+    edge = scripted(script)
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        s.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+        go.set()
+        got, orderly = read_to_end(s)
+        assert got.endswith(b"\r\n\r\nbye") and orderly
+
+
+def test_early_bytes_and_end_before_the_tunnel_opens(scripted):
+    go = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        assert go.wait(perigee.PATIENCE)
+        conn.sendall(AGREED)
+        data = b""
+        while chunk := conn.recv(100):
+            data += chunk
+        conn.sendall(data)
+
+    edge = scripted(script)
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\nhello")
+        s.shutdown(socket.SHUT_WR)
+        time.sleep(0.2)
+        go.set()
+        got, orderly = read_to_end(s)
+        assert got.endswith(b"\r\n\r\nhello") and orderly
+
+
+def test_origin_ends_first(scripted):
+    got = []
+
+    def script(conn):
+        read_head(conn)
+        conn.sendall(AGREED + b"bye")
+        conn.shutdown(socket.SHUT_WR)
+        while chunk := conn.recv(100):
+            got.append(chunk)
+
+    edge = scripted(script)
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        data, orderly = read_to_end(s)
+        assert data.endswith(b"bye") and orderly
+        ask(s, "still")
+        time.sleep(0.1)
+        ask(s, "here")
+        s.shutdown(socket.SHUT_WR)
+        edge.wait_counter("edge_requests_active", 0)
+    perigee.wait_for(lambda: b"".join(got) == b"stillhere", "all that was sent")
+    assert edge.settled()["edge_end_done_total"] == 1
+
+
+def test_origin_that_breaks_a_tunnel_after_its_own_end_is_no_success(scripted):
+    """What the client had sent was lost, and the log said done."""
+    go = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        conn.sendall(AGREED + b"bye")
+        conn.shutdown(socket.SHUT_WR)
+        assert go.wait(perigee.PATIENCE)
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    edge = scripted(script)
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        data, _ = read_to_end(s)
+        assert data.endswith(b"bye")
+        go.set()
+        time.sleep(0.3)
+        with pytest.raises(OSError):
+            for _ in range(100):
+                s.sendall(b"lost")
+                time.sleep(0.02)
+    edge.wait_counter("edge_requests_active", 0)
+    assert log_line(edge)["end"] in ("origin-reset", "origin-truncated")
+
+
+def test_tunnel_refused_closes_and_drops_what_followed(scripted):
+    def script(conn):
+        while head := read_head(conn):
+            assert b"/next" not in head
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno")
+
+    edge = scripted(script)
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\nGET /next HTTP/1.1\r\n{H}\r\n")
+        got, orderly = read_to_end(s)
+        assert got.count(b"HTTP/1.1 ") == 1 and b"Connection: close\r\n" in got and orderly
+    assert edge.settled()["edge_requests_total"] == 1
+
+
+def test_silent_tunnel_ends(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(AGREED)
+        # Bytes of one side are enough.
+        for _ in range(8):
+            time.sleep(0.1)
+            conn.sendall(b"x")
+        conn.recv(1)
+
+    edge = scripted(script, http="timeout: {tunnel: 400ms}")
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        got, _ = read_to_end(s)
+        assert got.endswith(b"\r\n\r\n" + b"x" * 8)
+    edge.wait_counter("edge_end_tunnel_idle_timeout_total", 1)
+
+
+def test_tunnel_bulk_both_ways(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(AGREED)
+        while chunk := conn.recv(65536):
+            conn.sendall(chunk)
+
+    edge = scripted(script)
+    n = 20000000
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        r = Responses(s)
+        assert r.head()[0] == 101
+
+        def send():
+            for _ in range(n // 100000):
+                s.sendall(b"0123456789" * 10000)
+            s.shutdown(socket.SHUT_WR)
+
+        t = threading.Thread(target=send)
+        t.start()
+        total = len(r.buffer)
+        while chunk := s.recv(1 << 20):
+            total += len(chunk)
+        t.join()
+        assert total == n
+    assert edge.settled()["edge_end_done_total"] == 1
+
+
 # Without TLS
 
 
