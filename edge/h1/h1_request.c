@@ -65,6 +65,9 @@ size_t h1_wanted(const struct edge_h1 *c)
 		return 0;
 	if (c->state != H1_EXCHANGE)
 		return HEAD_READ_MAX;
+	/* Trailers need no credit, and a line of them may be longer than all of it. */
+	if (m->request_side == H1_REQUEST_CONTENT && h1_body_in_trailers(&m->body))
+		return HEAD_READ_MAX;
 	switch (m->request_side) {
 	case H1_REQUEST_CONTENT:
 	case H1_REQUEST_TUNNEL:
@@ -238,6 +241,7 @@ static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 		h1_content_failed(c, REASON_CLIENT_MALFORMED);
 		return false;
 	}
+	m->content_began |= *used > 0;
 	push(c, data, result);
 	/* An incomplete line, or no credit: not with what is here. */
 	return *used > 0;

@@ -52,6 +52,96 @@ def log_line(edge):
     return json.loads(edge.access_log_path.read_text().splitlines()[-1])
 
 
+# Time
+
+
+def test_half_sent_content_after_an_expectation_is_not_waited_for_for_ever(scripted):
+    """Who had sent some of it without leave, and then nothing, was watched by nobody."""
+    def script(conn):
+        read_head(conn)
+        conn.recv(1)
+
+    edge = scripted(script, http="timeout: {body: 200ms}")
+    with connect(edge) as s:
+        s.settimeout(5)
+        ask(s, f"POST / HTTP/1.1\r\n{H}Content-Length: 9\r\nExpect: 100-continue\r\n\r\nab")
+        assert Responses(s).head()[0] == 408
+
+
+def test_origin_that_stalls_in_its_refusal_of_an_expectation_is_given_up(scripted):
+    """Neither its time nor the client's was running."""
+    done = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\nno")
+        done.wait(perigee.PATIENCE)
+
+    edge = scripted(script, more="timeout: {idle: 200ms}", http="timeout: {body: 200ms}")
+    with connect(edge) as s:
+        s.settimeout(5)
+        ask(s, f"POST / HTTP/1.1\r\n{H}Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+        got, orderly = read_to_end(s)
+        assert got.startswith(b"HTTP/1.1 401 ") and not orderly
+    done.set()
+    edge.wait_counter("edge_end_origin_body_timeout_total", 1)
+
+
+def test_crumbs_of_content_do_not_save_a_client_that_takes_nothing(scripted):
+    """Each piece of the request began the time for the response anew."""
+    done = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        sent = 0
+        while sent < 100000000:
+            conn.sendall(b"x" * 100000)
+            sent += 100000
+
+    edge = scripted(script, http="timeout: {write: 500ms}")
+    with connect(edge) as s:
+        ask(s, f"POST / HTTP/1.1\r\n{H}Content-Length: 1000000\r\n\r\n")
+        end = time.monotonic() + 8
+        with pytest.raises(OSError):
+            while time.monotonic() < end:
+                s.sendall(b"x")
+                time.sleep(0.1)
+    done.set()
+    edge.wait_counter("edge_end_client_write_timeout_total", 1)
+
+
+def test_client_that_only_listens_gets_all_of_an_early_response(scripted):
+    """A client that stops its upload because it is answered lost the answer."""
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            time.sleep(0.1)
+            conn.sendall(b"x")
+
+    edge = scripted(script, http="timeout: {body: 300ms}")
+    with connect(edge) as s:
+        ask(s, f"POST / HTTP/1.1\r\n{H}Content-Length: 1000\r\n\r\nab")
+        assert Responses(s).response()[2] == b"x" * 8
+
+
+def test_trailer_line_longer_than_the_credit_is_read(scripted):
+    """It was waited for without being read."""
+    def script(conn):
+        data = read_head(conn)
+        while not data.endswith(b"\r\n\r\n") or b"\r\n0\r\n" not in data:
+            data += conn.recv(65536)
+        assert b"\r\nA: " + b"x" * 200000 + b"\r\n" in data
+        conn.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    edge = scripted(script, http="timeout: {body: 1s}, limit: {head_bytes: 256KiB}")
+    with connect(edge) as s:
+        ask(s, f"PUT / HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nA: "
+            + "x" * 200000 + "\r\n\r\n")
+        assert Responses(s).head()[0] == 204
+
+
 # Tunnels
 
 
