@@ -161,8 +161,8 @@ const struct cfg_option cfg_options[] = {
 	  "connection that has taken nothing for longest is cut off."),
     CHOICE("http.plain", AT(cfg_fleet, http.plain), "redirect", plains,
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
-	   "(requests for /.well-known/acme-challenge/ go to their route all the same), \"serve\" "
-	   "serves it."),
+	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
+	   "\"serve\" serves it."),
     {.path = "http.access_log",
      .type = &cfg_type_output,
      AT(cfg_fleet, http.access_log),

@@ -218,9 +218,21 @@ static void fail(struct edge_exchange *x, enum reason reason)
 
 /* Who answers */
 
-static bool path_begins_with(const struct http_head *request, struct span prefix)
+/* Only a token may follow, of base64url's alphabet (RFC 8555 section 8.1): an origin may resolve
+ * dots and what is percent-encoded, so that another path than it seems would be asked for. */
+static bool asks_for_challenge(const struct http_head *request)
 {
-	return request->target.n >= prefix.n && memcmp(request->target.p, prefix.p, prefix.n) == 0;
+	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-_";
+	struct span prefix = SPAN(EDGE_ACME_PATH), path = request->target;
+
+	if (path.n <= prefix.n || memcmp(path.p, prefix.p, prefix.n) != 0)
+		return false;
+	for (size_t i = prefix.n; i < path.n; i++) {
+		if (!memchr(token, path.p[i], sizeof(token) - 1))
+			return false;
+	}
+	return true;
 }
 
 static bool asks_for_health(const struct http_head *request)
@@ -241,7 +253,7 @@ static int health_status(const struct edge_exchange *x)
 static bool must_redirect(const struct edge_exchange *x)
 {
 	return x->client->tls[0] == '\0' && x->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
-	       !path_begins_with(&x->received, SPAN(EDGE_ACME_PATH));
+	       !asks_for_challenge(&x->received);
 }
 
 /* 0: the route's origin is to be asked. Otherwise the status to answer with. */

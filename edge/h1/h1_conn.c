@@ -80,11 +80,23 @@ static uint64_t bytes_acked(const struct edge_h1 *c)
 }
 
 /* Content is awaited, there is room for it, and it is the client's turn: one that waits for leave
- * to send it waits for the origin. */
+ * to send it waits for the origin, but who has begun does not wait. */
 static bool content_is_due(const struct h1_message *m)
 {
-	return m->request_side == H1_REQUEST_CONTENT && m->request_credit > 0 &&
-	       (!m->request->expect_continue || m->informed);
+	bool has_room = m->request_credit > 0 || h1_body_in_trailers(&m->body);
+
+	return m->request_side == H1_REQUEST_CONTENT && has_room &&
+	       (!m->request->expect_continue || m->informed || m->content_began);
+}
+
+/* What else happens meanwhile is no progress: only what it fires for begins it anew. */
+static void set_write_deadline(struct edge_h1 *c)
+{
+	if (c->write_timed)
+		return;
+	c->write_timed = true;
+	c->acked = bytes_acked(c);
+	deadline_set(&c->deadline, h1_http(c)->timeout.write);
 }
 
 void h1_update_deadline(struct edge_h1 *c)
@@ -94,15 +106,19 @@ void h1_update_deadline(struct edge_h1 *c)
 	if (c->state != H1_EXCHANGE)
 		return;
 	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL) {
+		c->write_timed = false;
 		deadline_set(&c->deadline, h1_http(c)->timeout.tunnel);
-	} else if (c->write_waits) {
-		c->acked = bytes_acked(c);
-		deadline_set(&c->deadline, h1_http(c)->timeout.write);
-	} else if (content_is_due(m)) {
-		deadline_set(&c->deadline, h1_http(c)->timeout.body);
-	} else {
-		deadline_clear(&c->deadline);
+		return;
 	}
+	if (c->write_waits) {
+		set_write_deadline(c);
+		return;
+	}
+	c->write_timed = false;
+	if (content_is_due(m))
+		deadline_set(&c->deadline, h1_http(c)->timeout.body);
+	else
+		deadline_clear(&c->deadline);
 }
 
 /* From the stream */
@@ -183,6 +199,7 @@ static void exchange_deadline(struct edge_h1 *c)
 {
 	const struct h1_message *m = &c->message;
 
+	c->write_timed = false;
 	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL)
 		h1_end(c, REASON_TUNNEL_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
 	else if (!c->write_waits)

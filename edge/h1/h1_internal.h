@@ -15,7 +15,8 @@
  * in EXCHANGE, the first that is so:
  *   in a tunnel                                     http.timeout.tunnel since the last byte
  *   the client does not take the response           http.timeout.write without progress
- *   content is awaited, and somebody would take it  http.timeout.body
+ *   content is awaited, and somebody would take it  http.timeout.body since the last of it, or of
+ *                                                   an early response: its reader may have stopped
  *   else it is the origin's time, which the link to it watches
  *
  * request_side  | content from the client      response_side | content to the client
@@ -65,6 +66,7 @@ struct h1_message {
 	enum h1_request_side request_side;
 	enum h1_response_side response_side;
 	bool informed;         /* a 100 (Continue) was sent */
+	bool content_began;    /* something of it has come, with or without leave */
 	bool close_after;      /* no request may follow it on this connection */
 	bool content_is_here;  /* all of it came with the head */
 	size_t request_credit; /* content that the exchange will still take */
@@ -87,6 +89,7 @@ struct edge_h1 {
 	bool client_eof;  /* it will send no more */
 	bool feeding;     /* bytes are being dealt with: what a grant allows is found on return */
 	bool write_waits; /* the stream has not yet drained */
+	bool write_timed; /* and the deadline is about that */
 	uint64_t acked;   /* of all we sent, when the write deadline was set */
 	char *kept;       /* bytes read ahead of their turn, or of an incomplete line */
 	size_t kept_len;

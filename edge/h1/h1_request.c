@@ -39,7 +39,10 @@ static void source_stop(struct flow_source *source, enum reason reason)
 
 	if (m->request_side == H1_REQUEST_ENDED || m->request_side == H1_REQUEST_UNWANTED)
 		return;
-	if (m->content_is_here) {
+	if (m->request_side == H1_REQUEST_TUNNEL && reason != REASON_DONE) {
+		/* Some of what the client has sent may be lost: it must see that. */
+		h1_end(c, reason, EDGE_CLOSE_BREAK);
+	} else if (m->content_is_here) {
 		m->request_side = H1_REQUEST_SKIPPED;
 	} else {
 		/* The rest of it would have to be read to reach the next request. */
@@ -61,6 +64,9 @@ size_t h1_wanted(const struct edge_h1 *c)
 	if (c->client_eof || c->state == H1_ENDED)
 		return 0;
 	if (c->state != H1_EXCHANGE)
+		return HEAD_READ_MAX;
+	/* Trailers need no credit, and a line of them may be longer than all of it. */
+	if (m->request_side == H1_REQUEST_CONTENT && h1_body_in_trailers(&m->body))
 		return HEAD_READ_MAX;
 	switch (m->request_side) {
 	case H1_REQUEST_CONTENT:
@@ -235,6 +241,7 @@ static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 		h1_content_failed(c, REASON_CLIENT_MALFORMED);
 		return false;
 	}
+	m->content_began |= *used > 0;
 	push(c, data, result);
 	/* An incomplete line, or no credit: not with what is here. */
 	return *used > 0;

@@ -18,7 +18,8 @@ bool h1_response_start(struct h1_response *r, struct http_head *head,
 	bool unknown_length =
 	    head->framing == HTTP_FRAMING_CHUNKED || head->framing == HTTP_FRAMING_CLOSE;
 
-	*r = (struct h1_response){.bodiless = request->method_id == HTTP_METHOD_HEAD};
+	*r = (struct h1_response){.bodiless = request->method_id == HTTP_METHOD_HEAD &&
+					      head->framing != HTTP_FRAMING_TUNNEL};
 	if (unknown_length && r->bodiless) {
 		head->framing = HTTP_FRAMING_NONE;
 	} else if (unknown_length && end) {

@@ -57,7 +57,8 @@ static enum watch what_to_watch(const struct olink_request *r)
 		return a->paused ? WATCH_NONE : WATCH_WRITE;
 	if (a->response == RESPONSE_HEAD_AWAITED)
 		return pushed || asks_leave ? WATCH_HEAD : WATCH_NONE;
-	return pushed && !a->paused ? WATCH_BODY : WATCH_NONE;
+	/* Answered without leave, its sender just reads. */
+	return (pushed || asks_leave) && !a->paused ? WATCH_BODY : WATCH_NONE;
 }
 
 static uint64_t progress(const struct olink_request *r)
