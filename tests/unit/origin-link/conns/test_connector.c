@@ -236,6 +236,32 @@ static void test_connect_timeout(void **state)
 	transport_unref(&plain);
 }
 
+/* Which is no fault of the server: it was told to have timed out. */
+static void test_a_loop_that_was_held_up_sees_that_the_server_has_answered(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct transport *plain = transport_plain();
+	struct net_addr refused;
+	int fd = bound_socket(&refused);
+
+	echo_origin_start(&o);
+	start(t, &o.addr, plain, NULL, DUR_MS(1));
+	usleep(5000);
+	loop_run(t->loop);
+	assert_int_equal(t->reason, REASON_NONE);
+	say_ping(t);
+	stream_destroy(&t->stream);
+
+	start(t, &refused, plain, NULL, DUR_MS(1));
+	usleep(5000);
+	loop_run(t->loop);
+	assert_int_equal(t->reason, REASON_ORIGIN_CONNECT_REFUSED);
+	close(fd);
+	transport_unref(&plain);
+	echo_origin_stop(&o);
+}
+
 static void test_no_route(void **state)
 {
 	struct test *t = *state;
@@ -600,6 +626,7 @@ int main(void)
 	    TEST(test_plain),
 	    TEST(test_refused),
 	    TEST(test_connect_timeout),
+	    TEST(test_a_loop_that_was_held_up_sees_that_the_server_has_answered),
 	    TEST(test_no_route),
 	    TEST(test_no_descriptors),
 	    TEST(test_tls),
