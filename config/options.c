@@ -333,7 +333,9 @@ const struct cfg_option cfg_options[] = {
 	       "requests go (over verified TLS when tls is on); \"https\" is one over TLS whose "
 	       "certificate is not verified; \"tcp\" is a connection.",
 	       "0 is the port of the server.",
-	       "Host field and server name; \"\" is the server's own name.", "/", "200-399", "3"),
+	       "Host field, and server name (SNI) of \"https\", while that of \"http\" is the one "
+	       "of requests; \"\" is the server's own name.",
+	       "/", "200-399", "3"),
     CHOICE("origins.*.all_down", AT(cfg_origin, all_down), "try", all_downs,
 	   "When all servers are down: try them all the same, or refuse the request with 503."),
     SECTION("origins.*.timeout", "How long an edge waits for its servers."),

@@ -20,6 +20,11 @@ static void handshake_failed(struct stream *s, int ret)
 	stream_call(s, s->ops->failed);
 }
 
+static bool is_tls13(gnutls_session_t session)
+{
+	return gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3;
+}
+
 static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
@@ -31,9 +36,11 @@ static void handshake_done(struct stream *s)
 	tls->handshake_time = mono_since(clock_mono(), tls->started);
 	gnutls_session_set_ptr(tls->session, NULL);
 	s->phase = STREAM_OPEN;
+	/* With TLS 1.3 tickets follow. */
+	if (tls->client && !is_tls13(tls->session))
+		tls_client_remember(tls->client, tls->session, s->fd);
 	/* With TLS 1.2 it is part of the handshake. */
-	if (!tls->client && server->ticket_key.data &&
-	    gnutls_protocol_get_version(tls->session) >= GNUTLS_TLS1_3)
+	if (!tls->client && server->ticket_key.data && is_tls13(tls->session))
 		stream_ticket_owe(s);
 	if (!stream_call(s, s->ops->established))
 		return;
@@ -155,6 +162,21 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, con
 	return true;
 }
 
+/* Called by GnuTLS within a read, also one of a stream that is parked. */
+static int ticket_came(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		       const gnutls_datum_t *message)
+{
+	struct stream *s = gnutls_transport_get_ptr(session);
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	/* With TLS 1.2 it comes before the handshake is done. Unless the library has the ticket it
+	 * would wait for one. */
+	if (incoming && is_tls13(session) &&
+	    gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET)
+		tls_client_remember(s->tls->client, session, s->fd);
+	return 0;
+}
+
 bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const void *prefix, size_t n)
 {
 	struct stream_tls *mine = start(s, GNUTLS_CLIENT, prefix, n);
@@ -164,6 +186,9 @@ bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const voi
 	mine->client = tls_client_ref(tls);
 	if (tls_client_set_up(tls, mine->session) < 0)
 		return false;
+	tls_client_resume(tls, mine->session, s->fd);
+	gnutls_handshake_set_hook_function(mine->session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
+					   GNUTLS_HOOK_POST, ticket_came);
 	stream_arm_read(s);
 	/* The first flight is the client's. */
 	loop_queue_background(s->b->loop, &mine->step);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * TLS clients: whom they trust, what they show, and what each new session is given of that. Made
- * by any thread (it reads files); from then on only read, by the threads of all its streams.
+ * by any thread (it reads files); from then on only read, by the threads of all its streams. Owns
+ * the sessions that may be resumed, so none is ever resumed by who trusts or shows anything else.
  *
  * GnuTLS credentials own their list of trusted certificates, and the system's takes 30 ms and
  * 4 MiB. So clients that trust the system share one object of credentials, which lives as long as
@@ -22,6 +23,7 @@
 
 #include "core/base/check.h"
 #include "core/net/tls_internal.h"
+#include "core/net/tls_sessions.h"
 
 #define CLIENT_MAGIC 0x71c11e47u
 
@@ -46,6 +48,7 @@ struct tls_client {
 	gnutls_privkey_t key;
 	gnutls_datum_t *alpn;
 	unsigned n_alpn;
+	struct tls_sessions *sessions; /* has a lock of its own */
 };
 
 /* Called by GnuTLS in the middle of a handshake, when the server asks for a certificate. */
@@ -330,6 +333,7 @@ struct tls_client *tls_client_create(const struct tls_client_config *config, cha
 	client->host = xstrdup(config->host ? config->host : "");
 	client->host_is_address = has_address_form(client->host);
 	client->verify = config->verify;
+	client->sessions = tls_sessions_create();
 	copy_alpn(client, config);
 	*error = build(client, config);
 	if (*error)
@@ -367,6 +371,7 @@ void tls_client_unref(struct tls_client **clientp)
 	for (unsigned i = 0; i < client->n_alpn; i++)
 		free(client->alpn[i].data);
 	free(client->alpn);
+	tls_sessions_destroy(&client->sessions);
 	free(client->host);
 	client->magic = MAGIC_DEAD;
 	free(client);
@@ -390,6 +395,35 @@ int tls_client_set_up(struct tls_client *client, gnutls_session_t session)
 	if (client->verify)
 		gnutls_session_set_verify_cert(session, *client->host ? client->host : NULL, 0);
 	return ret;
+}
+
+static bool server_of(int fd, struct net_addr *addr)
+{
+	socklen_t len = sizeof(*addr);
+
+	*addr = (struct net_addr){0};
+	return getpeername(fd, &addr->sa, &len) == 0;
+}
+
+void tls_client_resume(struct tls_client *client, gnutls_session_t session, int fd)
+{
+	gnutls_datum_t data;
+	struct net_addr addr;
+
+	if (!server_of(fd, &addr) || !tls_sessions_take(client->sessions, &addr, &data))
+		return;
+	/* Without it (it has expired, or memory is gone) the handshake is a full one. */
+	gnutls_session_set_data(session, data.data, data.size);
+	gnutls_free(data.data);
+}
+
+void tls_client_remember(struct tls_client *client, gnutls_session_t session, int fd)
+{
+	gnutls_datum_t data;
+	struct net_addr addr;
+
+	if (server_of(fd, &addr) && gnutls_session_get_data2(session, &data) == 0)
+		tls_sessions_put(client->sessions, &addr, &data);
 }
 
 const char *tls_client_host(const struct tls_client *client)

@@ -8,6 +8,7 @@
 #include "origin-link/conns/connector.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -178,13 +179,22 @@ static void connected(struct connector *c)
 
 /* The socket */
 
+/* A loop that was held up may find that the time has passed, and not be told that the server had
+ * answered long before. */
+static bool has_answered(const struct connector *c)
+{
+	struct pollfd pfd = {.fd = c->fd, .events = POLLOUT};
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
 static void dialled_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct connector *c = arg;
 	int error = -c->error;
 
 	if (c->state == CONNECTOR_DIALS)
-		error = what & EV_TIMEOUT ? ETIMEDOUT : -sock_error(c->fd);
+		error = what & EV_TIMEOUT && !has_answered(c) ? ETIMEDOUT : -sock_error(c->fd);
 	if (error)
 		fail_errno(c, error);
 	else

@@ -244,11 +244,12 @@ static enum look look(const struct origin_conn *conn)
 bool origin_conn_is_alive(struct origin_conn *conn)
 {
 	enum look found = look(conn);
+	/* Not the loop's buffer: we may be called with what a client has sent in it. */
+	char byte;
 
 	if (found == LOOK_BYTES && stream_tls_session(conn->stream)) {
 		/* Tickets are taken by a read, and leave nothing. */
-		if (stream_read(conn->stream, conn->conns->buffers->plain, STREAM_READ_MAX) !=
-		    STREAM_AGAIN)
+		if (stream_read(conn->stream, &byte, sizeof(byte)) != STREAM_AGAIN)
 			return false;
 		found = look(conn);
 	}

@@ -157,6 +157,10 @@ static bool parse(struct probe *p, const char *buf, size_t len)
 /* The connection has ended before a status line. */
 static void broken(struct probe *p)
 {
+	if (stream_fault(p->stream) == STREAM_FAULT_NO_MEMORY) {
+		probe_prevented(p, stream_fault_detail(p->stream));
+		return;
+	}
 	/* Of TLS 1.3, that is how a server says that it wants another certificate of us. */
 	bool tls = stream_fault(p->stream) == STREAM_FAULT_MALFORMED;
 

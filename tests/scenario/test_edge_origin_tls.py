@@ -90,6 +90,31 @@ def test_sessions_are_resumed(make_edge, make_nginx, authority, internal, versio
     assert edge.settled()["olink_leases_fresh_total"] == 4
 
 
+@pytest.mark.parametrize("version", ["TLSv1.3", "TLSv1.2"])
+@pytest.mark.parametrize("store", ["ssl_session_tickets on", "ssl_session_tickets off"])
+@pytest.mark.parametrize("checked", ["false", "true"])
+def test_sessions_are_resumed_at_the_server_that_gave_them(processes, make_edge, authority, internal,
+                                                           tmp_path, version, store, checked):
+    """Two servers that know nothing of each other's sessions, over one transport, with checks between
+    the requests, and four workers. Each answer says whether its session was resumed."""
+    servers = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        servers.append(Nginx(tmp_path / name, f"""ssl_certificate {internal[0]};
+ssl_certificate_key {internal[1]}; ssl_protocols {version}; {store};
+ssl_session_cache shared:s:1m; keepalive_requests 1;
+location / {{ return 200 "$ssl_session_reused"; }}""", "ssl"))
+        processes.append(servers[-1])
+    listed = ", ".join(f'"127.0.0.1:{nginx.port}"' for nginx in servers)
+    edge = make_edge({"app": f"servers: [{listed}], {tls(authority)}, health: {checked}"}, workers=4)
+    answers = [edge.curl(edge.url("/")).stdout for _ in range(10)]
+    c = edge.settled()
+    # Each worker takes the servers by turns, so the second may come late.
+    assert len(answers) == 10 and answers.count(".") <= 2, answers
+    assert c["olink_handshakes_total"] == 10
+    assert c["olink_handshakes_resumed_total"] == answers.count("r")
+
+
 def refused(edge, counter, text):
     """502, and whoever looks is told why."""
     got = edge.curl("-i", edge.url("/")).stdout

@@ -108,7 +108,7 @@ static void serve_tls(struct echo_origin *o, int fd)
 	int ret;
 
 	CHECK(gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NO_SIGNAL) == 0);
-	CHECK(gnutls_set_default_priority(session) == 0);
+	CHECK(gnutls_priority_set_direct(session, o->priority ? o->priority : "NORMAL", NULL) == 0);
 	CHECK(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, o->credentials) == 0);
 	CHECK(gnutls_session_ticket_enable_server(session, &o->ticket_key) == 0);
 	CHECK(gnutls_alpn_set_protocols(session, &alpn, 1, 0) == 0);

@@ -19,6 +19,7 @@ struct echo_origin {
 	/* set by the test before echo_origin_start() */
 	gnutls_certificate_credentials_t credentials; /* NULL: plain */
 	bool asks_certificate;                        /* and refuses those who show none */
+	const char *priority;                         /* of GnuTLS; NULL: its default */
 	unsigned proxy_header;                        /* 0: none; 1, 2: of that version */
 
 	struct net_addr addr;

@@ -236,6 +236,32 @@ static void test_connect_timeout(void **state)
 	transport_unref(&plain);
 }
 
+/* Which is no fault of the server: it was told to have timed out. */
+static void test_a_loop_that_was_held_up_sees_that_the_server_has_answered(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct transport *plain = transport_plain();
+	struct net_addr refused;
+	int fd = bound_socket(&refused);
+
+	echo_origin_start(&o);
+	start(t, &o.addr, plain, NULL, DUR_MS(1));
+	usleep(5000);
+	loop_run(t->loop);
+	assert_int_equal(t->reason, REASON_NONE);
+	say_ping(t);
+	stream_destroy(&t->stream);
+
+	start(t, &refused, plain, NULL, DUR_MS(1));
+	usleep(5000);
+	loop_run(t->loop);
+	assert_int_equal(t->reason, REASON_ORIGIN_CONNECT_REFUSED);
+	close(fd);
+	transport_unref(&plain);
+	echo_origin_stop(&o);
+}
+
 static void test_no_route(void **state)
 {
 	struct test *t = *state;
@@ -356,6 +382,75 @@ static void test_name_in_the_configuration(void **state)
 	assert_int_equal(try_certificate(t, &t->cert, "127.0.0.1"), REASON_ORIGIN_CERTIFICATE);
 	t->origin.tls.name = NAME;
 	assert_int_equal(try_certificate(t, &t->cert, "127.0.0.1"), REASON_NONE);
+}
+
+/* One connection over which something is said. */
+static void visit(struct test *t, const struct net_addr *addr, struct transport *tls)
+{
+	assert_int_equal(run(t, addr, tls, NULL, DUR_S(10)), REASON_NONE);
+	say_ping(t);
+	stream_destroy(&t->stream);
+}
+
+/* All but the first were full handshakes: nobody kept what a server had given. */
+static void test_every_connection_but_the_first_resumes_a_session(void **state)
+{
+	static const char *const priorities[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.3",
+						 "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
+	struct test *t = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(priorities); i++) {
+		struct transport *tls = load(t, NAME);
+		struct echo_origin o = {.priority = priorities[i]};
+
+		start_tls_origin(&o, &t->cert);
+		for (unsigned n = 0; n < 10; n++)
+			visit(t, &o.addr, tls);
+		stop_tls_origin(&o);
+		assert_int_equal(o.n_handshakes, 10);
+		assert_int_equal(o.n_resumed, 9);
+		transport_unref(&tls);
+	}
+}
+
+/* A ticket of the one is nothing to the other, and would be lost on it. */
+static void test_two_servers_of_one_name_each_resume_their_own_sessions(void **state)
+{
+	struct test *t = *state;
+	struct transport *tls = load(t, NAME);
+	struct echo_origin o[2] = {0};
+
+	for (unsigned i = 0; i < 2; i++)
+		start_tls_origin(&o[i], &t->cert);
+	for (unsigned n = 0; n < 8; n++)
+		visit(t, &o[n % 2].addr, tls);
+	for (unsigned i = 0; i < 2; i++) {
+		stop_tls_origin(&o[i]);
+		assert_int_equal(o[i].n_handshakes, 4);
+		assert_int_equal(o[i].n_resumed, 3);
+	}
+	transport_unref(&tls);
+}
+
+/* Somebody who trusts another authority, or does not verify, has sessions of its own. */
+static void test_a_session_is_not_resumed_by_who_verifies_otherwise(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct transport *lax, *strict;
+
+	start_tls_origin(&o, &t->cert);
+	t->origin.tls.verify = false;
+	lax = load(t, "other.example.com");
+	visit(t, &o.addr, lax);
+	t->origin.tls.verify = true;
+	strict = load(t, "other.example.com");
+	assert_int_equal(run(t, &o.addr, strict, NULL, DUR_S(10)), REASON_ORIGIN_CERTIFICATE);
+	visit(t, &o.addr, lax);
+	stop_tls_origin(&o);
+	assert_int_equal(o.n_resumed, 1);
+	transport_unref(&lax);
+	transport_unref(&strict);
 }
 
 static void test_client_certificate(void **state)
@@ -531,11 +626,15 @@ int main(void)
 	    TEST(test_plain),
 	    TEST(test_refused),
 	    TEST(test_connect_timeout),
+	    TEST(test_a_loop_that_was_held_up_sees_that_the_server_has_answered),
 	    TEST(test_no_route),
 	    TEST(test_no_descriptors),
 	    TEST(test_tls),
 	    TEST(test_certificates),
 	    TEST(test_name_in_the_configuration),
+	    TEST(test_every_connection_but_the_first_resumes_a_session),
+	    TEST(test_two_servers_of_one_name_each_resume_their_own_sessions),
+	    TEST(test_a_session_is_not_resumed_by_who_verifies_otherwise),
 	    TEST(test_client_certificate),
 	    TEST(test_handshakes_that_fail),
 	    TEST(test_proxy_header),

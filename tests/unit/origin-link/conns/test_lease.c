@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -618,6 +619,80 @@ static void test_tls(void **state)
 	stop_tls(&tls);
 }
 
+/* Two requests in one turn. */
+struct two_requests {
+	struct test *t;
+	struct taker first, second;
+	enum lease_result result;
+	bool done;
+	char text[32]; /* what is left of the second client's bytes */
+};
+
+static const char client_text[] = "POST / HTTP/1.1\r\n";
+
+/* The response of the first is one byte, and what follows is nobody's; then comes the second. */
+static void end_and_take(void *arg)
+{
+	struct two_requests *two = arg;
+	char *buf = two->t->rig.buffers->plain;
+
+	if (stream_read(lease_stream(&two->first.lease), buf, 1) != 1)
+		return;
+	lease_end(&two->first.lease, true);
+	strcpy(buf, client_text);
+	two->result = taker_take(&two->second);
+	memcpy(two->text, buf, sizeof(client_text));
+	two->done = true;
+}
+
+static void nothing_to_do(void *arg)
+{
+}
+
+static bool both_were_there(void *arg)
+{
+	return ((struct two_requests *)arg)->done;
+}
+
+/* A request is opened while what its client has sent lies in the loop's buffer. What an origin had
+ * said unasked took its place there. */
+static void test_a_look_leaves_what_a_client_has_sent_alone(void **state)
+{
+	static const struct stream_ops ops = {end_and_take, end_and_take, nothing_to_do,
+					      nothing_to_do};
+	static char poison[100 * 1000];
+	struct two_requests two = {.t = *state};
+	struct test *t = two.t;
+	struct iovec iov = {poison, sizeof(poison)};
+	struct tls_test tls;
+	int unread = 0;
+
+	start_tls(t, &tls, "origin.example.com");
+	taker_init(&two.first, &t->rig, tls.e);
+	taker_init(&two.second, &t->rig, tls.e);
+	two.second.order.careful = true;
+	taker_get(&two.first);
+	taker_ping(&two.first);
+	memset(poison, 'x', sizeof(poison));
+	stream_pause(lease_stream(&two.first.lease));
+	stream_write(lease_stream(&two.first.lease), &iov, 1);
+	/* More than one look at the socket takes. */
+	while (unread < 70 * 1000) {
+		conns_rig_turn(&t->rig);
+		assert_int_equal(
+		    ioctl(stream_fd(lease_stream(&two.first.lease)), FIONREAD, &unread), 0);
+	}
+	stream_hand_over(lease_stream(&two.first.lease), &ops, &two);
+	stream_resume(lease_stream(&two.first.lease));
+	conns_rig_run_until(&t->rig, both_were_there, &two);
+	assert_string_equal(two.text, client_text);
+	assert_int_equal(two.result, LEASE_WAITS);
+	assert_int_equal(count(t, OLINK_DISCARDED_DEAD), 1);
+	assert_int_equal(taker_wait(&two.second), REASON_NONE);
+	lease_end(&two.second.lease, false);
+	stop_tls(&tls);
+}
+
 static void test_tls_wrong_name(void **state)
 {
 	struct test *t = *state;
@@ -705,6 +780,7 @@ int main(void)
 	    TEST(test_no_descriptors),
 	    TEST(test_suspect),
 	    TEST(test_tls),
+	    TEST(test_a_look_leaves_what_a_client_has_sent_alone),
 	    TEST(test_tls_wrong_name),
 	    TEST(test_tls_failure),
 	    TEST(test_ended_while_it_connects),

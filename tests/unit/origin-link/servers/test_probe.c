@@ -2,6 +2,7 @@
  *
  * Probes against a scripted server: each way to answer, or not to, has its own cause.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -421,6 +424,42 @@ static void test_no_descriptors(void **state)
 	close(fd);
 }
 
+/* How many sends are to find that the kernel has no buffers. */
+static unsigned n_no_buffers;
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	if (n_no_buffers > 0) {
+		n_no_buffers--;
+		errno = ENOBUFS;
+		return -1;
+	}
+	return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+static void be_asked_the_second_time(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_expect_end(o);
+	origin_close(o);
+	answer(o, arg);
+}
+
+/* It was taken for a reset by the server. */
+static void test_no_buffers_after_connecting_is_no_fault_of_the_server(void **state)
+{
+	struct test *t = *state;
+	struct scripted_origin *o = origin_start(be_asked_the_second_time, (void *)&rows[0]);
+
+	t->check.interval = DUR_MS(5);
+	n_no_buffers = 1;
+	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_int_equal(n_no_buffers, 0);
+	assert_int_equal(t->n_results, 1);
+	origin_go(o);
+	assert_null(origin_finish(&o));
+}
+
 static void expect_default_host(struct scripted_origin *o, void *arg)
 {
 	char *host = xasprintf("\r\nHost: default.example.com:%u\r\n", net_addr_port(&o->addr));
@@ -502,6 +541,7 @@ int main(void)
 	    TEST(test_handshake_fails),
 	    TEST(test_proxy_header),
 	    TEST(test_no_descriptors),
+	    TEST(test_no_buffers_after_connecting_is_no_fault_of_the_server),
 	    TEST(test_default_host),
 	    TEST(test_again_at_the_interval),
 	    TEST(test_destroyed_while_it_runs),
