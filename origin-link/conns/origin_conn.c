@@ -245,8 +245,9 @@ bool origin_conn_is_alive(struct origin_conn *conn)
 {
 	enum look found = look(conn);
 
-	if (found == LOOK_BYTES && stream_tls_session(conn->stream)) {
-		/* Tickets are taken by a read, and leave nothing. */
+	if (found != LOOK_END && stream_tls_session(conn->stream)) {
+		/* Tickets are taken by a read, and leave nothing. What was received with the answer
+		 * before and nobody has read is not in the socket any more. */
 		if (stream_read(conn->stream, conn->conns->buffers->plain, STREAM_READ_MAX) !=
 		    STREAM_AGAIN)
 			return false;
