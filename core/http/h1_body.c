@@ -329,7 +329,8 @@ enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t m
 			at += used;
 			continue;
 		}
-		result = parse(b, buf + at, len - at, max - data->n, &used, &piece);
+		/* Who only asks whether it has ended may have no buffer. */
+		result = parse(b, at > 0 ? buf + at : buf, len - at, max - data->n, &used, &piece);
 		at += used;
 		if (piece.n > 0)
 			append(data, piece);

@@ -194,7 +194,8 @@ static void run_again(struct loop_task *task)
 		s->recv_left = STREAM_READ_MAX;
 		if (stream_call(s, s->ops->failed))
 			stream_look_again(s);
-	} else if (!s->paused) {
+	} else if (!s->paused && s->phase == STREAM_OPEN) {
+		/* Of a handshake that has failed nothing can be read. */
 		call_readable(s);
 	}
 }

@@ -247,8 +247,9 @@ bool origin_conn_is_alive(struct origin_conn *conn)
 	/* Not the loop's buffer: we may be called with what a client has sent in it. */
 	char byte;
 
-	if (found == LOOK_BYTES && stream_tls_session(conn->stream)) {
-		/* Tickets are taken by a read, and leave nothing. */
+	if (found != LOOK_END && stream_tls_session(conn->stream)) {
+		/* Tickets are taken by a read, and leave nothing. What was received with the answer
+		 * before and nobody has read is not in the socket any more. */
 		if (stream_read(conn->stream, &byte, sizeof(byte)) != STREAM_AGAIN)
 			return false;
 		found = look(conn);

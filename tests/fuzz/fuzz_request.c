@@ -172,14 +172,15 @@ static void take_arrived(struct play *play)
 	}
 }
 
-static void origin_accept(struct play *play)
+static bool origin_accept(struct play *play)
 {
 	if (!polled_origin_accept(&play->origin))
-		return;
+		return false;
 	arrived_reset(&play->arrived);
 	play->arrived.n_held = 0;
 	play->sent = 0;
 	play->fin = false;
+	return true;
 }
 
 static bool origin_read(struct play *play, size_t most)
@@ -449,9 +450,12 @@ static void run_one(struct play *play)
 	chain_fini(&play->chain);
 	turn();
 	CHECK(party_owners() == 0);
-	/* On a connection that is kept, what follows is the next request. */
-	while (origin_read(play, SIZE_MAX))
-		;
+	/* On a connection that is kept, what follows is the next request; and what waits to be
+	 * accepted brings this one still. */
+	do {
+		while (origin_read(play, SIZE_MAX))
+			;
+	} while (origin_accept(play));
 	arena_fini(&play->arena);
 }
 

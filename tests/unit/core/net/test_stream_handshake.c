@@ -243,6 +243,25 @@ static void test_fin_and_reset_in_handshake(void **state)
 	side_fini(&server);
 }
 
+/* The alert that would say why cannot be sent either: that is no news, and there is nothing to be
+ * read. */
+static void test_nothing_is_told_after_a_failed_handshake(void **state)
+{
+	const struct linger abort_now = {.l_onoff = 1};
+	struct side server;
+	int fd;
+
+	fd = side_open_raw(&server);
+	assert_int_equal(send(fd, "garbage\r\n", 9, 0), 9);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
+	close(fd);
+	run_until(side_failed, &server);
+	run_turns(3);
+	assert_int_equal(server.failed, 1);
+	assert_int_equal(server.readable, 0);
+	side_fini(&server);
+}
+
 static void test_close_in_handshake_just_destroys(void **state)
 {
 	struct side client, server;
@@ -450,6 +469,7 @@ int main(void)
 	    RUN(client_hello_callback_refuses),
 	    RUN(garbage_gets_an_alert),
 	    RUN(fin_and_reset_in_handshake),
+	    RUN(nothing_is_told_after_a_failed_handshake),
 	    RUN(close_in_handshake_just_destroys),
 	    RUN(start_with_a_prefix),
 	    RUN(start_with_all_of_a_flight),

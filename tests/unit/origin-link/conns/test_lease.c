@@ -693,6 +693,56 @@ static void test_a_look_leaves_what_a_client_has_sent_alone(void **state)
 	stop_tls(&tls);
 }
 
+static void read_the_first(void *arg)
+{
+	struct taker *t = arg;
+	ssize_t n = stream_read(lease_stream(&t->lease), t->text, 1);
+
+	if (n < 0)
+		return;
+	t->n = (size_t)n;
+	stream_pause(lease_stream(&t->lease));
+}
+
+static void nothing_else(void *arg)
+{
+}
+
+static const struct stream_ops first_byte_ops = {
+    .readable = read_the_first, .drained = nothing_else, .failed = nothing_else};
+
+static bool has_read(void *arg)
+{
+	return ((struct taker *)arg)->n > 0;
+}
+
+/* The rest of what the origin has said is out of the socket, but was not read: the next request
+ * must not take it for its answer. */
+static void test_tls_with_something_unread(void **state)
+{
+	const struct iovec iov = {"ping", 4};
+	struct test *t = *state;
+	struct tls_test tls;
+	struct taker a;
+
+	start_tls(t, &tls, "origin.example.com");
+	taker_init(&a, &t->rig, tls.e);
+	taker_get(&a);
+	taker_ping(&a); /* the tickets are read */
+	a.n = 0;
+	stream_hand_over(lease_stream(&a.lease), &first_byte_ops, &a);
+	stream_write(lease_stream(&a.lease), &iov, 1);
+	conns_rig_run_until(&t->rig, has_read, &a);
+	lease_end(&a.lease, true);
+	a.order.careful = true;
+	assert_int_equal(taker_take(&a), LEASE_WAITS);
+	assert_int_equal(count(t, OLINK_DISCARDED_DEAD), 1);
+	assert_int_equal(taker_wait(&a), REASON_NONE);
+	taker_ping(&a);
+	lease_end(&a.lease, true);
+	stop_tls(&tls);
+}
+
 static void test_tls_wrong_name(void **state)
 {
 	struct test *t = *state;
@@ -781,6 +831,7 @@ int main(void)
 	    TEST(test_suspect),
 	    TEST(test_tls),
 	    TEST(test_a_look_leaves_what_a_client_has_sent_alone),
+	    TEST(test_tls_with_something_unread),
 	    TEST(test_tls_wrong_name),
 	    TEST(test_tls_failure),
 	    TEST(test_ended_while_it_connects),
