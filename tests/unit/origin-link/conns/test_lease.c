@@ -720,7 +720,7 @@ static bool has_read(void *arg)
  * must not take it for its answer. */
 static void test_tls_with_something_unread(void **state)
 {
-	const struct iovec iov = {"ping", 4};
+	const struct iovec iov = {(char *)"ping", 4};
 	struct test *t = *state;
 	struct tls_test tls;
 	struct taker a;
