@@ -28,7 +28,6 @@ struct program {
 	struct edge_status status;
 	gnutls_datum_t ticket_key;
 	struct stream_buffers *control_buffers;
-	struct edge_worker **workers;
 	struct daemon_signals *signals;
 	struct control_server *control;
 	struct edge_listening *listeners;
@@ -157,7 +156,7 @@ static void serve(struct program *p)
 
 	p->status.state = EDGE_SERVING;
 	for (unsigned w = 0; w < p->common.group->n_workers; w++)
-		edge_worker_start_accepting_mt(p->workers[w]);
+		edge_worker_start_accepting_mt(p->common.workers[w]);
 	for (unsigned i = 0; i < p->status.n_listeners; i++)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
 			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
@@ -193,7 +192,7 @@ static void stop(void *arg)
 	log_info("stopping");
 	p->status.state = EDGE_STOPPING;
 	for (unsigned w = 0; w < p->common.group->n_workers; w++)
-		edge_worker_stop_mt(p->workers[w]);
+		edge_worker_stop_mt(p->common.workers[w]);
 	set_timer(p, current_view(p)->fleet->http.timeout.shutdown);
 }
 
@@ -284,11 +283,11 @@ static void create_workers(struct program *p)
 {
 	struct loop_group *group = p->common.group;
 
-	p->workers = xcalloc(group->n_workers, sizeof(struct edge_worker *));
+	p->common.workers = xcalloc(group->n_workers, sizeof(struct edge_worker *));
 	for (unsigned w = 0; w < group->n_workers; w++)
-		p->workers[w] = edge_worker_create(&p->common, group->workers[w],
-						   &p->sockets[w * p->status.n_listeners],
-						   p->status.n_listeners);
+		p->common.workers[w] = edge_worker_create(&p->common, group->workers[w],
+							  &p->sockets[w * p->status.n_listeners],
+							  p->status.n_listeners);
 }
 
 /* Serves until told to stop; consumes *view. False when it could not begin. */
@@ -327,8 +326,8 @@ static void destroy(struct program *p)
 		event_free(p->timer);
 	if (p->next_timer != NULL)
 		event_free(p->next_timer);
-	for (unsigned w = 0; p->workers != NULL && w < p->common.group->n_workers; w++)
-		edge_worker_destroy(&p->workers[w]);
+	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
+		edge_worker_destroy(&p->common.workers[w]);
 	edge_view_destroy(&p->next);
 	if (p->common.olink != NULL) {
 		snapshot_slot_fini(&p->common.views);
@@ -339,7 +338,7 @@ static void destroy(struct program *p)
 	stream_buffers_destroy(&p->control_buffers);
 	metrics_destroy(&p->common.metrics);
 	loop_group_destroy(&p->common.group);
-	free(p->workers);
+	free(p->common.workers);
 	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);

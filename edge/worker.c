@@ -5,6 +5,7 @@
 #include "edge/worker.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
 #include "edge/conn/conns.h"
@@ -19,12 +20,47 @@
 
 static const struct edge_protocol *const protocols[] = {&edge_h1_protocol, NULL};
 
+/* Somebody who is sent to a worker where another one gives way. */
+struct newcomer {
+	struct edge_common *common;
+	unsigned host; /* index of the worker */
+	int fd;
+	struct net_addr remote;
+	enum edge_listener_kind kind;
+};
+
+static void arrived(void *arg)
+{
+	struct newcomer *n = arg;
+	struct edge_worker *w = n->common->workers[n->host];
+
+	if (w != NULL)
+		edge_inlet_accept(w, n->fd, &n->remote, n->kind);
+	else
+		close(n->fd);
+	free(n);
+}
+
+static void send_on(struct edge_worker *w, unsigned host, int fd, const struct net_addr *remote,
+		    enum edge_listener_kind kind)
+{
+	struct newcomer *n = xmalloc(sizeof(*n));
+
+	*n = (struct newcomer){w->common, host, fd, *remote, kind};
+	loop_post_mt(w->common->group->workers[host], arrived, n);
+}
+
 static void accepted(void *arg, int fd, const struct net_addr *remote, enum edge_listener_kind kind)
 {
 	struct edge_worker *w = arg;
+	unsigned host;
 
 	MAGIC_CHECK(w, WORKER_MAGIC);
-	edge_inlet_accept(w, fd, remote, kind);
+	host = edge_conns_host(w);
+	if (host == loop_index(w->loop) - 1)
+		edge_inlet_accept(w, fd, remote, kind);
+	else
+		send_on(w, host, fd, remote, kind);
 }
 
 struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *loop,

@@ -10,9 +10,13 @@
 
 void edge_admission_init(struct edge_admission *a, struct edge_places *places, unsigned n_workers)
 {
-	*a = (struct edge_admission){.places = places, .n_workers = n_workers};
-	for (unsigned s = 0; s < EDGE_STAGES; s++)
+	a->places = places;
+	a->n_workers = n_workers;
+	atomic_init(&a->yielding, 0);
+	for (unsigned s = 0; s < EDGE_STAGES; s++) {
 		TAILQ_INIT(&a->conns[s]);
+		a->n[s] = 0;
+	}
 }
 
 /* Places */
@@ -46,11 +50,18 @@ static void give(_Atomic unsigned *places)
 
 /* The lists */
 
+static void say_who_yields(struct edge_admission *a)
+{
+	atomic_store_explicit(&a->yielding, a->n[EDGE_IDLE] + a->n[EDGE_SILENT],
+			      memory_order_relaxed);
+}
+
 static void enlist(struct edge_admission *a, struct edge_conn *conn, enum edge_stage stage)
 {
 	conn->stage = stage;
 	TAILQ_INSERT_TAIL(&a->conns[stage], conn, link);
 	a->n[stage]++;
+	say_who_yields(a);
 }
 
 /* Gives back what belongs to the stage itself. */
@@ -58,6 +69,7 @@ static void delist(struct edge_admission *a, struct edge_conn *conn)
 {
 	TAILQ_REMOVE(&a->conns[conn->stage], conn, link);
 	a->n[conn->stage]--;
+	say_who_yields(a);
 	if (conn->stage == EDGE_SILENT)
 		give(&a->places->silent);
 	else if (conn->stage == EDGE_HANDSHAKING)
@@ -79,6 +91,12 @@ unsigned edge_admission_count(const struct edge_admission *a)
 }
 
 /* Newcomers */
+
+bool edge_admission_is_full(const struct edge_admission *a, const struct edge_limits *limits)
+{
+	return taken(&a->places->connections) >= limits->connections && a->n[EDGE_IDLE] == 0 &&
+	       a->n[EDGE_SILENT] == 0;
+}
 
 enum edge_verdict edge_admission_ask(struct edge_admission *a, const struct edge_limits *limits,
 				     struct edge_conn *newcomer, struct edge_conn **other)

@@ -7,7 +7,7 @@
  *
  *  - A newcomer takes a place among the connections of the node. Is there none, the worker's
  *    connection that has been IDLE for longest gives way; has it none, its oldest SILENT one; has
- *    it none either, the newcomer is turned away.
+ *    it none either, the newcomer goes to a worker that has one, or is turned away.
  *  - A newcomer is SILENT. Over the limit of those the worker's oldest SILENT one gives way; a
  *    worker that has none itself lets the newcomer in all the same, or the others could shut it.
  *  - A handshake takes a place when its ClientHello has come, else it is WAITING, behind those of
@@ -31,6 +31,8 @@ struct edge_admission {
 	/* Of this worker, oldest in its stage first. */
 	struct edge_conn_list conns[EDGE_STAGES];
 	unsigned n[EDGE_STAGES];
+	/* Those of it that would give way, IDLE and SILENT: other workers read it. */
+	_Atomic unsigned yielding;
 };
 
 void edge_admission_init(struct edge_admission *a, struct edge_places *places, unsigned n_workers);
@@ -42,6 +44,9 @@ enum edge_verdict {
 };
 enum edge_verdict edge_admission_ask(struct edge_admission *a, const struct edge_limits *limits,
 				     struct edge_conn *newcomer, struct edge_conn **other);
+
+/* Whether there is no place for a newcomer, and nobody of this worker's that would give way. */
+bool edge_admission_is_full(const struct edge_admission *a, const struct edge_limits *limits);
 
 /* To any stage but HANDSHAKING; at the end of its list. */
 void edge_admission_move(struct edge_admission *a, struct edge_conn *conn, enum edge_stage stage);

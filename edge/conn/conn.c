@@ -235,6 +235,27 @@ void edge_conns_drain(struct edge_worker *w)
 	}
 }
 
+unsigned edge_conns_host(const struct edge_worker *w)
+{
+	unsigned self = loop_index(w->loop) - 1;
+	struct edge_limits limits = limits_of(w);
+	unsigned most = 0, host = self;
+
+	if (!edge_admission_is_full(w->admission, &limits))
+		return self;
+	for (unsigned i = 0; i < w->common->group->n_workers; i++) {
+		const struct edge_worker *other = w->common->workers[i];
+		unsigned n =
+		    atomic_load_explicit(&other->admission->yielding, memory_order_relaxed);
+
+		if (n > most) {
+			most = n;
+			host = i;
+		}
+	}
+	return host;
+}
+
 unsigned edge_conns_count(const struct edge_worker *w)
 {
 	return edge_admission_count(w->admission);

@@ -17,6 +17,9 @@ void edge_conns_destroy(struct edge_worker *w);
  * under way. */
 void edge_conns_drain(struct edge_worker *w);
 unsigned edge_conns_count(const struct edge_worker *w);
+/* Whom a newcomer is best handed to: `w` itself; or, when the node is full and `w` has nobody that
+ * would give way, the index of a worker that has. */
+unsigned edge_conns_host(const struct edge_worker *w);
 
 /* For the inlet. */
 

@@ -24,6 +24,7 @@ struct edge_places {
 struct edge_common {
 	/* Immutable while they run. */
 	struct loop_group *group;
+	struct edge_worker **workers; /* each NULL once it is destroyed, after all were joined */
 	struct metrics *metrics;
 	struct olink *olink;
 	struct log_file *access_log; /* NULL: none */
