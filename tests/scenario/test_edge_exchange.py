@@ -3,6 +3,7 @@
 without TLS. Raw clients without TLS, so that each side can end by itself."""
 
 import json
+import signal
 import socket
 import struct
 import threading
@@ -89,8 +90,6 @@ def test_origin_that_stalls_in_its_refusal_of_an_expectation_is_given_up(scripte
 
 def test_crumbs_of_content_do_not_save_a_client_that_takes_nothing(scripted):
     """Each piece of the request began the time for the response anew."""
-    done = threading.Event()
-
     def script(conn):
         read_head(conn)
         conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
@@ -107,7 +106,6 @@ def test_crumbs_of_content_do_not_save_a_client_that_takes_nothing(scripted):
             while time.monotonic() < end:
                 s.sendall(b"x")
                 time.sleep(0.1)
-    done.set()
     edge.wait_counter("edge_end_client_write_timeout_total", 1)
 
 
@@ -328,6 +326,48 @@ def test_tunnel_bulk_both_ways(scripted):
     assert edge.settled()["edge_end_done_total"] == 1
 
 
+def echo(conn):
+    read_head(conn)
+    conn.sendall(AGREED)
+    while chunk := conn.recv(65536):
+        conn.sendall(chunk)
+
+
+def test_tunnel_outlives_the_configuration_that_it_began_with(scripted):
+    edge = scripted(echo)
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        r = Responses(s)
+        assert r.head()[0] == 101
+        for n in range(1, 4):
+            edge.fleet.write_text(edge.fleet.read_text().replace("app", "another"))
+            edge.reload()
+            edge.wait_counter("edge_reloads_total", n)
+            ask(s, "still here")
+            assert r.bytes(10) == b"still here"
+    edge.wait_counter("edge_requests_active", 0)
+    line = log_line(edge)
+    assert (line["origin"], line["bytes_in"], line["bytes"]) == ("app", 30, 30)
+
+
+def test_stop_cuts_a_tunnel_off(scripted):
+    edge = scripted(echo, http="timeout: {shutdown: 300ms}")
+    with connect(edge) as s:
+        ask(s, f"GET / HTTP/1.1\r\n{UPGRADE}\r\n")
+        r = Responses(s)
+        assert r.head()[0] == 101
+        edge.send_signal(signal.SIGTERM)
+        perigee.wait_for(lambda: "stopping" in edge.log(), "the edge to stop")
+        # Until then it goes on.
+        ask(s, "ping")
+        assert r.bytes(4) == b"ping"
+        got, orderly = read_to_end(s)
+        assert got == b"" and not orderly
+    assert edge.wait() == 0
+    line = log_line(edge)
+    assert (line["status"], line["end"]) == (101, "shutdown")
+
+
 # Without TLS
 
 
@@ -342,8 +382,9 @@ def test_no_other_path_passes_for_a_challenge(scripted, path):
     edge = scripted(script, plain="redirect")
     with connect(edge) as s:
         ask(s, f"GET /.well-known/acme-challenge/{path} HTTP/1.1\r\n{H}\r\n")
-        assert Responses(s).head()[0] == 308
-        ask(s, "")
+        status, fields = Responses(s).head()
+        assert status == 308
+        assert fields["location"] == f"https://{HOST}/.well-known/acme-challenge/{path}"
     with connect(edge) as s:
         ask(s, f"GET /.well-known/acme-challenge/aB3-_x HTTP/1.1\r\n{H}\r\n")
         assert Responses(s).head()[0] == 200
