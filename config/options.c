@@ -300,7 +300,7 @@ const struct cfg_option cfg_options[] = {
      .type = &cfg_type_path,
      AT(cfg_origin, tls.ca),
      .prose = "PEM file of the authorities that its servers' certificates may come from; without "
-	      "it they are the system's."},
+	      "it they are the system's, as they were when the edge started."},
     {.path = "origins.*.tls.name",
      .type = &cfg_type_host,
      AT(cfg_origin, tls.name),

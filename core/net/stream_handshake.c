@@ -162,6 +162,9 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, con
 	return true;
 }
 
+/* Servers send one or two. Each costs 10 us or more, and a few bytes to send. */
+#define TICKETS_MAX 8
+
 /* Called by GnuTLS within a read, also one of a stream that is parked. */
 static int ticket_came(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
 		       const gnutls_datum_t *message)
@@ -172,8 +175,11 @@ static int ticket_came(gnutls_session_t session, unsigned type, unsigned when, u
 	/* With TLS 1.2 it comes before the handshake is done. Unless the library has the ticket it
 	 * would wait for one. */
 	if (incoming && is_tls13(session) &&
-	    gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET)
+	    gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET &&
+	    s->tls->n_tickets < TICKETS_MAX) {
+		s->tls->n_tickets++;
 		tls_client_remember(s->tls->client, session, s->fd);
+	}
 	return 0;
 }
 

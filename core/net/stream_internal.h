@@ -161,6 +161,7 @@ struct stream_tls {
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;
 	size_t ramp_sent;
+	unsigned n_tickets; /* that a server has sent us and we have kept */
 	bool ticket_owed;
 	mono_time ticket_by;
 };

@@ -294,5 +294,7 @@ void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 		conns_count(c, OLINK_CERTIFICATE_FAILURES, 1);
 	else if (reason == REASON_ORIGIN_HANDSHAKE_FAILED)
 		conns_count(c, OLINK_HANDSHAKE_FAILURES, 1);
-	atomic_store_explicit(&e->last_failure, reason, memory_order_relaxed);
+	/* Our own shortage says nothing about the server. */
+	if (reason != REASON_LIMIT)
+		atomic_store_explicit(&e->last_failure, reason, memory_order_relaxed);
 }

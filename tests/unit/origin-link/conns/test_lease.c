@@ -513,7 +513,7 @@ static void test_refused(void **state)
 	close(fd);
 }
 
-static void test_no_descriptors(void **state)
+static void test_no_descriptors_is_no_failure_of_the_server(void **state)
 {
 	struct test *t = *state;
 	struct rlimit before, none = {0};
@@ -527,6 +527,8 @@ static void test_no_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(taker_wait(&a), REASON_LIMIT);
 	assert_int_equal(open_now(t), 0);
+	/* It is not told of the server, as it was. */
+	assert_int_equal(endpoint_facts(t->e).last_failure, REASON_NONE);
 }
 
 /* Suspicion */
@@ -827,7 +829,7 @@ int main(void)
 	    TEST(test_promise_broken),
 	    TEST(test_fresh_one_in_the_queue),
 	    TEST(test_refused),
-	    TEST(test_no_descriptors),
+	    TEST(test_no_descriptors_is_no_failure_of_the_server),
 	    TEST(test_suspect),
 	    TEST(test_tls),
 	    TEST(test_a_look_leaves_what_a_client_has_sent_alone),
