@@ -244,13 +244,14 @@ static enum look look(const struct origin_conn *conn)
 bool origin_conn_is_alive(struct origin_conn *conn)
 {
 	enum look found = look(conn);
-	/* Not the loop's buffer: we may be called with what a client has sent in it. */
-	char byte;
 
 	if (found != LOOK_END && stream_tls_session(conn->stream)) {
+		char byte;
+
 		/* Tickets are taken by a read, and leave nothing. What was received with the answer
-		 * before and nobody has read is not in the socket any more. */
-		if (stream_read(conn->stream, &byte, sizeof(byte)) != STREAM_AGAIN)
+		 * before and nobody has read is not in the socket any more. Not into the loop's
+		 * buffer: the request that looks for a connection may be in there. */
+		if (stream_read(conn->stream, &byte, 1) != STREAM_AGAIN)
 			return false;
 		found = look(conn);
 	}
