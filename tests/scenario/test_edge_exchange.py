@@ -28,7 +28,7 @@ def scripted(processes, tmp_path, authority, certificate):
         origins.append(ScriptedOrigin(script))
         sites = {"www": ([HOST], [certificate], {"/": "app"})}
         edge = Edge(tmp_path, authority, sites, {"app": origins[-1].origin(more)},
-                    f"plain: {plain}, {http}", listen_plain=["127.0.0.1:0"])
+                    f"plain: {plain}, {http}", plain=True)
         processes.append(edge)
         return edge
 
