@@ -113,14 +113,27 @@ void stream_fail_writing(struct stream *s)
 	loop_defer(s->b->loop, &s->again);
 }
 
+static size_t total(const struct iovec *iov, int n)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	return len;
+}
+
 /* Bytes taken; 0 also when it has failed. */
 static size_t send_now(struct stream *s, const struct iovec *iov, int n)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = MIN(n, IOV_MAX)};
-	/* The last bytes wait for the FIN, which follows at once when they have been taken. */
-	int more = s->out == OUT_ENDING ? MSG_MORE : 0;
-	ssize_t sent = sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT | more);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	ssize_t sent;
 
+	/* The last bytes wait for the FIN, which follows at once when they have been taken. Of more
+	 * than a few that is not certain, and then they would wait for an acknowledgement. */
+	if (s->out == OUT_ENDING && total(iov, n) < SMALL_WRITE)
+		flags |= MSG_MORE;
+	sent = sendmsg(s->fd, &message, flags);
 	if (sent >= 0)
 		return sent;
 	if (errno != EAGAIN && errno != EINTR) {
@@ -306,14 +319,12 @@ void stream_gather_destroy(struct stream_gather **gather)
 bool stream_write(struct stream *s, const struct iovec *iov, int n)
 {
 	struct stream_gather *g = s->b->gather;
-	size_t len = 0;
+	size_t len = total(iov, n);
 
 	LOOP_ASSERT_OWNER(s->b->loop);
 	CHECK(s->phase == STREAM_OPEN && (s->out == OUT_OPEN || s->out == OUT_FAILED));
 	if (s->out == OUT_FAILED)
 		return false;
-	for (int i = 0; i < n; i++)
-		len += iov[i].iov_len;
 	if (s->tls)
 		stream_tls_flush(s); /* what the user made GnuTLS send */
 	if (g->stream && g->stream != s)

@@ -240,6 +240,7 @@ void tcp_pair(int fds[2])
 	fds[0] = sock_connect_tcp(&addr);
 	CHECK(fds[0] >= 0);
 	CHECK(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)) == 0);
+	CHECK(setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == 0);
 	fds[1] = sock_accept(listener, &remote);
 	CHECK(fds[1] >= 0);
 	close(listener);
