@@ -3,8 +3,10 @@
 Each test is named after what went wrong once."""
 
 import socket
+import statistics
 import struct
 import threading
+import time
 
 import pytest
 
@@ -120,7 +122,7 @@ def test_request_in_tiny_chunks(chunking):
 
 def test_bulk_downloads_hold_up_small_requests(make_edge, origin, busy_clients):
     """Every download took 256 KiB in every turn, however many there were."""
-    clients, requests = 256, 50
+    clients, requests = 256, 30
     if not perigee.allow_open_files(4000):
         pytest.skip("needs 4,000 open files: raise the hard limit (ulimit -Hn)")
     edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"], health: {{enabled: false}}'})
@@ -129,21 +131,19 @@ def test_bulk_downloads_hold_up_small_requests(make_edge, origin, busy_clients):
     def sent():
         return edge.counters()["edge_client_bytes_sent_total"]
 
-    def wait_until_sent(more):
-        before = sent()
-        perigee.wait_for(lambda: sent() - before > more, "bytes to flow")
-
     # At full speed: all have their windows open.
-    wait_until_sent(clients * 2 * 1000 * 1000)
+    perigee.wait_for(lambda: sent() > clients * 400 * 1000, "bytes to flow")
+    flowed = []
+    end = time.monotonic() + perigee.PATIENCE
     with edge.connect() as s:
         r = Responses(s)
-        before = sent()
-        for _ in range(requests):
+        while len(flowed) < requests and time.monotonic() < end:
+            before = sent()
             s.sendall(f"GET /.well-known/perigee/health HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
             assert r.response()[0] == 200
-        flowed = sent() - before
-    # And so they are still.
-    wait_until_sent(clients * 1000 * 1000)
-    # In bytes of the others, so that it says the same on a slow machine: they were 60 MB and more.
-    # A record for each in a turn is 4 MB.
-    assert flowed / requests < 30 * 1000 * 1000
+            meanwhile = sent() - before
+            if meanwhile > 0:
+                flowed.append(meanwhile)
+    # In bytes of the others, so that it says the same on a slow machine: they were 70 to 130 MB. A
+    # record for each in a turn is 4 MB.
+    assert len(flowed) > 5 and statistics.median(flowed) < 30 * 1000 * 1000
