@@ -118,8 +118,9 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
 
 /* Begins a TLS handshake on a plain stream; established() or failed() follows. `prefix`: `n` bytes
  * that were read off the stream and belong to the handshake; copied. What was written before goes
- * out first, in the clear. A pause is over. The handshake runs in the loop's background queue; a
- * time limit on it is the caller's. False when memory is gone: the stream is of no more use.
+ * out first, in the clear. A pause is over. A server's handshake runs in the loop's background
+ * queue, our own at the end of the turn; a time limit on it is the caller's. False when memory is
+ * gone: the stream is of no more use.
  *
  * `tls` must outlive the handshake: once established() was called the stream does not look at it
  * again. With TLS 1.3 the client gets its ticket with the first that is written to it, or a tenth

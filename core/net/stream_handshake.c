@@ -73,6 +73,19 @@ static void run_step(struct loop_task *task)
 	}
 }
 
+/* Servers' handshakes are strangers', and wait for their turn in the background. Our own are as many
+ * as we begin, somebody's request waits for each, and behind a crowd of strangers they would look
+ * like a server that does not answer. */
+static void queue_step(struct stream *s)
+{
+	struct stream_tls *tls = s->tls;
+
+	if (tls->client)
+		loop_defer(s->b->loop, &tls->step);
+	else
+		loop_queue_background(s->b->loop, &tls->step);
+}
+
 /* Takes what has come out of the socket, so that it is quiet until the turn of the next step. */
 static void receive(struct stream *s)
 {
@@ -93,7 +106,7 @@ static void receive(struct stream *s)
 		stream_fail_writing(s);
 		return;
 	}
-	loop_queue_background(s->b->loop, &s->tls->step);
+	queue_step(s);
 }
 
 void stream_handshake_readable(struct stream *s)
@@ -158,7 +171,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, con
 		return false;
 	stream_arm_read(s);
 	if (n > 0)
-		loop_queue_background(s->b->loop, &mine->step);
+		queue_step(s);
 	return true;
 }
 
@@ -197,7 +210,7 @@ bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const voi
 					   GNUTLS_HOOK_POST, ticket_came);
 	stream_arm_read(s);
 	/* The first flight is the client's. */
-	loop_queue_background(s->b->loop, &mine->step);
+	queue_step(s);
 	return true;
 }
 

@@ -149,7 +149,7 @@ void stream_ticket_forget(struct stream *s);
 
 struct stream_tls {
 	gnutls_session_t session;
-	struct loop_task step;     /* of the handshake; background */
+	struct loop_task step;     /* of the handshake */
 	struct tls_client *client; /* NULL: a server */
 	mono_time started;
 	duration handshake_time;

@@ -44,6 +44,44 @@ static void test_request_with_finished(void **state)
 	side_fini(&server);
 }
 
+/* The step of a stranger's handshake: whether our own had said its hello by then. */
+struct stranger {
+	struct loop_task task;
+	int fd; /* where our hello goes to */
+	bool served, hello_was_there;
+};
+
+static void serve_stranger(struct loop_task *task)
+{
+	struct stranger *stranger = CONTAINER_OF(task, struct stranger, task);
+	char byte;
+
+	stranger->served = true;
+	stranger->hello_was_there = recv(stranger->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1;
+}
+
+/* A handshake with an origin stood in one queue with those of all clients: behind a crowd of them a
+ * server that had answered was taken for one that had not. */
+static void test_our_own_handshake_does_not_queue_behind_strangers(void **state)
+{
+	struct stranger stranger = {.task.run = serve_stranger};
+	struct side client = {.b = test_buffers, .name = "client", .end = STREAM_AGAIN};
+	struct tls_client *tls = test_client_create();
+	int fds[2];
+
+	tcp_pair(fds);
+	stranger.fd = fds[1];
+	loop_queue_background(test_loop, &stranger.task);
+	client.s = stream_create(test_buffers, fds[0], &side_ops, &client);
+	assert_true(stream_start_tls_client(client.s, tls, NULL, 0));
+	tls_client_unref(&tls);
+	while (!stranger.served)
+		run_turns(1);
+	assert_true(stranger.hello_was_there);
+	side_fini(&client);
+	close(fds[1]);
+}
+
 /* More than one turn's share of handshakes, with data at once from both sides. */
 static void test_many_handshakes_at_once(void **state)
 {
@@ -459,6 +497,7 @@ static void test_a_long_first_flight_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    RUN(our_own_handshake_does_not_queue_behind_strangers),
 	    RUN(request_with_finished),
 	    RUN(many_handshakes_at_once),
 	    RUN(sni_reaches_server),
