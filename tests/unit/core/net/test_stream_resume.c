@@ -155,6 +155,30 @@ static void test_a_ticket_does_not_need_the_credentials(void **state)
 	side_fini(&server);
 }
 
+static bool time_has_come(void *arg)
+{
+	return mono_reached(*(mono_time *)arg, clock_mono());
+}
+
+/* Nothing may follow close_notify. */
+static void test_no_ticket_after_the_end(void **state)
+{
+	struct side client, server;
+	mono_time later;
+
+	sides_connect(&client, &server, TLS13);
+	stream_end_writing(server.s);
+	run_until(side_ended, &client);
+	assert_int_equal(client.end, STREAM_EOF);
+	later = mono_add(clock_mono(), DUR_MS(300));
+	run_until(time_has_come, &later);
+	assert_int_equal(server.failed, 0);
+	side_write(&client, "more");
+	wait_len(&server, 4);
+	side_fini(&client);
+	side_fini(&server);
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(test_##name, streams_setup, streams_teardown)
 
 int main(void)
@@ -166,6 +190,7 @@ int main(void)
 	    RUN(the_ticket_goes_with_the_first_response),
 	    RUN(quiet_clients_get_their_tickets_in_time),
 	    RUN(a_ticket_does_not_need_the_credentials),
+	    RUN(no_ticket_after_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
