@@ -9,8 +9,9 @@
  *
  * Writing always accepts. What is written in one turn of the loop is gathered and leaves at the end
  * of the turn, at STREAM_GATHER_MAX, or when another stream writes: many small pieces are one
- * record and one system call. What the socket does not take is queued, and the caller is told to
- * wait; a caller that goes on writing while told to wait owns the growth.
+ * record and one system call. What the socket does not take is queued, counted against the budget
+ * of the node, and the caller is told to wait; a caller that goes on writing meanwhile owns the
+ * growth.
  *
  * Reading is bounded per ready event by a share of the turn that shrinks with the number of ready
  * streams, so that bulk does not hold up the others: STREAM_AGAIN can mean "in the next turn" too.
@@ -131,7 +132,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, con
 bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const void *prefix,
 			     size_t n);
 
-/* Another user from now on; nothing else changes, a pause neither. What is waiting to be read, and
+/* Another user from now on; nothing else changes, not even a pause. What is waiting to be read, and
  * a failure that has not been told, is told to the new one. */
 void stream_hand_over(struct stream *s, const struct stream_ops *ops, void *arg);
 
