@@ -44,8 +44,9 @@ static void conn_free(struct edge_h1 *c)
 	struct edge_conn *conn = c->conn;
 
 	CHECK(c->state == H1_ENDED);
-	if (c->message.exchange)
-		edge_exchange_close(&c->message.exchange, c->end_reason);
+	if (c->message)
+		edge_exchange_close(&c->message->exchange, c->end_reason);
+	free(c->message);
 	deadline_fini(&c->deadline);
 	loop_task_cancel(c->worker->loop, &c->turn);
 	edge_conn_end(&conn, c->end_reason, c->end_how);
@@ -101,7 +102,7 @@ static void set_write_deadline(struct edge_h1 *c)
 
 void h1_update_deadline(struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	if (c->state != H1_EXCHANGE)
 		return;
@@ -197,7 +198,7 @@ static const struct stream_ops stream_ops = {
 
 static void exchange_deadline(struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	c->write_timed = false;
 	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL)
@@ -222,7 +223,7 @@ static void on_deadline(struct deadline *deadline)
 		break;
 	case H1_HEAD:
 		/* An empty line is not yet a request. */
-		if (h1_head_started(&c->message.parser))
+		if (h1_head_started(&c->message->parser))
 			h1_refuse(c, 408, REASON_CLIENT_HEAD_TIMEOUT);
 		else
 			h1_end(c, REASON_CLIENT_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
@@ -241,14 +242,16 @@ static void on_deadline(struct deadline *deadline)
 /* The response was written: on to the next request, which may be here already. */
 static void next_request(struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	if (m->close_after || m->request_side != H1_REQUEST_ENDED || c->client_eof ||
 	    c->worker->stopping) {
 		h1_end(c, REASON_DONE, EDGE_CLOSE_ORDERLY);
 		return;
 	}
-	edge_exchange_close(&c->message.exchange, REASON_DONE);
+	edge_exchange_close(&c->message->exchange, REASON_DONE);
+	free(c->message);
+	c->message = NULL;
 	c->state = H1_IDLE;
 	edge_conn_set_stage(c->conn, EDGE_IDLE);
 	deadline_set(&c->deadline, h1_http(c)->timeout.keep_alive);
@@ -259,7 +262,7 @@ static void next_request(struct edge_h1 *c)
 /* Of a tunnel both sides must have ended; of a message the response. */
 static bool exchange_is_over(const struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	return c->state == H1_EXCHANGE && m->response_side == H1_RESPONSE_ENDED &&
 	       m->request_side != H1_REQUEST_TUNNEL && !c->write_waits;
@@ -268,7 +271,7 @@ static bool exchange_is_over(const struct edge_h1 *c)
 /* More of what was kept can be dealt with than when it was. */
 static bool kept_has_its_turn(const struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	if (c->state != H1_EXCHANGE || c->kept_len == 0)
 		return false;

@@ -95,7 +95,7 @@ struct edge_h1 {
 	size_t kept_len;
 	struct flow_source source; /* of the request */
 	struct flow_sink sink;     /* of the response */
-	struct h1_message message; /* but in IDLE */
+	struct h1_message *message; /* NULL in IDLE: most connections are idle most of the time */
 };
 
 /* h1_conn.c */

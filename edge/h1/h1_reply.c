@@ -56,7 +56,7 @@ static bool write_head(struct edge_h1 *c, const struct http_head *head)
 
 static void grant(struct edge_h1 *c)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 	size_t n = m->window - MIN(m->window, m->granted);
 
 	if (n == 0)
@@ -67,13 +67,13 @@ static void grant(struct edge_h1 *c)
 
 void h1_grant_first(struct edge_h1 *c)
 {
-	c->message.window = WINDOW_MIN;
+	c->message->window = WINDOW_MIN;
 	grant(c);
 }
 
 static void took(struct edge_h1 *c, size_t n)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	m->granted -= MIN(m->granted, n); /* an answer of the exchange's own is not granted */
 	if (c->write_waits) {
@@ -93,7 +93,7 @@ void h1_drained(struct edge_h1 *c)
 	if (c->state != H1_EXCHANGE)
 		return;
 	h1_update_deadline(c);
-	if (c->message.response_side == H1_RESPONSE_ENDED)
+	if (c->message->response_side == H1_RESPONSE_ENDED)
 		loop_defer(c->worker->loop, &c->turn);
 	else
 		grant(c);
@@ -111,7 +111,7 @@ static struct edge_h1 *of_sink(struct flow_sink *sink)
 
 static void response_done(struct edge_h1 *c)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	if (m->response_side == H1_RESPONSE_TUNNEL)
 		stream_end_writing(c->stream);
@@ -124,7 +124,7 @@ static void response_done(struct edge_h1 *c)
  * send its content may or may not send it now; who asked for a tunnel may speak its protocol). */
 static bool may_go_on(const struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	return m->request->keep_alive && !m->close_after && !c->client_eof &&
 	       !c->worker->stopping &&
@@ -134,20 +134,20 @@ static bool may_go_on(const struct edge_h1 *c)
 static void inform(struct edge_h1 *c, struct http_head *head)
 {
 	/* HTTP/1.0 does not know them (RFC 9110 section 15.2). */
-	if (c->message.request->minor == 0)
+	if (c->message->request->minor == 0)
 		return;
 	head->framing = HTTP_FRAMING_NONE;
 	head->length_declared = false;
 	head->keep_alive = true;
 	/* Without memory it is left out: the final one is what counts. */
 	if (write_head(c, head))
-		c->message.informed |= head->status == 100;
+		c->message->informed |= head->status == 100;
 	h1_update_deadline(c);
 }
 
 static void begin_tunnel(struct edge_h1 *c)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	m->close_after = true;
 	m->response_side = H1_RESPONSE_TUNNEL;
@@ -162,7 +162,7 @@ static void begin_tunnel(struct edge_h1 *c)
 static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 {
 	struct edge_h1 *c = of_sink(sink);
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 	bool tunnel = head->framing == HTTP_FRAMING_TUNNEL;
 
 	if (c->state != H1_EXCHANGE)
@@ -195,10 +195,10 @@ static void sink_body(struct flow_sink *sink, struct slice slice, bool end)
 
 	if (c->state != H1_EXCHANGE)
 		return;
-	h1_response_body(&c->message.response, slice.p, slice.n, end, &pieces);
+	h1_response_body(&c->message->response, slice.p, slice.n, end, &pieces);
 	write_pieces(c, pieces.v, pieces.n, pieces.bytes);
-	if (c->message.response_side == H1_RESPONSE_TUNNEL ||
-	    c->message.request_side == H1_REQUEST_CONTENT)
+	if (c->message->response_side == H1_RESPONSE_TUNNEL ||
+	    c->message->request_side == H1_REQUEST_CONTENT)
 		h1_update_deadline(c);
 	if (end)
 		response_done(c);
@@ -214,7 +214,7 @@ static void sink_trailers(struct flow_sink *sink, struct http_fields *trailers)
 
 	if (c->state != H1_EXCHANGE)
 		return;
-	if (h1_response_takes_trailers(&c->message.response)) {
+	if (h1_response_takes_trailers(&c->message->response)) {
 		for (unsigned i = 0; i < trailers->n; i++)
 			size += trailers->v[i].name.n + trailers->v[i].value.n + 4;
 		text = malloc(size);

@@ -27,7 +27,7 @@ static void source_grant(struct flow_source *source, size_t n)
 {
 	struct edge_h1 *c = of_source(source);
 
-	c->message.request_credit += n;
+	c->message->request_credit += n;
 	if (!c->feeding)
 		loop_defer(c->worker->loop, &c->turn);
 }
@@ -35,7 +35,7 @@ static void source_grant(struct flow_source *source, size_t n)
 static void source_stop(struct flow_source *source, enum reason reason)
 {
 	struct edge_h1 *c = of_source(source);
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	if (m->request_side == H1_REQUEST_ENDED || m->request_side == H1_REQUEST_UNWANTED)
 		return;
@@ -59,7 +59,7 @@ const struct flow_source_ops h1_source_ops = {.grant = source_grant, .stop = sou
 
 size_t h1_wanted(const struct edge_h1 *c)
 {
-	const struct h1_message *m = &c->message;
+	const struct h1_message *m = c->message;
 
 	if (c->client_eof || c->state == H1_ENDED)
 		return 0;
@@ -89,14 +89,18 @@ size_t h1_wanted(const struct edge_h1 *c)
 static bool begin_request(struct edge_h1 *c)
 {
 	struct flow_ends ends = {.request = &c->source, .response = &c->sink};
-	struct h1_message *m = &c->message;
+	struct h1_message *m = malloc(sizeof(*m));
 
-	*m = (struct h1_message){.request_side = H1_REQUEST_CONTENT};
-	m->exchange = edge_exchange_open(c->worker, &c->conn->client, ends, &m->leg);
-	if (!m->exchange) {
+	if (m) {
+		*m = (struct h1_message){.request_side = H1_REQUEST_CONTENT};
+		m->exchange = edge_exchange_open(c->worker, &c->conn->client, ends, &m->leg);
+	}
+	if (!m || !m->exchange) {
+		free(m);
 		h1_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);
 		return false;
 	}
+	c->message = m;
 	m->request = edge_exchange_head(m->exchange);
 	h1_request_parser_init(&m->parser, &edge_exchange_view(m->exchange)->limits);
 	c->state = H1_HEAD;
@@ -108,15 +112,15 @@ static bool begin_request(struct edge_h1 *c)
 void h1_refuse(struct edge_h1 *c, int status, enum reason reason)
 {
 	c->state = H1_EXCHANGE;
-	c->message.request_side = H1_REQUEST_UNWANTED;
-	c->message.close_after = true;
+	c->message->request_side = H1_REQUEST_UNWANTED;
+	c->message->close_after = true;
 	h1_update_deadline(c);
-	edge_exchange_refuse(c->message.exchange, status, reason);
+	edge_exchange_refuse(c->message->exchange, status, reason);
 }
 
 void h1_content_failed(struct edge_h1 *c, enum reason reason)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	m->request_side = H1_REQUEST_UNWANTED;
 	m->close_after = true;
@@ -125,7 +129,7 @@ void h1_content_failed(struct edge_h1 *c, enum reason reason)
 
 void h1_reached_eof(struct edge_h1 *c)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	c->client_eof = true;
 	if (c->state != H1_EXCHANGE) {
@@ -162,7 +166,7 @@ static bool is_over(struct h1_body *body)
 /* `len` bytes follow it. */
 static void head_is_whole(struct edge_h1 *c, size_t len)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 	struct http_head *head = m->request;
 
 	head->scheme = c->conn->client.scheme;
@@ -172,8 +176,7 @@ static void head_is_whole(struct edge_h1 *c, size_t len)
 		m->request_side = H1_REQUEST_ASKED;
 	else if (is_over(&m->body))
 		m->request_side = H1_REQUEST_ENDED;
-	m->content_is_here =
-	    head->framing == HTTP_FRAMING_LENGTH && head->content_length <= len;
+	m->content_is_here = head->framing == HTTP_FRAMING_LENGTH && head->content_length <= len;
 	h1_grant_first(c);
 	m->leg.request->ops->head(m->leg.request, head, m->request_side == H1_REQUEST_ENDED);
 	h1_update_deadline(c);
@@ -182,7 +185,7 @@ static void head_is_whole(struct edge_h1 *c, size_t len)
 /* As all feed_...(): true when it can go on with the bytes after *used. */
 static bool feed_head(struct edge_h1 *c, const char *buf, size_t len, size_t *used)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 
 	switch (h1_head_parse(&m->parser, m->request, buf, len, used)) {
 	case H1_MORE:
@@ -202,7 +205,7 @@ static bool feed_head(struct edge_h1 *c, const char *buf, size_t len, size_t *us
 
 static void push(struct edge_h1 *c, struct span data, enum h1_result result)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 	struct flow_sink *to = m->leg.request;
 	bool end = result == H1_OK && m->request_side == H1_REQUEST_CONTENT;
 
@@ -220,7 +223,7 @@ static void push(struct edge_h1 *c, struct span data, enum h1_result result)
 
 static bool skip_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 	struct span data;
 
 	if (h1_body_decode(&m->body, buf, len, SIZE_MAX, used, &data) == H1_OK)
@@ -230,7 +233,7 @@ static bool skip_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 
 static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 {
-	struct h1_message *m = &c->message;
+	struct h1_message *m = c->message;
 	enum h1_result result;
 	struct span data;
 
@@ -250,14 +253,15 @@ static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 /* Takes what it can of the bytes at hand; how many. */
 static size_t feed(struct edge_h1 *c, char *buf, size_t len)
 {
-	struct h1_message *m = &c->message;
 	bool go_on = true, content = false;
+	struct h1_message *m;
 	size_t at = 0, used;
 
+	if (c->state == H1_IDLE && !begin_request(c))
+		return len;
+	m = c->message;
 	while (go_on && at < len) {
 		used = 0;
-		if (c->state == H1_IDLE && !begin_request(c))
-			break;
 		if (c->state == H1_HEAD) {
 			go_on = feed_head(c, buf + at, len - at, &used);
 		} else if (c->state == H1_EXCHANGE && (m->request_side == H1_REQUEST_CONTENT ||
