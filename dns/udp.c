@@ -19,7 +19,7 @@
 
 #define UDP_MAGIC 0x44756470u
 
-/* What the kernel is asked for at once (PEERS.md: with 64 an echo reaches the limit of sockets). */
+/* What the kernel is asked for at once (measured: with 64 an echo reaches the limit of sockets). */
 #define BATCH 64
 
 /* Then other sockets and timers of the loop have their turn. */

@@ -91,16 +91,6 @@ int sock_connect_tcp(const struct net_addr *addr)
 	return fd;
 }
 
-int sock_set_user_timeout(int fd, duration timeout)
-{
-	int64_t ms = MIN(dur_to_ms(timeout), INT_MAX);
-
-	/* Zero is the system's own. */
-	if (ms == 0 && timeout.ns > 0)
-		ms = 1;
-	return set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ms) < 0 ? -errno : 0;
-}
-
 /* At least 1; the kernel refuses more than 32,767. */
 static int whole_seconds(duration d)
 {

@@ -16,9 +16,6 @@ int sock_bind_udp(const struct net_addr *addr);
 int sock_accept(int listener, struct net_addr *remote);
 /* Starts a connect; TCP_NODELAY set. The socket is writable when it is done: then sock_error(). */
 int sock_connect_tcp(const struct net_addr *addr);
-/* How long TCP goes on trying when nothing is acknowledged (TCP_USER_TIMEOUT); zero: as the system
- * does. 0 or a negative errno. */
-int sock_set_user_timeout(int fd, duration timeout);
 /* When a connection has been silent for `idle`, it is asked `count` times, one `interval` apart,
  * whether it is still there, and is reset if not; whole seconds, rounded up. 0 or a negative errno.
  */

@@ -2,7 +2,7 @@
  *
  * Streams: the socket under a stream, its events, and how its user is called. What goes out is in
  * stream_write.c; stream_tls.c puts GnuTLS between this and the user. Called by the owner of the
- * stream: its loop's thread, or whoever took it out of the pool.
+ * stream: its loop's thread, or whoever holds it while it is parked.
  *
  * Owns the descriptor. Leaves time limits to the user, and the orderly end to stream_close.c.
  */
@@ -423,7 +423,7 @@ void stream_abort(struct stream **stream)
 	stream_destroy(stream);
 }
 
-/* The pool */
+/* From one loop to another */
 
 void stream_park(struct stream *s)
 {

@@ -171,9 +171,9 @@ void stream_abort(struct stream **s);
  * destroyed. */
 void stream_close(struct stream **s, duration linger);
 
-/* The pool: a parked stream belongs to no loop and has no event. Only an established, drained
- * stream can be parked. What it holds unread is kept, and makes it count as not alive; so does what
- * was gathered when the socket does not take it now. */
+/* On the way from one loop to another: a parked stream belongs to none and has no event. Only an
+ * established, drained stream can be parked. What it holds unread is kept, and makes it count as
+ * not alive; so does what was gathered when the socket does not take it now. */
 void stream_park(struct stream *s);
 /* Any thread that owns the parked stream: false when it was closed, or sent bytes nobody asked for.
  */

@@ -201,8 +201,6 @@ void request_abandon(struct olink_request *r);
  * words for the log, or NULL. Not inside olink_request_open() and what is pushed before the end of
  * that turn. */
 void request_fail(struct olink_request *r, enum reason reason, const char *detail);
-/* The same at the end of the turn. */
-void request_fail_later(struct olink_request *r, enum reason reason);
 /* Tells the source of the request that no more of it is wanted, if more would come. */
 void request_stop(struct olink_request *r, enum reason reason);
 /* One direction of a tunnel has ended, or all that was written is gone: lets the connection go when

@@ -89,13 +89,6 @@ static void test_dead_connections_are_given_up(void **state)
 
 	sock_local_addr(listener, &local);
 	fd = sock_connect_tcp(&local);
-	assert_int_equal(sock_set_user_timeout(fd, DUR_MS(7500)), 0);
-	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 7500);
-	assert_int_equal(sock_set_user_timeout(fd, DUR_US(10)), 0);
-	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1);
-	assert_int_equal(sock_set_user_timeout(fd, DUR_S(0)), 0);
-	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
-
 	assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
 	assert_int_equal(sock_set_keepalive(fd, DUR_S(60), DUR_MS(2100), 5), 0);
 	assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
@@ -108,7 +101,6 @@ static void test_dead_connections_are_given_up(void **state)
 	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 32767);
 	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 127);
 	close(fd);
-	assert_int_equal(sock_set_user_timeout(fd, DUR_S(1)), -EBADF);
 	assert_int_equal(sock_set_keepalive(fd, DUR_S(1), DUR_S(1), 1), -EBADF);
 	close(listener);
 }
