@@ -67,8 +67,20 @@ static void check_file(const char *path, struct cfg_place place, struct diag *di
 		diag_add(diag, place, "%s: %s", path, strerror(errno));
 }
 
+static void check_origin_files(const struct cfg_origin *origin, struct diag *diag)
+{
+	const char *const files[] = {origin->tls.ca, origin->tls.certificate, origin->tls.key};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (files[i] != NULL)
+			check_file(files[i], origin->place, diag);
+	}
+}
+
 static void check_files(const struct cfg_fleet *fleet, struct diag *diag)
 {
+	for (unsigned i = 0; i < fleet->n_origins; i++)
+		check_origin_files(&fleet->origins[i], diag);
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		const struct cfg_site *site = &fleet->sites[i];
 

@@ -6,7 +6,6 @@
 #include "core/net/sock.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>

@@ -77,6 +77,18 @@ def test_check_looks_at_files(tmp_path):
     assert f"perigee.yaml:{geo}:1: geo database" in run.stderr
 
 
+def test_check_looks_at_files_of_origins(tmp_path):
+    """A missing one was found by the daemon only."""
+    (tmp_path / "f.yaml").write_text(
+        "edges: {fra1: }\norigins:\n  app:\n    servers: [a]\n"
+        "    tls: {enabled: true, ca: ca.pem, certificate: edge.pem, key: edge.key}\n")
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == [
+        f"f.yaml:3:3: {tmp_path}/{name}: No such file or directory"
+        for name in ("ca.pem", "edge.pem", "edge.key")]
+
+
 def test_check_of_a_broken_geo_database(tmp_path):
     (tmp_path / "broken.mmdb").write_bytes(b"nothing like a database" * 100)
     (tmp_path / "f.yaml").write_text("edges: {a: }\ngeo: {database: broken.mmdb}\n")
