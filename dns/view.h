@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The view: everything that an answer is made from. One immutable snapshot (core/loop/snapshot.h), built
- * whole by the control thread, read by every worker.
+ * The view: everything that an answer is made from. One immutable snapshot (core/loop/snapshot.h),
+ * built whole by the control thread, read by every worker.
  */
 #pragma once
 

@@ -40,10 +40,12 @@ const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT]);
 const char *net_addr_format_ip(const struct net_addr *a, char buf[NET_ADDR_TEXT]);
 
 /* "192.0.2.1:443", "[2001:db8::1]:443", "192.0.2.1", "2001:db8::1", "*:443" (IPv6 any), "[::]:443".
- * Without a port `default_port` is used. False when it is not an address (names are not looked up). */
+ * Without a port `default_port` is used. False when it is not an address (names are not looked up).
+ */
 bool net_addr_parse(const char *text, uint16_t default_port, struct net_addr *out);
 
-/* "192.0.2.0/24", "2001:db8::/32" or a bare address. False on junk or on set bits past the length. */
+/* "192.0.2.0/24", "2001:db8::/32" or a bare address. False on junk or on set bits past the length.
+ */
 bool net_prefix_parse(const char *text, struct net_prefix *out);
 const char *net_prefix_format(const struct net_prefix *p, char buf[NET_ADDR_TEXT]);
 /* The full-length prefix of an address; IPv4-mapped becomes IPv4. */

@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 #define CHECK(expr)                                                                                \
-	(__builtin_expect(!!(expr), 1) ? (void)0 : check_failed(#expr, __FILE__, __LINE__, __func__))
+	(__builtin_expect(!!(expr), 1) ? (void)0                                                   \
+				       : check_failed(#expr, __FILE__, __LINE__, __func__))
 
 _Noreturn void check_failed(const char *expr, const char *file, int line, const char *func);
 
@@ -24,7 +25,7 @@ _Noreturn void check_failed(const char *expr, const char *file, int line, const 
 #define MAGIC_DEAD 0xdeaddeadu
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 

@@ -26,9 +26,9 @@ mono_time clock_mono(void);
 wall_time clock_wall(void);
 
 #define DUR_NS(n) ((duration){(int64_t)(n)})
-#define DUR_US(n) ((duration){(int64_t)(n) * 1000})
-#define DUR_MS(n) ((duration){(int64_t)(n) * 1000000})
-#define DUR_S(n) ((duration){(int64_t)(n) * 1000000000})
+#define DUR_US(n) ((duration){(int64_t)(n)*1000})
+#define DUR_MS(n) ((duration){(int64_t)(n)*1000000})
+#define DUR_S(n) ((duration){(int64_t)(n)*1000000000})
 
 static inline int64_t dur_to_ms(duration d)
 {

@@ -79,10 +79,10 @@ struct h1_body {
 
 void h1_body_init(struct h1_body *b, const struct http_head *head, const struct h1_limits *limits);
 /* Decodes what is there, in place: the content of many chunks becomes one span of `buf`, which is
- * changed. Takes all that it can at once, but no more than `max` bytes of content. H1_OK: the end has
- * been reached (which may show before any byte arrives: ask once with len 0 after the head). H1_MORE:
- * all was taken but for the start of an incomplete trailer line, and content over `max`. H1_BAD: *data
- * is what came before the fault. */
+ * changed. Takes all that it can at once, but no more than `max` bytes of content. H1_OK: the end
+ * has been reached (which may show before any byte arrives: ask once with len 0 after the head).
+ * H1_MORE: all was taken but for the start of an incomplete trailer line, and content over `max`.
+ * H1_BAD: *data is what came before the fault. */
 enum h1_result h1_body_decode(struct h1_body *b, char *buf, size_t len, size_t max,
 			      size_t *consumed, struct span *data);
 /* All content has come, and the trailer section is being read. */
@@ -91,12 +91,12 @@ bool h1_body_in_trailers(const struct h1_body *b);
 bool h1_body_close_is_end(const struct h1_body *b);
 
 /* Serializes a head as HTTP/1.1 with its framing (Content-Length / Transfer-Encoding, `Connection:
- * close` when !head->keep_alive or the end of the connection is the end of the content, `Connection:
- * upgrade` with HTTP_FRAMING_TUNNEL, but for CONNECT). Requests
- * are written with `target` as it is and Host, from `authority`, first. Fields named Host (of a
- * request), Content-Length and Transfer-Encoding are left out. A response without a reason phrase
- * gets the registered one. Spans are trusted to hold no CR or LF: they come from a parser. Returns
- * the length, or 0 when `cap` is too small. */
+ * close` when !head->keep_alive or the end of the connection is the end of the content,
+ * `Connection: upgrade` with HTTP_FRAMING_TUNNEL, but for CONNECT). Requests are written with
+ * `target` as it is and Host, from `authority`, first. Fields named Host (of a request),
+ * Content-Length and Transfer-Encoding are left out. A response without a reason phrase gets the
+ * registered one. Spans are trusted to hold no CR or LF: they come from a parser. Returns the
+ * length, or 0 when `cap` is too small. */
 size_t h1_write_head(const struct http_head *head, bool request, char *out, size_t cap);
 /* An upper bound for h1_write_head(). */
 size_t h1_head_size(const struct http_head *head);

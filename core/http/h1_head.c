@@ -279,14 +279,15 @@ static bool take_expect(struct h1_head_parser *p, struct http_head *head, struct
 	return true;
 }
 
-/* Another version of HTTP is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1 has
- * it. Forwarded, it would open a way past us to an origin that takes it. */
+/* Another version of HTTP is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1
+ * has it. Forwarded, it would open a way past us to an origin that takes it. */
 static void take_upgrade(struct h1_head_parser *p, struct span value)
 {
 	struct span protocol;
 
 	while (http_list_next(&value, &protocol)) {
-		if (span_equal_nocase(protocol, SPAN("h2c")) || has_prefix_nocase(protocol, SPAN("HTTP/")))
+		if (span_equal_nocase(protocol, SPAN("h2c")) ||
+		    has_prefix_nocase(protocol, SPAN("HTTP/")))
 			p->offers_http = true;
 		else
 			p->has_upgrade = true;
@@ -376,8 +377,8 @@ static bool check_transfer_encoding(struct h1_head_parser *p, const struct http_
 	return refuse(p, 400, "Transfer-Encoding is not chunked");
 }
 
-/* Whether a request asks for another protocol: by CONNECT, or by Upgrade (RFC 9110 section 7.8). One
- * with content does not: it may be served by HTTP, and its content has to go first. */
+/* Whether a request asks for another protocol: by CONNECT, or by Upgrade (RFC 9110 section 7.8).
+ * One with content does not: it may be served by HTTP, and its content has to go first. */
 static bool asks_for_tunnel(const struct h1_head_parser *p, const struct http_head *head)
 {
 	if (head->method_id == HTTP_METHOD_CONNECT)

@@ -30,7 +30,7 @@ struct snapshot_slot {
 
 /* For the builder: `snapshot` is the first member of a larger object, freed by destroy(). */
 void snapshot_init(struct snapshot *snapshot, struct loop_group *group,
-                   void (*destroy)(struct snapshot *));
+		   void (*destroy)(struct snapshot *));
 /* Frees what snapshot_init() made; call from destroy() before freeing the object. */
 void snapshot_fini(struct snapshot *snapshot);
 

@@ -73,9 +73,9 @@ static void run_step(struct loop_task *task)
 	}
 }
 
-/* Servers' handshakes are strangers', and wait for their turn in the background. Our own are as many
- * as we begin, somebody's request waits for each, and behind a crowd of strangers they would look
- * like a server that does not answer. */
+/* Servers' handshakes are strangers', and wait for their turn in the background. Our own are as
+ * many as we begin, somebody's request waits for each, and behind a crowd of strangers they would
+ * look like a server that does not answer. */
 static void queue_step(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;

@@ -18,7 +18,7 @@ struct control_server;
 /* Makes the socket's folder when only that is missing. NULL on failure; *error (malloc'd, caller
  * frees) then says why. Control loop only. */
 struct control_server *control_server_create(struct loop *control, const char *path,
-                                             control_handler *handler, void *arg, char **error);
+					     control_handler *handler, void *arg, char **error);
 void control_server_destroy(struct control_server **server);
 json_t *control_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

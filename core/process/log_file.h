@@ -8,7 +8,8 @@
 #include "core/loop/loop.h"
 
 struct log_file;
-/* "-" is standard output. NULL when it cannot be opened; *error (malloc'd, caller frees) then says why. */
+/* "-" is standard output. NULL when it cannot be opened; *error (malloc'd, caller frees) then says
+ * why. */
 struct log_file *log_file_open(const char *path, struct loop_group *group, char **error);
 /* Owner: any loop of the group. Copies the line (newline included); never blocks on a full pipe
  * for longer than one write; a line that cannot be written is counted and dropped. */

@@ -39,7 +39,7 @@ static inline void metrics_add(struct metrics *m, const struct loop *loop, unsig
 {
 	_Atomic int64_t *v = &m->values[loop_index(loop) * m->stride + id];
 	atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n,
-	                      memory_order_relaxed);
+			      memory_order_relaxed);
 }
 
 int64_t metrics_sum(const struct metrics *m, unsigned id);

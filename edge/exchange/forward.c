@@ -231,8 +231,7 @@ static int count_down(struct http_head *head)
  * next hop as well (RFC 9110 section 7.8). False: no room. */
 static bool keep_end_to_end(struct http_head *head)
 {
-	const struct http_field *upgrade =
-	    http_fields_find(&head->fields, SPAN("Upgrade"), NULL);
+	const struct http_field *upgrade = http_fields_find(&head->fields, SPAN("Upgrade"), NULL);
 	bool keep = head->framing == HTTP_FRAMING_TUNNEL && upgrade != NULL;
 	struct span protocol = keep ? upgrade->value : SPAN("");
 

@@ -93,8 +93,8 @@ struct edge_h1 {
 	uint64_t acked;   /* of all we sent, when the write deadline was set */
 	char *kept;       /* bytes read ahead of their turn, or of an incomplete line */
 	size_t kept_len;
-	struct flow_source source; /* of the request */
-	struct flow_sink sink;     /* of the response */
+	struct flow_source source;  /* of the request */
+	struct flow_sink sink;      /* of the response */
 	struct h1_message *message; /* NULL in IDLE: most connections are idle most of the time */
 };
 

@@ -23,8 +23,8 @@ struct edge_view {
 	size_t arena_max; /* of one exchange */
 };
 
-/* Reads and checks everything, certificates too (ours, and what the origins need). NULL when anything is wrong: then all of it is in
- * `diag`. Nothing is started yet. Blocking. */
+/* Reads and checks everything, certificates too (ours, and what the origins need). NULL when
+ * anything is wrong: then all of it is in `diag`. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(const char *file, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag);
 /* Only what was not published. */

@@ -5,8 +5,8 @@
  * (RFC 7871) of a client somewhere else: a random IPv4 /24.
  *
  * An answer counts when it is the answer to a question that is in flight (ID and question section),
- * with RCODE 0 and at least one record; any other answer to one is wrong. A question is lost when the
- * server has been silent for as long as LOST says. What is in flight at the end is waited for.
+ * with RCODE 0 and at least one record; any other answer to one is wrong. A question is lost when
+ * the server has been silent for as long as LOST says. What is in flight at the end is waited for.
  * One thread.
  */
 #include <errno.h>
@@ -112,8 +112,8 @@ static void ask(struct load *l)
 			}
 			l->asked_at[l->id] = now;
 			parts[i] = (struct iovec){q, l->query_len};
-			messages[i] = (struct mmsghdr){
-			    .msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+			messages[i] =
+			    (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
 		}
 		int sent = sendmmsg(l->fd, messages, (unsigned)n, 0);
 		if (sent < 0)
@@ -137,7 +137,8 @@ static void take(struct load *l, const uint8_t *answer, size_t len, mono_time no
 	load_latency_add(&l->latency, mono_since(now, *asked_at));
 	*asked_at = (mono_time){0};
 	l->in_flight--;
-	if (len > l->question_end && knot_wire_get_qr(answer) && knot_wire_get_rcode(answer) == KNOT_RCODE_NOERROR &&
+	if (len > l->question_end && knot_wire_get_qr(answer) &&
+	    knot_wire_get_rcode(answer) == KNOT_RCODE_NOERROR &&
 	    knot_wire_get_ancount(answer) > 0 && !knot_wire_get_tc(answer) &&
 	    memcmp(answer + KNOT_WIRE_HEADER_SIZE, l->query + KNOT_WIRE_HEADER_SIZE,
 		   l->question_end - KNOT_WIRE_HEADER_SIZE) == 0)
@@ -157,8 +158,8 @@ static void listen_once(struct load *l)
 	while (n == BATCH) {
 		for (int i = 0; i < BATCH; i++) {
 			parts[i] = (struct iovec){answers[i], ANSWER_MAX};
-			messages[i] = (struct mmsghdr){
-			    .msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+			messages[i] =
+			    (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
 		}
 		n = recvmmsg(l->fd, messages, BATCH, MSG_DONTWAIT, NULL);
 		mono_time now = clock_mono();
@@ -205,8 +206,10 @@ static void usage(void)
 }
 
 static const struct option options[] = {
-    {"seconds", required_argument, NULL, 's'}, {"window", required_argument, NULL, 'w'},
-    {"subnets", no_argument, NULL, 'e'},       {"help", no_argument, NULL, 'H'},
+    {"seconds", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, 'w'},
+    {"subnets", no_argument, NULL, 'e'},
+    {"help", no_argument, NULL, 'H'},
     {0},
 };
 

@@ -7,7 +7,8 @@
  *
  * Everything that was begun is finished before the result is printed, so that operations here,
  * requests at the origin and connections at the server are the same number. A response that is not
- * the expected one is an error, never an operation. One thread; OpenSSL, which none of Perigee uses.
+ * the expected one is an error, never an operation. One thread; OpenSSL, which none of Perigee
+ * uses.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -234,8 +235,8 @@ static void start(struct load *l, struct visit *v)
 	CHECK(v->tls && SSL_set_fd(v->tls, v->fd) && SSL_set_tlsext_host_name(v->tls, l->name));
 	SSL_set_connect_state(v->tls);
 	if (l->session) {
-		/* A copy: OpenSSL marks a session as spent when newer tickets come over a connection
-		 * that resumed it, also for connections that are about to. */
+		/* A copy: OpenSSL marks a session as spent when newer tickets come over a
+		 * connection that resumed it, also for connections that are about to. */
 		SSL_SESSION *own = SSL_SESSION_dup(l->session);
 		CHECK(own && SSL_set_session(v->tls, own));
 		SSL_SESSION_free(own);
@@ -329,15 +330,15 @@ static SSL_CTX *make_tls(struct load *l)
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 	CHECK(tls);
-	/* The same handshake whatever the server prefers. The certificate's signature is verified by
-	 * the handshake itself; its chain is looked at once by whoever calls us, before the load. */
+	/* The same handshake whatever the server prefers. The certificate's signature is verified
+	 * by the handshake itself; its chain is looked at once by whoever calls us, before the
+	 * load. */
 	SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
 	CHECK(SSL_CTX_set_ciphersuites(tls, "TLS_AES_128_GCM_SHA256"));
 	CHECK(SSL_CTX_set1_groups_list(tls, "X25519"));
 	SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(tls,
-				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(tls, keep_session);
 	SSL_CTX_set_app_data(tls, l);
 	return tls;
@@ -347,7 +348,8 @@ static void usage(void)
 {
 	puts("usage: bench-tlsload [OPTION...] ADDRESS:PORT\n"
 	     "\n"
-	     "Opens TLS connections, asks one question over each, and prints what came of it as JSON.\n"
+	     "Opens TLS connections, asks one question over each, and prints what came of it as "
+	     "JSON.\n"
 	     "\n"
 	     "  --connections N   at a time (32)\n"
 	     "  --seconds S       how long (5)\n"
@@ -359,10 +361,14 @@ static void usage(void)
 }
 
 static const struct option options[] = {
-    {"connections", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
-    {"resume", no_argument, NULL, 'r'},            {"hold", required_argument, NULL, 'h'},
-    {"name", required_argument, NULL, 'n'},        {"path", required_argument, NULL, 'p'},
-    {"body", required_argument, NULL, 'b'},        {"help", no_argument, NULL, 'H'},
+    {"connections", required_argument, NULL, 'c'},
+    {"seconds", required_argument, NULL, 's'},
+    {"resume", no_argument, NULL, 'r'},
+    {"hold", required_argument, NULL, 'h'},
+    {"name", required_argument, NULL, 'n'},
+    {"path", required_argument, NULL, 'p'},
+    {"body", required_argument, NULL, 'b'},
+    {"help", no_argument, NULL, 'H'},
     {0},
 };
 

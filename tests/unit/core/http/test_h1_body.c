@@ -177,7 +177,8 @@ static void test_no_more_content_than_allowed(void **state)
 		head.framing = HTTP_FRAMING_CHUNKED;
 		h1_body_init(&body, &head, &h1_run_limits);
 		/* Nothing is allowed: the framing in front of the content is taken. */
-		assert_int_equal(decode_up_to(&body, wire, sizeof(wire) - 1, 0, &n, &data), H1_MORE);
+		assert_int_equal(decode_up_to(&body, wire, sizeof(wire) - 1, 0, &n, &data),
+				 H1_MORE);
 		assert_int_equal(data.n, 0);
 		at += n;
 		while (r == H1_MORE) {

@@ -127,7 +127,8 @@ static const struct h1_case requests[] = {
     CASE(GET "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: x, h2c\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade, HTTP2-Settings; Upgrade=x, h2c} '' "
 	 "{}"),
-    CASE(GET "Upgrade: websocket\r\n\r\n", "GET - a / 1.1 keep none {Host=a; Upgrade=websocket} '' {}"),
+    CASE(GET "Upgrade: websocket\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Upgrade=websocket} '' {}"),
     CASE(GET "Connection: Upgrade\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade} '' {}"),
     CASE(GET "Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n",

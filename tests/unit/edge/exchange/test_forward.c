@@ -133,7 +133,8 @@ static void test_upgrade_goes_on_in_a_tunnel_only(void **state)
 		const struct http_field *f;
 
 		arena_init(&a, 65536);
-		head = request(&a, "Connection: upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\n");
+		head =
+		    request(&a, "Connection: upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\n");
 		head.framing = cases[i].framing;
 		assert_int_equal(edge_forward_request(&head, &stranger), 0);
 		assert_null(http_fields_find(&head.fields, SPAN("Connection"), NULL));

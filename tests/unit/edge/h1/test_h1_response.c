@@ -80,15 +80,14 @@ static void test_framing(void **state)
 		head.status = 200;
 		head.framing = c->framing;
 		head.content_length = c->length;
-		assert_true(
-		    h1_response_start(&r, &head, &request, c->end_at_head, c->keep_alive));
+		assert_true(h1_response_start(&r, &head, &request, c->end_at_head, c->keep_alive));
 		assert_int_equal(head.keep_alive, c->goes_on);
 		n = h1_write_head(&head, false, got, sizeof(got) - 1);
 		assert_true(n > 0);
 		got[n] = '\0';
 		for (int b = 0; b < 3 && c->body[b] != NULL; b++) {
 			h1_response_body(&r, c->body[b], strlen(c->body[b]),
-					      b == 2 || c->body[b + 1] == NULL, &pieces);
+					 b == 2 || c->body[b + 1] == NULL, &pieces);
 			append(got, &pieces);
 		}
 		assert_string_equal(got, c->expected);
