@@ -7,6 +7,8 @@ core_libcore_a_SOURCES = \
 	core/base/check.c core/base/check.h \
 	core/base/clock.c core/base/clock.h \
 	core/base/log.c core/base/log.h \
+	core/base/log_output.c core/base/log_output.h \
+	core/base/log_sink.c core/base/log_sink.h \
 	core/base/reason.c core/base/reason.h \
 	core/http/chars.h \
 	core/http/flow.c core/http/flow.h \
@@ -37,5 +39,6 @@ core_libcore_a_SOURCES = \
 	core/net/tls_sessions.c core/net/tls_sessions.h \
 	core/process/control.c core/process/control.h \
 	core/process/daemon.c core/process/daemon.h \
+	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \
 	core/process/metrics.c core/process/metrics.h

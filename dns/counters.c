@@ -26,6 +26,9 @@ static const struct metric_desc desc[DNS_N_COUNTERS] = {
     [DNS_TCP_CONNECTIONS_TOTAL] = {"dns_tcp_connections_total", "TCP connections accepted.",
 				   METRIC_COUNTER},
     [DNS_TCP_OPEN] = {"dns_tcp_open_connections", "TCP connections now open.", METRIC_GAUGE},
+    [DNS_LOG_DROPPED] = {"dns_log_dropped_total",
+			 "Lines of the program's log that could not be written in time.",
+			 METRIC_COUNTER},
 };
 
 struct metrics *dns_counters_create(unsigned n_shards)

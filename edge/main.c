@@ -13,6 +13,7 @@
 #include "core/net/sock.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "core/process/log_control.h"
 #include "core/process/log_file.h"
 #include "edge/status.h"
 #include "edge/worker.h"
@@ -122,8 +123,10 @@ static json_t *handle_control(void *arg, int argc, char **argv)
 {
 	struct program *p = arg;
 
+	if (strcmp(argv[0], "log") == 0)
+		return log_control(argc, argv);
 	if (argc != 1 || strcmp(argv[0], "status") != 0)
-		return control_error("unknown command \"%s\"; there is: status", argv[0]);
+		return control_error("unknown command \"%s\"; there are: status, log", argv[0]);
 	p->status.uptime = mono_since(clock_mono(), p->began);
 	return edge_status_json(&p->status);
 }
@@ -373,6 +376,7 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.node = p->options->node;
 	p->status.common = &p->common;
+	log_start_writer();
 	ok = run(p, view);
 	destroy(p);
 	return ok;

@@ -3,6 +3,7 @@
  * Accepting. One event a socket, persistent while accepting. Owns the sockets; limits are the
  * business of whom it hands an accepted one to.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/listener.h"
 
 #include <errno.h>

@@ -52,6 +52,12 @@ static struct metric_desc table[EDGE_COUNTER_COUNT] = {
 	 "Connections, of clients and to origins, cut off because they took nothing "
 	 "and http.limit.buffered was used up.",
 	 METRIC_COUNTER},
+    [EDGE_ACCESS_LOG_DROPPED] = {"edge_access_log_dropped_total",
+				 "Lines of the access log that could not be written in time.",
+				 METRIC_COUNTER},
+    [EDGE_LOG_DROPPED] = {"edge_log_dropped_total",
+			  "Lines of the program's log that could not be written in time.",
+			  METRIC_COUNTER},
     [EDGE_RELOADS] = {"edge_reloads_total", "Configurations taken over while running.",
 		      METRIC_COUNTER},
     [EDGE_RELOAD_FAILURES] = {"edge_reload_failures_total", "Configurations refused while running.",

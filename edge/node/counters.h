@@ -31,6 +31,8 @@ enum edge_counter {
 	EDGE_BYTES_RECEIVED,
 	EDGE_BYTES_SENT,
 	EDGE_STALLED_CUT,
+	EDGE_ACCESS_LOG_DROPPED,
+	EDGE_LOG_DROPPED,
 	EDGE_RELOADS,
 	EDGE_RELOAD_FAILURES,
 	EDGE_END,                                      /* + enum reason */

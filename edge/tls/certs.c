@@ -4,6 +4,7 @@
  * each distinct set of certificates that share a name becomes one gnutls credentials object, and
  * the table of names points to it.
  */
+#define LOG_MODULE LOG_TLS
 #include "edge/tls/certs.h"
 
 #include <errno.h>

@@ -8,6 +8,7 @@
  * find is what requests will find. HTTPS probes do not verify the certificate: it is the address
  * that is probed, and a certificate may well name something else than the check's host.
  */
+#define LOG_MODULE LOG_PROBE
 #include "origin-link/servers/probe.h"
 
 #include <stdlib.h>

@@ -4,6 +4,7 @@
  * asked for again when its TTL has passed. Owns the channel, the events and the watches; what is
  * done with addresses is left to the server table.
  */
+#define LOG_MODULE LOG_RESOLVER
 #include "origin-link/servers/resolver.h"
 
 #include <stdlib.h>

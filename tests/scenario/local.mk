@@ -21,8 +21,10 @@ scenarios = \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
 	tests/scenario/test_fault_heads.py \
+	tests/scenario/test_fault_log_reader.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_http1_h11.py \
+	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -57,10 +57,25 @@ tests_unit_core_http_test_h1_write_SOURCES = tests/unit/core/http/test_h1_write.
 tests_unit_core_http_test_h1_write_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_h1_write
 
-check_PROGRAMS += tests/unit/core/process/test_log
-tests_unit_core_process_test_log_SOURCES = tests/unit/core/process/test_log.c
-tests_unit_core_process_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
-TESTS += tests/unit/core/process/test_log
+check_PROGRAMS += tests/unit/core/base/test_log
+tests_unit_core_base_test_log_SOURCES = tests/unit/core/base/test_log.c
+tests_unit_core_base_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_log
+
+check_PROGRAMS += tests/unit/core/process/test_log_control
+tests_unit_core_process_test_log_control_SOURCES = tests/unit/core/process/test_log_control.c
+tests_unit_core_process_test_log_control_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_log_control
+
+check_PROGRAMS += tests/unit/core/process/test_log_file
+tests_unit_core_process_test_log_file_SOURCES = tests/unit/core/process/test_log_file.c
+tests_unit_core_process_test_log_file_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_log_file
+
+check_PROGRAMS += tests/unit/core/base/test_log_sink
+tests_unit_core_base_test_log_sink_SOURCES = tests/unit/core/base/test_log_sink.c
+tests_unit_core_base_test_log_sink_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_log_sink
 
 check_PROGRAMS += tests/unit/core/loop/test_loop
 tests_unit_core_loop_test_loop_SOURCES = tests/unit/core/loop/test_loop.c
