@@ -89,7 +89,8 @@ TESTS += tests/unit/core/net/test_sock
 
 stream_test_sources = \
 	tests/support/test_cert.c tests/support/test_cert.h \
-	tests/unit/core/net/stream_cases.c tests/unit/core/net/stream_sides.c tests/unit/core/net/stream_sides.h
+	tests/unit/core/net/stream_cases.c \
+	tests/unit/core/net/stream_sides.c tests/unit/core/net/stream_sides.h
 check_PROGRAMS += tests/unit/core/net/test_stream_plain
 tests_unit_core_net_test_stream_plain_SOURCES = tests/unit/core/net/test_stream_plain.c \
 	$(stream_test_sources)
