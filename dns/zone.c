@@ -45,7 +45,7 @@ static void grow_table(struct dns_zone *zone)
 	free(old);
 }
 
-struct dns_node *dns_zone_node(struct dns_zone *zone, const struct dns_name *name)
+struct dns_node *dns_zone_add_node(struct dns_zone *zone, const struct dns_name *name)
 {
 	struct dns_node *parent = NULL, *node = NULL;
 
