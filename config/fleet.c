@@ -106,14 +106,14 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 	return fleet;
 }
 
-void cfg_fleet_destroy(struct cfg_fleet **fleet)
+void cfg_fleet_destroy(struct cfg_fleet **fleetp)
 {
+	struct cfg_fleet *fleet = TAKE(fleetp);
 	struct cfg_private *private;
 
-	if (*fleet == NULL)
+	if (fleet == NULL)
 		return;
-	private = (*fleet)->private;
-	*fleet = NULL;
+	private = fleet->private;
 	arena_fini(&private->mem); /* the fleet is in it */
 	free(private);
 }

@@ -31,13 +31,14 @@ struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const stru
 	return routes;
 }
 
-void edge_routes_destroy(struct edge_routes **routes)
+void edge_routes_destroy(struct edge_routes **routesp)
 {
-	if (*routes == NULL)
+	struct edge_routes *routes = TAKE(routesp);
+
+	if (routes == NULL)
 		return;
-	edge_host_table_destroy(&(*routes)->hosts);
-	free(*routes);
-	*routes = NULL;
+	edge_host_table_destroy(&routes->hosts);
+	free(routes);
 }
 
 static struct span without_port(struct span authority)

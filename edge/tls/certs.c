@@ -370,11 +370,10 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 
 void edge_certs_destroy(struct edge_certs **certsp)
 {
-	struct edge_certs *certs = *certsp;
+	struct edge_certs *certs = TAKE(certsp);
 
 	if (certs == NULL)
 		return;
-	*certsp = NULL;
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		struct cert *cert = &certs->certs[i];
 

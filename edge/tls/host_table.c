@@ -82,15 +82,16 @@ struct edge_host_table *edge_host_table_create(void)
 	return table;
 }
 
-void edge_host_table_destroy(struct edge_host_table **table)
+void edge_host_table_destroy(struct edge_host_table **tablep)
 {
-	if (*table == NULL)
+	struct edge_host_table *table = TAKE(tablep);
+
+	if (table == NULL)
 		return;
-	for (size_t i = 0; i < (*table)->size; i++)
-		free((*table)->entries[i].name);
-	free((*table)->entries);
-	free(*table);
-	*table = NULL;
+	for (size_t i = 0; i < table->size; i++)
+		free(table->entries[i].name);
+	free(table->entries);
+	free(table);
 }
 
 bool edge_host_table_add(struct edge_host_table *table, struct span name, const void *value)
