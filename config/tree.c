@@ -32,10 +32,10 @@ struct source {
 struct loader {
 	struct arena *mem;
 	struct diag *diag;
-	struct cfg_node *root;
+	struct cfg_entry *root;
 	struct source *sources;
 	size_t bytes_left;
-	unsigned nodes_left;
+	unsigned entries_left;
 	bool failed;
 };
 
@@ -129,53 +129,53 @@ static bool read_file(struct loader *l, const char *file, struct cfg_place at, s
 	return false;
 }
 
-static void include_pattern(struct loader *l, const struct cfg_node *node, unsigned depth)
+static void include_pattern(struct loader *l, const struct cfg_entry *entry, unsigned depth)
 {
 	char *pattern;
 	glob_t found = {0};
 	int rc;
 
-	if (node->broken)
+	if (entry->broken)
 		return;
-	if (node->kind != CFG_NODE_SCALAR || *node->text == '\0') {
-		diag_add(l->diag, node->place,
+	if (entry->kind != CFG_ENTRY_SCALAR || *entry->text == '\0') {
+		diag_add(l->diag, entry->place,
 			 "include: a path or a pattern such as "
 			 "\"edges.d/*.yaml\" was expected");
 		return;
 	}
-	pattern = cfg_resolve_path(node->place.file, node->text);
+	pattern = cfg_resolve_path(entry->place.file, entry->text);
 	/* A path without wildcards comes back as it is, and then opening it says what is wrong. */
-	rc = glob(pattern, strpbrk(node->text, "*?[") == NULL ? GLOB_NOCHECK : 0, NULL, &found);
+	rc = glob(pattern, strpbrk(entry->text, "*?[") == NULL ? GLOB_NOCHECK : 0, NULL, &found);
 	if (rc != 0 && rc != GLOB_NOMATCH)
-		fail(l, node->place, node->text, "cannot be searched: %s", strerror(errno));
+		fail(l, entry->place, entry->text, "cannot be searched: %s", strerror(errno));
 	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
-		load_file(l, found.gl_pathv[i], node->place, depth + 1);
+		load_file(l, found.gl_pathv[i], entry->place, depth + 1);
 	globfree(&found);
 	free(pattern);
 }
 
 /* Moves what `map` defines into the root. */
-static void merge(struct loader *l, struct cfg_node *map)
+static void merge(struct loader *l, struct cfg_entry *map)
 {
-	struct cfg_node *section, *next;
+	struct cfg_entry *section, *next;
 
 	if (l->root == NULL) {
 		l->root = map;
 		return;
 	}
 	for (section = map->first; section != NULL; section = next) {
-		struct cfg_node *known = cfg_node_get(l->root, section->key);
+		struct cfg_entry *known = cfg_entry_get(l->root, section->key);
 
 		next = section->next;
 		if (known == NULL) {
-			cfg_node_append(l->root, section);
+			cfg_entry_append(l->root, section);
 		} else if (known->null) {
-			cfg_node_remove(l->root, known);
-			cfg_node_append(l->root, section);
-		} else if (known->kind == CFG_NODE_MAP && section->kind == CFG_NODE_MAP) {
-			for (struct cfg_node *n = section->first, *after; n != NULL; n = after) {
+			cfg_entry_remove(l->root, known);
+			cfg_entry_append(l->root, section);
+		} else if (known->kind == CFG_ENTRY_MAP && section->kind == CFG_ENTRY_MAP) {
+			for (struct cfg_entry *n = section->first, *after; n != NULL; n = after) {
 				after = n->next;
-				cfg_node_append(known, n);
+				cfg_entry_append(known, n);
 			}
 		} else if (!section->null) {
 			diag_add(l->diag, section->key_place,
@@ -189,7 +189,7 @@ static void merge(struct loader *l, struct cfg_node *map)
 static void load_file(struct loader *l, const char *file, struct cfg_place included_at,
 		      unsigned depth)
 {
-	struct cfg_node *map, *include;
+	struct cfg_entry *map, *include;
 	struct file read;
 
 	if (depth > INCLUDE_DEPTH_MAX) {
@@ -200,46 +200,46 @@ static void load_file(struct loader *l, const char *file, struct cfg_place inclu
 	if (!read_file(l, file, included_at, &read))
 		return;
 	map = cfg_yaml_parse(l->mem, cfg_need_copy(l->mem, file), read.data, read.len,
-			     &l->nodes_left, l->diag);
+			     &l->entries_left, l->diag);
 	file_wipe(&read);
 	if (map == NULL) {
 		l->failed = true;
 		return;
 	}
-	if (map->kind != CFG_NODE_MAP) {
+	if (map->kind != CFG_ENTRY_MAP) {
 		diag_add(l->diag, map->place,
 			 "a map of edges, origins, sites and so on was expected");
 		l->failed = true;
 		return;
 	}
-	include = cfg_node_get(map, "include");
+	include = cfg_entry_get(map, "include");
 	if (include != NULL)
-		cfg_node_remove(map, include);
+		cfg_entry_remove(map, include);
 	merge(l, map);
 	if (include == NULL)
 		return;
-	if (include->kind != CFG_NODE_LIST)
+	if (include->kind != CFG_ENTRY_LIST)
 		include_pattern(l, include, depth);
-	for (struct cfg_node *n = include->first; include->kind == CFG_NODE_LIST && n != NULL;
+	for (struct cfg_entry *n = include->first; include->kind == CFG_ENTRY_LIST && n != NULL;
 	     n = n->next)
 		include_pattern(l, n, depth);
 }
 
-struct cfg_node *cfg_tree_load(struct arena *mem, const char *file, struct diag *diag)
+struct cfg_entry *cfg_tree_load(struct arena *mem, const char *file, struct diag *diag)
 {
 	struct loader l = {
 	    .mem = mem,
 	    .diag = diag,
 	    .bytes_left = CFG_FILE_BYTES_MAX,
-	    .nodes_left = CFG_NODES_MAX,
+	    .entries_left = CFG_ENTRIES_MAX,
 	};
 
 	load_file(&l, file, (struct cfg_place){0}, 0);
 	if (l.failed)
 		return NULL;
-	for (struct cfg_node *n = l.root->first; n != NULL; n = n->next) {
-		if (n->kind == CFG_NODE_MAP)
-			cfg_node_drop_duplicates(n, n->key, diag);
+	for (struct cfg_entry *n = l.root->first; n != NULL; n = n->next) {
+		if (n->kind == CFG_ENTRY_MAP)
+			cfg_entry_drop_duplicates(n, n->key, diag);
 	}
 	return l.root;
 }

@@ -92,7 +92,7 @@ static void place_record(struct loader *l, struct cfg_place place, knot_rrset_t 
 	char owner[DNS_NAME_TEXT], type[16];
 
 	dns_name_init(&name, rr->owner);
-	struct dns_rrset *set = rrset_for(dns_zone_node(zone, &name), rr->type, rr->ttl, place);
+	struct dns_rrset *set = rrset_for(dns_zone_add_node(zone, &name), rr->type, rr->ttl, place);
 
 	if (set->rr.ttl != rr->ttl) {
 		/* RFC 2181 section 5.2. */
@@ -306,7 +306,7 @@ struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag)
 	dns_name_init(&apex, zone->apex_name);
 	zone->apex_labels = apex.n_labels;
 	zone->apex_hash = apex.hash[apex.n_labels];
-	dns_zone_node(zone, &apex);
+	dns_zone_add_node(zone, &apex);
 
 	origin = xasprintf("%s.", config->name);
 	scan_file(&l, config->file, origin, DEFAULT_TTL, config->place, 0);

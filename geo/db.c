@@ -169,9 +169,8 @@ struct geo_db *geo_db_open(const char *path, struct cfg_place place, struct diag
 
 void geo_db_close(struct geo_db **dbp)
 {
-	struct geo_db *db = *dbp;
+	struct geo_db *db = TAKE(dbp);
 
-	*dbp = NULL;
 	if (db == NULL)
 		return;
 	if (db->is_open)

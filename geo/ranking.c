@@ -55,9 +55,10 @@ struct geo_ranker *geo_ranker_create(const struct cfg_edge *edges, unsigned n_ed
 
 void geo_ranker_destroy(struct geo_ranker **rp)
 {
-	struct geo_ranker *r = *rp;
+	struct geo_ranker *r = TAKE(rp);
 
-	*rp = NULL;
+	if (r == NULL)
+		return;
 	geo_table_fini(&r->by_place);
 	geo_table_fini(&r->by_order);
 	free(r->vectors);

@@ -318,9 +318,8 @@ struct tls_client *tls_client_ref(struct tls_client *client)
 
 void tls_client_unref(struct tls_client **clientp)
 {
-	struct tls_client *client = *clientp;
+	struct tls_client *client = TAKE(clientp);
 
-	*clientp = NULL;
 	if (!client)
 		return;
 	MAGIC_CHECK(client, CLIENT_MAGIC);

@@ -16,7 +16,7 @@
 
 #include "core/base/check.h"
 #include "core/base/file.h"
-#include "edge/tls/names.h"
+#include "edge/tls/host_table.h"
 
 /* A chain of RSA-4096 certificates is under 16 KiB. */
 #define PEM_MAX (256 * 1024)
@@ -42,7 +42,7 @@ struct edge_certs {
 	unsigned n_certs;
 	struct cert_set *sets;
 	unsigned n_sets;
-	struct edge_names *by_name;
+	struct edge_host_table *by_name;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn;
 	struct tls_server tls;
@@ -311,7 +311,7 @@ static void build_names(struct edge_certs *certs)
 			end++;
 		set = set_of(certs, members,
 			     first_of_each_type(certs, names + start, end - start, members));
-		edge_names_add(certs->by_name, span_of(names[start].name), set->credentials);
+		edge_host_table_add(certs->by_name, span_of(names[start].name), set->credentials);
 		/* No name, or one that is not for us: what the first certificate would get. */
 		for (unsigned i = 0; i < set->n; i++) {
 			if (set->certs[i] == 0 && certs->tls.credentials == NULL)
@@ -362,7 +362,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 
-	certs->by_name = edge_names_create();
+	certs->by_name = edge_host_table_create();
 	if (!load_all(certs, fleet, self, now, diag)) {
 		edge_certs_destroy(&certs);
 		return NULL;
@@ -386,11 +386,10 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 
 void edge_certs_destroy(struct edge_certs **certsp)
 {
-	struct edge_certs *certs = *certsp;
+	struct edge_certs *certs = TAKE(certsp);
 
 	if (certs == NULL)
 		return;
-	*certsp = NULL;
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		struct cert *cert = &certs->certs[i];
 
@@ -406,7 +405,7 @@ void edge_certs_destroy(struct edge_certs **certsp)
 		free(certs->sets[i].certs);
 	}
 	free(certs->sets);
-	edge_names_destroy(&certs->by_name);
+	edge_host_table_destroy(&certs->by_name);
 	if (certs->priority != NULL)
 		gnutls_priority_deinit(certs->priority);
 	free(certs);
@@ -419,8 +418,8 @@ const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
 
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name)
 {
-	return (gnutls_certificate_credentials_t)edge_names_find(certs->by_name, name,
-								 EDGE_WILDCARD_ONE_LABEL);
+	return (gnutls_certificate_credentials_t)edge_host_table_find(certs->by_name, name,
+								      EDGE_WILDCARD_ONE_LABEL);
 }
 
 json_t *edge_certs_status(const struct edge_certs *certs)

@@ -190,10 +190,9 @@ struct transport *transport_ref(struct transport *t)
 
 void transport_unref(struct transport **transport)
 {
-	struct transport *t = *transport;
+	struct transport *t = TAKE(transport);
 	bool last;
 
-	*transport = NULL;
 	if (!t)
 		return;
 	pthread_mutex_lock(&table.lock);
