@@ -514,7 +514,7 @@ static void hostile_files_of_maxmind(void **state)
 
 		free(name);
 		if (path == NULL)
-			skip();
+			SKIP(TEST_NOT_SHARED);
 		text = test_refused(&fleet);
 		print_message("    %s", text);
 		assert_non_null(strstr(text, cases[i].says));

@@ -321,7 +321,7 @@ static void real_city_databases(void **state)
 		struct geo_map *map;
 
 		if (path == NULL)
-			skip();
+			SKIP(TEST_NOT_SHARED);
 		map = test_compile(&fleet);
 		place = geo_map_place(map, &london);
 		assert_true(place.known);
@@ -349,7 +349,7 @@ static void databases_without_coordinates_are_refused(void **state)
 		struct cfg_fleet fleet = test_fleet(path);
 
 		if (path == NULL)
-			skip();
+			SKIP(TEST_NOT_SHARED);
 		text = test_refused(&fleet);
 		assert_non_null(strstr(text, "has coordinates"));
 		assert_non_null(strstr(text, "City database"));
@@ -395,7 +395,7 @@ static void real_files_of_all_formats(void **state)
 		struct geo_db *db;
 
 		if (path == NULL)
-			skip();
+			SKIP(TEST_NOT_SHARED);
 		diag = diag_create();
 		db = geo_db_open(path, (struct cfg_place){0}, diag);
 		if (db == NULL || !geo_db_fold(db, &fold, &folded, (struct cfg_place){0}, diag)) {
