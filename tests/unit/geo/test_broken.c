@@ -474,7 +474,7 @@ static void things_that_are_no_databases(void **state)
 	assert_non_null(strstr(text, "not a regular file"));
 	free(text);
 
-	finish(&f, "the file is empty");
+	finish(&f, "is empty");
 	put(&f, "zones:\n  example.com: {}\n", 24);
 	finish(&f, "not a MaxMind database");
 	put(&f, marker_only, 14);
