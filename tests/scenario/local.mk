@@ -22,6 +22,7 @@ scenarios = \
 	tests/scenario/test_fault_cost.py \
 	tests/scenario/test_fault_heads.py \
 	tests/scenario/test_fault_origins.py \
+	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)
