@@ -16,6 +16,7 @@ core_libcore_a_SOURCES = \
 	core/http/h1_head.c \
 	core/http/h1_write.c \
 	core/http/message.c core/http/message.h \
+	core/http/path.c core/http/path.h \
 	core/loop/deadline.c core/loop/deadline.h \
 	core/loop/loop.c core/loop/loop.h \
 	core/loop/loop_group.c \

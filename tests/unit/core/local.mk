@@ -62,6 +62,11 @@ tests_unit_core_http_test_h1_write_SOURCES = tests/unit/core/http/test_h1_write.
 tests_unit_core_http_test_h1_write_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_h1_write
 
+check_PROGRAMS += tests/unit/core/http/test_path
+tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
+tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_path
+
 check_PROGRAMS += tests/unit/core/process/test_log
 tests_unit_core_process_test_log_SOURCES = tests/unit/core/process/test_log.c
 tests_unit_core_process_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
