@@ -62,7 +62,6 @@ static void addresses_changed(struct server_table *table)
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers)
 {
 	struct olink *olink = xcalloc(1, sizeof(*olink));
-	char *error = NULL;
 
 	LOOP_ASSERT_OWNER(group->control);
 	olink->group = group;
@@ -74,14 +73,9 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 	    .buffers = control_buffers,
 	    .metrics = olink->metrics,
 	    .conns = olink->conns,
-	    .resolver = resolver_create(group->control, olink->metrics, NULL, &error),
+	    .resolver = resolver_create(group->control, olink->metrics, NULL),
 	    .on_change = addresses_changed,
 	};
-	if (!olink->servers.resolver) {
-		/* Only at start-up, and no origin can be found without. */
-		log_error("cannot resolve names: %s", error);
-		exit(1);
-	}
 	LIST_INIT(&olink->servers.servers);
 	TAILQ_INIT(&olink->origins);
 	olink->warm_now.run = warm_now;

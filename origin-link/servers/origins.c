@@ -59,6 +59,9 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 
 	LOOP_ASSERT_OWNER(olink->group->control);
 	CHECK(!o->olink);
+	/* A reload is how an operator says that something has changed. */
+	if (!TAILQ_EMPTY(&olink->origins))
+		resolver_start_over(olink->servers.resolver);
 	o->olink = olink;
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];

@@ -254,7 +254,7 @@ static void test_change_of_addresses(void **state)
 	struct transport *plain = transport_plain();
 	struct echo_origin o = {0};
 	struct name_server ns;
-	char *error = NULL, text[NET_ADDR_TEXT];
+	char text[NET_ADDR_TEXT];
 
 	echo_origin_start(&o);
 	name_server_init(&ns, loop);
@@ -263,7 +263,7 @@ static void test_change_of_addresses(void **state)
 	    .buffers = t->buffers,
 	    .metrics = t->olink->metrics,
 	    .conns = t->olink->conns,
-	    .resolver = resolver_create(loop, t->olink->metrics, ns.text, &error),
+	    .resolver = resolver_create(loop, t->olink->metrics, &ns.sources),
 	    .on_change = note_change,
 	};
 	struct server_identity id = {
