@@ -179,11 +179,10 @@ void edge_listeners_close(struct edge_listeners *l)
 
 void edge_listeners_destroy(struct edge_listeners **lp)
 {
-	struct edge_listeners *l = *lp;
+	struct edge_listeners *l = TAKE(lp);
 
 	if (l == NULL)
 		return;
-	*lp = NULL;
 	MAGIC_CHECK(l, LISTENERS_MAGIC);
 	close_all(l);
 	event_free(l->retry);
