@@ -6,14 +6,17 @@
  */
 #include "origin-link/servers/resolver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ares.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/sock.h"
 #include "origin-link/conns/counters.h"
 
 #define WATCH_MAGIC 0x57a7c401u
@@ -195,10 +198,12 @@ static int addr_order(const void *a, const void *b)
 static bool has_route(const struct net_addr *a)
 {
 	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool found = fd >= 0 && connect(fd, &a->sa, net_addr_len(a)) == 0;
+	bool found;
 
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return sock_is_shortage(errno); /* then we cannot tell */
+	found = connect(fd, &a->sa, net_addr_len(a)) == 0;
+	close(fd);
 	return found;
 }
 
@@ -256,6 +261,27 @@ static unsigned gather(const struct ares_addrinfo *result, uint16_t port,
 	return n;
 }
 
+/* c-ares does not say why it could neither read the hosts file nor ask a server. */
+static bool is_short_of_descriptors(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return sock_is_shortage(errno);
+	close(fd);
+	return false;
+}
+
+/* Says nothing about the name: what is known stays known, and it is asked for again soon. */
+static void ask_prevented(struct resolver_watch *w)
+{
+	struct timeval tv = dur_to_timeval(RETRY_MIN);
+
+	LOG_LIMITED(LOG_LEVEL_WARN, "cannot ask for %s: out of file descriptors", w->host);
+	metrics_add(w->resolver->metrics, w->resolver->loop, OLINK_RESOLVES_PREVENTED, 1);
+	event_add(w->timer, &tv);
+}
+
 static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
 	struct question *question = arg;
@@ -276,6 +302,10 @@ static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo 
 		n = gather(result, w->port, addrs, &again);
 	if (result)
 		ares_freeaddrinfo(result);
+	if (n == 0 && is_short_of_descriptors()) {
+		ask_prevented(w);
+		return;
+	}
 
 	struct metrics *m = w->resolver->metrics;
 
@@ -308,6 +338,10 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 	};
 
 	MAGIC_CHECK(w, WATCH_MAGIC);
+	if (is_short_of_descriptors()) {
+		ask_prevented(w);
+		return;
+	}
 	w->question = xcalloc(1, sizeof(*w->question));
 	w->question->watch = w;
 	/* May answer at once (hosts file). */

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/sock.h"
+#include "tests/support/few_descriptors.h"
 
 #define BACKLOG 128
 /* More than are accepted in a turn. */
@@ -113,29 +113,6 @@ static bool come(struct world *w, unsigned expect, duration patience)
 	return !w->late;
 }
 
-/* From now on this process gets no descriptor more. */
-static rlim_t use_up_descriptors(void)
-{
-	struct rlimit limit;
-	int lowest = dup(STDERR_FILENO);
-	rlim_t before;
-
-	CHECK(lowest >= 0 && close(lowest) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
-	before = limit.rlim_cur;
-	limit.rlim_cur = (rlim_t)lowest;
-	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-	return before;
-}
-
-static void allow_descriptors(rlim_t n)
-{
-	struct rlimit limit;
-
-	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-	limit.rlim_cur = n;
-	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-}
-
 static void test_a_flood_takes_several_turns(void **state)
 {
 	struct world *w = *state;
@@ -185,14 +162,14 @@ static void test_out_of_descriptors_it_waits_and_goes_on_by_itself(void **state)
 	int fds[3];
 
 	connect_some(w, fds, 3);
-	limit = use_up_descriptors();
+	limit = descriptors_use_up();
 	acceptor_start(w->acceptor);
 	before = loop_turn(w->loop);
 	assert_false(come(w, 3, DUR_S(1)));
 	assert_int_equal(w->n, 0);
 	/* Though the socket was readable all the time. */
 	assert_true(loop_turn(w->loop) - before < 100);
-	allow_descriptors(limit);
+	descriptors_allow(limit);
 	assert_true(come(w, 3, DUR_S(20)));
 	close_some(fds, 3);
 }
@@ -204,12 +181,12 @@ static void test_destroyed_while_it_holds_back(void **state)
 	int fd;
 
 	connect_some(w, &fd, 1);
-	limit = use_up_descriptors();
+	limit = descriptors_use_up();
 	acceptor_start(w->acceptor);
 	assert_false(come(w, 1, DUR_MS(50)));
 	acceptor_drain(w->acceptor, 10);
 	assert_int_equal(w->n, 0);
-	allow_descriptors(limit);
+	descriptors_allow(limit);
 	close(fd);
 }
 

@@ -18,6 +18,7 @@
 #include "core/loop/loop.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/servers/resolver.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/unit/origin-link/name_server.h"
 
 struct test {
@@ -216,6 +217,28 @@ static void test_watch_ends_while_asking(void **state)
 	/* teardown ends the open question */
 }
 
+/* c-ares then says that it cannot reach the servers, or that it does not know the name. */
+static void test_no_descriptors_is_no_failure_of_the_name(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+	rlim_t allowed;
+
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.ttl = 60;
+	allowed = descriptors_use_up();
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	while (metrics_sum(t->metrics, OLINK_RESOLVES_PREVENTED) == 0)
+		event_base_loop(loop_base(t->group->control), EVLOOP_ONCE);
+	assert_int_equal(t->n_results, 0);
+	descriptors_allow(allowed);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "192.0.2.9:80");
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVE_FAILURES), 0);
+	resolver_watch_destroy(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +250,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_addresses_without_a_route_are_left_out, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(test_watch_ends_while_asking, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_no_descriptors_is_no_failure_of_the_name, setup,
+					    teardown),
 	};
 
 	alarm(60); /* a loop that nothing stops is a failure, not a hang */
