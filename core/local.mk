@@ -6,6 +6,7 @@ core_libcore_a_SOURCES = \
 	core/base/arena.c core/base/arena.h \
 	core/base/check.c core/base/check.h \
 	core/base/clock.c core/base/clock.h \
+	core/base/file.c core/base/file.h \
 	core/base/log.c core/base/log.h \
 	core/base/reason.c core/base/reason.h \
 	core/http/chars.h \

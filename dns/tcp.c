@@ -54,10 +54,9 @@ struct dns_tcp {
 
 static void conn_end(struct conn **connp)
 {
-	struct conn *c = *connp;
+	struct conn *c = TAKE(connp);
 	struct dns_tcp *t = c->tcp;
 
-	*connp = NULL;
 	TAILQ_REMOVE(&t->conns, c, link);
 	t->n_conns--;
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
@@ -273,7 +272,7 @@ struct dns_tcp *dns_tcp_create(struct dns_service *service, int fd)
 
 void dns_tcp_destroy(struct dns_tcp **tcp)
 {
-	struct dns_tcp *t = *tcp;
+	struct dns_tcp *t = TAKE(tcp);
 	struct conn *c;
 
 	if (t == NULL)
@@ -283,5 +282,4 @@ void dns_tcp_destroy(struct dns_tcp **tcp)
 	acceptor_destroy(&t->acceptor);
 	t->magic = MAGIC_DEAD;
 	free(t);
-	*tcp = NULL;
 }

@@ -67,7 +67,7 @@ static void close_sockets(struct worker *w)
 
 void dns_workers_destroy(struct dns_workers **workersp)
 {
-	struct dns_workers *workers = *workersp;
+	struct dns_workers *workers = TAKE(workersp);
 
 	if (workers == NULL)
 		return;
@@ -88,7 +88,6 @@ void dns_workers_destroy(struct dns_workers **workersp)
 	}
 	free(workers->v);
 	free(workers);
-	*workersp = NULL;
 }
 
 static void prepare_sockets(struct worker *w, unsigned n)

@@ -82,9 +82,8 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 
 void edge_worker_destroy(struct edge_worker **wp)
 {
-	struct edge_worker *w = *wp;
+	struct edge_worker *w = TAKE(wp);
 
-	*wp = NULL;
 	if (w == NULL)
 		return;
 	MAGIC_CHECK(w, WORKER_MAGIC);

@@ -92,9 +92,8 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 
 void olink_destroy(struct olink **olinkp)
 {
-	struct olink *olink = *olinkp;
+	struct olink *olink = TAKE(olinkp);
 
-	*olinkp = NULL;
 	if (!olink)
 		return;
 	LOOP_ASSERT_OWNER(olink->group->control);
@@ -121,9 +120,8 @@ struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buff
 
 void olink_worker_destroy(struct olink_worker **workerp)
 {
-	struct olink_worker *w = *workerp;
+	struct olink_worker *w = TAKE(workerp);
 
-	*workerp = NULL;
 	if (!w)
 		return;
 	LOOP_ASSERT_OWNER(w->buffers->loop);

@@ -296,11 +296,10 @@ void loop_stop_mt(struct loop *loop)
 
 void loop_destroy(struct loop **loopp)
 {
-	struct loop *loop = *loopp;
+	struct loop *loop = TAKE(loopp);
 	struct mail_list dropped;
 	struct mail *m;
 
-	*loopp = NULL;
 	if (loop == NULL)
 		return;
 	MAGIC_CHECK(loop, LOOP_MAGIC);

@@ -80,9 +80,8 @@ void loop_group_stop_workers(struct loop_group *public)
 
 void loop_group_destroy(struct loop_group **groupp)
 {
-	struct loop_group *public = *groupp;
+	struct loop_group *public = TAKE(groupp);
 
-	*groupp = NULL;
 	if (public == NULL)
 		return;
 	CHECK(!group_of(public)->workers_running);

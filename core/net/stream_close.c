@@ -139,9 +139,8 @@ static bool is_over(const struct stream *s)
 
 void stream_close(struct stream **stream, duration linger)
 {
-	struct stream *s = *stream;
+	struct stream *s = TAKE(stream);
 
-	*stream = NULL;
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);

@@ -262,9 +262,8 @@ struct control_server *control_server_create(struct loop *control, const char *p
 
 void control_server_destroy(struct control_server **serverp)
 {
-	struct control_server *server = *serverp;
+	struct control_server *server = TAKE(serverp);
 
-	*serverp = NULL;
 	if (server == NULL)
 		return;
 	MAGIC_CHECK(server, SERVER_MAGIC);

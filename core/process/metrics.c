@@ -30,9 +30,8 @@ struct metrics *metrics_create(const struct metric_desc *desc, unsigned n, unsig
 
 void metrics_destroy(struct metrics **metrics)
 {
-	struct metrics *m = *metrics;
+	struct metrics *m = TAKE(metrics);
 
-	*metrics = NULL;
 	if (m == NULL)
 		return;
 	free(m->values);

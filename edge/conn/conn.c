@@ -172,11 +172,10 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 
 void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close how)
 {
-	struct edge_conn *conn = *connp;
+	struct edge_conn *conn = TAKE(connp);
 	struct edge_worker *w = conn->worker;
 	enum edge_stage stage = conn->stage;
 
-	*connp = NULL;
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
 	if (how == EDGE_CLOSE_ORDERLY)

@@ -95,7 +95,7 @@ void edge_listeners_close(struct edge_listeners *l)
 
 void edge_listeners_destroy(struct edge_listeners **lp)
 {
-	struct edge_listeners *l = *lp;
+	struct edge_listeners *l = TAKE(lp);
 
 	*lp = NULL;
 	if (l == NULL)

@@ -699,10 +699,9 @@ static void count_out(const struct edge_exchange *x)
 
 void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 {
-	struct edge_exchange *x = *xp;
+	struct edge_exchange *x = TAKE(xp);
 	bool counted;
 
-	*xp = NULL;
 	MAGIC_CHECK(x, EXCHANGE_MAGIC);
 	counted = x->request_side != REQUEST_AWAITED;
 	if (x->end == REASON_NONE || (x->end == REASON_DONE && reason != REASON_DONE))

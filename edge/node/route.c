@@ -9,35 +9,36 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "edge/tls/names.h"
+#include "edge/tls/host_table.h"
 
 struct edge_routes {
-	struct edge_names *hosts;
+	struct edge_host_table *hosts;
 };
 
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self)
 {
 	struct edge_routes *routes = xcalloc(1, sizeof(*routes));
 
-	routes->hosts = edge_names_create();
+	routes->hosts = edge_host_table_create();
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		const struct cfg_site *site = &fleet->sites[i];
 
 		if (!cfg_site_is_served_by(site, self))
 			continue;
 		for (unsigned h = 0; h < site->hosts.n; h++)
-			edge_names_add(routes->hosts, span_of(site->hosts.v[h]), site);
+			edge_host_table_add(routes->hosts, span_of(site->hosts.v[h]), site);
 	}
 	return routes;
 }
 
-void edge_routes_destroy(struct edge_routes **routes)
+void edge_routes_destroy(struct edge_routes **routesp)
 {
-	if (*routes == NULL)
+	struct edge_routes *routes = TAKE(routesp);
+
+	if (routes == NULL)
 		return;
-	edge_names_destroy(&(*routes)->hosts);
-	free(*routes);
-	*routes = NULL;
+	edge_host_table_destroy(&routes->hosts);
+	free(routes);
 }
 
 static struct span without_port(struct span authority)
@@ -58,7 +59,8 @@ static struct span without_port(struct span authority)
 
 const struct cfg_site *edge_route_site(const struct edge_routes *routes, struct span authority)
 {
-	return edge_names_find(routes->hosts, without_port(authority), EDGE_WILDCARD_ANY_LABELS);
+	return edge_host_table_find(routes->hosts, without_port(authority),
+				    EDGE_WILDCARD_ANY_LABELS);
 }
 
 /* True when `path` is `prefix` or goes on below it. */

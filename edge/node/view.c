@@ -66,11 +66,10 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 
 void edge_view_destroy(struct edge_view **viewp)
 {
-	struct edge_view *view = *viewp;
+	struct edge_view *view = TAKE(viewp);
 
 	if (view == NULL)
 		return;
-	*viewp = NULL;
 	olink_origins_destroy(&view->origins);
 	edge_routes_destroy(&view->routes);
 	edge_certs_destroy(&view->certs);
@@ -94,10 +93,9 @@ void edge_view_open_origins(struct edge_view *view, struct olink *olink)
 
 void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
 {
-	struct edge_view *view = *viewp;
+	struct edge_view *view = TAKE(viewp);
 	struct snapshot *snapshot = &view->snapshot;
 
-	*viewp = NULL;
 	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);
 }
@@ -114,13 +112,13 @@ struct edge_view *edge_view_pin(struct snapshot_slot *slot, const struct loop *l
 	return CONTAINER_OF(snapshot_pin(snapshot_current(slot), loop), struct edge_view, snapshot);
 }
 
-void edge_view_unpin(struct edge_view **view, const struct loop *loop)
+void edge_view_unpin(struct edge_view **viewp, const struct loop *loop)
 {
+	struct edge_view *view = TAKE(viewp);
 	struct snapshot *snapshot;
 
-	if (*view == NULL)
+	if (view == NULL)
 		return;
-	snapshot = &(*view)->snapshot;
-	*view = NULL;
+	snapshot = &view->snapshot;
 	snapshot_unpin(&snapshot, loop);
 }

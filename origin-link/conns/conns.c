@@ -65,10 +65,9 @@ void conns_node_unref(struct conns_node *node)
 
 void conns_node_destroy(struct conns_node **nodep)
 {
-	struct conns_node *node = *nodep;
+	struct conns_node *node = TAKE(nodep);
 	struct endpoint *e;
 
-	*nodep = NULL;
 	if (!node)
 		return;
 	LOOP_ASSERT_OWNER(node->group->control);
@@ -193,10 +192,9 @@ struct conns *conns_create(struct conns_node *node, struct stream_buffers *buffe
 
 void conns_destroy(struct conns **conns)
 {
-	struct conns *c = *conns;
+	struct conns *c = TAKE(conns);
 	struct endpoint_slot *slot;
 
-	*conns = NULL;
 	if (!c)
 		return;
 	MAGIC_CHECK(c, CONNS_MAGIC);

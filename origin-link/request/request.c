@@ -512,9 +512,8 @@ struct olink_facts olink_request_facts(const struct olink_request *r)
 
 void olink_request_close(struct olink_request **requestp)
 {
-	struct olink_request *r = *requestp;
+	struct olink_request *r = TAKE(requestp);
 
-	*requestp = NULL;
 	if (!r)
 		return;
 	MAGIC_CHECK(r, REQUEST_MAGIC);

@@ -84,9 +84,8 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 
 void olink_origins_destroy(struct olink_origins **originsp)
 {
-	struct olink_origins *o = *originsp;
+	struct olink_origins *o = TAKE(originsp);
 
-	*originsp = NULL;
 	if (!o)
 		return;
 	if (o->olink) {

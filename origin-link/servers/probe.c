@@ -346,9 +346,8 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 
 void probe_destroy(struct probe **probep)
 {
-	struct probe *p = *probep;
+	struct probe *p = TAKE(probep);
 
-	*probep = NULL;
 	if (!p)
 		return;
 	MAGIC_CHECK(p, PROBE_MAGIC);

@@ -170,9 +170,8 @@ struct resolver *resolver_create(struct loop *control, struct metrics *metrics, 
 
 void resolver_destroy(struct resolver **resolverp)
 {
-	struct resolver *r = *resolverp;
+	struct resolver *r = TAKE(resolverp);
 
-	*resolverp = NULL;
 	if (!r)
 		return;
 	CHECK(r->n_watches == 0);
@@ -375,9 +374,8 @@ struct resolver_watch *resolver_watch_create(struct resolver *r, const char *hos
 
 void resolver_watch_destroy(struct resolver_watch **watchp)
 {
-	struct resolver_watch *w = *watchp;
+	struct resolver_watch *w = TAKE(watchp);
 
-	*watchp = NULL;
 	if (!w)
 		return;
 	MAGIC_CHECK(w, WATCH_MAGIC);

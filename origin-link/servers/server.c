@@ -170,9 +170,8 @@ struct olink_server *server_take(struct server_table *table, const struct server
 
 void server_give(struct olink_server **serverp)
 {
-	struct olink_server *s = *serverp;
+	struct olink_server *s = TAKE(serverp);
 
-	*serverp = NULL;
 	LOOP_ASSERT_OWNER(s->table->group->control);
 	if (--s->refs > 0)
 		return;

@@ -27,6 +27,11 @@ tests_unit_core_loop_test_deadline_SOURCES = tests/unit/core/loop/test_deadline.
 tests_unit_core_loop_test_deadline_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/loop/test_deadline
 
+check_PROGRAMS += tests/unit/core/base/test_file
+tests_unit_core_base_test_file_SOURCES = tests/unit/core/base/test_file.c
+tests_unit_core_base_test_file_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_file
+
 check_PROGRAMS += tests/unit/core/http/test_flow
 tests_unit_core_http_test_flow_SOURCES = tests/unit/core/http/test_flow.c \
 	tests/support/flow_filters.c tests/support/flow_filters.h \
