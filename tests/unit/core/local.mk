@@ -87,6 +87,11 @@ tests_unit_core_loop_test_snapshot_SOURCES = tests/unit/core/loop/test_snapshot.
 tests_unit_core_loop_test_snapshot_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/loop/test_snapshot
 
+check_PROGRAMS += tests/unit/core/net/test_acceptor
+tests_unit_core_net_test_acceptor_SOURCES = tests/unit/core/net/test_acceptor.c
+tests_unit_core_net_test_acceptor_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_acceptor
+
 check_PROGRAMS += tests/unit/core/net/test_proxy_header
 tests_unit_core_net_test_proxy_header_SOURCES = tests/unit/core/net/test_proxy_header.c
 tests_unit_core_net_test_proxy_header_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
