@@ -226,16 +226,15 @@ static void stop_jobs(struct job *job)
 
 	note(w->name);
 	free_work(w);
-	CHECK(jobs_stop(jobs));
+	CHECK(!jobs_stop(jobs));
 	loop_stop_mt(loop);
 }
 
 static void hold_the_loop(void *arg)
 {
-	sem_t *go = arg;
+	sem_t *until = arg;
 
-	/* So that both end in the same turn. */
-	while (sem_wait(go) != 0)
+	while (sem_wait(until) != 0)
 		;
 }
 
@@ -243,16 +242,24 @@ static void test_who_is_done_may_stop_the_others(void **state)
 {
 	static const struct job_ops stopper = {run, stop_jobs, discard};
 	struct work *first = xcalloc(1, sizeof(*first));
-	sem_t begun;
+	sem_t begun, go, discarded;
 
 	sem_init(&begun, 0, 0);
+	sem_init(&go, 0, 0);
+	sem_init(&discarded, 0, 0);
 	first->name = 'a';
+	/* The first two have ended when the loop looks, the third is under way. */
 	loop_post_mt(loop, hold_the_loop, &begun);
 	job_start(jobs, &first->job, &stopper);
-	start('b', &begun, NULL, NULL);
+	start('b', NULL, NULL, NULL);
+	start('c', &begun, &go, &discarded);
 	loop_run(loop);
 	assert_string_equal(trace, "aB");
+	sem_post(&go);
+	sem_wait(&discarded);
 	sem_destroy(&begun);
+	sem_destroy(&go);
+	sem_destroy(&discarded);
 }
 
 int main(void)
