@@ -72,6 +72,11 @@ tests_unit_core_process_test_log_SOURCES = tests/unit/core/process/test_log.c
 tests_unit_core_process_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_log
 
+check_PROGRAMS += tests/unit/core/loop/test_job
+tests_unit_core_loop_test_job_SOURCES = tests/unit/core/loop/test_job.c
+tests_unit_core_loop_test_job_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/loop/test_job
+
 check_PROGRAMS += tests/unit/core/loop/test_loop
 tests_unit_core_loop_test_loop_SOURCES = tests/unit/core/loop/test_loop.c
 tests_unit_core_loop_test_loop_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
