@@ -9,6 +9,7 @@ core_libcore_a_SOURCES = \
 	core/base/file.c core/base/file.h \
 	core/base/log.c core/base/log.h \
 	core/base/reason.c core/base/reason.h \
+	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \
 	core/http/flow.c core/http/flow.h \
 	core/http/h1.h \
@@ -16,7 +17,9 @@ core_libcore_a_SOURCES = \
 	core/http/h1_head.c \
 	core/http/h1_write.c \
 	core/http/message.c core/http/message.h \
+	core/http/path.c core/http/path.h \
 	core/loop/deadline.c core/loop/deadline.h \
+	core/loop/job.c core/loop/job.h \
 	core/loop/loop.c core/loop/loop.h \
 	core/loop/loop_group.c \
 	core/loop/loop_internal.h \

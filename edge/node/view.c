@@ -10,16 +10,17 @@
 #include "core/base/check.h"
 
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
- * stands in two lists that grow by doubling (as received, as forwarded), and some values are put
- * together anew. Of a response the fields stand in one more list; their bytes are the origin
- * link's. A block that the next piece does not fit into is given up in part: hence twice all that.
+ * stands in two lists that grow by doubling (as received, as forwarded), some values are put
+ * together anew, and its path may be written in normal form. Of a response the fields stand in one
+ * more list; their bytes are the origin link's. A block that the next piece does not fit into is
+ * given up in part: hence twice all that.
  */
 #define ARENA_BASE (32 * 1024)
 #define LISTS_PER_FIELD 4
 
 static size_t arena_max(const struct cfg_fleet *fleet)
 {
-	size_t request = 2 * fleet->http.limit.head_bytes +
+	size_t request = 2 * fleet->http.limit.head_bytes + 2 * fleet->http.limit.target_bytes +
 			 2 * LISTS_PER_FIELD * fleet->http.limit.fields * sizeof(struct http_field);
 	size_t response = 0;
 

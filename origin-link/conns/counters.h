@@ -65,10 +65,8 @@
 	  "Names not looked up, for want of descriptors here")
 
 enum olink_counter {
-#define X(id, name, kind, help) id,
-	OLINK_COUNTER_LIST(X)
-#undef X
-	    OLINK_N_COUNTERS
+	OLINK_COUNTER_LIST(METRIC_ID) /* in the order of the list */
+	OLINK_N_COUNTERS,
 };
 
 struct metrics *olink_counters_create(unsigned n_shards);

@@ -67,10 +67,20 @@ tests_unit_core_http_test_h1_write_SOURCES = tests/unit/core/http/test_h1_write.
 tests_unit_core_http_test_h1_write_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_h1_write
 
+check_PROGRAMS += tests/unit/core/http/test_path
+tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
+tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_path
+
 check_PROGRAMS += tests/unit/core/process/test_log
 tests_unit_core_process_test_log_SOURCES = tests/unit/core/process/test_log.c
 tests_unit_core_process_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_log
+
+check_PROGRAMS += tests/unit/core/loop/test_job
+tests_unit_core_loop_test_job_SOURCES = tests/unit/core/loop/test_job.c
+tests_unit_core_loop_test_job_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/loop/test_job
 
 check_PROGRAMS += tests/unit/core/loop/test_loop
 tests_unit_core_loop_test_loop_SOURCES = tests/unit/core/loop/test_loop.c
@@ -104,7 +114,8 @@ TESTS += tests/unit/core/net/test_sock
 
 stream_test_sources = \
 	tests/support/test_cert.c tests/support/test_cert.h \
-	tests/unit/core/net/stream_cases.c tests/unit/core/net/stream_sides.c tests/unit/core/net/stream_sides.h
+	tests/unit/core/net/stream_cases.c \
+	tests/unit/core/net/stream_sides.c tests/unit/core/net/stream_sides.h
 check_PROGRAMS += tests/unit/core/net/test_stream_plain
 tests_unit_core_net_test_stream_plain_SOURCES = tests/unit/core/net/test_stream_plain.c \
 	$(stream_test_sources)
