@@ -5,8 +5,9 @@
  */
 #pragma once
 
-#include "dns/service.h"
+#include "core/base/clock.h"
 
+struct dns_service;
 struct dns_tcp;
 
 /* Connections of one listener. A newcomer over it replaces the one that was quiet for longest. */

@@ -5,12 +5,14 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "core/loop/loop.h"
-#include "core/loop/snapshot.h"
-#include "core/process/metrics.h"
+#include <stdbool.h>
 
+struct cfg_addrs;
 struct dns_workers;
+struct loop_group;
+struct metrics;
+struct net_addr;
+struct snapshot_slot;
 
 struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
 				       struct metrics *metrics);

@@ -13,9 +13,11 @@
 #include <libknot/rrset.h>
 
 #include "config/diag.h"
-#include "config/fleet.h"
 #include "dns/name.h"
 
+struct cfg_fleet;
+struct cfg_zone;
+struct diag;
 struct dns_steered;
 
 struct dns_rrset {

@@ -12,6 +12,10 @@
 #include <jansson.h>
 
 #include "origin-link/request/request.h"
+#include "origin-link/servers/origins.h"
+
+struct loop_group;
+struct stream_buffers;
 
 /* Control loop. */
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers);

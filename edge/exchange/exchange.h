@@ -11,7 +11,10 @@
 #pragma once
 
 #include "core/http/flow.h"
-#include "edge/conn/conn.h"
+
+struct edge_client;
+struct edge_view;
+struct edge_worker;
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"

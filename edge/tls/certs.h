@@ -8,13 +8,17 @@
  */
 #pragma once
 
+#include <gnutls/gnutls.h>
 #include <jansson.h>
 
-#include "config/fleet.h"
+#include "core/base/clock.h"
 #include "core/http/message.h"
-#include "core/net/tls.h"
 
+struct cfg_edge;
+struct cfg_fleet;
+struct diag;
 struct edge_certs;
+struct tls_server;
 
 /* What is wrong goes into `diag`, all of it: then NULL. Warns in the log about certificates that
  * have expired and about hosts that no certificate covers. `fleet` and `ticket_key`

@@ -18,6 +18,7 @@
 #include <gnutls/crypto.h>
 
 #include "core/base/check.h"
+#include "core/net/tls.h"
 
 /* Debian's store of 144 certificates has 220 KiB. */
 #define FILE_MAX (4 * 1024 * 1024)

@@ -4,14 +4,17 @@
  */
 #pragma once
 
-#include "config/fleet.h"
+#include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "core/http/flow.h"
-#include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
-#include "origin-link/servers/origins.h"
 
-struct olink_worker;
+struct cfg_origin;
+struct olink;
+struct olink_origins;
 struct olink_request;
+struct olink_worker;
+struct stream_buffers;
 
 /* One per worker; created before the worker starts, destroyed after it was joined. */
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers);

@@ -5,9 +5,11 @@
  */
 #pragma once
 
-#include "origin-link/conns/lease.h"
-#include "origin-link/servers/origins.h"
+#include "core/loop/loop.h"
 #include "origin-link/servers/server.h"
+
+struct cfg_fleet;
+struct olink_origins;
 
 struct olink {
 	struct loop_group *group;

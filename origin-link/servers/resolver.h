@@ -6,8 +6,9 @@
 #pragma once
 
 #include "core/base/addr.h"
-#include "core/loop/loop.h"
-#include "core/process/metrics.h"
+
+struct loop;
+struct metrics;
 
 /* More addresses than this of one name are left out, and those that this machine has no route to
  * while it has one to others. */

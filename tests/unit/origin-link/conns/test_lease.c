@@ -17,7 +17,9 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/net/sock.h"
+#include "origin-link/conns/transport.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"
 #include "tests/unit/origin-link/conns_rig.h"
