@@ -28,7 +28,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
-/* For stream_create_tls_server(). */
+/* For stream_start_tls_server(). */
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);
 /* Exact, then wildcard; NULL when only the default is left. */
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name);

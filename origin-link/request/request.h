@@ -49,11 +49,11 @@ struct olink_open {                          /* copied */
 struct olink_request *olink_request_open(struct olink_worker *w, const struct olink_open *open,
 					 struct flow_leg *leg);
 
-/* For the access log and the Server-Timing of tests. */
+/* For the access log. */
 struct olink_facts {
 	bool reused;                         /* sent over a connection that was already open */
 	bool retried;                        /* sent more than once */
-	struct net_addr addr;                /* family AF_UNSPEC: never got that far */
+	struct net_addr addr;                /* the last that was tried; AF_UNSPEC: none was */
 	duration connect;                    /* zero when reused */
 	duration first_byte;                 /* from open to the first byte of the response */
 	uint64_t bytes_sent, bytes_received; /* on the wire, framing included */

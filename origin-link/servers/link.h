@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the parts of the link share: olink.c (the program's), origins.c (one configuration's), and
- * the parts of a request. Nobody else includes this.
+ * the parts of a request. Nobody else includes this, but for their tests.
  */
 #pragma once
 
