@@ -5,7 +5,8 @@
 #pragma once
 
 #include "core/process/metrics.h"
-#include "dns/answer.h"
+
+struct dns_facts;
 
 #define DNS_COUNTER_LIST(X)                                                                        \
 	X(DNS_QUERIES_UDP, "dns_queries_udp_total", COUNTER, "Messages received over UDP")         \

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "dns/steer.h"
+#include "dns/view.h"
 #include "origin-link/servers/probe.h"
 
 #define PROBED_MAGIC 0x45646765u

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 
 #include "core/base/clock.h"
-#include "core/net/stream.h"
-#include "dns/view.h"
 
 struct dns_edge_health;
 struct dns_edge_watch;
+struct dns_view;
+struct stream_buffers;
 
 /* `changed` is called after every probe; may be NULL. */
 struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,

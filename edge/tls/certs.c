@@ -14,8 +14,11 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
+#include "core/net/tls.h"
 #include "edge/tls/host_table.h"
 
 /* A chain of RSA-4096 certificates is under 16 KiB. */

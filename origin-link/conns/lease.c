@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 /* How many loops are asked, one after the other, before a new connection is made: between question
  * and answer somebody else may have taken what there was. */

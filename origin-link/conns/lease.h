@@ -7,9 +7,12 @@
  */
 #pragma once
 
+#include "core/loop/loop.h"
 #include "origin-link/conns/connector.h"
-#include "origin-link/conns/conns.h"
-#include "origin-link/conns/endpoint.h"
+
+struct endpoint;
+struct stream;
+struct stream_ops;
 
 struct lease_terms {              /* by value: no configuration is referred to */
 	unsigned max_idle;        /* of an endpoint, over all loops; passed by a few when several

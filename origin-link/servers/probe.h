@@ -5,12 +5,14 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "core/net/stream.h"
-#include "origin-link/conns/transport.h"
+#include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "origin-link/servers/health.h"
 
+struct cfg_check;
 struct probe;
+struct stream_buffers;
+struct transport;
 
 struct probe_target {
 	const struct cfg_check *check; /* copied */
