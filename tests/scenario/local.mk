@@ -29,6 +29,7 @@ scenarios = \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_skipped_silently.py \
 	tests/scenario/test_fault_tls_policy.py \
+	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)
