@@ -132,27 +132,6 @@ static void responded(struct edge_exchange *x, int status)
 
 /* Our own answers */
 
-static bool add_location(struct edge_exchange *x)
-{
-	struct span host, port, target = x->received.target;
-	char *text, *p;
-
-	if (x->answer.status != EDGE_REDIRECT_STATUS)
-		return true;
-	/* It was valid as a whole when it was parsed. */
-	CHECK(http_authority_split(x->received.authority, &host, &port));
-	if (span_equal(target, SPAN("*")))
-		target = SPAN("/");
-	p = text = arena_alloc(&x->arena, sizeof("https://") + host.n + target.n);
-	if (!text)
-		return false;
-	p = mempcpy(p, "https://", 8);
-	p = mempcpy(p, host.p, host.n);
-	p = mempcpy(p, target.p, target.n);
-	return http_fields_add(&x->answer.fields, &x->arena, SPAN("Location"),
-			       (struct span){text, (size_t)(p - text)});
-}
-
 /* Answers in the origin's place. */
 static void respond(struct edge_exchange *x, int status, enum reason reason)
 {
@@ -165,7 +144,8 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 	stop_both(x, reason);
 	x->response_side = RESPONSE_ENDED;
 	x->arena.cap += OWN_RESPONSE_MAX;
-	if (!edge_respond(&x->answer, &x->arena, status, date, &content) || !add_location(x)) {
+	if (!edge_respond(&x->answer, &x->arena, status, date, &content) ||
+	    (status == EDGE_REDIRECT_STATUS && !edge_respond_location(&x->answer, &x->received))) {
 		x->end = REASON_LIMIT;
 		x->out->ops->reset(x->out, REASON_LIMIT);
 		return;
@@ -178,37 +158,13 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 		x->out->ops->body(x->out, (struct slice){.p = content.p, .n = content.n}, true);
 }
 
-/* The status that tells a client what went wrong behind us, or in what it sent. */
-static int status_for(enum reason reason)
-{
-	switch (reason) {
-	case REASON_ORIGIN_ALL_DOWN:
-	case REASON_ORIGIN_QUEUE_FULL:
-	case REASON_ORIGIN_QUEUE_TIMEOUT:
-	case REASON_LIMIT:
-	case REASON_SHUTDOWN:
-		return 503;
-	case REASON_ORIGIN_CONNECT_TIMEOUT:
-	case REASON_ORIGIN_HEAD_TIMEOUT:
-	case REASON_ORIGIN_BODY_TIMEOUT:
-	case REASON_ORIGIN_WRITE_TIMEOUT:
-		return 504;
-	case REASON_CLIENT_BODY_TIMEOUT:
-		return 408;
-	case REASON_CLIENT_MALFORMED:
-		return 400;
-	default:
-		return 502;
-	}
-}
-
 /* It cannot be completed: said with a status if nothing was said yet, else by breaking off. */
 static void fail(struct edge_exchange *x, enum reason reason)
 {
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->response_side == RESPONSE_AWAITED) {
-		respond(x, status_for(reason), reason);
+		respond(x, edge_respond_status(reason), reason);
 		return;
 	}
 	x->end = reason;
@@ -640,6 +596,8 @@ static void write_log(const struct edge_exchange *x)
 	log_file_append(x->worker->common->access_log, x->worker->loop, line,
 			edge_access_log_format(&entry, line));
 }
+
+_Static_assert(EDGE_RESPONSES_5XX - EDGE_RESPONSES_1XX == 4, "they follow each other");
 
 static void count_out(const struct edge_exchange *x)
 {
