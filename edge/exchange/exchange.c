@@ -597,7 +597,11 @@ static void write_log(const struct edge_exchange *x)
 			edge_access_log_format(&entry, line));
 }
 
-_Static_assert(EDGE_RESPONSES_5XX - EDGE_RESPONSES_1XX == 4, "they follow each other");
+_Static_assert(EDGE_RESPONSES_2XX == EDGE_RESPONSES_1XX + 1 &&
+		   EDGE_RESPONSES_3XX == EDGE_RESPONSES_1XX + 2 &&
+		   EDGE_RESPONSES_4XX == EDGE_RESPONSES_1XX + 3 &&
+		   EDGE_RESPONSES_5XX == EDGE_RESPONSES_1XX + 4,
+	       "count_out() finds the counter of a class by its number");
 
 static void count_out(const struct edge_exchange *x)
 {

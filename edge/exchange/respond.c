@@ -108,6 +108,8 @@ int edge_respond_status(enum reason reason)
 	case REASON_ORIGIN_ALL_DOWN:
 	case REASON_ORIGIN_QUEUE_FULL:
 	case REASON_ORIGIN_QUEUE_TIMEOUT:
+	case REASON_EDGE_NO_DESCRIPTORS:
+	case REASON_EDGE_NO_PORTS:
 	case REASON_LIMIT:
 	case REASON_SHUTDOWN:
 		return 503;
