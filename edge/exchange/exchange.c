@@ -202,6 +202,8 @@ static int rewrite_request(struct edge_exchange *x)
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_is_trusted =
 		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+	    .trusted_fields = &x->view->fleet->http.trusted_fields,
+	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	if (!http_head_copy(&x->forwarded, &x->received, &x->arena))
@@ -291,6 +293,7 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 		return;
 	CHECK(x->origin);
 	x->request_side = REQUEST_ENDED;
+	edge_forward_trailers(trailers, &x->forward);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
 
