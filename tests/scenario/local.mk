@@ -22,6 +22,7 @@ scenarios = \
 	tests/scenario/test_fault_cost.py \
 	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
+	tests/scenario/test_fault_health_page.py \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_sigint_ignored.py \
