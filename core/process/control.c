@@ -19,18 +19,16 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/loop/deadline.h"
+#include "core/net/acceptor.h"
 #include "core/net/sock.h"
 
 #define SERVER_MAGIC 0x43747256u
 #define CLIENT_MAGIC 0x4374436cu
 
 /* Operators and their scripts, not the world: the bounds only keep a mistake from hurting. */
-#define CLIENTS_MAX 64
 #define LINE_BYTES 4096
 #define WORDS_MAX 64
 #define CLIENT_TIME DUR_S(5)
-/* After accept() failed, say for want of descriptors: not at once again, as it would fail again. */
-#define ACCEPT_PAUSE DUR_MS(500)
 
 /* An answer larger than this is not one of ours. */
 #define ANSWER_BYTES (256u << 20)
@@ -53,9 +51,7 @@ struct control_server {
 	unsigned magic;
 	struct loop *loop;
 	char *path;
-	int fd;
-	struct event *ev; /* not pending while there are too many clients or accept() fails */
-	struct deadline resume;
+	struct acceptor *acceptor; /* stopped while there are CONTROL_CLIENTS_MAX */
 	control_handler *handler;
 	void *arg;
 	LIST_HEAD(, client) clients;
@@ -82,21 +78,13 @@ json_t *control_error(const char *fmt, ...)
 	return json_pack("{s:o}", "error", string);
 }
 
-static void resume_accepting(struct deadline *deadline)
-{
-	struct control_server *server = CONTAINER_OF(deadline, struct control_server, resume);
-
-	if (server->n_clients < CLIENTS_MAX)
-		CHECK(event_add(server->ev, NULL) == 0);
-}
-
 static void client_destroy(struct client *client)
 {
 	struct control_server *server = client->server;
 
 	LIST_REMOVE(client, link);
-	if (server->n_clients-- == CLIENTS_MAX)
-		CHECK(event_add(server->ev, NULL) == 0);
+	if (server->n_clients-- == CONTROL_CLIENTS_MAX)
+		acceptor_start(server->acceptor);
 	deadline_fini(&client->deadline);
 	event_free(client->ev);
 	close(client->fd);
@@ -209,10 +197,12 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void client_create(struct control_server *server, int fd)
+static void accepted(void *arg, int fd, const struct net_addr *remote)
 {
+	struct control_server *server = arg;
 	struct client *client = xcalloc(1, sizeof(*client));
 
+	MAGIC_CHECK(server, SERVER_MAGIC);
 	client->magic = CLIENT_MAGIC;
 	client->server = server;
 	client->fd = fd;
@@ -222,25 +212,8 @@ static void client_create(struct control_server *server, int fd)
 	deadline_init(&client->deadline, server->loop, client_too_slow);
 	deadline_set(&client->deadline, CLIENT_TIME);
 	LIST_INSERT_HEAD(&server->clients, client, link);
-	if (++server->n_clients == CLIENTS_MAX)
-		event_del(server->ev);
-}
-
-static void accept_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct control_server *server = arg;
-	int client;
-
-	MAGIC_CHECK(server, SERVER_MAGIC);
-	client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (client >= 0) {
-		client_create(server, client);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		LOG_LIMITED(LOG_LEVEL_WARN, "control socket %s: accept: %s", server->path,
-			    strerror(errno));
-		event_del(server->ev);
-		deadline_set(&server->resume, ACCEPT_PAUSE);
-	}
+	if (++server->n_clients == CONTROL_CLIENTS_MAX)
+		acceptor_stop(server->acceptor);
 }
 
 /* /run/perigee, say, is not there after a boot. What goes wrong shows when the socket is bound. */
@@ -260,6 +233,7 @@ struct control_server *control_server_create(struct loop *control, const char *p
 					     control_handler *handler, void *arg, char **error)
 {
 	struct control_server *server;
+	char *what;
 	int fd;
 
 	LOOP_ASSERT_OWNER(control);
@@ -276,13 +250,13 @@ struct control_server *control_server_create(struct loop *control, const char *p
 	server->magic = SERVER_MAGIC;
 	server->loop = control;
 	server->path = xstrdup(path);
-	server->fd = fd;
 	server->handler = handler;
 	server->arg = arg;
 	LIST_INIT(&server->clients);
-	deadline_init(&server->resume, control, resume_accepting);
-	server->ev = event_new(loop_base(control), fd, EV_READ | EV_PERSIST, accept_cb, server);
-	CHECK(server->ev != NULL && event_add(server->ev, NULL) == 0);
+	what = xasprintf("connections to the control socket %s", path);
+	server->acceptor = acceptor_create(control, fd, what, accepted, server);
+	free(what);
+	acceptor_start(server->acceptor);
 	return server;
 }
 
@@ -296,11 +270,9 @@ void control_server_destroy(struct control_server **serverp)
 	LOOP_ASSERT_OWNER(server->loop);
 	while (!LIST_EMPTY(&server->clients))
 		client_destroy(LIST_FIRST(&server->clients));
-	deadline_fini(&server->resume);
-	event_free(server->ev);
 	/* First unlink: nobody shall find a socket that does not answer any more. */
 	unlink(server->path);
-	close(server->fd);
+	acceptor_destroy(&server->acceptor);
 	free(server->path);
 	server->magic = MAGIC_DEAD;
 	free(server);

@@ -45,6 +45,9 @@ static const struct h1_limits limits = {
 /* What still comes for one that was abandoned is read away unless so much time passes without. */
 #define ABANDONED_LINGER DUR_S(1)
 
+/* Descriptors become free at any time; soon enough that a verdict does not grow old. */
+#define PREVENTED_RETRY DUR_S(1)
+
 enum probe_phase { PROBE_WAITING, PROBE_ASKING, PROBE_LEAVING };
 
 struct probe {
@@ -121,13 +124,13 @@ static void stop_asking(struct probe *p)
 	p->n_held = 0;
 }
 
-static void wait_for_next(struct probe *p)
+static void wait_for_next(struct probe *p, duration interval)
 {
 	/* +-10%, so that the probes of many nodes and addresses do not march in step. */
-	int64_t tenth = p->check.interval.ns / 10;
+	int64_t tenth = interval.ns / 10;
 	int64_t jitter = (int64_t)arc4random_uniform(2001) * tenth / 1000 - tenth;
 	duration taken = mono_since(clock_mono(), p->started);
-	int64_t wait = p->check.interval.ns + jitter - taken.ns;
+	int64_t wait = interval.ns + jitter - taken.ns;
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(wait, 0)));
 
 	p->phase = PROBE_WAITING;
@@ -135,12 +138,17 @@ static void wait_for_next(struct probe *p)
 	event_add(p->timer, &tv);
 }
 
-/* The connection goes, and with it what the other side has still to send. */
-static void hang_up(struct probe *p)
+static void let_go(struct probe *p)
 {
 	stop_asking(p);
 	stream_destroy(&p->stream);
-	wait_for_next(p);
+}
+
+/* The connection goes, and with it what the other side has still to send. */
+static void hang_up(struct probe *p)
+{
+	let_go(p);
+	wait_for_next(p, p->check.interval);
 }
 
 static bool record(struct probe *p, enum probe_cause cause, const char *detail)
@@ -180,13 +188,15 @@ static void probe_answered(struct probe *p, enum probe_cause cause)
 	tell(p, cause, changed);
 }
 
-/* It could not be made, and not for the server's fault. */
+/* It could not be made, and not for the server's fault: what is known stays known. */
 static void probe_prevented(struct probe *p, const char *detail)
 {
 	LOG_LIMITED(LOG_LEVEL_WARN, "%s cannot be probed: %s", p->name,
 		    detail ? detail : "out of resources");
-	hang_up(p);
+	let_go(p);
 	p->last_time = DUR_NS(0);
+	wait_for_next(p, DUR_NS(MIN(p->check.interval.ns, PREVENTED_RETRY.ns)));
+	tell(p, PROBE_PREVENTED, false);
 }
 
 /* Leaving: what is still to come is read away */
@@ -377,10 +387,11 @@ static void send_request(struct probe *p)
 
 static void not_connected(struct probe *p, enum reason reason, const char *detail)
 {
-	switch (reason) {
-	case REASON_LIMIT:
+	if (reason_is_own_shortage(reason)) {
 		probe_prevented(p, detail);
-		break;
+		return;
+	}
+	switch (reason) {
 	case REASON_ORIGIN_CONNECT_REFUSED:
 		probe_failed(p, PROBE_REFUSED, NULL);
 		break;

@@ -13,15 +13,19 @@
  */
 #include "origin-link/servers/resolver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <ares.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/sock.h"
 #include "origin-link/conns/counters.h"
 
 #define WATCH_MAGIC 0x57a7c401u
@@ -357,6 +361,25 @@ static void answered(struct resolver_watch *w, const struct ares_addrinfo *resul
 	w->on_result(w->arg, addrs, n);
 }
 
+/* c-ares does not say why it could neither read the hosts file nor ask a server. */
+static bool is_short_of_descriptors(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return sock_is_shortage(errno);
+	close(fd);
+	return false;
+}
+
+/* Says nothing about the name: what is known stays known, and it is asked for again soon. */
+static void ask_prevented(struct resolver_watch *w)
+{
+	LOG_LIMITED(LOG_LEVEL_WARN, "cannot ask for %s: out of file descriptors", w->host);
+	metrics_add(w->resolver->metrics, w->resolver->loop, OLINK_RESOLVES_PREVENTED, 1);
+	ask_after(w, RETRY_MIN);
+}
+
 static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
 	struct question *question = arg;
@@ -371,6 +394,8 @@ static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo 
 		if (status == ARES_EDESTRUCTION) {
 			/* Another channel has taken the place of the one that was asked. */
 			ask_after(w, DUR_NS(0));
+		} else if (!result && is_short_of_descriptors()) {
+			ask_prevented(w);
 		} else {
 			metrics_add(r->metrics, r->loop, OLINK_RESOLVES, 1);
 			if (status == ARES_SUCCESS && result)
@@ -396,6 +421,10 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 	};
 
 	MAGIC_CHECK(w, WATCH_MAGIC);
+	if (is_short_of_descriptors()) {
+		ask_prevented(w);
+		return;
+	}
 	if (!r->channel) {
 		failed(w, r->error, true);
 		return;

@@ -31,8 +31,9 @@ void resolver_destroy(struct resolver **resolver);
 void resolver_start_over(struct resolver *resolver);
 
 /* on_result is called after every resolution: with the addresses, sorted, their ports `port`; or
- * with n == 0 when it failed: what was found before then stays valid. For an IP literal it is
- * called once, before this returns. */
+ * with n == 0 when it failed: what was found before then stays valid. A resolution that our own
+ * shortage of descriptors has prevented is not told, only counted, and tried again soon. For an IP
+ * literal it is called once, before this returns. */
 typedef void resolver_result(void *arg, const struct net_addr *addrs, unsigned n);
 struct resolver_watch *resolver_watch_create(struct resolver *resolver, const char *host,
 					     uint16_t port, resolver_result *on_result, void *arg);

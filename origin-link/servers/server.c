@@ -17,6 +17,10 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {
 	struct server_table *table = arg;
 
+	if (cause == PROBE_PREVENTED) {
+		metrics_add(table->metrics, table->group->control, OLINK_PROBES_PREVENTED, 1);
+		return;
+	}
 	metrics_add(table->metrics, table->group->control, OLINK_PROBES, 1);
 	if (cause != PROBE_OK)
 		metrics_add(table->metrics, table->group->control, OLINK_PROBE_FAILURES, 1);

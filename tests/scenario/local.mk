@@ -25,6 +25,7 @@ scenarios = \
 	tests/scenario/test_fault_health_page.py \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_origins.py \
+	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_skipped_silently.py \
 	tests/scenario/test_http1_h11.py \

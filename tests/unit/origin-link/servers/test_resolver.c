@@ -20,6 +20,7 @@
 #include "core/loop/loop.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/servers/resolver.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/unit/origin-link/name_server.h"
 
 struct test {
@@ -398,16 +399,44 @@ static void test_start_over_while_asking(void **state)
 	resolver_watch_destroy(&w);
 }
 
+/* c-ares then says that it cannot reach the servers, or that it does not know the name. */
+static void test_no_descriptors_is_no_failure_of_the_name(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+	rlim_t allowed;
+
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.ttl = 60;
+	allowed = descriptors_use_up();
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	while (metrics_sum(t->metrics, OLINK_RESOLVES_PREVENTED) == 0)
+		event_base_loop(loop_base(t->group->control), EVLOOP_ONCE);
+	assert_int_equal(t->n_results, 0);
+	descriptors_allow(allowed);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "192.0.2.9:80");
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVE_FAILURES), 0);
+	resolver_watch_destroy(&w);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_literal_is_known_at_once),   TEST(test_hosts_file),
-	    TEST(test_refresh_and_failure),        TEST(test_watch_ends_while_asking),
-	    TEST(test_answer_comes_late),          TEST(test_answers_that_are_of_no_use),
-	    TEST(test_answer_to_another_question), TEST(test_resolv_conf_is_corrected_later),
-	    TEST(test_resolv_conf_breaks_later),   TEST(test_start_over),
+	    TEST(test_literal_is_known_at_once),
+	    TEST(test_hosts_file),
+	    TEST(test_refresh_and_failure),
+	    TEST(test_watch_ends_while_asking),
+	    TEST(test_answer_comes_late),
+	    TEST(test_answers_that_are_of_no_use),
+	    TEST(test_answer_to_another_question),
+	    TEST(test_resolv_conf_is_corrected_later),
+	    TEST(test_resolv_conf_breaks_later),
+	    TEST(test_start_over),
 	    TEST(test_start_over_while_asking),
+	    TEST(test_no_descriptors_is_no_failure_of_the_name),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
