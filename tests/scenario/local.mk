@@ -26,8 +26,10 @@ scenarios = \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
+	tests/scenario/test_fault_resolver.py \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_skipped_silently.py \
+	tests/scenario/test_fault_unproven_address.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)
