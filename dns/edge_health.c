@@ -24,9 +24,9 @@ struct probed {
 	LIST_ENTRY(probed) link;
 	struct dns_edge_health *owner;
 	char *name;
-	char *host, *check_host, *check_path;
+	char *host;
 	struct net_addr addr;
-	struct cfg_check check; /* its strings are the two above */
+	struct cfg_check check; /* its strings are our own */
 	struct health health;
 	struct probe *probe; /* NULL: the edge has no address */
 };
@@ -105,14 +105,6 @@ static struct net_addr probe_addr(const struct cfg_edge *edge)
 	return addr;
 }
 
-static bool same_check(const struct cfg_check *a, const struct cfg_check *b)
-{
-	return a->kind == b->kind && strcmp(a->host, b->host) == 0 &&
-	       strcmp(a->path, b->path) == 0 && a->status.low == b->status.low &&
-	       a->status.high == b->status.high && a->interval.ns == b->interval.ns &&
-	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
-}
-
 static struct probed *find_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
 				  const char *host, bool has_addr, const struct net_addr *addr)
 {
@@ -122,7 +114,7 @@ static struct probed *find_probed(struct dns_edge_health *health, const struct c
 		if (strcmp(p->name, edge->name) == 0 && strcmp(p->host, host) == 0 &&
 		    (p->probe != NULL) == has_addr &&
 		    (!has_addr || net_addr_equal(&p->addr, addr)) &&
-		    same_check(&p->check, &edge->check))
+		    probe_check_equal(&p->check, &edge->check))
 			return p;
 	}
 	return NULL;
@@ -149,11 +141,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 	p->owner = health;
 	p->name = xstrdup(edge->name);
 	p->host = xstrdup(host);
-	p->check_host = xstrdup(edge->check.host);
-	p->check_path = xstrdup(edge->check.path);
-	p->check = edge->check;
-	p->check.host = p->check_host;
-	p->check.path = p->check_path;
+	probe_check_init(&p->check, &edge->check);
 	p->addr = addr;
 	health_init(&p->health, edge->check.rise, edge->check.fall);
 	LIST_INSERT_HEAD(&health->probed, p, link);
@@ -179,8 +167,7 @@ static void drop_probed(struct probed *p)
 	p->magic = MAGIC_DEAD;
 	free(p->name);
 	free(p->host);
-	free(p->check_host);
-	free(p->check_path);
+	probe_check_fini(&p->check);
 	free(p);
 }
 
