@@ -92,6 +92,11 @@ tests_unit_core_process_test_metrics_SOURCES = tests/unit/core/process/test_metr
 tests_unit_core_process_test_metrics_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_metrics
 
+check_PROGRAMS += tests/unit/core/process/test_pid_lock
+tests_unit_core_process_test_pid_lock_SOURCES = tests/unit/core/process/test_pid_lock.c
+tests_unit_core_process_test_pid_lock_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_pid_lock
+
 check_PROGRAMS += tests/unit/core/loop/test_snapshot
 tests_unit_core_loop_test_snapshot_SOURCES = tests/unit/core/loop/test_snapshot.c
 tests_unit_core_loop_test_snapshot_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
