@@ -22,6 +22,7 @@ scenarios = \
 	tests/scenario/test_fault_closing.py \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
+	tests/scenario/test_fault_descriptors.py \
 	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
 	tests/scenario/test_fault_health_page.py \
