@@ -245,7 +245,7 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 		free(c);
 		return;
 	}
-	if (t->n_conns == DNS_TCP_CONNECTIONS) {
+	if (t->n_conns == t->service->tcp_connections) {
 		struct conn *quiet = TAILQ_FIRST(&t->conns);
 
 		conn_end(&quiet);

@@ -102,6 +102,11 @@ void olink_destroy(struct olink **olinkp)
 	free(olink);
 }
 
+void olink_set_idle_limit(struct olink *olink, unsigned limit)
+{
+	conns_node_set_idle_limit(olink->conns, limit);
+}
+
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers)
 {
 	struct olink_worker *w = xcalloc(1, sizeof(*w));
