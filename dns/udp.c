@@ -16,7 +16,9 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/service.h"
 
 #define UDP_MAGIC 0x44756470u
 
@@ -221,7 +223,7 @@ struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
 
 void dns_udp_destroy(struct dns_udp **udp)
 {
-	struct dns_udp *u = *udp;
+	struct dns_udp *u = TAKE(udp);
 
 	if (u == NULL)
 		return;
@@ -229,5 +231,4 @@ void dns_udp_destroy(struct dns_udp **udp)
 	close(u->fd);
 	u->magic = MAGIC_DEAD;
 	free(u);
-	*udp = NULL;
 }

@@ -8,15 +8,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/log_control.h"
 #include "core/process/log_file.h"
+#include "core/process/metrics.h"
+#include "edge/node/counters.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/worker.h"
+#include "origin-link/olink.h"
 
 /* How often, and how long at most, a starting or reloading edge waits for the first word about its
  * origins. */
@@ -35,6 +43,7 @@ struct program {
 	struct edge_socket *sockets; /* of worker w: from w * n_listeners on, until it took them */
 	struct event *timer;         /* starting: the next look; stopping: the end of patience */
 	mono_time began;
+	uint64_t open_at_start; /* descriptors */
 	unsigned n_idle;        /* workers, while stopping */
 	struct edge_view *next; /* loaded, waiting for word of its origins; NULL: none */
 	struct event *next_timer;
@@ -223,6 +232,9 @@ static void publish(struct program *p, struct edge_view **view)
 
 	log_set_level(fleet->log.level);
 	atomic_store(&p->common.budget.limit, fleet->http.limit.buffered);
+	atomic_store(&p->common.budget.closing,
+		     MAX((*view)->descriptors.closing / p->common.group->n_workers, 1));
+	olink_set_idle_limit(p->common.olink, (*view)->descriptors.idle);
 	edge_view_publish(view, &p->common.views);
 }
 
@@ -259,6 +271,8 @@ static void reload(void *arg)
 	if (cfg_needs_restart(current_view(p)->fleet, view->fleet, p->options->node, path,
 			      sizeof(path)))
 		log_warn("%s has changed: that takes a restart", path);
+	/* Too few for what is new: it gets what there is, as there is no way back. */
+	edge_view_plan_descriptors(view, p->common.group->n_workers, p->open_at_start);
 	/* First the new one: what both name is kept. */
 	edge_view_open_origins(view, p->common.olink);
 	edge_view_destroy(&p->next);
@@ -365,6 +379,11 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 
 	log_set_level((*view)->fleet->log.level);
 	daemon_raise_file_limit();
+	p->open_at_start = descriptors_open();
+	if (!edge_view_plan_descriptors(*view, n, p->open_at_start)) {
+		edge_view_destroy(view);
+		return false;
+	}
 	p->began = clock_mono();
 	p->common.group = loop_group_create(n);
 	p->common.metrics = edge_counters_create(n + 1);
@@ -376,7 +395,6 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.node = p->options->node;
 	p->status.common = &p->common;
-	log_start_writer();
 	ok = run(p, view);
 	destroy(p);
 	return ok;
@@ -394,6 +412,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (!options.check_only)
+		log_start_writer();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
 	code = 1;
 	if (load_view(&program, &view)) {

@@ -9,9 +9,12 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/node/view.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
@@ -23,10 +26,11 @@
 
 static struct edge_limits limits_of(const struct edge_worker *w)
 {
-	const struct cfg_http *http = &edge_view_current(&w->common->views)->fleet->http;
+	const struct edge_view *view = edge_view_current(&w->common->views);
+	const struct cfg_http *http = &view->fleet->http;
 
 	return (struct edge_limits){
-	    .connections = http->limit.connections,
+	    .connections = view->descriptors.clients,
 	    .silent = http->limit.silent,
 	    .handshakes = http->limit.handshakes,
 	};
@@ -173,11 +177,10 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 
 void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close how)
 {
-	struct edge_conn *conn = *connp;
+	struct edge_conn *conn = TAKE(connp);
 	struct edge_worker *w = conn->worker;
 	enum edge_stage stage = conn->stage;
 
-	*connp = NULL;
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
 	if (how == EDGE_CLOSE_ORDERLY)
