@@ -5,6 +5,7 @@
  * and the stream until they are handed over. Which address, and what to do after a failure, is the
  * caller's.
  */
+#define LOG_MODULE LOG_POOL
 #include "origin-link/conns/connector.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
 #include "core/net/stream.h"
@@ -28,12 +30,32 @@
 #define KEEP_ALIVE_INTERVAL DUR_S(3)
 #define KEEP_ALIVE_PROBES 3
 
+static const char *state_text(enum connector_state state)
+{
+	static const char *const texts[] = {
+	    [CONNECTOR_IDLE] = "idle",
+	    [CONNECTOR_FAILED] = "failed",
+	    [CONNECTOR_DIALS] = "dials",
+	    [CONNECTOR_SHAKES_HANDS] = "shakes hands",
+	};
+
+	CHECK((unsigned)state < ARRAY_SIZE(texts));
+	return texts[state];
+}
+
+static void set_state(struct connector *c, enum connector_state state)
+{
+	log_debug("connector, fd %d: %s, now %s", c->stream ? stream_fd(c->stream) : c->fd,
+		  state_text(c->state), state_text(state));
+	c->state = state;
+}
+
 /* The ends */
 
 static void finish(struct connector *c)
 {
 	event_del(&c->event);
-	c->state = CONNECTOR_IDLE;
+	set_state(c, CONNECTOR_IDLE);
 	c->fd = -1;
 	c->stream = NULL;
 }
@@ -156,7 +178,7 @@ static void start_handshake(struct connector *c)
 
 	CHECK(evtimer_assign(&c->event, loop_base(c->buffers->loop), timeout_cb, c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
-	c->state = CONNECTOR_SHAKES_HANDS;
+	set_state(c, CONNECTOR_SHAKES_HANDS);
 	if (!stream_start_tls_client(c->stream, c->transport->tls, NULL, 0))
 		fail_stream(c, REASON_LIMIT, "out of memory");
 }
@@ -221,6 +243,8 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 
 	LOOP_ASSERT_OWNER(loop);
 	CHECK(c->state == CONNECTOR_IDLE);
+	log_debug("connector, fd %d: to %s, for %lld ms at most", fd, NET_ADDR_SHOWN(addr),
+		  (long long)dur_to_ms(timeout));
 	c->transport = transport;
 	c->by = mono_add(loop_now(loop), timeout);
 	c->has_client = client != NULL;
@@ -228,12 +252,12 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 		c->client = *client;
 	if (fd < 0) {
 		/* No route, no descriptors, refused at once: told from the loop like any other. */
-		c->state = CONNECTOR_FAILED;
+		set_state(c, CONNECTOR_FAILED);
 		c->error = fd;
 		tv = (struct timeval){0};
 	} else {
-		c->state = CONNECTOR_DIALS;
 		c->fd = fd;
+		set_state(c, CONNECTOR_DIALS);
 		/* It fails on no socket of ours, and without it the connection is as good. */
 		sock_set_keepalive(fd, KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES);
 	}

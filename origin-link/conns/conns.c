@@ -151,7 +151,7 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 	MAGIC_CHECK(c, CONNS_MAGIC);
 	for (slot = LIST_FIRST(&c->slots); slot; slot = next) {
 		next = LIST_NEXT(slot, link);
-		origin_conn_close_idle(c, slot, &now, OLINK_EXPIRED);
+		origin_conn_close_idle(c, slot, &now, OLINK_EXPIRED, "it has expired");
 		if (TAILQ_EMPTY(&slot->idle))
 			unlist(c, slot);
 	}
@@ -163,7 +163,8 @@ void conns_close_retired(struct conns *c, struct conns_mail *mail)
 
 	/* Somebody may have come to need it again since the letter was sent. */
 	if (atomic_load(&mail->endpoint->retired)) {
-		origin_conn_close_idle(c, slot, NULL, OLINK_DISCARDED_RETIRED);
+		origin_conn_close_idle(c, slot, NULL, OLINK_DISCARDED_RETIRED,
+				       "no origin has this server any more");
 		if (slot->listed)
 			unlist(c, slot);
 	}
@@ -203,7 +204,7 @@ void conns_destroy(struct conns **conns)
 	warm_cancel(c);
 	while ((slot = LIST_FIRST(&c->slots))) {
 		CHECK(TAILQ_EMPTY(&slot->waiters));
-		origin_conn_close_idle(c, slot, NULL, OLINK_EXPIRED);
+		origin_conn_close_idle(c, slot, NULL, OLINK_EXPIRED, "the program ends");
 		unlist(c, slot);
 	}
 	event_free(c->tick);

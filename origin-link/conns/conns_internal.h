@@ -45,6 +45,7 @@ struct conns {
 	struct event *tick;
 	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
 	struct origin_conn_list idle;     /* of all slots; most recently used first */
+	uint64_t n_leases;                /* taken so far: the last one's number */
 	unsigned n_idle;
 	LIST_HEAD(, warm_dial) warm_dials;
 	unsigned n_warm_dials;
@@ -172,15 +173,16 @@ void origin_conn_park(struct origin_conn *conn);
 void origin_conn_unpark(struct origin_conn *conn, struct conns *c);
 /* FREE or PROMISED, with our own callbacks: a look at the socket and what is unread. */
 bool origin_conn_is_alive(struct origin_conn *conn);
-/* Any state but MAILED. Somebody may be waiting for the room: sharing.c is told. */
-void origin_conn_close(struct origin_conn *conn);
+/* Any state but MAILED. Somebody may be waiting for the room: sharing.c is told. `why` are words
+ * for the log. */
+void origin_conn_close(struct origin_conn *conn, const char *why);
 /* The room stays reserved, for the caller. */
-void origin_conn_close_keep_room(struct origin_conn *conn);
+void origin_conn_close_keep_room(struct origin_conn *conn, const char *why);
 /* MAILED; nobody is there who could be told of the room. */
 void origin_conn_drop(struct origin_conn *conn);
 /* Closes what is idle in a slot: what has expired at `now`, or everything (NULL). */
 void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
-			    enum olink_counter counter);
+			    enum olink_counter counter, const char *why);
 
 /* The one of the side that nobody has used for longest, whatever its endpoint: somebody else needs
  * its descriptor. False: none is idle. */

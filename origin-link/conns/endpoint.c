@@ -8,12 +8,14 @@
  * mail begins; once no mail is left either, nobody opens connections, and `open` only falls. So the
  * three are looked at in that order, and what is zero stays zero.
  */
+#define LOG_MODULE LOG_POOL
 #include "origin-link/conns/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
 #include "origin-link/conns/transport.h"
 
@@ -73,9 +75,12 @@ void endpoint_suspect(struct endpoint *e, struct loop *loop)
 	struct conns *c = e->node->sides[loop_index(loop)];
 	mono_time until = mono_add(loop_now(loop), SUSPECT_TIME);
 
+	log_debug("%s: suspected for %d s: it does not answer", NET_ADDR_SHOWN(&e->addr),
+		  (int)(SUSPECT_TIME.ns / 1000000000));
 	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
 	if (c)
-		origin_conn_close_idle(c, endpoint_slot(e, c), NULL, OLINK_DISCARDED_DEAD);
+		origin_conn_close_idle(c, endpoint_slot(e, c), NULL, OLINK_DISCARDED_DEAD,
+				       "its server does not answer");
 }
 
 bool endpoint_is_suspect(const struct endpoint *e, mono_time now)

@@ -5,9 +5,11 @@
  * lease_take() to its end or failure. The counters of those that wait move here, and only here;
  * those of connections move in origin_conn.c.
  */
+#define LOG_MODULE LOG_POOL
 #include "origin-link/conns/lease.h"
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
 #include "origin-link/conns/transport.h"
 
@@ -23,6 +25,25 @@ static struct endpoint_slot *slot_of(const struct lease *l)
 	return endpoint_slot(l->endpoint, l->conns);
 }
 
+static const char *state_text(enum lease_state state)
+{
+	static const char *const texts[] = {
+	    [LEASE_NONE] = "none",         [LEASE_ASKS] = "asks",         [LEASE_QUEUED] = "queued",
+	    [LEASE_CONNECTS] = "connects", [LEASE_PROMISED] = "promised", [LEASE_HELD] = "held",
+	};
+
+	CHECK((unsigned)state < ARRAY_SIZE(texts));
+	return texts[state];
+}
+
+static void set_state(struct lease *l, enum lease_state state)
+{
+	log_debug("%s lease %llu: %s, now %s, of %s", loop_name(l->conns->loop),
+		  (unsigned long long)l->number, state_text(l->state), state_text(state),
+		  NET_ADDR_SHOWN(&l->endpoint->addr));
+	l->state = state;
+}
+
 /* Waiting */
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg);
@@ -32,7 +53,7 @@ static void wait_here(struct lease *l, enum lease_state state, duration at_most)
 	struct timeval tv = dur_to_timeval(at_most);
 	struct loop *loop = l->conns->loop;
 
-	l->state = state;
+	set_state(l, state);
 	TAILQ_INSERT_TAIL(&slot_of(l)->waiters, l, link);
 	CHECK(evtimer_assign(&l->timer, loop_base(loop), timer_cb, l) == 0);
 	CHECK(event_add(&l->timer, &tv) == 0);
@@ -57,7 +78,7 @@ static void stop_waiting(struct lease *l)
 	sharing_forget_question(l);
 	if (l->state == LEASE_QUEUED)
 		add_waiting(l, -1);
-	l->state = LEASE_NONE;
+	set_state(l, LEASE_NONE);
 }
 
 /* A place in the queue, if there is one. */
@@ -77,6 +98,9 @@ static bool reserve_place(struct endpoint *e, unsigned max)
 static void fail(struct lease *l, enum reason reason, const char *detail)
 {
 	CHECK(l->state == LEASE_NONE);
+	log_debug("%s lease %llu: fails: %s%s%s", loop_name(l->conns->loop),
+		  (unsigned long long)l->number, reason_text(reason), detail ? ": " : "",
+		  detail ? detail : "");
 	endpoint_unpin(&l->endpoint, l->conns->loop);
 	l->done(l, reason, detail);
 }
@@ -84,7 +108,10 @@ static void fail(struct lease *l, enum reason reason, const char *detail)
 static void hold(struct lease *l, struct origin_conn *conn, bool reused)
 {
 	conns_count(l->conns, reused ? OLINK_LEASES_REUSED : OLINK_LEASES_FRESH, 1);
-	l->state = LEASE_HELD;
+	set_state(l, LEASE_HELD);
+	log_debug("%s lease %llu: has fd %d, %s%s", loop_name(l->conns->loop),
+		  (unsigned long long)l->number, stream_fd(conn->stream), reused ? "reused" : "new",
+		  conn->moved ? ", from another worker" : "");
 	l->conn = conn;
 	l->reused = reused;
 	l->connect_time = reused ? DUR_NS(0) : mono_since(loop_now(l->conns->loop), l->dialled);
@@ -141,7 +168,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		conns_count(c, OLINK_SHORTAGES, 1);
 	origin_conn_failed(c, l->endpoint, reason);
 	sharing_room(c, l->endpoint);
-	l->state = LEASE_NONE;
+	set_state(l, LEASE_NONE);
 	fail(l, reason, detail);
 }
 
@@ -149,7 +176,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 static void connect_now(struct lease *l)
 {
 	CHECK(l->state == LEASE_NONE);
-	l->state = LEASE_CONNECTS;
+	set_state(l, LEASE_CONNECTS);
 	l->made_room = false;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
 	connector_init(&l->connector, l->conns->buffers, connected_cb);
@@ -193,6 +220,9 @@ static void look_while_queued(struct lease *l)
 static enum lease_result queue_up(struct lease *l, enum reason *reason)
 {
 	if (!reserve_place(l->endpoint, l->terms.max_waiting)) {
+		log_debug("%s lease %llu: refused: the queue for %s is full",
+			  loop_name(l->conns->loop), (unsigned long long)l->number,
+			  NET_ADDR_SHOWN(&l->endpoint->addr));
 		conns_count(l->conns, OLINK_QUEUE_FULL, 1);
 		*reason = REASON_ORIGIN_QUEUE_FULL;
 		return LEASE_REFUSED;
@@ -218,7 +248,7 @@ static enum lease_result look_further(struct lease *l, enum reason *reason)
 		return LEASE_WAITS;
 	}
 	if (l->fresh && (conn = origin_conn_take_idle(l->conns, l->endpoint))) {
-		origin_conn_close_keep_room(conn);
+		origin_conn_close_keep_room(conn, "a new one takes its place");
 		connect_now(l);
 		return LEASE_WAITS;
 	}
@@ -258,7 +288,7 @@ static bool take_own(struct lease *l)
 			return true;
 		}
 		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
-		origin_conn_close(conn);
+		origin_conn_close(conn, "it is dead, or has something unread");
 	}
 	return false;
 }
@@ -273,7 +303,7 @@ static void told(struct loop_task *task)
 	CHECK(l->state == LEASE_PROMISED);
 	if (l->careful && !origin_conn_is_alive(conn)) {
 		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
-		origin_conn_close_keep_room(conn);
+		origin_conn_close_keep_room(conn, "it is dead, or has something unread");
 		lease_promise_broken(l);
 		return;
 	}
@@ -286,11 +316,11 @@ void lease_promise(struct lease *l, struct origin_conn *conn)
 	stop_waiting(l);
 	if (l->fresh) {
 		/* What it needs is the room. */
-		origin_conn_close_keep_room(conn);
+		origin_conn_close_keep_room(conn, "a new one takes its place");
 		connect_now(l);
 		return;
 	}
-	l->state = LEASE_PROMISED;
+	set_state(l, LEASE_PROMISED);
 	l->conn = conn;
 	origin_conn_promise(conn, l);
 	loop_defer(l->conns->loop, &l->told);
@@ -301,7 +331,7 @@ void lease_promise_broken(struct lease *l)
 	CHECK(l->state == LEASE_PROMISED);
 	loop_task_cancel(l->conns->loop, &l->told);
 	l->conn = NULL;
-	l->state = LEASE_NONE;
+	set_state(l, LEASE_NONE);
 	connect_now(l);
 }
 
@@ -349,6 +379,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->careful = order->careful;
 	l->time = order->time;
 	l->n_asked = 0;
+	l->number = ++l->conns->n_leases;
 	endpoint_pin(l->endpoint, l->conns->loop);
 	if (!l->fresh && take_own(l))
 		return LEASE_READY;
@@ -386,7 +417,7 @@ static void end_held(struct lease *l, bool keep)
 		origin_conn_freed(conn, &l->terms);
 		sharing_conn_free(conn);
 	} else {
-		origin_conn_close(conn);
+		origin_conn_close(conn, keep ? "it is one client's" : "its user has done with it");
 	}
 }
 
@@ -418,7 +449,7 @@ void lease_end(struct lease *l, bool keep)
 		end_held(l, keep);
 		break;
 	}
-	l->state = LEASE_NONE;
+	set_state(l, LEASE_NONE);
 	l->conn = NULL;
 	endpoint_unpin(&l->endpoint, l->conns->loop);
 }

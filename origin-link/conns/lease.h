@@ -56,6 +56,7 @@ struct lease {
 
 	enum lease_state state;
 	/* all but NONE */
+	uint64_t number;           /* among those of its loop, for the log */
 	struct endpoint *endpoint; /* pinned */
 	struct lease_terms terms;
 	bool has_client, fresh, careful;

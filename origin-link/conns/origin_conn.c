@@ -5,11 +5,13 @@
  * place that moves the counters of connections, and each by a change of state: at any time leases
  * reused + leases fresh = active + leases ended, and idle = the sum over all slots.
  */
+#define LOG_MODULE LOG_POOL
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
 
 #define CONN_MAGIC 0xc0221801u
@@ -19,10 +21,25 @@ static struct endpoint_slot *slot_of(const struct origin_conn *conn)
 	return endpoint_slot(conn->endpoint, conn->conns);
 }
 
+static const char *state_text(enum conn_state state)
+{
+	static const char *const texts[] = {
+	    [CONN_FREE] = "free", [CONN_IDLE] = "idle",     [CONN_PROMISED] = "promised",
+	    [CONN_HELD] = "held", [CONN_MAILED] = "mailed",
+	};
+
+	CHECK((unsigned)state < ARRAY_SIZE(texts));
+	return texts[state];
+}
+
 static void set_state(struct origin_conn *conn, enum conn_state state)
 {
 	const struct conns *c = conn->conns;
 
+	if (conn->state != state)
+		log_debug("%s fd %d: %s, now %s on %s", NET_ADDR_SHOWN(&conn->endpoint->addr),
+			  stream_fd(conn->stream), state_text(conn->state), state_text(state),
+			  loop_name(c->loop));
 	if ((conn->state == CONN_IDLE) != (state == CONN_IDLE))
 		conns_count(c, OLINK_IDLE, state == CONN_IDLE ? 1 : -1);
 	if ((conn->state == CONN_HELD) != (state == CONN_HELD))
@@ -38,10 +55,10 @@ static void ended(struct origin_conn *conn)
 	if (conn->state == CONN_PROMISED) {
 		struct lease *l = conn->lease;
 
-		origin_conn_close_keep_room(conn);
+		origin_conn_close_keep_room(conn, "the origin has ended it");
 		lease_promise_broken(l);
 	} else {
-		origin_conn_close(conn);
+		origin_conn_close(conn, "the origin has ended it");
 	}
 }
 
@@ -90,6 +107,8 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 	conn->conns = c;
 	conn->stream = stream;
 	stream_hand_over(stream, &own_ops, conn);
+	log_debug("%s fd %d: new on %s", NET_ADDR_SHOWN(&e->addr), stream_fd(stream),
+		  loop_name(c->loop));
 	return conn;
 }
 
@@ -107,10 +126,12 @@ static void leave_idle(struct origin_conn *conn)
 	set_state(conn, CONN_FREE);
 }
 
-void origin_conn_close_keep_room(struct origin_conn *conn)
+void origin_conn_close_keep_room(struct origin_conn *conn, const char *why)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state != CONN_MAILED);
+	log_debug("%s fd %d: closed: %s", NET_ADDR_SHOWN(&conn->endpoint->addr),
+		  stream_fd(conn->stream), why);
 	if (conn->state == CONN_IDLE)
 		leave_idle(conn);
 	set_state(conn, CONN_FREE);
@@ -119,12 +140,12 @@ void origin_conn_close_keep_room(struct origin_conn *conn)
 	free(conn);
 }
 
-void origin_conn_close(struct origin_conn *conn)
+void origin_conn_close(struct origin_conn *conn, const char *why)
 {
 	struct endpoint *e = conn->endpoint;
 	struct conns *c = conn->conns;
 
-	origin_conn_close_keep_room(conn);
+	origin_conn_close_keep_room(conn, why);
 	endpoint_release(e);
 	sharing_room(c, e);
 }
@@ -133,6 +154,8 @@ void origin_conn_drop(struct origin_conn *conn)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state == CONN_MAILED);
+	log_debug("%s fd %d: closed in the mail", NET_ADDR_SHOWN(&conn->endpoint->addr),
+		  stream_fd(conn->stream));
 	stream_parked_destroy(&conn->stream);
 	endpoint_release(conn->endpoint);
 	conn->magic = MAGIC_DEAD;
@@ -190,7 +213,7 @@ struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
 			return conn;
 		}
 		conns_count(c, OLINK_EXPIRED, 1);
-		origin_conn_close(conn);
+		origin_conn_close(conn, "it has expired");
 	}
 	return NULL;
 }
@@ -263,7 +286,7 @@ bool origin_conn_is_alive(struct origin_conn *conn)
 }
 
 void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
-			    enum olink_counter counter)
+			    enum olink_counter counter, const char *why)
 {
 	struct origin_conn *conn, *next;
 
@@ -274,7 +297,7 @@ void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const m
 		if (now && !mono_reached(conn->expires, *now))
 			continue;
 		conns_count(c, counter, 1);
-		origin_conn_close(conn);
+		origin_conn_close(conn, why);
 	}
 }
 
@@ -285,7 +308,7 @@ bool origin_conn_close_oldest_idle(struct conns *c)
 	if (!oldest)
 		return false;
 	conns_count(c, OLINK_DISCARDED_DESCRIPTORS, 1);
-	origin_conn_close(oldest);
+	origin_conn_close(oldest, "its descriptor is needed");
 	return true;
 }
 
@@ -295,6 +318,10 @@ void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream
 {
 	gnutls_session_t session = stream_tls_session(stream);
 
+	log_debug("%s fd %d: connected%s%s%s", NET_ADDR_SHOWN(&e->addr), stream_fd(stream),
+		  session ? " with " : "",
+		  session ? gnutls_protocol_get_name(gnutls_protocol_get_version(session)) : "",
+		  session && gnutls_session_is_resumed(session) ? ", resumed" : "");
 	if (session) {
 		conns_count(c, OLINK_HANDSHAKES, 1);
 		if (gnutls_session_is_resumed(session))
@@ -306,6 +333,7 @@ void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream
 
 void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 {
+	log_debug("%s: not connected: %s", NET_ADDR_SHOWN(&e->addr), reason_text(reason));
 	if (reason == REASON_ORIGIN_CERTIFICATE)
 		conns_count(c, OLINK_CERTIFICATE_FAILURES, 1);
 	else if (reason == REASON_ORIGIN_HANDSHAKE_FAILED)

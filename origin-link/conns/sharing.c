@@ -8,7 +8,9 @@
  * frees a connection or its room counts that first and looks for those that wait then; and these
  * counts are in one order for all (seq_cst). So one of the two sees the other.
  */
+#define LOG_MODULE LOG_POOL
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
 
 /* A loop's own waiters come first, as they cost no mail; but when others wait too, those get one
@@ -69,6 +71,9 @@ bool sharing_ask(struct lease *l)
 		return false;
 	l->question = conns_mail_create(l->endpoint, self, question_arrived);
 	l->question->lease = l;
+	log_debug("%s lease %llu: asks %s for a connection to %s", loop_name(l->conns->loop),
+		  (unsigned long long)l->number, loop_name(l->conns->node->sides[other]->loop),
+		  NET_ADDR_SHOWN(&l->endpoint->addr));
 	conns_mail_post(l->question, other);
 	return true;
 }
@@ -123,6 +128,9 @@ static void give(struct origin_conn *conn, int to)
 	struct conns_mail *mail =
 	    conns_mail_create(conn->endpoint, conn->conns->index, gift_arrived);
 
+	log_debug("%s fd %d: goes from %s to %s, where a lease waits",
+		  NET_ADDR_SHOWN(&conn->endpoint->addr), stream_fd(conn->stream),
+		  loop_name(conn->conns->loop), loop_name(conn->conns->node->sides[to]->loop));
 	origin_conn_park(conn);
 	mail->conn = conn;
 	conns_mail_post(mail, to);
@@ -147,14 +155,14 @@ void sharing_conn_free(struct origin_conn *conn)
 
 	if (atomic_load(&e->retired)) {
 		conns_count(c, OLINK_DISCARDED_RETIRED, 1);
-		origin_conn_close(conn);
+		origin_conn_close(conn, "no origin has this server any more");
 	} else if (other >= 0) {
 		give(conn, other);
 	} else if (first) {
 		lease_promise(first, conn);
 	} else if (is_one_too_many(conn)) {
 		conns_count(c, OLINK_DISCARDED_FULL, 1);
-		origin_conn_close(conn);
+		origin_conn_close(conn, "enough are idle");
 	} else {
 		origin_conn_idle(conn);
 		while (c->n_idle > atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))

@@ -28,6 +28,72 @@ static void count(const struct olink_request *r, enum olink_counter id)
 	metrics_add(r->worker->olink->metrics, request_loop(r), id, 1);
 }
 
+/* States */
+
+static const char *phase_text(enum request_phase phase)
+{
+	static const char *const texts[] = {
+	    [REQUEST_OPENING] = "opening",
+	    [REQUEST_LEASING] = "leasing",
+	    [REQUEST_OPEN] = "open",
+	    [REQUEST_OVER] = "over",
+	};
+
+	CHECK((unsigned)phase < ARRAY_SIZE(texts));
+	return texts[phase];
+}
+
+static const char *side_text(enum request_side side)
+{
+	static const char *const texts[] = {
+	    [REQUEST_HEAD_AWAITED] = "head awaited",
+	    [REQUEST_BODY] = "body",
+	    [REQUEST_ASKED] = "asked",
+	    [REQUEST_TUNNEL] = "tunnel",
+	    [REQUEST_SENT] = "sent",
+	    [REQUEST_UNWANTED] = "unwanted",
+	};
+
+	CHECK((unsigned)side < ARRAY_SIZE(texts));
+	return texts[side];
+}
+
+static const char *response_text(enum response_side side)
+{
+	static const char *const texts[] = {
+	    [RESPONSE_HEAD_AWAITED] = "head awaited",
+	    [RESPONSE_BODY] = "body",
+	    [RESPONSE_TUNNEL] = "tunnel",
+	    [RESPONSE_ENDED] = "ended",
+	    [RESPONSE_UNWANTED] = "unwanted",
+	};
+
+	CHECK((unsigned)side < ARRAY_SIZE(texts));
+	return texts[side];
+}
+
+void request_set_phase(struct olink_request *r, enum request_phase phase)
+{
+	if (r->phase != phase)
+		REQUEST_TRACE(r, "%s, now %s", phase_text(r->phase), phase_text(phase));
+	r->phase = phase;
+}
+
+void request_set_side(struct olink_request *r, enum request_side side)
+{
+	if (r->side != side)
+		REQUEST_TRACE(r, "request %s, now %s", side_text(r->side), side_text(side));
+	r->side = side;
+}
+
+void request_set_response(struct olink_request *r, enum response_side side)
+{
+	if (r->attempt.response != side)
+		REQUEST_TRACE(r, "response %s, now %s", response_text(r->attempt.response),
+			      response_text(side));
+	r->attempt.response = side;
+}
+
 /* Ending */
 
 /* The one way from a connection, or the way to one, to none. */
@@ -43,7 +109,7 @@ void request_over(struct olink_request *r, bool keep)
 {
 	bool has_lease = r->phase == REQUEST_LEASING || r->phase == REQUEST_OPEN;
 
-	r->phase = REQUEST_OVER;
+	request_set_phase(r, REQUEST_OVER);
 	if (has_lease)
 		let_go(r, keep);
 	while (r->n_candidates > 0)
@@ -64,8 +130,8 @@ static void break_tunnel(const struct olink_request *r)
 
 void request_abandon(struct olink_request *r)
 {
-	r->attempt.response = RESPONSE_UNWANTED;
-	r->side = REQUEST_UNWANTED;
+	request_set_response(r, RESPONSE_UNWANTED);
+	request_set_side(r, REQUEST_UNWANTED);
 	if (r->phase == REQUEST_OVER)
 		return;
 	break_tunnel(r);
@@ -79,7 +145,7 @@ void request_stop(struct olink_request *r, enum reason reason)
 
 	if (!pushes)
 		return;
-	r->side = REQUEST_UNWANTED;
+	request_set_side(r, REQUEST_UNWANTED);
 	r->ends.request->ops->stop(r->ends.request, reason);
 }
 
@@ -100,6 +166,8 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 {
 	if (r->phase == REQUEST_OVER)
 		return;
+	REQUEST_TRACE(r, "fails: %s%s%s", reason_text(reason), detail ? ": " : "",
+		      detail ? detail : "");
 	log_failure(r, reason, detail);
 	count(r, OLINK_FAILURES);
 	break_tunnel(r);
@@ -111,7 +179,7 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 	request_stop(r, reason);
 	if (r->attempt.response >= RESPONSE_ENDED || r->closed)
 		return;
-	r->attempt.response = RESPONSE_ENDED;
+	request_set_response(r, RESPONSE_ENDED);
 	r->ends.response->ops->reset(r->ends.response, reason);
 }
 
@@ -133,7 +201,7 @@ void request_tunnel_ended(struct olink_request *r)
 /* There is a connection; what there is to send goes out by send_begin(). */
 static void opened(struct olink_request *r)
 {
-	r->phase = REQUEST_OPEN;
+	request_set_phase(r, REQUEST_OPEN);
 	r->attempt = (struct attempt){0};
 	r->facts.reused = lease_is_reused(&r->lease);
 	r->facts.connect = lease_connect_time(&r->lease);
@@ -167,12 +235,19 @@ static enum lease_result take_lease(struct olink_request *r, enum reason *reason
 	    .careful = r->side == REQUEST_BODY || !http_method_is_idempotent(r->head->method_id),
 	    .time = share_of_time(r),
 	};
+	enum lease_result result;
 
 	r->facts.addr = *endpoint_addr(endpoint);
 	r->tried_at = loop_now(request_loop(r));
 	r->tried_for = order.time;
 	lease_init(&r->lease, r->worker->conns, &request_stream_ops, r, leased);
-	return lease_take(&r->lease, &order, reason);
+	result = lease_take(&r->lease, &order, reason);
+	REQUEST_TRACE(r, "candidate %u of %u, %s, by lease %llu for %lld ms at most%s%s",
+		      r->candidate + 1, r->n_candidates, NET_ADDR_SHOWN(&r->facts.addr),
+		      (unsigned long long)r->lease.number, (long long)dur_to_ms(order.time),
+		      order.fresh ? ", a new connection only" : "",
+		      order.careful ? ", only once" : "");
+	return result;
 }
 
 /* From the current candidate on, the first one that has a connection or lets us wait for one.
@@ -186,7 +261,7 @@ static bool lease_any(struct olink_request *r, enum reason *reason)
 			loop_defer(request_loop(r), &r->turn_end);
 			return true;
 		case LEASE_WAITS:
-			r->phase = REQUEST_LEASING;
+			request_set_phase(r, REQUEST_LEASING);
 			return true;
 		case LEASE_REFUSED:
 			lease_end(&r->lease, false);
@@ -221,7 +296,9 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
 	/* Nothing was sent, so another one may be asked. */
 	lease_end(&r->lease, false);
-	r->phase = REQUEST_OPENING;
+	request_set_phase(r, REQUEST_OPENING);
+	REQUEST_TRACE(r, "%s gives no connection: %s%s%s", NET_ADDR_SHOWN(&r->facts.addr),
+		      reason_text(reason), detail ? ": " : "", detail ? detail : "");
 	spend_time(r);
 	r->candidate++;
 	if (is_tried_elsewhere(reason) && lease_any(r, &reason))
@@ -257,9 +334,10 @@ static bool may_repeat(const struct olink_request *r)
 /* From the current candidate on, on fresh connections: so this ends. */
 static void repeat(struct olink_request *r, enum reason reason)
 {
-	r->phase = REQUEST_OPENING;
+	request_set_phase(r, REQUEST_OPENING);
 	let_go(r, false);
 	r->attempt = (struct attempt){0};
+	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
 	r->facts.retried = true;
 	r->connect_left = r->settings.connect;
 	count(r, OLINK_RETRIES);
@@ -321,6 +399,7 @@ void request_vanished(struct olink_request *r)
 {
 	static const char detail[] = "it does not acknowledge what was sent";
 
+	REQUEST_TRACE(r, "%s: %s", NET_ADDR_SHOWN(&r->facts.addr), detail);
 	endpoint_suspect(r->candidates[r->candidate], request_loop(r));
 	if (!may_repeat(r)) {
 		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
@@ -485,6 +564,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .look = r->look,
 	    .turn_end = {.run = turn_end},
 	    .worker = w,
+	    .number = ++w->n_opened,
 	    .sink = {.ops = &request_sink_ops},
 	    .source = {.ops = &request_source_ops},
 	    .ends = open->ends,
@@ -500,6 +580,9 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    origins_candidates(open->origins, open->origin, loop, r->candidates, &r->n_candidates);
 	if (r->failed != REASON_NONE)
 		r->n_candidates = 0;
+	REQUEST_TRACE(r, "opened, %u candidates%s%s", r->n_candidates,
+		      r->failed != REASON_NONE ? ": " : "",
+		      r->failed != REASON_NONE ? reason_text(r->failed) : "");
 	for (unsigned i = 0; i < r->n_candidates; i++)
 		endpoint_pin(r->candidates[i], loop);
 	*leg = (struct flow_leg){&r->sink, &r->source};

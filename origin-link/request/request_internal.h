@@ -49,7 +49,8 @@ struct olink_worker {
 	LIST_HEAD(request_list, olink_request) requests;
 	struct request_list spares; /* what they own is kept for the next ones */
 	unsigned n_spares;
-	char *scratch; /* a request head, between two calls of nobody else */
+	uint64_t n_opened; /* requests so far: the last one's number */
+	char *scratch;     /* a request head, between two calls of nobody else */
 	size_t scratch_size;
 	struct log_limit log_limits[REQUEST_LOG_LIMITS]; /* by id of the origin */
 };
@@ -139,6 +140,7 @@ struct olink_request {
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;
+	uint64_t number;           /* among those of its worker, for the log */
 	struct flow_sink sink;     /* takes the request */
 	struct flow_source source; /* of the response */
 	struct flow_ends ends;
@@ -191,7 +193,17 @@ static inline bool request_is_tunnel(const struct olink_request *r)
 	return r->attempt.content.framing == HTTP_FRAMING_TUNNEL;
 }
 
+/* A line of the log about one request; for .c files of LOG_ORIGIN. */
+#define REQUEST_TRACE(r, fmt, ...)                                                                 \
+	log_debug("%s request %llu to %s: " fmt, loop_name(request_loop(r)),                       \
+		  (unsigned long long)(r)->number, (r)->settings.origin_name, __VA_ARGS__)
+
 /* request.c */
+
+/* The only ways to another state, but for what is assigned as a whole: they tell the log. */
+void request_set_phase(struct olink_request *r, enum request_phase phase);
+void request_set_side(struct olink_request *r, enum request_side side);
+void request_set_response(struct olink_request *r, enum response_side side);
 
 /* Frees the requests that were closed but not yet swept up, and the spares. */
 void olink_requests_sweep(struct olink_worker *worker);

@@ -5,9 +5,11 @@
  * the request's loop; owns what was received and cannot be pushed yet. How the exchange ends is
  * request.c's.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/request/request_internal.h"
 
 /* One read while a head is awaited: what follows the head is copied when its sink does not want it
@@ -92,7 +94,7 @@ static bool ended(struct olink_request *r, bool clean)
 		    stream_fault(request_stream(r)) == STREAM_FAULT_NONE &&
 		    stream_is_drained(request_stream(r));
 
-	r->attempt.response = RESPONSE_ENDED;
+	request_set_response(r, RESPONSE_ENDED);
 	if (tunnel) {
 		request_tunnel_ended(r);
 		return true;
@@ -178,14 +180,15 @@ static void take_final_head(struct olink_request *r, struct slice rest)
 	struct span data;
 	size_t used;
 
-	a->response = RESPONSE_BODY;
+	REQUEST_TRACE(r, "status %d", a->head->status);
+	request_set_response(r, RESPONSE_BODY);
 	a->keep_alive = a->head->keep_alive;
 	if (a->head->status == 101) {
 		a->head->framing = HTTP_FRAMING_TUNNEL;
-		a->response = RESPONSE_TUNNEL;
-		r->side = REQUEST_TUNNEL;
+		request_set_response(r, RESPONSE_TUNNEL);
+		request_set_side(r, REQUEST_TUNNEL);
 	} else if (r->side == REQUEST_ASKED) {
-		r->side = REQUEST_SENT;
+		request_set_side(r, REQUEST_SENT);
 	}
 	h1_body_init(&a->content, a->head, &r->settings.limits);
 	if (h1_body_decode(&a->content, NULL, 0, 0, &used, &data) == H1_OK) {
@@ -212,6 +215,7 @@ static bool take_informational(struct olink_request *r)
 		request_fail(r, REASON_ORIGIN_MALFORMED, "too many informational responses");
 		return false;
 	}
+	REQUEST_TRACE(r, "informational status %d", a->head->status);
 	a->leave_given |= a->head->status == 100;
 	sink->ops->head(sink, a->head, false);
 	if (r->phase != REQUEST_OPEN)

@@ -8,10 +8,12 @@
  * while nothing has to be queued, and is small again as soon as something is, so that what one
  * request holds here is bounded by WINDOW_MAX, and mostly less.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/request/request_internal.h"
 
 /* As much as one turn gathers: a small upload goes out in one write, its head before it. */
@@ -251,11 +253,11 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 	r->head = head;
 	r->content_left = head->content_length;
 	if (end)
-		r->side = REQUEST_SENT;
+		request_set_side(r, REQUEST_SENT);
 	else if (head->framing == HTTP_FRAMING_TUNNEL)
-		r->side = REQUEST_ASKED;
+		request_set_side(r, REQUEST_ASKED);
 	else
-		r->side = REQUEST_BODY;
+		request_set_side(r, REQUEST_BODY);
 	request_lease(r);
 }
 
@@ -272,7 +274,7 @@ static void sink_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	}
 	if (end)
-		r->side = REQUEST_SENT;
+		request_set_side(r, REQUEST_SENT);
 	push(r, &slice);
 }
 

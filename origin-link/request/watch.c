@@ -8,12 +8,14 @@
  * other side keeps its window shut (tcp(7)), and would break the connection to an origin that is
  * only slow. So we look ourselves: who acknowledges, or answers window probes, is there.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/request/request_internal.h"
 
 /* Below it a lost segment that is sent again (200 ms, Linux's TCP_RTO_MIN) or a delayed
@@ -38,6 +40,19 @@ static struct tcp_sight look_at(const struct olink_request *r)
 }
 
 /* The deadline */
+
+static const char *watch_text(enum watch watch)
+{
+	static const char *const texts[] = {
+	    [WATCH_NONE] = "nothing of the origin",
+	    [WATCH_WRITE] = "what was written to be taken",
+	    [WATCH_HEAD] = "the response",
+	    [WATCH_BODY] = "more of the response",
+	};
+
+	CHECK((unsigned)watch < ARRAY_SIZE(texts));
+	return texts[watch];
+}
 
 static enum watch what_to_watch(const struct olink_request *r)
 {
@@ -93,6 +108,7 @@ void watch_update(struct olink_request *r)
 	 * fires. */
 	if (watch == r->attempt.watch)
 		return;
+	REQUEST_TRACE(r, "waits for %s", watch_text(watch));
 	r->attempt.watch = watch;
 	set(r);
 }

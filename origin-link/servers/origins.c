@@ -4,12 +4,14 @@
  * whose turn it is. What is picked is read through the servers' published addresses, so nothing is
  * held across turns.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include "origin-link/servers/origins.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/transport.h"
@@ -152,6 +154,20 @@ enum rank {
 	N_RANKS,
 };
 
+static const char *rank_text(enum rank rank)
+{
+	static const char *const texts[N_RANKS] = {
+	    [RANK_UP] = "up",
+	    [RANK_UP_SUSPECT] = "up, suspect",
+	    [RANK_UNPROVEN] = "unproven",
+	    [RANK_UNPROVEN_SUSPECT] = "unproven, suspect",
+	    [RANK_DOWN] = "down",
+	};
+
+	CHECK(rank < N_RANKS);
+	return texts[rank];
+}
+
 static enum rank rank_of(const struct olink_address *a, mono_time now)
 {
 	bool suspect = endpoint_is_suspect(a->endpoint, now);
@@ -258,6 +274,9 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 	for (w = start; (a = next_address(&w));) {
 		enum rank rank = rank_of(a, now);
 
+		log_debug("origin %s: %s is %s%s", origin->name,
+			  NET_ADDR_SHOWN(endpoint_addr(a->endpoint)), rank_text(rank),
+			  rank <= last ? "" : ", and not tried");
 		if (rank <= last)
 			put(&order, rank, seen[rank]++, turn, a->endpoint, out);
 	}

@@ -2,6 +2,7 @@
 """`perigeectl log`: levels by module, changed while a daemon runs."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -65,6 +66,44 @@ def test_an_edge_has_them_too(make_edge, origin):
     run = ctl("-c", edge.fleet, "fra1")
     assert run.returncode == 1  # it listens elsewhere than the file says
     assert levels(edge, "info", "tls")["tls"] == "info"
+
+
+def test_traces_follow_one_request(make_edge, origin):
+    """From the client's connection to the origin's and back, each by the names of its states."""
+    edge = make_edge({"app": f'servers: ["{origin.address}"], health: {{enabled: false}}'})
+    before = len(edge.log())
+    assert edge.curl(edge.url("/")).returncode == 0
+    edge.wait_counter("edge_connections_active", 0)
+    found = iter(re.sub(r"^.*? debug ", "", line) for line in edge.log()[before:].splitlines())
+    at = re.escape(origin.address)
+    for wanted in (
+        r"client: (127\.0\.0\.1:\d+): accepted on fd \d+ by worker1, first bytes awaited",
+        r"client: {client}: first bytes awaited, now TLS",
+        r"client: {client}: silent, now handshaking",
+        r"tls: fd \d+: handshake as server done in \d+ us: TLS1\.3, http/1\.1",
+        r"client: {client}: handshaking, now idle",
+        r"client: {client}: idle, now busy",
+        rf"origin: origin app: {at} is ",
+        r"origin: worker1 request 1 to app: opened, 1 candidates",
+        rf"pool: worker1 lease 1: none, now connects, of {at}",
+        rf"origin: worker1 request 1 to app: candidate 1 of 1, {at}, by lease 1 ",
+        rf"pool: worker1 lease 1: connects, now held, of {at}",
+        r"pool: worker1 lease 1: has fd \d+, new",
+        r"origin: worker1 request 1 to app: leasing, now open",
+        r"origin: worker1 request 1 to app: status 200",
+        rf"pool: {at} fd \d+: free, now idle on worker1",
+        r"client: {client}: ends in order: ",
+    ):
+        pattern = wanted.replace("{client}", client) if "{client}" in wanted else wanted
+        match = next(filter(None, (re.match(pattern, line) for line in found)), None)
+        assert match, f"no {wanted} in its place:\n{edge.log()[before:]}"
+        if match.groups():
+            client = re.escape(match.group(1))
+    levels(edge, "info")
+    before = len(edge.log())
+    assert edge.curl(edge.url("/")).returncode == 0
+    edge.wait_counter("edge_connections_active", 0)
+    assert " debug " not in edge.log()[before:]
 
 
 @pytest.mark.parametrize("words,message", [
