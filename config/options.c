@@ -134,7 +134,7 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 const struct cfg_option cfg_options[] = {
     SECTION("log", "The programs' own log, on standard error."),
     CHOICE("log.level", AT(cfg_fleet, log.level), "info", levels,
-	   "The least important level that is written."),
+	   "The least important level that is written, until perigeectl log says otherwise."),
 
     SECTION("http", "What every edge does to requests."),
     SECTION("http.timeout", "How long an edge waits for clients."),

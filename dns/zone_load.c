@@ -4,6 +4,7 @@
  * places them and refuses what cannot be served. It goes on after an error, so that all of them are
  * seen at once. Control thread; blocking.
  */
+#define LOG_MODULE LOG_ZONE
 #include "dns/zone.h"
 
 #include <libgen.h>

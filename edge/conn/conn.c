@@ -4,6 +4,7 @@
  * keeps the counters and gauges of connections. What happens in a stage is the inlet's and the
  * protocols' business.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/conn.h"
 
 #include <stdlib.h>

@@ -4,6 +4,7 @@
  * far as the exchange has granted. What arrives ahead of its turn is kept, and the stream paused,
  * so that no more than one read is ever kept. Worker's loop only.
  */
+#define LOG_MODULE LOG_HTTP
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
  * distinct set of certificates becomes one gnutls credentials object, and the table of names points
  * to it.
  */
+#define LOG_MODULE LOG_TLS
 #include "edge/tls/certs.h"
 
 #include <search.h>

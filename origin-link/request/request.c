@@ -7,6 +7,7 @@
  *
  * Objects are freed at the end of the turn in which they were closed.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -91,8 +92,8 @@ static void log_failure(const struct olink_request *r, enum reason reason, const
 
 	if (r->facts.addr.sa.sa_family != AF_UNSPEC)
 		net_addr_format(&r->facts.addr, addr);
-	log_write_limited(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
-			  addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
+	LOG_LIMITED_BY(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
+		       addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
 }
 
 void request_fail(struct olink_request *r, enum reason reason, const char *detail)
