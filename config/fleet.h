@@ -38,15 +38,18 @@ struct cfg_range { /* HTTP status range, both ends included */
 	uint16_t low, high;
 };
 
-/* How to find out whether something serves. A server is asked by CFG_CHECK_HTTP the way requests go
- * to it, so by TLS with TLS; by CFG_CHECK_HTTPS without a look at its certificate. */
+/* How to find out whether something serves. A server is asked the way requests go to it, so by TLS
+ * with TLS; where requests have none, by CFG_CHECK_HTTPS without a look at its certificate. */
 enum cfg_check_kind { CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP };
+/* CFG_CHECK_HEAD: by GET once that has got a good status where HEAD has not. */
+enum cfg_check_method { CFG_CHECK_HEAD, CFG_CHECK_GET };
 
 struct cfg_check {
 	enum cfg_check_kind kind;
 	uint16_t port;    /* 0: the port of what is checked */
 	const char *host; /* Host field and SNI; "" : a default that the user of the check names */
 	const char *path;
+	enum cfg_check_method method;
 	struct cfg_range status;
 	duration interval; /* between the starts of two probes */
 	duration timeout;  /* of one probe, from connect to status line */

@@ -20,6 +20,7 @@
 
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const check_kinds[] = {"http", "https", "tcp", NULL};
+static const char *const check_methods[] = {"HEAD", "GET", NULL};
 static const char *const admins[] = {"active", "drained", NULL};
 static const char *const all_downs[] = {"try", "refuse", NULL};
 static const char *const none_ups[] = {"nearest", "servfail", NULL};
@@ -110,7 +111,11 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 	     .type = &cfg_type_url_path,                                                           \
 	     AT(owner, member.path),                                                               \
 	     .fallback = path_,                                                                    \
-	     .prose = "What is asked for, by GET."},                                               \
+	     .prose = "What is asked for."},                                                       \
+	    CHOICE(under ".method", AT(owner, member.method), "HEAD", check_methods,               \
+		   "How it is asked for. Where HEAD does not get such a status, GET is asked at "  \
+		   "once and decides, and if that gets one it is asked from then on. Of the "      \
+		   "content that GET gets, 1 MiB is read."),                                       \
 	    {.path = under ".status",                                                              \
 	     .type = &cfg_type_status,                                                             \
 	     AT(owner, member.status),                                                             \
@@ -158,7 +163,8 @@ const struct cfg_option cfg_options[] = {
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
 	  "Connections of clients to an edge at a time; over it the one that has been idle for "
 	  "longest gives way, or else the one that has been at a request's head for longest, or "
-	  "silent; when there is none of them, newcomers are closed."),
+	  "silent; when there is none of them, newcomers are closed. Each takes up to two and a "
+	  "half open files: where fewer are allowed, fewer connections are."),
     COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
 	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
 	  "header, no first byte of a request); over it the oldest of them gives way."),
@@ -350,11 +356,12 @@ const struct cfg_option cfg_options[] = {
      .prose = "Whether servers are checked at all; if not they are taken to be up."},
     CHECK_ROWS("origins.*.health.check", cfg_origin, health.check, "http",
 	       "What is asked: \"http\" is a response with the right status, asked for the way "
-	       "requests go (over verified TLS when tls is on); \"https\" is one over TLS whose "
-	       "certificate is not verified; \"tcp\" is a connection.",
+	       "requests go (over verified TLS when tls is on); \"https\" is the same when tls is "
+	       "on, and else one over TLS whose certificate is not verified; \"tcp\" is a "
+	       "connection.",
 	       "0 is the port of the server.",
-	       "Host field, and server name (SNI) of \"https\", while that of \"http\" is the one "
-	       "of requests; \"\" is the server's own name.",
+	       "Host field, and server name (SNI) where tls is off, which else is the one of "
+	       "requests; \"\" is the server's own name.",
 	       "/", "200-399", "3"),
     CHOICE("origins.*.all_down", AT(cfg_origin, all_down), "try", all_downs,
 	   "When all servers are down: try them all the same, or refuse the request with 503."),

@@ -31,13 +31,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/log_file.h"
+#include "edge/conn/conn.h"
 #include "edge/exchange/access_log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/forward.h"
 #include "edge/exchange/respond.h"
 #include "edge/exchange/response_rules.h"
+#include "edge/node/route.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "origin-link/olink.h"
 
 #define EXCHANGE_MAGIC 0x45584348u

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 
 /* Our own name may stand in Via once: a request that an origin sends back to us for another path is

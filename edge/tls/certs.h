@@ -9,13 +9,17 @@
  */
 #pragma once
 
+#include <gnutls/gnutls.h>
 #include <jansson.h>
 
-#include "config/fleet.h"
+#include "core/base/clock.h"
 #include "core/http/message.h"
-#include "core/net/tls.h"
 
+struct cfg_edge;
+struct cfg_fleet;
+struct diag;
 struct edge_certs;
+struct tls_server;
 
 /* What is wrong goes into `diag`, all of it: then NULL. Warns in the log about certificates that
  * have expired and about hosts that no certificate covers. `fleet` and `ticket_key`
@@ -25,7 +29,10 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
-/* For stream_create_tls_server(). */
+/* Complains about the certificates of all sites in the same way, and keeps none. Blocking. */
+void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag);
+
+/* For stream_start_tls_server(). */
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);
 /* What a client of that name is shown; NULL: what one without a name is. */
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name);

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
+#include "core/base/addr.h"
 #include "core/base/check.h"
 #include "edge/exchange/forward.h"
 

@@ -19,7 +19,9 @@
 
 #include <gnutls/x509.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/net/tls.h"
 #include "edge/tls/certs.h"
 
 #define MAX_FILES 32
