@@ -477,6 +477,10 @@ static void rules_stop(struct flow_source *source, enum reason reason)
 
 	if (x->end == REASON_NONE || x->end == REASON_DONE)
 		x->end = reason;
+	/* They fail with its head only, of which the client has seen nothing then. */
+	x->status = 0;
+	x->bytes_out = 0;
+	x->first_byte = DUR_NS(-1);
 	stop_both(x, reason);
 	x->response_side = RESPONSE_ENDED;
 }
