@@ -145,6 +145,28 @@ static void set_place(const struct cfg_option *o, void *item, struct cfg_place p
 		*(struct cfg_place *)((char *)item + o->place) = place;
 }
 
+static void fill_defaults(struct filler *f, const struct cfg_option *o, const struct thing *thing)
+{
+	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
+	const char *rest = o->fallback;
+	unsigned n = 0;
+	char *item;
+
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		n++;
+		free(item);
+	}
+	if (n == 0 && o->required)
+		complain_missing(f, o, thing->place);
+	array->v = cfg_need(f->mem, n * o->type->size);
+	rest = o->fallback;
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		fill_text(f, o, item, thing->place, thing->name,
+			  (char *)array->v + array->n++ * o->type->size);
+		free(item);
+	}
+}
+
 static void fill_values(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 			const struct thing *thing)
 {
@@ -152,19 +174,16 @@ static void fill_values(struct filler *f, const struct cfg_option *o, const stru
 	const struct cfg_entry *item = entry;
 	size_t len;
 
-	array->n = 1;
-	if (entry == NULL && o->fallback == NULL)
-		array->n = 0;
-	else if (entry != NULL && entry->kind == CFG_ENTRY_LIST)
-		array->n = entry->n, item = entry->first;
-	if (array->n == 0 && o->required)
-		complain_missing(f, o, entry != NULL ? entry->place : thing->place);
-	array->v = cfg_need(f->mem, array->n * o->type->size);
 	if (entry == NULL) {
-		if (array->n == 1)
-			fill_text(f, o, o->fallback, thing->place, thing->name, array->v);
+		fill_defaults(f, o, thing);
 		return;
 	}
+	array->n = 1;
+	if (entry->kind == CFG_ENTRY_LIST)
+		array->n = entry->n, item = entry->first;
+	if (array->n == 0 && o->required)
+		complain_missing(f, o, entry->place);
+	array->v = cfg_need(f->mem, array->n * o->type->size);
 	for (unsigned i = 0; i < array->n; i++, item = item->next) {
 		char *out = (char *)array->v + i * o->type->size;
 

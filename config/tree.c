@@ -7,7 +7,6 @@
 #include "config/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <stdarg.h>
@@ -15,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "config/yaml.h"
 #include "core/base/check.h"
+#include "core/base/file.h"
 
 /* Includes of includes; nobody nests deeper on purpose. */
 #define INCLUDE_DEPTH_MAX 16
@@ -77,13 +76,13 @@ __attribute__((format(printf, 4, 5))) static void fail(struct loader *l, struct 
 
 /* True when the file is new to this configuration. A file that includes itself, directly or not, is
  * one that is not. */
-static bool add_source(struct loader *l, const struct stat *st, const char *file,
+static bool add_source(struct loader *l, const struct file *read, const char *file,
 		       struct cfg_place at)
 {
 	struct source *s;
 
 	for (s = l->sources; s != NULL; s = s->next) {
-		if (s->device != st->st_dev || s->inode != st->st_ino)
+		if (s->device != read->device || s->inode != read->inode)
 			continue;
 		if (s->included_at.file != NULL)
 			fail(l, at, file, "included already, at %s:%u:%u", s->included_at.file,
@@ -94,66 +93,40 @@ static bool add_source(struct loader *l, const struct stat *st, const char *file
 	}
 	s = cfg_need(l->mem, sizeof(*s));
 	*s = (struct source){
-	    .device = st->st_dev, .inode = st->st_ino, .included_at = at, .next = l->sources};
+	    .device = read->device, .inode = read->inode, .included_at = at, .next = l->sources};
 	l->sources = s;
 	return true;
 }
 
-/* The rest of `fd`, malloc'd; NULL when it cannot be read or is too large. */
-static char *read_all(struct loader *l, int fd, const char *file, struct cfg_place at, size_t *len)
+static bool is_folder(const char *file)
 {
-	size_t size = 64 << 10, used = 0;
-	char *data = xmalloc(size);
-
-	for (;;) {
-		ssize_t n;
-
-		if (used == size) {
-			size *= 2;
-			data = xreallocarray(data, size, 1);
-		}
-		n = read(fd, data + used, size - used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			fail(l, at, file, "cannot be read: %s", strerror(errno));
-			break;
-		}
-		if (n == 0) {
-			l->bytes_left -= used;
-			*len = used;
-			return data;
-		}
-		used += (size_t)n;
-		if (used > l->bytes_left) {
-			fail(l, at, file, "larger than %d MiB, together with what it includes",
-			     CFG_FILE_BYTES_MAX >> 20);
-			break;
-		}
-	}
-	free(data);
-	return NULL;
-}
-
-static char *read_file(struct loader *l, const char *file, struct cfg_place at, size_t *len)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	char *data = NULL;
 	struct stat st;
 
-	if (fd < 0) {
-		fail(l, at, file, "cannot be opened: %s", strerror(errno));
-		return NULL;
+	return stat(file, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* False when it cannot be read, is too large, or was read before. */
+static bool read_file(struct loader *l, const char *file, struct cfg_place at, struct file *out)
+{
+	char *error = file_read(out, file, CFG_FILE_BYTES_MAX);
+
+	if (error != NULL) {
+		fail(l, at, file, "%s%s", error,
+		     at.file != NULL && is_folder(file)
+			 ? "; to include the files in it, add \"/*.yaml\""
+			 : "");
+		free(error);
+		return false;
 	}
-	if (fstat(fd, &st) != 0)
-		fail(l, at, file, "cannot be examined: %s", strerror(errno));
-	else if (S_ISDIR(st.st_mode))
-		fail(l, at, file, "is a folder%s",
-		     at.file != NULL ? "; to include the files in it, add \"/*.yaml\"" : "");
-	else if (add_source(l, &st, file, at))
-		data = read_all(l, fd, file, at, len);
-	close(fd);
-	return data;
+	if (out->len > l->bytes_left) {
+		fail(l, at, file, "with all files that are included, larger than %d MiB",
+		     CFG_FILE_BYTES_MAX >> 20);
+	} else if (add_source(l, out, file, at)) {
+		l->bytes_left -= out->len;
+		return true;
+	}
+	file_wipe(out);
+	return false;
 }
 
 static void include_pattern(struct loader *l, const struct cfg_entry *entry, unsigned depth)
@@ -217,20 +190,18 @@ static void load_file(struct loader *l, const char *file, struct cfg_place inclu
 		      unsigned depth)
 {
 	struct cfg_entry *map, *include;
-	size_t len;
-	char *data;
+	struct file read;
 
 	if (depth > INCLUDE_DEPTH_MAX) {
 		fail(l, included_at, file, "includes are nested more than %d deep",
 		     INCLUDE_DEPTH_MAX);
 		return;
 	}
-	data = read_file(l, file, included_at, &len);
-	if (data == NULL)
+	if (!read_file(l, file, included_at, &read))
 		return;
-	map = cfg_yaml_parse(l->mem, cfg_need_copy(l->mem, file), data, len, &l->entries_left,
-			     l->diag);
-	free(data);
+	map = cfg_yaml_parse(l->mem, cfg_need_copy(l->mem, file), read.data, read.len,
+			     &l->entries_left, l->diag);
+	file_wipe(&read);
 	if (map == NULL) {
 		l->failed = true;
 		return;

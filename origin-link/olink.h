@@ -21,6 +21,8 @@ struct stream_buffers;
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers);
 /* After the workers were joined, and every olink_worker and olink_origins destroyed. */
 void olink_destroy(struct olink **olink);
+/* How many connections all workers together may keep idle; at first any number. */
+void olink_set_idle_limit(struct olink *olink, unsigned limit);
 /* "counters" and "origins" into `status`: each server's host, port and addresses, and of each
  * address its state, connections (idle, open), requests that wait, and TLS or not; where it is
  * probed, what the last probe found and how long it took; and how the last connection attempt

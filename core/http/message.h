@@ -75,7 +75,7 @@ struct http_head {
 	int status;
 	struct span reason_phrase;
 	/* both */
-	uint8_t minor;   /* HTTP/1.x; 1 for HTTP/2 and later */
+	uint8_t minor;   /* 0 is HTTP/1.0; 1 for all later versions */
 	bool keep_alive; /* may the connection carry another message after this one */
 	bool expect_continue;
 	enum http_framing framing;

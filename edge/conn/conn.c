@@ -25,10 +25,11 @@
 
 static struct edge_limits limits_of(const struct edge_worker *w)
 {
-	const struct cfg_http *http = &edge_view_current(&w->common->views)->fleet->http;
+	const struct edge_view *view = edge_view_current(&w->common->views);
+	const struct cfg_http *http = &view->fleet->http;
 
 	return (struct edge_limits){
-	    .connections = http->limit.connections,
+	    .connections = view->descriptors.clients,
 	    .silent = http->limit.silent,
 	    .handshakes = http->limit.handshakes,
 	};

@@ -69,6 +69,7 @@ struct lease {
 	/* CONNECTS */
 	struct connector connector;
 	mono_time dialled;
+	bool made_room; /* an idle connection was closed for its descriptor */
 	/* PROMISED */
 	struct loop_task told;
 	/* PROMISED, HELD */
