@@ -220,6 +220,7 @@ static bool load_site(struct edge_certs *certs, const struct cfg_site *site, voi
 	return ok;
 }
 
+/* Without `self`: of all sites. */
 static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 		     const struct cfg_edge *self, wall_time now, struct diag *diag)
 {
@@ -227,11 +228,11 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	bool ok = true;
 
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
-		if (cfg_site_is_served_by(&fleet->sites[s], self))
+		if (self == NULL || cfg_site_is_served_by(&fleet->sites[s], self))
 			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
 	}
 	tdestroy(seen, keep);
-	if (certs->n_certs == 0) {
+	if (self != NULL && certs->n_certs == 0) {
 		diag_add(diag, self->place, "edge %s serves no site that has a certificate",
 			 self->name);
 		return false;
@@ -426,6 +427,14 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.user = certs;
 	return certs;
+}
+
+void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag)
+{
+	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+
+	load_all(certs, fleet, NULL, now, diag);
+	edge_certs_destroy(&certs);
 }
 
 void edge_certs_destroy(struct edge_certs **certsp)

@@ -29,6 +29,9 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
+/* Complains about the certificates of all sites in the same way, and keeps none. Blocking. */
+void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag);
+
 /* For stream_start_tls_server(). */
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);
 /* What a client of that name is shown; NULL: what one without a name is. */
