@@ -3,6 +3,8 @@
  * See probe_rig.h. Everything runs on the control loop, in the test's thread.
  */
 #include "tests/unit/origin-link/probe_rig.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 
 #include <stdlib.h>
 
