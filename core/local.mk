@@ -42,5 +42,7 @@ core_libcore_a_SOURCES = \
 	core/net/tls_sessions.c core/net/tls_sessions.h \
 	core/process/control.c core/process/control.h \
 	core/process/daemon.c core/process/daemon.h \
+	core/process/descriptors.c core/process/descriptors.h \
 	core/process/log_file.c core/process/log_file.h \
-	core/process/metrics.c core/process/metrics.h
+	core/process/metrics.c core/process/metrics.h \
+	core/process/pid_lock.c core/process/pid_lock.h

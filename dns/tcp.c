@@ -15,7 +15,9 @@
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/stream.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/service.h"
 
 #define TCP_MAGIC 0x44746370u
 #define CONN_MAGIC 0x44636f6eu
@@ -245,7 +247,7 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 		free(c);
 		return;
 	}
-	if (t->n_conns == DNS_TCP_CONNECTIONS) {
+	if (t->n_conns == t->service->tcp_connections) {
 		struct conn *quiet = TAILQ_FIRST(&t->conns);
 
 		conn_end(&quiet);

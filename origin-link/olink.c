@@ -12,9 +12,13 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/base/reason.h"
+#include "origin-link/conns/conns.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/probe.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
@@ -100,6 +104,11 @@ void olink_destroy(struct olink **olinkp)
 	conns_node_destroy(&olink->conns);
 	metrics_destroy(&olink->metrics);
 	free(olink);
+}
+
+void olink_set_idle_limit(struct olink *olink, unsigned limit)
+{
+	conns_node_set_idle_limit(olink->conns, limit);
 }
 
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers)

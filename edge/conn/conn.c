@@ -8,9 +8,12 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/node/view.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
@@ -22,10 +25,11 @@
 
 static struct edge_limits limits_of(const struct edge_worker *w)
 {
-	const struct cfg_http *http = &edge_view_current(&w->common->views)->fleet->http;
+	const struct edge_view *view = edge_view_current(&w->common->views);
+	const struct cfg_http *http = &view->fleet->http;
 
 	return (struct edge_limits){
-	    .connections = http->limit.connections,
+	    .connections = view->descriptors.clients,
 	    .silent = http->limit.silent,
 	    .handshakes = http->limit.handshakes,
 	};

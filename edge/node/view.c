@@ -7,7 +7,11 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/node/route.h"
+#include "edge/tls/certs.h"
+#include "origin-link/olink.h"
 
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
  * stands in two lists that grow by doubling (as received, as forwarded), some values are put
@@ -63,6 +67,28 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
 	view->arena_max = arena_max(fleet);
 	return view;
+}
+
+bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open)
+{
+	const struct cfg_edge *self = view->self;
+	struct descriptor_needs needs = {
+	    .open = open,
+	    .loops = n_workers + 1,
+	    .listeners = n_workers * (self->listen.n + self->listen_plain.n),
+	    .clients = view->fleet->http.limit.connections,
+	    .forwards = true,
+	};
+
+	for (unsigned i = 0; i < view->fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &view->fleet->origins[i];
+
+		/* A name mostly has two addresses, one of each family. */
+		if (origin->health.enabled)
+			needs.checks += 2 * origin->n_servers;
+	}
+	return descriptors_plan(&needs, "client connections", "http.limit.connections",
+				&view->descriptors);
 }
 
 void edge_view_destroy(struct edge_view **viewp)

@@ -310,7 +310,7 @@ def test_check_and_broken_input(world):
     world.zone.unlink()
     result = run_check(world)
     assert result.returncode == 1
-    assert re.search(rf"fleet\.yaml:\d+:\d+: zone file {world.zone}: cannot be read: No such file",
+    assert re.search(rf"fleet\.yaml:\d+:\d+: zone file {world.zone} cannot be read: No such file",
                      result.stderr)
     world.write_zone(1)
 

@@ -22,6 +22,11 @@ tests_unit_core_process_test_daemon_SOURCES = tests/unit/core/process/test_daemo
 tests_unit_core_process_test_daemon_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_daemon
 
+check_PROGRAMS += tests/unit/core/process/test_descriptors
+tests_unit_core_process_test_descriptors_SOURCES = tests/unit/core/process/test_descriptors.c
+tests_unit_core_process_test_descriptors_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_descriptors
+
 check_PROGRAMS += tests/unit/core/loop/test_deadline
 tests_unit_core_loop_test_deadline_SOURCES = tests/unit/core/loop/test_deadline.c
 tests_unit_core_loop_test_deadline_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
@@ -86,6 +91,11 @@ check_PROGRAMS += tests/unit/core/process/test_metrics
 tests_unit_core_process_test_metrics_SOURCES = tests/unit/core/process/test_metrics.c
 tests_unit_core_process_test_metrics_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_metrics
+
+check_PROGRAMS += tests/unit/core/process/test_pid_lock
+tests_unit_core_process_test_pid_lock_SOURCES = tests/unit/core/process/test_pid_lock.c
+tests_unit_core_process_test_pid_lock_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_pid_lock
 
 check_PROGRAMS += tests/unit/core/loop/test_snapshot
 tests_unit_core_loop_test_snapshot_SOURCES = tests/unit/core/loop/test_snapshot.c
