@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
 #include "dns/view.h"

@@ -11,6 +11,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/net/stream.h"
 #include "core/process/metrics.h"
 #include "dns/counters.h"
 #include "dns/steer.h"

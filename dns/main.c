@@ -17,6 +17,7 @@
 #include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "core/process/descriptors.h"
 #include "dns/answer.h"
 #include "dns/counters.h"
 #include "dns/edge_health.h"

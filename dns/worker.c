@@ -15,6 +15,7 @@
 #include "core/loop/loop.h"
 #include "core/net/sock.h"
 #include "core/net/stream.h"
+#include "core/process/descriptors.h"
 #include "dns/answer.h"
 #include "dns/service.h"
 #include "dns/tcp.h"

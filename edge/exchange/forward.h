@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/fleet.h"
 #include "core/http/message.h"
 
 struct cfg_prefixes;
