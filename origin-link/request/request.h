@@ -48,11 +48,11 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 
 /* For the access log and the Server-Timing of tests. */
 struct olink_facts {
-	bool reused;                         /* sent over a connection that was already open */
-	bool retried;                        /* sent more than once */
-	struct net_addr addr;                /* family AF_UNSPEC: never got that far */
-	duration connect;                    /* zero when reused */
-	duration first_byte;                 /* from open to the first byte of the response */
+	bool reused;          /* sent over a connection that was already open */
+	bool retried;         /* sent more than once */
+	struct net_addr addr; /* to which a connection was tried last; AF_UNSPEC: to none */
+	duration connect;     /* zero when reused */
+	duration first_byte;  /* from open to the first byte of the response */
 	uint64_t bytes_sent, bytes_received; /* on the wire, framing included */
 };
 struct olink_facts olink_request_facts(const struct olink_request *r);

@@ -17,6 +17,7 @@ scenarios = \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_tunnel.py \
+	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_closing.py \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
