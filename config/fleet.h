@@ -212,6 +212,9 @@ enum cfg_plain {
 	CFG_PLAIN_SERVE,
 };
 
+/* Fields whose names have underscores. */
+enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
+
 /* http: what every edge does to requests. */
 struct cfg_http {
 	struct {
@@ -238,7 +241,9 @@ struct cfg_http {
 	enum cfg_plain plain;
 	const char *access_log;              /* path, "-" for standard output, "" for none */
 	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
-	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded-For and Forwarded are kept */
+	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
+	struct cfg_strings trusted_fields;   /* and these, which are tokens */
+	enum cfg_underscores underscores;
 };
 
 struct cfg_log {

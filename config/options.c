@@ -25,6 +25,7 @@ static const char *const admins[] = {"active", "drained", NULL};
 static const char *const all_downs[] = {"try", "refuse", NULL};
 static const char *const none_ups[] = {"nearest", "servfail", NULL};
 static const char *const plains[] = {"redirect", "serve", NULL};
+static const char *const underscores[] = {"drop", "pass", NULL};
 static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
 static const char *const field_actions[] = {"set", "add", "remove", NULL};
 
@@ -52,6 +53,13 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 		   offsetof(struct cfg_origin, name) == 0 && offsetof(struct cfg_site, name) == 0 &&
 		   offsetof(struct cfg_zone, name) == 0 && offsetof(struct cfg_steered, owner) == 0,
 	       "names come first");
+
+/* What frameworks and servers take for the client's address (Client-IP is Rails', the others are
+ * those of well-known load balancers and networks), for the target in place of the request's (IIS,
+ * Symfony), or, as CGI does with Proxy, for an option of their own. */
+#define TRUSTED_FIELDS                                                                             \
+	"X-Real-IP, True-Client-IP, X-Client-IP, Client-IP, X-Cluster-Client-IP, "                 \
+	"CF-Connecting-IP, Fastly-Client-IP, X-Original-URL, X-Rewrite-URL, Proxy"
 
 #define AT(struct_name, member) .offset = offsetof(struct struct_name, member)
 #define OF(struct_name)                                                                            \
@@ -126,7 +134,7 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 const struct cfg_option cfg_options[] = {
     SECTION("log", "The programs' own log, on standard error."),
     CHOICE("log.level", AT(cfg_fleet, log.level), "info", levels,
-	   "The least important level that is written."),
+	   "The least important level that is written, until perigeectl log says otherwise."),
 
     SECTION("http", "What every edge does to requests."),
     SECTION("http.timeout", "How long an edge waits for clients."),
@@ -154,8 +162,9 @@ const struct cfg_option cfg_options[] = {
 	  "Length of a request's target; a longer one is refused."),
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
 	  "Connections of clients to an edge at a time; over it the one that has been idle for "
-	  "longest gives way, or else the one that has been silent for longest; when there is "
-	  "neither, newcomers are closed."),
+	  "longest gives way, or else the one that has been at a request's head for longest, or "
+	  "silent; when there is none of them, newcomers are closed. Each takes up to two and a "
+	  "half open files: where fewer are allowed, fewer connections are."),
     COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
 	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
 	  "header, no first byte of a request); over it the oldest of them gives way."),
@@ -185,7 +194,19 @@ const struct cfg_option cfg_options[] = {
      .shape = CFG_VALUES,
      .type = &cfg_type_prefix,
      AT(cfg_fleet, http.trusted_proxies),
-     .prose = "Clients whose X-Forwarded-For and Forwarded fields are kept."},
+     .prose = "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
+	      "are kept."},
+    {.path = "http.trusted_fields",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_field_name,
+     AT(cfg_fleet, http.trusted_fields),
+     .fallback = TRUSTED_FIELDS,
+     .prose = "Fields, beside Forwarded and all X-Forwarded-, by which origins let themselves be "
+	      "told who the client is or what it asks for: they are removed unless they come from "
+	      "http.trusted_proxies; [] is none."},
+    CHOICE("http.underscores", AT(cfg_fleet, http.underscores), "drop", underscores,
+	   "Fields with \"_\" in their names, which CGI and its kind take for \"-\": \"drop\" "
+	   "removes them, \"pass\" sends on those that would not frame the message."),
 
     {.path = "edges",
      .shape = CFG_NAMED,
@@ -507,6 +528,18 @@ static bool is_child(const struct cfg_option *o, const struct cfg_option *parent
 	if (parent != NULL && (parent->shape == CFG_NAMED || parent->shape == CFG_ITEMS))
 		rest += strlen("*.");
 	return strchr(rest, '.') == NULL;
+}
+
+char *cfg_option_next_default(const struct cfg_option *option, const char **rest)
+{
+	const char *item = *rest, *end = NULL;
+
+	if (item == NULL)
+		return NULL;
+	if (option->shape == CFG_VALUES)
+		end = strstr(item, ", ");
+	*rest = end != NULL ? end + 2 : NULL;
+	return xasprintf("%.*s", end != NULL ? (int)(end - item) : (int)strlen(item), item);
 }
 
 const char *cfg_option_key(const struct cfg_option *option)

@@ -9,7 +9,13 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/net/stream.h"
+#include "core/process/metrics.h"
+#include "dns/counters.h"
+#include "dns/steer.h"
+#include "dns/view.h"
 #include "origin-link/servers/probe.h"
 
 #define PROBED_MAGIC 0x45646765u
@@ -30,6 +36,7 @@ struct probed {
 
 struct dns_edge_health {
 	struct stream_buffers *buffers;
+	struct metrics *metrics;
 	void (*changed)(void *arg);
 	void *arg;
 	LIST_HEAD(, probed) probed;
@@ -42,11 +49,13 @@ struct dns_edge_watch {
 };
 
 struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       void (*changed)(void *arg), void *arg)
+					       struct metrics *metrics, void (*changed)(void *arg),
+					       void *arg)
 {
 	struct dns_edge_health *health = xcalloc(1, sizeof(*health));
 
 	health->buffers = control_buffers;
+	health->metrics = metrics;
 	health->changed = changed;
 	health->arg = arg;
 	LIST_INIT(&health->probed);
@@ -66,10 +75,14 @@ void dns_edge_health_destroy(struct dns_edge_health **healthp)
 static void probe_ended(void *arg, enum probe_cause cause, bool changed)
 {
 	struct probed *p = arg;
+	const struct dns_edge_health *health;
 
 	MAGIC_CHECK(p, PROBED_MAGIC);
-	if (p->owner->changed != NULL)
-		p->owner->changed(p->owner->arg);
+	health = p->owner;
+	if (cause == PROBE_PREVENTED)
+		metrics_add(health->metrics, health->buffers->loop, DNS_PROBES_PREVENTED, 1);
+	else if (health->changed != NULL)
+		health->changed(health->arg);
 }
 
 /* The name that the probe asks the edge for when its check has none of its own: any that it serves,

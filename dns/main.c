@@ -14,8 +14,12 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/loop/deadline.h"
+#include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "core/process/descriptors.h"
+#include "core/process/log_control.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
 #include "dns/edge_health.h"
 #include "dns/report.h"
@@ -199,6 +203,7 @@ static json_t *report_status(struct program *p)
 
 	for (unsigned i = 0; i < p->n_bound; i++)
 		json_array_append_new(listeners, json_string(net_addr_format(&p->bound[i], text)));
+	metrics_set_total(p->metrics, p->group->control, DNS_LOG_DROPPED, log_dropped());
 	metrics_to_json(p->metrics, counters);
 	status = json_pack("{s:s, s:s, s:s, s:s, s:f, s:o, s:i, s:o}", "program", "perigee-dns",
 			   "version", PACKAGE_VERSION, "node", p->options.node, "state",
@@ -219,7 +224,9 @@ static json_t *control_cb(void *arg, int argc, char **argv)
 	if (strcmp(argv[0], "explain") == 0 && argc == 4)
 		return dns_report_explain(dns_view_current(&p->views), p->answerer, argv[1],
 					  argv[2], argv[3]);
-	return control_error("commands: status; explain NAME TYPE CLIENT");
+	if (strcmp(argv[0], "log") == 0)
+		return log_control(argc, argv);
+	return control_error("commands: status; log [LEVEL [MODULE]]; explain NAME TYPE CLIENT");
 }
 
 static unsigned worker_count(const struct program *p, const struct cfg_nameserver *node)
@@ -250,7 +257,7 @@ static bool start(struct program *p, struct dns_view *view)
 	p->group = loop_group_create(worker_count(p, node));
 	p->metrics = dns_counters_create(p->group->n_workers + 1);
 	p->buffers = stream_buffers_create(p->group->control);
-	p->health = dns_edge_health_create(p->buffers, probe_ended, p);
+	p->health = dns_edge_health_create(p->buffers, p->metrics, probe_ended, p);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, p->group);
 	p->workers = dns_workers_create(p->group, &p->views, p->metrics, &p->descriptors);
@@ -311,6 +318,7 @@ int main(int argc, char **argv)
 		puts("ok");
 		return 0;
 	}
+	log_start_writer();
 	if (start(&p, view))
 		loop_run(p.group->control);
 	else

@@ -4,6 +4,7 @@
  * one buffer, only while bytes of an incomplete or unanswered query are in it; it reads no further
  * while its client does not take what it was told, so both directions are bounded by one message.
  */
+#define LOG_MODULE LOG_DNS
 #include "dns/tcp.h"
 
 #include <stdlib.h>
@@ -15,7 +16,9 @@
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/stream.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/service.h"
 
 #define TCP_MAGIC 0x44746370u
 #define CONN_MAGIC 0x44636f6eu

@@ -4,6 +4,7 @@
  * places them and refuses what cannot be served. It goes on after an error, so that all of them are
  * seen at once. Control thread; blocking.
  */
+#define LOG_MODULE LOG_ZONE
 #include "dns/zone.h"
 
 #include <libgen.h>
@@ -15,6 +16,7 @@
 #include <libknot/rrtype/soa.h>
 #include <libzscanner/scanner.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "core/base/log.h"

@@ -8,14 +8,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "core/process/log_control.h"
 #include "core/process/log_file.h"
+#include "core/process/metrics.h"
+#include "edge/node/counters.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/worker.h"
+#include "origin-link/olink.h"
 
 /* How often, and how long at most, a starting or reloading edge waits for the first word about its
  * origins. */
@@ -123,8 +132,10 @@ static json_t *handle_control(void *arg, int argc, char **argv)
 {
 	struct program *p = arg;
 
+	if (strcmp(argv[0], "log") == 0)
+		return log_control(argc, argv);
 	if (argc != 1 || strcmp(argv[0], "status") != 0)
-		return control_error("unknown command \"%s\"; there is: status", argv[0]);
+		return control_error("unknown command \"%s\"; there are: status, log", argv[0]);
 	p->status.uptime = mono_since(clock_mono(), p->began);
 	return edge_status_json(&p->status);
 }
@@ -384,6 +395,7 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.node = p->options->node;
 	p->status.common = &p->common;
+	log_start_writer();
 	ok = run(p, view);
 	destroy(p);
 	return ok;

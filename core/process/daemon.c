@@ -91,6 +91,7 @@ int daemon_options_parse(struct daemon_options *options, const struct daemon_pro
 {
 	int opt;
 
+	log_keep_standard_fds();
 	*options = (struct daemon_options){.config = SYSCONFDIR "/perigee/perigee.yaml"};
 	default_node(options);
 	optind = 0; /* glibc: start afresh */

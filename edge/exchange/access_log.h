@@ -24,7 +24,7 @@ struct edge_log_entry {
 	const char *protocol; /* "HTTP/1.1" */
 	const char *tls;      /* "TLS1.3"; "" for none */
 	struct span method, host, target;
-	int status;                   /* 0: none was sent */
+	int status;                   /* 0: no response was begun */
 	uint64_t bytes_in, bytes_out; /* of content */
 	const char *site;             /* "": none was found */
 	const char *origin;           /* "": none was asked: no connection to it was tried */

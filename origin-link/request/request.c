@@ -7,6 +7,7 @@
  *
  * Objects are freed at the end of the turn in which they were closed.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -101,8 +102,8 @@ static void log_failure(const struct olink_request *r, enum reason reason, const
 
 	if (r->looked_at.sa.sa_family != AF_UNSPEC)
 		net_addr_format(&r->looked_at, addr);
-	log_write_limited(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
-			  addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
+	LOG_LIMITED_BY(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
+		       addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
 }
 
 void request_fail(struct olink_request *r, enum reason reason, const char *detail)
@@ -129,7 +130,7 @@ void request_tunnel_ended(struct olink_request *r)
 	if (r->phase != REQUEST_OPEN || !request_is_tunnel(r))
 		return;
 	watch_update(r);
-	if (r->side != REQUEST_SENT || r->attempt.response < RESPONSE_ENDED ||
+	if (r->side != REQUEST_ENDED || r->attempt.response < RESPONSE_ENDED ||
 	    !stream_is_drained(request_stream(r)))
 		return;
 	request_over(r, false);
@@ -267,9 +268,9 @@ static bool may_repeat(const struct olink_request *r)
 {
 	const struct attempt *a = &r->attempt;
 
-	if (a->sent == SENT_NOTHING)
+	if (a->given == GIVEN_NOTHING)
 		return true;
-	return a->received == 0 && a->sent == SENT_HEAD &&
+	return a->received == 0 && a->given == GIVEN_HEAD &&
 	       http_method_is_idempotent(r->head->method_id);
 }
 
@@ -472,7 +473,7 @@ static void turn_end(struct loop_task *task)
 		request_fail(r, r->failed, NULL);
 		return;
 	}
-	if (r->attempt.sent == SENT_NOTHING)
+	if (r->attempt.given == GIVEN_NOTHING)
 		send_begin(r);
 	if (r->phase == REQUEST_OPEN && r->attempt.held.n > 0)
 		response_go_on(r);
@@ -548,7 +549,7 @@ void olink_request_close(struct olink_request **requestp)
 	LOOP_ASSERT_OWNER(request_loop(r));
 	r->closed = true;
 	/* Both ends of a tunnel have gone in peace, and the last bytes are still on their way. */
-	if (r->phase == REQUEST_OPEN && request_is_tunnel(r) && r->side == REQUEST_SENT &&
+	if (r->phase == REQUEST_OPEN && request_is_tunnel(r) && r->side == REQUEST_ENDED &&
 	    r->attempt.response == RESPONSE_ENDED) {
 		watch_update(r);
 		return;

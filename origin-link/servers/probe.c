@@ -18,16 +18,20 @@
  * LEAVING is there because closing a socket with unread input sends a RST, which a server takes for
  * a fault.
  */
+#define LOG_MODULE LOG_PROBE
 #include "origin-link/servers/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/conns/transport.h"
 
 #define PROBE_MAGIC 0x9406e001u
 

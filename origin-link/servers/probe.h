@@ -5,12 +5,14 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "core/net/stream.h"
-#include "origin-link/conns/transport.h"
+#include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "origin-link/servers/health.h"
 
+struct cfg_check;
 struct probe;
+struct stream_buffers;
+struct transport;
 
 /* A copy that owns its strings. */
 void probe_check_init(struct cfg_check *copy, const struct cfg_check *check);

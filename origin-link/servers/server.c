@@ -12,6 +12,9 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
+#include "origin-link/servers/probe.h"
 
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {

@@ -4,12 +4,14 @@
  * normal form is one, and its own normal form; and where a route is found, every origin of those
  * that are imitated here finds the path under the same route.
  */
+#include "config/fleet.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
 #include "edge/node/route.h"

@@ -3,8 +3,13 @@
  * See probe_rig.h. Everything runs on the control loop, in the test's thread.
  */
 #include "tests/unit/origin-link/probe_rig.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 
 #include <stdlib.h>
+
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 
 int probe_rig_setup(void **state)
 {

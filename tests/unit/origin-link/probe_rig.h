@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/loop.h"
 #include "origin-link/servers/probe.h"

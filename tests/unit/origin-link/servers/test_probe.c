@@ -16,9 +16,13 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/loop.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
+#include "origin-link/servers/probe.h"
 #include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "origin-link/conns/transport.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"
 #include "tests/unit/origin-link/probe_rig.h"
