@@ -18,6 +18,7 @@ struct dns_view {
 	struct cfg_fleet *fleet;
 	struct dns_zones *zones;
 	struct geo_map *map;
+	struct dns_members members;
 	struct dns_steered *steered;
 	unsigned n_steered;
 	struct dns_edge *edges; /* by edge id */

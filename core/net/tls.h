@@ -15,6 +15,10 @@
 	"+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:"        \
 	"%SERVER_PRECEDENCE"
 
+/* The most that a PEM file may hold. Debian's store of 144 certificates has 220 KiB, a chain of
+ * RSA-4096 certificates 16 KiB. */
+#define TLS_PEM_MAX (4 << 20)
+
 struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;

@@ -16,8 +16,6 @@
 #include "core/base/check.h"
 #include "core/base/file.h"
 
-/* Debian's store of 144 certificates has 220 KiB. */
-#define FILE_MAX (4 * 1024 * 1024)
 #define DIGEST_SIZE 32 /* SHA-256 */
 
 /* All zero: no such file. */
@@ -51,7 +49,7 @@ static char *digest_file(const char *path, struct digest *out)
 
 	if (!path)
 		return NULL;
-	wrong = file_read(&file, path, FILE_MAX);
+	wrong = file_read(&file, path, TLS_PEM_MAX);
 	if (wrong)
 		error = xasprintf("%s %s", path, wrong);
 	else
