@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What an operator wrote, as a tree: scalars, lists and maps, each with its place. Built by
- * cfg_yaml_parse(), put together from several files by cfg_tree_load(), read by the option table.
- * All of it lives in the memory of the fleet. One thread.
+ * cfg_yaml_parse(), put together from several files by cfg_tree_load(), read by cfg_fill() and
+ * cfg_validate(). All of it lives in the memory of the fleet. One thread.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ struct cfg_entry {
 	bool broken; /* was complained about already: to be left alone */
 	unsigned n;  /* children */
 	struct cfg_place place;
-	const char *text; /* scalar: with environment variables put in; never NULL */
+	const char *text; /* scalar: with environment variables put in; else "" */
 	const char *key;  /* NULL when not in a map */
 	struct cfg_place key_place;
 	struct cfg_entry *first, *last; /* children */

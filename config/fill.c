@@ -156,27 +156,48 @@ static bool take_array(struct filler *f, struct cfg_array *array, unsigned n, si
 	return array->v != NULL;
 }
 
+static void fill_defaults(struct filler *f, const struct cfg_option *o, const struct thing *thing)
+{
+	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
+	const char *rest = o->fallback;
+	unsigned n = 0;
+	char *item;
+
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		n++;
+		free(item);
+	}
+	if (n == 0 && o->required)
+		complain_missing(f, o, thing->place);
+	if (!take_array(f, array, n, o->type->size, thing->place))
+		return;
+	rest = o->fallback;
+	for (unsigned i = 0; i < n; i++) {
+		item = cfg_option_next_default(o, &rest);
+		fill_text(f, o, item, thing->place, thing->name,
+			  (char *)array->v + i * o->type->size);
+		free(item);
+	}
+}
+
 static void fill_values(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 			const struct thing *thing)
 {
 	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
 	const struct cfg_entry *item = entry;
+	unsigned n = 1;
 	size_t len;
 
-	array->n = 1;
-	if (entry == NULL && o->fallback == NULL)
-		array->n = 0;
-	else if (entry != NULL && entry->kind == CFG_ENTRY_LIST)
-		array->n = entry->n, item = entry->first;
-	if (array->n == 0 && o->required)
-		complain_missing(f, o, entry != NULL ? entry->place : thing->place);
-	if (!take_array(f, array, array->n, o->type->size, thing->place))
-		return;
 	if (entry == NULL) {
-		if (array->n == 1)
-			fill_text(f, o, o->fallback, thing->place, thing->name, array->v);
+		fill_defaults(f, o, thing);
 		return;
 	}
+	if (entry->kind == CFG_ENTRY_LIST)
+		n = entry->n, item = entry->first;
+	if (n == 0 && o->required)
+		complain_missing(f, o, entry->place);
+	if (!take_array(f, array, n, o->type->size, thing->place))
+		return;
 	for (unsigned i = 0; i < array->n; i++, item = item->next) {
 		char *out = (char *)array->v + i * o->type->size;
 

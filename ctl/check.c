@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
 #include "dns/view.h"

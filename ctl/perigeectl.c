@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * perigeectl: the operator's tool. This file has the command line and the subcommands that work on
- * a configuration; those that ask a daemon are in ask.c.
+ * a configuration; those that ask a daemon are in ctl/ask.c.
  */
 #include "ctl/perigeectl.h"
 

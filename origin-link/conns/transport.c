@@ -15,6 +15,7 @@
 
 #include "core/base/check.h"
 #include "core/base/file.h"
+#include "core/net/tls.h"
 
 #define DIGEST_SIZE 32 /* SHA-256 */
 

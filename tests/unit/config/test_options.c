@@ -81,8 +81,13 @@ static void test_rows_are_complete(void **state)
 
 static void check_default(const struct cfg_option *o)
 {
-	if (o->fallback != NULL)
-		assert_true(takes(o, o->fallback));
+	const char *rest = o->fallback;
+	char *item;
+
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		assert_true(takes(o, item));
+		free(item);
+	}
 }
 
 static void test_defaults_are_taken(void **state)
