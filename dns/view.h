@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/loop/snapshot.h"
+#include "dns/steer.h"
 
 struct cfg_fleet;
 struct diag;
