@@ -33,9 +33,7 @@ struct dns_facts;
 	  "Lines of the program's log that could not be written in time")                          \
 	X(DNS_PROBES_PREVENTED, "dns_probes_prevented_total", COUNTER,                             \
 	  "Health probes of edges that were not made, for want of descriptors, ports or memory "   \
-	  "here")                                                                                  \
-	X(DNS_LOG_DROPPED, "dns_log_dropped_total", COUNTER,                                       \
-	  "Lines of the program's log that could not be written in time")
+	  "here")
 
 enum dns_counter {
 	DNS_COUNTER_LIST(METRIC_ID) /* in the order of the list */
