@@ -149,6 +149,13 @@ void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt
 	log_debug("fd %d: fault: %s (%s)", s->fd, stream_fault_text(fault), stream_fault_detail(s));
 }
 
+void stream_forget_fault(struct stream *s)
+{
+	s->fault = STREAM_FAULT_NONE;
+	free(s->fault_detail);
+	s->fault_detail = NULL;
+}
+
 static enum stream_fault fault_of_errno(int err)
 {
 	switch (err) {

@@ -98,7 +98,6 @@ void edge_listeners_destroy(struct edge_listeners **lp)
 {
 	struct edge_listeners *l = TAKE(lp);
 
-	*lp = NULL;
 	if (l == NULL)
 		return;
 	MAGIC_CHECK(l, LISTENERS_MAGIC);

@@ -112,7 +112,7 @@ def test_proxy_protocol(make_edge):
         assert ended(s) == b""
     edge.wait_counter("edge_proxy_header_failures_total", 1)
     assert edge.counters()["edge_proxy_headers_total"] == 2
-    assert "no PROXY header from 127.0.0.1" in edge.log()
+    edge.wait_log("no PROXY header from 127.0.0.1")
     edge.stop()
     clients = [json.loads(line)["client"] for line in edge.access_log_path.read_text().splitlines()]
     assert clients == ["203.0.113.7", "2001:db8::7"]
@@ -121,7 +121,7 @@ def test_proxy_protocol(make_edge):
 def busy(edge):
     """A connection whose request has begun and will not end."""
     s = edge.connect()
-    s.sendall(b"GET / HTTP/1.1\r\n")
+    s.sendall(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\n\r\n".encode())
     return s
 
 
@@ -132,6 +132,7 @@ def test_idle_connections_give_way(make_edge):
     held += [busy(edge) for _ in range(3)]
     for s in held[:3]:
         assert s.recv(1) == b""  # in order
+    edge.wait_counter("edge_requests_active", 3)
     edge.wait_counter("edge_connections_displaced_total", 3)
     edge.wait_counter("edge_connection_end_client_displaced_total", 3)
     # The others are busy: now newcomers are closed.
@@ -147,9 +148,9 @@ def test_idle_connections_give_way(make_edge):
 
 def test_limit_of_connections_is_of_all_workers(make_edge):
     """Each worker had a quarter of it, and closed newcomers while the others had room."""
-    edge = make_edge("limit: {connections: 60}, timeout: {head: 1h}", workers=4)
+    edge = make_edge("limit: {connections: 60}, timeout: {body: 1h}", workers=4)
     held = [busy(edge) for _ in range(60)]
-    edge.wait_counter("edge_requests_active", 0)
+    edge.wait_counter("edge_requests_active", 60)
     assert edge.counters()["edge_connections_active"] == 60
     for _ in range(10):
         with plain(edge) as s:
@@ -217,8 +218,8 @@ def test_listeners_say_whether_they_speak_tls(make_edge):
     edge = make_edge(plain=True)
     listeners = edge.status()["listeners"]
     assert [listener["tls"] for listener in listeners] == [True, False]
-    assert f"serving on {listeners[0]['address']}\n" in edge.log()
-    assert f"serving on {listeners[1]['address']} (plain HTTP)\n" in edge.log()
+    edge.wait_log(rf"serving on {listeners[0]['address']}$")
+    edge.wait_log(rf"serving on {listeners[1]['address']} \(plain HTTP\)$")
     assert edge.status()["buffered"] == 0
     _, port = edge.addresses()[1]
     with socket.create_connection(("127.0.0.1", port), timeout=60) as s:

@@ -68,7 +68,7 @@ def test_idle_clients_took_every_descriptor(make_edge, origin, workers):
     edge = make_edge({"app": f"servers: ['{origin.address}'], {CHECKED}"},
                      inside=allowed(120), workers=workers)
     wait_log(edge, "15000 client connections need ")
-    assert "and 120 are allowed: only " in edge.log()
+    edge.wait_log("and 120 are allowed: only ")
     limits = edge.status()["descriptors"]
     assert limits["allowed"] == 120 < limits["needed"] and 8 <= limits["clients_limit"] < 50
     with contextlib.ExitStack() as idle, edge.connect() as regular:

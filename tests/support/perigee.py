@@ -100,6 +100,10 @@ class Process:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
+    def wait_log(self, pattern):
+        """Its log is written by a thread of its own: a moment after what it tells of."""
+        wait_for(lambda: re.search(pattern, self.log(), re.M), f"{pattern} in:\n{self.log()[-2000:]}")
+
     def running(self):
         return self.child.poll() is None
 
