@@ -34,9 +34,8 @@ struct diag *diag_create(void)
 
 void diag_destroy(struct diag **d)
 {
-	struct diag *diag = *d;
+	struct diag *diag = TAKE(d);
 
-	*d = NULL;
 	if (diag == NULL)
 		return;
 	for (unsigned i = 0; i < diag->kept; i++) {

@@ -13,7 +13,7 @@
 #include "config/validate.h"
 #include "core/base/check.h"
 
-/* More than what CFG_NODES_MAX things can take: see yaml.h. */
+/* More than what CFG_ENTRIES_MAX things can take: see config/yaml.h. */
 #define MEMORY_MAX ((size_t)1 << 30)
 
 /* RFC 9110 sections 4.2.1 and 4.2.2. */
@@ -57,9 +57,9 @@ static void give_ports(struct cfg_fleet *fleet)
 }
 
 /* What follows from a fleet that is right. */
-static void finish(struct cfg_fleet *fleet, const struct cfg_node *root)
+static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 {
-	const struct cfg_node *geo = cfg_node_get(root, "geo");
+	const struct cfg_entry *geo = cfg_entry_get(root, "geo");
 
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		struct cfg_edge *e = &fleet->edges[i];
@@ -85,7 +85,7 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 {
 	struct cfg_private *private = xcalloc(1, sizeof(*private));
 	struct cfg_fleet *fleet;
-	const struct cfg_node *root;
+	const struct cfg_entry *root;
 	unsigned before = diag_count(diag);
 
 	arena_init(&private->mem, MEMORY_MAX);
@@ -106,14 +106,14 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 	return fleet;
 }
 
-void cfg_fleet_destroy(struct cfg_fleet **fleet)
+void cfg_fleet_destroy(struct cfg_fleet **fleetp)
 {
+	struct cfg_fleet *fleet = TAKE(fleetp);
 	struct cfg_private *private;
 
-	if (*fleet == NULL)
+	if (fleet == NULL)
 		return;
-	private = (*fleet)->private;
-	*fleet = NULL;
+	private = fleet->private;
 	arena_fini(&private->mem); /* the fleet is in it */
 	free(private);
 }

@@ -405,7 +405,8 @@ const struct cfg_option cfg_options[] = {
      .type = &cfg_type_route_path,
      AT(cfg_route, path),
      .fallback = "/",
-     .prose = "\"/api\" matches /api and all that is under it, but not /apix."},
+     .prose = "\"/api\" matches /api and all that is under it, but not /apix; how other spellings "
+	      "of a path are taken is in perigee-edge(8)."},
     {.path = "sites.*.routes.*.origin",
      .type = &cfg_type_origin_ref,
      AT(cfg_route, origin),

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
+#include "config/entry.h"
 #include "config/fleet.h"
-#include "config/node.h"
 
 struct cfg_option;
 

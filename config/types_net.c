@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/names.h"
+#include "config/domain_name.h"
 #include "config/options.h"
 #include "config/units.h"
 #include "core/base/check.h"

@@ -123,7 +123,7 @@ static const char *nameserver_socket(const struct cfg_fleet *fleet, const char *
 static int ask(const char *socket, const char *line, bool json, void (*print)(const json_t *answer))
 {
 	char *error = NULL;
-	json_t *answer = control_call(socket, line, &error);
+	json_t *answer = control_call(socket, line, CONTROL_CALL_TIME, &error);
 	const char *refusal;
 	int code = CTL_OK;
 

@@ -53,13 +53,14 @@ struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_bu
 	return health;
 }
 
-void dns_edge_health_destroy(struct dns_edge_health **health)
+void dns_edge_health_destroy(struct dns_edge_health **healthp)
 {
-	if (*health == NULL)
+	struct dns_edge_health *health = TAKE(healthp);
+
+	if (health == NULL)
 		return;
-	CHECK(LIST_EMPTY(&(*health)->probed));
-	free(*health);
-	*health = NULL;
+	CHECK(LIST_EMPTY(&health->probed));
+	free(health);
 }
 
 static void probe_ended(void *arg, enum probe_cause cause, bool changed)
@@ -197,7 +198,7 @@ void dns_edge_health_watch(struct dns_edge_health *health, struct dns_view *view
 
 void dns_edge_watch_end(struct dns_edge_watch **watchp)
 {
-	struct dns_edge_watch *watch = *watchp;
+	struct dns_edge_watch *watch = TAKE(watchp);
 
 	if (watch == NULL)
 		return;
@@ -205,7 +206,6 @@ void dns_edge_watch_end(struct dns_edge_watch **watchp)
 		drop_probed(watch->v[i]);
 	free(watch->v);
 	free(watch);
-	*watchp = NULL;
 }
 
 bool dns_edge_watch_settled(const struct dns_edge_watch *watch)

@@ -49,6 +49,7 @@ struct program {
 	struct deadline first_probes;
 	struct net_addr *bound;
 	unsigned n_bound;
+	struct descriptor_budget descriptors;
 };
 
 /* Configuration, zones and geo database; NULL with every error in `diag`. */
@@ -204,6 +205,7 @@ static json_t *report_status(struct program *p)
 			   states[p->state], "uptime_seconds", (double)dur_to_ms(uptime) / 1000,
 			   "listeners", listeners, "workers", (int)p->group->n_workers, "counters",
 			   counters);
+	json_object_set_new(status, "descriptors", descriptors_status(&p->descriptors));
 	dns_report_view(dns_view_current(&p->views), status);
 	return status;
 }
@@ -241,13 +243,17 @@ static bool start(struct program *p, struct dns_view *view)
 
 	log_set_level(view->fleet->log.level);
 	daemon_raise_file_limit();
+	if (!dns_workers_plan(view->fleet, node, worker_count(p, node), &p->descriptors)) {
+		dns_view_destroy(&view);
+		return false;
+	}
 	p->group = loop_group_create(worker_count(p, node));
 	p->metrics = dns_counters_create(p->group->n_workers + 1);
 	p->buffers = stream_buffers_create(p->group->control);
 	p->health = dns_edge_health_create(p->buffers, probe_ended, p);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, p->group);
-	p->workers = dns_workers_create(p->group, &p->views, p->metrics);
+	p->workers = dns_workers_create(p->group, &p->views, p->metrics, &p->descriptors);
 	p->signals = daemon_signals_create(p->group->control, &signal_ops, p);
 	deadline_init(&p->first_probes, p->group->control, first_probes_late);
 	wait.ns += FIRST_PROBES_GRACE.ns;
@@ -268,6 +274,8 @@ static bool start(struct program *p, struct dns_view *view)
 
 static void finish(struct program *p)
 {
+	if (p->group == NULL)
+		return; /* it did not begin */
 	control_server_destroy(&p->control);
 	daemon_signals_destroy(&p->signals);
 	deadline_fini(&p->first_probes);

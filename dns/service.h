@@ -17,6 +17,7 @@ struct dns_service {
 	struct metrics *metrics;
 	struct dns_answerer *answerer;
 	struct stream_buffers *buffers;
+	unsigned tcp_connections; /* of one listener */
 };
 
 /* One query from `remote`, answered from the current view and counted; 0: stay silent. */

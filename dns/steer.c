@@ -145,7 +145,7 @@ static bool attach_one(struct dns_zone *zone, const struct cfg_steered *config,
 	if (dns_zone_lookup(zone, &name).match == DNS_MATCH_DELEGATION)
 		diag_add(diag, config->place, "%s is delegated by zone file %s", text,
 			 zone->files[0]);
-	struct dns_node *node = dns_zone_node(zone, &name);
+	struct dns_node *node = dns_zone_add_node(zone, &name);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(forbidden_types); i++) {
 		const struct dns_rrset *set = dns_node_rrset(node, forbidden_types[i]);

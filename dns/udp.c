@@ -220,7 +220,7 @@ struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
 
 void dns_udp_destroy(struct dns_udp **udp)
 {
-	struct dns_udp *u = *udp;
+	struct dns_udp *u = TAKE(udp);
 
 	if (u == NULL)
 		return;
@@ -228,5 +228,4 @@ void dns_udp_destroy(struct dns_udp **udp)
 	close(u->fd);
 	u->magic = MAGIC_DEAD;
 	free(u);
-	*udp = NULL;
 }

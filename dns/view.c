@@ -50,13 +50,13 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 		dns_view_destroy(&view);
 		return NULL;
 	}
-	*fleet = NULL;
+	*fleet = NULL; /* only now: when it fails, the caller keeps it */
 	return view;
 }
 
 void dns_view_destroy(struct dns_view **viewp)
 {
-	struct dns_view *view = *viewp;
+	struct dns_view *view = TAKE(viewp);
 
 	if (view == NULL)
 		return;
@@ -71,7 +71,6 @@ void dns_view_destroy(struct dns_view **viewp)
 	geo_map_destroy(&view->map);
 	cfg_fleet_destroy(&view->fleet);
 	free(view);
-	*viewp = NULL;
 }
 
 static void destroy_snapshot(struct snapshot *snapshot)
@@ -82,13 +81,13 @@ static void destroy_snapshot(struct snapshot *snapshot)
 	dns_view_destroy(&view);
 }
 
-void dns_view_publish(struct dns_view **view, struct snapshot_slot *slot)
+void dns_view_publish(struct dns_view **viewp, struct snapshot_slot *slot)
 {
-	struct snapshot *snapshot = &(*view)->snapshot;
+	struct dns_view *view = TAKE(viewp);
+	struct snapshot *snapshot = &view->snapshot;
 
 	snapshot_init(snapshot, slot->group, destroy_snapshot);
 	snapshot_publish(slot, &snapshot);
-	*view = NULL;
 }
 
 const struct dns_view *dns_view_current(struct snapshot_slot *slot)

@@ -8,12 +8,20 @@
 #include "config/fleet.h"
 #include "core/loop/loop.h"
 #include "core/loop/snapshot.h"
+#include "core/process/descriptors.h"
 #include "core/process/metrics.h"
 
 struct dns_workers;
 
+/* How many TCP connections the limit on open files allows; before anything is opened. False, said
+ * in the log, when there are too few descriptors to run with. */
+bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver *node,
+		      unsigned n_workers, struct descriptor_budget *budget);
+
+/* `budget`: by dns_workers_plan(). */
 struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
-				       struct metrics *metrics);
+				       struct metrics *metrics,
+				       const struct descriptor_budget *budget);
 /* After the workers were joined. */
 void dns_workers_destroy(struct dns_workers **workers);
 

@@ -55,9 +55,9 @@ struct dns_zone {
 struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag);
 void dns_zone_destroy(struct dns_zone **zone);
 
-/* For the loader and for steering: the node of a name at or under the apex, made with the empty
+/* For the loader and for steering: the node of a name at or under the apex, added with the empty
  * non-terminals above it when it is not there yet. Before the zone is published. */
-struct dns_node *dns_zone_node(struct dns_zone *zone, const struct dns_name *name);
+struct dns_node *dns_zone_add_node(struct dns_zone *zone, const struct dns_name *name);
 
 const struct dns_rrset *dns_node_rrset(const struct dns_node *node, uint16_t type);
 

@@ -34,6 +34,7 @@ struct program {
 	struct edge_socket *sockets; /* of worker w: from w * n_listeners on, until it took them */
 	struct event *timer;         /* starting: the next look; stopping: the end of patience */
 	mono_time began;
+	uint64_t open_at_start; /* descriptors */
 	unsigned n_idle;        /* workers, while stopping */
 	struct edge_view *next; /* loaded, waiting for word of its origins; NULL: none */
 	struct event *next_timer;
@@ -220,6 +221,9 @@ static void publish(struct program *p, struct edge_view **view)
 
 	log_set_level(fleet->log.level);
 	atomic_store(&p->common.budget.limit, fleet->http.limit.buffered);
+	atomic_store(&p->common.budget.closing,
+		     MAX((*view)->descriptors.closing / p->common.group->n_workers, 1));
+	olink_set_idle_limit(p->common.olink, (*view)->descriptors.idle);
 	edge_view_publish(view, &p->common.views);
 }
 
@@ -256,6 +260,8 @@ static void reload(void *arg)
 	if (cfg_needs_restart(current_view(p)->fleet, view->fleet, p->options->node, path,
 			      sizeof(path)))
 		log_warn("%s has changed: that takes a restart", path);
+	/* Too few for what is new: it gets what there is, as there is no way back. */
+	edge_view_plan_descriptors(view, p->common.group->n_workers, p->open_at_start);
 	/* First the new one: what both name is kept. */
 	edge_view_open_origins(view, p->common.olink);
 	edge_view_destroy(&p->next);
@@ -362,6 +368,11 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 
 	log_set_level((*view)->fleet->log.level);
 	daemon_raise_file_limit();
+	p->open_at_start = descriptors_open();
+	if (!edge_view_plan_descriptors(*view, n, p->open_at_start)) {
+		edge_view_destroy(view);
+		return false;
+	}
 	p->began = clock_mono();
 	p->common.group = loop_group_create(n);
 	p->common.metrics = edge_counters_create(n + 1);

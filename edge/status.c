@@ -64,6 +64,7 @@ json_t *edge_status_json(const struct edge_status *s)
 	json_object_set_new(status, "listeners", listeners(s));
 	json_object_set_new(status, "buffered",
 			    json_integer((json_int_t)atomic_load(&s->common->budget.queued)));
+	json_object_set_new(status, "descriptors", descriptors_status(&view->descriptors));
 	count_cut(s);
 	olink_status(s->common->olink, view->origins, status);
 	if (json_object_get(status, "counters") == NULL)

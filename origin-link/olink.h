@@ -17,6 +17,8 @@
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers);
 /* After the workers were joined, and every olink_worker and olink_origins destroyed. */
 void olink_destroy(struct olink **olink);
+/* How many connections all workers together may keep idle; at first any number. */
+void olink_set_idle_limit(struct olink *olink, unsigned limit);
 /* "counters" and "origins" into `status`: of each address its state, the cause of the last probe's
  * result, its connections (idle, open), requests that wait, TLS or not, and how the last connection
  * attempt failed that did ("failure"; absent: none has). */

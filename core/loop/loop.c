@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/thread.h"
 #include "core/loop/loop_internal.h"
 
 #define LOOP_MAGIC 0x4c6f6f70u
@@ -252,7 +252,6 @@ static void *thread_main(void *arg)
 	struct loop *loop = arg;
 
 	MAGIC_CHECK(loop, LOOP_MAGIC);
-	pthread_setname_np(pthread_self(), loop->name);
 	atomic_store(&loop->owner, &self);
 	run_turns(loop);
 	/* It stays the owner until it is joined. */
@@ -261,15 +260,10 @@ static void *thread_main(void *arg)
 
 void loop_start(struct loop *loop)
 {
-	sigset_t all, saved;
-
 	MAGIC_CHECK(loop, LOOP_MAGIC);
 	CHECK(atomic_load(&loop->owner) == NULL);
 	atomic_store(&loop->owner, &starting);
-	sigfillset(&all);
-	CHECK(pthread_sigmask(SIG_SETMASK, &all, &saved) == 0);
-	CHECK(pthread_create(&loop->thread, NULL, thread_main, loop) == 0);
-	CHECK(pthread_sigmask(SIG_SETMASK, &saved, NULL) == 0);
+	loop->thread = thread_start(loop->name, thread_main, loop);
 	loop->has_thread = true;
 }
 
@@ -296,11 +290,10 @@ void loop_stop_mt(struct loop *loop)
 
 void loop_destroy(struct loop **loopp)
 {
-	struct loop *loop = *loopp;
+	struct loop *loop = TAKE(loopp);
 	struct mail_list dropped;
 	struct mail *m;
 
-	*loopp = NULL;
 	if (loop == NULL)
 		return;
 	MAGIC_CHECK(loop, LOOP_MAGIC);

@@ -81,6 +81,8 @@ struct loop_group {
 
 /* Creates the loops (not yet running): control is "control", workers are "worker1"... */
 struct loop_group *loop_group_create(unsigned n_workers);
+/* The same around a control loop that is there already, and may run; consumes it. Its owner. */
+struct loop_group *loop_group_create_around(struct loop **control, unsigned n_workers);
 void loop_group_start_workers(struct loop_group *group);
 /* Stops and joins the workers; control must be stopped by its own thread. */
 void loop_group_stop_workers(struct loop_group *group);

@@ -37,13 +37,15 @@ static struct group *group_of(struct loop_group *public)
 	return CONTAINER_OF(public, struct group, public);
 }
 
-struct loop_group *loop_group_create(unsigned n_workers)
+struct loop_group *loop_group_create_around(struct loop **control, unsigned n_workers)
 {
 	struct group *group = xcalloc(1, sizeof(*group));
 	struct loop_group *public = &group->public;
 	char name[24];
 
-	public->control = loop_create_indexed("control", 0);
+	LOOP_ASSERT_OWNER(*control);
+	public->control = *control;
+	*control = NULL;
 	public->workers = xcalloc(n_workers, sizeof(struct loop *));
 	public->n_workers = n_workers;
 	for (unsigned i = 0; i < n_workers; i++) {
@@ -51,6 +53,13 @@ struct loop_group *loop_group_create(unsigned n_workers)
 		public->workers[i] = loop_create_indexed(name, i + 1);
 	}
 	return public;
+}
+
+struct loop_group *loop_group_create(unsigned n_workers)
+{
+	struct loop *control = loop_create("control");
+
+	return loop_group_create_around(&control, n_workers);
 }
 
 void loop_group_start_workers(struct loop_group *public)
@@ -80,9 +89,8 @@ void loop_group_stop_workers(struct loop_group *public)
 
 void loop_group_destroy(struct loop_group **groupp)
 {
-	struct loop_group *public = *groupp;
+	struct loop_group *public = TAKE(groupp);
 
-	*groupp = NULL;
 	if (public == NULL)
 		return;
 	CHECK(!group_of(public)->workers_running);

@@ -51,8 +51,7 @@ struct stream_tls_buffers *stream_tls_buffers_create(void)
 
 void stream_tls_buffers_destroy(struct stream_tls_buffers **buffers)
 {
-	free(*buffers);
-	*buffers = NULL;
+	free(TAKE(buffers));
 }
 
 /* Ciphertext in */

@@ -19,22 +19,20 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/loop/deadline.h"
+#include "core/net/acceptor.h"
 #include "core/net/sock.h"
+#include "core/process/pid_lock.h"
 
 #define SERVER_MAGIC 0x43747256u
 #define CLIENT_MAGIC 0x4374436cu
 
 /* Operators and their scripts, not the world: the bounds only keep a mistake from hurting. */
-#define CLIENTS_MAX 64
 #define LINE_BYTES 4096
 #define WORDS_MAX 64
 #define CLIENT_TIME DUR_S(5)
-/* After accept() failed, say for want of descriptors: not at once again, as it would fail again. */
-#define ACCEPT_PAUSE DUR_MS(500)
 
 /* An answer larger than this is not one of ours. */
 #define ANSWER_BYTES (256u << 20)
-#define CALL_TIME DUR_S(10)
 
 struct client {
 	unsigned magic;
@@ -45,21 +43,26 @@ struct client {
 	struct deadline deadline;
 	size_t line_n;
 	char line[LINE_BYTES];
-	char *answer; /* malloc'd; NULL while reading */
+	struct control_request *request; /* to be answered later; else NULL */
+	char *answer;                    /* malloc'd; NULL until there is one */
 	size_t answer_n, sent;
+};
+
+struct control_request {
+	struct client *client; /* NULL: it has left */
 };
 
 struct control_server {
 	unsigned magic;
 	struct loop *loop;
-	char *path;
-	int fd;
-	struct event *ev; /* not pending while there are too many clients or accept() fails */
-	struct deadline resume;
+	char *path, *lock_path;
+	int lock_fd;
+	struct acceptor *acceptor; /* stopped while there are CONTROL_CLIENTS_MAX */
 	control_handler *handler;
 	void *arg;
 	LIST_HEAD(, client) clients;
 	unsigned n_clients;
+	struct client *asking; /* its command is being handled; else NULL */
 };
 
 json_t *control_error(const char *fmt, ...)
@@ -82,21 +85,15 @@ json_t *control_error(const char *fmt, ...)
 	return json_pack("{s:o}", "error", string);
 }
 
-static void resume_accepting(struct deadline *deadline)
-{
-	struct control_server *server = CONTAINER_OF(deadline, struct control_server, resume);
-
-	if (server->n_clients < CLIENTS_MAX)
-		CHECK(event_add(server->ev, NULL) == 0);
-}
-
 static void client_destroy(struct client *client)
 {
 	struct control_server *server = client->server;
 
 	LIST_REMOVE(client, link);
-	if (server->n_clients-- == CLIENTS_MAX)
-		CHECK(event_add(server->ev, NULL) == 0);
+	if (server->n_clients-- == CONTROL_CLIENTS_MAX)
+		acceptor_start(server->acceptor);
+	if (client->request != NULL)
+		client->request->client = NULL;
 	deadline_fini(&client->deadline);
 	event_free(client->ev);
 	close(client->fd);
@@ -148,25 +145,9 @@ static int split(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
-static json_t *handle(struct control_server *server, char *line)
+/* Consumes `json`. */
+static void answer_client(struct client *client, json_t *json)
 {
-	char *words[WORDS_MAX];
-	int n = split(line, words);
-	json_t *answer;
-
-	if (n < 0)
-		return control_error("more than %d words", WORDS_MAX);
-	if (n == 0)
-		return control_error("no command");
-	answer = server->handler(server->arg, n, words);
-	return answer != NULL ? answer : control_error("%s: no answer", words[0]);
-}
-
-/* The line is complete, its newline replaced by NUL. */
-static void answer_line(struct client *client)
-{
-	struct control_server *server = client->server;
-	json_t *json = handle(server, client->line);
 	char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
 
 	json_decref(json);
@@ -179,19 +160,89 @@ static void answer_line(struct client *client)
 	text[client->answer_n++] = '\n'; /* in the place of the NUL */
 
 	event_free(client->ev);
-	client->ev = event_new(loop_base(server->loop), client->fd, EV_WRITE | EV_PERSIST,
+	client->ev = event_new(loop_base(client->server->loop), client->fd, EV_WRITE | EV_PERSIST,
 			       writable_cb, client);
 	CHECK(client->ev != NULL && event_add(client->ev, NULL) == 0);
+	deadline_set(&client->deadline, CLIENT_TIME);
 	send_answer(client);
+}
+
+struct control_request *control_defer(struct control_server *server)
+{
+	struct client *client = server->asking;
+
+	LOOP_ASSERT_OWNER(server->loop);
+	CHECK(client != NULL && client->request == NULL);
+	client->request = xmalloc(sizeof(*client->request));
+	client->request->client = client;
+	deadline_clear(&client->deadline);
+	return client->request;
+}
+
+void control_answer(struct control_request **requestp, json_t *answer)
+{
+	struct control_request *request = *requestp;
+	struct client *client = request->client;
+
+	*requestp = NULL;
+	free(request);
+	if (client == NULL) {
+		json_decref(answer);
+		return;
+	}
+	LOOP_ASSERT_OWNER(client->server->loop);
+	client->request = NULL;
+	answer_client(client, answer);
+}
+
+/* The line is complete, its newline replaced by NUL. NULL: the answer comes later. */
+static json_t *handle(struct client *client)
+{
+	struct control_server *server = client->server;
+	char *words[WORDS_MAX];
+	int n = split(client->line, words);
+	json_t *answer;
+
+	if (n < 0)
+		return control_error("more than %d words", WORDS_MAX);
+	if (n == 0)
+		return control_error("no command");
+	server->asking = client;
+	answer = server->handler(server->arg, n, words);
+	server->asking = NULL;
+	if (answer == NULL && client->request == NULL)
+		return control_error("%s: no answer", words[0]);
+	CHECK(answer == NULL || client->request == NULL);
+	return answer;
+}
+
+/* Nothing more is expected of it; but who has closed altogether wants no answer. */
+static void read_while_deferred(struct client *client)
+{
+	struct pollfd p = {.fd = client->fd};
+	char ignored[256];
+	ssize_t n = recv(client->fd, ignored, sizeof(ignored), 0);
+
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	if (n < 0 || poll(&p, 1, 0) < 0 || (p.revents & POLLHUP) != 0)
+		client_destroy(client);
+	else
+		event_del(client->ev); /* only its writing side was shut down */
 }
 
 static void readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
+	json_t *answer;
 	char *end;
 	ssize_t n;
 
 	MAGIC_CHECK(client, CLIENT_MAGIC);
+	if (client->request != NULL) {
+		read_while_deferred(client);
+		return;
+	}
 	n = recv(fd, client->line + client->line_n, sizeof(client->line) - client->line_n, 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -203,16 +254,20 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	client->line_n += (size_t)n;
 	if (end != NULL) {
 		*end = '\0';
-		answer_line(client);
+		answer = handle(client);
+		if (answer != NULL)
+			answer_client(client, answer);
 	} else if (client->line_n == sizeof(client->line)) {
 		client_destroy(client);
 	}
 }
 
-static void client_create(struct control_server *server, int fd)
+static void accepted(void *arg, int fd, const struct net_addr *remote)
 {
+	struct control_server *server = arg;
 	struct client *client = xcalloc(1, sizeof(*client));
 
+	MAGIC_CHECK(server, SERVER_MAGIC);
 	client->magic = CLIENT_MAGIC;
 	client->server = server;
 	client->fd = fd;
@@ -222,25 +277,8 @@ static void client_create(struct control_server *server, int fd)
 	deadline_init(&client->deadline, server->loop, client_too_slow);
 	deadline_set(&client->deadline, CLIENT_TIME);
 	LIST_INSERT_HEAD(&server->clients, client, link);
-	if (++server->n_clients == CLIENTS_MAX)
-		event_del(server->ev);
-}
-
-static void accept_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct control_server *server = arg;
-	int client;
-
-	MAGIC_CHECK(server, SERVER_MAGIC);
-	client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (client >= 0) {
-		client_create(server, client);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		LOG_LIMITED(LOG_LEVEL_WARN, "control socket %s: accept: %s", server->path,
-			    strerror(errno));
-		event_del(server->ev);
-		deadline_set(&server->resume, ACCEPT_PAUSE);
-	}
+	if (++server->n_clients == CONTROL_CLIENTS_MAX)
+		acceptor_stop(server->acceptor);
 }
 
 /* /run/perigee, say, is not there after a boot. What goes wrong shows when the socket is bound. */
@@ -256,55 +294,84 @@ static void make_folder_of(const char *path)
 	free(folder);
 }
 
+static int listen_on(const char *path, char **error)
+{
+	int fd = sock_listen_unix(path);
+
+	if (fd < 0)
+		*error = xasprintf("cannot listen on %s: %s", path,
+				   fd == -EADDRINUSE ? "another process listens there, or it is "
+						       "not a socket"
+						     : strerrordesc_np(-fd));
+	return fd;
+}
+
+/* The lock first: whoever holds it may replace a socket that nobody listens on. A listening socket,
+ * or < 0. */
+static int take_path(struct control_server *server, const char *path, char **error)
+{
+	int fd;
+
+	server->path = xstrdup(path);
+	server->lock_path = xasprintf("%s.lock", path);
+	make_folder_of(path);
+	server->lock_fd = pid_lock_take(server->lock_path, error);
+	if (server->lock_fd < 0)
+		return -1;
+	fd = listen_on(path, error);
+	if (fd < 0)
+		pid_lock_give(&server->lock_fd, server->lock_path);
+	return fd;
+}
+
+static void server_free(struct control_server *server)
+{
+	free(server->path);
+	free(server->lock_path);
+	server->magic = MAGIC_DEAD;
+	free(server);
+}
+
 struct control_server *control_server_create(struct loop *control, const char *path,
 					     control_handler *handler, void *arg, char **error)
 {
-	struct control_server *server;
+	struct control_server *server = xcalloc(1, sizeof(*server));
+	char *what;
 	int fd;
 
 	LOOP_ASSERT_OWNER(control);
-	make_folder_of(path);
-	fd = sock_listen_unix(path);
+	server->magic = SERVER_MAGIC;
+	fd = take_path(server, path, error);
 	if (fd < 0) {
-		*error = xasprintf("cannot listen on control socket %s: %s", path,
-				   fd == -EADDRINUSE ? "another process listens there, or it is "
-						       "not a socket"
-						     : strerror(-fd));
+		server_free(server);
 		return NULL;
 	}
-	server = xcalloc(1, sizeof(*server));
-	server->magic = SERVER_MAGIC;
 	server->loop = control;
-	server->path = xstrdup(path);
-	server->fd = fd;
 	server->handler = handler;
 	server->arg = arg;
 	LIST_INIT(&server->clients);
-	deadline_init(&server->resume, control, resume_accepting);
-	server->ev = event_new(loop_base(control), fd, EV_READ | EV_PERSIST, accept_cb, server);
-	CHECK(server->ev != NULL && event_add(server->ev, NULL) == 0);
+	what = xasprintf("connections to the control socket %s", path);
+	server->acceptor = acceptor_create(control, fd, what, accepted, server);
+	free(what);
+	acceptor_start(server->acceptor);
 	return server;
 }
 
 void control_server_destroy(struct control_server **serverp)
 {
-	struct control_server *server = *serverp;
+	struct control_server *server = TAKE(serverp);
 
-	*serverp = NULL;
 	if (server == NULL)
 		return;
 	MAGIC_CHECK(server, SERVER_MAGIC);
 	LOOP_ASSERT_OWNER(server->loop);
 	while (!LIST_EMPTY(&server->clients))
 		client_destroy(LIST_FIRST(&server->clients));
-	deadline_fini(&server->resume);
-	event_free(server->ev);
 	/* First unlink: nobody shall find a socket that does not answer any more. */
 	unlink(server->path);
-	close(server->fd);
-	free(server->path);
-	server->magic = MAGIC_DEAD;
-	free(server);
+	acceptor_destroy(&server->acceptor);
+	pid_lock_give(&server->lock_fd, server->lock_path);
+	server_free(server);
 }
 
 static int wait_for(int fd, short events, mono_time until)
@@ -364,9 +431,9 @@ static int receive_all(int fd, char **text, size_t *text_n, mono_time until)
 	return error;
 }
 
-json_t *control_call(const char *path, const char *line, char **error)
+json_t *control_call(const char *path, const char *line, duration limit, char **error)
 {
-	const mono_time until = mono_add(clock_mono(), CALL_TIME);
+	const mono_time until = mono_add(clock_mono(), limit);
 	json_error_t json_error;
 	json_t *answer = NULL;
 	char *text = NULL;

@@ -155,9 +155,8 @@ void log_file_reopen(struct log_file *file)
 
 void log_file_close(struct log_file **filep)
 {
-	struct log_file *file = *filep;
+	struct log_file *file = TAKE(filep);
 
-	*filep = NULL;
 	if (file == NULL)
 		return;
 	MAGIC_CHECK(file, LOG_FILE_MAGIC);

@@ -4,6 +4,12 @@
  * program; each loop of a group writes its own shard, so counting is a plain add to a line that no
  * other thread writes. Reading sums the shards, from any thread, and may be a moment behind.
  * Names follow Prometheus: `edge_requests_total`, `olink_idle_connections`.
+ *
+ * A module lists its metrics once, X(id, name, kind, help) for each, and makes both its ids and its
+ * table of that list, so that a new one is one row:
+ *
+ *	enum module_counter { MODULE_COUNTER_LIST(METRIC_ID) MODULE_N_COUNTERS };
+ *	static const struct metric_desc table[] = {MODULE_COUNTER_LIST(METRIC_ROW)};
  */
 #pragma once
 
@@ -22,6 +28,10 @@ struct metric_desc {
 	enum metric_kind kind;
 };
 
+#define METRIC_ID(id, metric_name, metric_kind, metric_help) id,
+#define METRIC_ROW(id, metric_name, metric_kind, metric_help)                                      \
+	[id] = {.name = metric_name, .help = metric_help, .kind = METRIC_##metric_kind},
+
 struct metrics {
 	const struct metric_desc *desc;
 	unsigned n_metrics;
@@ -30,7 +40,7 @@ struct metrics {
 	_Atomic int64_t *values;
 };
 
-/* `desc` must outlive the metrics. */
+/* `desc` has a name of its own and a help for each, and must outlive the metrics. */
 struct metrics *metrics_create(const struct metric_desc *desc, unsigned n, unsigned n_shards);
 void metrics_destroy(struct metrics **metrics);
 

@@ -22,10 +22,11 @@
 
 static struct edge_limits limits_of(const struct edge_worker *w)
 {
-	const struct cfg_http *http = &edge_view_current(&w->common->views)->fleet->http;
+	const struct edge_view *view = edge_view_current(&w->common->views);
+	const struct cfg_http *http = &view->fleet->http;
 
 	return (struct edge_limits){
-	    .connections = http->limit.connections,
+	    .connections = view->descriptors.clients,
 	    .silent = http->limit.silent,
 	    .handshakes = http->limit.handshakes,
 	};
@@ -172,11 +173,10 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 
 void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close how)
 {
-	struct edge_conn *conn = *connp;
+	struct edge_conn *conn = TAKE(connp);
 	struct edge_worker *w = conn->worker;
 	enum edge_stage stage = conn->stage;
 
-	*connp = NULL;
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
 	if (how == EDGE_CLOSE_ORDERLY)

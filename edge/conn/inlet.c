@@ -94,10 +94,9 @@ static bool lacks_header(const struct edge_inlet *in, enum reason reason)
 
 void edge_inlet_end(struct edge_inlet **inp, enum reason reason)
 {
-	struct edge_inlet *in = *inp;
+	struct edge_inlet *in = TAKE(inp);
 	struct edge_worker *w = in->all->worker;
 
-	*inp = NULL;
 	MAGIC_CHECK(in, INLET_MAGIC);
 	if (in->state == INLET_TLS)
 		edge_count(w, EDGE_HANDSHAKE_FAILURES, 1);
@@ -516,9 +515,10 @@ struct edge_inlets *edge_inlets_create(struct edge_worker *w)
 
 void edge_inlets_destroy(struct edge_inlets **inlets)
 {
-	struct edge_inlets *all = *inlets;
+	struct edge_inlets *all = TAKE(inlets);
 
-	*inlets = NULL;
+	if (all == NULL)
+		return;
 	MAGIC_CHECK(all, INLETS_MAGIC);
 	CHECK(all->kept == 0);
 	loop_task_cancel(all->worker->loop, &all->look);

@@ -19,7 +19,8 @@ static const struct {
 	}
     BODY(200, "ok"),
     BODY(EDGE_REDIRECT_STATUS, "308 Permanent Redirect: this is served by https only"),
-    BODY(400, "400 Bad Request: this is not proper HTTP"),
+    BODY(400,
+	 "400 Bad Request: this is not proper HTTP, or its path can be read in different ways"),
     BODY(404, "404 Not Found: no such site or path is served here"),
     BODY(405, "405 Method Not Allowed"),
     BODY(408, "408 Request Timeout: the request did not arrive in time"),

@@ -8,6 +8,7 @@
 #include "config/fleet.h"
 #include "core/http/h1.h"
 #include "core/loop/snapshot.h"
+#include "core/process/descriptors.h"
 #include "edge/node/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
@@ -21,12 +22,17 @@ struct edge_view {
 	struct olink_origins *origins;
 	struct h1_limits limits;
 	size_t arena_max; /* of one exchange */
+	/* How many of http.limit.connections are let in, for one. */
+	struct descriptor_budget descriptors;
 };
 
 /* Reads and checks everything, certificates too (ours, and what the origins need). NULL when
  * anything is wrong: then all of it is in `diag`. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(const char *file, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag);
+/* Before it is published, each time. `open`: descriptors of the process before it had any workers.
+ * False, said in the log, when there are too few to run with. */
+bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);
 /* Only what was not published. */
 void edge_view_destroy(struct edge_view **view);
 /* Starts to look up and to probe its origins: once olink_origins_settled(), requests find them.

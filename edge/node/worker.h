@@ -18,6 +18,8 @@
  * edge/conn/admission.h. */
 struct edge_places {
 	_Atomic unsigned connections, silent, handshakes;
+	/* Taken by nobody yet: newcomers on their way from one worker to another. */
+	_Atomic unsigned moving;
 };
 
 /* What all workers share. */

@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Loading: every certificate file is read, checked against its key, and asked for its names. Then
- * each distinct set of certificates that share a name becomes one gnutls credentials object, and
- * the table of names points to it.
+ * Loading: every certificate file is read, once however many sites name it, checked against its
+ * key, and asked for its names. Then each distinct set of certificates that share a name becomes
+ * one gnutls credentials object, and the table of names points to it.
  */
 #include "edge/tls/certs.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
 #include "core/base/check.h"
-#include "edge/tls/names.h"
+#include "core/base/file.h"
+#include "edge/tls/host_table.h"
 
 /* A chain of RSA-4096 certificates is under 16 KiB. */
 #define PEM_MAX (256 * 1024)
 
 struct cert {
-	const struct cfg_site *site;
-	gnutls_datum_t pem, key; /* until the sets are built */
+	const struct cfg_site *site; /* the first that names its files */
+	struct file pem, key;        /* until the sets are built */
 	char **names;
 	unsigned n_names;
 	int key_type; /* gnutls_pk_algorithm_t */
@@ -44,45 +42,27 @@ struct edge_certs {
 	unsigned n_certs;
 	struct cert_set *sets;
 	unsigned n_sets;
-	struct edge_names *by_name;
+	struct edge_host_table *by_name;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn;
 	struct tls_server tls;
 };
 
-static void datum_wipe(gnutls_datum_t *d)
+static bool read_file(const char *path, struct cfg_place place, struct file *out, struct diag *diag)
 {
-	if (d->data != NULL)
-		gnutls_memset(d->data, 0, d->size);
-	free(d->data);
-	*d = (gnutls_datum_t){0};
+	char *error = file_read(out, path, PEM_MAX);
+
+	if (error == NULL)
+		return true;
+	diag_add(diag, place, "%s %s", path, error);
+	free(error);
+	return false;
 }
 
-static bool read_file(const char *path, struct cfg_place place, gnutls_datum_t *out,
-		      struct diag *diag)
+/* Borrowed. */
+static gnutls_datum_t datum_of(const struct file *file)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		diag_add(diag, place, "cannot read %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX) {
-		diag_add(diag, place, "%s is not a file of at most %d KiB", path, PEM_MAX / 1024);
-		close(fd);
-		return false;
-	}
-	out->data = xmalloc((size_t)st.st_size + 1);
-	n = read(fd, out->data, (size_t)st.st_size);
-	if (n < 0)
-		diag_add(diag, place, "cannot read %s: %s", path, strerror(errno));
-	close(fd);
-	out->size = n > 0 ? (unsigned)n : 0;
-	return n >= 0;
+	return (gnutls_datum_t){(unsigned char *)file->data, (unsigned)file->len};
 }
 
 static void add_name(struct cert *cert, const char *name)
@@ -118,19 +98,22 @@ static void read_names(struct cert *cert, gnutls_x509_crt_t crt)
 
 static int set_key(gnutls_certificate_credentials_t credentials, const struct cert *cert)
 {
-	return gnutls_certificate_set_x509_key_mem2(credentials, &cert->pem, &cert->key,
-						    GNUTLS_X509_FMT_PEM, NULL, 0);
+	const gnutls_datum_t pem = datum_of(&cert->pem), key = datum_of(&cert->key);
+
+	return gnutls_certificate_set_x509_key_mem2(credentials, &pem, &key, GNUTLS_X509_FMT_PEM,
+						    NULL, 0);
 }
 
 /* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. */
 static bool check_key(const struct cert *cert, const struct cfg_certificate *cfg, struct diag *diag)
 {
+	const gnutls_datum_t pem = datum_of(&cert->key);
 	gnutls_certificate_credentials_t scratch;
 	gnutls_privkey_t key;
 	int ret;
 
 	CHECK(gnutls_privkey_init(&key) == 0);
-	ret = gnutls_privkey_import_x509_raw(key, &cert->key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	ret = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
 	gnutls_privkey_deinit(key);
 	if (ret != 0) {
 		diag_add(diag, cfg->place, "%s is not a private key in PEM: %s", cfg->key,
@@ -164,6 +147,7 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 		      struct diag *diag)
 {
 	gnutls_x509_crt_t *chain = NULL;
+	gnutls_datum_t pem;
 	unsigned n = 0;
 	bool readable, ok;
 	int ret;
@@ -172,7 +156,8 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 	readable &= read_file(cfg->key, cfg->place, &cert->key, diag);
 	if (!readable)
 		return false;
-	ret = gnutls_x509_crt_list_import2(&chain, &n, &cert->pem, GNUTLS_X509_FMT_PEM, 0);
+	pem = datum_of(&cert->pem);
+	ret = gnutls_x509_crt_list_import2(&chain, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
 	if (ret < 0) {
 		diag_add(diag, cfg->place, "%s holds no certificate in PEM: %s", cfg->certificate,
 			 gnutls_strerror(ret));
@@ -190,26 +175,57 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 	return ok;
 }
 
-static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
-		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+static int compare_files(const void *left, const void *right)
+{
+	const struct cfg_certificate *a = left, *b = right;
+	int order = strcmp(a->certificate, b->certificate);
+
+	return order != 0 ? order : strcmp(a->key, b->key);
+}
+
+/* False when these files were met before: sites that share a certificate name the same. */
+static bool is_new(void **seen, const struct cfg_certificate *cfg)
+{
+	const struct cfg_certificate **first = tsearch(cfg, seen, compare_files);
+
+	CHECK(first != NULL);
+	return *first == cfg;
+}
+
+static void keep(void *cfg)
+{
+}
+
+static bool load_site(struct edge_certs *certs, const struct cfg_site *site, void **seen,
+		      wall_time now, struct diag *diag)
 {
 	bool ok = true;
 
-	for (unsigned s = 0; s < fleet->n_sites; s++) {
-		const struct cfg_site *site = &fleet->sites[s];
+	for (unsigned c = 0; c < site->n_certificates; c++) {
+		struct cert *cert;
 
-		if (!cfg_site_is_served_by(site, self))
+		if (!is_new(seen, &site->certificates[c]))
 			continue;
-		for (unsigned c = 0; c < site->n_certificates; c++) {
-			struct cert *cert;
-
-			certs->certs =
-			    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
-			cert = &certs->certs[certs->n_certs++];
-			*cert = (struct cert){.site = site};
-			ok &= load_cert(cert, &site->certificates[c], now, diag);
-		}
+		certs->certs =
+		    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
+		cert = &certs->certs[certs->n_certs++];
+		*cert = (struct cert){.site = site};
+		ok &= load_cert(cert, &site->certificates[c], now, diag);
 	}
+	return ok;
+}
+
+static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
+		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+{
+	void *seen = NULL;
+	bool ok = true;
+
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		if (cfg_site_is_served_by(&fleet->sites[s], self))
+			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
+	}
+	tdestroy(seen, keep);
 	if (certs->n_certs == 0) {
 		diag_add(diag, self->place, "edge %s serves no site that has a certificate",
 			 self->name);
@@ -295,7 +311,7 @@ static void build_names(struct edge_certs *certs)
 			end++;
 		set = set_of(certs, members,
 			     first_of_each_type(certs, names + start, end - start, members));
-		edge_names_add(certs->by_name, span_of(names[start].name), set->credentials);
+		edge_host_table_add(certs->by_name, span_of(names[start].name), set->credentials);
 		/* No name, or one that is not for us: what the first certificate would get. */
 		for (unsigned i = 0; i < set->n; i++) {
 			if (set->certs[i] == 0 && certs->tls.credentials == NULL)
@@ -346,15 +362,15 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 
-	certs->by_name = edge_names_create();
+	certs->by_name = edge_host_table_create();
 	if (!load_all(certs, fleet, self, now, diag)) {
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
 	build_names(certs);
 	for (unsigned i = 0; i < certs->n_certs; i++) {
-		datum_wipe(&certs->certs[i].pem);
-		datum_wipe(&certs->certs[i].key);
+		file_wipe(&certs->certs[i].pem);
+		file_wipe(&certs->certs[i].key);
 	}
 	warn_uncovered(certs, fleet, self);
 	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
@@ -370,16 +386,15 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 
 void edge_certs_destroy(struct edge_certs **certsp)
 {
-	struct edge_certs *certs = *certsp;
+	struct edge_certs *certs = TAKE(certsp);
 
 	if (certs == NULL)
 		return;
-	*certsp = NULL;
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		struct cert *cert = &certs->certs[i];
 
-		datum_wipe(&cert->pem);
-		datum_wipe(&cert->key);
+		file_wipe(&cert->pem);
+		file_wipe(&cert->key);
 		for (unsigned n = 0; n < cert->n_names; n++)
 			free(cert->names[n]);
 		free(cert->names);
@@ -390,7 +405,7 @@ void edge_certs_destroy(struct edge_certs **certsp)
 		free(certs->sets[i].certs);
 	}
 	free(certs->sets);
-	edge_names_destroy(&certs->by_name);
+	edge_host_table_destroy(&certs->by_name);
 	if (certs->priority != NULL)
 		gnutls_priority_deinit(certs->priority);
 	free(certs);
@@ -403,8 +418,8 @@ const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
 
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name)
 {
-	return (gnutls_certificate_credentials_t)edge_names_find(certs->by_name, name,
-								 EDGE_WILDCARD_ONE_LABEL);
+	return (gnutls_certificate_credentials_t)edge_host_table_find(certs->by_name, name,
+								      EDGE_WILDCARD_ONE_LABEL);
 }
 
 json_t *edge_certs_status(const struct edge_certs *certs)

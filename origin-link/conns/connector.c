@@ -36,26 +36,28 @@ static void finish(struct connector *c)
 	c->stream = NULL;
 }
 
-static void fail_errno(struct connector *c, int error)
+static enum reason reason_of_errno(int error)
 {
-	enum reason reason = REASON_ORIGIN_CONNECT_FAILED;
-	int fd = c->fd;
-
 	switch (error) {
 	case ECONNREFUSED:
-		reason = REASON_ORIGIN_CONNECT_REFUSED;
-		break;
+		return REASON_ORIGIN_CONNECT_REFUSED;
 	case ETIMEDOUT:
-		reason = REASON_ORIGIN_CONNECT_TIMEOUT;
-		break;
+		return REASON_ORIGIN_CONNECT_TIMEOUT;
 	case EMFILE:
 	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-	case EADDRNOTAVAIL: /* no free port */
-		reason = REASON_LIMIT;
-		break;
+		return REASON_EDGE_NO_DESCRIPTORS;
+	case EADDRNOTAVAIL:
+		return REASON_EDGE_NO_PORTS;
+	default:
+		return sock_is_shortage(error) ? REASON_LIMIT : REASON_ORIGIN_CONNECT_FAILED;
 	}
+}
+
+static void fail_errno(struct connector *c, int error)
+{
+	enum reason reason = reason_of_errno(error);
+	int fd = c->fd;
+
 	finish(c);
 	if (fd >= 0)
 		close(fd);

@@ -29,7 +29,8 @@ struct connector {
 	/* Comes once, never before connector_start() returned, with a stream (then the caller's,
 	 * whose first act is stream_hand_over()), or NULL with the reason:
 	 * REASON_ORIGIN_CONNECT_REFUSED, _CONNECT_TIMEOUT, _CONNECT_FAILED, _HANDSHAKE_FAILED,
-	 * _CERTIFICATE, or REASON_LIMIT: our own shortage, which says nothing about the server.
+	 * _CERTIFICATE, or our own shortage (reason_is_own_shortage()), which says nothing about
+	 * the server.
 	 * `detail` (may be NULL) are words for the log, valid during the call. */
 	void (*done)(struct connector *c, struct stream *stream, enum reason reason,
 		     const char *detail);

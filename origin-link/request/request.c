@@ -195,6 +195,16 @@ static bool lease_any(struct olink_request *r, enum reason *reason)
 	return false;
 }
 
+/* Whether another candidate may do better. Who has waited in one queue has waited long enough; and
+ * what we are short of here we lack for all of them, but for ports, which are free or not for each
+ * address. */
+static bool is_tried_elsewhere(enum reason reason)
+{
+	if (reason == REASON_EDGE_NO_PORTS)
+		return true;
+	return reason != REASON_ORIGIN_QUEUE_TIMEOUT && !reason_is_own_shortage(reason);
+}
+
 static void leased(struct lease *lease, enum reason reason, const char *detail)
 {
 	struct olink_request *r = CONTAINER_OF(lease, struct olink_request, lease);
@@ -208,13 +218,12 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 	}
 	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
-	/* Nothing was sent, so another one may be asked; but who has waited in one queue has waited
-	 * long enough. */
+	/* Nothing was sent, so another one may be asked. */
 	lease_end(&r->lease, false);
 	r->phase = REQUEST_OPENING;
 	spend_time(r);
 	r->candidate++;
-	if (reason != REASON_ORIGIN_QUEUE_TIMEOUT && lease_any(r, &reason))
+	if (is_tried_elsewhere(reason) && lease_any(r, &reason))
 		return;
 	request_fail(r, reason, detail);
 }
@@ -503,9 +512,8 @@ struct olink_facts olink_request_facts(const struct olink_request *r)
 
 void olink_request_close(struct olink_request **requestp)
 {
-	struct olink_request *r = *requestp;
+	struct olink_request *r = TAKE(requestp);
 
-	*requestp = NULL;
 	if (!r)
 		return;
 	MAGIC_CHECK(r, REQUEST_MAGIC);

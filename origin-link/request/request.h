@@ -34,7 +34,7 @@ struct olink_open {                          /* copied */
  * Nothing is pushed into ends.response, nor stop() or grant() called on ends.request, from inside
  * olink_request_open() or leg->request->ops->head(). NULL: memory is gone.
  *
- * A failure is told to ends.response by reset(REASON_ORIGIN_*, or REASON_LIMIT), after
+ * A failure is told to ends.response by reset(REASON_ORIGIN_*, or our own shortage), after
  * ends.request, unless it has ended, was stopped with the same reason. When the response ends
  * before the request, the request is stopped with REASON_DONE, and its connection is not used
  * again. After leg->request->ops->reset() or leg->response->ops->stop() the whole request is over:

@@ -28,6 +28,8 @@ static const struct h1_limits limits = {
     .target_bytes = 8 * 1024,
 };
 #define HEAD_ARENA (64 * 1024)
+/* Descriptors become free at any time; soon enough that a verdict does not grow old. */
+#define PREVENTED_RETRY DUR_S(1)
 
 struct probe {
 	unsigned magic;
@@ -69,12 +71,12 @@ static void stop(struct probe *p)
 	p->n_held = 0;
 }
 
-static void wait_for_next(struct probe *p)
+static void wait_for_next(struct probe *p, duration interval)
 {
 	/* +-10%, so that the probes of many nodes and addresses do not march in step. */
-	int64_t tenth = p->check.interval.ns / 10;
+	int64_t tenth = interval.ns / 10;
 	int64_t jitter = (int64_t)arc4random_uniform(2001) * tenth / 1000 - tenth;
-	int64_t wait = p->check.interval.ns + jitter - p->last_time.ns;
+	int64_t wait = interval.ns + jitter - p->last_time.ns;
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(wait, 0)));
 
 	event_add(p->timer, &tv);
@@ -90,19 +92,21 @@ static void probe_end(struct probe *p, enum probe_cause cause, const char *detai
 			 probe_cause_text(cause), detail ? ": " : "", detail ? detail : "");
 	stop(p);
 	p->last_time = mono_since(clock_mono(), p->started);
-	wait_for_next(p);
+	wait_for_next(p, p->check.interval);
 	if (p->on_result)
 		p->on_result(p->arg, cause, changed);
 }
 
-/* It could not be made, and not for the server's fault. */
+/* It could not be made, and not for the server's fault: what is known stays known. */
 static void probe_prevented(struct probe *p, const char *detail)
 {
 	LOG_LIMITED(LOG_LEVEL_WARN, "%s cannot be probed: %s", p->name,
 		    detail ? detail : "out of resources");
 	stop(p);
 	p->last_time = DUR_NS(0);
-	wait_for_next(p);
+	wait_for_next(p, DUR_NS(MIN(p->check.interval.ns, PREVENTED_RETRY.ns)));
+	if (p->on_result)
+		p->on_result(p->arg, PROBE_PREVENTED, false);
 }
 
 static void judge_head(struct probe *p)
@@ -221,10 +225,11 @@ static void send_request(struct probe *p)
 
 static void not_connected(struct probe *p, enum reason reason, const char *detail)
 {
-	switch (reason) {
-	case REASON_LIMIT:
+	if (reason_is_own_shortage(reason)) {
 		probe_prevented(p, detail);
-		break;
+		return;
+	}
+	switch (reason) {
 	case REASON_ORIGIN_CONNECT_REFUSED:
 		probe_end(p, PROBE_REFUSED, NULL);
 		break;
@@ -341,9 +346,8 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 
 void probe_destroy(struct probe **probep)
 {
-	struct probe *p = *probep;
+	struct probe *p = TAKE(probep);
 
-	*probep = NULL;
 	if (!p)
 		return;
 	MAGIC_CHECK(p, PROBE_MAGIC);

@@ -24,8 +24,8 @@ struct probe_target {
 };
 
 /* on_result is called after every probe, after `health` was updated; may be NULL. `health` must
- * outlive the probe. A probe that our own shortage has prevented (no descriptors, no memory) says
- * nothing: it is logged, and neither recorded nor told. */
+ * outlive the probe. A probe that our own shortage has prevented (of descriptors, ports, memory)
+ * says nothing: it is logged, told as PROBE_PREVENTED, not recorded, and made again soon. */
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
 			   struct health *health,
 			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg);

@@ -15,11 +15,17 @@
 
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {
-	const struct server_table *table = arg;
+	struct server_table *table = arg;
 
+	if (cause == PROBE_PREVENTED) {
+		metrics_add(table->metrics, table->group->control, OLINK_PROBES_PREVENTED, 1);
+		return;
+	}
 	metrics_add(table->metrics, table->group->control, OLINK_PROBES, 1);
 	if (cause != PROBE_OK)
 		metrics_add(table->metrics, table->group->control, OLINK_PROBE_FAILURES, 1);
+	if (changed)
+		table->on_change(table);
 }
 
 static struct olink_address *address_create(struct olink_server *server,
@@ -166,9 +172,8 @@ struct olink_server *server_take(struct server_table *table, const struct server
 
 void server_give(struct olink_server **serverp)
 {
-	struct olink_server *s = *serverp;
+	struct olink_server *s = TAKE(serverp);
 
-	*serverp = NULL;
 	LOOP_ASSERT_OWNER(s->table->group->control);
 	if (--s->refs > 0)
 		return;
@@ -193,6 +198,11 @@ bool server_is_settled(const struct olink_server *s)
 			return false;
 	}
 	return s->resolved;
+}
+
+bool address_is_proven(const struct olink_address *a)
+{
+	return !a->checked || health_get(&a->health) == HEALTH_UP;
 }
 
 const struct olink_addresses *server_addresses(const struct olink_server *s)

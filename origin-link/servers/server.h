@@ -42,7 +42,8 @@ struct server_table {
 	struct metrics *metrics;
 	struct conns_node *conns;
 	struct resolver *resolver;
-	void (*on_change)(struct server_table *table); /* some addresses changed */
+	/* Some addresses have changed, or become up or down. */
+	void (*on_change)(struct server_table *table);
 	LIST_HEAD(, olink_server) servers;
 };
 
@@ -75,6 +76,9 @@ struct olink_server *server_take(struct server_table *table, const struct server
 void server_give(struct olink_server **server);
 /* The first resolution, and the first probe of each address, have ended. */
 bool server_is_settled(const struct olink_server *server);
+
+/* Checked, and up; or never checked. Any thread. */
+bool address_is_proven(const struct olink_address *address);
 
 /* Any loop of the group; valid until the end of its turn. */
 const struct olink_addresses *server_addresses(const struct olink_server *server);

@@ -19,12 +19,13 @@
 static bool includes(const char *data, size_t len)
 {
 	struct diag *diag = diag_create();
-	unsigned budget = CFG_NODES_MAX;
+	unsigned budget = CFG_ENTRIES_MAX;
 	struct arena mem;
 	bool found;
 
 	arena_init(&mem, (size_t)1 << 30);
-	found = cfg_node_get(cfg_yaml_parse(&mem, "", data, len, &budget, diag), "include") != NULL;
+	found =
+	    cfg_entry_get(cfg_yaml_parse(&mem, "", data, len, &budget, diag), "include") != NULL;
 	arena_fini(&mem);
 	diag_destroy(&diag);
 	return found;

@@ -20,8 +20,13 @@ scenarios = \
 	tests/scenario/test_fault_closing.py \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
+	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
+	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_origins.py \
+	tests/scenario/test_fault_paths.py \
+	tests/scenario/test_fault_sigint_ignored.py \
+	tests/scenario/test_fault_skipped_silently.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)

@@ -113,9 +113,9 @@ def test_check_of_junk(tmp_path, content, message):
 def test_check_of_a_missing_file_and_a_folder(tmp_path):
     run = ctl("check", tmp_path / "none.yaml")
     assert run.returncode == 1
-    assert run.stderr == f"{tmp_path}/none.yaml: cannot be opened: No such file or directory\n"
+    assert run.stderr == f"{tmp_path}/none.yaml: cannot be read: No such file or directory\n"
     run = ctl("check", tmp_path)
-    assert (run.returncode, run.stderr) == (1, f"{tmp_path}: is a folder\n")
+    assert (run.returncode, run.stderr) == (1, f"{tmp_path}: is a folder, not a regular file\n")
 
 
 @pytest.mark.parametrize("name", ["minimal.yaml", "perigee.yaml"])

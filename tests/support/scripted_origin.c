@@ -72,10 +72,9 @@ struct scripted_origin *origin_start_tls(void (*script)(struct scripted_origin *
 
 const char *origin_finish(struct scripted_origin **op)
 {
-	struct scripted_origin *o = *op;
+	struct scripted_origin *o = TAKE(op);
 	const char *failure;
 
-	*op = NULL;
 	pthread_join(o->thread, NULL);
 	close(o->listener);
 	sem_destroy(&o->go);

@@ -13,7 +13,7 @@
 
 struct parsed {
 	struct arena mem;
-	struct cfg_node *root;
+	struct cfg_entry *root;
 	char *complaints;
 };
 
@@ -37,31 +37,31 @@ static void drop(struct parsed *p)
 }
 
 /* "KIND key@L:C text@L:C" of the tree, in one line. */
-static void render(const struct cfg_node *n, FILE *out)
+static void render(const struct cfg_entry *n, FILE *out)
 {
 	const char *separator = "";
 
 	if (n->key != NULL)
 		fprintf(out, "%s@%u:%u=", n->key, n->key_place.line, n->key_place.column);
-	if (n->kind == CFG_NODE_SCALAR) {
+	if (n->kind == CFG_ENTRY_SCALAR) {
 		fprintf(out, "%s%s",
 			n->null     ? "null"
 			: n->broken ? "broken"
 				    : "",
 			n->null ? "" : n->text);
 	} else {
-		fputc(n->kind == CFG_NODE_LIST ? '[' : '{', out);
-		for (const struct cfg_node *c = n->first; c != NULL; c = c->next) {
+		fputc(n->kind == CFG_ENTRY_LIST ? '[' : '{', out);
+		for (const struct cfg_entry *c = n->first; c != NULL; c = c->next) {
 			fputs(separator, out);
 			render(c, out);
 			separator = " ";
 		}
-		fputc(n->kind == CFG_NODE_LIST ? ']' : '}', out);
+		fputc(n->kind == CFG_ENTRY_LIST ? ']' : '}', out);
 	}
 	fprintf(out, "@%u:%u", n->place.line, n->place.column);
 }
 
-static char *rendered(const struct cfg_node *root)
+static char *rendered(const struct cfg_entry *root)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -230,7 +230,7 @@ static void test_bounds(void **state)
 	assert_string_equal(p.complaints, "f:1:34: nested more than 32 deep\n");
 	drop(&p);
 
-	/* 1,000 nodes are granted; the list itself is one. */
+	/* 1,000 entries are granted; the list itself is one. */
 	for (size_t i = 0; i < 20000; i += 2)
 		memcpy(many + i, i == 0 ? "[a" : ",a", 2);
 	memcpy(many + 2 * 999, "]", 1);

@@ -9,6 +9,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
@@ -30,6 +31,7 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
@@ -50,6 +52,9 @@ tests_unit_origin_link_test_olink_SOURCES = tests/unit/origin-link/test_olink.c 
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_test_olink_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_gather_SOURCES = tests/unit/origin-link/servers/test_gather.c
+tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
 tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

@@ -27,6 +27,19 @@ static char path[96];
 static struct loop *loop;
 static struct control_server *server;
 
+/* Its loop's. */
+static struct control_request *deferred[8];
+static unsigned n_deferred;
+
+static unsigned answer_deferred(void)
+{
+	unsigned n = n_deferred;
+
+	while (n_deferred > 0)
+		control_answer(&deferred[--n_deferred], json_pack("{s:s}", "word", "at last"));
+	return n;
+}
+
 static json_t *handler(void *arg, int argc, char **argv)
 {
 	CHECK(arg == &loop && loop_is_owner(loop));
@@ -48,6 +61,15 @@ static json_t *handler(void *arg, int argc, char **argv)
 	}
 	if (strcmp(argv[0], "nothing") == 0)
 		return NULL;
+	if (strcmp(argv[0], "later") == 0) {
+		CHECK(n_deferred < ARRAY_SIZE(deferred));
+		deferred[n_deferred++] = control_defer(server);
+		return NULL;
+	}
+	if (strcmp(argv[0], "deferred") == 0)
+		return json_integer(n_deferred);
+	if (strcmp(argv[0], "now") == 0)
+		return json_integer(answer_deferred());
 	return control_error("unknown command '%s'", argv[0]);
 }
 
@@ -72,6 +94,7 @@ static int teardown(void **state)
 	loop_join(loop);
 	control_server_destroy(&server);
 	CHECK(server == NULL);
+	answer_deferred();
 	CHECK(access(path, F_OK) != 0);
 	loop_destroy(&loop);
 	*strrchr(path, '/') = '\0';
@@ -82,7 +105,7 @@ static int teardown(void **state)
 static json_t *call(const char *line)
 {
 	char *error = NULL;
-	json_t *answer = control_call(path, line, &error);
+	json_t *answer = control_call(path, line, CONTROL_CALL_TIME, &error);
 
 	if (answer == NULL)
 		fail_msg("%s: %s", line, error);
@@ -160,7 +183,7 @@ static void test_a_line_that_is_too_long_is_closed(void **state)
 
 	/* The client does not even try. */
 	line[sizeof(line) - 1] = '\0';
-	assert_null(control_call(path, "two\nlines", &error));
+	assert_null(control_call(path, "two\nlines", CONTROL_CALL_TIME, &error));
 	assert_non_null(error);
 	free(error);
 }
@@ -180,7 +203,7 @@ static void test_a_line_may_come_in_pieces(void **state)
 
 static void test_those_over_the_limit_wait_for_their_turn(void **state)
 {
-	int fds[64], waiting;
+	int fds[CONTROL_CLIENTS_MAX], waiting;
 	char c;
 
 	/* All places are held by clients that do not read their whole answer. */
@@ -206,6 +229,7 @@ static void test_a_second_server_is_refused_and_the_first_lives_on(void **state)
 
 	assert_null(control_server_create(other, path, handler, NULL, &error));
 	assert_non_null(strstr(error, path));
+	assert_non_null(strstr(error, "already running"));
 	free(error);
 	loop_destroy(&other);
 	json_decref(call("echo"));
@@ -222,11 +246,71 @@ static void test_a_client_left_in_the_middle_is_cleaned_up(void **state)
 	close(fd);
 }
 
+static void read_answer(int fd, const char *expected)
+{
+	char text[64] = "";
+	size_t n = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, text + n, sizeof(text) - 1 - n, 0)) > 0)
+		n += (size_t)got;
+	assert_int_equal(got, 0);
+	assert_string_equal(text, expected);
+	close(fd);
+}
+
+static int say(const char *line)
+{
+	int fd = connect_client();
+
+	assert_int_equal(send(fd, line, strlen(line), MSG_NOSIGNAL), strlen(line));
+	return fd;
+}
+
+static void wait_until_deferred(json_int_t n)
+{
+	json_t *answer;
+	bool enough;
+
+	do {
+		answer = call("deferred");
+		enough = json_integer_value(answer) == n;
+		json_decref(answer);
+	} while (!enough);
+}
+
+static void test_an_answer_may_come_later(void **state)
+{
+	int whole = say("later\n"), half = say("later\n"), gone = say("later\n");
+	json_t *answer;
+
+	/* One that has nothing more to say still listens; one that has closed does not. */
+	wait_until_deferred(3);
+	assert_int_equal(shutdown(half, SHUT_WR), 0);
+	close(gone);
+	json_decref(call("echo"));
+	answer = call("now");
+	assert_int_equal(json_integer_value(answer), 3);
+	json_decref(answer);
+	read_answer(whole, "{\n  \"word\": \"at last\"\n}\n");
+	read_answer(half, "{\n  \"word\": \"at last\"\n}\n");
+}
+
+static void test_a_server_may_end_before_its_answers(void **state)
+{
+	int fd = say("later\n");
+
+	wait_until_deferred(1);
+	teardown(state);
+	setup(state);
+	read_answer(fd, "");
+}
+
 static void test_nobody_there_is_an_error(void **state)
 {
 	char *error = NULL;
 
-	assert_null(control_call("/nonexistent/control", "status", &error));
+	assert_null(control_call("/nonexistent/control", "status", CONTROL_CALL_TIME, &error));
 	assert_string_equal(error,
 			    "cannot connect to /nonexistent/control: No such file or directory");
 	free(error);
@@ -243,6 +327,8 @@ int main(void)
 	    cmocka_unit_test(test_those_over_the_limit_wait_for_their_turn),
 	    cmocka_unit_test(test_a_second_server_is_refused_and_the_first_lives_on),
 	    cmocka_unit_test(test_a_client_left_in_the_middle_is_cleaned_up),
+	    cmocka_unit_test(test_an_answer_may_come_later),
+	    cmocka_unit_test(test_a_server_may_end_before_its_answers),
 	    cmocka_unit_test(test_nobody_there_is_an_error),
 	};
 

@@ -157,6 +157,7 @@ static void publish_view(void)
 	world.fleet.edges = &self;
 	world.fleet.n_edges = 1;
 	view->fleet = &world.fleet;
+	view->descriptors.clients = world.fleet.http.limit.connections;
 	view->self = &self;
 	view->certs = edge_certs_create(&world.fleet, &self, &no_tickets, clock_wall(), diag);
 	diag_print(diag, stderr);

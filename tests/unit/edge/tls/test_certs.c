@@ -210,6 +210,27 @@ static void test_choice(void **state)
 	assert_null(certs);
 }
 
+static void test_files_named_often_are_loaded_once(void **state)
+{
+	static const char *const names[] = {"a.test", NULL};
+	struct cfg_certificate one = make_cert(GNUTLS_PK_ECDSA, names);
+	struct cfg_certificate list[] = {one, one, one};
+	char errors[4096];
+	struct edge_certs *certs = load(list, 3, errors, sizeof(errors));
+	json_t *status = edge_certs_status(certs);
+
+	assert_int_equal(json_array_size(status), 1);
+	json_decref(status);
+	assert_int_equal(shown(certs, "a.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+	edge_certs_destroy(&certs);
+	/* and so is what is wrong with them: at the first place */
+	list[0].certificate = list[1].certificate = list[2].certificate = "/nowhere/a.pem";
+	list[1].place.line = list[2].place.line = 77;
+	assert_null(load(list, 3, errors, sizeof(errors)));
+	assert_non_null(strstr(errors, "/nowhere/a.pem"));
+	assert_null(strstr(errors, "test.yaml:77"));
+}
+
 static void test_complaints(void **state)
 {
 	static const char *const names[] = {"a.test", NULL};
@@ -227,13 +248,13 @@ static void test_complaints(void **state)
 	    {good.certificate, good.key, {"test.yaml", 7, 7}},
 	};
 	static const char *const expected[] = {
-	    "test.yaml:1:7: cannot read /nowhere/a.pem: No such file",
-	    "test.yaml:1:7: cannot read /nowhere/a.key: No such file",
+	    "test.yaml:1:7: /nowhere/a.pem cannot be read: No such file",
+	    "test.yaml:1:7: /nowhere/a.key cannot be read: No such file",
 	    "test.yaml:2:7: the key ",
 	    "test.yaml:3:7: ",
 	    "test.yaml:4:7: ",
 	    "test.yaml:5:7: ",
-	    "test.yaml:6:7: /dev/zero is not a file",
+	    "test.yaml:6:7: /dev/zero is a device, not a regular file",
 	};
 	char errors[8192];
 
@@ -249,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_choice),
+	    cmocka_unit_test(test_files_named_often_are_loaded_once),
 	    cmocka_unit_test(test_complaints),
 	};
 

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/few_descriptors.h"
 #include "tests/unit/origin-link/rig.h"
 
 /* Repeating, by table */
@@ -211,6 +212,29 @@ static void test_next_candidate_when_refused(void **state)
 	rig_finish(rig, o);
 }
 
+/* What we lack for one we lack for the next. */
+static void test_no_other_candidate_without_descriptors(void **state)
+{
+	struct rig *rig = *state;
+	struct net_addr closed;
+	struct call c;
+	rlim_t allowed;
+
+	for (int i = 0; i < 3; i++) {
+		nobody_home(&closed);
+		rig_add_server(rig, &closed);
+	}
+	rig_open(rig);
+	rig_settle(rig);
+	allowed = descriptors_use_up();
+	call_get(&c, rig);
+	descriptors_allow(allowed);
+	assert_int_equal(c.reset, REASON_EDGE_NO_DESCRIPTORS);
+	call_fini(&c);
+	assert_int_equal(rig_count(rig, OLINK_CONNECTS), 1);
+	assert_int_equal(rig_count(rig, OLINK_SHORTAGES), 1);
+}
+
 /* Nobody answers three of them: the fourth has its turn within the time to connect. */
 static void test_time_is_shared(void **state)
 {
@@ -406,11 +430,17 @@ static void test_next_candidate_when_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RIG_TEST(test_rules),          RIG_TEST(test_content_not_begun),
-	    RIG_TEST(test_repeated_once),  RIG_TEST(test_next_candidate_when_refused),
-	    RIG_TEST(test_time_is_shared), RIG_TEST(test_all_candidates_fail),
-	    RIG_TEST(test_no_candidate),   RIG_TEST(test_waits_for_its_turn),
-	    RIG_TEST(test_waits_in_vain),  RIG_TEST(test_next_candidate_when_full),
+	    RIG_TEST(test_rules),
+	    RIG_TEST(test_content_not_begun),
+	    RIG_TEST(test_repeated_once),
+	    RIG_TEST(test_next_candidate_when_refused),
+	    RIG_TEST(test_no_other_candidate_without_descriptors),
+	    RIG_TEST(test_time_is_shared),
+	    RIG_TEST(test_all_candidates_fail),
+	    RIG_TEST(test_no_candidate),
+	    RIG_TEST(test_waits_for_its_turn),
+	    RIG_TEST(test_waits_in_vain),
+	    RIG_TEST(test_next_candidate_when_full),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

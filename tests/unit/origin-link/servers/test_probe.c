@@ -20,6 +20,7 @@
 #include "core/loop/loop.h"
 #include "core/net/sock.h"
 #include "origin-link/servers/probe.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"
 
@@ -391,36 +392,35 @@ static void test_proxy_header(void **state)
 	assert_null(origin_finish(&o));
 }
 
-static void give_descriptors_back(evutil_socket_t fd, short what, void *arg)
-{
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, arg), 0);
-}
-
-/* What we cannot ask for want of descriptors is not down: the next probe says what it is. */
+/* What we cannot ask for want of descriptors is not down: the next probe, soon, says what it is. */
 static void test_no_descriptors(void **state)
 {
 	struct test *t = *state;
-	struct rlimit before, none = {0};
-	struct timeval later = {.tv_usec = 50 * 1000};
-	struct net_addr addr;
-	struct event *ev;
+	struct probe_target target = {.check = &t->check, .name = "server", .host = "a.test"};
+	struct probe *p;
+	rlim_t allowed;
 	int fd;
 
-	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
-	fd = sock_listen_tcp(&addr, 8);
-	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
+	assert_true(net_addr_parse("127.0.0.1:0", 0, &target.addr));
+	fd = sock_listen_tcp(&target.addr, 8);
+	assert_true(fd >= 0 && sock_local_addr(fd, &target.addr) == 0);
 	t->check.kind = CFG_CHECK_TCP;
-	t->check.interval = DUR_MS(5);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	ev = evtimer_new(loop_base(t->group->control), give_descriptors_back, &before);
-	assert_int_equal(event_add(ev, &later), 0);
-	none.rlim_max = before.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	/* Several in vain, and then the first result. */
-	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+	allowed = descriptors_use_up();
+	t->n_wanted = 2;
+	p = probe_create(t->buffers, &target, &t->health, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->cause, PROBE_PREVENTED);
+	assert_false(t->changed);
+	assert_int_equal(health_get(&t->health), HEALTH_UNKNOWN);
+	assert_int_equal(atomic_load(&t->health.cause), PROBE_PENDING);
+	descriptors_allow(allowed);
+	/* Long before its interval, an hour. */
+	t->n_wanted = 3;
+	loop_run(t->group->control);
+	assert_int_equal(t->cause, PROBE_OK);
 	assert_true(t->changed);
 	assert_int_equal(health_get(&t->health), HEALTH_UP);
-	event_free(ev);
+	probe_destroy(&p);
 	close(fd);
 }
 
@@ -453,9 +453,10 @@ static void test_no_buffers_after_connecting_is_no_fault_of_the_server(void **st
 
 	t->check.interval = DUR_MS(5);
 	n_no_buffers = 1;
+	t->n_wanted = 2; /* PROBE_PREVENTED first */
 	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
 	assert_int_equal(n_no_buffers, 0);
-	assert_int_equal(t->n_results, 1);
+	assert_true(t->changed);
 	origin_go(o);
 	assert_null(origin_finish(&o));
 }

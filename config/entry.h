@@ -12,10 +12,10 @@
 #include "config/diag.h"
 #include "core/base/arena.h"
 
-enum cfg_node_kind { CFG_NODE_SCALAR, CFG_NODE_LIST, CFG_NODE_MAP };
+enum cfg_entry_kind { CFG_ENTRY_SCALAR, CFG_ENTRY_LIST, CFG_ENTRY_MAP };
 
-struct cfg_node {
-	enum cfg_node_kind kind;
+struct cfg_entry {
+	enum cfg_entry_kind kind;
 	bool null;   /* scalar: nothing, "~" or "null" was written, without quotes */
 	bool broken; /* was complained about already: to be left alone */
 	unsigned n;  /* children */
@@ -23,18 +23,18 @@ struct cfg_node {
 	const char *text; /* scalar: with environment variables put in; never NULL */
 	const char *key;  /* NULL when not in a map */
 	struct cfg_place key_place;
-	struct cfg_node *first, *last; /* children */
-	struct cfg_node *next;         /* sibling */
+	struct cfg_entry *first, *last; /* children */
+	struct cfg_entry *next;         /* sibling */
 };
 
 /* NULL when `map` is not a map or has no such key. */
-struct cfg_node *cfg_node_get(const struct cfg_node *map, const char *key);
-void cfg_node_append(struct cfg_node *parent, struct cfg_node *child);
-void cfg_node_remove(struct cfg_node *parent, struct cfg_node *child);
+struct cfg_entry *cfg_entry_get(const struct cfg_entry *map, const char *key);
+void cfg_entry_append(struct cfg_entry *parent, struct cfg_entry *child);
+void cfg_entry_remove(struct cfg_entry *parent, struct cfg_entry *child);
 /* Complains about each key that a map has twice, naming both places, and drops the later one.
  * `path` is the map's own, "" at the top. */
-void cfg_node_drop_duplicates(struct cfg_node *map, const char *path, struct diag *diag);
+void cfg_entry_drop_duplicates(struct cfg_entry *map, const char *path, struct diag *diag);
 
-/* Zeroed. The tree is bounded (see cfg_yaml.h), so running out is memory gone: aborts. */
+/* Zeroed. The tree is bounded (see config/yaml.h), so running out is memory gone: aborts. */
 void *cfg_need(struct arena *mem, size_t size);
 char *cfg_need_copy(struct arena *mem, const char *text);

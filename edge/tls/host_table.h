@@ -12,13 +12,13 @@ enum edge_wildcard {
 	EDGE_WILDCARD_ANY_LABELS, /* sites: one label or more */
 };
 
-struct edge_names;
+struct edge_host_table;
 
-struct edge_names *edge_names_create(void);
-void edge_names_destroy(struct edge_names **names);
+struct edge_host_table *edge_host_table_create(void);
+void edge_host_table_destroy(struct edge_host_table **names);
 /* "www.example.com" or "*.example.com", without regard to case; copied. The first value given to a
  * name stays: false when it had one, or when the name is longer than any name can be. */
-bool edge_names_add(struct edge_names *names, struct span name, const void *value);
+bool edge_host_table_add(struct edge_host_table *names, struct span name, const void *value);
 /* `host` without port; a final dot is ignored. NULL when nothing matches. */
-const void *edge_names_find(const struct edge_names *names, struct span host,
-			    enum edge_wildcard wildcard);
+const void *edge_host_table_find(const struct edge_host_table *names, struct span host,
+				 enum edge_wildcard wildcard);

@@ -3,7 +3,7 @@
  * Rules of host and domain names, and the option types of names: hosts, zones, owners, the names of
  * edges and origins, and references to those. Any thread.
  */
-#include "config/names.h"
+#include "config/domain_name.h"
 
 #include <ctype.h>
 #include <stdlib.h>

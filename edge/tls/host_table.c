@@ -2,12 +2,14 @@
  *
  * Open addressing over lower-case names; "*.example.com" is kept as ".example.com", so that every
  * candidate is a suffix of the lower-cased host. What is put in comes from the operator, so the
- * hash need not withstand an attacker.
+ * hash needs no secret.
  */
-#include "edge/tls/names.h"
+#include "edge/tls/host_table.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 #include "core/base/check.h"
 
@@ -20,39 +22,30 @@ struct entry {
 	const void *value;
 };
 
-struct edge_names {
+struct edge_host_table {
 	struct entry *entries;
 	size_t n, size; /* size is a power of two */
 };
 
-static uint64_t hash_of(const char *name, size_t len)
+static struct entry *slot_of(const struct edge_host_table *table, const char *name, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+	size_t i = XXH3_64bits(name, len) & (table->size - 1);
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)name[i]) * 0x100000001b3u;
-	return h ^ h >> 32;
+	while (table->entries[i].name != NULL &&
+	       (table->entries[i].len != len || memcmp(table->entries[i].name, name, len) != 0))
+		i = (i + 1) & (table->size - 1);
+	return &table->entries[i];
 }
 
-static struct entry *slot_of(const struct edge_names *names, const char *name, size_t len)
+static void grow(struct edge_host_table *table)
 {
-	size_t i = hash_of(name, len) & (names->size - 1);
+	struct edge_host_table old = *table;
 
-	while (names->entries[i].name != NULL &&
-	       (names->entries[i].len != len || memcmp(names->entries[i].name, name, len) != 0))
-		i = (i + 1) & (names->size - 1);
-	return &names->entries[i];
-}
-
-static void grow(struct edge_names *names)
-{
-	struct edge_names old = *names;
-
-	names->size = old.size * 2;
-	names->entries = xcalloc(names->size, sizeof(*names->entries));
+	table->size = old.size * 2;
+	table->entries = xcalloc(table->size, sizeof(*table->entries));
 	for (size_t i = 0; i < old.size; i++) {
 		if (old.entries[i].name != NULL)
-			*slot_of(names, old.entries[i].name, old.entries[i].len) = old.entries[i];
+			*slot_of(table, old.entries[i].name, old.entries[i].len) = old.entries[i];
 	}
 	free(old.entries);
 }
@@ -73,27 +66,28 @@ static size_t lower(struct span name, char out[NAME_MAX_LEN + 1])
 	return name.n;
 }
 
-struct edge_names *edge_names_create(void)
+struct edge_host_table *edge_host_table_create(void)
 {
-	struct edge_names *names = xcalloc(1, sizeof(*names));
+	struct edge_host_table *table = xcalloc(1, sizeof(*table));
 
-	names->size = 16;
-	names->entries = xcalloc(names->size, sizeof(*names->entries));
-	return names;
+	table->size = 16;
+	table->entries = xcalloc(table->size, sizeof(*table->entries));
+	return table;
 }
 
-void edge_names_destroy(struct edge_names **names)
+void edge_host_table_destroy(struct edge_host_table **tablep)
 {
-	if (*names == NULL)
+	struct edge_host_table *table = TAKE(tablep);
+
+	if (table == NULL)
 		return;
-	for (size_t i = 0; i < (*names)->size; i++)
-		free((*names)->entries[i].name);
-	free((*names)->entries);
-	free(*names);
-	*names = NULL;
+	for (size_t i = 0; i < table->size; i++)
+		free(table->entries[i].name);
+	free(table->entries);
+	free(table);
 }
 
-bool edge_names_add(struct edge_names *names, struct span name, const void *value)
+bool edge_host_table_add(struct edge_host_table *table, struct span name, const void *value)
 {
 	char text[NAME_MAX_LEN + 1];
 	size_t len;
@@ -104,18 +98,18 @@ bool edge_names_add(struct edge_names *names, struct span name, const void *valu
 	len = lower(name, text);
 	if (len == 0)
 		return false;
-	if (names->n * 2 >= names->size)
-		grow(names);
-	e = slot_of(names, text, len);
+	if (table->n * 2 >= table->size)
+		grow(table);
+	e = slot_of(table, text, len);
 	if (e->name != NULL)
 		return false;
 	*e = (struct entry){xstrdup(text), len, value};
-	names->n++;
+	table->n++;
 	return true;
 }
 
-const void *edge_names_find(const struct edge_names *names, struct span host,
-			    enum edge_wildcard wildcard)
+const void *edge_host_table_find(const struct edge_host_table *table, struct span host,
+				 enum edge_wildcard wildcard)
 {
 	char text[NAME_MAX_LEN + 1];
 	size_t len = lower(host, text);
@@ -125,7 +119,7 @@ const void *edge_names_find(const struct edge_names *names, struct span host,
 	if (len == 0 || text[0] == '.')
 		return NULL;
 	for (const char *p = text; p != NULL; p = memchr(p + 1, '.', (size_t)(end - p) - 1)) {
-		const struct entry *e = slot_of(names, p, (size_t)(end - p));
+		const struct entry *e = slot_of(table, p, (size_t)(end - p));
 
 		if (e->name != NULL)
 			return e->value;

@@ -2,25 +2,25 @@
  *
  * Operations on the tree that do not depend on YAML.
  */
-#include "config/node.h"
+#include "config/entry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
 
-struct cfg_node *cfg_node_get(const struct cfg_node *map, const char *key)
+struct cfg_entry *cfg_entry_get(const struct cfg_entry *map, const char *key)
 {
-	if (map == NULL || map->kind != CFG_NODE_MAP)
+	if (map == NULL || map->kind != CFG_ENTRY_MAP)
 		return NULL;
-	for (struct cfg_node *n = map->first; n != NULL; n = n->next) {
+	for (struct cfg_entry *n = map->first; n != NULL; n = n->next) {
 		if (strcmp(n->key, key) == 0)
 			return n;
 	}
 	return NULL;
 }
 
-void cfg_node_append(struct cfg_node *parent, struct cfg_node *child)
+void cfg_entry_append(struct cfg_entry *parent, struct cfg_entry *child)
 {
 	child->next = NULL;
 	if (parent->last != NULL)
@@ -31,9 +31,9 @@ void cfg_node_append(struct cfg_node *parent, struct cfg_node *child)
 	parent->n++;
 }
 
-void cfg_node_remove(struct cfg_node *parent, struct cfg_node *child)
+void cfg_entry_remove(struct cfg_entry *parent, struct cfg_entry *child)
 {
-	struct cfg_node **link = &parent->first, *before = NULL;
+	struct cfg_entry **link = &parent->first, *before = NULL;
 
 	while (*link != child) {
 		before = *link;
@@ -46,54 +46,54 @@ void cfg_node_remove(struct cfg_node *parent, struct cfg_node *child)
 }
 
 struct numbered {
-	struct cfg_node *node;
+	struct cfg_entry *entry;
 	unsigned position;
 };
 
 static int compare_numbered(const void *left, const void *right)
 {
 	const struct numbered *a = left, *b = right;
-	int order = strcmp(a->node->key, b->node->key);
+	int order = strcmp(a->entry->key, b->entry->key);
 
 	if (order != 0)
 		return order;
 	return a->position < b->position ? -1 : 1;
 }
 
-void cfg_node_drop_duplicates(struct cfg_node *map, const char *path, struct diag *diag)
+void cfg_entry_drop_duplicates(struct cfg_entry *map, const char *path, struct diag *diag)
 {
 	struct numbered *sorted;
 	unsigned n = 0;
-	const struct cfg_node *first = NULL;
-	struct cfg_node *node, *next;
+	const struct cfg_entry *first = NULL;
+	struct cfg_entry *entry, *next;
 
 	if (map->n < 2)
 		return;
 	/* Sorted, because a file of a million keys must not cost a million squared. */
 	sorted = xcalloc(map->n, sizeof(*sorted));
-	for (node = map->first; node != NULL; node = node->next, n++)
-		sorted[n] = (struct numbered){.node = node, .position = n};
+	for (entry = map->first; entry != NULL; entry = entry->next, n++)
+		sorted[n] = (struct numbered){.entry = entry, .position = n};
 	qsort(sorted, n, sizeof(*sorted), compare_numbered);
 	for (unsigned i = 0; i < n; i++) {
-		node = sorted[i].node;
-		if (first == NULL || strcmp(first->key, node->key) != 0) {
-			first = node;
+		entry = sorted[i].entry;
+		if (first == NULL || strcmp(first->key, entry->key) != 0) {
+			first = entry;
 			continue;
 		}
-		diag_add(diag, node->key_place, "%s%s%s is defined twice; first at %s:%u:%u", path,
-			 *path != '\0' ? "." : "", node->key, first->key_place.file,
+		diag_add(diag, entry->key_place, "%s%s%s is defined twice; first at %s:%u:%u", path,
+			 *path != '\0' ? "." : "", entry->key, first->key_place.file,
 			 first->key_place.line, first->key_place.column);
-		node->key = NULL;
+		entry->key = NULL;
 	}
 	free(sorted);
 
-	node = map->first;
+	entry = map->first;
 	map->first = map->last = NULL;
 	map->n = 0;
-	for (; node != NULL; node = next) {
-		next = node->next;
-		if (node->key != NULL)
-			cfg_node_append(map, node);
+	for (; entry != NULL; entry = next) {
+		next = entry->next;
+		if (entry->key != NULL)
+			cfg_entry_append(map, entry);
 	}
 }
 

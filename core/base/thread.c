@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Starting a thread, see thread.h. Any thread.
+ */
+#include "core/base/thread.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "core/base/check.h"
+
+pthread_t thread_start(const char *name, void *(*run)(void *arg), void *arg)
+{
+	char kept[16];
+	sigset_t all, saved;
+	pthread_t thread;
+
+	snprintf(kept, sizeof(kept), "%s", name);
+	sigfillset(&all);
+	CHECK(pthread_sigmask(SIG_SETMASK, &all, &saved) == 0);
+	CHECK(pthread_create(&thread, NULL, run, arg) == 0);
+	CHECK(pthread_sigmask(SIG_SETMASK, &saved, NULL) == 0);
+	pthread_setname_np(thread, kept);
+	return thread;
+}
