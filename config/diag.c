@@ -81,6 +81,11 @@ void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
 	d->kept++;
 }
 
+bool diag_has_room(const struct diag *d)
+{
+	return d->kept < KEPT_MAX;
+}
+
 unsigned diag_count(const struct diag *d)
 {
 	return d->count;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Rules of host and domain names, and the option types of names: hosts, zones, owners, the names of
- * edges and origins, and references to those. Any thread.
+ * edges and origins. Any thread.
  */
 #include "config/domain_name.h"
 
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "config/options.h"
-#include "config/suggest.h"
 #include "config/types.h"
 #include "core/base/check.h"
 
@@ -74,8 +73,10 @@ const char *cfg_host_fault(const char *name, unsigned flags)
 
 static bool keep_lower(const struct cfg_value *v, const char *text, void *out)
 {
-	char *copy = cfg_need_copy(v->mem, text);
+	char *copy = cfg_copy(v->mem, text, v->place);
 
+	if (copy == NULL)
+		return false;
 	cfg_name_lower(copy);
 	*(const char **)out = copy;
 	return true;
@@ -130,13 +131,13 @@ static bool parse_zone(const struct cfg_value *v, const char *text, void *out)
 	size_t len = strlen(text);
 	const char *fault;
 	char *name;
+	bool kept;
 
 	name = xasprintf("%.*s", (int)(len > 1 && text[len - 1] == '.' ? len - 1 : len), text);
 	fault = cfg_domain_fault(name, CFG_NAME_UNDERSCORE);
-	if (fault == NULL)
-		keep_lower(v, name, out);
+	kept = fault == NULL ? keep_lower(v, name, out) : cfg_refuse_because(v, text, fault);
 	free(name);
-	return fault == NULL || cfg_refuse_because(v, text, fault);
+	return kept;
 }
 
 const struct cfg_type cfg_type_zone = {
@@ -185,8 +186,7 @@ static bool parse_name(const struct cfg_value *v, const char *text, void *out)
 		if (!isalnum((unsigned char)text[i]) && strchr("-_.", text[i]) == NULL)
 			return cfg_refuse(v, text);
 	}
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_name = {
@@ -197,81 +197,4 @@ const struct cfg_type cfg_type_name = {
     .size = sizeof(char *),
     .parse = parse_name,
     .format = format_text,
-};
-
-/* What can be referred to has its name first: see the static asserts of options.c. */
-static bool parse_reference(const struct cfg_value *v, const char *text, const char *what,
-			    const void *array, unsigned n, size_t size, void *out)
-{
-	struct cfg_suggest near;
-
-	cfg_suggest_init(&near, text);
-	for (unsigned i = 0; i < n; i++) {
-		const char *const *thing = (const void *)((const char *)array + i * size);
-
-		if (strcmp(*thing, text) == 0) {
-			*(const void **)out = thing;
-			return true;
-		}
-		cfg_suggest_offer(&near, *thing);
-	}
-	if (near.best != NULL)
-		diag_add(v->diag, v->place, "%s: there is no %s \"%s\"; did you mean \"%s\"?",
-			 v->path, what, text, near.best);
-	else
-		diag_add(v->diag, v->place, "%s: there is no %s \"%s\"", v->path, what, text);
-	return false;
-}
-
-static char *format_reference(const struct cfg_option *option, const void *value)
-{
-	return xstrdup(**(const char *const *const *)value);
-}
-
-static bool parse_edge_ref(const struct cfg_value *v, const char *text, void *out)
-{
-	return parse_reference(v, text, "edge", v->fleet->edges, v->fleet->n_edges,
-			       sizeof(struct cfg_edge), out);
-}
-
-const struct cfg_type cfg_type_edge_ref = {
-    .name = "edge",
-    .expected = "the name of an edge",
-    .pattern = "^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$",
-    .json = CFG_JSON_STRING,
-    .size = sizeof(struct cfg_edge *),
-    .parse = parse_edge_ref,
-    .format = format_reference,
-};
-
-static bool parse_origin_ref(const struct cfg_value *v, const char *text, void *out)
-{
-	return parse_reference(v, text, "origin", v->fleet->origins, v->fleet->n_origins,
-			       sizeof(struct cfg_origin), out);
-}
-
-const struct cfg_type cfg_type_origin_ref = {
-    .name = "origin",
-    .expected = "the name of an origin",
-    .pattern = "^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$",
-    .json = CFG_JSON_STRING,
-    .size = sizeof(struct cfg_origin *),
-    .parse = parse_origin_ref,
-    .format = format_reference,
-};
-
-static bool parse_site_ref(const struct cfg_value *v, const char *text, void *out)
-{
-	return parse_reference(v, text, "site", v->fleet->sites, v->fleet->n_sites,
-			       sizeof(struct cfg_site), out);
-}
-
-const struct cfg_type cfg_type_site_ref = {
-    .name = "site",
-    .expected = "the name of a site",
-    .pattern = "^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$",
-    .json = CFG_JSON_STRING,
-    .size = sizeof(struct cfg_site *),
-    .parse = parse_site_ref,
-    .format = format_reference,
 };

@@ -96,19 +96,3 @@ void cfg_entry_drop_duplicates(struct cfg_entry *map, const char *path, struct d
 			cfg_entry_append(map, entry);
 	}
 }
-
-void *cfg_need(struct arena *mem, size_t size)
-{
-	void *p = arena_alloc(mem, size);
-
-	CHECK(p != NULL);
-	return memset(p, 0, size);
-}
-
-char *cfg_need_copy(struct arena *mem, const char *text)
-{
-	char *copy = arena_copy(mem, text, strlen(text));
-
-	CHECK(copy != NULL);
-	return copy;
-}

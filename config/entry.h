@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What an operator wrote, as a tree: scalars, lists and maps, each with its place. Built by
- * cfg_yaml_parse(), put together from several files by cfg_tree_load(), read by the option table.
- * All of it lives in one arena. One thread.
+ * cfg_yaml_parse(), put together from several files by cfg_tree_load(), read by cfg_fill() and
+ * cfg_validate(). All of it lives in the memory of the fleet. One thread.
  */
 #pragma once
 
@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "config/diag.h"
-#include "core/base/arena.h"
 
 enum cfg_entry_kind { CFG_ENTRY_SCALAR, CFG_ENTRY_LIST, CFG_ENTRY_MAP };
 
@@ -20,7 +19,7 @@ struct cfg_entry {
 	bool broken; /* was complained about already: to be left alone */
 	unsigned n;  /* children */
 	struct cfg_place place;
-	const char *text; /* scalar: with environment variables put in; never NULL */
+	const char *text; /* scalar: with environment variables put in; else "" */
 	const char *key;  /* NULL when not in a map */
 	struct cfg_place key_place;
 	struct cfg_entry *first, *last; /* children */
@@ -34,7 +33,3 @@ void cfg_entry_remove(struct cfg_entry *parent, struct cfg_entry *child);
 /* Complains about each key that a map has twice, naming both places, and drops the later one.
  * `path` is the map's own, "" at the top. */
 void cfg_entry_drop_duplicates(struct cfg_entry *map, const char *path, struct diag *diag);
-
-/* Zeroed. The tree is bounded (see config/yaml.h), so running out is memory gone: aborts. */
-void *cfg_need(struct arena *mem, size_t size);
-char *cfg_need_copy(struct arena *mem, const char *text);

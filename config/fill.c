@@ -15,7 +15,8 @@
 
 struct filler {
 	struct cfg_fleet *fleet;
-	struct arena *mem;
+	struct cfg_memory *mem;
+	struct cfg_references references;
 	struct diag *diag;
 	char path[512]; /* of what is being filled, cut when names are too long */
 };
@@ -100,6 +101,7 @@ static bool fill_text(struct filler *f, const struct cfg_option *o, const char *
 	    .mem = f->mem,
 	    .option = o,
 	    .fleet = f->fleet,
+	    .references = &f->references,
 	    .file = place.file,
 	    .name = name,
 	    .diag = f->diag,
@@ -145,26 +147,57 @@ static void set_place(const struct cfg_option *o, void *item, struct cfg_place p
 		*(struct cfg_place *)((char *)item + o->place) = place;
 }
 
+/* False when memory is out: then the array is empty. */
+static bool take_array(struct filler *f, struct cfg_array *array, unsigned n, size_t size,
+		       struct cfg_place place)
+{
+	array->v = cfg_alloc(f->mem, n * size, place);
+	array->n = array->v != NULL ? n : 0;
+	return array->v != NULL;
+}
+
+static void fill_defaults(struct filler *f, const struct cfg_option *o, const struct thing *thing)
+{
+	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
+	const char *rest = o->fallback;
+	unsigned n = 0;
+	char *item;
+
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		n++;
+		free(item);
+	}
+	if (n == 0 && o->required)
+		complain_missing(f, o, thing->place);
+	if (!take_array(f, array, n, o->type->size, thing->place))
+		return;
+	rest = o->fallback;
+	for (unsigned i = 0; i < n; i++) {
+		item = cfg_option_next_default(o, &rest);
+		fill_text(f, o, item, thing->place, thing->name,
+			  (char *)array->v + i * o->type->size);
+		free(item);
+	}
+}
+
 static void fill_values(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 			const struct thing *thing)
 {
 	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
 	const struct cfg_entry *item = entry;
+	unsigned n = 1;
 	size_t len;
 
-	array->n = 1;
-	if (entry == NULL && o->fallback == NULL)
-		array->n = 0;
-	else if (entry != NULL && entry->kind == CFG_ENTRY_LIST)
-		array->n = entry->n, item = entry->first;
-	if (array->n == 0 && o->required)
-		complain_missing(f, o, entry != NULL ? entry->place : thing->place);
-	array->v = cfg_need(f->mem, array->n * o->type->size);
 	if (entry == NULL) {
-		if (array->n == 1)
-			fill_text(f, o, o->fallback, thing->place, thing->name, array->v);
+		fill_defaults(f, o, thing);
 		return;
 	}
+	if (entry->kind == CFG_ENTRY_LIST)
+		n = entry->n, item = entry->first;
+	if (n == 0 && o->required)
+		complain_missing(f, o, entry->place);
+	if (!take_array(f, array, n, o->type->size, thing->place))
+		return;
 	for (unsigned i = 0; i < array->n; i++, item = item->next) {
 		char *out = (char *)array->v + i * o->type->size;
 
@@ -219,7 +252,10 @@ static void fill_named(struct filler *f, const struct cfg_option *o, const struc
 
 	if (map == NULL)
 		return;
-	array->v = base = cfg_need(f->mem, map->n * o->size);
+	if (!take_array(f, array, map->n, o->size, thing->place))
+		return;
+	array->n = 0;
+	base = array->v;
 	for (child = map->first; child != NULL; child = child->next, base += o->size) {
 		size_t len = path_enter_key(f, child->key);
 		struct thing inner = {.base = base, .place = child->key_place};
@@ -253,7 +289,8 @@ static void fill_items(struct filler *f, const struct cfg_option *o, const struc
 		array->n = 1;
 	if (array->n == 0 && o->required)
 		complain_missing(f, o, entry != NULL ? entry->place : thing->place);
-	array->v = cfg_need(f->mem, array->n * o->size);
+	if (!take_array(f, array, array->n, o->size, thing->place))
+		return;
 	for (unsigned i = 0; i < array->n; i++, item = item->next) {
 		char *base = (char *)array->v + i * o->size;
 		struct thing inner = {.base = base, .name = thing->name, .place = item->place};
@@ -277,6 +314,10 @@ static void complain_unknown(struct filler *f, const struct cfg_option *parent,
 	char *known = NULL;
 	size_t len;
 
+	if (!diag_has_room(f->diag)) {
+		diag_add(f->diag, entry->key_place, "not known");
+		return;
+	}
 	cfg_suggest_init(&near, entry->key);
 	while ((o = cfg_option_next(parent, o)) != NULL) {
 		char *longer = xasprintf("%s%s%s", known != NULL ? known : "",
@@ -337,11 +378,12 @@ static void fill_options(struct filler *f, const struct cfg_option *parent,
 	}
 }
 
-void cfg_fill(struct cfg_fleet *fleet, const struct cfg_entry *root, struct arena *mem,
+void cfg_fill(struct cfg_fleet *fleet, const struct cfg_entry *root, struct cfg_memory *mem,
 	      struct diag *diag)
 {
 	struct filler f = {.fleet = fleet, .mem = mem, .diag = diag};
 	struct thing thing = {.base = (char *)fleet, .name = "", .place = root->place};
 
 	fill_options(&f, NULL, root, &thing);
+	cfg_references_fini(&f.references);
 }

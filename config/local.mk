@@ -9,9 +9,12 @@ config_libconfig_a_SOURCES = \
 	config/env.c config/env.h \
 	config/fill.c config/fill.h \
 	config/fleet.c config/fleet.h \
+	config/limits.h \
 	config/man.c \
+	config/memory.c config/memory.h \
 	config/options.c config/options.h \
 	config/print.h \
+	config/reference.c config/reference.h \
 	config/restart.c \
 	config/schema.c \
 	config/suggest.c config/suggest.h \

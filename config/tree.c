@@ -15,12 +15,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config/limits.h"
 #include "config/yaml.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
-
-/* Includes of includes; nobody nests deeper on purpose. */
-#define INCLUDE_DEPTH_MAX 16
 
 struct source {
 	dev_t device;
@@ -30,10 +28,11 @@ struct source {
 };
 
 struct loader {
-	struct arena *mem;
+	struct cfg_memory *mem;
 	struct diag *diag;
 	struct cfg_entry *root;
 	struct source *sources;
+	unsigned files_left;
 	size_t bytes_left;
 	unsigned entries_left;
 	bool failed;
@@ -91,7 +90,11 @@ static bool add_source(struct loader *l, const struct file *read, const char *fi
 			fail(l, at, file, "this is the main file: it would include itself");
 		return false;
 	}
-	s = cfg_need(l->mem, sizeof(*s));
+	s = cfg_alloc(l->mem, sizeof(*s), at);
+	if (s == NULL) {
+		l->failed = true;
+		return false;
+	}
 	*s = (struct source){
 	    .device = read->device, .inode = read->inode, .included_at = at, .next = l->sources};
 	l->sources = s;
@@ -148,8 +151,13 @@ static void include_pattern(struct loader *l, const struct cfg_entry *entry, uns
 	rc = glob(pattern, strpbrk(entry->text, "*?[") == NULL ? GLOB_NOCHECK : 0, NULL, &found);
 	if (rc != 0 && rc != GLOB_NOMATCH)
 		fail(l, entry->place, entry->text, "cannot be searched: %s", strerror(errno));
-	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+	if (rc == 0 && found.gl_pathc > l->files_left)
+		fail(l, entry->place, entry->text, "more than %d files are included",
+		     CFG_FILES_MAX);
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc && l->files_left > 0; i++) {
+		l->files_left--;
 		load_file(l, found.gl_pathv[i], entry->place, depth + 1);
+	}
 	globfree(&found);
 	free(pattern);
 }
@@ -191,16 +199,19 @@ static void load_file(struct loader *l, const char *file, struct cfg_place inclu
 {
 	struct cfg_entry *map, *include;
 	struct file read;
+	const char *name;
 
-	if (depth > INCLUDE_DEPTH_MAX) {
+	if (depth > CFG_INCLUDE_DEPTH_MAX) {
 		fail(l, included_at, file, "includes are nested more than %d deep",
-		     INCLUDE_DEPTH_MAX);
+		     CFG_INCLUDE_DEPTH_MAX);
 		return;
 	}
 	if (!read_file(l, file, included_at, &read))
 		return;
-	map = cfg_yaml_parse(l->mem, cfg_need_copy(l->mem, file), read.data, read.len,
-			     &l->entries_left, l->diag);
+	name = cfg_copy(l->mem, file, included_at);
+	map = name != NULL
+		  ? cfg_yaml_parse(l->mem, name, read.data, read.len, &l->entries_left, l->diag)
+		  : NULL;
 	file_wipe(&read);
 	if (map == NULL) {
 		l->failed = true;
@@ -225,13 +236,14 @@ static void load_file(struct loader *l, const char *file, struct cfg_place inclu
 		include_pattern(l, n, depth);
 }
 
-struct cfg_entry *cfg_tree_load(struct arena *mem, const char *file, struct diag *diag)
+struct cfg_entry *cfg_tree_load(struct cfg_memory *mem, const char *file, struct diag *diag)
 {
 	struct loader l = {
 	    .mem = mem,
 	    .diag = diag,
 	    .bytes_left = CFG_FILE_BYTES_MAX,
 	    .entries_left = CFG_ENTRIES_MAX,
+	    .files_left = CFG_FILES_MAX,
 	};
 
 	load_file(&l, file, (struct cfg_place){0}, 0);

@@ -31,6 +31,16 @@ bool cfg_refuse_because(const struct cfg_value *v, const char *text, const char 
 	return false;
 }
 
+bool cfg_keep(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *copy = cfg_copy(v->mem, text, v->place);
+
+	if (copy == NULL)
+		return false;
+	*(const char **)out = copy;
+	return true;
+}
+
 static bool in_range(const struct cfg_value *v, const char *text, int64_t value)
 {
 	char *range;
@@ -295,13 +305,14 @@ static char *format_text(const struct cfg_option *option, const void *value)
 static bool parse_path(const struct cfg_value *v, const char *text, void *out)
 {
 	char *resolved;
+	bool kept;
 
 	if (*text == '\0')
 		return cfg_refuse(v, text);
 	resolved = cfg_resolve_path(v->file, text);
-	*(const char **)out = cfg_need_copy(v->mem, resolved);
+	kept = cfg_keep(v, resolved, out);
 	free(resolved);
-	return true;
+	return kept;
 }
 
 const struct cfg_type cfg_type_path = {
@@ -318,8 +329,7 @@ static bool parse_output(const struct cfg_value *v, const char *text, void *out)
 {
 	if (*text != '\0' && strcmp(text, "-") != 0)
 		return parse_path(v, text, out);
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_output = {
@@ -381,8 +391,7 @@ static bool parse_url_path(const struct cfg_value *v, const char *text, void *ou
 {
 	if (!is_url_path(text))
 		return cfg_refuse(v, text);
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_url_path = {
@@ -421,13 +430,24 @@ static const char *why_no_route_path(const char *text, const struct http_path *p
 	return NULL;
 }
 
+static bool keep_span(const struct cfg_value *v, struct span text, void *out)
+{
+	char *copy = cfg_alloc(v->mem, text.n + 1, v->place);
+
+	if (copy == NULL)
+		return false;
+	memcpy(copy, text.p, text.n);
+	*(const char **)out = copy;
+	return true;
+}
+
 /* Kept in normal form, as the paths of requests are looked at. */
 static bool parse_route_path(const struct cfg_value *v, const char *text, void *out)
 {
 	const char *why = "there is no memory for it";
 	struct arena scratch;
 	struct http_path path;
-	bool ok;
+	bool ok, kept;
 
 	if (!is_url_path(text))
 		return cfg_refuse(v, text);
@@ -440,14 +460,12 @@ static bool parse_route_path(const struct cfg_value *v, const char *text, void *
 	if (ok)
 		why = why_no_route_path(text, &path);
 	ok = ok && why == NULL;
-	if (ok) {
-		char *normal = cfg_need(v->mem, path.text.n + 1);
-
-		memcpy(normal, path.text.p, path.text.n);
-		*(const char **)out = normal;
-	}
+	if (ok)
+		kept = keep_span(v, path.text, out);
+	else
+		kept = cfg_refuse_because(v, text, why);
 	arena_fini(&scratch);
-	return ok || cfg_refuse_because(v, text, why);
+	return kept;
 }
 
 static char *format_route_path(const struct cfg_option *option, const void *value)
@@ -504,8 +522,7 @@ static bool parse_field_name(const struct cfg_value *v, const char *text, void *
 		return cfg_refuse_because(v, text,
 					  "the edge itself says how a message is framed and "
 					  "how its connection goes on");
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_field_name = {
@@ -526,8 +543,7 @@ static bool parse_field_value(const struct cfg_value *v, const char *text, void 
 
 	if (len > 0 && (text[0] == ' ' || text[len - 1] == ' '))
 		return cfg_refuse(v, text);
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_field_value = {

@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/limits.h"
 #include "config/types.h"
 #include "config/units.h"
 #include "core/base/check.h"
 
-/* Edge ids are 16 bits wide in the steering map. */
-#define EDGES_MAX 65535
 /* RFC 1035 section 2.3.4, as text. */
 #define DOMAIN_MAX 253
 
@@ -175,8 +174,9 @@ static void validate_nodes(struct validator *v)
 	const struct cfg_entry *n = first_thing(v, "edges");
 	struct claims addresses = {0}, listens = {0};
 
-	if (fleet->n_edges > EDGES_MAX)
-		diag_add(v->diag, fleet->edges[EDGES_MAX].place, "edges: more than %d", EDGES_MAX);
+	if (fleet->n_edges > CFG_EDGES_MAX)
+		diag_add(v->diag, fleet->edges[CFG_EDGES_MAX].place, "edges: more than %d",
+			 CFG_EDGES_MAX);
 	for (unsigned i = 0; i < fleet->n_edges; i++, n = n->next) {
 		const struct cfg_edge *e = &fleet->edges[i];
 		char *path = xasprintf("edges.%s.check", e->name);

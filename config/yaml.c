@@ -11,11 +11,15 @@
 #include <yaml.h>
 
 #include "config/env.h"
+#include "config/limits.h"
 #include "core/base/check.h"
+
+/* As much of a key as messages show where it is part of a path. */
+#define KEY_SHOWN 80
 
 struct reader {
 	yaml_parser_t parser;
-	struct arena *mem;
+	struct cfg_memory *mem;
 	const char *file, *data;
 	size_t len;
 	unsigned *budget;
@@ -91,7 +95,9 @@ static struct cfg_entry *new_entry(struct reader *r, enum cfg_entry_kind kind, y
 		return NULL;
 	}
 	--*r->budget;
-	entry = cfg_need(r->mem, sizeof(*entry));
+	entry = cfg_alloc(r->mem, sizeof(*entry), place_of(r, mark));
+	if (entry == NULL)
+		return NULL;
 	entry->kind = kind;
 	entry->place = place_of(r, mark);
 	entry->text = "";
@@ -150,11 +156,11 @@ static struct cfg_entry *read_scalar(struct reader *r, const yaml_event_t *event
 			 "an environment variable in this value is not plain UTF-8 text");
 		entry->broken = true;
 	} else {
-		entry->text = cfg_need_copy(r->mem, expanded);
+		entry->text = cfg_copy(r->mem, expanded, entry->place);
 	}
 	json_decref(utf8);
 	free(expanded);
-	return entry;
+	return entry->text != NULL ? entry : NULL;
 }
 
 static struct cfg_entry *read_list(struct reader *r, const yaml_event_t *start, unsigned depth,
@@ -199,15 +205,15 @@ static struct cfg_entry *read_pair(struct reader *r, const yaml_event_t *event, 
 	}
 	if (!next_event(r, &value_event))
 		return NULL;
-	child_path = xasprintf("%s%s%s", path, *path != '\0' ? "." : "", key);
+	child_path = xasprintf("%s%s%.*s", path, *path != '\0' ? "." : "", KEY_SHOWN, key);
 	value = read_entry(r, &value_event, depth + 1, child_path);
 	free(child_path);
 	yaml_event_delete(&value_event);
 	if (value == NULL)
 		return NULL;
-	value->key = cfg_need_copy(r->mem, key);
 	value->key_place = place_of(r, event->start_mark);
-	return value;
+	value->key = cfg_copy(r->mem, key, value->key_place);
+	return value->key != NULL ? value : NULL;
 }
 
 static struct cfg_entry *read_map(struct reader *r, const yaml_event_t *start, unsigned depth,
@@ -300,16 +306,20 @@ static struct cfg_entry *read_stream(struct reader *r)
 			break;
 	}
 	if (root == NULL || root->null) {
-		root = cfg_need(r->mem, sizeof(*root));
+		struct cfg_place start = {.file = r->file, .line = 1, .column = 1};
+
+		root = cfg_alloc(r->mem, sizeof(*root), start);
+		if (root == NULL)
+			return NULL;
 		root->kind = CFG_ENTRY_MAP;
 		root->text = "";
-		root->place = (struct cfg_place){.file = r->file, .line = 1, .column = 1};
+		root->place = start;
 	}
 	return root;
 }
 
-struct cfg_entry *cfg_yaml_parse(struct arena *mem, const char *file, const char *data, size_t len,
-				 unsigned *budget, struct diag *diag)
+struct cfg_entry *cfg_yaml_parse(struct cfg_memory *mem, const char *file, const char *data,
+				 size_t len, unsigned *budget, struct diag *diag)
 {
 	struct reader r = {
 	    .mem = mem,

@@ -3,6 +3,8 @@
 
 #include <libknot/consts.h>
 
+#include "dns/answer.h"
+
 static const struct metric_desc table[] = {DNS_COUNTER_LIST(METRIC_ROW)};
 
 struct metrics *dns_counters_create(unsigned n_shards)

@@ -5,7 +5,8 @@
 #pragma once
 
 #include "core/process/metrics.h"
-#include "dns/answer.h"
+
+struct dns_facts;
 
 #define DNS_COUNTER_LIST(X)                                                                        \
 	X(DNS_QUERIES_UDP, "dns_queries_udp_total", COUNTER, "Messages received over UDP")         \
@@ -27,7 +28,10 @@
 	X(DNS_STEERED, "dns_steered_total", COUNTER, "Answers that were chosen for the client")    \
 	X(DNS_TCP_CONNECTIONS_TOTAL, "dns_tcp_connections_total", COUNTER,                         \
 	  "TCP connections accepted")                                                              \
-	X(DNS_TCP_OPEN, "dns_tcp_open_connections", GAUGE, "TCP connections now open")
+	X(DNS_TCP_OPEN, "dns_tcp_open_connections", GAUGE, "TCP connections now open")             \
+	X(DNS_PROBES_PREVENTED, "dns_probes_prevented_total", COUNTER,                             \
+	  "Health probes of edges that were not made, for want of descriptors, ports or memory "   \
+	  "here")
 
 enum dns_counter {
 	DNS_COUNTER_LIST(METRIC_ID) /* in the order of the list */

@@ -10,15 +10,18 @@
 #include <stdbool.h>
 
 #include "core/base/clock.h"
-#include "core/net/stream.h"
-#include "dns/view.h"
 
 struct dns_edge_health;
 struct dns_edge_watch;
+struct dns_view;
+struct metrics;
+struct stream_buffers;
 
-/* `changed` is called after every probe; may be NULL. */
+/* `changed` is called after every probe; may be NULL. Counts into `metrics` (dns/counters.h) those
+ * that our own shortage prevents. */
 struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       void (*changed)(void *arg), void *arg);
+					       struct metrics *metrics, void (*changed)(void *arg),
+					       void *arg);
 /* After every watch was ended. */
 void dns_edge_health_destroy(struct dns_edge_health **health);
 

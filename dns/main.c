@@ -14,8 +14,11 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/loop/deadline.h"
+#include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "core/process/descriptors.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
 #include "dns/edge_health.h"
 #include "dns/report.h"
@@ -250,7 +253,7 @@ static bool start(struct program *p, struct dns_view *view)
 	p->group = loop_group_create(worker_count(p, node));
 	p->metrics = dns_counters_create(p->group->n_workers + 1);
 	p->buffers = stream_buffers_create(p->group->control);
-	p->health = dns_edge_health_create(p->buffers, probe_ended, p);
+	p->health = dns_edge_health_create(p->buffers, p->metrics, probe_ended, p);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, p->group);
 	p->workers = dns_workers_create(p->group, &p->views, p->metrics, &p->descriptors);

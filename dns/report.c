@@ -11,9 +11,16 @@
 #include <libknot/packet/pkt.h>
 #include <libknot/rrset-dump.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/control.h"
+#include "dns/answer.h"
 #include "dns/edge_health.h"
+#include "dns/steer.h"
+#include "dns/view.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/servers/health.h"
 
 static const char *admin_text(const struct cfg_edge *edge)
 {

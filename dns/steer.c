@@ -10,7 +10,11 @@
 
 #include <libknot/descriptor.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/servers/health.h"
 
 const char *dns_steer_reason_text(enum dns_steer_reason reason)
 {

@@ -15,7 +15,9 @@
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/stream.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/service.h"
 
 #define TCP_MAGIC 0x44746370u
 #define CONN_MAGIC 0x44636f6eu

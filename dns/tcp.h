@@ -5,8 +5,9 @@
  */
 #pragma once
 
-#include "dns/service.h"
+#include "core/base/clock.h"
 
+struct dns_service;
 struct dns_tcp;
 
 /* Connections of one listener, if the limit on open files allows so many. A newcomer over it

@@ -6,8 +6,13 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/edge_health.h"
+#include "dns/steer.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/servers/health.h"
 
 /* What an edge refers to until it is watched. */
 static const struct health never_probed;

@@ -10,8 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/loop/loop.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
+#include "core/process/descriptors.h"
+#include "dns/answer.h"
 #include "dns/service.h"
 #include "dns/tcp.h"
 #include "dns/udp.h"

@@ -5,13 +5,18 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "core/loop/loop.h"
-#include "core/loop/snapshot.h"
-#include "core/process/descriptors.h"
-#include "core/process/metrics.h"
+#include <stdbool.h>
 
+struct cfg_fleet;
+struct cfg_nameserver;
+struct descriptor_budget;
+
+struct cfg_addrs;
 struct dns_workers;
+struct loop_group;
+struct metrics;
+struct net_addr;
+struct snapshot_slot;
 
 /* How many TCP connections the limit on open files allows; before anything is opened. False, said
  * in the log, when there are too few descriptors to run with. */

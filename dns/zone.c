@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 
 static bool node_is(const struct dns_node *node, uint64_t hash, const uint8_t *name, unsigned size)

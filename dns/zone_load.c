@@ -15,6 +15,7 @@
 #include <libknot/rrtype/soa.h>
 #include <libzscanner/scanner.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "core/base/log.h"

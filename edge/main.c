@@ -8,14 +8,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/log_file.h"
+#include "core/process/metrics.h"
+#include "edge/node/counters.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/worker.h"
+#include "origin-link/olink.h"
 
 /* How often, and how long at most, a starting or reloading edge waits for the first word about its
  * origins. */

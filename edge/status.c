@@ -6,6 +6,12 @@
 
 #include <config.h>
 
+#include "config/fleet.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
+#include "edge/tls/certs.h"
+#include "origin-link/olink.h"
+
 static json_t *listeners(const struct edge_status *s)
 {
 	json_t *list = json_array();

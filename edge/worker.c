@@ -12,6 +12,8 @@
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
 #include "edge/h1/h1.h"
+#include "edge/node/worker.h"
+#include "origin-link/olink.h"
 
 #define WORKER_MAGIC 0x574f524bu
 

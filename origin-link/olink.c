@@ -12,9 +12,13 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/base/reason.h"
+#include "origin-link/conns/conns.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/probe.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 

@@ -8,9 +8,12 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/node/view.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 

@@ -21,13 +21,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/deadline.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
+#include "edge/conn/admission.h"
+#include "edge/conn/conn.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
+#include "edge/node/view.h"
+#include "edge/tls/certs.h"
 
 #define INLETS_MAGIC 0x496e4c73u
 #define INLET_MAGIC 0x496e4c74u

@@ -6,8 +6,10 @@
 
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/log.h"
 #include "edge/exchange/respond.h"
+#include "edge/node/route.h"
 
 static struct edge_dispatch answer(const struct cfg_site *site, int status, enum reason reason)
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/base/reason.h"
 #include "edge/node/view.h"
 
 /* The path that perigee-dns and others ask, on any host. */

@@ -31,13 +31,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/log_file.h"
+#include "edge/conn/conn.h"
 #include "edge/exchange/access_log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/forward.h"
 #include "edge/exchange/respond.h"
 #include "edge/exchange/response_rules.h"
+#include "edge/node/route.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "origin-link/olink.h"
 
 #define EXCHANGE_MAGIC 0x45584348u
@@ -132,27 +137,6 @@ static void responded(struct edge_exchange *x, int status)
 
 /* Our own answers */
 
-static bool add_location(struct edge_exchange *x)
-{
-	struct span host, port, target = x->received.target;
-	char *text, *p;
-
-	if (x->answer.status != EDGE_REDIRECT_STATUS)
-		return true;
-	/* It was valid as a whole when it was parsed. */
-	CHECK(http_authority_split(x->received.authority, &host, &port));
-	if (span_equal(target, SPAN("*")))
-		target = SPAN("/");
-	p = text = arena_alloc(&x->arena, sizeof("https://") + host.n + target.n);
-	if (!text)
-		return false;
-	p = mempcpy(p, "https://", 8);
-	p = mempcpy(p, host.p, host.n);
-	p = mempcpy(p, target.p, target.n);
-	return http_fields_add(&x->answer.fields, &x->arena, SPAN("Location"),
-			       (struct span){text, (size_t)(p - text)});
-}
-
 /* Answers in the origin's place. */
 static void respond(struct edge_exchange *x, int status, enum reason reason)
 {
@@ -165,7 +149,8 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 	stop_both(x, reason);
 	x->response_side = RESPONSE_ENDED;
 	x->arena.cap += OWN_RESPONSE_MAX;
-	if (!edge_respond(&x->answer, &x->arena, status, date, &content) || !add_location(x)) {
+	if (!edge_respond(&x->answer, &x->arena, status, date, &content) ||
+	    (status == EDGE_REDIRECT_STATUS && !edge_respond_location(&x->answer, &x->received))) {
 		x->end = REASON_LIMIT;
 		x->out->ops->reset(x->out, REASON_LIMIT);
 		return;
@@ -178,39 +163,13 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 		x->out->ops->body(x->out, (struct slice){.p = content.p, .n = content.n}, true);
 }
 
-/* The status that tells a client what went wrong behind us, or in what it sent. */
-static int status_for(enum reason reason)
-{
-	switch (reason) {
-	case REASON_ORIGIN_ALL_DOWN:
-	case REASON_ORIGIN_QUEUE_FULL:
-	case REASON_ORIGIN_QUEUE_TIMEOUT:
-	case REASON_EDGE_NO_DESCRIPTORS:
-	case REASON_EDGE_NO_PORTS:
-	case REASON_LIMIT:
-	case REASON_SHUTDOWN:
-		return 503;
-	case REASON_ORIGIN_CONNECT_TIMEOUT:
-	case REASON_ORIGIN_HEAD_TIMEOUT:
-	case REASON_ORIGIN_BODY_TIMEOUT:
-	case REASON_ORIGIN_WRITE_TIMEOUT:
-		return 504;
-	case REASON_CLIENT_BODY_TIMEOUT:
-		return 408;
-	case REASON_CLIENT_MALFORMED:
-		return 400;
-	default:
-		return 502;
-	}
-}
-
 /* It cannot be completed: said with a status if nothing was said yet, else by breaking off. */
 static void fail(struct edge_exchange *x, enum reason reason)
 {
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->response_side == RESPONSE_AWAITED) {
-		respond(x, status_for(reason), reason);
+		respond(x, edge_respond_status(reason), reason);
 		return;
 	}
 	x->end = reason;
@@ -248,6 +207,8 @@ static int rewrite_request(struct edge_exchange *x)
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_is_trusted =
 		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+	    .trusted_fields = &x->view->fleet->http.trusted_fields,
+	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	if (!http_head_copy(&x->forwarded, &x->received, &x->arena))
@@ -337,6 +298,7 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 		return;
 	CHECK(x->origin);
 	x->request_side = REQUEST_ENDED;
+	edge_forward_trailers(trailers, &x->forward);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
 

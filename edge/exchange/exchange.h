@@ -11,7 +11,10 @@
 #pragma once
 
 #include "core/http/flow.h"
-#include "edge/conn/conn.h"
+
+struct edge_client;
+struct edge_view;
+struct edge_worker;
 
 /* An answer of the edge's own is no larger, and is pushed at once, whatever has been granted. */
 #define EDGE_OWN_CONTENT_MAX 1024

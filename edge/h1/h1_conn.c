@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
+#include "edge/node/view.h"
 
 /* For the first request of a connection that was in its handshake when the program was told to
  * stop. */

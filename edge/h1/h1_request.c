@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/h1/h1_internal.h"
+#include "edge/node/view.h"
 
 /* One TLS record: so much is read at once while a head is awaited. */
 #define HEAD_READ_MAX (16 * 1024)

@@ -11,9 +11,12 @@
  */
 #pragma once
 
-#include "config/fleet.h"
 #include "core/http/path.h"
 
+struct cfg_edge;
+struct cfg_fleet;
+struct cfg_route;
+struct cfg_site;
 struct edge_routes;
 
 /* Of the sites that `self` serves. `fleet` must outlive it. */

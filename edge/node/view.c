@@ -7,7 +7,11 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/node/route.h"
+#include "edge/tls/certs.h"
+#include "origin-link/olink.h"
 
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
  * stands in two lists that grow by doubling (as received, as forwarded), some values are put

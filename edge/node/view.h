@@ -5,13 +5,19 @@
  */
 #pragma once
 
-#include "config/fleet.h"
+#include <gnutls/gnutls.h>
+
 #include "core/http/h1.h"
 #include "core/loop/snapshot.h"
 #include "core/process/descriptors.h"
-#include "edge/node/route.h"
-#include "edge/tls/certs.h"
-#include "origin-link/olink.h"
+
+struct cfg_edge;
+struct cfg_fleet;
+struct diag;
+struct edge_certs;
+struct edge_routes;
+struct olink;
+struct olink_origins;
 
 struct edge_view {
 	struct snapshot snapshot; /* first: the snapshot is the view */

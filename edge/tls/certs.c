@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Loading: every certificate file is read, once however many sites name it, checked against its
- * key, and asked for its names. Then each distinct set of certificates that share a name becomes
- * one gnutls credentials object, and the table of names points to it.
+ * key, and asked for its names. A name is served by the first certificate of each key type that is
+ * for the name itself, and where there is none of a type by that of the wildcard above it. Each
+ * distinct set of certificates becomes one gnutls credentials object, and the table of names points
+ * to it.
  */
 #include "edge/tls/certs.h"
 
@@ -14,8 +16,11 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
+#include "core/net/tls.h"
 #include "edge/tls/host_table.h"
 
 /* A chain of RSA-4096 certificates is under 16 KiB. */
@@ -30,7 +35,7 @@ struct cert {
 	time_t not_after;
 };
 
-/* Certificates of one name, one of each key type, in the order of the file. */
+/* Certificates for one name, one of each key type; or for no name in particular. */
 struct cert_set {
 	unsigned *certs;
 	unsigned n;
@@ -215,6 +220,7 @@ static bool load_site(struct edge_certs *certs, const struct cfg_site *site, voi
 	return ok;
 }
 
+/* Without `self`: of all sites. */
 static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 		     const struct cfg_edge *self, wall_time now, struct diag *diag)
 {
@@ -222,11 +228,11 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	bool ok = true;
 
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
-		if (cfg_site_is_served_by(&fleet->sites[s], self))
+		if (self == NULL || cfg_site_is_served_by(&fleet->sites[s], self))
 			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
 	}
 	tdestroy(seen, keep);
-	if (certs->n_certs == 0) {
+	if (self != NULL && certs->n_certs == 0) {
 		diag_add(diag, self->place, "edge %s serves no site that has a certificate",
 			 self->name);
 		return false;
@@ -270,58 +276,97 @@ static int by_name_then_order(const void *a, const void *b)
 	return x->cert < y->cert ? -1 : x->cert > y->cert;
 }
 
-/* The first certificate of each key type among names[0..n). */
-static unsigned first_of_each_type(const struct edge_certs *certs, const struct name_of_cert *names,
-				   unsigned n, unsigned *members)
+/* Certificates that one client may be shown: one of each key type, the first that was added. */
+struct choice {
+	unsigned *certs; /* room for all */
+	unsigned n;
+};
+
+static void add_choice(struct choice *choice, const struct edge_certs *certs, unsigned cert)
 {
-	unsigned n_members = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		unsigned m = 0;
-
-		while (m < n_members &&
-		       certs->certs[members[m]].key_type != certs->certs[names[i].cert].key_type)
-			m++;
-		if (m == n_members)
-			members[n_members++] = names[i].cert;
+	for (unsigned i = 0; i < choice->n; i++) {
+		if (certs->certs[choice->certs[i]].key_type == certs->certs[cert].key_type)
+			return;
 	}
-	return n_members;
+	choice->certs[choice->n++] = cert;
+}
+
+/* Every name of every certificate, in order. */
+struct names {
+	struct name_of_cert *v;
+	unsigned n;
+};
+
+static struct names all_names(const struct edge_certs *certs)
+{
+	struct names names = {0};
+	unsigned n = 0;
+
+	for (unsigned c = 0; c < certs->n_certs; c++)
+		n += certs->certs[c].n_names;
+	names.v = xcalloc(n + 1, sizeof(*names.v));
+	for (unsigned c = 0; c < certs->n_certs; c++) {
+		for (unsigned i = 0; i < certs->certs[c].n_names; i++)
+			names.v[names.n++] = (struct name_of_cert){certs->certs[c].names[i], c};
+	}
+	qsort(names.v, names.n, sizeof(*names.v), by_name_then_order);
+	return names;
+}
+
+/* Those that are for `name`, without a look at wildcards; the index after them, from `from` on. */
+static unsigned add_named(struct choice *choice, const struct edge_certs *certs,
+			  const struct names *names, unsigned from, const char *name)
+{
+	for (; from < names->n && strcasecmp(names->v[from].name, name) == 0; from++)
+		add_choice(choice, certs, names->v[from].cert);
+	return from;
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+	return strcasecmp(name, ((const struct name_of_cert *)entry)->name);
+}
+
+/* Of the key types that are missing yet, those of the wildcard that covers `name`. */
+static void add_wildcard(struct choice *choice, const struct edge_certs *certs,
+			 const struct names *names, const char *name)
+{
+	const char *rest = strchr(name, '.');
+	const struct name_of_cert *found;
+	char *wildcard;
+
+	if (rest == NULL || name[0] == '*')
+		return;
+	wildcard = xasprintf("*%s", rest);
+	found = bsearch(wildcard, names->v, names->n, sizeof(*names->v), compare_name);
+	while (found != NULL && found > names->v && compare_name(wildcard, found - 1) == 0)
+		found--;
+	if (found != NULL)
+		add_named(choice, certs, names, (unsigned)(found - names->v), wildcard);
+	free(wildcard);
 }
 
 static void build_names(struct edge_certs *certs)
 {
-	struct name_of_cert *names;
-	unsigned *members;
-	unsigned n = 0, end;
+	struct names names = all_names(certs);
+	struct choice choice = {.certs = xcalloc(certs->n_certs, sizeof(*choice.certs))};
 
+	for (unsigned start = 0, end; start < names.n; start = end) {
+		const char *name = names.v[start].name;
+
+		choice.n = 0;
+		end = add_named(&choice, certs, &names, start, name);
+		add_wildcard(&choice, certs, &names, name);
+		edge_host_table_add(certs->by_name, span_of(name),
+				    set_of(certs, choice.certs, choice.n)->credentials);
+	}
+	/* For who names nobody, or nobody that we have a certificate for. */
+	choice.n = 0;
 	for (unsigned c = 0; c < certs->n_certs; c++)
-		n += certs->certs[c].n_names;
-	names = xcalloc(n + 1, sizeof(*names));
-	members = xcalloc(n + 1, sizeof(*members));
-	n = 0;
-	for (unsigned c = 0; c < certs->n_certs; c++) {
-		for (unsigned i = 0; i < certs->certs[c].n_names; i++)
-			names[n++] = (struct name_of_cert){certs->certs[c].names[i], c};
-	}
-	qsort(names, n, sizeof(*names), by_name_then_order);
-	for (unsigned start = 0; start < n; start = end) {
-		const struct cert_set *set;
-
-		for (end = start; end < n && strcasecmp(names[start].name, names[end].name) == 0;)
-			end++;
-		set = set_of(certs, members,
-			     first_of_each_type(certs, names + start, end - start, members));
-		edge_host_table_add(certs->by_name, span_of(names[start].name), set->credentials);
-		/* No name, or one that is not for us: what the first certificate would get. */
-		for (unsigned i = 0; i < set->n; i++) {
-			if (set->certs[i] == 0 && certs->tls.credentials == NULL)
-				certs->tls.credentials = set->credentials;
-		}
-	}
-	if (certs->tls.credentials == NULL)
-		certs->tls.credentials = set_of(certs, &(unsigned){0}, 1)->credentials;
-	free(names);
-	free(members);
+		add_choice(&choice, certs, c);
+	certs->tls.credentials = set_of(certs, choice.certs, choice.n)->credentials;
+	free(names.v);
+	free(choice.certs);
 }
 
 static void warn_uncovered(const struct edge_certs *certs, const struct cfg_fleet *fleet,
@@ -382,6 +427,14 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.user = certs;
 	return certs;
+}
+
+void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag)
+{
+	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+
+	load_all(certs, fleet, NULL, now, diag);
+	edge_certs_destroy(&certs);
 }
 
 void edge_certs_destroy(struct edge_certs **certsp)

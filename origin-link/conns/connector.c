@@ -16,6 +16,8 @@
 #include "core/base/check.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 
 /* A server that vanishes, or something on the way that forgets a connection, says nothing. Asked
  * after 10 s of silence (RFC 5382 wants NATs to remember for two hours, and some do for minutes),

@@ -8,9 +8,12 @@
 #include <event2/event_struct.h>
 
 #include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "core/base/reason.h"
-#include "core/net/stream.h"
-#include "origin-link/conns/transport.h"
+
+struct stream;
+struct stream_buffers;
+struct transport;
 
 /* Whose connection it is: what its PROXY header says. */
 struct proxy_parties {

@@ -5,11 +5,11 @@
  */
 #pragma once
 
-#include "core/net/stream.h"
-#include "core/process/metrics.h"
-
-struct conns_node;
 struct conns;
+struct conns_node;
+struct loop_group;
+struct metrics;
+struct stream_buffers;
 
 /* Control loop. Counts into `metrics`, which must outlive the sides. */
 struct conns_node *conns_node_create(struct loop_group *group, struct metrics *metrics);

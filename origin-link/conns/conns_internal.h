@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "core/net/stream.h"
 #include "origin-link/conns/conns.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"

@@ -15,6 +15,7 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 #define ENDPOINT_MAGIC 0xe2d90127u
 

@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 /* How many loops are asked, one after the other, before a new connection is made: between question
  * and answer somebody else may have taken what there was. */
@@ -101,12 +102,14 @@ static void dial(struct lease *l)
 			l->has_client ? &l->client : NULL, time);
 }
 
-/* No descriptor was left, though there are idle connections that have some: each makes room for
- * another attempt, until none is left. */
+/* No descriptor was left, though there may be an idle connection that has one: it makes room for
+ * another attempt. Not for a third: where that did not help, others would be closed in vain. */
 static bool dials_again(struct lease *l, enum reason reason)
 {
-	if (reason != REASON_EDGE_NO_DESCRIPTORS || !origin_conn_close_oldest_idle(l->conns))
+	if (reason != REASON_EDGE_NO_DESCRIPTORS || l->made_room ||
+	    !origin_conn_close_oldest_idle(l->conns))
 		return false;
+	l->made_room = true;
 	dial(l);
 	return true;
 }
@@ -147,6 +150,7 @@ static void connect_now(struct lease *l)
 {
 	CHECK(l->state == LEASE_NONE);
 	l->state = LEASE_CONNECTS;
+	l->made_room = false;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
 	connector_init(&l->connector, l->conns->buffers, connected_cb);
 	dial(l);

@@ -15,6 +15,7 @@
 
 #include "core/base/check.h"
 #include "core/base/file.h"
+#include "core/net/tls.h"
 
 /* Debian's store of 144 certificates has 220 KiB. */
 #define FILE_MAX (4 * 1024 * 1024)

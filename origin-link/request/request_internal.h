@@ -33,9 +33,11 @@
 
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/request/request.h"
 #include "origin-link/servers/link.h"
+#include "origin-link/servers/origins.h"
 
 /* Origins whose failures are told apart by the limit on log lines; others share. */
 #define REQUEST_LOG_LIMITS 64

@@ -4,10 +4,15 @@
  * whose turn it is. What is picked is read through the servers' published addresses, so nothing is
  * held across turns.
  */
+#include "origin-link/servers/origins.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/lease.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/servers/link.h"
 
 /* Loading */

@@ -6,9 +6,16 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "origin-link/conns/lease.h"
+#include <stdbool.h>
 
+#include "core/base/reason.h"
+
+struct cfg_fleet;
+struct cfg_origin;
+struct diag;
+struct endpoint;
+struct lease_terms;
+struct loop;
 struct olink;
 struct olink_origins;
 

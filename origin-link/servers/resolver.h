@@ -9,9 +9,10 @@
 #pragma once
 
 #include "core/base/addr.h"
-#include "core/loop/loop.h"
-#include "core/process/metrics.h"
 #include "origin-link/servers/gather.h"
+
+struct loop;
+struct metrics;
 
 struct resolver;
 struct resolver_watch;

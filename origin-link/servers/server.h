@@ -11,12 +11,17 @@
 #include <sys/queue.h>
 
 #include "config/fleet.h"
-#include "core/net/stream.h"
-#include "core/process/metrics.h"
-#include "origin-link/conns/endpoint.h"
+#include "core/base/addr.h"
 #include "origin-link/servers/health.h"
-#include "origin-link/servers/probe.h"
 #include "origin-link/servers/resolver.h"
+
+struct conns_node;
+struct endpoint;
+struct loop_group;
+struct metrics;
+struct probe;
+struct stream_buffers;
+struct transport;
 
 struct olink_address {
 	/* immutable */

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "config/limits.h"
 #include "config/print.h"
 #include "config/yaml.h"
 #include "core/base/check.h"
@@ -20,13 +21,13 @@ static bool includes(const char *data, size_t len)
 {
 	struct diag *diag = diag_create();
 	unsigned budget = CFG_ENTRIES_MAX;
-	struct arena mem;
+	struct cfg_memory mem;
 	bool found;
 
-	arena_init(&mem, (size_t)1 << 30);
+	cfg_memory_init(&mem, CFG_MEMORY_MAX, diag);
 	found =
 	    cfg_entry_get(cfg_yaml_parse(&mem, "", data, len, &budget, diag), "include") != NULL;
-	arena_fini(&mem);
+	cfg_memory_fini(&mem);
 	diag_destroy(&diag);
 	return found;
 }

@@ -4,6 +4,7 @@
  * normal form is one, and its own normal form; and where a route is found, every origin of those
  * that are imitated here finds the path under the same route.
  */
+#include "config/fleet.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

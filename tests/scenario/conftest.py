@@ -23,11 +23,7 @@ from edge_fleet import HOST, Edge, ScriptedOrigin  # noqa: E402
 def pytest_configure(config):
     if "PERIGEE_BUILD" not in os.environ:
         pytest.exit("PERIGEE_BUILD is not set: run `make check`", returncode=2)
-    # One report per problem, and a failing exit code, whatever the caller's environment says.
-    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
-    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
-    suppressions = perigee.SOURCE / "tests" / "support" / "tsan.supp"
-    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={suppressions}")
+    perigee.set_sanitizer_options()
 
 
 @contextlib.contextmanager

@@ -28,9 +28,10 @@ def world(tmp_path):
 
 def refused(daemon, words):
     """Reloads, and waits until that was refused in these words."""
+    before = len(daemon.log())
     daemon.reload()
-    wait_for(lambda: re.search(re.escape(words) + ".*configuration stays", daemon.log(), re.S),
-             f"the refusal: {words}")
+    wait_for(lambda: re.search(re.escape(words) + ".*configuration stays", daemon.log()[before:],
+                               re.S), f"the refusal: {words}")
 
 
 def expect_end(argv, *words):
@@ -53,7 +54,8 @@ class Rewriter:
 
     def run(self):
         fd = os.open(self.path, os.O_RDWR)
-        while not self.enough.is_set():
+        # It is whole for a moment, so that loading begins, and then it is not.
+        while not self.enough.wait(0.01):
             os.ftruncate(fd, 0)
             os.pwrite(fd, self.content[: len(self.content) // 2], 0)
             os.pwrite(fd, self.content, 0)
@@ -73,7 +75,9 @@ def reload_often(daemon, n):
     for _ in range(n):
         before = len(ends.findall(daemon.log()))
         daemon.reload()
-        wait_for(lambda: len(ends.findall(daemon.log())) > before, "the end of a reload")
+        wait_for(lambda: len(ends.findall(daemon.log())) > before or not daemon.running(),
+                 "the end of a reload")
+        assert daemon.running(), daemon.log()[-1000:]
     return len(re.findall(r"(?<!not )reloaded\b", daemon.log()))
 
 
@@ -153,7 +157,7 @@ def test_devices_folders_and_huge_files_are_read_without_end(world):
 
 def large_database():
     """Large enough to be read for a while; Frankfurt and New York take turns."""
-    return mmdb.build(17, [(50.11, 8.68), (40.71, -74.01)])
+    return mmdb.build(19, [(50.11, 8.68), (40.71, -74.01)])
 
 
 def test_a_geo_database_truncated_while_it_is_in_use_ends_the_process(world, processes):

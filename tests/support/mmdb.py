@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A MaxMind database of any size, made here: every IPv4 network of one length has a record."""
 
+import array
+import itertools
 import struct
+import sys
+
+
+UINT16, UINT32, UINT64 = 5, 6, 9
 
 
 def _head(kind, size):
@@ -22,8 +28,9 @@ def _encode(value):
         return _head(2, len(value)) + value.encode()
     if isinstance(value, float):
         return _head(3, 8) + struct.pack(">d", value)
-    raw = value.to_bytes(8, "big").lstrip(b"\0")
-    return _head(6 if len(raw) <= 4 else 9, len(raw)) + raw
+    kind, number = value
+    raw = number.to_bytes(8, "big").lstrip(b"\0")
+    return _head(kind, len(raw)) + raw
 
 
 def build(depth, places):
@@ -34,13 +41,15 @@ def build(depth, places):
     for latitude, longitude in places:
         records.append(nodes + 16 + len(data))
         data += _encode({"location": {"latitude": float(latitude), "longitude": float(longitude)}})
-    tree = bytearray()
-    for node in range(nodes):
-        for child in (2 * node + 1, 2 * node + 2):
-            tree += (child if child < nodes else records[child % len(records)]).to_bytes(4, "big")
+    # The children of node n are 2n + 1 and 2n + 2; below the last row are the records.
+    tree = array.array("I", range(1, nodes))
+    tree.extend(itertools.islice(itertools.cycle(records), nodes + 1))
+    if sys.byteorder == "little":
+        tree.byteswap()
     metadata = {
-        "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1,
-        "database_type": "Test-City", "description": {"en": "made by a test"}, "ip_version": 4,
-        "languages": ["en"], "node_count": nodes, "record_size": 32,
+        "binary_format_major_version": (UINT16, 2), "binary_format_minor_version": (UINT16, 0),
+        "build_epoch": (UINT64, 1), "database_type": "Test-City",
+        "description": {"en": "made by a test"}, "ip_version": (UINT16, 4), "languages": ["en"],
+        "node_count": (UINT32, nodes), "record_size": (UINT16, 32),
     }
-    return bytes(tree) + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + _encode(metadata)
+    return tree.tobytes() + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + _encode(metadata)

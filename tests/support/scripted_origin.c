@@ -250,6 +250,16 @@ void origin_expect_end(struct scripted_origin *o)
 		fail(o, "the connection was not ended");
 }
 
+void origin_expect_orderly_end(struct scripted_origin *o)
+{
+	ssize_t n = 1;
+
+	while (!o->failure && n > 0)
+		n = take(o, o->text, sizeof(o->text));
+	if (n < 0)
+		fail(o, "the connection was not ended in order");
+}
+
 bool origin_try_send(struct scripted_origin *o, const void *data, size_t n)
 {
 	const char *p = data;

@@ -44,7 +44,8 @@ static const char full[] =
     "    servers: [App1.example.net:8080, app2_x, \"192.0.2.7\", \"[2001:db8::7]:81\"]\n"
     "    health:\n"
     "      enabled: false\n"
-    "      check: {kind: https, port: 1, host: h, path: /h, status: 204, interval: 3s, timeout: "
+    "      check: {kind: https, port: 1, host: h, path: /h, method: GET, status: 204, interval: "
+    "3s, timeout: "
     "1s,\n"
     "              rise: 1, fall: 100}\n"
     "    all_down: refuse\n"
@@ -228,6 +229,7 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_int_equal(o->proxy_protocol, CFG_PROXY_PROTOCOL_V2);
 	assert_false(o->health.enabled);
 	assert_check(&o->health.check, CFG_CHECK_HTTPS, 1, "h", "/h", 204, 204, 3, 1, 1, 100);
+	assert_int_equal(o->health.check.method, CFG_CHECK_GET);
 	assert_int_equal(o->all_down, CFG_ALL_DOWN_REFUSE);
 	assert_int_equal(o->timeout.connect.ns, DUR_S(1).ns);
 	assert_int_equal(o->timeout.response.ns, DUR_S(2).ns);
@@ -403,6 +405,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o->proxy_protocol, CFG_PROXY_PROTOCOL_NONE);
 	assert_true(o->health.enabled);
 	assert_check(&o->health.check, CFG_CHECK_HTTP, 0, "", "/", 200, 399, 5, 2, 2, 3);
+	assert_int_equal(o->health.check.method, CFG_CHECK_HEAD);
 	assert_int_equal(o->all_down, CFG_ALL_DOWN_TRY);
 	assert_int_equal(o->timeout.connect.ns, DUR_S(3).ns);
 	assert_int_equal(o->timeout.response.ns, DUR_S(30).ns);

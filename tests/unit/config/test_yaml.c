@@ -12,7 +12,7 @@
 #include "core/base/check.h"
 
 struct parsed {
-	struct arena mem;
+	struct cfg_memory mem;
 	struct cfg_entry *root;
 	char *complaints;
 };
@@ -23,7 +23,7 @@ static struct parsed parse(const char *text, size_t len)
 	struct diag *diag = diag_create();
 	unsigned budget = 1000;
 
-	arena_init(&p.mem, 1 << 20);
+	cfg_memory_init(&p.mem, 1 << 20, diag);
 	p.root = cfg_yaml_parse(&p.mem, "f", text, len, &budget, diag);
 	p.complaints = diag_text(diag);
 	diag_destroy(&diag);
@@ -32,7 +32,7 @@ static struct parsed parse(const char *text, size_t len)
 
 static void drop(struct parsed *p)
 {
-	arena_fini(&p->mem);
+	cfg_memory_fini(&p->mem);
 	free(p->complaints);
 }
 

@@ -13,6 +13,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -35,6 +36,7 @@ TESTS += \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -93,9 +95,16 @@ tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/con
 tests_unit_origin_link_conns_test_transport_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_probe_SOURCES = tests/unit/origin-link/servers/test_probe.c \
+	tests/unit/origin-link/probe_rig.c tests/unit/origin-link/probe_rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_servers_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_probe_end_SOURCES = tests/unit/origin-link/servers/test_probe_end.c \
+	tests/unit/origin-link/probe_rig.c tests/unit/origin-link/probe_rig.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_servers_test_probe_end_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 request_rig = tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/flow_filters.c tests/support/flow_filters.h \

@@ -13,8 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/sock.h"
+#include "edge/conn/conn.h"
+#include "edge/node/view.h"
+#include "edge/tls/certs.h"
 #include "tests/support/test_cert.h"
 
 #define PATIENCE_S 10

@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/conn/hello.h"
+#include "edge/node/worker.h"
 #include "tests/support/skip.h"
 #include "tests/unit/edge/conn/inlet_world.h"
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/node/route.h"
 

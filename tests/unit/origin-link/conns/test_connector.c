@@ -16,10 +16,14 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/loop/loop.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/conns/transport.h"
 #include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"

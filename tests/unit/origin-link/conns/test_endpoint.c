@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "tests/unit/origin-link/conns_rig.h"
 

@@ -16,7 +16,9 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/net/sock.h"
+#include "origin-link/conns/transport.h"
 #include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "origin-link/conns/transport.h"
 #include "tests/unit/origin-link/echo_origin.h"
 #include "tests/unit/origin-link/name_server.h"
 #include "tests/unit/origin-link/origins_rig.h"
