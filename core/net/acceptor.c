@@ -161,9 +161,8 @@ void acceptor_drain(struct acceptor *a, unsigned max)
 
 void acceptor_destroy(struct acceptor **ap)
 {
-	struct acceptor *a = *ap;
+	struct acceptor *a = TAKE(ap);
 
-	*ap = NULL;
 	if (a == NULL)
 		return;
 	MAGIC_CHECK(a, ACCEPTOR_MAGIC);

@@ -89,6 +89,8 @@ void stream_end_reading(struct stream *s, enum stream_status end);
 void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void stream_set_errno(struct stream *s, int err);
+/* But for this: it follows from the one that is about to be set. */
+void stream_forget_fault(struct stream *s);
 /* Loses its user: what destroy, close and park begin with. */
 void stream_let_go(struct stream *s);
 void stream_free(struct stream *s);
@@ -160,7 +162,7 @@ struct stream_tls {
 	bool socket_ended; /* after the ciphertext at hand comes a FIN, or `socket_errno` */
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;
-	size_t ramp_sent;
+	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
 	bool ticket_owed;
 	mono_time ticket_by;

@@ -273,8 +273,16 @@ void stream_tls_failed(struct stream *s, int ret)
 					     : "truncated: closed without close_notify");
 		break;
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		/* Who sends one often closes with our bytes unread. The reset that this is may be
+		 * found first, by a write; the alert says why. */
+		if (s->fault == STREAM_FAULT_RESET || s->fault == STREAM_FAULT_CLOSED)
+			stream_forget_fault(s);
 		stream_set_fault(s, fault, "TLS alert received: %s",
 				 gnutls_alert_get_name(gnutls_alert_get(session)));
+		break;
+	case GNUTLS_E_MEMORY_ERROR:
+		stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "TLS: out of memory");
+		gnutls_alert_send_appropriate(session, ret);
 		break;
 	case GNUTLS_E_REHANDSHAKE:
 		/* The library would let us go on after the warning, but keeps the ClientHello where
@@ -379,21 +387,21 @@ void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 	stream_ticket_send(s);
 	advance(&c, 0);
 	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
-		tls->ramp_sent = 0;
+		tls->ramp_written = 0;
 	tls->last_write = now;
 
 	while (c.left > 0 && s->out != OUT_FAILED) {
-		size_t len = tls->ramp_sent < RAMP_BYTES ? RAMP_RECORD : RECORD_MAX;
+		size_t len = tls->ramp_written < RAMP_BYTES ? RAMP_RECORD : RECORD_MAX;
 		const char *data = peek(&c, s->b->tls->record, &len);
-		ssize_t sent = gnutls_record_send(tls->session, data, len);
+		ssize_t taken = gnutls_record_send(tls->session, data, len);
 
-		if (sent <= 0) {
-			stream_set_fault(s, STREAM_FAULT_CLOSED, "TLS: %s", gnutls_strerror(sent));
+		if (taken <= 0) {
+			stream_set_fault(s, STREAM_FAULT_CLOSED, "TLS: %s", gnutls_strerror(taken));
 			stream_fail_writing(s);
 			break;
 		}
-		tls->ramp_sent = MIN(tls->ramp_sent + sent, RAMP_BYTES);
-		advance(&c, sent);
+		tls->ramp_written = MIN(tls->ramp_written + taken, RAMP_BYTES);
+		advance(&c, taken);
 	}
 }
 

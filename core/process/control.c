@@ -181,10 +181,9 @@ struct control_request *control_defer(struct control_server *server)
 
 void control_answer(struct control_request **requestp, json_t *answer)
 {
-	struct control_request *request = *requestp;
+	struct control_request *request = TAKE(requestp);
 	struct client *client = request->client;
 
-	*requestp = NULL;
 	free(request);
 	if (client == NULL) {
 		json_decref(answer);

@@ -3,6 +3,7 @@
  * The listening sockets of one worker, each with its acceptor. Limits are the business of whom an
  * accepted connection is handed to.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/listener.h"
 
 #include <netinet/tcp.h>
@@ -97,7 +98,6 @@ void edge_listeners_destroy(struct edge_listeners **lp)
 {
 	struct edge_listeners *l = TAKE(lp);
 
-	*lp = NULL;
 	if (l == NULL)
 		return;
 	MAGIC_CHECK(l, LISTENERS_MAGIC);

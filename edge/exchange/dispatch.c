@@ -8,8 +8,10 @@
 
 #include "config/fleet.h"
 #include "core/base/log.h"
+#include "core/http/path.h"
 #include "edge/exchange/respond.h"
 #include "edge/node/route.h"
+#include "edge/node/view.h"
 
 static struct edge_dispatch answer(const struct cfg_site *site, int status, enum reason reason)
 {

@@ -5,8 +5,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/base/reason.h"
-#include "edge/node/view.h"
+
+struct arena;
+struct cfg_route;
+struct cfg_site;
+struct edge_view;
+struct http_head;
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"

@@ -8,10 +8,6 @@
 #include "config/fleet.h"
 #include "core/http/message.h"
 
-struct cfg_prefixes;
-struct cfg_route;
-struct net_addr;
-
 struct edge_forward {
 	const char *client_ip; /* as text, without brackets */
 	bool client_is_ipv6;

@@ -61,7 +61,7 @@ enum request_side {
 	REQUEST_BODY,
 	REQUEST_ASKED, /* for another protocol */
 	REQUEST_TUNNEL,
-	REQUEST_SENT, /* pushed, that is: it may have to wait here for a connection */
+	REQUEST_ENDED, /* pushed to its end: it may have to wait here for a connection */
 	REQUEST_UNWANTED,
 };
 
@@ -73,8 +73,8 @@ enum response_side {
 	RESPONSE_UNWANTED,
 };
 
-/* How much of the request the connection has been given. */
-enum attempt_sent { SENT_NOTHING, SENT_HEAD, SENT_CONTENT };
+/* How much of the request the connection has been given; less of it may have been sent. */
+enum attempt_given { GIVEN_NOTHING, GIVEN_HEAD, GIVEN_CONTENT };
 
 /* What takes its time. */
 enum watch {
@@ -86,16 +86,16 @@ enum watch {
 
 /* What TCP knew of the other side at some moment. */
 struct tcp_sight {
-	uint64_t acked;   /* bytes, in all */
-	bool outstanding; /* something was sent and not acknowledged */
-	bool resent;      /* and in vain once more */
-	bool unsent;      /* something the kernel holds was not sent at all */
-	duration silence; /* since the last acknowledgement */
+	uint64_t acked;     /* bytes, in all */
+	bool outstanding;   /* something was sent and not acknowledged */
+	bool retransmitted; /* and in vain once more */
+	bool held_back;     /* something that was written was not sent at all */
+	duration silence;   /* since the last acknowledgement */
 };
 
 /* One try on one connection. */
 struct attempt {
-	enum attempt_sent sent;
+	enum attempt_given given;
 	enum response_side response;
 	uint64_t received; /* bytes, of anything */
 	bool paused;       /* the stream is not read */
@@ -151,6 +151,7 @@ struct olink_request {
 	mono_time began;
 
 	/* where it goes */
+	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
 	duration connect_left; /* for this candidate and those behind it */
@@ -214,6 +215,8 @@ void request_died(struct olink_request *r);
 /* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
 void request_vanished(struct olink_request *r);
 
+/* How much of the time that is left to connect the next of `n` candidates gets. */
+duration request_share_of_time(duration left, unsigned n);
 /* Finds a connection for the head that has come. What goes wrong is told at the end of the turn. */
 void request_lease(struct olink_request *r);
 

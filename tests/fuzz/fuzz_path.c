@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
 #include "edge/node/route.h"

@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
+
 int probe_rig_setup(void **state)
 {
 	struct probe_rig *rig = xcalloc(1, sizeof(*rig));

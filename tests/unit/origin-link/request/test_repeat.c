@@ -128,7 +128,7 @@ static void test_content_not_begun(void **state)
 	call_init(&c, rig, "PUT", "/");
 	c.head.framing = HTTP_FRAMING_CHUNKED;
 	call_start(&c, rig->worker);
-	while (!c.request->facts.retried || c.request->attempt.sent == SENT_NOTHING)
+	while (!c.request->facts.retried || c.request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_go(o);
 	call_push(&c, "abc", true);
@@ -328,7 +328,7 @@ static void start_two(struct rig *rig, struct scripted_origin *o, struct call *f
 {
 	call_init(first, rig, "GET", "/");
 	call_start(first, rig->worker);
-	while (first->request->attempt.sent == SENT_NOTHING)
+	while (first->request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_await(o);
 	call_init(second, rig, "GET", "/");
@@ -387,6 +387,8 @@ static void test_waits_in_vain(void **state)
 		while (second.n_ends == 0)
 			call_wait(&second);
 		assert_int_equal(second.reset, cases[i].reason);
+		/* No connection was tried: nobody was asked. */
+		assert_int_equal(olink_request_facts(second.request).addr.sa.sa_family, AF_UNSPEC);
 		origin_go(o);
 		finish_two(rig, o, &first, &second);
 	}
@@ -409,7 +411,7 @@ static void test_next_candidate_when_full(void **state)
 	/* The first request finds only one of them. */
 	call_init(&first, rig, "GET", "/");
 	call_start(&first, rig->worker);
-	while (first.request->attempt.sent == SENT_NOTHING)
+	while (first.request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_await(full);
 	olink_origins_destroy(&rig->origins);
