@@ -10,6 +10,7 @@
 
 #include "config/units.h"
 #include "core/base/check.h"
+#include "core/loop/loop.h"
 
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -134,7 +135,7 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 const struct cfg_option cfg_options[] = {
     SECTION("log", "The programs' own log, on standard error."),
     CHOICE("log.level", AT(cfg_fleet, log.level), "info", levels,
-	   "The least important level that is written."),
+	   "The least important level that is written, until perigeectl log says otherwise."),
 
     SECTION("http", "What every edge does to requests."),
     SECTION("http.timeout", "How long an edge waits for clients."),
@@ -162,9 +163,9 @@ const struct cfg_option cfg_options[] = {
 	  "Length of a request's target; a longer one is refused."),
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
 	  "Connections of clients to an edge at a time; over it the one that has been idle for "
-	  "longest gives way, or else the one that has been silent for longest; when there is "
-	  "neither, newcomers are closed. Each takes up to two and a half open files: where fewer "
-	  "are allowed, fewer connections are."),
+	  "longest gives way, or else the one that has been at a request's head for longest, or "
+	  "silent; when there is none of them, newcomers are closed. Each takes up to two and a "
+	  "half open files: where fewer are allowed, fewer connections are."),
     COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
 	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
 	  "header, no first byte of a request); over it the oldest of them gives way."),
@@ -256,7 +257,7 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_edge, workers),
      .fallback = "0",
      .reload = CFG_RESTART,
-     RANGE(0, 1024),
+     RANGE(0, LOOP_WORKERS_MAX),
      .prose = "Worker threads; 0 is one for each processor."},
     CHECK_ROWS("edges.*.check", cfg_edge, check, "https",
 	       "What is asked: an HTTP or HTTPS response with the right status, or a TCP "
@@ -290,7 +291,7 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_nameserver, workers),
      .fallback = "0",
      .reload = CFG_RESTART,
-     RANGE(0, 1024),
+     RANGE(0, LOOP_WORKERS_MAX),
      .prose = "Worker threads; 0 is one for each processor."},
 
     {.path = "origins",

@@ -8,6 +8,8 @@ core_libcore_a_SOURCES = \
 	core/base/clock.c core/base/clock.h \
 	core/base/file.c core/base/file.h \
 	core/base/log.c core/base/log.h \
+	core/base/log_output.c core/base/log_output.h \
+	core/base/log_sink.c core/base/log_sink.h \
 	core/base/reason.c core/base/reason.h \
 	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \
@@ -43,6 +45,7 @@ core_libcore_a_SOURCES = \
 	core/process/control.c core/process/control.h \
 	core/process/daemon.c core/process/daemon.h \
 	core/process/descriptors.c core/process/descriptors.h \
+	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \
 	core/process/metrics.c core/process/metrics.h \
 	core/process/pid_lock.c core/process/pid_lock.h

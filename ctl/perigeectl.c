@@ -154,6 +154,7 @@ static const struct command commands[] = {
     {"status", "SOCKET", "show the state of a running node", ctl_status},
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",
      ctl_explain},
+    {"log", "SOCKET [LEVEL [MODULE]]", "show or change what a running node logs", ctl_log},
 };
 
 static int help(void)

@@ -17,6 +17,7 @@ int ctl_check(const char *file);
 /* Subcommands: argv[0] is the subcommand's name. They return the exit code. */
 int ctl_status(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
+int ctl_log(int argc, char **argv);
 
 /* Any JSON document, for people: lists of objects become tables. */
 void ctl_print_status(const json_t *status);

@@ -18,6 +18,7 @@
 #include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/descriptors.h"
+#include "core/process/log_control.h"
 #include "dns/answer.h"
 #include "dns/counters.h"
 #include "dns/edge_health.h"
@@ -202,6 +203,7 @@ static json_t *report_status(struct program *p)
 
 	for (unsigned i = 0; i < p->n_bound; i++)
 		json_array_append_new(listeners, json_string(net_addr_format(&p->bound[i], text)));
+	metrics_set_total(p->metrics, p->group->control, DNS_LOG_DROPPED, log_dropped());
 	metrics_to_json(p->metrics, counters);
 	status = json_pack("{s:s, s:s, s:s, s:s, s:f, s:o, s:i, s:o}", "program", "perigee-dns",
 			   "version", PACKAGE_VERSION, "node", p->options.node, "state",
@@ -222,7 +224,9 @@ static json_t *control_cb(void *arg, int argc, char **argv)
 	if (strcmp(argv[0], "explain") == 0 && argc == 4)
 		return dns_report_explain(dns_view_current(&p->views), p->answerer, argv[1],
 					  argv[2], argv[3]);
-	return control_error("commands: status; explain NAME TYPE CLIENT");
+	if (strcmp(argv[0], "log") == 0)
+		return log_control(argc, argv);
+	return control_error("commands: status; log [LEVEL [MODULE]]; explain NAME TYPE CLIENT");
 }
 
 static unsigned worker_count(const struct program *p, const struct cfg_nameserver *node)
@@ -302,6 +306,8 @@ int main(int argc, char **argv)
 
 	if (done >= 0)
 		return done;
+	if (!p.options.check_only)
+		log_start_writer();
 	diag = diag_create();
 	view = load(&p.options, diag);
 	if (view == NULL)

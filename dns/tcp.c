@@ -4,6 +4,7 @@
  * one buffer, only while bytes of an incomplete or unanswered query are in it; it reads no further
  * while its client does not take what it was told, so both directions are bounded by one message.
  */
+#define LOG_MODULE LOG_DNS
 #include "dns/tcp.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * DNS over UDP, see udp.h. No memory is allocated for a query: a batch of datagrams has its buffers
  * for life. Responses leave from the address that was asked, also on a host with several.
  */
+#define LOG_MODULE LOG_DNS
 #include "dns/udp.h"
 
 #include <errno.h>

@@ -16,6 +16,7 @@
 #include "core/net/stream.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "core/process/log_control.h"
 #include "core/process/log_file.h"
 #include "core/process/metrics.h"
 #include "edge/node/counters.h"
@@ -131,8 +132,10 @@ static json_t *handle_control(void *arg, int argc, char **argv)
 {
 	struct program *p = arg;
 
+	if (strcmp(argv[0], "log") == 0)
+		return log_control(argc, argv);
 	if (argc != 1 || strcmp(argv[0], "status") != 0)
-		return control_error("unknown command \"%s\"; there is: status", argv[0]);
+		return control_error("unknown command \"%s\"; there are: status, log", argv[0]);
 	p->status.uptime = mono_since(clock_mono(), p->began);
 	return edge_status_json(&p->status);
 }
@@ -409,6 +412,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (!options.check_only)
+		log_start_writer();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
 	code = 1;
 	if (load_view(&program, &view)) {

@@ -5,6 +5,7 @@
  * created and destroyed while their loops stand still. Owns the resolver, the server table, what
  * loops share of connections, and the counters.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include "origin-link/olink.h"
 
 #include <stdlib.h>

@@ -101,6 +101,13 @@ void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt
 	va_end(args);
 }
 
+void stream_forget_fault(struct stream *s)
+{
+	s->fault = STREAM_FAULT_NONE;
+	free(s->fault_detail);
+	s->fault_detail = NULL;
+}
+
 static enum stream_fault fault_of_errno(int err)
 {
 	switch (err) {

@@ -89,6 +89,8 @@ void stream_end_reading(struct stream *s, enum stream_status end);
 void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void stream_set_errno(struct stream *s, int err);
+/* But for this: it follows from the one that is about to be set. */
+void stream_forget_fault(struct stream *s);
 /* Loses its user: what destroy, close and park begin with. */
 void stream_let_go(struct stream *s);
 void stream_free(struct stream *s);

@@ -52,6 +52,15 @@ static inline void metrics_add(struct metrics *m, const struct loop *loop, unsig
 			      memory_order_relaxed);
 }
 
+/* For what is counted elsewhere, for all loops together: makes the sum `total`. The owner of the
+ * shard, and nobody else may count `id`. */
+static inline void metrics_set_total(struct metrics *m, const struct loop *loop, unsigned id,
+				     uint64_t total)
+{
+	atomic_store_explicit(&m->values[loop_index(loop) * m->stride + id], (int64_t)total,
+			      memory_order_relaxed);
+}
+
 int64_t metrics_sum(const struct metrics *m, unsigned id);
 /* Adds each metric as "name": value to a JSON object. */
 void metrics_to_json(const struct metrics *m, json_t *object);

@@ -15,6 +15,7 @@
  * bound for each connection and one for all of a worker; a ClientHello that is not kept (most come
  * whole) costs no copy but that of the stream.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/inlet.h"
 
 #include <stdlib.h>

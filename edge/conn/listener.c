@@ -3,6 +3,7 @@
  * The listening sockets of one worker, each with its acceptor. Limits are the business of whom an
  * accepted connection is handed to.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/listener.h"
 
 #include <netinet/tcp.h>

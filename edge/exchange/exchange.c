@@ -477,6 +477,10 @@ static void rules_stop(struct flow_source *source, enum reason reason)
 
 	if (x->end == REASON_NONE || x->end == REASON_DONE)
 		x->end = reason;
+	/* They fail with its head only, of which the client has seen nothing then. */
+	x->status = 0;
+	x->bytes_out = 0;
+	x->first_byte = DUR_NS(-1);
 	stop_both(x, reason);
 	x->response_side = RESPONSE_ENDED;
 }
@@ -588,7 +592,7 @@ static void write_log(const struct edge_exchange *x)
 	    .bytes_in = x->bytes_in,
 	    .bytes_out = x->bytes_out,
 	    .site = x->site ? x->site : "",
-	    .origin = x->origin_name ? x->origin_name : "",
+	    .origin = "",
 	    .total = total,
 	    .first_byte = x->first_byte,
 	    .end = x->end,
@@ -598,6 +602,8 @@ static void write_log(const struct edge_exchange *x)
 	if (x->origin) {
 		struct olink_facts facts = olink_request_facts(x->origin);
 
+		if (facts.addr.sa.sa_family != AF_UNSPEC)
+			entry.origin = x->origin_name;
 		entry.server = facts.addr;
 		entry.reused = facts.reused;
 	}

@@ -315,6 +315,8 @@ static void conn_drain(struct edge_conn *conn, enum reason reason)
 	MAGIC_CHECK(c, H1_MAGIC);
 	if (c->state == H1_IDLE)
 		h1_end(c, reason, EDGE_CLOSE_ORDERLY);
+	else if (c->state == H1_HEAD && reason == REASON_CLIENT_DISPLACED)
+		h1_end(c, reason, EDGE_CLOSE_BREAK);
 }
 
 static void conn_destroy(struct edge_conn *conn, enum reason reason)

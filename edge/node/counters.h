@@ -43,6 +43,10 @@
 	X(EDGE_STALLED_CUT, "edge_stalled_cut_total", COUNTER,                                     \
 	  "Connections, of clients and to origins, cut off because they took nothing and "         \
 	  "http.limit.buffered was used up")                                                       \
+	X(EDGE_ACCESS_LOG_DROPPED, "edge_access_log_dropped_total", COUNTER,                       \
+	  "Lines of the access log that could not be written in time")                             \
+	X(EDGE_LOG_DROPPED, "edge_log_dropped_total", COUNTER,                                     \
+	  "Lines of the program's log that could not be written in time")                          \
 	X(EDGE_RELOADS, "edge_reloads_total", COUNTER, "Configurations taken over while running")  \
 	X(EDGE_RELOAD_FAILURES, "edge_reload_failures_total", COUNTER,                             \
 	  "Configurations refused while running")

@@ -3,6 +3,7 @@
  * Connections ahead of need: control counts what is missing and tells the loops by mail, each loop
  * connects and keeps what comes of it. When to top up, and which endpoints, is the caller's.
  */
+#define LOG_MODULE LOG_POOL
 #include "origin-link/conns/warm.h"
 
 #include <stdlib.h>

@@ -18,6 +18,7 @@
  * LEAVING is there because closing a socket with unread input sends a RST, which a server takes for
  * a fault.
  */
+#define LOG_MODULE LOG_PROBE
 #include "origin-link/servers/probe.h"
 
 #include <stdlib.h>

@@ -11,6 +11,7 @@
  * file takes; what would hold it up for longer, as a pipe does, is not opened. c-ares 1.34 has
  * ares_reinit() and a thread that watches the file; this does for 1.18 too.
  */
+#define LOG_MODULE LOG_RESOLVER
 #include "origin-link/servers/resolver.h"
 
 #include <errno.h>

@@ -72,10 +72,25 @@ tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
 tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_path
 
-check_PROGRAMS += tests/unit/core/process/test_log
-tests_unit_core_process_test_log_SOURCES = tests/unit/core/process/test_log.c
-tests_unit_core_process_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
-TESTS += tests/unit/core/process/test_log
+check_PROGRAMS += tests/unit/core/base/test_log
+tests_unit_core_base_test_log_SOURCES = tests/unit/core/base/test_log.c
+tests_unit_core_base_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_log
+
+check_PROGRAMS += tests/unit/core/process/test_log_control
+tests_unit_core_process_test_log_control_SOURCES = tests/unit/core/process/test_log_control.c
+tests_unit_core_process_test_log_control_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_log_control
+
+check_PROGRAMS += tests/unit/core/process/test_log_file
+tests_unit_core_process_test_log_file_SOURCES = tests/unit/core/process/test_log_file.c
+tests_unit_core_process_test_log_file_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_log_file
+
+check_PROGRAMS += tests/unit/core/base/test_log_sink
+tests_unit_core_base_test_log_sink_SOURCES = tests/unit/core/base/test_log_sink.c
+tests_unit_core_base_test_log_sink_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_log_sink
 
 check_PROGRAMS += tests/unit/core/loop/test_job
 tests_unit_core_loop_test_job_SOURCES = tests/unit/core/loop/test_job.c
