@@ -75,6 +75,9 @@ struct stream {
 
 /* stream.c */
 
+/* The only ways to another one: they tell the log. */
+void stream_set_phase(struct stream *s, enum stream_phase phase);
+void stream_set_out(struct stream *s, enum stream_out out);
 /* Calls one of the user's functions; false when the stream is no longer ours (and maybe gone). */
 bool stream_call(struct stream *s, void (*fn)(void *arg));
 /* readable() at the end of the turn if something is waiting that no event will tell of. */
