@@ -13,8 +13,7 @@
 #include "config/types.h"
 #include "core/base/check.h"
 
-/* RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text. */
-#define DOMAIN_MAX 253
+/* RFC 1035 section 2.3.4. */
 #define LABEL_MAX 63
 
 void cfg_name_lower(char *name)
@@ -46,7 +45,7 @@ const char *cfg_domain_fault(const char *name, unsigned flags)
 {
 	const char *fault = NULL;
 
-	if (strlen(name) > DOMAIN_MAX)
+	if (strlen(name) > CFG_DOMAIN_MAX)
 		return "a name may have 253 characters";
 	for (;;) {
 		size_t len = strcspn(name, ".");

@@ -4,6 +4,9 @@
  */
 #pragma once
 
+/* RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text. */
+#define CFG_DOMAIN_MAX 253
+
 enum cfg_name_flags {
 	CFG_NAME_UNDERSCORE = 1, /* DNS owners and names of internal hosts have it, web hosts not */
 };

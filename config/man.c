@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/limits.h"
 #include "config/options.h"
 #include "config/print.h"
 #include "core/base/check.h"
@@ -106,6 +107,21 @@ static const char head[] =
     ".Em restart\n"
     "takes effect when a program starts; all others take effect when it is told to reload.\n"
     "An asterisk stands for a name, or for an item of a list.\n";
+
+/* What config/limits.h says. */
+static void print_limits(FILE *out)
+{
+	fprintf(out,
+		".Sh LIMITS\n"
+		"Only regular files are read, each as a whole before anything is made of it.\n"
+		"A configuration has at most %d files and %d MiB,\n"
+		"included by each other up to %d deep;\n"
+		"%d maps, lists and values, nested up to %d deep; and %d edges.\n"
+		"A value is at most %d KiB long when environment variables are put in.\n"
+		"What is larger is an error like others.\n",
+		CFG_FILES_MAX, CFG_FILE_BYTES_MAX >> 20, CFG_INCLUDE_DEPTH_MAX, CFG_ENTRIES_MAX,
+		CFG_DEPTH_MAX, CFG_EDGES_MAX, CFG_VALUE_BYTES_MAX >> 10);
+}
 
 static const char tail[] = ".Sh EXAMPLES\n"
 			   ".Bd -literal -offset indent\n"
@@ -246,5 +262,6 @@ void cfg_man(FILE *out)
 		print_option(out, o);
 	}
 	fputs(".El\n", out);
+	print_limits(out);
 	fputs(tail, out);
 }

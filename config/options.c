@@ -10,6 +10,7 @@
 
 #include "config/units.h"
 #include "core/base/check.h"
+#include "core/loop/loop.h"
 
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
@@ -256,7 +257,7 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_edge, workers),
      .fallback = "0",
      .reload = CFG_RESTART,
-     RANGE(0, 1024),
+     RANGE(0, LOOP_WORKERS_MAX),
      .prose = "Worker threads; 0 is one for each processor."},
     CHECK_ROWS("edges.*.check", cfg_edge, check, "https",
 	       "What is asked: an HTTP or HTTPS response with the right status, or a TCP "
@@ -290,7 +291,7 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_nameserver, workers),
      .fallback = "0",
      .reload = CFG_RESTART,
-     RANGE(0, 1024),
+     RANGE(0, LOOP_WORKERS_MAX),
      .prose = "Worker threads; 0 is one for each processor."},
 
     {.path = "origins",

@@ -8,18 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/domain_name.h"
 #include "config/limits.h"
 #include "config/types.h"
 #include "config/units.h"
 #include "core/base/check.h"
 
-/* RFC 1035 section 2.3.4, as text. */
-#define DOMAIN_MAX 253
-
 struct validator {
 	const struct cfg_fleet *fleet;
 	const struct cfg_entry *root;
 	struct diag *diag;
+	bool all_edges_seen; /* as edges that clients are sent to */
 };
 
 /* A text that may be there once, where it was written, and what that place is called. */
@@ -402,16 +401,17 @@ static void validate_steered(struct validator *v, const struct cfg_zone *zone,
 		diag_add(v->diag, st->place,
 			 "zones.%s.steered.%s: an owner is relative to its zone: leave out \"%s\"",
 			 zone->name, st->owner, zone->name);
-	else if (strlen(st->owner) + 1 + strlen(zone->name) > DOMAIN_MAX)
+	else if (strlen(st->owner) + 1 + strlen(zone->name) > CFG_DOMAIN_MAX)
 		diag_add(v->diag, st->place, "zones.%s.steered.%s: longer than a name may be",
 			 zone->name, st->owner);
 	if (st->ttl.ns % 1000000000 != 0)
 		diag_add(v->diag, place_of(entry, "ttl", st->place),
 			 "zones.%s.steered.%s.ttl: DNS knows whole seconds only", zone->name,
 			 st->owner);
-	if (st->site == NULL)
+	all = st->site != NULL && st->site->n_edges == 0;
+	if (st->site == NULL || (all && v->all_edges_seen))
 		return;
-	all = st->site->n_edges == 0;
+	v->all_edges_seen |= all;
 	if (fleet->n_edges == 0)
 		diag_add(v->diag, st->place,
 			 "zones.%s.steered.%s: there are no edges to send clients to", zone->name,

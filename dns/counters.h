@@ -29,11 +29,11 @@ struct dns_facts;
 	X(DNS_TCP_CONNECTIONS_TOTAL, "dns_tcp_connections_total", COUNTER,                         \
 	  "TCP connections accepted")                                                              \
 	X(DNS_TCP_OPEN, "dns_tcp_open_connections", GAUGE, "TCP connections now open")             \
+	X(DNS_LOG_DROPPED, "dns_log_dropped_total", COUNTER,                                       \
+	  "Lines of the program's log that could not be written in time")                          \
 	X(DNS_PROBES_PREVENTED, "dns_probes_prevented_total", COUNTER,                             \
 	  "Health probes of edges that were not made, for want of descriptors, ports or memory "   \
-	  "here")                                                                                  \
-	X(DNS_LOG_DROPPED, "dns_log_dropped_total", COUNTER,                                       \
-	  "Lines of the program's log that could not be written in time")
+	  "here")
 
 enum dns_counter {
 	DNS_COUNTER_LIST(METRIC_ID) /* in the order of the list */

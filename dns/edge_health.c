@@ -85,23 +85,38 @@ static void probe_ended(void *arg, enum probe_cause cause, bool changed)
 		health->changed(health->arg);
 }
 
-/* The name that the probe asks the edge for when its check has none of its own: any that it serves,
- * for an edge may refuse names that are not its. */
-static const char *default_host(const struct cfg_fleet *fleet, const struct cfg_edge *edge)
+static const char *first_host(const struct cfg_site *site)
 {
-	for (unsigned i = 0; i < fleet->n_sites; i++) {
-		const struct cfg_site *site = &fleet->sites[i];
+	for (unsigned h = 0; h < site->hosts.n; h++) {
+		if (site->hosts.v[h][0] != '*')
+			return site->hosts.v[h];
+	}
+	return NULL;
+}
 
-		for (unsigned k = 0; k < site->n_edges; k++) {
-			if (site->edges[k] != edge)
-				continue;
-			for (unsigned h = 0; h < site->hosts.n; h++) {
-				if (site->hosts.v[h][0] != '*')
-					return site->hosts.v[h];
+/* By edge id, malloc'd: the name that the probe asks the edge for when its check has none of its
+ * own: any that it serves, for an edge may refuse names that are not its. */
+static const char **default_hosts(const struct cfg_fleet *fleet)
+{
+	const char **hosts = xcalloc(fleet->n_edges + 1, sizeof(*hosts));
+	unsigned missing = fleet->n_edges;
+
+	for (unsigned i = 0; i < fleet->n_sites && missing > 0; i++) {
+		const struct cfg_site *site = &fleet->sites[i];
+		const char *host = first_host(site);
+
+		for (unsigned k = 0; k < site->n_edges && host != NULL; k++) {
+			if (hosts[site->edges[k]->id] == NULL) {
+				hosts[site->edges[k]->id] = host;
+				missing--;
 			}
 		}
 	}
-	return edge->name;
+	for (unsigned i = 0; i < fleet->n_edges; i++) {
+		if (hosts[i] == NULL)
+			hosts[i] = fleet->edges[i].name;
+	}
+	return hosts;
 }
 
 static struct net_addr probe_addr(const struct cfg_edge *edge)
@@ -130,10 +145,9 @@ static struct probed *find_probed(struct dns_edge_health *health, const struct c
 	return NULL;
 }
 
-static struct probed *take_probed(struct dns_edge_health *health, const struct cfg_fleet *fleet,
-				  const struct cfg_edge *edge)
+static struct probed *take_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
+				  const char *host)
 {
-	const char *host = default_host(fleet, edge);
 	bool has_addr = edge->addresses.n > 0;
 	struct net_addr addr = {0};
 	struct probed *p;
@@ -184,15 +198,17 @@ static void drop_probed(struct probed *p)
 void dns_edge_health_watch(struct dns_edge_health *health, struct dns_view *view)
 {
 	struct dns_edge_watch *watch = xcalloc(1, sizeof(*watch));
+	const char **hosts = default_hosts(view->fleet);
 
 	CHECK(view->watch == NULL);
 	watch->owner = health;
 	watch->n = view->n_edges;
 	watch->v = xcalloc(watch->n + 1, sizeof(*watch->v));
 	for (unsigned i = 0; i < watch->n; i++) {
-		watch->v[i] = take_probed(health, view->fleet, view->edges[i].config);
+		watch->v[i] = take_probed(health, view->edges[i].config, hosts[i]);
 		view->edges[i].health = &watch->v[i]->health;
 	}
+	free(hosts);
 	view->watch = watch;
 }
 

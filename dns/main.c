@@ -306,6 +306,8 @@ int main(int argc, char **argv)
 
 	if (done >= 0)
 		return done;
+	if (!p.options.check_only)
+		log_start_writer();
 	diag = diag_create();
 	view = load(&p.options, diag);
 	if (view == NULL)
@@ -318,7 +320,6 @@ int main(int argc, char **argv)
 		puts("ok");
 		return 0;
 	}
-	log_start_writer();
 	if (start(&p, view))
 		loop_run(p.group->control);
 	else

@@ -166,8 +166,45 @@ static bool attach_one(struct dns_zone *zone, const struct cfg_steered *config,
 	return diag_count(diag) == before;
 }
 
-bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet, struct dns_steered *out,
-		      struct diag *diag)
+/* A fleet has a few sites with lists of edges; this is room for 10,000 of 25,000 edges. */
+#define MEMBERS_BYTES_MAX ((size_t)256 << 20)
+
+void dns_members_init(struct dns_members *members, const struct cfg_fleet *fleet)
+{
+	*members = (struct dns_members){
+	    .by_site = xcalloc(fleet->n_sites + 1, sizeof(*members->by_site)),
+	    .n_sites = fleet->n_sites,
+	};
+}
+
+void dns_members_fini(struct dns_members *members)
+{
+	for (unsigned i = 0; i < members->n_sites; i++)
+		free(members->by_site[i]);
+	free(members->by_site);
+	free(members->all);
+	*members = (struct dns_members){0};
+}
+
+/* NULL when there is no room. */
+static const bool *members_of(struct dns_members *members, const struct cfg_fleet *fleet,
+			      const struct cfg_site *site)
+{
+	bool **set = site->n_edges == fleet->n_edges ? &members->all : &members->by_site[site->id];
+
+	if (*set != NULL)
+		return *set;
+	members->bytes += fleet->n_edges;
+	if (members->bytes > MEMBERS_BYTES_MAX)
+		return NULL;
+	*set = xcalloc(fleet->n_edges + 1, sizeof(**set));
+	for (unsigned i = 0; i < site->n_edges; i++)
+		(*set)[site->edges[i]->id] = true;
+	return *set;
+}
+
+bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet,
+		      struct dns_members *members, struct dns_steered *out, struct diag *diag)
 {
 	bool ok = true;
 
@@ -176,20 +213,20 @@ bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet, stru
 
 		out[i] = (struct dns_steered){
 		    .config = config,
-		    .member = xcalloc(fleet->n_edges + 1, sizeof(bool)),
+		    .member = members_of(members, fleet, config->site),
 		    .ttl = (uint32_t)(config->ttl.ns / DUR_S(1).ns),
 		};
-		for (unsigned k = 0; k < config->site->n_edges; k++)
-			out[i].member[config->site->edges[k]->id] = true;
+		if (out[i].member == NULL) {
+			diag_add(diag, config->place,
+				 "too large: the lists of edges of steered sites take more than "
+				 "%zu MiB of memory",
+				 MEMBERS_BYTES_MAX >> 20);
+			return false;
+		}
 		if (!attach_one(zone, config, &out[i], diag))
 			ok = false;
 	}
 	return ok;
-}
-
-void dns_steered_fini(struct dns_steered *steered)
-{
-	free(steered->member);
 }
 
 void dns_edge_init(struct dns_edge *edge, const struct cfg_edge *config,

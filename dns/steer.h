@@ -29,11 +29,19 @@ struct dns_edge {
 	knot_rdataset_t a, aaaa;
 };
 
+/* Which edges are a site's, for all sites that steered names refer to. Built with the view. */
+struct dns_members {
+	bool **by_site; /* by site id, and then by edge id; NULL: nobody asked */
+	bool *all;      /* of sites that all edges serve; NULL: nobody asked */
+	unsigned n_sites;
+	size_t bytes;
+};
+
 /* One steered name; built with the view, immutable. */
 struct dns_steered {
 	const struct cfg_steered *config;
-	bool *member; /* by edge id: belongs to the site */
-	uint32_t ttl; /* seconds */
+	const bool *member; /* by edge id: belongs to the site; of dns_members */
+	uint32_t ttl;       /* seconds */
 };
 
 enum dns_steer_reason {
@@ -57,10 +65,13 @@ struct dns_choice dns_steer(const struct dns_steered *steered, const struct dns_
 			    const struct geo_ranking *ranking);
 
 /* Ties each steered name of the zone's configuration to its node. False with every error (unknown
- * place, static A, AAAA or CNAME at the name) in `diag`. `out` has room for config->n_steered. */
-bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet, struct dns_steered *out,
-		      struct diag *diag);
-void dns_steered_fini(struct dns_steered *steered);
+ * place, static A, AAAA or CNAME at the name) in `diag`. `out` has room for config->n_steered, and
+ * must not outlive `members`. */
+bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet,
+		      struct dns_members *members, struct dns_steered *out, struct diag *diag);
+
+void dns_members_init(struct dns_members *members, const struct cfg_fleet *fleet);
+void dns_members_fini(struct dns_members *members);
 
 void dns_edge_init(struct dns_edge *edge, const struct cfg_edge *config,
 		   const struct health *health);

@@ -24,11 +24,13 @@ static bool attach_steered(struct dns_view *view, struct diag *diag)
 
 	for (unsigned i = 0; i < view->fleet->n_zones; i++)
 		total += view->fleet->zones[i].n_steered;
+	dns_members_init(&view->members, view->fleet);
 	view->steered = xcalloc(total + 1, sizeof(*view->steered));
 	for (unsigned i = 0; i < view->zones->n; i++) {
 		struct dns_zone *zone = view->zones->v[i];
 
-		if (!dns_steer_attach(zone, view->fleet, &view->steered[view->n_steered], diag))
+		if (!dns_steer_attach(zone, view->fleet, &view->members,
+				      &view->steered[view->n_steered], diag))
 			ok = false;
 		view->n_steered += zone->config->n_steered;
 	}
@@ -66,8 +68,7 @@ void dns_view_destroy(struct dns_view **viewp)
 	if (view == NULL)
 		return;
 	dns_edge_watch_end(&view->watch);
-	for (unsigned i = 0; i < view->n_steered; i++)
-		dns_steered_fini(&view->steered[i]);
+	dns_members_fini(&view->members);
 	for (unsigned i = 0; i < view->n_edges; i++)
 		dns_edge_fini(&view->edges[i]);
 	free(view->edges);

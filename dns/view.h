@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/loop/snapshot.h"
+#include "dns/steer.h"
 
 struct cfg_fleet;
 struct diag;
@@ -20,6 +21,7 @@ struct dns_view {
 	struct cfg_fleet *fleet;
 	struct dns_zones *zones;
 	struct geo_map *map;
+	struct dns_members members;
 	struct dns_steered *steered;
 	unsigned n_steered;
 	struct dns_edge *edges; /* by edge id */

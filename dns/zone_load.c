@@ -27,9 +27,9 @@
 /* For records before any $TTL; the same as Knot DNS takes. */
 #define DEFAULT_TTL 3600
 
-/* Bounds of what a zone can cost, with all that it includes: ten times a zone of a million names,
- * and more files than a person keeps apart. */
-#define ZONE_BYTES_MAX ((size_t)512 << 20)
+/* Bounds of what a zone can cost, with all that it includes: some zone of a million names has 50
+ * MiB, and more files than a person keeps apart. */
+#define ZONE_BYTES_MAX ((size_t)128 << 20)
 #define ZONE_FILES_MAX 1000
 
 struct loader {

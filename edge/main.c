@@ -395,7 +395,6 @@ static bool create_and_run(struct program *p, struct edge_view **view)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.node = p->options->node;
 	p->status.common = &p->common;
-	log_start_writer();
 	ok = run(p, view);
 	destroy(p);
 	return ok;
@@ -413,6 +412,8 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (!options.check_only)
+		log_start_writer();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
 	code = 1;
 	if (load_view(&program, &view)) {

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "config/fleet.h"
+#include "core/base/log.h"
 #include "core/process/log_file.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "config/limits.h"
 #include "core/base/check.h"
 #include "geo/db.h"
 #include "geo/ranking.h"
@@ -160,9 +161,9 @@ struct geo_map *geo_map_compile(const struct cfg_fleet *fleet, struct diag *diag
 	struct geo_map *map;
 	struct build b = {.geo = &fleet->geo, .diag = diag};
 
-	if (fleet->n_edges > UINT16_MAX) {
+	if (fleet->n_edges > CFG_EDGES_MAX) {
 		diag_add(diag, fleet->geo.place, "too many edges to rank: %u, at most %u",
-			 fleet->n_edges, UINT16_MAX);
+			 fleet->n_edges, CFG_EDGES_MAX);
 		return NULL;
 	}
 	b.map = map = xcalloc(1, sizeof(*map));

@@ -11,6 +11,7 @@
 
 #include <xxhash.h>
 
+#include "config/limits.h"
 #include "core/base/check.h"
 #include "geo/distance.h"
 #include "geo/table.h"
@@ -44,7 +45,8 @@ struct geo_ranker *geo_ranker_create(const struct cfg_edge *edges, unsigned n_ed
 {
 	struct geo_ranker *r = xcalloc(1, sizeof(*r));
 
-	CHECK(n_edges <= UINT16_MAX);
+	_Static_assert(CFG_EDGES_MAX <= UINT16_MAX, "ids of edges have 16 bits");
+	CHECK(n_edges <= CFG_EDGES_MAX);
 	r->edges = edges;
 	r->n_edges = n_edges;
 	r->vectors = xcalloc(n_edges + 1, sizeof(*r->vectors));

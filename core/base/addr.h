@@ -49,3 +49,6 @@ const char *net_prefix_format(const struct net_prefix *p, char buf[NET_ADDR_TEXT
 /* The full-length prefix of an address; IPv4-mapped becomes IPv4. */
 struct net_prefix net_prefix_of(const struct net_addr *a);
 bool net_prefix_covers(const struct net_prefix *outer, const struct net_prefix *inner);
+
+/* The address with its port as a text that lives as long as the block around it: for log lines. */
+#define NET_ADDR_SHOWN(addr) net_addr_format(addr, (char[NET_ADDR_TEXT]){0})

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log_output.h"
+#include "core/base/thread.h"
 
 #define SINK_MAGIC 0x53696e6bu
 
@@ -207,7 +207,6 @@ static void *run(void *arg)
 
 	MAGIC_CHECK(s, SINK_MAGIC);
 	own = s;
-	pthread_setname_np(pthread_self(), "log");
 	pthread_mutex_lock(&s->lock);
 	while (!is_done_locked(s))
 		step_locked(s);
@@ -218,18 +217,6 @@ static void *run(void *arg)
 	pthread_cond_signal(&s->ended);
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
-}
-
-/* Signals are the control loop's, and a write over a limit (SIGXFSZ) or to nobody (SIGPIPE) is an
- * error like others. */
-static void start_thread(struct log_sink *s)
-{
-	sigset_t all, before;
-
-	sigfillset(&all);
-	CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-	CHECK(pthread_create(&s->thread, NULL, run, s) == 0);
-	CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
 /* Its owner */
@@ -268,7 +255,9 @@ struct log_sink *log_sink_start(const struct log_sink_spec *spec, int *error)
 		sink_free(s);
 		return NULL;
 	}
-	start_thread(s);
+	/* All signals are blocked in it: a write over a limit (SIGXFSZ) or to nobody (SIGPIPE) is
+	 * an error like others. */
+	s->thread = thread_start("log", run, s);
 	return s;
 }
 
@@ -296,10 +285,9 @@ uint64_t log_sink_stop(struct log_sink *s, duration patience)
 
 void log_sink_destroy(struct log_sink **sinkp)
 {
-	struct log_sink *s = *sinkp;
+	struct log_sink *s = TAKE(sinkp);
 	bool has_ended;
 
-	*sinkp = NULL;
 	if (s == NULL)
 		return;
 	MAGIC_CHECK(s, SINK_MAGIC);

@@ -16,6 +16,9 @@
  */
 #pragma once
 
+/* More worker threads than any machine has processors are a typing error. */
+#define LOOP_WORKERS_MAX 1024
+
 #include <stdbool.h>
 #include <sys/queue.h>
 

@@ -6,6 +6,7 @@
  *
  * Owns the descriptor. Leaves time limits to the user, and the orderly end to stream_close.c.
  */
+#define LOG_MODULE LOG_NET
 #include "core/net/stream.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/net/stream_internal.h"
 
 /* What all ready streams together take in a turn, about: a millisecond of copying and encrypting,
@@ -68,6 +70,51 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	free(b);
 }
 
+/* States */
+
+static const char *phase_text(enum stream_phase phase)
+{
+	static const char *const texts[] = {
+	    [STREAM_OPEN] = "open",
+	    [STREAM_HANDSHAKE] = "handshake",
+	    [STREAM_PARKED] = "parked",
+	    [STREAM_CLOSING] = "closing",
+	};
+
+	CHECK((unsigned)phase < ARRAY_SIZE(texts));
+	return texts[phase];
+}
+
+static const char *out_text(enum stream_out out)
+{
+	static const char *const texts[] = {
+	    [OUT_OPEN] = "open",
+	    [OUT_ENDING] = "ending",
+	    [OUT_ENDED] = "ended",
+	    [OUT_FAILED] = "failed",
+	};
+
+	CHECK((unsigned)out < ARRAY_SIZE(texts));
+	return texts[out];
+}
+
+static const char *in_text(enum stream_status end)
+{
+	return end == STREAM_AGAIN ? "open" : end == STREAM_EOF ? "ended" : "failed";
+}
+
+void stream_set_phase(struct stream *s, enum stream_phase phase)
+{
+	log_debug("fd %d: %s, now %s", s->fd, phase_text(s->phase), phase_text(phase));
+	s->phase = phase;
+}
+
+void stream_set_out(struct stream *s, enum stream_out out)
+{
+	log_debug("fd %d: output %s, now %s", s->fd, out_text(s->out), out_text(out));
+	s->out = out;
+}
+
 /* Faults */
 
 const char *stream_fault_text(enum stream_fault fault)
@@ -99,6 +146,14 @@ void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt
 	if (vasprintf(&s->fault_detail, fmt, args) < 0)
 		s->fault_detail = NULL;
 	va_end(args);
+	log_debug("fd %d: fault: %s (%s)", s->fd, stream_fault_text(fault), stream_fault_detail(s));
+}
+
+void stream_forget_fault(struct stream *s)
+{
+	s->fault = STREAM_FAULT_NONE;
+	free(s->fault_detail);
+	s->fault_detail = NULL;
 }
 
 static enum stream_fault fault_of_errno(int err)
@@ -378,11 +433,14 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
 	s->again.run = run_again;
 	attach(s, b, ops, arg);
 	stream_arm_read(s);
+	log_debug("fd %d: opened", fd);
 	return s;
 }
 
 void stream_free(struct stream *s)
 {
+	log_debug("fd %d: closed while %s, input %s, output %s", s->fd, phase_text(s->phase),
+		  in_text(s->end), out_text(s->out));
 	if (s->b)
 		loop_task_cancel(s->b->loop, &s->again);
 	if (s->closing)
@@ -434,7 +492,7 @@ void stream_park(struct stream *s)
 	stream_let_go(s);
 	stream_disarm_read(s);
 	s->paused = false;
-	s->phase = STREAM_PARKED;
+	stream_set_phase(s, STREAM_PARKED);
 	s->b = NULL;
 }
 
@@ -456,7 +514,7 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 {
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	CHECK(s->phase == STREAM_PARKED);
-	s->phase = STREAM_OPEN;
+	stream_set_phase(s, STREAM_OPEN);
 	attach(s, b, ops, arg);
 	stream_queue_attached(s);
 	stream_arm_read(s);

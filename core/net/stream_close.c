@@ -130,7 +130,7 @@ static bool begin(struct stream *s, duration linger)
 	c->until = mono_add(loop_now(b->loop), FLUSH_TIME_MAX);
 	c->fin_seen = s->end == STREAM_EOF;
 	s->closing = c;
-	s->phase = STREAM_CLOSING;
+	stream_set_phase(s, STREAM_CLOSING);
 	while (b->n_closing >= closing_max(b))
 		stream_free(TAILQ_FIRST(&b->closing));
 	TAILQ_INSERT_TAIL(&b->closing, s, closing_link);

@@ -4,17 +4,25 @@
  * background queue, for they are what costs most of all that a stream does. Called by the stream's
  * loop. Time limits are the user's.
  */
+#define LOG_MODULE LOG_TLS
 #include <errno.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/net/stream_internal.h"
 #include "core/net/tls_internal.h"
 
 /* The steps */
 
+static const char *role_text(const struct stream *s)
+{
+	return s->tls->client ? "client" : "server";
+}
+
 static void handshake_failed(struct stream *s, int ret)
 {
 	stream_tls_failed(s, ret);
+	log_debug("fd %d: handshake as %s failed: %s", s->fd, role_text(s), stream_fault_detail(s));
 	stream_tls_flush(s);
 	s->failed_told = true;
 	stream_call(s, s->ops->failed);
@@ -23,6 +31,22 @@ static void handshake_failed(struct stream *s, int ret)
 static bool is_tls13(gnutls_session_t session)
 {
 	return gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3;
+}
+
+static void trace_done(const struct stream *s)
+{
+	gnutls_session_t session = s->tls->session;
+	gnutls_datum_t alpn = {0};
+
+	if (!LOG_ENABLED(LOG_LEVEL_DEBUG))
+		return;
+	if (gnutls_alpn_get_selected_protocol(session, &alpn) != 0)
+		alpn.size = 0;
+	log_debug("fd %d: handshake as %s done in %lld us: %s%s%s%.*s", s->fd, role_text(s),
+		  (long long)dur_to_us(s->tls->handshake_time),
+		  gnutls_protocol_get_name(gnutls_protocol_get_version(session)),
+		  gnutls_session_is_resumed(session) ? ", resumed" : "", alpn.size > 0 ? ", " : "",
+		  (int)alpn.size, (const char *)alpn.data);
 }
 
 static void handshake_done(struct stream *s)
@@ -35,7 +59,8 @@ static void handshake_done(struct stream *s)
 		return; /* failed() comes */
 	tls->handshake_time = mono_since(clock_mono(), tls->started);
 	gnutls_session_set_ptr(tls->session, NULL);
-	s->phase = STREAM_OPEN;
+	stream_set_phase(s, STREAM_OPEN);
+	trace_done(s);
 	/* With TLS 1.3 tickets follow. */
 	if (tls->client && !is_tls13(tls->session))
 		tls_client_remember(tls->client, tls->session, s->fd);
@@ -150,7 +175,7 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 	tls = stream_tls_create(s, flags);
 	if (!tls)
 		return NULL;
-	s->phase = STREAM_HANDSHAKE;
+	stream_set_phase(s, STREAM_HANDSHAKE);
 	if (!stream_tls_put_aside(tls, prefix, n))
 		return NULL;
 	tls->step.run = run_step;

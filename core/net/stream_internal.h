@@ -75,6 +75,9 @@ struct stream {
 
 /* stream.c */
 
+/* The only ways to another one: they tell the log. */
+void stream_set_phase(struct stream *s, enum stream_phase phase);
+void stream_set_out(struct stream *s, enum stream_out out);
 /* Calls one of the user's functions; false when the stream is no longer ours (and maybe gone). */
 bool stream_call(struct stream *s, void (*fn)(void *arg));
 /* readable() at the end of the turn if something is waiting that no event will tell of. */
@@ -89,6 +92,8 @@ void stream_end_reading(struct stream *s, enum stream_status end);
 void stream_set_fault(struct stream *s, enum stream_fault fault, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void stream_set_errno(struct stream *s, int err);
+/* But for this: it follows from the one that is about to be set. */
+void stream_forget_fault(struct stream *s);
 /* Loses its user: what destroy, close and park begin with. */
 void stream_let_go(struct stream *s);
 void stream_free(struct stream *s);

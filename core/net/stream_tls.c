@@ -273,8 +273,16 @@ void stream_tls_failed(struct stream *s, int ret)
 					     : "truncated: closed without close_notify");
 		break;
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		/* Who sends one often closes with our bytes unread. The reset that this is may be
+		 * found first, by a write; the alert says why. */
+		if (s->fault == STREAM_FAULT_RESET || s->fault == STREAM_FAULT_CLOSED)
+			stream_forget_fault(s);
 		stream_set_fault(s, fault, "TLS alert received: %s",
 				 gnutls_alert_get_name(gnutls_alert_get(session)));
+		break;
+	case GNUTLS_E_MEMORY_ERROR:
+		stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "TLS: out of memory");
+		gnutls_alert_send_appropriate(session, ret);
 		break;
 	case GNUTLS_E_REHANDSHAKE:
 		/* The library would let us go on after the warning, but keeps the ClientHello where

@@ -103,7 +103,7 @@ void stream_fail_writing(struct stream *s)
 {
 	if (s->out == OUT_FAILED)
 		return;
-	s->out = OUT_FAILED;
+	stream_set_out(s, OUT_FAILED);
 	stream_disarm_write(s);
 	stream_queue_clear(s);
 	if (!s->b)
@@ -201,7 +201,7 @@ void stream_end_if_flushed(struct stream *s)
 		stream_fail_writing(s);
 		return;
 	}
-	s->out = OUT_ENDED;
+	stream_set_out(s, OUT_ENDED);
 }
 
 void stream_send_queued(struct stream *s)
@@ -345,7 +345,7 @@ void stream_write_last(struct stream *s)
 
 	if (s->out != OUT_OPEN)
 		return;
-	s->out = OUT_ENDING;
+	stream_set_out(s, OUT_ENDING);
 	stream_gather_drop(s);
 	if (!s->tls) {
 		stream_send(s, &iov, n);

@@ -17,6 +17,10 @@
 	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"                              \
 	"-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE"
 
+/* The most that a PEM file may hold. Debian's store of 144 certificates has 220 KiB, a chain of
+ * RSA-4096 certificates 16 KiB. */
+#define TLS_PEM_MAX (4 << 20)
+
 struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;

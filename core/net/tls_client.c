@@ -24,8 +24,6 @@
 
 #define CLIENT_MAGIC 0x71c11e47u
 
-/* Debian's store of 144 certificates has 220 KiB. */
-#define PEM_MAX (4 * 1024 * 1024)
 /* Longer chains are refused by those who would have to verify them. */
 #define CHAIN_MAX 16
 
@@ -123,7 +121,7 @@ static void give_system_trust(void)
 /* Returns what went wrong, malloc'd, or NULL. `file` is to be wiped in either case. */
 static char *read_pem(const char *path, struct file *file, gnutls_datum_t *pem)
 {
-	char *wrong = file_read(file, path, PEM_MAX), *error = NULL;
+	char *wrong = file_read(file, path, TLS_PEM_MAX), *error = NULL;
 
 	if (wrong)
 		error = xasprintf("%s %s", path, wrong);

@@ -17,9 +17,6 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 
-/* More threads than any machine has cores is a typing error. */
-#define WORKERS_MAX 1024
-
 enum {
 	OPT_CHECK = 256,
 	OPT_CONTROL,
@@ -72,7 +69,7 @@ static bool parse_workers(const char *text, unsigned *out)
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < 1 ||
-	    n > WORKERS_MAX)
+	    n > LOOP_WORKERS_MAX)
 		return false;
 	*out = (unsigned)n;
 	return true;
@@ -113,7 +110,7 @@ int daemon_options_parse(struct daemon_options *options, const struct daemon_pro
 			if (parse_workers(optarg, &options->workers))
 				break;
 			fprintf(stderr, "%s: --workers takes a number from 1 to %d, not '%s'\n",
-				program->name, WORKERS_MAX, optarg);
+				program->name, LOOP_WORKERS_MAX, optarg);
 			return usage_error(program);
 		case OPT_HELP:
 			print_help(program);

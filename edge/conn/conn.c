@@ -11,6 +11,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
@@ -38,6 +39,22 @@ static struct edge_limits limits_of(const struct edge_worker *w)
 
 /* Stages */
 
+const char *edge_stage_text(enum edge_stage stage)
+{
+	static const char *const texts[] = {
+	    [EDGE_SILENT] = "silent",
+	    [EDGE_WAITING] = "waiting",
+	    [EDGE_HANDSHAKING] = "handshaking",
+	    [EDGE_IDLE] = "idle",
+	    [EDGE_BUSY] = "busy",
+	    [EDGE_LEAVING] = "leaving",
+	    [EDGE_STAGES] = "gone",
+	};
+
+	CHECK((unsigned)stage < ARRAY_SIZE(texts));
+	return texts[stage];
+}
+
 static void count_stage(struct edge_worker *w, enum edge_stage stage, int n)
 {
 	switch (stage) {
@@ -56,10 +73,13 @@ static void count_stage(struct edge_worker *w, enum edge_stage stage, int n)
 }
 
 /* Admission has moved it, or forgotten it (EDGE_STAGES). */
-static void stage_changed(struct edge_worker *w, enum edge_stage from, enum edge_stage to)
+static void stage_changed(const struct edge_conn *conn, enum edge_stage from, enum edge_stage to)
 {
+	struct edge_worker *w = conn->worker;
 	struct edge_limits limits;
 
+	log_debug("%s: %s, now %s", NET_ADDR_SHOWN(&conn->client.addr), edge_stage_text(from),
+		  edge_stage_text(to));
 	count_stage(w, from, -1);
 	count_stage(w, to, 1);
 	if (from != EDGE_HANDSHAKING)
@@ -74,7 +94,7 @@ static void move(struct edge_conn *conn, enum edge_stage stage)
 	enum edge_stage from = conn->stage;
 
 	edge_admission_move(conn->worker->admission, conn, stage);
-	stage_changed(conn->worker, from, stage);
+	stage_changed(conn, from, stage);
 }
 
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
@@ -92,7 +112,7 @@ bool edge_conn_take_handshake(struct edge_conn *conn)
 	enum edge_stage from = conn->stage;
 	bool taken = edge_admission_take_handshake(w->admission, &limits, conn);
 
-	stage_changed(w, from, conn->stage);
+	stage_changed(conn, from, conn->stage);
 	return taken;
 }
 
@@ -104,7 +124,7 @@ struct edge_conn *edge_conn_next_handshake(struct edge_worker *w, bool all)
 	if (all || edge_admission_goes_on(w->admission, &limits))
 		conn = edge_admission_next_handshake(w->admission, &limits);
 	if (conn != NULL)
-		stage_changed(w, EDGE_WAITING, conn->stage);
+		stage_changed(conn, EDGE_WAITING, conn->stage);
 	return conn;
 }
 
@@ -120,6 +140,7 @@ void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protoco
 
 static void displace(struct edge_conn *conn)
 {
+	log_debug("%s: gives way to a newcomer", NET_ADDR_SHOWN(&conn->client.addr));
 	edge_count(conn->worker, EDGE_CONNECTIONS_DISPLACED, 1);
 	if (conn->ops == NULL) {
 		LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has "
@@ -185,6 +206,8 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
+	log_debug("%s: ends %s: %s", NET_ADDR_SHOWN(&conn->client.addr),
+		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
 	if (how == EDGE_CLOSE_ORDERLY)
 		stream_close(&conn->stream, LINGER);
 	else
@@ -192,7 +215,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	if (conn->inlet != NULL)
 		edge_inlet_end(&conn->inlet, reason);
 	edge_admission_remove(w->admission, conn);
-	stage_changed(w, stage, EDGE_STAGES);
+	stage_changed(conn, stage, EDGE_STAGES);
 	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);
 	edge_count(w, EDGE_CONNECTION_END + reason, 1);
 	conn->magic = MAGIC_DEAD;

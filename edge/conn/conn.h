@@ -45,6 +45,8 @@ struct edge_client {
 	struct span scheme;   /* "https" or "http" */
 };
 
+const char *edge_stage_text(enum edge_stage stage);
+
 struct edge_conn;
 
 /* What a protocol does for its connection. */

@@ -24,6 +24,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/loop/deadline.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
@@ -73,6 +74,26 @@ struct edge_inlet {
 	size_t kept_len;
 	struct edge_view *view; /* HANDSHAKING: its certificates are in use; else NULL */
 };
+
+static const char *state_text(enum inlet_state state)
+{
+	static const char *const texts[] = {
+	    [INLET_PROXY_HEADER] = "PROXY header",
+	    [INLET_FIRST_BYTES] = "first bytes",
+	    [INLET_TLS] = "TLS",
+	};
+
+	CHECK((unsigned)state < ARRAY_SIZE(texts));
+	return texts[state];
+}
+
+static void set_state(struct edge_inlet *in, enum inlet_state state)
+{
+	if (in->state != state)
+		log_debug("%s: %s awaited, now %s", NET_ADDR_SHOWN(&in->conn->client.addr),
+			  state_text(in->state), state_text(state));
+	in->state = state;
+}
 
 static const struct cfg_http *http_of(const struct edge_inlet *in)
 {
@@ -238,7 +259,7 @@ static void refuse(struct edge_inlet *in, const char *why, const void *answer, s
 {
 	const struct iovec iov = {(void *)answer, n};
 
-	LOG_LIMITED(LOG_LEVEL_DEBUG, "handshake with %s failed: %s", in->conn->client.ip, why);
+	log_debug("%s: no handshake: %s", NET_ADDR_SHOWN(&in->conn->client.addr), why);
 	stream_write(in->conn->stream, &iov, 1);
 	end(in, REASON_CLIENT_HANDSHAKE_FAILED, EDGE_CLOSE_ORDERLY);
 }
@@ -273,7 +294,7 @@ static bool take_hello(struct edge_inlet *in, const char *buf, size_t n)
 {
 	uint8_t alert;
 
-	in->state = INLET_TLS;
+	set_state(in, INLET_TLS);
 	switch (edge_hello_look(buf, n, &alert)) {
 	case EDGE_HELLO_MORE:
 		return keep(in, buf, n);
@@ -334,9 +355,11 @@ static void take_header(struct edge_inlet *in, const struct proxy_header *header
 	struct edge_client *client = &in->conn->client;
 
 	edge_count(in->all->worker, EDGE_PROXY_HEADERS, 1);
-	in->state = INLET_FIRST_BYTES;
+	set_state(in, INLET_FIRST_BYTES);
 	if (header->local)
 		return;
+	log_debug("%s: stands for %s, says its PROXY header", NET_ADDR_SHOWN(&client->addr),
+		  NET_ADDR_SHOWN(&header->source));
 	client->addr = header->source;
 	client->local = header->destination;
 	net_addr_format_ip(&client->addr, client->ip);
@@ -440,6 +463,8 @@ static void on_established(void *arg)
 	w = in->all->worker;
 	session = stream_tls_session(in->conn->stream);
 	in->conn->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
+	log_debug("%s: handshake done: %s%s", NET_ADDR_SHOWN(&in->conn->client.addr),
+		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");
 	edge_count(w, EDGE_HANDSHAKES, 1);
 	if (gnutls_session_is_resumed(session))
 		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
@@ -458,8 +483,8 @@ static void on_failed(void *arg)
 
 	MAGIC_CHECK(in, INLET_MAGIC);
 	s = in->conn->stream;
-	LOG_LIMITED(LOG_LEVEL_DEBUG, "handshake with %s failed: %s", in->conn->client.ip,
-		    stream_fault_detail(s));
+	log_debug("%s: handshake failed: %s", NET_ADDR_SHOWN(&in->conn->client.addr),
+		  stream_fault_detail(s));
 	/* An alert may be on its way. */
 	end(in, edge_client_reason(stream_fault(s)), EDGE_CLOSE_ORDERLY);
 }
@@ -490,6 +515,8 @@ void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *rem
 	in->conn = conn;
 	in->all = w->inlets;
 	in->state = expects_header(in) ? INLET_PROXY_HEADER : INLET_FIRST_BYTES;
+	log_debug("%s: accepted on fd %d by %s, %s awaited", NET_ADDR_SHOWN(remote), fd,
+		  loop_name(w->loop), state_text(in->state));
 	deadline_init(&in->deadline, w->loop, on_deadline);
 	conn->inlet = in;
 	conn->client.scheme = kind == EDGE_LISTENER_TLS ? SPAN("https") : SPAN("http");

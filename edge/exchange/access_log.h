@@ -27,8 +27,8 @@ struct edge_log_entry {
 	int status;                   /* 0: no response was begun */
 	uint64_t bytes_in, bytes_out; /* of content */
 	const char *site;             /* "": none was found */
-	const char *origin;           /* "": none was asked */
-	struct net_addr server;       /* the last that was tried; AF_UNSPEC: none was */
+	const char *origin;           /* "": none was asked: no connection to it was tried */
+	struct net_addr server;       /* the last one that was; AF_UNSPEC: none */
 	bool reused;                  /* over a connection to the origin that was open before */
 	duration total, first_byte;   /* first_byte < 0: there was none */
 	enum reason end;

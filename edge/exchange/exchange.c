@@ -592,7 +592,7 @@ static void write_log(const struct edge_exchange *x)
 	    .bytes_in = x->bytes_in,
 	    .bytes_out = x->bytes_out,
 	    .site = x->site ? x->site : "",
-	    .origin = x->origin_name ? x->origin_name : "",
+	    .origin = "",
 	    .total = total,
 	    .first_byte = x->first_byte,
 	    .end = x->end,
@@ -602,6 +602,8 @@ static void write_log(const struct edge_exchange *x)
 	if (x->origin) {
 		struct olink_facts facts = olink_request_facts(x->origin);
 
+		if (facts.addr.sa.sa_family != AF_UNSPEC)
+			entry.origin = x->origin_name;
 		entry.server = facts.addr;
 		entry.reused = facts.reused;
 	}

@@ -24,12 +24,12 @@
 #include "core/net/tls.h"
 #include "edge/tls/host_table.h"
 
-/* A chain of RSA-4096 certificates is under 16 KiB. */
-#define PEM_MAX (256 * 1024)
-
 struct cert {
 	const struct cfg_site *site; /* the first that names its files */
-	struct file pem, key;        /* until the sets are built */
+	/* Until the sets are built. */
+	struct file pem, key;
+	gnutls_certificate_credentials_t credentials; /* of it alone; NULL: a set has taken them */
+	unsigned set; /* one more than the last that begins with it */
 	char **names;
 	unsigned n_names;
 	int key_type; /* gnutls_pk_algorithm_t */
@@ -40,6 +40,7 @@ struct cert {
 struct cert_set {
 	unsigned *certs;
 	unsigned n;
+	unsigned next; /* one more than another that begins with the same certificate; 0: none */
 	gnutls_certificate_credentials_t credentials;
 };
 
@@ -56,7 +57,7 @@ struct edge_certs {
 
 static bool read_file(const char *path, struct cfg_place place, struct file *out, struct diag *diag)
 {
-	char *error = file_read(out, path, PEM_MAX);
+	char *error = file_read(out, path, TLS_PEM_MAX);
 
 	if (error == NULL)
 		return true;
@@ -102,6 +103,16 @@ static void read_names(struct cert *cert, gnutls_x509_crt_t crt)
 		add_name(cert, name);
 }
 
+/* What only building needs. */
+static void forget_secrets(struct cert *cert)
+{
+	file_wipe(&cert->pem);
+	file_wipe(&cert->key);
+	if (cert->credentials != NULL)
+		gnutls_certificate_free_credentials(cert->credentials);
+	cert->credentials = NULL;
+}
+
 static int set_key(gnutls_certificate_credentials_t credentials, const struct cert *cert)
 {
 	const gnutls_datum_t pem = datum_of(&cert->pem), key = datum_of(&cert->key);
@@ -110,31 +121,37 @@ static int set_key(gnutls_certificate_credentials_t credentials, const struct ce
 						    NULL, 0);
 }
 
-/* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. */
-static bool check_key(const struct cert *cert, const struct cfg_certificate *cfg, struct diag *diag)
+static void complain_key(const struct cert *cert, const struct cfg_certificate *cfg, int error,
+			 struct diag *diag)
 {
 	const gnutls_datum_t pem = datum_of(&cert->key);
-	gnutls_certificate_credentials_t scratch;
 	gnutls_privkey_t key;
 	int ret;
 
 	CHECK(gnutls_privkey_init(&key) == 0);
 	ret = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
 	gnutls_privkey_deinit(key);
-	if (ret != 0) {
+	if (ret != 0)
 		diag_add(diag, cfg->place, "%s is not a private key in PEM: %s", cfg->key,
 			 gnutls_strerror(ret));
-		return false;
-	}
-	CHECK(gnutls_certificate_allocate_credentials(&scratch) == 0);
-	ret = set_key(scratch, cert);
-	gnutls_certificate_free_credentials(scratch);
-	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+	else if (error == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
 		diag_add(diag, cfg->place, "the key %s does not match the certificate %s", cfg->key,
 			 cfg->certificate);
-	else if (ret < 0)
+	else
 		diag_add(diag, cfg->place, "cannot use %s with %s: %s", cfg->certificate, cfg->key,
-			 gnutls_strerror(ret));
+			 gnutls_strerror(error));
+}
+
+/* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. To
+ * find out costs a signature, so the credentials are kept for the set that has nothing else. */
+static bool check_key(struct cert *cert, const struct cfg_certificate *cfg, struct diag *diag)
+{
+	int ret;
+
+	CHECK(gnutls_certificate_allocate_credentials(&cert->credentials) == 0);
+	ret = set_key(cert->credentials, cert);
+	if (ret < 0)
+		complain_key(cert, cfg, ret, diag);
 	return ret >= 0;
 }
 
@@ -241,13 +258,29 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	return ok;
 }
 
+static gnutls_certificate_credentials_t credentials_of(struct edge_certs *certs,
+						       const unsigned *members, unsigned n)
+{
+	gnutls_certificate_credentials_t credentials = certs->certs[members[0]].credentials;
+
+	if (n == 1) {
+		certs->certs[members[0]].credentials = NULL;
+		return credentials;
+	}
+	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
+	for (unsigned i = 0; i < n; i++)
+		CHECK(set_key(credentials, &certs->certs[members[i]]) >= 0);
+	return credentials;
+}
+
 /* Credentials of exactly these certificates; made when there are none yet. */
 static struct cert_set *set_of(struct edge_certs *certs, const unsigned *members, unsigned n)
 {
+	struct cert *first = &certs->certs[members[0]];
 	struct cert_set *set;
 
-	for (unsigned i = 0; i < certs->n_sets; i++) {
-		set = &certs->sets[i];
+	for (unsigned i = first->set; i != 0; i = set->next) {
+		set = &certs->sets[i - 1];
 		if (set->n == n && memcmp(set->certs, members, n * sizeof(*members)) == 0)
 			return set;
 	}
@@ -256,9 +289,9 @@ static struct cert_set *set_of(struct edge_certs *certs, const unsigned *members
 	set->n = n;
 	set->certs = xreallocarray(NULL, n, sizeof(*members));
 	memcpy(set->certs, members, n * sizeof(*members));
-	CHECK(gnutls_certificate_allocate_credentials(&set->credentials) == 0);
-	for (unsigned i = 0; i < n; i++)
-		CHECK(set_key(set->credentials, &certs->certs[members[i]]) >= 0);
+	set->next = first->set;
+	first->set = certs->n_sets;
+	set->credentials = credentials_of(certs, members, n);
 	return set;
 }
 
@@ -414,10 +447,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 		return NULL;
 	}
 	build_names(certs);
-	for (unsigned i = 0; i < certs->n_certs; i++) {
-		file_wipe(&certs->certs[i].pem);
-		file_wipe(&certs->certs[i].key);
-	}
+	for (unsigned i = 0; i < certs->n_certs; i++)
+		forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self);
 	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
 	certs->alpn = (gnutls_datum_t){(unsigned char *)"http/1.1", 8};
@@ -447,8 +478,7 @@ void edge_certs_destroy(struct edge_certs **certsp)
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		struct cert *cert = &certs->certs[i];
 
-		file_wipe(&cert->pem);
-		file_wipe(&cert->key);
+		forget_secrets(cert);
 		for (unsigned n = 0; n < cert->n_names; n++)
 			free(cert->names[n]);
 		free(cert->names);

@@ -11,10 +11,8 @@
 
 #include <xxhash.h>
 
+#include "config/domain_name.h"
 #include "core/base/check.h"
-
-/* RFC 1035 section 2.3.4: 253 characters is the most that a name can have as text. */
-#define NAME_MAX_LEN 253
 
 struct entry {
 	char *name; /* NULL: free */
@@ -51,11 +49,11 @@ static void grow(struct edge_host_table *table)
 }
 
 /* Lower-cases into `out`; the length, or 0 when it is no possible name. */
-static size_t lower(struct span name, char out[NAME_MAX_LEN + 1])
+static size_t lower(struct span name, char out[CFG_DOMAIN_MAX + 1])
 {
 	if (name.n > 1 && name.p[name.n - 1] == '.')
 		name.n--;
-	if (name.n > NAME_MAX_LEN)
+	if (name.n > CFG_DOMAIN_MAX)
 		return 0;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
@@ -89,7 +87,7 @@ void edge_host_table_destroy(struct edge_host_table **tablep)
 
 bool edge_host_table_add(struct edge_host_table *table, struct span name, const void *value)
 {
-	char text[NAME_MAX_LEN + 1];
+	char text[CFG_DOMAIN_MAX + 1];
 	size_t len;
 	struct entry *e;
 
@@ -111,7 +109,7 @@ bool edge_host_table_add(struct edge_host_table *table, struct span name, const 
 const void *edge_host_table_find(const struct edge_host_table *table, struct span host,
 				 enum edge_wildcard wildcard)
 {
-	char text[NAME_MAX_LEN + 1];
+	char text[CFG_DOMAIN_MAX + 1];
 	size_t len = lower(host, text);
 	const char *end = text + len;
 

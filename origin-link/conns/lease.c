@@ -373,6 +373,11 @@ bool lease_is_reused(const struct lease *l)
 	return l->state == LEASE_HELD && l->reused;
 }
 
+bool lease_is_connecting(const struct lease *l)
+{
+	return l->state == LEASE_CONNECTS;
+}
+
 duration lease_connect_time(const struct lease *l)
 {
 	return l->state == LEASE_HELD ? l->connect_time : DUR_NS(0);

@@ -90,6 +90,8 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 /* While it is held. */
 struct stream *lease_stream(const struct lease *l);
 bool lease_is_reused(const struct lease *l);
+/* A new connection is being made. */
+bool lease_is_connecting(const struct lease *l);
 duration lease_connect_time(const struct lease *l); /* zero when reused */
 /* The only way out, whatever its state (also while it waits; nothing to do when there is nothing).
  * `keep`: drained, nothing of this exchange left on it. Otherwise the connection is destroyed.

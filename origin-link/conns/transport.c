@@ -17,8 +17,6 @@
 #include "core/base/file.h"
 #include "core/net/tls.h"
 
-/* Debian's store of 144 certificates has 220 KiB. */
-#define FILE_MAX (4 * 1024 * 1024)
 #define DIGEST_SIZE 32 /* SHA-256 */
 
 /* All zero: no such file. */
@@ -52,7 +50,7 @@ static char *digest_file(const char *path, struct digest *out)
 
 	if (!path)
 		return NULL;
-	wrong = file_read(&file, path, FILE_MAX);
+	wrong = file_read(&file, path, TLS_PEM_MAX);
 	if (wrong)
 		error = xasprintf("%s %s", path, wrong);
 	else

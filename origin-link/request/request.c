@@ -23,6 +23,14 @@
 /* Spares of one worker: as many as requests often run at once. Each keeps about 6 KiB. */
 #define SPARES_MAX 64
 
+/* At most so many candidates share what is left of the time to connect: a distant one needs some of
+ * it, and would count as a suspect if it were given up too early. */
+#define SHARING_MAX 3
+/* While there are more than that none gets less, if there is as much: three round trips, for TCP
+ * and TLS, of 130 ms. Those at the end may not be tried at all, for which the next requests make
+ * up: who has taken too long comes last then. */
+#define TRY_MIN DUR_MS(400)
+
 static void count(const struct olink_request *r, enum olink_counter id)
 {
 	metrics_add(r->worker->olink->metrics, request_loop(r), id, 1);
@@ -36,6 +44,8 @@ static void let_go(struct olink_request *r, bool keep)
 	deadline_clear(&r->watch);
 	deadline_clear(&r->look);
 	slice_drop(&r->attempt.held);
+	if (lease_is_connecting(&r->lease))
+		r->facts.addr = r->looked_at;
 	lease_end(&r->lease, keep);
 }
 
@@ -90,8 +100,8 @@ static void log_failure(const struct olink_request *r, enum reason reason, const
 	    &r->worker->log_limits[r->settings.origin_id % REQUEST_LOG_LIMITS];
 	char addr[NET_ADDR_TEXT] = "no address";
 
-	if (r->facts.addr.sa.sa_family != AF_UNSPEC)
-		net_addr_format(&r->facts.addr, addr);
+	if (r->looked_at.sa.sa_family != AF_UNSPEC)
+		net_addr_format(&r->looked_at, addr);
 	LOG_LIMITED_BY(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
 		       addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
 }
@@ -135,14 +145,18 @@ static void opened(struct olink_request *r)
 {
 	r->phase = REQUEST_OPEN;
 	r->attempt = (struct attempt){0};
+	r->facts.addr = r->looked_at;
 	r->facts.reused = lease_is_reused(&r->lease);
 	r->facts.connect = lease_connect_time(&r->lease);
 }
 
-/* The candidates share the time to connect, so that none keeps another from being tried. */
-static duration share_of_time(const struct olink_request *r)
+duration request_share_of_time(duration left, unsigned n)
 {
-	return DUR_NS(r->connect_left.ns / (r->n_candidates - r->candidate));
+	int64_t share = left.ns / MIN(n, SHARING_MAX);
+
+	if (n > SHARING_MAX)
+		share = MAX(share, MIN(left.ns, TRY_MIN.ns));
+	return DUR_NS(share);
 }
 
 /* An attempt came to nothing: what it has taken of the time. A wait in the queue is not more than
@@ -165,10 +179,10 @@ static enum lease_result take_lease(struct olink_request *r, enum reason *reason
 	    .client = r->settings.tells_client ? &r->client : NULL,
 	    .fresh = r->facts.retried,
 	    .careful = r->side == REQUEST_BODY || !http_method_is_idempotent(r->head->method_id),
-	    .time = share_of_time(r),
+	    .time = request_share_of_time(r->connect_left, r->n_candidates - r->candidate),
 	};
 
-	r->facts.addr = *endpoint_addr(endpoint);
+	r->looked_at = *endpoint_addr(endpoint);
 	r->tried_at = loop_now(request_loop(r));
 	r->tried_for = order.time;
 	lease_init(&r->lease, r->worker->conns, &request_stream_ops, r, leased);
@@ -199,8 +213,10 @@ static bool lease_any(struct olink_request *r, enum reason *reason)
 /* Whether another candidate may do better. Who has waited in one queue has waited long enough; and
  * what we are short of here we lack for all of them, but for ports, which are free or not for each
  * address. */
-static bool is_tried_elsewhere(enum reason reason)
+static bool is_tried_elsewhere(const struct olink_request *r, enum reason reason)
 {
+	if (r->connect_left.ns <= 0)
+		return false;
 	if (reason == REASON_EDGE_NO_PORTS)
 		return true;
 	return reason != REASON_ORIGIN_QUEUE_TIMEOUT && !reason_is_own_shortage(reason);
@@ -217,6 +233,10 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 		send_begin(r);
 		return;
 	}
+	/* What a queue or a shortage of ours has prevented was not tried. */
+	if (reason != REASON_ORIGIN_QUEUE_FULL && reason != REASON_ORIGIN_QUEUE_TIMEOUT &&
+	    !reason_is_own_shortage(reason))
+		r->facts.addr = r->looked_at;
 	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
 	/* Nothing was sent, so another one may be asked. */
@@ -224,7 +244,7 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 	r->phase = REQUEST_OPENING;
 	spend_time(r);
 	r->candidate++;
-	if (is_tried_elsewhere(reason) && lease_any(r, &reason))
+	if (is_tried_elsewhere(r, reason) && lease_any(r, &reason))
 		return;
 	request_fail(r, reason, detail);
 }
@@ -275,10 +295,14 @@ static enum reason reason_of(const struct olink_request *r)
 	case STREAM_FAULT_CLOSED:
 		return r->attempt.received == 0 ? REASON_ORIGIN_CLOSED : REASON_ORIGIN_TRUNCATED;
 	case STREAM_FAULT_RESET:
+		return REASON_ORIGIN_RESET;
 	case STREAM_FAULT_MALFORMED:
 	case STREAM_FAULT_HANDSHAKE:
 	case STREAM_FAULT_CERTIFICATE:
-		return REASON_ORIGIN_RESET;
+		/* With TLS 1.3 a server refuses our certificate when we are long done, and think
+		 * that it is content with us. */
+		return r->facts.reused || r->attempt.received > 0 ? REASON_ORIGIN_RESET
+								  : REASON_ORIGIN_HANDSHAKE_FAILED;
 	case STREAM_FAULT_TIMED_OUT:
 		/* It was waited for in vain, only by TCP and not by us. */
 		return r->attempt.response == RESPONSE_HEAD_AWAITED ? REASON_ORIGIN_HEAD_TIMEOUT
@@ -508,7 +532,11 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 
 struct olink_facts olink_request_facts(const struct olink_request *r)
 {
-	return r->facts;
+	struct olink_facts facts = r->facts;
+
+	if (lease_is_connecting(&r->lease))
+		facts.addr = r->looked_at;
+	return facts;
 }
 
 void olink_request_close(struct olink_request **requestp)

@@ -53,7 +53,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 struct olink_facts {
 	bool reused;             /* sent over a connection that was already open */
 	bool retried;            /* sent more than once */
-	struct net_addr addr;    /* the last that was tried; AF_UNSPEC: none was */
+	struct net_addr addr;    /* the last that a connection to was tried; AF_UNSPEC: none */
 	duration connect;        /* zero when reused */
 	duration first_byte;     /* from open to the first byte of the response */
 	uint64_t bytes_received; /* on the wire, framing included */

@@ -151,6 +151,7 @@ struct olink_request {
 	mono_time began;
 
 	/* where it goes */
+	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
 	duration connect_left; /* for this candidate and those behind it */
@@ -214,6 +215,8 @@ void request_died(struct olink_request *r);
 /* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
 void request_vanished(struct olink_request *r);
 
+/* How much of the time that is left to connect the next of `n` candidates gets. */
+duration request_share_of_time(duration left, unsigned n);
 /* Finds a connection for the head that has come. What goes wrong is told at the end of the turn. */
 void request_lease(struct olink_request *r);
 

@@ -17,6 +17,7 @@ scenarios = \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_tunnel.py \
+	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \
 	tests/scenario/test_fault_client_fields.py \
 	tests/scenario/test_fault_closing.py \

@@ -176,7 +176,7 @@ def test_reload_waits_for_word_of_new_origins(make_edge, certificate):
         port = listener.getsockname()[1]
         origins = edge.origins | {
             "new": f'servers: ["127.0.0.1:{port}"], '
-                   "health: {check: {kind: http, interval: 1h, timeout: 1h}}, all_down: refuse"}
+                   "health: {check: {kind: http, method: GET, interval: 1h, timeout: 1h}}, all_down: refuse"}
         edge.write({"www": ([HOST], [certificate], {"/": "new"})}, origins)
         edge.reload()
         probe, _ = listener.accept()

@@ -129,6 +129,7 @@ def test_routes_are_in_normal_form(edge):
     text = edge.fleet.read_text()
     edge.fleet.write_text(text.replace("path: /public", "path: '/caf%c3%a9%7e'"))
     edge.reload()
+    edge.wait_counter("edge_reloads_total", 1)
     assert get(edge, "/caf%C3%A9~/x") == "public"
     dump = subprocess.run([perigee.CTL, "dump", edge.fleet], capture_output=True, text=True)
     assert "/caf%C3%A9~" in dump.stdout

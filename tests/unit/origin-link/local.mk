@@ -7,6 +7,8 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
 	tests/unit/origin-link/conns/test_lease \
+	tests/unit/origin-link/conns/test_lease_queue \
+	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_gather \
@@ -30,6 +32,8 @@ TESTS += \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
 	tests/unit/origin-link/conns/test_lease \
+	tests/unit/origin-link/conns/test_lease_queue \
+	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_gather \
@@ -74,11 +78,28 @@ tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/con
 tests_unit_origin_link_conns_test_connector_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_lease_SOURCES = tests/unit/origin-link/conns/test_lease.c \
+	tests/unit/origin-link/lease_rig.c tests/unit/origin-link/lease_rig.h \
 	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_lease_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_lease_queue_SOURCES = tests/unit/origin-link/conns/test_lease_queue.c \
+	tests/unit/origin-link/lease_rig.c tests/unit/origin-link/lease_rig.h \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_conns_test_lease_queue_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_lease_tls_SOURCES = tests/unit/origin-link/conns/test_lease_tls.c \
+	tests/unit/origin-link/lease_rig.c tests/unit/origin-link/lease_rig.h \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_conns_test_lease_tls_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_endpoint_SOURCES = tests/unit/origin-link/conns/test_endpoint.c \
 	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \

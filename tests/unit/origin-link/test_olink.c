@@ -131,6 +131,86 @@ static void test_not_warm_before_it_is_proven(void **state)
 	echo_origin_stop(&o);
 }
 
+/* A configuration with strings of its own. */
+struct strings {
+	struct cfg_server server;
+	struct cfg_origin origin;
+	struct cfg_fleet fleet;
+	struct olink_origins *origins;
+};
+
+static struct strings *open_strings(struct origins_rig *t, const struct echo_origin *o)
+{
+	struct strings *s = xcalloc(1, sizeof(*s));
+
+	s->server.host = xstrdup("127.0.0.1");
+	s->server.port = net_addr_port(&o->addr);
+	s->origin = t->origin;
+	s->origin.servers = &s->server;
+	s->origin.n_servers = 1;
+	s->origin.name = xstrdup("app");
+	s->origin.tls.enabled = true;
+	s->origin.tls.name = xstrdup("origin.example");
+	s->fleet = (struct cfg_fleet){.origins = &s->origin, .n_origins = 1};
+	s->origins = origins_rig_load(&s->fleet);
+	olink_origins_open(s->origins, t->olink);
+	return s;
+}
+
+static void close_strings(struct strings **strings)
+{
+	struct strings *s = TAKE(strings);
+
+	olink_origins_destroy(&s->origins);
+	free((char *)s->server.host);
+	free((char *)s->origin.name);
+	free((char *)s->origin.tls.name);
+	memset(s, 0xa5, sizeof(*s));
+	free(s);
+}
+
+static void no_news(struct lease *l, enum reason reason, const char *detail)
+{
+}
+
+static const struct stream_ops no_ops = {0};
+
+/* What connections are known by holds nothing of the configuration by which they were opened: an
+ * idle one is found by the next, which says the same in other strings. */
+static void test_idle_connection_outlives_its_configuration(void **state)
+{
+	struct origins_rig *t = *state;
+	struct echo_origin o = {0};
+	struct lease_order order;
+	struct strings *old, *new;
+	struct test_cert cert;
+	enum reason reason;
+	struct lease lease;
+
+	test_cert_init(&cert, "origin.example");
+	o.credentials = test_cert_server(&cert);
+	echo_origin_start(&o);
+	t->origin.pool.warm = 1;
+	old = open_strings(t, &o);
+	origins_rig_run_until(t, one_warm);
+	new = open_strings(t, &o);
+	close_strings(&old);
+	order = (struct lease_order){
+	    .endpoint = server_addresses(new->origins->servers[0][0])->v[0]->endpoint,
+	    .terms = origins_terms(&new->origin),
+	    .time = DUR_S(10),
+	};
+	lease_init(&lease, t->conns, &no_ops, NULL, no_news);
+	assert_int_equal(lease_take(&lease, &order, &reason), LEASE_READY);
+	assert_true(lease_is_reused(&lease));
+	lease_end(&lease, true);
+	close_strings(&new);
+	origins_rig_run_until(t, origins_rig_is_swept);
+	echo_origin_stop(&o);
+	gnutls_certificate_free_credentials(o.credentials);
+	test_cert_fini(&cert);
+}
+
 /* Status */
 
 static bool is_settled(struct origins_rig *t)
@@ -240,6 +320,7 @@ int main(void)
 	    TEST(test_warm_connection_closed_by_the_origin_is_replaced),
 	    TEST(test_not_warm_when_down),
 	    TEST(test_not_warm_before_it_is_proven),
+	    TEST(test_idle_connection_outlives_its_configuration),
 	    TEST(test_status),
 	    TEST(test_status_of_a_failure),
 	};

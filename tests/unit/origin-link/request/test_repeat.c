@@ -387,6 +387,8 @@ static void test_waits_in_vain(void **state)
 		while (second.n_ends == 0)
 			call_wait(&second);
 		assert_int_equal(second.reset, cases[i].reason);
+		/* No connection was tried: nobody was asked. */
+		assert_int_equal(olink_request_facts(second.request).addr.sa.sa_family, AF_UNSPEC);
 		origin_go(o);
 		finish_two(rig, o, &first, &second);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Time limits of a request that has its connection: what is waited for, whose fault it is, and who
- * is slow but alive.
+ * Time limits of a request: how candidates share the time to connect; and once it has a connection,
+ * what is waited for, whose fault it is, and who is slow but alive.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +17,41 @@
 
 #define KIB 1024
 #define MIB (1024 * 1024)
+
+/* When none of so many answers: what each gets. 16 had 187 ms each of the default 3 s, too little
+ * for TCP and TLS over 80 ms of way, and were suspects after it. */
+static void test_shares_of_the_time_to_connect(void **state)
+{
+	static const struct {
+		unsigned n;
+		int total_ms, share_ms[8]; /* 0: not tried any more */
+	} cases[] = {
+	    {1, 3000, {3000}},
+	    {2, 3000, {1500, 1500}},
+	    {3, 3000, {1000, 1000, 1000}},
+	    {4, 3000, {1000, 666, 666, 666}},
+	    {5, 2000, {666, 444, 296, 296, 296}},
+	    {16, 3000, {1000, 666, 444, 400, 400, 88, 0}},
+	    {16, 10000, {3333, 2222, 1481, 987, 658, 438, 400, 400}},
+	    {16, 500, {400, 100, 0}},
+	    {16, 100, {100, 0}},
+	    {2, 10, {5, 5}},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		duration left = DUR_MS(cases[i].total_ms);
+
+		for (unsigned k = 0; k < MIN(cases[i].n, 8) && cases[i].share_ms[k] > 0; k++) {
+			duration share = request_share_of_time(left, cases[i].n - k);
+
+			if (dur_to_ms(share) != cases[i].share_ms[k])
+				fail_msg("case %u, %u: %d ms", i, k, (int)dur_to_ms(share));
+			left.ns -= share.ns;
+			if (k < 7 && k + 1 < cases[i].n)
+				assert_int_equal(left.ns > 0, cases[i].share_ms[k + 1] > 0);
+		}
+	}
+}
 
 static char *filled(size_t n)
 {
@@ -365,6 +400,7 @@ static void test_slow_origin_behind_the_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_shares_of_the_time_to_connect),
 	    RIG_TEST(test_response_timeout),
 	    RIG_TEST(test_body_timeout),
 	    RIG_TEST(test_no_body_timeout_without_credit),

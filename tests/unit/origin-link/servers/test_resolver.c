@@ -39,7 +39,8 @@ static void result_cb(void *arg, const struct net_addr *addrs, unsigned n)
 
 	t->n_results++;
 	t->n = n;
-	memcpy(t->addrs, addrs, n * sizeof(*addrs));
+	if (n > 0)
+		memcpy(t->addrs, addrs, n * sizeof(*addrs));
 	loop_stop_mt(t->group->control);
 }
 
