@@ -23,3 +23,5 @@ void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
 unsigned diag_count(const struct diag *d);
 /* All of them, in order of place, one a line. */
 void diag_print(const struct diag *d, FILE *out);
+/* The same as text, malloc'd. */
+char *diag_text(const struct diag *d);

@@ -14,6 +14,7 @@ int ctl_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 
 /* Subcommands: argv[0] is the subcommand's name. They return the exit code. */
 int ctl_status(int argc, char **argv);
+int ctl_reload(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
 
 /* Any JSON document, for people: lists of objects become tables. */

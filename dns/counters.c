@@ -26,6 +26,10 @@ static const struct metric_desc desc[DNS_N_COUNTERS] = {
     [DNS_TCP_CONNECTIONS_TOTAL] = {"dns_tcp_connections_total", "TCP connections accepted.",
 				   METRIC_COUNTER},
     [DNS_TCP_OPEN] = {"dns_tcp_open_connections", "TCP connections now open.", METRIC_GAUGE},
+    [DNS_RELOADS] = {"dns_reloads_total", "Configurations taken over while running.",
+		     METRIC_COUNTER},
+    [DNS_RELOAD_FAILURES] = {"dns_reload_failures_total", "Configurations refused while running.",
+			     METRIC_COUNTER},
 };
 
 struct metrics *dns_counters_create(unsigned n_shards)

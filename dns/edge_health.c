@@ -30,8 +30,6 @@ struct probed {
 
 struct dns_edge_health {
 	struct stream_buffers *buffers;
-	void (*changed)(void *arg);
-	void *arg;
 	LIST_HEAD(, probed) probed;
 };
 
@@ -41,14 +39,11 @@ struct dns_edge_watch {
 	struct probed **v; /* by edge id */
 };
 
-struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       void (*changed)(void *arg), void *arg)
+struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers)
 {
 	struct dns_edge_health *health = xcalloc(1, sizeof(*health));
 
 	health->buffers = control_buffers;
-	health->changed = changed;
-	health->arg = arg;
 	LIST_INIT(&health->probed);
 	return health;
 }
@@ -60,15 +55,6 @@ void dns_edge_health_destroy(struct dns_edge_health **health)
 	CHECK(LIST_EMPTY(&(*health)->probed));
 	free(*health);
 	*health = NULL;
-}
-
-static void probe_ended(void *arg, enum probe_cause cause, bool changed)
-{
-	struct probed *p = arg;
-
-	MAGIC_CHECK(p, PROBED_MAGIC);
-	if (p->owner->changed != NULL)
-		p->owner->changed(p->owner->arg);
 }
 
 /* The name that the probe asks the edge for when its check has none of its own: any that it serves,
@@ -158,7 +144,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 		struct probe_target target = {
 		    .check = &p->check, .addr = addr, .name = name, .host = host};
 
-		p->probe = probe_create(health->buffers, &target, &p->health, probe_ended, p);
+		p->probe = probe_create(health->buffers, &target, &p->health, NULL, NULL);
 		free(name);
 	}
 	return p;

@@ -16,9 +16,7 @@
 struct dns_edge_health;
 struct dns_edge_watch;
 
-/* `changed` is called after every probe; may be NULL. */
-struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       void (*changed)(void *arg), void *arg);
+struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers);
 /* After every watch was ended. */
 void dns_edge_health_destroy(struct dns_edge_health **health);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The workers of the responder and their sockets. Created and destroyed by the control thread while
- * the workers do not run; dns_workers_listen() hands them sockets while they do.
+ * the workers do not run; dns_workers_serve() hands them their sockets while they do.
  */
 #pragma once
 
@@ -17,8 +17,10 @@ struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot
 /* After the workers were joined. */
 void dns_workers_destroy(struct dns_workers **workers);
 
-/* Binds every address for UDP and TCP, once for each worker, and has them served. A port of 0 is
- * chosen by the kernel, the same for UDP and TCP. `bound` (as many as `listen`) becomes what was
- * bound. False with *error (malloc'd, caller frees); then nothing is served. Once. */
-bool dns_workers_listen(struct dns_workers *workers, const struct cfg_addrs *listen,
-			struct net_addr *bound, char **error);
+/* Binds every address for UDP and TCP, once for each worker. A port of 0 is chosen by the kernel,
+ * the same for UDP and TCP. `bound` (as many as `listen`) becomes what was bound. False when any
+ * could not be, each of which was logged. Once. */
+bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *listen,
+		      struct net_addr *bound);
+/* From here on they answer; what has come meanwhile, too. Once. */
+void dns_workers_serve(struct dns_workers *workers);

@@ -4,8 +4,6 @@
  */
 #include "edge/status.h"
 
-#include <config.h>
-
 static json_t *listeners(const struct edge_status *s)
 {
 	json_t *list = json_array();
@@ -49,18 +47,11 @@ static void count_cut(const struct edge_status *s)
 		    cut - metrics_sum(metrics, EDGE_STALLED_CUT));
 }
 
-json_t *edge_status_json(const struct edge_status *s)
+void edge_status_add(const struct edge_status *s, json_t *status)
 {
-	static const char *const states[] = {"starting", "serving", "stopping"};
 	const struct edge_view *view = edge_view_current(&s->common->views);
-	json_t *status = json_pack(
-	    "{s:s, s:s, s:s, s:s, s:I, s:i}", "program", "perigee-edge", "version", PACKAGE_VERSION,
-	    "node", s->node, "state", states[s->state], "uptime_seconds",
-	    (json_int_t)(s->uptime.ns / 1000000000), "workers", (int)s->common->group->n_workers);
 
-	json_object_set_new(
-	    status, "admin",
-	    json_string(view->self->admin == CFG_ADMIN_ACTIVE ? "active" : "drained"));
+	json_object_set_new(status, "admin", json_string(cfg_admin_text(view->self->admin)));
 	json_object_set_new(status, "listeners", listeners(s));
 	json_object_set_new(status, "buffered",
 			    json_integer((json_int_t)atomic_load(&s->common->budget.queued)));
@@ -71,5 +62,4 @@ json_t *edge_status_json(const struct edge_status *s)
 	metrics_to_json(s->common->metrics, json_object_get(status, "counters"));
 	json_object_set_new(status, "sites", sites(view));
 	json_object_set_new(status, "certificates", edge_certs_status(view->certs));
-	return status;
 }
