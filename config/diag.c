@@ -34,9 +34,8 @@ struct diag *diag_create(void)
 
 void diag_destroy(struct diag **d)
 {
-	struct diag *diag = *d;
+	struct diag *diag = TAKE(d);
 
-	*d = NULL;
 	if (diag == NULL)
 		return;
 	for (unsigned i = 0; i < diag->kept; i++) {
@@ -80,6 +79,11 @@ void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
 	CHECK(vasprintf(&e->message, fmt, args) >= 0);
 	va_end(args);
 	d->kept++;
+}
+
+bool diag_has_room(const struct diag *d)
+{
+	return d->kept < KEPT_MAX;
 }
 
 unsigned diag_count(const struct diag *d)

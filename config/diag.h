@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct diag;
@@ -20,6 +21,8 @@ void diag_destroy(struct diag **d);
 /* "file:line:column: message". Copies everything. At most 100 are kept; the rest are counted. */
 void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* False: what is added now is only counted, so that nobody need think of words. */
+bool diag_has_room(const struct diag *d);
 unsigned diag_count(const struct diag *d);
 /* All of them, in order of place, one a line. */
 void diag_print(const struct diag *d, FILE *out);

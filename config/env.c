@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/limits.h"
 #include "core/base/check.h"
 
 static size_t name_length(const char *p)
@@ -55,6 +56,15 @@ static bool expand_one(const char **text, FILE *out, char **error)
 	return *error == NULL;
 }
 
+static bool is_short(FILE *out, char **error)
+{
+	if (ftell(out) <= CFG_VALUE_BYTES_MAX)
+		return true;
+	*error = xasprintf("with its environment variables it is longer than %d KiB",
+			   CFG_VALUE_BYTES_MAX >> 10);
+	return false;
+}
+
 char *cfg_env_expand(const char *text, char **error)
 {
 	char *result = NULL;
@@ -71,7 +81,7 @@ char *cfg_env_expand(const char *text, char **error)
 			fputc('$', out);
 			text += 2;
 		} else if (text[1] == '{') {
-			ok = expand_one(&text, out, error);
+			ok = expand_one(&text, out, error) && is_short(out, error);
 		} else {
 			*error = xasprintf("a lone \"$\": write $$ for a dollar; ${NAME} needs "
 					   "quotes where it stands between braces");

@@ -15,7 +15,8 @@
 
 struct filler {
 	struct cfg_fleet *fleet;
-	struct arena *mem;
+	struct cfg_memory *mem;
+	struct cfg_references references;
 	struct diag *diag;
 	char path[512]; /* of what is being filled, cut when names are too long */
 };
@@ -28,7 +29,7 @@ struct thing {
 };
 
 static void fill_options(struct filler *f, const struct cfg_option *parent,
-			 const struct cfg_node *map, const struct thing *thing);
+			 const struct cfg_entry *map, const struct thing *thing);
 
 /* Appends to the path; the return value restores it by path_leave(). */
 __attribute__((format(printf, 2, 3))) static size_t path_enter(struct filler *f, const char *fmt,
@@ -53,14 +54,14 @@ static size_t path_enter_key(struct filler *f, const char *key)
 	return path_enter(f, "%s%s", *f->path != '\0' ? "." : "", key);
 }
 
-static const char *kind_text(enum cfg_node_kind kind)
+static const char *kind_text(enum cfg_entry_kind kind)
 {
 	switch (kind) {
-	case CFG_NODE_SCALAR:
+	case CFG_ENTRY_SCALAR:
 		return "a value";
-	case CFG_NODE_LIST:
+	case CFG_ENTRY_LIST:
 		return "a list";
-	case CFG_NODE_MAP:
+	case CFG_ENTRY_MAP:
 		break;
 	}
 	return "a map";
@@ -82,7 +83,7 @@ static const char *expected_text(const struct cfg_option *o)
 	return "a list of maps";
 }
 
-static void complain_kind(struct filler *f, const struct cfg_option *o, const struct cfg_node *n)
+static void complain_kind(struct filler *f, const struct cfg_option *o, const struct cfg_entry *n)
 {
 	diag_add(f->diag, n->place, "%s: %s was expected, not %s", f->path, expected_text(o),
 		 n->null ? "nothing" : kind_text(n->kind));
@@ -100,6 +101,7 @@ static bool fill_text(struct filler *f, const struct cfg_option *o, const char *
 	    .mem = f->mem,
 	    .option = o,
 	    .fleet = f->fleet,
+	    .references = &f->references,
 	    .file = place.file,
 	    .name = name,
 	    .diag = f->diag,
@@ -110,26 +112,27 @@ static bool fill_text(struct filler *f, const struct cfg_option *o, const char *
 	return o->type->parse(&v, text, out);
 }
 
-/* True when `node` is a text that can be read. */
-static bool usable_scalar(struct filler *f, const struct cfg_option *o, const struct cfg_node *node)
+/* True when `entry` is a text that can be read. */
+static bool usable_scalar(struct filler *f, const struct cfg_option *o,
+			  const struct cfg_entry *entry)
 {
-	if (node->broken)
+	if (entry->broken)
 		return false;
-	if (node->kind != CFG_NODE_SCALAR || node->null) {
-		complain_kind(f, o, node);
+	if (entry->kind != CFG_ENTRY_SCALAR || entry->null) {
+		complain_kind(f, o, entry);
 		return false;
 	}
 	return true;
 }
 
-static void fill_value(struct filler *f, const struct cfg_option *o, const struct cfg_node *node,
+static void fill_value(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 		       const struct thing *thing)
 {
 	void *out = thing->base + o->offset;
 
-	if (node != NULL) {
-		if (usable_scalar(f, o, node))
-			fill_text(f, o, node->text, node->place, thing->name, out);
+	if (entry != NULL) {
+		if (usable_scalar(f, o, entry))
+			fill_text(f, o, entry->text, entry->place, thing->name, out);
 	} else if (o->fallback != NULL) {
 		fill_text(f, o, o->fallback, thing->place, thing->name, out);
 	} else if (o->required) {
@@ -144,30 +147,61 @@ static void set_place(const struct cfg_option *o, void *item, struct cfg_place p
 		*(struct cfg_place *)((char *)item + o->place) = place;
 }
 
-static void fill_values(struct filler *f, const struct cfg_option *o, const struct cfg_node *node,
+/* False when memory is out: then the array is empty. */
+static bool take_array(struct filler *f, struct cfg_array *array, unsigned n, size_t size,
+		       struct cfg_place place)
+{
+	array->v = cfg_alloc(f->mem, n * size, place);
+	array->n = array->v != NULL ? n : 0;
+	return array->v != NULL;
+}
+
+static void fill_defaults(struct filler *f, const struct cfg_option *o, const struct thing *thing)
+{
+	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
+	const char *rest = o->fallback;
+	unsigned n = 0;
+	char *item;
+
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		n++;
+		free(item);
+	}
+	if (n == 0 && o->required)
+		complain_missing(f, o, thing->place);
+	if (!take_array(f, array, n, o->type->size, thing->place))
+		return;
+	rest = o->fallback;
+	for (unsigned i = 0; i < n; i++) {
+		item = cfg_option_next_default(o, &rest);
+		fill_text(f, o, item, thing->place, thing->name,
+			  (char *)array->v + i * o->type->size);
+		free(item);
+	}
+}
+
+static void fill_values(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 			const struct thing *thing)
 {
 	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
-	const struct cfg_node *item = node;
+	const struct cfg_entry *item = entry;
+	unsigned n = 1;
 	size_t len;
 
-	array->n = 1;
-	if (node == NULL && o->fallback == NULL)
-		array->n = 0;
-	else if (node != NULL && node->kind == CFG_NODE_LIST)
-		array->n = node->n, item = node->first;
-	if (array->n == 0 && o->required)
-		complain_missing(f, o, node != NULL ? node->place : thing->place);
-	array->v = cfg_need(f->mem, array->n * o->type->size);
-	if (node == NULL) {
-		if (array->n == 1)
-			fill_text(f, o, o->fallback, thing->place, thing->name, array->v);
+	if (entry == NULL) {
+		fill_defaults(f, o, thing);
 		return;
 	}
+	if (entry->kind == CFG_ENTRY_LIST)
+		n = entry->n, item = entry->first;
+	if (n == 0 && o->required)
+		complain_missing(f, o, entry->place);
+	if (!take_array(f, array, n, o->type->size, thing->place))
+		return;
 	for (unsigned i = 0; i < array->n; i++, item = item->next) {
 		char *out = (char *)array->v + i * o->type->size;
 
-		len = node->kind == CFG_NODE_LIST ? path_enter(f, "[%u]", i) : strlen(f->path);
+		len = entry->kind == CFG_ENTRY_LIST ? path_enter(f, "[%u]", i) : strlen(f->path);
 		if (usable_scalar(f, o, item)) {
 			fill_text(f, o, item->text, item->place, thing->name, out);
 			set_place(o, out, item->place);
@@ -176,48 +210,52 @@ static void fill_values(struct filler *f, const struct cfg_option *o, const stru
 	}
 }
 
-static void fill_section(struct filler *f, const struct cfg_option *o, const struct cfg_node *node,
-			 const struct thing *thing)
+static void fill_section(struct filler *f, const struct cfg_option *o,
+			 const struct cfg_entry *entry, const struct thing *thing)
 {
 	struct thing inner = *thing;
 	const struct cfg_option *only;
 	size_t len;
 
-	if (node != NULL)
-		inner.place = node->key_place;
-	if (node != NULL && o->shorthand != NULL && node->kind == CFG_NODE_SCALAR && !node->null) {
+	if (entry != NULL)
+		inner.place = entry->key_place;
+	if (entry != NULL && o->shorthand != NULL && entry->kind == CFG_ENTRY_SCALAR &&
+	    !entry->null) {
 		fill_options(f, o, NULL, &inner);
 		only = cfg_option_child(o, o->shorthand);
 		len = path_enter_key(f, o->shorthand);
-		fill_value(f, only, node, &inner);
+		fill_value(f, only, entry, &inner);
 		path_leave(f, len);
 		return;
 	}
-	fill_options(f, o, node, &inner);
+	fill_options(f, o, entry, &inner);
 }
 
-/* `node` when it is a map; NULL stands for an empty one, which "NAME:" alone is too. */
-static const struct cfg_node *map_or_nothing(struct filler *f, const struct cfg_node *node,
-					     const char *expected)
+/* `entry` when it is a map; NULL stands for an empty one, which "NAME:" alone is too. */
+static const struct cfg_entry *map_or_nothing(struct filler *f, const struct cfg_entry *entry,
+					      const char *expected)
 {
-	if (node == NULL || node->kind == CFG_NODE_MAP)
-		return node;
-	if (!node->null && !node->broken)
-		diag_add(f->diag, node->place, "%s: %s was expected, not %s", f->path, expected,
-			 kind_text(node->kind));
+	if (entry == NULL || entry->kind == CFG_ENTRY_MAP)
+		return entry;
+	if (!entry->null && !entry->broken)
+		diag_add(f->diag, entry->place, "%s: %s was expected, not %s", f->path, expected,
+			 kind_text(entry->kind));
 	return NULL;
 }
 
-static void fill_named(struct filler *f, const struct cfg_option *o, const struct cfg_node *node,
+static void fill_named(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 		       const struct thing *thing)
 {
 	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
-	const struct cfg_node *map = map_or_nothing(f, node, expected_text(o)), *child;
+	const struct cfg_entry *map = map_or_nothing(f, entry, expected_text(o)), *child;
 	char *base;
 
 	if (map == NULL)
 		return;
-	array->v = base = cfg_need(f->mem, map->n * o->size);
+	if (!take_array(f, array, map->n, o->size, thing->place))
+		return;
+	array->n = 0;
+	base = array->v;
 	for (child = map->first; child != NULL; child = child->next, base += o->size) {
 		size_t len = path_enter_key(f, child->key);
 		struct thing inner = {.base = base, .place = child->key_place};
@@ -233,32 +271,33 @@ static void fill_named(struct filler *f, const struct cfg_option *o, const struc
 	}
 }
 
-static void fill_items(struct filler *f, const struct cfg_option *o, const struct cfg_node *node,
+static void fill_items(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 		       const struct thing *thing)
 {
 	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
-	const struct cfg_node *item = node;
+	const struct cfg_entry *item = entry;
 
-	if (node != NULL && node->broken)
+	if (entry != NULL && entry->broken)
 		return;
-	if (node != NULL && node->kind == CFG_NODE_SCALAR) {
-		complain_kind(f, o, node);
+	if (entry != NULL && entry->kind == CFG_ENTRY_SCALAR) {
+		complain_kind(f, o, entry);
 		return;
 	}
-	if (node != NULL && node->kind == CFG_NODE_LIST)
-		array->n = node->n, item = node->first;
-	else if (node != NULL)
+	if (entry != NULL && entry->kind == CFG_ENTRY_LIST)
+		array->n = entry->n, item = entry->first;
+	else if (entry != NULL)
 		array->n = 1;
 	if (array->n == 0 && o->required)
-		complain_missing(f, o, node != NULL ? node->place : thing->place);
-	array->v = cfg_need(f->mem, array->n * o->size);
+		complain_missing(f, o, entry != NULL ? entry->place : thing->place);
+	if (!take_array(f, array, array->n, o->size, thing->place))
+		return;
 	for (unsigned i = 0; i < array->n; i++, item = item->next) {
 		char *base = (char *)array->v + i * o->size;
 		struct thing inner = {.base = base, .name = thing->name, .place = item->place};
 		size_t len = path_enter(f, "[%u]", i);
 
 		*(struct cfg_place *)(base + o->place) = item->place;
-		if (item->kind == CFG_NODE_MAP)
+		if (item->kind == CFG_ENTRY_MAP)
 			fill_options(f, o, item, &inner);
 		else if (!item->broken)
 			diag_add(f->diag, item->place, "%s: a map of options was expected, not %s",
@@ -268,14 +307,18 @@ static void fill_items(struct filler *f, const struct cfg_option *o, const struc
 }
 
 static void complain_unknown(struct filler *f, const struct cfg_option *parent,
-			     const struct cfg_node *node)
+			     const struct cfg_entry *entry)
 {
 	const struct cfg_option *o = NULL;
 	struct cfg_suggest near;
 	char *known = NULL;
 	size_t len;
 
-	cfg_suggest_init(&near, node->key);
+	if (!diag_has_room(f->diag)) {
+		diag_add(f->diag, entry->key_place, "not known");
+		return;
+	}
+	cfg_suggest_init(&near, entry->key);
 	while ((o = cfg_option_next(parent, o)) != NULL) {
 		char *longer = xasprintf("%s%s%s", known != NULL ? known : "",
 					 known != NULL ? ", " : "", cfg_option_key(o));
@@ -286,12 +329,12 @@ static void complain_unknown(struct filler *f, const struct cfg_option *parent,
 	}
 	if (parent == NULL)
 		cfg_suggest_offer(&near, "include");
-	len = path_enter_key(f, node->key);
+	len = path_enter_key(f, entry->key);
 	if (near.best != NULL)
-		diag_add(f->diag, node->key_place, "%s is not known; did you mean \"%s\"?", f->path,
-			 near.best);
+		diag_add(f->diag, entry->key_place, "%s is not known; did you mean \"%s\"?",
+			 f->path, near.best);
 	else
-		diag_add(f->diag, node->key_place, "%s is not known; known here: %s", f->path,
+		diag_add(f->diag, entry->key_place, "%s is not known; known here: %s", f->path,
 			 known);
 	path_leave(f, len);
 	free(known);
@@ -299,15 +342,15 @@ static void complain_unknown(struct filler *f, const struct cfg_option *parent,
 
 /* All options under `parent`; `map` is NULL when there is nothing but defaults. */
 static void fill_options(struct filler *f, const struct cfg_option *parent,
-			 const struct cfg_node *node, const struct thing *thing)
+			 const struct cfg_entry *entry, const struct thing *thing)
 {
-	const struct cfg_node *map = node;
+	const struct cfg_entry *map = entry;
 	const struct cfg_option *o = NULL;
 
 	if (parent != NULL)
-		map = map_or_nothing(f, node, "a map of options");
+		map = map_or_nothing(f, entry, "a map of options");
 	while ((o = cfg_option_next(parent, o)) != NULL) {
-		const struct cfg_node *child = cfg_node_get(map, cfg_option_key(o));
+		const struct cfg_entry *child = cfg_entry_get(map, cfg_option_key(o));
 		size_t len = path_enter_key(f, cfg_option_key(o));
 
 		switch (o->shape) {
@@ -329,17 +372,18 @@ static void fill_options(struct filler *f, const struct cfg_option *parent,
 		}
 		path_leave(f, len);
 	}
-	for (const struct cfg_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
+	for (const struct cfg_entry *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
 		if (cfg_option_child(parent, n->key) == NULL)
 			complain_unknown(f, parent, n);
 	}
 }
 
-void cfg_fill(struct cfg_fleet *fleet, const struct cfg_node *root, struct arena *mem,
+void cfg_fill(struct cfg_fleet *fleet, const struct cfg_entry *root, struct cfg_memory *mem,
 	      struct diag *diag)
 {
 	struct filler f = {.fleet = fleet, .mem = mem, .diag = diag};
 	struct thing thing = {.base = (char *)fleet, .name = "", .place = root->place};
 
 	fill_options(&f, NULL, root, &thing);
+	cfg_references_fini(&f.references);
 }

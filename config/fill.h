@@ -4,11 +4,12 @@
  */
 #pragma once
 
+#include "config/entry.h"
 #include "config/fleet.h"
-#include "config/node.h"
+#include "config/memory.h"
 
 /* Fills every option of `fleet`, from the tree or by its default, and complains about all that is
  * unknown, missing or wrong. Lists keep their length even when an item is wrong, so that item i of
  * the struct is item i of the tree; such items are zero. Memory is taken from `mem`. */
-void cfg_fill(struct cfg_fleet *fleet, const struct cfg_node *root, struct arena *mem,
+void cfg_fill(struct cfg_fleet *fleet, const struct cfg_entry *root, struct cfg_memory *mem,
 	      struct diag *diag);

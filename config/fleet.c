@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Loading a fleet: files to tree, tree to structs, rules, and what follows from the rest. Owns the
- * fleet's memory, all of it in one arena.
+ * fleet's memory, all of it in one piece.
  */
 #include "config/fleet.h"
 
@@ -9,19 +9,17 @@
 #include <string.h>
 
 #include "config/fill.h"
+#include "config/limits.h"
 #include "config/tree.h"
 #include "config/validate.h"
 #include "core/base/check.h"
-
-/* More than what CFG_NODES_MAX things can take: see yaml.h. */
-#define MEMORY_MAX ((size_t)1 << 30)
 
 /* RFC 9110 sections 4.2.1 and 4.2.2. */
 #define HTTP_PORT 80
 #define HTTPS_PORT 443
 
 struct cfg_private {
-	struct arena mem;
+	struct cfg_memory mem;
 };
 
 /* Longest path first, so that the first that matches is the one; equal lengths keep their order. */
@@ -35,12 +33,26 @@ static int compare_routes(const void *left, const void *right)
 	return strcmp(a->path, b->path);
 }
 
-static void use_all_edges(struct cfg_fleet *fleet, struct cfg_site *site)
+/* Sites without a list of edges share the one of them all: a list for each would take edges times
+ * sites. False when memory is out. */
+static bool give_edges(struct cfg_fleet *fleet, struct cfg_place place)
 {
-	site->n_edges = fleet->n_edges;
-	site->edges = cfg_need(&fleet->private->mem, fleet->n_edges * sizeof(*site->edges));
+	const struct cfg_edge **all = cfg_alloc(
+	    &fleet->private->mem, fleet->n_edges * sizeof(const struct cfg_edge *), place);
+
+	if (all == NULL)
+		return false;
 	for (unsigned i = 0; i < fleet->n_edges; i++)
-		site->edges[i] = &fleet->edges[i];
+		all[i] = &fleet->edges[i];
+	for (unsigned i = 0; i < fleet->n_sites; i++) {
+		struct cfg_site *s = &fleet->sites[i];
+
+		if (s->n_edges == 0) {
+			s->edges = all;
+			s->n_edges = fleet->n_edges;
+		}
+	}
+	return true;
 }
 
 /* To servers without a port; before the rules, which compare servers. */
@@ -57,9 +69,9 @@ static void give_ports(struct cfg_fleet *fleet)
 }
 
 /* What follows from a fleet that is right. */
-static void finish(struct cfg_fleet *fleet, const struct cfg_node *root)
+static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 {
-	const struct cfg_node *geo = cfg_node_get(root, "geo");
+	const struct cfg_entry *geo = cfg_entry_get(root, "geo");
 
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		struct cfg_edge *e = &fleet->edges[i];
@@ -75,8 +87,6 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_node *root)
 
 		s->id = i;
 		qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
-		if (s->n_edges == 0)
-			use_all_edges(fleet, s);
 	}
 	fleet->geo.place = geo != NULL ? geo->key_place : root->place;
 }
@@ -85,36 +95,40 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 {
 	struct cfg_private *private = xcalloc(1, sizeof(*private));
 	struct cfg_fleet *fleet;
-	const struct cfg_node *root;
+	const struct cfg_entry *root;
 	unsigned before = diag_count(diag);
 
-	arena_init(&private->mem, MEMORY_MAX);
-	fleet = cfg_need(&private->mem, sizeof(*fleet));
+	cfg_memory_init(&private->mem, CFG_MEMORY_MAX, diag);
+	fleet = cfg_alloc(&private->mem, sizeof(*fleet), (struct cfg_place){.file = file});
+	CHECK(fleet != NULL); /* the first of a fixed size */
 	fleet->private = private;
-	fleet->file = cfg_need_copy(&private->mem, file);
+	fleet->file = cfg_copy(&private->mem, file, (struct cfg_place){.file = file});
 	root = cfg_tree_load(&private->mem, file, diag);
-	if (root != NULL) {
+	if (root != NULL)
 		cfg_fill(fleet, root, &private->mem, diag);
+	/* A fleet that was cut short makes no sense. */
+	if (root != NULL && !private->mem.is_out) {
 		give_ports(fleet);
 		cfg_validate(fleet, root, diag);
 	}
-	if (diag_count(diag) != before) {
+	if (diag_count(diag) != before || !give_edges(fleet, root->place)) {
 		cfg_fleet_destroy(&fleet);
 		return NULL;
 	}
 	finish(fleet, root);
+	private->mem.diag = NULL;
 	return fleet;
 }
 
-void cfg_fleet_destroy(struct cfg_fleet **fleet)
+void cfg_fleet_destroy(struct cfg_fleet **fleetp)
 {
+	struct cfg_fleet *fleet = TAKE(fleetp);
 	struct cfg_private *private;
 
-	if (*fleet == NULL)
+	if (fleet == NULL)
 		return;
-	private = (*fleet)->private;
-	*fleet = NULL;
-	arena_fini(&private->mem); /* the fleet is in it */
+	private = fleet->private;
+	cfg_memory_fini(&private->mem); /* the fleet is in it */
 	free(private);
 }
 
@@ -138,6 +152,9 @@ const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, 
 
 bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *edge)
 {
+	/* Where it is in the list of all. */
+	if (edge->id < site->n_edges && site->edges[edge->id] == edge)
+		return true;
 	for (unsigned i = 0; i < site->n_edges; i++) {
 		if (site->edges[i] == edge)
 			return true;

@@ -38,15 +38,18 @@ struct cfg_range { /* HTTP status range, both ends included */
 	uint16_t low, high;
 };
 
-/* How to find out whether something serves. A server is asked by CFG_CHECK_HTTP the way requests go
- * to it, so by TLS with TLS; by CFG_CHECK_HTTPS without a look at its certificate. */
+/* How to find out whether something serves. A server is asked the way requests go to it, so by TLS
+ * with TLS; where requests have none, by CFG_CHECK_HTTPS without a look at its certificate. */
 enum cfg_check_kind { CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP };
+/* CFG_CHECK_HEAD: by GET once that has got a good status where HEAD has not. */
+enum cfg_check_method { CFG_CHECK_HEAD, CFG_CHECK_GET };
 
 struct cfg_check {
 	enum cfg_check_kind kind;
 	uint16_t port;    /* 0: the port of what is checked */
 	const char *host; /* Host field and SNI; "" : a default that the user of the check names */
 	const char *path;
+	enum cfg_check_method method;
 	struct cfg_range status;
 	duration interval; /* between the starts of two probes */
 	duration timeout;  /* of one probe, from connect to status line */
@@ -210,6 +213,9 @@ enum cfg_plain {
 	CFG_PLAIN_SERVE,
 };
 
+/* Fields whose names have underscores. */
+enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
+
 /* http: what every edge does to requests. */
 struct cfg_http {
 	struct {
@@ -236,7 +242,9 @@ struct cfg_http {
 	enum cfg_plain plain;
 	const char *access_log;              /* path, "-" for standard output, "" for none */
 	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
-	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded-For and Forwarded are kept */
+	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
+	struct cfg_strings trusted_fields;   /* and these, which are tokens */
+	enum cfg_underscores underscores;
 };
 
 struct cfg_log {

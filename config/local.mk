@@ -3,15 +3,18 @@
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
+	config/domain_name.c config/domain_name.h \
 	config/dump.c \
+	config/entry.c config/entry.h \
 	config/env.c config/env.h \
 	config/fill.c config/fill.h \
 	config/fleet.c config/fleet.h \
+	config/limits.h \
 	config/man.c \
-	config/names.c config/names.h \
-	config/node.c config/node.h \
+	config/memory.c config/memory.h \
 	config/options.c config/options.h \
 	config/print.h \
+	config/reference.c config/reference.h \
 	config/restart.c \
 	config/schema.c \
 	config/suggest.c config/suggest.h \

@@ -20,10 +20,12 @@
 
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const check_kinds[] = {"http", "https", "tcp", NULL};
+static const char *const check_methods[] = {"HEAD", "GET", NULL};
 static const char *const admins[] = {"active", "drained", NULL};
 static const char *const all_downs[] = {"try", "refuse", NULL};
 static const char *const none_ups[] = {"nearest", "servfail", NULL};
 static const char *const plains[] = {"redirect", "serve", NULL};
+static const char *const underscores[] = {"drop", "pass", NULL};
 static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
 static const char *const field_actions[] = {"set", "add", "remove", NULL};
 
@@ -51,6 +53,13 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 		   offsetof(struct cfg_origin, name) == 0 && offsetof(struct cfg_site, name) == 0 &&
 		   offsetof(struct cfg_zone, name) == 0 && offsetof(struct cfg_steered, owner) == 0,
 	       "names come first");
+
+/* What frameworks and servers take for the client's address (Client-IP is Rails', the others are
+ * those of well-known load balancers and networks), for the target in place of the request's (IIS,
+ * Symfony), or, as CGI does with Proxy, for an option of their own. */
+#define TRUSTED_FIELDS                                                                             \
+	"X-Real-IP, True-Client-IP, X-Client-IP, Client-IP, X-Cluster-Client-IP, "                 \
+	"CF-Connecting-IP, Fastly-Client-IP, X-Original-URL, X-Rewrite-URL, Proxy"
 
 #define AT(struct_name, member) .offset = offsetof(struct struct_name, member)
 #define OF(struct_name)                                                                            \
@@ -102,7 +111,11 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 	     .type = &cfg_type_url_path,                                                           \
 	     AT(owner, member.path),                                                               \
 	     .fallback = path_,                                                                    \
-	     .prose = "What is asked for, by GET."},                                               \
+	     .prose = "What is asked for."},                                                       \
+	    CHOICE(under ".method", AT(owner, member.method), "HEAD", check_methods,               \
+		   "How it is asked for. Where HEAD does not get such a status, GET is asked at "  \
+		   "once and decides, and if that gets one it is asked from then on. Of the "      \
+		   "content that GET gets, 1 MiB is read."),                                       \
 	    {.path = under ".status",                                                              \
 	     .type = &cfg_type_status,                                                             \
 	     AT(owner, member.status),                                                             \
@@ -121,7 +134,7 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 const struct cfg_option cfg_options[] = {
     SECTION("log", "The programs' own log, on standard error."),
     CHOICE("log.level", AT(cfg_fleet, log.level), "info", levels,
-	   "The least important level that is written."),
+	   "The least important level that is written, until perigeectl log says otherwise."),
 
     SECTION("http", "What every edge does to requests."),
     SECTION("http.timeout", "How long an edge waits for clients."),
@@ -150,8 +163,9 @@ const struct cfg_option cfg_options[] = {
 	  "Length of a request's target; a longer one is refused."),
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
 	  "Connections of clients to an edge at a time; over it the one that has been idle for "
-	  "longest gives way, or else the one that has been silent for longest; when there is "
-	  "neither, newcomers are closed."),
+	  "longest gives way, or else the one that has been at a request's head for longest, or "
+	  "silent; when there is none of them, newcomers are closed. Each takes up to two and a "
+	  "half open files: where fewer are allowed, fewer connections are."),
     COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
 	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
 	  "header, no first byte of a request); over it the oldest of them gives way."),
@@ -181,7 +195,19 @@ const struct cfg_option cfg_options[] = {
      .shape = CFG_VALUES,
      .type = &cfg_type_prefix,
      AT(cfg_fleet, http.trusted_proxies),
-     .prose = "Clients whose X-Forwarded-For and Forwarded fields are kept."},
+     .prose = "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
+	      "are kept."},
+    {.path = "http.trusted_fields",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_field_name,
+     AT(cfg_fleet, http.trusted_fields),
+     .fallback = TRUSTED_FIELDS,
+     .prose = "Fields, beside Forwarded and all X-Forwarded-, by which origins let themselves be "
+	      "told who the client is or what it asks for: they are removed unless they come from "
+	      "http.trusted_proxies; [] is none."},
+    CHOICE("http.underscores", AT(cfg_fleet, http.underscores), "drop", underscores,
+	   "Fields with \"_\" in their names, which CGI and its kind take for \"-\": \"drop\" "
+	   "removes them, \"pass\" sends on those that would not frame the message."),
 
     {.path = "edges",
      .shape = CFG_NAMED,
@@ -331,11 +357,12 @@ const struct cfg_option cfg_options[] = {
      .prose = "Whether servers are checked at all; if not they are taken to be up."},
     CHECK_ROWS("origins.*.health.check", cfg_origin, health.check, "http",
 	       "What is asked: \"http\" is a response with the right status, asked for the way "
-	       "requests go (over verified TLS when tls is on); \"https\" is one over TLS whose "
-	       "certificate is not verified; \"tcp\" is a connection.",
+	       "requests go (over verified TLS when tls is on); \"https\" is the same when tls is "
+	       "on, and else one over TLS whose certificate is not verified; \"tcp\" is a "
+	       "connection.",
 	       "0 is the port of the server.",
-	       "Host field, and server name (SNI) of \"https\", while that of \"http\" is the one "
-	       "of requests; \"\" is the server's own name.",
+	       "Host field, and server name (SNI) where tls is off, which else is the one of "
+	       "requests; \"\" is the server's own name.",
 	       "/", "200-399", "3"),
     CHOICE("origins.*.all_down", AT(cfg_origin, all_down), "try", all_downs,
 	   "When all servers are down: try them all the same, or refuse the request with 503."),
@@ -406,7 +433,8 @@ const struct cfg_option cfg_options[] = {
      .type = &cfg_type_route_path,
      AT(cfg_route, path),
      .fallback = "/",
-     .prose = "\"/api\" matches /api and all that is under it, but not /apix."},
+     .prose = "\"/api\" matches /api and all that is under it, but not /apix; how other spellings "
+	      "of a path are taken is in perigee-edge(8)."},
     {.path = "sites.*.routes.*.origin",
      .type = &cfg_type_origin_ref,
      AT(cfg_route, origin),
@@ -501,6 +529,18 @@ static bool is_child(const struct cfg_option *o, const struct cfg_option *parent
 	if (parent != NULL && (parent->shape == CFG_NAMED || parent->shape == CFG_ITEMS))
 		rest += strlen("*.");
 	return strchr(rest, '.') == NULL;
+}
+
+char *cfg_option_next_default(const struct cfg_option *option, const char **rest)
+{
+	const char *item = *rest, *end = NULL;
+
+	if (item == NULL)
+		return NULL;
+	if (option->shape == CFG_VALUES)
+		end = strstr(item, ", ");
+	*rest = end != NULL ? end + 2 : NULL;
+	return xasprintf("%.*s", end != NULL ? (int)(end - item) : (int)strlen(item), item);
 }
 
 const char *cfg_option_key(const struct cfg_option *option)

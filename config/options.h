@@ -31,7 +31,8 @@ struct cfg_option {
 	/* In the struct of the thing around it (cfg_fleet, cfg_edge, cfg_route, ...). Lists and
 	 * named things: of a struct cfg_array. */
 	size_t offset;
-	/* As an operator would write it; NULL: none, or see `required`. */
+	/* As an operator would write it; NULL: none, or see `required`. The items of a list are
+	 * divided by ", ". */
 	const char *fallback;
 	bool required; /* lists: at least one */
 	enum cfg_reload reload;
@@ -58,6 +59,8 @@ extern const unsigned cfg_n_options;
 const struct cfg_option *cfg_option_next(const struct cfg_option *parent,
 					 const struct cfg_option *last);
 const struct cfg_option *cfg_option_child(const struct cfg_option *parent, const char *key);
+/* The items of a default, one by one; *rest is its `fallback` first. malloc'd; NULL at the end. */
+char *cfg_option_next_default(const struct cfg_option *option, const char **rest);
 /* The last part of its path. */
 const char *cfg_option_key(const struct cfg_option *option);
 /* The text of its range, "1s to 1h", malloc'd; NULL when it has none. */

@@ -61,9 +61,20 @@ static json_t *list_schema(const struct cfg_option *o, json_t *item)
 /* As YAML reads the text, so that an editor can offer it. */
 static json_t *default_value(const struct cfg_option *o)
 {
+	const char *rest = o->fallback;
 	uint64_t number;
+	json_t *list;
+	char *item;
 	bool yes;
 
+	if (o->shape == CFG_VALUES && strstr(rest, ", ") != NULL) {
+		list = json_array();
+		while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+			json_array_append_new(list, json_string(item));
+			free(item);
+		}
+		return list;
+	}
 	if (o->type->json == CFG_JSON_INTEGER && cfg_parse_uint(o->fallback, &number))
 		return json_integer((json_int_t)number);
 	if ((o->type->json & CFG_JSON_BOOLEAN) != 0 && cfg_parse_bool(o->fallback, &yes))

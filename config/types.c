@@ -16,6 +16,7 @@
 #include "config/units.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
+#include "core/http/path.h"
 
 bool cfg_refuse(const struct cfg_value *v, const char *text)
 {
@@ -28,6 +29,16 @@ bool cfg_refuse_because(const struct cfg_value *v, const char *text, const char 
 {
 	diag_add(v->diag, v->place, "%s: \"%s\": %s", v->path, text, why);
 	return false;
+}
+
+bool cfg_keep(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *copy = cfg_copy(v->mem, text, v->place);
+
+	if (copy == NULL)
+		return false;
+	*(const char **)out = copy;
+	return true;
 }
 
 static bool in_range(const struct cfg_value *v, const char *text, int64_t value)
@@ -294,13 +305,14 @@ static char *format_text(const struct cfg_option *option, const void *value)
 static bool parse_path(const struct cfg_value *v, const char *text, void *out)
 {
 	char *resolved;
+	bool kept;
 
 	if (*text == '\0')
 		return cfg_refuse(v, text);
 	resolved = cfg_resolve_path(v->file, text);
-	*(const char **)out = cfg_need_copy(v->mem, resolved);
+	kept = cfg_keep(v, resolved, out);
 	free(resolved);
-	return true;
+	return kept;
 }
 
 const struct cfg_type cfg_type_path = {
@@ -317,8 +329,7 @@ static bool parse_output(const struct cfg_value *v, const char *text, void *out)
 {
 	if (*text != '\0' && strcmp(text, "-") != 0)
 		return parse_path(v, text, out);
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_output = {
@@ -380,8 +391,7 @@ static bool parse_url_path(const struct cfg_value *v, const char *text, void *ou
 {
 	if (!is_url_path(text))
 		return cfg_refuse(v, text);
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_url_path = {
@@ -394,20 +404,86 @@ const struct cfg_type cfg_type_url_path = {
     .format = format_text,
 };
 
+/* Whether dot segments went: nothing else makes slashes fewer where they are not doubled. */
+static bool lost_segments(const char *text, struct span normal)
+{
+	size_t n = 0, left = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == '/';
+	for (size_t i = 0; i < normal.n; i++)
+		left += normal.p[i] == '/';
+	return left < n;
+}
+
+/* NULL: requests can have it as their path, or a part of it. */
+static const char *why_no_route_path(const char *text, const struct http_path *path)
+{
+	if (path->sure < path->text.n)
+		return "\"%2F\", \"%5C\", \"\\\", \"%3B\", \";\" and a \"%25\" before two digits "
+		       "never "
+		       "match: origins read them in different ways";
+	if (lost_segments(text, path->text))
+		return "\".\" and \"..\" never match: requests are looked at without them";
+	if (text[1] != '\0' && text[strlen(text) - 1] == '/')
+		return "leave out the last \"/\": \"/api\" matches /api and all that is under it";
+	return NULL;
+}
+
+static bool keep_span(const struct cfg_value *v, struct span text, void *out)
+{
+	char *copy = cfg_alloc(v->mem, text.n + 1, v->place);
+
+	if (copy == NULL)
+		return false;
+	memcpy(copy, text.p, text.n);
+	*(const char **)out = copy;
+	return true;
+}
+
+/* Kept in normal form, as the paths of requests are looked at. */
 static bool parse_route_path(const struct cfg_value *v, const char *text, void *out)
 {
-	size_t len = strlen(text);
+	const char *why = "there is no memory for it";
+	struct arena scratch;
+	struct http_path path;
+	bool ok, kept;
 
 	if (!is_url_path(text))
 		return cfg_refuse(v, text);
-	if (len > 1 && text[len - 1] == '/')
-		return cfg_refuse_because(v, text,
-					  "leave out the last \"/\": \"/api\" matches "
-					  "/api and all that is under it");
 	if (strstr(text, "//") != NULL)
-		return cfg_refuse_because(v, text, "\"//\" never matches");
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+		return cfg_refuse_because(
+		    v, text,
+		    "\"//\" never matches: requests are looked at with one \"/\" in its place");
+	arena_init(&scratch, 3 * strlen(text) + 1024);
+	ok = http_path_parse(&path, span_of(text), &scratch, &why) == HTTP_PATH_OK;
+	if (ok)
+		why = why_no_route_path(text, &path);
+	ok = ok && why == NULL;
+	if (ok)
+		kept = keep_span(v, path.text, out);
+	else
+		kept = cfg_refuse_because(v, text, why);
+	arena_fini(&scratch);
+	return kept;
+}
+
+static char *format_route_path(const struct cfg_option *option, const void *value)
+{
+	const char *path = *(const char *const *)value;
+	char *text, *p;
+
+	if (path == NULL)
+		return NULL;
+	p = text = xmalloc(3 * strlen(path) + 1);
+	for (; *path != '\0'; path++) {
+		if (*path > ' ' && *path < 0x7f && strchr("%?#", *path) == NULL)
+			*p++ = *path;
+		else
+			p += sprintf(p, "%%%02X", (unsigned char)*path);
+	}
+	*p = '\0';
+	return text;
 }
 
 const struct cfg_type cfg_type_route_path = {
@@ -417,7 +493,7 @@ const struct cfg_type cfg_type_route_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_route_path,
-    .format = format_text,
+    .format = format_route_path,
 };
 
 /* Fields that an edge writes anew for each connection: those of framing (RFC 9112 section 6) and
@@ -446,8 +522,7 @@ static bool parse_field_name(const struct cfg_value *v, const char *text, void *
 		return cfg_refuse_because(v, text,
 					  "the edge itself says how a message is framed and "
 					  "how its connection goes on");
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_field_name = {
@@ -468,8 +543,7 @@ static bool parse_field_value(const struct cfg_value *v, const char *text, void 
 
 	if (len > 0 && (text[0] == ' ' || text[len - 1] == ' '))
 		return cfg_refuse(v, text);
-	*(const char **)out = cfg_need_copy(v->mem, text);
-	return true;
+	return cfg_keep(v, text, out);
 }
 
 const struct cfg_type cfg_type_field_value = {

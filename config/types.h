@@ -8,7 +8,8 @@
 #include <stdbool.h>
 
 #include "config/fleet.h"
-#include "config/node.h"
+#include "config/memory.h"
+#include "config/reference.h"
 
 struct cfg_option;
 
@@ -21,11 +22,12 @@ enum cfg_json {
 
 /* A value that is being read. */
 struct cfg_value {
-	struct arena *mem; /* where strings go */
+	struct cfg_memory *mem; /* where strings go */
 	const struct cfg_option *option;
 	const struct cfg_fleet *fleet; /* what was filled before this; for references */
-	const char *file;              /* that the value stands in: relative paths start there */
-	const char *name;              /* of the thing around it, "fra1"; "" when there is none */
+	struct cfg_references *references;
+	const char *file; /* that the value stands in: relative paths start there */
+	const char *name; /* of the thing around it, "fra1"; "" when there is none */
 	struct diag *diag;
 	struct cfg_place place;
 	const char *path; /* "edges.fra1.check.port", for messages */
@@ -63,3 +65,5 @@ extern const struct cfg_type cfg_type_edge_ref, cfg_type_origin_ref, cfg_type_si
 /* `PATH: "TEXT" is not EXPECTED` and `PATH: "TEXT": WHY`; both return false. */
 bool cfg_refuse(const struct cfg_value *v, const char *text);
 bool cfg_refuse_because(const struct cfg_value *v, const char *text, const char *why);
+/* `text` becomes the value, as a copy; false when memory is out. */
+bool cfg_keep(const struct cfg_value *v, const char *text, void *out);

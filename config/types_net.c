@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/names.h"
+#include "config/domain_name.h"
 #include "config/options.h"
 #include "config/units.h"
 #include "core/base/check.h"
@@ -112,6 +112,7 @@ static bool parse_server(const struct cfg_value *v, const char *text, void *out)
 	const char *colon = strchr(text, ':'), *fault;
 	uint64_t port = 0;
 	char *name;
+	bool kept;
 
 	if (strstr(text, "://") != NULL)
 		return cfg_refuse_because(v, text, "write host:port, without a scheme and path");
@@ -119,21 +120,19 @@ static bool parse_server(const struct cfg_value *v, const char *text, void *out)
 		/* Only a port that was written is 0 in both. */
 		if (is_any(&a) || net_addr_port(&b) == 0)
 			return cfg_refuse(v, text);
-		server->host = cfg_need_copy(v->mem, net_addr_format_ip(&a, ip));
 		server->port = net_addr_port(&a);
-		return true;
+		return cfg_keep(v, net_addr_format_ip(&a, ip), &server->host);
 	}
 	if (colon != NULL && (!cfg_parse_uint(colon + 1, &port) || port == 0 || port > 65535))
 		return cfg_refuse(v, text);
 	name = xasprintf("%.*s", colon != NULL ? (int)(colon - text) : (int)strlen(text), text);
 	cfg_name_lower(name);
 	fault = cfg_host_fault(name, CFG_NAME_UNDERSCORE);
-	if (fault == NULL) {
-		server->host = cfg_need_copy(v->mem, name);
-		server->port = (uint16_t)port;
-	}
+	server->port = (uint16_t)port;
+	kept =
+	    fault == NULL ? cfg_keep(v, name, &server->host) : cfg_refuse_because(v, text, fault);
 	free(name);
-	return fault == NULL || cfg_refuse_because(v, text, fault);
+	return kept;
 }
 
 static char *format_server(const struct cfg_option *option, const void *value)

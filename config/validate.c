@@ -8,18 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/limits.h"
 #include "config/types.h"
 #include "config/units.h"
 #include "core/base/check.h"
 
-/* Edge ids are 16 bits wide in the steering map. */
-#define EDGES_MAX 65535
 /* RFC 1035 section 2.3.4, as text. */
 #define DOMAIN_MAX 253
 
 struct validator {
 	const struct cfg_fleet *fleet;
-	const struct cfg_node *root;
+	const struct cfg_entry *root;
 	struct diag *diag;
 };
 
@@ -79,29 +78,29 @@ static void settle_claims(struct validator *v, struct claims *c)
 }
 
 /* Where `key` of a thing was written, or else where the thing was. */
-static struct cfg_place place_of(const struct cfg_node *map, const char *key,
+static struct cfg_place place_of(const struct cfg_entry *map, const char *key,
 				 struct cfg_place otherwise)
 {
-	const struct cfg_node *n = cfg_node_get(map, key);
+	const struct cfg_entry *n = cfg_entry_get(map, key);
 
 	return n != NULL ? n->place : otherwise;
 }
 
 /* The first item of the list under `key`; a single value is a list of itself. */
-static const struct cfg_node *first_item(const struct cfg_node *map, const char *key)
+static const struct cfg_entry *first_item(const struct cfg_entry *map, const char *key)
 {
-	const struct cfg_node *n = cfg_node_get(map, key);
+	const struct cfg_entry *n = cfg_entry_get(map, key);
 
-	return n != NULL && n->kind == CFG_NODE_LIST ? n->first : n;
+	return n != NULL && n->kind == CFG_ENTRY_LIST ? n->first : n;
 }
 
 /* Places of the items of a list, one after the other. */
 struct item_places {
-	const struct cfg_node *next;
+	const struct cfg_entry *next;
 	struct cfg_place otherwise;
 };
 
-static struct item_places places_of_items(const struct cfg_node *map, const char *key,
+static struct item_places places_of_items(const struct cfg_entry *map, const char *key,
 					  struct cfg_place otherwise)
 {
 	return (struct item_places){.next = first_item(map, key), .otherwise = otherwise};
@@ -109,7 +108,7 @@ static struct item_places places_of_items(const struct cfg_node *map, const char
 
 static struct cfg_place next_place(struct item_places *p)
 {
-	const struct cfg_node *n = p->next;
+	const struct cfg_entry *n = p->next;
 
 	if (n == NULL)
 		return p->otherwise;
@@ -118,15 +117,15 @@ static struct cfg_place next_place(struct item_places *p)
 }
 
 /* The i-th thing of a section was filled from its i-th child. */
-static const struct cfg_node *first_thing(const struct validator *v, const char *section)
+static const struct cfg_entry *first_thing(const struct validator *v, const char *section)
 {
-	const struct cfg_node *n = cfg_node_get(v->root, section);
+	const struct cfg_entry *n = cfg_entry_get(v->root, section);
 
 	return n != NULL ? n->first : NULL;
 }
 
 static void validate_check(struct validator *v, const char *path, const struct cfg_check *check,
-			   const struct cfg_node *map, struct cfg_place place)
+			   const struct cfg_entry *map, struct cfg_place place)
 {
 	if (check->interval.ns == 0 || check->timeout.ns <= check->interval.ns)
 		return;
@@ -136,7 +135,7 @@ static void validate_check(struct validator *v, const char *path, const struct c
 
 /* Addresses that `thing` has under the last part of `path`. */
 static void claim_addrs(struct claims *c, const struct cfg_addrs *addrs, bool port,
-			const struct cfg_node *thing, const char *path, struct cfg_place place)
+			const struct cfg_entry *thing, const char *path, struct cfg_place place)
 {
 	struct item_places places = places_of_items(thing, strrchr(path, '.') + 1, place);
 	char text[NET_ADDR_TEXT];
@@ -156,14 +155,14 @@ static void claim_addrs(struct claims *c, const struct cfg_addrs *addrs, bool po
 
 /* With TLS and without it: one socket cannot be both. */
 static void validate_listens(struct validator *v, const struct cfg_edge *e,
-			     const struct cfg_node *node)
+			     const struct cfg_entry *entry)
 {
 	char *path = xasprintf("edges.%s.listen", e->name);
 	char *plain_path = xasprintf("edges.%s.listen_plain", e->name);
 	struct claims listens = {0};
 
-	claim_addrs(&listens, &e->listen, true, node, path, e->place);
-	claim_addrs(&listens, &e->listen_plain, true, node, plain_path, e->place);
+	claim_addrs(&listens, &e->listen, true, entry, path, e->place);
+	claim_addrs(&listens, &e->listen_plain, true, entry, plain_path, e->place);
 	settle_claims(v, &listens);
 	free(plain_path);
 	free(path);
@@ -172,18 +171,19 @@ static void validate_listens(struct validator *v, const struct cfg_edge *e,
 static void validate_nodes(struct validator *v)
 {
 	const struct cfg_fleet *fleet = v->fleet;
-	const struct cfg_node *n = first_thing(v, "edges");
+	const struct cfg_entry *n = first_thing(v, "edges");
 	struct claims addresses = {0}, listens = {0};
 
-	if (fleet->n_edges > EDGES_MAX)
-		diag_add(v->diag, fleet->edges[EDGES_MAX].place, "edges: more than %d", EDGES_MAX);
+	if (fleet->n_edges > CFG_EDGES_MAX)
+		diag_add(v->diag, fleet->edges[CFG_EDGES_MAX].place, "edges: more than %d",
+			 CFG_EDGES_MAX);
 	for (unsigned i = 0; i < fleet->n_edges; i++, n = n->next) {
 		const struct cfg_edge *e = &fleet->edges[i];
 		char *path = xasprintf("edges.%s.check", e->name);
 
 		claim_addrs(&addresses, &e->addresses, false, n, "edges.*.addresses", e->place);
 		validate_listens(v, e, n);
-		validate_check(v, path, &e->check, cfg_node_get(n, "check"), e->place);
+		validate_check(v, path, &e->check, cfg_entry_get(n, "check"), e->place);
 		free(path);
 	}
 	settle_claims(v, &addresses);
@@ -201,7 +201,7 @@ static void validate_nodes(struct validator *v)
 static void validate_http(struct validator *v)
 {
 	const struct cfg_http *http = &v->fleet->http;
-	const struct cfg_node *limit = cfg_node_get(cfg_node_get(v->root, "http"), "limit");
+	const struct cfg_entry *limit = cfg_entry_get(cfg_entry_get(v->root, "http"), "limit");
 
 	if (http->limit.head_bytes != 0 && http->limit.target_bytes > http->limit.head_bytes)
 		diag_add(
@@ -212,18 +212,18 @@ static void validate_http(struct validator *v)
 
 /* Whether `key` can be judged: what could not be read as a boolean was complained about, and is
  * false. */
-static bool is_boolean(const struct cfg_node *map, const char *key)
+static bool is_boolean(const struct cfg_entry *map, const char *key)
 {
-	const struct cfg_node *n = cfg_node_get(map, key);
+	const struct cfg_entry *n = cfg_entry_get(map, key);
 	bool value;
 
 	return n == NULL ||
-	       (n->kind == CFG_NODE_SCALAR && !n->broken && cfg_parse_bool(n->text, &value));
+	       (n->kind == CFG_ENTRY_SCALAR && !n->broken && cfg_parse_bool(n->text, &value));
 }
 
 /* What was said of TLS where there is none: it would be silently without effect. */
 static void validate_no_tls(struct validator *v, const struct cfg_origin *o,
-			    const struct cfg_node *map)
+			    const struct cfg_entry *map)
 {
 	static const char *const keys[] = {"verify", "ca", "name", "certificate", "key"};
 	/* A dump says "true" and "" too. */
@@ -244,10 +244,10 @@ static void validate_no_tls(struct validator *v, const struct cfg_origin *o,
 }
 
 static void validate_tls(struct validator *v, const struct cfg_origin *o,
-			 const struct cfg_node *map)
+			 const struct cfg_entry *map)
 {
-	const struct cfg_node *certificate = cfg_node_get(map, "certificate");
-	const struct cfg_node *key = cfg_node_get(map, "key");
+	const struct cfg_entry *certificate = cfg_entry_get(map, "certificate");
+	const struct cfg_entry *key = cfg_entry_get(map, "key");
 
 	if (!o->tls.enabled && is_boolean(map, "enabled"))
 		validate_no_tls(v, o, map);
@@ -264,7 +264,7 @@ static void validate_tls(struct validator *v, const struct cfg_origin *o,
 }
 
 static void validate_pool(struct validator *v, const struct cfg_origin *o,
-			  const struct cfg_node *map)
+			  const struct cfg_entry *map)
 {
 	struct cfg_place place = place_of(map, "warm", o->place);
 
@@ -277,7 +277,7 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 
 static void validate_origins(struct validator *v)
 {
-	const struct cfg_node *n = first_thing(v, "origins");
+	const struct cfg_entry *n = first_thing(v, "origins");
 	struct claims servers = {0};
 
 	for (unsigned i = 0; i < v->fleet->n_origins; i++, n = n->next) {
@@ -293,20 +293,20 @@ static void validate_origins(struct validator *v)
 		free(path);
 		path = xasprintf("origins.%s.health.check", o->name);
 		validate_check(v, path, &o->health.check,
-			       cfg_node_get(cfg_node_get(n, "health"), "check"), o->place);
+			       cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
 		free(path);
-		validate_tls(v, o, cfg_node_get(n, "tls"));
-		validate_pool(v, o, cfg_node_get(n, "pool"));
+		validate_tls(v, o, cfg_entry_get(n, "tls"));
+		validate_pool(v, o, cfg_entry_get(n, "pool"));
 	}
 }
 
 static void validate_response_fields(struct validator *v, const struct cfg_site *s,
-				     const struct cfg_node *site)
+				     const struct cfg_entry *site)
 {
-	const struct cfg_node *route = first_item(site, "routes");
+	const struct cfg_entry *route = first_item(site, "routes");
 
 	for (unsigned r = 0; r < s->n_routes; r++, route = route->next) {
-		const struct cfg_node *item = first_item(route, "response_fields");
+		const struct cfg_entry *item = first_item(route, "response_fields");
 
 		for (unsigned i = 0; i < s->routes[r].n_response_fields; i++, item = item->next) {
 			const struct cfg_field_rule *rule = &s->routes[r].response_fields[i];
@@ -324,7 +324,7 @@ static void validate_response_fields(struct validator *v, const struct cfg_site 
 
 static void validate_sites(struct validator *v)
 {
-	const struct cfg_node *n = first_thing(v, "sites");
+	const struct cfg_entry *n = first_thing(v, "sites");
 	struct claims hosts = {0}, paths = {0}, edges = {0};
 
 	for (unsigned i = 0; i < v->fleet->n_sites; i++, n = n->next) {
@@ -392,7 +392,7 @@ static bool repeats_zone(const char *owner, const char *zone)
 }
 
 static void validate_steered(struct validator *v, const struct cfg_zone *zone,
-			     const struct cfg_steered *st, const struct cfg_node *node,
+			     const struct cfg_steered *st, const struct cfg_entry *entry,
 			     bool *complained)
 {
 	const struct cfg_fleet *fleet = v->fleet;
@@ -406,7 +406,7 @@ static void validate_steered(struct validator *v, const struct cfg_zone *zone,
 		diag_add(v->diag, st->place, "zones.%s.steered.%s: longer than a name may be",
 			 zone->name, st->owner);
 	if (st->ttl.ns % 1000000000 != 0)
-		diag_add(v->diag, place_of(node, "ttl", st->place),
+		diag_add(v->diag, place_of(entry, "ttl", st->place),
 			 "zones.%s.steered.%s.ttl: DNS knows whole seconds only", zone->name,
 			 st->owner);
 	if (st->site == NULL)
@@ -427,13 +427,13 @@ static void validate_steered(struct validator *v, const struct cfg_zone *zone,
 static void validate_zones(struct validator *v)
 {
 	const struct cfg_fleet *fleet = v->fleet;
-	const struct cfg_node *n = first_thing(v, "zones");
+	const struct cfg_entry *n = first_thing(v, "zones");
 	bool *complained = xcalloc(fleet->n_edges + 1, sizeof(*complained));
 	struct claims names = {0}, owners = {0};
 
 	for (unsigned i = 0; i < fleet->n_zones; i++, n = n->next) {
 		const struct cfg_zone *zone = &fleet->zones[i];
-		const struct cfg_node *steered = cfg_node_get(n, "steered");
+		const struct cfg_entry *steered = cfg_entry_get(n, "steered");
 		char *path = xasprintf("zones.%s.steered", zone->name);
 
 		claim(&names, xstrdup(zone->name), "zones", zone->place);
@@ -450,7 +450,7 @@ static void validate_zones(struct validator *v)
 	free(complained);
 }
 
-void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_node *root, struct diag *diag)
+void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, struct diag *diag)
 {
 	struct validator v = {.fleet = fleet, .root = root, .diag = diag};
 

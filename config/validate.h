@@ -4,9 +4,9 @@
  */
 #pragma once
 
+#include "config/entry.h"
 #include "config/fleet.h"
-#include "config/node.h"
 
 /* Complains about what contradicts itself. `root` is the tree that `fleet` was filled from; what
  * cfg_fill() found wrong (and left zero) is passed over. */
-void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_node *root, struct diag *diag);
+void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, struct diag *diag);

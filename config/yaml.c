@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The reader of YAML events. It owns the libyaml parser while it runs; nodes go to the caller's
+ * The reader of YAML events. It owns the libyaml parser while it runs; entries go to the caller's
  * arena. What the values mean is left to the option table.
  */
 #include "config/yaml.h"
@@ -11,19 +11,23 @@
 #include <yaml.h>
 
 #include "config/env.h"
+#include "config/limits.h"
 #include "core/base/check.h"
+
+/* As much of a key as messages show where it is part of a path. */
+#define KEY_SHOWN 80
 
 struct reader {
 	yaml_parser_t parser;
-	struct arena *mem;
+	struct cfg_memory *mem;
 	const char *file, *data;
 	size_t len;
 	unsigned *budget;
 	struct diag *diag;
 };
 
-static struct cfg_node *read_node(struct reader *r, yaml_event_t *event, unsigned depth,
-				  const char *path);
+static struct cfg_entry *read_entry(struct reader *r, yaml_event_t *event, unsigned depth,
+				    const char *path);
 
 static struct cfg_place place_of(const struct reader *r, yaml_mark_t mark)
 {
@@ -81,21 +85,23 @@ static bool next_event(struct reader *r, yaml_event_t *event)
 	return false;
 }
 
-static struct cfg_node *new_node(struct reader *r, enum cfg_node_kind kind, yaml_mark_t mark)
+static struct cfg_entry *new_entry(struct reader *r, enum cfg_entry_kind kind, yaml_mark_t mark)
 {
-	struct cfg_node *node;
+	struct cfg_entry *entry;
 
 	if (*r->budget == 0) {
 		diag_add(r->diag, place_of(r, mark), "more than %u values: too large",
-			 CFG_NODES_MAX);
+			 CFG_ENTRIES_MAX);
 		return NULL;
 	}
 	--*r->budget;
-	node = cfg_need(r->mem, sizeof(*node));
-	node->kind = kind;
-	node->place = place_of(r, mark);
-	node->text = "";
-	return node;
+	entry = cfg_alloc(r->mem, sizeof(*entry), place_of(r, mark));
+	if (entry == NULL)
+		return NULL;
+	entry->kind = kind;
+	entry->place = place_of(r, mark);
+	entry->text = "";
+	return entry;
 }
 
 /* Control characters have no use in any value, and would spoil messages and dumps. */
@@ -108,59 +114,59 @@ static bool is_plain_text(const char *text, size_t len)
 	return true;
 }
 
-static void refuse_properties(struct reader *r, struct cfg_node *node, const void *anchor,
+static void refuse_properties(struct reader *r, struct cfg_entry *entry, const void *anchor,
 			      const void *tag)
 {
 	if (anchor != NULL)
-		diag_add(r->diag, node->place,
+		diag_add(r->diag, entry->place,
 			 "anchors (\"&\") are not supported; write the value where it is needed");
 	/* "!" alone is what a quoted scalar has. */
 	if (tag != NULL && strcmp(tag, "!") != 0)
-		diag_add(r->diag, node->place, "tags (\"!\") are not supported; leave it out");
+		diag_add(r->diag, entry->place, "tags (\"!\") are not supported; leave it out");
 }
 
-static struct cfg_node *read_scalar(struct reader *r, const yaml_event_t *event)
+static struct cfg_entry *read_scalar(struct reader *r, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
-	struct cfg_node *node = new_node(r, CFG_NODE_SCALAR, event->start_mark);
+	struct cfg_entry *entry = new_entry(r, CFG_ENTRY_SCALAR, event->start_mark);
 	char *expanded, *error = NULL;
 	json_t *utf8;
 
-	if (node == NULL)
+	if (entry == NULL)
 		return NULL;
-	refuse_properties(r, node, event->data.scalar.anchor, event->data.scalar.tag);
+	refuse_properties(r, entry, event->data.scalar.anchor, event->data.scalar.tag);
 	if (!is_plain_text(text, event->data.scalar.length)) {
-		diag_add(r->diag, node->place, "a control character in a value");
-		node->broken = true;
-		return node;
+		diag_add(r->diag, entry->place, "a control character in a value");
+		entry->broken = true;
+		return entry;
 	}
-	node->null = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-		     (*text == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
+	entry->null = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+		      (*text == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
 	expanded = cfg_env_expand(text, &error);
 	if (expanded == NULL) {
-		diag_add(r->diag, node->place, "%s", error);
-		node->broken = true;
+		diag_add(r->diag, entry->place, "%s", error);
+		entry->broken = true;
 		free(error);
-		return node;
+		return entry;
 	}
 	/* The file was checked by libyaml; an environment variable may hold anything. */
 	utf8 = json_string(expanded);
 	if (utf8 == NULL || !is_plain_text(expanded, strlen(expanded))) {
-		diag_add(r->diag, node->place,
+		diag_add(r->diag, entry->place,
 			 "an environment variable in this value is not plain UTF-8 text");
-		node->broken = true;
+		entry->broken = true;
 	} else {
-		node->text = cfg_need_copy(r->mem, expanded);
+		entry->text = cfg_copy(r->mem, expanded, entry->place);
 	}
 	json_decref(utf8);
 	free(expanded);
-	return node;
+	return entry->text != NULL ? entry : NULL;
 }
 
-static struct cfg_node *read_list(struct reader *r, const yaml_event_t *start, unsigned depth,
-				  const char *path)
+static struct cfg_entry *read_list(struct reader *r, const yaml_event_t *start, unsigned depth,
+				   const char *path)
 {
-	struct cfg_node *list = new_node(r, CFG_NODE_LIST, start->start_mark);
+	struct cfg_entry *list = new_entry(r, CFG_ENTRY_LIST, start->start_mark);
 	yaml_event_t event;
 
 	if (list == NULL)
@@ -168,7 +174,7 @@ static struct cfg_node *read_list(struct reader *r, const yaml_event_t *start, u
 	refuse_properties(r, list, start->data.sequence_start.anchor,
 			  start->data.sequence_start.tag);
 	for (;;) {
-		struct cfg_node *item;
+		struct cfg_entry *item;
 
 		if (!next_event(r, &event))
 			return NULL;
@@ -176,21 +182,21 @@ static struct cfg_node *read_list(struct reader *r, const yaml_event_t *start, u
 			yaml_event_delete(&event);
 			return list;
 		}
-		item = read_node(r, &event, depth + 1, path);
+		item = read_entry(r, &event, depth + 1, path);
 		yaml_event_delete(&event);
 		if (item == NULL)
 			return NULL;
-		cfg_node_append(list, item);
+		cfg_entry_append(list, item);
 	}
 }
 
 /* The key in `event` and the value after it. */
-static struct cfg_node *read_pair(struct reader *r, const yaml_event_t *event, unsigned depth,
-				  const char *path)
+static struct cfg_entry *read_pair(struct reader *r, const yaml_event_t *event, unsigned depth,
+				   const char *path)
 {
 	const char *key = (const char *)event->data.scalar.value;
 	yaml_event_t value_event;
-	struct cfg_node *value;
+	struct cfg_entry *value;
 	char *child_path;
 
 	if (event->type != YAML_SCALAR_EVENT || !is_plain_text(key, event->data.scalar.length)) {
@@ -199,49 +205,49 @@ static struct cfg_node *read_pair(struct reader *r, const yaml_event_t *event, u
 	}
 	if (!next_event(r, &value_event))
 		return NULL;
-	child_path = xasprintf("%s%s%s", path, *path != '\0' ? "." : "", key);
-	value = read_node(r, &value_event, depth + 1, child_path);
+	child_path = xasprintf("%s%s%.*s", path, *path != '\0' ? "." : "", KEY_SHOWN, key);
+	value = read_entry(r, &value_event, depth + 1, child_path);
 	free(child_path);
 	yaml_event_delete(&value_event);
 	if (value == NULL)
 		return NULL;
-	value->key = cfg_need_copy(r->mem, key);
 	value->key_place = place_of(r, event->start_mark);
-	return value;
+	value->key = cfg_copy(r->mem, key, value->key_place);
+	return value->key != NULL ? value : NULL;
 }
 
-static struct cfg_node *read_map(struct reader *r, const yaml_event_t *start, unsigned depth,
-				 const char *path)
+static struct cfg_entry *read_map(struct reader *r, const yaml_event_t *start, unsigned depth,
+				  const char *path)
 {
-	struct cfg_node *map = new_node(r, CFG_NODE_MAP, start->start_mark);
+	struct cfg_entry *map = new_entry(r, CFG_ENTRY_MAP, start->start_mark);
 	yaml_event_t event;
 
 	if (map == NULL)
 		return NULL;
 	refuse_properties(r, map, start->data.mapping_start.anchor, start->data.mapping_start.tag);
 	for (;;) {
-		struct cfg_node *value;
+		struct cfg_entry *value;
 
 		if (!next_event(r, &event))
 			return NULL;
 		if (event.type == YAML_MAPPING_END_EVENT) {
 			yaml_event_delete(&event);
-			cfg_node_drop_duplicates(map, path, r->diag);
+			cfg_entry_drop_duplicates(map, path, r->diag);
 			return map;
 		}
 		value = read_pair(r, &event, depth, path);
 		yaml_event_delete(&event);
 		if (value == NULL)
 			return NULL;
-		cfg_node_append(map, value);
+		cfg_entry_append(map, value);
 	}
 }
 
-/* The node that begins with `event`, which stays the caller's. NULL: reading cannot go on. */
-static struct cfg_node *read_node(struct reader *r, yaml_event_t *event, unsigned depth,
-				  const char *path)
+/* The entry that begins with `event`, which stays the caller's. NULL: reading cannot go on. */
+static struct cfg_entry *read_entry(struct reader *r, yaml_event_t *event, unsigned depth,
+				    const char *path)
 {
-	struct cfg_node *node;
+	struct cfg_entry *entry;
 
 	if (depth > CFG_DEPTH_MAX) {
 		diag_add(r->diag, place_of(r, event->start_mark), "nested more than %d deep",
@@ -256,21 +262,21 @@ static struct cfg_node *read_node(struct reader *r, yaml_event_t *event, unsigne
 	case YAML_MAPPING_START_EVENT:
 		return read_map(r, event, depth, path);
 	default: /* an alias: nothing else can stand here */
-		node = new_node(r, CFG_NODE_SCALAR, event->start_mark);
-		if (node == NULL)
+		entry = new_entry(r, CFG_ENTRY_SCALAR, event->start_mark);
+		if (entry == NULL)
 			return NULL;
-		diag_add(r->diag, node->place,
+		diag_add(r->diag, entry->place,
 			 "aliases (\"*\") are not supported; put a value that begins with \"*\" in "
 			 "quotes");
-		node->broken = true;
-		return node;
+		entry->broken = true;
+		return entry;
 	}
 }
 
 /* All documents of the stream; there may be one. */
-static struct cfg_node *read_stream(struct reader *r)
+static struct cfg_entry *read_stream(struct reader *r)
 {
-	struct cfg_node *root = NULL;
+	struct cfg_entry *root = NULL;
 	yaml_event_t event;
 
 	for (;;) {
@@ -285,7 +291,7 @@ static struct cfg_node *read_stream(struct reader *r)
 		if (type != YAML_STREAM_START_EVENT && type != YAML_STREAM_END_EVENT &&
 		    type != YAML_DOCUMENT_START_EVENT && type != YAML_DOCUMENT_END_EVENT) {
 			if (root == NULL)
-				root = read_node(r, &event, 0, "");
+				root = read_entry(r, &event, 0, "");
 			failed = root == NULL;
 		} else if (type == YAML_DOCUMENT_START_EVENT && root != NULL) {
 			diag_add(r->diag, place,
@@ -300,16 +306,20 @@ static struct cfg_node *read_stream(struct reader *r)
 			break;
 	}
 	if (root == NULL || root->null) {
-		root = cfg_need(r->mem, sizeof(*root));
-		root->kind = CFG_NODE_MAP;
+		struct cfg_place start = {.file = r->file, .line = 1, .column = 1};
+
+		root = cfg_alloc(r->mem, sizeof(*root), start);
+		if (root == NULL)
+			return NULL;
+		root->kind = CFG_ENTRY_MAP;
 		root->text = "";
-		root->place = (struct cfg_place){.file = r->file, .line = 1, .column = 1};
+		root->place = start;
 	}
 	return root;
 }
 
-struct cfg_node *cfg_yaml_parse(struct arena *mem, const char *file, const char *data, size_t len,
-				unsigned *budget, struct diag *diag)
+struct cfg_entry *cfg_yaml_parse(struct cfg_memory *mem, const char *file, const char *data,
+				 size_t len, unsigned *budget, struct diag *diag)
 {
 	struct reader r = {
 	    .mem = mem,
@@ -319,7 +329,7 @@ struct cfg_node *cfg_yaml_parse(struct arena *mem, const char *file, const char 
 	    .budget = budget,
 	    .diag = diag,
 	};
-	struct cfg_node *root;
+	struct cfg_entry *root;
 
 	CHECK(yaml_parser_initialize(&r.parser));
 	/* Not by its first bytes: UTF-16 is refused like any other text that is not UTF-8. */

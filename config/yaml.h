@@ -7,15 +7,12 @@
  */
 #pragma once
 
-#include "config/node.h"
-
-#define CFG_FILE_BYTES_MAX (16 << 20) /* of all files together */
-#define CFG_NODES_MAX 1000000         /* of all files together; bounds the memory of a fleet */
-#define CFG_DEPTH_MAX 32              /* the option table goes 7 deep */
+#include "config/entry.h"
+#include "config/memory.h"
 
 /* Parses `len` bytes of `data`; `file` is for places and must live as long as the tree. `*budget`
- * is how many nodes may still be made. NULL when the syntax is broken: then `diag` says where. An
+ * is how many entries may still be made. NULL when the syntax is broken: then `diag` says where. An
  * empty file is an empty map. Duplicate keys and broken values are complained about, and left out
  * or marked `broken`. */
-struct cfg_node *cfg_yaml_parse(struct arena *mem, const char *file, const char *data, size_t len,
-				unsigned *budget, struct diag *diag);
+struct cfg_entry *cfg_yaml_parse(struct cfg_memory *mem, const char *file, const char *data,
+				 size_t len, unsigned *budget, struct diag *diag);

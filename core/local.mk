@@ -6,7 +6,10 @@ core_libcore_a_SOURCES = \
 	core/base/arena.c core/base/arena.h \
 	core/base/check.c core/base/check.h \
 	core/base/clock.c core/base/clock.h \
+	core/base/file.c core/base/file.h \
 	core/base/log.c core/base/log.h \
+	core/base/log_output.c core/base/log_output.h \
+	core/base/log_sink.c core/base/log_sink.h \
 	core/base/reason.c core/base/reason.h \
 	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \
@@ -16,12 +19,14 @@ core_libcore_a_SOURCES = \
 	core/http/h1_head.c \
 	core/http/h1_write.c \
 	core/http/message.c core/http/message.h \
+	core/http/path.c core/http/path.h \
 	core/loop/deadline.c core/loop/deadline.h \
 	core/loop/job.c core/loop/job.h \
 	core/loop/loop.c core/loop/loop.h \
 	core/loop/loop_group.c \
 	core/loop/loop_internal.h \
 	core/loop/snapshot.c core/loop/snapshot.h \
+	core/net/acceptor.c core/net/acceptor.h \
 	core/net/proxy_header.c core/net/proxy_header.h \
 	core/net/sock.c core/net/sock.h \
 	core/net/stream.c core/net/stream.h \
@@ -42,6 +47,8 @@ core_libcore_a_SOURCES = \
 	core/process/daemon_options.c core/process/daemon_options.h \
 	core/process/daemon_signals.c core/process/daemon_signals.h \
 	core/process/daemon_views.c core/process/daemon_views.h \
+	core/process/descriptors.c core/process/descriptors.h \
+	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \
 	core/process/metrics.c core/process/metrics.h \
 	core/process/pid_lock.c core/process/pid_lock.h

@@ -10,6 +10,7 @@
 #include "config/fleet.h"
 #include "config/suggest.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/process/control.h"
 #include "ctl/perigeectl.h"
 
@@ -164,7 +165,27 @@ static int ask(const char *socket, const char *line, duration limit, bool json,
 	return code;
 }
 
-/* A command that asks one node, of any kind, and has no arguments but that. */
+/* `node`: a socket, or with -c the name of a node. */
+static int ask_node(const struct question *q, const char *node, const char *line, duration limit,
+		    void (*print)(const json_t *answer))
+{
+	struct cfg_fleet *fleet = NULL;
+	const char *socket = node;
+	int code = CTL_BAD;
+
+	if (q->config != NULL) {
+		fleet = load(q->config);
+		if (fleet == NULL)
+			return CTL_BAD;
+		socket = node_socket(fleet, node);
+	}
+	if (socket != NULL)
+		code = ask(socket, line, limit, q->json, print);
+	cfg_fleet_destroy(&fleet);
+	return code;
+}
+
+/* A command that has no arguments but the node that it is for. */
 struct node_command {
 	const char *name;
 	const char *help;
@@ -172,12 +193,9 @@ struct node_command {
 	void (*print)(const json_t *answer);
 };
 
-static int ask_node(const struct node_command *command, int argc, char **argv)
+static int run_node_command(const struct node_command *command, int argc, char **argv)
 {
-	struct cfg_fleet *fleet = NULL;
-	const char *socket;
 	struct question q;
-	int code = CTL_BAD;
 
 	if (!parse(argc, argv, &q))
 		return ctl_usage(command->name, NULL);
@@ -190,17 +208,7 @@ static int ask_node(const struct node_command *command, int argc, char **argv)
 	if (argc - optind != 1)
 		return ctl_usage(command->name, "one %s is needed",
 				 q.config != NULL ? "NODE" : "SOCKET, or -c FILE and a NODE,");
-	socket = argv[optind];
-	if (q.config != NULL) {
-		fleet = load(q.config);
-		if (fleet == NULL)
-			return CTL_BAD;
-		socket = node_socket(fleet, argv[optind]);
-	}
-	if (socket != NULL)
-		code = ask(socket, command->name, command->limit, q.json, command->print);
-	cfg_fleet_destroy(&fleet);
-	return code;
+	return ask_node(&q, argv[optind], command->name, command->limit, command->print);
 }
 
 int ctl_status(int argc, char **argv)
@@ -220,7 +228,7 @@ int ctl_status(int argc, char **argv)
 	    ctl_print_status,
 	};
 
-	return ask_node(&command, argc, argv);
+	return run_node_command(&command, argc, argv);
 }
 
 static void print_reload(const json_t *answer)
@@ -250,7 +258,7 @@ int ctl_reload(int argc, char **argv)
 	    print_reload,
 	};
 
-	return ask_node(&command, argc, argv);
+	return run_node_command(&command, argc, argv);
 }
 
 static int help_explain(void)
@@ -312,5 +320,86 @@ int ctl_explain(int argc, char **argv)
 		code = ask(socket, line, CONTROL_CALL_TIME, q.json, ctl_print_explain);
 	free(line);
 	cfg_fleet_destroy(&fleet);
+	return code;
+}
+
+static int help_log(void)
+{
+	puts("Usage: perigeectl log [--json] SOCKET [LEVEL [MODULE]]\n"
+	     "       perigeectl log [--json] -c FILE NODE [LEVEL [MODULE]]\n"
+	     "\n"
+	     "Shows at which level each module of a running node logs, after setting that of\n"
+	     "MODULE, or of all. It holds until log.level changes in the configuration, or until\n"
+	     "the node is restarted.\n"
+	     "\n"
+	     "  -c, --config FILE  find the control socket in this configuration\n"
+	     "  -j, --json         print the answer as JSON\n"
+	     "  -h, --help         show this\n"
+	     "\n"
+	     "Levels: error, warn, info, debug. Modules:");
+	for (int i = 0; i < LOG_N_MODULES; i++)
+		printf("  %-9s %s\n", log_modules[i].name, log_modules[i].help);
+	return CTL_OK;
+}
+
+static int no_such_word(const char *kind, const char *word, const struct cfg_suggest *near)
+{
+	if (near->best != NULL)
+		return ctl_usage("log", "there is no %s \"%s\"; did you mean \"%s\"?", kind, word,
+				 near->best);
+	return ctl_usage("log", "there is no %s \"%s\"", kind, word);
+}
+
+static int check_level(const char *word)
+{
+	struct cfg_suggest near;
+
+	if (log_level_find(word) >= 0)
+		return CTL_OK;
+	cfg_suggest_init(&near, word);
+	for (int i = 0; i < LOG_N_LEVELS; i++)
+		cfg_suggest_offer(&near, log_level_text((enum log_level)i));
+	return no_such_word("level", word, &near);
+}
+
+static int check_module(const char *word)
+{
+	struct cfg_suggest near;
+
+	if (log_module_find(word) >= 0)
+		return CTL_OK;
+	cfg_suggest_init(&near, word);
+	for (int i = 0; i < LOG_N_MODULES; i++)
+		cfg_suggest_offer(&near, log_modules[i].name);
+	return no_such_word("module", word, &near);
+}
+
+int ctl_log(int argc, char **argv)
+{
+	const char *level, *module;
+	struct question q;
+	char *line;
+	int code, n;
+
+	if (!parse(argc, argv, &q))
+		return ctl_usage("log", NULL);
+	if (q.help)
+		return help_log();
+	n = argc - optind;
+	if (q.nameserver != NULL)
+		return ctl_usage("log", "--nameserver belongs to explain; name the node");
+	if (n < 1 || n > 3)
+		return ctl_usage("log", "%s [LEVEL [MODULE]] are needed",
+				 q.config != NULL ? "NODE" : "SOCKET (or -c FILE and a NODE)");
+	level = n > 1 ? argv[optind + 1] : "";
+	module = n > 2 ? argv[optind + 2] : "";
+	code = n > 1 ? check_level(level) : CTL_OK;
+	if (code == CTL_OK && n > 2)
+		code = check_module(module);
+	if (code != CTL_OK)
+		return code;
+	line = xasprintf("log %s %s", level, module);
+	code = ask_node(&q, argv[optind], line, CONTROL_CALL_TIME, ctl_print_status);
+	free(line);
 	return code;
 }

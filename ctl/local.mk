@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 bin_PROGRAMS += ctl/perigeectl
-ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/print.c ctl/perigeectl.h
-ctl_perigeectl_LDADD = $(LINK_GEO)
+ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/check.c ctl/print.c \
+	ctl/perigeectl.h
+ctl_perigeectl_LDADD = $(LINK_CTL)
 
 dist_man_MANS += ctl/perigeectl.1
 # Printed from the option table by the program itself.

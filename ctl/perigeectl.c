@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * perigeectl: the operator's tool. This file has the command line and the subcommands that work on
- * a configuration; those that ask a daemon are in perigeectl_ask.c.
+ * a configuration; those that ask a daemon are in ctl/ask.c.
  */
 #include "ctl/perigeectl.h"
 
@@ -12,12 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/fleet.h"
 #include "config/print.h"
 #include "core/base/check.h"
-#include "geo/map.h"
 
 struct command {
 	const char *name;
@@ -59,72 +57,21 @@ static int parse_plain(int argc, char **argv, int n, const char *help)
 	return -1;
 }
 
-/* What a daemon would stumble over later; unreadable is not missing: the key may be readable to the
- * daemon only. */
-static void check_file(const char *path, struct cfg_place place, struct diag *diag)
-{
-	if (access(path, F_OK) != 0 && errno != EACCES)
-		diag_add(diag, place, "%s: %s", path, strerror(errno));
-}
-
-static void check_origin_files(const struct cfg_origin *origin, struct diag *diag)
-{
-	const char *const files[] = {origin->tls.ca, origin->tls.certificate, origin->tls.key};
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (files[i] != NULL)
-			check_file(files[i], origin->place, diag);
-	}
-}
-
-static void check_files(const struct cfg_fleet *fleet, struct diag *diag)
-{
-	for (unsigned i = 0; i < fleet->n_origins; i++)
-		check_origin_files(&fleet->origins[i], diag);
-	for (unsigned i = 0; i < fleet->n_sites; i++) {
-		const struct cfg_site *site = &fleet->sites[i];
-
-		for (unsigned c = 0; c < site->n_certificates; c++) {
-			const struct cfg_certificate *cert = &site->certificates[c];
-
-			check_file(cert->certificate, cert->place, diag);
-			check_file(cert->key, cert->place, diag);
-		}
-	}
-	for (unsigned i = 0; i < fleet->n_zones; i++)
-		check_file(fleet->zones[i].file, fleet->zones[i].place, diag);
-}
-
 static int run_check(int argc, char **argv)
 {
 	int code =
 	    parse_plain(argc, argv, 1,
 			"Usage: perigeectl check FILE\n"
 			"\n"
-			"Reads a configuration with all that it includes, and the geo database "
-			"that it names.\n"
+			"Reads a configuration with all that it includes, and every file that it "
+			"names, as the\n"
+			"daemons do: certificates, keys, zones, the geo database. Files that you "
+			"may not read are\n"
+			"listed and passed over.\n"
 			"Prints \"ok\", or every error with its file, line and column, and then "
 			"exits with 1.");
-	struct cfg_fleet *fleet;
-	struct geo_map *map;
-	struct diag *diag;
 
-	if (code >= 0)
-		return code;
-	diag = diag_create();
-	fleet = cfg_load(argv[optind], diag);
-	if (fleet != NULL) {
-		check_files(fleet, diag);
-		map = geo_map_compile(fleet, diag);
-		geo_map_destroy(&map);
-	}
-	diag_print(diag, stderr);
-	code = diag_count(diag) == 0 ? CTL_OK : CTL_BAD;
-	if (code == CTL_OK)
-		puts("ok");
-	cfg_fleet_destroy(&fleet);
-	diag_destroy(&diag);
-	return code;
+	return code >= 0 ? code : ctl_check(argv[optind]);
 }
 
 static int output_failed(void)
@@ -208,6 +155,7 @@ static const struct command commands[] = {
     {"reload", "SOCKET", "have a running node read its configuration anew", ctl_reload},
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",
      ctl_explain},
+    {"log", "SOCKET [LEVEL [MODULE]]", "show or change what a running node logs", ctl_log},
 };
 
 static int help(void)

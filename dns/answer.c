@@ -42,8 +42,7 @@ struct dns_answerer *dns_answerer_create(void)
 
 void dns_answerer_destroy(struct dns_answerer **answerer)
 {
-	free(*answerer);
-	*answerer = NULL;
+	free(TAKE(answerer));
 }
 
 const struct dns_facts *dns_answerer_facts(const struct dns_answerer *answerer)

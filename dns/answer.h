@@ -12,7 +12,8 @@
 
 #include "core/base/addr.h"
 #include "dns/steer.h"
-#include "dns/view.h"
+
+struct dns_view;
 
 /* DNS flag day 2020: the largest payload that is not fragmented on today's paths. */
 #define DNS_UDP_PAYLOAD 1232

@@ -5,28 +5,41 @@
 #pragma once
 
 #include "core/process/metrics.h"
-#include "dns/answer.h"
+
+struct dns_facts;
+
+#define DNS_COUNTER_LIST(X)                                                                        \
+	X(DNS_QUERIES_UDP, "dns_queries_udp_total", COUNTER, "Messages received over UDP")         \
+	X(DNS_QUERIES_TCP, "dns_queries_tcp_total", COUNTER, "Messages received over TCP")         \
+	X(DNS_NOERROR, "dns_responses_noerror_total", COUNTER, "Responses NOERROR")                \
+	X(DNS_FORMERR, "dns_responses_formerr_total", COUNTER, "Responses FORMERR")                \
+	X(DNS_SERVFAIL, "dns_responses_servfail_total", COUNTER, "Responses SERVFAIL")             \
+	X(DNS_NXDOMAIN, "dns_responses_nxdomain_total", COUNTER, "Responses NXDOMAIN")             \
+	X(DNS_NOTIMP, "dns_responses_notimp_total", COUNTER, "Responses NOTIMP")                   \
+	X(DNS_REFUSED, "dns_responses_refused_total", COUNTER, "Responses REFUSED")                \
+	X(DNS_BADVERS, "dns_responses_badvers_total", COUNTER, "Responses BADVERS")                \
+	X(DNS_OTHER_RCODE, "dns_responses_other_total", COUNTER, "Responses of other rcodes")      \
+	X(DNS_DROPPED, "dns_dropped_total", COUNTER,                                               \
+	  "Messages met with silence: responses, fragments of a header, oversized")                \
+	X(DNS_SEND_FAILED, "dns_send_failed_total", COUNTER,                                       \
+	  "Responses that the kernel did not take")                                                \
+	X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "Responses with TC set")                  \
+	X(DNS_ECS_QUERIES, "dns_ecs_queries_total", COUNTER, "Queries with a client subnet")       \
+	X(DNS_STEERED, "dns_steered_total", COUNTER, "Answers that were chosen for the client")    \
+	X(DNS_TCP_CONNECTIONS_TOTAL, "dns_tcp_connections_total", COUNTER,                         \
+	  "TCP connections accepted")                                                              \
+	X(DNS_TCP_OPEN, "dns_tcp_open_connections", GAUGE, "TCP connections now open")             \
+	X(DNS_PROBES_PREVENTED, "dns_probes_prevented_total", COUNTER,                             \
+	  "Health probes of edges that were not made, for want of descriptors, ports or memory "   \
+	  "here")                                                                                  \
+	X(DNS_LOG_DROPPED, "dns_log_dropped_total", COUNTER,                                       \
+	  "Lines of the program's log that could not be written in time")                          \
+	X(DNS_RELOADS, "dns_reloads_total", COUNTER, "Configurations taken over while running")    \
+	X(DNS_RELOAD_FAILURES, "dns_reload_failures_total", COUNTER,                               \
+	  "Configurations refused while running")
 
 enum dns_counter {
-	DNS_QUERIES_UDP,
-	DNS_QUERIES_TCP,
-	DNS_NOERROR,
-	DNS_FORMERR,
-	DNS_SERVFAIL,
-	DNS_NXDOMAIN,
-	DNS_NOTIMP,
-	DNS_REFUSED,
-	DNS_BADVERS,
-	DNS_OTHER_RCODE,
-	DNS_DROPPED,
-	DNS_SEND_FAILED,
-	DNS_TRUNCATED,
-	DNS_ECS_QUERIES,
-	DNS_STEERED,
-	DNS_TCP_CONNECTIONS_TOTAL,
-	DNS_TCP_OPEN,
-	DNS_RELOADS,
-	DNS_RELOAD_FAILURES,
+	DNS_COUNTER_LIST(METRIC_ID) /* in the order of the list */
 	DNS_N_COUNTERS,
 };
 

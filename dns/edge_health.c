@@ -9,7 +9,13 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/net/stream.h"
+#include "core/process/metrics.h"
+#include "dns/counters.h"
+#include "dns/steer.h"
+#include "dns/view.h"
 #include "origin-link/servers/probe.h"
 
 #define PROBED_MAGIC 0x45646765u
@@ -21,15 +27,16 @@ struct probed {
 	LIST_ENTRY(probed) link;
 	struct dns_edge_health *owner;
 	char *name;
-	char *host, *check_host, *check_path;
+	char *host;
 	struct net_addr addr;
-	struct cfg_check check; /* its strings are the two above */
+	struct cfg_check check; /* its strings are our own */
 	struct health health;
 	struct probe *probe; /* NULL: the edge has no address */
 };
 
 struct dns_edge_health {
 	struct stream_buffers *buffers;
+	struct metrics *metrics;
 	LIST_HEAD(, probed) probed;
 };
 
@@ -39,22 +46,36 @@ struct dns_edge_watch {
 	struct probed **v; /* by edge id */
 };
 
-struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers)
+struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
+					       struct metrics *metrics)
 {
 	struct dns_edge_health *health = xcalloc(1, sizeof(*health));
 
 	health->buffers = control_buffers;
+	health->metrics = metrics;
 	LIST_INIT(&health->probed);
 	return health;
 }
 
-void dns_edge_health_destroy(struct dns_edge_health **health)
+void dns_edge_health_destroy(struct dns_edge_health **healthp)
 {
-	if (*health == NULL)
+	struct dns_edge_health *health = TAKE(healthp);
+
+	if (health == NULL)
 		return;
-	CHECK(LIST_EMPTY(&(*health)->probed));
-	free(*health);
-	*health = NULL;
+	CHECK(LIST_EMPTY(&health->probed));
+	free(health);
+}
+
+static void probe_ended(void *arg, enum probe_cause cause, bool changed)
+{
+	struct probed *p = arg;
+	const struct dns_edge_health *health;
+
+	MAGIC_CHECK(p, PROBED_MAGIC);
+	health = p->owner;
+	if (cause == PROBE_PREVENTED)
+		metrics_add(health->metrics, health->buffers->loop, DNS_PROBES_PREVENTED, 1);
 }
 
 /* The name that the probe asks the edge for when its check has none of its own: any that it serves,
@@ -87,14 +108,6 @@ static struct net_addr probe_addr(const struct cfg_edge *edge)
 	return addr;
 }
 
-static bool same_check(const struct cfg_check *a, const struct cfg_check *b)
-{
-	return a->kind == b->kind && strcmp(a->host, b->host) == 0 &&
-	       strcmp(a->path, b->path) == 0 && a->status.low == b->status.low &&
-	       a->status.high == b->status.high && a->interval.ns == b->interval.ns &&
-	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
-}
-
 static struct probed *find_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
 				  const char *host, bool has_addr, const struct net_addr *addr)
 {
@@ -104,7 +117,7 @@ static struct probed *find_probed(struct dns_edge_health *health, const struct c
 		if (strcmp(p->name, edge->name) == 0 && strcmp(p->host, host) == 0 &&
 		    (p->probe != NULL) == has_addr &&
 		    (!has_addr || net_addr_equal(&p->addr, addr)) &&
-		    same_check(&p->check, &edge->check))
+		    probe_check_equal(&p->check, &edge->check))
 			return p;
 	}
 	return NULL;
@@ -131,11 +144,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 	p->owner = health;
 	p->name = xstrdup(edge->name);
 	p->host = xstrdup(host);
-	p->check_host = xstrdup(edge->check.host);
-	p->check_path = xstrdup(edge->check.path);
-	p->check = edge->check;
-	p->check.host = p->check_host;
-	p->check.path = p->check_path;
+	probe_check_init(&p->check, &edge->check);
 	p->addr = addr;
 	health_init(&p->health, edge->check.rise, edge->check.fall);
 	LIST_INSERT_HEAD(&health->probed, p, link);
@@ -144,7 +153,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 		struct probe_target target = {
 		    .check = &p->check, .addr = addr, .name = name, .host = host};
 
-		p->probe = probe_create(health->buffers, &target, &p->health, NULL, NULL);
+		p->probe = probe_create(health->buffers, &target, &p->health, probe_ended, p);
 		free(name);
 	}
 	return p;
@@ -161,8 +170,7 @@ static void drop_probed(struct probed *p)
 	p->magic = MAGIC_DEAD;
 	free(p->name);
 	free(p->host);
-	free(p->check_host);
-	free(p->check_path);
+	probe_check_fini(&p->check);
 	free(p);
 }
 
@@ -183,7 +191,7 @@ void dns_edge_health_watch(struct dns_edge_health *health, struct dns_view *view
 
 void dns_edge_watch_end(struct dns_edge_watch **watchp)
 {
-	struct dns_edge_watch *watch = *watchp;
+	struct dns_edge_watch *watch = TAKE(watchp);
 
 	if (watch == NULL)
 		return;
@@ -191,7 +199,6 @@ void dns_edge_watch_end(struct dns_edge_watch **watchp)
 		drop_probed(watch->v[i]);
 	free(watch->v);
 	free(watch);
-	*watchp = NULL;
 }
 
 bool dns_edge_watch_settled(const struct dns_edge_watch *watch)

@@ -10,13 +10,16 @@
 #include <stdbool.h>
 
 #include "core/base/clock.h"
-#include "core/net/stream.h"
-#include "dns/view.h"
 
 struct dns_edge_health;
 struct dns_edge_watch;
+struct dns_view;
+struct metrics;
+struct stream_buffers;
 
-struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers);
+/* Counts into `metrics` (dns/counters.h) the probes that our own shortage prevents. */
+struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
+					       struct metrics *metrics);
 /* After every watch was ended. */
 void dns_edge_health_destroy(struct dns_edge_health **health);
 

@@ -7,10 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/stream.h"
 #include "core/process/daemon.h"
+#include "core/process/descriptors.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
 #include "dns/edge_health.h"
 #include "dns/report.h"
@@ -27,6 +31,7 @@ struct program {
 	struct dns_answerer *answerer; /* for `explain` */
 	struct net_addr *bound;
 	unsigned n_bound;
+	struct descriptor_budget descriptors;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -134,20 +139,23 @@ static void reloaded(struct daemon *d, bool ok)
 
 /* Start and stop */
 
-static bool open_server(struct daemon *d, const void *view)
+static bool open_server(struct daemon *d, void *v)
 {
-	const struct cfg_addrs *listen = &own_node(d, view)->listen;
+	const struct dns_view *view = v;
+	const struct cfg_nameserver *node = own_node(d, view);
 	struct program *p = program_of(d);
+	bool ok = dns_workers_plan(view->fleet, node, d->group->n_workers, d->open_files,
+				   &p->descriptors);
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
 	p->buffers = stream_buffers_create(d->group->control);
-	p->health = dns_edge_health_create(p->buffers);
+	p->health = dns_edge_health_create(p->buffers, p->metrics);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
-	p->workers = dns_workers_create(d->group, &p->views, p->metrics);
-	p->bound = xcalloc(listen->n, sizeof(*p->bound));
-	p->n_bound = listen->n;
-	return dns_workers_bind(p->workers, listen, p->bound);
+	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
+	p->bound = xcalloc(node->listen.n, sizeof(*p->bound));
+	p->n_bound = node->listen.n;
+	return dns_workers_bind(p->workers, &node->listen, p->bound) && ok;
 }
 
 static void serve(struct daemon *d)
@@ -195,9 +203,11 @@ static void status(struct daemon *d, json_t *status)
 
 	for (unsigned i = 0; d->state == DAEMON_SERVING && i < p->n_bound; i++)
 		json_array_append_new(listeners, json_string(net_addr_format(&p->bound[i], text)));
+	metrics_set_total(p->metrics, d->control, DNS_LOG_DROPPED, log_dropped());
 	metrics_to_json(p->metrics, counters);
 	json_object_set_new(status, "listeners", listeners);
 	json_object_set_new(status, "counters", counters);
+	json_object_set_new(status, "descriptors", descriptors_status(&p->descriptors));
 	dns_report_view(dns_view_current(&p->views), status);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <xxhash.h>
+
 void dns_name_init(struct dns_name *name, const uint8_t *wire)
 {
 	uint8_t forward[DNS_NAME_LABELS];
@@ -17,18 +19,14 @@ void dns_name_init(struct dns_name *name, const uint8_t *wire)
 	name->size = at + 1;
 	name->start[0] = at;
 
-	/* FNV-1a, label by label from the root, so that each suffix's hash is a prefix of the
-	 * work. Strangers cannot choose what is stored, so the hash needs no secret. */
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	name->hash[0] = hash;
+	/* Label by label from the root, so that each suffix's hash is a prefix of the work.
+	 * Strangers cannot choose what is stored, so the hash needs no secret. */
+	name->hash[0] = 0;
 	for (unsigned i = 1; i <= n; i++) {
 		const uint8_t *label = wire + forward[n - i];
 
-		for (unsigned k = 0; k <= label[0]; k++)
-			hash = (hash ^ label[k]) * 0x100000001b3u;
 		name->start[i] = forward[n - i];
-		name->hash[i] = hash;
+		name->hash[i] = XXH3_64bits_withSeed(label, label[0] + 1, name->hash[i - 1]);
 	}
 }
 

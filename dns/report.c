@@ -11,9 +11,16 @@
 #include <libknot/packet/pkt.h>
 #include <libknot/rrset-dump.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/control.h"
+#include "dns/answer.h"
 #include "dns/edge_health.h"
+#include "dns/steer.h"
+#include "dns/view.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/servers/health.h"
 
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {

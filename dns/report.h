@@ -6,8 +6,8 @@
 
 #include <jansson.h>
 
-#include "dns/answer.h"
-#include "dns/view.h"
+struct dns_answerer;
+struct dns_view;
 
 /* Adds "zones", "edges" and "geo" of the view. */
 void dns_report_view(const struct dns_view *view, json_t *status);

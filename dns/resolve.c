@@ -9,6 +9,10 @@
 #include <libknot/rrtype/rdname.h>
 
 #include "core/base/check.h"
+#include "dns/answer.h"
+#include "dns/view.h"
+#include "dns/zone.h"
+#include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
 #define CHAIN_MAX 8

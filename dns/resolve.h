@@ -8,7 +8,8 @@
 
 #include <libknot/packet/pkt.h>
 
-#include "dns/answer.h"
+struct dns_facts;
+struct dns_view;
 
 /* `query` asks one well-formed question of class IN. Fills the sections and the AA and TC flags of
  * `response`, and facts->rcode, ->steered and ->choice; facts->place is read. */

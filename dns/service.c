@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dns/service.h"
 
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/view.h"
 
 size_t dns_service_answer(struct dns_service *s, const struct net_addr *remote, bool tcp,
 			  const uint8_t *query, size_t len, uint8_t *out, size_t cap)

@@ -5,11 +5,16 @@
  */
 #pragma once
 
-#include "core/loop/loop.h"
-#include "core/loop/snapshot.h"
-#include "core/net/stream.h"
-#include "core/process/metrics.h"
-#include "dns/answer.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dns_answerer;
+struct loop;
+struct metrics;
+struct net_addr;
+struct snapshot_slot;
+struct stream_buffers;
 
 struct dns_service {
 	struct loop *loop;
@@ -17,6 +22,7 @@ struct dns_service {
 	struct metrics *metrics;
 	struct dns_answerer *answerer;
 	struct stream_buffers *buffers;
+	unsigned tcp_connections; /* of one listener */
 };
 
 /* One query from `remote`, answered from the current view and counted; 0: stay silent. */

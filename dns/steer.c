@@ -10,7 +10,11 @@
 
 #include <libknot/descriptor.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/servers/health.h"
 
 const char *dns_steer_reason_text(enum dns_steer_reason reason)
 {
@@ -145,7 +149,7 @@ static bool attach_one(struct dns_zone *zone, const struct cfg_steered *config,
 	if (dns_zone_lookup(zone, &name).match == DNS_MATCH_DELEGATION)
 		diag_add(diag, config->place, "%s is delegated by zone file %s", text,
 			 zone->files[0]);
-	struct dns_node *node = dns_zone_node(zone, &name);
+	struct dns_node *node = dns_zone_add_node(zone, &name);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(forbidden_types); i++) {
 		const struct dns_rrset *set = dns_node_rrset(node, forbidden_types[i]);

@@ -11,10 +11,13 @@
 
 #include <libknot/rdataset.h>
 
-#include "config/fleet.h"
-#include "dns/zone.h"
-#include "geo/map.h"
-#include "origin-link/servers/health.h"
+struct cfg_edge;
+struct cfg_fleet;
+struct cfg_steered;
+struct diag;
+struct dns_zone;
+struct geo_ranking;
+struct health;
 
 /* An edge that has begun to fail may be down in seconds: nobody should keep it for longer. */
 #define DNS_FAILING_TTL 5

@@ -4,20 +4,21 @@
  * one buffer, only while bytes of an incomplete or unanswered query are in it; it reads no further
  * while its client does not take what it was told, so both directions are bounded by one message.
  */
+#define LOG_MODULE LOG_DNS
 #include "dns/tcp.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/log.h"
 #include "core/loop/deadline.h"
-#include "core/net/sock.h"
+#include "core/net/acceptor.h"
 #include "core/net/stream.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/service.h"
 
 #define TCP_MAGIC 0x44746370u
 #define CONN_MAGIC 0x44636f6eu
@@ -29,10 +30,6 @@
 
 /* Then the loop's others have their turn. */
 #define QUERIES_PER_TURN 64
-#define ACCEPTS_PER_TURN 64
-
-/* Out of descriptors: there is nothing to do but to try again. */
-#define ACCEPT_RETRY DUR_MS(100)
 
 struct conn {
 	unsigned magic;
@@ -52,9 +49,7 @@ TAILQ_HEAD(conn_list, conn);
 struct dns_tcp {
 	unsigned magic;
 	struct dns_service *service;
-	int fd;
-	struct event *ev;
-	struct deadline retry;
+	struct acceptor *acceptor;
 	struct conn_list conns; /* the one that was quiet for longest first */
 	unsigned n_conns;
 	uint8_t out[LENGTH_PREFIX + DNS_TCP_PAYLOAD];
@@ -62,10 +57,9 @@ struct dns_tcp {
 
 static void conn_end(struct conn **connp)
 {
-	struct conn *c = *connp;
+	struct conn *c = TAKE(connp);
 	struct dns_tcp *t = c->tcp;
 
-	*connp = NULL;
 	TAILQ_REMOVE(&t->conns, c, link);
 	t->n_conns--;
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
@@ -235,10 +229,12 @@ static const struct stream_ops conn_ops = {
     .failed = failed_cb,
 };
 
-static void conn_start(struct dns_tcp *t, int fd, const struct net_addr *remote)
+static void accepted(void *arg, int fd, const struct net_addr *remote)
 {
+	struct dns_tcp *t = arg;
 	struct conn *c = calloc(1, sizeof(*c));
 
+	MAGIC_CHECK(t, TCP_MAGIC);
 	if (c == NULL) {
 		close(fd);
 		return;
@@ -252,7 +248,7 @@ static void conn_start(struct dns_tcp *t, int fd, const struct net_addr *remote)
 		free(c);
 		return;
 	}
-	if (t->n_conns == DNS_TCP_CONNECTIONS) {
+	if (t->n_conns == t->service->tcp_connections) {
 		struct conn *quiet = TAILQ_FIRST(&t->conns);
 
 		conn_end(&quiet);
@@ -265,66 +261,28 @@ static void conn_start(struct dns_tcp *t, int fd, const struct net_addr *remote)
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, 1);
 }
 
-static void acceptable_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct dns_tcp *t = arg;
-
-	MAGIC_CHECK(t, TCP_MAGIC);
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		struct net_addr remote;
-		int accepted = sock_accept(t->fd, &remote);
-
-		if (accepted >= 0) {
-			conn_start(t, accepted, &remote);
-			continue;
-		}
-		if (accepted == -EAGAIN)
-			return;
-		LOG_LIMITED(LOG_LEVEL_WARN, "tcp: cannot accept: %s", strerror(-accepted));
-		if (accepted == -EMFILE || accepted == -ENFILE || accepted == -ENOBUFS ||
-		    accepted == -ENOMEM) {
-			CHECK(event_del(t->ev) == 0);
-			deadline_set(&t->retry, ACCEPT_RETRY);
-			return;
-		}
-	}
-}
-
-static void retry_fire(struct deadline *d)
-{
-	struct dns_tcp *t = CONTAINER_OF(d, struct dns_tcp, retry);
-
-	MAGIC_CHECK(t, TCP_MAGIC);
-	CHECK(event_add(t->ev, NULL) == 0);
-}
-
 struct dns_tcp *dns_tcp_create(struct dns_service *service, int fd)
 {
 	struct dns_tcp *t = xcalloc(1, sizeof(*t));
 
 	t->magic = TCP_MAGIC;
 	t->service = service;
-	t->fd = fd;
 	TAILQ_INIT(&t->conns);
-	deadline_init(&t->retry, service->loop, retry_fire);
-	t->ev = event_new(loop_base(service->loop), fd, EV_READ | EV_PERSIST, acceptable_cb, t);
-	CHECK(t->ev != NULL && event_add(t->ev, NULL) == 0);
+	t->acceptor = acceptor_create(service->loop, fd, "DNS connections", accepted, t);
+	acceptor_start(t->acceptor);
 	return t;
 }
 
 void dns_tcp_destroy(struct dns_tcp **tcp)
 {
-	struct dns_tcp *t = *tcp;
+	struct dns_tcp *t = TAKE(tcp);
 	struct conn *c;
 
 	if (t == NULL)
 		return;
 	while ((c = TAILQ_FIRST(&t->conns)) != NULL)
 		conn_end(&c);
-	deadline_fini(&t->retry);
-	event_free(t->ev);
-	close(t->fd);
+	acceptor_destroy(&t->acceptor);
 	t->magic = MAGIC_DEAD;
 	free(t);
-	*tcp = NULL;
 }

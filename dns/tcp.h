@@ -5,11 +5,13 @@
  */
 #pragma once
 
-#include "dns/service.h"
+#include "core/base/clock.h"
 
+struct dns_service;
 struct dns_tcp;
 
-/* Connections of one listener. A newcomer over it replaces the one that was quiet for longest. */
+/* Connections of one listener, if the limit on open files allows so many. A newcomer over it
+ * replaces the one that was quiet for longest. */
 #define DNS_TCP_CONNECTIONS 256
 
 /* From one query to the next, and to take the responses. RFC 7766 section 6.2.3: some seconds. */

@@ -3,6 +3,7 @@
  * DNS over UDP, see udp.h. No memory is allocated for a query: a batch of datagrams has its buffers
  * for life. Responses leave from the address that was asked, also on a host with several.
  */
+#define LOG_MODULE LOG_DNS
 #include "dns/udp.h"
 
 #include <errno.h>
@@ -15,7 +16,9 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
+#include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/service.h"
 
 #define UDP_MAGIC 0x44756470u
 
@@ -220,7 +223,7 @@ struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
 
 void dns_udp_destroy(struct dns_udp **udp)
 {
-	struct dns_udp *u = *udp;
+	struct dns_udp *u = TAKE(udp);
 
 	if (u == NULL)
 		return;
@@ -228,5 +231,4 @@ void dns_udp_destroy(struct dns_udp **udp)
 	close(u->fd);
 	u->magic = MAGIC_DEAD;
 	free(u);
-	*udp = NULL;
 }

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "dns/service.h"
-
+struct dns_service;
 struct dns_udp;
+struct net_addr;
 
 /* Consumes fd, a bound socket (see dns_udp_bind()); serves from now on. */
 struct dns_udp *dns_udp_create(struct dns_service *service, int fd);

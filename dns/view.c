@@ -6,8 +6,13 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/edge_health.h"
+#include "dns/steer.h"
+#include "dns/zone.h"
+#include "geo/map.h"
+#include "origin-link/servers/health.h"
 
 /* What an edge refers to until it is watched. */
 static const struct health never_probed;
@@ -50,7 +55,7 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 		dns_view_destroy(&view);
 		return NULL;
 	}
-	*fleet = NULL;
+	*fleet = NULL; /* only now: when it fails, the caller keeps it */
 	return view;
 }
 
@@ -70,9 +75,8 @@ static void empty(struct dns_view *view)
 
 void dns_view_destroy(struct dns_view **viewp)
 {
-	struct dns_view *view = *viewp;
+	struct dns_view *view = TAKE(viewp);
 
-	*viewp = NULL;
 	if (view == NULL)
 		return;
 	dns_edge_watch_end(&view->watch);
@@ -99,9 +103,8 @@ static void free_view(struct job *job)
 void dns_view_drop(struct dns_view **viewp, struct jobs *jobs)
 {
 	static const struct job_ops ops = {run_empty, free_view, free_view};
-	struct dns_view *view = *viewp;
+	struct dns_view *view = TAKE(viewp);
 
-	*viewp = NULL;
 	dns_edge_watch_end(&view->watch);
 	job_start(jobs, &view->job, &ops);
 }
@@ -114,14 +117,14 @@ static void destroy_published(struct snapshot *snapshot)
 	dns_view_drop(&view, view->jobs);
 }
 
-void dns_view_publish(struct dns_view **view, struct snapshot_slot *slot, struct jobs *jobs)
+void dns_view_publish(struct dns_view **viewp, struct snapshot_slot *slot, struct jobs *jobs)
 {
-	struct snapshot *snapshot = &(*view)->snapshot;
+	struct dns_view *view = TAKE(viewp);
+	struct snapshot *snapshot = &view->snapshot;
 
-	(*view)->jobs = jobs;
+	view->jobs = jobs;
 	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);
-	*view = NULL;
 }
 
 const struct dns_view *dns_view_current(struct snapshot_slot *slot)

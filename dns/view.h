@@ -5,14 +5,16 @@
  */
 #pragma once
 
-#include "config/fleet.h"
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
-#include "dns/steer.h"
-#include "dns/zone.h"
-#include "geo/map.h"
 
+struct cfg_fleet;
+struct diag;
+struct dns_edge;
 struct dns_edge_watch;
+struct dns_steered;
+struct dns_zones;
+struct geo_map;
 
 struct dns_view {
 	struct snapshot snapshot;

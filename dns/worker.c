@@ -11,9 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/loop/loop.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
+#include "core/process/descriptors.h"
+#include "dns/answer.h"
 #include "dns/service.h"
 #include "dns/tcp.h"
 #include "dns/udp.h"
@@ -35,14 +40,34 @@ struct worker {
 struct dns_workers {
 	unsigned n;
 	struct worker *v;
+	struct descriptor_budget descriptors;
+	struct stream_budget streams; /* bounds those that close */
 };
 
+bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver *node,
+		      unsigned n_workers, uint64_t open, struct descriptor_budget *budget)
+{
+	unsigned n_tcp = node->listen.n * n_workers;
+	struct descriptor_needs needs = {
+	    .open = open,
+	    .loops = n_workers + 1,
+	    .listeners = 2 * n_tcp,
+	    .checks = fleet->n_edges,
+	    .clients = n_tcp * DNS_TCP_CONNECTIONS,
+	};
+
+	return descriptors_plan(&needs, "TCP connections", NULL, budget);
+}
+
 struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
-				       struct metrics *metrics)
+				       struct metrics *metrics,
+				       const struct descriptor_budget *budget)
 {
 	struct dns_workers *workers = xcalloc(1, sizeof(*workers));
 
 	workers->n = group->n_workers;
+	workers->descriptors = *budget;
+	atomic_init(&workers->streams.closing, MAX(budget->closing / workers->n, 1));
 	workers->v = xcalloc(workers->n, sizeof(*workers->v));
 	for (unsigned i = 0; i < workers->n; i++) {
 		workers->v[i].service = (struct dns_service){
@@ -52,6 +77,7 @@ struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot
 		    .answerer = dns_answerer_create(),
 		    .buffers = stream_buffers_create(group->workers[i]),
 		};
+		stream_buffers_set_budget(workers->v[i].service.buffers, &workers->streams);
 	}
 	return workers;
 }
@@ -69,7 +95,7 @@ static void close_sockets(struct worker *w)
 
 void dns_workers_destroy(struct dns_workers **workersp)
 {
-	struct dns_workers *workers = *workersp;
+	struct dns_workers *workers = TAKE(workersp);
 
 	if (workers == NULL)
 		return;
@@ -90,11 +116,13 @@ void dns_workers_destroy(struct dns_workers **workersp)
 	}
 	free(workers->v);
 	free(workers);
-	*workersp = NULL;
 }
 
-static void prepare_sockets(struct worker *w, unsigned n)
+static void prepare_sockets(const struct dns_workers *workers, struct worker *w, unsigned n)
 {
+	unsigned share = workers->descriptors.clients / (workers->n * n);
+
+	w->service.tcp_connections = MAX(MIN(share, DNS_TCP_CONNECTIONS), 1);
 	w->n_sockets = n;
 	w->udp_fds = xcalloc(n, sizeof(int));
 	w->tcp_fds = xcalloc(n, sizeof(int));
@@ -177,7 +205,7 @@ bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *liste
 		return false;
 	/* After that: some of ours may overlap. */
 	for (unsigned k = 0; k < workers->n; k++)
-		prepare_sockets(&workers->v[k], listen->n);
+		prepare_sockets(workers, &workers->v[k], listen->n);
 	for (unsigned i = 0; i < listen->n; i++) {
 		bound[i] = listen->v[i];
 		failed = bind_for_all(workers, i, &bound[i]);

@@ -5,15 +5,28 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "core/loop/loop.h"
-#include "core/loop/snapshot.h"
-#include "core/process/metrics.h"
+#include <stdbool.h>
+#include <stdint.h>
 
+struct cfg_addrs;
+struct cfg_fleet;
+struct cfg_nameserver;
+struct descriptor_budget;
 struct dns_workers;
+struct loop_group;
+struct metrics;
+struct net_addr;
+struct snapshot_slot;
 
+/* How many TCP connections the limit on open files allows. `open`: descriptors of the process
+ * before it had any loops. False, said in the log, when there are too few to run with. */
+bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver *node,
+		      unsigned n_workers, uint64_t open, struct descriptor_budget *budget);
+
+/* `budget`: by dns_workers_plan(). */
 struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
-				       struct metrics *metrics);
+				       struct metrics *metrics,
+				       const struct descriptor_budget *budget);
 /* After the workers were joined. */
 void dns_workers_destroy(struct dns_workers **workers);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 
 static bool node_is(const struct dns_node *node, uint64_t hash, const uint8_t *name, unsigned size)
@@ -45,7 +46,7 @@ static void grow_table(struct dns_zone *zone)
 	free(old);
 }
 
-struct dns_node *dns_zone_node(struct dns_zone *zone, const struct dns_name *name)
+struct dns_node *dns_zone_add_node(struct dns_zone *zone, const struct dns_name *name)
 {
 	struct dns_node *parent = NULL, *node = NULL;
 
@@ -116,7 +117,7 @@ struct dns_lookup dns_zone_lookup(const struct dns_zone *zone, const struct dns_
 
 void dns_zone_destroy(struct dns_zone **zonep)
 {
-	struct dns_zone *zone = *zonep;
+	struct dns_zone *zone = TAKE(zonep);
 
 	if (zone == NULL)
 		return;
@@ -137,7 +138,6 @@ void dns_zone_destroy(struct dns_zone **zonep)
 	free(zone->table);
 	free(zone->apex_name);
 	free(zone);
-	*zonep = NULL;
 }
 
 static int compare_apex_hash(const void *a, const void *b)
@@ -171,7 +171,7 @@ struct dns_zones *dns_zones_load(const struct cfg_fleet *fleet, struct diag *dia
 
 void dns_zones_destroy(struct dns_zones **zonesp)
 {
-	struct dns_zones *zones = *zonesp;
+	struct dns_zones *zones = TAKE(zonesp);
 
 	if (zones == NULL)
 		return;
@@ -179,7 +179,6 @@ void dns_zones_destroy(struct dns_zones **zonesp)
 		dns_zone_destroy(&zones->v[i]);
 	free(zones->v);
 	free(zones);
-	*zonesp = NULL;
 }
 
 /* Index of the first zone whose hash is not below `hash`. */

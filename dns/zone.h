@@ -2,7 +2,7 @@
  *
  * Zones in memory: what a master file said, arranged for answering. Built by the control thread,
  * immutable afterwards, read by any thread; owned by the view (dns/view.h). What a name means
- * (delegated, wildcard, absent) is decided here; what is said about it, in dns/answer.c.
+ * (delegated, wildcard, absent) is decided here; what is said about it, in dns/resolve.c.
  */
 #pragma once
 
@@ -13,9 +13,11 @@
 #include <libknot/rrset.h>
 
 #include "config/diag.h"
-#include "config/fleet.h"
 #include "dns/name.h"
 
+struct cfg_fleet;
+struct cfg_zone;
+struct diag;
 struct dns_steered;
 
 struct dns_rrset {
@@ -27,7 +29,7 @@ struct dns_node {
 	uint8_t *owner; /* lower case */
 	uint64_t hash;
 	unsigned owner_size;
-	unsigned n_rrsets; /* zero: an empty non-terminal */
+	unsigned n_rrsets; /* zero: an empty non-terminal, or steered */
 	struct dns_rrset *rrsets;
 	bool delegation;                   /* NS, and not the apex */
 	const struct dns_node *wildcard;   /* "*" directly under this name, or NULL */
@@ -42,7 +44,7 @@ struct dns_zone {
 	struct dns_node *apex;
 	struct dns_node **table; /* open addressing, at most half full */
 	size_t table_mask;
-	size_t n_nodes, n_records;
+	size_t n_nodes, n_records; /* records: of the files, without those that were given twice */
 	knot_rrset_t
 	    soa_negative; /* the SOA with the TTL of RFC 2308 section 5; shares its rdata */
 	uint32_t serial;
@@ -55,9 +57,9 @@ struct dns_zone {
 struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag);
 void dns_zone_destroy(struct dns_zone **zone);
 
-/* For the loader and for steering: the node of a name at or under the apex, made with the empty
+/* For the loader and for steering: the node of a name at or under the apex, added with the empty
  * non-terminals above it when it is not there yet. Before the zone is published. */
-struct dns_node *dns_zone_node(struct dns_zone *zone, const struct dns_name *name);
+struct dns_node *dns_zone_add_node(struct dns_zone *zone, const struct dns_name *name);
 
 const struct dns_rrset *dns_node_rrset(const struct dns_node *node, uint16_t type);
 

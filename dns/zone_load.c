@@ -4,20 +4,21 @@
  * places them and refuses what cannot be served. It goes on after an error, so that all of them are
  * seen at once. Control thread; blocking.
  */
+#define LOG_MODULE LOG_ZONE
 #include "dns/zone.h"
 
-#include <errno.h>
-#include <inttypes.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
 #include <libknot/rrtype/soa.h>
 #include <libzscanner/scanner.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 
 /* Deep enough for people, and it ends files that include each other. */
@@ -26,10 +27,16 @@
 /* For records before any $TTL; the same as Knot DNS takes. */
 #define DEFAULT_TTL 3600
 
+/* Bounds of what a zone can cost, with all that it includes: ten times a zone of a million names,
+ * and more files than a person keeps apart. */
+#define ZONE_BYTES_MAX ((size_t)512 << 20)
+#define ZONE_FILES_MAX 1000
+
 struct loader {
 	struct dns_zone *zone;
 	struct diag *diag;
 	unsigned errors;
+	size_t bytes_left;
 };
 
 #define REFUSE(loader, place, ...)                                                                 \
@@ -87,7 +94,7 @@ static void place_record(struct loader *l, struct cfg_place place, knot_rrset_t 
 	char owner[DNS_NAME_TEXT], type[16];
 
 	dns_name_init(&name, rr->owner);
-	struct dns_rrset *set = rrset_for(dns_zone_node(zone, &name), rr->type, rr->ttl, place);
+	struct dns_rrset *set = rrset_for(dns_zone_add_node(zone, &name), rr->type, rr->ttl, place);
 
 	if (set->rr.ttl != rr->ttl) {
 		/* RFC 2181 section 5.2. */
@@ -146,48 +153,74 @@ static const char *keep_file_name(struct dns_zone *zone, const char *path)
 	return zone->files[zone->n_files++];
 }
 
-/* libzscanner would wait for a FIFO, and read a device without end. False: it was refused. */
-static bool is_file(struct loader *l, const char *path, struct cfg_place from)
+/* libzscanner maps the files that it opens, so it is given their text. False: it was refused.
+ * `from` is where the file is named. */
+static bool read_file(struct loader *l, const char *path, struct cfg_place from, struct file *file)
 {
-	struct stat st;
+	char *error = file_read(file, path, ZONE_BYTES_MAX);
 
-	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
-		return true; /* opening it says what is wrong */
-	REFUSE(l, from, "zone file %s: not a regular file", path);
+	if (error != NULL) {
+		REFUSE(l, from, "zone file %s %s", path, error);
+	} else if (file->len > l->bytes_left) {
+		REFUSE(l, from, "zone file %s: the zone is larger than %zu MiB with all includes",
+		       path, ZONE_BYTES_MAX >> 20);
+		l->bytes_left = 0;
+	} else {
+		l->bytes_left -= file->len;
+		return true;
+	}
+	free(error);
+	file_wipe(file);
 	return false;
 }
 
-/* `from` is where the file is named, for when it cannot be read. */
-static void scan_file(struct loader *l, const char *path, const char *origin, uint32_t ttl,
-		      struct cfg_place from, unsigned depth)
+/* NULL, or a scanner of that text, which is borrowed. It resolves the names of includes, which
+ * start from the folder that the file is really in. */
+static zs_scanner_t *create_scanner(const char *path, const struct file *file, const char *origin,
+				    uint32_t ttl)
 {
-	struct cfg_place place = {.file = keep_file_name(l->zone, path)};
-	zs_scanner_t *s;
+	zs_scanner_t *s = xmalloc(sizeof(*s));
+	char *real;
 
-	if (!is_file(l, path, from))
-		return;
-	s = xmalloc(sizeof(*s));
-	if (zs_init(s, origin, KNOT_CLASS_IN, ttl) != 0) {
-		REFUSE(l, from, "zone %s: %s", origin, zs_strerror(s->error.code));
-		free(s);
-		return;
-	}
-	if (zs_set_input_file(s, path) != 0) {
-		REFUSE(l, from, "zone file %s: %s", path, zs_strerror(s->error.code));
+	if (zs_init(s, origin, KNOT_CLASS_IN, ttl) != 0 ||
+	    zs_set_input_string(s, file->data, file->len) != 0) {
 		zs_deinit(s);
 		free(s);
-		return;
+		return NULL;
 	}
+	real = realpath(path, NULL);
+	free(s->path);
+	s->path = xstrdup(real != NULL ? dirname(real) : ".");
+	free(real);
+	return s;
+}
+
+static void scan_file(struct loader *l, const char *path, const char *origin, uint32_t ttl,
+		      struct cfg_place from, unsigned depth);
+
+static void include_file(struct loader *l, zs_scanner_t *s, struct cfg_place place, unsigned depth)
+{
+	/* The scanner's buffers are used again. */
+	char *path = xstrdup(s->include_filename), *origin = xstrdup((const char *)s->buffer);
+
+	if (depth == INCLUDE_DEPTH)
+		REFUSE(l, place, "includes are nested too deep");
+	else if (l->zone->n_files == ZONE_FILES_MAX)
+		REFUSE(l, place, "more than %d files are included", ZONE_FILES_MAX);
+	else
+		scan_file(l, path, origin, s->default_ttl, place, depth + 1);
+	free(origin);
+	free(path);
+}
+
+static void scan(struct loader *l, zs_scanner_t *s, struct cfg_place place, unsigned depth)
+{
 	while (zs_parse_record(s) == 0 && s->state != ZS_STATE_EOF && s->state != ZS_STATE_STOP) {
 		place.line = s->line_counter;
 		if (s->state == ZS_STATE_DATA) {
 			take_record(l, place, s);
 		} else if (s->state == ZS_STATE_INCLUDE) {
-			if (depth == INCLUDE_DEPTH)
-				REFUSE(l, place, "includes are nested too deep");
-			else
-				scan_file(l, s->include_filename, (const char *)s->buffer,
-					  s->default_ttl, place, depth + 1);
+			include_file(l, s, place, depth);
 			s->error.fatal = false;
 		} else if (s->state == ZS_STATE_ERROR) {
 			REFUSE(l, place, "%s", zs_strerror(s->error.code));
@@ -195,8 +228,26 @@ static void scan_file(struct loader *l, const char *path, const char *origin, ui
 				break;
 		}
 	}
-	zs_deinit(s);
-	free(s);
+}
+
+static void scan_file(struct loader *l, const char *path, const char *origin, uint32_t ttl,
+		      struct cfg_place from, unsigned depth)
+{
+	struct cfg_place place = {.file = keep_file_name(l->zone, path)};
+	struct file file;
+	zs_scanner_t *s;
+
+	if (!read_file(l, path, from, &file))
+		return;
+	s = create_scanner(path, &file, origin, ttl);
+	if (s != NULL) {
+		scan(l, s, place, depth);
+		zs_deinit(s);
+		free(s);
+	} else {
+		REFUSE(l, from, "zone %s cannot be read by libzscanner", origin);
+	}
+	file_wipe(&file);
 }
 
 static void check_node(struct loader *l, struct dns_node *node)
@@ -242,7 +293,7 @@ static void check_zone(struct loader *l)
 struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag)
 {
 	struct dns_zone *zone = xcalloc(1, sizeof(*zone));
-	struct loader l = {.zone = zone, .diag = diag};
+	struct loader l = {.zone = zone, .diag = diag, .bytes_left = ZONE_BYTES_MAX};
 	struct dns_name apex;
 	char *origin;
 
@@ -257,7 +308,7 @@ struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag)
 	dns_name_init(&apex, zone->apex_name);
 	zone->apex_labels = apex.n_labels;
 	zone->apex_hash = apex.hash[apex.n_labels];
-	dns_zone_node(zone, &apex);
+	dns_zone_add_node(zone, &apex);
 
 	origin = xasprintf("%s.", config->name);
 	scan_file(&l, config->file, origin, DEFAULT_TTL, config->place, 0);

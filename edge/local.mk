@@ -9,6 +9,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/exchange/access_log.c edge/exchange/access_log.h \
+	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
 	edge/exchange/field_rules.c edge/exchange/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
@@ -26,7 +27,7 @@ edge_libedge_a_SOURCES = \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
 	edge/tls/certs.c edge/tls/certs.h \
-	edge/tls/names.c edge/tls/names.h \
+	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

@@ -8,13 +8,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "core/process/daemon.h"
 #include "core/process/log_file.h"
+#include "core/process/metrics.h"
+#include "edge/node/counters.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/worker.h"
+#include "origin-link/olink.h"
 
 struct program {
 	struct daemon daemon;
@@ -71,6 +79,9 @@ static struct daemon_settings settings(struct daemon *d, const void *v)
 
 static void watch(struct daemon *d, void *view)
 {
+	/* Too few for what is new: it gets what there is, as there is no way back. */
+	if (d->state == DAEMON_SERVING)
+		edge_view_plan_descriptors(view, d->group->n_workers, d->open_files);
 	edge_view_open(view, program_of(d)->common.olink, d->jobs);
 }
 
@@ -96,6 +107,9 @@ static void publish(struct daemon *d, void *v)
 	struct edge_view *view = v;
 
 	atomic_store(&p->common.budget.limit, view->fleet->http.limit.buffered);
+	atomic_store(&p->common.budget.closing,
+		     MAX(view->descriptors.closing / d->group->n_workers, 1));
+	olink_set_idle_limit(p->common.olink, view->descriptors.idle);
 	edge_view_publish(&view, &p->common.views);
 }
 
@@ -209,10 +223,10 @@ static void worker_idle(void *arg)
 		daemon_stopped(&p->daemon);
 }
 
-static bool open_edge(struct daemon *d, const void *v)
+static bool open_edge(struct daemon *d, void *v)
 {
 	struct program *p = program_of(d);
-	const struct edge_view *view = v;
+	struct edge_view *view = v;
 	bool ok;
 
 	p->common.group = d->group;
@@ -224,7 +238,8 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->control_buffers = stream_buffers_create(d->group->control);
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
-	ok = listen_all(p, view->self);
+	ok = edge_view_plan_descriptors(view, d->group->n_workers, d->open_files);
+	ok &= listen_all(p, view->self);
 	ok &= open_access_log(p, view->fleet->http.access_log);
 	if (!ok)
 		return false;

@@ -4,6 +4,13 @@
  */
 #include "edge/status.h"
 
+#include "config/fleet.h"
+#include "core/process/log_file.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
+#include "edge/tls/certs.h"
+#include "origin-link/olink.h"
+
 static json_t *listeners(const struct edge_status *s)
 {
 	json_t *list = json_array();
@@ -37,14 +44,17 @@ static json_t *sites(const struct edge_view *view)
 	return list;
 }
 
-/* The loops count together, the table by loops. */
-static void count_cut(const struct edge_status *s)
+/* What all loops count together, or others count, becomes the control loop's. */
+static void count_totals(const struct edge_common *common)
 {
-	struct metrics *metrics = s->common->metrics;
-	int64_t cut = (int64_t)atomic_load(&s->common->budget.cut);
+	struct metrics *metrics = common->metrics;
+	struct loop *control = common->group->control;
 
-	metrics_add(metrics, s->common->group->control, EDGE_STALLED_CUT,
-		    cut - metrics_sum(metrics, EDGE_STALLED_CUT));
+	metrics_set_total(metrics, control, EDGE_STALLED_CUT, atomic_load(&common->budget.cut));
+	metrics_set_total(metrics, control, EDGE_LOG_DROPPED, log_dropped());
+	if (common->access_log != NULL)
+		metrics_set_total(metrics, control, EDGE_ACCESS_LOG_DROPPED,
+				  log_file_dropped(common->access_log));
 }
 
 void edge_status_add(const struct edge_status *s, json_t *status)
@@ -55,7 +65,8 @@ void edge_status_add(const struct edge_status *s, json_t *status)
 	json_object_set_new(status, "listeners", listeners(s));
 	json_object_set_new(status, "buffered",
 			    json_integer((json_int_t)atomic_load(&s->common->budget.queued)));
-	count_cut(s);
+	json_object_set_new(status, "descriptors", descriptors_status(&view->descriptors));
+	count_totals(s->common);
 	olink_status(s->common->olink, view->origins, status);
 	if (json_object_get(status, "counters") == NULL)
 		json_object_set_new(status, "counters", json_object());

@@ -6,8 +6,11 @@
 
 #include <jansson.h>
 
+#include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "edge/conn/listener.h"
-#include "edge/node/worker.h"
+
+struct edge_common;
 
 /* A listening address, with the sockets of all workers. */
 struct edge_listening {

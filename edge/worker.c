@@ -12,6 +12,8 @@
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
 #include "edge/h1/h1.h"
+#include "edge/node/worker.h"
+#include "origin-link/olink.h"
 
 #define WORKER_MAGIC 0x574f524bu
 
@@ -34,6 +36,7 @@ static void arrived(void *arg)
 	struct newcomer *n = arg;
 	struct edge_worker *w = n->common->workers[n->host];
 
+	atomic_fetch_sub(&n->common->places.moving, 1);
 	if (w != NULL)
 		edge_inlet_accept(w, n->fd, &n->remote, n->kind);
 	else
@@ -44,8 +47,17 @@ static void arrived(void *arg)
 static void send_on(struct edge_worker *w, unsigned host, int fd, const struct net_addr *remote,
 		    enum edge_listener_kind kind)
 {
-	struct newcomer *n = xmalloc(sizeof(*n));
+	_Atomic unsigned *moving = &w->common->places.moving;
+	struct newcomer *n;
 
+	/* One for each: when the other is too busy to see to them, they must not gather. */
+	if (atomic_fetch_add(moving, 1) >= w->common->group->n_workers) {
+		atomic_fetch_sub(moving, 1);
+		edge_count(w, EDGE_CONNECTIONS_REFUSED, 1);
+		close(fd);
+		return;
+	}
+	n = xmalloc(sizeof(*n));
 	*n = (struct newcomer){w->common, host, fd, *remote, kind};
 	loop_post_mt(w->common->group->workers[host], arrived, n);
 }
@@ -82,9 +94,8 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 
 void edge_worker_destroy(struct edge_worker **wp)
 {
-	struct edge_worker *w = *wp;
+	struct edge_worker *w = TAKE(wp);
 
-	*wp = NULL;
 	if (w == NULL)
 		return;
 	MAGIC_CHECK(w, WORKER_MAGIC);

@@ -5,8 +5,10 @@
  */
 #pragma once
 
-#include "edge/conn/listener.h"
-#include "edge/node/worker.h"
+struct edge_common;
+struct edge_socket;
+struct edge_worker;
+struct loop;
 
 /* Before the loop runs. `sockets` are bound and listening; consumed. */
 struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *loop,

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Opening a MaxMind database, and asking it for one place. libmaxminddb maps the file and reads its
- * tree; before it may look, the metadata is checked here with bounds, because MMDB_open() 1.7
+ * Opening a MaxMind database, and asking it for one place. libmaxminddb maps what it opens, so it
+ * is given a copy in memory: a file that is truncated while it is mapped kills whoever reads it.
+ * Before the library may look, the metadata is checked here with bounds, because MMDB_open() 1.7
  * trusts it (nesting, counts, a node count whose product overflows). The tree and the records are
  * checked by the walk in geo/fold.c.
  */
 #include "geo/db.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/file.h"
 #include "geo/data.h"
 #include "geo/db_internal.h"
 
@@ -23,6 +23,16 @@
 #define MARKER "\xab\xcd\xefMaxMind.com"
 #define MARKER_LEN (sizeof(MARKER) - 1)
 #define MAX_METADATA ((size_t)128 << 10)
+
+/* A bound of the memory that a wrong file can take: four times the largest database of cities on
+ * sale, which has 500 MiB. */
+#define DATABASE_MAX ((size_t)2 << 30)
+
+/* A file in memory. */
+struct copy {
+	int fd;
+	size_t size;
+};
 
 void geo_complain(const char *path, struct cfg_place place, struct diag *diag, const char *fmt, ...)
 {
@@ -75,20 +85,16 @@ static const char *check_metadata(struct geo_data *d, uint64_t before_marker, ui
 }
 
 /* Reads the tail of the file and finds what MMDB_open() will find there. */
-static bool preflight(struct geo_db *db, struct cfg_place place, struct diag *diag)
+static bool preflight(struct geo_db *db, const struct copy *copy, struct cfg_place place,
+		      struct diag *diag)
 {
-	uint64_t file_size = (uint64_t)db->stat.st_size;
-	size_t tail = MIN(file_size, MAX_METADATA), start = 0;
+	size_t tail = MIN(copy->size, MAX_METADATA), start = 0;
 	uint8_t *buf = xmalloc(tail);
 	const char *wrong = NULL;
 	uint64_t tree_bytes = 0, marker_at;
 	struct geo_data d;
 
-	if (pread(db->fd, buf, tail, (off_t)(file_size - tail)) != (ssize_t)tail) {
-		geo_complain(db->path, place, diag, "it could not be read to its end");
-		free(buf);
-		return false;
-	}
+	CHECK(pread(copy->fd, buf, tail, (off_t)(copy->size - tail)) == (ssize_t)tail);
 	for (size_t at = tail; at-- > 0 && start == 0;) {
 		if (tail - at >= MARKER_LEN && memcmp(buf + at, MARKER, MARKER_LEN) == 0)
 			start = at + MARKER_LEN;
@@ -98,7 +104,7 @@ static bool preflight(struct geo_db *db, struct cfg_place place, struct diag *di
 		free(buf);
 		return false;
 	}
-	marker_at = file_size - tail + start - MARKER_LEN;
+	marker_at = copy->size - tail + start - MARKER_LEN;
 	geo_data_init(&d, buf + start, (uint32_t)(tail - start));
 	wrong = check_metadata(&d, marker_at, &tree_bytes);
 	geo_data_fini(&d);
@@ -109,41 +115,35 @@ static bool preflight(struct geo_db *db, struct cfg_place place, struct diag *di
 	return wrong == NULL;
 }
 
-static bool open_file(struct geo_db *db, struct cfg_place place, struct diag *diag)
+static bool read_file(const struct geo_db *db, struct copy *copy, struct cfg_place place,
+		      struct diag *diag)
 {
-	const char *wrong = NULL;
+	char *error = file_read_to_memfd(&copy->fd, &copy->size, db->path, DATABASE_MAX);
 
-	/* O_NONBLOCK: a FIFO must not hang us. */
-	db->fd = open(db->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (db->fd < 0 || fstat(db->fd, &db->stat) != 0) {
-		geo_complain(db->path, place, diag, "cannot open: %s", strerror(errno));
-		return false;
-	}
-	if (!S_ISREG(db->stat.st_mode))
-		wrong = "not a regular file";
-	else if (db->stat.st_size == 0)
-		wrong = "the file is empty";
-	else if ((uint64_t)db->stat.st_size > UINT32_MAX)
-		wrong = "larger than 4 GiB, which libmaxminddb cannot address";
-	if (wrong != NULL)
-		geo_complain(db->path, place, diag, "%s", wrong);
-	return wrong == NULL;
+	if (error == NULL && copy->size == 0)
+		error = xstrdup("is empty");
+	if (error == NULL)
+		return true;
+	diag_add(diag, place, "geo database %s %s", db->path, error);
+	free(error);
+	return false;
 }
 
-static bool open_library(struct geo_db *db, struct cfg_place place, struct diag *diag)
+/* The library's mapping keeps the memory of the copy until MMDB_close(). */
+static bool open_library(struct geo_db *db, const struct copy *copy, struct cfg_place place,
+			 struct diag *diag)
 {
 	static const uint8_t zeros[GEO_SEPARATOR];
-	int status = MMDB_open(db->path, MMDB_MODE_MMAP, &db->mmdb);
+	char name[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	int status;
 
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", copy->fd);
+	status = MMDB_open(name, MMDB_MODE_MMAP, &db->mmdb);
 	if (status != MMDB_SUCCESS) {
 		geo_complain(db->path, place, diag, "%s", MMDB_strerror(status));
 		return false;
 	}
-	db->mapped = true;
-	if (db->mmdb.file_size != db->stat.st_size) {
-		geo_complain(db->path, place, diag, "the file was changed while it was opened");
-		return false;
-	}
+	db->is_open = true;
 	if (memcmp(db->mmdb.data_section - GEO_SEPARATOR, zeros, GEO_SEPARATOR) != 0) {
 		geo_complain(db->path, place, diag,
 			     "no zeros between tree and data: node_count is wrong or the file is "
@@ -156,26 +156,25 @@ static bool open_library(struct geo_db *db, struct cfg_place place, struct diag 
 struct geo_db *geo_db_open(const char *path, struct cfg_place place, struct diag *diag)
 {
 	struct geo_db *db = xcalloc(1, sizeof(*db));
+	struct copy copy = {.fd = -1};
 
 	db->path = xstrdup(path);
-	db->fd = -1;
-	if (!open_file(db, place, diag) || !preflight(db, place, diag) ||
-	    !open_library(db, place, diag))
+	if (!read_file(db, &copy, place, diag) || !preflight(db, &copy, place, diag) ||
+	    !open_library(db, &copy, place, diag))
 		geo_db_close(&db);
+	if (copy.fd >= 0)
+		close(copy.fd);
 	return db;
 }
 
 void geo_db_close(struct geo_db **dbp)
 {
-	struct geo_db *db = *dbp;
+	struct geo_db *db = TAKE(dbp);
 
-	*dbp = NULL;
 	if (db == NULL)
 		return;
-	if (db->mapped)
+	if (db->is_open)
 		MMDB_close(&db->mmdb);
-	if (db->fd >= 0)
-		close(db->fd);
 	free(db->path);
 	free(db);
 }
@@ -251,17 +250,6 @@ static bool real_value(MMDB_entry_s *entry, double *to, const char *name)
 	return true;
 }
 
-/* Overwriting the file in place changes what is mapped: it is no longer what was checked, and if
- * it became shorter, reading it would kill the process. */
-static bool still_the_same(const struct geo_db *db)
-{
-	struct stat now;
-
-	return fstat(db->fd, &now) == 0 && now.st_size == db->stat.st_size &&
-	       now.st_mtim.tv_sec == db->stat.st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == db->stat.st_mtim.tv_nsec;
-}
-
 struct geo_place geo_db_place(const struct geo_db *db, const struct net_prefix *prefix)
 {
 	static const char *const city[] = {"city", "names", "en", NULL};
@@ -277,8 +265,6 @@ struct geo_place geo_db_place(const struct geo_db *db, const struct net_prefix *
 		memcpy(&addr.in.sin_addr, prefix->bytes, sizeof(addr.in.sin_addr));
 	else
 		memcpy(&addr.in6.sin6_addr, prefix->bytes, sizeof(addr.in6.sin6_addr));
-	if (!still_the_same(db))
-		return place;
 	found = MMDB_lookup_sockaddr(&db->mmdb, &addr.sa, &status);
 	if (status != MMDB_SUCCESS || !found.found_entry)
 		return place;

@@ -16,7 +16,7 @@
 struct geo_db;
 
 /* NULL when the file cannot be read or its metadata is broken; the reason is in `diag`, at `place`
- * and with the path. The file stays mapped: replace it by rename, as geoipupdate does. */
+ * and with the path. The file is read into memory, which it keeps until it is closed. Blocking. */
 struct geo_db *geo_db_open(const char *path, struct cfg_place place, struct diag *diag);
 void geo_db_close(struct geo_db **db);
 const char *geo_db_type(const struct geo_db *db);

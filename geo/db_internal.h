@@ -7,7 +7,6 @@
 #include <maxminddb.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "config/diag.h"
 
@@ -16,10 +15,8 @@
 
 struct geo_db { /* immutable once opened */
 	char *path;
-	int fd; /* of the mapped file, to see whether it is overwritten */
-	struct stat stat;
-	MMDB_s mmdb;
-	bool mapped;        /* mmdb is open */
+	MMDB_s mmdb;        /* of a copy in memory */
+	bool is_open;       /* mmdb */
 	uint32_t data_size; /* without the metadata, which libmaxminddb counts in */
 };
 

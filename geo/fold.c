@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include <xxhash.h>
+
 #include "core/base/check.h"
 #include "geo/data.h"
 #include "geo/db.h"
@@ -89,8 +91,8 @@ static bool fold_data(struct walk *w, uint32_t offset, uint32_t *result)
 	}
 	w->networks++;
 	w->records[w->n_records].offset = offset;
-	index = geo_table_find_or_add(&w->by_offset, geo_hash(&offset, sizeof(offset)), same_offset,
-				      w, w->n_records);
+	index = geo_table_find_or_add(&w->by_offset, XXH3_64bits(&offset, sizeof(offset)),
+				      same_offset, w, w->n_records);
 	if (index == w->n_records) {
 		if (!read_location(w, offset, &location)) {
 			geo_complain(w->db->path, w->place, w->diag,

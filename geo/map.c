@@ -176,9 +176,8 @@ struct geo_map *geo_map_compile(const struct cfg_fleet *fleet, struct diag *diag
 
 void geo_map_destroy(struct geo_map **mapp)
 {
-	struct geo_map *map = *mapp;
+	struct geo_map *map = TAKE(mapp);
 
-	*mapp = NULL;
 	if (map == NULL)
 		return;
 	geo_db_close(&map->db);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "core/base/check.h"
 #include "geo/distance.h"
 #include "geo/table.h"
@@ -55,9 +57,10 @@ struct geo_ranker *geo_ranker_create(const struct cfg_edge *edges, unsigned n_ed
 
 void geo_ranker_destroy(struct geo_ranker **rp)
 {
-	struct geo_ranker *r = *rp;
+	struct geo_ranker *r = TAKE(rp);
 
-	*rp = NULL;
+	if (r == NULL)
+		return;
 	geo_table_fini(&r->by_place);
 	geo_table_fini(&r->by_order);
 	free(r->vectors);
@@ -105,7 +108,7 @@ static uint32_t add_ranking(struct geo_ranker *r)
 	candidate = ranking_at(r, r->n_rankings);
 	for (unsigned i = 0; i < r->n_edges; i++)
 		candidate[i] = r->order[i].id;
-	number = geo_table_find_or_add(&r->by_order, geo_hash(candidate, size), same_order, r,
+	number = geo_table_find_or_add(&r->by_order, XXH3_64bits(candidate, size), same_order, r,
 				       r->n_rankings);
 	r->n_rankings += number == r->n_rankings;
 	return number;
@@ -130,7 +133,7 @@ uint32_t geo_ranker_at(struct geo_ranker *r, double latitude, double longitude)
 		r->places = xreallocarray(r->places, r->max_places, sizeof(*r->places));
 	}
 	r->places[r->n_places] = (struct place){key[0], key[1], 0};
-	index = geo_table_find_or_add(&r->by_place, geo_hash(key, sizeof(key)), same_place, r,
+	index = geo_table_find_or_add(&r->by_place, XXH3_64bits(key, sizeof(key)), same_place, r,
 				      r->n_places);
 	if (index < r->n_places)
 		return r->places[index].ranking;

@@ -6,7 +6,6 @@
 #include "geo/table.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/base/check.h"
 
@@ -59,22 +58,4 @@ uint32_t geo_table_find_or_add(struct geo_table *t, uint64_t hash,
 	*slot = (struct geo_table_slot){short_hash, index};
 	t->used++;
 	return index;
-}
-
-uint64_t geo_hash(const void *data, size_t size)
-{
-	const unsigned char *p = data;
-	uint64_t h = size * 0x9e3779b97f4a7c15u, word;
-
-	/* Eight bytes a step; the multiplier and the shifts are those of the murmur3 finaliser. */
-	for (; size > 0; p += MIN(size, 8), size -= MIN(size, 8)) {
-		word = 0;
-		memcpy(&word, p, MIN(size, 8));
-		h ^= word;
-		h ^= h >> 33;
-		h *= 0xff51afd7ed558ccdu;
-		h ^= h >> 29;
-	}
-	h *= 0xc4ceb9fe1a85ec53u;
-	return h ^ h >> 32;
 }

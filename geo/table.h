@@ -24,9 +24,7 @@ struct geo_table {
 /* Zeroed is empty. */
 void geo_table_fini(struct geo_table *t);
 /* The index stored under `hash` for which `same(arg, index)` holds; otherwise stores `index` and
- * returns it. */
+ * returns it. The hash needs no secret: keys come from files that the operator chose. */
 uint32_t geo_table_find_or_add(struct geo_table *t, uint64_t hash,
 			       bool (*same)(const void *arg, uint32_t index), const void *arg,
 			       uint32_t index);
-/* Unkeyed: the keys come from files that the operator chose, not from strangers. */
-uint64_t geo_hash(const void *data, size_t size);

@@ -5,6 +5,7 @@
  * created and destroyed while their loops stand still. Owns the resolver, the server table, what
  * loops share of connections, and the counters.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include "origin-link/olink.h"
 
 #include <stdlib.h>
@@ -12,13 +13,18 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/base/reason.h"
+#include "origin-link/conns/conns.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/probe.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* The newest configuration says what is to be warm. */
+/* The newest configuration says what is to be warm. An address that no check has found up yet waits
+ * for that: it may be one that takes connections and never answers. */
 static void warm_up(struct olink *olink)
 {
 	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
@@ -31,7 +37,7 @@ static void warm_up(struct olink *olink)
 			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
 
 			for (unsigned k = 0; list && k < list->n; k++) {
-				if (health_get(&list->v[k]->health) != HEALTH_DOWN)
+				if (address_is_proven(list->v[k]))
 					warm_top_up(list->v[k]->endpoint, &terms,
 						    origin->pool.warm);
 			}
@@ -52,7 +58,7 @@ static void warm_now(struct loop_task *task)
 	warm_up(CONTAINER_OF(task, struct olink, warm_now));
 }
 
-static void addresses_changed(struct server_table *table)
+static void servers_changed(struct server_table *table)
 {
 	struct olink *olink = CONTAINER_OF(table, struct olink, servers);
 
@@ -62,7 +68,6 @@ static void addresses_changed(struct server_table *table)
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers)
 {
 	struct olink *olink = xcalloc(1, sizeof(*olink));
-	char *error = NULL;
 
 	LOOP_ASSERT_OWNER(group->control);
 	olink->group = group;
@@ -74,14 +79,9 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 	    .buffers = control_buffers,
 	    .metrics = olink->metrics,
 	    .conns = olink->conns,
-	    .resolver = resolver_create(group->control, olink->metrics, NULL, &error),
-	    .on_change = addresses_changed,
+	    .resolver = resolver_create(group->control, olink->metrics, NULL),
+	    .on_change = servers_changed,
 	};
-	if (!olink->servers.resolver) {
-		/* Only at start-up, and no origin can be found without. */
-		log_error("cannot resolve names: %s", error);
-		exit(1);
-	}
 	LIST_INIT(&olink->servers.servers);
 	TAILQ_INIT(&olink->origins);
 	olink->warm_now.run = warm_now;
@@ -92,9 +92,8 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 
 void olink_destroy(struct olink **olinkp)
 {
-	struct olink *olink = *olinkp;
+	struct olink *olink = TAKE(olinkp);
 
-	*olinkp = NULL;
 	if (!olink)
 		return;
 	LOOP_ASSERT_OWNER(olink->group->control);
@@ -106,6 +105,11 @@ void olink_destroy(struct olink **olinkp)
 	conns_node_destroy(&olink->conns);
 	metrics_destroy(&olink->metrics);
 	free(olink);
+}
+
+void olink_set_idle_limit(struct olink *olink, unsigned limit)
+{
+	conns_node_set_idle_limit(olink->conns, limit);
 }
 
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers)
@@ -121,9 +125,8 @@ struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buff
 
 void olink_worker_destroy(struct olink_worker **workerp)
 {
-	struct olink_worker *w = *workerp;
+	struct olink_worker *w = TAKE(workerp);
 
-	*workerp = NULL;
 	if (!w)
 		return;
 	LOOP_ASSERT_OWNER(w->buffers->loop);

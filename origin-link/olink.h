@@ -5,19 +5,26 @@
  * connections of that loop.
  *
  * Servers outlive snapshots: their health, addresses and connections are kept across reloads as
- * long as some snapshot names them the same way (server.h).
+ * long as some snapshot names them the same way (origin-link/servers/server.h).
  */
 #pragma once
 
 #include <jansson.h>
 
 #include "origin-link/request/request.h"
+#include "origin-link/servers/origins.h"
+
+struct loop_group;
+struct stream_buffers;
 
 /* Control loop. */
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers);
 /* After the workers were joined, and every olink_worker and olink_origins destroyed. */
 void olink_destroy(struct olink **olink);
-/* "counters" and "origins" into `status`: of each address its state, the cause of the last probe's
- * result, its connections (idle, open), requests that wait, TLS or not, and how the last connection
- * attempt failed that did ("failure"; absent: none has). */
+/* How many connections all workers together may keep idle; at first any number. */
+void olink_set_idle_limit(struct olink *olink, unsigned limit);
+/* "counters" and "origins" into `status`: each server's host, port and addresses, and of each
+ * address its state, connections (idle, open), requests that wait, and TLS or not; where it is
+ * probed, what the last probe found and how long it took; and how the last connection attempt
+ * failed that did ("failure"; absent: none has). Control loop. */
 void olink_status(struct olink *olink, const struct olink_origins *origins, json_t *status);

@@ -10,5 +10,7 @@ include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/support/local.mk
 include tests/scenario/local.mk
+include tests/suite/local.mk
+include tests/chaos/local.mk
 include tests/bench/local.mk
 include tests/wan/local.mk

@@ -57,24 +57,6 @@ bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
 	return na == nb && memcmp(pa, pb, na) == 0 && net_addr_port(a) == net_addr_port(b);
 }
 
-/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return x ^ (x >> 31);
-}
-
-uint64_t net_addr_hash(const struct net_addr *a)
-{
-	uint64_t words[2] = {0, 0};
-	const uint8_t *bytes;
-	unsigned n = address_bytes(a, &bytes);
-
-	memcpy(words, bytes, n);
-	return mix(mix(mix(words[0]) + words[1]) + ((uint64_t)n << 16 | net_addr_port(a)));
-}
-
 const char *net_addr_format_ip(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 {
 	const uint8_t *bytes;

@@ -32,8 +32,6 @@ uint16_t net_addr_port(const struct net_addr *a);
 void net_addr_set_port(struct net_addr *a, uint16_t port);
 /* Address and port; an IPv4-mapped IPv6 address equals its IPv4 form. */
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
-/* Hash of exactly what net_addr_equal() compares. */
-uint64_t net_addr_hash(const struct net_addr *a);
 /* "192.0.2.1:443" or "[2001:db8::1]:443"; returns buf. */
 const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT]);
 /* Without the port and without brackets. */

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The end of the program for bugs of ours and for exhausted memory. Any thread. It does not go
- * through the log, so that it works whatever state that is in.
+ * The end of the program for bugs of ours and for exhausted memory. Any thread, whatever locks it
+ * holds. It does not go through the log, so that it works whatever state that is in; what the log
+ * still holds gets a moment to be written before. Nobody is waited for who does not read.
  */
 #include "core/base/check.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/log.h"
+
 static _Noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 static _Noreturn void die(const char *fmt, ...)
 {
+	struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[512];
 	va_list ap;
 	int n;
@@ -22,7 +27,9 @@ static _Noreturn void die(const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (n > 0 && write(STDERR_FILENO, line, MIN((size_t)n, sizeof(line) - 1)) < 0)
+	log_drain();
+	if (n > 0 && poll(&fd, 1, 0) > 0 &&
+	    write(STDERR_FILENO, line, MIN((size_t)n, sizeof(line) - 1)) < 0)
 		abort(); /* nobody is there to read why */
 	abort();
 }

@@ -29,6 +29,15 @@ _Noreturn void check_failed(const char *expr, const char *file, int line, const 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
+/* What `*pp` holds, which is NULL from now on. A function that consumes its argument begins with
+ * it, so that nobody whom it calls meets an object that is half gone. */
+#define TAKE(pp)                                                                                   \
+	({                                                                                         \
+		__typeof__(*(pp)) taken_ = *(pp);                                                  \
+		*(pp) = NULL;                                                                      \
+		taken_;                                                                            \
+	})
+
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xreallocarray(void *ptr, size_t count, size_t size);

@@ -17,3 +17,9 @@ const char *reason_text(enum reason reason)
 	CHECK((unsigned)reason < REASON_COUNT);
 	return texts[reason];
 }
+
+bool reason_is_own_shortage(enum reason reason)
+{
+	return reason == REASON_EDGE_NO_DESCRIPTORS || reason == REASON_EDGE_NO_PORTS ||
+	       reason == REASON_LIMIT;
+}

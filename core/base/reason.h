@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #define REASON_LIST(X)                                                                             \
 	X(REASON_NONE, "none")                                                                     \
 	X(REASON_DONE, "done")                                                                     \
@@ -37,6 +39,8 @@
 	X(REASON_ORIGIN_CERTIFICATE, "origin-certificate")                                         \
 	X(REASON_ORIGIN_HANDSHAKE_FAILED, "origin-handshake-failed")                               \
 	X(REASON_ORIGIN_STALLED, "origin-stalled")                                                 \
+	X(REASON_EDGE_NO_DESCRIPTORS, "edge-no-descriptors")                                       \
+	X(REASON_EDGE_NO_PORTS, "edge-no-ports")                                                   \
 	X(REASON_LIMIT, "limit")                                                                   \
 	X(REASON_SHUTDOWN, "shutdown")
 
@@ -49,3 +53,5 @@ enum reason {
 
 /* The stable text above, for logs and counters. */
 const char *reason_text(enum reason reason);
+/* We were short of descriptors, ports or memory: whoever is at the other end is not to blame. */
+bool reason_is_own_shortage(enum reason reason);

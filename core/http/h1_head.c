@@ -47,9 +47,10 @@ static bool parse_version(struct h1_head_parser *p, struct http_head *head, stru
 	if (v.n != 8 || memcmp(v.p, "HTTP/", 5) != 0 || !http_char_is_digit(v.p[5]) ||
 	    v.p[6] != '.' || !http_char_is_digit(v.p[7]))
 		return refuse(p, 400, "malformed HTTP version");
-	if (v.p[5] != '1' || v.p[7] > '1')
-		return refuse(p, 505, "HTTP version is neither 1.0 nor 1.1");
-	head->minor = v.p[7] - '0';
+	if (v.p[5] != '1')
+		return refuse(p, 505, "HTTP version is not 1");
+	/* RFC 9110 section 2.5: a higher one is taken as the highest that we know. */
+	head->minor = v.p[7] == '0' ? 0 : 1;
 	return true;
 }
 

@@ -75,7 +75,7 @@ struct http_head {
 	int status;
 	struct span reason_phrase;
 	/* both */
-	uint8_t minor;   /* HTTP/1.x; 1 for HTTP/2 and later */
+	uint8_t minor;   /* 0 is HTTP/1.0; 1 for all later versions */
 	bool keep_alive; /* may the connection carry another message after this one */
 	bool expect_continue;
 	enum http_framing framing;
@@ -107,7 +107,7 @@ void http_fields_remove(struct http_fields *f, struct span name);
  * Quoted strings are not split. *rest is advanced. */
 bool http_list_next(struct span *rest, struct span *member);
 /* Removes Connection, what it names, and the other hop-by-hop fields (RFC 9110 section 7.6.1):
- * Keep-Alive, Proxy-Connection, TE, Trailer stays, Transfer-Encoding, Upgrade. */
+ * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade. Trailer stays. */
 void http_fields_remove_hop_by_hop(struct http_fields *f);
 /* True for 1xx, 204, 304. */
 bool http_status_has_no_content(int status);

@@ -180,9 +180,8 @@ bool jobs_stop(struct jobs *jobs)
 
 void jobs_destroy(struct jobs **jobsp)
 {
-	struct jobs *jobs = *jobsp;
+	struct jobs *jobs = TAKE(jobsp);
 
-	*jobsp = NULL;
 	if (jobs == NULL)
 		return;
 	MAGIC_CHECK(jobs, JOBS_MAGIC);

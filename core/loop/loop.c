@@ -80,11 +80,19 @@ static void wake_cb(evutil_socket_t fd, short what, void *arg)
 	loop->woken = true;
 }
 
+/* What libevent has to say would go to standard error at once, and wait for who reads it. */
+static void libevent_says(int severity, const char *message)
+{
+	if (severity == EVENT_LOG_ERR || severity == EVENT_LOG_WARN)
+		log_warn("libevent: %s", message);
+}
+
 struct loop *loop_create_indexed(const char *name, unsigned index)
 {
 	struct loop *loop = xcalloc(1, sizeof(*loop));
 	struct event_config *config = event_config_new();
 
+	event_set_log_callback(libevent_says);
 	loop->magic = LOOP_MAGIC;
 	loop->index = index;
 	snprintf(loop->name, sizeof(loop->name), "%s", name);
@@ -290,11 +298,10 @@ void loop_stop_mt(struct loop *loop)
 
 void loop_destroy(struct loop **loopp)
 {
-	struct loop *loop = *loopp;
+	struct loop *loop = TAKE(loopp);
 	struct mail_list dropped;
 	struct mail *m;
 
-	*loopp = NULL;
 	if (loop == NULL)
 		return;
 	MAGIC_CHECK(loop, LOOP_MAGIC);

@@ -11,8 +11,8 @@
  * half as long as all else in the turn. Each runs at most once in a turn.
  *
  * A loop group is a program's loops: one control loop and its workers. loop_group_after_grace()
- * is how shared immutable data is retired: when it calls back, every worker has ended the turn in
- * which it may have seen the old pointer.
+ * is how shared immutable data is retired: when it calls back, control and every worker have ended
+ * the turn in which they may have seen the old pointer.
  */
 #pragma once
 
@@ -31,7 +31,8 @@ struct loop;
 #define LOOP_BACKGROUND_PER_TURN 2
 
 struct loop *loop_create(const char *name);
-/* The loop must not be running; its pending mail is dropped after being run once more. */
+/* The loop must not be running. What is in its mailbox and deferred is run; mail that comes of that
+ * is dropped. */
 void loop_destroy(struct loop **loop);
 
 /* Runs in the calling thread until loop_stop_mt(). */
@@ -41,12 +42,14 @@ void loop_start(struct loop *loop);
 void loop_join(struct loop *loop);
 void loop_stop_mt(struct loop *loop);
 
-/* True in the loop's own thread, and in any thread while the loop is not running. */
+/* True in the loop's own thread, and in any thread before the loop runs and after that: when
+ * loop_run() has returned, or loop_join(). */
 bool loop_is_owner(const struct loop *loop);
 #define LOOP_ASSERT_OWNER(loop) CHECK(loop_is_owner(loop))
 
 struct event_base *loop_base(struct loop *loop);
-/* The time at the start of this turn's callbacks: cheap, and the same for all of a turn. */
+/* The time at which this was first asked in this turn: cheap, and the same to the end of the turn.
+ * Outside of a turn, what the clock says. */
 mono_time loop_now(const struct loop *loop);
 /* The number of this turn, or of the last one while the loop does not run. */
 uint64_t loop_turn(const struct loop *loop);
@@ -65,9 +68,9 @@ struct loop_task {
 	unsigned char list; /* which one it is in */
 };
 
-/* Owner thread only. Deferred: at the end of this turn. Last: when all deferred ones have run,
- * however often they deferred others, so that it sees all that the turn has brought. Background:
- * see above. */
+/* Owner thread only. Deferred: at the end of this turn, and so is what deferred tasks defer, up to
+ * seven steps on; what comes after that waits for the next turn. Last: after the deferred ones, so
+ * that it sees what the turn has brought. Background: see above. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_defer_last(struct loop *loop, struct loop_task *task);
 void loop_queue_background(struct loop *loop, struct loop_task *task);
@@ -87,5 +90,6 @@ void loop_group_start_workers(struct loop_group *group);
 /* Stops and joins the workers; control must be stopped by its own thread. */
 void loop_group_stop_workers(struct loop_group *group);
 void loop_group_destroy(struct loop_group **group);
-/* Control thread only. fn(arg) runs on control after every worker ended its current turn. */
+/* Control thread only. fn(arg) runs on control after control and every worker that runs have ended
+ * the turn that they are in. */
 void loop_group_after_grace(struct loop_group *group, void (*fn)(void *arg), void *arg);

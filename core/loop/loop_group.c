@@ -44,8 +44,7 @@ struct loop_group *loop_group_create_around(struct loop **control, unsigned n_wo
 	char name[24];
 
 	LOOP_ASSERT_OWNER(*control);
-	public->control = *control;
-	*control = NULL;
+	public->control = TAKE(control);
 	public->workers = xcalloc(n_workers, sizeof(struct loop *));
 	public->n_workers = n_workers;
 	for (unsigned i = 0; i < n_workers; i++) {
@@ -89,9 +88,8 @@ void loop_group_stop_workers(struct loop_group *public)
 
 void loop_group_destroy(struct loop_group **groupp)
 {
-	struct loop_group *public = *groupp;
+	struct loop_group *public = TAKE(groupp);
 
-	*groupp = NULL;
 	if (public == NULL)
 		return;
 	CHECK(!group_of(public)->workers_running);

@@ -101,10 +101,9 @@ static void after_grace(void *arg)
 
 void snapshot_publish(struct snapshot_slot *slot, struct snapshot **snapshot)
 {
-	struct snapshot *new = *snapshot, *old;
+	struct snapshot *new = TAKE(snapshot), *old;
 	struct snapshot_retired *r;
 
-	*snapshot = NULL;
 	LOOP_ASSERT_OWNER(slot->group->control);
 	MAGIC_CHECK(new, SNAPSHOT_MAGIC);
 	old = atomic_exchange_explicit(&slot->current, new, memory_order_acq_rel);
@@ -153,14 +152,14 @@ struct snapshot *snapshot_pin(struct snapshot *snapshot, const struct loop *loop
 	return snapshot;
 }
 
-void snapshot_unpin(struct snapshot **snapshot, const struct loop *loop)
+void snapshot_unpin(struct snapshot **snapshotp, const struct loop *loop)
 {
-	_Atomic int64_t *n = &(*snapshot)->pins[loop_index(loop)].n;
+	struct snapshot *snapshot = TAKE(snapshotp);
+	_Atomic int64_t *n = &snapshot->pins[loop_index(loop)].n;
 	int64_t left = atomic_load_explicit(n, memory_order_relaxed) - 1;
 
 	LOOP_ASSERT_OWNER(loop);
 	CHECK(left >= 0);
 	/* Release: what this loop read in the snapshot comes before its memory goes. */
 	atomic_store_explicit(n, left, memory_order_release);
-	*snapshot = NULL;
 }

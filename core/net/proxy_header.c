@@ -169,11 +169,11 @@ static bool crc32c_is_right(const uint8_t *header, size_t total, size_t at)
 {
 	static const uint8_t zeros[CRC32C_SIZE];
 	size_t after = at + CRC32C_SIZE;
-	uint32_t sent = (uint32_t)get16(header + at) << 16 | get16(header + at + 2);
+	uint32_t stated = (uint32_t)get16(header + at) << 16 | get16(header + at + 2);
 	uint32_t crc = crc32c_add(UINT32_MAX, header, at);
 
 	crc = crc32c_add(crc, zeros, sizeof(zeros));
-	return sent == ~crc32c_add(crc, header + after, total - after);
+	return stated == ~crc32c_add(crc, header + after, total - after);
 }
 
 /* The vectors fill what is between `at` and `total`, of which `len` bytes are there. */

@@ -143,6 +143,20 @@ int sock_error(int fd)
 	return -error;
 }
 
+bool sock_is_shortage(int error)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EADDRNOTAVAIL: /* of connect(): no free port */
+		return true;
+	default:
+		return false;
+	}
+}
+
 int sock_local_addr(int fd, struct net_addr *out)
 {
 	socklen_t len = sizeof(*out);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 
@@ -25,6 +27,9 @@ int sock_connect_tcp(const struct net_addr *addr);
 int sock_set_keepalive(int fd, duration idle, duration interval, unsigned count);
 /* 0 or a negative errno: SO_ERROR, read and cleared. */
 int sock_error(int fd);
+/* Whether an errno is our own shortage, of descriptors, memory or free ports, and so says nothing
+ * about whoever is at the other end. */
+bool sock_is_shortage(int error);
 int sock_local_addr(int fd, struct net_addr *out);
 /* Listening Unix stream socket at path, mode 0660; a stale socket file is replaced, a live one
  * gives -EADDRINUSE. */

@@ -50,10 +50,9 @@ void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *b
 
 void stream_buffers_destroy(struct stream_buffers **buffers)
 {
-	struct stream_buffers *b = *buffers;
+	struct stream_buffers *b = TAKE(buffers);
 	struct stream *s;
 
-	*buffers = NULL;
 	if (!b)
 		return;
 	LOOP_ASSERT_OWNER(b->loop);
@@ -401,9 +400,8 @@ void stream_free(struct stream *s)
 
 void stream_destroy(struct stream **stream)
 {
-	struct stream *s = *stream;
+	struct stream *s = TAKE(stream);
 
-	*stream = NULL;
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);
@@ -471,9 +469,8 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 
 void stream_parked_destroy(struct stream **stream)
 {
-	struct stream *s = *stream;
+	struct stream *s = TAKE(stream);
 
-	*stream = NULL;
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);

@@ -7,13 +7,14 @@
  * What a stranger can hold this way is bounded: in number a loop, in time, and in bytes read.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "core/base/check.h"
 #include "core/net/stream_internal.h"
 
-/* A descriptor and a queue each; beyond it the oldest is ended. */
+/* A descriptor and a queue each; beyond it, or what the budget allows, the oldest is ended. */
 #define CLOSING_MAX 4096
 /* An upload that was refused with a response goes on until the client looks for one. Reading it
  * away costs no copy; 64 MiB are 5 s at 100 Mbit/s, in which every client has looked. */
@@ -109,6 +110,14 @@ void stream_closing_fini(struct stream *s)
 	s->closing = NULL;
 }
 
+static unsigned closing_max(const struct stream_buffers *b)
+{
+	struct stream_budget *budget = b->stalls->budget;
+	unsigned max = budget ? atomic_load_explicit(&budget->closing, memory_order_relaxed) : 0;
+
+	return max > 0 ? MIN(max, CLOSING_MAX) : CLOSING_MAX;
+}
+
 static bool begin(struct stream *s, duration linger)
 {
 	struct stream_buffers *b = s->b;
@@ -122,7 +131,7 @@ static bool begin(struct stream *s, duration linger)
 	c->fin_seen = s->end == STREAM_EOF;
 	s->closing = c;
 	s->phase = STREAM_CLOSING;
-	if (b->n_closing >= CLOSING_MAX)
+	while (b->n_closing >= closing_max(b))
 		stream_free(TAILQ_FIRST(&b->closing));
 	TAILQ_INSERT_TAIL(&b->closing, s, closing_link);
 	b->n_closing++;
@@ -139,9 +148,8 @@ static bool is_over(const struct stream *s)
 
 void stream_close(struct stream **stream, duration linger)
 {
-	struct stream *s = *stream;
+	struct stream *s = TAKE(stream);
 
-	*stream = NULL;
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);

@@ -160,7 +160,7 @@ struct stream_tls {
 	bool socket_ended; /* after the ciphertext at hand comes a FIN, or `socket_errno` */
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;
-	size_t ramp_sent;
+	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
 	bool ticket_owed;
 	mono_time ticket_by;

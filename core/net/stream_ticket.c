@@ -96,9 +96,10 @@ struct stream_tickets *stream_tickets_create(struct loop *loop)
 
 void stream_tickets_destroy(struct stream_tickets **tickets)
 {
-	struct stream_tickets *t = *tickets;
+	struct stream_tickets *t = TAKE(tickets);
 
-	*tickets = NULL;
+	if (!t)
+		return;
 	CHECK(TAILQ_EMPTY(&t->owed));
 	event_del(&t->timer);
 	free(t);

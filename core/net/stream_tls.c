@@ -51,8 +51,7 @@ struct stream_tls_buffers *stream_tls_buffers_create(void)
 
 void stream_tls_buffers_destroy(struct stream_tls_buffers **buffers)
 {
-	free(*buffers);
-	*buffers = NULL;
+	free(TAKE(buffers));
 }
 
 /* Ciphertext in */
@@ -380,21 +379,21 @@ void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 	stream_ticket_send(s);
 	advance(&c, 0);
 	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
-		tls->ramp_sent = 0;
+		tls->ramp_written = 0;
 	tls->last_write = now;
 
 	while (c.left > 0 && s->out != OUT_FAILED) {
-		size_t len = tls->ramp_sent < RAMP_BYTES ? RAMP_RECORD : RECORD_MAX;
+		size_t len = tls->ramp_written < RAMP_BYTES ? RAMP_RECORD : RECORD_MAX;
 		const char *data = peek(&c, s->b->tls->record, &len);
-		ssize_t sent = gnutls_record_send(tls->session, data, len);
+		ssize_t taken = gnutls_record_send(tls->session, data, len);
 
-		if (sent <= 0) {
-			stream_set_fault(s, STREAM_FAULT_CLOSED, "TLS: %s", gnutls_strerror(sent));
+		if (taken <= 0) {
+			stream_set_fault(s, STREAM_FAULT_CLOSED, "TLS: %s", gnutls_strerror(taken));
 			stream_fail_writing(s);
 			break;
 		}
-		tls->ramp_sent = MIN(tls->ramp_sent + sent, RAMP_BYTES);
-		advance(&c, sent);
+		tls->ramp_written = MIN(tls->ramp_written + taken, RAMP_BYTES);
+		advance(&c, taken);
 	}
 }
 

@@ -91,9 +91,12 @@ struct stream_watch *stream_watch_create(struct loop *loop)
 	return w;
 }
 
-void stream_watch_destroy(struct stream_watch **watch)
+void stream_watch_destroy(struct stream_watch **watchp)
 {
-	CHECK(TAILQ_EMPTY(&(*watch)->streams));
-	free(*watch);
-	*watch = NULL;
+	struct stream_watch *watch = TAKE(watchp);
+
+	if (!watch)
+		return;
+	CHECK(TAILQ_EMPTY(&watch->streams));
+	free(watch);
 }

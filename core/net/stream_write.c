@@ -306,9 +306,10 @@ struct stream_gather *stream_gather_create(struct loop *loop)
 
 void stream_gather_destroy(struct stream_gather **gather)
 {
-	struct stream_gather *g = *gather;
+	struct stream_gather *g = TAKE(gather);
 
-	*gather = NULL;
+	if (!g)
+		return;
 	CHECK(!g->stream);
 	loop_task_cancel(g->loop, &g->at_end);
 	free(g);

@@ -10,18 +10,15 @@
  * hands it over when a server asks for it.
  */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <gnutls/abstract.h>
 
 #include "core/base/check.h"
+#include "core/base/file.h"
 #include "core/net/tls_internal.h"
 #include "core/net/tls_sessions.h"
 
@@ -123,54 +120,23 @@ static void give_system_trust(void)
 
 /* Files */
 
-static char *cannot_read(const char *path)
+/* Returns what went wrong, malloc'd, or NULL. `file` is to be wiped in either case. */
+static char *read_pem(const char *path, struct file *file, gnutls_datum_t *pem)
 {
-	return xasprintf("cannot read %s: %s", path, strerrordesc_np(errno));
-}
+	char *wrong = file_read(file, path, PEM_MAX), *error = NULL;
 
-static char *read_regular(int fd, const char *path, gnutls_datum_t *out)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0)
-		return cannot_read(path);
-	if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX)
-		return xasprintf("%s is not a file of at most %d KiB", path, PEM_MAX / 1024);
-	out->data = xmalloc((size_t)st.st_size + 1);
-	n = read(fd, out->data, (size_t)st.st_size);
-	if (n < 0)
-		return cannot_read(path);
-	out->size = (unsigned)n;
-	return NULL;
-}
-
-/* Returns what went wrong, malloc'd, or NULL. `out` is to be wiped in either case. */
-static char *read_file(const char *path, gnutls_datum_t *out)
-{
-	/* Not blocking: neither opening nor reading may hang on a pipe. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *error;
-
-	if (fd < 0)
-		return cannot_read(path);
-	error = read_regular(fd, path, out);
-	close(fd);
+	if (wrong)
+		error = xasprintf("%s %s", path, wrong);
+	free(wrong);
+	*pem = (gnutls_datum_t){(unsigned char *)file->data, (unsigned)file->len};
 	return error;
-}
-
-static void wipe(gnutls_datum_t *data)
-{
-	if (data->data)
-		explicit_bzero(data->data, data->size);
-	free(data->data);
-	*data = (gnutls_datum_t){0};
 }
 
 static char *load_trust(struct tls_client *client, const char *path)
 {
-	gnutls_datum_t pem = {0};
-	char *error = read_file(path, &pem);
+	struct file file;
+	gnutls_datum_t pem;
+	char *error = read_pem(path, &file, &pem);
 	int ret;
 
 	if (!error) {
@@ -182,14 +148,15 @@ static char *load_trust(struct tls_client *client, const char *path)
 		else if (ret == 0)
 			error = xasprintf("%s holds no certificates", path);
 	}
-	wipe(&pem);
+	file_wipe(&file);
 	return error;
 }
 
 static char *load_chain(struct tls_client *client, const char *path)
 {
-	gnutls_datum_t pem = {0};
-	char *error = read_file(path, &pem);
+	struct file file;
+	gnutls_datum_t pem;
+	char *error = read_pem(path, &file, &pem);
 	unsigned n = CHAIN_MAX;
 	int ret;
 
@@ -203,14 +170,15 @@ static char *load_chain(struct tls_client *client, const char *path)
 		else
 			client->n_chain = n;
 	}
-	wipe(&pem);
+	file_wipe(&file);
 	return error;
 }
 
 static char *load_key(struct tls_client *client, const char *path)
 {
-	gnutls_datum_t pem = {0};
-	char *error = read_file(path, &pem);
+	struct file file;
+	gnutls_datum_t pem;
+	char *error = read_pem(path, &file, &pem);
 	int ret;
 
 	if (!error) {
@@ -222,7 +190,7 @@ static char *load_key(struct tls_client *client, const char *path)
 			error = xasprintf("%s is not a private key in PEM: %s", path,
 					  gnutls_strerror(ret));
 	}
-	wipe(&pem);
+	file_wipe(&file);
 	return error;
 }
 
@@ -350,9 +318,8 @@ struct tls_client *tls_client_ref(struct tls_client *client)
 
 void tls_client_unref(struct tls_client **clientp)
 {
-	struct tls_client *client = *clientp;
+	struct tls_client *client = TAKE(clientp);
 
-	*clientp = NULL;
 	if (!client)
 		return;
 	MAGIC_CHECK(client, CLIENT_MAGIC);

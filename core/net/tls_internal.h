@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What stream_handshake.c needs of a tls_client. Nobody else includes this.
+ * What a stream needs of its tls_client. Nobody else includes this.
  */
 #pragma once
 

@@ -49,9 +49,8 @@ struct tls_sessions *tls_sessions_create(void)
 
 void tls_sessions_destroy(struct tls_sessions **sessions)
 {
-	struct tls_sessions *s = *sessions;
+	struct tls_sessions *s = TAKE(sessions);
 
-	*sessions = NULL;
 	if (!s)
 		return;
 	for (unsigned i = 0; i < SESSIONS_MAX; i++)

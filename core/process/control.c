@@ -19,6 +19,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/loop/deadline.h"
+#include "core/net/acceptor.h"
 #include "core/net/sock.h"
 #include "core/process/pid_lock.h"
 
@@ -26,12 +27,9 @@
 #define CLIENT_MAGIC 0x4374436cu
 
 /* Operators and their scripts, not the world: the bounds only keep a mistake from hurting. */
-#define CLIENTS_MAX 64
 #define LINE_BYTES 4096
 #define WORDS_MAX 64
 #define CLIENT_TIME DUR_S(5)
-/* After accept() failed, say for want of descriptors: not at once again, as it would fail again. */
-#define ACCEPT_PAUSE DUR_MS(500)
 
 /* An answer larger than this is not one of ours. */
 #define ANSWER_BYTES (256u << 20)
@@ -58,9 +56,8 @@ struct control_server {
 	unsigned magic;
 	struct loop *loop;
 	char *path, *lock_path;
-	int fd, lock_fd;
-	struct event *ev; /* not pending while there are too many clients or accept() fails */
-	struct deadline resume;
+	int lock_fd;
+	struct acceptor *acceptor; /* stopped while there are CONTROL_CLIENTS_MAX */
 	control_handler *handler;
 	void *arg;
 	LIST_HEAD(, client) clients;
@@ -88,21 +85,13 @@ json_t *control_error(const char *fmt, ...)
 	return json_pack("{s:o}", "error", string);
 }
 
-static void resume_accepting(struct deadline *deadline)
-{
-	struct control_server *server = CONTAINER_OF(deadline, struct control_server, resume);
-
-	if (server->n_clients < CLIENTS_MAX)
-		CHECK(event_add(server->ev, NULL) == 0);
-}
-
 static void client_destroy(struct client *client)
 {
 	struct control_server *server = client->server;
 
 	LIST_REMOVE(client, link);
-	if (server->n_clients-- == CLIENTS_MAX)
-		CHECK(event_add(server->ev, NULL) == 0);
+	if (server->n_clients-- == CONTROL_CLIENTS_MAX)
+		acceptor_start(server->acceptor);
 	if (client->request != NULL)
 		client->request->client = NULL;
 	deadline_fini(&client->deadline);
@@ -192,10 +181,9 @@ struct control_request *control_defer(struct control_server *server)
 
 void control_answer(struct control_request **requestp, json_t *answer)
 {
-	struct control_request *request = *requestp;
+	struct control_request *request = TAKE(requestp);
 	struct client *client = request->client;
 
-	*requestp = NULL;
 	free(request);
 	if (client == NULL) {
 		json_decref(answer);
@@ -273,10 +261,12 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void client_create(struct control_server *server, int fd)
+static void accepted(void *arg, int fd, const struct net_addr *remote)
 {
+	struct control_server *server = arg;
 	struct client *client = xcalloc(1, sizeof(*client));
 
+	MAGIC_CHECK(server, SERVER_MAGIC);
 	client->magic = CLIENT_MAGIC;
 	client->server = server;
 	client->fd = fd;
@@ -286,25 +276,8 @@ static void client_create(struct control_server *server, int fd)
 	deadline_init(&client->deadline, server->loop, client_too_slow);
 	deadline_set(&client->deadline, CLIENT_TIME);
 	LIST_INSERT_HEAD(&server->clients, client, link);
-	if (++server->n_clients == CLIENTS_MAX)
-		event_del(server->ev);
-}
-
-static void accept_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct control_server *server = arg;
-	int client;
-
-	MAGIC_CHECK(server, SERVER_MAGIC);
-	client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (client >= 0) {
-		client_create(server, client);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		LOG_LIMITED(LOG_LEVEL_WARN, "control socket %s: accept: %s", server->path,
-			    strerror(errno));
-		event_del(server->ev);
-		deadline_set(&server->resume, ACCEPT_PAUSE);
-	}
+	if (++server->n_clients == CONTROL_CLIENTS_MAX)
+		acceptor_stop(server->acceptor);
 }
 
 /* /run/perigee, say, is not there after a boot. What goes wrong shows when the socket is bound. */
@@ -332,19 +305,22 @@ static int listen_on(const char *path, char **error)
 	return fd;
 }
 
-/* The lock first: whoever holds it may replace a socket that nobody listens on. */
-static bool take_path(struct control_server *server, const char *path, char **error)
+/* The lock first: whoever holds it may replace a socket that nobody listens on. A listening socket,
+ * or < 0. */
+static int take_path(struct control_server *server, const char *path, char **error)
 {
+	int fd;
+
 	server->path = xstrdup(path);
 	server->lock_path = xasprintf("%s.lock", path);
 	make_folder_of(path);
 	server->lock_fd = pid_lock_take(server->lock_path, error);
 	if (server->lock_fd < 0)
-		return false;
-	server->fd = listen_on(path, error);
-	if (server->fd < 0)
+		return -1;
+	fd = listen_on(path, error);
+	if (fd < 0)
 		pid_lock_give(&server->lock_fd, server->lock_path);
-	return server->fd >= 0;
+	return fd;
 }
 
 static void server_free(struct control_server *server)
@@ -359,10 +335,13 @@ struct control_server *control_server_create(struct loop *control, const char *p
 					     control_handler *handler, void *arg, char **error)
 {
 	struct control_server *server = xcalloc(1, sizeof(*server));
+	char *what;
+	int fd;
 
 	LOOP_ASSERT_OWNER(control);
 	server->magic = SERVER_MAGIC;
-	if (!take_path(server, path, error)) {
+	fd = take_path(server, path, error);
+	if (fd < 0) {
 		server_free(server);
 		return NULL;
 	}
@@ -370,29 +349,26 @@ struct control_server *control_server_create(struct loop *control, const char *p
 	server->handler = handler;
 	server->arg = arg;
 	LIST_INIT(&server->clients);
-	deadline_init(&server->resume, control, resume_accepting);
-	server->ev =
-	    event_new(loop_base(control), server->fd, EV_READ | EV_PERSIST, accept_cb, server);
-	CHECK(server->ev != NULL && event_add(server->ev, NULL) == 0);
+	what = xasprintf("connections to the control socket %s", path);
+	server->acceptor = acceptor_create(control, fd, what, accepted, server);
+	free(what);
+	acceptor_start(server->acceptor);
 	return server;
 }
 
 void control_server_destroy(struct control_server **serverp)
 {
-	struct control_server *server = *serverp;
+	struct control_server *server = TAKE(serverp);
 
-	*serverp = NULL;
 	if (server == NULL)
 		return;
 	MAGIC_CHECK(server, SERVER_MAGIC);
 	LOOP_ASSERT_OWNER(server->loop);
 	while (!LIST_EMPTY(&server->clients))
 		client_destroy(LIST_FIRST(&server->clients));
-	deadline_fini(&server->resume);
-	event_free(server->ev);
 	/* First unlink: nobody shall find a socket that does not answer any more. */
 	unlink(server->path);
-	close(server->fd);
+	acceptor_destroy(&server->acceptor);
 	pid_lock_give(&server->lock_fd, server->lock_path);
 	server_free(server);
 }

@@ -13,6 +13,10 @@
 
 #include "core/loop/loop.h"
 
+/* At a time; more wait until one of them has ended. Their descriptors are kept back for them:
+ * core/process/descriptors.h. */
+#define CONTROL_CLIENTS_MAX 16
+
 /* Returns a new reference, or NULL after control_defer(). argv[0] is the command. Unknown commands
  * and bad arguments return {"error": "..."}; see control_error(). */
 typedef json_t *control_handler(void *arg, int argc, char **argv);

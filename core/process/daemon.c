@@ -16,6 +16,8 @@
 #include "core/base/check.h"
 #include "core/process/control.h"
 #include "core/process/daemon_views.h"
+#include "core/process/descriptors.h"
+#include "core/process/log_control.h"
 
 const char *daemon_state_text(enum daemon_state state)
 {
@@ -71,9 +73,15 @@ static json_t *run_reload(struct daemon *d, char **arguments, int n)
 	return NULL;
 }
 
+static json_t *run_log(struct daemon *d, char **arguments, int n)
+{
+	return log_control(arguments, n);
+}
+
 static const struct daemon_verb verbs[] = {
     {"status", "", 0, 0, run_status},
     {"reload", "", 0, 0, run_reload},
+    {"log", "[LEVEL [MODULE]]", 0, 2, run_log},
 };
 
 static const struct daemon_verb *find_verb(const struct daemon_verb *v, unsigned n,
@@ -156,7 +164,7 @@ static unsigned worker_count(const struct daemon *d, const struct daemon_setting
 	return processors > 0 ? (unsigned)processors : 1;
 }
 
-static bool open_all(struct daemon *d, const void *view)
+static bool open_all(struct daemon *d, void *view)
 {
 	struct daemon_settings settings = d->ops->settings(d, view);
 	struct loop *control = d->control;
@@ -171,9 +179,8 @@ static bool open_all(struct daemon *d, const void *view)
 
 void daemon_loaded(struct daemon *d, void **viewp, const char *errors)
 {
-	void *view = *viewp;
+	void *view = TAKE(viewp);
 
-	*viewp = NULL;
 	if (view == NULL) {
 		fputs(errors, stderr);
 		fail(d);
@@ -312,7 +319,9 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 	d->ops = ops;
 	if (d->options.check_only)
 		return check(d);
+	log_start_writer();
 	d->began = clock_mono();
+	d->open_files = descriptors_open();
 	d->control = loop_create("control");
 	d->signals = daemon_signals_create(d->control, &signal_ops, d);
 	d->patience = evtimer_new(loop_base(d->control), out_of_patience, d);
@@ -321,8 +330,10 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 	d->views = daemon_views_create(d);
 	daemon_views_load_first(d->views);
 	loop_run(d->control);
-	/* The job goes on using what it uses, until this is over. */
-	if (!end(d))
+	if (!end(d)) {
+		/* The job goes on using what it uses, until this is over. */
+		log_stop_writer();
 		_exit(d->exit_code);
+	}
 	return d->exit_code;
 }

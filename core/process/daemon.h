@@ -66,7 +66,7 @@ struct daemon_ops {
 	/* Takes the addresses, logs and whatever else can fail, and makes all that lives as long as
 	 * the process; d->group is there, its workers do not run yet. Everything is tried; false
 	 * when anything failed, which was logged. close() comes in any case. */
-	bool (*open)(struct daemon *d, const void *view);
+	bool (*open)(struct daemon *d, void *view);
 	/* Begins to find out what must be known before the view serves; before publish(). Another
 	 * one may be published. */
 	void (*watch)(struct daemon *d, void *view);
@@ -100,6 +100,7 @@ struct daemon {
 	enum daemon_state state;
 	struct jobs *jobs;
 	struct loop_group *group; /* from open() to close() */
+	uint64_t open_files;      /* descriptors, before there was any of ours */
 	/* daemon.c and daemon_views.c only. */
 	const struct daemon_ops *ops;
 	int exit_code;

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/log.h"
+
 /* More threads than any machine has cores is a typing error. */
 #define WORKERS_MAX 1024
 
@@ -86,6 +88,7 @@ int daemon_options_parse(struct daemon_options *options, const struct daemon_pro
 {
 	int opt;
 
+	log_keep_standard_fds();
 	*options = (struct daemon_options){.config = SYSCONFDIR "/perigee/perigee.yaml"};
 	default_node(options);
 	optind = 0; /* glibc: start afresh */

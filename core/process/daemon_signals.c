@@ -106,9 +106,8 @@ struct daemon_signals *daemon_signals_create(struct loop *control,
 
 void daemon_signals_destroy(struct daemon_signals **signals)
 {
-	struct daemon_signals *s = *signals;
+	struct daemon_signals *s = TAKE(signals);
 
-	*signals = NULL;
 	if (s == NULL)
 		return;
 	MAGIC_CHECK(s, SIGNALS_MAGIC);

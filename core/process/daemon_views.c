@@ -309,9 +309,8 @@ void daemon_views_stop(struct daemon_views *v)
 
 void daemon_views_destroy(struct daemon_views **vp)
 {
-	struct daemon_views *v = *vp;
+	struct daemon_views *v = TAKE(vp);
 
-	*vp = NULL;
 	event_free(v->timer);
 	free(v->restart);
 	free(v->last_error);

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A file of whole lines that all loops of a group append to. Each loop fills a buffer of its own;
- * O_APPEND keeps the buffers of different loops apart in the file. The control thread opens,
- * reopens and closes; it owns the descriptor, whose number never changes, so that loops need no
- * lock to read it.
+ * A file of whole lines that all loops of a group append to. Each loop fills a buffer of its own,
+ * and leaves it to the sink (core/base/log_sink.h), whose thread opens, writes and reopens.
  */
 #include "core/process/log_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/log_sink.h"
 
 #define LOG_FILE_MAGIC 0x4c466c65u
 #define BUFFER_BYTES (64 * 1024)
 #define CACHE_LINE 64
+/* Some ten thousand lines, twice: a second's worth of a busy node, for a disk that pauses. */
+#define SINK_CAPACITY (4 * 1024 * 1024)
+#define CLOSE_PATIENCE DUR_S(1)
 
 /* One loop's part; its owner only, until the workers were joined. */
 struct shard {
@@ -30,32 +31,54 @@ struct shard {
 
 struct log_file {
 	unsigned magic;
-	char *path; /* NULL: standard output */
-	int fd;
-	_Atomic uint64_t dropped;
+	char *name;
+	struct log_sink *sink;
 	unsigned n_shards;
 	struct shard *shards;
 };
 
-static int open_path(const char *path)
+static void tell(const char *name, enum log_sink_event event, uint64_t value)
 {
-	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+	switch (event) {
+	case LOG_SINK_FAILED:
+		LOG_LIMITED(LOG_LEVEL_ERROR, "cannot write to %s: %s", name,
+			    value == ENXIO || value == EPIPE ? "nobody reads it"
+							     : strerrordesc_np((int)value));
+		break;
+	case LOG_SINK_UNREOPENED:
+		log_error("cannot reopen %s: %s; the old file stays", name,
+			  strerrordesc_np((int)value));
+		break;
+	case LOG_SINK_LOST:
+		LOG_LIMITED(LOG_LEVEL_WARN, "%s takes lines again: %llu were dropped", name,
+			    (unsigned long long)value);
+		break;
+	}
 }
 
 struct log_file *log_file_open(const char *path, struct loop_group *group, char **error)
 {
 	bool is_stdout = strcmp(path, "-") == 0;
-	int fd = is_stdout ? STDOUT_FILENO : open_path(path);
+	struct log_sink_spec spec = {
+	    .name = is_stdout ? "standard output" : path,
+	    .is_path = !is_stdout,
+	    .fd = STDOUT_FILENO,
+	    .capacity = SINK_CAPACITY,
+	    .tell = tell,
+	};
 	struct log_file *file;
+	struct log_sink *sink;
+	int failed;
 
-	if (fd < 0) {
-		*error = xasprintf("cannot open %s: %s", path, strerror(errno));
+	sink = log_sink_start(&spec, &failed);
+	if (sink == NULL) {
+		*error = xasprintf("cannot open %s: %s", path, strerrordesc_np(-failed));
 		return NULL;
 	}
 	file = xcalloc(1, sizeof(*file));
 	file->magic = LOG_FILE_MAGIC;
-	file->path = is_stdout ? NULL : xstrdup(path);
-	file->fd = fd;
+	file->name = xstrdup(spec.name);
+	file->sink = sink;
 	file->n_shards = group->n_workers + 1;
 	file->shards = aligned_alloc(CACHE_LINE, file->n_shards * sizeof(*file->shards));
 	CHECK(file->shards != NULL);
@@ -64,38 +87,19 @@ struct log_file *log_file_open(const char *path, struct loop_group *group, char 
 	return file;
 }
 
-static uint64_t count_lines(const char *p, size_t n)
+static void leave(struct log_file *file, const char *lines, size_t n)
 {
-	uint64_t lines = 0;
-
-	for (const char *end = p + n; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
-		lines++;
-	return lines;
-}
-
-static void write_out(struct log_file *file, const char *p, size_t n)
-{
-	ssize_t written;
-	uint64_t lost;
-
-	do
-		written = write(file->fd, p, n);
-	while (written < 0 && errno == EINTR);
-	if (written == (ssize_t)n)
-		return;
-	lost = count_lines(p + MAX(written, 0), n - (size_t)MAX(written, 0));
-	atomic_fetch_add_explicit(&file->dropped, lost, memory_order_relaxed);
-	LOG_LIMITED(LOG_LEVEL_ERROR, "cannot write to %s: %s; %llu lines lost so far",
-		    file->path != NULL ? file->path : "standard output",
-		    written < 0 ? strerror(errno) : "no room",
-		    (unsigned long long)log_file_dropped(file));
+	if (!log_sink_put(file->sink, lines, n))
+		LOG_LIMITED(LOG_LEVEL_WARN,
+			    "%s does not take lines as fast as they come: %llu dropped so far",
+			    file->name, (unsigned long long)log_file_dropped(file));
 }
 
 static void flush(struct shard *shard)
 {
 	if (shard->n == 0)
 		return;
-	write_out(shard->file, shard->buf, shard->n);
+	leave(shard->file, shard->buf, shard->n);
 	shard->n = 0;
 }
 
@@ -123,7 +127,7 @@ void log_file_append(struct log_file *file, struct loop *loop, const char *line,
 	if (len > BUFFER_BYTES - shard->n)
 		flush(shard);
 	if (len > BUFFER_BYTES) {
-		write_out(file, line, len);
+		leave(file, line, len);
 		return;
 	}
 	/* A timer that is left from a flush by fullness just fires early. */
@@ -135,29 +139,20 @@ void log_file_append(struct log_file *file, struct loop *loop, const char *line,
 
 uint64_t log_file_dropped(const struct log_file *file)
 {
-	return atomic_load_explicit(&file->dropped, memory_order_relaxed);
+	return log_sink_dropped(file->sink);
 }
 
 void log_file_reopen(struct log_file *file)
 {
-	int fd;
-
 	MAGIC_CHECK(file, LOG_FILE_MAGIC);
-	if (file->path == NULL)
-		return;
-	fd = open_path(file->path);
-	/* dup3() swaps the file behind the number at once: writers see the old one or the new. */
-	if (fd < 0 || dup3(fd, file->fd, O_CLOEXEC) < 0)
-		log_error("cannot reopen %s: %s", file->path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	log_sink_reopen(file->sink);
 }
 
 void log_file_close(struct log_file **filep)
 {
-	struct log_file *file = *filep;
+	struct log_file *file = TAKE(filep);
+	uint64_t left;
 
-	*filep = NULL;
 	if (file == NULL)
 		return;
 	MAGIC_CHECK(file, LOG_FILE_MAGIC);
@@ -169,10 +164,13 @@ void log_file_close(struct log_file **filep)
 			event_free(shard->timer);
 		free(shard->buf);
 	}
-	if (file->path != NULL)
-		close(file->fd);
+	left = log_sink_stop(file->sink, CLOSE_PATIENCE);
+	if (left > 0)
+		log_warn("%s did not take the last %llu lines", file->name,
+			 (unsigned long long)left);
+	log_sink_destroy(&file->sink);
 	file->magic = MAGIC_DEAD;
 	free(file->shards);
-	free(file->path);
+	free(file->name);
 	free(file);
 }

@@ -5,17 +5,28 @@
 #include "core/process/metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
 
 #define CACHE_LINE 64
 #define PER_LINE (CACHE_LINE / sizeof(int64_t))
 
+static void check_table(const struct metric_desc *desc, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		CHECK(desc[i].name != NULL && desc[i].help != NULL);
+		for (unsigned j = 0; j < i; j++)
+			CHECK(strcmp(desc[i].name, desc[j].name) != 0);
+	}
+}
+
 struct metrics *metrics_create(const struct metric_desc *desc, unsigned n, unsigned n_shards)
 {
 	struct metrics *m = xcalloc(1, sizeof(*m));
 	size_t total;
 
+	check_table(desc, n);
 	m->desc = desc;
 	m->n_metrics = n;
 	m->n_shards = n_shards;
@@ -30,9 +41,8 @@ struct metrics *metrics_create(const struct metric_desc *desc, unsigned n, unsig
 
 void metrics_destroy(struct metrics **metrics)
 {
-	struct metrics *m = *metrics;
+	struct metrics *m = TAKE(metrics);
 
-	*metrics = NULL;
 	if (m == NULL)
 		return;
 	free(m->values);

@@ -4,6 +4,12 @@
  * program; each loop of a group writes its own shard, so counting is a plain add to a line that no
  * other thread writes. Reading sums the shards, from any thread, and may be a moment behind.
  * Names follow Prometheus: `edge_requests_total`, `olink_idle_connections`.
+ *
+ * A module lists its metrics once, X(id, name, kind, help) for each, and makes both its ids and its
+ * table of that list, so that a new one is one row:
+ *
+ *	enum module_counter { MODULE_COUNTER_LIST(METRIC_ID) MODULE_N_COUNTERS };
+ *	static const struct metric_desc table[] = {MODULE_COUNTER_LIST(METRIC_ROW)};
  */
 #pragma once
 
@@ -22,6 +28,10 @@ struct metric_desc {
 	enum metric_kind kind;
 };
 
+#define METRIC_ID(id, metric_name, metric_kind, metric_help) id,
+#define METRIC_ROW(id, metric_name, metric_kind, metric_help)                                      \
+	[id] = {.name = metric_name, .help = metric_help, .kind = METRIC_##metric_kind},
+
 struct metrics {
 	const struct metric_desc *desc;
 	unsigned n_metrics;
@@ -30,7 +40,7 @@ struct metrics {
 	_Atomic int64_t *values;
 };
 
-/* `desc` must outlive the metrics. */
+/* `desc` has a name of its own and a help for each, and must outlive the metrics. */
 struct metrics *metrics_create(const struct metric_desc *desc, unsigned n, unsigned n_shards);
 void metrics_destroy(struct metrics **metrics);
 
@@ -39,6 +49,15 @@ static inline void metrics_add(struct metrics *m, const struct loop *loop, unsig
 {
 	_Atomic int64_t *v = &m->values[loop_index(loop) * m->stride + id];
 	atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+/* For what is counted elsewhere, for all loops together: makes the sum `total`. The owner of the
+ * shard, and nobody else may count `id`. */
+static inline void metrics_set_total(struct metrics *m, const struct loop *loop, unsigned id,
+				     uint64_t total)
+{
+	atomic_store_explicit(&m->values[loop_index(loop) * m->stride + id], (int64_t)total,
 			      memory_order_relaxed);
 }
 

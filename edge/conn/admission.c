@@ -50,10 +50,31 @@ static void give(_Atomic unsigned *places)
 
 /* The lists */
 
+/* Who gives way when there is no place for a newcomer. Who is slow with a head could hold it for as
+ * long as who sends nothing, and has kept nobody waiting but itself. */
+static const enum edge_stage yielding[] = {EDGE_IDLE, EDGE_READING, EDGE_SILENT};
+
+static unsigned count_yielding(const struct edge_admission *a)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(yielding); i++)
+		n += a->n[yielding[i]];
+	return n;
+}
+
+static struct edge_conn *first_to_yield(const struct edge_admission *a)
+{
+	struct edge_conn *conn = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(yielding) && conn == NULL; i++)
+		conn = edge_admission_oldest(a, yielding[i]);
+	return conn;
+}
+
 static void say_who_yields(struct edge_admission *a)
 {
-	atomic_store_explicit(&a->yielding, a->n[EDGE_IDLE] + a->n[EDGE_SILENT],
-			      memory_order_relaxed);
+	atomic_store_explicit(&a->yielding, count_yielding(a), memory_order_relaxed);
 }
 
 static void enlist(struct edge_admission *a, struct edge_conn *conn, enum edge_stage stage)
@@ -94,14 +115,12 @@ unsigned edge_admission_count(const struct edge_admission *a)
 
 bool edge_admission_is_full(const struct edge_admission *a, const struct edge_limits *limits)
 {
-	return taken(&a->places->connections) >= limits->connections && a->n[EDGE_IDLE] == 0 &&
-	       a->n[EDGE_SILENT] == 0;
+	return taken(&a->places->connections) >= limits->connections && count_yielding(a) == 0;
 }
 
 enum edge_verdict edge_admission_ask(struct edge_admission *a, const struct edge_limits *limits,
 				     struct edge_conn *newcomer, struct edge_conn **other)
 {
-	struct edge_conn *idle = edge_admission_oldest(a, EDGE_IDLE);
 	struct edge_conn *silent = edge_admission_oldest(a, EDGE_SILENT);
 
 	/* Workers that look at the same time may go over this one together, by one each. */
@@ -114,7 +133,7 @@ enum edge_verdict edge_admission_ask(struct edge_admission *a, const struct edge
 		enlist(a, newcomer, EDGE_SILENT);
 		return EDGE_LET_IN;
 	}
-	*other = idle != NULL ? idle : silent;
+	*other = first_to_yield(a);
 	return *other != NULL ? EDGE_DISPLACE : EDGE_TURN_AWAY;
 }
 

@@ -6,8 +6,9 @@
  * places.
  *
  *  - A newcomer takes a place among the connections of the node. Is there none, the worker's
- *    connection that has been IDLE for longest gives way; has it none, its oldest SILENT one; has
- *    it none either, the newcomer goes to a worker that has one, or is turned away.
+ *    connection that has been IDLE for longest gives way; has it none, the one that has been
+ *    READING for longest, then its oldest SILENT one; has it none of them, the newcomer goes to a
+ *    worker that has one, or is turned away.
  *  - A newcomer is SILENT. Over the limit of those the worker's oldest SILENT one gives way; a
  *    worker that has none itself lets the newcomer in all the same, or the others could shut it.
  *  - A handshake takes a place when its ClientHello has come, else it is WAITING, behind those of
@@ -31,7 +32,7 @@ struct edge_admission {
 	/* Of this worker, oldest in its stage first. */
 	struct edge_conn_list conns[EDGE_STAGES];
 	unsigned n[EDGE_STAGES];
-	/* Those of it that would give way, IDLE and SILENT: other workers read it. */
+	/* Those of it that would give way: other workers read it. */
 	_Atomic unsigned yielding;
 };
 

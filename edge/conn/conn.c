@@ -4,13 +4,17 @@
  * keeps the counters and gauges of connections. What happens in a stage is the inlet's and the
  * protocols' business.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/conn.h"
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/node/view.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
@@ -22,10 +26,11 @@
 
 static struct edge_limits limits_of(const struct edge_worker *w)
 {
-	const struct cfg_http *http = &edge_view_current(&w->common->views)->fleet->http;
+	const struct edge_view *view = edge_view_current(&w->common->views);
+	const struct cfg_http *http = &view->fleet->http;
 
 	return (struct edge_limits){
-	    .connections = http->limit.connections,
+	    .connections = view->descriptors.clients,
 	    .silent = http->limit.silent,
 	    .handshakes = http->limit.handshakes,
 	};
@@ -75,7 +80,7 @@ static void move(struct edge_conn *conn, enum edge_stage stage)
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
-	CHECK(stage == EDGE_IDLE || stage == EDGE_BUSY);
+	CHECK(stage == EDGE_IDLE || stage == EDGE_READING || stage == EDGE_BUSY);
 	if (conn->stage != stage && conn->stage != EDGE_LEAVING)
 		move(conn, stage);
 }
@@ -122,8 +127,10 @@ static void displace(struct edge_conn *conn)
 		edge_conn_end(&conn, REASON_CLIENT_DISPLACED, EDGE_CLOSE_BREAK);
 		return;
 	}
-	LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has been "
-				    "idle for longest gives way");
+	LOG_LIMITED(LOG_LEVEL_WARN,
+		    "no room for newcomers: the client connection that has been %s gives way",
+		    conn->stage == EDGE_IDLE ? "idle for longest"
+					     : "at a request's head for longest");
 	/* First: its end may come at once. */
 	move(conn, EDGE_LEAVING);
 	conn->ops->drain(conn, REASON_CLIENT_DISPLACED);
@@ -172,11 +179,10 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 
 void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close how)
 {
-	struct edge_conn *conn = *connp;
+	struct edge_conn *conn = TAKE(connp);
 	struct edge_worker *w = conn->worker;
 	enum edge_stage stage = conn->stage;
 
-	*connp = NULL;
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
 	if (how == EDGE_CLOSE_ORDERLY)
@@ -221,7 +227,7 @@ void edge_conns_destroy(struct edge_worker *w)
 
 void edge_conns_drain(struct edge_worker *w)
 {
-	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_BUSY};
+	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_READING, EDGE_BUSY};
 	struct edge_conn *conn, *next;
 
 	while ((conn = edge_admission_oldest(w->admission, EDGE_SILENT)) != NULL)

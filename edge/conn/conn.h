@@ -7,11 +7,12 @@
  * stage          | whose turn it is                       | gives way to newcomers
  * ---------------+----------------------------------------+----------------------------------------
  * SILENT         | the client has not said enough yet     | the oldest, over http.limit.silent, or
- *                |                                        | when full and none is idle
+ *                |                                        | when full and none is idle or reading
  * WAITING        | its ClientHello is here, but all of    | never (its time limit ends it)
  *                | http.limit.handshakes are taken        |
  * HANDSHAKING    | TLS; a place of http.limit.handshakes  | never (its time limit ends it)
  * IDLE           | between requests                       | the one idle for longest, when full
+ * READING        | the client has begun a request's head  | the oldest, when full and none is idle
  * BUSY           | a request is being served              | never
  * LEAVING        | it has given way, and ends; no place   |
  */
@@ -28,6 +29,7 @@ enum edge_stage {
 	EDGE_WAITING,
 	EDGE_HANDSHAKING,
 	EDGE_IDLE,
+	EDGE_READING,
 	EDGE_BUSY,
 	EDGE_LEAVING,
 	EDGE_STAGES
@@ -47,8 +49,8 @@ struct edge_conn;
 
 /* What a protocol does for its connection. */
 struct edge_conn_ops {
-	/* End it in order as soon as nothing is under way: the program stops, or (of an IDLE one
-	 * only) room is needed. `reason` is what it ends with. */
+	/* End it in order as soon as nothing is under way: the program stops. Or room is needed:
+	 * one that was IDLE or READING then ends at once. `reason` is what it ends with. */
 	void (*drain)(struct edge_conn *conn, enum reason reason);
 	/* Ends with edge_conn_end() before it returns, whatever it does. Not from inside its own
 	 * callbacks. */
@@ -78,7 +80,7 @@ struct edge_conn {
 	struct edge_inlet *inlet;
 };
 
-/* For protocols: between IDLE and BUSY. Of no effect on one that is LEAVING. */
+/* For protocols: between IDLE, READING and BUSY. Of no effect on one that is LEAVING. */
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage);
 
 enum edge_close {

@@ -5,7 +5,13 @@
  */
 #pragma once
 
-#include "edge/conn/admission.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct edge_conn;
+struct edge_protocol;
+struct edge_worker;
+struct net_addr;
 
 /* For the worker. */
 

@@ -15,19 +15,25 @@
  * bound for each connection and one for all of a worker; a ClientHello that is not kept (most come
  * whole) costs no copy but that of the stream.
  */
+#define LOG_MODULE LOG_CLIENT
 #include "edge/conn/inlet.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/deadline.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
+#include "edge/conn/admission.h"
+#include "edge/conn/conn.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
+#include "edge/node/view.h"
+#include "edge/tls/certs.h"
 
 #define INLETS_MAGIC 0x496e4c73u
 #define INLET_MAGIC 0x496e4c74u
@@ -94,10 +100,9 @@ static bool lacks_header(const struct edge_inlet *in, enum reason reason)
 
 void edge_inlet_end(struct edge_inlet **inp, enum reason reason)
 {
-	struct edge_inlet *in = *inp;
+	struct edge_inlet *in = TAKE(inp);
 	struct edge_worker *w = in->all->worker;
 
-	*inp = NULL;
 	MAGIC_CHECK(in, INLET_MAGIC);
 	if (in->state == INLET_TLS)
 		edge_count(w, EDGE_HANDSHAKE_FAILURES, 1);
@@ -516,9 +521,10 @@ struct edge_inlets *edge_inlets_create(struct edge_worker *w)
 
 void edge_inlets_destroy(struct edge_inlets **inlets)
 {
-	struct edge_inlets *all = *inlets;
+	struct edge_inlets *all = TAKE(inlets);
 
-	*inlets = NULL;
+	if (all == NULL)
+		return;
 	MAGIC_CHECK(all, INLETS_MAGIC);
 	CHECK(all->kept == 0);
 	loop_task_cancel(all->worker->loop, &all->look);

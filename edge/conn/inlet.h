@@ -4,8 +4,12 @@
  */
 #pragma once
 
-#include "edge/conn/conn.h"
+#include "core/base/reason.h"
 #include "edge/conn/listener.h"
+
+struct edge_inlet;
+struct edge_worker;
+struct net_addr;
 
 /* What the inlets of one worker share. */
 struct edge_inlets;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The listening sockets of one worker: accepts a bounded number a turn, and holds back when
- * descriptors have run out. Owner loop only.
+ * The listening sockets of one worker. Owner loop only.
  */
 #pragma once
 

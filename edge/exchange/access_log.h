@@ -24,11 +24,11 @@ struct edge_log_entry {
 	const char *protocol; /* "HTTP/1.1" */
 	const char *tls;      /* "TLS1.3"; "" for none */
 	struct span method, host, target;
-	int status;                   /* 0: none was sent */
+	int status;                   /* 0: no response was begun */
 	uint64_t bytes_in, bytes_out; /* of content */
 	const char *site;             /* "": none was found */
 	const char *origin;           /* "": none was asked */
-	struct net_addr server;       /* AF_UNSPEC: none was reached */
+	struct net_addr server;       /* the last that was tried; AF_UNSPEC: none was */
 	bool reused;                  /* over a connection to the origin that was open before */
 	duration total, first_byte;   /* first_byte < 0: there was none */
 	enum reason end;

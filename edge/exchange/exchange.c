@@ -31,12 +31,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/log_file.h"
+#include "edge/conn/conn.h"
 #include "edge/exchange/access_log.h"
+#include "edge/exchange/dispatch.h"
 #include "edge/exchange/forward.h"
 #include "edge/exchange/respond.h"
 #include "edge/exchange/response_rules.h"
+#include "edge/node/route.h"
+#include "edge/node/view.h"
+#include "edge/node/worker.h"
 #include "origin-link/olink.h"
 
 #define EXCHANGE_MAGIC 0x45584348u
@@ -131,27 +137,6 @@ static void responded(struct edge_exchange *x, int status)
 
 /* Our own answers */
 
-static bool add_location(struct edge_exchange *x)
-{
-	struct span host, port, target = x->received.target;
-	char *text, *p;
-
-	if (x->answer.status != EDGE_REDIRECT_STATUS)
-		return true;
-	/* It was valid as a whole when it was parsed. */
-	CHECK(http_authority_split(x->received.authority, &host, &port));
-	if (span_equal(target, SPAN("*")))
-		target = SPAN("/");
-	p = text = arena_alloc(&x->arena, sizeof("https://") + host.n + target.n);
-	if (!text)
-		return false;
-	p = mempcpy(p, "https://", 8);
-	p = mempcpy(p, host.p, host.n);
-	p = mempcpy(p, target.p, target.n);
-	return http_fields_add(&x->answer.fields, &x->arena, SPAN("Location"),
-			       (struct span){text, (size_t)(p - text)});
-}
-
 /* Answers in the origin's place. */
 static void respond(struct edge_exchange *x, int status, enum reason reason)
 {
@@ -164,7 +149,8 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 	stop_both(x, reason);
 	x->response_side = RESPONSE_ENDED;
 	x->arena.cap += OWN_RESPONSE_MAX;
-	if (!edge_respond(&x->answer, &x->arena, status, date, &content) || !add_location(x)) {
+	if (!edge_respond(&x->answer, &x->arena, status, date, &content) ||
+	    (status == EDGE_REDIRECT_STATUS && !edge_respond_location(&x->answer, &x->received))) {
 		x->end = REASON_LIMIT;
 		x->out->ops->reset(x->out, REASON_LIMIT);
 		return;
@@ -177,37 +163,13 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 		x->out->ops->body(x->out, (struct slice){.p = content.p, .n = content.n}, true);
 }
 
-/* The status that tells a client what went wrong behind us, or in what it sent. */
-static int status_for(enum reason reason)
-{
-	switch (reason) {
-	case REASON_ORIGIN_ALL_DOWN:
-	case REASON_ORIGIN_QUEUE_FULL:
-	case REASON_ORIGIN_QUEUE_TIMEOUT:
-	case REASON_LIMIT:
-	case REASON_SHUTDOWN:
-		return 503;
-	case REASON_ORIGIN_CONNECT_TIMEOUT:
-	case REASON_ORIGIN_HEAD_TIMEOUT:
-	case REASON_ORIGIN_BODY_TIMEOUT:
-	case REASON_ORIGIN_WRITE_TIMEOUT:
-		return 504;
-	case REASON_CLIENT_BODY_TIMEOUT:
-		return 408;
-	case REASON_CLIENT_MALFORMED:
-		return 400;
-	default:
-		return 502;
-	}
-}
-
 /* It cannot be completed: said with a status if nothing was said yet, else by breaking off. */
 static void fail(struct edge_exchange *x, enum reason reason)
 {
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->response_side == RESPONSE_AWAITED) {
-		respond(x, status_for(reason), reason);
+		respond(x, edge_respond_status(reason), reason);
 		return;
 	}
 	x->end = reason;
@@ -218,67 +180,21 @@ static void fail(struct edge_exchange *x, enum reason reason)
 
 /* Who answers */
 
-/* Only a token may follow, of base64url's alphabet (RFC 8555 section 8.1): an origin may resolve
- * dots and what is percent-encoded, so that another path than it seems would be asked for. */
-static bool asks_for_challenge(const struct http_head *request)
+static struct edge_dispatch dispatch(struct edge_exchange *x)
 {
-	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789-_";
-	struct span prefix = SPAN(EDGE_ACME_PATH), path = request->target;
+	struct edge_question question = {
+	    .view = x->view,
+	    .request = &x->received,
+	    .over_tls = x->client->tls[0] != '\0',
+	    .stopping = x->worker->stopping,
+	    .arena = &x->arena,
+	};
+	struct edge_dispatch found = edge_dispatch(&question);
 
-	if (path.n <= prefix.n || memcmp(path.p, prefix.p, prefix.n) != 0)
-		return false;
-	for (size_t i = prefix.n; i < path.n; i++) {
-		if (!memchr(token, path.p[i], sizeof(token) - 1))
-			return false;
-	}
-	return true;
-}
-
-static bool asks_for_health(const struct http_head *request)
-{
-	struct span path = request->target;
-	const char *query = memchr(path.p, '?', path.n);
-
-	if (query)
-		path.n = (size_t)(query - path.p);
-	return span_equal(path, SPAN(EDGE_HEALTH_PATH));
-}
-
-static int health_status(const struct edge_exchange *x)
-{
-	return x->worker->stopping || x->view->self->admin != CFG_ADMIN_ACTIVE ? 503 : 200;
-}
-
-static bool must_redirect(const struct edge_exchange *x)
-{
-	return x->client->tls[0] == '\0' && x->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
-	       !asks_for_challenge(&x->received);
-}
-
-/* 0: the route's origin is to be asked. Otherwise the status to answer with. */
-static int find_route(struct edge_exchange *x)
-{
-	const struct http_head *request = &x->received;
-	const struct cfg_site *site;
-
-	if (request->method_id == HTTP_METHOD_TRACE)
-		return 405;
-	if (request->method_id == HTTP_METHOD_CONNECT)
-		return 501;
-	if (asks_for_health(request))
-		return health_status(x);
-	site = edge_route_site(x->view->routes, request->authority);
-	if (!site)
-		return 404;
-	x->site = site->name;
-	if (must_redirect(x))
-		return EDGE_REDIRECT_STATUS;
-	x->route = edge_route_path(site, request->target);
-	if (!x->route)
-		return 404;
-	x->origin_name = x->route->origin->name;
-	return 0;
+	x->site = found.site ? found.site->name : NULL;
+	x->route = found.route;
+	x->origin_name = found.route ? found.route->origin->name : NULL;
+	return found;
 }
 
 /* 0, or the status to answer with. */
@@ -291,6 +207,8 @@ static int rewrite_request(struct edge_exchange *x)
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_is_trusted =
 		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+	    .trusted_fields = &x->view->fleet->http.trusted_fields,
+	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	if (!http_head_copy(&x->forwarded, &x->received, &x->arena))
@@ -335,20 +253,20 @@ static void count_in(struct edge_exchange *x)
 static void client_head(struct flow_sink *sink, struct http_head *head, bool end)
 {
 	struct edge_exchange *x = OF(sink, from_client);
-	int status;
+	struct edge_dispatch found;
 
 	CHECK(head == &x->received);
 	count_in(x);
 	x->request_side = end                                    ? REQUEST_ENDED
 			  : head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								 : REQUEST_CONTENT;
-	status = find_route(x);
-	if (status == 0) {
+	found = dispatch(x);
+	if (found.status == 0) {
 		add_rules(x);
-		status = rewrite_request(x);
+		found.status = rewrite_request(x);
 	}
-	if (status != 0) {
-		respond(x, status, REASON_DONE);
+	if (found.status != 0) {
+		respond(x, found.status, found.reason);
 		return;
 	}
 	if (!open_origin(x)) {
@@ -380,6 +298,7 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 		return;
 	CHECK(x->origin);
 	x->request_side = REQUEST_ENDED;
+	edge_forward_trailers(trailers, &x->forward);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
 
@@ -558,6 +477,10 @@ static void rules_stop(struct flow_source *source, enum reason reason)
 
 	if (x->end == REASON_NONE || x->end == REASON_DONE)
 		x->end = reason;
+	/* They fail with its head only, of which the client has seen nothing then. */
+	x->status = 0;
+	x->bytes_out = 0;
+	x->first_byte = DUR_NS(-1);
 	stop_both(x, reason);
 	x->response_side = RESPONSE_ENDED;
 }
@@ -686,6 +609,12 @@ static void write_log(const struct edge_exchange *x)
 			edge_access_log_format(&entry, line));
 }
 
+_Static_assert(EDGE_RESPONSES_2XX == EDGE_RESPONSES_1XX + 1 &&
+		   EDGE_RESPONSES_3XX == EDGE_RESPONSES_1XX + 2 &&
+		   EDGE_RESPONSES_4XX == EDGE_RESPONSES_1XX + 3 &&
+		   EDGE_RESPONSES_5XX == EDGE_RESPONSES_1XX + 4,
+	       "count_out() finds the counter of a class by its number");
+
 static void count_out(const struct edge_exchange *x)
 {
 	edge_count(x->worker, EDGE_END + x->end, 1);
@@ -697,10 +626,9 @@ static void count_out(const struct edge_exchange *x)
 
 void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 {
-	struct edge_exchange *x = *xp;
+	struct edge_exchange *x = TAKE(xp);
 	bool counted;
 
-	*xp = NULL;
 	MAGIC_CHECK(x, EXCHANGE_MAGIC);
 	counted = x->request_side != REQUEST_AWAITED;
 	if (x->end == REASON_NONE || (x->end == REASON_DONE && reason != REASON_DONE))

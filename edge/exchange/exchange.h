@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * One request and its response: the only meeting place of the client's side and the origin's.
- * Decides who answers (an origin by route, or the edge itself), rewrites the heads, turns failures
- * into responses, counts, and writes the access log. Knows nothing of any client protocol: each
+ * Asks who answers (dispatch.h), rewrites the heads, turns failures into responses, counts, and
+ * writes the access log. Knows nothing of any client protocol: each
  * opens it as a leg (core/http/flow.h) and drives it by that. Worker's loop only.
  *
  * It owns all that belongs to the request: the arena, the head as received and the one that is
@@ -11,13 +11,10 @@
 #pragma once
 
 #include "core/http/flow.h"
-#include "edge/conn/conn.h"
 
-/* The path that perigee-dns and others ask, on any host. */
-#define EDGE_HEALTH_PATH "/.well-known/perigee/health"
-/* Where a certificate authority looks for its challenge (RFC 8555 section 8.3): served without TLS
- * too. */
-#define EDGE_ACME_PATH "/.well-known/acme-challenge/"
+struct edge_client;
+struct edge_view;
+struct edge_worker;
 
 /* An answer of the edge's own is no larger, and is pushed at once, whatever has been granted. */
 #define EDGE_OWN_CONTENT_MAX 1024

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Forwarding: hop-by-hop fields go, Via and the Forwarded family come. What a stranger says about
- * where a request comes from is dropped: origins believe these fields.
+ * where a request comes from is dropped: origins believe these fields. So are names with
+ * underscores, which some origins take for others.
  */
 #include "edge/exchange/forward.h"
 
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 
 /* Our own name may stand in Via once: a request that an origin sends back to us for another path is
@@ -159,31 +161,74 @@ static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
 	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
 }
 
-/* '-' and '_' are the same to an origin that makes variables of fields (CGI, WSGI, PHP). */
-static bool is_claim(struct span name)
+/* As origins have it that make variables of fields (CGI, WSGI, PHP): they take '_' for '-'. */
+static char folded(char c)
 {
-	static const struct span claims[] = {SPAN("forwarded"), SPAN("x-forwarded-")};
+	if (c == '_')
+		return '-';
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
-		struct span claim = claims[i];
-		size_t n = 0;
+static bool begins_with(struct span name, struct span prefix)
+{
+	if (name.n < prefix.n)
+		return false;
+	for (size_t i = 0; i < prefix.n; i++) {
+		if (folded(name.p[i]) != folded(prefix.p[i]))
+			return false;
+	}
+	return true;
+}
 
-		while (n < claim.n && n < name.n &&
-		       claim.p[n] == (name.p[n] == '_' ? '-' : name.p[n] | 0x20))
-			n++;
-		if (n == claim.n && (n == name.n || claim.p[n - 1] == '-'))
+static bool is_same(struct span name, struct span other)
+{
+	return name.n == other.n && begins_with(name, other);
+}
+
+/* Says who the client is, or something else that only our own proxies are believed. */
+static bool is_claim(struct span name, const struct cfg_strings *trusted)
+{
+	/* Origins know X-Forwarded-Port, -Server, -Prefix and more. */
+	if (begins_with(name, SPAN("x-forwarded-")) || is_same(name, SPAN("forwarded")))
+		return true;
+	for (unsigned i = 0; i < trusted->n; i++) {
+		if (is_same(name, span_of(trusted->v[i])))
 			return true;
 	}
 	return false;
 }
 
-/* Anything named like them too: origins know X-Forwarded-Port, -Server, -Prefix and more. */
-static void drop_claims(struct http_fields *fields)
+/* With a name that would be one of the edge's own, if '_' were '-'. */
+static bool frames(struct span name)
+{
+	static const struct span own[] = {
+	    SPAN("content-length"),
+	    SPAN("transfer-encoding"),
+	    SPAN("keep-alive"),
+	    SPAN("proxy-connection"),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (is_same(name, own[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_dropped(struct span name, const struct edge_forward *f)
+{
+	if (memchr(name.p, '_', name.n) != NULL &&
+	    (f->underscores == CFG_UNDERSCORES_DROP || frames(name)))
+		return true;
+	return !f->client_is_trusted && is_claim(name, f->trusted_fields);
+}
+
+static void drop_fields(struct http_fields *fields, const struct edge_forward *f)
 {
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < fields->n; i++) {
-		if (!is_claim(fields->v[i].name))
+		if (!is_dropped(fields->v[i].name, f))
 			fields->v[kept++] = fields->v[i];
 	}
 	fields->n = kept;
@@ -251,8 +296,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	}
 	if (!keep_end_to_end(head))
 		return 431;
-	if (!f->client_is_trusted)
-		drop_claims(&head->fields);
+	drop_fields(&head->fields, f);
 	/* RFC 9110 section 10.1.1: from an HTTP/1.0 client the expectation is ignored. */
 	if (head->minor == 0) {
 		http_fields_remove(&head->fields, SPAN("Expect"));
@@ -264,6 +308,11 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	    add_forwarded(head, f) && add_via(head, f->pseudonym))
 		return 0;
 	return 431;
+}
+
+void edge_forward_trailers(struct http_fields *trailers, const struct edge_forward *f)
+{
+	drop_fields(trailers, f);
 }
 
 bool edge_forward_response(struct http_head *head, const struct edge_forward *f, struct span date)

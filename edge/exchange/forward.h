@@ -12,7 +12,10 @@ struct edge_forward {
 	const char *client_ip; /* as text, without brackets */
 	bool client_is_ipv6;
 	bool client_is_trusted; /* a proxy of ours: what it says of its client is kept */
-	struct span pseudonym;  /* of this node in Via: "perigee-fra1" */
+	/* Of http, looked at with the request only. */
+	const struct cfg_strings *trusted_fields;
+	enum cfg_underscores underscores;
+	struct span pseudonym; /* of this node in Via: "perigee-fra1" */
 };
 
 bool edge_forward_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *client);
@@ -20,5 +23,7 @@ bool edge_forward_is_trusted(const struct cfg_prefixes *trusted, const struct ne
 /* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:
  * 200 (OPTIONS with Max-Forwards: 0), 431 (no room in the arena), 508 (it has been here before). */
 int edge_forward_request(struct http_head *head, const struct edge_forward *f);
+/* What is not to be forwarded of a request's trailers. */
+void edge_forward_trailers(struct http_fields *trailers, const struct edge_forward *f);
 /* Rewrites a response for the client; `date` is used when the origin gave none. False: no room. */
 bool edge_forward_response(struct http_head *head, const struct edge_forward *f, struct span date);

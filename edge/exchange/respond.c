@@ -1,47 +1,58 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Our own responses, from a table: the body is one line for whoever looks at it with curl.
+ * Our own responses: the body is one line for whoever looks at it with curl. Names of statuses are
+ * the registry's, in core/http.
  */
 #include "edge/exchange/respond.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "core/base/check.h"
 
-static const struct {
-	int status;
-	struct span body;
-} bodies[] = {
-#define BODY(status, text)                                                                         \
-	{                                                                                          \
-		status,                                                                            \
-		{                                                                                  \
-			"" text "\n", sizeof(text "\n") - 1                                        \
-		}                                                                                  \
-	}
-    BODY(200, "ok"),
-    BODY(EDGE_REDIRECT_STATUS, "308 Permanent Redirect: this is served by https only"),
-    BODY(400, "400 Bad Request: this is not proper HTTP"),
-    BODY(404, "404 Not Found: no such site or path is served here"),
-    BODY(405, "405 Method Not Allowed"),
-    BODY(408, "408 Request Timeout: the request did not arrive in time"),
-    BODY(414, "414 URI Too Long"),
-    BODY(417, "417 Expectation Failed: only 100-continue is known"),
-    BODY(431, "431 Request Header Fields Too Large"),
-    BODY(501, "501 Not Implemented"),
-    BODY(502, "502 Bad Gateway: the origin gave no proper response"),
-    BODY(503, "503 Service Unavailable: nothing is up to serve this"),
-    BODY(504, "504 Gateway Timeout: the origin did not respond in time"),
-    BODY(505, "505 HTTP Version Not Supported"),
-    BODY(508, "508 Loop Detected: the request has come by here before"),
-};
+/* The longest name and the longest explanation have half of it. */
+#define BODY_MAX 256
 
-static struct span body_of(int status)
+/* What a person should know beside the status and its name; NULL: nothing. */
+static const char *explanation_of(int status)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
-		if (bodies[i].status == status)
-			return bodies[i].body;
+	switch (status) {
+	case EDGE_REDIRECT_STATUS:
+		return "this is served by https only";
+	case 400:
+		return "this is not proper HTTP, or its path can be read in different ways";
+	case 404:
+		return "no such site or path is served here";
+	case 408:
+		return "the request did not arrive in time";
+	case 417:
+		return "only 100-continue is known";
+	case 502:
+		return "the origin gave no proper response";
+	case 503:
+		return "nothing is up to serve this";
+	case 504:
+		return "the origin did not respond in time";
+	case 508:
+		return "the request has come by here before";
+	default:
+		return NULL;
 	}
-	CHECK(!"a status that is in the table");
-	return SPAN("");
+}
+
+/* One line: "404 Not Found: no such ..."; what has no name in the registry goes without. */
+static bool write_body(struct arena *arena, int status, struct span *body)
+{
+	const char *name = http_status_text(status), *why = explanation_of(status);
+	char text[BODY_MAX];
+	int n;
+
+	n = snprintf(text, sizeof(text), "%d%s%s%s%s\n", status, *name ? " " : "", name,
+		     why ? ": " : "", why ? why : "");
+	CHECK(n > 0 && n < BODY_MAX);
+	*body = status == 200 ? SPAN("ok\n")
+			      : (struct span){arena_copy(arena, text, (size_t)n), (size_t)n};
+	return body->p != NULL;
 }
 
 bool edge_respond(struct http_head *head, struct arena *arena, int status, struct span date,
@@ -54,7 +65,8 @@ bool edge_respond(struct http_head *head, struct arena *arena, int status, struc
 	head->minor = 1;
 	head->keep_alive = true;
 	head->reason_phrase = span_of(http_status_text(status));
-	*body = body_of(status);
+	if (!write_body(arena, status, body))
+		return false;
 	head->framing = HTTP_FRAMING_LENGTH;
 	head->content_length = body->n;
 	if (own_date == NULL ||
@@ -69,4 +81,48 @@ bool edge_respond(struct http_head *head, struct arena *arena, int status, struc
 	if (status == 503)
 		return http_fields_add(&head->fields, arena, SPAN("Retry-After"), SPAN("5"));
 	return true;
+}
+
+bool edge_respond_location(struct http_head *head, const struct http_head *request)
+{
+	struct span host, port, target = request->target;
+	char *text, *p;
+
+	/* It was valid as a whole when it was parsed. */
+	CHECK(http_authority_split(request->authority, &host, &port));
+	if (span_equal(target, SPAN("*")))
+		target = SPAN("/");
+	p = text = arena_alloc(head->arena, sizeof("https://") + host.n + target.n);
+	if (!text)
+		return false;
+	p = mempcpy(p, "https://", 8);
+	p = mempcpy(p, host.p, host.n);
+	p = mempcpy(p, target.p, target.n);
+	return http_fields_add(&head->fields, head->arena, SPAN("Location"),
+			       (struct span){text, (size_t)(p - text)});
+}
+
+int edge_respond_status(enum reason reason)
+{
+	switch (reason) {
+	case REASON_ORIGIN_ALL_DOWN:
+	case REASON_ORIGIN_QUEUE_FULL:
+	case REASON_ORIGIN_QUEUE_TIMEOUT:
+	case REASON_EDGE_NO_DESCRIPTORS:
+	case REASON_EDGE_NO_PORTS:
+	case REASON_LIMIT:
+	case REASON_SHUTDOWN:
+		return 503;
+	case REASON_ORIGIN_CONNECT_TIMEOUT:
+	case REASON_ORIGIN_HEAD_TIMEOUT:
+	case REASON_ORIGIN_BODY_TIMEOUT:
+	case REASON_ORIGIN_WRITE_TIMEOUT:
+		return 504;
+	case REASON_CLIENT_BODY_TIMEOUT:
+		return 408;
+	case REASON_CLIENT_MALFORMED:
+		return 400;
+	default:
+		return 502;
+	}
 }

@@ -4,12 +4,18 @@
  */
 #pragma once
 
+#include "core/base/reason.h"
 #include "core/http/message.h"
 
-/* To https, for good, with the same method (RFC 9110 section 15.4.9). The caller adds Location. */
+/* To https, for good, with the same method (RFC 9110 section 15.4.9). */
 #define EDGE_REDIRECT_STATUS 308
 
-/* A final response with its own fields, framing and Date in `arena`; *body is static text that goes
- * with it, unless the request was HEAD. False: no room. */
+/* A final response with its own fields, framing, Date and *body in `arena`; the body goes with it
+ * unless the request was HEAD. Any final status may have content of ours but 204 and 304. False: no
+ * room. */
 bool edge_respond(struct http_head *head, struct arena *arena, int status, struct span date,
 		  struct span *body);
+/* Adds where a redirect goes: the request's host and target, by https. False: no room. */
+bool edge_respond_location(struct http_head *head, const struct http_head *request);
+/* The status that tells a client what went wrong behind us, or in what it sent. */
+int edge_respond_status(enum reason reason);

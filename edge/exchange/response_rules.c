@@ -4,6 +4,7 @@
  */
 #include "edge/exchange/response_rules.h"
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/exchange/field_rules.h"
 

@@ -5,8 +5,9 @@
  */
 #pragma once
 
-#include "config/fleet.h"
 #include "core/http/flow.h"
+
+struct cfg_route;
 
 struct response_rules {
 	struct flow_filter filter;

@@ -4,6 +4,6 @@
  */
 #pragma once
 
-#include "edge/conn/conn.h"
+struct edge_protocol;
 
 extern const struct edge_protocol edge_h1_protocol;

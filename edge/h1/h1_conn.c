@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
+#include "edge/node/view.h"
 
 /* For the first request of a connection that was in its handshake when the program was told to
  * stop. */
@@ -313,6 +315,8 @@ static void conn_drain(struct edge_conn *conn, enum reason reason)
 	MAGIC_CHECK(c, H1_MAGIC);
 	if (c->state == H1_IDLE)
 		h1_end(c, reason, EDGE_CLOSE_ORDERLY);
+	else if (c->state == H1_HEAD && reason == REASON_CLIENT_DISPLACED)
+		h1_end(c, reason, EDGE_CLOSE_BREAK);
 }
 
 static void conn_destroy(struct edge_conn *conn, enum reason reason)

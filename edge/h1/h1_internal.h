@@ -32,8 +32,8 @@
 
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
+#include "edge/conn/conn.h"
 #include "edge/exchange/exchange.h"
-#include "edge/h1/h1.h"
 #include "edge/h1/h1_response.h"
 
 #define H1_MAGIC 0x48314331u

@@ -4,11 +4,14 @@
  * far as the exchange has granted. What arrives ahead of its turn is kept, and the stream paused,
  * so that no more than one read is ever kept. Worker's loop only.
  */
+#define LOG_MODULE LOG_HTTP
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/h1/h1_internal.h"
+#include "edge/node/view.h"
 
 /* One TLS record: so much is read at once while a head is awaited. */
 #define HEAD_READ_MAX (16 * 1024)
@@ -104,7 +107,6 @@ static bool begin_request(struct edge_h1 *c)
 	m->request = edge_exchange_head(m->exchange);
 	h1_request_parser_init(&m->parser, &edge_exchange_view(m->exchange)->limits);
 	c->state = H1_HEAD;
-	edge_conn_set_stage(c->conn, EDGE_BUSY);
 	deadline_set(&c->deadline, h1_http(c)->timeout.head);
 	return true;
 }
@@ -112,6 +114,7 @@ static bool begin_request(struct edge_h1 *c)
 void h1_refuse(struct edge_h1 *c, int status, enum reason reason)
 {
 	c->state = H1_EXCHANGE;
+	edge_conn_set_stage(c->conn, EDGE_BUSY);
 	c->message->request_side = H1_REQUEST_UNWANTED;
 	c->message->close_after = true;
 	h1_update_deadline(c);
@@ -171,6 +174,7 @@ static void head_is_whole(struct edge_h1 *c, size_t len)
 
 	head->scheme = c->conn->client.scheme;
 	c->state = H1_EXCHANGE;
+	edge_conn_set_stage(c->conn, EDGE_BUSY);
 	h1_body_init(&m->body, head, m->parser.limits);
 	if (head->framing == HTTP_FRAMING_TUNNEL)
 		m->request_side = H1_REQUEST_ASKED;
@@ -277,6 +281,8 @@ static size_t feed(struct edge_h1 *c, char *buf, size_t len)
 	}
 	if (content)
 		h1_update_deadline(c);
+	if (c->state == H1_HEAD)
+		edge_conn_set_stage(c->conn, EDGE_READING);
 	/* Of what follows the last request nothing will be looked at. */
 	if (c->state == H1_ENDED ||
 	    (c->state == H1_EXCHANGE && (m->request_side == H1_REQUEST_UNWANTED ||

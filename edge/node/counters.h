@@ -8,34 +8,54 @@
 #include "core/base/reason.h"
 #include "core/process/metrics.h"
 
+#define EDGE_COUNTER_LIST(X)                                                                       \
+	X(EDGE_CONNECTIONS, "edge_connections_total", COUNTER, "Client connections accepted")      \
+	X(EDGE_CONNECTIONS_ACTIVE, "edge_connections_active", GAUGE,                               \
+	  "Client connections that are open")                                                      \
+	X(EDGE_CONNECTIONS_REFUSED, "edge_connections_refused_total", COUNTER,                     \
+	  "Client connections closed at once: over the limit")                                     \
+	X(EDGE_CONNECTIONS_DISPLACED, "edge_connections_displaced_total", COUNTER,                 \
+	  "Client connections, silent or idle, that gave way to others")                           \
+	X(EDGE_SILENT_ACTIVE, "edge_silent_active", GAUGE,                                         \
+	  "Client connections that have not yet said enough")                                      \
+	X(EDGE_PROXY_HEADERS, "edge_proxy_headers_total", COUNTER, "PROXY headers received")       \
+	X(EDGE_PROXY_HEADER_FAILURES, "edge_proxy_header_failures_total", COUNTER,                 \
+	  "Client connections that lacked the PROXY header they had to begin with")                \
+	X(EDGE_HANDSHAKES, "edge_handshakes_total", COUNTER, "TLS handshakes completed")           \
+	X(EDGE_HANDSHAKES_RESUMED, "edge_handshakes_resumed_total", COUNTER,                       \
+	  "TLS handshakes that resumed a session")                                                 \
+	X(EDGE_HANDSHAKES_ACTIVE, "edge_handshakes_active", GAUGE, "TLS handshakes in flight")     \
+	X(EDGE_HANDSHAKES_WAITING, "edge_handshakes_waiting", GAUGE,                               \
+	  "TLS handshakes that wait for a place")                                                  \
+	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
+	  "TLS handshakes that failed or took too long")                                           \
+	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
+	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
+	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
+	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
+	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \
+	X(EDGE_RESPONSES_4XX, "edge_responses_4xx_total", COUNTER, "Responses of class 4xx")       \
+	X(EDGE_RESPONSES_5XX, "edge_responses_5xx_total", COUNTER, "Responses of class 5xx")       \
+	X(EDGE_BYTES_RECEIVED, "edge_client_bytes_received_total", COUNTER,                        \
+	  "Bytes from clients, TLS taken off")                                                     \
+	X(EDGE_BYTES_SENT, "edge_client_bytes_sent_total", COUNTER,                                \
+	  "Bytes to clients, before TLS")                                                          \
+	X(EDGE_STALLED_CUT, "edge_stalled_cut_total", COUNTER,                                     \
+	  "Connections, of clients and to origins, cut off because they took nothing and "         \
+	  "http.limit.buffered was used up")                                                       \
+	X(EDGE_ACCESS_LOG_DROPPED, "edge_access_log_dropped_total", COUNTER,                       \
+	  "Lines of the access log that could not be written in time")                             \
+	X(EDGE_LOG_DROPPED, "edge_log_dropped_total", COUNTER,                                     \
+	  "Lines of the program's log that could not be written in time")                          \
+	X(EDGE_RELOADS, "edge_reloads_total", COUNTER, "Configurations taken over while running")  \
+	X(EDGE_RELOAD_FAILURES, "edge_reload_failures_total", COUNTER,                             \
+	  "Configurations refused while running")
+
 enum edge_counter {
-	EDGE_CONNECTIONS,
-	EDGE_CONNECTIONS_ACTIVE,
-	EDGE_CONNECTIONS_REFUSED,
-	EDGE_CONNECTIONS_DISPLACED,
-	EDGE_SILENT_ACTIVE,
-	EDGE_PROXY_HEADERS,
-	EDGE_PROXY_HEADER_FAILURES,
-	EDGE_HANDSHAKES,
-	EDGE_HANDSHAKES_RESUMED,
-	EDGE_HANDSHAKES_ACTIVE,
-	EDGE_HANDSHAKES_WAITING,
-	EDGE_HANDSHAKE_FAILURES,
-	EDGE_REQUESTS,
-	EDGE_REQUESTS_ACTIVE,
-	EDGE_RESPONSES_1XX,
-	EDGE_RESPONSES_2XX,
-	EDGE_RESPONSES_3XX,
-	EDGE_RESPONSES_4XX,
-	EDGE_RESPONSES_5XX,
-	EDGE_BYTES_RECEIVED,
-	EDGE_BYTES_SENT,
-	EDGE_STALLED_CUT,
-	EDGE_RELOADS,
-	EDGE_RELOAD_FAILURES,
+	EDGE_COUNTER_LIST(METRIC_ID)                   /* in the order of the list */
 	EDGE_END,                                      /* + enum reason */
 	EDGE_CONNECTION_END = EDGE_END + REASON_COUNT, /* + enum reason */
-	EDGE_COUNTER_COUNT = EDGE_CONNECTION_END + REASON_COUNT,
+	EDGE_N_COUNTERS = EDGE_CONNECTION_END + REASON_COUNT,
 };
 
 struct metrics *edge_counters_create(unsigned n_shards);

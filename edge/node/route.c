@@ -8,36 +8,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
-#include "edge/tls/names.h"
+#include "edge/tls/host_table.h"
 
 struct edge_routes {
-	struct edge_names *hosts;
+	struct edge_host_table *hosts;
 };
 
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self)
 {
 	struct edge_routes *routes = xcalloc(1, sizeof(*routes));
 
-	routes->hosts = edge_names_create();
+	routes->hosts = edge_host_table_create();
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		const struct cfg_site *site = &fleet->sites[i];
 
 		if (!cfg_site_is_served_by(site, self))
 			continue;
 		for (unsigned h = 0; h < site->hosts.n; h++)
-			edge_names_add(routes->hosts, span_of(site->hosts.v[h]), site);
+			edge_host_table_add(routes->hosts, span_of(site->hosts.v[h]), site);
 	}
 	return routes;
 }
 
-void edge_routes_destroy(struct edge_routes **routes)
+void edge_routes_destroy(struct edge_routes **routesp)
 {
-	if (*routes == NULL)
+	struct edge_routes *routes = TAKE(routesp);
+
+	if (routes == NULL)
 		return;
-	edge_names_destroy(&(*routes)->hosts);
-	free(*routes);
-	*routes = NULL;
+	edge_host_table_destroy(&routes->hosts);
+	free(routes);
 }
 
 static struct span without_port(struct span authority)
@@ -58,28 +60,54 @@ static struct span without_port(struct span authority)
 
 const struct cfg_site *edge_route_site(const struct edge_routes *routes, struct span authority)
 {
-	return edge_names_find(routes->hosts, without_port(authority), EDGE_WILDCARD_ANY_LABELS);
+	return edge_host_table_find(routes->hosts, without_port(authority),
+				    EDGE_WILDCARD_ANY_LABELS);
 }
 
-/* True when `path` is `prefix` or goes on below it. */
-static bool is_under(struct span path, struct span prefix)
+static const struct cfg_route *longest(const struct cfg_site *site, struct span path)
 {
-	if (path.n < prefix.n || memcmp(path.p, prefix.p, prefix.n) != 0)
-		return false;
-	return path.n == prefix.n || prefix.p[prefix.n - 1] == '/' || path.p[prefix.n] == '/';
-}
-
-const struct cfg_route *edge_route_path(const struct cfg_site *site, struct span target)
-{
-	const char *query = memchr(target.p, '?', target.n);
-	struct span path = {target.p, query != NULL ? (size_t)(query - target.p) : target.n};
-
-	/* "OPTIONS *" asks about the server as a whole: that is who serves the root. */
-	if (span_equal(path, SPAN("*")))
-		path = SPAN("/");
 	for (unsigned i = 0; i < site->n_routes; i++) {
-		if (is_under(path, span_of(site->routes[i].path)))
+		if (http_path_is_under(path, span_of(site->routes[i].path)))
 			return &site->routes[i];
 	}
 	return NULL;
+}
+
+/* Whether somebody could read the path as one that is at `other` or below it, where only its first
+ * part is sure. What follows is then no part of any route's path as we read it. */
+static bool may_reach(const struct http_path *path, struct span other)
+{
+	size_t n = path->sure;
+
+	if (other.n < n || memcmp(other.p, path->text.p, n) != 0)
+		return false;
+	if (other.n == n)
+		return path->then == '/';
+	/* After a slash a segment that may end at once may be left out as well. */
+	return other.p[n] == path->then || (path->then == '/' && other.p[n - 1] == '/');
+}
+
+static bool is_sure(const struct cfg_site *site, const struct http_path *path,
+		    const struct cfg_route *found)
+{
+	const struct cfg_route *left = NULL;
+
+	if (path->climbed.n > 0)
+		left = longest(site, path->climbed);
+	if (left && !http_path_is_under(span_of(found->path), span_of(left->path)))
+		return false;
+	for (unsigned i = 0; path->sure < path->text.n && i < site->n_routes; i++) {
+		if (&site->routes[i] != found && may_reach(path, span_of(site->routes[i].path)))
+			return false;
+	}
+	return true;
+}
+
+enum edge_route_result edge_route_path(const struct cfg_site *site, const struct http_path *path,
+				       const struct cfg_route **route)
+{
+	*route = longest(site, path->text);
+	if (!*route)
+		return EDGE_ROUTE_NONE;
+	return is_sure(site, path, *route) ? EDGE_ROUTE_FOUND : EDGE_ROUTE_UNSURE;
 }

@@ -7,19 +7,24 @@
 
 #include <stdlib.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/node/route.h"
+#include "edge/tls/certs.h"
+#include "origin-link/olink.h"
 
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
- * stands in two lists that grow by doubling (as received, as forwarded), and some values are put
- * together anew. Of a response the fields stand in one more list; their bytes are the origin
- * link's. A block that the next piece does not fit into is given up in part: hence twice all that.
+ * stands in two lists that grow by doubling (as received, as forwarded), some values are put
+ * together anew, and its path may be written in normal form. Of a response the fields stand in one
+ * more list; their bytes are the origin link's. A block that the next piece does not fit into is
+ * given up in part: hence twice all that.
  */
 #define ARENA_BASE (32 * 1024)
 #define LISTS_PER_FIELD 4
 
 static size_t arena_max(const struct cfg_fleet *fleet)
 {
-	size_t request = 2 * fleet->http.limit.head_bytes +
+	size_t request = 2 * fleet->http.limit.head_bytes + 2 * fleet->http.limit.target_bytes +
 			 2 * LISTS_PER_FIELD * fleet->http.limit.fields * sizeof(struct http_field);
 	size_t response = 0;
 
@@ -64,6 +69,28 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 	return view;
 }
 
+bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open)
+{
+	const struct cfg_edge *self = view->self;
+	struct descriptor_needs needs = {
+	    .open = open,
+	    .loops = n_workers + 1,
+	    .listeners = n_workers * (self->listen.n + self->listen_plain.n),
+	    .clients = view->fleet->http.limit.connections,
+	    .forwards = true,
+	};
+
+	for (unsigned i = 0; i < view->fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &view->fleet->origins[i];
+
+		/* A name mostly has two addresses, one of each family. */
+		if (origin->health.enabled)
+			needs.checks += 2 * origin->n_servers;
+	}
+	return descriptors_plan(&needs, "client connections", "http.limit.connections",
+				&view->descriptors);
+}
+
 /* All that it holds. */
 static void empty(struct edge_view *view)
 {
@@ -75,9 +102,8 @@ static void empty(struct edge_view *view)
 
 void edge_view_destroy(struct edge_view **viewp)
 {
-	struct edge_view *view = *viewp;
+	struct edge_view *view = TAKE(viewp);
 
-	*viewp = NULL;
 	if (view == NULL)
 		return;
 	empty(view);
@@ -106,9 +132,8 @@ void edge_view_open(struct edge_view *view, struct olink *olink, struct jobs *jo
 void edge_view_drop(struct edge_view **viewp)
 {
 	static const struct job_ops ops = {run_empty, free_view, free_view};
-	struct edge_view *view = *viewp;
+	struct edge_view *view = TAKE(viewp);
 
-	*viewp = NULL;
 	olink_origins_close(view->origins);
 	job_start(view->jobs, &view->job, &ops);
 }
@@ -124,10 +149,9 @@ static void destroy_published(struct snapshot *snapshot)
 
 void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
 {
-	struct edge_view *view = *viewp;
+	struct edge_view *view = TAKE(viewp);
 	struct snapshot *snapshot = &view->snapshot;
 
-	*viewp = NULL;
 	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);
 }
@@ -144,13 +168,13 @@ struct edge_view *edge_view_pin(struct snapshot_slot *slot, const struct loop *l
 	return CONTAINER_OF(snapshot_pin(snapshot_current(slot), loop), struct edge_view, snapshot);
 }
 
-void edge_view_unpin(struct edge_view **view, const struct loop *loop)
+void edge_view_unpin(struct edge_view **viewp, const struct loop *loop)
 {
+	struct edge_view *view = TAKE(viewp);
 	struct snapshot *snapshot;
 
-	if (*view == NULL)
+	if (view == NULL)
 		return;
-	snapshot = &(*view)->snapshot;
-	*view = NULL;
+	snapshot = &view->snapshot;
 	snapshot_unpin(&snapshot, loop);
 }

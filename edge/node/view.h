@@ -5,13 +5,20 @@
  */
 #pragma once
 
-#include "config/fleet.h"
+#include <gnutls/gnutls.h>
+
 #include "core/http/h1.h"
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
-#include "edge/node/route.h"
-#include "edge/tls/certs.h"
-#include "origin-link/olink.h"
+#include "core/process/descriptors.h"
+
+struct cfg_edge;
+struct cfg_fleet;
+struct diag;
+struct edge_certs;
+struct edge_routes;
+struct olink;
+struct olink_origins;
 
 struct edge_view {
 	struct snapshot snapshot; /* first: the snapshot is the view */
@@ -25,12 +32,17 @@ struct edge_view {
 	/* Its freeing. */
 	struct jobs *jobs;
 	struct job job;
+	/* How many of http.limit.connections are let in, for one. */
+	struct descriptor_budget descriptors;
 };
 
 /* Reads and checks everything, certificates too (ours, and what the origins need). NULL when
  * anything is wrong: then all of it is in `diag`. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(const char *file, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag);
+/* Before it is published, each time. `open`: descriptors of the process before it had any workers.
+ * False, said in the log, when there are too few to run with. */
+bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);
 /* Only what was not opened. Any thread. */
 void edge_view_destroy(struct edge_view **view);
 /* Starts to look up and to probe its origins: once olink_origins_settled(), requests find them.

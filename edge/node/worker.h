@@ -7,17 +7,23 @@
 
 #include <stdatomic.h>
 
-#include "core/base/log.h"
+#include "core/http/message.h"
+#include "core/loop/snapshot.h"
 #include "core/net/stream.h"
-#include "core/process/log_file.h"
 #include "edge/node/counters.h"
 #include "edge/node/date.h"
-#include "edge/node/view.h"
+
+struct edge_worker;
+struct log_file;
+struct olink;
+struct olink_worker;
 
 /* How many of the places of http.limit are taken, by the connections of all workers together:
  * edge/conn/admission.h. */
 struct edge_places {
 	_Atomic unsigned connections, silent, handshakes;
+	/* Taken by nobody yet: newcomers on their way from one worker to another. */
+	_Atomic unsigned moving;
 };
 
 /* What all workers share. */

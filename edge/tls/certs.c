@@ -1,38 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Loading: every certificate file is read, checked against its key, and asked for its names. Then
- * each distinct set of certificates that share a name becomes one gnutls credentials object, and
- * the table of names points to it.
+ * Loading: every certificate file is read, once however many sites name it, checked against its
+ * key, and asked for its names. A name is served by the first certificate of each key type that is
+ * for the name itself, and where there is none of a type by that of the wildcard above it. Each
+ * distinct set of certificates becomes one gnutls credentials object, and the table of names points
+ * to it.
  */
+#define LOG_MODULE LOG_TLS
 #include "edge/tls/certs.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
-#include "edge/tls/names.h"
+#include "core/base/file.h"
+#include "core/net/tls.h"
+#include "edge/tls/host_table.h"
 
 /* A chain of RSA-4096 certificates is under 16 KiB. */
 #define PEM_MAX (256 * 1024)
 
 struct cert {
-	const struct cfg_site *site;
-	gnutls_datum_t pem, key; /* until the sets are built */
+	const struct cfg_site *site; /* the first that names its files */
+	struct file pem, key;        /* until the sets are built */
 	char **names;
 	unsigned n_names;
 	int key_type; /* gnutls_pk_algorithm_t */
 	time_t not_after;
 };
 
-/* Certificates of one name, one of each key type, in the order of the file. */
+/* Certificates for one name, one of each key type; or for no name in particular. */
 struct cert_set {
 	unsigned *certs;
 	unsigned n;
@@ -44,45 +48,27 @@ struct edge_certs {
 	unsigned n_certs;
 	struct cert_set *sets;
 	unsigned n_sets;
-	struct edge_names *by_name;
+	struct edge_host_table *by_name;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn;
 	struct tls_server tls;
 };
 
-static void datum_wipe(gnutls_datum_t *d)
+static bool read_file(const char *path, struct cfg_place place, struct file *out, struct diag *diag)
 {
-	if (d->data != NULL)
-		gnutls_memset(d->data, 0, d->size);
-	free(d->data);
-	*d = (gnutls_datum_t){0};
+	char *error = file_read(out, path, PEM_MAX);
+
+	if (error == NULL)
+		return true;
+	diag_add(diag, place, "%s %s", path, error);
+	free(error);
+	return false;
 }
 
-static bool read_file(const char *path, struct cfg_place place, gnutls_datum_t *out,
-		      struct diag *diag)
+/* Borrowed. */
+static gnutls_datum_t datum_of(const struct file *file)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		diag_add(diag, place, "cannot read %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX) {
-		diag_add(diag, place, "%s is not a file of at most %d KiB", path, PEM_MAX / 1024);
-		close(fd);
-		return false;
-	}
-	out->data = xmalloc((size_t)st.st_size + 1);
-	n = read(fd, out->data, (size_t)st.st_size);
-	if (n < 0)
-		diag_add(diag, place, "cannot read %s: %s", path, strerror(errno));
-	close(fd);
-	out->size = n > 0 ? (unsigned)n : 0;
-	return n >= 0;
+	return (gnutls_datum_t){(unsigned char *)file->data, (unsigned)file->len};
 }
 
 static void add_name(struct cert *cert, const char *name)
@@ -118,19 +104,22 @@ static void read_names(struct cert *cert, gnutls_x509_crt_t crt)
 
 static int set_key(gnutls_certificate_credentials_t credentials, const struct cert *cert)
 {
-	return gnutls_certificate_set_x509_key_mem2(credentials, &cert->pem, &cert->key,
-						    GNUTLS_X509_FMT_PEM, NULL, 0);
+	const gnutls_datum_t pem = datum_of(&cert->pem), key = datum_of(&cert->key);
+
+	return gnutls_certificate_set_x509_key_mem2(credentials, &pem, &key, GNUTLS_X509_FMT_PEM,
+						    NULL, 0);
 }
 
 /* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. */
 static bool check_key(const struct cert *cert, const struct cfg_certificate *cfg, struct diag *diag)
 {
+	const gnutls_datum_t pem = datum_of(&cert->key);
 	gnutls_certificate_credentials_t scratch;
 	gnutls_privkey_t key;
 	int ret;
 
 	CHECK(gnutls_privkey_init(&key) == 0);
-	ret = gnutls_privkey_import_x509_raw(key, &cert->key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	ret = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
 	gnutls_privkey_deinit(key);
 	if (ret != 0) {
 		diag_add(diag, cfg->place, "%s is not a private key in PEM: %s", cfg->key,
@@ -164,6 +153,7 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 		      struct diag *diag)
 {
 	gnutls_x509_crt_t *chain = NULL;
+	gnutls_datum_t pem;
 	unsigned n = 0;
 	bool readable, ok;
 	int ret;
@@ -172,7 +162,8 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 	readable &= read_file(cfg->key, cfg->place, &cert->key, diag);
 	if (!readable)
 		return false;
-	ret = gnutls_x509_crt_list_import2(&chain, &n, &cert->pem, GNUTLS_X509_FMT_PEM, 0);
+	pem = datum_of(&cert->pem);
+	ret = gnutls_x509_crt_list_import2(&chain, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
 	if (ret < 0) {
 		diag_add(diag, cfg->place, "%s holds no certificate in PEM: %s", cfg->certificate,
 			 gnutls_strerror(ret));
@@ -190,27 +181,59 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 	return ok;
 }
 
-static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
-		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+static int compare_files(const void *left, const void *right)
+{
+	const struct cfg_certificate *a = left, *b = right;
+	int order = strcmp(a->certificate, b->certificate);
+
+	return order != 0 ? order : strcmp(a->key, b->key);
+}
+
+/* False when these files were met before: sites that share a certificate name the same. */
+static bool is_new(void **seen, const struct cfg_certificate *cfg)
+{
+	const struct cfg_certificate **first = tsearch(cfg, seen, compare_files);
+
+	CHECK(first != NULL);
+	return *first == cfg;
+}
+
+static void keep(void *cfg)
+{
+}
+
+static bool load_site(struct edge_certs *certs, const struct cfg_site *site, void **seen,
+		      wall_time now, struct diag *diag)
 {
 	bool ok = true;
 
-	for (unsigned s = 0; s < fleet->n_sites; s++) {
-		const struct cfg_site *site = &fleet->sites[s];
+	for (unsigned c = 0; c < site->n_certificates; c++) {
+		struct cert *cert;
 
-		if (!cfg_site_is_served_by(site, self))
+		if (!is_new(seen, &site->certificates[c]))
 			continue;
-		for (unsigned c = 0; c < site->n_certificates; c++) {
-			struct cert *cert;
-
-			certs->certs =
-			    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
-			cert = &certs->certs[certs->n_certs++];
-			*cert = (struct cert){.site = site};
-			ok &= load_cert(cert, &site->certificates[c], now, diag);
-		}
+		certs->certs =
+		    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
+		cert = &certs->certs[certs->n_certs++];
+		*cert = (struct cert){.site = site};
+		ok &= load_cert(cert, &site->certificates[c], now, diag);
 	}
-	if (certs->n_certs == 0) {
+	return ok;
+}
+
+/* Without `self`: of all sites. */
+static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
+		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+{
+	void *seen = NULL;
+	bool ok = true;
+
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		if (self == NULL || cfg_site_is_served_by(&fleet->sites[s], self))
+			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
+	}
+	tdestroy(seen, keep);
+	if (self != NULL && certs->n_certs == 0) {
 		diag_add(diag, self->place, "edge %s serves no site that has a certificate",
 			 self->name);
 		return false;
@@ -254,58 +277,97 @@ static int by_name_then_order(const void *a, const void *b)
 	return x->cert < y->cert ? -1 : x->cert > y->cert;
 }
 
-/* The first certificate of each key type among names[0..n). */
-static unsigned first_of_each_type(const struct edge_certs *certs, const struct name_of_cert *names,
-				   unsigned n, unsigned *members)
+/* Certificates that one client may be shown: one of each key type, the first that was added. */
+struct choice {
+	unsigned *certs; /* room for all */
+	unsigned n;
+};
+
+static void add_choice(struct choice *choice, const struct edge_certs *certs, unsigned cert)
 {
-	unsigned n_members = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		unsigned m = 0;
-
-		while (m < n_members &&
-		       certs->certs[members[m]].key_type != certs->certs[names[i].cert].key_type)
-			m++;
-		if (m == n_members)
-			members[n_members++] = names[i].cert;
+	for (unsigned i = 0; i < choice->n; i++) {
+		if (certs->certs[choice->certs[i]].key_type == certs->certs[cert].key_type)
+			return;
 	}
-	return n_members;
+	choice->certs[choice->n++] = cert;
+}
+
+/* Every name of every certificate, in order. */
+struct names {
+	struct name_of_cert *v;
+	unsigned n;
+};
+
+static struct names all_names(const struct edge_certs *certs)
+{
+	struct names names = {0};
+	unsigned n = 0;
+
+	for (unsigned c = 0; c < certs->n_certs; c++)
+		n += certs->certs[c].n_names;
+	names.v = xcalloc(n + 1, sizeof(*names.v));
+	for (unsigned c = 0; c < certs->n_certs; c++) {
+		for (unsigned i = 0; i < certs->certs[c].n_names; i++)
+			names.v[names.n++] = (struct name_of_cert){certs->certs[c].names[i], c};
+	}
+	qsort(names.v, names.n, sizeof(*names.v), by_name_then_order);
+	return names;
+}
+
+/* Those that are for `name`, without a look at wildcards; the index after them, from `from` on. */
+static unsigned add_named(struct choice *choice, const struct edge_certs *certs,
+			  const struct names *names, unsigned from, const char *name)
+{
+	for (; from < names->n && strcasecmp(names->v[from].name, name) == 0; from++)
+		add_choice(choice, certs, names->v[from].cert);
+	return from;
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+	return strcasecmp(name, ((const struct name_of_cert *)entry)->name);
+}
+
+/* Of the key types that are missing yet, those of the wildcard that covers `name`. */
+static void add_wildcard(struct choice *choice, const struct edge_certs *certs,
+			 const struct names *names, const char *name)
+{
+	const char *rest = strchr(name, '.');
+	const struct name_of_cert *found;
+	char *wildcard;
+
+	if (rest == NULL || name[0] == '*')
+		return;
+	wildcard = xasprintf("*%s", rest);
+	found = bsearch(wildcard, names->v, names->n, sizeof(*names->v), compare_name);
+	while (found != NULL && found > names->v && compare_name(wildcard, found - 1) == 0)
+		found--;
+	if (found != NULL)
+		add_named(choice, certs, names, (unsigned)(found - names->v), wildcard);
+	free(wildcard);
 }
 
 static void build_names(struct edge_certs *certs)
 {
-	struct name_of_cert *names;
-	unsigned *members;
-	unsigned n = 0, end;
+	struct names names = all_names(certs);
+	struct choice choice = {.certs = xcalloc(certs->n_certs, sizeof(*choice.certs))};
 
+	for (unsigned start = 0, end; start < names.n; start = end) {
+		const char *name = names.v[start].name;
+
+		choice.n = 0;
+		end = add_named(&choice, certs, &names, start, name);
+		add_wildcard(&choice, certs, &names, name);
+		edge_host_table_add(certs->by_name, span_of(name),
+				    set_of(certs, choice.certs, choice.n)->credentials);
+	}
+	/* For who names nobody, or nobody that we have a certificate for. */
+	choice.n = 0;
 	for (unsigned c = 0; c < certs->n_certs; c++)
-		n += certs->certs[c].n_names;
-	names = xcalloc(n + 1, sizeof(*names));
-	members = xcalloc(n + 1, sizeof(*members));
-	n = 0;
-	for (unsigned c = 0; c < certs->n_certs; c++) {
-		for (unsigned i = 0; i < certs->certs[c].n_names; i++)
-			names[n++] = (struct name_of_cert){certs->certs[c].names[i], c};
-	}
-	qsort(names, n, sizeof(*names), by_name_then_order);
-	for (unsigned start = 0; start < n; start = end) {
-		const struct cert_set *set;
-
-		for (end = start; end < n && strcasecmp(names[start].name, names[end].name) == 0;)
-			end++;
-		set = set_of(certs, members,
-			     first_of_each_type(certs, names + start, end - start, members));
-		edge_names_add(certs->by_name, span_of(names[start].name), set->credentials);
-		/* No name, or one that is not for us: what the first certificate would get. */
-		for (unsigned i = 0; i < set->n; i++) {
-			if (set->certs[i] == 0 && certs->tls.credentials == NULL)
-				certs->tls.credentials = set->credentials;
-		}
-	}
-	if (certs->tls.credentials == NULL)
-		certs->tls.credentials = set_of(certs, &(unsigned){0}, 1)->credentials;
-	free(names);
-	free(members);
+		add_choice(&choice, certs, c);
+	certs->tls.credentials = set_of(certs, choice.certs, choice.n)->credentials;
+	free(names.v);
+	free(choice.certs);
 }
 
 static void warn_uncovered(const struct edge_certs *certs, const struct cfg_fleet *fleet,
@@ -346,15 +408,15 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 
-	certs->by_name = edge_names_create();
+	certs->by_name = edge_host_table_create();
 	if (!load_all(certs, fleet, self, now, diag)) {
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
 	build_names(certs);
 	for (unsigned i = 0; i < certs->n_certs; i++) {
-		datum_wipe(&certs->certs[i].pem);
-		datum_wipe(&certs->certs[i].key);
+		file_wipe(&certs->certs[i].pem);
+		file_wipe(&certs->certs[i].key);
 	}
 	warn_uncovered(certs, fleet, self);
 	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
@@ -368,18 +430,25 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	return certs;
 }
 
+void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag)
+{
+	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+
+	load_all(certs, fleet, NULL, now, diag);
+	edge_certs_destroy(&certs);
+}
+
 void edge_certs_destroy(struct edge_certs **certsp)
 {
-	struct edge_certs *certs = *certsp;
+	struct edge_certs *certs = TAKE(certsp);
 
 	if (certs == NULL)
 		return;
-	*certsp = NULL;
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		struct cert *cert = &certs->certs[i];
 
-		datum_wipe(&cert->pem);
-		datum_wipe(&cert->key);
+		file_wipe(&cert->pem);
+		file_wipe(&cert->key);
 		for (unsigned n = 0; n < cert->n_names; n++)
 			free(cert->names[n]);
 		free(cert->names);
@@ -390,7 +459,7 @@ void edge_certs_destroy(struct edge_certs **certsp)
 		free(certs->sets[i].certs);
 	}
 	free(certs->sets);
-	edge_names_destroy(&certs->by_name);
+	edge_host_table_destroy(&certs->by_name);
 	if (certs->priority != NULL)
 		gnutls_priority_deinit(certs->priority);
 	free(certs);
@@ -403,8 +472,8 @@ const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
 
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name)
 {
-	return (gnutls_certificate_credentials_t)edge_names_find(certs->by_name, name,
-								 EDGE_WILDCARD_ONE_LABEL);
+	return (gnutls_certificate_credentials_t)edge_host_table_find(certs->by_name, name,
+								      EDGE_WILDCARD_ONE_LABEL);
 }
 
 json_t *edge_certs_status(const struct edge_certs *certs)

@@ -16,6 +16,8 @@
 #include "core/base/check.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 
 /* A server that vanishes, or something on the way that forgets a connection, says nothing. Asked
  * after 10 s of silence (RFC 5382 wants NATs to remember for two hours, and some do for minutes),
@@ -36,26 +38,28 @@ static void finish(struct connector *c)
 	c->stream = NULL;
 }
 
-static void fail_errno(struct connector *c, int error)
+static enum reason reason_of_errno(int error)
 {
-	enum reason reason = REASON_ORIGIN_CONNECT_FAILED;
-	int fd = c->fd;
-
 	switch (error) {
 	case ECONNREFUSED:
-		reason = REASON_ORIGIN_CONNECT_REFUSED;
-		break;
+		return REASON_ORIGIN_CONNECT_REFUSED;
 	case ETIMEDOUT:
-		reason = REASON_ORIGIN_CONNECT_TIMEOUT;
-		break;
+		return REASON_ORIGIN_CONNECT_TIMEOUT;
 	case EMFILE:
 	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-	case EADDRNOTAVAIL: /* no free port */
-		reason = REASON_LIMIT;
-		break;
+		return REASON_EDGE_NO_DESCRIPTORS;
+	case EADDRNOTAVAIL:
+		return REASON_EDGE_NO_PORTS;
+	default:
+		return sock_is_shortage(error) ? REASON_LIMIT : REASON_ORIGIN_CONNECT_FAILED;
 	}
+}
+
+static void fail_errno(struct connector *c, int error)
+{
+	enum reason reason = reason_of_errno(error);
+	int fd = c->fd;
+
 	finish(c);
 	if (fd >= 0)
 		close(fd);

@@ -8,9 +8,12 @@
 #include <event2/event_struct.h>
 
 #include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "core/base/reason.h"
-#include "core/net/stream.h"
-#include "origin-link/conns/transport.h"
+
+struct stream;
+struct stream_buffers;
+struct transport;
 
 /* Whose connection it is: what its PROXY header says. */
 struct proxy_parties {
@@ -29,7 +32,8 @@ struct connector {
 	/* Comes once, never before connector_start() returned, with a stream (then the caller's,
 	 * whose first act is stream_hand_over()), or NULL with the reason:
 	 * REASON_ORIGIN_CONNECT_REFUSED, _CONNECT_TIMEOUT, _CONNECT_FAILED, _HANDSHAKE_FAILED,
-	 * _CERTIFICATE, or REASON_LIMIT: our own shortage, which says nothing about the server.
+	 * _CERTIFICATE, or our own shortage (reason_is_own_shortage()), which says nothing about
+	 * the server.
 	 * `detail` (may be NULL) are words for the log, valid during the call. */
 	void (*done)(struct connector *c, struct stream *stream, enum reason reason,
 		     const char *detail);

@@ -9,6 +9,7 @@
  */
 #include "origin-link/conns/conns.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "core/base/check.h"
@@ -31,9 +32,18 @@ struct conns_node *conns_node_create(struct loop_group *group, struct metrics *m
 	node->group = group;
 	node->metrics = metrics;
 	node->n_loops = group->n_workers + 1;
+	atomic_init(&node->idle_limit, UINT_MAX);
 	node->sides = xcalloc(node->n_loops, sizeof(struct conns *));
 	LIST_INIT(&node->endpoints);
 	return node;
+}
+
+void conns_node_set_idle_limit(struct conns_node *node, unsigned limit)
+{
+	LOOP_ASSERT_OWNER(node->group->control);
+	/* By shares, so that no loop has to look at others for each connection that becomes idle.
+	 * Control's own side has none. */
+	atomic_store(&node->idle_limit, limit / MAX(node->n_loops - 1, 1));
 }
 
 void conns_node_ref(struct conns_node *node)
@@ -55,10 +65,9 @@ void conns_node_unref(struct conns_node *node)
 
 void conns_node_destroy(struct conns_node **nodep)
 {
-	struct conns_node *node = *nodep;
+	struct conns_node *node = TAKE(nodep);
 	struct endpoint *e;
 
-	*nodep = NULL;
 	if (!node)
 		return;
 	LOOP_ASSERT_OWNER(node->group->control);
@@ -172,6 +181,7 @@ struct conns *conns_create(struct conns_node *node, struct stream_buffers *buffe
 	c->loop = buffers->loop;
 	c->index = loop_index(c->loop);
 	LIST_INIT(&c->slots);
+	TAILQ_INIT(&c->idle);
 	LIST_INIT(&c->warm_dials);
 	c->tick = event_new(loop_base(c->loop), -1, EV_PERSIST, tick_cb, c);
 	CHECK(c->tick && event_add(c->tick, &tick_interval) == 0);
@@ -182,10 +192,9 @@ struct conns *conns_create(struct conns_node *node, struct stream_buffers *buffe
 
 void conns_destroy(struct conns **conns)
 {
-	struct conns *c = *conns;
+	struct conns *c = TAKE(conns);
 	struct endpoint_slot *slot;
 
-	*conns = NULL;
 	if (!c)
 		return;
 	MAGIC_CHECK(c, CONNS_MAGIC);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "core/net/stream.h"
 #include "origin-link/conns/conns.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
@@ -19,8 +20,12 @@
 
 #define CACHE_LINE 64
 
+TAILQ_HEAD(origin_conn_list, origin_conn);
+
 struct conns_node {
 	_Atomic unsigned refs; /* of its creator, of mail and of graces */
+	/* Idle connections of each side, for all its endpoints: control sets it, any loop reads. */
+	_Atomic unsigned idle_limit;
 	/* immutable while loops run */
 	struct loop_group *group;
 	struct metrics *metrics;
@@ -39,7 +44,10 @@ struct conns {
 	unsigned index;
 	struct event *tick;
 	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
+	struct origin_conn_list idle;     /* of all slots; most recently used first */
+	unsigned n_idle;
 	LIST_HEAD(, warm_dial) warm_dials;
+	unsigned n_warm_dials;
 };
 
 /* What one loop has of an endpoint. */
@@ -49,10 +57,10 @@ struct endpoint_slot {
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
 	/* its loop */
 	struct endpoint *endpoint;
-	TAILQ_HEAD(, origin_conn) idle; /* most recently used first */
-	TAILQ_HEAD(, lease) waiters;    /* asking and queued, in order of arrival */
-	unsigned favoured;              /* see sharing.c */
-	bool listed;                    /* in conns->slots, and pinned for that */
+	struct origin_conn_list idle; /* most recently used first */
+	TAILQ_HEAD(, lease) waiters;  /* asking and queued, in order of arrival */
+	unsigned favoured;            /* see sharing.c */
+	bool listed;                  /* in conns->slots, and pinned for that */
 	LIST_ENTRY(endpoint_slot) link;
 };
 
@@ -139,8 +147,8 @@ struct origin_conn {
 	struct endpoint *endpoint;
 	struct conns *conns;
 	struct stream *stream;
-	struct lease *lease; /* PROMISED */
-	TAILQ_ENTRY(origin_conn) link;
+	struct lease *lease;                      /* PROMISED */
+	TAILQ_ENTRY(origin_conn) link, side_link; /* IDLE */
 	/* as its last user said */
 	unsigned max_idle;
 	mono_time expires;
@@ -173,6 +181,10 @@ void origin_conn_drop(struct origin_conn *conn);
 /* Closes what is idle in a slot: what has expired at `now`, or everything (NULL). */
 void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
 			    enum olink_counter counter);
+
+/* The one of the side that nobody has used for longest, whatever its endpoint: somebody else needs
+ * its descriptor. False: none is idle. */
+bool origin_conn_close_oldest_idle(struct conns *c);
 
 /* What has come of an attempt to connect, for counters, status and suspicion. */
 void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream);

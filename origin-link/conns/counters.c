@@ -4,12 +4,7 @@
  */
 #include "origin-link/conns/counters.h"
 
-static const struct metric_desc table[OLINK_N_COUNTERS] = {
-#define X(id, metric_name, metric_kind, help_text)                                                 \
-	[id] = {.name = metric_name, .help = help_text, .kind = METRIC_##metric_kind},
-    OLINK_COUNTER_LIST(X)
-#undef X
-};
+static const struct metric_desc table[] = {OLINK_COUNTER_LIST(METRIC_ROW)};
 
 struct metrics *olink_counters_create(unsigned n_shards)
 {

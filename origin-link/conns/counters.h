@@ -27,6 +27,8 @@
 	  "Idle connections found closed when they were wanted, or whose server seems dead")       \
 	X(OLINK_DISCARDED_FULL, "olink_discarded_full_total", COUNTER,                             \
 	  "Connections closed because enough were idle")                                           \
+	X(OLINK_DISCARDED_DESCRIPTORS, "olink_discarded_descriptors_total", COUNTER,               \
+	  "Idle connections closed because of the limit on open files")                            \
 	X(OLINK_DISCARDED_RETIRED, "olink_discarded_retired_total", COUNTER,                       \
 	  "Connections closed because no server has their address any more")                       \
 	X(OLINK_EXPIRED, "olink_expired_total", COUNTER, "Idle connections closed for their age")  \
@@ -34,6 +36,8 @@
 	X(OLINK_CONNECTS, "olink_connects_total", COUNTER, "Connection attempts for requests")     \
 	X(OLINK_CONNECT_FAILURES, "olink_connect_failures_total", COUNTER,                         \
 	  "Connection attempts for requests that failed")                                          \
+	X(OLINK_SHORTAGES, "olink_shortages_total", COUNTER,                                       \
+	  "Of these, those that failed for want of descriptors, ports or memory here")             \
 	X(OLINK_WAITING, "olink_waiting", GAUGE,                                                   \
 	  "Requests in a queue because as many connections are open as may be")                    \
 	X(OLINK_QUEUE_FULL, "olink_queue_full_total", COUNTER,                                     \
@@ -53,13 +57,16 @@
 	  "Names looked up in vain")                                                               \
 	X(OLINK_PROBES, "olink_probes_total", COUNTER, "Health probes of origin servers")          \
 	X(OLINK_PROBE_FAILURES, "olink_probe_failures_total", COUNTER,                             \
-	  "Health probes of origin servers that failed")
+	  "Health probes of origin servers that failed")                                           \
+	X(OLINK_PROBES_PREVENTED, "olink_probes_prevented_total", COUNTER,                         \
+	  "Health probes of origin servers that were not made, for want of descriptors, ports or " \
+	  "memory here")                                                                           \
+	X(OLINK_RESOLVES_PREVENTED, "olink_resolve_prevented_total", COUNTER,                      \
+	  "Names not looked up, for want of descriptors here")
 
 enum olink_counter {
-#define X(id, name, kind, help) id,
-	OLINK_COUNTER_LIST(X)
-#undef X
-	    OLINK_N_COUNTERS
+	OLINK_COUNTER_LIST(METRIC_ID) /* in the order of the list */
+	OLINK_N_COUNTERS,
 };
 
 struct metrics *olink_counters_create(unsigned n_shards);

@@ -15,6 +15,7 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 #define ENDPOINT_MAGIC 0xe2d90127u
 
@@ -35,11 +36,10 @@ void endpoint_pin(struct endpoint *e, const struct loop *loop)
 
 void endpoint_unpin(struct endpoint **ep, const struct loop *loop)
 {
-	struct endpoint *e = *ep;
+	struct endpoint *e = TAKE(ep);
 	_Atomic int64_t *pins = &e->slots[loop_index(loop)].pins;
 	int64_t left = atomic_load_explicit(pins, memory_order_relaxed) - 1;
 
-	*ep = NULL;
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
 	LOOP_ASSERT_OWNER(loop);
 	CHECK(left >= 0);
@@ -190,10 +190,9 @@ static void grace_over(void *arg)
 
 void endpoint_give(struct endpoint **ep)
 {
-	struct endpoint *e = *ep;
+	struct endpoint *e = TAKE(ep);
 	struct conns_node *node = e->node;
 
-	*ep = NULL;
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
 	LOOP_ASSERT_OWNER(node->group->control);
 	if (--e->refs > 0)

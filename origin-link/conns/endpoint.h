@@ -7,12 +7,13 @@
 #pragma once
 
 #include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "core/base/reason.h"
-#include "core/loop/loop.h"
-#include "origin-link/conns/conns.h"
-#include "origin-link/conns/transport.h"
 
+struct conns_node;
 struct endpoint;
+struct loop;
+struct transport;
 
 /* No shared write: a count in the loop's slot. `e` is pinned by this loop already, or may be used
  * until the end of this turn, or control holds it. */

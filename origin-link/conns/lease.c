@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 /* How many loops are asked, one after the other, before a new connection is made: between question
  * and answer somebody else may have taken what there was. */
@@ -92,6 +93,27 @@ static void hold(struct lease *l, struct origin_conn *conn, bool reused)
 
 /* Connecting */
 
+static void dial(struct lease *l)
+{
+	duration time = DUR_NS(MIN(l->time.ns, l->terms.connect_timeout.ns));
+
+	l->dialled = loop_now(l->conns->loop);
+	connector_start(&l->connector, &l->endpoint->addr, l->endpoint->transport,
+			l->has_client ? &l->client : NULL, time);
+}
+
+/* No descriptor was left, though there may be an idle connection that has one: it makes room for
+ * another attempt. Not for a third: where that did not help, others would be closed in vain. */
+static bool dials_again(struct lease *l, enum reason reason)
+{
+	if (reason != REASON_EDGE_NO_DESCRIPTORS || l->made_room ||
+	    !origin_conn_close_oldest_idle(l->conns))
+		return false;
+	l->made_room = true;
+	dial(l);
+	return true;
+}
+
 static void connected_cb(struct connector *connector, struct stream *stream, enum reason reason,
 			 const char *detail)
 {
@@ -100,6 +122,8 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	struct origin_conn *conn = NULL;
 
 	CHECK(l->state == LEASE_CONNECTS);
+	if (!stream && dials_again(l, reason))
+		return;
 	if (stream) {
 		origin_conn_opened(c, l->endpoint, stream);
 		conn = origin_conn_create(c, l->endpoint, stream);
@@ -113,6 +137,8 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		return;
 	}
 	conns_count(c, OLINK_CONNECT_FAILURES, 1);
+	if (reason_is_own_shortage(reason))
+		conns_count(c, OLINK_SHORTAGES, 1);
 	origin_conn_failed(c, l->endpoint, reason);
 	sharing_room(c, l->endpoint);
 	l->state = LEASE_NONE;
@@ -122,15 +148,12 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 /* Room for it is reserved. */
 static void connect_now(struct lease *l)
 {
-	duration time = DUR_NS(MIN(l->time.ns, l->terms.connect_timeout.ns));
-
 	CHECK(l->state == LEASE_NONE);
 	l->state = LEASE_CONNECTS;
-	l->dialled = loop_now(l->conns->loop);
+	l->made_room = false;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
 	connector_init(&l->connector, l->conns->buffers, connected_cb);
-	connector_start(&l->connector, &l->endpoint->addr, l->endpoint->transport,
-			l->has_client ? &l->client : NULL, time);
+	dial(l);
 }
 
 /* The order of looking */

@@ -7,9 +7,12 @@
  */
 #pragma once
 
+#include "core/loop/loop.h"
 #include "origin-link/conns/connector.h"
-#include "origin-link/conns/conns.h"
-#include "origin-link/conns/endpoint.h"
+
+struct endpoint;
+struct stream;
+struct stream_ops;
 
 struct lease_terms {              /* by value: no configuration is referred to */
 	unsigned max_idle;        /* of an endpoint, over all loops; passed by a few when several
@@ -66,6 +69,7 @@ struct lease {
 	/* CONNECTS */
 	struct connector connector;
 	mono_time dialled;
+	bool made_room; /* an idle connection was closed for its descriptor */
 	/* PROMISED */
 	struct loop_task told;
 	/* PROMISED, HELD */

@@ -99,6 +99,8 @@ static void leave_idle(struct origin_conn *conn)
 
 	CHECK(conn->state == CONN_IDLE);
 	TAILQ_REMOVE(&slot->idle, conn, link);
+	TAILQ_REMOVE(&conn->conns->idle, conn, side_link);
+	conn->conns->n_idle--;
 	atomic_store_explicit(&slot->n_idle,
 			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
 			      memory_order_relaxed);
@@ -171,6 +173,8 @@ void origin_conn_idle(struct origin_conn *conn)
 		list(slot, conn->conns);
 	set_state(conn, CONN_IDLE);
 	TAILQ_INSERT_HEAD(&slot->idle, conn, link);
+	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
+	conn->conns->n_idle++;
 	/* In one order with the count of those that wait: see sharing.c. */
 	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
 }
@@ -274,6 +278,17 @@ void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const m
 	}
 }
 
+bool origin_conn_close_oldest_idle(struct conns *c)
+{
+	struct origin_conn *oldest = TAILQ_LAST(&c->idle, origin_conn_list);
+
+	if (!oldest)
+		return false;
+	conns_count(c, OLINK_DISCARDED_DESCRIPTORS, 1);
+	origin_conn_close(oldest);
+	return true;
+}
+
 /* Attempts */
 
 void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream)
@@ -296,6 +311,6 @@ void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 	else if (reason == REASON_ORIGIN_HANDSHAKE_FAILED)
 		conns_count(c, OLINK_HANDSHAKE_FAILURES, 1);
 	/* Our own shortage says nothing about the server. */
-	if (reason != REASON_LIMIT)
+	if (!reason_is_own_shortage(reason))
 		atomic_store_explicit(&e->last_failure, reason, memory_order_relaxed);
 }

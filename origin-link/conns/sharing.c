@@ -157,6 +157,8 @@ void sharing_conn_free(struct origin_conn *conn)
 		origin_conn_close(conn);
 	} else {
 		origin_conn_idle(conn);
+		while (c->n_idle > atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
+			origin_conn_close_oldest_idle(c);
 		/* Somebody may have begun to wait since. */
 		other = next_waiting(e, c->index);
 		if (other >= 0 && (conn = origin_conn_take_idle(c, e)))

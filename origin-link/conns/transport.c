@@ -7,17 +7,15 @@
  */
 #include "origin-link/conns/transport.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <gnutls/crypto.h>
 
 #include "core/base/check.h"
+#include "core/base/file.h"
+#include "core/net/tls.h"
 
 /* Debian's store of 144 certificates has 220 KiB. */
 #define FILE_MAX (4 * 1024 * 1024)
@@ -46,40 +44,21 @@ static struct {
 
 /* Files */
 
-static bool digest_of(int fd, struct digest *out)
-{
-	unsigned char block[16 * 1024];
-	gnutls_hash_hd_t hash;
-	size_t total = 0;
-	ssize_t n;
-
-	CHECK(gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) == 0);
-	while ((n = read(fd, block, sizeof(block))) > 0 && (total += n) <= FILE_MAX)
-		CHECK(gnutls_hash(hash, block, n) == 0);
-	gnutls_hash_deinit(hash, out->bytes);
-	explicit_bzero(block, sizeof(block)); /* it may have been a key */
-	return n == 0;
-}
-
 /* Returns what went wrong, malloc'd, or NULL. `path` may be NULL. */
 static char *digest_file(const char *path, struct digest *out)
 {
-	char *error = NULL;
-	struct stat st;
-	int fd;
+	char *wrong, *error = NULL;
+	struct file file;
 
 	if (!path)
 		return NULL;
-	/* Not blocking: neither opening nor reading may hang on a pipe. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		error = xasprintf("cannot read %s: %s", path, strerrordesc_np(errno));
-	else if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-		error = xasprintf("%s is not a file of at most %d KiB", path, FILE_MAX / 1024);
-	else if (!digest_of(fd, out))
-		error = xasprintf("%s cannot be read, or grows", path);
-	if (fd >= 0)
-		close(fd);
+	wrong = file_read(&file, path, FILE_MAX);
+	if (wrong)
+		error = xasprintf("%s %s", path, wrong);
+	else
+		CHECK(gnutls_hash_fast(GNUTLS_DIG_SHA256, file.data, file.len, out->bytes) == 0);
+	free(wrong);
+	file_wipe(&file);
 	return error;
 }
 
@@ -212,10 +191,9 @@ struct transport *transport_ref(struct transport *t)
 
 void transport_unref(struct transport **transport)
 {
-	struct transport *t = *transport;
+	struct transport *t = TAKE(transport);
 	bool last;
 
-	*transport = NULL;
 	if (!t)
 		return;
 	pthread_mutex_lock(&table.lock);

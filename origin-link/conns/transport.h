@@ -10,7 +10,8 @@
 #include <sys/queue.h>
 
 #include "config/fleet.h"
-#include "core/net/tls.h"
+
+struct tls_client;
 
 struct transport {
 	/* immutable */

@@ -3,6 +3,7 @@
  * Connections ahead of need: control counts what is missing and tells the loops by mail, each loop
  * connects and keeps what comes of it. When to top up, and which endpoints, is the caller's.
  */
+#define LOG_MODULE LOG_POOL
 #include "origin-link/conns/warm.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 struct warm_dial {
 	LIST_ENTRY(warm_dial) link;
@@ -24,6 +26,7 @@ static void end(struct warm_dial *d)
 	atomic_fetch_sub(&d->endpoint->warming, 1);
 	endpoint_unpin(&d->endpoint, d->conns->loop);
 	LIST_REMOVE(d, link);
+	d->conns->n_warm_dials--;
 	free(d);
 }
 
@@ -65,6 +68,10 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 {
 	struct warm_dial *d;
 
+	/* One that takes the place of another would be opened again and again. */
+	if (c->n_idle + c->n_warm_dials >=
+	    atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
+		return false;
 	if (!endpoint_reserve(e, terms->max_connections))
 		return false;
 	d = xcalloc(1, sizeof(*d));
@@ -73,6 +80,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	d->terms = *terms;
 	endpoint_pin(e, c->loop);
 	LIST_INSERT_HEAD(&c->warm_dials, d, link);
+	c->n_warm_dials++;
 	connector_init(&d->connector, c->buffers, connected_cb);
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;

@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#include "origin-link/conns/lease.h"
+struct endpoint;
+struct lease_terms;
 
 /* Has the loops, by turns, open what is missing of `want` idle connections. What fails is tried
  * again at the next call. Control loop. */

@@ -7,6 +7,7 @@
  *
  * Objects are freed at the end of the turn in which they were closed.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -91,8 +92,8 @@ static void log_failure(const struct olink_request *r, enum reason reason, const
 
 	if (r->facts.addr.sa.sa_family != AF_UNSPEC)
 		net_addr_format(&r->facts.addr, addr);
-	log_write_limited(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
-			  addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
+	LOG_LIMITED_BY(limit, LOG_LEVEL_WARN, "origin %s at %s: %s%s%s", r->settings.origin_name,
+		       addr, reason_text(reason), detail ? ": " : "", detail ? detail : "");
 }
 
 void request_fail(struct olink_request *r, enum reason reason, const char *detail)
@@ -119,7 +120,7 @@ void request_tunnel_ended(struct olink_request *r)
 	if (r->phase != REQUEST_OPEN || !request_is_tunnel(r))
 		return;
 	watch_update(r);
-	if (r->side != REQUEST_SENT || r->attempt.response < RESPONSE_ENDED ||
+	if (r->side != REQUEST_ENDED || r->attempt.response < RESPONSE_ENDED ||
 	    !stream_is_drained(request_stream(r)))
 		return;
 	request_over(r, false);
@@ -195,6 +196,16 @@ static bool lease_any(struct olink_request *r, enum reason *reason)
 	return false;
 }
 
+/* Whether another candidate may do better. Who has waited in one queue has waited long enough; and
+ * what we are short of here we lack for all of them, but for ports, which are free or not for each
+ * address. */
+static bool is_tried_elsewhere(enum reason reason)
+{
+	if (reason == REASON_EDGE_NO_PORTS)
+		return true;
+	return reason != REASON_ORIGIN_QUEUE_TIMEOUT && !reason_is_own_shortage(reason);
+}
+
 static void leased(struct lease *lease, enum reason reason, const char *detail)
 {
 	struct olink_request *r = CONTAINER_OF(lease, struct olink_request, lease);
@@ -208,13 +219,12 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 	}
 	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
-	/* Nothing was sent, so another one may be asked; but who has waited in one queue has waited
-	 * long enough. */
+	/* Nothing was sent, so another one may be asked. */
 	lease_end(&r->lease, false);
 	r->phase = REQUEST_OPENING;
 	spend_time(r);
 	r->candidate++;
-	if (reason != REASON_ORIGIN_QUEUE_TIMEOUT && lease_any(r, &reason))
+	if (is_tried_elsewhere(reason) && lease_any(r, &reason))
 		return;
 	request_fail(r, reason, detail);
 }
@@ -238,9 +248,9 @@ static bool may_repeat(const struct olink_request *r)
 {
 	const struct attempt *a = &r->attempt;
 
-	if (a->sent == SENT_NOTHING)
+	if (a->given == GIVEN_NOTHING)
 		return true;
-	return a->received == 0 && a->sent == SENT_HEAD &&
+	return a->received == 0 && a->given == GIVEN_HEAD &&
 	       http_method_is_idempotent(r->head->method_id);
 }
 
@@ -439,7 +449,7 @@ static void turn_end(struct loop_task *task)
 		request_fail(r, r->failed, NULL);
 		return;
 	}
-	if (r->attempt.sent == SENT_NOTHING)
+	if (r->attempt.given == GIVEN_NOTHING)
 		send_begin(r);
 	if (r->phase == REQUEST_OPEN && r->attempt.held.n > 0)
 		response_go_on(r);
@@ -503,16 +513,15 @@ struct olink_facts olink_request_facts(const struct olink_request *r)
 
 void olink_request_close(struct olink_request **requestp)
 {
-	struct olink_request *r = *requestp;
+	struct olink_request *r = TAKE(requestp);
 
-	*requestp = NULL;
 	if (!r)
 		return;
 	MAGIC_CHECK(r, REQUEST_MAGIC);
 	LOOP_ASSERT_OWNER(request_loop(r));
 	r->closed = true;
 	/* Both ends of a tunnel have gone in peace, and the last bytes are still on their way. */
-	if (r->phase == REQUEST_OPEN && request_is_tunnel(r) && r->side == REQUEST_SENT &&
+	if (r->phase == REQUEST_OPEN && request_is_tunnel(r) && r->side == REQUEST_ENDED &&
 	    r->attempt.response == RESPONSE_ENDED) {
 		watch_update(r);
 		return;

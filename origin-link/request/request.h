@@ -4,14 +4,17 @@
  */
 #pragma once
 
-#include "config/fleet.h"
+#include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "core/http/flow.h"
-#include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
-#include "origin-link/servers/origins.h"
 
-struct olink_worker;
+struct cfg_origin;
+struct olink;
+struct olink_origins;
 struct olink_request;
+struct olink_worker;
+struct stream_buffers;
 
 /* One per worker; created before the worker starts, destroyed after it was joined. */
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers);
@@ -34,7 +37,7 @@ struct olink_open {                          /* copied */
  * Nothing is pushed into ends.response, nor stop() or grant() called on ends.request, from inside
  * olink_request_open() or leg->request->ops->head(). NULL: memory is gone.
  *
- * A failure is told to ends.response by reset(REASON_ORIGIN_*, or REASON_LIMIT), after
+ * A failure is told to ends.response by reset(REASON_ORIGIN_*, or our own shortage), after
  * ends.request, unless it has ended, was stopped with the same reason. When the response ends
  * before the request, the request is stopped with REASON_DONE, and its connection is not used
  * again. After leg->request->ops->reset() or leg->response->ops->stop() the whole request is over:
@@ -46,14 +49,14 @@ struct olink_open {                          /* copied */
 struct olink_request *olink_request_open(struct olink_worker *w, const struct olink_open *open,
 					 struct flow_leg *leg);
 
-/* For the access log and the Server-Timing of tests. */
+/* For the access log. */
 struct olink_facts {
-	bool reused;                         /* sent over a connection that was already open */
-	bool retried;                        /* sent more than once */
-	struct net_addr addr;                /* family AF_UNSPEC: never got that far */
-	duration connect;                    /* zero when reused */
-	duration first_byte;                 /* from open to the first byte of the response */
-	uint64_t bytes_sent, bytes_received; /* on the wire, framing included */
+	bool reused;             /* sent over a connection that was already open */
+	bool retried;            /* sent more than once */
+	struct net_addr addr;    /* the last that was tried; AF_UNSPEC: none was */
+	duration connect;        /* zero when reused */
+	duration first_byte;     /* from open to the first byte of the response */
+	uint64_t bytes_received; /* on the wire, framing included */
 };
 struct olink_facts olink_request_facts(const struct olink_request *r);
 

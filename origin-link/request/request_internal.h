@@ -33,9 +33,11 @@
 
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/request/request.h"
 #include "origin-link/servers/link.h"
+#include "origin-link/servers/origins.h"
 
 /* Origins whose failures are told apart by the limit on log lines; others share. */
 #define REQUEST_LOG_LIMITS 64
@@ -59,7 +61,7 @@ enum request_side {
 	REQUEST_BODY,
 	REQUEST_ASKED, /* for another protocol */
 	REQUEST_TUNNEL,
-	REQUEST_SENT, /* pushed, that is: it may have to wait here for a connection */
+	REQUEST_ENDED, /* pushed to its end: it may have to wait here for a connection */
 	REQUEST_UNWANTED,
 };
 
@@ -71,8 +73,8 @@ enum response_side {
 	RESPONSE_UNWANTED,
 };
 
-/* How much of the request the connection has been given. */
-enum attempt_sent { SENT_NOTHING, SENT_HEAD, SENT_CONTENT };
+/* How much of the request the connection has been given; less of it may have been sent. */
+enum attempt_given { GIVEN_NOTHING, GIVEN_HEAD, GIVEN_CONTENT };
 
 /* What takes its time. */
 enum watch {
@@ -84,16 +86,16 @@ enum watch {
 
 /* What TCP knew of the other side at some moment. */
 struct tcp_sight {
-	uint64_t acked;   /* bytes, in all */
-	bool outstanding; /* something was sent and not acknowledged */
-	bool resent;      /* and in vain once more */
-	bool unsent;      /* something the kernel holds was not sent at all */
-	duration silence; /* since the last acknowledgement */
+	uint64_t acked;     /* bytes, in all */
+	bool outstanding;   /* something was sent and not acknowledged */
+	bool retransmitted; /* and in vain once more */
+	bool held_back;     /* something that was written was not sent at all */
+	duration silence;   /* since the last acknowledgement */
 };
 
 /* One try on one connection. */
 struct attempt {
-	enum attempt_sent sent;
+	enum attempt_given given;
 	enum response_side response;
 	uint64_t received; /* bytes, of anything */
 	bool paused;       /* the stream is not read */

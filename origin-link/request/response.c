@@ -88,7 +88,7 @@ static bool is_end_wanted(const struct olink_request *r)
 static bool ended(struct olink_request *r, bool clean)
 {
 	bool tunnel = r->attempt.response == RESPONSE_TUNNEL;
-	bool keep = clean && r->attempt.keep_alive && r->side == REQUEST_SENT &&
+	bool keep = clean && r->attempt.keep_alive && r->side == REQUEST_ENDED &&
 		    stream_fault(request_stream(r)) == STREAM_FAULT_NONE &&
 		    stream_is_drained(request_stream(r));
 
@@ -185,7 +185,7 @@ static void take_final_head(struct olink_request *r, struct slice rest)
 		a->response = RESPONSE_TUNNEL;
 		r->side = REQUEST_TUNNEL;
 	} else if (r->side == REQUEST_ASKED) {
-		r->side = REQUEST_SENT;
+		r->side = REQUEST_ENDED;
 	}
 	h1_body_init(&a->content, a->head, &r->settings.limits);
 	if (h1_body_decode(&a->content, NULL, 0, 0, &used, &data) == H1_OK) {
@@ -327,7 +327,7 @@ static void received(struct olink_request *r, char *buf, size_t n_held, size_t n
 	r->facts.bytes_received += n;
 	a->received += n;
 	/* Nothing was asked: this is about something else, and so is what may follow. */
-	if (a->sent == SENT_NOTHING) {
+	if (a->given == GIVEN_NOTHING) {
 		request_died(r);
 		return;
 	}

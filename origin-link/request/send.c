@@ -72,19 +72,17 @@ struct piece {
 	bool end;
 };
 
-/* A piece as it goes over the wire, with the head in front if that has not been sent. */
+/* A piece as it goes over the wire, with the head in front if that has not gone before. */
 struct wire {
 	char chunk[20];
 	struct iovec iov[5];
 	int n;
-	size_t len;
 };
 
 static void put(struct wire *wire, const void *p, size_t n)
 {
 	CHECK(n > 0);
 	wire->iov[wire->n++] = (struct iovec){(void *)p, n};
-	wire->len += n;
 }
 
 static void put_head(struct wire *wire, const struct http_head *head, char *text, size_t size)
@@ -109,12 +107,11 @@ static void put_data(struct wire *wire, struct span data, bool chunked)
 static bool compose(struct olink_request *r, const struct piece *piece, struct wire *wire)
 {
 	bool chunked = r->head->framing == HTTP_FRAMING_CHUNKED;
-	size_t head_size = r->attempt.sent == SENT_NOTHING ? h1_head_size(r->head) : 0;
+	size_t head_size = r->attempt.given == GIVEN_NOTHING ? h1_head_size(r->head) : 0;
 	size_t tail_size = chunked && piece->end ? trailers_size(r->trailers) : 0;
 	char *text = scratch(r->worker, MAX(head_size + tail_size, 1));
 
 	wire->n = 0;
-	wire->len = 0;
 	if (!text)
 		return false;
 	if (head_size > 0)
@@ -130,15 +127,14 @@ static bool compose(struct olink_request *r, const struct piece *piece, struct w
 static void send_piece(struct olink_request *r, const struct piece *piece)
 {
 	struct attempt *a = &r->attempt;
-	bool first = a->sent == SENT_NOTHING, more = true;
+	bool first = a->given == GIVEN_NOTHING, more = true;
 	struct wire wire;
 
 	if (!compose(r, piece, &wire)) {
 		request_fail(r, REASON_LIMIT, NULL);
 		return;
 	}
-	r->facts.bytes_sent += wire.len;
-	a->sent = piece->data.n > 0 ? SENT_CONTENT : MAX(a->sent, SENT_HEAD);
+	a->given = piece->data.n > 0 ? GIVEN_CONTENT : MAX(a->given, GIVEN_HEAD);
 	if (wire.n > 0)
 		more = stream_write(request_stream(r), wire.iov, wire.n);
 	if (piece->end && request_is_tunnel(r)) {
@@ -157,7 +153,7 @@ void send_first(struct olink_request *r)
 {
 	struct piece piece = {
 	    .data = {r->early, r->n_early},
-	    .end = r->side == REQUEST_SENT,
+	    .end = r->side == REQUEST_ENDED,
 	};
 	char *early = r->early;
 
@@ -176,7 +172,7 @@ void send_begin(struct olink_request *r)
 		loop_defer(request_loop(r), &r->turn_end);
 		return;
 	}
-	if (r->phase == REQUEST_OPEN && r->attempt.sent == SENT_NOTHING)
+	if (r->phase == REQUEST_OPEN && r->attempt.given == GIVEN_NOTHING)
 		send_first(r);
 }
 
@@ -219,7 +215,7 @@ static void push(struct olink_request *r, const struct slice *slice)
 {
 	const struct piece piece = {
 	    .data = {slice->p, slice->n},
-	    .end = r->side == REQUEST_SENT,
+	    .end = r->side == REQUEST_ENDED,
 	};
 	bool is_open = r->phase == REQUEST_OPEN;
 
@@ -251,7 +247,7 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 	r->head = head;
 	r->content_left = head->content_length;
 	if (end)
-		r->side = REQUEST_SENT;
+		r->side = REQUEST_ENDED;
 	else if (head->framing == HTTP_FRAMING_TUNNEL)
 		r->side = REQUEST_ASKED;
 	else
@@ -272,7 +268,7 @@ static void sink_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	}
 	if (end)
-		r->side = REQUEST_SENT;
+		r->side = REQUEST_ENDED;
 	push(r, &slice);
 }
 

@@ -31,8 +31,8 @@ static struct tcp_sight look_at(const struct olink_request *r)
 	return (struct tcp_sight){
 	    .acked = info.tcpi_bytes_acked,
 	    .outstanding = info.tcpi_unacked > 0,
-	    .resent = info.tcpi_retransmits > 0,
-	    .unsent = info.tcpi_notsent_bytes > 0,
+	    .retransmitted = info.tcpi_retransmits > 0,
+	    .held_back = info.tcpi_notsent_bytes > 0,
 	    .silence = DUR_MS(info.tcpi_last_ack_recv),
 	};
 }
@@ -45,9 +45,9 @@ static enum watch what_to_watch(const struct olink_request *r)
 	bool pushed = r->side != REQUEST_BODY;
 	/* The client waits for leave: nobody else can be waited for. */
 	bool asks_leave = r->side == REQUEST_BODY && r->head->expect_continue &&
-			  a->sent == SENT_HEAD && !a->leave_given;
+			  a->given == GIVEN_HEAD && !a->leave_given;
 
-	if (r->phase != REQUEST_OPEN || a->sent == SENT_NOTHING)
+	if (r->phase != REQUEST_OPEN || a->given == GIVEN_NOTHING)
 		return WATCH_NONE;
 	/* A tunnel is watched by the client's side, until that has gone. */
 	if (request_is_tunnel(r))
@@ -121,7 +121,7 @@ static bool has_vanished(const struct olink_request *r, const struct tcp_sight *
 	int64_t patience = MAX(r->settings.connect.ns, LOOK_MIN.ns);
 	duration stuck = mono_since(loop_now(request_loop(r)), r->attempt.moved);
 
-	return sight->resent && sight->silence.ns >= patience && stuck.ns >= patience;
+	return sight->retransmitted && sight->silence.ns >= patience && stuck.ns >= patience;
 }
 
 void watch_look(struct olink_request *r)
@@ -146,7 +146,8 @@ void watch_look_fire(struct deadline *deadline)
 			  : sight.silence.ns < mono_since(now, a->moved).ns;
 	/* What the kernel holds back was not sent yet, though it is written: the time for the
 	 * response has not begun. */
-	if (a->looked && moved && (a->seen.outstanding || a->seen.unsent) && a->watch == WATCH_HEAD)
+	if (a->looked && moved && (a->seen.outstanding || a->seen.held_back) &&
+	    a->watch == WATCH_HEAD)
 		set(r);
 	if (moved || !sight.outstanding)
 		a->moved = now;

@@ -33,6 +33,8 @@ const char *probe_cause_text(enum probe_cause cause)
 		return "bad-response";
 	case PROBE_WRONG_STATUS:
 		return "wrong-status";
+	case PROBE_PREVENTED:
+		return "prevented";
 	}
 	return "?";
 }
@@ -62,7 +64,7 @@ void health_init(struct health *h, unsigned rise, unsigned fall)
 
 bool health_record(struct health *h, enum probe_cause result)
 {
-	CHECK(result != PROBE_PENDING);
+	CHECK(result != PROBE_PENDING && result != PROBE_PREVENTED);
 
 	enum health_state old = health_get(h);
 	enum health_state said = result == PROBE_OK ? HEALTH_UP : HEALTH_DOWN;

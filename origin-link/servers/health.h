@@ -20,6 +20,7 @@ enum probe_cause {
 	PROBE_CERTIFICATE,  /* not accepted: another name, expired, by an unknown issuer... */
 	PROBE_BAD_RESPONSE, /* not HTTP */
 	PROBE_WRONG_STATUS,
+	PROBE_PREVENTED, /* by our own shortage: says nothing, and is never recorded */
 };
 
 const char *probe_cause_text(enum probe_cause cause);

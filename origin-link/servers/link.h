@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the parts of the link share: olink.c (the program's), origins.c (one configuration's), and
- * the parts of a request. Nobody else includes this.
+ * the parts of a request. Nobody else includes this, but for their tests.
  */
 #pragma once
 
-#include "origin-link/conns/lease.h"
-#include "origin-link/servers/origins.h"
+#include "core/loop/loop.h"
 #include "origin-link/servers/server.h"
+
+struct cfg_fleet;
+struct olink_origins;
 
 struct olink {
 	struct loop_group *group;

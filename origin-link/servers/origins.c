@@ -4,10 +4,15 @@
  * whose turn it is. What is picked is read through the servers' published addresses, so nothing is
  * held across turns.
  */
+#include "origin-link/servers/origins.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/lease.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/servers/link.h"
 
 /* Loading */
@@ -59,6 +64,9 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 
 	LOOP_ASSERT_OWNER(olink->group->control);
 	CHECK(!o->olink);
+	/* A reload is how an operator says that something has changed. */
+	if (!TAILQ_EMPTY(&olink->origins))
+		resolver_start_over(olink->servers.resolver);
 	o->olink = olink;
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
@@ -95,9 +103,8 @@ void olink_origins_close(struct olink_origins *o)
 
 void olink_origins_destroy(struct olink_origins **originsp)
 {
-	struct olink_origins *o = *originsp;
+	struct olink_origins *o = TAKE(originsp);
 
-	*originsp = NULL;
 	if (!o)
 		return;
 	if (o->olink)
@@ -139,18 +146,39 @@ struct lease_terms origins_terms(const struct cfg_origin *origin)
 
 /* Candidates */
 
-/* In the order in which addresses are preferred. */
-enum rank { RANK_UP, RANK_UNPROVEN, RANK_SUSPECT, RANK_DOWN, N_RANKS };
+/* In the order in which addresses are preferred. Those that no check has had its say about yet are
+ * unproven; one that is not checked is proven by the first connection to it, or becomes a suspect.
+ */
+enum rank {
+	RANK_UP,
+	RANK_UP_SUSPECT,
+	RANK_UNPROVEN,
+	RANK_UNPROVEN_SUSPECT,
+	RANK_DOWN,
+	N_RANKS,
+};
 
 static enum rank rank_of(const struct olink_address *a, mono_time now)
 {
-	enum health_state state = health_get(&a->health);
+	bool suspect = endpoint_is_suspect(a->endpoint, now);
 
-	if (state == HEALTH_DOWN)
+	if (health_get(&a->health) == HEALTH_DOWN)
 		return RANK_DOWN;
-	if (endpoint_is_suspect(a->endpoint, now))
-		return RANK_SUSPECT;
-	return state == HEALTH_UNKNOWN && a->checked ? RANK_UNPROVEN : RANK_UP;
+	if (address_is_proven(a))
+		return suspect ? RANK_UP_SUSPECT : RANK_UP;
+	return suspect ? RANK_UNPROVEN_SUSPECT : RANK_UNPROVEN;
+}
+
+/* The last rank that is tried, given how many addresses each has. An unproven one may accept and
+ * never answer: it is not tried while there is a proven one, not even when that is busy or cannot
+ * be reached for the moment. The first check of it takes no longer than its timeout. */
+static enum rank last_rank(const unsigned n[N_RANKS])
+{
+	if (n[RANK_UP] + n[RANK_UP_SUSPECT] > 0)
+		return RANK_UP_SUSPECT;
+	if (n[RANK_UNPROVEN] + n[RANK_UNPROVEN_SUSPECT] > 0)
+		return RANK_UNPROVEN_SUSPECT;
+	return RANK_DOWN;
 }
 
 /* All addresses of an origin, one after the other. */
@@ -214,27 +242,29 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 {
 	unsigned turn = o->turns[loop_index(loop) * o->turns_stride + origin->id]++;
 	struct walk start = {.servers = o->servers[origin->id], .n_servers = origin->n_servers};
-	unsigned usable = 0, seen[N_RANKS] = {0};
+	unsigned begin = 0, seen[N_RANKS] = {0};
 	mono_time now = loop_now(loop);
 	const struct olink_address *a;
 	struct order order = {0};
+	enum rank last;
 	struct walk w;
 
 	for (w = start; (a = next_address(&w));)
 		order.n[rank_of(a, now)]++;
-	for (enum rank rank = RANK_UP; rank < RANK_DOWN; rank++) {
-		order.begin[rank] = usable;
-		usable += order.n[rank];
-	}
-	if (usable == 0 && order.n[RANK_DOWN] == 0)
+	last = last_rank(order.n);
+	if (last == RANK_DOWN && order.n[RANK_DOWN] == 0)
 		return REASON_ORIGIN_RESOLVE_FAILED;
-	if (usable == 0 && origin->all_down == CFG_ALL_DOWN_REFUSE)
+	if (last == RANK_DOWN && origin->all_down == CFG_ALL_DOWN_REFUSE)
 		return REASON_ORIGIN_ALL_DOWN;
+	for (enum rank rank = RANK_UP; rank <= last; rank++) {
+		order.begin[rank] = begin;
+		begin += order.n[rank];
+	}
 	memset(out, 0, ORIGINS_CANDIDATES_MAX * sizeof(*out));
 	for (w = start; (a = next_address(&w));) {
 		enum rank rank = rank_of(a, now);
 
-		if (rank != RANK_DOWN || usable == 0)
+		if (rank <= last)
 			put(&order, rank, seen[rank]++, turn, a->endpoint, out);
 	}
 	*n = tidy(out);

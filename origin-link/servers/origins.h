@@ -6,9 +6,16 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "origin-link/conns/lease.h"
+#include <stdbool.h>
 
+#include "core/base/reason.h"
+
+struct cfg_fleet;
+struct cfg_origin;
+struct diag;
+struct endpoint;
+struct lease_terms;
+struct loop;
 struct olink;
 struct olink_origins;
 
@@ -26,10 +33,10 @@ bool olink_origins_settled(const struct olink_origins *origins);
 
 #define ORIGINS_CANDIDATES_MAX 16
 /* Endpoints in the order in which they are to be tried: by turns those that are up (all, when they
- * are not checked), then those of which nothing is known yet, suspects after them; when none is
- * left then all of them, or REASON_ORIGIN_ALL_DOWN, as the origin says. REASON_NONE, and at least
- * one; or REASON_ORIGIN_RESOLVE_FAILED: none has an address. Not pinned: valid until the end of the
- * turn. Any loop of the group. */
+ * are not checked), suspects after them; when there are none, those of which nothing is known yet;
+ * when there are none of these, all that are down, or REASON_ORIGIN_ALL_DOWN, as the origin says.
+ * REASON_NONE, and at least one; or REASON_ORIGIN_RESOLVE_FAILED: none has an address. Not pinned:
+ * valid until the end of the turn. Any loop of the group. */
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			       const struct loop *loop,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);

@@ -4,20 +4,34 @@
  * tell the causes of failure apart. A probe owns its timers, its connection and a copy of what it
  * asks; the health it feeds, and what follows from it, are the caller's.
  *
- * HTTP and TCP probes go the way that requests go, TLS and its verification included: what they
- * find is what requests will find. HTTPS probes do not verify the certificate: it is the address
- * that is probed, and a certificate may well name something else than the check's host.
+ * Probes go the way that requests go, TLS and its verification included: what they find is what
+ * requests will find. Only where requests are plain, or there are none (edges), HTTPS has TLS of
+ * its own, which does not verify the certificate: it is the address that is probed, and a
+ * certificate may well name something else than the check's host.
+ *
+ * phase    | there is                      | ends with
+ * ---------+-------------------------------+----------------------------------------------------
+ * WAITING  | the timer                     | the next probe
+ * ASKING   | a connector, then a stream    | the verdict, or once more by GET
+ * LEAVING  | a stream, and a verdict       | the end of the stream, enough content, the deadline
+ *
+ * LEAVING is there because closing a socket with unread input sends a RST, which a server takes for
+ * a fault.
  */
+#define LOG_MODULE LOG_PROBE
 #include "origin-link/servers/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/http/h1.h"
 #include "core/loop/deadline.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/conns/transport.h"
 
 #define PROBE_MAGIC 0x9406e001u
 
@@ -28,6 +42,17 @@ static const struct h1_limits limits = {
     .target_bytes = 8 * 1024,
 };
 #define HEAD_ARENA (64 * 1024)
+/* As much of a page is read away for the sake of an orderly end, which is more than most have; who
+ * has more is cut off. */
+#define CONTENT_MAX (1024 * 1024)
+
+/* What still comes for one that was abandoned is read away unless so much time passes without. */
+#define ABANDONED_LINGER DUR_S(1)
+
+/* Descriptors become free at any time; soon enough that a verdict does not grow old. */
+#define PREVENTED_RETRY DUR_S(1)
+
+enum probe_phase { PROBE_WAITING, PROBE_ASKING, PROBE_LEAVING };
 
 struct probe {
 	unsigned magic;
@@ -36,92 +61,239 @@ struct probe {
 	struct cfg_check check; /* without its strings: they are in `request` */
 	struct net_addr addr;
 	struct transport *transport;
-	char *request; /* NULL for TCP */
-	size_t request_len;
+	char *request;  /* after the method; NULL for TCP */
+	bool wants_get; /* HEAD has got a status that GET has not */
 	struct health *health;
 	void (*on_result)(void *arg, enum probe_cause, bool changed);
 	void *arg;
 
+	enum probe_phase phase;
 	struct event *timer;      /* to the next one */
 	struct deadline deadline; /* of this one */
 	mono_time started;
 	duration last_time;
+	/* ASKING */
 	struct connector connector;
-	struct stream *stream; /* NULL: not connected */
-	struct arena arena;    /* from connected to the end */
+	int head_status; /* what HEAD has got; 0: it was not, or is being asked */
+	/* ASKING, from connected on, and LEAVING */
+	struct stream *stream;
+	size_t n_content; /* read away */
+	/* ASKING, from connected on */
+	struct arena arena;
 	struct h1_head_parser parser;
 	struct http_head head;
 	char *held; /* a line that is not whole yet */
 	size_t n_held;
 };
 
-/* Of one that ran. */
-static void stop(struct probe *p)
+/* Checks */
+
+void probe_check_init(struct cfg_check *copy, const struct cfg_check *check)
+{
+	*copy = *check;
+	copy->host = xstrdup(check->host);
+	copy->path = xstrdup(check->path);
+}
+
+void probe_check_fini(struct cfg_check *copy)
+{
+	free((char *)copy->host);
+	free((char *)copy->path);
+}
+
+bool probe_check_equal(const struct cfg_check *a, const struct cfg_check *b)
+{
+	return a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0 &&
+	       strcmp(a->path, b->path) == 0 && a->method == b->method &&
+	       a->status.low == b->status.low && a->status.high == b->status.high &&
+	       a->interval.ns == b->interval.ns && a->timeout.ns == b->timeout.ns &&
+	       a->rise == b->rise && a->fall == b->fall;
+}
+
+/* Ends */
+
+static bool is_by_get(const struct probe *p)
+{
+	return p->check.method == CFG_CHECK_GET || p->wants_get || p->head_status != 0;
+}
+
+/* Nothing more of what was asked is looked at. */
+static void stop_asking(struct probe *p)
 {
 	connector_cancel(&p->connector);
-	deadline_clear(&p->deadline);
-	if (p->stream) {
-		stream_destroy(&p->stream);
+	if (p->phase == PROBE_ASKING && p->stream)
 		arena_fini(&p->arena);
-	}
 	free(p->held);
 	p->held = NULL;
 	p->n_held = 0;
 }
 
-static void wait_for_next(struct probe *p)
+static void wait_for_next(struct probe *p, duration interval)
 {
 	/* +-10%, so that the probes of many nodes and addresses do not march in step. */
-	int64_t tenth = p->check.interval.ns / 10;
+	int64_t tenth = interval.ns / 10;
 	int64_t jitter = (int64_t)arc4random_uniform(2001) * tenth / 1000 - tenth;
-	int64_t wait = p->check.interval.ns + jitter - p->last_time.ns;
+	duration taken = mono_since(clock_mono(), p->started);
+	int64_t wait = interval.ns + jitter - taken.ns;
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(wait, 0)));
 
+	p->phase = PROBE_WAITING;
+	deadline_clear(&p->deadline);
 	event_add(p->timer, &tv);
 }
 
-/* The end of a probe that has found something out. `detail` may be NULL, or the stream's own. */
-static void probe_end(struct probe *p, enum probe_cause cause, const char *detail)
+static void let_go(struct probe *p)
+{
+	stop_asking(p);
+	stream_destroy(&p->stream);
+}
+
+/* The connection goes, and with it what the other side has still to send. */
+static void hang_up(struct probe *p)
+{
+	let_go(p);
+	wait_for_next(p, p->check.interval);
+}
+
+static bool record(struct probe *p, enum probe_cause cause, const char *detail)
 {
 	bool changed = health_record(p->health, cause);
 
 	if (changed)
 		log_info("%s is %s (%s%s%s)", p->name, health_state_text(health_get(p->health)),
 			 probe_cause_text(cause), detail ? ": " : "", detail ? detail : "");
-	stop(p);
 	p->last_time = mono_since(clock_mono(), p->started);
-	wait_for_next(p);
+	return changed;
+}
+
+static void tell(struct probe *p, enum probe_cause cause, bool changed)
+{
 	if (p->on_result)
 		p->on_result(p->arg, cause, changed);
 }
 
-/* It could not be made, and not for the server's fault. */
+/* The end of a probe that has found something out, but got no answer. `detail` may be NULL, or the
+ * stream's own. `p` may be gone when it returns, as after the next one. */
+static void probe_failed(struct probe *p, enum probe_cause cause, const char *detail)
+{
+	bool changed = record(p, cause, detail);
+
+	hang_up(p);
+	tell(p, cause, changed);
+}
+
+static void leave(struct probe *p);
+
+static void probe_answered(struct probe *p, enum probe_cause cause)
+{
+	bool changed = record(p, cause, NULL);
+
+	leave(p);
+	tell(p, cause, changed);
+}
+
+/* It could not be made, and not for the server's fault: what is known stays known. */
 static void probe_prevented(struct probe *p, const char *detail)
 {
 	LOG_LIMITED(LOG_LEVEL_WARN, "%s cannot be probed: %s", p->name,
 		    detail ? detail : "out of resources");
-	stop(p);
+	let_go(p);
 	p->last_time = DUR_NS(0);
-	wait_for_next(p);
+	wait_for_next(p, DUR_NS(MIN(p->check.interval.ns, PREVENTED_RETRY.ns)));
+	tell(p, PROBE_PREVENTED, false);
+}
+
+/* Leaving: what is still to come is read away */
+
+static void leaving_readable_cb(void *arg)
+{
+	struct probe *p = arg;
+	ssize_t n;
+
+	MAGIC_CHECK(p, PROBE_MAGIC);
+	while ((n = stream_read(p->stream, p->buffers->plain, STREAM_READ_MAX)) > 0) {
+		p->n_content += n;
+		if (p->n_content >= CONTENT_MAX)
+			break;
+	}
+	if (n == STREAM_AGAIN)
+		return;
+	if (n == STREAM_EOF)
+		stream_close(&p->stream, DUR_NS(0)); /* our half */
+	hang_up(p);
+}
+
+static void leaving_failed_cb(void *arg)
+{
+	struct probe *p = arg;
+
+	MAGIC_CHECK(p, PROBE_MAGIC);
+	hang_up(p);
+}
+
+static void drained_cb(void *arg)
+{
+}
+
+static const struct stream_ops leaving_callbacks = {
+    .readable = leaving_readable_cb,
+    .drained = drained_cb,
+    .failed = leaving_failed_cb,
+};
+
+static void leave(struct probe *p)
+{
+	/* Who is to send content may take our end for a loss of interest. */
+	bool content_comes = p->request && is_by_get(p);
+
+	stop_asking(p);
+	p->phase = PROBE_LEAVING;
+	p->n_content = 0;
+	if (!content_comes)
+		stream_end_writing(p->stream);
+	stream_hand_over(p->stream, &leaving_callbacks, p);
+}
+
+/* Asking */
+
+static void ask(struct probe *p);
+
+/* An application may know GET only, and say so with 405, 501 or what else it has for what it does
+ * not know. */
+static void ask_by_get(struct probe *p)
+{
+	int status = p->head.status;
+
+	stop_asking(p);
+	stream_close(&p->stream, ABANDONED_LINGER);
+	p->head_status = status;
+	ask(p);
 }
 
 static void judge_head(struct probe *p)
 {
 	int status = p->head.status;
+	bool good = status >= p->check.status.low && status <= p->check.status.high;
 
-	if (status >= p->check.status.low && status <= p->check.status.high)
-		probe_end(p, PROBE_OK, NULL);
-	else
-		probe_end(p, PROBE_WRONG_STATUS, NULL);
+	if (!good && !is_by_get(p)) {
+		ask_by_get(p);
+		return;
+	}
+	if (good && p->head_status != 0) {
+		p->wants_get = true;
+		log_info("%s answers HEAD with %d and GET with %d: it is asked by GET from now on",
+			 p->name, p->head_status, status);
+	}
+	probe_answered(p, good ? PROBE_OK : PROBE_WRONG_STATUS);
 }
 
 static void begin_head(struct probe *p)
 {
 	http_head_init(&p->head, &p->arena);
-	h1_response_parser_init(&p->parser, &limits, false);
+	h1_response_parser_init(&p->parser, &limits, !is_by_get(p));
 }
 
-/* True when the probe has ended. */
+/* True when it is not to go on with this connection. */
 static bool parse(struct probe *p, const char *buf, size_t len)
 {
 	size_t used = 0;
@@ -135,7 +307,7 @@ static bool parse(struct probe *p, const char *buf, size_t len)
 		if (result == H1_MORE)
 			break;
 		if (result == H1_BAD) {
-			probe_end(p, PROBE_BAD_RESPONSE, NULL);
+			probe_failed(p, PROBE_BAD_RESPONSE, NULL);
 			return true;
 		}
 		if (p->head.status >= 200) {
@@ -164,8 +336,8 @@ static void broken(struct probe *p)
 	/* Of TLS 1.3, that is how a server says that it wants another certificate of us. */
 	bool tls = stream_fault(p->stream) == STREAM_FAULT_MALFORMED;
 
-	probe_end(p, tls ? PROBE_TLS_FAILED : PROBE_RESET,
-		  tls ? stream_fault_detail(p->stream) : NULL);
+	probe_failed(p, tls ? PROBE_TLS_FAILED : PROBE_RESET,
+		     tls ? stream_fault_detail(p->stream) : NULL);
 }
 
 static void readable_cb(void *arg)
@@ -193,10 +365,6 @@ static void readable_cb(void *arg)
 	}
 }
 
-static void drained_cb(void *arg)
-{
-}
-
 static void failed_cb(void *arg)
 {
 	struct probe *p = arg;
@@ -205,7 +373,7 @@ static void failed_cb(void *arg)
 	broken(p);
 }
 
-static const struct stream_ops stream_callbacks = {
+static const struct stream_ops asking_callbacks = {
     .readable = readable_cb,
     .drained = drained_cb,
     .failed = failed_cb,
@@ -213,32 +381,35 @@ static const struct stream_ops stream_callbacks = {
 
 static void send_request(struct probe *p)
 {
-	struct iovec iov = {.iov_base = p->request, .iov_len = p->request_len};
+	static char get[] = "GET", head[] = "HEAD";
+	char *method = is_by_get(p) ? get : head;
+	struct iovec iov[] = {{method, strlen(method)}, {p->request, strlen(p->request)}};
 
 	begin_head(p);
-	stream_write(p->stream, &iov, 1);
+	stream_write(p->stream, iov, ARRAY_SIZE(iov));
 }
 
 static void not_connected(struct probe *p, enum reason reason, const char *detail)
 {
-	switch (reason) {
-	case REASON_LIMIT:
+	if (reason_is_own_shortage(reason)) {
 		probe_prevented(p, detail);
-		break;
+		return;
+	}
+	switch (reason) {
 	case REASON_ORIGIN_CONNECT_REFUSED:
-		probe_end(p, PROBE_REFUSED, NULL);
+		probe_failed(p, PROBE_REFUSED, NULL);
 		break;
 	case REASON_ORIGIN_CONNECT_TIMEOUT:
-		probe_end(p, PROBE_TIMED_OUT, NULL);
+		probe_failed(p, PROBE_TIMED_OUT, NULL);
 		break;
 	case REASON_ORIGIN_CERTIFICATE:
-		probe_end(p, PROBE_CERTIFICATE, detail);
+		probe_failed(p, PROBE_CERTIFICATE, detail);
 		break;
 	case REASON_ORIGIN_HANDSHAKE_FAILED:
-		probe_end(p, PROBE_TLS_FAILED, detail);
+		probe_failed(p, PROBE_TLS_FAILED, detail);
 		break;
 	default:
-		probe_end(p, PROBE_UNREACHABLE, detail);
+		probe_failed(p, PROBE_UNREACHABLE, detail);
 		break;
 	}
 }
@@ -253,11 +424,11 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		not_connected(p, reason, detail);
 		return;
 	}
-	stream_hand_over(stream, &stream_callbacks, p);
+	stream_hand_over(stream, &asking_callbacks, p);
 	p->stream = stream;
 	arena_init(&p->arena, HEAD_ARENA);
 	if (p->check.kind == CFG_CHECK_TCP)
-		probe_end(p, PROBE_OK, NULL);
+		probe_answered(p, PROBE_OK);
 	else
 		send_request(p);
 }
@@ -265,9 +436,27 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 static void deadline_cb(struct deadline *deadline)
 {
 	struct probe *p = CONTAINER_OF(deadline, struct probe, deadline);
+	bool has_verdict = p->phase == PROBE_LEAVING;
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
-	probe_end(p, PROBE_TIMED_OUT, NULL);
+	/* All that has come was read: this is no RST. */
+	if (p->stream) {
+		stop_asking(p);
+		stream_close(&p->stream, DUR_NS(0));
+	}
+	if (has_verdict)
+		hang_up(p);
+	else
+		probe_failed(p, PROBE_TIMED_OUT, NULL);
+}
+
+/* What is left of its time; the deadline tells when there is none. */
+static void ask(struct probe *p)
+{
+	duration taken = mono_since(clock_mono(), p->started);
+
+	connector_start(&p->connector, &p->addr, p->transport, NULL,
+			DUR_NS(MAX(p->check.timeout.ns - taken.ns, 0)));
 }
 
 static void start_cb(evutil_socket_t fd, short what, void *arg)
@@ -275,9 +464,11 @@ static void start_cb(evutil_socket_t fd, short what, void *arg)
 	struct probe *p = arg;
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
+	p->phase = PROBE_ASKING;
 	p->started = clock_mono();
+	p->head_status = 0;
 	deadline_set(&p->deadline, p->check.timeout);
-	connector_start(&p->connector, &p->addr, p->transport, NULL, p->check.timeout);
+	ask(p);
 }
 
 static void write_request(struct probe *p, const char *given_host, const char *default_host)
@@ -293,22 +484,21 @@ static void write_request(struct probe *p, const char *given_host, const char *d
 		field = xasprintf("[%s]:%u", host, port);
 	else
 		field = xasprintf("%s:%u", host, port);
-	p->request = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: perigee-probe\r\n"
+	p->request = xasprintf(" %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: perigee-probe\r\n"
 			       "Accept: */*\r\nConnection: close\r\n\r\n",
 			       p->check.path, field);
-	p->request_len = strlen(p->request);
 	free(field);
 }
 
 static struct transport *transport_of(const struct probe_target *target)
 {
 	const struct cfg_check *check = target->check;
+	struct transport *requests = target->transport;
 
-	if (check->kind == CFG_CHECK_HTTPS)
+	if (check->kind == CFG_CHECK_HTTPS && !(requests && requests->tls))
 		return transport_unverified(*check->host ? check->host : target->host,
-					    target->transport ? target->transport->proxy
-							      : CFG_PROXY_PROTOCOL_NONE);
-	return target->transport ? transport_ref(target->transport) : transport_plain();
+					    requests ? requests->proxy : CFG_PROXY_PROTOCOL_NONE);
+	return requests ? transport_ref(requests) : transport_plain();
 }
 
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
@@ -341,16 +531,16 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 
 void probe_destroy(struct probe **probep)
 {
-	struct probe *p = *probep;
+	struct probe *p = TAKE(probep);
 
-	*probep = NULL;
 	if (!p)
 		return;
 	MAGIC_CHECK(p, PROBE_MAGIC);
 	LOOP_ASSERT_OWNER(p->buffers->loop);
 	p->magic = MAGIC_DEAD;
 	event_free(p->timer);
-	stop(p);
+	stop_asking(p);
+	stream_close(&p->stream, ABANDONED_LINGER);
 	deadline_fini(&p->deadline);
 	transport_unref(&p->transport);
 	free(p->request);

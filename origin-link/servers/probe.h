@@ -5,18 +5,26 @@
  */
 #pragma once
 
-#include "config/fleet.h"
-#include "core/net/stream.h"
-#include "origin-link/conns/transport.h"
+#include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "origin-link/servers/health.h"
 
+struct cfg_check;
 struct probe;
+struct stream_buffers;
+struct transport;
+
+/* A copy that owns its strings. */
+void probe_check_init(struct cfg_check *copy, const struct cfg_check *check);
+void probe_check_fini(struct cfg_check *copy);
+/* Whether the one would do as well as the other. */
+bool probe_check_equal(const struct cfg_check *a, const struct cfg_check *b);
 
 struct probe_target {
 	const struct cfg_check *check; /* copied */
 	struct net_addr addr;
-	/* How requests go there, and so how CFG_CHECK_HTTP and _TCP do; a reference is taken. NULL:
-	 * plain. CFG_CHECK_HTTPS has TLS of its own, and takes its PROXY header only. */
+	/* How requests go there, and so how checks do; a reference is taken. NULL: plain. Where
+	 * requests have no TLS, CFG_CHECK_HTTPS has some of its own, and takes the PROXY header. */
 	struct transport *transport;
 	/* For the log, "edge fra1" or "server 192.0.2.1:80 of origin app"; copied. */
 	const char *name;
@@ -24,8 +32,8 @@ struct probe_target {
 };
 
 /* on_result is called after every probe, after `health` was updated; may be NULL. `health` must
- * outlive the probe. A probe that our own shortage has prevented (no descriptors, no memory) says
- * nothing: it is logged, and neither recorded nor told. */
+ * outlive the probe. A probe that our own shortage has prevented (of descriptors, ports, memory)
+ * says nothing: it is logged, told as PROBE_PREVENTED, not recorded, and made again soon. */
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
 			   struct health *health,
 			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg);

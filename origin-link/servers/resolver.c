@@ -1,36 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * c-ares on the control loop: its sockets and its timer become events, and each watched name is
- * asked for again when its TTL has passed. Owns the channel, the events and the watches; what is
- * done with addresses is left to the server table.
+ * asked for again when its TTL has passed. Owns the channel, the events and the watches; which
+ * addresses of an answer are used is gather.c's, what is done with them the server table's.
+ *
+ * A channel reads resolv.conf once, when it is opened. So the file is looked at every second (a
+ * look costs two calls of stat(2), and sees a file that is renamed into place, a symbolic link that
+ * is turned to another one, and a mount, all alike), and when it is another one a new channel takes
+ * the place of the old. Reading it holds up the control loop for as long as reading a small local
+ * file takes; what would hold it up for longer, as a pipe does, is not opened. c-ares 1.34 has
+ * ares_reinit() and a thread that watches the file; this does for 1.18 too.
  */
+#define LOG_MODULE LOG_RESOLVER
 #include "origin-link/servers/resolver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ares.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/sock.h"
 #include "origin-link/conns/counters.h"
 
 #define WATCH_MAGIC 0x57a7c401u
 
-/* Under 1 s a broken zone would have us ask in a loop; over 5 min a moved origin would be missed
- * for too long. */
-#define TTL_MIN DUR_S(1)
-#define TTL_MAX DUR_S(300)
-/* A TTL of 0 comes from /etc/hosts, or from a zone that forbids caching. */
-#define TTL_NONE DUR_S(5)
+#define RESOLV_CONF "/etc/resolv.conf"
+#define HOSTS "/etc/hosts" /* c-ares reads it for every question */
+
 #define RETRY_MIN DUR_S(1)
 #define RETRY_MAX DUR_S(30)
 /* One lost packet costs 2 s instead of c-ares' own 5 s. */
 #define QUERY_TIMEOUT_MS 2000
 #define QUERY_TRIES 3
-/* Of one answer so many addresses are looked at. */
-#define GATHER_MAX 64
+/* How often a channel that name servers do not answer is given up for a new one, whose sockets have
+ * the addresses that the machine has now. More than any question takes: three servers are asked
+ * three times each, in 2, 4 and 8 s. */
+#define DOUBT_INTERVAL DUR_S(60)
+
+static const struct timeval look_interval = {.tv_sec = 1};
 
 struct resolver_socket {
 	LIST_ENTRY(resolver_socket) link;
@@ -39,13 +53,31 @@ struct resolver_socket {
 	struct event *ev;
 };
 
+/* A file as it was at a look. */
+struct sight {
+	bool there;
+	struct stat st;
+};
+
+struct sights {
+	struct sight resolv_conf, hosts;
+};
+
 struct resolver {
 	struct loop *loop;
 	struct metrics *metrics;
-	ares_channel channel;
+	struct resolver_sources sources;
+	ares_channel channel; /* NULL: none could be opened yet */
+	const char *error;    /* why the last one could not be opened, which is tried again at each
+				 look; NULL: it could */
+	struct sights read;   /* what `channel` has read, or could not be opened for */
+	mono_time opened;
+	bool start_over;     /* was asked for */
+	bool doubtful;       /* a name server has not answered, several times in a row */
 	struct event *timer; /* c-ares' own retries */
+	struct event *look;
 	LIST_HEAD(, resolver_socket) sockets;
-	unsigned n_watches;
+	LIST_HEAD(, resolver_watch) watches;
 };
 
 /* One question under way. c-ares cannot call back a single one, so it outlives its watch. */
@@ -55,6 +87,7 @@ struct question {
 
 struct resolver_watch {
 	unsigned magic;
+	LIST_ENTRY(resolver_watch) link;
 	struct resolver *resolver;
 	char *host;
 	uint16_t port;
@@ -65,9 +98,11 @@ struct resolver_watch {
 	duration retry; /* zero: the last one succeeded */
 };
 
+/* The channel's events */
+
 static void rearm(struct resolver *r)
 {
-	struct timeval tv, *next = ares_timeout(r->channel, NULL, &tv);
+	struct timeval tv, *next = r->channel ? ares_timeout(r->channel, NULL, &tv) : NULL;
 
 	if (next)
 		event_add(r->timer, next);
@@ -125,175 +160,254 @@ static void socket_state_cb(void *data, ares_socket_t fd, int readable, int writ
 	CHECK(s->ev && event_add(s->ev, NULL) == 0);
 }
 
-struct resolver *resolver_create(struct loop *control, struct metrics *metrics, const char *servers,
-				 char **error)
+/* The files */
+
+static struct sight look_at(const char *path)
 {
-	struct resolver *r = xcalloc(1, sizeof(*r));
+	struct sight sight = {0};
+
+	sight.there = stat(path, &sight.st) == 0;
+	return sight;
+}
+
+static struct sights look(const struct resolver *r)
+{
+	const char *conf = r->sources.resolv_conf ? r->sources.resolv_conf : RESOLV_CONF;
+
+	return (struct sights){.resolv_conf = look_at(conf), .hosts = look_at(HOSTS)};
+}
+
+static bool is_same(const struct sight *a, const struct sight *b)
+{
+	const struct stat *x = &a->st, *y = &b->st;
+
+	if (!a->there || !b->there)
+		return a->there == b->there;
+	return x->st_dev == y->st_dev && x->st_ino == y->st_ino && x->st_mode == y->st_mode &&
+	       x->st_size == y->st_size && x->st_ctim.tv_sec == y->st_ctim.tv_sec &&
+	       x->st_ctim.tv_nsec == y->st_ctim.tv_nsec;
+}
+
+static bool have_changed(const struct sights *a, const struct sights *b)
+{
+	return !is_same(&a->resolv_conf, &b->resolv_conf) || !is_same(&a->hosts, &b->hosts);
+}
+
+/* None is as good as an empty one: c-ares then asks the name server of this machine. */
+static bool can_be_read(const struct sight *sight)
+{
+	return !sight->there || S_ISREG(sight->st.st_mode);
+}
+
+/* The channel */
+
+/* Returns what went wrong, in words that stay, or NULL. */
+static const char *open_channel(struct resolver *r, ares_channel *channel)
+{
+	int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+	char by_name_server_only[] = "b";
 	struct ares_options options = {
 	    .timeout = QUERY_TIMEOUT_MS,
 	    .tries = QUERY_TRIES,
 	    .sock_state_cb = socket_state_cb,
 	    .sock_state_cb_data = r,
+	    .udp_port = r->sources.port,
+	    .tcp_port = r->sources.port,
+	    .lookups = by_name_server_only,
+	    .resolvconf_path = (char *)r->sources.resolv_conf,
 	};
 	int rc;
 
+	if (!can_be_read(&r->read.resolv_conf))
+		return "resolv.conf is not a file";
+	if (!can_be_read(&r->read.hosts))
+		mask |= ARES_OPT_LOOKUPS;
+	if (r->sources.port)
+		mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
+	if (r->sources.resolv_conf)
+		mask |= ARES_OPT_RESOLVCONF;
+	rc = ares_init_options(channel, &options, mask);
+	return rc == ARES_SUCCESS ? NULL : ares_strerror(rc);
+}
+
+/* The one in use stays when no other can be opened: false. */
+static bool renew_channel(struct resolver *r)
+{
+	ares_channel old = r->channel, new = NULL;
+	const char *before = r->error;
+
+	r->opened = loop_now(r->loop);
+	r->doubtful = false;
+	r->error = open_channel(r, &new);
+	if (r->error) {
+		if (r->error != before)
+			log_warn("cannot read how names are looked up: %s", r->error);
+		return false;
+	}
+	r->channel = new;
+	if (old)
+		ares_destroy(old); /* who has a question open asks it again: see answer_cb() */
+	rearm(r);
+	return true;
+}
+
+static void ask_after(struct resolver_watch *w, duration time)
+{
+	struct timeval tv = dur_to_timeval(time);
+
+	CHECK(event_add(w->timer, &tv) == 0);
+}
+
+/* All that have no question open; those that have ask it again anyway. */
+static void ask_all(struct resolver *r)
+{
+	struct resolver_watch *w;
+
+	LIST_FOREACH (w, &r->watches, link) {
+		w->retry = DUR_NS(0);
+		if (w->timer && !w->question)
+			ask_after(w, DUR_NS(0));
+	}
+}
+
+static void look_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct resolver *r = arg;
+	struct sights now = look(r);
+	bool changed = have_changed(&now, &r->read);
+	bool all = changed || r->start_over || r->error;
+	mono_time doubt = mono_add(r->opened, DOUBT_INTERVAL);
+
+	if (!all && !(r->doubtful && mono_reached(doubt, loop_now(r->loop))))
+		return;
+	if (changed)
+		log_info("resolv.conf or the hosts file has changed: names are looked up anew");
+	r->start_over = false;
+	r->read = now;
+	if (renew_channel(r) && all)
+		ask_all(r);
+}
+
+void resolver_start_over(struct resolver *r)
+{
+	LOOP_ASSERT_OWNER(r->loop);
+	r->start_over = true;
+	event_active(r->look, 0, 0);
+}
+
+struct resolver *resolver_create(struct loop *control, struct metrics *metrics,
+				 const struct resolver_sources *sources)
+{
+	struct resolver *r = xcalloc(1, sizeof(*r));
+
+	LOOP_ASSERT_OWNER(control);
+	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
 	r->loop = control;
 	r->metrics = metrics;
+	if (sources)
+		r->sources = *sources;
 	LIST_INIT(&r->sockets);
-	rc = ares_library_init(ARES_LIB_INIT_ALL);
-	if (rc == ARES_SUCCESS) {
-		rc =
-		    ares_init_options(&r->channel, &options,
-				      ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
-		if (rc != ARES_SUCCESS)
-			ares_library_cleanup();
-	}
-	if (rc == ARES_SUCCESS && servers) {
-		rc = ares_set_servers_ports_csv(r->channel, servers);
-		if (rc != ARES_SUCCESS) {
-			ares_destroy(r->channel);
-			ares_library_cleanup();
-		}
-	}
-	if (rc != ARES_SUCCESS) {
-		*error = xasprintf("c-ares: %s", ares_strerror(rc));
-		free(r);
-		return NULL;
-	}
+	LIST_INIT(&r->watches);
 	r->timer = evtimer_new(loop_base(control), timer_cb, r);
-	CHECK(r->timer);
+	r->look = event_new(loop_base(control), -1, EV_PERSIST, look_cb, r);
+	CHECK(r->timer && r->look && event_add(r->look, &look_interval) == 0);
+	r->read = look(r);
+	renew_channel(r);
 	return r;
 }
 
 void resolver_destroy(struct resolver **resolverp)
 {
-	struct resolver *r = *resolverp;
+	struct resolver *r = TAKE(resolverp);
 
-	*resolverp = NULL;
 	if (!r)
 		return;
-	CHECK(r->n_watches == 0);
-	ares_destroy(r->channel); /* answers the open questions and closes the sockets */
+	CHECK(LIST_EMPTY(&r->watches));
+	if (r->channel)
+		ares_destroy(r->channel); /* answers the open questions and closes the sockets */
 	CHECK(LIST_EMPTY(&r->sockets));
 	event_free(r->timer);
+	event_free(r->look);
 	ares_library_cleanup();
 	free(r);
 }
 
-static int addr_order(const void *a, const void *b)
-{
-	const struct net_addr *x = a, *y = b;
+/* Questions */
 
-	if (x->sa.sa_family != y->sa.sa_family)
-		return x->sa.sa_family < y->sa.sa_family ? -1 : 1;
-	if (x->sa.sa_family == AF_INET)
-		return memcmp(&x->in.sin_addr, &y->in.sin_addr, sizeof(x->in.sin_addr));
-	return memcmp(&x->in6.sin6_addr, &y->in6.sin6_addr, sizeof(x->in6.sin6_addr));
+/* `answered`: a name server has said so. */
+static void failed(struct resolver_watch *w, const char *why, bool answered)
+{
+	struct resolver *r = w->resolver;
+
+	metrics_add(r->metrics, r->loop, OLINK_RESOLVE_FAILURES, 1);
+	LOG_LIMITED(LOG_LEVEL_WARN, "cannot resolve %s: %s", w->host, why);
+	r->doubtful |= !answered && w->retry.ns != 0;
+	w->retry.ns = w->retry.ns ? MIN(w->retry.ns * 2, RETRY_MAX.ns) : RETRY_MIN.ns;
+	ask_after(w, w->retry);
+	w->on_result(w->arg, NULL, 0);
 }
 
-/* False on a machine without that family, say: its addresses can only cost time. Sends nothing. */
-static bool has_route(const struct net_addr *a)
+static void answered(struct resolver_watch *w, const struct ares_addrinfo *result)
 {
-	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool found = fd >= 0 && connect(fd, &a->sa, net_addr_len(a)) == 0;
+	struct net_addr addrs[RESOLVER_ADDRS_MAX];
+	duration ttl;
+	unsigned n = gather_addrs(result, w->port, addrs, &ttl);
 
-	if (fd >= 0)
-		close(fd);
-	return found;
+	if (n == 0) {
+		failed(w, "no usable address", true);
+		return;
+	}
+	w->retry = DUR_NS(0);
+	ask_after(w, ttl);
+	w->on_result(w->arg, addrs, n);
 }
 
-/* Sorts, drops duplicates (a hosts file may repeat itself), and those without a route unless that
- * is all of them. */
-static unsigned tidy(struct net_addr *addrs, unsigned n)
+/* c-ares does not say why it could neither read the hosts file nor ask a server. */
+static bool is_short_of_descriptors(void)
 {
-	bool routed[GATHER_MAX];
-	unsigned kept = 0, n_routed = 0, out = 0;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	qsort(addrs, n, sizeof(*addrs), addr_order);
-	for (unsigned i = 0; i < n; i++) {
-		if (kept > 0 && net_addr_equal(&addrs[kept - 1], &addrs[i]))
-			continue;
-		addrs[kept] = addrs[i];
-		routed[kept] = has_route(&addrs[kept]);
-		n_routed += routed[kept++];
-	}
-	if (n_routed == 0)
-		return kept;
-	for (unsigned i = 0; i < kept; i++) {
-		if (routed[i])
-			addrs[out++] = addrs[i];
-	}
-	return out;
+	if (fd < 0)
+		return sock_is_shortage(errno);
+	close(fd);
+	return false;
 }
 
-/* Cut only after sorting: the same answer in another order is the same. */
-static unsigned gather(const struct ares_addrinfo *result, uint16_t port,
-		       struct net_addr out[RESOLVER_ADDRS_MAX], duration *ttl)
+/* Says nothing about the name: what is known stays known, and it is asked for again soon. */
+static void ask_prevented(struct resolver_watch *w)
 {
-	struct net_addr all[GATHER_MAX];
-	unsigned n = 0;
-	int lowest = INT32_MAX;
-
-	for (struct ares_addrinfo_node *node = result->nodes; node; node = node->ai_next) {
-		struct net_addr a = {0};
-
-		if (node->ai_family != AF_INET && node->ai_family != AF_INET6)
-			continue;
-		lowest = MIN(lowest, node->ai_ttl);
-		if (n == GATHER_MAX)
-			continue;
-		memcpy(&a, node->ai_addr, MIN(sizeof(a), (size_t)node->ai_addrlen));
-		net_addr_set_port(&a, port);
-		all[n++] = a;
-	}
-	for (struct ares_addrinfo_cname *c = result->cnames; c; c = c->next)
-		lowest = MIN(lowest, c->ttl);
-	*ttl = lowest <= 0 ? TTL_NONE : DUR_S(lowest);
-	ttl->ns = MIN(MAX(ttl->ns, TTL_MIN.ns), TTL_MAX.ns);
-
-	n = MIN(tidy(all, n), RESOLVER_ADDRS_MAX);
-	memcpy(out, all, n * sizeof(*out));
-	return n;
+	LOG_LIMITED(LOG_LEVEL_WARN, "cannot ask for %s: out of file descriptors", w->host);
+	metrics_add(w->resolver->metrics, w->resolver->loop, OLINK_RESOLVES_PREVENTED, 1);
+	ask_after(w, RETRY_MIN);
 }
 
 static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
 	struct question *question = arg;
 	struct resolver_watch *w = question->watch;
-	struct net_addr addrs[RESOLVER_ADDRS_MAX];
-	unsigned n = 0;
-	duration again;
 
 	free(question);
-	if (!w) {
-		if (result)
-			ares_freeaddrinfo(result);
-		return;
+	if (w) {
+		struct resolver *r = w->resolver;
+
+		MAGIC_CHECK(w, WATCH_MAGIC);
+		w->question = NULL;
+		if (status == ARES_EDESTRUCTION) {
+			/* Another channel has taken the place of the one that was asked. */
+			ask_after(w, DUR_NS(0));
+		} else if (!result && is_short_of_descriptors()) {
+			ask_prevented(w);
+		} else {
+			metrics_add(r->metrics, r->loop, OLINK_RESOLVES, 1);
+			if (status == ARES_SUCCESS && result)
+				answered(w, result);
+			else
+				failed(w, ares_strerror(status),
+				       status == ARES_ENOTFOUND || status == ARES_ENODATA);
+		}
 	}
-	MAGIC_CHECK(w, WATCH_MAGIC);
-	w->question = NULL;
-	if (status == ARES_SUCCESS && result)
-		n = gather(result, w->port, addrs, &again);
 	if (result)
 		ares_freeaddrinfo(result);
-
-	struct metrics *m = w->resolver->metrics;
-
-	metrics_add(m, w->resolver->loop, OLINK_RESOLVES, 1);
-	if (n == 0) {
-		metrics_add(m, w->resolver->loop, OLINK_RESOLVE_FAILURES, 1);
-		LOG_LIMITED(LOG_LEVEL_WARN, "cannot resolve %s: %s", w->host,
-			    status == ARES_SUCCESS ? "no address" : ares_strerror(status));
-		w->retry.ns = w->retry.ns ? MIN(w->retry.ns * 2, RETRY_MAX.ns) : RETRY_MIN.ns;
-		again = w->retry;
-	} else {
-		w->retry = DUR_NS(0);
-	}
-
-	struct timeval tv = dur_to_timeval(again);
-
-	event_add(w->timer, &tv);
-	w->on_result(w->arg, addrs, n);
 }
 
 static void ask_cb(evutil_socket_t fd, short what, void *arg)
@@ -308,6 +422,14 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 	};
 
 	MAGIC_CHECK(w, WATCH_MAGIC);
+	if (is_short_of_descriptors()) {
+		ask_prevented(w);
+		return;
+	}
+	if (!r->channel) {
+		failed(w, r->error, true);
+		return;
+	}
 	w->question = xcalloc(1, sizeof(*w->question));
 	w->question->watch = w;
 	/* May answer at once (hosts file). */
@@ -328,22 +450,22 @@ struct resolver_watch *resolver_watch_create(struct resolver *r, const char *hos
 	w->port = port;
 	w->on_result = on_result;
 	w->arg = arg;
-	r->n_watches++;
+	LIST_INSERT_HEAD(&r->watches, w, link);
 	if (net_addr_parse(host, port, &literal)) {
 		net_addr_set_port(&literal, port);
 		on_result(arg, &literal, 1);
 	} else {
 		w->timer = evtimer_new(loop_base(r->loop), ask_cb, w);
-		CHECK(w->timer && event_add(w->timer, &(struct timeval){0}) == 0);
+		CHECK(w->timer);
+		ask_after(w, DUR_NS(0));
 	}
 	return w;
 }
 
 void resolver_watch_destroy(struct resolver_watch **watchp)
 {
-	struct resolver_watch *w = *watchp;
+	struct resolver_watch *w = TAKE(watchp);
 
-	*watchp = NULL;
 	if (!w)
 		return;
 	MAGIC_CHECK(w, WATCH_MAGIC);
@@ -353,7 +475,7 @@ void resolver_watch_destroy(struct resolver_watch **watchp)
 		w->question->watch = NULL;
 	if (w->timer)
 		event_free(w->timer);
-	w->resolver->n_watches--;
+	LIST_REMOVE(w, link);
 	free(w->host);
 	free(w);
 }

@@ -12,14 +12,23 @@
 
 #include "core/base/check.h"
 #include "origin-link/conns/counters.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
+#include "origin-link/servers/probe.h"
 
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {
-	const struct server_table *table = arg;
+	struct server_table *table = arg;
 
+	if (cause == PROBE_PREVENTED) {
+		metrics_add(table->metrics, table->group->control, OLINK_PROBES_PREVENTED, 1);
+		return;
+	}
 	metrics_add(table->metrics, table->group->control, OLINK_PROBES, 1);
 	if (cause != PROBE_OK)
 		metrics_add(table->metrics, table->group->control, OLINK_PROBE_FAILURES, 1);
+	if (changed)
+		table->on_change(table);
 }
 
 static struct olink_address *address_create(struct olink_server *server,
@@ -120,19 +129,11 @@ static void resolved_cb(void *arg, const struct net_addr *addrs, unsigned n)
 	server->table->on_change(server->table);
 }
 
-static bool check_equal(const struct cfg_check *a, const struct cfg_check *b)
-{
-	return a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0 &&
-	       strcmp(a->path, b->path) == 0 && a->status.low == b->status.low &&
-	       a->status.high == b->status.high && a->interval.ns == b->interval.ns &&
-	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
-}
-
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
 	return s->port == id->port && strcmp(s->host, id->host) == 0 &&
 	       s->transport == id->transport && s->checked == (id->check != NULL) &&
-	       (!id->check || check_equal(&s->check, id->check));
+	       (!id->check || probe_check_equal(&s->check, id->check));
 }
 
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
@@ -155,9 +156,7 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	atomic_init(&s->addresses, NULL);
 	if (id->check) {
 		s->checked = true;
-		s->check = *id->check;
-		s->check.host = xstrdup(id->check->host);
-		s->check.path = xstrdup(id->check->path);
+		probe_check_init(&s->check, id->check);
 	}
 	LIST_INSERT_HEAD(&table->servers, s, link);
 	s->watch = resolver_watch_create(table->resolver, s->host, s->port, resolved_cb, s);
@@ -166,9 +165,8 @@ struct olink_server *server_take(struct server_table *table, const struct server
 
 void server_give(struct olink_server **serverp)
 {
-	struct olink_server *s = *serverp;
+	struct olink_server *s = TAKE(serverp);
 
-	*serverp = NULL;
 	LOOP_ASSERT_OWNER(s->table->group->control);
 	if (--s->refs > 0)
 		return;
@@ -177,10 +175,8 @@ void server_give(struct olink_server **serverp)
 	retired_free(retire(server_addresses(s), NULL));
 	transport_unref(&s->transport);
 	free(s->host);
-	if (s->checked) {
-		free((char *)s->check.host);
-		free((char *)s->check.path);
-	}
+	if (s->checked)
+		probe_check_fini(&s->check);
 	free(s);
 }
 
@@ -193,6 +189,11 @@ bool server_is_settled(const struct olink_server *s)
 			return false;
 	}
 	return s->resolved;
+}
+
+bool address_is_proven(const struct olink_address *a)
+{
+	return !a->checked || health_get(&a->health) == HEALTH_UP;
 }
 
 const struct olink_addresses *server_addresses(const struct olink_server *s)

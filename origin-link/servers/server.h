@@ -11,12 +11,17 @@
 #include <sys/queue.h>
 
 #include "config/fleet.h"
-#include "core/net/stream.h"
-#include "core/process/metrics.h"
-#include "origin-link/conns/endpoint.h"
+#include "core/base/addr.h"
 #include "origin-link/servers/health.h"
-#include "origin-link/servers/probe.h"
 #include "origin-link/servers/resolver.h"
+
+struct conns_node;
+struct endpoint;
+struct loop_group;
+struct metrics;
+struct probe;
+struct stream_buffers;
+struct transport;
 
 struct olink_address {
 	/* immutable */
@@ -42,7 +47,8 @@ struct server_table {
 	struct metrics *metrics;
 	struct conns_node *conns;
 	struct resolver *resolver;
-	void (*on_change)(struct server_table *table); /* some addresses changed */
+	/* Some addresses have changed, or become up or down. */
+	void (*on_change)(struct server_table *table);
 	LIST_HEAD(, olink_server) servers;
 };
 
@@ -75,6 +81,9 @@ struct olink_server *server_take(struct server_table *table, const struct server
 void server_give(struct olink_server **server);
 /* The first resolution, and the first probe of each address, have ended. */
 bool server_is_settled(const struct olink_server *server);
+
+/* Checked, and up; or never checked. Any thread. */
+bool address_is_proven(const struct olink_address *address);
 
 /* Any loop of the group; valid until the end of its turn. */
 const struct olink_addresses *server_addresses(const struct olink_server *server);

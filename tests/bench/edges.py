@@ -46,7 +46,8 @@ class Edge:
 def perigee(setup):
     if setup.h2:
         raise NotYet("HTTP/2 for clients")
-    link = f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}" if setup.origin_tls else ""
+    link = (f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
+            if setup.origin_tls else "")
     (setup.directory / "perigee.yaml").write_text(
         f"""http: {{access_log: ""}}
 edges:

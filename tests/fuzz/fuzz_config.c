@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "config/limits.h"
 #include "config/print.h"
 #include "config/yaml.h"
 #include "core/base/check.h"
@@ -19,13 +20,14 @@
 static bool includes(const char *data, size_t len)
 {
 	struct diag *diag = diag_create();
-	unsigned budget = CFG_NODES_MAX;
-	struct arena mem;
+	unsigned budget = CFG_ENTRIES_MAX;
+	struct cfg_memory mem;
 	bool found;
 
-	arena_init(&mem, (size_t)1 << 30);
-	found = cfg_node_get(cfg_yaml_parse(&mem, "", data, len, &budget, diag), "include") != NULL;
-	arena_fini(&mem);
+	cfg_memory_init(&mem, CFG_MEMORY_MAX, diag);
+	found =
+	    cfg_entry_get(cfg_yaml_parse(&mem, "", data, len, &budget, diag), "include") != NULL;
+	cfg_memory_fini(&mem);
 	diag_destroy(&diag);
 	return found;
 }

@@ -14,8 +14,11 @@
 #include <libknot/errcode.h>
 #include <libknot/packet/pkt.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/answer.h"
+#include "dns/view.h"
+#include "origin-link/servers/health.h"
 
 static const char zone_text[] =
     "$TTL 300\n"

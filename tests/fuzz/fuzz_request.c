@@ -18,6 +18,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/http/h1.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/olink.h"
 #include "origin-link/servers/link.h"

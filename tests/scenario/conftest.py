@@ -4,7 +4,10 @@
     PERIGEE_BUILD=build PERIGEE_SRC=. /usr/bin/python3 -m pytest tests/scenario -k NAME
 """
 
+import contextlib
+import faulthandler
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,11 +23,44 @@ from edge_fleet import HOST, Edge, ScriptedOrigin  # noqa: E402
 def pytest_configure(config):
     if "PERIGEE_BUILD" not in os.environ:
         pytest.exit("PERIGEE_BUILD is not set: run `make check`", returncode=2)
-    # One report per problem, and a failing exit code, whatever the caller's environment says.
-    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
-    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
-    suppressions = perigee.SOURCE / "tests" / "support" / "tsan.supp"
-    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={suppressions}")
+    perigee.set_sanitizer_options()
+
+
+@contextlib.contextmanager
+def limited():
+    """A case has a quarter of its file's time: it fails where it hangs, its fixtures put away what
+    they have started, and the other cases go on."""
+    limit = float(os.environ.get("PERIGEE_TEST_LIMIT", 0)) / 4
+
+    def over(*_):
+        faulthandler.dump_traceback()
+        pytest.fail(f"timed out after {limit:g} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup():
+    with limited():
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call():
+    with limited():
+        yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown():
+    with limited():
+        yield
 
 
 @pytest.fixture

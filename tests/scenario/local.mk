@@ -17,12 +17,27 @@ scenarios = \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_tunnel.py \
+	tests/scenario/test_fault_certificates.py \
+	tests/scenario/test_fault_client_fields.py \
 	tests/scenario/test_fault_closing.py \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
+	tests/scenario/test_fault_descriptors.py \
+	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
+	tests/scenario/test_fault_health_page.py \
+	tests/scenario/test_fault_log_reader.py \
+	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_origins.py \
+	tests/scenario/test_fault_paths.py \
+	tests/scenario/test_fault_resolver.py \
+	tests/scenario/test_fault_sigint_ignored.py \
+	tests/scenario/test_fault_skipped_silently.py \
+	tests/scenario/test_fault_tls_policy.py \
+	tests/scenario/test_fault_unproven_address.py \
+	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
+	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

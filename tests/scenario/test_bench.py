@@ -324,7 +324,8 @@ def test_the_best_peer_is_the_best_also_when_it_does_less():
     assert rows["cost"]["peer"] == "less" and rows["cost"]["verdict"] == "short"
     assert rows["cost"]["same"] == {"peer": "fast", "ratio": 0.8, "why": "less skips it"}
     (note,) = report.footnotes(rows)
-    assert note.startswith("a cost: less skips it;") and note.endswith("fast is the best, the ratio to it 0.80.")
+    assert note.startswith("a cost: less skips it;")
+    assert note.endswith("fast is the best, the ratio to it 0.80.")
     assert report.footnotes(judge(samples, lesser={"fast": "skips it"})) == []
 
 
@@ -452,7 +453,8 @@ def test_a_short_run(tmp_path):
         if row.get("verdict") == "not yet":
             expected.remove("perigee")
         assert servers == expected, name
-        assert all(f > 0 or name == "http-idle" for figures in row["samples"].values() for f in figures), name
+        assert all(f > 0 or name == "http-idle"
+                   for figures in row["samples"].values() for f in figures), name
     assert "| work" in (tmp_path / "out" / "bench-part.md").read_text()
 
 

@@ -383,8 +383,11 @@ def test_no_other_path_passes_for_a_challenge(scripted, path):
     with connect(edge) as s:
         ask(s, f"GET /.well-known/acme-challenge/{path} HTTP/1.1\r\n{H}\r\n")
         status, fields = Responses(s).head()
-        assert status == 308
-        assert fields["location"] == f"https://{HOST}/.well-known/acme-challenge/{path}"
+        if any(ambiguous in path for ambiguous in ("%2f", "\\")):
+            assert status == 400
+        else:
+            assert status == 308
+            assert fields["location"] == f"https://{HOST}/.well-known/acme-challenge/{path}"
     with connect(edge) as s:
         ask(s, f"GET /.well-known/acme-challenge/aB3-_x HTTP/1.1\r\n{H}\r\n")
         assert Responses(s).head()[0] == 200

@@ -271,7 +271,8 @@ def test_paths_go_to_their_origins(scripted, make_edge, origin):
 
 H = f"Host: {HOST}\r\n"
 SMUGGLING = [
-    ("CL and TE", f"POST / HTTP/1.1\r\n{H}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("CL and TE", f"POST / HTTP/1.1\r\n{H}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "0\r\n\r\n", 400),
     ("two CL", f"POST / HTTP/1.1\r\n{H}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400),
     ("CL list", f"POST / HTTP/1.1\r\n{H}Content-Length: 4, 4\r\n\r\nabcd", 400),
     ("CL sign", f"POST / HTTP/1.1\r\n{H}Content-Length: +4\r\n\r\nabcd", 400),
@@ -296,7 +297,7 @@ SMUGGLING = [
     ("TLS inside", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n", 400),
     ("long target", f"GET /{'a' * 9000} HTTP/1.1\r\n{H}\r\n", 414),
     ("long field", f"GET / HTTP/1.1\r\n{H}A: {'a' * 40000}\r\n\r\n", 431),
-    ("many fields", f"GET / HTTP/1.1\r\n{H}{'a: b' + chr(13) + chr(10)}".replace("a: b\r\n", "a: b\r\n" * 101) + "\r\n", 431),
+    ("many fields", f"GET / HTTP/1.1\r\n{H}" + "a: b\r\n" * 101 + "\r\n", 431),
     ("expectation", f"POST / HTTP/1.1\r\n{H}Expect: a-pony\r\nContent-Length: 1\r\n\r\n", 417),
 ]
 

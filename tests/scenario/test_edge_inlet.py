@@ -121,7 +121,7 @@ def test_proxy_protocol(make_edge):
 def busy(edge):
     """A connection whose request has begun and will not end."""
     s = edge.connect()
-    s.sendall(b"GET / HTTP/1.1\r\n")
+    s.sendall(f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\n\r\n".encode())
     return s
 
 
@@ -132,6 +132,7 @@ def test_idle_connections_give_way(make_edge):
     held += [busy(edge) for _ in range(3)]
     for s in held[:3]:
         assert s.recv(1) == b""  # in order
+    edge.wait_counter("edge_requests_active", 3)
     edge.wait_counter("edge_connections_displaced_total", 3)
     edge.wait_counter("edge_connection_end_client_displaced_total", 3)
     # The others are busy: now newcomers are closed.
@@ -147,9 +148,9 @@ def test_idle_connections_give_way(make_edge):
 
 def test_limit_of_connections_is_of_all_workers(make_edge):
     """Each worker had a quarter of it, and closed newcomers while the others had room."""
-    edge = make_edge("limit: {connections: 60}, timeout: {head: 1h}", workers=4)
+    edge = make_edge("limit: {connections: 60}, timeout: {body: 1h}", workers=4)
     held = [busy(edge) for _ in range(60)]
-    edge.wait_counter("edge_requests_active", 0)
+    edge.wait_counter("edge_requests_active", 60)
     assert edge.counters()["edge_connections_active"] == 60
     for _ in range(10):
         with plain(edge) as s:

@@ -225,7 +225,7 @@ def test_check_says_all_that_is_wrong(make_edge, certificate, authority, tmp_pat
     assert bad.returncode == 1 and "ok" not in bad.stdout
     lines = bad.stderr.splitlines()
     assert len(lines) == 4 and all(re.match(r".*perigee\.yaml:\d+:\d+: ", line) for line in lines)
-    assert "missing.pem: No such file" in lines[0] and "no certificate" in lines[1]
+    assert "missing.pem cannot be read: No such file" in lines[0] and "no certificate" in lines[1]
     assert "does not match" in lines[2] and "not a private key" in lines[3]
     unknown = subprocess.run([perigee.EDGE, "--check", "-c", edge.fleet, "-n", "nowhere"],
                              capture_output=True, text=True, timeout=60, check=False)

@@ -242,3 +242,48 @@ def test_clients_that_do_not_read_filled_the_memory(make_edge, scripted_origin):
     assert sum(bytes_queued(edge.port)) < clients << 20
     close_all(stalled)
     edge.wait_counter("edge_connections_active", 0)
+
+
+def test_slow_heads_held_all_places(make_edge, scripted_origin):
+    """Whoever had begun a request kept its place until http.timeout.head, and newcomers were turned
+    away."""
+    edge = make_edge({"app": scripted_origin(answer).origin()},
+                     http="limit: {connections: 3}, timeout: {head: 1h}")
+    with contextlib.ExitStack() as clients:
+        slow = [clients.enter_context(edge.connect()) for _ in range(3)]
+        # The first is idle again, the others are at a head.
+        assert get(slow[0]) == 200
+        for s in slow[1:]:
+            s.sendall(GET[:-2])
+        edge.wait_counter("edge_client_bytes_received_total", 3 * len(GET) - 4)
+        newcomers = [clients.enter_context(edge.connect())]
+        assert slow[0].recv(1) == b"" and get(newcomers[0]) == 200
+        newcomers.append(clients.enter_context(edge.connect()))
+        # The idle newcomer went first.
+        assert newcomers[0].recv(1) == b""
+        newcomers[1].sendall(GET[:-2])
+        edge.wait_counter("edge_client_bytes_received_total", 5 * len(GET) - 6)
+        newcomers.append(clients.enter_context(edge.connect()))
+        assert is_broken_off(slow[1])
+        # Who was at its head for a shorter time can still end it.
+        slow[2].sendall(b"\r\n")
+        assert Responses(slow[2]).response()[0] == 200
+        assert get(newcomers[2]) == 200
+    edge.wait_counter("edge_connections_active", 0)
+    c = edge.counters()
+    assert c["edge_connections_refused_total"] == 0
+    assert c["edge_connections_displaced_total"] == 3
+    assert c["edge_requests_total"] == 4
+
+
+def test_full_of_slow_heads_lets_a_request_through(make_edge, scripted_origin):
+    edge = make_edge({"app": scripted_origin(answer).origin()}, workers=2,
+                     http="limit: {connections: 20}, timeout: {head: 1h}")
+    with contextlib.ExitStack() as clients:
+        for _ in range(20):
+            clients.enter_context(edge.connect()).sendall(GET[:-2])
+        edge.wait_counter("edge_client_bytes_received_total", 20 * (len(GET) - 2))
+        for _ in range(5):
+            with edge.connect() as s:
+                assert get(s) == 200
+    assert edge.settled()["edge_connections_refused_total"] == 0

@@ -4,7 +4,7 @@ test is named after what went wrong once."""
 
 import pytest
 
-from edge_fleet import HOST, Responses, read_head
+from edge_fleet import HOST, Responses, read_head, read_to_end
 
 
 def response(fields, size):
@@ -96,3 +96,20 @@ def test_response_heads_have_no_limit_of_their_own(scripted, limit, within, over
     said[0] = response(*over)
     refused(edge)
     assert_logged(edge, 200, 502)
+
+
+def test_log_said_200_of_a_response_that_its_rules_had_no_room_for(make_edge, scripted_origin):
+    """The client was cut off, and nothing of the response had been sent."""
+    rules = ", ".join(f"{{name: X-{i}, action: add, value: v}}" for i in range(6000))
+    small = "limit: {head_bytes: 1KiB, fields: 10}"
+    edge = make_edge({"app": scripted_origin(answering(response(2, 20))).origin(small)},
+                     {"/": ("app", f"response_fields: [{rules}]")},
+                     http="limit: {head_bytes: 1KiB, target_bytes: 1KiB, fields: 10}")
+    with edge.connect() as s:
+        s.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        assert read_to_end(s) == (b"", False)
+    line = edge.access_log(1)[0]
+    assert (line["status"], line["bytes"], line["end"]) == (0, 0, "limit")
+    assert "first_byte_us" not in line
+    c = edge.settled()
+    assert c["edge_responses_2xx_total"] == 0 and c["edge_end_limit_total"] == 1

@@ -58,35 +58,63 @@ def test_check_tells_all_errors_with_places(tmp_path):
     ]
 
 
-def test_check_looks_at_files(tmp_path):
+def test_check_looks_into_files(tmp_path, certificate):
+    """What is in them was found by the daemons only."""
     for name in ("minimal.yaml", "perigee.yaml"):
         shutil.copy(SAMPLES / name, tmp_path)
     run = ctl("check", "minimal.yaml", cwd=tmp_path)
     assert run.returncode == 1
     assert run.stderr.splitlines() == [
-        f"minimal.yaml:12:20: {tmp_path}/www.pem: No such file or directory",
-        f"minimal.yaml:12:20: {tmp_path}/www.key: No such file or directory",
+        f"minimal.yaml:12:20: {tmp_path}/www.pem cannot be read: No such file or directory",
+        f"minimal.yaml:12:20: {tmp_path}/www.key cannot be read: No such file or directory",
     ]
     for name in ("www.pem", "www.key"):
         (tmp_path / name).touch()
-    assert ctl("check", "minimal.yaml", cwd=tmp_path).stdout == "ok\n"
+    run = ctl("check", "minimal.yaml", cwd=tmp_path)
+    assert run.returncode == 1 and "www.pem holds no certificate in PEM" in run.stderr
+    for name, good in zip(("www.pem", "www.key"), certificate):
+        shutil.copy(good, tmp_path / name)
+    run = ctl("check", "minimal.yaml", cwd=tmp_path)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")
     run = ctl("check", "perigee.yaml", cwd=tmp_path)
     lines = (SAMPLES / "perigee.yaml").read_text().splitlines()
     zone, geo = lines.index("  example.com:") + 1, lines.index("geo:") + 1
-    assert f"perigee.yaml:{zone}:3: {tmp_path}/example.com.zone: No such file" in run.stderr
+    assert (f"perigee.yaml:{zone}:3: zone file {tmp_path}/example.com.zone cannot be read: "
+            "No such file") in run.stderr
     assert f"perigee.yaml:{geo}:1: geo database" in run.stderr
+    (tmp_path / "example.com.zone").write_text("@ SOA a b 1 2 3 4 5\nwww A 1.2.3\n")
+    run = ctl("check", "perigee.yaml", cwd=tmp_path)
+    assert f"{tmp_path}/example.com.zone:2: invalid IPv4 address" in run.stderr
 
 
-def test_check_looks_at_files_of_origins(tmp_path):
+def test_check_looks_at_files_of_origins(tmp_path, authority):
     """A missing one was found by the daemon only."""
-    (tmp_path / "f.yaml").write_text(
-        "edges: {fra1: }\norigins:\n  app:\n    servers: [a]\n"
-        "    tls: {enabled: true, ca: ca.pem, certificate: edge.pem, key: edge.key}\n")
+    for name in ("ca.pem", "edge.pem", "edge.key"):
+        (tmp_path / "f.yaml").write_text(
+            "edges: {fra1: }\norigins:\n  app:\n    servers: [a]\n"
+            "    tls: {enabled: true, ca: ca.pem, certificate: edge.pem, key: edge.key}\n")
+        run = ctl("check", "f.yaml", cwd=tmp_path)
+        assert run.returncode == 1
+        assert run.stderr == (f"f.yaml:3:3: origin app: {tmp_path}/{name} cannot be read: "
+                              "No such file or directory\n")
+        shutil.copy(authority.certificate, tmp_path / name)
     run = ctl("check", "f.yaml", cwd=tmp_path)
-    assert run.returncode == 1
-    assert run.stderr.splitlines() == [
-        f"f.yaml:3:3: {tmp_path}/{name}: No such file or directory"
-        for name in ("ca.pem", "edge.pem", "edge.key")]
+    assert run.returncode == 1 and "edge.key is not a private key in PEM" in run.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_check_by_somebody_who_may_not_read_the_keys(tmp_path, certificate):
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
+    shutil.copy(SAMPLES / "minimal.yaml", tmp_path)
+    for name, good in zip(("www.pem", "www.key"), certificate):
+        shutil.copy(good, tmp_path / name)
+    (tmp_path / "www.key").chmod(0o600)
+    run = subprocess.run([perigee.CTL, "check", "minimal.yaml"], cwd=tmp_path, user=65534, group=65534,
+                         extra_groups=[], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout) == (0, "ok\n"), run
+    assert run.stderr == f"not checked, since you may not read it: {tmp_path}/www.key\n"
 
 
 def test_check_of_a_broken_geo_database(tmp_path):
@@ -113,9 +141,9 @@ def test_check_of_junk(tmp_path, content, message):
 def test_check_of_a_missing_file_and_a_folder(tmp_path):
     run = ctl("check", tmp_path / "none.yaml")
     assert run.returncode == 1
-    assert run.stderr == f"{tmp_path}/none.yaml: cannot be opened: No such file or directory\n"
+    assert run.stderr == f"{tmp_path}/none.yaml: cannot be read: No such file or directory\n"
     run = ctl("check", tmp_path)
-    assert (run.returncode, run.stderr) == (1, f"{tmp_path}: is a folder\n")
+    assert (run.returncode, run.stderr) == (1, f"{tmp_path}: is a folder, not a regular file\n")
 
 
 @pytest.mark.parametrize("name", ["minimal.yaml", "perigee.yaml"])

@@ -302,15 +302,16 @@ def show(fleet):
 
 def stay(fleet):
     directory = fleet.directory
-    say("The fleet stays up until Ctrl-C. Try:\n")
+    say("Try:\n")
     print(f"  kdig @127.0.0.1 -p {fleet.dns_port} {HOST} A +subnet={sample_clients()[0][1]}")
     print(f"  curl --cacert {fleet.authority.certificate} --resolve "
           f"{HOST}:{fleet.port}:{EDGES['fra1'][3]} https://{HOST}:{fleet.port}/fields")
     print(f"  {perigee.CTL} status {directory}/fra1.sock")
     print(f"  {perigee.CTL} status {directory}/ns1.sock")
     print(f"  {perigee.CTL} explain {directory}/ns1.sock {HOST} A {sample_clients()[0][1]}")
-    print(f"  cat {fleet.file}", flush=True)
+    print(f"  cat {fleet.file}")
     try:
+        say("The fleet stays up until Ctrl-C.")
         signal.pause()
     except KeyboardInterrupt:
         print()
@@ -321,6 +322,8 @@ def main():
     parser.add_argument("--stay", action="store_true", help="leave it running until Ctrl-C")
     stay_up = parser.parse_args().stay
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # What is started in the background finds it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     directory = Path(tempfile.mkdtemp(prefix="perigee-demo-"))
     fleet = Fleet(directory)
     code = 1

@@ -20,12 +20,14 @@ class Edge(perigee.Daemon):
     """One edge on a free port of 127.0.0.1, with its fleet file."""
 
     def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
-                 plain=False, inside=()):
-        """plain: it listens without TLS too. inside: see Daemon; curl runs there as well."""
+                 plain=False, inside=(), access_log=None):
+        """plain: it listens without TLS too. inside: see Daemon; curl runs there as well.
+        access_log: another path than .access_log_path, "-" for standard output."""
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
         self.access_log_path = self.directory / "access.log"
+        self.access_log_option = access_log or self.access_log_path
         self.workers = workers
         self.plain = plain
         self.inside = inside
@@ -41,7 +43,7 @@ class Edge(perigee.Daemon):
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
         text = [
-            f"http: {{access_log: {self.access_log_path}, {http}}}",
+            f"http: {{access_log: '{self.access_log_option}', {http}}}",
             "log: {level: debug}",
             "edges:",
             f'  fra1: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-EXTRA_DIST += tests/support/busy_clients.py tests/support/demo.py tests/support/edge_fleet.py \
-	tests/support/netns.py tests/support/nginx.py tests/support/perigee.py \
-	tests/support/rfc6455.py tests/support/tsan.supp
+EXTRA_DIST += tests/support/busy_clients.py tests/support/demo.py \
+	tests/support/dns_fleet.py tests/support/edge_fleet.py \
+	tests/support/few_descriptors.h tests/support/mmdb.py \
+	tests/support/name_server.py tests/support/netns.py \
+	tests/support/nginx.py tests/support/perigee.py tests/support/private_etc.py \
+	tests/support/rfc6455.py tests/support/skip.h tests/support/tsan.supp
 
 noinst_PROGRAMS += tests/support/perigee-origin
 tests_support_perigee_origin_SOURCES = tests/support/origin.c

@@ -50,6 +50,14 @@ def sanitized():
     return b"__asan_init" in program or b"__tsan_init" in program
 
 
+def set_sanitizer_options():
+    """For what this process starts: one report per problem, and a failing exit code."""
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    suppressions = SOURCE / "tests" / "support" / "tsan.supp"
+    os.environ.setdefault("TSAN_OPTIONS", f"suppressions={suppressions}")
+
+
 def allow_open_files(n):
     """For this process and what it starts; whether it may have so many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

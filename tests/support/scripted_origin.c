@@ -72,10 +72,9 @@ struct scripted_origin *origin_start_tls(void (*script)(struct scripted_origin *
 
 const char *origin_finish(struct scripted_origin **op)
 {
-	struct scripted_origin *o = *op;
+	struct scripted_origin *o = TAKE(op);
 	const char *failure;
 
-	*op = NULL;
 	pthread_join(o->thread, NULL);
 	close(o->listener);
 	sem_destroy(&o->go);
@@ -249,6 +248,16 @@ void origin_expect_end(struct scripted_origin *o)
 	/* Over TLS it may have been ended without a word. */
 	if (n < 0 && errno != ECONNRESET && !o->tls)
 		fail(o, "the connection was not ended");
+}
+
+void origin_expect_orderly_end(struct scripted_origin *o)
+{
+	ssize_t n = 1;
+
+	while (!o->failure && n > 0)
+		n = take(o, o->text, sizeof(o->text));
+	if (n < 0)
+		fail(o, "the connection was not ended in order");
 }
 
 bool origin_try_send(struct scripted_origin *o, const void *data, size_t n)

@@ -61,6 +61,8 @@ void origin_read_some(struct scripted_origin *o);
 void origin_expect(struct scripted_origin *o, const char *needle);
 /* Reads until the other side closed or reset. */
 void origin_expect_end(struct scripted_origin *o);
+/* The same, but it must have closed in order: no reset, and close_notify first, if it is TLS. */
+void origin_expect_orderly_end(struct scripted_origin *o);
 void origin_send(struct scripted_origin *o, const char *text);
 void origin_send_bytes(struct scripted_origin *o, const void *data, size_t n);
 /* False, and no failure, when the other side wants no more. */

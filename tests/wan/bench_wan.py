@@ -236,7 +236,8 @@ def versions():
 def write(out, args, world, cells, checks, can, counters, took):
     machine, programs = report.machine(), versions()
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
-    peers = "as the other benchmarks have them" if args.defaults else "as their manuals advise for the first byte"
+    peers = ("as the other benchmarks have them" if args.defaults
+             else "as their manuals advise for the first byte")
     (out / "wan.json").write_text(json.dumps({
         "machine": machine, "versions": programs, "world": world.text, "settings": world.settings,
         "peers": peers, "seconds": round(took), "verdict": text, "over": late,

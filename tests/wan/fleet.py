@@ -270,6 +270,8 @@ def main():
     parser.add_argument("--loss", type=float, default=0, help="on every path, in percent")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # What is started in the background finds it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="perigee-wan-") as directory:
         try:
             with rig.Rig(rig.World(args.world.read_text(), args.loss), directory) as line:

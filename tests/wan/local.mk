@@ -23,8 +23,8 @@ tests_wan_wan_visit_LDADD = $(OPENSSL_LIBS) $(CARES_LIBS) $(LINK_CORE)
 endif
 
 TESTS += tests/wan/smoke
-EXTRA_DIST += tests/wan/smoke tests/wan/bench_wan.py tests/wan/chart.py tests/wan/fleet.py tests/wan/limits.py \
-	tests/wan/rig.py tests/wan/world.txt
+EXTRA_DIST += tests/wan/smoke tests/wan/bench_wan.py tests/wan/chart.py tests/wan/fleet.py \
+	tests/wan/limits.py tests/wan/rig.py tests/wan/world.txt
 
 .PHONY: bench-wan wan
 if BENCH

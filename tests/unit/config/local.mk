@@ -15,6 +15,13 @@ tests_unit_config_test_include_SOURCES = tests/unit/config/test_include.c $(conf
 tests_unit_config_test_include_LDADD = $(config_test_libs)
 TESTS += tests/unit/config/test_include
 
+check_PROGRAMS += tests/unit/config/test_limits
+tests_unit_config_test_limits_SOURCES = tests/unit/config/test_limits.c $(config_test_support)
+tests_unit_config_test_limits_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSAMPLES='"$(abs_top_srcdir)/config/samples"'
+tests_unit_config_test_limits_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/test_limits
+
 check_PROGRAMS += tests/unit/config/test_load
 tests_unit_config_test_load_SOURCES = tests/unit/config/test_load.c $(config_test_support)
 tests_unit_config_test_load_LDADD = $(config_test_libs)

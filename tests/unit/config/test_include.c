@@ -96,9 +96,10 @@ static void test_missing(void **state)
 	assert_int_equal(mkdir("folder", 0755), 0);
 	assert_complaints_here(
 	    "include: [missing.yaml, 'x/*.yaml', folder]\n",
-	    "fleet.yaml:1:11: include HERE/missing.yaml: cannot be opened: No such file or "
+	    "fleet.yaml:1:11: include HERE/missing.yaml: cannot be read: No such file or "
 	    "directory\n"
-	    "fleet.yaml:1:37: include HERE/folder: is a folder; to include the files in it, add "
+	    "fleet.yaml:1:37: include HERE/folder: is a folder, not a regular file; to include the "
+	    "files in it, add "
 	    "\"/*.yaml\"\n");
 	assert_complaints("include: {a: b}\nedges: {a: }\n",
 			  "fleet.yaml:1:10: include: a path or a pattern such as "

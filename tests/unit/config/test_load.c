@@ -44,7 +44,8 @@ static const char full[] =
     "    servers: [App1.example.net:8080, app2_x, \"192.0.2.7\", \"[2001:db8::7]:81\"]\n"
     "    health:\n"
     "      enabled: false\n"
-    "      check: {kind: https, port: 1, host: h, path: /h, status: 204, interval: 3s, timeout: "
+    "      check: {kind: https, port: 1, host: h, path: /h, method: GET, status: 204, interval: "
+    "3s, timeout: "
     "1s,\n"
     "              rise: 1, fall: 100}\n"
     "    all_down: refuse\n"
@@ -228,6 +229,7 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_int_equal(o->proxy_protocol, CFG_PROXY_PROTOCOL_V2);
 	assert_false(o->health.enabled);
 	assert_check(&o->health.check, CFG_CHECK_HTTPS, 1, "h", "/h", 204, 204, 3, 1, 1, 100);
+	assert_int_equal(o->health.check.method, CFG_CHECK_GET);
 	assert_int_equal(o->all_down, CFG_ALL_DOWN_REFUSE);
 	assert_int_equal(o->timeout.connect.ns, DUR_S(1).ns);
 	assert_int_equal(o->timeout.response.ns, DUR_S(2).ns);
@@ -403,6 +405,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o->proxy_protocol, CFG_PROXY_PROTOCOL_NONE);
 	assert_true(o->health.enabled);
 	assert_check(&o->health.check, CFG_CHECK_HTTP, 0, "", "/", 200, 399, 5, 2, 2, 3);
+	assert_int_equal(o->health.check.method, CFG_CHECK_HEAD);
 	assert_int_equal(o->all_down, CFG_ALL_DOWN_TRY);
 	assert_int_equal(o->timeout.connect.ns, DUR_S(3).ns);
 	assert_int_equal(o->timeout.response.ns, DUR_S(30).ns);
@@ -677,10 +680,9 @@ static void test_unreadable(void **state)
 	assert_null(cfg_load("folder", diag));
 	assert_null(cfg_load("/dev/zero", diag));
 	text = diag_text(diag);
-	assert_string_equal(text,
-			    "missing.yaml: cannot be opened: No such file or directory\n"
-			    "folder: is a folder\n"
-			    "/dev/zero: larger than 16 MiB, together with what it includes\n");
+	assert_string_equal(text, "missing.yaml: cannot be read: No such file or directory\n"
+				  "folder: is a folder, not a regular file\n"
+				  "/dev/zero: is a device, not a regular file\n");
 	free(text);
 	diag_destroy(&diag);
 }

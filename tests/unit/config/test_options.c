@@ -22,7 +22,7 @@ static bool takes(const struct cfg_option *o, const char *text)
 {
 	struct diag *diag = diag_create();
 	char value[256] = {0};
-	struct arena mem;
+	struct cfg_memory mem;
 	struct cfg_fleet fleet = {0};
 	struct cfg_value v = {
 	    .mem = &mem,
@@ -36,10 +36,10 @@ static bool takes(const struct cfg_option *o, const char *text)
 	bool taken;
 
 	assert_true(o->type->size <= sizeof(value));
-	arena_init(&mem, 1 << 16);
+	cfg_memory_init(&mem, 1 << 16, diag);
 	taken = o->type->parse(&v, text, value);
 	assert_int_equal(diag_count(diag), taken ? 0 : 1);
-	arena_fini(&mem);
+	cfg_memory_fini(&mem);
 	diag_destroy(&diag);
 	return taken;
 }
@@ -81,8 +81,13 @@ static void test_rows_are_complete(void **state)
 
 static void check_default(const struct cfg_option *o)
 {
-	if (o->fallback != NULL)
-		assert_true(takes(o, o->fallback));
+	const char *rest = o->fallback;
+	char *item;
+
+	while ((item = cfg_option_next_default(o, &rest)) != NULL) {
+		assert_true(takes(o, item));
+		free(item);
+	}
 }
 
 static void test_defaults_are_taken(void **state)

@@ -12,8 +12,8 @@
 #include "core/base/check.h"
 
 struct parsed {
-	struct arena mem;
-	struct cfg_node *root;
+	struct cfg_memory mem;
+	struct cfg_entry *root;
 	char *complaints;
 };
 
@@ -23,7 +23,7 @@ static struct parsed parse(const char *text, size_t len)
 	struct diag *diag = diag_create();
 	unsigned budget = 1000;
 
-	arena_init(&p.mem, 1 << 20);
+	cfg_memory_init(&p.mem, 1 << 20, diag);
 	p.root = cfg_yaml_parse(&p.mem, "f", text, len, &budget, diag);
 	p.complaints = diag_text(diag);
 	diag_destroy(&diag);
@@ -32,36 +32,36 @@ static struct parsed parse(const char *text, size_t len)
 
 static void drop(struct parsed *p)
 {
-	arena_fini(&p->mem);
+	cfg_memory_fini(&p->mem);
 	free(p->complaints);
 }
 
 /* "KIND key@L:C text@L:C" of the tree, in one line. */
-static void render(const struct cfg_node *n, FILE *out)
+static void render(const struct cfg_entry *n, FILE *out)
 {
 	const char *separator = "";
 
 	if (n->key != NULL)
 		fprintf(out, "%s@%u:%u=", n->key, n->key_place.line, n->key_place.column);
-	if (n->kind == CFG_NODE_SCALAR) {
+	if (n->kind == CFG_ENTRY_SCALAR) {
 		fprintf(out, "%s%s",
 			n->null     ? "null"
 			: n->broken ? "broken"
 				    : "",
 			n->null ? "" : n->text);
 	} else {
-		fputc(n->kind == CFG_NODE_LIST ? '[' : '{', out);
-		for (const struct cfg_node *c = n->first; c != NULL; c = c->next) {
+		fputc(n->kind == CFG_ENTRY_LIST ? '[' : '{', out);
+		for (const struct cfg_entry *c = n->first; c != NULL; c = c->next) {
 			fputs(separator, out);
 			render(c, out);
 			separator = " ";
 		}
-		fputc(n->kind == CFG_NODE_LIST ? ']' : '}', out);
+		fputc(n->kind == CFG_ENTRY_LIST ? ']' : '}', out);
 	}
 	fprintf(out, "@%u:%u", n->place.line, n->place.column);
 }
 
-static char *rendered(const struct cfg_node *root)
+static char *rendered(const struct cfg_entry *root)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -230,7 +230,7 @@ static void test_bounds(void **state)
 	assert_string_equal(p.complaints, "f:1:34: nested more than 32 deep\n");
 	drop(&p);
 
-	/* 1,000 nodes are granted; the list itself is one. */
+	/* 1,000 entries are granted; the list itself is one. */
 	for (size_t i = 0; i < 20000; i += 2)
 		memcpy(many + i, i == 0 ? "[a" : ",a", 2);
 	memcpy(many + 2 * 999, "]", 1);

@@ -32,10 +32,20 @@ tests_unit_core_process_test_daemon_signals_SOURCES = tests/unit/core/process/te
 tests_unit_core_process_test_daemon_signals_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_daemon_signals
 
+check_PROGRAMS += tests/unit/core/process/test_descriptors
+tests_unit_core_process_test_descriptors_SOURCES = tests/unit/core/process/test_descriptors.c
+tests_unit_core_process_test_descriptors_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_descriptors
+
 check_PROGRAMS += tests/unit/core/loop/test_deadline
 tests_unit_core_loop_test_deadline_SOURCES = tests/unit/core/loop/test_deadline.c
 tests_unit_core_loop_test_deadline_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/loop/test_deadline
+
+check_PROGRAMS += tests/unit/core/base/test_file
+tests_unit_core_base_test_file_SOURCES = tests/unit/core/base/test_file.c
+tests_unit_core_base_test_file_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_file
 
 check_PROGRAMS += tests/unit/core/http/test_flow
 tests_unit_core_http_test_flow_SOURCES = tests/unit/core/http/test_flow.c \
@@ -67,10 +77,30 @@ tests_unit_core_http_test_h1_write_SOURCES = tests/unit/core/http/test_h1_write.
 tests_unit_core_http_test_h1_write_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_h1_write
 
-check_PROGRAMS += tests/unit/core/process/test_log
-tests_unit_core_process_test_log_SOURCES = tests/unit/core/process/test_log.c
-tests_unit_core_process_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
-TESTS += tests/unit/core/process/test_log
+check_PROGRAMS += tests/unit/core/http/test_path
+tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
+tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_path
+
+check_PROGRAMS += tests/unit/core/base/test_log
+tests_unit_core_base_test_log_SOURCES = tests/unit/core/base/test_log.c
+tests_unit_core_base_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_log
+
+check_PROGRAMS += tests/unit/core/process/test_log_control
+tests_unit_core_process_test_log_control_SOURCES = tests/unit/core/process/test_log_control.c
+tests_unit_core_process_test_log_control_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_log_control
+
+check_PROGRAMS += tests/unit/core/process/test_log_file
+tests_unit_core_process_test_log_file_SOURCES = tests/unit/core/process/test_log_file.c
+tests_unit_core_process_test_log_file_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_log_file
+
+check_PROGRAMS += tests/unit/core/base/test_log_sink
+tests_unit_core_base_test_log_sink_SOURCES = tests/unit/core/base/test_log_sink.c
+tests_unit_core_base_test_log_sink_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_log_sink
 
 check_PROGRAMS += tests/unit/core/loop/test_job
 tests_unit_core_loop_test_job_SOURCES = tests/unit/core/loop/test_job.c
@@ -97,6 +127,11 @@ tests_unit_core_loop_test_snapshot_SOURCES = tests/unit/core/loop/test_snapshot.
 tests_unit_core_loop_test_snapshot_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/loop/test_snapshot
 
+check_PROGRAMS += tests/unit/core/net/test_acceptor
+tests_unit_core_net_test_acceptor_SOURCES = tests/unit/core/net/test_acceptor.c
+tests_unit_core_net_test_acceptor_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_acceptor
+
 check_PROGRAMS += tests/unit/core/net/test_proxy_header
 tests_unit_core_net_test_proxy_header_SOURCES = tests/unit/core/net/test_proxy_header.c
 tests_unit_core_net_test_proxy_header_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
@@ -109,7 +144,8 @@ TESTS += tests/unit/core/net/test_sock
 
 stream_test_sources = \
 	tests/support/test_cert.c tests/support/test_cert.h \
-	tests/unit/core/net/stream_cases.c tests/unit/core/net/stream_sides.c tests/unit/core/net/stream_sides.h
+	tests/unit/core/net/stream_cases.c \
+	tests/unit/core/net/stream_sides.c tests/unit/core/net/stream_sides.h
 check_PROGRAMS += tests/unit/core/net/test_stream_plain
 tests_unit_core_net_test_stream_plain_SOURCES = tests/unit/core/net/test_stream_plain.c \
 	$(stream_test_sources)

@@ -15,8 +15,11 @@
 #include <libknot/packet/pkt.h>
 #include <libknot/rrset-dump.h>
 
+#include "config/diag.h"
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/ecs.h"
+#include "dns/name.h"
 
 static const char fleet_format[] =
     "edges:\n"

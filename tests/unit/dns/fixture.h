@@ -7,6 +7,7 @@
 
 #include "dns/answer.h"
 #include "dns/view.h"
+#include "origin-link/servers/health.h"
 
 /* A fleet with edges fra1 (v4 and v6), nyc1 (v4 only), sin1 (v4 and v6); sites `all` (every edge)
  * and `one` (fra1 only); no geo database, so that the ranking is the order above. */

@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "geo/map.h"
 #include "tests/unit/dns/fixture.h"
 
 #define EDGES 4

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
+#include "dns/zone.h"
 #include "tests/unit/dns/fixture.h"
 
 #define TOP                                                                                        \
@@ -59,9 +60,13 @@ static const struct load_case cases[] = {
      "example.zone:5: NS at *.x.example.com.: a wildcard cannot be delegated\n"},
     {TOP "x TYPE252 \\# 0\n",
      "example.zone:5: x.example.com. AXFR: this type cannot be in a zone\n"},
-    {TOP "$INCLUDE missing.zone\n", "example.zone:5: zone file missing.zone: file open error\n"},
-    /* A device is read without end, a FIFO waited for. */
-    {TOP "$INCLUDE /dev/zero\n", "example.zone:5: zone file /dev/zero: not a regular file\n"},
+    {TOP "$INCLUDE missing.zone\n",
+     "example.zone:5: zone file missing.zone cannot be read: No such file or directory\n"},
+    /* A device is read without end. */
+    {TOP "$INCLUDE /dev/zero\n",
+     "example.zone:5: zone file /dev/zero is a device, not a regular file\n"},
+    {TOP "$INCLUDE .\n", "example.zone:5: zone file . is a folder, not a regular file\n"},
+    {TOP "x A bad", "example.zone:5: invalid address character\n"}, /* no end of line */
     {TOP "$INCLUDE example.zone\n", "example.zone:5: includes are nested too deep\n"},
     {TOP "$INCLUDE broken.zone\nx A bad\n", "broken.zone:2: invalid IPv4 address\n"
 					    "example.zone:6: invalid address character\n"},

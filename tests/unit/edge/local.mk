@@ -12,6 +12,11 @@ tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_certs
 
+check_PROGRAMS += tests/unit/edge/tls/test_host_table
+tests_unit_edge_tls_test_host_table_SOURCES = tests/unit/edge/tls/test_host_table.c
+tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_host_table
+
 check_PROGRAMS += tests/unit/edge/exchange/test_field_rules
 tests_unit_edge_exchange_test_field_rules_SOURCES = tests/unit/edge/exchange/test_field_rules.c
 tests_unit_edge_exchange_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -14,6 +14,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "geo/map.h"
+#include "tests/support/skip.h"
 
 enum { FRANKFURT, NEW_YORK, SINGAPORE, SAO_PAULO, N_EDGES };
 
@@ -34,3 +35,4 @@ void test_remove(char *path);
 void *test_read_file(const char *path, size_t *size);
 /* DIR/name of the databases that do not belong to the project; NULL when they are not here. */
 char *test_shared(const char *name);
+#define TEST_NOT_SHARED "needs MaxMind's test databases in PERIGEE_MMDB_DIR"

@@ -474,7 +474,7 @@ static void things_that_are_no_databases(void **state)
 	assert_non_null(strstr(text, "not a regular file"));
 	free(text);
 
-	finish(&f, "the file is empty");
+	finish(&f, "is empty");
 	put(&f, "zones:\n  example.com: {}\n", 24);
 	finish(&f, "not a MaxMind database");
 	put(&f, marker_only, 14);
@@ -514,7 +514,7 @@ static void hostile_files_of_maxmind(void **state)
 
 		free(name);
 		if (path == NULL)
-			skip();
+			SKIP(TEST_NOT_SHARED);
 		text = test_refused(&fleet);
 		print_message("    %s", text);
 		assert_non_null(strstr(text, cases[i].says));

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "origin-link/conns/transport.h"
+
 void conns_rig_init(struct conns_rig *rig, unsigned n_workers)
 {
 	*rig = (struct conns_rig){.group = loop_group_create(n_workers)};

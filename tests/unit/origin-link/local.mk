@@ -9,9 +9,11 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -30,9 +32,11 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -50,6 +54,9 @@ tests_unit_origin_link_test_olink_SOURCES = tests/unit/origin-link/test_olink.c 
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_test_olink_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_gather_SOURCES = tests/unit/origin-link/servers/test_gather.c
+tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
 tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
@@ -88,9 +95,16 @@ tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/con
 tests_unit_origin_link_conns_test_transport_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_probe_SOURCES = tests/unit/origin-link/servers/test_probe.c \
+	tests/unit/origin-link/probe_rig.c tests/unit/origin-link/probe_rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_servers_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_probe_end_SOURCES = tests/unit/origin-link/servers/test_probe_end.c \
+	tests/unit/origin-link/probe_rig.c tests/unit/origin-link/probe_rig.h \
+	tests/support/scripted_origin.c tests/support/scripted_origin.h \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_origin_link_servers_test_probe_end_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 request_rig = tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/flow_filters.c tests/support/flow_filters.h \

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/origin-link/name_server.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +14,9 @@
 
 #define TYPE_A 1
 #define TYPE_AAAA 28
+
+/* Not what c-ares asks when it knows of no name server. */
+#define NAME_SERVER_IP "127.0.0.2"
 
 static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
 {
@@ -32,24 +37,14 @@ static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
 	return 12 + len;
 }
 
-static void query_cb(evutil_socket_t fd, short what, void *arg)
+void name_server_answer(struct name_server *ns)
 {
-	struct name_server *ns = arg;
-	uint8_t packet[1024];
-	struct net_addr from;
-	socklen_t len = sizeof(from);
-	ssize_t n = recvfrom(fd, packet, 512, 0, &from.sa, &len);
+	uint8_t packet[NAME_SERVER_PACKET_MAX];
 	size_t end = 12;
 	uint16_t type, answers = 0;
 	const char *const *texts;
 
-	if (n < 17)
-		return;
-	ns->n_asked++;
-	if (ns->silent) {
-		loop_stop_mt(ns->loop);
-		return;
-	}
+	memcpy(packet, ns->question, ns->n_question);
 	while (packet[end])
 		end += packet[end] + 1;
 	end += 5;
@@ -62,23 +57,63 @@ static void query_cb(evutil_socket_t fd, short what, void *arg)
 	packet[6] = 0;
 	packet[7] = answers;
 	memset(packet + 8, 0, 4);
-	CHECK(sendto(fd, packet, end, 0, &from.sa, len) == (ssize_t)end);
+	if (ns->twist)
+		end = ns->twist(ns, packet, end);
+	sendto(ns->fd, packet, end, 0, &ns->asker.sa, net_addr_len(&ns->asker));
+}
+
+static void query_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct name_server *ns = arg;
+	socklen_t len = sizeof(ns->asker);
+	ssize_t n = recvfrom(fd, ns->question, sizeof(ns->question), 0, &ns->asker.sa, &len);
+
+	if (n < 17)
+		return;
+	ns->n_question = n;
+	ns->n_asked++;
+	if (ns->silent)
+		loop_stop_mt(ns->loop);
+	else
+		name_server_answer(ns);
 }
 
 void name_server_init(struct name_server *ns, struct loop *loop)
 {
 	struct net_addr addr;
 
-	CHECK(net_addr_parse("127.0.0.1:0", 0, &addr));
+	CHECK(net_addr_parse(NAME_SERVER_IP ":0", 0, &addr));
 	*ns = (struct name_server){.loop = loop, .fd = sock_bind_udp(&addr)};
 	CHECK(ns->fd >= 0 && sock_local_addr(ns->fd, &addr) == 0);
-	net_addr_format(&addr, ns->text);
+	strcpy(ns->folder, "/tmp/name-server-XXXXXX");
+	CHECK(mkdtemp(ns->folder));
+	snprintf(ns->resolv_conf, sizeof(ns->resolv_conf), "%s/resolv.conf", ns->folder);
+	ns->sources.resolv_conf = ns->resolv_conf;
+	ns->sources.port = net_addr_port(&addr);
+	name_server_write_own_conf(ns);
 	ns->ev = event_new(loop_base(loop), ns->fd, EV_READ | EV_PERSIST, query_cb, ns);
 	CHECK(ns->ev && event_add(ns->ev, NULL) == 0);
 }
 
+void name_server_write_conf(struct name_server *ns, const char *text)
+{
+	char *path = xasprintf("%s.new", ns->resolv_conf);
+	FILE *file = fopen(path, "w");
+
+	CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+	CHECK(rename(path, ns->resolv_conf) == 0);
+	free(path);
+}
+
+void name_server_write_own_conf(struct name_server *ns)
+{
+	name_server_write_conf(ns, "nameserver " NAME_SERVER_IP "\n");
+}
+
 void name_server_fini(struct name_server *ns)
 {
+	unlink(ns->resolv_conf);
+	CHECK(rmdir(ns->folder) == 0);
 	event_free(ns->ev);
 	close(ns->fd);
 }

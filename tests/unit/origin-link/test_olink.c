@@ -109,6 +109,28 @@ static void test_not_warm_when_down(void **state)
 	echo_origin_stop(&o);
 }
 
+/* Connections were kept ready to a new address before anybody knew whether it answers. */
+static void test_not_warm_before_it_is_proven(void **state)
+{
+	struct origins_rig *t = *state;
+	struct echo_origin o = {0};
+
+	echo_origin_start(&o);
+	t->origin.health.enabled = true;
+	t->origin.pool.warm = 1;
+	origins_rig_add_server(t, "127.0.0.1", net_addr_port(&o.addr));
+	origins_rig_open(t);
+	loop_stop_mt(t->group->control);
+	loop_run(t->group->control);
+	assert_int_equal(endpoint_facts(origins_rig_address(t, 0)->endpoint).open, 0);
+	origins_rig_run_until(t, one_warm);
+	assert_int_equal(health_get(&origins_rig_address(t, 0)->health), HEALTH_UP);
+	t->origin.pool.warm = 0;
+	olink_origins_destroy(&t->origins);
+	origins_rig_run_until(t, origins_rig_is_swept);
+	echo_origin_stop(&o);
+}
+
 /* Status */
 
 static bool is_settled(struct origins_rig *t)
@@ -217,6 +239,7 @@ int main(void)
 	    TEST(test_warm),
 	    TEST(test_warm_connection_closed_by_the_origin_is_replaced),
 	    TEST(test_not_warm_when_down),
+	    TEST(test_not_warm_before_it_is_proven),
 	    TEST(test_status),
 	    TEST(test_status_of_a_failure),
 	};

@@ -21,6 +21,7 @@
 
 #include "core/base/check.h"
 #include "core/net/sock.h"
+#include "tests/support/skip.h"
 
 static struct net_addr addr(const char *text)
 {
@@ -171,7 +172,7 @@ static void test_ipv6_any_takes_ipv4_and_others_do_not(void **state)
 	char buf[NET_ADDR_TEXT];
 
 	if (listener == -EAFNOSUPPORT || listener == -EADDRNOTAVAIL)
-		skip(); /* a machine without IPv6 */
+		SKIP("this machine has no IPv6");
 	assert_true(listener >= 0);
 	assert_int_equal(option(listener, IPPROTO_IPV6, IPV6_V6ONLY), 0);
 	sock_local_addr(listener, &local);
@@ -189,7 +190,7 @@ static void test_ipv6_any_takes_ipv4_and_others_do_not(void **state)
 
 	listener = sock_listen_tcp(&one, 16);
 	if (listener == -EADDRNOTAVAIL)
-		skip();
+		SKIP("this machine has no IPv6");
 	assert_true(listener >= 0);
 	assert_int_equal(option(listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
 	close(listener);

@@ -4,6 +4,7 @@
  * sends, and nobody is waited for without bound.
  */
 #include <linux/tcp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -181,6 +182,29 @@ static void test_what_still_closes_ends_with_the_buffers(void **state)
 	/* The teardown ends them. */
 }
 
+/* Each keeps a descriptor, for as long as whoever is at the other end likes. */
+static void test_those_that_linger_are_within_the_budget(void **state)
+{
+	struct stream_budget budget = {.closing = 2};
+	struct side client[4], server;
+
+	stream_buffers_set_budget(test_buffers, &budget);
+	for (unsigned i = 0; i < ARRAY_SIZE(client); i++) {
+		sides_connect(&client[i], &server, PLAIN);
+		stream_close(&server.s, LINGER);
+		assert_int_equal(test_buffers->n_closing, MIN(i + 1, 2));
+	}
+	/* Less is allowed now: the next one makes it so. */
+	atomic_store(&budget.closing, 1);
+	side_fini(&client[0]);
+	sides_connect(&client[0], &server, PLAIN);
+	stream_close(&server.s, LINGER);
+	assert_int_equal(test_buffers->n_closing, 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(client); i++)
+		side_fini(&client[i]);
+	stream_buffers_set_budget(test_buffers, NULL);
+}
+
 /* Packets that came in, of any kind. */
 static unsigned packets(const struct side *side)
 {
@@ -257,6 +281,7 @@ int main(void)
 	    RUN(nobody_is_waited_for_without_bound),
 	    RUN(progress_is_waited_for),
 	    RUN(what_still_closes_ends_with_the_buffers),
+	    RUN(those_that_linger_are_within_the_budget),
 	    RUN(the_last_packet_has_it_all),
 	    RUN(close_after_half_close),
 	};

@@ -203,7 +203,7 @@ static void test_a_line_may_come_in_pieces(void **state)
 
 static void test_those_over_the_limit_wait_for_their_turn(void **state)
 {
-	int fds[64], waiting;
+	int fds[CONTROL_CLIENTS_MAX], waiting;
 	char c;
 
 	/* All places are held by clients that do not read their whole answer. */

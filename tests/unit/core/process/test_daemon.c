@@ -100,7 +100,7 @@ static struct daemon_settings settings(struct daemon *d, const void *view)
 	    .control = control_path, .workers = 2, .log_level = LOG_LEVEL_ERROR};
 }
 
-static bool open_program(struct daemon *d, const void *view)
+static bool open_program(struct daemon *d, void *view)
 {
 	CHECK(d->group->n_workers == 2);
 	note("open", ((const struct view *)view)->word);
@@ -377,8 +377,9 @@ static void test_commands(void **state)
 	assert_member(answer, "error", "usage: add A [B]");
 	json_decref(answer);
 	answer = call("frob");
-	assert_member(answer, "error",
-		      "unknown command \"frob\"; there are: status, reload, add A [B]");
+	assert_member(
+	    answer, "error",
+	    "unknown command \"frob\"; there are: status, reload, log [LEVEL [MODULE]], add A [B]");
 	json_decref(answer);
 	stop_child();
 }

@@ -21,7 +21,15 @@ enum { REQUESTS, OPEN, OTHERS };
 static const struct metric_desc desc[] = {
     [REQUESTS] = {"test_requests_total", "Requests.", METRIC_COUNTER},
     [OPEN] = {"test_open", "Open now.", METRIC_GAUGE},
-    [OTHERS... 9] = {"test_other_total", "More than a cache line of them.", METRIC_COUNTER},
+    /* More than a cache line of them. */
+    [OTHERS] = {"test_2_total", "Another.", METRIC_COUNTER},
+    {"test_3_total", "Another.", METRIC_COUNTER},
+    {"test_4_total", "Another.", METRIC_COUNTER},
+    {"test_5_total", "Another.", METRIC_COUNTER},
+    {"test_6_total", "Another.", METRIC_COUNTER},
+    {"test_7_total", "Another.", METRIC_COUNTER},
+    {"test_8_total", "Another.", METRIC_COUNTER},
+    {"test_9_total", "Another.", METRIC_COUNTER},
 };
 
 struct work {

@@ -13,8 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/sock.h"
+#include "edge/conn/conn.h"
+#include "edge/node/view.h"
+#include "edge/tls/certs.h"
 #include "tests/support/test_cert.h"
 
 #define PATIENCE_S 10
@@ -157,6 +161,7 @@ static void publish_view(void)
 	world.fleet.edges = &self;
 	world.fleet.n_edges = 1;
 	view->fleet = &world.fleet;
+	view->descriptors.clients = world.fleet.http.limit.connections;
 	view->self = &self;
 	view->certs = edge_certs_create(&world.fleet, &self, &no_tickets, clock_wall(), diag);
 	diag_print(diag, stderr);

@@ -19,8 +19,11 @@
 
 #include <gnutls/gnutls.h>
 
+#include "config/fleet.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/node/counters.h"
+#include "edge/node/worker.h"
 
 /* The first is the default, the second what ALPN can choose. */
 #define FIRST "first"

@@ -12,12 +12,23 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
+#include "core/base/addr.h"
 #include "core/base/check.h"
 #include "edge/exchange/forward.h"
 
-static const struct edge_forward stranger = {.client_ip = "192.0.2.1",
-					     .pseudonym = {"perigee-fra1", 12}};
-static const struct edge_forward proxy = {.client_ip = "2001:db8::1",
+static const char *trusted_fields[] = {"X-Real-IP", "CF-Connecting-IP", "Proxy"};
+static const struct cfg_strings for_proxies = {trusted_fields, ARRAY_SIZE(trusted_fields)};
+
+static const struct edge_forward stranger = {
+    .trusted_fields = &for_proxies, .client_ip = "192.0.2.1", .pseudonym = {"perigee-fra1", 12}};
+/* Whose fields with underscores pass. */
+static const struct edge_forward old_fashioned = {.client_ip = "192.0.2.1",
+						  .trusted_fields = &for_proxies,
+						  .underscores = CFG_UNDERSCORES_PASS,
+						  .pseudonym = {"perigee-fra1", 12}};
+static const struct edge_forward proxy = {.trusted_fields = &for_proxies,
+					  .client_ip = "2001:db8::1",
 					  .client_is_ipv6 = true,
 					  .client_is_trusted = true,
 					  .pseudonym = {"perigee-fra1", 12}};
@@ -85,10 +96,23 @@ static void test_requests(void **state)
 	     "X-Forwarded-For: 6.6.6.6\nx-forwarded-anything: 1\nFORWARDED: for=6.6.6.6\n"
 	     "X-Forwarded-Proto: http\nX-Forwardedness: stays\n",
 	     "X-Forwardedness: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
-	    /* CGI and its kin take an underscore for a hyphen */
 	    {&stranger,
-	     "X_Forwarded_For: 6.6.6.6\nX-FORWARDED_proto: http\nForwarded_: stays\nX: 1\n",
-	     "Forwarded_: stays\nX: 1\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "x-real-ip: 6.6.6.6\nCF-Connecting-IP: 6.6.6.6\nPROXY: evil\nX-Real-IPs: stays\n"
+	     "Proxyless: stays\nX-Real: stays\n",
+	     "X-Real-IPs: stays\nProxyless: stays\nX-Real: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    {&proxy, "X-Real-IP: 192.0.2.7\nProxy: it\nX_Other: goes\n",
+	     "X-Real-IP: 192.0.2.7\nProxy: it\nX-Forwarded-For: 2001:db8::1\n"
+	     "X-Forwarded-Proto: https\nX-Forwarded-Host: www.example.com\n"
+	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n"
+	     "Via: 1.1 perigee-fra1\n"},
+	    /* CGI and its kind take an underscore for a hyphen */
+	    {&stranger,
+	     "X_Forwarded_For: 6.6.6.6\nContent_Length: 5\nMy_Own: 1\nForwarded_: 1\nX: 1\n_: 1\n",
+	     "X: 1\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    {&old_fashioned,
+	     "X_Forwarded_For: 6.6.6.6\nX-FORWARDED_proto: http\nx_real-ip: 6.6.6.6\n"
+	     "Content_Length: 5\nTransfer_encoding: chunked\nMy_Own: 1\nForwarded_: stays\n",
+	     "My_Own: 1\nForwarded_: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
 	    {&proxy,
 	     "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Port: 80\n"
 	     "X-Forwarded-For: 192.0.2.8\nForwarded: for=192.0.2.7\n",
@@ -313,6 +337,18 @@ static void test_trusted(void **state)
 	}
 }
 
+static void test_trailers_told_who_the_client_is(void **state)
+{
+	struct arena a;
+	struct http_head head;
+
+	arena_init(&a, 65536);
+	head = request(&a, "X-Sum: 1\nX-Forwarded-For: 6.6.6.6\nX-Real-IP: 6.6.6.6\nA_b: c\n");
+	edge_forward_trailers(&head.fields, &stranger);
+	assert_lines(&head, "X-Sum: 1\n");
+	arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +358,7 @@ int main(void)
 	    cmocka_unit_test(test_expectation_of_1_0_is_dropped),
 	    cmocka_unit_test(test_loops),
 	    cmocka_unit_test(test_max_forwards),
+	    cmocka_unit_test(test_trailers_told_who_the_client_is),
 	    cmocka_unit_test(test_responses),
 	    cmocka_unit_test(test_every_size_of_arena),
 	    cmocka_unit_test(test_trusted),

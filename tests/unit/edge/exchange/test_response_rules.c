@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "edge/exchange/response_rules.h"
 

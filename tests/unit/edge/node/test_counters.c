@@ -24,7 +24,7 @@ static void test_names(void **state)
 {
 	struct metrics *m = edge_counters_create(1);
 
-	assert_int_equal(m->n_metrics, EDGE_COUNTER_COUNT);
+	assert_int_equal(m->n_metrics, EDGE_N_COUNTERS);
 	for (unsigned i = 0; i < m->n_metrics; i++) {
 		const struct metric_desc *d = &m->desc[i];
 

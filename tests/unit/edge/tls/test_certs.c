@@ -19,10 +19,12 @@
 
 #include <gnutls/x509.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/net/tls.h"
 #include "edge/tls/certs.h"
 
-#define MAX_FILES 16
+#define MAX_FILES 32
 
 static char directory[64];
 static char *paths[MAX_FILES];
@@ -127,6 +129,8 @@ static void handshake_step(gnutls_session_t session, bool *done)
 		assert_false(gnutls_error_is_fatal(ret));
 }
 
+static bool wildcard_was_shown; /* by the last handshake */
+
 /* The key type of the certificate that a client of that name and priority is shown, and whether it
  * is valid for `expected`. */
 static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *sni,
@@ -163,6 +167,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 	CHECK(gnutls_x509_crt_import(crt, gnutls_certificate_get_peers(client, &n),
 				     GNUTLS_X509_FMT_DER) == 0);
 	assert_true(gnutls_x509_crt_check_hostname(crt, expected));
+	wildcard_was_shown = gnutls_x509_crt_check_hostname(crt, "any.a.test");
 	type = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
 	gnutls_x509_crt_deinit(crt);
 	gnutls_deinit(server);
@@ -210,6 +215,58 @@ static void test_choice(void **state)
 	assert_null(certs);
 }
 
+/* A name of its own has one key type only, the wildcard above it the other. */
+static void test_wildcard_has_the_key_type_that_the_exact_name_lacks(void **state)
+{
+	static const char *const exact[] = {"www.a.test", NULL};
+	static const char *const wildcard[] = {"*.a.test", NULL};
+	static const char *const other[] = {"b.test", NULL};
+	struct cfg_certificate list[] = {
+	    make_cert(GNUTLS_PK_ECDSA, other),
+	    make_cert(GNUTLS_PK_ECDSA, exact),
+	    make_cert(GNUTLS_PK_RSA, wildcard),
+	    make_cert(GNUTLS_PK_ECDSA, wildcard),
+	};
+	char errors[4096];
+	struct edge_certs *certs = load(list, 4, errors, sizeof(errors));
+
+	assert_string_equal(errors, "");
+	assert_int_equal(shown(certs, "www.a.test", ANY, "www.a.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, "WWW.a.test", RSA_1_2, "www.a.test"), GNUTLS_PK_RSA);
+	assert_int_equal(shown(certs, "www.a.test", RSA_1_3, "www.a.test"), GNUTLS_PK_RSA);
+	/* the exact one, not the wildcard's of the same type */
+	assert_int_equal(shown(certs, "www.a.test", ECDSA_1_2, "www.a.test"), GNUTLS_PK_ECDSA);
+	assert_false(wildcard_was_shown);
+	assert_int_equal(shown(certs, "x.a.test", ECDSA_1_2, "x.a.test"), GNUTLS_PK_ECDSA);
+	assert_true(wildcard_was_shown);
+	/* no name: the first of each type, though they are of different names */
+	assert_int_equal(shown(certs, NULL, ECDSA_1_2, "b.test"), GNUTLS_PK_ECDSA);
+	assert_int_equal(shown(certs, NULL, RSA_1_2, "x.a.test"), GNUTLS_PK_RSA);
+	assert_int_equal(shown(certs, "c.test", RSA_1_3, "x.a.test"), GNUTLS_PK_RSA);
+	edge_certs_destroy(&certs);
+}
+
+static void test_files_named_often_are_loaded_once(void **state)
+{
+	static const char *const names[] = {"a.test", NULL};
+	struct cfg_certificate one = make_cert(GNUTLS_PK_ECDSA, names);
+	struct cfg_certificate list[] = {one, one, one};
+	char errors[4096];
+	struct edge_certs *certs = load(list, 3, errors, sizeof(errors));
+	json_t *status = edge_certs_status(certs);
+
+	assert_int_equal(json_array_size(status), 1);
+	json_decref(status);
+	assert_int_equal(shown(certs, "a.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+	edge_certs_destroy(&certs);
+	/* and so is what is wrong with them: at the first place */
+	list[0].certificate = list[1].certificate = list[2].certificate = "/nowhere/a.pem";
+	list[1].place.line = list[2].place.line = 77;
+	assert_null(load(list, 3, errors, sizeof(errors)));
+	assert_non_null(strstr(errors, "/nowhere/a.pem"));
+	assert_null(strstr(errors, "test.yaml:77"));
+}
+
 static void test_complaints(void **state)
 {
 	static const char *const names[] = {"a.test", NULL};
@@ -227,13 +284,13 @@ static void test_complaints(void **state)
 	    {good.certificate, good.key, {"test.yaml", 7, 7}},
 	};
 	static const char *const expected[] = {
-	    "test.yaml:1:7: cannot read /nowhere/a.pem: No such file",
-	    "test.yaml:1:7: cannot read /nowhere/a.key: No such file",
+	    "test.yaml:1:7: /nowhere/a.pem cannot be read: No such file",
+	    "test.yaml:1:7: /nowhere/a.key cannot be read: No such file",
 	    "test.yaml:2:7: the key ",
 	    "test.yaml:3:7: ",
 	    "test.yaml:4:7: ",
 	    "test.yaml:5:7: ",
-	    "test.yaml:6:7: /dev/zero is not a file",
+	    "test.yaml:6:7: /dev/zero is a device, not a regular file",
 	};
 	char errors[8192];
 
@@ -249,6 +306,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_choice),
+	    cmocka_unit_test(test_wildcard_has_the_key_type_that_the_exact_name_lacks),
+	    cmocka_unit_test(test_files_named_often_are_loaded_once),
 	    cmocka_unit_test(test_complaints),
 	};
 

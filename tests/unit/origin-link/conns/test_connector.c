@@ -2,7 +2,7 @@
  *
  * Attempts to connect: what comes of each, and what the server sees of it.
  */
-#include <fcntl.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,16 +10,21 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/loop/loop.h"
 #include "core/net/proxy_header.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/conns/transport.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"
 #include "tests/unit/origin-link/echo_origin.h"
@@ -275,24 +280,48 @@ static void test_no_route(void **state)
 	transport_unref(&plain);
 }
 
-/* Our own shortage says nothing about the server. */
-static void test_no_descriptors(void **state)
+/* What the next connect() is to fail with. */
+static int connect_error;
+
+int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
+	if (connect_error == 0)
+		return (int)syscall(SYS_connect, fd, addr, len);
+	errno = connect_error;
+	connect_error = 0;
+	return -1;
+}
+
+/* Our own shortage says nothing about the server. */
+static void test_own_shortage(void **state)
+{
+	static const struct {
+		int error;
+		enum reason reason;
+	} rows[] = {
+	    {ENFILE, REASON_EDGE_NO_DESCRIPTORS},
+	    {EADDRNOTAVAIL, REASON_EDGE_NO_PORTS},
+	    {ENOBUFS, REASON_LIMIT},
+	    {ENOMEM, REASON_LIMIT},
+	    {ENETUNREACH, REASON_ORIGIN_CONNECT_FAILED},
+	};
 	struct test *t = *state;
 	struct echo_origin o = {0};
 	struct transport *plain = transport_plain();
-	struct rlimit before, none;
-	int next;
+	rlim_t allowed;
 
 	echo_origin_start(&o);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	close(next);
-	none = (struct rlimit){.rlim_cur = next, .rlim_max = before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_LIMIT);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	allowed = descriptors_use_up();
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_EDGE_NO_DESCRIPTORS);
+	descriptors_allow(allowed);
 	assert_string_equal(t->detail, "Too many open files");
+	assert_true(reason_is_own_shortage(t->reason));
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		connect_error = rows[i].error;
+		assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), rows[i].reason);
+		assert_string_equal(t->detail, strerrordesc_np(rows[i].error));
+		assert_int_equal(reason_is_own_shortage(t->reason), rows[i].error != ENETUNREACH);
+	}
 	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
 	stream_destroy(&t->stream);
 	transport_unref(&plain);
@@ -628,7 +657,7 @@ int main(void)
 	    TEST(test_connect_timeout),
 	    TEST(test_a_loop_that_was_held_up_sees_that_the_server_has_answered),
 	    TEST(test_no_route),
-	    TEST(test_no_descriptors),
+	    TEST(test_own_shortage),
 	    TEST(test_tls),
 	    TEST(test_certificates),
 	    TEST(test_name_in_the_configuration),

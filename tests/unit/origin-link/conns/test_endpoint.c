@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "tests/unit/origin-link/conns_rig.h"
 
@@ -254,6 +255,16 @@ static void test_warm_limits(void **state)
 	conns_rig_turn(&t->rig);
 	assert_int_equal(endpoint_facts(e).open, 2);
 	assert_int_equal(atomic_load(&e->warming), 0);
+	/* Of the node: what is over it would be opened and closed again and again. */
+	conns_node_set_idle_limit(t->rig.node, 3);
+	t->rig.terms.max_connections = 100;
+	warm_top_up(e, &t->rig.terms, 5);
+	conns_rig_await(&t->rig, OLINK_WARM, 3);
+	warm_top_up(e, &t->rig.terms, 5);
+	conns_rig_turn(&t->rig);
+	assert_int_equal(endpoint_facts(e).open, 3);
+	assert_int_equal(atomic_load(&e->warming), 0);
+	assert_int_equal(conns_rig_count(&t->rig, OLINK_DISCARDED_DESCRIPTORS), 0);
 	endpoint_give(&e);
 }
 

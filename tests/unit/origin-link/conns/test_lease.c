@@ -11,13 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/net/sock.h"
+#include "origin-link/conns/transport.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"
 #include "tests/unit/origin-link/conns_rig.h"
@@ -513,22 +515,98 @@ static void test_refused(void **state)
 	close(fd);
 }
 
+/* Descriptors */
+
 static void test_no_descriptors_is_no_failure_of_the_server(void **state)
 {
 	struct test *t = *state;
-	struct rlimit before, none = {0};
 	struct taker a;
+	rlim_t allowed;
 
 	taker_init(&a, &t->rig, t->e);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	none.rlim_max = before.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	allowed = descriptors_use_up();
 	assert_int_equal(taker_take(&a), LEASE_WAITS);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_int_equal(taker_wait(&a), REASON_LIMIT);
+	descriptors_allow(allowed);
+	assert_int_equal(taker_wait(&a), REASON_EDGE_NO_DESCRIPTORS);
 	assert_int_equal(open_now(t), 0);
+	assert_int_equal(count(t, OLINK_SHORTAGES), 1);
 	/* It is not told of the server, as it was. */
 	assert_int_equal(endpoint_facts(t->e).last_failure, REASON_NONE);
+}
+
+static void leave_idle_twice(struct test *t)
+{
+	struct taker a, b;
+
+	taker_init(&a, &t->rig, t->e);
+	taker_init(&b, &t->rig, t->e);
+	taker_get(&a);
+	taker_get(&b);
+	taker_ping(&a);
+	taker_ping(&b);
+	lease_end(&a.lease, true);
+	lease_end(&b.lease, true);
+	assert_int_equal(count(t, OLINK_IDLE), 2);
+}
+
+/* Requests failed for want of a descriptor, while connections that nobody used had some. */
+static void test_idle_connections_keep_descriptors_from_those_needed(void **state)
+{
+	struct test *t = *state;
+	struct net_addr addr;
+	struct endpoint *e;
+	struct taker a;
+	rlim_t allowed;
+	int fd;
+
+	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
+	fd = sock_listen_tcp(&addr, 8);
+	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
+	e = conns_rig_endpoint(&t->rig, &addr);
+	leave_idle_twice(t);
+	taker_init(&a, &t->rig, e);
+	allowed = descriptors_use_up();
+	taker_get(&a);
+	descriptors_allow(allowed);
+	assert_int_equal(count(t, OLINK_IDLE), 1);
+	assert_int_equal(count(t, OLINK_DISCARDED_DESCRIPTORS), 1);
+	assert_int_equal(count(t, OLINK_SHORTAGES), 0);
+	assert_int_equal(open_now(t), 1);
+	lease_end(&a.lease, false);
+	endpoint_give(&e);
+	close(fd);
+}
+
+/* Whatever its endpoint, the one that nobody has used for longest goes. */
+static void test_idle_limit_of_the_node(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin origin = {0};
+	struct endpoint *e;
+	struct taker a;
+
+	echo_origin_start(&origin);
+	e = conns_rig_endpoint(&t->rig, &origin.addr);
+	conns_node_set_idle_limit(t->rig.node, 2);
+	leave_idle_twice(t);
+	taker_init(&a, &t->rig, e);
+	taker_get(&a);
+	taker_ping(&a);
+	assert_int_equal(count(t, OLINK_IDLE), 2);
+	lease_end(&a.lease, true);
+	assert_int_equal(count(t, OLINK_IDLE), 2);
+	assert_int_equal(count(t, OLINK_DISCARDED_DESCRIPTORS), 1);
+	assert_int_equal(endpoint_facts(e).idle, 1);
+	assert_int_equal(open_now(t), 1);
+	conns_node_set_idle_limit(t->rig.node, 0);
+	assert_int_equal(taker_take(&a), LEASE_READY);
+	taker_ping(&a);
+	lease_end(&a.lease, true);
+	assert_int_equal(count(t, OLINK_IDLE), 0);
+	assert_int_equal(count(t, OLINK_DISCARDED_DESCRIPTORS), 3);
+	endpoint_give(&e);
+	conns_rig_turn(&t->rig);
+	echo_origin_stop(&origin);
 }
 
 /* Suspicion */
@@ -833,6 +911,8 @@ int main(void)
 	    TEST(test_fresh_one_in_the_queue),
 	    TEST(test_refused),
 	    TEST(test_no_descriptors_is_no_failure_of_the_server),
+	    TEST(test_idle_connections_keep_descriptors_from_those_needed),
+	    TEST(test_idle_limit_of_the_node),
 	    TEST(test_suspect),
 	    TEST(test_tls),
 	    TEST(test_a_look_leaves_what_a_client_has_sent_alone),

@@ -218,16 +218,16 @@ static void test_files_that_will_not_do(void **state)
 	expect_error(&origin, "No such file");
 	/* It would block whoever opens it. */
 	assert_int_equal(mkfifo(path, 0600), 0);
-	expect_error(&origin, "is not a file");
+	expect_error(&origin, "is a FIFO, not a regular file");
 	unlink(path);
 	origin.tls.ca = f->dir;
-	expect_error(&origin, "is not a file");
+	expect_error(&origin, "is a folder, not a regular file");
 	file = fopen(path, "we");
 	assert_non_null(file);
 	assert_int_equal(ftruncate(fileno(file), 5 * 1024 * 1024), 0);
 	fclose(file);
 	origin.tls.ca = path;
-	expect_error(&origin, "at most 4096 KiB");
+	expect_error(&origin, "is larger than 4 MiB");
 	file = fopen(path, "we");
 	fputs("no certificate\n", file);
 	fclose(file);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/few_descriptors.h"
 #include "tests/unit/origin-link/rig.h"
 
 /* Repeating, by table */
@@ -127,7 +128,7 @@ static void test_content_not_begun(void **state)
 	call_init(&c, rig, "PUT", "/");
 	c.head.framing = HTTP_FRAMING_CHUNKED;
 	call_start(&c, rig->worker);
-	while (!c.request->facts.retried || c.request->attempt.sent == SENT_NOTHING)
+	while (!c.request->facts.retried || c.request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_go(o);
 	call_push(&c, "abc", true);
@@ -209,6 +210,29 @@ static void test_next_candidate_when_refused(void **state)
 	assert_true(net_addr_equal(&c.facts.addr, &o->addr));
 	call_fini(&c);
 	rig_finish(rig, o);
+}
+
+/* What we lack for one we lack for the next. */
+static void test_no_other_candidate_without_descriptors(void **state)
+{
+	struct rig *rig = *state;
+	struct net_addr closed;
+	struct call c;
+	rlim_t allowed;
+
+	for (int i = 0; i < 3; i++) {
+		nobody_home(&closed);
+		rig_add_server(rig, &closed);
+	}
+	rig_open(rig);
+	rig_settle(rig);
+	allowed = descriptors_use_up();
+	call_get(&c, rig);
+	descriptors_allow(allowed);
+	assert_int_equal(c.reset, REASON_EDGE_NO_DESCRIPTORS);
+	call_fini(&c);
+	assert_int_equal(rig_count(rig, OLINK_CONNECTS), 1);
+	assert_int_equal(rig_count(rig, OLINK_SHORTAGES), 1);
 }
 
 /* Nobody answers three of them: the fourth has its turn within the time to connect. */
@@ -304,7 +328,7 @@ static void start_two(struct rig *rig, struct scripted_origin *o, struct call *f
 {
 	call_init(first, rig, "GET", "/");
 	call_start(first, rig->worker);
-	while (first->request->attempt.sent == SENT_NOTHING)
+	while (first->request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_await(o);
 	call_init(second, rig, "GET", "/");
@@ -385,7 +409,7 @@ static void test_next_candidate_when_full(void **state)
 	/* The first request finds only one of them. */
 	call_init(&first, rig, "GET", "/");
 	call_start(&first, rig->worker);
-	while (first.request->attempt.sent == SENT_NOTHING)
+	while (first.request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_await(full);
 	olink_origins_destroy(&rig->origins);
@@ -406,11 +430,17 @@ static void test_next_candidate_when_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RIG_TEST(test_rules),          RIG_TEST(test_content_not_begun),
-	    RIG_TEST(test_repeated_once),  RIG_TEST(test_next_candidate_when_refused),
-	    RIG_TEST(test_time_is_shared), RIG_TEST(test_all_candidates_fail),
-	    RIG_TEST(test_no_candidate),   RIG_TEST(test_waits_for_its_turn),
-	    RIG_TEST(test_waits_in_vain),  RIG_TEST(test_next_candidate_when_full),
+	    RIG_TEST(test_rules),
+	    RIG_TEST(test_content_not_begun),
+	    RIG_TEST(test_repeated_once),
+	    RIG_TEST(test_next_candidate_when_refused),
+	    RIG_TEST(test_no_other_candidate_without_descriptors),
+	    RIG_TEST(test_time_is_shared),
+	    RIG_TEST(test_all_candidates_fail),
+	    RIG_TEST(test_no_candidate),
+	    RIG_TEST(test_waits_for_its_turn),
+	    RIG_TEST(test_waits_in_vain),
+	    RIG_TEST(test_next_candidate_when_full),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

@@ -267,7 +267,7 @@ static void test_reset_by_the_source(void **state)
 		call_init(&c, rig, "POST", "/");
 		c.head.framing = HTTP_FRAMING_CHUNKED;
 		call_start(&c, rig->worker);
-		while (open && c.request->attempt.sent == SENT_NOTHING)
+		while (open && c.request->attempt.given == GIVEN_NOTHING)
 			rig_turn(rig);
 		c.to->ops->reset(c.to, REASON_CLIENT_RESET);
 		rig_turn(rig);
@@ -337,7 +337,7 @@ static void test_configuration_goes(void **state)
 	call_start(&c, rig->worker);
 	olink_origins_destroy(&rig->origins);
 	memset(&rig->origin, 0xff, sizeof(rig->origin));
-	while (c.request->attempt.sent == SENT_NOTHING)
+	while (c.request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	origin_go(o);
 	call_wait(&c);

@@ -197,7 +197,7 @@ static void test_client_takes_its_time(void **state)
 		call_expect(&c, rig);
 		c.head.expect_continue = expect;
 		call_start(&c, rig->worker);
-		while (c.request->attempt.sent == SENT_NOTHING)
+		while (c.request->attempt.given == GIVEN_NOTHING)
 			rig_turn(rig);
 		if (c.n_informational == 0)
 			assert_int_equal(c.request->attempt.watch,

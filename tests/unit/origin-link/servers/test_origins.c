@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "origin-link/conns/transport.h"
 #include "tests/unit/origin-link/echo_origin.h"
 #include "tests/unit/origin-link/name_server.h"
 #include "tests/unit/origin-link/origins_rig.h"
@@ -77,7 +78,7 @@ static void test_suspects_come_last(void **state)
 	assert_string_equal(found(t), "3412");
 }
 
-/* Checked: what is down is left out, what is unproven stands back. */
+/* Checked: what is down is left out, and so is what is unproven as soon as one is up. */
 static void test_health(void **state)
 {
 	struct origins_rig *t = *state;
@@ -88,10 +89,10 @@ static void test_health(void **state)
 	assert_false(olink_origins_settled(t->origins));
 	/* Before the first results all are alike. */
 	assert_string_equal(found(t), "1234");
-	health_record(&origins_rig_address(t, 3)->health, PROBE_OK);
-	assert_string_equal(found(t), "4231");
 	health_record(&origins_rig_address(t, 0)->health, PROBE_REFUSED);
-	assert_string_equal(found(t), "423");
+	assert_string_equal(found(t), "342");
+	health_record(&origins_rig_address(t, 3)->health, PROBE_OK);
+	assert_string_equal(found(t), "4");
 	health_record(&origins_rig_address(t, 1)->health, PROBE_OK);
 	health_record(&origins_rig_address(t, 2)->health, PROBE_CERTIFICATE);
 	assert_true(olink_origins_settled(t->origins));
@@ -99,6 +100,25 @@ static void test_health(void **state)
 	endpoint_suspect(origins_rig_address(t, 1)->endpoint, t->group->control);
 	assert_string_equal(found(t), "42");
 	assert_string_equal(found(t), "42");
+}
+
+/* A new address that took connections and never answered was next in line whenever the one that was
+ * up could not be reached for a moment, or was busy. */
+static void test_unproven_stood_in_for_a_suspect(void **state)
+{
+	struct origins_rig *t = *state;
+
+	t->origin.health.enabled = true;
+	origins_rig_add_servers(t, 3);
+	origins_rig_open(t);
+	health_record(&origins_rig_address(t, 0)->health, PROBE_OK);
+	endpoint_suspect(origins_rig_address(t, 0)->endpoint, t->group->control);
+	assert_string_equal(found(t), "1");
+	/* Down after all: then they are all that is left, those in doubt behind the others. */
+	health_record(&origins_rig_address(t, 0)->health, PROBE_TIMED_OUT);
+	endpoint_suspect(origins_rig_address(t, 2)->endpoint, t->group->control);
+	assert_string_equal(found(t), "23");
+	assert_string_equal(found(t), "23");
 }
 
 static void test_all_down(void **state)
@@ -254,7 +274,7 @@ static void test_change_of_addresses(void **state)
 	struct transport *plain = transport_plain();
 	struct echo_origin o = {0};
 	struct name_server ns;
-	char *error = NULL, text[NET_ADDR_TEXT];
+	char text[NET_ADDR_TEXT];
 
 	echo_origin_start(&o);
 	name_server_init(&ns, loop);
@@ -263,7 +283,7 @@ static void test_change_of_addresses(void **state)
 	    .buffers = t->buffers,
 	    .metrics = t->olink->metrics,
 	    .conns = t->olink->conns,
-	    .resolver = resolver_create(loop, t->olink->metrics, ns.text, &error),
+	    .resolver = resolver_create(loop, t->olink->metrics, &ns.sources),
 	    .on_change = note_change,
 	};
 	struct server_identity id = {
@@ -290,7 +310,8 @@ static void test_change_of_addresses(void **state)
 
 	/* The second goes, another comes; the first stays what it was. */
 	ns.a[1] = "127.0.0.3";
-	loop_run(loop);
+	while (server_addresses(s) == list)
+		loop_run(loop);
 	list = server_addresses(s);
 	assert_int_equal(list->n, 2);
 	assert_ptr_equal(list->v[0], first);
@@ -326,6 +347,7 @@ int main(void)
 	    TEST(test_turns),
 	    TEST(test_suspects_come_last),
 	    TEST(test_health),
+	    TEST(test_unproven_stood_in_for_a_suspect),
 	    TEST(test_all_down),
 	    TEST(test_not_resolved_yet),
 	    TEST(test_same_address_twice),

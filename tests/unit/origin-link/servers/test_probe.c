@@ -16,12 +16,17 @@
 
 #include <cmocka.h>
 
+#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/loop.h"
 #include "core/net/sock.h"
+#include "core/net/stream.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/servers/probe.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"
+#include "tests/unit/origin-link/probe_rig.h"
 
 struct row {
 	const char *name;
@@ -67,90 +72,16 @@ static void answer(struct scripted_origin *o, void *arg)
 		origin_wait(o);
 }
 
-struct test {
-	struct loop_group *group;
-	struct stream_buffers *buffers;
-	struct cfg_check check;
-	struct transport *transport; /* NULL: plain */
-	struct health health;
-	unsigned n_results, n_wanted;
-	enum probe_cause cause;
-	bool changed;
-};
-
-static int setup(void **state)
-{
-	struct test *t = xcalloc(1, sizeof(*t));
-
-	t->group = loop_group_create(0);
-	t->buffers = stream_buffers_create(t->group->control);
-	t->check = (struct cfg_check){
-	    .host = "www.example.com",
-	    .path = "/health",
-	    .status = {200, 399},
-	    .interval = DUR_S(3600),
-	    .timeout = DUR_S(10),
-	    .rise = 2,
-	    .fall = 2,
-	};
-	t->n_wanted = 1;
-	health_init(&t->health, 2, 2);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct test *t = *state;
-
-	transport_unref(&t->transport);
-	stream_buffers_destroy(&t->buffers);
-	loop_group_destroy(&t->group);
-	free(t);
-	return 0;
-}
-
-static void result_cb(void *arg, enum probe_cause cause, bool changed)
-{
-	struct test *t = arg;
-
-	t->cause = cause;
-	t->changed = changed;
-	if (++t->n_results == t->n_wanted)
-		loop_stop_mt(t->group->control);
-}
-
-static enum probe_cause run_probe(struct test *t, const struct net_addr *addr)
-{
-	struct probe_target target = {
-	    .check = &t->check,
-	    .addr = *addr,
-	    .transport = t->transport,
-	    .name = "server under test",
-	    .host = "default.example.com",
-	};
-	struct probe *p = probe_create(t->buffers, &target, &t->health, result_cb, t);
-
-	assert_int_equal(health_get(&t->health), HEALTH_UNKNOWN);
-	loop_run(t->group->control);
-	assert_true(probe_last_time(p).ns > 0);
-	probe_destroy(&p);
-	assert_null(p);
-	return t->cause;
-}
-
 static void test_each_cause(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct scripted_origin *o = origin_start(answer, (void *)&rows[i]);
 
-		health_init(&t->health, 2, 2);
-		t->n_results = 0;
 		t->check.kind = rows[i].kind;
 		t->check.timeout = rows[i].cause == PROBE_TIMED_OUT ? DUR_MS(50) : DUR_S(10);
-		if (run_probe(t, &o->addr) != rows[i].cause)
+		if (probe_rig_run(t, &o->addr) != rows[i].cause)
 			fail_msg("%s: %s, not %s", rows[i].name, probe_cause_text(t->cause),
 				 probe_cause_text(rows[i].cause));
 		assert_true(t->changed);
@@ -177,7 +108,7 @@ static void test_refused(void **state)
 {
 	struct net_addr addr = closed_port();
 
-	assert_int_equal(run_probe(*state, &addr), PROBE_REFUSED);
+	assert_int_equal(probe_rig_run(*state, &addr), PROBE_REFUSED);
 }
 
 static void just_accept(struct scripted_origin *o, void *arg)
@@ -188,25 +119,25 @@ static void just_accept(struct scripted_origin *o, void *arg)
 
 static void test_tcp(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(just_accept, NULL);
 
 	t->check.kind = CFG_CHECK_TCP;
-	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_OK);
 	assert_null(origin_finish(&o));
 }
 
 /* The check's own port is asked, whatever the port of what is checked. */
 static void test_port_of_the_check(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(just_accept, NULL);
 	struct net_addr addr = o->addr;
 
 	t->check.kind = CFG_CHECK_TCP;
 	t->check.port = net_addr_port(&o->addr);
 	net_addr_set_port(&addr, 1);
-	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+	assert_int_equal(probe_rig_run(t, &addr), PROBE_OK);
 	assert_null(origin_finish(&o));
 }
 
@@ -220,11 +151,11 @@ static void talk_plain(struct scripted_origin *o, void *arg)
 
 static void test_tls_failed(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(talk_plain, NULL);
 
 	t->check.kind = CFG_CHECK_HTTPS;
-	assert_int_equal(run_probe(t, &o->addr), PROBE_TLS_FAILED);
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_TLS_FAILED);
 	assert_null(origin_finish(&o));
 }
 
@@ -281,7 +212,7 @@ static void tls_accept_cb(evutil_socket_t fd, short what, void *arg)
 	assert_true(stream_start_tls_server(service->stream, &service->tls, NULL, 0));
 }
 
-static struct net_addr start_service(struct tls_service *service, struct test *t,
+static struct net_addr start_service(struct tls_service *service, struct probe_rig *t,
 				     const struct test_cert *cert)
 {
 	struct net_addr addr;
@@ -310,7 +241,7 @@ static void stop_service(struct tls_service *service)
 /* A certificate that nobody trusts does: the address is what is probed. */
 static void test_https(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct tls_service service;
 	struct test_cert cert;
 	struct net_addr addr;
@@ -318,16 +249,17 @@ static void test_https(void **state)
 	test_cert_init(&cert, "other.example.com");
 	addr = start_service(&service, t, &cert);
 	t->check.kind = CFG_CHECK_HTTPS;
-	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+	assert_int_equal(probe_rig_run(t, &addr), PROBE_OK);
 	stop_service(&service);
 	test_cert_fini(&cert);
 }
 
-/* HTTP and TCP checks of a server with TLS go over it, as requests do, and believe what they do. */
+/* Checks of a server with TLS go over it as requests do, and believe what they do: one by "https"
+ * did not, and found up what no request could be sent to. */
 static void test_over_the_transport(void **state)
 {
-	static const enum cfg_check_kind kinds[] = {CFG_CHECK_HTTP, CFG_CHECK_TCP};
-	struct test *t = *state;
+	static const enum cfg_check_kind kinds[] = {CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP};
+	struct probe_rig *t = *state;
 	char path[] = "/tmp/probe-XXXXXX";
 	struct cfg_origin origin = {.tls = {.enabled = true, .verify = true, .ca = path}};
 	int fd = mkstemp(path);
@@ -347,10 +279,8 @@ static void test_over_the_transport(void **state)
 		t->transport = transport_load(&origin, "", &error);
 		assert_non_null(t->transport);
 		addr = start_service(&service, t, &cert);
-		health_init(&t->health, 2, 2);
-		t->n_results = 0;
 		t->check.kind = kinds[i / 2];
-		assert_int_equal(run_probe(t, &addr), right ? PROBE_OK : PROBE_CERTIFICATE);
+		assert_int_equal(probe_rig_run(t, &addr), right ? PROBE_OK : PROBE_CERTIFICATE);
 		stop_service(&service);
 		transport_unref(&t->transport);
 		test_cert_fini(&cert);
@@ -360,12 +290,12 @@ static void test_over_the_transport(void **state)
 
 static void test_handshake_fails(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(talk_plain, NULL);
 
 	t->transport = transport_unverified("www.example.com", CFG_PROXY_PROTOCOL_NONE);
 	t->check.kind = CFG_CHECK_TCP;
-	assert_int_equal(run_probe(t, &o->addr), PROBE_TLS_FAILED);
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_TLS_FAILED);
 	assert_null(origin_finish(&o));
 }
 
@@ -381,46 +311,45 @@ static void expect_proxy_header(struct scripted_origin *o, void *arg)
 /* Who expects a header gets one, which names nobody. */
 static void test_proxy_header(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(expect_proxy_header, NULL);
 	struct cfg_origin origin = {.proxy_protocol = CFG_PROXY_PROTOCOL_V1};
 
 	t->transport = transport_load(&origin, "", NULL);
 	t->check.kind = CFG_CHECK_HTTP;
-	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_OK);
 	assert_null(origin_finish(&o));
 }
 
-static void give_descriptors_back(evutil_socket_t fd, short what, void *arg)
-{
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, arg), 0);
-}
-
-/* What we cannot ask for want of descriptors is not down: the next probe says what it is. */
+/* What we cannot ask for want of descriptors is not down: the next probe, soon, says what it is. */
 static void test_no_descriptors(void **state)
 {
-	struct test *t = *state;
-	struct rlimit before, none = {0};
-	struct timeval later = {.tv_usec = 50 * 1000};
+	struct probe_rig *t = *state;
 	struct net_addr addr;
-	struct event *ev;
+	struct probe *p;
+	rlim_t allowed;
 	int fd;
 
 	assert_true(net_addr_parse("127.0.0.1:0", 0, &addr));
 	fd = sock_listen_tcp(&addr, 8);
 	assert_true(fd >= 0 && sock_local_addr(fd, &addr) == 0);
 	t->check.kind = CFG_CHECK_TCP;
-	t->check.interval = DUR_MS(5);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	ev = evtimer_new(loop_base(t->group->control), give_descriptors_back, &before);
-	assert_int_equal(event_add(ev, &later), 0);
-	none.rlim_max = before.rlim_max;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	/* Several in vain, and then the first result. */
-	assert_int_equal(run_probe(t, &addr), PROBE_OK);
+	allowed = descriptors_use_up();
+	t->n_wanted = 2;
+	p = probe_rig_start(t, &addr);
+	loop_run(t->group->control);
+	assert_int_equal(t->cause, PROBE_PREVENTED);
+	assert_false(t->changed);
+	assert_int_equal(health_get(&t->health), HEALTH_UNKNOWN);
+	assert_int_equal(atomic_load(&t->health.cause), PROBE_PENDING);
+	descriptors_allow(allowed);
+	/* Long before its interval, an hour. */
+	t->n_wanted = 3;
+	loop_run(t->group->control);
+	assert_int_equal(t->cause, PROBE_OK);
 	assert_true(t->changed);
 	assert_int_equal(health_get(&t->health), HEALTH_UP);
-	event_free(ev);
+	probe_destroy(&p);
 	close(fd);
 }
 
@@ -448,14 +377,15 @@ static void be_asked_the_second_time(struct scripted_origin *o, void *arg)
 /* It was taken for a reset by the server. */
 static void test_no_buffers_after_connecting_is_no_fault_of_the_server(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(be_asked_the_second_time, (void *)&rows[0]);
 
 	t->check.interval = DUR_MS(5);
 	n_no_buffers = 1;
-	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	t->n_wanted = 2; /* PROBE_PREVENTED first */
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_OK);
 	assert_int_equal(n_no_buffers, 0);
-	assert_int_equal(t->n_results, 1);
+	assert_true(t->changed);
 	origin_go(o);
 	assert_null(origin_finish(&o));
 }
@@ -474,12 +404,12 @@ static void expect_default_host(struct scripted_origin *o, void *arg)
 
 static void test_default_host(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(expect_default_host, NULL);
 
 	t->check.kind = CFG_CHECK_HTTP;
 	t->check.host = "";
-	assert_int_equal(run_probe(t, &o->addr), PROBE_OK);
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_OK);
 	assert_null(origin_finish(&o));
 }
 
@@ -495,13 +425,13 @@ static void twice_then_refuse(struct scripted_origin *o, void *arg)
 /* It goes on by itself, and the machine behind it wants two failures. */
 static void test_again_at_the_interval(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(twice_then_refuse, NULL);
 
 	t->check.kind = CFG_CHECK_HTTP;
 	t->check.interval = DUR_MS(20);
 	t->n_wanted = 4;
-	assert_int_equal(run_probe(t, &o->addr), PROBE_WRONG_STATUS);
+	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_WRONG_STATUS);
 	assert_true(t->changed);
 	assert_int_equal(health_get(&t->health), HEALTH_DOWN);
 	assert_null(origin_finish(&o));
@@ -509,11 +439,9 @@ static void test_again_at_the_interval(void **state)
 
 static void test_destroyed_while_it_runs(void **state)
 {
-	struct test *t = *state;
+	struct probe_rig *t = *state;
 	struct scripted_origin *o = origin_start(just_accept, NULL);
-	struct probe_target target = {
-	    .check = &t->check, .addr = o->addr, .name = "x", .host = "y"};
-	struct probe *p = probe_create(t->buffers, &target, &t->health, result_cb, t);
+	struct probe *p = probe_rig_start(t, &o->addr);
 
 	/* One turn starts it; the stop is in the mailbox already. */
 	loop_stop_mt(t->group->control);
@@ -529,7 +457,7 @@ static void test_destroyed_while_it_runs(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, probe_rig_setup, probe_rig_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_each_cause),
 	    TEST(test_refused),

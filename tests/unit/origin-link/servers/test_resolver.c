@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Names kept resolved: literals, the hosts file, and a name server of the test's own, on the same
- * loop, whose answers change and fail.
+ * loop, whose answers change, fail and lie; and the file that names it, when it is wrong or
+ * changes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +20,7 @@
 #include "core/loop/loop.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/servers/resolver.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/unit/origin-link/name_server.h"
 
 struct test {
@@ -43,12 +46,11 @@ static void result_cb(void *arg, const struct net_addr *addrs, unsigned n)
 static int setup(void **state)
 {
 	struct test *t = xcalloc(1, sizeof(*t));
-	char *error = NULL;
 
 	t->group = loop_group_create(0);
 	t->metrics = olink_counters_create(1);
 	name_server_init(&t->ns, t->group->control);
-	t->resolver = resolver_create(t->group->control, t->metrics, t->ns.text, &error);
+	t->resolver = resolver_create(t->group->control, t->metrics, &t->ns.sources);
 	assert_non_null(t->resolver);
 	*state = t;
 	return 0;
@@ -135,72 +137,6 @@ static void test_refresh_and_failure(void **state)
 	resolver_watch_destroy(&w);
 }
 
-static void test_too_many_addresses_are_cut(void **state)
-{
-	struct test *t = *state;
-	struct resolver_watch *w;
-	char text[RESOLVER_ADDRS_MAX + 3][16];
-
-	for (unsigned i = 0; i < ARRAY_SIZE(text); i++) {
-		snprintf(text[i], sizeof(text[i]), "192.0.2.%u", i + 1);
-		t->ns.a[i] = text[i];
-	}
-	t->ns.ttl = 60;
-	w = resolver_watch_create(t->resolver, "many.test", 80, result_cb, t);
-	loop_run(t->group->control);
-	assert_int_equal(t->n, RESOLVER_ADDRS_MAX);
-	assert_addr(&t->addrs[0], "192.0.2.1:80");
-	resolver_watch_destroy(&w);
-}
-
-/* Name servers turn their answers around: the cut must not, or a name of many addresses would lose
- * and find some, their health and connections with them, at every look. */
-static void test_same_cut_in_another_order(void **state)
-{
-	struct test *t = *state;
-	struct resolver_watch *w;
-	char text[RESOLVER_ADDRS_MAX + 3][16];
-
-	for (unsigned i = 0; i < ARRAY_SIZE(text); i++) {
-		snprintf(text[i], sizeof(text[i]), "192.0.2.%u", (unsigned)ARRAY_SIZE(text) - i);
-		t->ns.a[i] = text[i];
-	}
-	t->ns.ttl = 60;
-	w = resolver_watch_create(t->resolver, "turned.test", 80, result_cb, t);
-	loop_run(t->group->control);
-	assert_int_equal(t->n, RESOLVER_ADDRS_MAX);
-	assert_addr(&t->addrs[0], "192.0.2.1:80");
-	resolver_watch_destroy(&w);
-}
-
-/* No Linux connects to 255.255.255.255 without SO_BROADCAST, so it stands for
- * the IPv6 addresses of an origin on a machine without IPv6. Two of them in a row were the two that
- * a request tried: every so many requests failed though other addresses served. */
-static void test_addresses_without_a_route_are_left_out(void **state)
-{
-	struct test *t = *state;
-	struct resolver_watch *w;
-
-	t->ns.a[0] = "255.255.255.255";
-	t->ns.a[1] = "127.0.0.2";
-	t->ns.aaaa[0] = "::1";
-	t->ns.ttl = 60;
-	w = resolver_watch_create(t->resolver, "dual.test", 80, result_cb, t);
-	loop_run(t->group->control);
-	assert_in_range(t->n, 1, 2); /* there may be no IPv6 here */
-	assert_addr(&t->addrs[0], "127.0.0.2:80");
-	resolver_watch_destroy(&w);
-
-	/* Nothing else: better than no address. */
-	t->ns.a[1] = NULL;
-	t->ns.aaaa[0] = NULL;
-	w = resolver_watch_create(t->resolver, "lost.test", 80, result_cb, t);
-	loop_run(t->group->control);
-	assert_int_equal(t->n, 1);
-	assert_addr(&t->addrs[0], "255.255.255.255:80");
-	resolver_watch_destroy(&w);
-}
-
 /* The answer to a question whose watch is gone goes nowhere. */
 static void test_watch_ends_while_asking(void **state)
 {
@@ -216,19 +152,293 @@ static void test_watch_ends_while_asking(void **state)
 	/* teardown ends the open question */
 }
 
+/* It comes when nobody wants it any more, and another one is waited for. */
+static void test_answer_comes_late(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.silent = true;
+	w = resolver_watch_create(t->resolver, "late.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	resolver_watch_destroy(&w);
+	t->ns.silent = false;
+	t->ns.a[0] = "192.0.2.66";
+	t->ns.ttl = 60;
+	name_server_answer(&t->ns);
+	t->ns.a[0] = "192.0.2.7";
+	w = resolver_watch_create(t->resolver, "other.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "192.0.2.7:80");
+	resolver_watch_destroy(&w);
+}
+
+/* What it must not do to us. */
+
+static size_t says_that_it_is_cut(struct name_server *ns, uint8_t *packet, size_t n)
+{
+	packet[2] |= 2; /* and nobody listens for TCP */
+	return n;
+}
+
+static size_t goes_round_in_circles(struct name_server *ns, uint8_t *packet, size_t n)
+{
+	/* The asked name is an alias of itself. */
+	static const uint8_t alias[] = {0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12};
+
+	memcpy(packet + n, alias, sizeof(alias));
+	packet[7] = 1;
+	return n + sizeof(alias);
+}
+
+static size_t has_a_name_without_end(struct name_server *ns, uint8_t *packet, size_t n)
+{
+	static const uint8_t name[] = {0xc0, 0, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1};
+
+	memcpy(packet + n, name, sizeof(name));
+	packet[n + 1] = n; /* a pointer to itself */
+	packet[7] = 1;
+	return n + sizeof(name);
+}
+
+static const struct lie {
+	const char *a;
+	size_t (*twist)(struct name_server *ns, uint8_t *packet, size_t n);
+} lies[] = {
+    {NULL, NULL},
+    {"0.0.0.0", NULL},
+    {"255.255.255.255", NULL},
+    {"224.0.0.1", NULL},
+    {"192.0.2.1", says_that_it_is_cut},
+    {NULL, goes_round_in_circles},
+    {NULL, has_a_name_without_end},
+};
+
+/* Each is a failure, and the next answer is believed. */
+static void test_answers_that_are_of_no_use(void **state)
+{
+	struct test *t = *state;
+
+	t->ns.ttl = 60;
+	for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct resolver_watch *w;
+
+		t->ns.a[0] = lies[i].a;
+		t->ns.twist = lies[i].twist;
+		w = resolver_watch_create(t->resolver, "lie.test", 80, result_cb, t);
+		t->n = 99;
+		loop_run(t->group->control);
+		if (t->n != 0)
+			fail_msg("lie %u: %u addresses", i, t->n);
+		t->ns.a[0] = "192.0.2.3";
+		t->ns.twist = NULL;
+		resolver_start_over(t->resolver);
+		loop_run(t->group->control);
+		assert_int_equal(t->n, 1);
+		assert_addr(&t->addrs[0], "192.0.2.3:80");
+		resolver_watch_destroy(&w);
+	}
+}
+
+/* What is no answer to what was asked is not taken for one; and it is asked again, after 2 s. */
+
+static size_t answers_another_question(struct name_server *ns, uint8_t *packet, size_t n)
+{
+	if (ns->n_asked <= 2)
+		packet[13] ^= 1;
+	return n;
+}
+
+static size_t has_another_number(struct name_server *ns, uint8_t *packet, size_t n)
+{
+	if (ns->n_asked <= 2)
+		packet[0] ^= 1;
+	return n;
+}
+
+static void test_answer_to_another_question(void **state)
+{
+	size_t (*const twists[])(struct name_server *, uint8_t *,
+				 size_t) = {answers_another_question, has_another_number};
+	struct test *t = *state;
+
+	t->ns.a[0] = "192.0.2.3";
+	t->ns.ttl = 60;
+	for (unsigned i = 0; i < ARRAY_SIZE(twists); i++) {
+		struct resolver_watch *w;
+
+		t->ns.twist = twists[i];
+		t->ns.n_asked = 0;
+		w = resolver_watch_create(t->resolver, "question.test", 80, result_cb, t);
+		loop_run(t->group->control);
+		assert_int_equal(t->n, 1);
+		assert_in_range(t->ns.n_asked, 3, 6);
+		resolver_watch_destroy(&w);
+	}
+}
+
+/* resolv.conf, at start and later */
+
+static void is_empty(struct name_server *ns)
+{
+	name_server_write_conf(ns, "");
+}
+
+static void names_another(struct name_server *ns)
+{
+	name_server_write_conf(ns, "nameserver 127.0.0.3\n");
+}
+
+static void is_a_pipe(struct name_server *ns)
+{
+	assert_int_equal(mkfifo(ns->resolv_conf, 0600), 0);
+}
+
+static void points_nowhere(struct name_server *ns)
+{
+	assert_int_equal(symlink("/nowhere/resolv.conf", ns->resolv_conf), 0);
+}
+
+static void (*const wrong_at_start[])(struct name_server *ns) = {
+    is_empty,
+    names_another,
+    is_a_pipe,
+    points_nowhere,
+};
+
+/* Names stayed unknown until the program was started again; and a pipe would have held it up, for
+ * ever. */
+static void test_resolv_conf_is_corrected_later(void **state)
+{
+	struct test *t = *state;
+
+	t->ns.a[0] = "192.0.2.3";
+	t->ns.ttl = 60;
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong_at_start); i++) {
+		struct resolver_watch *w;
+
+		resolver_destroy(&t->resolver);
+		assert_int_equal(remove(t->ns.resolv_conf), 0);
+		wrong_at_start[i](&t->ns);
+		t->resolver = resolver_create(t->group->control, t->metrics, &t->ns.sources);
+		w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+		t->n = 99;
+		loop_run(t->group->control);
+		assert_int_equal(t->n, 0);
+		remove(t->ns.resolv_conf);
+		name_server_write_own_conf(&t->ns);
+		while (t->n == 0)
+			loop_run(t->group->control);
+		assert_addr(&t->addrs[0], "192.0.2.3:80");
+		resolver_watch_destroy(&w);
+	}
+}
+
+/* What becomes of it while names are known and their questions answered is looked at as well; but
+ * what cannot be read takes nothing away. */
+static void test_resolv_conf_breaks_later(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.a[0] = "192.0.2.3";
+	t->ns.ttl = 1;
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_int_equal(remove(t->ns.resolv_conf), 0);
+	is_a_pipe(&t->ns);
+	for (unsigned i = 0; i < 3; i++) {
+		loop_run(t->group->control);
+		assert_int_equal(t->n, 1);
+	}
+	names_another(&t->ns);
+	while (t->n > 0)
+		loop_run(t->group->control);
+	resolver_watch_destroy(&w);
+}
+
+/* What is known for five minutes is asked for anew all the same. */
+static void test_start_over(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.a[0] = "192.0.2.3";
+	t->ns.ttl = 300;
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	t->ns.a[0] = "192.0.2.4";
+	resolver_start_over(t->resolver);
+	loop_run(t->group->control);
+	assert_int_equal(t->n_results, 2);
+	assert_addr(&t->addrs[0], "192.0.2.4:80");
+	resolver_watch_destroy(&w);
+}
+
+/* A question that is open then is neither lost nor counted as failed. */
+static void test_start_over_while_asking(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.silent = true;
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	loop_run(t->group->control);
+	assert_int_equal(t->n_results, 0);
+	t->ns.silent = false;
+	t->ns.a[0] = "192.0.2.3";
+	t->ns.ttl = 60;
+	resolver_start_over(t->resolver);
+	while (t->n_results == 0)
+		loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVES), 1);
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVE_FAILURES), 0);
+	resolver_watch_destroy(&w);
+}
+
+/* c-ares then says that it cannot reach the servers, or that it does not know the name. */
+static void test_no_descriptors_is_no_failure_of_the_name(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+	rlim_t allowed;
+
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.ttl = 60;
+	allowed = descriptors_use_up();
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	while (metrics_sum(t->metrics, OLINK_RESOLVES_PREVENTED) == 0)
+		event_base_loop(loop_base(t->group->control), EVLOOP_ONCE);
+	assert_int_equal(t->n_results, 0);
+	descriptors_allow(allowed);
+	loop_run(t->group->control);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "192.0.2.9:80");
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVE_FAILURES), 0);
+	resolver_watch_destroy(&w);
+}
+
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_literal_is_known_at_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_hosts_file, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_refresh_and_failure, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_too_many_addresses_are_cut, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_same_cut_in_another_order, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_addresses_without_a_route_are_left_out, setup,
-					    teardown),
-	    cmocka_unit_test_setup_teardown(test_watch_ends_while_asking, setup, teardown),
+	    TEST(test_literal_is_known_at_once),
+	    TEST(test_hosts_file),
+	    TEST(test_refresh_and_failure),
+	    TEST(test_watch_ends_while_asking),
+	    TEST(test_answer_comes_late),
+	    TEST(test_answers_that_are_of_no_use),
+	    TEST(test_answer_to_another_question),
+	    TEST(test_resolv_conf_is_corrected_later),
+	    TEST(test_resolv_conf_breaks_later),
+	    TEST(test_start_over),
+	    TEST(test_start_over_while_asking),
+	    TEST(test_no_descriptors_is_no_failure_of_the_name),
 	};
 
-	alarm(60); /* a loop that nothing stops is a failure, not a hang */
+	alarm(120); /* a loop that nothing stops is a failure, not a hang */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

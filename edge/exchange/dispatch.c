@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Method, then the edge's own paths, then host and path by the routes.
+ */
+#include "edge/exchange/dispatch.h"
+
+#include <string.h>
+
+#include "config/fleet.h"
+#include "core/base/log.h"
+#include "core/http/path.h"
+#include "edge/exchange/respond.h"
+#include "edge/node/route.h"
+#include "edge/node/view.h"
+
+static struct edge_dispatch answer(const struct cfg_site *site, int status, enum reason reason)
+{
+	return (struct edge_dispatch){.status = status, .reason = reason, .site = site};
+}
+
+static struct edge_dispatch refuse_path(const struct cfg_site *site, const char *why)
+{
+	LOG_LIMITED(LOG_LEVEL_DEBUG, "a request is refused: %s", why);
+	return answer(site, 400, REASON_CLIENT_MALFORMED);
+}
+
+/* Only a token may follow, of base64url's alphabet (RFC 8555 section 8.1), and nothing but itself
+ * is in front: an origin must see the path that we see. */
+static bool asks_for_challenge(const struct http_head *request)
+{
+	static const char token[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-_";
+	struct span prefix = SPAN(EDGE_ACME_PATH), path = request->target;
+
+	if (path.n <= prefix.n || memcmp(path.p, prefix.p, prefix.n) != 0)
+		return false;
+	for (size_t i = prefix.n; i < path.n; i++) {
+		if (!memchr(token, path.p[i], sizeof(token) - 1))
+			return false;
+	}
+	return true;
+}
+
+static bool must_redirect(const struct edge_question *q)
+{
+	return !q->over_tls && q->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
+	       !asks_for_challenge(q->request);
+}
+
+static int health_status(const struct edge_question *q)
+{
+	return q->stopping || q->view->self->admin != CFG_ADMIN_ACTIVE ? 503 : 200;
+}
+
+static struct edge_dispatch by_route(const struct edge_question *q, const struct http_path *path)
+{
+	const struct cfg_site *site = edge_route_site(q->view->routes, q->request->authority);
+	struct edge_dispatch found = {.reason = REASON_DONE, .site = site};
+
+	if (!site)
+		return answer(NULL, 404, REASON_DONE);
+	if (must_redirect(q))
+		return answer(site, EDGE_REDIRECT_STATUS, REASON_DONE);
+	switch (edge_route_path(site, path, &found.route)) {
+	case EDGE_ROUTE_FOUND:
+		break;
+	case EDGE_ROUTE_NONE:
+		return answer(site, 404, REASON_DONE);
+	case EDGE_ROUTE_UNSURE:
+		return refuse_path(
+		    site, "its path leads to another route for who reads it in another way");
+	}
+	return found;
+}
+
+struct edge_dispatch edge_dispatch(const struct edge_question *q)
+{
+	struct http_path path;
+	const char *why;
+
+	switch (q->request->method_id) {
+	case HTTP_METHOD_TRACE:
+		return answer(NULL, 405, REASON_DONE);
+	case HTTP_METHOD_CONNECT:
+		return answer(NULL, 501, REASON_DONE);
+	default:
+		break;
+	}
+	switch (http_path_parse(&path, q->request->target, q->arena, &why)) {
+	case HTTP_PATH_OK:
+		break;
+	case HTTP_PATH_BAD:
+		return refuse_path(NULL, why);
+	case HTTP_PATH_NO_ROOM:
+		return answer(NULL, 431, REASON_DONE);
+	}
+	if (span_equal(path.text, SPAN(EDGE_HEALTH_PATH)))
+		return answer(NULL, health_status(q), REASON_DONE);
+	return by_route(q, &path);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Who answers a request: the origin of a route, or the edge itself, and with which status. Pure but
+ * for the arena. Called by the thread that owns the exchange.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/base/reason.h"
+
+struct arena;
+struct cfg_route;
+struct cfg_site;
+struct edge_view;
+struct http_head;
+
+/* The path that perigee-dns and others ask, on any host. */
+#define EDGE_HEALTH_PATH "/.well-known/perigee/health"
+/* Where a certificate authority looks for its challenge (RFC 8555 section 8.3): served without TLS
+ * too. */
+#define EDGE_ACME_PATH "/.well-known/acme-challenge/"
+
+struct edge_question {
+	const struct edge_view *view;
+	const struct http_head *request;
+	bool over_tls;
+	bool stopping;       /* the program is */
+	struct arena *arena; /* for the path in normal form */
+};
+
+struct edge_dispatch {
+	int status;                    /* 0: the route's origin is asked; else the edge answers */
+	enum reason reason;            /* what the edge's own answer ends with */
+	const struct cfg_site *site;   /* NULL: none, or it was not looked for */
+	const struct cfg_route *route; /* NULL unless status is 0 */
+};
+
+struct edge_dispatch edge_dispatch(const struct edge_question *question);

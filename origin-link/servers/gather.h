@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is used of the answer to a question for a name, whatever a name server puts into it. Looks
+ * at the machine's routes; keeps nothing.
+ */
+#pragma once
+
+#include "core/base/addr.h"
+#include "core/base/clock.h"
+
+struct ares_addrinfo;
+
+/* More addresses than this of one name are left out. */
+#define RESOLVER_ADDRS_MAX 16
+
+/* Returns how many addresses it has put into `out`: sorted, without doubles, each with that port.
+ * Left out are those that nobody can have (unspecified, broadcast, multicast), and those that this
+ * machine has no route to while it has one to others. *ttl (always set): how long to use them. */
+unsigned gather_addrs(const struct ares_addrinfo *answer, uint16_t port,
+		      struct net_addr out[RESOLVER_ADDRS_MAX], duration *ttl);
