@@ -130,3 +130,15 @@ void diag_print(const struct diag *d, FILE *out)
 	if (d->count > d->kept)
 		fprintf(out, "and %u more\n", d->count - d->kept);
 }
+
+char *diag_text(const struct diag *d)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CHECK(out != NULL);
+	diag_print(d, out);
+	CHECK(fclose(out) == 0);
+	return text;
+}

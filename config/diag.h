@@ -26,3 +26,5 @@ bool diag_has_room(const struct diag *d);
 unsigned diag_count(const struct diag *d);
 /* All of them, in order of place, one a line. */
 void diag_print(const struct diag *d, FILE *out);
+/* The same as text, malloc'd. */
+char *diag_text(const struct diag *d);

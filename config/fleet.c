@@ -161,3 +161,13 @@ bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *e
 	}
 	return site->n_edges == 0;
 }
+
+const char *cfg_admin_text(enum cfg_admin admin)
+{
+	static const char *const texts[] = {
+	    [CFG_ADMIN_ACTIVE] = "active",
+	    [CFG_ADMIN_DRAINED] = "drained",
+	};
+
+	return texts[admin];
+}

@@ -58,6 +58,7 @@ struct cfg_check {
 };
 
 enum cfg_admin { CFG_ADMIN_ACTIVE, CFG_ADMIN_DRAINED };
+const char *cfg_admin_text(enum cfg_admin admin);
 
 /* edges.NAME: a node that terminates TLS. */
 struct cfg_edge {

@@ -153,7 +153,8 @@ const struct cfg_option cfg_options[] = {
     TIMEOUT("http.timeout.tunnel", AT(cfg_fleet, http.timeout.tunnel), "1h",
 	    "Without a byte in either direction of a tunnel (WebSocket and other upgrades)."),
     TIMEOUT("http.timeout.shutdown", AT(cfg_fleet, http.timeout.shutdown), "10s",
-	    "For requests to finish when the program was told to stop."),
+	    "For requests and tunnels to end when the program was told to stop; what is left is "
+	    "cut off."),
     SECTION("http.limit", "How much an edge takes from clients."),
     BYTES("http.limit.head_bytes", AT(cfg_fleet, http.limit.head_bytes), "32KiB", KIB, MIB,
 	  "Size of a request's head; a larger one is refused."),

@@ -44,6 +44,9 @@ core_libcore_a_SOURCES = \
 	core/net/tls_sessions.c core/net/tls_sessions.h \
 	core/process/control.c core/process/control.h \
 	core/process/daemon.c core/process/daemon.h \
+	core/process/daemon_options.c core/process/daemon_options.h \
+	core/process/daemon_signals.c core/process/daemon_signals.h \
+	core/process/daemon_views.c core/process/daemon_views.h \
 	core/process/descriptors.c core/process/descriptors.h \
 	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \

@@ -121,10 +121,25 @@ static const char *nameserver_socket(const struct cfg_fleet *fleet, const char *
 	return server != NULL ? server->control : NULL;
 }
 
-static int ask(const char *socket, const char *line, bool json, void (*print)(const json_t *answer))
+/* A configuration on disk that is read by a daemon, checks that have to end: as long as one waits
+ * for a reload. */
+#define RELOAD_TIME DUR_S(600)
+
+/* "errors": several, each with its place, behind "error". */
+static void print_errors(const json_t *answer)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "errors"), i, line)
+	    fprintf(stderr, "%s\n", json_string_value(line));
+}
+
+static int ask(const char *socket, const char *line, duration limit, bool json,
+	       void (*print)(const json_t *answer))
 {
 	char *error = NULL;
-	json_t *answer = control_call(socket, line, CONTROL_CALL_TIME, &error);
+	json_t *answer = control_call(socket, line, limit, &error);
 	const char *refusal;
 	int code = CTL_OK;
 
@@ -139,6 +154,7 @@ static int ask(const char *socket, const char *line, bool json, void (*print)(co
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (refusal != NULL) {
+		print_errors(answer);
 		fprintf(stderr, "perigeectl: %s\n", refusal);
 	} else {
 		print(answer);
@@ -150,7 +166,8 @@ static int ask(const char *socket, const char *line, bool json, void (*print)(co
 }
 
 /* `node`: a socket, or with -c the name of a node. */
-static int ask_node(const struct question *q, const char *node, const char *line)
+static int ask_node(const struct question *q, const char *node, const char *line, duration limit,
+		    void (*print)(const json_t *answer))
 {
 	struct cfg_fleet *fleet = NULL;
 	const char *socket = node;
@@ -163,39 +180,85 @@ static int ask_node(const struct question *q, const char *node, const char *line
 		socket = node_socket(fleet, node);
 	}
 	if (socket != NULL)
-		code = ask(socket, line, q->json, ctl_print_status);
+		code = ask(socket, line, limit, q->json, print);
 	cfg_fleet_destroy(&fleet);
 	return code;
 }
 
-static int help_status(void)
-{
-	puts("Usage: perigeectl status [--json] SOCKET\n"
-	     "       perigeectl status [--json] -c FILE NODE\n"
-	     "\n"
-	     "Shows what a running node says of itself: state, listeners, health of origins or\n"
-	     "edges, counters. NODE is an edge or a name server of the configuration FILE.\n"
-	     "\n"
-	     "  -c, --config FILE  find the control socket in this configuration\n"
-	     "  -j, --json         print the answer as JSON\n"
-	     "  -h, --help         show this");
-	return CTL_OK;
-}
+/* A command that has no arguments but the node that it is for. */
+struct node_command {
+	const char *name;
+	const char *help;
+	duration limit;
+	void (*print)(const json_t *answer);
+};
 
-int ctl_status(int argc, char **argv)
+static int run_node_command(const struct node_command *command, int argc, char **argv)
 {
 	struct question q;
 
 	if (!parse(argc, argv, &q))
-		return ctl_usage("status", NULL);
-	if (q.help)
-		return help_status();
+		return ctl_usage(command->name, NULL);
+	if (q.help) {
+		puts(command->help);
+		return CTL_OK;
+	}
 	if (q.nameserver != NULL)
-		return ctl_usage("status", "--nameserver belongs to explain; name the node");
+		return ctl_usage(command->name, "--nameserver belongs to explain; name the node");
 	if (argc - optind != 1)
-		return ctl_usage("status", "one %s is needed",
+		return ctl_usage(command->name, "one %s is needed",
 				 q.config != NULL ? "NODE" : "SOCKET, or -c FILE and a NODE,");
-	return ask_node(&q, argv[optind], "status");
+	return ask_node(&q, argv[optind], command->name, command->limit, command->print);
+}
+
+int ctl_status(int argc, char **argv)
+{
+	static const struct node_command command = {
+	    "status",
+	    "Usage: perigeectl status [--json] SOCKET\n"
+	    "       perigeectl status [--json] -c FILE NODE\n"
+	    "\n"
+	    "Shows what a running node says of itself: state, listeners, health of origins or\n"
+	    "edges, counters. NODE is an edge or a name server of the configuration FILE.\n"
+	    "\n"
+	    "  -c, --config FILE  find the control socket in this configuration\n"
+	    "  -j, --json         print the answer as JSON\n"
+	    "  -h, --help         show this",
+	    CONTROL_CALL_TIME,
+	    ctl_print_status,
+	};
+
+	return run_node_command(&command, argc, argv);
+}
+
+static void print_reload(const json_t *answer)
+{
+	const char *restart = json_string_value(json_object_get(answer, "restart"));
+
+	puts("reloaded");
+	if (restart != NULL)
+		printf("%s has changed: that takes a restart\n", restart);
+}
+
+int ctl_reload(int argc, char **argv)
+{
+	static const struct node_command command = {
+	    "reload",
+	    "Usage: perigeectl reload [--json] SOCKET\n"
+	    "       perigeectl reload [--json] -c FILE NODE\n"
+	    "\n"
+	    "Has a running node read its configuration anew, and waits for the outcome: prints\n"
+	    "\"reloaded\" when it serves by the new one, or every error with its file, line and\n"
+	    "column; then the old one stays, and 1 is returned.\n"
+	    "\n"
+	    "  -c, --config FILE  find the control socket in this configuration\n"
+	    "  -j, --json         print the answer as JSON\n"
+	    "  -h, --help         show this",
+	    RELOAD_TIME,
+	    print_reload,
+	};
+
+	return run_node_command(&command, argc, argv);
 }
 
 static int help_explain(void)
@@ -254,7 +317,7 @@ int ctl_explain(int argc, char **argv)
 	}
 	line = xasprintf("explain %s %s %s", words[0], words[1], words[2]);
 	if (socket != NULL)
-		code = ask(socket, line, q.json, ctl_print_explain);
+		code = ask(socket, line, CONTROL_CALL_TIME, q.json, ctl_print_explain);
 	free(line);
 	cfg_fleet_destroy(&fleet);
 	return code;
@@ -336,7 +399,7 @@ int ctl_log(int argc, char **argv)
 	if (code != CTL_OK)
 		return code;
 	line = xasprintf("log %s %s", level, module);
-	code = ask_node(&q, argv[optind], line);
+	code = ask_node(&q, argv[optind], line, CONTROL_CALL_TIME, ctl_print_status);
 	free(line);
 	return code;
 }

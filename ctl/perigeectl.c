@@ -152,6 +152,7 @@ static const struct command commands[] = {
     {"schema", "", "print a JSON Schema for editors", run_schema},
     {"man", "", "print the manual page of the configuration", run_man},
     {"status", "SOCKET", "show the state of a running node", ctl_status},
+    {"reload", "SOCKET", "have a running node read its configuration anew", ctl_reload},
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",
      ctl_explain},
     {"log", "SOCKET [LEVEL [MODULE]]", "show or change what a running node logs", ctl_log},

@@ -16,6 +16,7 @@ int ctl_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 int ctl_check(const char *file);
 /* Subcommands: argv[0] is the subcommand's name. They return the exit code. */
 int ctl_status(int argc, char **argv);
+int ctl_reload(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
 int ctl_log(int argc, char **argv);
 

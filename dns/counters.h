@@ -33,7 +33,10 @@ struct dns_facts;
 	  "Lines of the program's log that could not be written in time")                          \
 	X(DNS_PROBES_PREVENTED, "dns_probes_prevented_total", COUNTER,                             \
 	  "Health probes of edges that were not made, for want of descriptors, ports or memory "   \
-	  "here")
+	  "here")                                                                                  \
+	X(DNS_RELOADS, "dns_reloads_total", COUNTER, "Configurations taken over while running")    \
+	X(DNS_RELOAD_FAILURES, "dns_reload_failures_total", COUNTER,                               \
+	  "Configurations refused while running")
 
 enum dns_counter {
 	DNS_COUNTER_LIST(METRIC_ID) /* in the order of the list */

@@ -37,8 +37,6 @@ struct probed {
 struct dns_edge_health {
 	struct stream_buffers *buffers;
 	struct metrics *metrics;
-	void (*changed)(void *arg);
-	void *arg;
 	LIST_HEAD(, probed) probed;
 };
 
@@ -49,15 +47,12 @@ struct dns_edge_watch {
 };
 
 struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       struct metrics *metrics, void (*changed)(void *arg),
-					       void *arg)
+					       struct metrics *metrics)
 {
 	struct dns_edge_health *health = xcalloc(1, sizeof(*health));
 
 	health->buffers = control_buffers;
 	health->metrics = metrics;
-	health->changed = changed;
-	health->arg = arg;
 	LIST_INIT(&health->probed);
 	return health;
 }
@@ -81,8 +76,6 @@ static void probe_ended(void *arg, enum probe_cause cause, bool changed)
 	health = p->owner;
 	if (cause == PROBE_PREVENTED)
 		metrics_add(health->metrics, health->buffers->loop, DNS_PROBES_PREVENTED, 1);
-	else if (health->changed != NULL)
-		health->changed(health->arg);
 }
 
 static const char *first_host(const struct cfg_site *site)

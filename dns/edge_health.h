@@ -17,11 +17,9 @@ struct dns_view;
 struct metrics;
 struct stream_buffers;
 
-/* `changed` is called after every probe; may be NULL. Counts into `metrics` (dns/counters.h) those
- * that our own shortage prevents. */
+/* Counts into `metrics` (dns/counters.h) the probes that our own shortage prevents. */
 struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       struct metrics *metrics, void (*changed)(void *arg),
-					       void *arg);
+					       struct metrics *metrics);
 /* After every watch was ended. */
 void dns_edge_health_destroy(struct dns_edge_health **health);
 

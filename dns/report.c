@@ -22,22 +22,17 @@
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
-static const char *admin_text(const struct cfg_edge *edge)
-{
-	return edge->admin == CFG_ADMIN_ACTIVE ? "active" : "drained";
-}
-
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {
 	duration probe = view->watch == NULL
 			     ? DUR_NS(0)
 			     : dns_edge_watch_probe_time(view->watch, edge->config->id);
 
-	return json_pack("{s:s, s:s, s:b, s:s, s:f}", "state",
-			 health_state_text(health_get(edge->health)), "cause",
-			 probe_cause_text(atomic_load(&edge->health->cause)), "failing",
-			 (int)atomic_load(&edge->health->failing), "admin",
-			 admin_text(edge->config), "probe_ms", (double)dur_to_us(probe) / 1000);
+	return json_pack(
+	    "{s:s, s:s, s:b, s:s, s:f}", "state", health_state_text(health_get(edge->health)),
+	    "cause", probe_cause_text(atomic_load(&edge->health->cause)), "failing",
+	    (int)atomic_load(&edge->health->failing), "admin", cfg_admin_text(edge->config->admin),
+	    "probe_ms", (double)dur_to_us(probe) / 1000);
 }
 
 void dns_report_view(const struct dns_view *view, json_t *status)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Building and retiring views. Control thread.
+ * Building and retiring views. Loading and freeing are jobs, all else is the control thread's.
  */
 #include "dns/view.h"
 
@@ -61,13 +61,9 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 	return view;
 }
 
-void dns_view_destroy(struct dns_view **viewp)
+/* All that it holds, and is not watched. */
+static void empty(struct dns_view *view)
 {
-	struct dns_view *view = TAKE(viewp);
-
-	if (view == NULL)
-		return;
-	dns_edge_watch_end(&view->watch);
 	dns_members_fini(&view->members);
 	for (unsigned i = 0; i < view->n_edges; i++)
 		dns_edge_fini(&view->edges[i]);
@@ -76,23 +72,59 @@ void dns_view_destroy(struct dns_view **viewp)
 	dns_zones_destroy(&view->zones);
 	geo_map_destroy(&view->map);
 	cfg_fleet_destroy(&view->fleet);
+}
+
+void dns_view_destroy(struct dns_view **viewp)
+{
+	struct dns_view *view = TAKE(viewp);
+
+	if (view == NULL)
+		return;
+	dns_edge_watch_end(&view->watch);
+	empty(view);
 	free(view);
 }
 
-static void destroy_snapshot(struct snapshot *snapshot)
+static void run_empty(struct job *job)
+{
+	struct dns_view *view = CONTAINER_OF(job, struct dns_view, job);
+
+	empty(view);
+	*view = (struct dns_view){.job = view->job};
+}
+
+/* After run_empty(), or instead of it. */
+static void free_view(struct job *job)
+{
+	struct dns_view *view = CONTAINER_OF(job, struct dns_view, job);
+
+	dns_view_destroy(&view);
+}
+
+void dns_view_drop(struct dns_view **viewp, struct jobs *jobs)
+{
+	static const struct job_ops ops = {run_empty, free_view, free_view};
+	struct dns_view *view = TAKE(viewp);
+
+	dns_edge_watch_end(&view->watch);
+	job_start(jobs, &view->job, &ops);
+}
+
+static void destroy_published(struct snapshot *snapshot)
 {
 	struct dns_view *view = CONTAINER_OF(snapshot, struct dns_view, snapshot);
 
 	snapshot_fini(snapshot);
-	dns_view_destroy(&view);
+	dns_view_drop(&view, view->jobs);
 }
 
-void dns_view_publish(struct dns_view **viewp, struct snapshot_slot *slot)
+void dns_view_publish(struct dns_view **viewp, struct snapshot_slot *slot, struct jobs *jobs)
 {
 	struct dns_view *view = TAKE(viewp);
 	struct snapshot *snapshot = &view->snapshot;
 
-	snapshot_init(snapshot, slot->group, destroy_snapshot);
+	view->jobs = jobs;
+	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The view: everything that an answer is made from. One immutable snapshot (core/loop/snapshot.h),
- * built whole by the control thread, read by every worker.
+ * built whole by a job, published by the control thread, read by every worker.
  */
 #pragma once
 
+#include "core/loop/job.h"
 #include "core/loop/snapshot.h"
 #include "dns/steer.h"
 
@@ -27,16 +28,21 @@ struct dns_view {
 	struct dns_edge *edges; /* by edge id */
 	unsigned n_edges;
 	struct dns_edge_watch *watch; /* keeps the health that `edges` refers to; NULL: none */
+	/* Its freeing. */
+	struct jobs *jobs;
+	struct job job;
 };
 
 /* Zones, steering and geo map of a fleet. NULL with every error in `diag`, and *fleet is left to
  * the caller; else *fleet is consumed. No edge has health yet: see dns_edge_health_watch().
  * Blocking. */
 struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag);
-/* For a view that was never published. */
+/* For a view that was never published. Any thread; control loop when it is watched. */
 void dns_view_destroy(struct dns_view **view);
+/* The same by a job, for the memory of a large one takes long to be freed. Control loop. */
+void dns_view_drop(struct dns_view **view, struct jobs *jobs);
 
-/* Control loop. Consumes *view; it is destroyed, on the control loop, when nobody reads it. */
-void dns_view_publish(struct dns_view **view, struct snapshot_slot *slot);
+/* Control loop. Consumes *view; it is dropped when nobody reads it any more. */
+void dns_view_publish(struct dns_view **view, struct snapshot_slot *slot, struct jobs *jobs);
 /* NULL before the first. Any loop of the group, until the end of its turn. */
 const struct dns_view *dns_view_current(struct snapshot_slot *slot);

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/loop/loop.h"
 #include "core/net/sock.h"
 #include "core/net/stream.h"
@@ -43,11 +45,11 @@ struct dns_workers {
 };
 
 bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver *node,
-		      unsigned n_workers, struct descriptor_budget *budget)
+		      unsigned n_workers, uint64_t open, struct descriptor_budget *budget)
 {
 	unsigned n_tcp = node->listen.n * n_workers;
 	struct descriptor_needs needs = {
-	    .open = descriptors_open(),
+	    .open = open,
 	    .loops = n_workers + 1,
 	    .listeners = 2 * n_tcp,
 	    .checks = fleet->n_edges,
@@ -173,26 +175,47 @@ static void take_sockets(void *arg)
 	}
 }
 
-bool dns_workers_listen(struct dns_workers *workers, const struct cfg_addrs *listen,
-			struct net_addr *bound, char **error)
+static bool cannot_listen(const struct net_addr *addr, int error)
 {
 	char text[NET_ADDR_TEXT];
 
+	log_error("cannot listen on %s: %s", net_addr_format(addr, text), strerrordesc_np(-error));
+	return false;
+}
+
+/* 0 or a negative errno. */
+static int check_free(const struct net_addr *addr)
+{
+	int error = sock_check_free(addr, SOCK_DGRAM);
+
+	return error < 0 ? error : sock_check_free(addr, SOCK_STREAM);
+}
+
+bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *listen,
+		      struct net_addr *bound)
+{
+	bool ok = true;
+	int failed;
+
+	for (unsigned i = 0; i < listen->n; i++) {
+		failed = check_free(&listen->v[i]);
+		ok &= failed == 0 || cannot_listen(&listen->v[i], failed);
+	}
+	if (!ok)
+		return false;
+	/* After that: some of ours may overlap. */
 	for (unsigned k = 0; k < workers->n; k++)
 		prepare_sockets(workers, &workers->v[k], listen->n);
 	for (unsigned i = 0; i < listen->n; i++) {
 		bound[i] = listen->v[i];
-		int failed = bind_for_all(workers, i, &bound[i]);
-
-		if (failed == 0)
-			continue;
-		*error = xasprintf("cannot listen on %s: %s", net_addr_format(&listen->v[i], text),
-				   strerror(-failed));
-		for (unsigned k = 0; k < workers->n; k++)
-			close_sockets(&workers->v[k]);
-		return false;
+		failed = bind_for_all(workers, i, &bound[i]);
+		ok &= failed == 0 || cannot_listen(&listen->v[i], failed);
 	}
+	return ok;
+}
+
+void dns_workers_serve(struct dns_workers *workers)
+{
 	for (unsigned k = 0; k < workers->n; k++)
 		loop_post_mt(workers->v[k].service.loop, take_sockets, &workers->v[k]);
-	return true;
 }

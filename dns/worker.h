@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The workers of the responder and their sockets. Created and destroyed by the control thread while
- * the workers do not run; dns_workers_listen() hands them sockets while they do.
+ * the workers do not run; dns_workers_serve() hands them their sockets while they do.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
+struct cfg_addrs;
 struct cfg_fleet;
 struct cfg_nameserver;
 struct descriptor_budget;
-
-struct cfg_addrs;
 struct dns_workers;
 struct loop_group;
 struct metrics;
 struct net_addr;
 struct snapshot_slot;
 
-/* How many TCP connections the limit on open files allows; before anything is opened. False, said
- * in the log, when there are too few descriptors to run with. */
+/* How many TCP connections the limit on open files allows. `open`: descriptors of the process
+ * before it had any loops. False, said in the log, when there are too few to run with. */
 bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver *node,
-		      unsigned n_workers, struct descriptor_budget *budget);
+		      unsigned n_workers, uint64_t open, struct descriptor_budget *budget);
 
 /* `budget`: by dns_workers_plan(). */
 struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot_slot *views,
@@ -30,8 +30,10 @@ struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot
 /* After the workers were joined. */
 void dns_workers_destroy(struct dns_workers **workers);
 
-/* Binds every address for UDP and TCP, once for each worker, and has them served. A port of 0 is
- * chosen by the kernel, the same for UDP and TCP. `bound` (as many as `listen`) becomes what was
- * bound. False with *error (malloc'd, caller frees); then nothing is served. Once. */
-bool dns_workers_listen(struct dns_workers *workers, const struct cfg_addrs *listen,
-			struct net_addr *bound, char **error);
+/* Binds every address for UDP and TCP, once for each worker. A port of 0 is chosen by the kernel,
+ * the same for UDP and TCP. `bound` (as many as `listen`) becomes what was bound. False when any
+ * could not be, each of which was logged. Once. */
+bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *listen,
+		      struct net_addr *bound);
+/* From here on they answer; what has come meanwhile, too. Once. */
+void dns_workers_serve(struct dns_workers *workers);

@@ -4,8 +4,6 @@
  */
 #include "edge/status.h"
 
-#include <config.h>
-
 #include "config/fleet.h"
 #include "core/base/log.h"
 #include "core/process/log_file.h"
@@ -60,18 +58,11 @@ static void count_totals(const struct edge_common *common)
 				  log_file_dropped(common->access_log));
 }
 
-json_t *edge_status_json(const struct edge_status *s)
+void edge_status_add(const struct edge_status *s, json_t *status)
 {
-	static const char *const states[] = {"starting", "serving", "stopping"};
 	const struct edge_view *view = edge_view_current(&s->common->views);
-	json_t *status = json_pack(
-	    "{s:s, s:s, s:s, s:s, s:I, s:i}", "program", "perigee-edge", "version", PACKAGE_VERSION,
-	    "node", s->node, "state", states[s->state], "uptime_seconds",
-	    (json_int_t)(s->uptime.ns / 1000000000), "workers", (int)s->common->group->n_workers);
 
-	json_object_set_new(
-	    status, "admin",
-	    json_string(view->self->admin == CFG_ADMIN_ACTIVE ? "active" : "drained"));
+	json_object_set_new(status, "admin", json_string(cfg_admin_text(view->self->admin)));
 	json_object_set_new(status, "listeners", listeners(s));
 	json_object_set_new(status, "buffered",
 			    json_integer((json_int_t)atomic_load(&s->common->budget.queued)));
@@ -83,5 +74,4 @@ json_t *edge_status_json(const struct edge_status *s)
 	metrics_to_json(s->common->metrics, json_object_get(status, "counters"));
 	json_object_set_new(status, "sites", sites(view));
 	json_object_set_new(status, "certificates", edge_certs_status(view->certs));
-	return status;
 }

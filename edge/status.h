@@ -12,8 +12,6 @@
 
 struct edge_common;
 
-enum edge_state { EDGE_STARTING, EDGE_SERVING, EDGE_STOPPING };
-
 /* A listening address, with the sockets of all workers. */
 struct edge_listening {
 	struct net_addr addr; /* as bound */
@@ -21,13 +19,10 @@ struct edge_listening {
 };
 
 struct edge_status {
-	enum edge_state state;
-	const char *node;
-	duration uptime;
 	struct edge_common *common;
 	const struct edge_listening *listeners;
 	unsigned n_listeners;
 };
 
-/* A new reference. */
-json_t *edge_status_json(const struct edge_status *status);
+/* Adds to what all daemons tell. */
+void edge_status_add(const struct edge_status *s, json_t *status);

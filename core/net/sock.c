@@ -33,20 +33,43 @@ static int set_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int bound_socket(const struct net_addr *addr, int type)
+static int bind_socket(int fd, const struct net_addr *addr)
 {
-	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool any = addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
 
-	if (fd < 0 || set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
-	    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
-		return fail(fd);
+	if (fd < 0)
+		return -errno;
 	if (addr->sa.sa_family == AF_INET6 &&
 	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, any ? 0 : 1) < 0)
 		return fail(fd);
 	if (bind(fd, &addr->sa, net_addr_len(addr)) < 0)
 		return fail(fd);
 	return fd;
+}
+
+static int bound_socket(const struct net_addr *addr, int type)
+{
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+			set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0))
+		return fail(fd);
+	return bind_socket(fd, addr);
+}
+
+int sock_check_free(const struct net_addr *addr, int type)
+{
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	/* For TCP, connections of a process that has ended do not matter. Of UDP it would mean that
+	 * the address may be shared. */
+	if (fd >= 0 && type == SOCK_STREAM && set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0)
+		return fail(fd);
+	fd = bind_socket(fd, addr);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 int sock_listen_tcp(const struct net_addr *addr, int backlog)

@@ -14,6 +14,9 @@
  * TCP_NODELAY for what it will accept. */
 int sock_listen_tcp(const struct net_addr *addr, int backlog);
 int sock_bind_udp(const struct net_addr *addr);
+/* Whether nobody has the address; -EADDRINUSE even when the two above would share it with another
+ * process, unseen. `type`: SOCK_STREAM or SOCK_DGRAM. 0 or a negative errno. */
+int sock_check_free(const struct net_addr *addr, int type);
 /* With the listener's options. -EAGAIN when there is none waiting. */
 int sock_accept(int listener, struct net_addr *remote);
 /* Starts a connect; TCP_NODELAY set. The socket is writable when it is done: then sock_error(). */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Command line, signals and limits of a daemon. Main thread only; owns the signal events.
+ * The life of a daemon, from its command line to its exit code. How views are loaded and settle is
+ * in daemon_views.c. Main thread, on the control loop once that runs.
  */
 #include "core/process/daemon.h"
 
 #include <config.h>
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,182 +14,20 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/log.h"
+#include "core/process/control.h"
+#include "core/process/daemon_views.h"
+#include "core/process/descriptors.h"
+#include "core/process/log_control.h"
 
-enum {
-	OPT_CHECK = 256,
-	OPT_CONTROL,
-	OPT_HELP,
-	OPT_VERSION,
-	OPT_WORKERS,
-};
-
-static const struct option long_options[] = {
-    {"check", no_argument, NULL, OPT_CHECK},
-    {"config", required_argument, NULL, 'c'},
-    {"control", required_argument, NULL, OPT_CONTROL},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"node", required_argument, NULL, 'n'},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {"workers", required_argument, NULL, OPT_WORKERS},
-    {0},
-};
-
-static void print_help(const struct daemon_program *program)
+const char *daemon_state_text(enum daemon_state state)
 {
-	printf("Usage: %s [OPTION]...\n"
-	       "%s\n"
-	       "\n"
-	       "  -c, --config FILE   the fleet's configuration\n"
-	       "                      (default " SYSCONFDIR "/perigee/perigee.yaml)\n"
-	       "  -n, --node NAME     which node of the fleet this is (default: the host name)\n"
-	       "      --check         read the configuration, report its errors, and exit\n"
-	       "      --control PATH  control socket, instead of the configured one\n"
-	       "      --workers N     worker threads, instead of the configured number\n"
-	       "      --help          print this help and exit\n"
-	       "      --version       print the version and exit\n"
-	       "\n"
-	       "Signals: TERM and INT stop (twice: at once), HUP reloads the configuration,\n"
-	       "USR1 reopens the logs.\n",
-	       program->name, program->summary);
-}
+	static const char *const texts[] = {
+	    [DAEMON_STARTING] = "starting",
+	    [DAEMON_SERVING] = "serving",
+	    [DAEMON_STOPPING] = "stopping",
+	};
 
-static int usage_error(const struct daemon_program *program)
-{
-	fprintf(stderr, "Try '%s --help' for more.\n", program->name);
-	return 1;
-}
-
-static bool parse_workers(const char *text, unsigned *out)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < 1 ||
-	    n > LOOP_WORKERS_MAX)
-		return false;
-	*out = (unsigned)n;
-	return true;
-}
-
-static void default_node(struct daemon_options *options)
-{
-	if (gethostname(options->host, sizeof(options->host) - 1) < 0)
-		options->host[0] = '\0'; /* then no node has that name, which is reported */
-	options->host[strcspn(options->host, ".")] = '\0';
-	options->node = options->host;
-}
-
-int daemon_options_parse(struct daemon_options *options, const struct daemon_program *program,
-			 int argc, char **argv)
-{
-	int opt;
-
-	log_keep_standard_fds();
-	*options = (struct daemon_options){.config = SYSCONFDIR "/perigee/perigee.yaml"};
-	default_node(options);
-	optind = 0; /* glibc: start afresh */
-	while ((opt = getopt_long(argc, argv, "c:n:", long_options, NULL)) != -1) {
-		switch (opt) {
-		case 'c':
-			options->config = optarg;
-			break;
-		case 'n':
-			options->node = optarg;
-			break;
-		case OPT_CHECK:
-			options->check_only = true;
-			break;
-		case OPT_CONTROL:
-			options->control = optarg;
-			break;
-		case OPT_WORKERS:
-			if (parse_workers(optarg, &options->workers))
-				break;
-			fprintf(stderr, "%s: --workers takes a number from 1 to %d, not '%s'\n",
-				program->name, LOOP_WORKERS_MAX, optarg);
-			return usage_error(program);
-		case OPT_HELP:
-			print_help(program);
-			return 0;
-		case OPT_VERSION:
-			printf("%s %s\n", program->name, PACKAGE_VERSION);
-			return 0;
-		default: /* getopt has said what is wrong */
-			return usage_error(program);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "%s: unexpected argument '%s'\n", program->name, argv[optind]);
-		return usage_error(program);
-	}
-	return -1;
-}
-
-#define SIGNALS_MAGIC 0x53696721u
-
-static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-
-struct daemon_signals {
-	unsigned magic;
-	const struct daemon_signal_ops *ops;
-	void *arg;
-	bool stopping;
-	struct event *events[ARRAY_SIZE(signal_numbers)];
-};
-
-static void signal_cb(evutil_socket_t number, short what, void *arg)
-{
-	struct daemon_signals *s = arg;
-
-	MAGIC_CHECK(s, SIGNALS_MAGIC);
-	switch (number) {
-	case SIGHUP:
-		s->ops->reload(s->arg);
-		break;
-	case SIGUSR1:
-		s->ops->reopen_logs(s->arg);
-		break;
-	default:
-		if (s->stopping) {
-			s->ops->stop_now(s->arg);
-			break;
-		}
-		s->stopping = true;
-		s->ops->stop(s->arg);
-		break;
-	}
-}
-
-struct daemon_signals *daemon_signals_create(struct loop *control,
-					     const struct daemon_signal_ops *ops, void *arg)
-{
-	struct daemon_signals *s = xcalloc(1, sizeof(*s));
-
-	s->magic = SIGNALS_MAGIC;
-	s->ops = ops;
-	s->arg = arg;
-	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-	for (unsigned i = 0; i < ARRAY_SIZE(signal_numbers); i++) {
-		s->events[i] = evsignal_new(loop_base(control), signal_numbers[i], signal_cb, s);
-		CHECK(s->events[i] != NULL && event_add(s->events[i], NULL) == 0);
-	}
-	return s;
-}
-
-void daemon_signals_destroy(struct daemon_signals **signals)
-{
-	struct daemon_signals *s = TAKE(signals);
-
-	if (s == NULL)
-		return;
-	MAGIC_CHECK(s, SIGNALS_MAGIC);
-	for (unsigned i = 0; i < ARRAY_SIZE(signal_numbers); i++)
-		event_free(s->events[i]);
-	s->magic = MAGIC_DEAD;
-	free(s);
+	return texts[state];
 }
 
 void daemon_raise_file_limit(void)
@@ -202,5 +39,301 @@ void daemon_raise_file_limit(void)
 		if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
 			return;
 	}
-	log_warn("cannot raise the limit on open files: %s", strerror(errno));
+	log_warn("cannot raise the limit on open files: %s", strerrordesc_np(errno));
+}
+
+/* What the process as a whole is given before it takes any address, and what it ends with. */
+
+static void begin_process(const struct daemon_settings *settings)
+{
+	log_set_level(settings->log_level);
+	daemon_raise_file_limit();
+}
+
+/* The control socket */
+
+static json_t *run_status(struct daemon *d, char **arguments, int n)
+{
+	json_t *status = json_pack(
+	    "{s:s, s:s, s:s, s:s, s:I, s:i}", "program", d->ops->program.name, "version",
+	    PACKAGE_VERSION, "node", d->options.node, "state", daemon_state_text(d->state),
+	    "uptime_seconds", (json_int_t)(dur_to_ms(mono_since(clock_mono(), d->began)) / 1000),
+	    "workers", (int)d->group->n_workers);
+
+	daemon_views_status(d->views, status);
+	d->ops->status(d, status);
+	return status;
+}
+
+static json_t *run_reload(struct daemon *d, char **arguments, int n)
+{
+	if (d->state == DAEMON_STOPPING)
+		return control_error("not reloaded: it is stopping");
+	daemon_views_reload(d->views, control_defer(d->server));
+	return NULL;
+}
+
+static json_t *run_log(struct daemon *d, char **arguments, int n)
+{
+	return log_control(arguments, n);
+}
+
+static const struct daemon_verb verbs[] = {
+    {"status", "", 0, 0, run_status},
+    {"reload", "", 0, 0, run_reload},
+    {"log", "[LEVEL [MODULE]]", 0, 2, run_log},
+};
+
+static const struct daemon_verb *find_verb(const struct daemon_verb *v, unsigned n,
+					   const char *name)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(v[i].name, name) == 0)
+			return &v[i];
+	}
+	return NULL;
+}
+
+static json_t *unknown_command(const struct daemon *d, const char *name)
+{
+	char *list = xstrdup("");
+	json_t *error;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(verbs) + d->ops->n_verbs; i++) {
+		const struct daemon_verb *v =
+		    i < ARRAY_SIZE(verbs) ? &verbs[i] : &d->ops->verbs[i - ARRAY_SIZE(verbs)];
+		char *longer = xasprintf("%s%s%s%s%s", list, i > 0 ? ", " : "", v->name,
+					 v->arguments[0] != '\0' ? " " : "", v->arguments);
+
+		free(list);
+		list = longer;
+	}
+	error = control_error("unknown command \"%s\"; there are: %s", name, list);
+	free(list);
+	return error;
+}
+
+static json_t *handle_control(void *arg, int argc, char **argv)
+{
+	struct daemon *d = arg;
+	const struct daemon_verb *v = find_verb(verbs, ARRAY_SIZE(verbs), argv[0]);
+
+	if (d->exit_code != 0)
+		return control_error("it could not start, and ends");
+	if (v == NULL)
+		v = find_verb(d->ops->verbs, d->ops->n_verbs, argv[0]);
+	if (v == NULL)
+		return unknown_command(d, argv[0]);
+	if (argc - 1 < v->min || argc - 1 > v->max)
+		return control_error("usage: %s %s", v->name, v->arguments);
+	return v->run(d, argv + 1, argc - 1);
+}
+
+/* False: it was logged. */
+static bool open_control(struct daemon *d, const struct daemon_settings *settings)
+{
+	/* Without one nothing locks the node but its addresses. */
+	const char *path = d->options.control != NULL ? d->options.control : settings->control;
+	char *error = NULL;
+
+	if (path[0] == '\0')
+		return true;
+	d->server = control_server_create(d->control, path, handle_control, d, &error);
+	if (d->server == NULL)
+		log_error("control socket: %s", error);
+	free(error);
+	return d->server != NULL;
+}
+
+/* Start */
+
+static void fail(struct daemon *d)
+{
+	d->exit_code = 1;
+	loop_stop_mt(d->control);
+}
+
+static unsigned worker_count(const struct daemon *d, const struct daemon_settings *settings)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (d->options.workers > 0)
+		return d->options.workers;
+	if (settings->workers > 0)
+		return settings->workers;
+	return processors > 0 ? (unsigned)processors : 1;
+}
+
+static bool open_all(struct daemon *d, void *view)
+{
+	struct daemon_settings settings = d->ops->settings(d, view);
+	struct loop *control = d->control;
+
+	begin_process(&settings);
+	/* Alone: nothing else may be touched while another process of this node lives. */
+	if (!open_control(d, &settings))
+		return false;
+	d->group = loop_group_create_around(&control, worker_count(d, &settings));
+	return d->ops->open(d, view);
+}
+
+void daemon_loaded(struct daemon *d, void **viewp, const char *errors)
+{
+	void *view = TAKE(viewp);
+
+	if (view == NULL) {
+		fputs(errors, stderr);
+		fail(d);
+		return;
+	}
+	if (!open_all(d, view)) {
+		d->ops->discard(view);
+		fail(d);
+		return;
+	}
+	d->ops->watch(d, view);
+	d->ops->publish(d, view);
+	loop_group_start_workers(d->group);
+	daemon_views_settle_first(d->views, view);
+}
+
+void daemon_settled(struct daemon *d)
+{
+	d->state = DAEMON_SERVING;
+	d->ops->serve(d);
+}
+
+/* Stop */
+
+static void out_of_patience(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	log_warn("what was under way has had its time: it is cut off");
+	loop_stop_mt(d->control);
+}
+
+static void stop(void *arg)
+{
+	struct daemon *d = arg;
+	bool serving = d->state == DAEMON_SERVING;
+	struct timeval limit;
+
+	log_info("stopping");
+	d->state = DAEMON_STOPPING;
+	daemon_views_stop(d->views);
+	if (!serving) {
+		loop_stop_mt(d->control);
+		return;
+	}
+	limit = dur_to_timeval(d->ops->stop(d));
+	CHECK(event_add(d->patience, &limit) == 0);
+}
+
+static void stop_now(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_stop_mt(d->control);
+}
+
+void daemon_stopped(struct daemon *d)
+{
+	if (d->state == DAEMON_STOPPING)
+		loop_stop_mt(d->control);
+}
+
+/* The other signals */
+
+static void reload(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->state != DAEMON_STOPPING)
+		daemon_views_reload(d->views, NULL);
+}
+
+static void reopen_logs(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->group != NULL)
+		d->ops->reopen_logs(d);
+}
+
+static const struct daemon_signal_ops signal_ops = {
+    .stop = stop,
+    .stop_now = stop_now,
+    .reload = reload,
+    .reopen_logs = reopen_logs,
+};
+
+/* All of it */
+
+/* False: a job is left behind. */
+static bool end(struct daemon *d)
+{
+	struct loop *control = d->group == NULL ? d->control : NULL;
+	bool whole;
+
+	daemon_views_stop(d->views);
+	whole = jobs_stop(d->jobs);
+	if (d->group != NULL) {
+		loop_group_stop_workers(d->group);
+		d->ops->close(d);
+	}
+	/* The lock of the node last: whoever gets it finds the addresses free. */
+	control_server_destroy(&d->server);
+	daemon_views_destroy(&d->views);
+	daemon_signals_destroy(&d->signals);
+	event_free(d->patience);
+	loop_group_destroy(&d->group);
+	loop_destroy(&control);
+	jobs_destroy(&d->jobs);
+	return whole;
+}
+
+static int check(struct daemon *d)
+{
+	char *errors = NULL;
+	void *view;
+
+	daemon_signals_unblock();
+	view = d->ops->load(d, &errors);
+	if (view != NULL) {
+		puts("ok");
+		d->ops->discard(view);
+		return 0;
+	}
+	fputs(errors, stderr);
+	free(errors);
+	return 1;
+}
+
+int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char **argv)
+{
+	int code = daemon_options_parse(&d->options, &ops->program, argc, argv);
+
+	if (code >= 0)
+		return code;
+	d->ops = ops;
+	if (d->options.check_only)
+		return check(d);
+	log_start_writer();
+	d->began = clock_mono();
+	d->open_files = descriptors_open();
+	d->control = loop_create("control");
+	d->signals = daemon_signals_create(d->control, &signal_ops, d);
+	d->patience = evtimer_new(loop_base(d->control), out_of_patience, d);
+	CHECK(d->patience != NULL);
+	d->jobs = jobs_create(d->control, "jobs");
+	d->views = daemon_views_create(d);
+	daemon_views_load_first(d->views);
+	loop_run(d->control);
+	if (!end(d)) {
+		/* The job goes on using what it uses, until this is over. */
+		log_stop_writer();
+		_exit(d->exit_code);
+	}
+	return d->exit_code;
 }

@@ -54,22 +54,21 @@ static json_t *no_such_module(const char *name)
 	return control_error("no module \"%s\"; there are: %s", name, names);
 }
 
-json_t *log_control(int argc, char **argv)
+json_t *log_control(char **arguments, int n)
 {
 	int level, module;
 
-	if (argc > 3)
-		return control_error("usage: log [LEVEL [MODULE]]");
-	if (argc == 1)
+	CHECK(n <= 2);
+	if (n == 0)
 		return levels_in_force();
-	level = log_level_find(argv[1]);
+	level = log_level_find(arguments[0]);
 	if (level < 0)
-		return no_such_level(argv[1]);
-	module = argc == 3 ? log_module_find(argv[2]) : -1;
-	if (argc == 3 && module < 0)
-		return no_such_module(argv[2]);
+		return no_such_level(arguments[0]);
+	module = n == 2 ? log_module_find(arguments[1]) : -1;
+	if (n == 2 && module < 0)
+		return no_such_module(arguments[1]);
 	for (int i = 0; i < LOG_N_MODULES; i++) {
-		if (argc == 2 || i == module)
+		if (n == 1 || i == module)
 			log_set_module_level((enum log_module)i, (enum log_level)level);
 	}
 	return levels_in_force();

@@ -6,6 +6,6 @@
 
 #include <jansson.h>
 
-/* Sets the level of one module, or of all; answers with the levels in force, by module. A control
- * handler's part (core/process/control.h): argv[0] is "log". */
-json_t *log_control(int argc, char **argv);
+/* Sets the level of one module, or of all; answers with the levels in force, by module. Takes the
+ * command's arguments, at most two. */
+json_t *log_control(char **arguments, int n);

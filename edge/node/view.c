@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Building the view: configuration, then certificates, origins and routes. Once the origins are
- * opened their resolution and probes go on until it is freed.
+ * opened their resolution and probes go on until it is dropped, or is used no more.
  */
 #include "edge/node/view.h"
 
@@ -91,17 +91,51 @@ bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint
 				&view->descriptors);
 }
 
+/* All that it holds. */
+static void empty(struct edge_view *view)
+{
+	olink_origins_destroy(&view->origins);
+	edge_routes_destroy(&view->routes);
+	edge_certs_destroy(&view->certs);
+	cfg_fleet_destroy(&view->fleet);
+}
+
 void edge_view_destroy(struct edge_view **viewp)
 {
 	struct edge_view *view = TAKE(viewp);
 
 	if (view == NULL)
 		return;
-	olink_origins_destroy(&view->origins);
-	edge_routes_destroy(&view->routes);
-	edge_certs_destroy(&view->certs);
-	cfg_fleet_destroy(&view->fleet);
+	empty(view);
 	free(view);
+}
+
+static void run_empty(struct job *job)
+{
+	empty(CONTAINER_OF(job, struct edge_view, job));
+}
+
+/* After run_empty(), or instead of it. */
+static void free_view(struct job *job)
+{
+	struct edge_view *view = CONTAINER_OF(job, struct edge_view, job);
+
+	edge_view_destroy(&view);
+}
+
+void edge_view_open(struct edge_view *view, struct olink *olink, struct jobs *jobs)
+{
+	view->jobs = jobs;
+	olink_origins_open(view->origins, olink);
+}
+
+void edge_view_drop(struct edge_view **viewp)
+{
+	static const struct job_ops ops = {run_empty, free_view, free_view};
+	struct edge_view *view = TAKE(viewp);
+
+	olink_origins_close(view->origins);
+	job_start(view->jobs, &view->job, &ops);
 }
 
 /* Control thread: nobody uses it any more. */
@@ -110,12 +144,7 @@ static void destroy_published(struct snapshot *snapshot)
 	struct edge_view *view = CONTAINER_OF(snapshot, struct edge_view, snapshot);
 
 	snapshot_fini(&view->snapshot);
-	edge_view_destroy(&view);
-}
-
-void edge_view_open_origins(struct edge_view *view, struct olink *olink)
-{
-	olink_origins_open(view->origins, olink);
+	edge_view_drop(&view);
 }
 
 void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * All that a request is served by, as one snapshot: the configuration and what was built from it.
- * Loaded and freed by the control thread; immutable in between.
+ * Loaded and freed by jobs, published by the control thread; immutable in between.
  */
 #pragma once
 
 #include <gnutls/gnutls.h>
 
 #include "core/http/h1.h"
+#include "core/loop/job.h"
 #include "core/loop/snapshot.h"
 #include "core/process/descriptors.h"
 
@@ -28,6 +29,9 @@ struct edge_view {
 	struct olink_origins *origins;
 	struct h1_limits limits;
 	size_t arena_max; /* of one exchange */
+	/* Its freeing. */
+	struct jobs *jobs;
+	struct job job;
 	/* How many of http.limit.connections are let in, for one. */
 	struct descriptor_budget descriptors;
 };
@@ -39,12 +43,15 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */
 bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);
-/* Only what was not published. */
+/* Only what was not opened. Any thread. */
 void edge_view_destroy(struct edge_view **view);
 /* Starts to look up and to probe its origins: once olink_origins_settled(), requests find them.
- * Control thread. */
-void edge_view_open_origins(struct edge_view *view, struct olink *olink);
-/* With its origins open; consumes *view. Control thread. */
+ * When it is dropped, or published and not used any more, a job of `jobs` frees it: with thousands
+ * of certificates that takes long. Control thread. */
+void edge_view_open(struct edge_view *view, struct olink *olink, struct jobs *jobs);
+/* One that was opened, and is not to be published. Control thread. */
+void edge_view_drop(struct edge_view **view);
+/* One that was opened; consumes *view. Control thread. */
 void edge_view_publish(struct edge_view **view, struct snapshot_slot *slot);
 
 /* The published view; valid until the end of the turn, or as long as it is pinned. */

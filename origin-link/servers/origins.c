@@ -92,22 +92,28 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 	loop_defer(olink->group->control, &olink->warm_now);
 }
 
+void olink_origins_close(struct olink_origins *o)
+{
+	LOOP_ASSERT_OWNER(o->olink->group->control);
+	TAILQ_REMOVE(&o->olink->origins, o, link);
+	o->olink = NULL;
+	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
+		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
+			server_give(&o->servers[i][j]);
+	}
+}
+
 void olink_origins_destroy(struct olink_origins **originsp)
 {
 	struct olink_origins *o = TAKE(originsp);
 
 	if (!o)
 		return;
-	if (o->olink) {
-		LOOP_ASSERT_OWNER(o->olink->group->control);
-		TAILQ_REMOVE(&o->olink->origins, o, link);
-	}
+	if (o->olink)
+		olink_origins_close(o);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++) {
-			if (o->olink)
-				server_give(&o->servers[i][j]);
+		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
 			transport_unref(&o->transports[i][j]);
-		}
 		free(o->servers[i]);
 		free(o->transports[i]);
 	}

@@ -24,7 +24,9 @@ struct olink_origins;
 struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct diag *diag);
 /* Starts resolving and probing what is new. Control loop. */
 void olink_origins_open(struct olink_origins *origins, struct olink *olink);
-/* Control loop when it was opened. */
+/* Ends that: nobody uses it any more. Control loop. */
+void olink_origins_close(struct olink_origins *origins);
+/* Any thread; control loop when it is still open, which it then closes. */
 void olink_origins_destroy(struct olink_origins **origins);
 /* True once every server's first resolution (and first probe, where there is one) has ended. */
 bool olink_origins_settled(const struct olink_origins *origins);

@@ -268,7 +268,7 @@ def test_reload(serving):
     serving.write_zone(3, "bad A 300.0.0.1\nwww A 192.0.2.1\n")
     serving.write_fleet(geo=serving.zone)
     serving.daemon.reload()
-    wait_for(lambda: "the old configuration stays" in serving.daemon.log(), "the refusal")
+    wait_for(lambda: "the running configuration stays" in serving.daemon.log(), "the refusal")
     lines = len(ZONE.splitlines())
     assert f"{serving.zone}:{lines + 1}: invalid IPv4 address" in serving.daemon.log()
     assert re.search(r"error .*example\.zone.*[Mm]ax[Mm]ind", serving.daemon.log())

@@ -272,6 +272,23 @@ def test_status_json(tmp_path):
     assert run.returncode == 0 and json.loads(run.stdout) == STATUS
 
 
+def test_reload(tmp_path):
+    server = Answering(tmp_path / "s", {"reloaded": True, "restart": "edges.fra1.workers"})
+    run = ctl("reload", tmp_path / "s")
+    assert server.done() == "reload\n"
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "reloaded\nedges.fra1.workers has changed: that takes a restart\n"
+    (tmp_path / "s").unlink()
+    errors = ["f.yaml:1:2: wrong", "f.yaml:3:4: wrong too"]
+    server = Answering(tmp_path / "s", {"error": "reload refused: the running configuration stays",
+                                        "errors": errors})
+    run = ctl("reload", tmp_path / "s")
+    server.done()
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.splitlines() == [
+        *errors, "perigeectl: reload refused: the running configuration stays"]
+
+
 EXPLANATION = {
     "name": "www.example.com.", "type": "A", "client": "192.0.2.0/24", "rcode": "NOERROR",
     "scope": 22, "answer": ["www.example.com. 30 A 203.0.113.10"], "authority": [],

@@ -36,18 +36,6 @@ void write_file(const char *path, const char *text)
 	CHECK(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
 }
 
-char *diag_text(const struct diag *diag)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-
-	CHECK(f != NULL);
-	diag_print(diag, f);
-	CHECK(fclose(f) == 0);
-	return text;
-}
-
 struct cfg_fleet *load_text(const char *text, char **complaints)
 {
 	struct diag *diag = diag_create();

@@ -18,8 +18,6 @@ int enter_folder(void **state);
 int leave_folder(void **state);
 
 void write_file(const char *path, const char *text);
-/* All complaints, malloc'd. */
-char *diag_text(const struct diag *diag);
 /* Loads "fleet.yaml" after writing `text` to it. `*complaints` is malloc'd. */
 struct cfg_fleet *load_text(const char *text, char **complaints);
 /* The same, for a text that must load. */

@@ -22,6 +22,16 @@ tests_unit_core_process_test_daemon_SOURCES = tests/unit/core/process/test_daemo
 tests_unit_core_process_test_daemon_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_daemon
 
+check_PROGRAMS += tests/unit/core/process/test_daemon_options
+tests_unit_core_process_test_daemon_options_SOURCES = tests/unit/core/process/test_daemon_options.c
+tests_unit_core_process_test_daemon_options_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_daemon_options
+
+check_PROGRAMS += tests/unit/core/process/test_daemon_signals
+tests_unit_core_process_test_daemon_signals_SOURCES = tests/unit/core/process/test_daemon_signals.c
+tests_unit_core_process_test_daemon_signals_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_daemon_signals
+
 check_PROGRAMS += tests/unit/core/process/test_descriptors
 tests_unit_core_process_test_descriptors_SOURCES = tests/unit/core/process/test_descriptors.c
 tests_unit_core_process_test_descriptors_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

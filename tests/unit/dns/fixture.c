@@ -68,19 +68,6 @@ static void strip_directory(char *text, const char *dir)
 		memmove(at, at + n, strlen(at + n) + 1);
 }
 
-static char *diag_text(const struct diag *diag, const char *dir)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	diag_print(diag, out);
-	fclose(out);
-	strip_directory(text, dir);
-	return text;
-}
-
 void fixture_init(struct fixture *f, const char *zone, const char *steered, char **errors)
 {
 	struct diag *diag = diag_create();
@@ -96,7 +83,8 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 		f->view = dns_view_load(&fleet, diag);
 	cfg_fleet_destroy(&fleet);
 	free(path);
-	complaints = diag_text(diag, f->dir);
+	complaints = diag_text(diag);
+	strip_directory(complaints, f->dir);
 	diag_destroy(&diag);
 	if (errors != NULL) {
 		*errors = complaints;

@@ -28,18 +28,6 @@ struct cfg_fleet test_fleet(const char *database)
 	};
 }
 
-char *test_diag_text(const struct diag *diag)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	assert_non_null(f);
-	diag_print(diag, f);
-	fclose(f);
-	return text;
-}
-
 struct geo_map *test_compile(const struct cfg_fleet *fleet)
 {
 	struct diag *diag = diag_create();
@@ -62,7 +50,7 @@ char *test_refused(const struct cfg_fleet *fleet)
 	if (map != NULL)
 		fail_msg("%s was accepted", fleet->geo.database);
 	assert_int_equal(diag_count(diag), 1);
-	text = test_diag_text(diag);
+	text = diag_text(diag);
 	assert_non_null(strstr(text, "fleet.yaml:3:5: "));
 	if (fleet->geo.database != NULL)
 		assert_non_null(strstr(text, fleet->geo.database));

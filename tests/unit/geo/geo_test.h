@@ -26,7 +26,6 @@ struct cfg_fleet test_fleet(const char *database);
 struct geo_map *test_compile(const struct cfg_fleet *fleet);
 /* Must be refused; returns what was said, to be freed. */
 char *test_refused(const struct cfg_fleet *fleet);
-char *test_diag_text(const struct diag *diag);
 struct net_prefix test_prefix(const char *text);
 /* The ranking of a place, by definition. */
 void test_rank(const struct cfg_fleet *fleet, const struct geo_place *place, uint16_t *order);

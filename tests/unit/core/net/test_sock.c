@@ -106,6 +106,43 @@ static void test_dead_connections_are_given_up(void **state)
 	close(listener);
 }
 
+static void assert_taken(const struct net_addr *local, int type, int expected)
+{
+	struct net_addr any4 = addr("0.0.0.0:0"), any6 = addr("[::]:0");
+
+	net_addr_set_port(&any4, net_addr_port(local));
+	net_addr_set_port(&any6, net_addr_port(local));
+	assert_int_equal(sock_check_free(local, type), expected);
+	assert_int_equal(sock_check_free(&any4, type), expected);
+	assert_int_equal(sock_check_free(&any6, type), expected);
+}
+
+/* A second process took a share of what came, and nobody was told. */
+static void test_an_address_was_shared_with_strangers_unseen(void **state)
+{
+	struct net_addr any = addr("127.0.0.1:0"), local;
+	int tcp = sock_listen_tcp(&any, 16), udp = sock_bind_udp(&any), client, peer;
+
+	assert_int_equal(sock_check_free(&any, SOCK_STREAM), 0);
+	sock_local_addr(udp, &local);
+	assert_taken(&local, SOCK_DGRAM, -EADDRINUSE);
+	close(udp);
+	assert_taken(&local, SOCK_DGRAM, 0);
+	sock_local_addr(tcp, &local);
+	assert_taken(&local, SOCK_STREAM, -EADDRINUSE);
+	/* What is left of a connection is no reason to wait for its end. */
+	client = sock_connect_tcp(&local);
+	wait_for(tcp, POLLIN);
+	peer = sock_accept(tcp, &any);
+	assert_true(peer >= 0);
+	close(tcp);
+	assert_taken(&local, SOCK_STREAM, 0);
+	close(peer);
+	assert_taken(&local, SOCK_STREAM, 0);
+	close(client);
+	assert_taken(&local, SOCK_STREAM, 0);
+}
+
 static void test_workers_share_a_port(void **state)
 {
 	struct net_addr any = addr("127.0.0.1:0"), local;
@@ -254,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_connection_is_accepted),
 	    cmocka_unit_test(test_dead_connections_are_given_up),
+	    cmocka_unit_test(test_an_address_was_shared_with_strangers_unseen),
 	    cmocka_unit_test(test_workers_share_a_port),
 	    cmocka_unit_test(test_ipv6_any_takes_ipv4_and_others_do_not),
 	    cmocka_unit_test(test_errors_are_returned),

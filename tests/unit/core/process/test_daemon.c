@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The daemons' command line, signals and descriptor limit.
+ * A daemon's life, with a program that notes what it is told to do. A view is one character, read
+ * by load() from what stands for the configuration file. The daemon is a child process, the test
+ * its operator: both share a page of memory with the file and the notes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,176 +11,575 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/net/sock.h"
+#include "core/process/control.h"
 #include "core/process/daemon.h"
 
-static const struct daemon_program program = {"perigee-test", "Stands in for a daemon."};
+#define PATIENCE DUR_S(30)
 
-static struct daemon_options options;
-static char out[4096], err[4096];
+/* What the test and the daemon share. */
+struct shared {
+	_Atomic char file;      /* 'x': broken */
+	_Atomic char unsettled; /* this one never settles */
+	_Atomic bool hold;      /* loads wait for `go` when they have read the file */
+	sem_t go;
+	_Atomic unsigned n_loads;
+	_Atomic bool fail_open;
+	_Atomic size_t len;
+	char trace[512];
+};
 
-static int divert(FILE *from, FILE *to)
+struct view {
+	char word;
+};
+
+struct program {
+	struct daemon daemon;
+	struct view *current;
+};
+
+static struct shared *shared;
+static char dir[64], control_path[96];
+static pthread_t home;
+static pid_t child;
+
+/* The program. */
+
+static void note(const char *what, char word)
 {
-	int saved = dup(fileno(from));
+	size_t n = shared->len;
 
-	fflush(from);
-	CHECK(saved >= 0 && dup2(fileno(to), fileno(from)) >= 0);
-	return saved;
+	CHECK(pthread_equal(pthread_self(), home));
+	n += (size_t)snprintf(shared->trace + n, sizeof(shared->trace) - n,
+			      word != '\0' ? "%s(%c) " : "%s ", what, word);
+	shared->len = n; /* what is before it is whole */
 }
 
-static void restore(FILE *from, FILE *to, int saved, char text[4096])
+static void *load(struct daemon *d, char **errors)
 {
-	size_t n;
+	char word = shared->file;
+	struct view *view;
 
-	fflush(from);
-	dup2(saved, fileno(from));
-	close(saved);
-	rewind(to);
-	n = fread(text, 1, 4095, to);
-	text[n] = '\0';
-	fclose(to);
-}
-
-/* What daemon_options_parse() returns for the words; what it printed is in out and err. */
-static int parse(const char *words)
-{
-	/* The strings must outlive the call, as those of argv do. */
-	static char name[] = "perigee-test", line[256];
-	char *argv[16] = {name}, *save, *word;
-	FILE *out_file = tmpfile(), *err_file = tmpfile();
-	int argc = 1, saved_out, saved_err, result;
-
-	snprintf(line, sizeof(line), "%s", words);
-	for (word = strtok_r(line, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save))
-		argv[argc++] = word;
-	saved_out = divert(stdout, out_file);
-	saved_err = divert(stderr, err_file);
-	result = daemon_options_parse(&options, &program, argc, argv);
-	restore(stdout, out_file, saved_out, out);
-	restore(stderr, err_file, saved_err, err);
-	return result;
-}
-
-static void test_defaults(void **state)
-{
-	char host[256];
-
-	assert_int_equal(parse(""), -1);
-	gethostname(host, sizeof(host));
-	host[strcspn(host, ".")] = '\0';
-	assert_string_equal(options.config, SYSCONFDIR "/perigee/perigee.yaml");
-	assert_string_equal(options.node, host);
-	assert_null(options.control);
-	assert_int_equal(options.workers, 0);
-	assert_false(options.check_only);
-	assert_string_equal(out, "");
-	assert_string_equal(err, "");
-}
-
-static void test_all_options(void **state)
-{
-	assert_int_equal(parse("-c a.yaml --node=fra1 --check --control /run/x --workers 4"), -1);
-	assert_string_equal(options.config, "a.yaml");
-	assert_string_equal(options.node, "fra1");
-	assert_string_equal(options.control, "/run/x");
-	assert_int_equal(options.workers, 4);
-	assert_true(options.check_only);
-	assert_int_equal(parse("--config b.yaml -n ams.example"), -1);
-	assert_string_equal(options.config, "b.yaml");
-	assert_string_equal(options.node, "ams.example");
-	assert_int_equal(options.workers, 0);
-}
-
-static void test_help_and_version_go_to_standard_output(void **state)
-{
-	assert_int_equal(parse("--help"), 0);
-	assert_memory_equal(out, "Usage: perigee-test ", 20);
-	assert_non_null(strstr(out, "Stands in for a daemon.\n"));
-	assert_non_null(strstr(out, SYSCONFDIR "/perigee/perigee.yaml"));
-	assert_string_equal(err, "");
-	assert_int_equal(parse("--version"), 0);
-	assert_memory_equal(out, "perigee-test ", 13);
-	assert_string_equal(err, "");
-}
-
-static void test_mistakes_go_to_standard_error_with_a_hint(void **state)
-{
-	static const struct {
-		const char *words, *says;
-	} rows[] = {
-	    {"--frobnicate", "--frobnicate"}, {"-x", "'x'"},
-	    {"--config", "--config"},         {"stray", "unexpected argument 'stray'"},
-	    {"--workers 0", "not '0'"},       {"--workers -1", "not '-1'"},
-	    {"--workers 4x", "not '4x'"},     {"--workers 99999999999999999999999", "--workers"},
-	    {"--workers=", "not ''"},
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_int_equal(parse(rows[i].words), 1);
-		assert_string_equal(out, "");
-		assert_non_null(strstr(err, rows[i].says));
-		assert_non_null(strstr(err, "Try 'perigee-test --help' for more.\n"));
+	/* --check alone needs no thread. */
+	CHECK(d->options.check_only == (bool)pthread_equal(pthread_self(), home));
+	shared->n_loads++;
+	while (shared->hold && sem_wait(&shared->go) != 0)
+		;
+	if (word == 'x') {
+		*errors = xstrdup("file:1:2: is broken\nfile:3:4: so is this\n");
+		return NULL;
 	}
+	view = xcalloc(1, sizeof(*view));
+	view->word = word;
+	return view;
 }
 
-static struct loop *loop;
-static char trace[16];
-
-static void note(char c)
+static void discard(void *view)
 {
-	size_t n = strlen(trace);
-
-	CHECK(loop_is_owner(loop) && n + 1 < sizeof(trace));
-	trace[n] = c;
-	trace[n + 1] = '\0';
+	free(view);
 }
 
-/* Each signal's callback sends the next, so that they come in this order. */
-static void reload(void *arg)
+static struct daemon_settings settings(struct daemon *d, const void *view)
 {
-	note('r');
-	kill(getpid(), SIGUSR1);
+	return (struct daemon_settings){
+	    .control = control_path, .workers = 2, .log_level = LOG_LEVEL_ERROR};
 }
 
-static void reopen_logs(void *arg)
+static bool open_program(struct daemon *d, void *view)
 {
-	note('l');
-	kill(getpid(), SIGPIPE); /* ignored */
-	kill(getpid(), SIGTERM);
+	CHECK(d->group->n_workers == 2);
+	note("open", ((const struct view *)view)->word);
+	return !shared->fail_open;
 }
 
-static void stop(void *arg)
+static void watch(struct daemon *d, void *view)
 {
-	note('s');
-	kill(getpid(), SIGINT);
+	note("watch", ((struct view *)view)->word);
 }
 
-static void stop_now(void *arg)
+static bool settled(const void *view)
 {
-	note('!');
-	loop_stop_mt(arg);
+	return ((const struct view *)view)->word != shared->unsettled;
 }
 
-static void test_signals_become_calls_on_the_loop(void **state)
+static void drop(struct daemon *d, void *view)
 {
-	static const struct daemon_signal_ops ops = {stop, stop_now, reload, reopen_logs};
-	struct daemon_signals *signals;
+	note("drop", ((struct view *)view)->word);
+	free(view);
+}
 
-	loop = loop_create("control");
-	signals = daemon_signals_create(loop, &ops, loop);
-	kill(getpid(), SIGHUP);
-	loop_run(loop);
-	assert_string_equal(trace, "rls!");
-	daemon_signals_destroy(&signals);
-	assert_null(signals);
-	loop_destroy(&loop);
+static void publish(struct daemon *d, void *view)
+{
+	struct program *p = CONTAINER_OF(d, struct program, daemon);
+
+	note("publish", ((struct view *)view)->word);
+	free(p->current);
+	p->current = view;
+}
+
+static char *needs_restart(struct daemon *d, const void *view)
+{
+	return ((const struct view *)view)->word == 'r' ? xstrdup("some.option") : NULL;
+}
+
+static void reloaded(struct daemon *d, bool ok)
+{
+	note(ok ? "reloaded" : "refused", '\0');
+}
+
+static void serve(struct daemon *d)
+{
+	CHECK(d->state == DAEMON_SERVING);
+	note("serve", '\0');
+}
+
+static duration stop(struct daemon *d)
+{
+	note("stop", '\0');
+	daemon_stopped(d);
+	return DUR_S(100);
+}
+
+static void close_program(struct daemon *d)
+{
+	struct program *p = CONTAINER_OF(d, struct program, daemon);
+
+	note("close", '\0');
+	free(p->current);
+	/* The node is locked until all is closed. */
+	CHECK(access(control_path, F_OK) == 0);
+}
+
+static void reopen_logs(struct daemon *d)
+{
+	note("reopen", '\0');
+}
+
+static void status(struct daemon *d, json_t *status)
+{
+	json_object_set_new(status, "own", json_true());
+}
+
+static json_t *run_add(struct daemon *d, char **arguments, int n)
+{
+	return json_integer(atoi(arguments[0]) + (n == 2 ? atoi(arguments[1]) : 0));
+}
+
+static const struct daemon_verb verbs[] = {{"add", "A [B]", 1, 2, run_add}};
+
+static const struct daemon_ops ops = {
+    .program = {"perigee-test", "Stands in for a daemon."},
+    .verbs = verbs,
+    .n_verbs = ARRAY_SIZE(verbs),
+    .load = load,
+    .discard = discard,
+    .settings = settings,
+    .open = open_program,
+    .watch = watch,
+    .settled = settled,
+    .drop = drop,
+    .publish = publish,
+    .needs_restart = needs_restart,
+    .reloaded = reloaded,
+    .serve = serve,
+    .stop = stop,
+    .close = close_program,
+    .reopen_logs = reopen_logs,
+    .status = status,
+};
+
+/* The operator. */
+
+static int setup(void **state)
+{
+	snprintf(dir, sizeof(dir), "/tmp/perigee-daemon-XXXXXX");
+	CHECK(mkdtemp(dir) != NULL);
+	snprintf(control_path, sizeof(control_path), "%s/control", dir);
+	shared =
+	    mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED && sem_init(&shared->go, 1, 0) == 0);
+	shared->file = 'a';
+	return 0;
+}
+
+/* Nothing was left behind. */
+static int teardown(void **state)
+{
+	CHECK(munmap(shared, sizeof(*shared)) == 0);
+	return rmdir(dir);
+}
+
+/* A daemon whose standard error goes to `err`; NULL: to ours. */
+static pid_t start_daemon(const char *argument, FILE *err)
+{
+	char name[] = "perigee-test", word[16];
+	char *argv[] = {name, word, NULL};
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		struct program program = {0};
+
+		snprintf(word, sizeof(word), "%s", argument == NULL ? "" : argument);
+		if (err != NULL)
+			CHECK(dup2(fileno(err), STDERR_FILENO) >= 0);
+		home = pthread_self();
+		daemon_signals_block();
+		exit(daemon_main(&program.daemon, &ops, argument == NULL ? 1 : 2, argv));
+	}
+	return pid;
+}
+
+static void pause_briefly(mono_time since)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+
+	if (mono_since(clock_mono(), since).ns > PATIENCE.ns)
+		fail_msg("waited for long; so far: %s", shared->trace);
+	nanosleep(&ms, NULL);
+}
+
+static void wait_trace(const char *expected)
+{
+	mono_time since = clock_mono();
+
+	while (strcmp(shared->trace, expected) != 0)
+		pause_briefly(since);
+}
+
+static void wait_loads(unsigned n)
+{
+	mono_time since = clock_mono();
+
+	while (shared->n_loads < n)
+		pause_briefly(since);
+}
+
+static int exit_code(pid_t pid)
+{
+	int result;
+
+	CHECK(waitpid(pid, &result, 0) == pid);
+	assert_true(WIFEXITED(result));
+	return WEXITSTATUS(result);
+}
+
+static void signal_child(int number)
+{
+	CHECK(kill(child, number) == 0);
+}
+
+static void stop_child(void)
+{
+	signal_child(SIGTERM);
+	assert_int_equal(exit_code(child), 0);
+	assert_int_not_equal(access(control_path, F_OK), 0);
+}
+
+static json_t *call(const char *line)
+{
+	char *error = NULL;
+	json_t *answer = control_call(control_path, line, PATIENCE, &error);
+
+	if (answer == NULL)
+		fail_msg("%s: %s", line, error);
+	return answer;
+}
+
+/* Asks, and leaves the answer for later. */
+static int ask(const char *line)
+{
+	const struct timeval limit = dur_to_timeval(PATIENCE);
+	int fd = sock_connect_unix(control_path);
+
+	CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0);
+	CHECK(send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line));
+	CHECK(send(fd, "\n", 1, MSG_NOSIGNAL) == 1);
+	return fd;
+}
+
+static json_t *answer_of(int fd)
+{
+	char text[1024];
+	size_t n = 0;
+	ssize_t got;
+	json_t *answer;
+
+	while ((got = recv(fd, text + n, sizeof(text) - n, 0)) > 0)
+		n += (size_t)got;
+	CHECK(got == 0 && close(fd) == 0);
+	answer = json_loadb(text, n, JSON_DECODE_ANY, NULL);
+	assert_non_null(answer);
+	return answer;
+}
+
+static void assert_member(const json_t *object, const char *name, const char *expected)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	assert_non_null(value);
+	assert_string_equal(value, expected);
+}
+
+#define STARTED "open(a) watch(a) publish(a) serve "
+
+static void start_child(void)
+{
+	child = start_daemon(NULL, NULL);
+	wait_trace(STARTED);
+}
+
+/* Tests. */
+
+static void test_start_and_stop(void **state)
+{
+	json_t *answer;
+
+	start_child();
+	answer = call("status");
+	assert_member(answer, "program", "perigee-test");
+	assert_member(answer, "state", "serving");
+	assert_int_equal(json_integer_value(json_object_get(answer, "workers")), 2);
+	assert_true(json_is_true(json_object_get(answer, "own")));
+	assert_null(json_object_get(answer, "last_reload"));
+	json_decref(answer);
+	stop_child();
+	assert_string_equal(shared->trace, STARTED "stop close ");
+}
+
+static void test_commands(void **state)
+{
+	json_t *answer;
+
+	start_child();
+	answer = call("add 3 4");
+	assert_int_equal(json_integer_value(answer), 7);
+	json_decref(answer);
+	answer = call("add");
+	assert_member(answer, "error", "usage: add A [B]");
+	json_decref(answer);
+	answer = call("add 1 2 3");
+	assert_member(answer, "error", "usage: add A [B]");
+	json_decref(answer);
+	answer = call("frob");
+	assert_member(
+	    answer, "error",
+	    "unknown command \"frob\"; there are: status, reload, log [LEVEL [MODULE]], add A [B]");
+	json_decref(answer);
+	stop_child();
+}
+
+static void test_reload_tells_its_outcome(void **state)
+{
+	json_t *answer, *last;
+
+	start_child();
+	shared->file = 'r';
+	answer = call("reload");
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	assert_member(answer, "restart", "some.option");
+	json_decref(answer);
+	answer = call("status");
+	last = json_object_get(answer, "last_reload");
+	assert_member(last, "result", "ok");
+	assert_int_equal(json_string_length(json_object_get(last, "time")),
+			 strlen("2026-01-02T03:04:05Z"));
+	json_decref(answer);
+
+	shared->file = 'x';
+	answer = call("reload");
+	assert_non_null(json_object_get(answer, "error"));
+	last = json_object_get(answer, "errors");
+	assert_int_equal(json_array_size(last), 2);
+	assert_string_equal(json_string_value(json_array_get(last, 1)), "file:3:4: so is this");
+	json_decref(answer);
+	answer = call("status");
+	assert_member(json_object_get(answer, "last_reload"), "result", "file:1:2: is broken");
+	json_decref(answer);
+	stop_child();
+	assert_string_equal(shared->trace,
+			    STARTED "watch(r) publish(r) reloaded refused stop close ");
+}
+
+/* It was lost, or came to a program that could not bear it. */
+static void test_hup_before_the_start_is_over_is_a_reload_after_it(void **state)
+{
+	shared->hold = true;
+	child = start_daemon(NULL, NULL);
+	wait_loads(1);
+	signal_child(SIGHUP);
+	shared->file = 'b';
+	shared->hold = false;
+	sem_post(&shared->go);
+	wait_trace(STARTED "watch(b) publish(b) reloaded ");
+	stop_child();
+}
+
+static void test_reloads_during_a_reload_are_one_more(void **state)
+{
+	json_t *answer;
+	int asked;
+
+	start_child();
+	shared->hold = true;
+	shared->file = 'b';
+	signal_child(SIGHUP);
+	wait_loads(2);
+	/* The one under way has read the file before this. */
+	shared->file = 'c';
+	signal_child(SIGHUP);
+	json_decref(call("status"));
+	signal_child(SIGHUP);
+	asked = ask("reload");
+	/* It does answer meanwhile. */
+	json_decref(call("status"));
+	shared->hold = false;
+	sem_post(&shared->go);
+	answer = answer_of(asked);
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	json_decref(answer);
+	assert_string_equal(shared->trace,
+			    STARTED "watch(b) publish(b) reloaded watch(c) publish(c) reloaded ");
+	assert_int_equal(shared->n_loads, 3);
+	stop_child();
+}
+
+static void test_later_view_takes_the_place_of_one_that_settles(void **state)
+{
+	json_t *answer;
+	int asked;
+
+	start_child();
+	shared->unsettled = 'u';
+	shared->file = 'u';
+	asked = ask("reload");
+	wait_trace(STARTED "watch(u) ");
+	shared->file = 'x';
+	answer = call("reload");
+	assert_non_null(json_object_get(answer, "error"));
+	json_decref(answer);
+	shared->file = 'c';
+	signal_child(SIGHUP);
+	answer = answer_of(asked);
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	json_decref(answer);
+	stop_child();
+	assert_string_equal(shared->trace, STARTED
+			    "watch(u) refused watch(c) drop(u) publish(c) reloaded stop close ");
+}
+
+static void test_who_waits_is_told_of_a_stop(void **state)
+{
+	json_t *answer;
+	int asked;
+
+	start_child();
+	shared->unsettled = 'u';
+	shared->file = 'u';
+	asked = ask("reload");
+	wait_trace(STARTED "watch(u) ");
+	stop_child();
+	assert_string_equal(shared->trace, STARTED "watch(u) drop(u) stop close ");
+	answer = answer_of(asked);
+	assert_non_null(json_object_get(answer, "error"));
+	json_decref(answer);
+}
+
+/* It waited for a load that might never end. */
+static void test_stop_during_a_load_ends_at_once(void **state)
+{
+	shared->hold = true;
+	child = start_daemon(NULL, NULL);
+	wait_loads(1);
+	stop_child();
+	assert_string_equal(shared->trace, "");
+
+	shared->hold = false;
+	start_child();
+	shared->hold = true;
+	signal_child(SIGHUP);
+	wait_loads(3);
+	stop_child();
+	assert_string_equal(shared->trace, STARTED "stop close ");
+}
+
+static void test_stop_before_the_first_view_has_settled(void **state)
+{
+	shared->unsettled = 'a';
+	child = start_daemon(NULL, NULL);
+	wait_trace("open(a) watch(a) publish(a) ");
+	stop_child();
+	assert_string_equal(shared->trace, "open(a) watch(a) publish(a) close ");
+}
+
+static void test_logs_are_reopened(void **state)
+{
+	start_child();
+	signal_child(SIGUSR1);
+	wait_trace(STARTED "reopen ");
+	stop_child();
+}
+
+static void read_all(FILE *f, char *text, size_t size)
+{
+	rewind(f);
+	text[fread(text, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
+static void test_broken_configuration_is_told_whole(void **state)
+{
+	static const char *const arguments[] = {NULL, "--check"};
+	char text[256];
+
+	shared->file = 'x';
+	for (unsigned i = 0; i < ARRAY_SIZE(arguments); i++) {
+		FILE *err = tmpfile();
+
+		assert_int_equal(exit_code(start_daemon(arguments[i], err)), 1);
+		read_all(err, text, sizeof(text));
+		assert_string_equal(text, "file:1:2: is broken\nfile:3:4: so is this\n");
+	}
+	assert_string_equal(shared->trace, "");
+}
+
+static void test_failed_start_leaves_nothing(void **state)
+{
+	shared->fail_open = true;
+	assert_int_equal(exit_code(start_daemon(NULL, NULL)), 1);
+	assert_string_equal(shared->trace, "open(a) close ");
+	assert_int_not_equal(access(control_path, F_OK), 0);
+}
+
+static void test_second_start_touches_nothing(void **state)
+{
+	FILE *err = tmpfile();
+	char text[512], *says;
+
+	start_child();
+	assert_int_equal(exit_code(start_daemon(NULL, err)), 1);
+	read_all(err, text, sizeof(text));
+	says = xasprintf("already running: process %d holds %s", (int)child, control_path);
+	assert_non_null(strstr(text, says));
+	free(says);
+	assert_string_equal(shared->trace, STARTED);
+	json_decref(call("status"));
+	stop_child();
 }
 
 static void test_the_file_limit_is_raised(void **state)
@@ -193,15 +594,25 @@ static void test_the_file_limit_is_raised(void **state)
 	assert_true(limit.rlim_cur == limit.rlim_max);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_defaults),
-	    cmocka_unit_test(test_all_options),
-	    cmocka_unit_test(test_help_and_version_go_to_standard_output),
-	    cmocka_unit_test(test_mistakes_go_to_standard_error_with_a_hint),
-	    cmocka_unit_test(test_signals_become_calls_on_the_loop),
-	    cmocka_unit_test(test_the_file_limit_is_raised),
+	    TEST(test_start_and_stop),
+	    TEST(test_commands),
+	    TEST(test_reload_tells_its_outcome),
+	    TEST(test_hup_before_the_start_is_over_is_a_reload_after_it),
+	    TEST(test_reloads_during_a_reload_are_one_more),
+	    TEST(test_later_view_takes_the_place_of_one_that_settles),
+	    TEST(test_who_waits_is_told_of_a_stop),
+	    TEST(test_stop_during_a_load_ends_at_once),
+	    TEST(test_stop_before_the_first_view_has_settled),
+	    TEST(test_logs_are_reopened),
+	    TEST(test_broken_configuration_is_told_whole),
+	    TEST(test_failed_start_leaves_nothing),
+	    TEST(test_second_start_touches_nothing),
+	    TEST(test_the_file_limit_is_raised),
 	};
 
 	return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);

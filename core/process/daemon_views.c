@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Loading and settling. At most one load is under way, at most one more is wanted after it, and at
+ * most one loaded view waits until it is settled; a later one takes its place. Who asked by the
+ * control socket waits beside the load that is to answer.
+ *
+ * A load is an object of its own, as it may outlive all else here: see core/loop/job.h.
+ */
+#include "core/process/daemon_views.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "core/base/check.h"
+#include "core/base/log.h"
+
+/* How often, and how long at most, a view that is loaded waits for the first word about what it
+ * depends on. A name server that says nothing for longer than that is worse than one that guesses.
+ */
+#define SETTLE_CHECK DUR_MS(20)
+#define SETTLE_MAX DUR_S(3)
+
+struct waiter {
+	STAILQ_ENTRY(waiter) link;
+	struct control_request *request;
+};
+STAILQ_HEAD(waiters, waiter);
+
+struct load {
+	struct job job;
+	struct daemon *d;
+	void *view;
+	char *errors;
+};
+
+struct daemon_views {
+	struct daemon *d;
+	bool loading;
+	bool again;     /* when that is over */
+	void *settling; /* NULL: none */
+	bool published; /* it is: the first one */
+	char *restart;  /* what of it takes a restart; NULL: nothing */
+	mono_time since;
+	struct event *timer;
+	/* For the load that is wanted, the one under way, the one that settles. */
+	struct waiters for_next, for_load, for_settling;
+	wall_time last;   /* reload; ns == 0: there was none */
+	char *last_error; /* the first; NULL: it was taken */
+};
+
+/* Who waits */
+
+static void answer_all(struct waiters *waiters, json_t *answer)
+{
+	struct waiter *w;
+
+	while ((w = STAILQ_FIRST(waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(waiters, link);
+		control_answer(&w->request, json_incref(answer));
+		free(w);
+	}
+	json_decref(answer);
+}
+
+static void wait_for(struct waiters *waiters, struct control_request *request)
+{
+	struct waiter *w = xmalloc(sizeof(*w));
+
+	w->request = request;
+	STAILQ_INSERT_TAIL(waiters, w, link);
+}
+
+/* Outcomes */
+
+static void remember(struct daemon_views *v, const char *first_error)
+{
+	free(v->last_error);
+	v->last_error = first_error == NULL ? NULL : xstrdup(first_error);
+	v->last = clock_wall();
+	v->d->ops->reloaded(v->d, first_error == NULL);
+}
+
+void daemon_views_status(const struct daemon_views *v, json_t *status)
+{
+	time_t seconds = v->last.ns / 1000000000;
+	char time[32];
+	struct tm tm;
+
+	if (v->last.ns == 0)
+		return;
+	gmtime_r(&seconds, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	json_object_set_new(status, "last_reload",
+			    json_pack("{s:s, s:s}", "time", time, "result",
+				      v->last_error == NULL ? "ok" : v->last_error));
+}
+
+/* `errors` has a line for each. */
+static void refuse(struct daemon_views *v, const char *errors)
+{
+	char *lines = xstrdup(errors), *rest, *line;
+	json_t *list = json_array();
+
+	for (line = strtok_r(lines, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		log_error("%s", line);
+		json_array_append_new(list, json_string(line));
+	}
+	log_error("reload refused: the running configuration stays");
+	/* jansson has left out what is no UTF-8. */
+	remember(v, json_array_size(list) > 0 ? json_string_value(json_array_get(list, 0)) : "?");
+	answer_all(&v->for_load,
+		   json_pack("{s:s, s:o}", "error",
+			     "reload refused: the running configuration stays", "errors", list));
+	free(lines);
+}
+
+static void publish(struct daemon_views *v)
+{
+	struct daemon *d = v->d;
+	void *view = v->settling;
+
+	v->settling = NULL;
+	log_set_level(d->ops->settings(d, view).log_level);
+	d->ops->publish(d, view);
+	log_info("configuration reloaded");
+	remember(v, NULL);
+	answer_all(&v->for_settling,
+		   json_pack("{s:b, s:s?}", "reloaded", 1, "restart", v->restart));
+}
+
+/* Settling */
+
+static void settled(struct daemon_views *v)
+{
+	if (!v->published) {
+		publish(v);
+		return;
+	}
+	v->settling = NULL;
+	v->published = false;
+	daemon_settled(v->d);
+}
+
+static void look(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = dur_to_timeval(SETTLE_CHECK);
+	struct daemon_views *v = arg;
+
+	if (!v->d->ops->settled(v->settling)) {
+		if (mono_since(clock_mono(), v->since).ns < SETTLE_MAX.ns) {
+			CHECK(event_add(v->timer, &again) == 0);
+			return;
+		}
+		log_warn("not all health checks have ended within %d s: it goes on without them",
+			 (int)(dur_to_ms(SETTLE_MAX) / 1000));
+	}
+	event_del(v->timer); /* it may wait for the one whose place this took */
+	settled(v);
+}
+
+static void settle(struct daemon_views *v, void *view)
+{
+	v->settling = view;
+	v->since = clock_mono();
+	look(-1, 0, v);
+}
+
+static void drop_settling(struct daemon_views *v)
+{
+	if (v->settling != NULL && !v->published)
+		v->d->ops->drop(v->d, v->settling);
+	v->settling = NULL;
+}
+
+/* A view for a reload, that is right. */
+static void take(struct daemon_views *v, void *view)
+{
+	struct daemon *d = v->d;
+
+	free(v->restart);
+	v->restart = d->ops->needs_restart(d, view);
+	if (v->restart != NULL)
+		log_warn("%s has changed: that takes a restart", v->restart);
+	/* First the new one: what both name is kept. */
+	d->ops->watch(d, view);
+	drop_settling(v);
+	STAILQ_CONCAT(&v->for_settling, &v->for_load);
+	settle(v, view);
+}
+
+void daemon_views_settle_first(struct daemon_views *v, void *view)
+{
+	v->published = true;
+	settle(v, view);
+}
+
+/* Loading */
+
+static void run_load(struct job *job)
+{
+	struct load *load = CONTAINER_OF(job, struct load, job);
+
+	load->view = load->d->ops->load(load->d, &load->errors);
+}
+
+static void free_load(struct load *load)
+{
+	free(load->errors);
+	free(load);
+}
+
+static void discard_load(struct job *job)
+{
+	struct load *load = CONTAINER_OF(job, struct load, job);
+
+	if (load->view != NULL)
+		load->d->ops->discard(load->view);
+	free_load(load);
+}
+
+static void start_load(struct daemon_views *v);
+
+static void load_done(struct job *job)
+{
+	struct load *load = CONTAINER_OF(job, struct load, job);
+	struct daemon *d = load->d;
+	struct daemon_views *v = d->views;
+
+	v->loading = false;
+	switch (d->state) {
+	case DAEMON_STARTING:
+		daemon_loaded(d, &load->view, load->errors);
+		break;
+	case DAEMON_SERVING:
+		if (load->view != NULL)
+			take(v, load->view);
+		else
+			refuse(v, load->errors);
+		break;
+	case DAEMON_STOPPING:
+		discard_load(job);
+		return;
+	}
+	free_load(load);
+	if (v->again && d->state == DAEMON_SERVING)
+		start_load(v);
+}
+
+static void start_load(struct daemon_views *v)
+{
+	static const struct job_ops ops = {run_load, load_done, discard_load};
+	struct load *load = xcalloc(1, sizeof(*load));
+
+	v->loading = true;
+	v->again = false;
+	STAILQ_CONCAT(&v->for_load, &v->for_next);
+	load->d = v->d;
+	job_start(v->d->jobs, &load->job, &ops);
+}
+
+void daemon_views_load_first(struct daemon_views *v)
+{
+	start_load(v);
+}
+
+void daemon_views_reload(struct daemon_views *v, struct control_request *request)
+{
+	const char *file = v->d->options.config;
+
+	CHECK(v->d->state != DAEMON_STOPPING);
+	if (request != NULL)
+		wait_for(&v->for_next, request);
+	if (v->loading || v->d->state == DAEMON_STARTING) {
+		log_info("reload: %s is being read, and will be once more after that", file);
+		v->again = true;
+	} else {
+		log_info("reload: reading %s", file);
+		start_load(v);
+	}
+}
+
+/* Life */
+
+struct daemon_views *daemon_views_create(struct daemon *d)
+{
+	struct daemon_views *v = xcalloc(1, sizeof(*v));
+
+	v->d = d;
+	STAILQ_INIT(&v->for_next);
+	STAILQ_INIT(&v->for_load);
+	STAILQ_INIT(&v->for_settling);
+	v->timer = evtimer_new(loop_base(d->control), look, v);
+	CHECK(v->timer != NULL);
+	return v;
+}
+
+void daemon_views_stop(struct daemon_views *v)
+{
+	event_del(v->timer);
+	drop_settling(v);
+	v->again = false;
+	STAILQ_CONCAT(&v->for_next, &v->for_load);
+	STAILQ_CONCAT(&v->for_next, &v->for_settling);
+	answer_all(&v->for_next, control_error("not reloaded: it is stopping"));
+}
+
+void daemon_views_destroy(struct daemon_views **vp)
+{
+	struct daemon_views *v = TAKE(vp);
+
+	event_free(v->timer);
+	free(v->restart);
+	free(v->last_error);
+	free(v);
+}
