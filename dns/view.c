@@ -2,12 +2,14 @@
  *
  * Building and retiring views. Control thread.
  */
+#define LOG_MODULE LOG_CONFIG
 #include "dns/view.h"
 
 #include <stdlib.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "dns/edge_health.h"
 #include "dns/steer.h"
 #include "dns/zone.h"
@@ -83,6 +85,7 @@ static void destroy_snapshot(struct snapshot *snapshot)
 {
 	struct dns_view *view = CONTAINER_OF(snapshot, struct dns_view, snapshot);
 
+	log_debug("a view that was replaced is not used any more");
 	snapshot_fini(snapshot);
 	dns_view_destroy(&view);
 }
@@ -92,6 +95,7 @@ void dns_view_publish(struct dns_view **viewp, struct snapshot_slot *slot)
 	struct dns_view *view = TAKE(viewp);
 	struct snapshot *snapshot = &view->snapshot;
 
+	log_debug("a view is published: %u zones", view->fleet->n_zones);
 	snapshot_init(snapshot, slot->group, destroy_snapshot);
 	snapshot_publish(slot, &snapshot);
 }
