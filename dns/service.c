@@ -1,9 +1,38 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One query, from the view to the counters and the log. Worker's loop.
+ */
+#define LOG_MODULE LOG_DNS
 #include "dns/service.h"
 
+#include <libknot/codes.h>
+#include <libknot/packet/wire.h>
+
+#include "core/base/log.h"
 #include "dns/answer.h"
 #include "dns/counters.h"
+#include "dns/name.h"
 #include "dns/view.h"
+
+/* `size` of the response; 0: there is none. */
+static void trace(const struct dns_service *s, const struct net_addr *remote, bool tcp,
+		  const uint8_t *query, size_t len, size_t size)
+{
+	const struct dns_facts *facts = dns_answerer_facts(s->answerer);
+	const uint8_t *name = query + KNOT_WIRE_HEADER_SIZE;
+	const knot_lookup_t *rcode = knot_lookup_by_id(knot_rcode_names, facts->rcode);
+	char text[DNS_NAME_TEXT] = "?";
+
+	if (len > KNOT_WIRE_HEADER_SIZE && knot_dname_wire_check(name, query + len, NULL) > 0)
+		dns_name_format(name, text);
+	log_debug("%s asks for %s over %s: %s, %zu bytes%s%s", NET_ADDR_SHOWN(remote), text,
+		  tcp ? "TCP" : "UDP",
+		  size == 0       ? "silence"
+		  : rcode != NULL ? rcode->name
+				  : "another rcode",
+		  size, facts->truncated ? ", truncated" : "",
+		  facts->steered != NULL ? ", chosen for it" : "");
+}
 
 size_t dns_service_answer(struct dns_service *s, const struct net_addr *remote, bool tcp,
 			  const uint8_t *query, size_t len, uint8_t *out, size_t cap)
@@ -12,6 +41,8 @@ size_t dns_service_answer(struct dns_service *s, const struct net_addr *remote, 
 	size_t size =
 	    dns_answer(s->answerer, dns_view_current(s->views), &client, query, len, out, cap);
 
+	if (LOG_ENABLED(LOG_LEVEL_DEBUG))
+		trace(s, remote, tcp, query, len, size);
 	dns_counters_answered(s->metrics, s->loop, dns_answerer_facts(s->answerer), size, tcp);
 	return size;
 }

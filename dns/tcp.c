@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/stream.h"
@@ -55,11 +56,12 @@ struct dns_tcp {
 	uint8_t out[LENGTH_PREFIX + DNS_TCP_PAYLOAD];
 };
 
-static void conn_end(struct conn **connp)
+static void conn_end(struct conn **connp, const char *why)
 {
 	struct conn *c = TAKE(connp);
 	struct dns_tcp *t = c->tcp;
 
+	log_debug("tcp %s: ends: %s", NET_ADDR_SHOWN(&c->remote), why);
 	TAILQ_REMOVE(&t->conns, c, link);
 	t->n_conns--;
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
@@ -77,7 +79,7 @@ static void idle_fire(struct deadline *d)
 	struct conn *c = CONTAINER_OF(d, struct conn, idle);
 
 	MAGIC_CHECK(c, CONN_MAGIC);
-	conn_end(&c);
+	conn_end(&c, "it was quiet");
 }
 
 /* Length of the first message in the buffer with its prefix; 0: not known yet. */
@@ -167,7 +169,7 @@ static void serve(struct conn *c)
 			return;
 		}
 		if (!make_room(c)) {
-			conn_end(&c);
+			conn_end(&c, "no memory");
 			return;
 		}
 		ssize_t n = stream_read(c->stream, c->in + c->in_len, c->in_size - c->in_len);
@@ -178,7 +180,7 @@ static void serve(struct conn *c)
 			/* A client that is done asking may still be reading. */
 			if (n == STREAM_EOF)
 				stream_close(&c->stream, DNS_TCP_IDLE);
-			conn_end(&c);
+			conn_end(&c, "its client has ended it");
 			return;
 		}
 		c->in_len += n;
@@ -220,7 +222,7 @@ static void failed_cb(void *arg)
 	struct conn *c = arg;
 
 	MAGIC_CHECK(c, CONN_MAGIC);
-	conn_end(&c);
+	conn_end(&c, stream_fault_detail(c->stream));
 }
 
 static const struct stream_ops conn_ops = {
@@ -251,10 +253,12 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 	if (t->n_conns == t->service->tcp_connections) {
 		struct conn *quiet = TAILQ_FIRST(&t->conns);
 
-		conn_end(&quiet);
+		conn_end(&quiet, "it gives way to a newcomer");
 	}
 	deadline_init(&c->idle, t->service->loop, idle_fire);
 	deadline_set(&c->idle, DNS_TCP_IDLE);
+	log_debug("tcp %s: accepted on fd %d by %s", NET_ADDR_SHOWN(remote), fd,
+		  loop_name(t->service->loop));
 	TAILQ_INSERT_TAIL(&t->conns, c, link);
 	t->n_conns++;
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_CONNECTIONS_TOTAL, 1);
@@ -281,7 +285,7 @@ void dns_tcp_destroy(struct dns_tcp **tcp)
 	if (t == NULL)
 		return;
 	while ((c = TAILQ_FIRST(&t->conns)) != NULL)
-		conn_end(&c);
+		conn_end(&c, "the program ends");
 	acceptor_destroy(&t->acceptor);
 	t->magic = MAGIC_DEAD;
 	free(t);

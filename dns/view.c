@@ -2,12 +2,14 @@
  *
  * Building and retiring views. Loading and freeing are jobs, all else is the control thread's.
  */
+#define LOG_MODULE LOG_CONFIG
 #include "dns/view.h"
 
 #include <stdlib.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "dns/edge_health.h"
 #include "dns/steer.h"
 #include "dns/zone.h"
@@ -114,6 +116,7 @@ static void destroy_published(struct snapshot *snapshot)
 {
 	struct dns_view *view = CONTAINER_OF(snapshot, struct dns_view, snapshot);
 
+	log_debug("a view that was replaced is not used any more");
 	snapshot_fini(snapshot);
 	dns_view_drop(&view, view->jobs);
 }
@@ -123,6 +126,7 @@ void dns_view_publish(struct dns_view **viewp, struct snapshot_slot *slot, struc
 	struct dns_view *view = TAKE(viewp);
 	struct snapshot *snapshot = &view->snapshot;
 
+	log_debug("a view is published: %u zones", view->fleet->n_zones);
 	view->jobs = jobs;
 	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);

@@ -2,6 +2,7 @@
  *
  * Method, then the edge's own paths, then host and path by the routes.
  */
+#define LOG_MODULE LOG_EXCHANGE
 #include "edge/exchange/dispatch.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ static struct edge_dispatch answer(const struct cfg_site *site, int status, enum
 
 static struct edge_dispatch refuse_path(const struct cfg_site *site, const char *why)
 {
-	LOG_LIMITED(LOG_LEVEL_DEBUG, "a request is refused: %s", why);
+	log_debug("a request is refused: %s", why);
 	return answer(site, 400, REASON_CLIENT_MALFORMED);
 }
 

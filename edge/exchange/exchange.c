@@ -26,6 +26,7 @@
  *
  * Objects are kept as spares for the next requests, with a block of their arena.
  */
+#define LOG_MODULE LOG_EXCHANGE
 #include "edge/exchange/exchange.h"
 
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/process/log_file.h"
 #include "edge/conn/conn.h"
 #include "edge/exchange/access_log.h"
@@ -111,6 +113,47 @@ static struct edge_exchange *exchange_of(struct edge_exchange *x)
 	return x;
 }
 
+/* States */
+
+static const char *request_text(enum request_side side)
+{
+	static const char *const texts[] = {
+	    [REQUEST_AWAITED] = "awaited", [REQUEST_CONTENT] = "content",
+	    [REQUEST_ASKED] = "asked",     [REQUEST_TUNNEL] = "tunnel",
+	    [REQUEST_ENDED] = "ended",     [REQUEST_UNWANTED] = "unwanted",
+	};
+
+	CHECK((unsigned)side < ARRAY_SIZE(texts));
+	return texts[side];
+}
+
+static const char *response_text(enum response_side side)
+{
+	static const char *const texts[] = {
+	    [RESPONSE_AWAITED] = "awaited",
+	    [RESPONSE_CONTENT] = "content",
+	    [RESPONSE_TUNNEL] = "tunnel",
+	    [RESPONSE_ENDED] = "ended",
+	};
+
+	CHECK((unsigned)side < ARRAY_SIZE(texts));
+	return texts[side];
+}
+
+static void set_request_side(struct edge_exchange *x, enum request_side side)
+{
+	log_debug("%s: request %s, now %s", NET_ADDR_SHOWN(&x->client->addr),
+		  request_text(x->request_side), request_text(side));
+	x->request_side = side;
+}
+
+static void set_response_side(struct edge_exchange *x, enum response_side side)
+{
+	log_debug("%s: response %s, now %s", NET_ADDR_SHOWN(&x->client->addr),
+		  response_text(x->response_side), response_text(side));
+	x->response_side = side;
+}
+
 static bool request_goes_on(const struct edge_exchange *x)
 {
 	return x->request_side < REQUEST_ENDED;
@@ -124,13 +167,14 @@ static void stop_both(struct edge_exchange *x, enum reason reason)
 		x->leg.response->ops->stop(x->leg.response, reason);
 	}
 	if (request_goes_on(x)) {
-		x->request_side = REQUEST_UNWANTED;
+		set_request_side(x, REQUEST_UNWANTED);
 		x->ends.request->ops->stop(x->ends.request, reason);
 	}
 }
 
 static void responded(struct edge_exchange *x, int status)
 {
+	log_debug("%s: status %d", NET_ADDR_SHOWN(&x->client->addr), status);
 	x->status = status;
 	x->first_byte = mono_since(loop_now(x->worker->loop), x->began);
 }
@@ -147,7 +191,7 @@ static void respond(struct edge_exchange *x, int status, enum reason reason)
 	CHECK(x->response_side == RESPONSE_AWAITED);
 	x->end = reason;
 	stop_both(x, reason);
-	x->response_side = RESPONSE_ENDED;
+	set_response_side(x, RESPONSE_ENDED);
 	x->arena.cap += OWN_RESPONSE_MAX;
 	if (!edge_respond(&x->answer, &x->arena, status, date, &content) ||
 	    (status == EDGE_REDIRECT_STATUS && !edge_respond_location(&x->answer, &x->received))) {
@@ -174,7 +218,7 @@ static void fail(struct edge_exchange *x, enum reason reason)
 	}
 	x->end = reason;
 	stop_both(x, reason);
-	x->response_side = RESPONSE_ENDED;
+	set_response_side(x, RESPONSE_ENDED);
 	x->out->ops->reset(x->out, reason);
 }
 
@@ -194,6 +238,10 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	x->site = found.site ? found.site->name : NULL;
 	x->route = found.route;
 	x->origin_name = found.route ? found.route->origin->name : NULL;
+	log_debug("%s: %.*s %.*s%.*s: site %s, origin %s", NET_ADDR_SHOWN(&x->client->addr),
+		  (int)x->received.method.n, x->received.method.p, (int)x->received.authority.n,
+		  x->received.authority.p, (int)x->received.target.n, x->received.target.p,
+		  x->site ? x->site : "none", x->origin_name ? x->origin_name : "none");
 	return found;
 }
 
@@ -257,9 +305,9 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 
 	CHECK(head == &x->received);
 	count_in(x);
-	x->request_side = end                                    ? REQUEST_ENDED
-			  : head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
-								 : REQUEST_CONTENT;
+	set_request_side(x, end                                    ? REQUEST_ENDED
+			    : head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
+								   : REQUEST_CONTENT);
 	found = dispatch(x);
 	if (found.status == 0) {
 		add_rules(x);
@@ -273,6 +321,9 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 		respond(x, 503, REASON_LIMIT);
 		return;
 	}
+	log_debug("%s: goes to %s as %s request %llu", NET_ADDR_SHOWN(&x->client->addr),
+		  x->origin_name, loop_name(x->worker->loop),
+		  (unsigned long long)olink_request_facts(x->origin).number);
 	x->leg.request->ops->head(x->leg.request, &x->forwarded, end);
 	x->granted->ops->grant(x->granted, x->early_credit);
 }
@@ -286,7 +337,7 @@ static void client_body(struct flow_sink *sink, struct slice slice, bool end)
 	CHECK(x->origin && x->request_side != REQUEST_ASKED);
 	x->bytes_in += slice.n;
 	if (end)
-		x->request_side = REQUEST_ENDED;
+		set_request_side(x, REQUEST_ENDED);
 	x->leg.request->ops->body(x->leg.request, slice, end);
 }
 
@@ -297,7 +348,7 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 	if (!request_goes_on(x))
 		return;
 	CHECK(x->origin);
-	x->request_side = REQUEST_ENDED;
+	set_request_side(x, REQUEST_ENDED);
 	edge_forward_trailers(trailers, &x->forward);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
@@ -308,7 +359,7 @@ static void client_reset(struct flow_sink *sink, enum reason reason)
 
 	if (!request_goes_on(x))
 		return;
-	x->request_side = REQUEST_ENDED;
+	set_request_side(x, REQUEST_ENDED);
 	fail(x, reason);
 }
 
@@ -333,7 +384,7 @@ static void origin_stops(struct flow_source *source, enum reason reason)
 
 	if (!request_goes_on(x))
 		return;
-	x->request_side = REQUEST_UNWANTED;
+	set_request_side(x, REQUEST_UNWANTED);
 	x->ends.request->ops->stop(x->ends.request, reason);
 }
 
@@ -353,9 +404,9 @@ static bool begin_tunnel(struct edge_exchange *x)
 	x->site = site;
 	x->origin_name = name;
 	x->route = NULL;
-	x->response_side = RESPONSE_TUNNEL;
+	set_response_side(x, RESPONSE_TUNNEL);
 	if (x->request_side == REQUEST_ASKED)
-		x->request_side = REQUEST_TUNNEL;
+		set_request_side(x, REQUEST_TUNNEL);
 	return true;
 }
 
@@ -387,10 +438,10 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 	}
 	responded(x, head->status);
 	if (!tunnel) {
-		x->response_side = end ? RESPONSE_ENDED : RESPONSE_CONTENT;
+		set_response_side(x, end ? RESPONSE_ENDED : RESPONSE_CONTENT);
 		/* It has ended with its head, then. */
 		if (x->request_side == REQUEST_ASKED)
-			x->request_side = REQUEST_ENDED;
+			set_request_side(x, REQUEST_ENDED);
 	}
 	x->out->ops->head(x->out, &x->answer, end);
 	if (tunnel)
@@ -406,7 +457,7 @@ static void origin_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	x->bytes_out += slice.n;
 	if (end)
-		x->response_side = RESPONSE_ENDED;
+		set_response_side(x, RESPONSE_ENDED);
 	x->out->ops->body(x->out, slice, end);
 }
 
@@ -417,7 +468,7 @@ static void origin_trailers(struct flow_sink *sink, struct http_fields *trailers
 	x->origin_ended = true;
 	if (x->response_side == RESPONSE_ENDED)
 		return;
-	x->response_side = RESPONSE_ENDED;
+	set_response_side(x, RESPONSE_ENDED);
 	x->out->ops->trailers(x->out, trailers);
 }
 
@@ -457,7 +508,7 @@ static void client_stops(struct flow_source *source, enum reason reason)
 	if (x->end == REASON_NONE)
 		x->end = reason;
 	stop_both(x, reason);
-	x->response_side = RESPONSE_ENDED;
+	set_response_side(x, RESPONSE_ENDED);
 }
 
 static const struct flow_source_ops for_client_ops = {.grant = client_grants, .stop = client_stops};
@@ -482,7 +533,7 @@ static void rules_stop(struct flow_source *source, enum reason reason)
 	x->bytes_out = 0;
 	x->first_byte = DUR_NS(-1);
 	stop_both(x, reason);
-	x->response_side = RESPONSE_ENDED;
+	set_response_side(x, RESPONSE_ENDED);
 }
 
 static const struct flow_source_ops for_rules_ops = {.grant = rules_grant, .stop = rules_stop};
@@ -573,7 +624,7 @@ void edge_exchange_refuse(struct edge_exchange *x, int status, enum reason reaso
 {
 	MAGIC_CHECK(x, EXCHANGE_MAGIC);
 	count_in(x);
-	x->request_side = REQUEST_ENDED;
+	set_request_side(x, REQUEST_ENDED);
 	respond(x, status, reason);
 }
 
@@ -635,6 +686,9 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	counted = x->request_side != REQUEST_AWAITED;
 	if (x->end == REASON_NONE || (x->end == REASON_DONE && reason != REASON_DONE))
 		x->end = reason;
+	if (counted)
+		log_debug("%s: exchange ends: %s", NET_ADDR_SHOWN(&x->client->addr),
+			  reason_text(x->end));
 	if (counted && x->worker->common->access_log)
 		write_log(x);
 	if (x->origin)

@@ -8,6 +8,7 @@
  * its side in good order (close_notify, or a FIN without TLS) after a whole request still gets the
  * response. Every end goes through h1_end(), and the object is freed at the end of the turn.
  */
+#define LOG_MODULE LOG_HTTP
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
 #include "edge/node/view.h"
@@ -28,13 +30,34 @@ const struct cfg_http *h1_http(const struct edge_h1 *c)
 	return &edge_view_current(&c->worker->common->views)->fleet->http;
 }
 
+static const char *state_text(enum h1_state state)
+{
+	static const char *const texts[] = {
+	    [H1_IDLE] = "idle",
+	    [H1_HEAD] = "head",
+	    [H1_EXCHANGE] = "exchange",
+	    [H1_ENDED] = "ended",
+	};
+
+	CHECK((unsigned)state < ARRAY_SIZE(texts));
+	return texts[state];
+}
+
+void h1_set_state(struct edge_h1 *c, enum h1_state state)
+{
+	if (c->state != state)
+		log_debug("%s: %s, now %s", NET_ADDR_SHOWN(&c->conn->client.addr),
+			  state_text(c->state), state_text(state));
+	c->state = state;
+}
+
 /* The end of a connection */
 
 void h1_end(struct edge_h1 *c, enum reason reason, enum edge_close how)
 {
 	if (c->state == H1_ENDED)
 		return;
-	c->state = H1_ENDED;
+	h1_set_state(c, H1_ENDED);
 	c->end_reason = reason;
 	c->end_how = how;
 	deadline_clear(&c->deadline);
@@ -254,7 +277,7 @@ static void next_request(struct edge_h1 *c)
 	edge_exchange_close(&c->message->exchange, REASON_DONE);
 	free(c->message);
 	c->message = NULL;
-	c->state = H1_IDLE;
+	h1_set_state(c, H1_IDLE);
 	edge_conn_set_stage(c->conn, EDGE_IDLE);
 	deadline_set(&c->deadline, h1_http(c)->timeout.keep_alive);
 	if (c->kept_len > 0)

@@ -100,6 +100,8 @@ struct edge_h1 {
 
 /* h1_conn.c */
 
+/* The only way to another state: it tells the log. */
+void h1_set_state(struct edge_h1 *c, enum h1_state state);
 /* The one way to end it. Freed at the end of the turn. */
 void h1_end(struct edge_h1 *c, enum reason reason, enum edge_close how);
 /* Pauses or resumes the stream, by the state. */

@@ -10,6 +10,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "edge/h1/h1_internal.h"
 #include "edge/node/view.h"
 
@@ -106,14 +107,14 @@ static bool begin_request(struct edge_h1 *c)
 	c->message = m;
 	m->request = edge_exchange_head(m->exchange);
 	h1_request_parser_init(&m->parser, &edge_exchange_view(m->exchange)->limits);
-	c->state = H1_HEAD;
+	h1_set_state(c, H1_HEAD);
 	deadline_set(&c->deadline, h1_http(c)->timeout.head);
 	return true;
 }
 
 void h1_refuse(struct edge_h1 *c, int status, enum reason reason)
 {
-	c->state = H1_EXCHANGE;
+	h1_set_state(c, H1_EXCHANGE);
 	edge_conn_set_stage(c->conn, EDGE_BUSY);
 	c->message->request_side = H1_REQUEST_UNWANTED;
 	c->message->close_after = true;
@@ -173,7 +174,7 @@ static void head_is_whole(struct edge_h1 *c, size_t len)
 	struct http_head *head = m->request;
 
 	head->scheme = c->conn->client.scheme;
-	c->state = H1_EXCHANGE;
+	h1_set_state(c, H1_EXCHANGE);
 	edge_conn_set_stage(c->conn, EDGE_BUSY);
 	h1_body_init(&m->body, head, m->parser.limits);
 	if (head->framing == HTTP_FRAMING_TUNNEL)
@@ -196,8 +197,8 @@ static bool feed_head(struct edge_h1 *c, const char *buf, size_t len, size_t *us
 		return false;
 	case H1_BAD:
 		*used = len;
-		LOG_LIMITED(LOG_LEVEL_DEBUG, "bad request from %s: %s", c->conn->client.ip,
-			    m->parser.why);
+		log_debug("%s: bad request: %s", NET_ADDR_SHOWN(&c->conn->client.addr),
+			  m->parser.why);
 		h1_refuse(c, m->parser.status, REASON_CLIENT_MALFORMED);
 		return false;
 	case H1_OK:
@@ -243,8 +244,8 @@ static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 
 	result = h1_body_decode(&m->body, buf, len, m->request_credit, used, &data);
 	if (result == H1_BAD) {
-		LOG_LIMITED(LOG_LEVEL_DEBUG, "bad request content from %s: %s", c->conn->client.ip,
-			    m->body.why);
+		log_debug("%s: bad content: %s", NET_ADDR_SHOWN(&c->conn->client.addr),
+			  m->body.why);
 		h1_content_failed(c, REASON_CLIENT_MALFORMED);
 		return false;
 	}

@@ -3,12 +3,14 @@
  * Building the view: configuration, then certificates, origins and routes. Once the origins are
  * opened their resolution and probes go on until it is dropped, or is used no more.
  */
+#define LOG_MODULE LOG_CONFIG
 #include "edge/node/view.h"
 
 #include <stdlib.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "edge/node/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
@@ -66,6 +68,7 @@ struct edge_view *edge_view_load(const char *file, const char *node,
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
 	view->arena_max = arena_max(fleet);
+	log_debug("a view is loaded of %s", fleet->file);
 	return view;
 }
 
@@ -143,6 +146,7 @@ static void destroy_published(struct snapshot *snapshot)
 {
 	struct edge_view *view = CONTAINER_OF(snapshot, struct edge_view, snapshot);
 
+	log_debug("a view that was replaced is not used any more");
 	snapshot_fini(&view->snapshot);
 	edge_view_drop(&view);
 }
@@ -152,6 +156,8 @@ void edge_view_publish(struct edge_view **viewp, struct snapshot_slot *slot)
 	struct edge_view *view = TAKE(viewp);
 	struct snapshot *snapshot = &view->snapshot;
 
+	log_debug("a view is published: %u sites, %u origins", view->fleet->n_sites,
+		  view->fleet->n_origins);
 	snapshot_init(snapshot, slot->group, destroy_published);
 	snapshot_publish(slot, &snapshot);
 }

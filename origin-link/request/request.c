@@ -590,7 +590,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .look = r->look,
 	    .turn_end = {.run = turn_end},
 	    .worker = w,
-	    .number = ++w->n_opened,
+	    .facts.number = ++w->n_opened,
 	    .sink = {.ops = &request_sink_ops},
 	    .source = {.ops = &request_source_ops},
 	    .ends = open->ends,

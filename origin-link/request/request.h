@@ -51,6 +51,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 
 /* For the access log. */
 struct olink_facts {
+	uint64_t number;         /* among the requests of its worker, as the log has it */
 	bool reused;             /* sent over a connection that was already open */
 	bool retried;            /* sent more than once */
 	struct net_addr addr;    /* the last that a connection to was tried; AF_UNSPEC: none */

@@ -140,7 +140,6 @@ struct olink_request {
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;
-	uint64_t number;           /* among those of its worker, for the log */
 	struct flow_sink sink;     /* takes the request */
 	struct flow_source source; /* of the response */
 	struct flow_ends ends;
@@ -197,7 +196,7 @@ static inline bool request_is_tunnel(const struct olink_request *r)
 /* A line of the log about one request; for .c files of LOG_ORIGIN. */
 #define REQUEST_TRACE(r, fmt, ...)                                                                 \
 	log_debug("%s request %llu to %s: " fmt, loop_name(request_loop(r)),                       \
-		  (unsigned long long)(r)->number, (r)->settings.origin_name, __VA_ARGS__)
+		  (unsigned long long)(r)->facts.number, (r)->settings.origin_name, __VA_ARGS__)
 
 /* request.c */
 

@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 
+import dns.message
+import dns.query
 import pytest
 
 import perigee
@@ -83,6 +85,7 @@ def test_traces_follow_one_request(make_edge, origin):
         r"tls: fd \d+: handshake as server done in \d+ us: TLS1\.3, http/1\.1",
         r"client: {client}: handshaking, now idle",
         r"client: {client}: idle, now busy",
+        r"exchange: {client}: GET www\.example\.com:\d+/: site www, origin app",
         rf"origin: origin app: {at} is ",
         r"origin: worker1 request 1 to app: opened, 1 candidates",
         rf"pool: worker1 lease 1: none, now connects, of {at}",
@@ -91,6 +94,7 @@ def test_traces_follow_one_request(make_edge, origin):
         r"pool: worker1 lease 1: has fd \d+, new",
         r"origin: worker1 request 1 to app: leasing, now open",
         r"origin: worker1 request 1 to app: status 200",
+        r"exchange: {client}: response awaited, now ",
         rf"pool: {at} fd \d+: free, now idle on worker1",
         r"client: {client}: ends in order: ",
     ):
@@ -104,6 +108,16 @@ def test_traces_follow_one_request(make_edge, origin):
     assert edge.curl(edge.url("/")).returncode == 0
     edge.wait_counter("edge_connections_active", 0)
     assert " debug " not in edge.log()[before:]
+
+
+def test_traces_of_a_query(responder):
+    levels(responder, "debug", "dns")
+    (host, port), = responder.addresses()
+    dns.query.tcp(dns.message.make_query("www.example.com", "A"), host, port=port,
+                  timeout=perigee.PATIENCE)
+    responder.wait_log(r"debug dns: tcp 127\.0\.0\.1:\d+: accepted on fd \d+ by worker")
+    responder.wait_log(r"debug dns: 127\.0\.0\.1:\d+ asks for www\.example\.com\. over TCP: REFUSED, ")
+    responder.wait_log(r"debug dns: tcp 127\.0\.0\.1:\d+: ends: its client has ended it")
 
 
 @pytest.mark.parametrize("words,message", [
