@@ -24,8 +24,14 @@ def is_allowed():
         return False
 
 
-def ip(*args):
-    subprocess.run(["ip", *args], check=True, capture_output=True)
+def inside(space):
+    """By nsenter: `ip netns exec` would remount /, which in a chroot is no mount."""
+    return ["nsenter", f"--net=/run/netns/{space}", "--"]
+
+
+def ip(*args, space=None):
+    words = inside(space) if space else []
+    subprocess.run([*words, "ip", *args], check=True, capture_output=True)
 
 
 class Cable:
@@ -40,14 +46,14 @@ class Cable:
         try:
             for space in (self.near, self.far):
                 ip("netns", "add", space)
-                ip("-n", space, "link", "set", "lo", "up")
-            ip("-n", self.near, "link", "add", "cable", "type", "veth", "peer", "name", "cable",
-               "netns", self.far)
-            ip("-n", self.near, "addr", "add", f"{NEAR}/24", "dev", "cable")
+                ip("link", "set", "lo", "up", space=space)
+            ip("link", "add", "cable", "type", "veth", "peer", "name", "cable",
+               "netns", self.far, space=self.near)
+            ip("addr", "add", f"{NEAR}/24", "dev", "cable", space=self.near)
             for address in self.far_addresses:
-                ip("-n", self.far, "addr", "add", f"{address}/24", "dev", "cable")
+                ip("addr", "add", f"{address}/24", "dev", "cable", space=self.far)
             for space in (self.far, self.near):
-                ip("-n", space, "link", "set", "cable", "up")
+                ip("link", "set", "cable", "up", space=space)
         except BaseException:
             self.__exit__()
             raise
@@ -60,10 +66,10 @@ class Cable:
 
     def lose(self, address):
         """From now on all that .near sends to this address is lost on the way: nobody is told."""
-        ip("-n", self.near, "neigh", "replace", address, "lladdr", NOWHERE, "dev", "cable",
-           "nud", "permanent")
+        ip("neigh", "replace", address, "lladdr", NOWHERE, "dev", "cable",
+           "nud", "permanent", space=self.near)
 
     @staticmethod
     def inside(space):
         """The words before a command line that is to run there; the process keeps its pid."""
-        return ["ip", "netns", "exec", space]
+        return inside(space)
