@@ -182,7 +182,7 @@ void daemon_loaded(struct daemon *d, void **viewp, const char *errors)
 	void *view = TAKE(viewp);
 
 	if (view == NULL) {
-		fputs(errors, stderr);
+		log_text(errors);
 		fail(d);
 		return;
 	}
