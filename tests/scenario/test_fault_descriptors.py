@@ -223,7 +223,7 @@ def test_shortage_was_the_edges_fault(world, processes):
         left.enter_context(none_left(daemon))
         wait_log(daemon, "cannot be probed: Too many open files")
         daemon.reload()
-        wait_log(daemon, "not reloaded")
+        wait_log(daemon, "reload refused")
         with socket.create_connection(address, timeout=perigee.PATIENCE) as late:
             wait_log(daemon, "cannot accept DNS connections: Too many open files")
             www = dns.message.make_query("www.example.com", "A")
