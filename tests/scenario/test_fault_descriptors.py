@@ -223,7 +223,7 @@ def test_shortage_was_the_edges_fault(world, processes):
         left.enter_context(none_left(daemon))
         wait_log(daemon, "cannot be probed: Too many open files")
         daemon.reload()
-        wait_log(daemon, "not reloaded")
+        wait_log(daemon, "reload refused")
         with socket.create_connection(address, timeout=perigee.PATIENCE) as late:
             wait_log(daemon, "cannot accept DNS connections: Too many open files")
             www = dns.message.make_query("www.example.com", "A")
@@ -237,7 +237,7 @@ def test_shortage_was_the_edges_fault(world, processes):
     assert daemon.counters()["dns_probes_prevented_total"] > 0
     assert answer_data(world.ask("www.example.com")) == before
     daemon.reload()
-    wait_log(daemon, "reloaded")
+    wait_log(daemon, "configuration reloaded")
 
 
 def refusal(program, fleet, node, limit, directory):
