@@ -134,6 +134,19 @@ static void write_directly(const char *line, size_t n)
 		atomic_fetch_add(&dropped_before, 1); /* there is nowhere else to say so */
 }
 
+static void leave(const char *lines, size_t n)
+{
+	if (atomic_load(&writing))
+		log_sink_put(atomic_load(&writer), lines, n);
+	else
+		write_directly(lines, n);
+}
+
+void log_text(const char *lines)
+{
+	leave(lines, strlen(lines));
+}
+
 static void write_line(enum log_module module, enum log_level level, const char *fmt, va_list ap,
 		       uint64_t left_out)
 {
@@ -166,10 +179,7 @@ static void write_line(enum log_module module, enum log_level level, const char 
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
 	line[n++] = '\n';
-	if (atomic_load(&writing))
-		log_sink_put(atomic_load(&writer), line, n);
-	else
-		write_directly(line, n);
+	leave(line, n);
 }
 
 void log_write(enum log_module module, enum log_level level, const char *fmt, ...)

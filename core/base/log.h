@@ -69,6 +69,8 @@ enum log_level log_module_level(enum log_module module);
  * if not before: what cannot be written in a second is given up, and so is a thread that hangs. */
 void log_start_writer(void);
 void log_stop_writer(void);
+/* Whole lines as they are: what a command line tool would print. */
+void log_text(const char *lines);
 /* Lines that could not be written in time. */
 uint64_t log_dropped(void);
 /* Before an abort: what was logged gets a moment to be written. Takes no lock. */

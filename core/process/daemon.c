@@ -42,14 +42,6 @@ void daemon_raise_file_limit(void)
 	log_warn("cannot raise the limit on open files: %s", strerrordesc_np(errno));
 }
 
-/* What the process as a whole is given before it takes any address, and what it ends with. */
-
-static void begin_process(const struct daemon_settings *settings)
-{
-	log_set_level(settings->log_level);
-	daemon_raise_file_limit();
-}
-
 /* The control socket */
 
 static json_t *run_status(struct daemon *d, char **arguments, int n)
@@ -171,7 +163,7 @@ static bool open_all(struct daemon *d, void *view)
 	unsigned n_workers = worker_count(d, &settings);
 	struct loop *control = d->control;
 
-	begin_process(&settings);
+	log_set_level(settings.log_level);
 	if (!d->ops->plan(d, view, n_workers))
 		return false;
 	/* Alone: nothing else may be touched while another process of this node lives. */
@@ -186,7 +178,7 @@ void daemon_loaded(struct daemon *d, void **viewp, const char *errors)
 	void *view = TAKE(viewp);
 
 	if (view == NULL) {
-		fputs(errors, stderr);
+		log_text(errors);
 		fail(d);
 		return;
 	}
@@ -325,7 +317,10 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 		return check(d);
 	log_start_writer();
 	d->began = clock_mono();
+	daemon_raise_file_limit();
 	d->open_files = descriptors_open();
+	if (!descriptors_suffice(d->open_files))
+		return 1;
 	d->control = loop_create("control");
 	d->signals = daemon_signals_create(d->control, &signal_ops, d);
 	d->patience = evtimer_new(loop_base(d->control), out_of_patience, d);

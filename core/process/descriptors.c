@@ -100,6 +100,16 @@ bool descriptors_plan(const struct descriptor_needs *needs, const char *clients,
 	return enough;
 }
 
+bool descriptors_suffice(uint64_t open)
+{
+	/* One worker with one listener, which lets in as few as are worth running for. */
+	const struct descriptor_needs least = {
+	    .open = open, .loops = 2, .listeners = 1, .clients = CLIENTS_MIN};
+	struct descriptor_budget budget;
+
+	return descriptors_plan(&least, "clients", NULL, &budget);
+}
+
 uint64_t descriptors_allowed(void)
 {
 	struct rlimit limit;

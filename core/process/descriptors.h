@@ -40,6 +40,10 @@ bool descriptors_share(const struct descriptor_needs *needs, uint64_t allowed,
 bool descriptors_plan(const struct descriptor_needs *needs, const char *clients, const char *option,
 		      struct descriptor_budget *budget);
 
+/* Before anything is opened: whether any configuration at all could be run with; if not, the log
+ * says so. `open`: as in descriptor_needs. */
+bool descriptors_suffice(uint64_t open);
+
 /* RLIMIT_NOFILE as it is now. */
 uint64_t descriptors_allowed(void);
 /* How many are open now. Opens one itself, for a moment. */

@@ -230,6 +230,17 @@ def test_standard_error_that_nobody_reads_of_the_responder(processes, unread, tm
     assert daemon.stop() == 0
 
 
+def test_standard_error_that_nobody_reads_at_a_start_that_fails(unread, tmp_path):
+    """It stood still with the errors of its configuration, and SIGTERM did not end it."""
+    fleet = tmp_path / "edge.yaml"
+    fleet.write_text("edges: {fra1: {adresses: [127.0.0.1]}}\n")
+    unread.fill()
+    daemon = perigee.Daemon(perigee.EDGE, fleet, "fra1", tmp_path,
+                            inside=redirected(f"2> {unread.path}"), wait=False)
+    assert daemon.wait() == 1
+    daemon.stop(expect=1)
+
+
 def test_standard_error_that_is_read_again_has_all_lines(edge_with, unread, tmp_path):
     unread.fill()
     filled = fcntl.fcntl(unread.fd, fcntl.F_GETPIPE_SZ)
