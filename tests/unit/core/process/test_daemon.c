@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -235,6 +236,8 @@ static pid_t start_daemon(const char *argument, FILE *err)
 	if (pid == 0) {
 		struct program program = {0};
 
+		/* It ends with a test that failed. */
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 		snprintf(word, sizeof(word), "%s", argument == NULL ? "" : argument);
 		if (err != NULL)
 			CHECK(dup2(fileno(err), STDERR_FILENO) >= 0);
@@ -430,6 +433,31 @@ static void test_hup_before_the_start_is_over_is_a_reload_after_it(void **state)
 	stop_child();
 }
 
+/* It was forgotten, and who had asked by the control socket was not answered. */
+static void test_reload_while_the_first_view_settles_comes_after_it(void **state)
+{
+	json_t *answer;
+	int asked;
+
+	shared->unsettled = 'a';
+	child = start_daemon(NULL, NULL);
+	wait_trace("open(a) watch(a) publish(a) ");
+	shared->file = 'b';
+	asked = ask("reload");
+	signal_child(SIGHUP);
+	json_decref(call("status"));
+	answer = call("status"); /* a turn later: both have come */
+	assert_member(answer, "state", "starting");
+	json_decref(answer);
+	shared->unsettled = '\0';
+	answer = answer_of(asked);
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	json_decref(answer);
+	assert_string_equal(shared->trace, STARTED "watch(b) publish(b) reloaded ");
+	assert_int_equal(shared->n_loads, 2);
+	stop_child();
+}
+
 static void test_reloads_during_a_reload_are_one_more(void **state)
 {
 	json_t *answer;
@@ -603,6 +631,7 @@ int main(void)
 	    TEST(test_commands),
 	    TEST(test_reload_tells_its_outcome),
 	    TEST(test_hup_before_the_start_is_over_is_a_reload_after_it),
+	    TEST(test_reload_while_the_first_view_settles_comes_after_it),
 	    TEST(test_reloads_during_a_reload_are_one_more),
 	    TEST(test_later_view_takes_the_place_of_one_that_settles),
 	    TEST(test_who_waits_is_told_of_a_stop),
