@@ -218,7 +218,7 @@ static void tell(const char *name, enum log_sink_event event, uint64_t value)
 			 (unsigned long long)value, name);
 }
 
-void log_start_writer(void)
+bool log_start_writer(void)
 {
 	static const struct log_sink_spec spec = {
 	    .name = "standard error",
@@ -226,17 +226,24 @@ void log_start_writer(void)
 	    .capacity = WRITER_CAPACITY,
 	    .tell = tell,
 	};
-	struct log_sink *old = atomic_load(&writer);
+	struct log_sink *old = atomic_load(&writer), *new;
 	int error;
 
 	CHECK(!atomic_load(&writing));
+	new = log_sink_start(&spec, &error);
+	if (new == NULL) {
+		log_error("cannot start the thread that writes the log: %s",
+			  strerrordesc_np(-error));
+		return false;
+	}
 	if (old == NULL)
 		CHECK(atexit(log_stop_writer) == 0);
 	else
 		atomic_fetch_add(&dropped_before, log_sink_dropped(old));
-	atomic_store(&writer, log_sink_start(&spec, &error));
+	atomic_store(&writer, new);
 	log_sink_destroy(&old);
 	atomic_store(&writing, true);
+	return true;
 }
 
 void log_stop_writer(void)
