@@ -56,6 +56,7 @@ struct control_server {
 	unsigned magic;
 	struct loop *loop;
 	char *path, *lock_path;
+	struct stat bound; /* what was made at that path */
 	int lock_fd;
 	struct acceptor *acceptor; /* stopped while there are CONTROL_CLIENTS_MAX */
 	control_handler *handler;
@@ -320,7 +321,18 @@ static int take_path(struct control_server *server, const char *path, char **err
 	fd = listen_on(path, error);
 	if (fd < 0)
 		pid_lock_give(&server->lock_fd, server->lock_path);
+	else if (lstat(path, &server->bound) < 0)
+		server->bound = (struct stat){0}; /* it is gone already */
 	return fd;
+}
+
+/* Somebody may have removed it, so that another process could bind its own. */
+static bool is_still_bound(const struct control_server *server)
+{
+	struct stat named;
+
+	return lstat(server->path, &named) == 0 && named.st_dev == server->bound.st_dev &&
+	       named.st_ino == server->bound.st_ino;
 }
 
 static void server_free(struct control_server *server)
@@ -367,7 +379,8 @@ void control_server_destroy(struct control_server **serverp)
 	while (!LIST_EMPTY(&server->clients))
 		client_destroy(LIST_FIRST(&server->clients));
 	/* First unlink: nobody shall find a socket that does not answer any more. */
-	unlink(server->path);
+	if (is_still_bound(server))
+		unlink(server->path);
 	acceptor_destroy(&server->acceptor);
 	pid_lock_give(&server->lock_fd, server->lock_path);
 	server_free(server);

@@ -87,8 +87,10 @@ void pid_lock_give(int *fd, const char *path)
 {
 	if (*fd < 0)
 		return;
-	/* While it is locked: nobody else has it. */
-	unlink(path);
+	/* While it is locked: nobody else has it. Unless somebody has removed it, and another one
+	 * is there. */
+	if (still_has_name(*fd, path))
+		unlink(path);
 	close(*fd);
 	*fd = -1;
 }

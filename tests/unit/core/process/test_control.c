@@ -235,6 +235,42 @@ static void test_a_second_server_is_refused_and_the_first_lives_on(void **state)
 	json_decref(call("echo"));
 }
 
+struct replacement {
+	struct control_server *server;
+	int done; /* says when, to the test */
+};
+
+/* On the control loop: the folder has been emptied, as by who cleans /run. */
+static void replace(void *arg)
+{
+	struct replacement *r = arg;
+	char *error, *lock = xasprintf("%s.lock", path);
+
+	CHECK(unlink(path) == 0 && unlink(lock) == 0);
+	r->server = control_server_create(loop, path, handler, &loop, &error);
+	CHECK(r->server != NULL);
+	control_server_destroy(&server);
+	server = r->server;
+	CHECK(access(path, F_OK) == 0 && access(lock, F_OK) == 0);
+	free(lock);
+	CHECK(write(r->done, "", 1) == 1);
+}
+
+static void test_the_socket_of_a_successor_is_not_removed(void **state)
+{
+	struct replacement r;
+	int done[2];
+	char c;
+
+	CHECK(pipe(done) == 0);
+	r.done = done[1];
+	loop_post_mt(loop, replace, &r);
+	assert_int_equal(read(done[0], &c, 1), 1);
+	json_decref(call("echo"));
+	close(done[0]);
+	close(done[1]);
+}
+
 static void test_a_client_left_in_the_middle_is_cleaned_up(void **state)
 {
 	int fd = connect_client();
@@ -326,6 +362,7 @@ int main(void)
 	    cmocka_unit_test(test_a_line_may_come_in_pieces),
 	    cmocka_unit_test(test_those_over_the_limit_wait_for_their_turn),
 	    cmocka_unit_test(test_a_second_server_is_refused_and_the_first_lives_on),
+	    cmocka_unit_test(test_the_socket_of_a_successor_is_not_removed),
 	    cmocka_unit_test(test_a_client_left_in_the_middle_is_cleaned_up),
 	    cmocka_unit_test(test_an_answer_may_come_later),
 	    cmocka_unit_test(test_a_server_may_end_before_its_answers),
