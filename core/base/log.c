@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,9 +115,16 @@ void log_set_level(enum log_level level)
 
 /* Lines */
 
+/* systemd.exec(5): the variable names what standard error was. Children inherit it, when theirs has
+ * long been a terminal or a file. */
 static void look_for_journal(void)
 {
-	journal = getenv("JOURNAL_STREAM") != NULL;
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	journal = stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+		  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 /* Adds to a line that is cut when it is full; returns the new length. */
