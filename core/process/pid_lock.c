@@ -58,7 +58,8 @@ static bool write_pid(int fd)
 int pid_lock_take(const char *path, char **error)
 {
 	for (;;) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+		/* Whoever may read a file may lock it: others may not. */
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
 
 		if (fd < 0) {
 			*error = xasprintf("cannot open %s: %s", path, strerrordesc_np(errno));
