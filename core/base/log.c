@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,9 +115,16 @@ void log_set_level(enum log_level level)
 
 /* Lines */
 
+/* systemd.exec(5): the variable names what standard error was. Children inherit it, when theirs has
+ * long been a terminal or a file. */
 static void look_for_journal(void)
 {
-	journal = getenv("JOURNAL_STREAM") != NULL;
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	journal = stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+		  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
 /* Adds to a line that is cut when it is full; returns the new length. */
@@ -218,7 +226,7 @@ static void tell(const char *name, enum log_sink_event event, uint64_t value)
 			 (unsigned long long)value, name);
 }
 
-void log_start_writer(void)
+bool log_start_writer(void)
 {
 	static const struct log_sink_spec spec = {
 	    .name = "standard error",
@@ -226,17 +234,24 @@ void log_start_writer(void)
 	    .capacity = WRITER_CAPACITY,
 	    .tell = tell,
 	};
-	struct log_sink *old = atomic_load(&writer);
+	struct log_sink *old = atomic_load(&writer), *new;
 	int error;
 
 	CHECK(!atomic_load(&writing));
+	new = log_sink_start(&spec, &error);
+	if (new == NULL) {
+		log_error("cannot start the thread that writes the log: %s",
+			  strerrordesc_np(-error));
+		return false;
+	}
 	if (old == NULL)
 		CHECK(atexit(log_stop_writer) == 0);
 	else
 		atomic_fetch_add(&dropped_before, log_sink_dropped(old));
-	atomic_store(&writer, log_sink_start(&spec, &error));
+	atomic_store(&writer, new);
 	log_sink_destroy(&old);
 	atomic_store(&writing, true);
+	return true;
 }
 
 void log_stop_writer(void)

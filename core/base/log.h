@@ -66,8 +66,9 @@ void log_set_module_level(enum log_module module, enum log_level level);
 enum log_level log_module_level(enum log_module module);
 
 /* 256 KiB of lines wait at most while 256 KiB are being written. The writer is stopped at exit(),
- * if not before: what cannot be written in a second is given up, and so is a thread that hangs. */
-void log_start_writer(void);
+ * if not before: what cannot be written in a second is given up, and so is a thread that hangs.
+ * False when there can be no thread, which was logged. */
+bool log_start_writer(void);
 void log_stop_writer(void);
 /* Whole lines as they are: what a command line tool would print. */
 void log_text(const char *lines);

@@ -259,7 +259,12 @@ struct log_sink *log_sink_start(const struct log_sink_spec *spec, int *error)
 	}
 	/* All signals are blocked in it: a write over a limit (SIGXFSZ) or to nobody (SIGPIPE) is
 	 * an error like others. */
-	s->thread = thread_start("log", run, s);
+	*error = thread_start(&s->thread, "log", run, s);
+	if (*error < 0) {
+		log_output_close(&s->output);
+		sink_free(s);
+		return NULL;
+	}
 	return s;
 }
 

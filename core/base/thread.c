@@ -9,17 +9,18 @@
 
 #include "core/base/check.h"
 
-pthread_t thread_start(const char *name, void *(*run)(void *arg), void *arg)
+int thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)
 {
 	char kept[16];
 	sigset_t all, saved;
-	pthread_t thread;
+	int error;
 
 	snprintf(kept, sizeof(kept), "%s", name);
 	sigfillset(&all);
 	CHECK(pthread_sigmask(SIG_SETMASK, &all, &saved) == 0);
-	CHECK(pthread_create(&thread, NULL, run, arg) == 0);
+	error = pthread_create(thread, NULL, run, arg);
 	CHECK(pthread_sigmask(SIG_SETMASK, &saved, NULL) == 0);
-	pthread_setname_np(thread, kept);
-	return thread;
+	if (error == 0)
+		pthread_setname_np(*thread, kept);
+	return -error;
 }

@@ -7,5 +7,5 @@
 #include <pthread.h>
 
 /* `name`: what the kernel takes, up to 15 characters; longer ones are cut. The caller joins it or
- * detaches it. Only at the start of a program, so failure aborts. */
-pthread_t thread_start(const char *name, void *(*run)(void *arg), void *arg);
+ * detaches it. 0, or -EAGAIN: the process is allowed no more threads. */
+int thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg);

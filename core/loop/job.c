@@ -9,8 +9,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/base/thread.h"
 
 #define JOBS_MAGIC 0x4a6f6273u
@@ -114,6 +116,7 @@ static void *thread_main(void *arg)
 struct jobs *jobs_create(struct loop *home, const char *name)
 {
 	struct jobs *jobs = xcalloc(1, sizeof(*jobs));
+	int error;
 
 	LOOP_ASSERT_OWNER(home);
 	jobs->magic = JOBS_MAGIC;
@@ -123,7 +126,14 @@ struct jobs *jobs_create(struct loop *home, const char *name)
 	STAILQ_INIT(&jobs->ended);
 	CHECK(pthread_mutex_init(&jobs->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&jobs->changed, NULL) == 0);
-	jobs->thread = thread_start(name, thread_main, jobs);
+	error = thread_start(&jobs->thread, name, thread_main, jobs);
+	if (error < 0) {
+		log_error("cannot start the thread of %s: %s", name, strerrordesc_np(-error));
+		pthread_mutex_lock(&jobs->lock);
+		jobs->references = 1;
+		unref_and_unlock(jobs);
+		return NULL;
+	}
 	return jobs;
 }
 

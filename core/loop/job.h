@@ -35,7 +35,8 @@ struct job {
 
 struct jobs;
 
-/* Starts the thread. Home loop, or before it runs; so are all functions here. */
+/* Starts the thread; NULL when there can be none, which was logged. Home loop, or before it runs;
+ * so are all functions here. */
 struct jobs *jobs_create(struct loop *home, const char *name);
 void job_start(struct jobs *jobs, struct job *job, const struct job_ops *ops);
 /* Ends the thread, does not wait for it: done() is not called any more, and a job that is started

@@ -266,13 +266,21 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-void loop_start(struct loop *loop)
+bool loop_start(struct loop *loop)
 {
+	int error;
+
 	MAGIC_CHECK(loop, LOOP_MAGIC);
 	CHECK(atomic_load(&loop->owner) == NULL);
 	atomic_store(&loop->owner, &starting);
-	loop->thread = thread_start(loop->name, thread_main, loop);
-	loop->has_thread = true;
+	error = thread_start(&loop->thread, loop->name, thread_main, loop);
+	loop->has_thread = error == 0;
+	if (error < 0) {
+		atomic_store(&loop->owner, NULL);
+		log_error("cannot start the thread of loop %s: %s", loop->name,
+			  strerrordesc_np(-error));
+	}
+	return loop->has_thread;
 }
 
 void loop_join(struct loop *loop)

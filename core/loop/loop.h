@@ -40,8 +40,9 @@ void loop_destroy(struct loop **loop);
 
 /* Runs in the calling thread until loop_stop_mt(). */
 void loop_run(struct loop *loop);
-/* Runs in a new thread, whose signals are all blocked; loop_join() waits for its end. */
-void loop_start(struct loop *loop);
+/* Runs in a new thread, whose signals are all blocked; loop_join() waits for its end. False when
+ * there can be none, which was logged. */
+bool loop_start(struct loop *loop);
 void loop_join(struct loop *loop);
 void loop_stop_mt(struct loop *loop);
 
@@ -89,7 +90,8 @@ struct loop_group {
 struct loop_group *loop_group_create(unsigned n_workers);
 /* The same around a control loop that is there already, and may run; consumes it. Its owner. */
 struct loop_group *loop_group_create_around(struct loop **control, unsigned n_workers);
-void loop_group_start_workers(struct loop_group *group);
+/* False when one cannot be started, which was logged; then none runs. */
+bool loop_group_start_workers(struct loop_group *group);
 /* Stops and joins the workers; control must be stopped by its own thread. */
 void loop_group_stop_workers(struct loop_group *group);
 void loop_group_destroy(struct loop_group **group);

@@ -61,15 +61,28 @@ struct loop_group *loop_group_create(unsigned n_workers)
 	return loop_group_create_around(&control, n_workers);
 }
 
-void loop_group_start_workers(struct loop_group *public)
+static void stop_first_workers(struct loop_group *public, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		loop_stop_mt(public->workers[i]);
+	for (unsigned i = 0; i < n; i++)
+		loop_join(public->workers[i]);
+}
+
+bool loop_group_start_workers(struct loop_group *public)
 {
 	struct group *group = group_of(public);
 
 	LOOP_ASSERT_OWNER(public->control);
 	CHECK(!group->workers_running);
-	for (unsigned i = 0; i < public->n_workers; i++)
-		loop_start(public->workers[i]);
+	for (unsigned i = 0; i < public->n_workers; i++) {
+		if (!loop_start(public->workers[i])) {
+			stop_first_workers(public, i);
+			return false;
+		}
+	}
 	group->workers_running = true;
+	return true;
 }
 
 void loop_group_stop_workers(struct loop_group *public)
@@ -79,10 +92,7 @@ void loop_group_stop_workers(struct loop_group *public)
 	LOOP_ASSERT_OWNER(public->control);
 	if (!group->workers_running)
 		return;
-	for (unsigned i = 0; i < public->n_workers; i++)
-		loop_stop_mt(public->workers[i]);
-	for (unsigned i = 0; i < public->n_workers; i++)
-		loop_join(public->workers[i]);
+	stop_first_workers(public, public->n_workers);
 	group->workers_running = false;
 }
 

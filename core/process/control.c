@@ -30,6 +30,9 @@
 #define LINE_BYTES 4096
 #define WORDS_MAX 64
 #define CLIENT_TIME DUR_S(5)
+/* How often it is looked whether one has left that has shut down its writing side: of that nothing
+ * else tells. */
+#define LEFT_CHECK DUR_S(1)
 
 /* An answer larger than this is not one of ours. */
 #define ANSWER_BYTES (256u << 20)
@@ -56,6 +59,7 @@ struct control_server {
 	unsigned magic;
 	struct loop *loop;
 	char *path, *lock_path;
+	struct stat bound; /* what was made at that path */
 	int lock_fd;
 	struct acceptor *acceptor; /* stopped while there are CONTROL_CLIENTS_MAX */
 	control_handler *handler;
@@ -102,9 +106,23 @@ static void client_destroy(struct client *client)
 	free(client);
 }
 
-static void client_too_slow(struct deadline *deadline)
+/* It has closed altogether, and not only its writing side. */
+static bool has_left(const struct client *client)
 {
-	client_destroy(CONTAINER_OF(deadline, struct client, deadline));
+	struct pollfd p = {.fd = client->fd};
+
+	return poll(&p, 1, 0) < 0 || (p.revents & POLLHUP) != 0;
+}
+
+static void deadline_cb(struct deadline *deadline)
+{
+	struct client *client = CONTAINER_OF(deadline, struct client, deadline);
+
+	MAGIC_CHECK(client, CLIENT_MAGIC);
+	if (client->request != NULL && !has_left(client))
+		deadline_set(&client->deadline, LEFT_CHECK);
+	else
+		client_destroy(client); /* too slow */
 }
 
 /* Ends the client when all is sent, or cannot be. */
@@ -218,16 +236,17 @@ static json_t *handle(struct client *client)
 /* Nothing more is expected of it; but who has closed altogether wants no answer. */
 static void read_while_deferred(struct client *client)
 {
-	struct pollfd p = {.fd = client->fd};
 	char ignored[256];
 	ssize_t n = recv(client->fd, ignored, sizeof(ignored), 0);
 
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	if (n < 0 || poll(&p, 1, 0) < 0 || (p.revents & POLLHUP) != 0)
+	if (n < 0 || has_left(client)) {
 		client_destroy(client);
-	else
-		event_del(client->ev); /* only its writing side was shut down */
+		return;
+	}
+	event_del(client->ev);
+	deadline_set(&client->deadline, LEFT_CHECK);
 }
 
 static void readable_cb(evutil_socket_t fd, short what, void *arg)
@@ -273,7 +292,7 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 	client->ev =
 	    event_new(loop_base(server->loop), fd, EV_READ | EV_PERSIST, readable_cb, client);
 	CHECK(client->ev != NULL && event_add(client->ev, NULL) == 0);
-	deadline_init(&client->deadline, server->loop, client_too_slow);
+	deadline_init(&client->deadline, server->loop, deadline_cb);
 	deadline_set(&client->deadline, CLIENT_TIME);
 	LIST_INSERT_HEAD(&server->clients, client, link);
 	if (++server->n_clients == CONTROL_CLIENTS_MAX)
@@ -320,7 +339,18 @@ static int take_path(struct control_server *server, const char *path, char **err
 	fd = listen_on(path, error);
 	if (fd < 0)
 		pid_lock_give(&server->lock_fd, server->lock_path);
+	else if (lstat(path, &server->bound) < 0)
+		server->bound = (struct stat){0}; /* it is gone already */
 	return fd;
+}
+
+/* Somebody may have removed it, so that another process could bind its own. */
+static bool is_still_bound(const struct control_server *server)
+{
+	struct stat named;
+
+	return lstat(server->path, &named) == 0 && named.st_dev == server->bound.st_dev &&
+	       named.st_ino == server->bound.st_ino;
 }
 
 static void server_free(struct control_server *server)
@@ -367,7 +397,8 @@ void control_server_destroy(struct control_server **serverp)
 	while (!LIST_EMPTY(&server->clients))
 		client_destroy(LIST_FIRST(&server->clients));
 	/* First unlink: nobody shall find a socket that does not answer any more. */
-	unlink(server->path);
+	if (is_still_bound(server))
+		unlink(server->path);
 	acceptor_destroy(&server->acceptor);
 	pid_lock_give(&server->lock_fd, server->lock_path);
 	server_free(server);

@@ -189,7 +189,10 @@ void daemon_loaded(struct daemon *d, void **viewp, const char *errors)
 	}
 	d->ops->watch(d, view);
 	d->ops->publish(d, view);
-	loop_group_start_workers(d->group);
+	if (!loop_group_start_workers(d->group)) {
+		fail(d);
+		return;
+	}
 	daemon_views_settle_first(d->views, view);
 }
 
@@ -315,17 +318,22 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 	d->ops = ops;
 	if (d->options.check_only)
 		return check(d);
-	log_start_writer();
+	if (!log_start_writer())
+		return 1;
 	d->began = clock_mono();
 	daemon_raise_file_limit();
 	d->open_files = descriptors_open();
 	if (!descriptors_suffice(d->open_files))
 		return 1;
 	d->control = loop_create("control");
+	d->jobs = jobs_create(d->control, "jobs");
+	if (d->jobs == NULL) {
+		loop_destroy(&d->control);
+		return 1;
+	}
 	d->signals = daemon_signals_create(d->control, &signal_ops, d);
 	d->patience = evtimer_new(loop_base(d->control), out_of_patience, d);
 	CHECK(d->patience != NULL);
-	d->jobs = jobs_create(d->control, "jobs");
 	d->views = daemon_views_create(d);
 	daemon_views_load_first(d->views);
 	loop_run(d->control);

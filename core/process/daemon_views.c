@@ -133,6 +133,8 @@ static void publish(struct daemon_views *v)
 
 /* Settling */
 
+static void start_load(struct daemon_views *v);
+
 static void settled(struct daemon_views *v)
 {
 	if (!v->published) {
@@ -142,6 +144,9 @@ static void settled(struct daemon_views *v)
 	v->settling = NULL;
 	v->published = false;
 	daemon_settled(v->d);
+	/* What was asked for meanwhile. */
+	if (v->again)
+		start_load(v);
 }
 
 static void look(evutil_socket_t fd, short what, void *arg)
@@ -222,8 +227,6 @@ static void discard_load(struct job *job)
 	free_load(load);
 }
 
-static void start_load(struct daemon_views *v);
-
 static void load_done(struct job *job)
 {
 	struct load *load = CONTAINER_OF(job, struct load, job);
@@ -275,7 +278,7 @@ void daemon_views_reload(struct daemon_views *v, struct control_request *request
 	if (request != NULL)
 		wait_for(&v->for_next, request);
 	if (v->loading || v->d->state == DAEMON_STARTING) {
-		log_info("reload: %s is being read, and will be once more after that", file);
+		log_info("reload: %s will be read once more after what is under way", file);
 		v->again = true;
 	} else {
 		log_info("reload: reading %s", file);

@@ -58,7 +58,8 @@ static bool write_pid(int fd)
 int pid_lock_take(const char *path, char **error)
 {
 	for (;;) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+		/* Whoever may read a file may lock it: others may not. */
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
 
 		if (fd < 0) {
 			*error = xasprintf("cannot open %s: %s", path, strerrordesc_np(errno));
@@ -87,8 +88,10 @@ void pid_lock_give(int *fd, const char *path)
 {
 	if (*fd < 0)
 		return;
-	/* While it is locked: nobody else has it. */
-	unlink(path);
+	/* While it is locked: nobody else has it. Unless somebody has removed it, and another one
+	 * is there. */
+	if (still_has_name(*fd, path))
+		unlink(path);
 	close(*fd);
 	*fd = -1;
 }

@@ -172,20 +172,48 @@ static int run_self(const char *what, int stderr_fd)
 	return status;
 }
 
-static void test_the_journal_gets_the_level_as_a_prefix(void **state)
+/* What a program says whose standard error is the captured file, and which finds `stream` in
+ * JOURNAL_STREAM. malloc'd. */
+static char *logged_with_journal(const char *stream)
 {
-	char *text;
 	int status;
 
-	capture();
-	setenv("JOURNAL_STREAM", "1:2", 1);
+	setenv("JOURNAL_STREAM", stream, 1);
 	status = run_self("log-one-line", STDERR_FILENO);
 	unsetenv("JOURNAL_STREAM");
-	text = captured();
 	assert_int_equal(status, 0);
+	return captured();
+}
+
+static void test_the_journal_gets_the_level_as_a_prefix(void **state)
+{
+	char *stream, *text;
+	struct stat st;
+
+	capture();
+	CHECK(fstat(STDERR_FILENO, &st) == 0);
+	stream =
+	    xasprintf("%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	text = logged_with_journal(stream);
+	free(stream);
 	assert_memory_equal(text, "<3>2", 4);
 	assert_non_null(strstr(text, "Z error for the journal\n"));
 	free(text);
+}
+
+/* A shell under systemd has the variable, and so has all that it starts with other outputs. */
+static void test_the_prefix_went_to_where_no_journal_is(void **state)
+{
+	static const char *const others[] = {"1:2", "", "0:0"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		char *text;
+
+		capture();
+		text = logged_with_journal(others[i]);
+		assert_memory_equal(text, "2", 1);
+		free(text);
+	}
 }
 
 static const char *const *evaluated;
@@ -419,6 +447,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_a_message_cannot_forge_a_line, make_dir,
 					    remove_dir),
 	    cmocka_unit_test_setup_teardown(test_the_limit_leaves_out_and_counts, make_dir,
+					    remove_dir),
+	    cmocka_unit_test_setup_teardown(test_the_prefix_went_to_where_no_journal_is, make_dir,
 					    remove_dir),
 	    cmocka_unit_test_setup_teardown(test_the_journal_gets_the_level_as_a_prefix, make_dir,
 					    remove_dir),

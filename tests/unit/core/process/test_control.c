@@ -28,7 +28,7 @@ static struct loop *loop;
 static struct control_server *server;
 
 /* Its loop's. */
-static struct control_request *deferred[8];
+static struct control_request *deferred[CONTROL_CLIENTS_MAX];
 static unsigned n_deferred;
 
 static unsigned answer_deferred(void)
@@ -235,6 +235,42 @@ static void test_a_second_server_is_refused_and_the_first_lives_on(void **state)
 	json_decref(call("echo"));
 }
 
+struct replacement {
+	struct control_server *server;
+	int done; /* says when, to the test */
+};
+
+/* On the control loop: the folder has been emptied, as by who cleans /run. */
+static void replace(void *arg)
+{
+	struct replacement *r = arg;
+	char *error, *lock = xasprintf("%s.lock", path);
+
+	CHECK(unlink(path) == 0 && unlink(lock) == 0);
+	r->server = control_server_create(loop, path, handler, &loop, &error);
+	CHECK(r->server != NULL);
+	control_server_destroy(&server);
+	server = r->server;
+	CHECK(access(path, F_OK) == 0 && access(lock, F_OK) == 0);
+	free(lock);
+	CHECK(write(r->done, "", 1) == 1);
+}
+
+static void test_the_socket_of_a_successor_is_not_removed(void **state)
+{
+	struct replacement r;
+	int done[2];
+	char c;
+
+	CHECK(pipe(done) == 0);
+	r.done = done[1];
+	loop_post_mt(loop, replace, &r);
+	assert_int_equal(read(done[0], &c, 1), 1);
+	json_decref(call("echo"));
+	close(done[0]);
+	close(done[1]);
+}
+
 static void test_a_client_left_in_the_middle_is_cleaned_up(void **state)
 {
 	int fd = connect_client();
@@ -296,6 +332,27 @@ static void test_an_answer_may_come_later(void **state)
 	read_answer(half, "{\n  \"word\": \"at last\"\n}\n");
 }
 
+/* They kept their places until their answers came, if ever. */
+static void test_those_who_ended_their_question_and_left_make_room(void **state)
+{
+	json_t *answer;
+	int last;
+
+	for (int i = 1; i < CONTROL_CLIENTS_MAX; i++) {
+		int fd = say("later\n");
+
+		wait_until_deferred(i);
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		json_decref(call("echo")); /* it has been seen */
+		close(fd);
+	}
+	last = say("later\n");
+	answer = call("now");
+	assert_int_equal(json_integer_value(answer), CONTROL_CLIENTS_MAX);
+	json_decref(answer);
+	read_answer(last, "{\n  \"word\": \"at last\"\n}\n");
+}
+
 static void test_a_server_may_end_before_its_answers(void **state)
 {
 	int fd = say("later\n");
@@ -326,8 +383,10 @@ int main(void)
 	    cmocka_unit_test(test_a_line_may_come_in_pieces),
 	    cmocka_unit_test(test_those_over_the_limit_wait_for_their_turn),
 	    cmocka_unit_test(test_a_second_server_is_refused_and_the_first_lives_on),
+	    cmocka_unit_test(test_the_socket_of_a_successor_is_not_removed),
 	    cmocka_unit_test(test_a_client_left_in_the_middle_is_cleaned_up),
 	    cmocka_unit_test(test_an_answer_may_come_later),
+	    cmocka_unit_test(test_those_who_ended_their_question_and_left_make_room),
 	    cmocka_unit_test(test_a_server_may_end_before_its_answers),
 	    cmocka_unit_test(test_nobody_there_is_an_error),
 	};

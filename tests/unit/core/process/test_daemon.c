@@ -19,8 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@
 #include "core/net/sock.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
+#include "tests/support/skip.h"
 
 #define PATIENCE DUR_S(30)
 
@@ -231,23 +234,30 @@ static int teardown(void **state)
 	return rmdir(dir);
 }
 
-/* A daemon whose standard error goes to `err`; NULL: to ours. */
-static pid_t start_daemon(const char *argument, FILE *err)
+static int run_daemon(const char *argument)
 {
 	char name[] = "perigee-test", word[16];
 	char *argv[] = {name, word, NULL};
+	struct program program = {0};
+
+	/* It ends with a test that failed. */
+	CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+	snprintf(word, sizeof(word), "%s", argument == NULL ? "" : argument);
+	home = pthread_self();
+	daemon_signals_block();
+	return daemon_main(&program.daemon, &ops, argument == NULL ? 1 : 2, argv);
+}
+
+/* A daemon whose standard error goes to `err`; NULL: to ours. */
+static pid_t start_daemon(const char *argument, FILE *err)
+{
 	pid_t pid = fork();
 
 	CHECK(pid >= 0);
 	if (pid == 0) {
-		struct program program = {0};
-
-		snprintf(word, sizeof(word), "%s", argument == NULL ? "" : argument);
 		if (err != NULL)
 			CHECK(dup2(fileno(err), STDERR_FILENO) >= 0);
-		home = pthread_self();
-		daemon_signals_block();
-		exit(daemon_main(&program.daemon, &ops, argument == NULL ? 1 : 2, argv));
+		exit(run_daemon(argument));
 	}
 	return pid;
 }
@@ -437,6 +447,31 @@ static void test_hup_before_the_start_is_over_is_a_reload_after_it(void **state)
 	stop_child();
 }
 
+/* It was forgotten, and who had asked by the control socket was not answered. */
+static void test_reload_while_the_first_view_settles_comes_after_it(void **state)
+{
+	json_t *answer;
+	int asked;
+
+	shared->unsettled = 'a';
+	child = start_daemon(NULL, NULL);
+	wait_trace("open(a) watch(a) publish(a) ");
+	shared->file = 'b';
+	asked = ask("reload");
+	signal_child(SIGHUP);
+	json_decref(call("status"));
+	answer = call("status"); /* a turn later: both have come */
+	assert_member(answer, "state", "starting");
+	json_decref(answer);
+	shared->unsettled = '\0';
+	answer = answer_of(asked);
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	json_decref(answer);
+	assert_string_equal(shared->trace, STARTED "watch(b) publish(b) reloaded ");
+	assert_int_equal(shared->n_loads, 2);
+	stop_child();
+}
+
 static void test_reloads_during_a_reload_are_one_more(void **state)
 {
 	json_t *answer;
@@ -577,6 +612,39 @@ static void test_failed_start_leaves_nothing(void **state)
 	assert_int_not_equal(access(control_path, F_OK), 0);
 }
 
+/* An account of its own, so that its threads are counted alone. */
+#define POOR_USER 32343
+
+static int start_poor(rlim_t threads)
+{
+	const struct rlimit limit = {threads, threads};
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0 && setuid(POOR_USER) == 0);
+		exit(run_daemon(NULL));
+	}
+	return exit_code(pid);
+}
+
+/* It aborted, and left its socket behind. */
+static void test_too_few_threads_are_an_error_of_the_start(void **state)
+{
+	if (geteuid() != 0)
+		SKIP("it takes root to become another user");
+	CHECK(chmod(dir, 0777) == 0);
+	/* Of main's, the log's, that of the jobs and two workers' the last is one too many, at the
+	 * latest. */
+	for (rlim_t threads = 1; threads < 5; threads++) {
+		shared->len = 0;
+		shared->trace[0] = '\0';
+		assert_int_equal(start_poor(threads), 1);
+		assert_int_not_equal(access(control_path, F_OK), 0);
+	}
+	assert_string_equal(shared->trace, "open(a) watch(a) publish(a) close ");
+}
+
 static void test_second_start_touches_nothing(void **state)
 {
 	FILE *err = tmpfile();
@@ -614,6 +682,7 @@ int main(void)
 	    TEST(test_commands),
 	    TEST(test_reload_tells_its_outcome),
 	    TEST(test_hup_before_the_start_is_over_is_a_reload_after_it),
+	    TEST(test_reload_while_the_first_view_settles_comes_after_it),
 	    TEST(test_reloads_during_a_reload_are_one_more),
 	    TEST(test_later_view_takes_the_place_of_one_that_settles),
 	    TEST(test_who_waits_is_told_of_a_stop),
@@ -622,6 +691,7 @@ int main(void)
 	    TEST(test_logs_are_reopened),
 	    TEST(test_broken_configuration_is_told_whole),
 	    TEST(test_failed_start_leaves_nothing),
+	    TEST(test_too_few_threads_are_an_error_of_the_start),
 	    TEST(test_second_start_touches_nothing),
 	    TEST(test_the_file_limit_is_raised),
 	};

@@ -43,8 +43,12 @@ static void test_second_is_told_who_was_first(void **state)
 	char *error = NULL,
 	     *says = xasprintf("already running: process %ld holds ", (long)getpid());
 	int fd = pid_lock_take(path, &error);
+	struct stat st;
 
 	assert_true(fd >= 0);
+	CHECK(fstat(fd, &st) == 0);
+	assert_int_equal(st.st_mode & 07,
+			 0); /* a stranger could keep a lock on what is left of it */
 	assert_int_equal(pid_lock_take(path, &error), -1);
 	assert_non_null(strstr(error, says));
 	assert_non_null(strstr(error, path));
