@@ -96,6 +96,17 @@ static struct daemon_settings settings(struct daemon *d, const void *view)
 	};
 }
 
+/* TCP connections; what it says at the start holds. */
+static bool plan(struct daemon *d, void *v, unsigned n_workers)
+{
+	struct program *p = program_of(d);
+	const struct dns_view *view = v;
+
+	return d->state != DAEMON_STARTING ||
+	       dns_workers_plan(view->fleet, own_node(d, view), n_workers, d->open_files,
+				&p->descriptors);
+}
+
 static void watch(struct daemon *d, void *view)
 {
 	dns_edge_health_watch(program_of(d)->health, view);
@@ -139,13 +150,10 @@ static void reloaded(struct daemon *d, bool ok)
 
 /* Start and stop */
 
-static bool open_server(struct daemon *d, void *v)
+static bool open_server(struct daemon *d, const void *view)
 {
-	const struct dns_view *view = v;
 	const struct cfg_nameserver *node = own_node(d, view);
 	struct program *p = program_of(d);
-	bool ok = dns_workers_plan(view->fleet, node, d->group->n_workers, d->open_files,
-				   &p->descriptors);
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
 	p->buffers = stream_buffers_create(d->group->control);
@@ -155,7 +163,7 @@ static bool open_server(struct daemon *d, void *v)
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
 	p->bound = xcalloc(node->listen.n, sizeof(*p->bound));
 	p->n_bound = node->listen.n;
-	return dns_workers_bind(p->workers, &node->listen, p->bound) && ok;
+	return dns_workers_bind(p->workers, &node->listen, p->bound);
 }
 
 static void serve(struct daemon *d)
@@ -231,6 +239,7 @@ static const struct daemon_ops ops = {
     .load = load,
     .discard = discard,
     .settings = settings,
+    .plan = plan,
     .open = open_server,
     .watch = watch,
     .settled = settled,

@@ -77,11 +77,13 @@ static struct daemon_settings settings(struct daemon *d, const void *v)
 	};
 }
 
+static bool plan(struct daemon *d, void *view, unsigned n_workers)
+{
+	return edge_view_plan_descriptors(view, n_workers, d->open_files);
+}
+
 static void watch(struct daemon *d, void *view)
 {
-	/* Too few for what is new: it gets what there is, as there is no way back. */
-	if (d->state == DAEMON_SERVING)
-		edge_view_plan_descriptors(view, d->group->n_workers, d->open_files);
 	edge_view_open(view, program_of(d)->common.olink, d->jobs);
 }
 
@@ -223,10 +225,10 @@ static void worker_idle(void *arg)
 		daemon_stopped(&p->daemon);
 }
 
-static bool open_edge(struct daemon *d, void *v)
+static bool open_edge(struct daemon *d, const void *v)
 {
 	struct program *p = program_of(d);
-	struct edge_view *view = v;
+	const struct edge_view *view = v;
 	bool ok;
 
 	p->common.group = d->group;
@@ -238,8 +240,7 @@ static bool open_edge(struct daemon *d, void *v)
 	p->control_buffers = stream_buffers_create(d->group->control);
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
-	ok = edge_view_plan_descriptors(view, d->group->n_workers, d->open_files);
-	ok &= listen_all(p, view->self);
+	ok = listen_all(p, view->self);
 	ok &= open_access_log(p, view->fleet->http.access_log);
 	if (!ok)
 		return false;
@@ -320,6 +321,7 @@ static const struct daemon_ops ops = {
     .load = load,
     .discard = discard,
     .settings = settings,
+    .plan = plan,
     .open = open_edge,
     .watch = watch,
     .settled = settled,

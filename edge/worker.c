@@ -17,7 +17,7 @@
 
 #define WORKER_MAGIC 0x574f524bu
 
-/* How often a stopping worker looks whether the last streams have been closed. */
+/* How often a stopping worker looks whether anybody is left. */
 #define IDLE_CHECK DUR_MS(20)
 
 static const struct edge_protocol *const protocols[] = {&edge_h1_protocol, NULL};
@@ -131,7 +131,7 @@ static void idle_check_cb(evutil_socket_t fd, short what, void *arg)
 	struct edge_worker *w = arg;
 
 	MAGIC_CHECK(w, WORKER_MAGIC);
-	if (edge_conns_count(w) > 0 || w->buffers->n_closing > 0)
+	if (edge_conns_count(w) > 0 || stream_closing_is_owed(w->buffers))
 		return;
 	event_del(w->idle_check);
 	loop_post_mt(w->common->group->control, w->common->worker_idle, w->common->arg);

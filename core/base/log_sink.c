@@ -52,6 +52,8 @@ struct log_sink {
 	size_t n_draining, n_written;
 	int error; /* of the last write; 0: it went well, or is to be tried again */
 	int told;  /* the last error that was told; 0: none since it worked */
+	/* Who stopped it. */
+	bool left_behind; /* the thread goes on using all this */
 	/* Any thread. */
 	_Atomic uint64_t dropped;
 	_Atomic size_t pending; /* bytes in both buffers that have not been written */
@@ -265,6 +267,7 @@ uint64_t log_sink_stop(struct log_sink *s, duration patience)
 {
 	struct timespec at;
 	uint64_t left;
+	bool has_ended;
 
 	MAGIC_CHECK(s, SINK_MAGIC);
 	pthread_mutex_lock(&s->lock);
@@ -276,31 +279,29 @@ uint64_t log_sink_stop(struct log_sink *s, duration patience)
 		if (pthread_cond_timedwait(&s->ended, &s->lock, &at) == ETIMEDOUT)
 			break;
 	}
+	has_ended = s->has_ended;
 	left = count_lines(s->filling, s->n_filling);
-	if (s->has_ended)
+	if (has_ended)
 		left += count_lines(s->draining + s->n_written, s->n_draining - s->n_written);
 	pthread_mutex_unlock(&s->lock);
+	if (has_ended)
+		CHECK(pthread_join(s->thread, NULL) == 0);
+	else
+		pthread_detach(s->thread); /* what hangs in the kernel cannot be waited for */
+	s->left_behind = !has_ended;
 	return left;
 }
 
 void log_sink_destroy(struct log_sink **sinkp)
 {
 	struct log_sink *s = TAKE(sinkp);
-	bool has_ended;
 
 	if (s == NULL)
 		return;
 	MAGIC_CHECK(s, SINK_MAGIC);
-	pthread_mutex_lock(&s->lock);
 	CHECK(s->stopping);
-	has_ended = s->has_ended;
-	pthread_mutex_unlock(&s->lock);
-	if (!has_ended) {
-		pthread_detach(s->thread);
-		return;
-	}
-	CHECK(pthread_join(s->thread, NULL) == 0);
-	sink_free(s);
+	if (!s->left_behind)
+		sink_free(s);
 }
 
 /* Any thread */

@@ -89,11 +89,15 @@ struct stream_buffers {
 	struct stream_turn turn;
 	struct stalls *stalls;
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
-	unsigned n_closing; /* a program that ends may wait for zero before it stops its loops */
+	unsigned n_closing;
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
 /* NULL: none. `budget` must outlive the buffers. */
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
+/* Whether a stream that closes in the background is owed something: bytes that the kernel has not
+ * taken yet, or patience while it goes on sending, as a RST might cost it the end of its response.
+ * A program that ends waits until none is; those that only say nothing more are owed nothing. */
+bool stream_closing_is_owed(const struct stream_buffers *b);
 /* Ends what is still closing. No other stream may be left. */
 void stream_buffers_destroy(struct stream_buffers **buffers);
 

@@ -118,6 +118,17 @@ static unsigned closing_max(const struct stream_buffers *b)
 	return max > 0 ? MIN(max, CLOSING_MAX) : CLOSING_MAX;
 }
 
+bool stream_closing_is_owed(const struct stream_buffers *b)
+{
+	const struct stream *s;
+
+	TAILQ_FOREACH (s, &b->closing, closing_link) {
+		if (s->out == OUT_ENDING || s->closing->discarded > 0)
+			return true;
+	}
+	return false;
+}
+
 static bool begin(struct stream *s, duration linger)
 {
 	struct stream_buffers *b = s->b;

@@ -156,16 +156,20 @@ static unsigned worker_count(const struct daemon *d, const struct daemon_setting
 	return processors > 0 ? (unsigned)processors : 1;
 }
 
+/* False: it was logged. */
 static bool open_all(struct daemon *d, void *view)
 {
 	struct daemon_settings settings = d->ops->settings(d, view);
+	unsigned n_workers = worker_count(d, &settings);
 	struct loop *control = d->control;
 
 	log_set_level(settings.log_level);
+	if (!d->ops->plan(d, view, n_workers))
+		return false;
 	/* Alone: nothing else may be touched while another process of this node lives. */
 	if (!open_control(d, &settings))
 		return false;
-	d->group = loop_group_create_around(&control, worker_count(d, &settings));
+	d->group = loop_group_create_around(&control, n_workers);
 	return d->ops->open(d, view);
 }
 

@@ -63,10 +63,13 @@ struct daemon_ops {
 	void (*discard)(void *view);
 
 	struct daemon_settings (*settings)(struct daemon *d, const void *view);
+	/* Whether the process is allowed enough for the view, by n workers: before anything is
+	 * opened, and for each view after that, which then gets what there is. False was logged. */
+	bool (*plan)(struct daemon *d, void *view, unsigned n_workers);
 	/* Takes the addresses, logs and whatever else can fail, and makes all that lives as long as
 	 * the process; d->group is there, its workers do not run yet. Everything is tried; false
 	 * when anything failed, which was logged. close() comes in any case. */
-	bool (*open)(struct daemon *d, void *view);
+	bool (*open)(struct daemon *d, const void *view);
 	/* Begins to find out what must be known before the view serves; before publish(). Another
 	 * one may be published. */
 	void (*watch)(struct daemon *d, void *view);

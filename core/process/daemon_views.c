@@ -184,6 +184,7 @@ static void take(struct daemon_views *v, void *view)
 	v->restart = d->ops->needs_restart(d, view);
 	if (v->restart != NULL)
 		log_warn("%s has changed: that takes a restart", v->restart);
+	d->ops->plan(d, view, d->group->n_workers);
 	/* First the new one: what both name is kept. */
 	d->ops->watch(d, view);
 	drop_settling(v);

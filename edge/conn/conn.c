@@ -258,6 +258,10 @@ void edge_conns_drain(struct edge_worker *w)
 
 	while ((conn = edge_admission_oldest(w->admission, EDGE_SILENT)) != NULL)
 		edge_conn_end(&conn, REASON_SHUTDOWN, EDGE_CLOSE_BREAK);
+	TAILQ_FOREACH (conn, &w->admission->conns[EDGE_WAITING], link)
+		edge_inlet_hurry(conn->inlet);
+	TAILQ_FOREACH (conn, &w->admission->conns[EDGE_HANDSHAKING], link)
+		edge_inlet_hurry(conn->inlet);
 	for (unsigned i = 0; i < ARRAY_SIZE(stages); i++) {
 		for (conn = edge_admission_oldest(w->admission, stages[i]); conn != NULL;
 		     conn = next) {

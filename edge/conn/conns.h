@@ -19,8 +19,8 @@ struct net_addr;
 void edge_conns_create(struct edge_worker *w);
 /* Ends what is still there. */
 void edge_conns_destroy(struct edge_worker *w);
-/* worker->stopping is set: ends those that are silent or idle, the others as soon as nothing is
- * under way. */
+/* worker->stopping is set: ends those that are silent or idle, soon those in a handshake, the
+ * others as soon as nothing is under way. */
 void edge_conns_drain(struct edge_worker *w);
 unsigned edge_conns_count(const struct edge_worker *w);
 /* Whom a newcomer is best handed to: `w` itself; or, when the node is full and `w` has nobody that

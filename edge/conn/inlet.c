@@ -50,7 +50,8 @@ _Static_assert(PROXY_HEADER_MAX + EDGE_HELLO_MAX + 2 * READ_MAX <= STREAM_READ_M
 /* How often the WAITING look for a place that another worker has given back. A handshake takes
  * longer than that itself: it has a round trip. */
 #define LOOK_INTERVAL DUR_MS(10)
-/* What those may still take that had connected, unseen, when the program was told to stop. */
+/* What those may still take, when the program was told to stop, that had connected, unseen, or were
+ * in their handshake. */
 #define LAST_CHANCE DUR_S(1)
 
 enum inlet_state { INLET_PROXY_HEADER, INLET_FIRST_BYTES, INLET_TLS };
@@ -530,6 +531,15 @@ void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *rem
 	if (w->stopping)
 		limit.ns = MIN(limit.ns, LAST_CHANCE.ns);
 	deadline_set(&in->deadline, limit);
+}
+
+void edge_inlet_hurry(struct edge_inlet *in)
+{
+	mono_time last = mono_add(loop_now(in->all->worker->loop), LAST_CHANCE);
+
+	MAGIC_CHECK(in, INLET_MAGIC);
+	if (in->deadline.at.ns > last.ns)
+		deadline_set(&in->deadline, LAST_CHANCE);
 }
 
 /* All of a worker's */

@@ -23,5 +23,7 @@ void edge_inlets_look(struct edge_inlets *inlets);
 /* Consumes `fd`: the way in of one connection begins, unless there is no room for it. */
 void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *remote,
 		       enum edge_listener_kind kind);
+/* The program stops: it has a second left, at most. */
+void edge_inlet_hurry(struct edge_inlet *inlet);
 /* For edge_conn_end(): the connection ends with `reason` while it is in the inlet. */
 void edge_inlet_end(struct edge_inlet **inlet, enum reason reason);

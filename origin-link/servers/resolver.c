@@ -226,6 +226,11 @@ static const char *open_channel(struct resolver *r, ares_channel *channel)
 		mask |= ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT;
 	if (r->sources.resolv_conf)
 		mask |= ARES_OPT_RESOLVCONF;
+#ifdef ARES_OPT_QUERY_CACHE
+	/* Answers are kept here, for their time and no longer: who asks, asks a name server. */
+	options.qcache_max_ttl = 0;
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
 	rc = ares_init_options(channel, &options, mask);
 	return rc == ARES_SUCCESS ? NULL : ares_strerror(rc);
 }

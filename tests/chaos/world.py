@@ -63,6 +63,11 @@ class World:
         """`private`: whether mounts and the resolver's port are ours alone."""
         self.directory, self.private = Path(directory), private
         self.config_trouble, self.crowd_trouble = Trouble(), Trouble()
+        self.daemons = {}
+        self.disk = self.directory / "disk"
+
+    def begin(self):
+        """May fail half-way: end() puts away what there is by then."""
         names = ("roomy", "roomy_plain", "tight", "tight_plain", "dns", "sin1", "steady", "moody",
                  "named")
         self.ports = {}
@@ -75,10 +80,9 @@ class World:
         self.origins = {n: Origin(self.ports[n]) for n in ("steady", "moody", "named")}
         # What dns sees of an edge that is no edge at all.
         self.origins["sin1"] = Origin(self.ports["sin1"], "127.0.1.3")
-        self.disk = self.directory / "disk"
         self.disk.mkdir()
         self.name_server = None
-        if private:
+        if self.private:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", self.disk],
                            check=True)
             self.name_server = NameServer()
@@ -143,13 +147,15 @@ class World:
             text.replace(f"{self.disk}/access.log", f"{self.directory}/tight.fifo"))
 
     def start(self):
-        self.daemons = {}
         for name, program, node, fleet, inside in (
                 ("roomy", perigee.EDGE, "fra1", self.fleet, ()),
                 ("tight", perigee.EDGE, "nyc1", self.directory / "tight.yaml",
                  ("prlimit", f"--nofile={TIGHT_FILES}:{TIGHT_FILES}")),
                 ("dns", perigee.DNS, "ns1", self.fleet, ())):
-            self.daemons[name] = perigee.Daemon(program, fleet, node, self.directory, inside=inside)
+            self.daemons[name] = perigee.Daemon(program, fleet, node, self.directory, inside=inside,
+                                                wait=False)
+        for daemon in self.daemons.values():
+            daemon.wait_serving()
         self.targets = {
             n: Target(address, self.ports[n], self.ports[f"{n}_plain"], self.authority)
             for n, address in (("roomy", "127.0.1.1"), ("tight", "127.0.1.2"))}
@@ -210,7 +216,7 @@ class World:
         """Ends what still runs, whatever it says, and puts all away."""
         for daemon in self.daemons.values():
             daemon.kill()
-        if self.private:
+        if self.private and self.disk.exists():
             for place in (self.disk, "/etc/resolv.conf"):
                 subprocess.run(["umount", place], check=False, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)

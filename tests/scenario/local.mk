@@ -31,9 +31,12 @@ scenarios = \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
+	tests/scenario/test_fault_reload_blocks.py \
 	tests/scenario/test_fault_resolver.py \
 	tests/scenario/test_fault_sigint_ignored.py \
+	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \
+	tests/scenario/test_fault_started_twice.py \
 	tests/scenario/test_fault_tls_policy.py \
 	tests/scenario/test_fault_unproven_address.py \
 	tests/scenario/test_fault_versions.py \

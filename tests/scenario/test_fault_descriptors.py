@@ -237,7 +237,7 @@ def test_shortage_was_the_edges_fault(world, processes):
     assert daemon.counters()["dns_probes_prevented_total"] > 0
     assert answer_data(world.ask("www.example.com")) == before
     daemon.reload()
-    wait_log(daemon, "reloaded")
+    wait_log(daemon, "configuration reloaded")
 
 
 def refusal(program, fleet, node, limit, directory):

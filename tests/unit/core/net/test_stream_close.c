@@ -182,6 +182,45 @@ static void test_what_still_closes_ends_with_the_buffers(void **state)
 	/* The teardown ends them. */
 }
 
+static bool owed(void *arg)
+{
+	return stream_closing_is_owed(test_buffers);
+}
+
+static bool not_owed(void *arg)
+{
+	return !stream_closing_is_owed(test_buffers);
+}
+
+/* A program that ended waited for clients that had all, and only did not close. */
+static void test_who_has_all_and_says_nothing_is_owed_nothing(void **state)
+{
+	struct side client, server;
+
+	for (enum kind kind = PLAIN; kind <= TLS13; kind++) {
+		sides_connect(&client, &server, kind);
+		side_write(&server, "response");
+		stream_close(&server.s, LINGER);
+		assert_int_equal(test_buffers->n_closing, 1);
+		assert_false(stream_closing_is_owed(test_buffers));
+		/* One that goes on sending is. */
+		side_write(&client, "upload");
+		run_until(owed, NULL);
+		side_fini(&client);
+		run_until(nothing_closes, NULL);
+
+		sides_connect(&client, &server, kind);
+		stream_pause(client.s);
+		side_write_pattern(&server, 20000000);
+		stream_close(&server.s, LINGER);
+		assert_true(stream_closing_is_owed(test_buffers));
+		stream_resume(client.s);
+		run_until(not_owed, NULL);
+		side_fini(&client);
+		run_until(nothing_closes, NULL);
+	}
+}
+
 /* Each keeps a descriptor, for as long as whoever is at the other end likes. */
 static void test_those_that_linger_are_within_the_budget(void **state)
 {
@@ -281,6 +320,7 @@ int main(void)
 	    RUN(nobody_is_waited_for_without_bound),
 	    RUN(progress_is_waited_for),
 	    RUN(what_still_closes_ends_with_the_buffers),
+	    RUN(who_has_all_and_says_nothing_is_owed_nothing),
 	    RUN(those_that_linger_are_within_the_budget),
 	    RUN(the_last_packet_has_it_all),
 	    RUN(close_after_half_close),

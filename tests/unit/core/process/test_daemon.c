@@ -39,7 +39,7 @@ struct shared {
 	_Atomic bool hold;      /* loads wait for `go` when they have read the file */
 	sem_t go;
 	_Atomic unsigned n_loads;
-	_Atomic bool fail_open;
+	_Atomic bool fail_plan, fail_open;
 	_Atomic size_t len;
 	char trace[512];
 };
@@ -100,7 +100,13 @@ static struct daemon_settings settings(struct daemon *d, const void *view)
 	    .control = control_path, .workers = 2, .log_level = LOG_LEVEL_ERROR};
 }
 
-static bool open_program(struct daemon *d, void *view)
+static bool plan(struct daemon *d, void *view, unsigned n_workers)
+{
+	CHECK(n_workers == 2);
+	return !shared->fail_plan;
+}
+
+static bool open_program(struct daemon *d, const void *view)
 {
 	CHECK(d->group->n_workers == 2);
 	note("open", ((const struct view *)view)->word);
@@ -189,6 +195,7 @@ static const struct daemon_ops ops = {
     .load = load,
     .discard = discard,
     .settings = settings,
+    .plan = plan,
     .open = open_program,
     .watch = watch,
     .settled = settled,
@@ -560,6 +567,10 @@ static void test_broken_configuration_is_told_whole(void **state)
 
 static void test_failed_start_leaves_nothing(void **state)
 {
+	shared->fail_plan = true;
+	assert_int_equal(exit_code(start_daemon(NULL, NULL)), 1);
+	assert_string_equal(shared->trace, "");
+	shared->fail_plan = false;
 	shared->fail_open = true;
 	assert_int_equal(exit_code(start_daemon(NULL, NULL)), 1);
 	assert_string_equal(shared->trace, "open(a) close ");
