@@ -29,7 +29,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
-/* Complains about the certificates of all sites in the same way, and keeps none. Blocking. */
+/* Complains in the same way about the certificates of all sites and about every edge that has none,
+ * and keeps nothing. Blocking. */
 void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag);
 
 /* For stream_start_tls_server(). */
