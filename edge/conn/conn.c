@@ -42,13 +42,10 @@ static struct edge_limits limits_of(const struct edge_worker *w)
 const char *edge_stage_text(enum edge_stage stage)
 {
 	static const char *const texts[] = {
-	    [EDGE_SILENT] = "silent",
-	    [EDGE_WAITING] = "waiting",
-	    [EDGE_HANDSHAKING] = "handshaking",
-	    [EDGE_IDLE] = "idle",
-	    [EDGE_BUSY] = "busy",
-	    [EDGE_LEAVING] = "leaving",
-	    [EDGE_STAGES] = "gone",
+	    [EDGE_SILENT] = "silent",           [EDGE_WAITING] = "waiting",
+	    [EDGE_HANDSHAKING] = "handshaking", [EDGE_IDLE] = "idle",
+	    [EDGE_READING] = "reading",         [EDGE_BUSY] = "busy",
+	    [EDGE_LEAVING] = "leaving",         [EDGE_STAGES] = "gone",
 	};
 
 	CHECK((unsigned)stage < ARRAY_SIZE(texts));

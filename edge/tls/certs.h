@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The certificates of all sites that this edge serves, and the choice among them by SNI. Part of
- * the snapshot: built by the control thread, then immutable and used by every worker's handshakes.
+ * the snapshot: built by the job that loads it, then immutable and used by all workers' handshakes.
  *
  * A name may have certificates of several key types, be they for itself or for the wildcard above
  * it; which of them suits a client is left to GnuTLS, which sees them together in one set of
