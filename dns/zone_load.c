@@ -2,7 +2,7 @@
  *
  * From a master file (RFC 1035 section 5) to a zone: libzscanner reads the records, this file
  * places them and refuses what cannot be served. It goes on after an error, so that all of them are
- * seen at once. Control thread; blocking.
+ * seen at once. Run by a job; blocking.
  */
 #define LOG_MODULE LOG_ZONE
 #include "dns/zone.h"

@@ -36,8 +36,8 @@ void geo_map_destroy(struct geo_map **map);
  * prefix->len when the answer depends on more bits than were given. */
 struct geo_ranking geo_map_lookup(const struct geo_map *map, const struct net_prefix *prefix);
 
-/* For people: what the database says of an address; nothing is known any more when the file was
- * overwritten in place. City names are in English. Any thread. */
+/* For people: what the database says of an address; what becomes of the file later changes nothing.
+ * City names are in English. Any thread. */
 struct geo_place {
 	bool known;
 	double latitude, longitude;
