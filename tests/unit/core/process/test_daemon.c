@@ -631,16 +631,19 @@ static int start_poor(rlim_t threads)
 /* It aborted, and left its socket behind. */
 static void test_too_few_threads_are_an_error_of_the_start(void **state)
 {
+	unsigned n_opened = 0;
+
 	if (geteuid() != 0)
 		SKIP("it takes root to become another user");
 	CHECK(chmod(dir, 0777) == 0);
-	/* Of main's, the log's, that of the jobs and two workers' the last is one too many, at the
-	 * latest. */
-	for (rlim_t threads = 1; threads < 5; threads++) {
+	/* The log's is missing, then that of the jobs, the first worker's and the second's;
+	 * sanitizers have some of their own before. */
+	for (rlim_t threads = 1; n_opened < 2; threads++) {
 		shared->len = 0;
 		shared->trace[0] = '\0';
 		assert_int_equal(start_poor(threads), 1);
 		assert_int_not_equal(access(control_path, F_OK), 0);
+		n_opened += shared->len > 0;
 	}
 	assert_string_equal(shared->trace, "open(a) watch(a) publish(a) close ");
 }
