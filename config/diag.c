@@ -13,6 +13,8 @@
 
 /* More than anybody reads; it bounds what a file full of junk costs. */
 #define KEPT_MAX 100
+/* Of each, in bytes: the longest names with all that is known in their place. */
+#define MESSAGE_MAX 2048
 
 struct entry {
 	struct cfg_place place; /* place.file is ours, or NULL */
@@ -61,6 +63,28 @@ static unsigned file_rank(const struct diag *d, const char *file)
 	return next;
 }
 
+static bool is_inside_character(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* A message may quote a value, and a value may be as long as a file. What is wrong with it stands
+ * before or after, so the middle goes. */
+static void shorten(char *message)
+{
+	static const char gap[] = "...";
+	size_t len = strlen(message), head = MESSAGE_MAX / 2, tail = len - MESSAGE_MAX / 2;
+
+	if (len <= MESSAGE_MAX + sizeof(gap))
+		return;
+	while (is_inside_character(message[head]))
+		head--;
+	while (is_inside_character(message[tail]))
+		tail++;
+	memcpy(message + head, gap, sizeof(gap) - 1);
+	memmove(message + head + sizeof(gap) - 1, message + tail, len - tail + 1);
+}
+
 void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
 {
 	struct entry *e;
@@ -78,6 +102,7 @@ void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
 	va_start(args, fmt);
 	CHECK(vasprintf(&e->message, fmt, args) >= 0);
 	va_end(args);
+	shorten(e->message);
 	d->kept++;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <libgen.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct loader {
 	struct cfg_memory *mem;
 	struct diag *diag;
 	struct cfg_entry *root;
+	void *sections; /* of root, a tree by name: a file may have very many */
 	struct source *sources;
 	unsigned files_left;
 	size_t bytes_left;
@@ -132,25 +134,41 @@ static bool read_file(struct loader *l, const char *file, struct cfg_place at, s
 	return false;
 }
 
-static void include_pattern(struct loader *l, const struct cfg_entry *entry, unsigned depth)
-{
-	char *pattern;
-	glob_t found = {0};
-	int rc;
+static _Thread_local int search_error;
 
-	if (entry->broken)
-		return;
-	if (entry->kind != CFG_ENTRY_SCALAR || *entry->text == '\0') {
-		diag_add(l->diag, entry->place,
-			 "include: a path or a pattern such as "
-			 "\"edges.d/*.yaml\" was expected");
-		return;
+/* What may not be read must not look like a folder with nothing in it; one that is not there is. */
+static int stop_search(const char *folder, int error)
+{
+	search_error = error;
+	return error != ENOENT;
+}
+
+/* The folder of `from` as a pattern that matches it alone, and `pattern` below it; malloc'd. */
+static char *pattern_from(const char *from, const char *pattern)
+{
+	char *path = cfg_resolve_path(from, pattern), *result, *to;
+	size_t folder_len = *pattern != '/' ? strlen(path) - strlen(pattern) : 0;
+
+	result = to = xmalloc(2 * folder_len + strlen(pattern) + 1);
+	for (size_t i = 0; i < folder_len; i++) {
+		if (strchr("*?[\\", path[i]) != NULL)
+			*to++ = '\\';
+		*to++ = path[i];
 	}
-	pattern = cfg_resolve_path(entry->place.file, entry->text);
-	/* A path without wildcards comes back as it is, and then opening it says what is wrong. */
-	rc = glob(pattern, strpbrk(entry->text, "*?[") == NULL ? GLOB_NOCHECK : 0, NULL, &found);
+	strcpy(to, pattern);
+	free(path);
+	return result;
+}
+
+static void include_found(struct loader *l, const struct cfg_entry *entry, unsigned depth)
+{
+	char *pattern = pattern_from(entry->place.file, entry->text);
+	glob_t found = {0};
+	int rc = glob(pattern, 0, stop_search, &found);
+
 	if (rc != 0 && rc != GLOB_NOMATCH)
-		fail(l, entry->place, entry->text, "cannot be searched: %s", strerror(errno));
+		fail(l, entry->place, entry->text, "cannot be searched: %s",
+		     strerrordesc_np(rc == GLOB_NOSPACE ? ENOMEM : search_error));
 	if (rc == 0 && found.gl_pathc > l->files_left)
 		fail(l, entry->place, entry->text, "more than %d files are included",
 		     CFG_FILES_MAX);
@@ -162,6 +180,69 @@ static void include_pattern(struct loader *l, const struct cfg_entry *entry, uns
 	free(pattern);
 }
 
+/* One file by its name, or those that a pattern finds. */
+static void include(struct loader *l, const struct cfg_entry *entry, unsigned depth)
+{
+	char *path;
+
+	if (entry->broken)
+		return;
+	if (entry->kind != CFG_ENTRY_SCALAR || *entry->text == '\0') {
+		diag_add(l->diag, entry->place,
+			 "include: a path or a pattern such as "
+			 "\"edges.d/*.yaml\" was expected");
+	} else if (strpbrk(entry->text, "*?[") != NULL) {
+		include_found(l, entry, depth);
+	} else if (l->files_left == 0) {
+		fail(l, entry->place, entry->text, "more than %d files are included",
+		     CFG_FILES_MAX);
+	} else {
+		l->files_left--;
+		path = cfg_resolve_path(entry->place.file, entry->text);
+		load_file(l, path, entry->place, depth + 1);
+		free(path);
+	}
+}
+
+static int compare_sections(const void *left, const void *right)
+{
+	const struct cfg_entry *a = left, *b = right;
+
+	return strcmp(a->key, b->key);
+}
+
+/* The section of the root that has this one's name: itself, when it is the first. */
+static struct cfg_entry *first_section(struct loader *l, struct cfg_entry *section)
+{
+	struct cfg_entry **found = tsearch(section, &l->sections, compare_sections);
+
+	CHECK(found != NULL);
+	return *found;
+}
+
+static void keep(void *section)
+{
+}
+
+static void merge_section(struct loader *l, struct cfg_entry *known, struct cfg_entry *section)
+{
+	if (known == section) {
+		cfg_entry_append(l->root, section);
+	} else if (known->null) {
+		section->next = known->next;
+		*known = *section;
+	} else if (known->kind == CFG_ENTRY_MAP && section->kind == CFG_ENTRY_MAP) {
+		for (struct cfg_entry *n = section->first, *after; n != NULL; n = after) {
+			after = n->next;
+			cfg_entry_append(known, n);
+		}
+	} else if (!section->null) {
+		diag_add(l->diag, section->key_place, "%s is defined twice; first at %s:%u:%u",
+			 section->key, known->key_place.file, known->key_place.line,
+			 known->key_place.column);
+	}
+}
+
 /* Moves what `map` defines into the root. */
 static void merge(struct loader *l, struct cfg_entry *map)
 {
@@ -169,35 +250,20 @@ static void merge(struct loader *l, struct cfg_entry *map)
 
 	if (l->root == NULL) {
 		l->root = map;
+		for (section = map->first; section != NULL; section = section->next)
+			first_section(l, section);
 		return;
 	}
 	for (section = map->first; section != NULL; section = next) {
-		struct cfg_entry *known = cfg_entry_get(l->root, section->key);
-
 		next = section->next;
-		if (known == NULL) {
-			cfg_entry_append(l->root, section);
-		} else if (known->null) {
-			cfg_entry_remove(l->root, known);
-			cfg_entry_append(l->root, section);
-		} else if (known->kind == CFG_ENTRY_MAP && section->kind == CFG_ENTRY_MAP) {
-			for (struct cfg_entry *n = section->first, *after; n != NULL; n = after) {
-				after = n->next;
-				cfg_entry_append(known, n);
-			}
-		} else if (!section->null) {
-			diag_add(l->diag, section->key_place,
-				 "%s is defined twice; first at %s:%u:%u", section->key,
-				 known->key_place.file, known->key_place.line,
-				 known->key_place.column);
-		}
+		merge_section(l, first_section(l, section), section);
 	}
 }
 
 static void load_file(struct loader *l, const char *file, struct cfg_place included_at,
 		      unsigned depth)
 {
-	struct cfg_entry *map, *include;
+	struct cfg_entry *map, *included;
 	struct file read;
 	const char *name;
 
@@ -223,17 +289,17 @@ static void load_file(struct loader *l, const char *file, struct cfg_place inclu
 		l->failed = true;
 		return;
 	}
-	include = cfg_entry_get(map, "include");
-	if (include != NULL)
-		cfg_entry_remove(map, include);
+	included = cfg_entry_get(map, "include");
+	if (included != NULL)
+		cfg_entry_remove(map, included);
 	merge(l, map);
-	if (include == NULL)
+	if (included == NULL)
 		return;
-	if (include->kind != CFG_ENTRY_LIST)
-		include_pattern(l, include, depth);
-	for (struct cfg_entry *n = include->first; include->kind == CFG_ENTRY_LIST && n != NULL;
+	if (included->kind != CFG_ENTRY_LIST)
+		include(l, included, depth);
+	for (struct cfg_entry *n = included->first; included->kind == CFG_ENTRY_LIST && n != NULL;
 	     n = n->next)
-		include_pattern(l, n, depth);
+		include(l, n, depth);
 }
 
 struct cfg_entry *cfg_tree_load(struct cfg_memory *mem, const char *file, struct diag *diag)
@@ -247,6 +313,7 @@ struct cfg_entry *cfg_tree_load(struct cfg_memory *mem, const char *file, struct
 	};
 
 	load_file(&l, file, (struct cfg_place){0}, 0);
+	tdestroy(l.sections, keep);
 	if (l.failed)
 		return NULL;
 	for (struct cfg_entry *n = l.root->first; n != NULL; n = n->next) {

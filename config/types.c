@@ -423,7 +423,8 @@ static const char *why_no_route_path(const char *text, const struct http_path *p
 		return "\"%2F\", \"%5C\", \"\\\", \"%3B\", \";\" and a \"%25\" before two digits "
 		       "never "
 		       "match: origins read them in different ways";
-	if (lost_segments(text, path->text))
+	if (lost_segments(text, path->text) ||
+	    (path->text.p[path->text.n - 1] == '/' && text[strlen(text) - 1] != '/'))
 		return "\".\" and \"..\" never match: requests are looked at without them";
 	if (text[1] != '\0' && text[strlen(text) - 1] == '/')
 		return "leave out the last \"/\": \"/api\" matches /api and all that is under it";

@@ -331,6 +331,11 @@ struct cfg_entry *cfg_yaml_parse(struct cfg_memory *mem, const char *file, const
 	};
 	struct cfg_entry *root;
 
+	/* Some editors begin UTF-8 with a mark; libyaml counts it as a column. */
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+		r.data = data += 3;
+		r.len = len -= 3;
+	}
 	CHECK(yaml_parser_initialize(&r.parser));
 	/* Not by its first bytes: UTF-16 is refused like any other text that is not UTF-8. */
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);

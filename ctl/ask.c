@@ -149,6 +149,14 @@ static int ask(const char *socket, const char *line, duration limit, bool json,
 		free(error);
 		return CTL_BAD;
 	}
+	if (!json_is_object(answer)) {
+		fprintf(stderr,
+			"perigeectl: %s: this is no daemon of Perigee: its answer is not a "
+			"JSON object\n",
+			socket);
+		json_decref(answer);
+		return CTL_BAD;
+	}
 	refusal = json_string_value(json_object_get(answer, "error"));
 	if (json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2));

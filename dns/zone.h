@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Zones in memory: what a master file said, arranged for answering. Built by the control thread,
- * immutable afterwards, read by any thread; owned by the view (dns/view.h). What a name means
- * (delegated, wildcard, absent) is decided here; what is said about it, in dns/resolve.c.
+ * Zones in memory: what a master file said, arranged for answering. Built by the job that loads a
+ * configuration, immutable afterwards, read by any thread; owned by the view (dns/view.h). What a
+ * name means (delegated, wildcard, absent) is decided here; what is said about it, in
+ * dns/resolve.c.
  */
 #pragma once
 
@@ -53,7 +54,7 @@ struct dns_zone {
 };
 
 /* Reads, parses and checks a whole master file with its $INCLUDEs. NULL when anything is wrong: all
- * of it is in `diag` then. `config` must outlive the zone. Blocking; control thread. */
+ * of it is in `diag` then. `config` must outlive the zone. Blocking. */
 struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag);
 void dns_zone_destroy(struct dns_zone **zone);
 

@@ -32,6 +32,12 @@
 #define ZONE_BYTES_MAX ((size_t)128 << 20)
 #define ZONE_FILES_MAX 1000
 
+/* A set is answered whole, in one message of DNS over TCP at most; there each record has a head of
+ * at least 12 bytes (RFC 1035 section 4.1.3, its owner compressed). libknot keeps sets in order by
+ * search from the start, so a longer one would also take its length squared. */
+#define SET_BYTES_MAX 65535
+#define RECORD_HEAD 12
+
 struct loader {
 	struct dns_zone *zone;
 	struct diag *diag;
@@ -105,7 +111,10 @@ static void place_record(struct loader *l, struct cfg_place place, knot_rrset_t 
 	}
 	unsigned before = set->rr.rrs.count;
 
-	if (knot_rdataset_add(&set->rr.rrs, rr->rrs.rdata, NULL) != KNOT_EOK)
+	if (set->rr.rrs.size + (before + 1) * RECORD_HEAD > SET_BYTES_MAX)
+		REFUSE(l, place, "%s %s: more records of one name and type than fit into a message",
+		       dns_name_format(rr->owner, owner), type_text(rr->type, type));
+	else if (knot_rdataset_add(&set->rr.rrs, rr->rrs.rdata, NULL) != KNOT_EOK)
 		REFUSE(l, place, "too many records of one name and type");
 	else if (before == 1 && set->rr.rrs.count == 2 &&
 		 (rr->type == KNOT_RRTYPE_SOA || rr->type == KNOT_RRTYPE_CNAME))

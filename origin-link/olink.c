@@ -82,7 +82,6 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 	    .resolver = resolver_create(group->control, olink->metrics, NULL),
 	    .on_change = servers_changed,
 	};
-	LIST_INIT(&olink->servers.servers);
 	TAILQ_INIT(&olink->origins);
 	olink->warm_now.run = warm_now;
 	olink->tick = event_new(loop_base(group->control), -1, EV_PERSIST, tick_cb, olink);
@@ -98,7 +97,7 @@ void olink_destroy(struct olink **olinkp)
 		return;
 	LOOP_ASSERT_OWNER(olink->group->control);
 	CHECK(TAILQ_EMPTY(&olink->origins));
-	CHECK(LIST_EMPTY(&olink->servers.servers));
+	CHECK(olink->servers.n_servers == 0);
 	event_free(olink->tick);
 	loop_task_cancel(olink->group->control, &olink->warm_now);
 	resolver_destroy(&olink->servers.resolver);

@@ -39,7 +39,7 @@ struct h1_head_parser {
 	unsigned fields, connection_options;
 	bool has_host, has_content_length, has_transfer_encoding;
 	bool connection_close, connection_keep_alive, connection_upgrade;
-	bool has_upgrade, offers_http;
+	bool has_upgrade, refuses_upgrade;
 	bool chunked_alone; /* Transfer-Encoding is one field that says "chunked" */
 	bool chunked_last;  /* and its place in the list of all codings */
 	unsigned codings, codings_chunked;

@@ -280,16 +280,28 @@ static bool take_expect(struct h1_head_parser *p, struct http_head *head, struct
 	return true;
 }
 
+/* RFC 9110 section 7.8: a token, or two with a slash between. A quote could hide a comma, and with
+ * it what another reader finds behind that. */
+static bool is_protocol(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != '/' && !(http_char_class[(uint8_t)s.p[i]] & HTTP_CHAR_TOKEN))
+			return false;
+	}
+	return true;
+}
+
 /* Another version of HTTP is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1
- * has it. Forwarded, it would open a way past us to an origin that takes it. */
+ * has it. Forwarded, it would open a way past us to an origin that takes it. So is what is no
+ * protocol. */
 static void take_upgrade(struct h1_head_parser *p, struct span value)
 {
 	struct span protocol;
 
 	while (http_list_next(&value, &protocol)) {
 		if (span_equal_nocase(protocol, SPAN("h2c")) ||
-		    has_prefix_nocase(protocol, SPAN("HTTP/")))
-			p->offers_http = true;
+		    has_prefix_nocase(protocol, SPAN("HTTP/")) || !is_protocol(protocol))
+			p->refuses_upgrade = true;
 		else
 			p->has_upgrade = true;
 	}
@@ -384,7 +396,7 @@ static bool asks_for_tunnel(const struct h1_head_parser *p, const struct http_he
 {
 	if (head->method_id == HTTP_METHOD_CONNECT)
 		return true;
-	return p->has_upgrade && !p->offers_http && p->connection_upgrade && head->minor == 1 &&
+	return p->has_upgrade && !p->refuses_upgrade && p->connection_upgrade && head->minor == 1 &&
 	       head->framing == HTTP_FRAMING_NONE;
 }
 

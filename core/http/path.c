@@ -16,6 +16,7 @@ struct reader {
 	struct http_path *path;
 	const char *unsure; /* where the first segment begins that is read differently; or NULL */
 	bool merged;        /* slashes were */
+	bool plain_dots, encoded_dots; /* dot segments without and with percent-encoding */
 	const char *why;
 };
 
@@ -190,11 +191,23 @@ static enum http_path_result climb(struct reader *r, struct arena *arena)
 	return HTTP_PATH_OK;
 }
 
-/* RFC 3986 section 5.2.4: a dot segment of `n` dots was read. */
-static enum http_path_result remove_dots(struct reader *r, size_t n, struct arena *arena)
+/* RFC 3986 section 5.2.4: a dot segment of `n` dots was read, from `n_read` bytes. */
+static enum http_path_result remove_dots(struct reader *r, size_t n, size_t n_read,
+					 struct arena *arena)
 {
+	enum http_path_result result = HTTP_PATH_OK;
+
 	r->n -= n;
-	return n == 2 ? climb(r, arena) : HTTP_PATH_OK;
+	r->plain_dots |= n_read == n;
+	r->encoded_dots |= n_read != n;
+	if (n == 2)
+		result = climb(r, arena);
+	/* Who decodes after it has removed dot segments takes the encoded ones for names. */
+	if (result == HTTP_PATH_OK && r->path->climbed.n > 0 && r->plain_dots && r->encoded_dots) {
+		r->why = "\"..\" and percent-encoded dot segments in one path";
+		result = HTTP_PATH_BAD;
+	}
+	return result;
 }
 
 static enum http_path_result read_path(struct reader *r, struct arena *arena)
@@ -203,18 +216,20 @@ static enum http_path_result read_path(struct reader *r, struct arena *arena)
 
 	put(r, *r->at++);
 	while (r->at < r->end && result == HTTP_PATH_OK) {
-		size_t start = r->n, n;
+		const char *from = r->at;
+		size_t start = r->n, n, n_read;
 		bool more;
 
 		if (!read_segment(r))
 			return HTTP_PATH_BAD;
 		n = r->n - start;
+		n_read = (size_t)(r->at - from);
 		more = r->at < r->end;
 		r->at += more;
 		if (n == 0)
 			r->merged |= more;
 		else if (!r->unsure && is_dots(r->out + start, n))
-			result = remove_dots(r, n, arena);
+			result = remove_dots(r, n, n_read, arena);
 		else if (more)
 			put(r, '/');
 	}

@@ -11,12 +11,13 @@
  *  - "\" and "%5C" are slashes to IIS
  *  - ";" and what follows it in a segment is left out by Tomcat, Jetty and others of their kind
  *  - "%2561" is "a" to who decodes twice
- *  - ".." is a name like others to who routes by the target as it was sent (Express, Django)
+ *  - ".." is a name like others to who routes by the target as it was sent (Express, Django), and
+ *    "%2E%2E" to who removes dot segments first and decodes then
  *
  * Such a path is taken only if all that may be made of it has the same answer: see
  * edge/node/route.h for how `sure`, `then` and `climbed` tell. Where these stand together with dot
- * segments, too much can be made of it, and it is refused; so are "%00" and what is not
- * percent-encoding.
+ * segments, or ".." with dot segments that are written in the other way, too much can be made of
+ * it, and it is refused; so are "%00" and what is not percent-encoding.
  */
 #pragma once
 

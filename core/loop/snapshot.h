@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Immutable snapshots: built whole by the control thread, published at once behind one pointer,
+ * Immutable snapshots: built whole (mostly by a job), published at once behind one pointer,
  * freed when every worker has moved on and no request still pins it.
  *
  * Reading and pinning cost no shared write: pins are counted per loop. A pin is taken and released

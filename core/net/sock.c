@@ -227,7 +227,11 @@ int sock_connect_unix(const char *path)
 		return error;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
-	    connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
+	    connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+		/* The time is over, and nobody has taken connections. */
+		if (errno == EAGAIN)
+			errno = ETIMEDOUT;
 		return fail(fd);
+	}
 	return fd;
 }

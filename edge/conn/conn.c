@@ -42,13 +42,10 @@ static struct edge_limits limits_of(const struct edge_worker *w)
 const char *edge_stage_text(enum edge_stage stage)
 {
 	static const char *const texts[] = {
-	    [EDGE_SILENT] = "silent",
-	    [EDGE_WAITING] = "waiting",
-	    [EDGE_HANDSHAKING] = "handshaking",
-	    [EDGE_IDLE] = "idle",
-	    [EDGE_BUSY] = "busy",
-	    [EDGE_LEAVING] = "leaving",
-	    [EDGE_STAGES] = "gone",
+	    [EDGE_SILENT] = "silent",           [EDGE_WAITING] = "waiting",
+	    [EDGE_HANDSHAKING] = "handshaking", [EDGE_IDLE] = "idle",
+	    [EDGE_READING] = "reading",         [EDGE_BUSY] = "busy",
+	    [EDGE_LEAVING] = "leaving",         [EDGE_STAGES] = "gone",
 	};
 
 	CHECK((unsigned)stage < ARRAY_SIZE(texts));
@@ -131,7 +128,9 @@ struct edge_conn *edge_conn_next_handshake(struct edge_worker *w, bool all)
 void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protocol, char *bytes,
 		     size_t n)
 {
-	move(conn, EDGE_IDLE);
+	/* Not IDLE: who has only just come would be the first to give way, and with newcomers
+	 * enough none would ever come to its first request, while others sit at theirs. */
+	move(conn, EDGE_READING);
 	conn->client.protocol = protocol->name;
 	protocol->start(conn, bytes, n);
 }
@@ -151,7 +150,8 @@ static void displace(struct edge_conn *conn)
 	LOG_LIMITED(LOG_LEVEL_WARN,
 		    "no room for newcomers: the client connection that has been %s gives way",
 		    conn->stage == EDGE_IDLE ? "idle for longest"
-					     : "at a request's head for longest");
+					     : "at its first request or a "
+					       "request's head for longest");
 	/* First: its end may come at once. */
 	move(conn, EDGE_LEAVING);
 	conn->ops->drain(conn, REASON_CLIENT_DISPLACED);

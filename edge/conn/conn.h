@@ -12,7 +12,8 @@
  *                | http.limit.handshakes are taken        |
  * HANDSHAKING    | TLS; a place of http.limit.handshakes  | never (its time limit ends it)
  * IDLE           | between requests                       | the one idle for longest, when full
- * READING        | the client has begun a request's head  | the oldest, when full and none is idle
+ * READING        | the first request is awaited, or a     | the oldest, when full and none is idle
+ *                | request's head has begun               |
  * BUSY           | a request is being served              | never
  * LEAVING        | it has given way, and ends; no place   |
  */

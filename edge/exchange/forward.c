@@ -2,7 +2,7 @@
  *
  * Forwarding: hop-by-hop fields go, Via and the Forwarded family come. What a stranger says about
  * where a request comes from is dropped: origins believe these fields. So are names with
- * underscores, which some origins take for others.
+ * underscores, and others that some origins take for a name that matters.
  */
 #include "edge/exchange/forward.h"
 
@@ -161,12 +161,13 @@ static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
 	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
 }
 
-/* As origins have it that make variables of fields (CGI, WSGI, PHP): they take '_' for '-'. */
+/* As origins have it that make variables of fields (CGI, WSGI, PHP): all take '_' for '-', some
+ * (lighttpd, Apache 2.2) everything else that is neither a letter nor a digit. */
 static char folded(char c)
 {
-	if (c == '_')
-		return '-';
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c | 0x20);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
 }
 
 static bool begins_with(struct span name, struct span prefix)
@@ -198,7 +199,8 @@ static bool is_claim(struct span name, const struct cfg_strings *trusted)
 	return false;
 }
 
-/* With a name that would be one of the edge's own, if '_' were '-'. */
+/* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
+ * written by the edge alone. */
 static bool frames(struct span name)
 {
 	static const struct span own[] = {
@@ -217,8 +219,9 @@ static bool frames(struct span name)
 
 static bool is_dropped(struct span name, const struct edge_forward *f)
 {
-	if (memchr(name.p, '_', name.n) != NULL &&
-	    (f->underscores == CFG_UNDERSCORES_DROP || frames(name)))
+	if (f->underscores == CFG_UNDERSCORES_DROP && memchr(name.p, '_', name.n) != NULL)
+		return true;
+	if (frames(name))
 		return true;
 	return !f->client_is_trusted && is_claim(name, f->trusted_fields);
 }

@@ -372,7 +372,6 @@ static void start(struct edge_conn *conn, char *bytes, size_t n)
 	deadline_init(&c->deadline, w->loop, on_deadline);
 	conn->ops = &conn_ops;
 	conn->protocol = c;
-	edge_conn_set_stage(conn, EDGE_IDLE);
 	stream_hand_over(conn->stream, &stream_ops, c);
 	deadline_set(&c->deadline,
 		     w->stopping ? LAST_REQUEST_WAIT : h1_http(c)->timeout.keep_alive);

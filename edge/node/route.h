@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Which origin a request goes to: host to site, then the longest path prefix on segment borders.
- * Part of the snapshot: built by the control thread, then immutable and read by every worker.
+ * Part of the snapshot: built by the job that loads it, then immutable and read by every worker.
  *
  * Paths are compared in normal form. A path that origins read in different ways must lead to the
  * same route in each of them, or it leads to none: nobody is to reach by one route what another is

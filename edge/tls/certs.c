@@ -238,6 +238,11 @@ static bool load_site(struct edge_certs *certs, const struct cfg_site *site, voi
 	return ok;
 }
 
+static void complain_no_site(const struct cfg_edge *edge, struct diag *diag)
+{
+	diag_add(diag, edge->place, "edge %s serves no site that has a certificate", edge->name);
+}
+
 /* Without `self`: of all sites. */
 static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 		     const struct cfg_edge *self, wall_time now, struct diag *diag)
@@ -251,8 +256,7 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	}
 	tdestroy(seen, keep);
 	if (self != NULL && certs->n_certs == 0) {
-		diag_add(diag, self->place, "edge %s serves no site that has a certificate",
-			 self->name);
+		complain_no_site(self, diag);
 		return false;
 	}
 	return ok;
@@ -461,10 +465,35 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	return certs;
 }
 
+/* What edge_certs_create() would say there, of each edge. */
+static void check_edges(const struct cfg_fleet *fleet, struct diag *diag)
+{
+	bool *serves = xcalloc(fleet->n_edges + 1, sizeof(*serves));
+
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		/* One that all edges serve, as most are: a look at each list would take too long.
+		 */
+		if (site->n_edges == fleet->n_edges) {
+			free(serves);
+			return;
+		}
+		for (unsigned e = 0; e < site->n_edges; e++)
+			serves[site->edges[e]->id] = true;
+	}
+	for (unsigned e = 0; e < fleet->n_edges; e++) {
+		if (!serves[e])
+			complain_no_site(&fleet->edges[e], diag);
+	}
+	free(serves);
+}
+
 void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 
+	check_edges(fleet, diag);
 	load_all(certs, fleet, NULL, now, diag);
 	edge_certs_destroy(&certs);
 }

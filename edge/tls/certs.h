@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The certificates of all sites that this edge serves, and the choice among them by SNI. Part of
- * the snapshot: built by the control thread, then immutable and used by every worker's handshakes.
+ * the snapshot: built by the job that loads it, then immutable and used by all workers' handshakes.
  *
  * A name may have certificates of several key types, be they for itself or for the wildcard above
  * it; which of them suits a client is left to GnuTLS, which sees them together in one set of
@@ -29,7 +29,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
-/* Complains about the certificates of all sites in the same way, and keeps none. Blocking. */
+/* Complains in the same way about the certificates of all sites and about every edge that has none,
+ * and keeps nothing. Blocking. */
 void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag);
 
 /* For stream_start_tls_server(). */

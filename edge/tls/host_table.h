@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A table from host names to something: exact names first, then the longest wildcard. Built once by
- * the control thread, then immutable and read by every worker. Values belong to the caller.
+ * the job that loads it, then immutable and read by every worker. Values belong to the caller.
  */
 #pragma once
 

@@ -96,8 +96,8 @@ static struct transport *find_locked(const struct transport_identity *id)
 	return NULL;
 }
 
-static struct transport *create_locked(const struct transport_identity *id,
-				       const struct cfg_origin_tls *tls, char **error)
+static struct transport *create(const struct transport_identity *id,
+				const struct cfg_origin_tls *tls, char **error)
 {
 	struct transport *t = xcalloc(1, sizeof(*t));
 
@@ -122,7 +122,23 @@ static struct transport *create_locked(const struct transport_identity *id,
 	t->identity = xmalloc(sizeof(*t->identity));
 	*t->identity = *id;
 	t->identity->name = xstrdup(id->name);
-	LIST_INSERT_HEAD(&table.all, t, link);
+	return t;
+}
+
+static void transport_free(struct transport *t)
+{
+	tls_client_unref(&t->tls);
+	free(t->identity->name);
+	free(t->identity);
+	free(t);
+}
+
+static struct transport *take_locked(const struct transport_identity *id)
+{
+	struct transport *t = find_locked(id);
+
+	if (t)
+		t->refs++;
 	return t;
 }
 
@@ -131,15 +147,28 @@ static struct transport *create_locked(const struct transport_identity *id,
 static struct transport *intern(const struct transport_identity *id,
 				const struct cfg_origin_tls *tls, char **error)
 {
-	struct transport *t;
+	struct transport *t, *made;
 
 	pthread_mutex_lock(&table.lock);
-	t = find_locked(id);
-	if (!t)
-		t = create_locked(id, tls, error);
-	if (t)
-		t->refs++;
+	t = take_locked(id);
 	pthread_mutex_unlock(&table.lock);
+	if (t)
+		return t;
+	/* Files are read here, which may take for ever: not under a lock that control takes too. */
+	made = create(id, tls, error);
+	if (!made)
+		return NULL;
+	pthread_mutex_lock(&table.lock);
+	t = take_locked(id);
+	if (!t) {
+		made->refs = 1;
+		LIST_INSERT_HEAD(&table.all, made, link);
+	}
+	pthread_mutex_unlock(&table.lock);
+	if (!t)
+		return made;
+	/* Another thread was faster. */
+	transport_free(made);
 	return t;
 }
 
@@ -199,10 +228,6 @@ void transport_unref(struct transport **transport)
 	if (last)
 		LIST_REMOVE(t, link);
 	pthread_mutex_unlock(&table.lock);
-	if (!last)
-		return;
-	tls_client_unref(&t->tls);
-	free(t->identity->name);
-	free(t->identity);
-	free(t);
+	if (last)
+		transport_free(t);
 }

@@ -26,7 +26,7 @@
  *   BODY         | push content, and end  | BODY          | the head, and content as it comes
  *   ASKED        | wait for the response  | TUNNEL        | a head that opens the tunnel, bytes
  *   TUNNEL       | push bytes, and end    | ENDED         | the end
- *   SENT         | do nothing: it ended   | UNWANTED      | nothing more: it was stopped, or the
+ *   ENDED        | do nothing: it ended   | UNWANTED      | nothing more: it was stopped, or the
  *   UNWANTED     | do nothing: stopped    |               | request was reset
  */
 #pragma once

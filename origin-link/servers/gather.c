@@ -95,22 +95,26 @@ static bool has_route(int fd, const struct net_addr *a)
 	       connect(fd, &a->sa, net_addr_len(a)) == 0;
 }
 
-/* The first ones that have a route; without any, the first ones. */
+/* The first ones that have a route; without any, the first ones. They are sorted by family, and one
+ * descriptor at a time is enough. */
 static unsigned choose(const struct net_addr *v, unsigned n,
 		       struct net_addr out[RESOLVER_ADDRS_MAX])
 {
-	int ip4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int ip6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int family = AF_UNSPEC, fd = -1;
 	unsigned chosen = 0;
 
 	for (unsigned i = 0; i < n && chosen < RESOLVER_ADDRS_MAX; i++) {
-		if (has_route(v[i].sa.sa_family == AF_INET ? ip4 : ip6, &v[i]))
+		if (v[i].sa.sa_family != family) {
+			if (fd >= 0)
+				close(fd);
+			family = v[i].sa.sa_family;
+			fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		}
+		if (has_route(fd, &v[i]))
 			out[chosen++] = v[i];
 	}
-	if (ip4 >= 0)
-		close(ip4);
-	if (ip6 >= 0)
-		close(ip6);
+	if (fd >= 0)
+		close(fd);
 	if (chosen > 0)
 		return chosen;
 	chosen = MIN(n, RESOLVER_ADDRS_MAX);

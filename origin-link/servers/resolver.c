@@ -367,7 +367,8 @@ static void answered(struct resolver_watch *w, const struct ares_addrinfo *resul
 	w->on_result(w->arg, addrs, n);
 }
 
-/* c-ares does not say why it could neither read the hosts file nor ask a server. */
+/* c-ares does not say why it could neither read the hosts file nor ask a server; and with an answer
+ * at hand, which of its addresses have a route takes a descriptor too. */
 static bool is_short_of_descriptors(void)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -400,7 +401,7 @@ static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo 
 		if (status == ARES_EDESTRUCTION) {
 			/* Another channel has taken the place of the one that was asked. */
 			ask_after(w, DUR_NS(0));
-		} else if (!result && is_short_of_descriptors()) {
+		} else if (is_short_of_descriptors()) {
 			ask_prevented(w);
 		} else {
 			metrics_add(r->metrics, r->loop, OLINK_RESOLVES, 1);

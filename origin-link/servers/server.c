@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "core/base/check.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
@@ -136,12 +138,19 @@ static bool is_that(const struct olink_server *s, const struct server_identity *
 	       (!id->check || probe_check_equal(&s->check, id->check));
 }
 
+static unsigned bucket(const struct server_identity *id)
+{
+	return (unsigned)(XXH3_64bits_withSeed(id->host, strlen(id->host), id->port) %
+			  SERVER_BUCKETS);
+}
+
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
 {
+	unsigned at = bucket(id);
 	struct olink_server *s;
 
 	LOOP_ASSERT_OWNER(table->group->control);
-	LIST_FOREACH (s, &table->servers, link) {
+	LIST_FOREACH (s, &table->servers[at], link) {
 		if (is_that(s, id)) {
 			s->refs++;
 			return s;
@@ -158,7 +167,8 @@ struct olink_server *server_take(struct server_table *table, const struct server
 		s->checked = true;
 		probe_check_init(&s->check, id->check);
 	}
-	LIST_INSERT_HEAD(&table->servers, s, link);
+	LIST_INSERT_HEAD(&table->servers[at], s, link);
+	table->n_servers++;
 	s->watch = resolver_watch_create(table->resolver, s->host, s->port, resolved_cb, s);
 	return s;
 }
@@ -171,6 +181,7 @@ void server_give(struct olink_server **serverp)
 	if (--s->refs > 0)
 		return;
 	LIST_REMOVE(s, link);
+	s->table->n_servers--;
 	resolver_watch_destroy(&s->watch);
 	retired_free(retire(server_addresses(s), NULL));
 	transport_unref(&s->transport);

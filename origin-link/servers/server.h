@@ -41,6 +41,9 @@ struct olink_addresses {
 	struct olink_address *v[RESOLVER_ADDRS_MAX];
 };
 
+/* A reload looks for each of what may be thousands. */
+#define SERVER_BUCKETS 4096
+
 struct server_table {
 	struct loop_group *group;
 	struct stream_buffers *buffers;
@@ -49,7 +52,8 @@ struct server_table {
 	struct resolver *resolver;
 	/* Some addresses have changed, or become up or down. */
 	void (*on_change)(struct server_table *table);
-	LIST_HEAD(, olink_server) servers;
+	unsigned n_servers;
+	LIST_HEAD(, olink_server) servers[SERVER_BUCKETS]; /* by host and port */
 };
 
 struct olink_server {

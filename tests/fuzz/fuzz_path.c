@@ -143,7 +143,12 @@ static void check_readers(struct span target, const struct http_path *path)
 		memcpy(text, target.p, n);
 		CHECK(route_of((struct span){text, read_as(reader, text, n)}) == found);
 	}
-	/* Who takes ".." for a name is at least on the way to it. */
+	/* Who takes "..", or "%2E%2E", for a name is at least on the way to it. */
+	memcpy(text, target.p, n);
+	n = merge(text, remove_dots(text, n));
+	n = decode(text, n, 0);
+	CHECK(http_path_is_under(span_of(found->path),
+				 span_of(route_of((struct span){text, n})->path)));
 	if (path->climbed.n > 0)
 		CHECK(http_path_is_under(span_of(found->path),
 					 span_of(route_of(path->climbed)->path)));

@@ -8,8 +8,8 @@
 # made one crash becomes a file of its corpus. A new target: its lines as below, its name in
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
-fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_flow tests/fuzz/fuzz_http1 \
-	tests/fuzz/fuzz_path tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request
+fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_flow tests/fuzz/fuzz_hello \
+	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_path tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request
 
 if FUZZING
 fuzz_main =
@@ -37,6 +37,10 @@ tests_fuzz_fuzz_flow_SOURCES = tests/fuzz/fuzz_flow.c $(fuzz_main) \
 	tests/support/flow_party.c tests/support/flow_party.h
 tests_fuzz_fuzz_flow_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_flow_LDADD = $(LINK_CORE)
+
+tests_fuzz_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c $(fuzz_main)
+tests_fuzz_fuzz_hello_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_hello_LDADD = $(LINK_EDGE)
 
 tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(fuzz_main) \
 	tests/support/h1_run.c tests/support/h1_run.h

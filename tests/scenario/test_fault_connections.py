@@ -276,6 +276,23 @@ def test_slow_heads_held_all_places(make_edge, scripted_origin):
     assert c["edge_requests_total"] == 4
 
 
+def test_newcomer_gave_way_before_its_first_request(make_edge, scripted_origin):
+    """To the next newcomer, while others stayed at their heads: with newcomers enough nobody was
+    served."""
+    edge = make_edge({"app": scripted_origin(answer).origin()},
+                     http="limit: {connections: 3}, timeout: {head: 1h}")
+    with contextlib.ExitStack() as clients:
+        slow = [clients.enter_context(edge.connect()) for _ in range(3)]
+        for s in slow:
+            s.sendall(GET[:-2])
+        edge.wait_counter("edge_client_bytes_received_total", 3 * (len(GET) - 2))
+        newcomer = clients.enter_context(edge.connect())
+        clients.enter_context(edge.connect())
+        assert is_broken_off(slow[0]) and is_broken_off(slow[1])
+        assert get(newcomer) == 200
+    assert edge.settled()["edge_connections_displaced_total"] == 2
+
+
 def test_full_of_slow_heads_lets_a_request_through(make_edge, scripted_origin):
     edge = make_edge({"app": scripted_origin(answer).origin()}, workers=2,
                      http="limit: {connections: 20}, timeout: {head: 1h}")

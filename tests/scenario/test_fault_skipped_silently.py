@@ -131,11 +131,15 @@ class FreshMachine:
     def install(self, *packages):
         self.packages.write_text("".join(f"{p}\n" for p in packages))
 
-    def build(self, *arguments):
-        """The command lines of configure so far."""
+    def bootstrap(self, *arguments, **env):
         path = f"{self.commands}:{os.environ['PATH']}"
-        done = subprocess.run([self.root / "bootstrap", "build", *arguments], text=True, check=False,
-                              capture_output=True, env={**os.environ, "PATH": path, "CI": ""})
+        without = {"CC": "", "CFLAGS": "", "CPPFLAGS": "", "LDFLAGS": "", "CI": ""}
+        return subprocess.run([self.root / "bootstrap", *arguments], text=True, check=False,
+                              capture_output=True, env={**os.environ, **without, "PATH": path, **env})
+
+    def build(self, *arguments, **env):
+        """The command lines of configure so far."""
+        done = self.bootstrap("build", *arguments, **env)
         assert done.returncode == 0, done.stdout + done.stderr
         return self.configured.read_text().splitlines()
 
@@ -159,3 +163,37 @@ def test_other_arguments_are_configured_for(tmp_path):
     assert machine.build("--enable-werror") == ["--enable-werror"]
     assert machine.build("CC=clang") == ["--enable-werror", "CC=clang"]
     assert machine.build() == ["--enable-werror", "CC=clang", ""]
+
+
+def test_another_compiler_is_configured_for(tmp_path):
+    """Only that of the command line was, not that of the environment."""
+    machine = FreshMachine(tmp_path)
+    assert machine.build() == [""]
+    assert machine.build(CC="clang") == [""] * 2
+    assert machine.build(CC="clang") == [""] * 2
+    assert machine.build(CC="clang", CFLAGS="-O0") == [""] * 3
+    assert machine.build() == [""] * 4
+
+
+def test_a_package_that_apt_does_not_know_is_named(tmp_path):
+    machine = FreshMachine(tmp_path)
+    # Nothing is installed, and nothing of the real machine is touched.
+    machine.script(machine.commands / "dpkg-query", "exit 1")
+    machine.script(machine.commands / "id", "echo 0")
+    machine.script(machine.commands / "apt-cache", '[ "$2" != libyaml-dev ]')
+    machine.script(machine.commands / "apt-get", f"echo \"$*\" >> {tmp_path}/apt")
+    machine.script(machine.commands / "tee", "exec cat > /dev/null")
+    for name in ("chmod", "rm"):
+        machine.script(machine.commands / name, "exit 0")
+    done = machine.bootstrap("build")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "apt does not know it, it stays missing: libyaml-dev" in done.stdout
+    installed = (tmp_path / "apt").read_text().splitlines()[-1].split()
+    assert "libjansson-dev" in installed and "libyaml-dev" not in installed
+
+
+def test_the_suites_failure_is_that_of_bootstrap(tmp_path):
+    machine = FreshMachine(tmp_path)
+    machine.script(machine.commands / "make", 'case "$*" in *check*) exit 2 ;; esac')
+    assert machine.bootstrap("check").returncode == 2
+    assert machine.bootstrap("build").returncode == 0

@@ -34,8 +34,9 @@ def fleet(tmp_path):
     return file
 
 
-def test_check_ok(fleet):
-    run = ctl("check", fleet)
+def test_check_ok(tmp_path):
+    (tmp_path / "f.yaml").write_text("nameservers: {ns1: }\n")
+    run = ctl("check", tmp_path / "f.yaml")
     assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")
 
 
@@ -91,7 +92,7 @@ def test_check_looks_at_files_of_origins(tmp_path, authority):
     """A missing one was found by the daemon only."""
     for name in ("ca.pem", "edge.pem", "edge.key"):
         (tmp_path / "f.yaml").write_text(
-            "edges: {fra1: }\norigins:\n  app:\n    servers: [a]\n"
+            "nameservers: {ns1: }\norigins:\n  app:\n    servers: [a]\n"
             "    tls: {enabled: true, ca: ca.pem, certificate: edge.pem, key: edge.key}\n")
         run = ctl("check", "f.yaml", cwd=tmp_path)
         assert run.returncode == 1
@@ -121,10 +122,61 @@ def test_check_by_somebody_who_may_not_read_the_keys(tmp_path, certificate):
 
 def test_check_of_a_broken_geo_database(tmp_path):
     (tmp_path / "broken.mmdb").write_bytes(b"nothing like a database" * 100)
-    (tmp_path / "f.yaml").write_text("edges: {a: }\ngeo: {database: broken.mmdb}\n")
+    (tmp_path / "f.yaml").write_text("nameservers: {a: }\ngeo: {database: broken.mmdb}\n")
     run = ctl("check", "f.yaml", cwd=tmp_path)
     assert run.returncode == 1
     assert run.stderr.startswith("f.yaml:2:1: ") and "broken.mmdb" in run.stderr
+
+
+GOOD = {
+    "edges": '{fra1: {location: "50.11,8.68", addresses: [203.0.113.10]}}',
+    "nameservers": "{ns1: }",
+    "origins": "{app: {servers: [a]}}",
+    "sites": "{www: {hosts: [www.example.com], certificates: [{certificate: c.pem, key: c.key}],"
+             " routes: [{path: /, origin: app}]}}",
+    "zones": "{example.com: {file: zone, steered: {www: {site: www}}}}",
+    "geo": f"{{database: {perigee.SAMPLE_MMDB}}}",
+}
+
+
+@pytest.mark.parametrize("section,text", [
+    (None, None),
+    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1], workers: 0}}'),
+    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1]}, idle: }'),
+    ("origins", "{app: {servers: [a], tls: {enabled: true, ca: fifo}}}"),
+    ("sites", "{}"),
+    ("sites", GOOD["sites"].replace("c.key", "other.key")),
+    ("sites", GOOD["sites"].replace("c.pem", "fifo")),
+    ("sites", GOOD["sites"].replace("/,", "/%00,")),
+    ("sites", GOOD["sites"][:-2] + ", edges: [fra1]}}"),
+    ("zones", "{example.com: {file: fifo}}"),
+    ("zones", "{example.com: {file: empty}}"),
+    ("zones", "{example.com: {file: zone, steered: {ns: {site: www}}}}"),
+    ("geo", "{database: zone}"),
+    ("geo", "{database: /proc/self/status}"),
+    ("include", "fifo"),
+    ("include", "empty"),
+    ("include", "'*.none'"),
+])
+def test_check_says_what_the_daemons_say(tmp_path, authority, certificate, section, text):
+    """It passed an edge that serves no site, which does not start."""
+    for name, good in zip(("c.pem", "c.key"), certificate):
+        shutil.copy(good, tmp_path / name)
+    shutil.copy(authority.key, tmp_path / "other.key")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "empty").touch()
+    (tmp_path / "zone").write_text("@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
+    (tmp_path / "f.yaml").write_text("".join(
+        f"{key}: {value}\n" for key, value in (GOOD | ({section: text} if section else {})).items()))
+    daemons = [[program, "--check", "--config", "f.yaml", "--node", node]
+               for program, node in ((perigee.EDGE, "fra1"), (perigee.EDGE, "idle"), (perigee.DNS, "ns1"))
+               if node != "idle" or (section == "edges" and "idle" in text)]
+    runs = [subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+            for argv in daemons]
+    said = {line for run in runs for line in run.stderr.splitlines() if line.startswith(("f.", "/"))}
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == max(r.returncode for r in runs), runs
+    assert {line for line in run.stderr.splitlines() if line.startswith(("f.", "/"))} == said
 
 
 @pytest.mark.parametrize("content,message", [
@@ -328,6 +380,17 @@ def test_a_daemon_that_refuses(tmp_path):
     server.done()
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == "perigeectl: 'x' is not a record type\n"
+
+
+@pytest.mark.parametrize("answer", [5, None, "reloaded", [1]])
+@pytest.mark.parametrize("command", [["reload"], ["status"], ["status", "--json"], ["log"]])
+def test_an_answer_that_is_none_is_no_success(tmp_path, command, answer):
+    """"reloaded" was printed, or nothing, and 0 returned."""
+    server = Answering(tmp_path / "s", answer)
+    run = ctl(*command, tmp_path / "s")
+    server.done()
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "its answer is not a JSON object" in run.stderr
 
 
 def test_no_daemon_and_no_node(fleet, tmp_path):

@@ -68,7 +68,7 @@ class Edge(perigee.Daemon):
 
     def curl(self, *args, host=HOST, check=True, text=True):
         return subprocess.run(
-            [*self.inside, "curl", "-sS", "--max-time", "60",
+            [*self.inside, "curl", "-q", "-sS", "--max-time", "60",
              "--cacert", self.authority.certificate,
              "--resolve", f"{host}:{self.port}:127.0.0.1", *map(str, args)],
             capture_output=True, text=text, check=check,

@@ -7,6 +7,11 @@ EXTRA_DIST += tests/support/busy_clients.py tests/support/demo.py \
 	tests/support/nginx.py tests/support/perigee.py tests/support/private_etc.py \
 	tests/support/rfc6455.py tests/support/skip.h tests/support/tsan.supp
 
+check_LIBRARIES += tests/support/libcases.a
+tests_support_libcases_a_SOURCES = tests/support/case_filter.c
+# The object itself: nobody calls it, so that it would stay in the library.
+CMOCKA_LIBS = tests/support/case_filter.$(OBJEXT) @CMOCKA_LIBS@
+
 noinst_PROGRAMS += tests/support/perigee-origin
 tests_support_perigee_origin_SOURCES = tests/support/origin.c
 tests_support_perigee_origin_LDADD = $(LINK_CORE) $(EVENT_HTTP_LIBS)

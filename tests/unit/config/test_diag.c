@@ -55,11 +55,36 @@ static void test_bound(void **state)
 	diag_destroy(&diag);
 }
 
+/* It quoted ten megabytes. */
+static void test_long_value(void **state)
+{
+	struct diag *diag = diag_create();
+	char *value = malloc(100001), *text;
+
+	assert_non_null(value);
+	/* Of three bytes each, to be cut between two of them. */
+	for (size_t i = 0; i < 99999; i += 3)
+		memcpy(value + i, "\xe2\x82\xac", 3);
+	value[99999] = '\0';
+	for (unsigned i = 0; i < 3; i++)
+		diag_add(diag, (struct cfg_place){"a.yaml", i + 1, 1}, "%.*s%s is wrong", (int)i,
+			 "aa", value);
+	text = diag_text(diag);
+	assert_in_range(strlen(text), 3000, 3 * 2100);
+	assert_non_null(strstr(text, "\xe2\x82\xac...\xe2\x82\xac"));
+	for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+		assert_memory_equal(p - 12, "\xe2\x82\xac is wrong", 12);
+	free(text);
+	free(value);
+	diag_destroy(&diag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_order_and_form),
 	    cmocka_unit_test(test_bound),
+	    cmocka_unit_test(test_long_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,14 @@
  */
 #include "tests/unit/config/support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
+#include "tests/support/skip.h"
 
 /* Puts the working folder for "HERE" in `text`. */
 static char *with_here(const char *text)
@@ -152,6 +155,56 @@ static void test_depth(void **state)
 	free(complaints);
 }
 
+/* The folder of the file is no part of the pattern: it was taken for one, and found nothing. */
+static void test_folder_whose_name_is_a_pattern(void **state)
+{
+	assert_int_equal(mkdir("conf[1]*", 0755), 0);
+	assert_int_equal(mkdir("conf1", 0755), 0);
+	write_file("conf[1]*/main.yaml", "include: [e*.yaml, one.yaml]\n");
+	write_file("conf[1]*/edge.yaml", "edges: {a: }\n");
+	write_file("conf[1]*/one.yaml", "edges: {b: }\n");
+	write_file("conf1/one.yaml", "edges: {wrong: }\n");
+	struct cfg_fleet *f = load_good("include: 'conf[[]1][*]/main.yaml'\n");
+
+	assert_int_equal(f->n_edges, 2);
+	assert_string_equal(f->edges[0].name, "a");
+	assert_string_equal(f->edges[1].name, "b");
+	cfg_fleet_destroy(&f);
+}
+
+/* It looked like an empty one. */
+static void test_folder_that_may_not_be_read(void **state)
+{
+	const uid_t user = geteuid();
+	char *complaints;
+
+	if (user != 0)
+		SKIP("needs root, to become somebody else");
+	assert_int_equal(chmod(".", 0777), 0);
+	assert_int_equal(mkdir("private", 0700), 0);
+	assert_int_equal(seteuid(65534), 0);
+	assert_null(load_text("include: private/*.yaml\nedges: {a: }\n", &complaints));
+	assert_int_equal(seteuid(user), 0);
+	assert_string_equal(complaints, "fleet.yaml:1:10: include private/*.yaml: cannot be "
+					"searched: Permission denied\n");
+	free(complaints);
+}
+
+/* Each was looked for among all before it: hours. */
+static void test_very_many_sections_of_an_include(void **state)
+{
+	FILE *file = fopen("many.yaml", "w");
+	char *complaints;
+
+	assert_non_null(file);
+	for (unsigned i = 0; i < 400000; i++)
+		fprintf(file, "s%u: 1\n", i);
+	assert_int_equal(fclose(file), 0);
+	assert_null(load_text("include: many.yaml\nedges: {a: }\n", &complaints));
+	assert_non_null(strstr(complaints, "s0 is not known"));
+	free(complaints);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +213,12 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_missing, enter_folder, leave_folder),
 	    cmocka_unit_test_setup_teardown(test_cycles, enter_folder, leave_folder),
 	    cmocka_unit_test_setup_teardown(test_depth, enter_folder, leave_folder),
+	    cmocka_unit_test_setup_teardown(test_folder_whose_name_is_a_pattern, enter_folder,
+					    leave_folder),
+	    cmocka_unit_test_setup_teardown(test_folder_that_may_not_be_read, enter_folder,
+					    leave_folder),
+	    cmocka_unit_test_setup_teardown(test_very_many_sections_of_an_include, enter_folder,
+					    leave_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ static void test_trees(void **state)
 	    {"---\n", "{}@1:1"},
 	    {"\xef\xbb\xbf"
 	     "a: b\n",
-	     "{a@1:2=b@1:5}@1:2"},
+	     "{a@1:1=b@1:4}@1:1"},
 	    {"a: b\n", "{a@1:1=b@1:4}@1:1"},
 	    {"a:\n  b: 1\n  c:   2\n", "{a@1:1={b@2:3=1@2:6 c@3:3=2@3:8}@2:3}@1:1"},
 	    {"a: [x, \"y z\", 'w']\n", "{a@1:1=[x@1:5 y z@1:8 w@1:15]@1:4}@1:1"},
@@ -246,13 +246,28 @@ static void test_bounds(void **state)
 	free(many);
 }
 
+/* The first line was taken to be indented by one. */
+static void test_byte_order_mark(void **state)
+{
+	static const char text[] = "\xef\xbb\xbf"
+				   "a: 1\nb: \xff\n";
+	struct parsed p = parse(text, strlen("\xef\xbb\xbf"
+					     "a: 1\n"));
+
+	assert_string_equal(p.complaints, "");
+	assert_int_equal(p.root->first->key_place.column, 1);
+	drop(&p);
+	p = parse(text, strlen(text));
+	assert_memory_equal(p.complaints, "f:2:4: not UTF-8", 16);
+	drop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_trees),
-	    cmocka_unit_test(test_complaints),
-	    cmocka_unit_test(test_broken_syntax),
-	    cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_trees),           cmocka_unit_test(test_complaints),
+	    cmocka_unit_test(test_broken_syntax),   cmocka_unit_test(test_bounds),
+	    cmocka_unit_test(test_byte_order_mark),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

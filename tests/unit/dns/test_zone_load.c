@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,12 +147,35 @@ static void test_counts(void **state)
 	fixture_fini(&f);
 }
 
+/* Keeping them in order took the square of their number, for an answer that nobody can get. */
+static void test_more_records_than_a_message_has_room_for(void **state)
+{
+	struct fixture f = {0};
+	char *errors, *text = NULL;
+	size_t size;
+	FILE *zone = open_memstream(&text, &size);
+
+	assert_non_null(zone);
+	fputs(TOP, zone);
+	for (unsigned i = 0; i < 300000; i++)
+		fprintf(zone, "many A 10.%u.%u.%u\n", i >> 16, i >> 8 & 255, i & 255);
+	assert_int_equal(fclose(zone), 0);
+	fixture_init(&f, text, "{}", &errors);
+	assert_non_null(strstr(errors, ": many.example.com. A: more records of one name and type "
+				       "than fit into a message\n"));
+	assert_null(f.view);
+	free(errors);
+	free(text);
+	fixture_fini(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_steered_errors),
 	    cmocka_unit_test(test_counts),
+	    cmocka_unit_test(test_more_records_than_a_message_has_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,12 @@ static const struct h1_case requests[] = {
     CASE(GET "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: x, h2c\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade, HTTP2-Settings; Upgrade=x, h2c} '' "
 	 "{}"),
+    CASE(GET "Connection: Upgrade\r\nUpgrade: \"x, h2c\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade; Upgrade=\"x, h2c} '' {}"),
+    CASE(GET "Connection: Upgrade\r\nUpgrade: x\r\nUpgrade: a b\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade; Upgrade=x; Upgrade=a b} '' {}"),
+    CASE(GET "Connection: Upgrade\r\nUpgrade: IRC/6.9, RTA/x11\r\n\r\n",
+	 "GET - a / 1.1 keep tunnel {Host=a; Connection=Upgrade; Upgrade=IRC/6.9, RTA/x11} '' {}"),
     CASE(GET "Upgrade: websocket\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Upgrade=websocket} '' {}"),
     CASE(GET "Connection: Upgrade\r\n\r\n",

@@ -85,6 +85,13 @@ static const struct {
     CLIMBS("/x/../api", "/api", "/x/"),
     CLIMBS("/x/%2e%2E/api", "/api", "/x/"),
     CLIMBS("/x/.%2e/api", "/api", "/x/"),
+    /* to who decodes late, the second is at /api */
+    CLIMBS("/x/%2e%2e/api/%2e./y", "/y", "/x/"),
+    REFUSED("/x/../api/%2e%2e/y"),
+    REFUSED("/x/../api/%2e/../y"),
+    REFUSED("/x/%2e/../y"),
+    REFUSED("/x/%2e%2e/./y"),
+    NORMAL("/x/%2e/./y", "/x/y"),
     CLIMBS("/%78/y/../../api", "/api", "/x/y/"),
     CLIMBS("/a/b/../c/../d", "/a/d", "/a/b/"),
     CLIMBS("/a/b/../../../../d", "/d", "/a/b/"),

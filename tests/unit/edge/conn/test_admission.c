@@ -332,6 +332,12 @@ static void test_many_workers(void **state)
 	assert_true(let_in > ROUNDS / 10);
 }
 
+static void test_stages_have_names(void **state)
+{
+	for (enum edge_stage s = 0; s <= EDGE_STAGES; s++)
+		assert_non_null(edge_stage_text(s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +346,7 @@ int main(void)
 	    cmocka_unit_test(test_handshakes_wait_their_turn),
 	    cmocka_unit_test(test_even_share),
 	    cmocka_unit_test(test_many_workers),
+	    cmocka_unit_test(test_stages_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

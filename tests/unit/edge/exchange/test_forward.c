@@ -113,6 +113,16 @@ static void test_requests(void **state)
 	     "X_Forwarded_For: 6.6.6.6\nX-FORWARDED_proto: http\nx_real-ip: 6.6.6.6\n"
 	     "Content_Length: 5\nTransfer_encoding: chunked\nMy_Own: 1\nForwarded_: stays\n",
 	     "My_Own: 1\nForwarded_: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    /* and some of it every other sign */
+	    {&stranger,
+	     "X.Forwarded.For: 6.6.6.6\nX!Real'IP: 6.6.6.6\nContent.Length: 5\n"
+	     "Transfer~Encoding: chunked\nx+forwarded|port: 1\nMy.Own: stays\n",
+	     "My.Own: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    {&proxy, "X.Real.IP: 192.0.2.7\nContent.Length: 5\n",
+	     "X.Real.IP: 192.0.2.7\nX-Forwarded-For: 2001:db8::1\n"
+	     "X-Forwarded-Proto: https\nX-Forwarded-Host: www.example.com\n"
+	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n"
+	     "Via: 1.1 perigee-fra1\n"},
 	    {&proxy,
 	     "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Port: 80\n"
 	     "X-Forwarded-For: 192.0.2.8\nForwarded: for=192.0.2.7\n",

@@ -422,6 +422,38 @@ static void test_no_descriptors_is_no_failure_of_the_name(void **state)
 	resolver_watch_destroy(&w);
 }
 
+static rlim_t allowed_before;
+
+static size_t comes_when_none_is_left(struct name_server *ns, uint8_t *packet, size_t n)
+{
+	if (allowed_before == 0)
+		allowed_before = descriptors_use_up();
+	return n;
+}
+
+/* Which addresses have a route could not be looked at, so those without were taken too. */
+static void test_answer_without_descriptors_took_all_addresses(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.aaaa[0] = "2001:db8::9";
+	t->ns.ttl = 60;
+	allowed_before = 0;
+	t->ns.twist = comes_when_none_is_left;
+	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	while (t->n_results == 0 && metrics_sum(t->metrics, OLINK_RESOLVES_PREVENTED) == 0)
+		event_base_loop(loop_base(t->group->control), EVLOOP_ONCE);
+	descriptors_allow(allowed_before);
+	assert_int_equal(t->n_results, 0);
+	while (t->n_results == 0)
+		loop_run(t->group->control);
+	assert_addr(&t->addrs[0], "192.0.2.9:80");
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVE_FAILURES), 0);
+	resolver_watch_destroy(&w);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -438,6 +470,7 @@ int main(void)
 	    TEST(test_start_over),
 	    TEST(test_start_over_while_asking),
 	    TEST(test_no_descriptors_is_no_failure_of_the_name),
+	    TEST(test_answer_without_descriptors_took_all_addresses),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
