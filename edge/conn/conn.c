@@ -42,10 +42,13 @@ static struct edge_limits limits_of(const struct edge_worker *w)
 const char *edge_stage_text(enum edge_stage stage)
 {
 	static const char *const texts[] = {
-	    [EDGE_SILENT] = "silent",           [EDGE_WAITING] = "waiting",
-	    [EDGE_HANDSHAKING] = "handshaking", [EDGE_IDLE] = "idle",
-	    [EDGE_READING] = "reading",         [EDGE_BUSY] = "busy",
-	    [EDGE_LEAVING] = "leaving",         [EDGE_STAGES] = "gone",
+	    [EDGE_SILENT] = "silent",
+	    [EDGE_WAITING] = "waiting",
+	    [EDGE_HANDSHAKING] = "handshaking",
+	    [EDGE_IDLE] = "idle",
+	    [EDGE_BUSY] = "busy",
+	    [EDGE_LEAVING] = "leaving",
+	    [EDGE_STAGES] = "gone",
 	};
 
 	CHECK((unsigned)stage < ARRAY_SIZE(texts));
@@ -97,7 +100,7 @@ static void move(struct edge_conn *conn, enum edge_stage stage)
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
-	CHECK(stage == EDGE_IDLE || stage == EDGE_READING || stage == EDGE_BUSY);
+	CHECK(stage == EDGE_IDLE || stage == EDGE_BUSY);
 	if (conn->stage != stage && conn->stage != EDGE_LEAVING)
 		move(conn, stage);
 }
@@ -128,9 +131,7 @@ struct edge_conn *edge_conn_next_handshake(struct edge_worker *w, bool all)
 void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protocol, char *bytes,
 		     size_t n)
 {
-	/* Not IDLE: who has only just come would be the first to give way, and with newcomers
-	 * enough none would ever come to its first request, while others sit at theirs. */
-	move(conn, EDGE_READING);
+	move(conn, EDGE_IDLE);
 	conn->client.protocol = protocol->name;
 	protocol->start(conn, bytes, n);
 }
@@ -147,11 +148,8 @@ static void displace(struct edge_conn *conn)
 		edge_conn_end(&conn, REASON_CLIENT_DISPLACED, EDGE_CLOSE_BREAK);
 		return;
 	}
-	LOG_LIMITED(LOG_LEVEL_WARN,
-		    "no room for newcomers: the client connection that has been %s gives way",
-		    conn->stage == EDGE_IDLE ? "idle for longest"
-					     : "at its first request or a "
-					       "request's head for longest");
+	LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has been "
+				    "idle for longest gives way");
 	/* First: its end may come at once. */
 	move(conn, EDGE_LEAVING);
 	conn->ops->drain(conn, REASON_CLIENT_DISPLACED);
@@ -250,7 +248,7 @@ void edge_conns_destroy(struct edge_worker *w)
 
 void edge_conns_drain(struct edge_worker *w)
 {
-	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_READING, EDGE_BUSY};
+	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_BUSY};
 	struct edge_conn *conn, *next;
 
 	while ((conn = edge_admission_oldest(w->admission, EDGE_SILENT)) != NULL)

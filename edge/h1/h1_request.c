@@ -282,8 +282,6 @@ static size_t feed(struct edge_h1 *c, char *buf, size_t len)
 	}
 	if (content)
 		h1_update_deadline(c);
-	if (c->state == H1_HEAD)
-		edge_conn_set_stage(c->conn, EDGE_READING);
 	/* Of what follows the last request nothing will be looked at. */
 	if (c->state == H1_ENDED ||
 	    (c->state == H1_EXCHANGE && (m->request_side == H1_REQUEST_UNWANTED ||
