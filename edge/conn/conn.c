@@ -78,7 +78,7 @@ static void stage_changed(const struct edge_conn *conn, enum edge_stage from, en
 	struct edge_worker *w = conn->worker;
 	struct edge_limits limits;
 
-	log_debug("%s: %s, now %s", NET_ADDR_SHOWN(&conn->client.addr), edge_stage_text(from),
+	log_debug("%s: %s, now %s", net_addr_shown(&conn->client.addr), edge_stage_text(from),
 		  edge_stage_text(to));
 	count_stage(w, from, -1);
 	count_stage(w, to, 1);
@@ -140,7 +140,7 @@ void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protoco
 
 static void displace(struct edge_conn *conn)
 {
-	log_debug("%s: gives way to a newcomer", NET_ADDR_SHOWN(&conn->client.addr));
+	log_debug("%s: gives way to a newcomer", net_addr_shown(&conn->client.addr));
 	edge_count(conn->worker, EDGE_CONNECTIONS_DISPLACED, 1);
 	if (conn->ops == NULL) {
 		LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has "
@@ -204,7 +204,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
-	log_debug("%s: ends %s: %s", NET_ADDR_SHOWN(&conn->client.addr),
+	log_debug("%s: ends %s: %s", net_addr_shown(&conn->client.addr),
 		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
 	if (how == EDGE_CLOSE_ORDERLY)
 		stream_close(&conn->stream, LINGER);
