@@ -58,24 +58,51 @@ bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
 	return na == nb && memcmp(pa, pb, na) == 0 && net_addr_port(a) == net_addr_port(b);
 }
 
+/* Below 65,536. Each line of an access log has addresses: printf() would be a tenth of a request.
+ */
+static char *put_decimal(char *p, unsigned value)
+{
+	char digits[5];
+	size_t n = sizeof(digits);
+
+	do
+		digits[--n] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	return mempcpy(p, digits + n, sizeof(digits) - n);
+}
+
 const char *net_addr_format_ip(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 {
 	const uint8_t *bytes;
-	unsigned n = address_bytes(a, &bytes);
+	char *p = buf;
 
-	CHECK(inet_ntop(n == 4 ? AF_INET : AF_INET6, bytes, buf, NET_ADDR_TEXT) != NULL);
+	if (address_bytes(a, &bytes) != 4) {
+		CHECK(inet_ntop(AF_INET6, bytes, buf, NET_ADDR_TEXT) != NULL);
+		return buf;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		p = put_decimal(p, bytes[i]);
+		*p++ = '.';
+	}
+	p[-1] = '\0';
 	return buf;
 }
 
 const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 {
 	char ip[NET_ADDR_TEXT];
+	char *p = buf;
 	bool v6;
 
 	net_addr_format_ip(a, ip);
 	v6 = strchr(ip, ':') != NULL;
-	snprintf(buf, NET_ADDR_TEXT, v6 ? "[%.45s]:%u" : "%.45s:%u", ip,
-		 (unsigned)net_addr_port(a));
+	if (v6)
+		*p++ = '[';
+	p = stpcpy(p, ip);
+	if (v6)
+		*p++ = ']';
+	*p++ = ':';
+	*put_decimal(p, net_addr_port(a)) = '\0';
 	return buf;
 }
 
