@@ -163,11 +163,10 @@ const struct cfg_option cfg_options[] = {
     BYTES("http.limit.target_bytes", AT(cfg_fleet, http.limit.target_bytes), "8KiB", 64, MIB,
 	  "Length of a request's target; a longer one is refused."),
     COUNT("http.limit.connections", AT(cfg_fleet, http.limit.connections), "15000", 1, 10000000,
-	  "Connections of clients to an edge at a time; over it the one that has been idle for "
-	  "longest gives way, or else the one that has been at its first request or a request's "
-	  "head for longest, or silent; when there is none of them, newcomers are closed. Each "
-	  "takes up to two and a "
-	  "half open files: where fewer are allowed, fewer connections are."),
+	  "Connections of clients to an edge at a time; over it the one that has awaited a "
+	  "whole request for longest gives way, or else the one that has been silent for longest; "
+	  "when there is none of them, newcomers are closed. Each takes up to two and a half open "
+	  "files: where fewer are allowed, fewer connections are."),
     COUNT("http.limit.silent", AT(cfg_fleet, http.limit.silent), "4096", 1, 10000000,
 	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
 	  "header, no first byte of a request); over it the oldest of them gives way."),

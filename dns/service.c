@@ -25,7 +25,7 @@ static void trace(const struct dns_service *s, const struct net_addr *remote, bo
 
 	if (len > KNOT_WIRE_HEADER_SIZE && knot_dname_wire_check(name, query + len, NULL) > 0)
 		dns_name_format(name, text);
-	log_debug("%s asks for %s over %s: %s, %zu bytes%s%s", NET_ADDR_SHOWN(remote), text,
+	log_debug("%s asks for %s over %s: %s, %zu bytes%s%s", net_addr_shown(remote), text,
 		  tcp ? "TCP" : "UDP",
 		  size == 0       ? "silence"
 		  : rcode != NULL ? rcode->name

@@ -61,7 +61,7 @@ static void conn_end(struct conn **connp, const char *why)
 	struct conn *c = TAKE(connp);
 	struct dns_tcp *t = c->tcp;
 
-	log_debug("tcp %s: ends: %s", NET_ADDR_SHOWN(&c->remote), why);
+	log_debug("tcp %s: ends: %s", net_addr_shown(&c->remote), why);
 	TAILQ_REMOVE(&t->conns, c, link);
 	t->n_conns--;
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
@@ -257,7 +257,7 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 	}
 	deadline_init(&c->idle, t->service->loop, idle_fire);
 	deadline_set(&c->idle, DNS_TCP_IDLE);
-	log_debug("tcp %s: accepted on fd %d by %s", NET_ADDR_SHOWN(remote), fd,
+	log_debug("tcp %s: accepted on fd %d by %s", net_addr_shown(remote), fd,
 		  loop_name(t->service->loop));
 	TAILQ_INSERT_TAIL(&t->conns, c, link);
 	t->n_conns++;

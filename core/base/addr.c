@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Addresses and prefixes: text to value and back, comparison. Pure; any thread.
+ * Addresses and prefixes: text to value and back, comparison. Pure but for the texts that
+ * net_addr_shown() keeps for each thread; any thread.
  *
  * A dual-stack socket names IPv4 clients as ::ffff:192.0.2.1. Everything here that compares or
  * prints treats that as 192.0.2.1.
@@ -76,6 +77,14 @@ const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 	snprintf(buf, NET_ADDR_TEXT, v6 ? "[%.45s]:%u" : "%.45s:%u", ip,
 		 (unsigned)net_addr_port(a));
 	return buf;
+}
+
+const char *net_addr_shown(const struct net_addr *a)
+{
+	static _Thread_local char texts[4][NET_ADDR_TEXT];
+	static _Thread_local unsigned next;
+
+	return net_addr_format(a, texts[next++ % ARRAY_SIZE(texts)]);
 }
 
 /* Decimal digits only: no sign, no space, no empty string. */

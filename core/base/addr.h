@@ -50,5 +50,7 @@ const char *net_prefix_format(const struct net_prefix *p, char buf[NET_ADDR_TEXT
 struct net_prefix net_prefix_of(const struct net_addr *a);
 bool net_prefix_covers(const struct net_prefix *outer, const struct net_prefix *inner);
 
-/* The address with its port as a text that lives as long as the block around it: for log lines. */
-#define NET_ADDR_SHOWN(addr) net_addr_format(addr, (char[NET_ADDR_TEXT]){0})
+/* net_addr_format() for the arguments of a log line: the text stays until the thread has had the
+ * same of four other addresses. Who logs needs no buffer, which would cost also when a line is not
+ * wanted. */
+const char *net_addr_shown(const struct net_addr *a);

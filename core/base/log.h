@@ -85,7 +85,7 @@ extern _Atomic int log_levels[LOG_N_MODULES];
 	((int)(level) <= atomic_load_explicit(&log_levels[LOG_MODULE], memory_order_relaxed))
 
 void log_write(enum log_module module, enum log_level level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((cold, format(printf, 3, 4)));
 #define LOG_WRITE(level, ...)                                                                      \
 	do {                                                                                       \
 		if (__builtin_expect(LOG_ENABLED(level), 0))                                       \
@@ -103,7 +103,7 @@ struct log_limit {
 	_Atomic uint64_t suppressed;
 };
 void log_write_limited(struct log_limit *limit, enum log_module module, enum log_level level,
-		       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+		       const char *fmt, ...) __attribute__((cold, format(printf, 4, 5)));
 #define LOG_LIMITED_BY(limit, level, ...)                                                          \
 	do {                                                                                       \
 		if (__builtin_expect(LOG_ENABLED(level), 0))                                       \

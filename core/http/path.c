@@ -25,21 +25,28 @@ static bool is_dots(const char *segment, size_t n)
 	return (n == 1 && segment[0] == '.') || (n == 2 && segment[0] == '.' && segment[1] == '.');
 }
 
-/* "/." begins a dot segment, or any other name with a dot. */
+/* Whether a segment that begins at `at` may be of dots. */
+static bool begins_dots(struct span path, size_t at)
+{
+	return at + 1 == path.n || path.p[at + 1] == '/' || path.p[at + 1] == '.';
+}
+
+/* Every path goes through this: one look into a table for each byte, mostly. */
 static bool is_normal(struct span path)
 {
+	static const bool unusual[256] = {
+	    ['%'] = true, ['\\'] = true, [';'] = true, ['/'] = true, ['.'] = true,
+	};
+
 	for (size_t i = 1; i < path.n; i++) {
-		switch (path.p[i]) {
-		case '%':
-		case '\\':
-		case ';':
+		char c = path.p[i];
+
+		if (!unusual[(unsigned char)c])
+			continue;
+		if (c != '/' && c != '.')
 			return false;
-		case '/':
-		case '.':
-			if (path.p[i - 1] == '/')
-				return false;
-			break;
-		}
+		if (path.p[i - 1] == '/' && (c == '/' || begins_dots(path, i)))
+			return false;
 	}
 	return true;
 }
@@ -236,26 +243,13 @@ static enum http_path_result read_path(struct reader *r, struct arena *arena)
 	return result;
 }
 
-enum http_path_result http_path_parse(struct http_path *path, struct span target,
-				      struct arena *arena, const char **why)
+/* What is in `path`, as it came. */
+static enum http_path_result write_anew(struct http_path *path, struct arena *arena,
+					const char **why)
 {
-	const char *query = memchr(target.p, '?', target.n);
-	struct reader r = {
-	    .at = target.p, .end = query ? query : target.p + target.n, .path = path};
+	struct reader r = {.at = path->text.p, .end = path->text.p + path->text.n, .path = path};
 	enum http_path_result result;
 
-	if (span_equal(target, SPAN("*"))) {
-		*path = (struct http_path){.text = SPAN("/"), .sure = 1};
-		return HTTP_PATH_OK;
-	}
-	*path = (struct http_path){.text = {target.p, (size_t)(r.end - target.p)}};
-	path->sure = path->text.n;
-	if (path->text.n == 0 || path->text.p[0] != '/') {
-		*why = "a path that does not begin with \"/\"";
-		return HTTP_PATH_BAD;
-	}
-	if (is_normal(path->text))
-		return HTTP_PATH_OK;
 	r.out = arena_alloc(arena, path->text.n);
 	if (!r.out)
 		return HTTP_PATH_NO_ROOM;
@@ -267,6 +261,24 @@ enum http_path_result http_path_parse(struct http_path *path, struct span target
 	if (!r.unsure)
 		path->sure = r.n;
 	return result == HTTP_PATH_OK && r.why ? HTTP_PATH_BAD : result;
+}
+
+enum http_path_result http_path_parse(struct http_path *path, struct span target,
+				      struct arena *arena, const char **why)
+{
+	const char *query = memchr(target.p, '?', target.n);
+	size_t n = query ? (size_t)(query - target.p) : target.n;
+
+	if (span_equal(target, SPAN("*"))) {
+		*path = (struct http_path){.text = SPAN("/"), .sure = 1};
+		return HTTP_PATH_OK;
+	}
+	*path = (struct http_path){.text = {target.p, n}, .sure = n};
+	if (n == 0 || target.p[0] != '/') {
+		*why = "a path that does not begin with \"/\"";
+		return HTTP_PATH_BAD;
+	}
+	return is_normal(path->text) ? HTTP_PATH_OK : write_anew(path, arena, why);
 }
 
 bool http_path_is_under(struct span path, struct span prefix)

@@ -105,14 +105,18 @@ static const char *in_text(enum stream_status end)
 
 void stream_set_phase(struct stream *s, enum stream_phase phase)
 {
-	log_debug("fd %d: %s, now %s", s->fd, phase_text(s->phase), phase_text(phase));
+	enum stream_phase from = s->phase;
+
 	s->phase = phase;
+	log_debug("fd %d: %s, now %s", s->fd, phase_text(from), phase_text(phase));
 }
 
 void stream_set_out(struct stream *s, enum stream_out out)
 {
-	log_debug("fd %d: output %s, now %s", s->fd, out_text(s->out), out_text(out));
+	enum stream_out from = s->out;
+
 	s->out = out;
+	log_debug("fd %d: output %s, now %s", s->fd, out_text(from), out_text(out));
 }
 
 /* Faults */

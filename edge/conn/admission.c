@@ -50,26 +50,18 @@ static void give(_Atomic unsigned *places)
 
 /* The lists */
 
-/* Who gives way when there is no place for a newcomer. Who is slow with a head could hold it for as
- * long as who sends nothing, and has kept nobody waiting but itself. */
-static const enum edge_stage yielding[] = {EDGE_IDLE, EDGE_READING, EDGE_SILENT};
+/* Who gives way when there is no place for a newcomer. */
 
 static unsigned count_yielding(const struct edge_admission *a)
 {
-	unsigned n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(yielding); i++)
-		n += a->n[yielding[i]];
-	return n;
+	return a->n[EDGE_IDLE] + a->n[EDGE_SILENT];
 }
 
 static struct edge_conn *first_to_yield(const struct edge_admission *a)
 {
-	struct edge_conn *conn = NULL;
+	struct edge_conn *idle = edge_admission_oldest(a, EDGE_IDLE);
 
-	for (size_t i = 0; i < ARRAY_SIZE(yielding) && conn == NULL; i++)
-		conn = edge_admission_oldest(a, yielding[i]);
-	return conn;
+	return idle != NULL ? idle : edge_admission_oldest(a, EDGE_SILENT);
 }
 
 static void say_who_yields(struct edge_admission *a)

@@ -6,9 +6,10 @@
  * places.
  *
  *  - A newcomer takes a place among the connections of the node. Is there none, the worker's
- *    connection that has been IDLE for longest gives way; has it none, the one that has been
- *    READING for longest, then its oldest SILENT one; has it none of them, the newcomer goes to a
- *    worker that has one, or is turned away.
+ *    connection that has been IDLE for longest gives way; has it none, its oldest SILENT one; has
+ *    it none of them, the newcomer goes to a worker that has one, or is turned away.
+ *  - IDLE begins anew with every request that was served, and not with a request's first bytes: who
+ *    is slow with a head is like who sends nothing, and gives way before who has just come.
  *  - A newcomer is SILENT. Over the limit of those the worker's oldest SILENT one gives way; a
  *    worker that has none itself lets the newcomer in all the same, or the others could shut it.
  *  - A handshake takes a place when its ClientHello has come, else it is WAITING, behind those of

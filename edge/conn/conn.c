@@ -42,10 +42,13 @@ static struct edge_limits limits_of(const struct edge_worker *w)
 const char *edge_stage_text(enum edge_stage stage)
 {
 	static const char *const texts[] = {
-	    [EDGE_SILENT] = "silent",           [EDGE_WAITING] = "waiting",
-	    [EDGE_HANDSHAKING] = "handshaking", [EDGE_IDLE] = "idle",
-	    [EDGE_READING] = "reading",         [EDGE_BUSY] = "busy",
-	    [EDGE_LEAVING] = "leaving",         [EDGE_STAGES] = "gone",
+	    [EDGE_SILENT] = "silent",
+	    [EDGE_WAITING] = "waiting",
+	    [EDGE_HANDSHAKING] = "handshaking",
+	    [EDGE_IDLE] = "idle",
+	    [EDGE_BUSY] = "busy",
+	    [EDGE_LEAVING] = "leaving",
+	    [EDGE_STAGES] = "gone",
 	};
 
 	CHECK((unsigned)stage < ARRAY_SIZE(texts));
@@ -75,7 +78,7 @@ static void stage_changed(const struct edge_conn *conn, enum edge_stage from, en
 	struct edge_worker *w = conn->worker;
 	struct edge_limits limits;
 
-	log_debug("%s: %s, now %s", NET_ADDR_SHOWN(&conn->client.addr), edge_stage_text(from),
+	log_debug("%s: %s, now %s", net_addr_shown(&conn->client.addr), edge_stage_text(from),
 		  edge_stage_text(to));
 	count_stage(w, from, -1);
 	count_stage(w, to, 1);
@@ -97,7 +100,7 @@ static void move(struct edge_conn *conn, enum edge_stage stage)
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
-	CHECK(stage == EDGE_IDLE || stage == EDGE_READING || stage == EDGE_BUSY);
+	CHECK(stage == EDGE_IDLE || stage == EDGE_BUSY);
 	if (conn->stage != stage && conn->stage != EDGE_LEAVING)
 		move(conn, stage);
 }
@@ -128,9 +131,7 @@ struct edge_conn *edge_conn_next_handshake(struct edge_worker *w, bool all)
 void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protocol, char *bytes,
 		     size_t n)
 {
-	/* Not IDLE: who has only just come would be the first to give way, and with newcomers
-	 * enough none would ever come to its first request, while others sit at theirs. */
-	move(conn, EDGE_READING);
+	move(conn, EDGE_IDLE);
 	conn->client.protocol = protocol->name;
 	protocol->start(conn, bytes, n);
 }
@@ -139,7 +140,7 @@ void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protoco
 
 static void displace(struct edge_conn *conn)
 {
-	log_debug("%s: gives way to a newcomer", NET_ADDR_SHOWN(&conn->client.addr));
+	log_debug("%s: gives way to a newcomer", net_addr_shown(&conn->client.addr));
 	edge_count(conn->worker, EDGE_CONNECTIONS_DISPLACED, 1);
 	if (conn->ops == NULL) {
 		LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has "
@@ -147,11 +148,8 @@ static void displace(struct edge_conn *conn)
 		edge_conn_end(&conn, REASON_CLIENT_DISPLACED, EDGE_CLOSE_BREAK);
 		return;
 	}
-	LOG_LIMITED(LOG_LEVEL_WARN,
-		    "no room for newcomers: the client connection that has been %s gives way",
-		    conn->stage == EDGE_IDLE ? "idle for longest"
-					     : "at its first request or a "
-					       "request's head for longest");
+	LOG_LIMITED(LOG_LEVEL_WARN, "no room for newcomers: the client connection that has been "
+				    "idle for longest gives way");
 	/* First: its end may come at once. */
 	move(conn, EDGE_LEAVING);
 	conn->ops->drain(conn, REASON_CLIENT_DISPLACED);
@@ -206,7 +204,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	LOOP_ASSERT_OWNER(w->loop);
-	log_debug("%s: ends %s: %s", NET_ADDR_SHOWN(&conn->client.addr),
+	log_debug("%s: ends %s: %s", net_addr_shown(&conn->client.addr),
 		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
 	if (how == EDGE_CLOSE_ORDERLY)
 		stream_close(&conn->stream, LINGER);
@@ -250,7 +248,7 @@ void edge_conns_destroy(struct edge_worker *w)
 
 void edge_conns_drain(struct edge_worker *w)
 {
-	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_READING, EDGE_BUSY};
+	static const enum edge_stage stages[] = {EDGE_IDLE, EDGE_BUSY};
 	struct edge_conn *conn, *next;
 
 	while ((conn = edge_admission_oldest(w->admission, EDGE_SILENT)) != NULL)

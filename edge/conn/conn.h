@@ -7,13 +7,12 @@
  * stage          | whose turn it is                       | gives way to newcomers
  * ---------------+----------------------------------------+----------------------------------------
  * SILENT         | the client has not said enough yet     | the oldest, over http.limit.silent, or
- *                |                                        | when full and none is idle or reading
+ *                |                                        | when full and none is idle
  * WAITING        | its ClientHello is here, but all of    | never (its time limit ends it)
  *                | http.limit.handshakes are taken        |
  * HANDSHAKING    | TLS; a place of http.limit.handshakes  | never (its time limit ends it)
- * IDLE           | between requests                       | the one idle for longest, when full
- * READING        | the first request is awaited, or a     | the oldest, when full and none is idle
- *                | request's head has begun               |
+ * IDLE           | a request is awaited, whole or the     | the one idle for longest, when full
+ *                | rest of its head                       |
  * BUSY           | a request is being served              | never
  * LEAVING        | it has given way, and ends; no place   |
  */
@@ -30,7 +29,6 @@ enum edge_stage {
 	EDGE_WAITING,
 	EDGE_HANDSHAKING,
 	EDGE_IDLE,
-	EDGE_READING,
 	EDGE_BUSY,
 	EDGE_LEAVING,
 	EDGE_STAGES
@@ -53,7 +51,7 @@ struct edge_conn;
 /* What a protocol does for its connection. */
 struct edge_conn_ops {
 	/* End it in order as soon as nothing is under way: the program stops. Or room is needed:
-	 * one that was IDLE or READING then ends at once. `reason` is what it ends with. */
+	 * one that was IDLE then ends at once. `reason` is what it ends with. */
 	void (*drain)(struct edge_conn *conn, enum reason reason);
 	/* Ends with edge_conn_end() before it returns, whatever it does. Not from inside its own
 	 * callbacks. */
@@ -83,7 +81,7 @@ struct edge_conn {
 	struct edge_inlet *inlet;
 };
 
-/* For protocols: between IDLE, READING and BUSY. Of no effect on one that is LEAVING. */
+/* For protocols: between IDLE and BUSY. Of no effect on one that is LEAVING. */
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage);
 
 enum edge_close {

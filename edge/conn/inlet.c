@@ -91,7 +91,7 @@ static const char *state_text(enum inlet_state state)
 static void set_state(struct edge_inlet *in, enum inlet_state state)
 {
 	if (in->state != state)
-		log_debug("%s: %s awaited, now %s", NET_ADDR_SHOWN(&in->conn->client.addr),
+		log_debug("%s: %s awaited, now %s", net_addr_shown(&in->conn->client.addr),
 			  state_text(in->state), state_text(state));
 	in->state = state;
 }
@@ -260,7 +260,7 @@ static void refuse(struct edge_inlet *in, const char *why, const void *answer, s
 {
 	const struct iovec iov = {(void *)answer, n};
 
-	log_debug("%s: no handshake: %s", NET_ADDR_SHOWN(&in->conn->client.addr), why);
+	log_debug("%s: no handshake: %s", net_addr_shown(&in->conn->client.addr), why);
 	stream_write(in->conn->stream, &iov, 1);
 	end(in, REASON_CLIENT_HANDSHAKE_FAILED, EDGE_CLOSE_ORDERLY);
 }
@@ -359,8 +359,8 @@ static void take_header(struct edge_inlet *in, const struct proxy_header *header
 	set_state(in, INLET_FIRST_BYTES);
 	if (header->local)
 		return;
-	log_debug("%s: stands for %s, says its PROXY header", NET_ADDR_SHOWN(&client->addr),
-		  NET_ADDR_SHOWN(&header->source));
+	log_debug("%s: stands for %s, says its PROXY header", net_addr_shown(&client->addr),
+		  net_addr_shown(&header->source));
 	client->addr = header->source;
 	client->local = header->destination;
 	net_addr_format_ip(&client->addr, client->ip);
@@ -464,7 +464,7 @@ static void on_established(void *arg)
 	w = in->all->worker;
 	session = stream_tls_session(in->conn->stream);
 	in->conn->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
-	log_debug("%s: handshake done: %s%s", NET_ADDR_SHOWN(&in->conn->client.addr),
+	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
 		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");
 	edge_count(w, EDGE_HANDSHAKES, 1);
 	if (gnutls_session_is_resumed(session))
@@ -484,7 +484,7 @@ static void on_failed(void *arg)
 
 	MAGIC_CHECK(in, INLET_MAGIC);
 	s = in->conn->stream;
-	log_debug("%s: handshake failed: %s", NET_ADDR_SHOWN(&in->conn->client.addr),
+	log_debug("%s: handshake failed: %s", net_addr_shown(&in->conn->client.addr),
 		  stream_fault_detail(s));
 	/* An alert may be on its way. */
 	end(in, edge_client_reason(stream_fault(s)), EDGE_CLOSE_ORDERLY);
@@ -516,7 +516,7 @@ void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *rem
 	in->conn = conn;
 	in->all = w->inlets;
 	in->state = expects_header(in) ? INLET_PROXY_HEADER : INLET_FIRST_BYTES;
-	log_debug("%s: accepted on fd %d by %s, %s awaited", NET_ADDR_SHOWN(remote), fd,
+	log_debug("%s: accepted on fd %d by %s, %s awaited", net_addr_shown(remote), fd,
 		  loop_name(w->loop), state_text(in->state));
 	deadline_init(&in->deadline, w->loop, on_deadline);
 	conn->inlet = in;

@@ -142,16 +142,20 @@ static const char *response_text(enum response_side side)
 
 static void set_request_side(struct edge_exchange *x, enum request_side side)
 {
-	log_debug("%s: request %s, now %s", NET_ADDR_SHOWN(&x->client->addr),
-		  request_text(x->request_side), request_text(side));
+	enum request_side from = x->request_side;
+
 	x->request_side = side;
+	log_debug("%s: request %s, now %s", net_addr_shown(&x->client->addr), request_text(from),
+		  request_text(side));
 }
 
 static void set_response_side(struct edge_exchange *x, enum response_side side)
 {
-	log_debug("%s: response %s, now %s", NET_ADDR_SHOWN(&x->client->addr),
-		  response_text(x->response_side), response_text(side));
+	enum response_side from = x->response_side;
+
 	x->response_side = side;
+	log_debug("%s: response %s, now %s", net_addr_shown(&x->client->addr), response_text(from),
+		  response_text(side));
 }
 
 static bool request_goes_on(const struct edge_exchange *x)
@@ -174,9 +178,9 @@ static void stop_both(struct edge_exchange *x, enum reason reason)
 
 static void responded(struct edge_exchange *x, int status)
 {
-	log_debug("%s: status %d", NET_ADDR_SHOWN(&x->client->addr), status);
 	x->status = status;
 	x->first_byte = mono_since(loop_now(x->worker->loop), x->began);
+	log_debug("%s: status %d", net_addr_shown(&x->client->addr), status);
 }
 
 /* Our own answers */
@@ -238,7 +242,7 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	x->site = found.site ? found.site->name : NULL;
 	x->route = found.route;
 	x->origin_name = found.route ? found.route->origin->name : NULL;
-	log_debug("%s: %.*s %.*s%.*s: site %s, origin %s", NET_ADDR_SHOWN(&x->client->addr),
+	log_debug("%s: %.*s %.*s%.*s: site %s, origin %s", net_addr_shown(&x->client->addr),
 		  (int)x->received.method.n, x->received.method.p, (int)x->received.authority.n,
 		  x->received.authority.p, (int)x->received.target.n, x->received.target.p,
 		  x->site ? x->site : "none", x->origin_name ? x->origin_name : "none");
@@ -321,7 +325,7 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 		respond(x, 503, REASON_LIMIT);
 		return;
 	}
-	log_debug("%s: goes to %s as %s request %llu", NET_ADDR_SHOWN(&x->client->addr),
+	log_debug("%s: goes to %s as %s request %llu", net_addr_shown(&x->client->addr),
 		  x->origin_name, loop_name(x->worker->loop),
 		  (unsigned long long)olink_request_facts(x->origin).number);
 	x->leg.request->ops->head(x->leg.request, &x->forwarded, end);
@@ -687,7 +691,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	if (x->end == REASON_NONE || (x->end == REASON_DONE && reason != REASON_DONE))
 		x->end = reason;
 	if (counted)
-		log_debug("%s: exchange ends: %s", NET_ADDR_SHOWN(&x->client->addr),
+		log_debug("%s: exchange ends: %s", net_addr_shown(&x->client->addr),
 			  reason_text(x->end));
 	if (counted && x->worker->common->access_log)
 		write_log(x);

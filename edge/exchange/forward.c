@@ -170,30 +170,36 @@ static char folded(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
 }
 
-static bool begins_with(struct span name, struct span prefix)
+/* How many bytes of both are the same. */
+static size_t common_length(struct span name, const char *other)
 {
-	if (name.n < prefix.n)
-		return false;
-	for (size_t i = 0; i < prefix.n; i++) {
-		if (folded(name.p[i]) != folded(prefix.p[i]))
-			return false;
-	}
-	return true;
+	size_t n = 0;
+
+	while (n < name.n && other[n] != '\0' && folded(name.p[n]) == folded(other[n]))
+		n++;
+	return n;
 }
 
-static bool is_same(struct span name, struct span other)
+static bool begins_with(struct span name, const char *prefix)
 {
-	return name.n == other.n && begins_with(name, other);
+	return prefix[common_length(name, prefix)] == '\0';
+}
+
+static bool is_same(struct span name, const char *other)
+{
+	size_t n = common_length(name, other);
+
+	return n == name.n && other[n] == '\0';
 }
 
 /* Says who the client is, or something else that only our own proxies are believed. */
 static bool is_claim(struct span name, const struct cfg_strings *trusted)
 {
 	/* Origins know X-Forwarded-Port, -Server, -Prefix and more. */
-	if (begins_with(name, SPAN("x-forwarded-")) || is_same(name, SPAN("forwarded")))
+	if (begins_with(name, "x-forwarded-") || is_same(name, "forwarded"))
 		return true;
 	for (unsigned i = 0; i < trusted->n; i++) {
-		if (is_same(name, span_of(trusted->v[i])))
+		if (is_same(name, trusted->v[i]))
 			return true;
 	}
 	return false;
@@ -201,15 +207,15 @@ static bool is_claim(struct span name, const struct cfg_strings *trusted)
 
 /* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
  * written by the edge alone. */
+static const char *const own[] = {
+    "content-length",
+    "transfer-encoding",
+    "keep-alive",
+    "proxy-connection",
+};
+
 static bool frames(struct span name)
 {
-	static const struct span own[] = {
-	    SPAN("content-length"),
-	    SPAN("transfer-encoding"),
-	    SPAN("keep-alive"),
-	    SPAN("proxy-connection"),
-	};
-
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
 		if (is_same(name, own[i]))
 			return true;
@@ -217,21 +223,42 @@ static bool frames(struct span name)
 	return false;
 }
 
-static bool is_dropped(struct span name, const struct edge_forward *f)
+/* What a name begins with, as a bit. */
+static uint32_t first_byte(char c)
+{
+	return UINT32_C(1) << (folded(c) & 31);
+}
+
+/* What a name must begin with to be a claim or to frame: most fields need no closer look. */
+static uint32_t first_bytes(const struct edge_forward *f)
+{
+	uint32_t firsts = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		firsts |= first_byte(own[i][0]);
+	if (f->client_is_trusted)
+		return firsts;
+	for (unsigned i = 0; i < f->trusted_fields->n; i++)
+		firsts |= first_byte(f->trusted_fields->v[i][0]);
+	return firsts | first_byte('x') | first_byte('f');
+}
+
+static bool is_dropped(struct span name, const struct edge_forward *f, uint32_t firsts)
 {
 	if (f->underscores == CFG_UNDERSCORES_DROP && memchr(name.p, '_', name.n) != NULL)
 		return true;
-	if (frames(name))
-		return true;
-	return !f->client_is_trusted && is_claim(name, f->trusted_fields);
+	if ((firsts & first_byte(name.p[0])) == 0)
+		return false;
+	return frames(name) || (!f->client_is_trusted && is_claim(name, f->trusted_fields));
 }
 
 static void drop_fields(struct http_fields *fields, const struct edge_forward *f)
 {
+	uint32_t firsts = first_bytes(f);
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < fields->n; i++) {
-		if (!is_dropped(fields->v[i].name, f))
+		if (!is_dropped(fields->v[i].name, f, firsts))
 			fields->v[kept++] = fields->v[i];
 	}
 	fields->n = kept;

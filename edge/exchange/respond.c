@@ -47,11 +47,14 @@ static bool write_body(struct arena *arena, int status, struct span *body)
 	char text[BODY_MAX];
 	int n;
 
+	if (status == 200) {
+		*body = SPAN("ok\n");
+		return true;
+	}
 	n = snprintf(text, sizeof(text), "%d%s%s%s%s\n", status, *name ? " " : "", name,
 		     why ? ": " : "", why ? why : "");
 	CHECK(n > 0 && n < BODY_MAX);
-	*body = status == 200 ? SPAN("ok\n")
-			      : (struct span){arena_copy(arena, text, (size_t)n), (size_t)n};
+	*body = (struct span){arena_copy(arena, text, (size_t)n), (size_t)n};
 	return body->p != NULL;
 }
 

@@ -45,10 +45,12 @@ static const char *state_text(enum h1_state state)
 
 void h1_set_state(struct edge_h1 *c, enum h1_state state)
 {
-	if (c->state != state)
-		log_debug("%s: %s, now %s", NET_ADDR_SHOWN(&c->conn->client.addr),
-			  state_text(c->state), state_text(state));
+	enum h1_state from = c->state;
+
 	c->state = state;
+	if (from != state)
+		log_debug("%s: %s, now %s", net_addr_shown(&c->conn->client.addr), state_text(from),
+			  state_text(state));
 }
 
 /* The end of a connection */

@@ -197,7 +197,7 @@ static bool feed_head(struct edge_h1 *c, const char *buf, size_t len, size_t *us
 		return false;
 	case H1_BAD:
 		*used = len;
-		log_debug("%s: bad request: %s", NET_ADDR_SHOWN(&c->conn->client.addr),
+		log_debug("%s: bad request: %s", net_addr_shown(&c->conn->client.addr),
 			  m->parser.why);
 		h1_refuse(c, m->parser.status, REASON_CLIENT_MALFORMED);
 		return false;
@@ -244,7 +244,7 @@ static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 
 	result = h1_body_decode(&m->body, buf, len, m->request_credit, used, &data);
 	if (result == H1_BAD) {
-		log_debug("%s: bad content: %s", NET_ADDR_SHOWN(&c->conn->client.addr),
+		log_debug("%s: bad content: %s", net_addr_shown(&c->conn->client.addr),
 			  m->body.why);
 		h1_content_failed(c, REASON_CLIENT_MALFORMED);
 		return false;
@@ -282,8 +282,6 @@ static size_t feed(struct edge_h1 *c, char *buf, size_t len)
 	}
 	if (content)
 		h1_update_deadline(c);
-	if (c->state == H1_HEAD)
-		edge_conn_set_stage(c->conn, EDGE_READING);
 	/* Of what follows the last request nothing will be looked at. */
 	if (c->state == H1_ENDED ||
 	    (c->state == H1_EXCHANGE && (m->request_side == H1_REQUEST_UNWANTED ||

@@ -243,7 +243,7 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 
 	LOOP_ASSERT_OWNER(loop);
 	CHECK(c->state == CONNECTOR_IDLE);
-	log_debug("connector, fd %d: to %s, for %lld ms at most", fd, NET_ADDR_SHOWN(addr),
+	log_debug("connector, fd %d: to %s, for %lld ms at most", fd, net_addr_shown(addr),
 		  (long long)dur_to_ms(timeout));
 	c->transport = transport;
 	c->by = mono_add(loop_now(loop), timeout);

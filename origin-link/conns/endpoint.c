@@ -75,7 +75,7 @@ void endpoint_suspect(struct endpoint *e, struct loop *loop)
 	struct conns *c = e->node->sides[loop_index(loop)];
 	mono_time until = mono_add(loop_now(loop), SUSPECT_TIME);
 
-	log_debug("%s: suspected for %d s: it does not answer", NET_ADDR_SHOWN(&e->addr),
+	log_debug("%s: suspected for %d s: it does not answer", net_addr_shown(&e->addr),
 		  (int)(SUSPECT_TIME.ns / 1000000000));
 	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
 	if (c)

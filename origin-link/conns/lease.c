@@ -38,10 +38,12 @@ static const char *state_text(enum lease_state state)
 
 static void set_state(struct lease *l, enum lease_state state)
 {
-	log_debug("%s lease %llu: %s, now %s, of %s", loop_name(l->conns->loop),
-		  (unsigned long long)l->number, state_text(l->state), state_text(state),
-		  NET_ADDR_SHOWN(&l->endpoint->addr));
+	enum lease_state from = l->state;
+
 	l->state = state;
+	log_debug("%s lease %llu: %s, now %s, of %s", loop_name(l->conns->loop),
+		  (unsigned long long)l->number, state_text(from), state_text(state),
+		  net_addr_shown(&l->endpoint->addr));
 }
 
 /* Waiting */
@@ -222,7 +224,7 @@ static enum lease_result queue_up(struct lease *l, enum reason *reason)
 	if (!reserve_place(l->endpoint, l->terms.max_waiting)) {
 		log_debug("%s lease %llu: refused: the queue for %s is full",
 			  loop_name(l->conns->loop), (unsigned long long)l->number,
-			  NET_ADDR_SHOWN(&l->endpoint->addr));
+			  net_addr_shown(&l->endpoint->addr));
 		conns_count(l->conns, OLINK_QUEUE_FULL, 1);
 		*reason = REASON_ORIGIN_QUEUE_FULL;
 		return LEASE_REFUSED;

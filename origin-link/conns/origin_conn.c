@@ -35,16 +35,17 @@ static const char *state_text(enum conn_state state)
 static void set_state(struct origin_conn *conn, enum conn_state state)
 {
 	const struct conns *c = conn->conns;
+	enum conn_state from = conn->state;
 
-	if (conn->state != state)
-		log_debug("%s fd %d: %s, now %s on %s", NET_ADDR_SHOWN(&conn->endpoint->addr),
-			  stream_fd(conn->stream), state_text(conn->state), state_text(state),
-			  loop_name(c->loop));
-	if ((conn->state == CONN_IDLE) != (state == CONN_IDLE))
-		conns_count(c, OLINK_IDLE, state == CONN_IDLE ? 1 : -1);
-	if ((conn->state == CONN_HELD) != (state == CONN_HELD))
-		conns_count(c, OLINK_ACTIVE, state == CONN_HELD ? 1 : -1);
 	conn->state = state;
+	if ((from == CONN_IDLE) != (state == CONN_IDLE))
+		conns_count(c, OLINK_IDLE, state == CONN_IDLE ? 1 : -1);
+	if ((from == CONN_HELD) != (state == CONN_HELD))
+		conns_count(c, OLINK_ACTIVE, state == CONN_HELD ? 1 : -1);
+	if (from != state)
+		log_debug("%s fd %d: %s, now %s on %s", net_addr_shown(&conn->endpoint->addr),
+			  stream_fd(conn->stream), state_text(from), state_text(state),
+			  loop_name(c->loop));
 }
 
 /* Our own callbacks: nobody uses it, so all that it can do is take tickets, or end */
@@ -107,7 +108,7 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 	conn->conns = c;
 	conn->stream = stream;
 	stream_hand_over(stream, &own_ops, conn);
-	log_debug("%s fd %d: new on %s", NET_ADDR_SHOWN(&e->addr), stream_fd(stream),
+	log_debug("%s fd %d: new on %s", net_addr_shown(&e->addr), stream_fd(stream),
 		  loop_name(c->loop));
 	return conn;
 }
@@ -130,7 +131,7 @@ void origin_conn_close_keep_room(struct origin_conn *conn, const char *why)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state != CONN_MAILED);
-	log_debug("%s fd %d: closed: %s", NET_ADDR_SHOWN(&conn->endpoint->addr),
+	log_debug("%s fd %d: closed: %s", net_addr_shown(&conn->endpoint->addr),
 		  stream_fd(conn->stream), why);
 	if (conn->state == CONN_IDLE)
 		leave_idle(conn);
@@ -154,7 +155,7 @@ void origin_conn_drop(struct origin_conn *conn)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state == CONN_MAILED);
-	log_debug("%s fd %d: closed in the mail", NET_ADDR_SHOWN(&conn->endpoint->addr),
+	log_debug("%s fd %d: closed in the mail", net_addr_shown(&conn->endpoint->addr),
 		  stream_fd(conn->stream));
 	stream_parked_destroy(&conn->stream);
 	endpoint_release(conn->endpoint);
@@ -318,7 +319,7 @@ void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream
 {
 	gnutls_session_t session = stream_tls_session(stream);
 
-	log_debug("%s fd %d: connected%s%s%s", NET_ADDR_SHOWN(&e->addr), stream_fd(stream),
+	log_debug("%s fd %d: connected%s%s%s", net_addr_shown(&e->addr), stream_fd(stream),
 		  session ? " with " : "",
 		  session ? gnutls_protocol_get_name(gnutls_protocol_get_version(session)) : "",
 		  session && gnutls_session_is_resumed(session) ? ", resumed" : "");
@@ -333,7 +334,7 @@ void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream
 
 void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 {
-	log_debug("%s: not connected: %s", NET_ADDR_SHOWN(&e->addr), reason_text(reason));
+	log_debug("%s: not connected: %s", net_addr_shown(&e->addr), reason_text(reason));
 	if (reason == REASON_ORIGIN_CERTIFICATE)
 		conns_count(c, OLINK_CERTIFICATE_FAILURES, 1);
 	else if (reason == REASON_ORIGIN_HANDSHAKE_FAILED)

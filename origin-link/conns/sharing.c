@@ -73,7 +73,7 @@ bool sharing_ask(struct lease *l)
 	l->question->lease = l;
 	log_debug("%s lease %llu: asks %s for a connection to %s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, loop_name(l->conns->node->sides[other]->loop),
-		  NET_ADDR_SHOWN(&l->endpoint->addr));
+		  net_addr_shown(&l->endpoint->addr));
 	conns_mail_post(l->question, other);
 	return true;
 }
@@ -129,7 +129,7 @@ static void give(struct origin_conn *conn, int to)
 	    conns_mail_create(conn->endpoint, conn->conns->index, gift_arrived);
 
 	log_debug("%s fd %d: goes from %s to %s, where a lease waits",
-		  NET_ADDR_SHOWN(&conn->endpoint->addr), stream_fd(conn->stream),
+		  net_addr_shown(&conn->endpoint->addr), stream_fd(conn->stream),
 		  loop_name(conn->conns->loop), loop_name(conn->conns->node->sides[to]->loop));
 	origin_conn_park(conn);
 	mail->conn = conn;

@@ -82,24 +82,29 @@ static const char *response_text(enum response_side side)
 
 void request_set_phase(struct olink_request *r, enum request_phase phase)
 {
-	if (r->phase != phase)
-		REQUEST_TRACE(r, "%s, now %s", phase_text(r->phase), phase_text(phase));
+	enum request_phase from = r->phase;
+
 	r->phase = phase;
+	if (from != phase)
+		REQUEST_TRACE(r, "%s, now %s", phase_text(from), phase_text(phase));
 }
 
 void request_set_side(struct olink_request *r, enum request_side side)
 {
-	if (r->side != side)
-		REQUEST_TRACE(r, "request %s, now %s", side_text(r->side), side_text(side));
+	enum request_side from = r->side;
+
 	r->side = side;
+	if (from != side)
+		REQUEST_TRACE(r, "request %s, now %s", side_text(from), side_text(side));
 }
 
 void request_set_response(struct olink_request *r, enum response_side side)
 {
-	if (r->attempt.response != side)
-		REQUEST_TRACE(r, "response %s, now %s", response_text(r->attempt.response),
-			      response_text(side));
+	enum response_side from = r->attempt.response;
+
 	r->attempt.response = side;
+	if (from != side)
+		REQUEST_TRACE(r, "response %s, now %s", response_text(from), response_text(side));
 }
 
 /* Ending */
@@ -258,7 +263,7 @@ static enum lease_result take_lease(struct olink_request *r, enum reason *reason
 	result = lease_take(&r->lease, &order, reason);
 	REQUEST_TRACE(
 	    r, "candidate %u of %u, %s, by lease %llu for %lld ms at most%s%s", r->candidate + 1,
-	    r->n_candidates, NET_ADDR_SHOWN(endpoint_addr(r->candidates[r->candidate])),
+	    r->n_candidates, net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
 	    (unsigned long long)r->lease.number, (long long)dur_to_ms(order.time),
 	    order.fresh ? ", a new connection only" : "", order.careful ? ", only once" : "");
 	return result;
@@ -318,7 +323,7 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 	lease_end(&r->lease, false);
 	request_set_phase(r, REQUEST_OPENING);
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
-		      NET_ADDR_SHOWN(endpoint_addr(r->candidates[r->candidate])),
+		      net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
 		      reason_text(reason), detail ? ": " : "", detail ? detail : "");
 	spend_time(r);
 	r->candidate++;
@@ -424,7 +429,7 @@ void request_vanished(struct olink_request *r)
 {
 	static const char detail[] = "it does not acknowledge what was sent";
 
-	REQUEST_TRACE(r, "%s: %s", NET_ADDR_SHOWN(endpoint_addr(r->candidates[r->candidate])),
+	REQUEST_TRACE(r, "%s: %s", net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
 		      detail);
 	endpoint_suspect(r->candidates[r->candidate], request_loop(r));
 	if (!may_repeat(r)) {

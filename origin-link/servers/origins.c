@@ -281,7 +281,7 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 		enum rank rank = rank_of(a, now);
 
 		log_debug("origin %s: %s is %s%s", origin->name,
-			  NET_ADDR_SHOWN(endpoint_addr(a->endpoint)), rank_text(rank),
+			  net_addr_shown(endpoint_addr(a->endpoint)), rank_text(rank),
 			  rank <= last ? "" : ", and not tried");
 		if (rank <= last)
 			put(&order, rank, seen[rank]++, turn, a->endpoint, out);

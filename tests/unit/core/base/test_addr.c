@@ -47,6 +47,22 @@ static void test_addresses_are_parsed_and_printed(void **state)
 	}
 }
 
+static void test_four_addresses_are_shown_at_a_time(void **state)
+{
+	static const char *const texts[] = {"192.0.2.1:1", "[2001:db8::1]:2", "192.0.2.3:3",
+					    "192.0.2.4:4"};
+	const char *shown[ARRAY_SIZE(texts)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct net_addr addr;
+
+		assert_true(net_addr_parse(texts[i], 0, &addr));
+		shown[i] = net_addr_shown(&addr);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_string_equal(shown[i], texts[i]);
+}
+
 static void test_junk_is_no_address(void **state)
 {
 	static const char *const junk[] = {
@@ -216,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_addresses_are_parsed_and_printed),
+	    cmocka_unit_test(test_four_addresses_are_shown_at_a_time),
 	    cmocka_unit_test(test_junk_is_no_address),
 	    cmocka_unit_test(test_equality_is_address_and_port),
 	    cmocka_unit_test(test_prefixes_are_parsed_and_printed),

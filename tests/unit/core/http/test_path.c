@@ -202,6 +202,8 @@ static void test_normal_paths_take_no_memory(void **state)
 	arena_init(&arena, 0);
 	assert_int_equal(http_path_parse(&path, SPAN("/a/b.c/?q=%61//.."), &arena, &why),
 			 HTTP_PATH_OK);
+	assert_int_equal(http_path_parse(&path, SPAN("/.well-known/x"), &arena, &why),
+			 HTTP_PATH_OK);
 	assert_int_equal(http_path_parse(&path, SPAN("*"), &arena, &why), HTTP_PATH_OK);
 	assert_int_equal(arena.used, 0);
 	assert_int_equal(http_path_parse(&path, SPAN("/%61"), &arena, &why), HTTP_PATH_NO_ROOM);

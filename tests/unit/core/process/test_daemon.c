@@ -617,13 +617,21 @@ static void test_failed_start_leaves_nothing(void **state)
 
 static int start_poor(rlim_t threads)
 {
-	const struct rlimit limit = {threads, threads};
+	struct rlimit limit;
 	pid_t pid = fork();
 
 	CHECK(pid >= 0);
 	if (pid == 0) {
-		CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0 && setuid(POOR_USER) == 0);
-		exit(run_daemon(NULL));
+		int code;
+
+		CHECK(getrlimit(RLIMIT_NPROC, &limit) == 0 && setuid(POOR_USER) == 0);
+		limit.rlim_cur = threads;
+		CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0);
+		code = run_daemon(NULL);
+		/* A sanitizer looks for leaks by a process of its own. */
+		limit.rlim_cur = limit.rlim_max;
+		CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0);
+		exit(code);
 	}
 	return exit_code(pid);
 }
@@ -631,16 +639,19 @@ static int start_poor(rlim_t threads)
 /* It aborted, and left its socket behind. */
 static void test_too_few_threads_are_an_error_of_the_start(void **state)
 {
+	unsigned n_opened = 0;
+
 	if (geteuid() != 0)
 		SKIP("it takes root to become another user");
 	CHECK(chmod(dir, 0777) == 0);
-	/* Of main's, the log's, that of the jobs and two workers' the last is one too many, at the
-	 * latest. */
-	for (rlim_t threads = 1; threads < 5; threads++) {
+	/* The log's is missing, then that of the jobs, the first worker's and the second's;
+	 * sanitizers have some of their own before. */
+	for (rlim_t threads = 1; n_opened < 2; threads++) {
 		shared->len = 0;
 		shared->trace[0] = '\0';
 		assert_int_equal(start_poor(threads), 1);
 		assert_int_not_equal(access(control_path, F_OK), 0);
+		n_opened += shared->len > 0;
 	}
 	assert_string_equal(shared->trace, "open(a) watch(a) publish(a) close ");
 }

@@ -121,7 +121,7 @@ static void talk_start(struct edge_conn *conn, char *bytes, size_t n)
 		      (int)c->scheme.n, c->scheme.p, n, (int)n, bytes);
 	struct iovec iov = {line, strlen(line)};
 
-	CHECK(conn->stage == EDGE_READING && conn->inlet == NULL);
+	CHECK(conn->stage == EDGE_IDLE && conn->inlet == NULL);
 	t->conn = conn;
 	conn->ops = &talk_ops;
 	conn->protocol = t;
