@@ -138,6 +138,37 @@ static struct probed *find_probed(struct dns_edge_health *health, const struct c
 	return NULL;
 }
 
+/* The newest of that edge at that address, whatever it is asked at whichever port; NULL: none. */
+static const struct probed *find_verdict(const struct dns_edge_health *health, const char *name,
+					 const struct net_addr *addr)
+{
+	const struct probed *p;
+
+	LIST_FOREACH (p, &health->probed, link) {
+		struct net_addr at = p->addr;
+
+		if (p->probe == NULL || strcmp(p->name, name) != 0)
+			continue;
+		net_addr_set_port(&at, net_addr_port(addr));
+		if (net_addr_equal(&at, addr))
+			return p;
+	}
+	return NULL;
+}
+
+static void start_probe(struct probed *p)
+{
+	const struct probed *before = find_verdict(p->owner, p->name, &p->addr);
+	char *name = xasprintf("edge %s", p->name);
+	struct probe_target target = {
+	    .check = &p->check, .addr = p->addr, .name = name, .host = p->host};
+
+	if (before != NULL)
+		health_take_over(&p->health, &before->health);
+	p->probe = probe_create(p->owner->buffers, &target, &p->health, probe_ended, p);
+	free(name);
+}
+
 static struct probed *take_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
 				  const char *host)
 {
@@ -161,15 +192,9 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 	probe_check_init(&p->check, &edge->check);
 	p->addr = addr;
 	health_init(&p->health, edge->check.rise, edge->check.fall);
+	if (has_addr)
+		start_probe(p);
 	LIST_INSERT_HEAD(&health->probed, p, link);
-	if (has_addr) {
-		char *name = xasprintf("edge %s", edge->name);
-		struct probe_target target = {
-		    .check = &p->check, .addr = addr, .name = name, .host = host};
-
-		p->probe = probe_create(health->buffers, &target, &p->health, probe_ended, p);
-		free(name);
-	}
 	return p;
 }
 

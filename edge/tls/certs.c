@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Loading: every certificate file is read, once however many sites name it, checked against its
- * key, and asked for its names. A name is served by the first certificate of each key type that is
- * for the name itself, and where there is none of a type by that of the wildcard above it. Each
- * distinct set of certificates becomes one gnutls credentials object, and the table of names points
- * to it.
+ * key, and asked for its names. A name is served by the first certificate of each key type (the
+ * algorithm and its curve) that is for the name itself, and where there is none of a type by that
+ * of the wildcard above it. Each distinct set of certificates becomes one gnutls credentials
+ * object, and the table of names points to it.
  */
 #define LOG_MODULE LOG_TLS
 #include "edge/tls/certs.h"
@@ -32,7 +32,10 @@ struct cert {
 	unsigned set; /* one more than the last that begins with it */
 	char **names;
 	unsigned n_names;
-	int key_type; /* gnutls_pk_algorithm_t */
+	/* Its key's type: a client may know an algorithm and not the curve. That GnuTLS minds in
+	 * TLS 1.3, where a signature scheme names both; in TLS 1.2 it takes the first of them. */
+	int algorithm;            /* gnutls_pk_algorithm_t */
+	gnutls_ecc_curve_t curve; /* GNUTLS_ECC_CURVE_INVALID: none */
 	time_t not_after;
 };
 
@@ -166,6 +169,13 @@ static void check_dates(const struct cert *cert, gnutls_x509_crt_t crt,
 		log_warn("certificate %s is not valid yet", cfg->certificate);
 }
 
+static void read_key_type(struct cert *cert, gnutls_x509_crt_t crt)
+{
+	cert->algorithm = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
+	if (gnutls_x509_crt_get_pk_ecc_raw(crt, &cert->curve, NULL, NULL) != 0)
+		cert->curve = GNUTLS_ECC_CURVE_INVALID;
+}
+
 static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall_time now,
 		      struct diag *diag)
 {
@@ -186,7 +196,7 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 			 gnutls_strerror(ret));
 		return false;
 	}
-	cert->key_type = gnutls_x509_crt_get_pk_algorithm(chain[0], NULL);
+	read_key_type(cert, chain[0]);
 	cert->not_after = gnutls_x509_crt_get_expiration_time(chain[0]);
 	read_names(cert, chain[0]);
 	ok = check_key(cert, cfg, diag);
@@ -320,10 +330,15 @@ struct choice {
 	unsigned n;
 };
 
+static bool are_of_one_key_type(const struct cert *a, const struct cert *b)
+{
+	return a->algorithm == b->algorithm && a->curve == b->curve;
+}
+
 static void add_choice(struct choice *choice, const struct edge_certs *certs, unsigned cert)
 {
 	for (unsigned i = 0; i < choice->n; i++) {
-		if (certs->certs[choice->certs[i]].key_type == certs->certs[cert].key_type)
+		if (are_of_one_key_type(&certs->certs[choice->certs[i]], &certs->certs[cert]))
 			return;
 	}
 	choice->certs[choice->n++] = cert;
@@ -551,7 +566,7 @@ json_t *edge_certs_status(const struct edge_certs *certs)
 		strftime(not_after, sizeof(not_after), "%Y-%m-%dT%H:%M:%SZ", &tm);
 		json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s}", "site",
 						      cert->site->name, "names", names, "key",
-						      gnutls_pk_algorithm_get_name(cert->key_type),
+						      gnutls_pk_algorithm_get_name(cert->algorithm),
 						      "not_after", not_after));
 	}
 	return list;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Rise and fall: the pure machine that turns single successes and failures into up and down. The
- * control loop calls health_init() and health_record(); health_get() is for any thread. It owns
+ * control loop calls health_init() and what changes it; health_get() is for any thread. It owns
  * nothing and knows no time: how often results come is the caller's business.
  */
 #include "origin-link/servers/health.h"
@@ -60,6 +60,14 @@ void health_init(struct health *h, unsigned rise, unsigned fall)
 	atomic_init(&h->state, HEALTH_UNKNOWN);
 	atomic_init(&h->cause, PROBE_PENDING);
 	atomic_init(&h->failing, false);
+}
+
+void health_take_over(struct health *h, const struct health *from)
+{
+	h->streak = 0;
+	atomic_store_explicit(&h->cause, atomic_load(&from->cause), memory_order_relaxed);
+	atomic_store_explicit(&h->failing, atomic_load(&from->failing), memory_order_relaxed);
+	atomic_store_explicit(&h->state, atomic_load(&from->state), memory_order_relaxed);
 }
 
 bool health_record(struct health *h, enum probe_cause result)

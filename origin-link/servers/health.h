@@ -40,6 +40,8 @@ struct health {
 };
 
 void health_init(struct health *h, unsigned rise, unsigned fall);
+/* What another has found out about the same thing stays true; `rise` and `fall` are h's own. */
+void health_take_over(struct health *h, const struct health *from);
 /* The first result decides at once; then `fall` failures in a row make it down and `rise` successes
  * make it up. True when the state changed. */
 bool health_record(struct health *h, enum probe_cause result);

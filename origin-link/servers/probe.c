@@ -101,13 +101,17 @@ void probe_check_fini(struct cfg_check *copy)
 	free((char *)copy->path);
 }
 
-bool probe_check_equal(const struct cfg_check *a, const struct cfg_check *b)
+bool probe_check_asks_same(const struct cfg_check *a, const struct cfg_check *b)
 {
 	return a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0 &&
 	       strcmp(a->path, b->path) == 0 && a->method == b->method &&
-	       a->status.low == b->status.low && a->status.high == b->status.high &&
-	       a->interval.ns == b->interval.ns && a->timeout.ns == b->timeout.ns &&
-	       a->rise == b->rise && a->fall == b->fall;
+	       a->status.low == b->status.low && a->status.high == b->status.high;
+}
+
+bool probe_check_equal(const struct cfg_check *a, const struct cfg_check *b)
+{
+	return probe_check_asks_same(a, b) && a->interval.ns == b->interval.ns &&
+	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
 }
 
 /* Ends */

@@ -131,10 +131,16 @@ static void resolved_cb(void *arg, const struct net_addr *addrs, unsigned n)
 	server->table->on_change(server->table);
 }
 
-static bool is_that(const struct olink_server *s, const struct server_identity *id)
+/* However it is checked. */
+static bool is_there(const struct olink_server *s, const struct server_identity *id)
 {
 	return s->port == id->port && strcmp(s->host, id->host) == 0 &&
-	       s->transport == id->transport && s->checked == (id->check != NULL) &&
+	       s->transport == id->transport;
+}
+
+static bool is_that(const struct olink_server *s, const struct server_identity *id)
+{
+	return is_there(s, id) && s->checked == (id->check != NULL) &&
 	       (!id->check || probe_check_equal(&s->check, id->check));
 }
 
@@ -144,8 +150,47 @@ static unsigned bucket(const struct server_identity *id)
 			  SERVER_BUCKETS);
 }
 
+/* The one whose verdicts hold for a new server too: of those that are checked in another way, one
+ * that asks the same, for another origin may ask the same server for something else; else the
+ * newest. NULL: none. */
+static const struct olink_server *find_before(const struct server_table *table,
+					      const struct server_identity *id)
+{
+	const struct olink_server *s, *newest = NULL;
+
+	LIST_FOREACH (s, &table->servers[bucket(id)], link) {
+		if (!is_there(s, id) || !s->checked)
+			continue;
+		if (probe_check_asks_same(&s->check, id->check))
+			return s;
+		if (!newest)
+			newest = s;
+	}
+	return newest;
+}
+
+/* Its addresses are there at once, with what is known of them: by the time that its own name is
+ * resolved, the other may be gone. */
+static void take_over(struct olink_server *server, const struct olink_server *before)
+{
+	const struct olink_addresses *known = server_addresses(before);
+	struct olink_addresses *list;
+
+	if (!known)
+		return;
+	list = xcalloc(1, sizeof(*list));
+	for (unsigned i = 0; i < known->n; i++) {
+		struct olink_address *a = address_create(server, &known->v[i]->addr);
+
+		health_take_over(&a->health, &known->v[i]->health);
+		list->v[list->n++] = a;
+	}
+	atomic_store_explicit(&server->addresses, list, memory_order_release);
+}
+
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
 {
+	const struct olink_server *before;
 	unsigned at = bucket(id);
 	struct olink_server *s;
 
@@ -166,6 +211,9 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	if (id->check) {
 		s->checked = true;
 		probe_check_init(&s->check, id->check);
+		before = find_before(table, id);
+		if (before)
+			take_over(s, before);
 	}
 	LIST_INSERT_HEAD(&table->servers[at], s, link);
 	table->n_servers++;

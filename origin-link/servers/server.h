@@ -2,8 +2,8 @@
  *
  * The servers that origins are made of: each one (host, port, check, transport) with its addresses,
  * and the endpoint and the health of each address. Shared by all configurations that name it, so
- * that a reload keeps what is known. The control loop changes them; any loop of the group reads the
- * published addresses.
+ * that a reload keeps what is known; and one with another check begins with what is known. The
+ * control loop changes them; any loop of the group reads the published addresses.
  */
 #pragma once
 
@@ -79,11 +79,12 @@ struct server_identity {
 	struct transport *transport;
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
- * to the transport. */
+ * to the transport. A new one that differs from one that is there by its check only has the
+ * addresses of that and their verdicts, until its own resolution and checks say otherwise. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
-/* The first resolution, and the first probe of each address, have ended. */
+/* The first resolution has ended, and there is a verdict on each address. */
 bool server_is_settled(const struct olink_server *server);
 
 /* Checked, and up; or never checked. Any thread. */

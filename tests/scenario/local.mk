@@ -39,6 +39,7 @@ scenarios = \
 	tests/scenario/test_fault_started_twice.py \
 	tests/scenario/test_fault_tls_policy.py \
 	tests/scenario/test_fault_unproven_address.py \
+	tests/scenario/test_fault_verdicts.py \
 	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_log_levels.py \

@@ -14,6 +14,8 @@ RSA = {"-tls1_2": ["-cipher", "ECDHE-RSA-AES128-GCM-SHA256"],
        "-tls1_3": ["-sigalgs", "RSA-PSS+SHA256:RSA+SHA256"]}
 ECDSA = {"-tls1_2": ["-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"],
          "-tls1_3": ["-sigalgs", "ECDSA+SHA256"]}
+# And no larger curves. Of TLS 1.2, GnuTLS does not look at the curve of a certificate.
+P256 = {"-tls1_3": [*ECDSA["-tls1_3"], "-curves", "P-256"]}
 
 
 @pytest.fixture
@@ -59,3 +61,20 @@ def test_rsa_client_without_a_known_name_was_refused(edge, version, host):
     """The first certificate is an ECDSA one: the default is the first of each key type."""
     assert shown(edge, version, ECDSA, host) == (["other.test"], "ecdsa")
     assert shown(edge, version, RSA, host) == (["*.example.com"], "rsa")
+
+
+@pytest.mark.parametrize("curve", ["P-384", "P-521"])
+def test_certificate_of_another_curve_hid_the_wildcards(processes, tmp_path, authority, origin,
+                                                        curve):
+    """A client that knows P-256 only was refused."""
+    exact = authority.issue(f"exact-{curve}", [HOST], curve=curve)
+    wildcard = authority.issue("wildcard-p256", ["*.example.com"])
+    edge = Edge(tmp_path, authority, {"www": ([HOST, "*.example.com"], [exact, wildcard],
+                                              {"/": "app"})},
+                {"app": f'servers: ["127.0.0.1:{origin.port}"]'})
+    processes.append(edge)
+    assert shown(edge, "-tls1_3", P256, HOST) == (["*.example.com"], "ecdsa")
+    assert shown(edge, "-tls1_3", P256, None) == (["*.example.com"], "ecdsa")
+    for version in "-tls1_2", "-tls1_3":
+        assert shown(edge, version, {version: []}, HOST) == ([HOST], "ecdsa")
+    assert edge.settled()["edge_handshake_failures_total"] == 0

@@ -219,13 +219,13 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )
 
-    def issue(self, name, hosts, kind="ecdsa", days=30, usage="serverAuth"):
-        """Certificate with chain, and key: (path, path)."""
+    def issue(self, name, hosts, kind="ecdsa", days=30, usage="serverAuth", curve="P-256"):
+        """Certificate with chain, and key: (path, path). curve: of an ECDSA key."""
         key, request, leaf, chain, ext = (
             self.directory / f"{name}.{s}" for s in ("key", "csr", "crt", "pem", "ext")
         )
         new = (
-            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}"]
             if kind == "ecdsa"
             else ["-newkey", "rsa:2048"]
         )

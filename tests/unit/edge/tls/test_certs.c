@@ -44,11 +44,11 @@ static const char *write_file(const void *data, size_t len)
 	return path;
 }
 
-/* A self-signed certificate for `names` (NULL-terminated), as files. */
-static struct cfg_certificate make_cert(gnutls_pk_algorithm_t type, const char *const *names)
+/* A self-signed certificate for `names` (NULL-terminated), as files. `curve`: of an ECDSA key. */
+static struct cfg_certificate make_cert_on(gnutls_ecc_curve_t curve, gnutls_pk_algorithm_t type,
+					   const char *const *names)
 {
-	unsigned bits =
-	    type == GNUTLS_PK_RSA ? 2048 : GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+	unsigned bits = type == GNUTLS_PK_RSA ? 2048 : GNUTLS_CURVE_TO_BITS(curve);
 	struct cfg_certificate made = {.place = {"test.yaml", n_paths + 1, 1}};
 	const unsigned char serial = 1;
 	gnutls_x509_privkey_t key;
@@ -79,6 +79,11 @@ static struct cfg_certificate make_cert(gnutls_pk_algorithm_t type, const char *
 	gnutls_x509_crt_deinit(crt);
 	gnutls_x509_privkey_deinit(key);
 	return made;
+}
+
+static struct cfg_certificate make_cert(gnutls_pk_algorithm_t type, const char *const *names)
+{
+	return make_cert_on(GNUTLS_ECC_CURVE_SECP256R1, type, names);
 }
 
 static int set_up(void **state)
@@ -181,6 +186,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 #define ANY "NORMAL"
 #define RSA_1_2 "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA"
 #define ECDSA_1_2 "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA"
+#define P256_1_3 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256"
 #define RSA_1_3 "NORMAL:-VERS-ALL:+VERS-TLS1.3:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256"
 
 static void test_choice(void **state)
@@ -246,6 +252,35 @@ static void test_wildcard_has_the_key_type_that_the_exact_name_lacks(void **stat
 	edge_certs_destroy(&certs);
 }
 
+/* The name's own certificate is of a curve that not every client knows, the wildcard's of one that
+ * all do. */
+static void test_certificate_of_another_curve_hid_the_wildcards(void **state)
+{
+	static const char *const exact[] = {"www.a.test", NULL};
+	static const char *const wildcard[] = {"*.a.test", NULL};
+	static const gnutls_ecc_curve_t curves[] = {GNUTLS_ECC_CURVE_SECP384R1,
+						    GNUTLS_ECC_CURVE_SECP521R1};
+	char errors[4096];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(curves); i++) {
+		struct cfg_certificate list[] = {
+		    make_cert_on(curves[i], GNUTLS_PK_ECDSA, exact),
+		    make_cert(GNUTLS_PK_ECDSA, wildcard),
+		};
+		struct edge_certs *certs = load(list, 2, errors, sizeof(errors));
+
+		assert_string_equal(errors, "");
+		assert_int_equal(shown(certs, "www.a.test", P256_1_3, "www.a.test"),
+				 GNUTLS_PK_ECDSA);
+		assert_true(wildcard_was_shown);
+		assert_int_equal(shown(certs, NULL, P256_1_3, "x.a.test"), GNUTLS_PK_ECDSA);
+		/* who knows both is shown the name's own */
+		assert_int_equal(shown(certs, "www.a.test", ANY, "www.a.test"), GNUTLS_PK_ECDSA);
+		assert_false(wildcard_was_shown);
+		edge_certs_destroy(&certs);
+	}
+}
+
 static void test_files_named_often_are_loaded_once(void **state)
 {
 	static const char *const names[] = {"a.test", NULL};
@@ -307,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_choice),
 	    cmocka_unit_test(test_wildcard_has_the_key_type_that_the_exact_name_lacks),
+	    cmocka_unit_test(test_certificate_of_another_curve_hid_the_wildcards),
 	    cmocka_unit_test(test_files_named_often_are_loaded_once),
 	    cmocka_unit_test(test_complaints),
 	};

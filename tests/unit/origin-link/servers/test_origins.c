@@ -238,7 +238,7 @@ static void test_reload(void **state)
 	assert_true(olink_origins_settled(t->origins));
 	olink_origins_destroy(&old);
 
-	/* Another check is another server, at the same endpoint. */
+	/* Another check is another server, at the same endpoint, about which as much is known. */
 	origin = t->origin;
 	origin.health.check.rise = 7;
 	fleet.origins = &origin;
@@ -258,6 +258,80 @@ static void test_reload(void **state)
 	assert_ptr_not_equal(origins_rig_address(t, 0)->endpoint, e);
 	olink_origins_destroy(&old);
 	olink_origins_destroy(&t->origins); /* before `fleet` goes */
+}
+
+/* Opens what `fleet` says in the place of what is open. */
+static void reload(struct origins_rig *t, const struct cfg_fleet *fleet)
+{
+	struct olink_origins *old = t->origins;
+
+	t->origins = origins_rig_load(fleet);
+	olink_origins_open(t->origins, t->olink);
+	olink_origins_destroy(&old);
+}
+
+/* With another check, one that was known to be down got requests until its first check had failed.
+ */
+static void test_another_check_forgot_all_verdicts(void **state)
+{
+	struct origins_rig *t = *state;
+	static struct cfg_origin origin;
+	static struct cfg_fleet fleet;
+	struct health *health;
+
+	t->origin.health.enabled = true;
+	t->origin.health.check.fall = 2;
+	origins_rig_add_servers(t, 3);
+	origins_rig_open(t);
+	health_record(&origins_rig_address(t, 0)->health, PROBE_REFUSED);
+	health_record(&origins_rig_address(t, 1)->health, PROBE_OK);
+	health_record(&origins_rig_address(t, 2)->health, PROBE_OK);
+	health_record(&origins_rig_address(t, 2)->health, PROBE_TIMED_OUT);
+	fleet = t->fleet;
+	origin = t->origin;
+	fleet.origins = &origin;
+	origin.health.check.interval = DUR_S(1800);
+	origin.health.check.path = "/other";
+	reload(t, &fleet);
+	assert_true(olink_origins_settled(t->origins));
+	assert_string_equal(found(t), "23");
+	assert_string_equal(found(t), "32");
+	health = &origins_rig_address(t, 0)->health;
+	assert_int_equal(health->cause, PROBE_REFUSED);
+	health = &origins_rig_address(t, 2)->health;
+	assert_int_equal(health->cause, PROBE_TIMED_OUT);
+	assert_true(health->failing);
+	/* Its failures are counted anew. */
+	assert_false(health_record(health, PROBE_TIMED_OUT));
+	assert_true(health_record(health, PROBE_TIMED_OUT));
+	assert_string_equal(found(t), "2");
+}
+
+/* Two origins of one server, which serves the one and has lost the other. */
+static void test_verdict_of_another_question_was_taken(void **state)
+{
+	struct origins_rig *t = *state;
+	static struct cfg_origin origins[2];
+	static struct cfg_fleet fleet = {.origins = origins, .n_origins = 2};
+
+	origins_rig_add_servers(t, 1);
+	t->origin.health.enabled = true;
+	for (unsigned i = 0; i < 2; i++) {
+		origins[i] = t->origin;
+		origins[i].id = i;
+		origins[i].health.check.path = i == 0 ? "/app" : "/api";
+	}
+	t->origins = origins_rig_load(&fleet);
+	olink_origins_open(t->origins, t->olink);
+	for (unsigned i = 0; i < 2; i++)
+		health_record(&server_addresses(t->origins->servers[i][0])->v[0]->health,
+			      i == 0 ? PROBE_WRONG_STATUS : PROBE_OK);
+	origins[0].health.check.interval = origins[1].health.check.interval = DUR_S(1800);
+	reload(t, &fleet);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(
+		    health_get(&server_addresses(t->origins->servers[i][0])->v[0]->health),
+		    i == 0 ? HEALTH_DOWN : HEALTH_UP);
 }
 
 /* Addresses by name, through a name server of the test's own */
@@ -339,6 +413,65 @@ static void test_change_of_addresses(void **state)
 	echo_origin_stop(&o);
 }
 
+/* The old one went before the new one's name was resolved. */
+static void test_another_check_forgot_the_verdicts_of_a_name(void **state)
+{
+	struct origins_rig *t = *state;
+	struct loop *loop = t->group->control;
+	struct cfg_check other = t->origin.health.check;
+	struct transport *plain = transport_plain();
+	struct olink_server *old, *s;
+	struct echo_origin o = {0};
+	struct name_server ns;
+
+	echo_origin_start(&o);
+	name_server_init(&ns, loop);
+	struct server_table table = {
+	    .group = t->group,
+	    .buffers = t->buffers,
+	    .metrics = t->olink->metrics,
+	    .conns = t->olink->conns,
+	    .resolver = resolver_create(loop, t->olink->metrics, &ns.sources),
+	    .on_change = note_change,
+	};
+	struct server_identity id = {
+	    .host = "o.test",
+	    .port = net_addr_port(&o.addr),
+	    .check = &t->origin.health.check,
+	    .transport = plain,
+	};
+
+	ns.a[0] = "127.0.0.1";
+	ns.ttl = 3600;
+	old = server_take(&table, &id);
+	while (!server_is_settled(old))
+		loop_run(loop);
+	health_record(&server_addresses(old)->v[0]->health, PROBE_BAD_RESPONSE);
+	assert_int_equal(health_get(&server_addresses(old)->v[0]->health), HEALTH_DOWN);
+	other.interval = DUR_S(1800);
+	id.check = &other;
+	s = server_take(&table, &id);
+	assert_ptr_not_equal(s, old);
+	server_give(&old);
+	assert_non_null(server_addresses(s));
+	assert_int_equal(health_get(&server_addresses(s)->v[0]->health), HEALTH_DOWN);
+	assert_false(server_is_settled(s)); /* its name may have other addresses by now */
+	/* Its own resolution changes nothing, and its own check finds out the truth. */
+	const struct olink_addresses *list = server_addresses(s);
+
+	while (!server_is_settled(s) || health_get(&list->v[0]->health) != HEALTH_UP)
+		event_base_loop(loop_base(loop), EVLOOP_ONCE);
+	assert_ptr_equal(server_addresses(s), list);
+
+	server_give(&s);
+	assert_int_equal(table.n_servers, 0);
+	resolver_destroy(&table.resolver);
+	name_server_fini(&ns);
+	transport_unref(&plain);
+	origins_rig_run_until(t, origins_rig_is_swept);
+	echo_origin_stop(&o);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -354,7 +487,10 @@ int main(void)
 	    TEST(test_faults_are_collected),
 	    TEST(test_only_loaded),
 	    TEST(test_reload),
+	    TEST(test_another_check_forgot_all_verdicts),
+	    TEST(test_verdict_of_another_question_was_taken),
 	    TEST(test_change_of_addresses),
+	    TEST(test_another_check_forgot_the_verdicts_of_a_name),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
