@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -95,6 +96,27 @@ static bool put(struct log_sink *sink, unsigned number)
 
 	snprintf(line, sizeof(line), "%-*u\n", LINE_BYTES - 1, number);
 	return log_sink_put(sink, line, LINE_BYTES);
+}
+
+/* So many lines at once, from 0 on, that the thread, which takes them all together, cannot write
+ * them to `in` while nobody reads; returns how many, once it is at that. Until then the buffers may
+ * change places at any moment. */
+static unsigned put_more_than_is_taken(struct log_sink *sink, int in)
+{
+	const unsigned n = CAPACITY / LINE_BYTES / 2;
+	char *lines = xmalloc(CAPACITY);
+	int in_pipe = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		snprintf(lines + i * LINE_BYTES, LINE_BYTES + 1, "%-*u\n", LINE_BYTES - 1, i);
+	assert_true(log_sink_put(sink, lines, n * LINE_BYTES));
+	free(lines);
+	while (in_pipe == 0) {
+		assert_int_equal(ioctl(in, FIONREAD, &in_pipe), 0);
+		usleep(1000);
+	}
+	assert_true((unsigned)in_pipe < n * LINE_BYTES);
+	return n;
 }
 
 /* From `number` on until one does not fit; returns how many were tried. */
@@ -202,9 +224,11 @@ static void test_a_pipe_that_is_not_read_stops_nobody(void **state)
 	FILE *in;
 
 	assert_int_equal(pipe(ends), 0);
+	assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0);
 	in = fdopen(ends[0], "r");
 	sink = start_fd(ends[1]);
-	n = put_until_full(sink, 0);
+	n = put_more_than_is_taken(sink, ends[0]);
+	n += put_until_full(sink, n);
 	for (unsigned i = 0; i < 100; i++)
 		assert_false(put(sink, n++));
 	expect_one_gap(in, sink, n, log_sink_dropped(sink));
@@ -218,13 +242,16 @@ static void test_a_socket_that_is_not_read_stops_nobody(void **state)
 {
 	struct log_sink *sink;
 	int ends[2];
+	int small = 4096;
 	unsigned n;
 	FILE *in;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	in = fdopen(ends[0], "r");
 	sink = start_fd(ends[1]);
-	n = put_until_full(sink, 0);
+	n = put_more_than_is_taken(sink, ends[0]);
+	n += put_until_full(sink, n);
 	expect_one_gap(in, sink, n, log_sink_dropped(sink));
 	assert_int_equal(stop(&sink), 0);
 	fclose(in);
