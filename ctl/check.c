@@ -90,7 +90,7 @@ int ctl_check(const char *file)
 	diag_print(diag, stderr);
 	good = diag_count(diag) == 0;
 	if (good)
-		puts("ok");
+		good = puts("ok") >= 0 && fflush(stdout) == 0;
 	diag_destroy(&diag);
 	return good ? CTL_OK : CTL_BAD;
 }

@@ -104,9 +104,10 @@ static void place_record(struct loader *l, struct cfg_place place, knot_rrset_t 
 
 	if (set->rr.ttl != rr->ttl) {
 		/* RFC 2181 section 5.2. */
-		log_warn("%s:%u: %s %s has records of different TTL; the lowest is used for all",
-			 place.file, place.line, dns_name_format(rr->owner, owner),
-			 type_text(rr->type, type));
+		LOG_LIMITED(LOG_LEVEL_WARN,
+			    "%s:%u: %s %s has records of different TTL; the lowest is used for all",
+			    place.file, place.line, dns_name_format(rr->owner, owner),
+			    type_text(rr->type, type));
 		set->rr.ttl = MIN(set->rr.ttl, rr->ttl);
 	}
 	unsigned before = set->rr.rrs.count;

@@ -221,6 +221,7 @@ static void worker_idle(void *arg)
 {
 	struct program *p = arg;
 
+	MAGIC_CHECK(&p->daemon, DAEMON_MAGIC);
 	if (++p->n_idle == p->common.group->n_workers)
 		daemon_stopped(&p->daemon);
 }

@@ -59,9 +59,9 @@ enum stream_fault {
 const char *stream_fault_text(enum stream_fault fault);
 
 /* What the loops of a node together hold for those who do not take it, and descriptors for those
- * who do not end. Whoever queues more than
- * fits the limit makes its loop cut off (STREAM_FAULT_STALLED) those of its other streams that took
- * nothing for longest, until it fits, and itself if that does not help. Any thread. */
+ * who do not end. Whoever queues more than fits the limit makes its loop cut off
+ * (STREAM_FAULT_STALLED) those of its other streams that took nothing for longest, until it fits,
+ * and itself if that does not help. Any thread. */
 struct stream_budget {
 	_Atomic uint64_t queued; /* bytes of memory in the queues of all streams */
 	_Atomic uint64_t limit;  /* 0: none */

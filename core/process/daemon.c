@@ -110,6 +110,7 @@ static json_t *handle_control(void *arg, int argc, char **argv)
 	struct daemon *d = arg;
 	const struct daemon_verb *v = find_verb(verbs, ARRAY_SIZE(verbs), argv[0]);
 
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (d->exit_code != 0)
 		return control_error("it could not start, and ends");
 	if (v == NULL)
@@ -208,6 +209,7 @@ static void out_of_patience(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	log_warn("what was under way has had its time: it is cut off");
 	loop_stop_mt(d->control);
 }
@@ -218,6 +220,7 @@ static void stop(void *arg)
 	bool serving = d->state == DAEMON_SERVING;
 	struct timeval limit;
 
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	log_info("stopping");
 	d->state = DAEMON_STOPPING;
 	daemon_views_stop(d->views);
@@ -233,11 +236,13 @@ static void stop_now(void *arg)
 {
 	struct daemon *d = arg;
 
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	loop_stop_mt(d->control);
 }
 
 void daemon_stopped(struct daemon *d)
 {
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (d->state == DAEMON_STOPPING)
 		loop_stop_mt(d->control);
 }
@@ -248,6 +253,7 @@ static void reload(void *arg)
 {
 	struct daemon *d = arg;
 
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (d->state != DAEMON_STOPPING)
 		daemon_views_reload(d->views, NULL);
 }
@@ -256,6 +262,7 @@ static void reopen_logs(void *arg)
 {
 	struct daemon *d = arg;
 
+	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (d->group != NULL)
 		d->ops->reopen_logs(d);
 }
@@ -300,9 +307,8 @@ static int check(struct daemon *d)
 	daemon_signals_unblock();
 	view = d->ops->load(d, &errors);
 	if (view != NULL) {
-		puts("ok");
 		d->ops->discard(view);
-		return 0;
+		return puts("ok") >= 0 && fflush(stdout) == 0 ? 0 : 1;
 	}
 	fputs(errors, stderr);
 	free(errors);
@@ -315,6 +321,7 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 
 	if (code >= 0)
 		return code;
+	d->magic = DAEMON_MAGIC;
 	d->ops = ops;
 	if (d->options.check_only)
 		return check(d);

@@ -97,7 +97,10 @@ struct daemon_ops {
 	void (*status)(struct daemon *d, json_t *status);
 };
 
+#define DAEMON_MAGIC 0x4461656du
+
 struct daemon {
+	unsigned magic;
 	/* The program reads these. */
 	struct daemon_options options;
 	enum daemon_state state;

@@ -16,6 +16,8 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 
+#define VIEWS_MAGIC 0x56696577u
+
 /* How often, and how long at most, a view that is loaded waits for the first word about what it
  * depends on. A name server that says nothing for longer than that is worse than one that guesses.
  */
@@ -36,6 +38,7 @@ struct load {
 };
 
 struct daemon_views {
+	unsigned magic;
 	struct daemon *d;
 	bool loading;
 	bool again;     /* when that is over */
@@ -154,6 +157,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
 	const struct timeval again = dur_to_timeval(SETTLE_CHECK);
 	struct daemon_views *v = arg;
 
+	MAGIC_CHECK(v, VIEWS_MAGIC);
 	if (!v->d->ops->settled(v->settling)) {
 		if (mono_since(clock_mono(), v->since).ns < SETTLE_MAX.ns) {
 			CHECK(event_add(v->timer, &again) == 0);
@@ -292,6 +296,7 @@ struct daemon_views *daemon_views_create(struct daemon *d)
 {
 	struct daemon_views *v = xcalloc(1, sizeof(*v));
 
+	v->magic = VIEWS_MAGIC;
 	v->d = d;
 	STAILQ_INIT(&v->for_next);
 	STAILQ_INIT(&v->for_load);
@@ -318,5 +323,6 @@ void daemon_views_destroy(struct daemon_views **vp)
 	event_free(v->timer);
 	free(v->restart);
 	free(v->last_error);
+	v->magic = MAGIC_DEAD;
 	free(v);
 }

@@ -30,7 +30,7 @@ static const char *explanation_of(int status)
 	case 502:
 		return "the origin gave no proper response";
 	case 503:
-		return "nothing is up to serve this";
+		return "it cannot be served now";
 	case 504:
 		return "the origin did not respond in time";
 	case 508:

@@ -29,6 +29,7 @@
 #include "core/net/sock.h"
 #include "origin-link/conns/counters.h"
 
+#define RESOLVER_MAGIC 0x52736c76u
 #define WATCH_MAGIC 0x57a7c401u
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -64,6 +65,7 @@ struct sights {
 };
 
 struct resolver {
+	unsigned magic;
 	struct loop *loop;
 	struct metrics *metrics;
 	struct resolver_sources sources;
@@ -114,6 +116,7 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolver *r = arg;
 
+	MAGIC_CHECK(r, RESOLVER_MAGIC);
 	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	rearm(r);
 }
@@ -123,6 +126,7 @@ static void socket_cb(evutil_socket_t fd, short what, void *arg)
 	struct resolver_socket *s = arg;
 	struct resolver *r = s->resolver;
 
+	MAGIC_CHECK(r, RESOLVER_MAGIC);
 	/* May close the socket, and so free `s`. */
 	ares_process_fd(r->channel, what & EV_READ ? fd : ARES_SOCKET_BAD,
 			what & EV_WRITE ? fd : ARES_SOCKET_BAD);
@@ -283,6 +287,7 @@ static void look_cb(evutil_socket_t fd, short what, void *arg)
 	bool all = changed || r->start_over || r->error;
 	mono_time doubt = mono_add(r->opened, DOUBT_INTERVAL);
 
+	MAGIC_CHECK(r, RESOLVER_MAGIC);
 	if (!all && !(r->doubtful && mono_reached(doubt, loop_now(r->loop))))
 		return;
 	if (changed)
@@ -307,6 +312,7 @@ struct resolver *resolver_create(struct loop *control, struct metrics *metrics,
 
 	LOOP_ASSERT_OWNER(control);
 	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
+	r->magic = RESOLVER_MAGIC;
 	r->loop = control;
 	r->metrics = metrics;
 	if (sources)
@@ -327,6 +333,7 @@ void resolver_destroy(struct resolver **resolverp)
 
 	if (!r)
 		return;
+	MAGIC_CHECK(r, RESOLVER_MAGIC);
 	CHECK(LIST_EMPTY(&r->watches));
 	if (r->channel)
 		ares_destroy(r->channel); /* answers the open questions and closes the sockets */
@@ -334,6 +341,7 @@ void resolver_destroy(struct resolver **resolverp)
 	event_free(r->timer);
 	event_free(r->look);
 	ares_library_cleanup();
+	r->magic = MAGIC_DEAD;
 	free(r);
 }
 

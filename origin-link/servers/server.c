@@ -18,6 +18,8 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/servers/probe.h"
 
+#define SERVER_MAGIC 0x53727672u
+
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {
 	struct server_table *table = arg;
@@ -114,6 +116,7 @@ static void resolved_cb(void *arg, const struct net_addr *addrs, unsigned n)
 	struct olink_addresses *list;
 	bool same = old && old->n == n;
 
+	MAGIC_CHECK(server, SERVER_MAGIC);
 	server->resolved = true;
 	for (unsigned i = 0; same && i < n; i++)
 		same = net_addr_equal(&old->v[i]->addr, &addrs[i]);
@@ -202,6 +205,7 @@ struct olink_server *server_take(struct server_table *table, const struct server
 		}
 	}
 	s = xcalloc(1, sizeof(*s));
+	s->magic = SERVER_MAGIC;
 	s->table = table;
 	s->refs = 1;
 	s->host = xstrdup(id->host);
@@ -225,6 +229,7 @@ void server_give(struct olink_server **serverp)
 {
 	struct olink_server *s = TAKE(serverp);
 
+	MAGIC_CHECK(s, SERVER_MAGIC);
 	LOOP_ASSERT_OWNER(s->table->group->control);
 	if (--s->refs > 0)
 		return;
@@ -236,6 +241,7 @@ void server_give(struct olink_server **serverp)
 	free(s->host);
 	if (s->checked)
 		probe_check_fini(&s->check);
+	s->magic = MAGIC_DEAD;
 	free(s);
 }
 

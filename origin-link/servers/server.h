@@ -57,6 +57,7 @@ struct server_table {
 };
 
 struct olink_server {
+	unsigned magic;
 	LIST_ENTRY(olink_server) link;
 	struct server_table *table;
 	unsigned refs;

@@ -103,6 +103,16 @@ def test_check_looks_at_files_of_origins(tmp_path, authority):
     assert run.returncode == 1 and "edge.key is not a private key in PEM" in run.stderr
 
 
+@pytest.mark.parametrize("command", [[perigee.CTL, "check"], [perigee.DNS, "--check", "-c"]])
+def test_ok_that_nobody_could_read_was_a_success(tmp_path, command):
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("origins: {app: {servers: [app.example.com]}}\n")
+    assert subprocess.run([*command, fleet], stdout=subprocess.PIPE, timeout=60).stdout == b"ok\n"
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([*command, fleet], stdout=full, timeout=60, check=False)
+    assert run.returncode == 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_check_by_somebody_who_may_not_read_the_keys(tmp_path, certificate):
     tmp_path.chmod(0o755)
