@@ -12,7 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
-#include "dns/view.h"
+#include "dns/view/view.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
 

@@ -2,21 +2,20 @@
 
 noinst_LIBRARIES += dns/libdns.a
 dns_libdns_a_SOURCES = \
-	dns/answer.c dns/answer.h \
-	dns/counters.c dns/counters.h \
-	dns/ecs.c dns/ecs.h \
-	dns/edge_health.c dns/edge_health.h \
-	dns/name.c dns/name.h \
 	dns/report.c dns/report.h \
-	dns/resolve.c dns/resolve.h \
-	dns/service.c dns/service.h \
-	dns/steer.c dns/steer.h \
-	dns/tcp.c dns/tcp.h \
-	dns/udp.c dns/udp.h \
-	dns/view.c dns/view.h \
-	dns/worker.c dns/worker.h \
-	dns/zone.c dns/zone.h \
-	dns/zone_load.c
+	dns/answer/answer.c dns/answer/answer.h \
+	dns/answer/ecs.c dns/answer/ecs.h \
+	dns/answer/resolve.c dns/answer/resolve.h \
+	dns/serve/counters.c dns/serve/counters.h \
+	dns/serve/service.c dns/serve/service.h \
+	dns/serve/tcp.c dns/serve/tcp.h \
+	dns/serve/udp.c dns/serve/udp.h \
+	dns/serve/worker.c dns/serve/worker.h \
+	dns/steer/steer.c dns/steer/steer.h \
+	dns/view/view.c dns/view/view.h \
+	dns/zone/load.c \
+	dns/zone/name.c dns/zone/name.h \
+	dns/zone/zone.c dns/zone/zone.h
 
 sbin_PROGRAMS += dns/perigee-dns
 dns_perigee_dns_SOURCES = dns/main.c

@@ -14,19 +14,19 @@
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
 #include "core/process/descriptors.h"
-#include "dns/answer.h"
-#include "dns/counters.h"
-#include "dns/edge_health.h"
+#include "dns/answer/answer.h"
 #include "dns/report.h"
-#include "dns/view.h"
-#include "dns/worker.h"
+#include "dns/serve/counters.h"
+#include "dns/serve/worker.h"
+#include "dns/view/view.h"
+#include "fleet/checks.h"
 
 struct program {
 	struct daemon daemon;
 	struct metrics *metrics;
 	struct snapshot_slot views;
 	struct stream_buffers *buffers; /* the control loop's */
-	struct dns_edge_health *health;
+	struct fleet_checks *checks;
 	struct dns_workers *workers;
 	struct dns_answerer *answerer; /* for `explain` */
 	struct net_addr *bound;
@@ -107,16 +107,18 @@ static bool plan(struct daemon *d, void *v, unsigned n_workers)
 				&p->descriptors);
 }
 
-static void watch(struct daemon *d, void *view)
+static void watch(struct daemon *d, void *v)
 {
-	dns_edge_health_watch(program_of(d)->health, view);
+	struct dns_view *view = v;
+
+	dns_view_watch(view, program_of(d)->checks);
 }
 
 static bool settled(const void *v)
 {
 	const struct dns_view *view = v;
 
-	return dns_edge_watch_settled(view->watch);
+	return fleet_watch_settled(view->watch);
 }
 
 static void drop(struct daemon *d, void *v)
@@ -157,7 +159,7 @@ static bool open_server(struct daemon *d, const void *view)
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
 	p->buffers = stream_buffers_create(d->group->control);
-	p->health = dns_edge_health_create(p->buffers, p->metrics);
+	p->checks = fleet_checks_create(p->buffers, p->metrics, DNS_PROBES_PREVENTED);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
@@ -189,7 +191,7 @@ static void close_server(struct daemon *d)
 
 	dns_workers_destroy(&p->workers);
 	snapshot_slot_fini(&p->views);
-	dns_edge_health_destroy(&p->health);
+	fleet_checks_destroy(&p->checks);
 	dns_answerer_destroy(&p->answerer);
 	stream_buffers_destroy(&p->buffers);
 	metrics_destroy(&p->metrics);

@@ -14,19 +14,18 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/control.h"
-#include "dns/answer.h"
-#include "dns/edge_health.h"
-#include "dns/steer.h"
-#include "dns/view.h"
-#include "dns/zone.h"
+#include "dns/answer/answer.h"
+#include "dns/steer/steer.h"
+#include "dns/view/view.h"
+#include "dns/zone/zone.h"
+#include "fleet/checks.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {
-	duration probe = view->watch == NULL
-			     ? DUR_NS(0)
-			     : dns_edge_watch_probe_time(view->watch, edge->config->id);
+	duration probe =
+	    view->watch == NULL ? DUR_NS(0) : fleet_watch_probe_time(view->watch, edge->config->id);
 
 	return json_pack(
 	    "{s:s, s:s, s:b, s:s, s:f}", "state", health_state_text(health_get(edge->health)),

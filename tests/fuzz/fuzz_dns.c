@@ -16,8 +16,8 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "dns/answer.h"
-#include "dns/view.h"
+#include "dns/answer/answer.h"
+#include "dns/view/view.h"
 #include "origin-link/servers/health.h"
 
 static const char zone_text[] =

@@ -18,8 +18,8 @@
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "dns/ecs.h"
-#include "dns/name.h"
+#include "dns/answer/ecs.h"
+#include "dns/zone/name.h"
 
 static const char fleet_format[] =
     "edges:\n"

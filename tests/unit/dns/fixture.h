@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "dns/answer.h"
-#include "dns/view.h"
+#include "dns/answer/answer.h"
+#include "dns/view/view.h"
 #include "origin-link/servers/health.h"
 
 /* A fleet with edges fra1 (v4 and v6), nyc1 (v4 only), sin1 (v4 and v6); sites `all` (every edge)

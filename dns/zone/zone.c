@@ -4,7 +4,7 @@
  * non-terminals are stored, so that the first missing name on the way down is the end of the walk
  * and the one above it the closest encloser (RFC 4592 section 3.3.1).
  */
-#include "dns/zone.h"
+#include "dns/zone/zone.h"
 
 #include <stdlib.h>
 #include <string.h>

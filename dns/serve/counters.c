@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "dns/counters.h"
+#include "dns/serve/counters.h"
 
 #include <libknot/consts.h>
 
-#include "dns/answer.h"
+#include "dns/answer/answer.h"
 
 static const struct metric_desc table[] = {DNS_COUNTER_LIST(METRIC_ROW)};
 

@@ -3,7 +3,7 @@
  * Workers and their sockets, see worker.h. The control thread binds, so that an error is known
  * before anything is served; each worker then takes its own sockets through its mailbox.
  */
-#include "dns/worker.h"
+#include "dns/serve/worker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,10 +18,10 @@
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/descriptors.h"
-#include "dns/answer.h"
-#include "dns/service.h"
-#include "dns/tcp.h"
-#include "dns/udp.h"
+#include "dns/answer/answer.h"
+#include "dns/serve/service.h"
+#include "dns/serve/tcp.h"
+#include "dns/serve/udp.h"
 
 /* Connections that wait while a worker is busy; the kernel caps it. */
 #define BACKLOG 1024

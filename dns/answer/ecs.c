@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "dns/ecs.h"
+#include "dns/answer/ecs.h"
 
 #include <string.h>
 

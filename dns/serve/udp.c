@@ -4,7 +4,7 @@
  * for life. Responses leave from the address that was asked, also on a host with several.
  */
 #define LOG_MODULE LOG_DNS
-#include "dns/udp.h"
+#include "dns/serve/udp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,9 +16,9 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
-#include "dns/answer.h"
-#include "dns/counters.h"
-#include "dns/service.h"
+#include "dns/answer/answer.h"
+#include "dns/serve/counters.h"
+#include "dns/serve/service.h"
 
 #define UDP_MAGIC 0x44756470u
 

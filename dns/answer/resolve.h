@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * From a question to the sections of its answer (RFC 1034 section 4.3.2): aliases followed within
- * the zone, referrals, wildcards, negative answers, steering. Part of dns/answer.c's work, in a
- * file of its own because the form of messages is one matter and the meaning of names another.
+ * the zone, referrals, wildcards, negative answers, steering. Part of dns/answer/answer.c's work,
+ * in a file of its own because the form of messages is one matter and the meaning of names another.
  */
 #pragma once
 

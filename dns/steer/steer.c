@@ -3,7 +3,7 @@
  * Steering, see steer.h. The choice is made afresh for each answer: health may have changed since
  * the last one, and walking a short ranking costs less than keeping anything.
  */
-#include "dns/steer.h"
+#include "dns/steer/steer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "dns/zone.h"
+#include "dns/zone/zone.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 

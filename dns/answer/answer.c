@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The answer path, see answer.h: checks the query's form, its EDNS and client subnet, and wraps
- * what dns/resolve.c finds into a response. Any thread, one answerer each.
+ * what dns/answer/resolve.c finds into a response. Any thread, one answerer each.
  */
-#include "dns/answer.h"
+#include "dns/answer/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@
 #include <libknot/packet/rrset-wire.h>
 
 #include "core/base/check.h"
-#include "dns/ecs.h"
-#include "dns/resolve.h"
+#include "dns/answer/ecs.h"
+#include "dns/answer/resolve.h"
 
 /* Records beside the question: OPT, TSIG, and what nobody's honest question has. */
 #define QUERY_RECORDS 16

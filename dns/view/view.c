@@ -3,16 +3,16 @@
  * Building and retiring views. Loading and freeing are jobs, all else is the control thread's.
  */
 #define LOG_MODULE LOG_CONFIG
-#include "dns/view.h"
+#include "dns/view/view.h"
 
 #include <stdlib.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "dns/edge_health.h"
-#include "dns/steer.h"
-#include "dns/zone.h"
+#include "dns/steer/steer.h"
+#include "dns/zone/zone.h"
+#include "fleet/checks.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
@@ -63,6 +63,14 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 	return view;
 }
 
+void dns_view_watch(struct dns_view *view, struct fleet_checks *checks)
+{
+	CHECK(view->watch == NULL);
+	view->watch = fleet_checks_watch(checks, view->fleet);
+	for (unsigned i = 0; i < view->n_edges; i++)
+		view->edges[i].health = fleet_watch_health(view->watch, i);
+}
+
 /* All that it holds, and is not watched. */
 static void empty(struct dns_view *view)
 {
@@ -82,7 +90,7 @@ void dns_view_destroy(struct dns_view **viewp)
 
 	if (view == NULL)
 		return;
-	dns_edge_watch_end(&view->watch);
+	fleet_watch_end(&view->watch);
 	empty(view);
 	free(view);
 }
@@ -108,7 +116,7 @@ void dns_view_drop(struct dns_view **viewp, struct jobs *jobs)
 	static const struct job_ops ops = {run_empty, free_view, free_view};
 	struct dns_view *view = TAKE(viewp);
 
-	dns_edge_watch_end(&view->watch);
+	fleet_watch_end(&view->watch);
 	job_start(jobs, &view->job, &ops);
 }
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/addr.h"
-#include "dns/steer.h"
+#include "dns/steer/steer.h"
 
 struct dns_view;
 

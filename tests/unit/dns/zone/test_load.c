@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "dns/zone.h"
+#include "dns/zone/zone.h"
 #include "tests/unit/dns/fixture.h"
 
 #define TOP                                                                                        \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "dns/name.h"
+#include "dns/zone/name.h"
 
 #include <string.h>
 

@@ -2,16 +2,16 @@
  *
  * The resolution of a question, see resolve.h. Any thread; nothing is kept between calls.
  */
-#include "dns/resolve.h"
+#include "dns/answer/resolve.h"
 
 #include <libknot/descriptor.h>
 #include <libknot/errcode.h>
 #include <libknot/rrtype/rdname.h>
 
 #include "core/base/check.h"
-#include "dns/answer.h"
-#include "dns/view.h"
-#include "dns/zone.h"
+#include "dns/answer/answer.h"
+#include "dns/view/view.h"
+#include "dns/zone/zone.h"
 #include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */

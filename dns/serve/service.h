@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What one worker serves with: its answerer, its counters, the view it reads. Worker's loop only;
- * the sockets on top of it are dns/udp.h and dns/tcp.h.
+ * the sockets on top of it are dns/serve/udp.h and dns/serve/tcp.h.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Zones in memory: what a master file said, arranged for answering. Built by the job that loads a
- * configuration, immutable afterwards, read by any thread; owned by the view (dns/view.h). What a
- * name means (delegated, wildcard, absent) is decided here; what is said about it, in
- * dns/resolve.c.
+ * configuration, immutable afterwards, read by any thread; owned by the view (dns/view/view.h).
+ * What a name means (delegated, wildcard, absent) is decided here; what is said about it, in
+ * dns/answer/resolve.c.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #include <libknot/rrset.h>
 
 #include "config/diag.h"
-#include "dns/name.h"
+#include "dns/zone/name.h"
 
 struct cfg_fleet;
 struct cfg_zone;

@@ -7,12 +7,13 @@
 
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
-#include "dns/steer.h"
+#include "dns/steer/steer.h"
 
 struct cfg_fleet;
 struct diag;
 struct dns_edge;
-struct dns_edge_watch;
+struct fleet_checks;
+struct fleet_watch;
 struct dns_steered;
 struct dns_zones;
 struct geo_map;
@@ -27,16 +28,19 @@ struct dns_view {
 	unsigned n_steered;
 	struct dns_edge *edges; /* by edge id */
 	unsigned n_edges;
-	struct dns_edge_watch *watch; /* keeps the health that `edges` refers to; NULL: none */
+	struct fleet_watch *watch; /* keeps the health that `edges` refers to; NULL: none */
 	/* Its freeing. */
 	struct jobs *jobs;
 	struct job job;
 };
 
 /* Zones, steering and geo map of a fleet. NULL with every error in `diag`, and *fleet is left to
- * the caller; else *fleet is consumed. No edge has health yet: see dns_edge_health_watch().
+ * the caller; else *fleet is consumed. No edge has health yet: see dns_view_watch().
  * Blocking. */
 struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag);
+/* Refers each edge to its health, with a probe behind it, until the view is destroyed; before the
+ * view is published. Control loop. */
+void dns_view_watch(struct dns_view *view, struct fleet_checks *checks);
 /* For a view that was never published. Any thread; control loop when it is watched. */
 void dns_view_destroy(struct dns_view **view);
 /* The same by a job, for the memory of a large one takes long to be freed. Control loop. */

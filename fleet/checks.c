@@ -3,7 +3,7 @@
  * Probes of edges, shared by the views that name them: each is counted by the watches that refer to
  * it, and ends with the last. Control loop only.
  */
-#include "dns/edge_health.h"
+#include "fleet/checks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +13,6 @@
 #include "core/base/check.h"
 #include "core/net/stream.h"
 #include "core/process/metrics.h"
-#include "dns/counters.h"
-#include "dns/steer.h"
-#include "dns/view.h"
 #include "origin-link/servers/probe.h"
 
 #define PROBED_MAGIC 0x45646765u
@@ -25,7 +22,7 @@ struct probed {
 	unsigned magic;
 	unsigned references;
 	LIST_ENTRY(probed) link;
-	struct dns_edge_health *owner;
+	struct fleet_checks *owner;
 	char *name;
 	char *host;
 	struct net_addr addr;
@@ -34,48 +31,50 @@ struct probed {
 	struct probe *probe; /* NULL: the edge has no address */
 };
 
-struct dns_edge_health {
+struct fleet_checks {
 	struct stream_buffers *buffers;
 	struct metrics *metrics;
+	unsigned prevented; /* the counter */
 	LIST_HEAD(, probed) probed;
 };
 
-struct dns_edge_watch {
-	struct dns_edge_health *owner;
+struct fleet_watch {
+	struct fleet_checks *owner;
 	unsigned n;
 	struct probed **v; /* by edge id */
 };
 
-struct dns_edge_health *dns_edge_health_create(struct stream_buffers *control_buffers,
-					       struct metrics *metrics)
+struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
+					 struct metrics *metrics, unsigned prevented)
 {
-	struct dns_edge_health *health = xcalloc(1, sizeof(*health));
+	struct fleet_checks *checks = xcalloc(1, sizeof(*checks));
 
-	health->buffers = control_buffers;
-	health->metrics = metrics;
-	LIST_INIT(&health->probed);
-	return health;
+	checks->buffers = control_buffers;
+	checks->metrics = metrics;
+	checks->prevented = prevented;
+	LIST_INIT(&checks->probed);
+	return checks;
 }
 
-void dns_edge_health_destroy(struct dns_edge_health **healthp)
+void fleet_checks_destroy(struct fleet_checks **checksp)
 {
-	struct dns_edge_health *health = TAKE(healthp);
+	struct fleet_checks *checks = TAKE(checksp);
 
-	if (health == NULL)
+	if (checks == NULL)
 		return;
-	CHECK(LIST_EMPTY(&health->probed));
-	free(health);
+	CHECK(LIST_EMPTY(&checks->probed));
+	free(checks);
 }
 
 static void probe_ended(void *arg, enum probe_cause cause, bool changed)
 {
 	struct probed *p = arg;
-	const struct dns_edge_health *health;
+	const struct fleet_checks *checks;
 
 	MAGIC_CHECK(p, PROBED_MAGIC);
-	health = p->owner;
+	checks = p->owner;
 	if (cause == PROBE_PREVENTED)
-		metrics_add(health->metrics, health->buffers->loop, DNS_PROBES_PREVENTED, 1);
+		metrics_add(checks->metrics, checks->buffers->loop, checks->prevented, 1);
 }
 
 static const char *first_host(const struct cfg_site *site)
@@ -123,12 +122,12 @@ static struct net_addr probe_addr(const struct cfg_edge *edge)
 	return addr;
 }
 
-static struct probed *find_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
+static struct probed *find_probed(struct fleet_checks *checks, const struct cfg_edge *edge,
 				  const char *host, bool has_addr, const struct net_addr *addr)
 {
 	struct probed *p;
 
-	LIST_FOREACH (p, &health->probed, link) {
+	LIST_FOREACH (p, &checks->probed, link) {
 		if (strcmp(p->name, edge->name) == 0 && strcmp(p->host, host) == 0 &&
 		    (p->probe != NULL) == has_addr &&
 		    (!has_addr || net_addr_equal(&p->addr, addr)) &&
@@ -139,12 +138,12 @@ static struct probed *find_probed(struct dns_edge_health *health, const struct c
 }
 
 /* The newest of that edge at that address, whatever it is asked at whichever port; NULL: none. */
-static const struct probed *find_verdict(const struct dns_edge_health *health, const char *name,
+static const struct probed *find_verdict(const struct fleet_checks *checks, const char *name,
 					 const struct net_addr *addr)
 {
 	const struct probed *p;
 
-	LIST_FOREACH (p, &health->probed, link) {
+	LIST_FOREACH (p, &checks->probed, link) {
 		struct net_addr at = p->addr;
 
 		if (p->probe == NULL || strcmp(p->name, name) != 0)
@@ -169,7 +168,7 @@ static void start_probe(struct probed *p)
 	free(name);
 }
 
-static struct probed *take_probed(struct dns_edge_health *health, const struct cfg_edge *edge,
+static struct probed *take_probed(struct fleet_checks *checks, const struct cfg_edge *edge,
 				  const char *host)
 {
 	bool has_addr = edge->addresses.n > 0;
@@ -178,7 +177,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 
 	if (has_addr)
 		addr = probe_addr(edge);
-	p = find_probed(health, edge, host, has_addr, &addr);
+	p = find_probed(checks, edge, host, has_addr, &addr);
 	if (p != NULL) {
 		p->references++;
 		return p;
@@ -186,7 +185,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 	p = xcalloc(1, sizeof(*p));
 	p->magic = PROBED_MAGIC;
 	p->references = 1;
-	p->owner = health;
+	p->owner = checks;
 	p->name = xstrdup(edge->name);
 	p->host = xstrdup(host);
 	probe_check_init(&p->check, &edge->check);
@@ -194,7 +193,7 @@ static struct probed *take_probed(struct dns_edge_health *health, const struct c
 	health_init(&p->health, edge->check.rise, edge->check.fall);
 	if (has_addr)
 		start_probe(p);
-	LIST_INSERT_HEAD(&health->probed, p, link);
+	LIST_INSERT_HEAD(&checks->probed, p, link);
 	return p;
 }
 
@@ -213,26 +212,28 @@ static void drop_probed(struct probed *p)
 	free(p);
 }
 
-void dns_edge_health_watch(struct dns_edge_health *health, struct dns_view *view)
+struct fleet_watch *fleet_checks_watch(struct fleet_checks *checks, const struct cfg_fleet *fleet)
 {
-	struct dns_edge_watch *watch = xcalloc(1, sizeof(*watch));
-	const char **hosts = default_hosts(view->fleet);
+	struct fleet_watch *watch = xcalloc(1, sizeof(*watch));
+	const char **hosts = default_hosts(fleet);
 
-	CHECK(view->watch == NULL);
-	watch->owner = health;
-	watch->n = view->n_edges;
+	watch->owner = checks;
+	watch->n = fleet->n_edges;
 	watch->v = xcalloc(watch->n + 1, sizeof(*watch->v));
-	for (unsigned i = 0; i < watch->n; i++) {
-		watch->v[i] = take_probed(health, view->edges[i].config, hosts[i]);
-		view->edges[i].health = &watch->v[i]->health;
-	}
+	for (unsigned i = 0; i < watch->n; i++)
+		watch->v[i] = take_probed(checks, &fleet->edges[i], hosts[i]);
 	free(hosts);
-	view->watch = watch;
+	return watch;
 }
 
-void dns_edge_watch_end(struct dns_edge_watch **watchp)
+const struct health *fleet_watch_health(const struct fleet_watch *watch, unsigned edge_id)
 {
-	struct dns_edge_watch *watch = TAKE(watchp);
+	return &watch->v[edge_id]->health;
+}
+
+void fleet_watch_end(struct fleet_watch **watchp)
+{
+	struct fleet_watch *watch = TAKE(watchp);
 
 	if (watch == NULL)
 		return;
@@ -242,7 +243,7 @@ void dns_edge_watch_end(struct dns_edge_watch **watchp)
 	free(watch);
 }
 
-bool dns_edge_watch_settled(const struct dns_edge_watch *watch)
+bool fleet_watch_settled(const struct fleet_watch *watch)
 {
 	for (unsigned i = 0; i < watch->n; i++) {
 		const struct probed *p = watch->v[i];
@@ -253,7 +254,7 @@ bool dns_edge_watch_settled(const struct dns_edge_watch *watch)
 	return true;
 }
 
-duration dns_edge_watch_probe_time(const struct dns_edge_watch *watch, unsigned edge_id)
+duration fleet_watch_probe_time(const struct fleet_watch *watch, unsigned edge_id)
 {
 	const struct probed *p = watch->v[edge_id];
 

@@ -3,16 +3,16 @@
  * One query, from the view to the counters and the log. Worker's loop.
  */
 #define LOG_MODULE LOG_DNS
-#include "dns/service.h"
+#include "dns/serve/service.h"
 
 #include <libknot/codes.h>
 #include <libknot/packet/wire.h>
 
 #include "core/base/log.h"
-#include "dns/answer.h"
-#include "dns/counters.h"
-#include "dns/name.h"
-#include "dns/view.h"
+#include "dns/answer/answer.h"
+#include "dns/serve/counters.h"
+#include "dns/view/view.h"
+#include "dns/zone/name.h"
 
 /* `size` of the response; 0: there is none. */
 static void trace(const struct dns_service *s, const struct net_addr *remote, bool tcp,

@@ -5,7 +5,7 @@
  * seen at once. Run by a job; blocking.
  */
 #define LOG_MODULE LOG_ZONE
-#include "dns/zone.h"
+#include "dns/zone/zone.h"
 
 #include <libgen.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * while its client does not take what it was told, so both directions are bounded by one message.
  */
 #define LOG_MODULE LOG_DNS
-#include "dns/tcp.h"
+#include "dns/serve/tcp.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +17,9 @@
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/stream.h"
-#include "dns/answer.h"
-#include "dns/counters.h"
-#include "dns/service.h"
+#include "dns/answer/answer.h"
+#include "dns/serve/counters.h"
+#include "dns/serve/service.h"
 
 #define TCP_MAGIC 0x44746370u
 #define CONN_MAGIC 0x44636f6eu

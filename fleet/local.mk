@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+noinst_LIBRARIES += fleet/libfleet.a
+fleet_libfleet_a_SOURCES = \
+	fleet/checks.c fleet/checks.h
