@@ -17,7 +17,7 @@
 #include "dns/answer/answer.h"
 #include "dns/steer/steer.h"
 #include "dns/view/view.h"
-#include "dns/zone/zone.h"
+#include "dns/zone/zones.h"
 #include "fleet/checks.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
@@ -40,9 +40,9 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 	json_t *zones = json_object(), *edges = json_object();
 
 	for (unsigned i = 0; i < view->zones->n; i++) {
-		const struct dns_zone *zone = view->zones->v[i];
+		const struct dns_zone *zone = view->zones->v[i].zone;
 
-		json_object_set_new(zones, zone->config->name,
+		json_object_set_new(zones, zone->name,
 				    json_pack("{s:I, s:I}", "serial", (json_int_t)zone->serial,
 					      "records", (json_int_t)zone->n_records));
 	}

@@ -11,7 +11,7 @@
 #include "core/base/check.h"
 #include "dns/answer/answer.h"
 #include "dns/view/view.h"
-#include "dns/zone/zone.h"
+#include "dns/zone/zones.h"
 #include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
@@ -23,10 +23,12 @@
 struct resolution {
 	const struct dns_view *view;
 	const struct dns_zone *zone;
+	unsigned first_steered; /* of the zone, among view->steered */
 	knot_pkt_t *response;
 	struct dns_facts *facts;
 	uint16_t qtype;
-	const struct dns_node *cut; /* the referral's, or NULL */
+	const struct dns_node *cut;                  /* the referral's, or NULL */
+	knot_dname_storage_t targets[CHAIN_MAX + 1]; /* of aliases, in lower case */
 };
 
 /* False when it did not fit: then TC is set, unless `flags` forbid. */
@@ -105,9 +107,10 @@ static void put_node(struct resolution *r, const struct dns_node *node, const ui
 {
 	const struct dns_rrset *set = dns_node_rrset(node, r->qtype);
 
-	if (node->steered != NULL && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA)) {
-		put_steered(r, node->steered, owner, hint);
-	} else if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != NULL)) {
+	if (node->steered != 0 && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA)) {
+		put_steered(r, &r->view->steered[r->first_steered + node->steered - 1], owner,
+			    hint);
+	} else if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != 0)) {
 		put_any(r, node, owner, hint);
 	} else if (set != NULL) {
 		knot_rrset_t rr = set->rr;
@@ -140,11 +143,13 @@ static bool put_addresses_of(struct resolution *r, unsigned index)
 		uint16_t hint =
 		    knot_compr_hint(&r->response->rr_info[index], KNOT_COMPR_HINT_RDATA + i);
 		const struct dns_node *node;
+		knot_dname_storage_t lower;
 		struct dns_name name;
 
 		if (knot_dname_in_bailiwick(target, r->zone->apex_name) < 0)
 			continue;
-		dns_name_init(&name, target);
+		knot_dname_copy_lower(lower, target);
+		dns_name_init(&name, lower);
 		node = dns_zone_find(r->zone, &name, name.n_labels);
 		if (node == NULL)
 			continue;
@@ -211,10 +216,12 @@ static void resolve(struct resolution *r, struct dns_name *name)
 		if (!put(r, hint, &rr, KNOT_PF_CHECKDUP) || r->response->rrset_count == before)
 			return;
 		const uint8_t *target = knot_cname_name(cname->rr.rrs.rdata);
+		uint8_t *lower = r->targets[chain];
 
 		if (knot_dname_in_bailiwick(target, r->zone->apex_name) < 0)
 			return;
-		dns_name_init(name, target);
+		knot_dname_copy_lower(lower, target);
+		dns_name_init(name, lower);
 		hint = knot_compr_hint(&r->response->rr_info[before], KNOT_COMPR_HINT_RDATA);
 	}
 }
@@ -222,19 +229,26 @@ static void resolve(struct resolution *r, struct dns_name *name)
 void dns_resolve(const struct dns_view *view, const knot_pkt_t *query, knot_pkt_t *response,
 		 struct dns_facts *facts)
 {
-	struct resolution r = {.view = view, .response = response, .facts = facts};
+	const struct dns_zones_entry *entry = NULL;
+	struct resolution r;
 	struct dns_name name;
 
+	r.view = view;
+	r.response = response;
+	r.facts = facts;
 	r.qtype = knot_pkt_qtype(query);
+	r.cut = NULL;
 	dns_name_init(&name, knot_pkt_qname(query));
 	if (r.qtype == KNOT_RRTYPE_DS && name.n_labels > 0)
-		r.zone = dns_zones_find(view->zones, &name, name.n_labels - 1);
-	if (r.zone == NULL)
-		r.zone = dns_zones_find(view->zones, &name, name.n_labels);
-	if (r.zone == NULL) {
+		entry = dns_zones_find(view->zones, &name, name.n_labels - 1);
+	if (entry == NULL)
+		entry = dns_zones_find(view->zones, &name, name.n_labels);
+	if (entry == NULL) {
 		facts->rcode = KNOT_RCODE_REFUSED;
 		return;
 	}
+	r.zone = entry->zone;
+	r.first_steered = entry->first_steered;
 	resolve(&r, &name);
 	if (!knot_wire_get_tc(response->wire))
 		put_additional(&r);
