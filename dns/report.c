@@ -18,14 +18,17 @@
 #include "dns/steer/steer.h"
 #include "dns/view/view.h"
 #include "dns/zone/zone.h"
-#include "fleet/checks.h"
+#include "fleet/verdicts.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {
+	bool probed = view->verdicts != NULL && edge->config->addresses.n > 0;
 	duration probe =
-	    view->watch == NULL ? DUR_NS(0) : fleet_watch_probe_time(view->watch, edge->config->id);
+	    probed
+		? fleet_verdict_probe_time(fleet_verdicts_at(view->verdicts, edge->config->id, 0))
+		: DUR_NS(0);
 
 	return json_pack(
 	    "{s:s, s:s, s:b, s:s, s:f}", "state", health_state_text(health_get(edge->health)),
