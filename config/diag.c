@@ -3,6 +3,7 @@
  * The list of complaints. It owns copies of all texts, so that it outlives the fleet or the zone
  * that was complained about. One thread.
  */
+#define LOG_MODULE LOG_CONFIG
 #include "config/diag.h"
 
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 
 /* More than anybody reads; it bounds what a file full of junk costs. */
 #define KEPT_MAX 100
@@ -18,15 +20,17 @@
 
 struct entry {
 	struct cfg_place place; /* place.file is ours, or NULL */
+	bool is_warning;
 	char *message;
 	unsigned file_rank; /* files in the order in which they were first complained about */
 	unsigned serial;
 };
 
+/* Errors and warnings have room of their own, so that neither crowds out the other. */
 struct diag {
-	struct entry entries[KEPT_MAX];
-	unsigned kept;
-	unsigned count;
+	struct entry entries[2 * KEPT_MAX];
+	unsigned kept, kept_warnings; /* of both; of them warnings */
+	unsigned errors, warnings;
 };
 
 struct diag *diag_create(void)
@@ -85,35 +89,59 @@ static void shorten(char *message)
 	memmove(message + head + sizeof(gap) - 1, message + tail, len - tail + 1);
 }
 
-void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
+__attribute__((format(printf, 3, 0))) static void
+keep(struct diag *d, struct cfg_place place, const char *fmt, va_list args, bool is_warning)
 {
-	struct entry *e;
-	va_list args;
+	struct entry *e = &d->entries[d->kept];
 
-	d->count++;
-	if (d->kept == KEPT_MAX)
-		return;
-	e = &d->entries[d->kept];
 	e->file_rank = file_rank(d, place.file);
-	e->serial = d->count;
+	e->serial = d->kept++;
+	e->is_warning = is_warning;
 	e->place = place;
 	if (place.file != NULL)
 		e->place.file = xstrdup(place.file);
-	va_start(args, fmt);
 	CHECK(vasprintf(&e->message, fmt, args) >= 0);
-	va_end(args);
 	shorten(e->message);
-	d->kept++;
+}
+
+void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
+{
+	va_list args;
+
+	d->errors++;
+	if (!diag_has_room(d))
+		return;
+	va_start(args, fmt);
+	keep(d, place, fmt, args, false);
+	va_end(args);
+}
+
+void diag_warn(struct diag *d, struct cfg_place place, const char *fmt, ...)
+{
+	va_list args;
+
+	d->warnings++;
+	if (d->kept_warnings == KEPT_MAX)
+		return;
+	d->kept_warnings++;
+	va_start(args, fmt);
+	keep(d, place, fmt, args, true);
+	va_end(args);
 }
 
 bool diag_has_room(const struct diag *d)
 {
-	return d->kept < KEPT_MAX;
+	return d->kept - d->kept_warnings < KEPT_MAX;
 }
 
 unsigned diag_count(const struct diag *d)
 {
-	return d->count;
+	return d->errors;
+}
+
+unsigned diag_warnings(const struct diag *d)
+{
+	return d->warnings;
 }
 
 static int compare_number(unsigned a, unsigned b)
@@ -136,7 +164,7 @@ static int compare_entries(const void *left, const void *right)
 
 void diag_print(const struct diag *d, FILE *out)
 {
-	const struct entry *sorted[KEPT_MAX];
+	const struct entry *sorted[2 * KEPT_MAX];
 
 	for (unsigned i = 0; i < d->kept; i++)
 		sorted[i] = &d->entries[i];
@@ -150,10 +178,13 @@ void diag_print(const struct diag *d, FILE *out)
 			fprintf(out, "%u:", p->line);
 		if (p->file != NULL && p->line != 0 && p->column != 0)
 			fprintf(out, "%u:", p->column);
-		fprintf(out, "%s%s\n", p->file != NULL ? " " : "", sorted[i]->message);
+		fprintf(out, "%s%s%s\n", p->file != NULL ? " " : "",
+			sorted[i]->is_warning ? "warning: " : "", sorted[i]->message);
 	}
-	if (d->count > d->kept)
-		fprintf(out, "and %u more\n", d->count - d->kept);
+	if (d->errors > KEPT_MAX)
+		fprintf(out, "and %u more\n", d->errors - KEPT_MAX);
+	if (d->warnings > d->kept_warnings)
+		fprintf(out, "and %u more warnings\n", d->warnings - d->kept_warnings);
 }
 
 char *diag_text(const struct diag *d)
@@ -166,4 +197,16 @@ char *diag_text(const struct diag *d)
 	diag_print(d, out);
 	CHECK(fclose(out) == 0);
 	return text;
+}
+
+void diag_log_warnings(const struct diag *d)
+{
+	char *text, *rest, *line;
+
+	if (d->warnings == 0)
+		return;
+	rest = text = diag_text(d);
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
+		log_warn("%s", line);
+	free(text);
 }

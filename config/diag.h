@@ -21,10 +21,17 @@ void diag_destroy(struct diag **d);
 /* "file:line:column: message". Copies everything. At most 100 are kept; the rest are counted. */
 void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for what is allowed, but most likely not what was meant: "file:line:column: warning:
+ * message". Not counted by diag_count(). */
+void diag_warn(struct diag *d, struct cfg_place place, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* False: what is added now is only counted, so that nobody need think of words. */
 bool diag_has_room(const struct diag *d);
 unsigned diag_count(const struct diag *d);
+unsigned diag_warnings(const struct diag *d);
 /* All of them, in order of place, one a line. */
 void diag_print(const struct diag *d, FILE *out);
 /* The same as text, malloc'd. */
 char *diag_text(const struct diag *d);
+/* To the log: the warnings about a configuration that was taken. */
+void diag_log_warnings(const struct diag *d);

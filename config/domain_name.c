@@ -151,23 +151,25 @@ const struct cfg_type cfg_type_zone = {
 
 static bool parse_owner(const struct cfg_value *v, const char *text, void *out)
 {
-	const char *fault;
+	const char *name = text, *fault;
 
-	if (strcmp(text, "@") == 0)
+	if (strcmp(text, "@") == 0 || strcmp(text, "*") == 0)
 		return keep_lower(v, text, out);
+	if (strncmp(text, "*.", 2) == 0)
+		name = text + 2;
 	if (*text != '\0' && text[strlen(text) - 1] == '.')
 		fault = "an owner is relative to its zone, without a dot at the end";
-	else if (strchr(text, '*') != NULL)
-		fault = "a wildcard cannot be steered";
+	else if (strchr(name, '*') != NULL)
+		fault = "\"*\" may only be the first label: \"*\" or \"*.name\"";
 	else
-		fault = cfg_domain_fault(text, CFG_NAME_UNDERSCORE);
+		fault = cfg_domain_fault(name, CFG_NAME_UNDERSCORE);
 	return fault == NULL ? keep_lower(v, text, out) : cfg_refuse_because(v, text, fault);
 }
 
 const struct cfg_type cfg_type_owner = {
     .name = "owner",
     .expected = "a name in the zone",
-    .pattern = "^(@|[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*)$",
+    .pattern = "^(@|\\*|(\\*\\.)?[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*)$",
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_owner,

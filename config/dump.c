@@ -90,8 +90,11 @@ static void dump_options(struct dumper *d, const struct cfg_option *parent, cons
 	begin_map(d);
 	while ((o = cfg_option_next(parent, o)) != NULL) {
 		const struct cfg_array *array = (const void *)(base + o->offset);
+		const struct cfg_option *value;
 		char *text = NULL;
 
+		if (!cfg_option_belongs(o, base))
+			continue;
 		if (o->shape == CFG_VALUE) {
 			text = o->type->format(o, base + o->offset);
 			if (text == NULL)
@@ -122,6 +125,21 @@ static void dump_options(struct dumper *d, const struct cfg_option *parent, cons
 
 				emit_scalar(d, *(const char *const *)item);
 				dump_options(d, o, item);
+			}
+			end_map(d);
+			break;
+		case CFG_PAIRS:
+			value = cfg_option_next(o, NULL);
+			begin_map(d);
+			for (unsigned i = 0; i < array->n; i++) {
+				const char *item = (char *)array->v + i * o->size;
+
+				text = o->type->format(o, item);
+				emit_scalar(d, text);
+				free(text);
+				text = value->type->format(value, item + value->offset);
+				emit_value(d, text);
+				free(text);
 			}
 			end_map(d);
 			break;

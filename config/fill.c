@@ -77,6 +77,8 @@ static const char *expected_text(const struct cfg_option *o)
 		return "a map of options";
 	case CFG_NAMED:
 		return "a map, by name";
+	case CFG_PAIRS:
+		return "a map of values";
 	case CFG_ITEMS:
 		break;
 	}
@@ -271,6 +273,28 @@ static void fill_named(struct filler *f, const struct cfg_option *o, const struc
 	}
 }
 
+static void fill_pairs(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
+		       const struct thing *thing)
+{
+	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
+	const struct cfg_entry *map = map_or_nothing(f, entry, expected_text(o)), *child;
+	const struct cfg_option *value = cfg_option_next(o, NULL);
+	char *base;
+
+	if (map == NULL || !take_array(f, array, map->n, o->size, thing->place))
+		return;
+	base = array->v;
+	for (child = map->first; child != NULL; child = child->next, base += o->size) {
+		size_t len = path_enter_key(f, child->key);
+		struct thing inner = {.base = base, .name = "", .place = child->key_place};
+
+		fill_text(f, o, child->key, child->key_place, "", base);
+		*(struct cfg_place *)(base + o->place) = child->key_place;
+		fill_value(f, value, child, &inner);
+		path_leave(f, len);
+	}
+}
+
 static void fill_items(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 		       const struct thing *thing)
 {
@@ -340,6 +364,24 @@ static void complain_unknown(struct filler *f, const struct cfg_option *parent,
 	free(known);
 }
 
+/* What was written though another choice was made: it would be silently without effect. */
+static bool complain_not_chosen(struct filler *f, const struct cfg_option *o,
+				const struct cfg_entry *entry, const struct thing *thing)
+{
+	const struct cfg_option *decider = cfg_option_decider(o);
+	char *owners, *chosen;
+
+	if (entry == NULL || cfg_option_belongs(o, thing->base))
+		return false;
+	owners = cfg_option_belongs_to(o);
+	chosen = decider->type->format(decider, thing->base + decider->offset);
+	diag_add(f->diag, entry->key_place, "%s belongs to %s %s, and here it is \"%s\"", f->path,
+		 o->choice, owners, chosen);
+	free(chosen);
+	free(owners);
+	return true;
+}
+
 /* All options under `parent`; `map` is NULL when there is nothing but defaults. */
 static void fill_options(struct filler *f, const struct cfg_option *parent,
 			 const struct cfg_entry *entry, const struct thing *thing)
@@ -353,6 +395,10 @@ static void fill_options(struct filler *f, const struct cfg_option *parent,
 		const struct cfg_entry *child = cfg_entry_get(map, cfg_option_key(o));
 		size_t len = path_enter_key(f, cfg_option_key(o));
 
+		if (complain_not_chosen(f, o, child, thing)) {
+			path_leave(f, len);
+			continue;
+		}
 		switch (o->shape) {
 		case CFG_VALUE:
 			fill_value(f, o, child, thing);
@@ -365,6 +411,9 @@ static void fill_options(struct filler *f, const struct cfg_option *parent,
 			break;
 		case CFG_NAMED:
 			fill_named(f, o, child, thing);
+			break;
+		case CFG_PAIRS:
+			fill_pairs(f, o, child, thing);
 			break;
 		case CFG_ITEMS:
 			fill_items(f, o, child, thing);

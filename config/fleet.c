@@ -55,6 +55,20 @@ static bool give_edges(struct cfg_fleet *fleet, struct cfg_place place)
 	return true;
 }
 
+/* Names that go by an order and have none share that of their site. */
+static void give_orders(struct cfg_zone *zone)
+{
+	for (unsigned i = 0; i < zone->n_steered; i++) {
+		struct cfg_steered *s = &zone->steered[i];
+
+		if (s->n_order > 0 || s->policy == CFG_POLICY_NEAREST ||
+		    s->policy == CFG_POLICY_WEIGHTED)
+			continue;
+		s->order = s->site->edges;
+		s->n_order = s->site->n_edges;
+	}
+}
+
 /* To servers without a port; before the rules, which compare servers. */
 static void give_ports(struct cfg_fleet *fleet)
 {
@@ -88,6 +102,8 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 		s->id = i;
 		qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
 	}
+	for (unsigned i = 0; i < fleet->n_zones; i++)
+		give_orders(&fleet->zones[i]);
 	fleet->geo.place = geo != NULL ? geo->key_place : root->place;
 }
 

@@ -34,6 +34,11 @@ struct cfg_prefixes {
 	unsigned n;
 };
 
+struct cfg_uints {
+	unsigned *v;
+	unsigned n;
+};
+
 struct cfg_range { /* HTTP status range, both ends included */
 	uint16_t low, high;
 };
@@ -43,6 +48,9 @@ struct cfg_range { /* HTTP status range, both ends included */
 enum cfg_check_kind { CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP };
 /* CFG_CHECK_HEAD: by GET once that has got a good status where HEAD has not. */
 enum cfg_check_method { CFG_CHECK_HEAD, CFG_CHECK_GET };
+/* What the certificate of an edge must be. CFG_VERIFY_AUTO: wholly valid when its chain ends at a
+ * public root; one that does not is taken to be private, and passes. */
+enum cfg_verify { CFG_VERIFY_AUTO, CFG_VERIFY_YES, CFG_VERIFY_NO };
 
 struct cfg_check {
 	enum cfg_check_kind kind;
@@ -51,10 +59,11 @@ struct cfg_check {
 	const char *path;
 	enum cfg_check_method method;
 	struct cfg_range status;
-	duration interval; /* between the starts of two probes */
-	duration timeout;  /* of one probe, from connect to status line */
-	unsigned rise;     /* successes in a row that make it up */
-	unsigned fall;     /* failures in a row that make it down */
+	duration interval;      /* between the starts of two probes */
+	duration timeout;       /* of one probe, from connect to status line */
+	unsigned rise;          /* successes in a row that make it up */
+	unsigned fall;          /* failures in a row that make it down */
+	enum cfg_verify verify; /* of edges, by CFG_CHECK_HTTPS */
 };
 
 enum cfg_admin { CFG_ADMIN_ACTIVE, CFG_ADMIN_DRAINED };
@@ -66,11 +75,14 @@ struct cfg_edge {
 	struct cfg_place place;
 	unsigned id; /* index in cfg_fleet.edges */
 	struct cfg_coords location;
+	const char *continent;         /* "": not known; else one of AF AN AS EU NA OC SA */
 	struct cfg_addrs addresses;    /* what DNS answers; port 0 */
 	struct cfg_addrs listen;       /* default: *:443 */
 	struct cfg_addrs listen_plain; /* without TLS: see cfg_http.plain; default: none */
 	enum cfg_admin admin;
 	double bias_km; /* added to the distance of every client: > 0 sends clients elsewhere */
+	/* Share of clients where they are divided by weight, 1; 0: only when no other is usable. */
+	unsigned weight;
 	const char *control;    /* path of the control socket */
 	unsigned workers;       /* 0: one per processor */
 	struct cfg_check check; /* what perigee-dns does; default https, well-known path */
@@ -82,6 +94,7 @@ struct cfg_nameserver {
 	struct cfg_place place;
 	struct cfg_addrs listen; /* default: *:53; UDP and TCP */
 	const char *control;
+	const char *state; /* path of the file that keeps the last verdicts; "": none */
 	unsigned workers;
 };
 
@@ -183,12 +196,36 @@ enum cfg_none_up {
 	CFG_NONE_UP_SERVFAIL,
 };
 
+/* How a steered name chooses among the edges of its site that are usable. */
+enum cfg_policy {
+	CFG_POLICY_NEAREST,   /* by distance and bias */
+	CFG_POLICY_CONTINENT, /* the nearest of the client's continent; else by `order` */
+	CFG_POLICY_WEIGHTED,  /* by weight, the same one for the same network of clients */
+	CFG_POLICY_FAILOVER,  /* the first of `order` */
+	CFG_POLICY_STATIC,    /* `order`, usable or not */
+};
+
+struct cfg_weight {
+	const struct cfg_edge *edge;
+	struct cfg_place place;
+	unsigned weight; /* 0: only when no other is usable */
+};
+
 /* zones.NAME.steered.OWNER: A and AAAA of OWNER are chosen per client. */
 struct cfg_steered {
-	const char *owner; /* relative to the zone ("www", "@"), no trailing dot */
+	const char *owner; /* relative to the zone ("www", "@", "*.app"), no trailing dot */
 	struct cfg_place place;
 	const struct cfg_site *site;
 	duration ttl; /* 30 s */
+	enum cfg_policy policy;
+	/* With CFG_POLICY_CONTINENT, _FAILOVER and _STATIC; else NULL and 0. Default: the site's.
+	 */
+	const struct cfg_edge **order;
+	unsigned n_order;
+	/* With CFG_POLICY_WEIGHTED; edges that are not here have their own weight. */
+	struct cfg_weight *weights;
+	unsigned n_weights;
+	unsigned answers; /* edges in an answer, 1 */
 	enum cfg_none_up none_up;
 };
 
@@ -200,11 +237,30 @@ struct cfg_zone {
 	unsigned n_steered;
 };
 
+/* An item of geo.overrides: what is done with clients that are in one of its networks, autonomous
+ * systems, countries or continents, of which there is at least one. The most specific counts: the
+ * longest network, then the autonomous system, the country, the continent; among equals the first
+ * of the file. */
+struct cfg_override {
+	struct cfg_place place;
+	struct cfg_prefixes networks;
+	struct cfg_uints asns;
+	struct cfg_strings countries;  /* ISO 3166-1 alpha-2, upper case */
+	struct cfg_strings continents; /* as cfg_edge.continent */
+	/* Either: they are taken to be here, */
+	struct cfg_coords location;
+	/* or these come first for them, in this order, those that belong to the site. */
+	const struct cfg_edge **edges;
+	unsigned n_edges;
+};
+
 struct cfg_geo {
 	struct cfg_place place;
-	const char *database; /* path; NULL: none, every client gets fallback order */
+	struct cfg_strings databases; /* paths; none: every client is at an unknown place */
 	/* Where clients of unknown place are taken to be; not set: edges in order of the file. */
 	struct cfg_coords unknown;
+	struct cfg_override *overrides;
+	unsigned n_overrides;
 };
 
 /* What listeners without TLS do with a request. */

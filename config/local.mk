@@ -19,7 +19,7 @@ config_libconfig_a_SOURCES = \
 	config/schema.c \
 	config/suggest.c config/suggest.h \
 	config/tree.c config/tree.h \
-	config/types.c config/types_net.c config/types.h \
+	config/types.c config/types_geo.c config/types_net.c config/types.h \
 	config/units.c config/units.h \
 	config/validate.c config/validate.h \
 	config/yaml.c config/yaml.h

@@ -188,6 +188,8 @@ static const char *shape_text(const struct cfg_option *o)
 		return "map";
 	case CFG_NAMED:
 		return "map by name";
+	case CFG_PAIRS:
+		return "map of values";
 	case CFG_ITEMS:
 		break;
 	}
@@ -218,7 +220,7 @@ static void print_shorthand(FILE *out, const struct cfg_option *o)
 
 static void print_option(FILE *out, const struct cfg_option *o)
 {
-	char *range = cfg_option_range(o);
+	char *range = cfg_option_range(o), *owners = cfg_option_belongs_to(o);
 
 	fprintf(out, ".It Ic %s : No %s", o->path, shape_text(o));
 	if (o->shape == CFG_VALUES)
@@ -227,6 +229,8 @@ static void print_option(FILE *out, const struct cfg_option *o)
 		fputs(" , Em restart", out);
 	fputc('\n', out);
 	print_prose(out, o->prose);
+	if (owners != NULL)
+		fprintf(out, "Only with\n.Ic %s :\n%s.\n", o->choice, owners);
 	if (o->choices != NULL)
 		print_choices(out, o);
 	if (o->shorthand != NULL)
@@ -243,6 +247,7 @@ static void print_option(FILE *out, const struct cfg_option *o)
 	} else if (o->required) {
 		fputs("Required.\n", out);
 	}
+	free(owners);
 	free(range);
 }
 

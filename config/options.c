@@ -22,6 +22,9 @@
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const check_kinds[] = {"http", "https", "tcp", NULL};
 static const char *const check_methods[] = {"HEAD", "GET", NULL};
+static const char *const verifies[] = {"auto", "yes", "no", NULL};
+static const char *const policies[] = {"nearest",  "continent", "weighted",
+				       "failover", "static",    NULL};
 static const char *const admins[] = {"active", "drained", NULL};
 static const char *const all_downs[] = {"try", "refuse", NULL};
 static const char *const none_ups[] = {"nearest", "servfail", NULL};
@@ -47,9 +50,15 @@ IS_ARRAY(cfg_site, routes);
 IS_ARRAY(cfg_site, edges);
 IS_ARRAY(cfg_route, response_fields);
 IS_ARRAY(cfg_zone, steered);
+IS_ARRAY(cfg_steered, order);
+IS_ARRAY(cfg_steered, weights);
+IS_ARRAY(cfg_geo, overrides);
+IS_ARRAY(cfg_override, edges);
 _Static_assert(offsetof(struct cfg_strings, n) == offsetof(struct cfg_array, n), "cfg_strings");
 _Static_assert(offsetof(struct cfg_addrs, n) == offsetof(struct cfg_array, n), "cfg_addrs");
 _Static_assert(offsetof(struct cfg_prefixes, n) == offsetof(struct cfg_array, n), "cfg_prefixes");
+_Static_assert(offsetof(struct cfg_uints, n) == offsetof(struct cfg_array, n), "cfg_uints");
+_Static_assert(offsetof(struct cfg_weight, edge) == 0, "keys come first");
 _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_nameserver, name) == 0 &&
 		   offsetof(struct cfg_origin, name) == 0 && offsetof(struct cfg_site, name) == 0 &&
 		   offsetof(struct cfg_zone, name) == 0 && offsetof(struct cfg_steered, owner) == 0,
@@ -65,6 +74,7 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 #define AT(struct_name, member) .offset = offsetof(struct struct_name, member)
 #define OF(struct_name)                                                                            \
 	.size = sizeof(struct struct_name), .place = offsetof(struct struct_name, place)
+#define WHEN(choice_, when_) .choice = choice_, .when = when_
 #define RANGE(low, high) .min = (low), .max = (high)
 
 #define SECTION(path_, prose_)                                                                     \
@@ -131,6 +141,9 @@ _Static_assert(offsetof(struct cfg_edge, name) == 0 && offsetof(struct cfg_names
 		  "Successes in a row that make it up."),                                          \
 	    COUNT(under ".fall", AT(owner, member.fall), fall_, 1, 100,                            \
 		  "Failures in a row that make it down.")
+
+/* Policies that go by an order of the edges. */
+#define ORDERED (1U << CFG_POLICY_CONTINENT | 1U << CFG_POLICY_FAILOVER | 1U << CFG_POLICY_STATIC)
 
 const struct cfg_option cfg_options[] = {
     SECTION("log", "The programs' own log, on standard error."),
@@ -220,6 +233,12 @@ const struct cfg_option cfg_options[] = {
      .type = &cfg_type_coords,
      AT(cfg_edge, location),
      .prose = "Where it stands: latitude and longitude in degrees."},
+    {.path = "edges.*.continent",
+     .type = &cfg_type_own_continent,
+     AT(cfg_edge, continent),
+     .fallback = "",
+     .prose = "The continent whose clients it is for where a steered name goes by continent: AF, "
+	      "AN, AS, EU, NA, OC or SA."},
     {.path = "edges.*.addresses",
      .shape = CFG_VALUES,
      .type = &cfg_type_address,
@@ -247,6 +266,9 @@ const struct cfg_option cfg_options[] = {
      .fallback = "0km",
      RANGE(-20000, 20000),
      .prose = "Added to the distance of every client: more than 0 sends clients elsewhere."},
+    COUNT("edges.*.weight", AT(cfg_edge, weight), "1", 0, 1000,
+	  "Its share of clients where a steered name divides them by weight; 0: none, unless no "
+	  "other edge is usable."),
     {.path = "edges.*.control",
      .type = &cfg_type_socket,
      AT(cfg_edge, control),
@@ -266,6 +288,10 @@ const struct cfg_option cfg_options[] = {
 	       "0 is the port of the first address that the edge listens on.",
 	       "Host field and server name; \"\" is a host that the edge serves.",
 	       "/.well-known/perigee/health", "200", "2"),
+    CHOICE("edges.*.check.verify", AT(cfg_edge, check.verify), "auto", verifies,
+	   "Whether the certificate that it shows must be valid for the host, with \"https\": "
+	   "\"auto\" asks it of those that a public authority issued, and lets private ones "
+	   "pass."),
 
     {.path = "nameservers",
      .shape = CFG_NAMED,
@@ -287,6 +313,13 @@ const struct cfg_option cfg_options[] = {
      .fallback = "/run/perigee/dns-NAME.sock",
      .reload = CFG_RESTART,
      .prose = "Its control socket, which perigeectl talks to."},
+    {.path = "nameservers.*.state",
+     .type = &cfg_type_state,
+     AT(cfg_nameserver, state),
+     .fallback = LOCALSTATEDIR "/lib/perigee/NAME.state",
+     .reload = CFG_RESTART,
+     .prose = "File that keeps what the checks of the edges last said, for the next start; \"\" "
+	      "is none."},
     {.path = "nameservers.*.workers",
      .type = &cfg_type_uint,
      AT(cfg_nameserver, workers),
@@ -484,7 +517,7 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_zone, steered),
      OF(cfg_steered),
      .prose = "Names in the zone whose addresses are chosen for each client; \"@\" is the zone's "
-	      "own name."},
+	      "own name, \"*\" as the first label a wildcard (RFC 4592)."},
     {.path = "zones.*.steered.*.site",
      .type = &cfg_type_site_ref,
      AT(cfg_steered, site),
@@ -496,20 +529,83 @@ const struct cfg_option cfg_options[] = {
      .fallback = "30s",
      RANGE(0, DAY),
      .prose = "How long resolvers may keep the answer, in whole seconds."},
+    CHOICE("zones.*.steered.*.policy", AT(cfg_steered, policy), "nearest", policies,
+	   "How edges are chosen, among those that are up: \"nearest\" by distance and bias; "
+	   "\"continent\" the nearest of the client's continent, or else by the order; "
+	   "\"weighted\" by weight, the same edge for the same network of clients; \"failover\" "
+	   "the first of the order; \"static\" the order as it stands, whether they are up or "
+	   "not."),
+    {.path = "zones.*.steered.*.order",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_edge_ref,
+     AT(cfg_steered, order),
+     WHEN("policy", ORDERED),
+     .prose = "The order of the edges; without it that of the site."},
+    {.path = "zones.*.steered.*.weights",
+     .shape = CFG_PAIRS,
+     .type = &cfg_type_edge_ref,
+     AT(cfg_steered, weights),
+     OF(cfg_weight),
+     WHEN("policy", 1U << CFG_POLICY_WEIGHTED),
+     .prose = "The weights of edges, by their names; an edge that is not here has its own."},
+    COUNT("zones.*.steered.*.weights.*", AT(cfg_weight, weight), NULL, 0, 1000,
+	  "The edge's share of clients; 0: none, unless no other edge is usable."),
+    COUNT("zones.*.steered.*.answers", AT(cfg_steered, answers), "1", 1, 8,
+	  "How many edges an answer has addresses of, the best ones first."),
     CHOICE("zones.*.steered.*.none_up", AT(cfg_steered, none_up), "nearest", none_ups,
 	   "When none of the edges is up: answer as if all were, or SERVFAIL."),
 
     SECTION("geo", "Where clients are."),
     {.path = "geo.database",
+     .shape = CFG_VALUES,
      .type = &cfg_type_path,
-     AT(cfg_fleet, geo.database),
-     .prose = "MaxMind database (.mmdb) with the coordinates of networks; without it every client "
-	      "is at an unknown place."},
+     AT(cfg_fleet, geo.databases),
+     .prose = "MaxMind databases (.mmdb) of networks: their coordinates, countries, continents or "
+	      "autonomous systems; without one that knows places every client is at an unknown "
+	      "place."},
     {.path = "geo.unknown",
      .type = &cfg_type_coords,
      AT(cfg_fleet, geo.unknown),
      .prose = "Where clients of unknown place are taken to be; without it they get the edges in "
 	      "the order of this file."},
+    {.path = "geo.overrides",
+     .shape = CFG_ITEMS,
+     AT(cfg_fleet, geo.overrides),
+     OF(cfg_override),
+     .prose = "What is known better than by a database. The most specific one counts: the longest "
+	      "network, then the autonomous system, the country, the continent; among equals the "
+	      "first."},
+    {.path = "geo.overrides.*.networks",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_prefix,
+     AT(cfg_override, networks),
+     .prose = "Networks of the clients that it is for."},
+    {.path = "geo.overrides.*.asns",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_uint,
+     AT(cfg_override, asns),
+     RANGE(1, UINT32_MAX),
+     .prose = "Their autonomous systems."},
+    {.path = "geo.overrides.*.countries",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_country,
+     AT(cfg_override, countries),
+     .prose = "Their countries, by ISO 3166-1 code."},
+    {.path = "geo.overrides.*.continents",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_continent,
+     AT(cfg_override, continents),
+     .prose = "Their continents: AF, AN, AS, EU, NA, OC or SA."},
+    {.path = "geo.overrides.*.location",
+     .type = &cfg_type_coords,
+     AT(cfg_override, location),
+     .prose = "Where they are taken to be; either this or edges."},
+    {.path = "geo.overrides.*.edges",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_edge_ref,
+     AT(cfg_override, edges),
+     .prose = "The edges that come first for them, in this order, of those that the policy of a "
+	      "name chooses from."},
 };
 
 const unsigned cfg_n_options = ARRAY_SIZE(cfg_options);
@@ -577,6 +673,46 @@ const struct cfg_option *cfg_option_child(const struct cfg_option *parent, const
 			return o;
 	}
 	return NULL;
+}
+
+const struct cfg_option *cfg_option_decider(const struct cfg_option *option)
+{
+	const struct cfg_option *o = option;
+	size_t dir = (size_t)(cfg_option_key(option) - option->path);
+
+	if (option->choice == NULL)
+		return NULL;
+	do
+		o--;
+	while (strncmp(o->path, option->path, dir) != 0 ||
+	       strcmp(o->path + dir, option->choice) != 0);
+	return o;
+}
+
+bool cfg_option_belongs(const struct cfg_option *option, const void *base)
+{
+	const struct cfg_option *decider = cfg_option_decider(option);
+
+	return decider == NULL ||
+	       (option->when & 1U << *(const unsigned *)((const char *)base + decider->offset));
+}
+
+char *cfg_option_belongs_to(const struct cfg_option *option)
+{
+	const struct cfg_option *decider = cfg_option_decider(option);
+	char *text = NULL;
+
+	for (unsigned i = 0; decider != NULL && decider->choices[i] != NULL; i++) {
+		char *longer;
+
+		if (!(option->when & 1U << i))
+			continue;
+		longer = xasprintf("%s%s\"%s\"", text != NULL ? text : "", text != NULL ? ", " : "",
+				   decider->choices[i]);
+		free(text);
+		text = longer;
+	}
+	return text;
 }
 
 char *cfg_option_range(const struct cfg_option *option)

@@ -85,10 +85,15 @@ static json_t *default_value(const struct cfg_option *o)
 static char *description(const struct cfg_option *o)
 {
 	char *range = cfg_option_range(o);
-	char *text = xasprintf("%s%s%s%s%s", o->prose, range != NULL ? " Range: " : "",
+	char *owners = cfg_option_belongs_to(o);
+	char *text = xasprintf("%s%s%s%s%s%s%s%s%s%s", o->prose, range != NULL ? " Range: " : "",
 			       range != NULL ? range : "", range != NULL ? "." : "",
+			       owners != NULL ? " Only with " : "", owners != NULL ? o->choice : "",
+			       owners != NULL ? " " : "", owners != NULL ? owners : "",
+			       owners != NULL ? "." : "",
 			       o->reload == CFG_RESTART ? " Takes effect at the next start." : "");
 
+	free(owners);
 	free(range);
 	return text;
 }
@@ -117,6 +122,11 @@ static json_t *option_schema(const struct cfg_option *o)
 		schema =
 		    json_pack("{s:[s, s], s:{s:s}, s:o}", "type", "object", "null", "propertyNames",
 			      "pattern", o->type->pattern, "additionalProperties", map_schema(o));
+		break;
+	case CFG_PAIRS:
+		schema = json_pack("{s:[s, s], s:{s:s}, s:o}", "type", "object", "null",
+				   "propertyNames", "pattern", o->type->pattern,
+				   "additionalProperties", value_schema(cfg_option_next(o, NULL)));
 		break;
 	case CFG_ITEMS:
 		schema = list_schema(o, map_schema(o));

@@ -341,28 +341,34 @@ const struct cfg_type cfg_type_output = {
     .format = format_text,
 };
 
+/* A path; only the default, which is for everybody, has NAME in it. */
+static bool parse_named_path(const struct cfg_value *v, const char *text, const char **path)
+{
+	const char *name;
+	char *named;
+	bool ok;
+
+	if (text != v->option->fallback)
+		return parse_path(v, text, path);
+	name = strstr(text, "NAME");
+	named = xasprintf("%.*s%s%s", (int)(name - text), text, v->name, name + 4);
+	ok = parse_path(v, named, path);
+	free(named);
+	return ok;
+}
+
 static bool parse_socket(const struct cfg_value *v, const char *text, void *out)
 {
 	const char *path;
-	char *named = NULL;
-	bool ok;
 
-	/* Only the default is for everybody. */
-	if (text == v->option->fallback) {
-		const char *name = strstr(text, "NAME");
-
-		named = xasprintf("%.*s%s%s", (int)(name - text), text, v->name, name + 4);
-		text = named;
-	}
-	ok = parse_path(v, text, &path);
-	if (ok && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		ok = cfg_refuse_because(v, path,
-					"longer than the path of a socket may be; "
-					"give a shorter one");
-	free(named);
-	if (ok)
-		*(const char **)out = path;
-	return ok;
+	if (!parse_named_path(v, text, &path))
+		return false;
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return cfg_refuse_because(v, path,
+					  "longer than the path of a socket may be; "
+					  "give a shorter one");
+	*(const char **)out = path;
+	return true;
 }
 
 const struct cfg_type cfg_type_socket = {
@@ -372,6 +378,22 @@ const struct cfg_type cfg_type_socket = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_socket,
+    .format = format_text,
+};
+
+static bool parse_state(const struct cfg_value *v, const char *text, void *out)
+{
+	if (*text == '\0')
+		return cfg_keep(v, text, out);
+	return parse_named_path(v, text, out);
+}
+
+const struct cfg_type cfg_type_state = {
+    .name = "path",
+    .expected = "the path of a file, or \"\"",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_state,
     .format = format_text,
 };
 

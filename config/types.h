@@ -50,6 +50,10 @@ extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_size, cf
 /* Texts: a file; a log's file, "-" or ""; a Unix socket, where NAME in the default is the name of
  * the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
+/* A file with NAME in its default, as with a socket, or "". */
+extern const struct cfg_type cfg_type_state;
+/* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
+extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_continent;
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;

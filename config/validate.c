@@ -371,7 +371,7 @@ static void validate_steered_edge(struct validator *v, const struct cfg_edge *e,
 			 e->name, zone->name, st->owner);
 		*complained = true;
 	}
-	if (!e->location.set && v->fleet->geo.database != NULL) {
+	if (!e->location.set && v->fleet->geo.databases.n > 0) {
 		diag_add(v->diag, e->place,
 			 "edges.%s.location is missing: zones.%s.steered.%s goes by distance",
 			 e->name, zone->name, st->owner);
@@ -450,6 +450,27 @@ static void validate_zones(struct validator *v)
 	free(complained);
 }
 
+static void validate_overrides(struct validator *v)
+{
+	const struct cfg_geo *geo = &v->fleet->geo;
+	const struct cfg_entry *n = first_item(cfg_entry_get(v->root, "geo"), "overrides");
+
+	for (unsigned i = 0; i < geo->n_overrides; i++, n = n->next) {
+		const struct cfg_override *o = &geo->overrides[i];
+		bool location = cfg_entry_get(n, "location") != NULL;
+
+		if (o->networks.n + o->asns.n + o->countries.n + o->continents.n == 0)
+			diag_add(v->diag, o->place,
+				 "geo.overrides[%u]: for whom? one of networks, asns, countries, "
+				 "continents is missing",
+				 i);
+		if (location == (o->n_edges > 0))
+			diag_add(v->diag, o->place,
+				 "geo.overrides[%u]: either location or edges was expected, not %s",
+				 i, location ? "both" : "none of them");
+	}
+}
+
 void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, struct diag *diag)
 {
 	struct validator v = {.fleet = fleet, .root = root, .diag = diag};
@@ -461,4 +482,5 @@ void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, s
 	validate_origins(&v);
 	validate_sites(&v);
 	validate_zones(&v);
+	validate_overrides(&v);
 }

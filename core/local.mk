@@ -10,6 +10,7 @@ core_libcore_a_SOURCES = \
 	core/base/log.c core/base/log.h \
 	core/base/log_output.c core/base/log_output.h \
 	core/base/log_sink.c core/base/log_sink.h \
+	core/base/printable.c core/base/printable.h \
 	core/base/reason.c core/base/reason.h \
 	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \

@@ -62,7 +62,8 @@ static struct cfg_fleet *load(const char *file)
 	struct diag *diag = diag_create();
 	struct cfg_fleet *fleet = cfg_load(file, diag);
 
-	diag_print(diag, stderr);
+	if (fleet == NULL)
+		diag_print(diag, stderr);
 	diag_destroy(&diag);
 	return fleet;
 }

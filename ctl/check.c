@@ -60,8 +60,10 @@ static void pass_over_unreadable(struct cfg_fleet *fleet)
 	for (unsigned i = 0; i < fleet->n_sites; i++)
 		pass_over_certificates(&fleet->sites[i]);
 	pass_over_zones(fleet);
-	if (!may_read(fleet->geo.database))
-		fleet->geo.database = NULL;
+	for (unsigned i = 0; i < fleet->geo.databases.n; i++) {
+		if (!may_read(fleet->geo.databases.v[i]))
+			fleet->geo.databases.n = 0;
+	}
 }
 
 /* Consumes *fleet. */

@@ -55,6 +55,8 @@ static void *load(struct daemon *d, char **errors)
 
 	if (view == NULL)
 		*errors = diag_text(diag);
+	else
+		diag_log_warnings(diag);
 	diag_destroy(&diag);
 	return view;
 }

@@ -59,7 +59,7 @@ static bool too_large(const struct build *b)
 {
 	diag_add(b->diag, b->geo->place,
 		 "geo database %s: too many places for %u edges: their rankings exceed 1 GiB",
-		 b->geo->database, b->map->n_edges);
+		 b->geo->databases.v[0], b->map->n_edges);
 	return false;
 }
 
@@ -103,7 +103,7 @@ static bool build_tree(struct build *b)
 	struct geo_map *map = b->map;
 	struct geo_fold fold = {build_leaf, build_join, b->unknown, b};
 	struct geo_folded folded;
-	const char *path = b->geo->database, *type;
+	const char *path = b->geo->databases.v[0], *type;
 
 	map->db = geo_db_open(path, b->geo->place, b->diag);
 	if (map->db == NULL || !geo_db_fold(map->db, &fold, &folded, b->geo->place, b->diag))
@@ -144,7 +144,7 @@ static bool build_map(struct build *b)
 
 	CHECK(ranking == 0);
 	b->unknown = map->ipv4 = map->ipv6 = LEAF | ranking;
-	if (b->geo->database != NULL && !build_tree(b))
+	if (b->geo->databases.n > 0 && !build_tree(b))
 		return false;
 	for (unsigned i = 0; i < FIRST; i++) {
 		struct net_prefix p = {.bytes = {(uint8_t)(i >> 8), (uint8_t)i}};

@@ -13,6 +13,7 @@
 #include "dns/steer/steer.h"
 #include "dns/zone/zones.h"
 #include "fleet/checks.h"
+#include "fleet/verdicts.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
@@ -63,15 +64,18 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 
 void dns_view_watch(struct dns_view *view, struct fleet_checks *checks)
 {
-	CHECK(view->watch == NULL);
-	view->watch = fleet_checks_watch(checks, view->fleet);
-	for (unsigned i = 0; i < view->n_edges; i++)
-		view->edges[i].health = fleet_watch_health(view->watch, i);
+	CHECK(view->verdicts == NULL);
+	view->verdicts = fleet_checks_watch(checks, view->fleet);
+	for (unsigned i = 0; i < view->n_edges; i++) {
+		if (view->fleet->edges[i].addresses.n > 0)
+			view->edges[i].health = &fleet_verdicts_at(view->verdicts, i, 0)->health;
+	}
 }
 
-/* All that it holds, and is not watched. */
+/* All that it holds. */
 static void empty(struct dns_view *view)
 {
+	fleet_verdicts_unref(&view->verdicts);
 	dns_members_fini(&view->members);
 	for (unsigned i = 0; i < view->n_edges; i++)
 		dns_edge_fini(&view->edges[i]);
@@ -88,7 +92,6 @@ void dns_view_destroy(struct dns_view **viewp)
 
 	if (view == NULL)
 		return;
-	fleet_watch_end(&view->watch);
 	empty(view);
 	free(view);
 }
@@ -114,7 +117,6 @@ void dns_view_drop(struct dns_view **viewp, struct jobs *jobs)
 	static const struct job_ops ops = {run_empty, free_view, free_view};
 	struct dns_view *view = TAKE(viewp);
 
-	fleet_watch_end(&view->watch);
 	job_start(jobs, &view->job, &ops);
 }
 

@@ -322,7 +322,7 @@ static void check_zones(const struct cfg_fleet *f)
 	assert_int_equal(z->steered[1].ttl.ns, DUR_S(5).ns);
 	assert_int_equal(z->steered[1].none_up, CFG_NONE_UP_SERVFAIL);
 	assert_int_equal(f->zones[1].n_steered, 0);
-	assert_null(f->geo.database);
+	assert_int_equal(f->geo.databases.n, 0);
 	assert_place(f->geo.place, 69, 1);
 	assert_true(f->geo.unknown.set && f->geo.unknown.latitude == -1);
 }
@@ -418,7 +418,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o->pool.max_idle, 256);
 	assert_int_equal(o->pool.idle_timeout.ns, DUR_S(55).ns);
 	assert_int_equal(o->pool.warm, 0);
-	assert_null(f->geo.database);
+	assert_int_equal(f->geo.databases.n, 0);
 	assert_false(f->geo.unknown.set);
 	cfg_fleet_destroy(&f);
 	cfg_fleet_destroy(&f);
@@ -575,7 +575,7 @@ static void test_wrong_values(void **state)
 	    "    edges: [fra1, fra2]\n"
 	    "zones:\n"
 	    "  example.com:\n"
-	    "    steered: {www.: {site: ww}, \"*\": {site: www}}\n",
+	    "    steered: {www.: {site: ww}, \"a.*\": {site: www}}\n",
 
 	    "fleet.yaml:1:14: log.level: \"inf\" is not one of error, warn, info, debug; did you "
 	    "mean \"info\"?\n"
@@ -646,7 +646,9 @@ static void test_wrong_values(void **state)
 	    "its zone, without a dot at the end\n"
 	    "fleet.yaml:26:28: zones.example.com.steered.www..site: there is no site \"ww\"; did "
 	    "you mean \"www\"?\n"
-	    "fleet.yaml:26:33: zones.example.com.steered.*: \"*\": a wildcard cannot be steered\n");
+	    "fleet.yaml:26:33: zones.example.com.steered.a.*: \"a.*\": \"*\" may only be the first "
+	    "label: "
+	    "\"*\" or \"*.name\"\n");
 }
 
 static void test_empty_lists_and_maps(void **state)

@@ -65,6 +65,7 @@ static void check_row(const struct cfg_option *o)
 		assert_non_null(cfg_option_next(o, NULL));
 		break;
 	case CFG_NAMED:
+	case CFG_PAIRS:
 		assert_non_null(o->type);
 		/* fallthrough */
 	case CFG_ITEMS:
@@ -181,9 +182,9 @@ static void test_walk(void **state)
 static void test_restart_class(void **state)
 {
 	static const char *const restart[] = {
-	    "http.access_log",       "edges.*.listen",        "edges.*.listen_plain",
-	    "edges.*.control",       "edges.*.workers",       "nameservers.*.listen",
-	    "nameservers.*.control", "nameservers.*.workers",
+	    "http.access_log",       "edges.*.listen",      "edges.*.listen_plain",
+	    "edges.*.control",       "edges.*.workers",     "nameservers.*.listen",
+	    "nameservers.*.control", "nameservers.*.state", "nameservers.*.workers",
 	};
 	unsigned n = 0;
 

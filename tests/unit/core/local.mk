@@ -12,6 +12,11 @@ tests_unit_core_base_test_arena_SOURCES = tests/unit/core/base/test_arena.c
 tests_unit_core_base_test_arena_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/base/test_arena
 
+check_PROGRAMS += tests/unit/core/base/test_printable
+tests_unit_core_base_test_printable_SOURCES = tests/unit/core/base/test_printable.c
+tests_unit_core_base_test_printable_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_printable
+
 check_PROGRAMS += tests/unit/core/process/test_control
 tests_unit_core_process_test_control_SOURCES = tests/unit/core/process/test_control.c
 tests_unit_core_process_test_control_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

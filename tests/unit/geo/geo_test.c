@@ -20,10 +20,14 @@ const struct cfg_edge test_edges[N_EDGES] = {
 
 struct cfg_fleet test_fleet(const char *database)
 {
+	/* Lives as long as the test. */
+	static const char *databases[1];
+
+	databases[0] = database;
 	return (struct cfg_fleet){
 	    .edges = (struct cfg_edge *)test_edges,
 	    .n_edges = N_EDGES,
-	    .geo = {.place = {"fleet.yaml", 3, 5}, .database = database},
+	    .geo = {.place = {"fleet.yaml", 3, 5}, .databases = {databases, database != NULL}},
 	    .file = "fleet.yaml",
 	};
 }
@@ -35,7 +39,7 @@ struct geo_map *test_compile(const struct cfg_fleet *fleet)
 
 	if (map == NULL || diag_count(diag) > 0) {
 		diag_print(diag, stderr);
-		fail_msg("%s was refused", fleet->geo.database);
+		fail_msg("%s was refused", fleet->geo.databases.v[0]);
 	}
 	diag_destroy(&diag);
 	return map;
@@ -48,12 +52,12 @@ char *test_refused(const struct cfg_fleet *fleet)
 	char *text;
 
 	if (map != NULL)
-		fail_msg("%s was accepted", fleet->geo.database);
+		fail_msg("%s was accepted", fleet->geo.databases.v[0]);
 	assert_int_equal(diag_count(diag), 1);
 	text = diag_text(diag);
 	assert_non_null(strstr(text, "fleet.yaml:3:5: "));
-	if (fleet->geo.database != NULL)
-		assert_non_null(strstr(text, fleet->geo.database));
+	if (fleet->geo.databases.n > 0)
+		assert_non_null(strstr(text, fleet->geo.databases.v[0]));
 	diag_destroy(&diag);
 	return text;
 }
