@@ -7,6 +7,7 @@ dns_libdns_a_SOURCES = \
 	dns/answer/ecs.c dns/answer/ecs.h \
 	dns/answer/resolve.c dns/answer/resolve.h \
 	dns/serve/counters.c dns/serve/counters.h \
+	dns/serve/holders.c dns/serve/holders.h \
 	dns/serve/service.c dns/serve/service.h \
 	dns/serve/tcp.c dns/serve/tcp.h \
 	dns/serve/udp.c dns/serve/udp.h \
