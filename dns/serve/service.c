@@ -8,7 +8,9 @@
 #include <libknot/codes.h>
 #include <libknot/packet/wire.h>
 
+#include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/loop/loop.h"
 #include "dns/answer/answer.h"
 #include "dns/serve/counters.h"
 #include "dns/view/view.h"
@@ -37,10 +39,20 @@ static void trace(const struct dns_service *s, const struct net_addr *remote, bo
 size_t dns_service_answer(struct dns_service *s, const struct net_addr *remote, bool tcp,
 			  const uint8_t *query, size_t len, uint8_t *out, size_t cap)
 {
-	struct dns_client client = {.source = net_prefix_of(remote), .tcp = tcp};
-	size_t size =
-	    dns_answer(s->answerer, dns_view_current(s->views), &client, query, len, out, cap);
+	struct dns_request request = {
+	    .remote = *remote,
+	    .transport = tcp ? DNS_TCP : DNS_UDP,
+	    .now = clock_wall(),
+	    .mono = loop_now(s->loop),
+	    .wire = query,
+	    .len = len,
+	};
+	size_t size;
+	enum dns_outcome outcome =
+	    dns_handle(s->answerer, dns_view_current(s->views), &request, out, cap, &size);
 
+	/* Nobody makes the others yet: they belong to transfers and updates. */
+	CHECK(outcome == DNS_SILENT || outcome == DNS_REPLY);
 	if (LOG_ENABLED(LOG_LEVEL_DEBUG))
 		trace(s, remote, tcp, query, len, size);
 	dns_counters_answered(s->metrics, s->loop, dns_answerer_facts(s->answerer), size, tcp);
