@@ -128,11 +128,11 @@ static size_t message_size(const struct conn *c)
 }
 
 /* False: it is none that could be answered. */
-static bool answer_one(struct conn *c, const uint8_t *query, size_t len)
+static bool answer_one(struct conn *c, const struct dns_request *request)
 {
 	struct dns_tcp *t = c->tcp;
-	size_t size = dns_service_answer(t->service, &c->remote, true, query, len,
-					 t->out + LENGTH_PREFIX, DNS_TCP_PAYLOAD);
+	size_t size =
+	    dns_service_answer(t->service, request, t->out + LENGTH_PREFIX, DNS_TCP_PAYLOAD);
 
 	if (size == 0)
 		return false;
@@ -169,19 +169,21 @@ static void answered(struct conn *c, size_t octets)
  * be answered, behind those that were. */
 static bool answer_buffered(struct conn *c, unsigned *budget)
 {
+	struct dns_request request = dns_service_request(c->tcp->service, DNS_TCP);
 	size_t done = 0, all = c->in_len;
 	bool good = true;
 
+	request.remote = c->remote;
 	while (c->state != BLOCKED && *budget > 0 && all - done >= LENGTH_PREFIX) {
-		size_t len = c->in[done] << 8 | c->in[done + 1];
-
-		good = len >= KNOT_WIRE_HEADER_SIZE;
-		if (!good || all - done < LENGTH_PREFIX + len)
+		request.wire = c->in + done + LENGTH_PREFIX;
+		request.len = c->in[done] << 8 | c->in[done + 1];
+		good = request.len >= KNOT_WIRE_HEADER_SIZE;
+		if (!good || all - done < LENGTH_PREFIX + request.len)
 			break;
-		good = answer_one(c, c->in + done + LENGTH_PREFIX, len);
+		good = answer_one(c, &request);
 		if (!good)
 			break;
-		done += LENGTH_PREFIX + len;
+		done += LENGTH_PREFIX + request.len;
 		--*budget;
 	}
 	if (done > 0)

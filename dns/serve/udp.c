@@ -149,6 +149,7 @@ static void unpin_interface(struct msghdr *m)
 /* Answers `n` datagrams; returns how many responses wait in `out`. */
 static unsigned answer_batch(struct dns_udp *u, unsigned n)
 {
+	struct dns_request request = dns_service_request(u->service, DNS_UDP);
 	unsigned responses = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -161,8 +162,10 @@ static unsigned answer_batch(struct dns_udp *u, unsigned n)
 			metrics_add(u->service->metrics, u->service->loop, DNS_DROPPED, 1);
 			continue;
 		}
-		len = dns_service_answer(u->service, &d->remote, false, d->in, u->in[i].msg_len,
-					 d->out, sizeof(d->out));
+		request.remote = d->remote;
+		request.wire = d->in;
+		request.len = u->in[i].msg_len;
+		len = dns_service_answer(u->service, &request, d->out, sizeof(d->out));
 		if (len == 0)
 			continue;
 		d->out_iov = (struct iovec){.iov_base = d->out, .iov_len = len};
