@@ -11,6 +11,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/progress.h"
 
 static bool node_is(const struct dns_node *node, uint64_t hash, const uint8_t *name, unsigned size)
 {
@@ -154,8 +155,10 @@ struct dns_zones *dns_zones_load(const struct cfg_fleet *fleet, struct diag *dia
 
 	zones->v = xcalloc(fleet->n_zones + 1, sizeof(*zones->v));
 	for (unsigned i = 0; i < fleet->n_zones; i++) {
-		struct dns_zone *zone = dns_zone_load(&fleet->zones[i], diag);
+		struct dns_zone *zone;
 
+		progress_say("zones %u of %u", i + 1, fleet->n_zones);
+		zone = dns_zone_load(&fleet->zones[i], diag);
 		if (zone == NULL) {
 			ok = false;
 			continue;
