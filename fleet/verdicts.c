@@ -14,6 +14,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/names.h"
 #include "fleet/ask.h"
 
 /* Three probes may be lost before a verdict is doubted, and control may be late by some seconds
@@ -351,17 +352,23 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now)
 	return now.ns <= atomic_load_explicit(&t->pulse->fresh_until_ns, memory_order_relaxed);
 }
 
-bool fleet_verdicts_settled(const struct fleet_verdicts *t)
+char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 {
+	struct names names = {0};
+
 	for (unsigned i = 0; i < t->n_edges; i++) {
 		const struct row *row = &t->edges[i];
 
 		for (unsigned k = 0; k < row->n && row->active; k++) {
-			if (health_get(&t->v[row->first + k]->health) == HEALTH_UNKNOWN)
-				return false;
+			const struct fleet_verdict *v = t->v[row->first + k];
+
+			if (health_get(&v->health) == HEALTH_UNKNOWN) {
+				names_add(&names, v->edge);
+				break;
+			}
 		}
 	}
-	return true;
+	return names_sentence(&names, "edge", "edges");
 }
 
 unsigned fleet_verdicts_look(struct fleet_verdicts *t, mono_time now)
