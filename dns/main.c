@@ -22,6 +22,9 @@
 #include "fleet/checks.h"
 #include "fleet/verdicts.h"
 
+/* For clients that do not take what they have asked for. */
+#define STOP_PATIENCE DUR_S(3)
+
 struct program {
 	struct daemon daemon;
 	struct metrics *metrics;
@@ -33,6 +36,7 @@ struct program {
 	struct net_addr *bound;
 	unsigned n_bound;
 	struct descriptor_budget descriptors;
+	unsigned n_unfinished; /* workers, while stopping */
 };
 
 static struct program *program_of(struct daemon *d)
@@ -183,11 +187,24 @@ static void serve(struct daemon *d)
 		log_info("serving DNS on %s", net_addr_format(&p->bound[i], text));
 }
 
-/* Every answer is made within one turn: nothing is ever under way. */
+/* Of each worker. */
+static void finished(void *arg)
+{
+	struct program *p = arg;
+
+	MAGIC_CHECK(&p->daemon, DAEMON_MAGIC);
+	if (--p->n_unfinished == 0)
+		daemon_stopped(&p->daemon);
+}
+
+/* What has been received is answered. Resolvers ask elsewhere meanwhile. */
 static duration stop(struct daemon *d)
 {
-	daemon_stopped(d);
-	return DUR_S(1);
+	struct program *p = program_of(d);
+
+	p->n_unfinished = d->group->n_workers;
+	dns_workers_finish(p->workers, finished, p);
+	return STOP_PATIENCE;
 }
 
 static void close_server(struct daemon *d)
@@ -219,6 +236,8 @@ static void status(struct daemon *d, json_t *status)
 	for (unsigned i = 0; d->state == DAEMON_SERVING && i < p->n_bound; i++)
 		json_array_append_new(listeners, json_string(net_addr_format(&p->bound[i], text)));
 	metrics_set_total(p->metrics, d->control, DNS_LOG_DROPPED, log_dropped());
+	metrics_set_total(p->metrics, d->control, DNS_RECEIVE_DROPS,
+			  dns_workers_receive_drops(p->workers));
 	metrics_to_json(p->metrics, counters);
 	json_object_set_new(status, "listeners", listeners);
 	json_object_set_new(status, "counters", counters);

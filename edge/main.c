@@ -185,6 +185,7 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 		    .addr = tls ? self->listen.v[i] : self->listen_plain.v[i - self->listen.n],
 		    .kind = tls ? EDGE_LISTENER_TLS : EDGE_LISTENER_PLAIN,
 		};
+		sock_fit_any(&p->listeners[i].addr);
 		taken = sock_check_free(&p->listeners[i].addr, SOCK_STREAM);
 		ok &= taken == 0 || cannot_listen(&p->listeners[i].addr, taken);
 	}

@@ -24,11 +24,11 @@ struct dns_view {
 	struct dns_zones *zones;
 	struct geo_map *map;
 	struct dns_members members;
-	struct dns_steered *steered;
+	struct dns_steered *steered; /* see dns_zones_entry.first_steered */
 	unsigned n_steered;
 	struct dns_edge *edges; /* by edge id */
 	unsigned n_edges;
-	struct fleet_verdicts *verdicts; /* `edges` refers to them; NULL: not watched */
+	struct fleet_verdicts *verdicts;
 	/* Its freeing. */
 	struct jobs *jobs;
 	struct job job;
