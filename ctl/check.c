@@ -12,7 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
-#include "dns/view/view.h"
+#include "dns/view/parts.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
 
@@ -70,12 +70,12 @@ static void pass_over_unreadable(struct cfg_fleet *fleet)
 static void check_files(struct cfg_fleet **fleet, struct diag *diag)
 {
 	struct olink_origins *origins = olink_origins_load(*fleet, diag);
-	struct dns_view *view;
+	struct dns_parts *parts;
 
 	olink_origins_destroy(&origins);
 	edge_certs_check(*fleet, clock_wall(), diag);
-	view = dns_view_load(fleet, diag);
-	dns_view_destroy(&view);
+	parts = dns_parts_load(fleet, NULL, diag);
+	dns_parts_unref(&parts);
 	cfg_fleet_destroy(fleet);
 }
 

@@ -13,7 +13,6 @@
 #include "core/base/check.h"
 #include "dns/view/view.h"
 #include "dns/zone/zones.h"
-#include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
 #define CHAIN_MAX 8
@@ -27,6 +26,7 @@ struct resolution {
 	unsigned first_steered; /* of the zone, among view->steered */
 	knot_pkt_t *response;
 	struct dns_facts *facts;
+	mono_time now;
 	uint16_t qtype;
 	const struct dns_node *cut;    /* the referral's, or NULL */
 	knot_dname_storage_t *targets; /* of aliases, in lower case: CHAIN_MAX + 1 */
@@ -56,26 +56,22 @@ static enum dns_found put_negative(struct resolution *r, enum dns_found found, u
 static enum dns_found put_steered(struct resolution *r, const struct dns_steered *steered,
 				  const uint8_t *owner, uint16_t hint)
 {
+	enum steer_family family = r->qtype == KNOT_RRTYPE_A ? STEER_IPV4 : STEER_IPV6;
 	struct dns_facts *facts = r->facts;
-	struct geo_ranking ranking = geo_map_lookup(r->view->map, &facts->place);
-
-	facts->steered = steered;
-	facts->choice = dns_steer(steered, r->view->edges, &ranking);
-	if (facts->choice.edge == NULL)
-		return DNS_FOUND_NONE_UP;
-	const knot_rdataset_t *addresses =
-	    r->qtype == KNOT_RRTYPE_A ? &facts->choice.edge->a : &facts->choice.edge->aaaa;
 	knot_rrset_t rr;
 
-	if (addresses->count == 0) {
-		/* Never another edge's: A and AAAA must lead to one place. That it has none is
-		 * true only as long as the choice is. */
-		return put_negative(r, DNS_FOUND_NODATA, facts->choice.ttl);
-	}
-	knot_rrset_init(&rr, (knot_dname_t *)owner, r->qtype, KNOT_CLASS_IN, facts->choice.ttl);
-	rr.rrs = *addresses;
-	put(r, hint, &rr, 0);
+	facts->steered = steered;
+	facts->choice = dns_steer(&r->view->steer, steered, family, &facts->place, r->now);
 	facts->scope = facts->choice.scope;
+	/* True for everybody, and for as long as the configuration is the same. */
+	if (facts->choice.reason == DNS_STEER_NO_FAMILY)
+		return put_negative(r, DNS_FOUND_NODATA, UINT32_MAX);
+	if (facts->choice.pick.n == 0)
+		return DNS_FOUND_NONE_UP;
+	knot_rrset_init(&rr, (knot_dname_t *)owner, r->qtype, KNOT_CLASS_IN, facts->choice.ttl);
+	if (!dns_steer_records(&r->view->steer, &facts->choice, r->now, &r->response->mm, &rr.rrs))
+		return DNS_FOUND_NONE_UP;
+	put(r, hint, &rr, 0);
 	return DNS_FOUND_ANSWER;
 }
 
@@ -249,6 +245,7 @@ enum dns_outcome dns_query(struct dns_reply *reply)
 	    .view = reply->view,
 	    .response = reply->response,
 	    .facts = facts,
+	    .now = reply->request->mono,
 	    .qtype = reply->message->qtype,
 	    .targets = targets,
 	};

@@ -17,8 +17,9 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/answer/answer.h"
+#include "dns/view/parts.h"
 #include "dns/view/view.h"
-#include "origin-link/servers/health.h"
+#include "fleet/verdicts.h"
 
 static const char zone_text[] =
     "$TTL 300\n"
@@ -56,14 +57,27 @@ static struct net_addr addresses[] = {
     {.in6 = {.sin6_family = AF_INET6}},
 };
 static struct cfg_edge edges[EDGES] = {
-    {.name = "one", .id = 0, .addresses = {addresses, 2}},
-    {.name = "two", .id = 1, .addresses = {addresses, 1}},
+    {.name = "one",
+     .continent = "",
+     .id = 0,
+     .addresses = {addresses, 2},
+     .check = {.host = "", .path = "/"}},
+    {.name = "two",
+     .continent = "",
+     .id = 1,
+     .addresses = {addresses, 1},
+     .check = {.host = "", .path = "/"}},
 };
 static const struct cfg_edge *all_edges[] = {&edges[0], &edges[1]};
 static struct cfg_site site = {.name = "site", .edges = all_edges, .n_edges = EDGES};
 static struct cfg_steered steered[] = {
-    {.owner = "www", .site = &site, .ttl = {30000000000}},
-    {.owner = "u", .site = &site, .ttl = {1000000000}, .none_up = CFG_NONE_UP_SERVFAIL},
+    {.owner = "www", .site = &site, .ttl = {30000000000}, .answers = 2},
+    {.owner = "u",
+     .site = &site,
+     .ttl = {1000000000},
+     .policy = CFG_POLICY_WEIGHTED,
+     .answers = 1,
+     .none_up = CFG_NONE_UP_SERVFAIL},
 };
 static struct cfg_zone zones[] = {
     {.name = "example.com", .steered = steered, .n_steered = ARRAY_SIZE(steered)},
@@ -71,25 +85,27 @@ static struct cfg_zone zones[] = {
 static struct cfg_fleet fleet = {
     .edges = edges, .n_edges = EDGES, .sites = &site, .n_sites = 1, .zones = zones, .n_zones = 1};
 
+static struct fleet_verdicts *verdicts;
 static struct dns_view *view;
 static struct dns_answerer *answerer;
-static struct health health[EDGES];
 
 static void set_up(void)
 {
 	struct cfg_fleet *f = &fleet;
+	struct dns_parts *parts;
 	struct diag *diag = diag_create();
 	int fd = memfd_create("zone", 0);
 
 	CHECK(fd >= 0 && write(fd, zone_text, strlen(zone_text)) == (ssize_t)strlen(zone_text));
 	zones[0].file = xasprintf("/proc/self/fd/%d", fd);
-	view = dns_view_load(&f, diag);
+	parts = dns_parts_load(&f, NULL, diag);
 	diag_print(diag, stderr);
-	CHECK(view != NULL);
+	CHECK(parts != NULL);
+	fleet_verdicts_unref(&parts->verdicts);
+	parts->verdicts = verdicts = fleet_verdicts_fixed(&fleet);
+	view = dns_view_create(parts, NULL);
 	close(fd);
 	diag_destroy(&diag);
-	for (unsigned i = 0; i < EDGES; i++)
-		view->edges[i].health = &health[i];
 	answerer = dns_answerer_create();
 }
 
@@ -130,9 +146,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	request.wire = data + 1;
 	request.len = size - 1;
 	for (unsigned i = 0; i < EDGES; i++) {
-		health_init(&health[i], 1, 1);
-		if (data[0] & 4 << i)
-			health_record(&health[i], data[0] & 16 << i ? PROBE_OK : PROBE_REFUSED);
+		enum health_state known = data[0] & 16 << i ? HEALTH_UP : HEALTH_DOWN;
+
+		fleet_verdicts_set(verdicts, i, FLEET_ALL_ADDRESSES,
+				   data[0] & 4 << i ? known : HEALTH_UNKNOWN, false);
 	}
 	cap = request.transport == DNS_TCP ? DNS_TCP_PAYLOAD : DNS_UDP_PAYLOAD;
 	outcome = dns_handle(answerer, view, &request, out, cap, &len);
