@@ -3,13 +3,15 @@
 noinst_LIBRARIES += dns/libdns.a
 dns_libdns_a_SOURCES = \
 	dns/report.c dns/report.h \
+	dns/answer/additional.c \
 	dns/answer/answer.c dns/answer/answer.h \
 	dns/answer/chaos.c \
 	dns/answer/ecs.c dns/answer/ecs.h \
 	dns/answer/message.c dns/answer/message.h \
 	dns/answer/notify.c \
 	dns/answer/options.c dns/answer/options.h \
-	dns/answer/query.c dns/answer/reply.h \
+	dns/answer/query.c dns/answer/query.h \
+	dns/answer/reply.h \
 	dns/answer/transfer.c \
 	dns/answer/tsig.c dns/answer/tsig.h \
 	dns/answer/update.c \
