@@ -22,9 +22,14 @@ dns_libdns_a_SOURCES = \
 	dns/serve/worker.c dns/serve/worker.h \
 	dns/steer/steer.c dns/steer/steer.h \
 	dns/view/view.c dns/view/view.h \
+	dns/zone/build.c dns/zone/build.h \
+	dns/zone/index.c dns/zone/index.h \
 	dns/zone/load.c \
 	dns/zone/name.c dns/zone/name.h \
-	dns/zone/zone.c dns/zone/zone.h
+	dns/zone/rdata.c dns/zone/rdata.h \
+	dns/zone/sources.c dns/zone/sources.h \
+	dns/zone/zone.c dns/zone/zone.h \
+	dns/zone/zones.c dns/zone/zones.h
 
 sbin_PROGRAMS += dns/perigee-dns
 dns_perigee_dns_SOURCES = dns/main.c

@@ -20,6 +20,7 @@
 #include "dns/serve/worker.h"
 #include "dns/view/view.h"
 #include "fleet/checks.h"
+#include "fleet/verdicts.h"
 
 struct program {
 	struct daemon daemon;
@@ -120,7 +121,7 @@ static bool settled(const void *v)
 {
 	const struct dns_view *view = v;
 
-	return fleet_watch_settled(view->watch);
+	return fleet_verdicts_settled(view->verdicts);
 }
 
 static void drop(struct daemon *d, void *v)
@@ -161,7 +162,9 @@ static bool open_server(struct daemon *d, const void *view)
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
 	p->buffers = stream_buffers_create(d->group->control);
-	p->checks = fleet_checks_create(p->buffers, p->metrics, DNS_PROBES_PREVENTED);
+	p->checks = fleet_checks_create(p->buffers, p->metrics,
+					(struct fleet_counters){.prevented = DNS_PROBES_PREVENTED,
+								.stale = DNS_VERDICTS_STALE});
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);

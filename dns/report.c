@@ -18,15 +18,18 @@
 #include "dns/answer/ecs.h"
 #include "dns/steer/steer.h"
 #include "dns/view/view.h"
-#include "dns/zone/zone.h"
-#include "fleet/checks.h"
+#include "dns/zone/zones.h"
+#include "fleet/verdicts.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {
+	bool probed = view->verdicts != NULL && edge->config->addresses.n > 0;
 	duration probe =
-	    view->watch == NULL ? DUR_NS(0) : fleet_watch_probe_time(view->watch, edge->config->id);
+	    probed
+		? fleet_verdict_probe_time(fleet_verdicts_at(view->verdicts, edge->config->id, 0))
+		: DUR_NS(0);
 
 	return json_pack(
 	    "{s:s, s:s, s:b, s:s, s:f}", "state", health_state_text(health_get(edge->health)),
@@ -41,9 +44,9 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 	json_t *zones = json_object(), *edges = json_object();
 
 	for (unsigned i = 0; i < view->zones->n; i++) {
-		const struct dns_zone *zone = view->zones->v[i];
+		const struct dns_zone *zone = view->zones->v[i].zone;
 
-		json_object_set_new(zones, zone->config->name,
+		json_object_set_new(zones, zone->name,
 				    json_pack("{s:I, s:I}", "serial", (json_int_t)zone->serial,
 					      "records", (json_int_t)zone->n_records));
 	}

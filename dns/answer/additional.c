@@ -12,13 +12,15 @@
 
 #include "core/base/check.h"
 #include "dns/view/view.h"
-#include "dns/zone/zone.h"
+#include "dns/zone/zones.h"
 
-/* A name in a record, and what is wanted of it. */
+/* A name in a record, and who speaks for it. */
 struct target {
 	const uint8_t *name; /* as written; NULL: there is none */
 	uint16_t hint;       /* where in the response it stands */
-	bool needed;         /* without it the answer is not complete */
+	bool needed;         /* without its addresses the answer is not complete */
+	const struct dns_zones_entry *in;
+	const struct dns_node *node; /* also below a cut, where it is glue */
 };
 
 /* Where the name of a record stands in its data; 0 octets behind the data's end: there is none. */
@@ -91,16 +93,16 @@ static bool contains(const knot_pkt_t *response, const knot_rrset_t *rr, bool ma
 }
 
 /* False when there is no more room. */
-static bool put_set(struct resolution *r, const struct target *target, const struct dns_node *node,
-		    uint16_t type)
+static bool put_set(struct resolution *r, const struct target *target, uint16_t type)
 {
-	const struct dns_rrset *set = dns_node_rrset(node, type);
-	bool made = node->steered != NULL && type != KNOT_RRTYPE_SVCB && type != KNOT_RRTYPE_HTTPS;
+	const struct dns_rrset *set = dns_node_rrset(target->node, type);
+	const struct dns_steered *steered = dns_resolution_steered(r, target->in, target->node);
+	bool made = steered != NULL && !is_service_binding(type);
 	knot_rrset_t rr;
 
 	if (made) {
 		knot_rdataset_t addresses;
-		struct dns_choice choice = dns_resolution_steer(r, node->steered, type, &addresses);
+		struct dns_choice choice = dns_resolution_steer(r, steered, type, &addresses);
 
 		/* What is additional is never tied to a network (RFC 7871 section 7.3.1): a
 		 * resolver would give it to all its clients. */
@@ -118,25 +120,25 @@ static bool put_set(struct resolution *r, const struct target *target, const str
 	       dns_resolution_put(r, target->hint, &rr, target->needed ? 0 : KNOT_PF_NOTRUNC);
 }
 
-/* The node that speaks for a name: also for one below a cut, where it is glue. */
-static const struct dns_node *node_of(const struct resolution *r, const uint8_t *wire)
+/* False when no zone of ours knows the name. */
+static bool find_target(const struct resolution *r, struct target *target)
 {
-	const struct dns_zone *zone;
 	struct dns_lookup found;
 	knot_dname_storage_t lower;
 	struct dns_name name;
 
-	knot_dname_copy_lower(lower, wire);
+	knot_dname_copy_lower(lower, target->name);
 	dns_name_init(&name, lower);
-	zone = dns_zones_find(r->view->zones, &name, name.n_labels);
-	if (zone == NULL)
-		return NULL;
-	found = dns_zone_lookup(zone, &name);
-	if (found.match == DNS_MATCH_NODE || found.match == DNS_MATCH_WILDCARD)
-		return found.node;
+	target->in = dns_zones_find(r->view->zones, &name, name.n_labels);
+	if (target->in == NULL)
+		return false;
+	found = dns_zone_lookup(target->in->zone, &name);
 	if (found.match == DNS_MATCH_DELEGATION)
-		return dns_zone_find(zone, &name, name.n_labels);
-	return NULL;
+		found.node = dns_zone_find(target->in->zone, &name, name.n_labels);
+	else if (found.match != DNS_MATCH_NODE && found.match != DNS_MATCH_WILDCARD)
+		found.node = NULL;
+	target->node = found.node;
+	return target->node != NULL;
 }
 
 /* Of the names in one RRset's data. False when there is no more room. */
@@ -148,21 +150,16 @@ static bool put_of_set(struct resolution *r, unsigned index)
 	for (unsigned i = 0; i < set.rrs.count;
 	     i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
 		struct target target = target_of(r, index, i, rdata);
-		const struct dns_node *node;
 
-		if (target.name == NULL)
-			continue;
-		node = node_of(r, target.name);
-		if (node == NULL)
+		if (target.name == NULL || !find_target(r, &target))
 			continue;
 		/* RFC 9471: a referral without the glue it needs is not complete. */
 		target.needed =
 		    r->cut != NULL && knot_dname_in_bailiwick(target.name, r->cut->owner) >= 0;
-		if (!put_set(r, &target, node, KNOT_RRTYPE_A) ||
-		    !put_set(r, &target, node, KNOT_RRTYPE_AAAA))
+		if (!put_set(r, &target, KNOT_RRTYPE_A) || !put_set(r, &target, KNOT_RRTYPE_AAAA))
 			return false;
 		/* RFC 9460 section 4.1 */
-		if (is_service_binding(set.type) && !put_set(r, &target, node, set.type))
+		if (is_service_binding(set.type) && !put_set(r, &target, set.type))
 			return false;
 	}
 	return true;

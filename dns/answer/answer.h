@@ -60,6 +60,7 @@ enum dns_found {
 	DNS_FOUND_REFERRAL, /* delegated to others */
 	DNS_FOUND_NO_ZONE,  /* in none of our zones */
 	DNS_FOUND_NONE_UP,  /* steered, and there is nobody to name */
+	DNS_FOUND_TOO_LONG, /* what a DNAME would make of it is no name (RFC 6672 section 2.2) */
 };
 
 /* What the last dns_handle() met and did: for counters and for `explain`. */

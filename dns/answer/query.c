@@ -14,7 +14,7 @@
 
 #include "core/base/check.h"
 #include "dns/view/view.h"
-#include "dns/zone/zone.h"
+#include "dns/zone/zones.h"
 #include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
@@ -45,12 +45,19 @@ static bool put_here(struct resolution *r, const knot_rrset_t *set)
  * scope (RFC 7871 section 7.4). */
 static enum dns_found put_negative(struct resolution *r, enum dns_found found, uint32_t longest)
 {
-	knot_rrset_t soa = r->zone->soa_negative;
+	knot_rrset_t soa = r->in->zone->soa_negative;
 
 	soa.ttl = MIN(soa.ttl, longest);
 	knot_pkt_begin(r->response, KNOT_AUTHORITY);
 	dns_resolution_put(r, KNOT_COMPR_HINT_NONE, &soa, 0);
 	return found;
+}
+
+const struct dns_steered *dns_resolution_steered(const struct resolution *r,
+						 const struct dns_zones_entry *in,
+						 const struct dns_node *node)
+{
+	return node->steered == 0 ? NULL : &r->view->steered[in->first_steered + node->steered - 1];
 }
 
 struct dns_choice dns_resolution_steer(const struct resolution *r,
@@ -109,9 +116,9 @@ static enum dns_found put_node(struct resolution *r, const struct dns_node *node
 {
 	const struct dns_rrset *set = dns_node_rrset(node, r->qtype);
 
-	if (node->steered != NULL && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA))
-		return put_steered(r, node->steered);
-	if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != NULL))
+	if (node->steered != 0 && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA))
+		return put_steered(r, dns_resolution_steered(r, r->in, node));
+	if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != 0))
 		return put_any(r);
 	if (set == NULL)
 		return put_negative(r, DNS_FOUND_NODATA, UINT32_MAX);
@@ -127,16 +134,16 @@ static enum dns_found put_referral(struct resolution *r, const struct dns_node *
 	return DNS_FOUND_REFERRAL;
 }
 
-static const struct dns_zone *find_zone(const struct resolution *r)
+static const struct dns_zones_entry *find_zone(const struct resolution *r)
 {
-	const struct dns_zone *zone = NULL;
+	const struct dns_zones_entry *in = NULL;
 
 	/* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1). */
 	if (r->qtype == KNOT_RRTYPE_DS && r->name->n_labels > 0)
-		zone = dns_zones_find(r->view->zones, r->name, r->name->n_labels - 1);
-	if (zone == NULL)
-		zone = dns_zones_find(r->view->zones, r->name, r->name->n_labels);
-	return zone;
+		in = dns_zones_find(r->view->zones, r->name, r->name->n_labels - 1);
+	if (in == NULL)
+		in = dns_zones_find(r->view->zones, r->name, r->name->n_labels);
+	return in;
 }
 
 /* An alias of this name was followed before: a circle. */
@@ -164,15 +171,55 @@ static bool follow(struct resolution *r, const knot_rrset_t *cname)
 	knot_dname_copy_lower(r->lower, r->owner);
 	dns_name_init(&r->target, r->lower);
 	r->name = &r->target;
-	r->zone = find_zone(r);
-	return r->zone != NULL;
+	r->in = find_zone(r);
+	return r->in != NULL;
 }
 
-/* Steps 3 of RFC 1034 section 4.3.2 for the name at hand. False when it is an alias that was
+/* The record that a DNAME makes of the name at hand (RFC 6672 section 3.3). False when there is no
+ * memory for it, which the scratch of an answer does not come to. */
+static bool make_cname(struct resolution *r, const uint8_t *target, size_t prefix, uint32_t ttl,
+		       knot_rrset_t *cname)
+{
+	size_t size = prefix + knot_dname_size(target);
+	knot_rdata_t *rdata = r->response->mm.alloc(r->response->mm.ctx, knot_rdata_size(size));
+
+	if (rdata == NULL)
+		return false;
+	rdata->len = size;
+	memcpy(rdata->data, r->owner, prefix);
+	memcpy(rdata->data + prefix, target, size - prefix);
+	knot_rrset_init(cname, NULL, KNOT_RRTYPE_CNAME, KNOT_CLASS_IN, ttl);
+	cname->rrs = (knot_rdataset_t){1, knot_rdata_size(size), rdata};
+	return true;
+}
+
+/* The same as follow() for a name under a DNAME. */
+static bool follow_dname(struct resolution *r, const struct dns_lookup *at, enum dns_found *found)
+{
+	const knot_rrset_t *dname = &dns_node_rrset(at->node, KNOT_RRTYPE_DNAME)->rr;
+	const uint8_t *target = knot_dname_target(dname->rrs.rdata);
+	size_t prefix = r->name->start[at->labels];
+	knot_rrset_t cname;
+
+	/* In a circle it is there already. */
+	if (!dns_resolution_put(r, KNOT_COMPR_HINT_NONE, dname, KNOT_PF_CHECKDUP))
+		return false;
+	if (prefix + knot_dname_size(target) > KNOT_DNAME_MAXLEN) {
+		*found = DNS_FOUND_TOO_LONG;
+		return false;
+	}
+	if (!make_cname(r, target, prefix, dname->ttl, &cname)) {
+		knot_wire_set_tc(r->response->wire);
+		return false;
+	}
+	return follow(r, &cname);
+}
+
+/* Step 3 of RFC 1034 section 4.3.2 for the name at hand. False when it is an alias that was
  * followed; else *found is the end. */
 static bool resolve_one(struct resolution *r, enum dns_found *found)
 {
-	struct dns_lookup at = dns_zone_lookup(r->zone, r->name);
+	struct dns_lookup at = dns_zone_lookup(r->in->zone, r->name);
 	bool is_asked_of_parent = r->qtype == KNOT_RRTYPE_DS && at.labels == r->name->n_labels;
 
 	if (at.match == DNS_MATCH_DELEGATION && !is_asked_of_parent) {
@@ -184,6 +231,8 @@ static bool resolve_one(struct resolution *r, enum dns_found *found)
 		*found = put_negative(r, DNS_FOUND_NXDOMAIN, UINT32_MAX);
 		return true;
 	}
+	if (at.match == DNS_MATCH_DNAME)
+		return !follow_dname(r, &at, found);
 	const struct dns_rrset *cname = dns_node_rrset(at.node, KNOT_RRTYPE_CNAME);
 
 	if (cname != NULL)
@@ -213,6 +262,8 @@ static uint16_t rcode_of(enum dns_found found)
 		return KNOT_RCODE_REFUSED;
 	case DNS_FOUND_NONE_UP:
 		return KNOT_RCODE_SERVFAIL;
+	case DNS_FOUND_TOO_LONG:
+		return KNOT_RCODE_YXDOMAIN;
 	case DNS_FOUND_ANSWER:
 	case DNS_FOUND_NODATA:
 	case DNS_FOUND_REFERRAL:
@@ -235,8 +286,8 @@ enum dns_outcome dns_query(struct dns_reply *reply)
 	r.hint = KNOT_COMPR_HINT_QNAME;
 	r.name = &m->qname;
 	r.cut = NULL;
-	r.zone = find_zone(&r);
-	facts->found = r.zone == NULL ? DNS_FOUND_NO_ZONE : resolve(&r);
+	r.in = find_zone(&r);
+	facts->found = r.in == NULL ? DNS_FOUND_NO_ZONE : resolve(&r);
 	facts->rcode = rcode_of(facts->found);
 	if (facts->found != DNS_FOUND_NO_ZONE && !knot_wire_get_tc(r.response->wire))
 		dns_resolution_put_additional(&r);

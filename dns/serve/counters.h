@@ -34,6 +34,8 @@ struct dns_facts;
 	X(DNS_PROBES_PREVENTED, "dns_probes_prevented_total", COUNTER,                             \
 	  "Health probes of edges that were not made, for want of descriptors, ports or memory "   \
 	  "here")                                                                                  \
+	X(DNS_VERDICTS_STALE, "dns_verdicts_stale_total", COUNTER,                                 \
+	  "Verdicts about addresses of edges that nobody has renewed for too long")                \
 	X(DNS_RELOADS, "dns_reloads_total", COUNTER, "Configurations taken over while running")    \
 	X(DNS_RELOAD_FAILURES, "dns_reload_failures_total", COUNTER,                               \
 	  "Configurations refused while running")
