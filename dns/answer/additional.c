@@ -23,7 +23,26 @@ struct target {
 	const struct dns_node *node; /* also below a cut, where it is glue */
 };
 
-/* Where the name of a record stands in its data; 0 octets behind the data's end: there is none. */
+/* More than libknot's knot_rrtype_additional_needed() of Debian 12 knows. */
+bool dns_query_leads_on(uint16_t type)
+{
+	switch (type) {
+	case KNOT_RRTYPE_NS:
+	case KNOT_RRTYPE_MX:
+	case KNOT_RRTYPE_AFSDB:
+	case KNOT_RRTYPE_RT:
+	case KNOT_RRTYPE_SRV:
+	case KNOT_RRTYPE_NAPTR:
+	case KNOT_RRTYPE_KX:
+	case KNOT_RRTYPE_SVCB:
+	case KNOT_RRTYPE_HTTPS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Where the name of a record stands in its data; at the end or behind it: there is none. */
 static unsigned name_at(const knot_rdata_t *rdata, uint16_t type)
 {
 	unsigned at = 4;
@@ -31,21 +50,14 @@ static unsigned name_at(const knot_rdata_t *rdata, uint16_t type)
 	switch (type) {
 	case KNOT_RRTYPE_NS:
 		return 0;
-	case KNOT_RRTYPE_MX:
-	case KNOT_RRTYPE_AFSDB:
-	case KNOT_RRTYPE_RT:
-	case KNOT_RRTYPE_KX:
-	case KNOT_RRTYPE_SVCB:
-	case KNOT_RRTYPE_HTTPS:
-		return 2;
 	case KNOT_RRTYPE_SRV:
 		return 6;
 	case KNOT_RRTYPE_NAPTR: /* behind flags, services and regular expression */
 		for (unsigned i = 0; i < 3 && at < rdata->len; i++)
 			at += 1 + rdata->data[at];
 		return at;
-	default:
-		return rdata->len;
+	default: /* behind a number: a preference, or a priority */
+		return 2;
 	}
 }
 
@@ -96,13 +108,14 @@ static bool contains(const knot_pkt_t *response, const knot_rrset_t *rr, bool ma
 static bool put_set(struct resolution *r, const struct target *target, uint16_t type)
 {
 	const struct dns_rrset *set = dns_node_rrset(target->node, type);
-	const struct dns_steered *steered = dns_resolution_steered(r, target->in, target->node);
-	bool made = steered != NULL && !is_service_binding(type);
+	const struct dns_steered *steered =
+	    dns_query_steered(r->view, target->in, target->node, type);
 	knot_rrset_t rr;
 
-	if (made) {
+	if (steered != NULL) {
 		knot_rdataset_t addresses;
-		struct dns_choice choice = dns_resolution_steer(r, steered, type, &addresses);
+		struct dns_choice choice =
+		    dns_query_choose(r->view, &r->facts->place, steered, type, &addresses);
 
 		/* What is additional is never tied to a network (RFC 7871 section 7.3.1): a
 		 * resolver would give it to all its clients. */
@@ -116,7 +129,7 @@ static bool put_set(struct resolution *r, const struct target *target, uint16_t 
 		return true;
 	}
 	rr.owner = (knot_dname_t *)target->name;
-	return contains(r->response, &rr, made) ||
+	return contains(r->response, &rr, steered != NULL) ||
 	       dns_resolution_put(r, target->hint, &rr, target->needed ? 0 : KNOT_PF_NOTRUNC);
 }
 
@@ -171,7 +184,7 @@ void dns_resolution_put_additional(struct resolution *r)
 
 	knot_pkt_begin(r->response, KNOT_ADDITIONAL);
 	for (unsigned i = 0; i < count && !knot_wire_get_tc(r->response->wire); i++) {
-		if (!put_of_set(r, i))
+		if (dns_query_leads_on(r->response->rr[i].type) && !put_of_set(r, i))
 			return;
 	}
 }

@@ -53,19 +53,21 @@ static enum dns_found put_negative(struct resolution *r, enum dns_found found, u
 	return found;
 }
 
-const struct dns_steered *dns_resolution_steered(const struct resolution *r,
-						 const struct dns_zones_entry *in,
-						 const struct dns_node *node)
+const struct dns_steered *dns_query_steered(const struct dns_view *view,
+					    const struct dns_zones_entry *in,
+					    const struct dns_node *node, uint16_t type)
 {
-	return node->steered == 0 ? NULL : &r->view->steered[in->first_steered + node->steered - 1];
+	if (node->steered == 0 || (type != KNOT_RRTYPE_A && type != KNOT_RRTYPE_AAAA))
+		return NULL;
+	return &view->steered[in->first_steered + node->steered - 1];
 }
 
-struct dns_choice dns_resolution_steer(const struct resolution *r,
-				       const struct dns_steered *steered, uint16_t type,
-				       knot_rdataset_t *addresses)
+struct dns_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
+				   const struct dns_steered *steered, uint16_t type,
+				   knot_rdataset_t *addresses)
 {
-	struct geo_ranking ranking = geo_map_lookup(r->view->map, &r->facts->place);
-	struct dns_choice choice = dns_steer(steered, r->view->edges, &ranking);
+	struct geo_ranking ranking = geo_map_lookup(view->map, client);
+	struct dns_choice choice = dns_steer(steered, view->edges, &ranking);
 
 	knot_rdataset_init(addresses);
 	if (choice.edge != NULL)
@@ -80,7 +82,7 @@ static enum dns_found put_steered(struct resolution *r, const struct dns_steered
 
 	knot_rrset_init_empty(&rr);
 	facts->steered = steered;
-	facts->choice = dns_resolution_steer(r, steered, r->qtype, &rr.rrs);
+	facts->choice = dns_query_choose(r->view, &facts->place, steered, r->qtype, &rr.rrs);
 	if (facts->choice.edge == NULL)
 		return DNS_FOUND_NONE_UP;
 	/* Never another edge's: A and AAAA must lead to one place. That it has none is true only as
@@ -114,10 +116,11 @@ static enum dns_found put_any(struct resolution *r)
 /* The name at hand exists, by `node` or by a wildcard, and is no alias. */
 static enum dns_found put_node(struct resolution *r, const struct dns_node *node)
 {
+	const struct dns_steered *steered = dns_query_steered(r->view, r->in, node, r->qtype);
 	const struct dns_rrset *set = dns_node_rrset(node, r->qtype);
 
-	if (node->steered != 0 && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA))
-		return put_steered(r, dns_resolution_steered(r, r->in, node));
+	if (steered != NULL)
+		return put_steered(r, steered);
 	if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != 0))
 		return put_any(r);
 	if (set == NULL)

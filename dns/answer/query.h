@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the two halves of a query's answer share: dns/answer/query.c finds the answer and authority
- * sections, dns/answer/additional.c adds addresses to them. Any thread.
+ * What the parts of a query's answer share: dns/answer/query.c finds the answer and authority
+ * sections, dns/answer/additional.c adds addresses to them; dns/answer/quick.c does without both.
+ * Any thread.
  */
 #pragma once
 
@@ -9,6 +10,19 @@
 
 struct dns_node;
 struct dns_zones_entry;
+
+/* The steered name that decides about records of that type at a zone's node, or NULL. */
+const struct dns_steered *dns_query_steered(const struct dns_view *view,
+					    const struct dns_zones_entry *in,
+					    const struct dns_node *node, uint16_t type);
+/* Whom it names to a client, and that one's addresses: none when there is nobody, or nothing of
+ * that type. */
+struct dns_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
+				   const struct dns_steered *steered, uint16_t type,
+				   knot_rdataset_t *addresses);
+
+/* Records of that type name others, whose addresses are additional. */
+bool dns_query_leads_on(uint16_t type);
 
 struct resolution {
 	const struct dns_view *view;
@@ -29,14 +43,5 @@ struct resolution {
 /* False when it did not fit: then TC is set, unless `flags` forbid. */
 bool dns_resolution_put(struct resolution *r, uint16_t hint, const knot_rrset_t *rr,
 			uint16_t flags);
-/* NULL: the addresses of a zone's node are not chosen. */
-const struct dns_steered *dns_resolution_steered(const struct resolution *r,
-						 const struct dns_zones_entry *in,
-						 const struct dns_node *node);
-/* Whom a steered name names to this client, and that one's addresses; A or AAAA by `type`. */
-struct dns_choice dns_resolution_steer(const struct resolution *r,
-				       const struct dns_steered *steered, uint16_t type,
-				       knot_rdataset_t *addresses);
-
 /* Addresses for the names in the records that the response has. */
 void dns_resolution_put_additional(struct resolution *r);

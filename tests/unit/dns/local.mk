@@ -14,6 +14,11 @@ tests_unit_dns_answer_test_message_SOURCES = tests/unit/dns/answer/test_message.
 tests_unit_dns_answer_test_message_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/answer/test_message
 
+check_PROGRAMS += tests/unit/dns/answer/test_quick
+tests_unit_dns_answer_test_quick_SOURCES = tests/unit/dns/answer/test_quick.c $(dns_test_fixture)
+tests_unit_dns_answer_test_quick_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/answer/test_quick
+
 check_PROGRAMS += tests/unit/dns/steer/test_steer
 tests_unit_dns_steer_test_steer_SOURCES = tests/unit/dns/steer/test_steer.c $(dns_test_fixture)
 tests_unit_dns_steer_test_steer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
