@@ -3,6 +3,7 @@
 noinst_LIBRARIES += dns/libdns.a
 dns_libdns_a_SOURCES = \
 	dns/report.c dns/report.h \
+	dns/sections.c dns/sections.h \
 	dns/answer/additional.c \
 	dns/answer/answer.c dns/answer/answer.h \
 	dns/answer/chaos.c \

@@ -24,6 +24,11 @@ tests_unit_dns_steer_test_steer_SOURCES = tests/unit/dns/steer/test_steer.c $(dn
 tests_unit_dns_steer_test_steer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/steer/test_steer
 
+check_PROGRAMS += tests/unit/dns/test_sections
+tests_unit_dns_test_sections_SOURCES = tests/unit/dns/test_sections.c $(dns_test_fixture)
+tests_unit_dns_test_sections_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/test_sections
+
 check_PROGRAMS += tests/unit/dns/zone/test_load
 tests_unit_dns_zone_test_load_SOURCES = tests/unit/dns/zone/test_load.c $(dns_test_fixture)
 tests_unit_dns_zone_test_load_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
