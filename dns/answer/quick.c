@@ -38,13 +38,20 @@ static bool is_plain(uint16_t type)
 	return true;
 }
 
-/* The RRset that answers the question, whole. False: there is none, or something else is said. */
+/* The RRset that answers the question. */
+struct found {
+	knot_rdataset_t rrs;
+	uint32_t ttl;
+	const struct dns_steered *steered; /* NULL: it is for everybody */
+	struct dns_choice choice;          /* with `steered` */
+};
+
+/* False: there is none, or there is more to be said. */
 static bool find_set(const struct dns_view *view, const struct dns_message *m,
-		     struct dns_facts *facts, knot_rdataset_t *rrs, uint32_t *ttl)
+		     const struct net_prefix *client, struct found *found)
 {
 	const struct dns_zones_entry *in =
 	    dns_zones_find(view->zones, &m->qname, m->qname.n_labels);
-	const struct dns_steered *steered;
 	const struct dns_rrset *set;
 	struct dns_lookup at;
 
@@ -53,25 +60,19 @@ static bool find_set(const struct dns_view *view, const struct dns_message *m,
 	at = dns_zone_lookup(in->zone, &m->qname);
 	if (at.match != DNS_MATCH_NODE && at.match != DNS_MATCH_WILDCARD)
 		return false;
-	steered = dns_query_steered(view, in, at.node, m->qtype);
-	if (steered != NULL) {
-		struct dns_choice choice =
-		    dns_query_choose(view, &facts->place, steered, m->qtype, rrs);
-
-		if (rrs->count == 0)
-			return false;
-		facts->steered = steered;
-		facts->choice = choice;
-		facts->scope = choice.scope;
-		*ttl = choice.ttl;
-		return true;
+	found->steered = dns_query_steered(view, in, at.node, m->qtype);
+	if (found->steered != NULL) {
+		found->choice =
+		    dns_query_choose(view, client, found->steered, m->qtype, &found->rrs);
+		found->ttl = found->choice.ttl;
+		return found->rrs.count > 0;
 	}
 	set = dns_node_rrset(at.node, m->qtype);
 	if (set == NULL || !is_plain(m->qtype) ||
 	    dns_node_rrset(at.node, KNOT_RRTYPE_CNAME) != NULL)
 		return false;
-	*rrs = set->rr.rrs;
-	*ttl = set->rr.ttl;
+	found->rrs = set->rr.rrs;
+	found->ttl = set->rr.ttl;
 	return true;
 }
 
@@ -111,24 +112,27 @@ static void write_header(uint8_t *out, const uint8_t *wire, unsigned answers, bo
 bool dns_quick(const struct dns_view *view, const struct dns_message *m, struct dns_facts *facts,
 	       uint8_t *out, size_t limit, size_t *len)
 {
-	struct dns_facts found = *facts;
 	size_t question_end = KNOT_WIRE_HEADER_SIZE + m->question_size;
-	knot_rdataset_t rrs;
-	uint32_t ttl;
+	size_t edns_size = dns_edns_size(m);
+	struct found found;
 	uint8_t *at;
 
-	if (!is_common(m) || !find_set(view, m, &found, &rrs, &ttl))
+	if (!is_common(m) || !find_set(view, m, &facts->place, &found))
 		return false;
-	/* A question alone always fits. */
-	at = write_records(out + question_end, out + limit - dns_edns_size(m), m->qtype, ttl, &rrs);
+	at = write_records(out + question_end, out + limit - edns_size, m->qtype, found.ttl,
+			   &found.rrs);
 	if (at == NULL)
 		return false;
-	write_header(out, m->wire, rrs.count, m->has_edns);
+	write_header(out, m->wire, found.rrs.count, m->has_edns);
 	memcpy(out + KNOT_WIRE_HEADER_SIZE, m->wire + KNOT_WIRE_HEADER_SIZE, m->question_size);
-	found.found = DNS_FOUND_ANSWER;
-	*facts = found;
+	facts->found = DNS_FOUND_ANSWER;
+	if (found.steered != NULL) {
+		facts->steered = found.steered;
+		facts->choice = found.choice;
+		facts->scope = found.choice.scope;
+	}
 	if (m->has_edns)
 		dns_edns_write(m, facts, at);
-	*len = at - out + dns_edns_size(m);
+	*len = at - out + edns_size;
 	return true;
 }
