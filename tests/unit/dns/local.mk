@@ -4,6 +4,11 @@
 
 dns_test_fixture = tests/unit/dns/fixture.c tests/unit/dns/fixture.h
 
+check_PROGRAMS += tests/unit/dns/answer/test_additional
+tests_unit_dns_answer_test_additional_SOURCES = tests/unit/dns/answer/test_additional.c $(dns_test_fixture)
+tests_unit_dns_answer_test_additional_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/answer/test_additional
+
 check_PROGRAMS += tests/unit/dns/answer/test_answer
 tests_unit_dns_answer_test_answer_SOURCES = tests/unit/dns/answer/test_answer.c $(dns_test_fixture)
 tests_unit_dns_answer_test_answer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
@@ -13,6 +18,11 @@ check_PROGRAMS += tests/unit/dns/answer/test_message
 tests_unit_dns_answer_test_message_SOURCES = tests/unit/dns/answer/test_message.c $(dns_test_fixture)
 tests_unit_dns_answer_test_message_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/answer/test_message
+
+check_PROGRAMS += tests/unit/dns/answer/test_query
+tests_unit_dns_answer_test_query_SOURCES = tests/unit/dns/answer/test_query.c $(dns_test_fixture)
+tests_unit_dns_answer_test_query_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/answer/test_query
 
 check_PROGRAMS += tests/unit/dns/answer/test_quick
 tests_unit_dns_answer_test_quick_SOURCES = tests/unit/dns/answer/test_quick.c $(dns_test_fixture)
