@@ -63,42 +63,56 @@ static const char zone_text[] =
 
 #define EDGES 2
 
-static struct net_addr addresses[] = {
-    {.in = {.sin_family = AF_INET}},
-    {.in6 = {.sin6_family = AF_INET6}},
-};
-static struct cfg_edge edges[EDGES] = {
-    {.name = "one", .id = 0, .addresses = {addresses, 2}},
-    {.name = "two", .id = 1, .addresses = {addresses, 1}},
-};
-static const struct cfg_edge *all_edges[] = {&edges[0], &edges[1]};
-static struct cfg_site site = {.name = "site", .edges = all_edges, .n_edges = EDGES};
-static struct cfg_steered steered[] = {
-    {.owner = "www", .site = &site, .ttl = {30000000000}},
-    {.owner = "u", .site = &site, .ttl = {1000000000}, .none_up = CFG_NONE_UP_SERVFAIL},
-};
-static struct cfg_zone zones[] = {
-    {.name = "example.com", .steered = steered, .n_steered = ARRAY_SIZE(steered)},
-};
-static struct cfg_fleet fleet = {
-    .edges = edges, .n_edges = EDGES, .sites = &site, .n_sites = 1, .zones = zones, .n_zones = 1};
+static const char fleet_format[] =
+    "edges:\n"
+    "  one: {location: '50.11,8.68', addresses: [192.0.2.1, '2001:db8::1']}\n"
+    "  two: {location: '40.71,-74.01', addresses: [192.0.2.2]}\n"
+    "nameservers:\n"
+    "  ns1: {listen: '127.0.0.1:0'}\n"
+    "origins:\n"
+    "  app: {servers: '127.0.0.1:80'}\n"
+    "sites:\n"
+    "  site:\n"
+    "    hosts: [www.example.com, u.example.com]\n"
+    "    certificates: [{certificate: c.pem, key: k.pem}]\n"
+    "    routes: [{origin: app}]\n"
+    "zones:\n"
+    "  example.com:\n"
+    "    file: /proc/self/fd/%d\n"
+    "    steered:\n"
+    "      www: {site: site, ttl: 30s}\n"
+    "      u: {site: site, ttl: 1s, none_up: servfail}\n";
 
 static struct dns_view *view;
 static struct dns_answerer *answerer;
 static struct health health[EDGES];
 
+/* A file in memory. */
+static int file_of(const char *text)
+{
+	int fd = memfd_create("fuzz_dns", 0);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	return fd;
+}
+
 static void set_up(void)
 {
-	struct cfg_fleet *f = &fleet;
 	struct diag *diag = diag_create();
-	int fd = memfd_create("zone", 0);
+	int zone = file_of(zone_text);
+	char *text = xasprintf(fleet_format, zone);
+	int config = file_of(text);
+	char *path = xasprintf("/proc/self/fd/%d", config);
+	struct cfg_fleet *fleet = cfg_load(path, diag);
 
-	CHECK(fd >= 0 && write(fd, zone_text, strlen(zone_text)) == (ssize_t)strlen(zone_text));
-	zones[0].file = xasprintf("/proc/self/fd/%d", fd);
-	view = dns_view_load(&f, diag);
+	if (fleet != NULL)
+		view = dns_view_load(&fleet, diag);
 	diag_print(diag, stderr);
 	CHECK(view != NULL);
-	close(fd);
+	close(zone);
+	close(config);
+	free(path);
+	free(text);
 	diag_destroy(&diag);
 	for (unsigned i = 0; i < EDGES; i++)
 		view->edges[i].health = &health[i];
