@@ -103,21 +103,20 @@ struct dns_offered dns_offer_judge(const struct dns_offer *offer, unsigned edge_
 	return offered;
 }
 
-bool dns_offer_add(const struct dns_offer *offer, unsigned edge_id, enum steer_family family,
-		   const struct fleet_verdicts *verdicts, mono_time now, knot_rdataset_t *out,
-		   knot_mm_t *mm)
+unsigned dns_offer_list(const struct dns_offer *offer, unsigned edge_id, enum steer_family family,
+			const struct fleet_verdicts *verdicts, mono_time now,
+			const knot_rdata_t **out)
 {
 	const struct dns_offer_set *set = &offer->addresses[family];
-	const knot_rdata_t *rdata = set->rrs.rdata;
-	unsigned added = 0;
+	unsigned n = 0;
 
 	for (unsigned k = 0; k < set->rrs.count; k++) {
-		if (is_up(set, k, edge_id, verdicts, now)) {
-			if (knot_rdataset_add(out, rdata, mm) != KNOT_EOK)
-				return false;
-			added++;
-		}
-		rdata = knot_rdataset_next((knot_rdata_t *)rdata);
+		if (is_up(set, k, edge_id, verdicts, now))
+			out[n++] = knot_rdataset_at(&set->rrs, (uint16_t)k);
 	}
-	return added > 0 || knot_rdataset_merge(out, &set->rrs, mm) == KNOT_EOK;
+	if (n > 0)
+		return n;
+	for (; n < set->rrs.count; n++)
+		out[n] = knot_rdataset_at(&set->rrs, (uint16_t)n);
+	return n;
 }

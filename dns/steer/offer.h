@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <libknot/mm_ctx.h>
 #include <libknot/rdataset.h>
 
 #include "core/base/clock.h"
@@ -43,7 +42,7 @@ struct dns_offered dns_offer_judge(const struct dns_offer *offer, unsigned edge_
 				   enum steer_family family, const struct fleet_verdicts *verdicts,
 				   mono_time now);
 
-/* Adds the same records to `out`, which is of `mm`. False: there is no memory. */
-bool dns_offer_add(const struct dns_offer *offer, unsigned edge_id, enum steer_family family,
-		   const struct fleet_verdicts *verdicts, mono_time now, knot_rdataset_t *out,
-		   knot_mm_t *mm);
+/* The same records, one by one, for at most as many as the offer has. Returns how many. */
+unsigned dns_offer_list(const struct dns_offer *offer, unsigned edge_id, enum steer_family family,
+			const struct fleet_verdicts *verdicts, mono_time now,
+			const knot_rdata_t **out);

@@ -5,9 +5,8 @@
  */
 #include "dns/steer/steer.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-#include <libknot/errcode.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -119,26 +118,66 @@ struct steer_choice dns_steer(const struct steer_state *state, const struct dns_
 	return choice;
 }
 
+static int compare_records(const void *a, const void *b)
+{
+	return knot_rdata_cmp(*(const knot_rdata_t *const *)a, *(const knot_rdata_t *const *)b);
+}
+
+/* Sorted, and each once: edges may share an address. */
+static bool put_together(const knot_rdata_t **records, unsigned n, knot_mm_t *mm,
+			 knot_rdataset_t *out)
+{
+	size_t size = knot_rdata_size(records[0]->len);
+	uint8_t *at;
+
+	qsort(records, n, sizeof(*records), compare_records);
+	at = mm->alloc(mm->ctx, n * size);
+	if (at == NULL)
+		return false;
+	*out = (knot_rdataset_t){.rdata = (knot_rdata_t *)at};
+	for (unsigned i = 0; i < n; i++) {
+		if (i > 0 && compare_records(&records[i - 1], &records[i]) == 0)
+			continue;
+		memcpy(at + out->size, records[i], size);
+		out->size += (uint32_t)size;
+		out->count++;
+	}
+	return true;
+}
+
+/* Whether it is one edge's whole set. */
+static bool is_one_set(const struct steer_state *state, const struct steer_choice *choice,
+		       mono_time now)
+{
+	uint16_t id = choice->pick.edges[0];
+
+	return choice->pick.n == 1 && dns_offer_judge(&state->steering->edges[id].offer, id,
+						      choice->family, state->verdicts, now)
+					  .whole;
+}
+
 bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
 		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
 {
 	const struct steer_edge *edges = state->steering->edges;
-	uint16_t first = choice->pick.edges[0];
+	const knot_rdata_t **records;
+	unsigned room = 0, n = 0;
 
 	CHECK(choice->pick.n > 0);
-	if (choice->pick.n == 1 &&
-	    dns_offer_judge(&edges[first].offer, first, choice->family, state->verdicts, now)
-		.whole) {
-		*out = edges[first].offer.addresses[choice->family].rrs;
+	if (is_one_set(state, choice, now)) {
+		*out = edges[choice->pick.edges[0]].offer.addresses[choice->family].rrs;
 		return true;
 	}
-	*out = (knot_rdataset_t){0};
+	for (unsigned i = 0; i < choice->pick.n; i++)
+		room += edges[choice->pick.edges[i]].offer.addresses[choice->family].rrs.count;
+	records = mm == NULL ? NULL : mm->alloc(mm->ctx, room * sizeof(*records));
+	if (records == NULL)
+		return false;
 	for (unsigned i = 0; i < choice->pick.n; i++) {
 		uint16_t id = choice->pick.edges[i];
 
-		if (!dns_offer_add(&edges[id].offer, id, choice->family, state->verdicts, now, out,
-				   mm))
-			return false;
+		n += dns_offer_list(&edges[id].offer, id, choice->family, state->verdicts, now,
+				    records + n);
 	}
-	return true;
+	return put_together(records, n, mm, out);
 }

@@ -49,7 +49,8 @@ struct steer_choice dns_steer(const struct steer_state *state, const struct dns_
 			      enum steer_family family, const struct net_prefix *client,
 			      mono_time now);
 
-/* The records to answer with, for a choice that names edges. They are the view's, or in memory that
- * `mm` gives and nobody need free. False: there is no memory. */
+/* The records to answer with, for a choice that names edges, in canonical order. They are the
+ * view's, or in memory that `mm` (NULL: there is none) gives and nobody need free. False: no
+ * memory. */
 bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
 		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out);

@@ -25,6 +25,9 @@ struct fixture {
  * flow style, "{}" for none. With NULL for `errors` it must load; otherwise *errors (malloc'd)
  * becomes what was complained about, with the directory taken out of the paths. */
 void fixture_init(struct fixture *f, const char *zone, const char *steered, char **errors);
+/* The same with whatever fleet the text says, whose zone files are there: see fixture_file(). It
+ * must load. */
+void fixture_fleet(struct fixture *f, const char *yaml);
 /* What is known of the edges from here on: for each a letter, up, down, failing or ?, for all of
  * its addresses; or as many in brackets as it has addresses: "u[ud]?". */
 void fixture_verdicts(struct fixture *f, const char *letters);

@@ -42,7 +42,7 @@ struct answer_case {
 
 static const struct answer_case answers[] = {
     {"uuu", "www.example.com A", "NOERROR aa\nanswer: www.example.com. 30 A 192.0.2.1\n"},
-    {"uuu", "WWW.example.com AAAA", "NOERROR aa\nanswer: www.example.com. 30 AAAA 2001:db8::1\n"},
+    {"uuu", "WWW.example.com AAAA", "NOERROR aa\nanswer: WWW.example.com. 30 AAAA 2001:db8::1\n"},
     {"duu", "www.example.com A", "NOERROR aa\nanswer: www.example.com. 30 A 192.0.2.2\n"},
     /* nyc1 has no IPv6: the next that has */
     {"duu", "www.example.com AAAA", "NOERROR aa\nanswer: www.example.com. 30 AAAA 2001:db8::3\n"},
