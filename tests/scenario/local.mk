@@ -25,6 +25,7 @@ scenarios = \
 	tests/scenario/test_fault_cost.py \
 	tests/scenario/test_fault_descriptors.py \
 	tests/scenario/test_fault_dns_end.py \
+	tests/scenario/test_fault_edge_certificates.py \
 	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
 	tests/scenario/test_fault_health_page.py \

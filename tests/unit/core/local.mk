@@ -181,6 +181,11 @@ tests_unit_core_net_test_stream_resume_SOURCES = tests/unit/core/net/test_stream
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_resume_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_resume
+check_PROGRAMS += tests/unit/core/net/test_tls_client
+tests_unit_core_net_test_tls_client_SOURCES = tests/unit/core/net/test_tls_client.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_tls_client_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_tls_client
 check_PROGRAMS += tests/unit/core/net/test_tls_sessions
 tests_unit_core_net_test_tls_sessions_SOURCES = tests/unit/core/net/test_tls_sessions.c
 tests_unit_core_net_test_tls_sessions_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
