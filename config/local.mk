@@ -12,6 +12,7 @@ config_libconfig_a_SOURCES = \
 	config/limits.h \
 	config/man.c \
 	config/memory.c config/memory.h \
+	config/node.c config/node.h \
 	config/options.c config/options.h \
 	config/print.h \
 	config/reference.c config/reference.h \

@@ -9,6 +9,7 @@
 
 #include "config/diag.h"
 #include "config/fleet.h"
+#include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/stream.h"
@@ -54,9 +55,7 @@ static struct dns_view *load_view(const struct daemon_options *options, struct d
 
 	if (fleet == NULL)
 		return NULL;
-	if (!options->check_only && cfg_find_nameserver(fleet, options->node) == NULL)
-		diag_add(diag, (struct cfg_place){.file = options->config},
-			 "there is no name server '%s' (see --node)", options->node);
+	(void)cfg_expect_nameserver(fleet, options->node, diag);
 	view = dns_view_load(&fleet, diag);
 	if (view == NULL)
 		cfg_fleet_destroy(&fleet);
