@@ -4,18 +4,31 @@ noinst_LIBRARIES += dns/libdns.a
 dns_libdns_a_SOURCES = \
 	dns/report.c dns/report.h \
 	dns/answer/answer.c dns/answer/answer.h \
+	dns/answer/chaos.c \
 	dns/answer/ecs.c dns/answer/ecs.h \
-	dns/answer/resolve.c dns/answer/resolve.h \
+	dns/answer/message.c dns/answer/message.h \
+	dns/answer/notify.c \
+	dns/answer/options.c dns/answer/options.h \
+	dns/answer/query.c dns/answer/reply.h \
+	dns/answer/transfer.c \
+	dns/answer/tsig.c dns/answer/tsig.h \
+	dns/answer/update.c \
 	dns/serve/counters.c dns/serve/counters.h \
+	dns/serve/holders.c dns/serve/holders.h \
 	dns/serve/service.c dns/serve/service.h \
 	dns/serve/tcp.c dns/serve/tcp.h \
 	dns/serve/udp.c dns/serve/udp.h \
 	dns/serve/worker.c dns/serve/worker.h \
 	dns/steer/steer.c dns/steer/steer.h \
 	dns/view/view.c dns/view/view.h \
+	dns/zone/build.c dns/zone/build.h \
+	dns/zone/index.c dns/zone/index.h \
 	dns/zone/load.c \
 	dns/zone/name.c dns/zone/name.h \
-	dns/zone/zone.c dns/zone/zone.h
+	dns/zone/rdata.c dns/zone/rdata.h \
+	dns/zone/sources.c dns/zone/sources.h \
+	dns/zone/zone.c dns/zone/zone.h \
+	dns/zone/zones.c dns/zone/zones.h
 
 sbin_PROGRAMS += dns/perigee-dns
 dns_perigee_dns_SOURCES = dns/main.c

@@ -15,17 +15,21 @@
 #include "core/base/check.h"
 #include "core/process/control.h"
 #include "dns/answer/answer.h"
+#include "dns/answer/ecs.h"
 #include "dns/steer/steer.h"
 #include "dns/view/view.h"
-#include "dns/zone/zone.h"
-#include "fleet/checks.h"
+#include "dns/zone/zones.h"
+#include "fleet/verdicts.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {
+	bool probed = edge->config->addresses.n > 0;
 	duration probe =
-	    view->watch == NULL ? DUR_NS(0) : fleet_watch_probe_time(view->watch, edge->config->id);
+	    probed
+		? fleet_verdict_probe_time(fleet_verdicts_at(view->verdicts, edge->config->id, 0))
+		: DUR_NS(0);
 
 	return json_pack(
 	    "{s:s, s:s, s:b, s:s, s:f}", "state", health_state_text(health_get(edge->health)),
@@ -40,9 +44,9 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 	json_t *zones = json_object(), *edges = json_object();
 
 	for (unsigned i = 0; i < view->zones->n; i++) {
-		const struct dns_zone *zone = view->zones->v[i];
+		const struct dns_zone *zone = view->zones->v[i].zone;
 
-		json_object_set_new(zones, zone->config->name,
+		json_object_set_new(zones, zone->name,
 				    json_pack("{s:I, s:I}", "serial", (json_int_t)zone->serial,
 					      "records", (json_int_t)zone->n_records));
 	}
@@ -59,17 +63,27 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 		      (json_int_t)stats.rankings, "bytes", (json_int_t)stats.bytes));
 }
 
-/* A query as a resolver would send it. Returns its length, 0 when the name does not fit. */
-static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, uint16_t type)
+/* A query as a resolver would send it for a client. Returns its length, 0 when it does not fit. */
+static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, uint16_t type,
+			  const struct net_prefix *client)
 {
+	struct dns_ecs ecs = {.family = client->family == AF_INET ? 1 : 2, .source = *client};
+	uint8_t subnet[DNS_ECS_MAX];
 	knot_pkt_t *query = knot_pkt_new(wire, size, NULL);
+	knot_rrset_t opt;
 	size_t len = 0;
 
 	CHECK(query != NULL);
 	knot_pkt_clear(query);
-	if (knot_pkt_put_question(query, name, KNOT_CLASS_IN, type) == KNOT_EOK)
+	CHECK(knot_edns_init(&opt, DNS_UDP_PAYLOAD, 0, KNOT_EDNS_VERSION, NULL) == KNOT_EOK &&
+	      knot_edns_add_option(&opt, KNOT_EDNS_OPTION_CLIENT_SUBNET,
+				   dns_ecs_write(&ecs, 0, subnet), subnet, NULL) == KNOT_EOK);
+	if (knot_pkt_put_question(query, name, KNOT_CLASS_IN, type) == KNOT_EOK &&
+	    knot_pkt_begin(query, KNOT_ADDITIONAL) == KNOT_EOK &&
+	    knot_pkt_put(query, KNOT_COMPR_HINT_NONE, &opt, 0) == KNOT_EOK)
 		len = query->size;
 	knot_pkt_free(query);
+	knot_rrset_clear(&opt, NULL);
 	return len;
 }
 
@@ -98,6 +112,8 @@ static json_t *report_section(const knot_pkt_t *response, knot_section_t id)
 	for (unsigned i = 0; i < section->count; i++) {
 		const knot_rrset_t *rr = knot_pkt_rr(section, i);
 
+		if (rr->type == KNOT_RRTYPE_OPT)
+			continue;
 		for (unsigned k = 0; k < rr->rrs.count; k++)
 			json_array_append_new(lines, report_record(rr, k));
 	}
@@ -159,7 +175,8 @@ static void report_choice(const struct dns_view *view, const struct dns_facts *f
 json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *answerer,
 			   const char *name, const char *type, const char *client)
 {
-	struct dns_client from = {.tcp = true};
+	struct net_prefix from;
+	struct dns_request request = {.transport = DNS_TCP};
 	knot_dname_storage_t qname;
 	uint16_t qtype;
 	uint8_t query[KNOT_WIRE_MIN_PKTSIZE];
@@ -169,22 +186,25 @@ json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *ans
 		return control_error("'%s' is not a domain name", name);
 	if (knot_rrtype_from_string(type, &qtype) < 0)
 		return control_error("'%s' is not a record type", type);
-	if (!net_prefix_parse(client, &from.source))
+	if (!net_prefix_parse(client, &from))
 		return control_error("'%s' is neither an address nor a network", client);
 
 	uint8_t *response = xmalloc(DNS_TCP_PAYLOAD);
-	size_t len = write_query(query, sizeof(query), qname, qtype);
+	size_t len;
 
-	CHECK(len > 0);
-	len = dns_answer(answerer, view, &from, query, len, response, DNS_TCP_PAYLOAD);
-	CHECK(len > 0);
+	request.wire = query;
+	request.len = write_query(query, sizeof(query), qname, qtype, &from);
+	request.now = clock_wall();
+	request.mono = clock_mono();
+	request.remote.sa.sa_family = from.family; /* nobody: the option says who */
+	CHECK(request.len > 0);
+	CHECK(dns_handle(answerer, view, &request, response, DNS_TCP_PAYLOAD, &len) == DNS_REPLY);
 	const struct dns_facts *facts = dns_answerer_facts(answerer);
 	const knot_lookup_t *rcode = knot_lookup_by_id(knot_rcode_names, facts->rcode);
 	json_t *report =
 	    json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", dns_name_format(qname, name_text),
-		      "type", type, "client", net_prefix_format(&from.source, text), "rcode",
-		      rcode == NULL ? "?" : rcode->name, "scope",
-		      facts->steered == NULL ? 0 : facts->choice.scope);
+		      "type", type, "client", net_prefix_format(&from, text), "rcode",
+		      rcode == NULL ? "?" : rcode->name, "scope", (int)facts->scope);
 
 	report_sections(response, len, report);
 	if (facts->steered != NULL)

@@ -13,6 +13,6 @@ struct dns_view;
 void dns_report_view(const struct dns_view *view, json_t *status);
 
 /* "explain NAME TYPE CLIENT": the answer that the client (an address or a prefix) is given, made by
- * dns_answer() itself, and what led to it. {"error"} when an argument is not what it should be. */
+ * dns_handle() itself, and what led to it. {"error"} when an argument is not what it should be. */
 json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *answerer,
 			   const char *name, const char *type, const char *client);

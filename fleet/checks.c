@@ -1,58 +1,357 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Probes of edges, shared by the views that name them: each is counted by the watches that refer to
- * it, and ends with the last. Control loop only.
+ * Probes of edges, one for each edge's name and address: a target, found again at each reload by a
+ * hash of the two. The verdict that it feeds is memory of its own (fleet/verdicts.h), so that
+ * whoever reads an older table does not mind when the target ends. Control loop only.
+ *
+ * A configuration may bring thousands of targets, and take away as many. To make and to end their
+ * probes is work for later, a little in each turn, so that control is not held, and that the probes
+ * are spread from the start: until its turn comes a target is asked what it was asked before.
  */
 #include "fleet/checks.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "config/fleet.h"
+#include <xxhash.h>
+
 #include "core/base/check.h"
 #include "core/net/stream.h"
 #include "core/process/metrics.h"
+#include "fleet/ask.h"
+#include "fleet/verdicts.h"
 #include "origin-link/servers/probe.h"
 
-#define PROBED_MAGIC 0x45646765u
+#define CHECKS_MAGIC 0x45646765u
+#define TARGET_MAGIC 0x54617267u
 
-/* An edge under probes. */
-struct probed {
+/* How soon it is told that verdicts have become too old. */
+#define LOOK_INTERVAL DUR_S(1)
+/* Five probes a millisecond are begun at most: 10,000 of them in two seconds, so that the first
+ * verdicts are there within the three for which a start waits. Of 0.3 ms of work each (a handshake
+ * and its verification), that is already more than a processor does. */
+#define WORK_INTERVAL DUR_MS(1)
+#define STARTS_AT_ONCE 5
+#define ENDS_AT_ONCE 50
+
+struct target {
 	unsigned magic;
-	unsigned references;
-	LIST_ENTRY(probed) link;
 	struct fleet_checks *owner;
-	char *name;
-	char *host;
-	struct net_addr addr;
-	struct cfg_check check; /* its strings are our own */
-	struct health health;
-	struct probe *probe; /* NULL: the edge has no address */
+	struct fleet_verdict *verdict;
+	LIST_ENTRY(target) link; /* of its bucket, unless it has ended */
+	uint64_t watched;        /* by which watch, the last one that named it */
+	struct probe *probe;     /* NULL: its first is still to come */
+	struct fleet_ask *asked; /* by the probe */
+	/* To be begun: what is to be asked; to be ended: NULL. */
+	struct fleet_ask *wanted;
+	bool waits; /* in one of the lists of work */
+	TAILQ_ENTRY(target) work;
 };
+
+LIST_HEAD(bucket, target);
+TAILQ_HEAD(work, target);
 
 struct fleet_checks {
+	unsigned magic;
 	struct stream_buffers *buffers;
 	struct metrics *metrics;
-	unsigned prevented; /* the counter */
-	LIST_HEAD(, probed) probed;
+	struct fleet_counters counters;
+	struct fleet_pulse *pulse;
+	struct event *look;
+	void (*on_move)(void *arg);
+	void *arg;
+	/* By name and address. */
+	struct bucket *buckets;
+	unsigned n_buckets; /* a power of two */
+	uint64_t n_watches;
+	struct fleet_verdicts *current; /* NULL before the first watch */
+	/* Work. */
+	struct work starts, ends;
+	struct event *timer;
 };
 
-struct fleet_watch {
-	struct fleet_checks *owner;
-	unsigned n;
-	struct probed **v; /* by edge id */
-};
+/* Epoch */
+
+static void tell_if_moved(struct fleet_checks *checks, uint64_t before)
+{
+	if (fleet_verdicts_epoch(checks->current) != before && checks->on_move != NULL)
+		checks->on_move(checks->arg);
+}
+
+static void look_cb(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = dur_to_timeval(LOOK_INTERVAL);
+	struct fleet_checks *checks = arg;
+	uint64_t before;
+	unsigned stale;
+
+	MAGIC_CHECK(checks, CHECKS_MAGIC);
+	event_add(checks->look, &again);
+	if (checks->current == NULL)
+		return;
+	before = fleet_verdicts_epoch(checks->current);
+	stale = fleet_verdicts_look(checks->current, clock_mono());
+	metrics_add(checks->metrics, checks->buffers->loop, checks->counters.stale, stale);
+	tell_if_moved(checks, before);
+}
+
+void fleet_checks_on_move(struct fleet_checks *checks, void (*on_move)(void *arg), void *arg)
+{
+	checks->on_move = on_move;
+	checks->arg = arg;
+}
+
+/* Probes */
+
+static void probe_ended(void *arg, enum probe_cause cause, bool changed)
+{
+	struct target *t = arg;
+	struct fleet_checks *checks;
+	uint64_t before;
+
+	MAGIC_CHECK(t, TARGET_MAGIC);
+	checks = t->owner;
+	if (cause == PROBE_PREVENTED) {
+		metrics_add(checks->metrics, checks->buffers->loop, checks->counters.prevented, 1);
+		return;
+	}
+	before = fleet_verdicts_epoch(checks->current);
+	fleet_verdict_renewed(t->verdict, changed, probe_last_time(t->probe), clock_mono());
+	tell_if_moved(checks, before);
+}
+
+static void stop_probe(struct target *t)
+{
+	if (t->probe != NULL)
+		probe_destroy(&t->probe);
+	fleet_ask_unref(&t->asked);
+}
+
+/* Instead of the one that it has. */
+static void start_probe(struct target *t)
+{
+	char text[NET_ADDR_TEXT];
+	char *name = xasprintf("edge %s at %s", t->verdict->edge,
+			       net_addr_format_ip(&t->verdict->addr, text));
+	struct probe_target target = {.addr = t->verdict->addr, .name = name};
+
+	stop_probe(t);
+	t->asked = TAKE(&t->wanted);
+	target.check = &t->asked->check;
+	target.host = t->asked->host;
+	target.transport = t->asked->transport;
+	net_addr_set_port(&target.addr, t->asked->port);
+	fleet_verdict_retune(t->verdict, &t->asked->check);
+	t->probe = probe_create(t->owner->buffers, &target, &t->verdict->health, probe_ended, t);
+	free(name);
+}
+
+/* Work */
+
+static void free_target(struct target *t)
+{
+	stop_probe(t);
+	t->magic = MAGIC_DEAD;
+	fleet_verdict_unref(&t->verdict);
+	free(t);
+}
+
+static void end_some(struct fleet_checks *checks, unsigned n)
+{
+	struct target *t;
+
+	for (; n > 0 && (t = TAILQ_FIRST(&checks->ends)) != NULL; n--) {
+		TAILQ_REMOVE(&checks->ends, t, work);
+		free_target(t);
+	}
+}
+
+static void start_some(struct fleet_checks *checks, unsigned n)
+{
+	struct target *t;
+
+	for (; n > 0 && (t = TAILQ_FIRST(&checks->starts)) != NULL; n--) {
+		TAILQ_REMOVE(&checks->starts, t, work);
+		t->waits = false;
+		start_probe(t);
+	}
+}
+
+static void work_cb(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = dur_to_timeval(WORK_INTERVAL);
+	struct fleet_checks *checks = arg;
+
+	MAGIC_CHECK(checks, CHECKS_MAGIC);
+	end_some(checks, ENDS_AT_ONCE);
+	start_some(checks, STARTS_AT_ONCE);
+	if (!TAILQ_EMPTY(&checks->starts) || !TAILQ_EMPTY(&checks->ends))
+		event_add(checks->timer, &again);
+}
+
+static void leave_work(struct target *t)
+{
+	if (t->waits)
+		TAILQ_REMOVE(&t->owner->starts, t, work);
+	t->waits = false;
+	fleet_ask_unref(&t->wanted);
+}
+
+static void want(struct target *t, struct fleet_ask *ask)
+{
+	leave_work(t);
+	if (t->asked != NULL && fleet_ask_equal(t->asked, ask))
+		return;
+	t->wanted = fleet_ask_ref(ask);
+	t->waits = true;
+	TAILQ_INSERT_TAIL(&t->owner->starts, t, work);
+}
+
+/* Nobody asks for it any more. */
+static void end_target(struct target *t)
+{
+	MAGIC_CHECK(t, TARGET_MAGIC);
+	leave_work(t);
+	LIST_REMOVE(t, link);
+	TAILQ_INSERT_TAIL(&t->owner->ends, t, work);
+}
+
+/* Targets */
+
+static struct bucket *bucket_of(const struct fleet_checks *checks, const struct fleet_verdict *v)
+{
+	struct net_prefix ip = net_prefix_of(&v->addr);
+	uint64_t hash = XXH3_64bits(ip.bytes, sizeof(ip.bytes));
+
+	hash = XXH3_64bits_withSeed(v->edge, strlen(v->edge), hash);
+	return &checks->buckets[hash & (checks->n_buckets - 1)];
+}
+
+static void rehash(struct fleet_checks *checks, unsigned n_targets)
+{
+	struct bucket *old = checks->buckets;
+	unsigned n_old = checks->n_buckets;
+
+	checks->n_buckets = 16;
+	while (checks->n_buckets < n_targets)
+		checks->n_buckets *= 2;
+	checks->buckets = xcalloc(checks->n_buckets, sizeof(*checks->buckets));
+	for (unsigned i = 0; i < n_old; i++) {
+		struct target *t;
+
+		while ((t = LIST_FIRST(&old[i])) != NULL) {
+			LIST_REMOVE(t, link);
+			LIST_INSERT_HEAD(bucket_of(checks, t->verdict), t, link);
+		}
+	}
+	free(old);
+}
+
+static struct target *find_target(const struct fleet_checks *checks, const struct fleet_verdict *v)
+{
+	struct target *t;
+
+	LIST_FOREACH (t, bucket_of(checks, v), link) {
+		if (net_addr_equal(&t->verdict->addr, &v->addr) &&
+		    strcmp(t->verdict->edge, v->edge) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+static struct target *add_target(struct fleet_checks *checks, struct fleet_verdict *v)
+{
+	struct target *t = xcalloc(1, sizeof(*t));
+
+	t->magic = TARGET_MAGIC;
+	t->owner = checks;
+	t->verdict = fleet_verdict_ref(v);
+	LIST_INSERT_HEAD(bucket_of(checks, v), t, link);
+	return t;
+}
+
+/* Those that the last watch does not name. */
+static void end_unwatched(struct fleet_checks *checks)
+{
+	for (unsigned i = 0; i < checks->n_buckets; i++) {
+		struct target *t, *next;
+
+		for (t = LIST_FIRST(&checks->buckets[i]); t != NULL; t = next) {
+			next = LIST_NEXT(t, link);
+			if (t->watched != checks->n_watches)
+				end_target(t);
+		}
+	}
+}
+
+/* Watching */
+
+static void watch_edge(struct fleet_checks *checks, struct fleet_verdicts *table, unsigned edge_id)
+{
+	struct fleet_ask *ask = fleet_verdicts_ask(table, edge_id);
+
+	for (unsigned k = 0; k < fleet_verdicts_n_addresses(table, edge_id); k++) {
+		struct fleet_verdict *v = fleet_verdicts_at(table, edge_id, k);
+		struct target *t = find_target(checks, v);
+
+		if (t == NULL)
+			t = add_target(checks, v);
+		else
+			fleet_verdicts_keep(table, edge_id, k, t->verdict);
+		t->watched = checks->n_watches;
+		want(t, ask);
+	}
+}
+
+void fleet_checks_watch(struct fleet_checks *checks, struct fleet_verdicts *table)
+{
+	const struct timeval now = {0};
+	unsigned n_edges = fleet_verdicts_n_edges(table), n_targets = 0;
+
+	LOOP_ASSERT_OWNER(checks->buffers->loop);
+	for (unsigned i = 0; i < n_edges; i++)
+		n_targets += fleet_verdicts_n_addresses(table, i);
+	rehash(checks, n_targets);
+	checks->n_watches++;
+	fleet_verdicts_join(table, checks->pulse);
+	/* A start waits for the active ones. */
+	for (unsigned drained = 0; drained <= 1; drained++) {
+		for (unsigned i = 0; i < n_edges; i++) {
+			if (fleet_verdicts_is_active(table, i) == !drained)
+				watch_edge(checks, table, i);
+		}
+	}
+	end_unwatched(checks);
+	fleet_verdicts_unref(&checks->current);
+	checks->current = fleet_verdicts_ref(table);
+	fleet_verdicts_look(table, clock_mono());
+	event_add(checks->timer, &now);
+}
+
+/* Life */
 
 struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
-					 struct metrics *metrics, unsigned prevented)
+					 struct metrics *metrics, struct fleet_counters counters)
 {
 	struct fleet_checks *checks = xcalloc(1, sizeof(*checks));
+	struct event_base *base = loop_base(control_buffers->loop);
+	const struct timeval first = dur_to_timeval(LOOK_INTERVAL);
 
+	checks->magic = CHECKS_MAGIC;
 	checks->buffers = control_buffers;
 	checks->metrics = metrics;
-	checks->prevented = prevented;
-	LIST_INIT(&checks->probed);
+	checks->counters = counters;
+	checks->pulse = fleet_pulse_create();
+	checks->n_buckets = 1;
+	checks->buckets = xcalloc(1, sizeof(*checks->buckets));
+	TAILQ_INIT(&checks->starts);
+	TAILQ_INIT(&checks->ends);
+	checks->timer = evtimer_new(base, work_cb, checks);
+	checks->look = evtimer_new(base, look_cb, checks);
+	CHECK(checks->timer != NULL && checks->look != NULL);
+	CHECK(event_add(checks->look, &first) == 0);
 	return checks;
 }
 
@@ -62,201 +361,15 @@ void fleet_checks_destroy(struct fleet_checks **checksp)
 
 	if (checks == NULL)
 		return;
-	CHECK(LIST_EMPTY(&checks->probed));
+	MAGIC_CHECK(checks, CHECKS_MAGIC);
+	checks->n_watches++; /* which names none */
+	end_unwatched(checks);
+	end_some(checks, UINT_MAX);
+	fleet_verdicts_unref(&checks->current);
+	fleet_pulse_unref(&checks->pulse);
+	event_free(checks->timer);
+	event_free(checks->look);
+	checks->magic = MAGIC_DEAD;
+	free(checks->buckets);
 	free(checks);
-}
-
-static void probe_ended(void *arg, enum probe_cause cause, bool changed)
-{
-	struct probed *p = arg;
-	const struct fleet_checks *checks;
-
-	MAGIC_CHECK(p, PROBED_MAGIC);
-	checks = p->owner;
-	if (cause == PROBE_PREVENTED)
-		metrics_add(checks->metrics, checks->buffers->loop, checks->prevented, 1);
-}
-
-static const char *first_host(const struct cfg_site *site)
-{
-	for (unsigned h = 0; h < site->hosts.n; h++) {
-		if (site->hosts.v[h][0] != '*')
-			return site->hosts.v[h];
-	}
-	return NULL;
-}
-
-/* By edge id, malloc'd: the name that the probe asks the edge for when its check has none of its
- * own: any that it serves, for an edge may refuse names that are not its. */
-static const char **default_hosts(const struct cfg_fleet *fleet)
-{
-	const char **hosts = xcalloc(fleet->n_edges + 1, sizeof(*hosts));
-	unsigned missing = fleet->n_edges;
-
-	for (unsigned i = 0; i < fleet->n_sites && missing > 0; i++) {
-		const struct cfg_site *site = &fleet->sites[i];
-		const char *host = first_host(site);
-
-		for (unsigned k = 0; k < site->n_edges && host != NULL; k++) {
-			if (hosts[site->edges[k]->id] == NULL) {
-				hosts[site->edges[k]->id] = host;
-				missing--;
-			}
-		}
-	}
-	for (unsigned i = 0; i < fleet->n_edges; i++) {
-		if (hosts[i] == NULL)
-			hosts[i] = fleet->edges[i].name;
-	}
-	return hosts;
-}
-
-static struct net_addr probe_addr(const struct cfg_edge *edge)
-{
-	struct net_addr addr = edge->addresses.v[0];
-	uint16_t port = edge->check.port;
-
-	if (port == 0 && edge->listen.n > 0)
-		port = net_addr_port(&edge->listen.v[0]);
-	net_addr_set_port(&addr, port);
-	return addr;
-}
-
-static struct probed *find_probed(struct fleet_checks *checks, const struct cfg_edge *edge,
-				  const char *host, bool has_addr, const struct net_addr *addr)
-{
-	struct probed *p;
-
-	LIST_FOREACH (p, &checks->probed, link) {
-		if (strcmp(p->name, edge->name) == 0 && strcmp(p->host, host) == 0 &&
-		    (p->probe != NULL) == has_addr &&
-		    (!has_addr || net_addr_equal(&p->addr, addr)) &&
-		    probe_check_equal(&p->check, &edge->check))
-			return p;
-	}
-	return NULL;
-}
-
-/* The newest of that edge at that address, whatever it is asked at whichever port; NULL: none. */
-static const struct probed *find_verdict(const struct fleet_checks *checks, const char *name,
-					 const struct net_addr *addr)
-{
-	const struct probed *p;
-
-	LIST_FOREACH (p, &checks->probed, link) {
-		struct net_addr at = p->addr;
-
-		if (p->probe == NULL || strcmp(p->name, name) != 0)
-			continue;
-		net_addr_set_port(&at, net_addr_port(addr));
-		if (net_addr_equal(&at, addr))
-			return p;
-	}
-	return NULL;
-}
-
-static void start_probe(struct probed *p)
-{
-	const struct probed *before = find_verdict(p->owner, p->name, &p->addr);
-	char *name = xasprintf("edge %s", p->name);
-	struct probe_target target = {
-	    .check = &p->check, .addr = p->addr, .name = name, .host = p->host};
-
-	if (before != NULL)
-		health_take_over(&p->health, &before->health);
-	p->probe = probe_create(p->owner->buffers, &target, &p->health, probe_ended, p);
-	free(name);
-}
-
-static struct probed *take_probed(struct fleet_checks *checks, const struct cfg_edge *edge,
-				  const char *host)
-{
-	bool has_addr = edge->addresses.n > 0;
-	struct net_addr addr = {0};
-	struct probed *p;
-
-	if (has_addr)
-		addr = probe_addr(edge);
-	p = find_probed(checks, edge, host, has_addr, &addr);
-	if (p != NULL) {
-		p->references++;
-		return p;
-	}
-	p = xcalloc(1, sizeof(*p));
-	p->magic = PROBED_MAGIC;
-	p->references = 1;
-	p->owner = checks;
-	p->name = xstrdup(edge->name);
-	p->host = xstrdup(host);
-	probe_check_init(&p->check, &edge->check);
-	p->addr = addr;
-	health_init(&p->health, edge->check.rise, edge->check.fall);
-	if (has_addr)
-		start_probe(p);
-	LIST_INSERT_HEAD(&checks->probed, p, link);
-	return p;
-}
-
-static void drop_probed(struct probed *p)
-{
-	MAGIC_CHECK(p, PROBED_MAGIC);
-	if (--p->references > 0)
-		return;
-	LIST_REMOVE(p, link);
-	if (p->probe != NULL)
-		probe_destroy(&p->probe);
-	p->magic = MAGIC_DEAD;
-	free(p->name);
-	free(p->host);
-	probe_check_fini(&p->check);
-	free(p);
-}
-
-struct fleet_watch *fleet_checks_watch(struct fleet_checks *checks, const struct cfg_fleet *fleet)
-{
-	struct fleet_watch *watch = xcalloc(1, sizeof(*watch));
-	const char **hosts = default_hosts(fleet);
-
-	watch->owner = checks;
-	watch->n = fleet->n_edges;
-	watch->v = xcalloc(watch->n + 1, sizeof(*watch->v));
-	for (unsigned i = 0; i < watch->n; i++)
-		watch->v[i] = take_probed(checks, &fleet->edges[i], hosts[i]);
-	free(hosts);
-	return watch;
-}
-
-const struct health *fleet_watch_health(const struct fleet_watch *watch, unsigned edge_id)
-{
-	return &watch->v[edge_id]->health;
-}
-
-void fleet_watch_end(struct fleet_watch **watchp)
-{
-	struct fleet_watch *watch = TAKE(watchp);
-
-	if (watch == NULL)
-		return;
-	for (unsigned i = 0; i < watch->n; i++)
-		drop_probed(watch->v[i]);
-	free(watch->v);
-	free(watch);
-}
-
-bool fleet_watch_settled(const struct fleet_watch *watch)
-{
-	for (unsigned i = 0; i < watch->n; i++) {
-		const struct probed *p = watch->v[i];
-
-		if (p->probe != NULL && atomic_load(&p->health.cause) == PROBE_PENDING)
-			return false;
-	}
-	return true;
-}
-
-duration fleet_watch_probe_time(const struct fleet_watch *watch, unsigned edge_id)
-{
-	const struct probed *p = watch->v[edge_id];
-
-	return p->probe == NULL ? DUR_NS(0) : probe_last_time(p->probe);
 }

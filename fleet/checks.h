@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The health of the edges as this node sees it: one probe for each edge, of its first address, at
- * check.port or else the first port it listens on. A probe outlives a reload as long as the edge's
- * name, address and check stay what they are, and what it found even a change of the check. Control
- * loop only; the health itself is read by every worker.
+ * The health of the edges as this node sees it: one probe for each address of each edge, at
+ * check.port or else the first port that the edge listens on. What probes find is in the tables of
+ * fleet/verdicts.h, which any thread reads; all here is the control loop's.
+ *
+ * What is probed is what the last configuration names that was given to fleet_checks_watch(). A
+ * probe goes on over a reload as long as what it asks stays the same, and a verdict as long as the
+ * edge's name and the address do.
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "core/base/clock.h"
 
-struct cfg_fleet;
 struct fleet_checks;
-struct fleet_watch;
-struct health;
+struct fleet_verdicts;
 struct metrics;
 struct stream_buffers;
 
-/* Counts into the counter `prevented` of `metrics` the probes that our own shortage prevents. */
+/* The counters of `metrics` that it counts by. */
+struct fleet_counters {
+	unsigned prevented; /* probes that our own shortage has prevented */
+	unsigned stale;     /* verdicts that have become too old to be believed */
+};
+
 struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
-					 struct metrics *metrics, unsigned prevented);
-/* After every watch was ended. */
+					 struct metrics *metrics, struct fleet_counters counters);
 void fleet_checks_destroy(struct fleet_checks **checks);
 
-/* A probe behind every edge of the fleet, until the watch is ended. */
-struct fleet_watch *fleet_checks_watch(struct fleet_checks *checks, const struct cfg_fleet *fleet);
-void fleet_watch_end(struct fleet_watch **watch);
-
-/* As long as the watch lasts. */
-const struct health *fleet_watch_health(const struct fleet_watch *watch, unsigned edge_id);
-/* True when there is a verdict on each of the edges, of its probe or of an earlier one. */
-bool fleet_watch_settled(const struct fleet_watch *watch);
-/* How long the last probe of that edge took; 0 before. */
-duration fleet_watch_probe_time(const struct fleet_watch *watch, unsigned edge_id);
+/* From here on the edges of this table are probed, and no others; it is given the verdicts that
+ * there are already. Not published yet. Verdicts of edges that are gone grow old in the tables of
+ * before. */
+void fleet_checks_watch(struct fleet_checks *checks, struct fleet_verdicts *table);
+/* on_move is called after the epoch of the verdicts has moved. */
+void fleet_checks_on_move(struct fleet_checks *checks, void (*on_move)(void *arg), void *arg);

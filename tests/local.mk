@@ -4,6 +4,7 @@ include tests/unit/core/local.mk
 include tests/unit/config/local.mk
 include tests/unit/geo/local.mk
 include tests/unit/origin-link/local.mk
+include tests/unit/fleet/local.mk
 include tests/unit/edge/local.mk
 include tests/unit/dns/local.mk
 include tests/fuzz/local.mk

@@ -41,14 +41,19 @@ bool dns_ecs_parse(struct dns_ecs *ecs, const uint8_t *data, unsigned len)
 	return true;
 }
 
+unsigned dns_ecs_size(const struct dns_ecs *ecs)
+{
+	return 4 + (ecs->source.len + 7) / 8;
+}
+
 unsigned dns_ecs_write(const struct dns_ecs *ecs, uint8_t scope, uint8_t out[DNS_ECS_MAX])
 {
-	unsigned octets = (ecs->source.len + 7) / 8;
+	unsigned size = dns_ecs_size(ecs);
 
 	out[0] = ecs->family >> 8;
 	out[1] = ecs->family & 0xff;
 	out[2] = ecs->source.len;
 	out[3] = scope;
-	memcpy(out + 4, ecs->source.bytes, octets);
-	return 4 + octets;
+	memcpy(out + 4, ecs->source.bytes, size - 4);
+	return size;
 }

@@ -22,6 +22,7 @@ bool dns_ecs_parse(struct dns_ecs *ecs, const uint8_t *data, unsigned len);
 /* The largest option's data: family, two lengths, an IPv6 address. */
 #define DNS_ECS_MAX 20
 
-/* Data of the option in a response: the query's, with a scope. Returns its length, which does not
- * depend on the scope. */
+/* Octets of the option's data in a response, and the data: the query's, with a scope. Returns
+ * dns_ecs_size(). */
+unsigned dns_ecs_size(const struct dns_ecs *ecs);
 unsigned dns_ecs_write(const struct dns_ecs *ecs, uint8_t scope, uint8_t out[DNS_ECS_MAX]);

@@ -8,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libknot/descriptor.h>
-
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "dns/zone/zone.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
@@ -126,46 +123,6 @@ struct dns_choice dns_steer(const struct dns_steered *steered, const struct dns_
 	return choice;
 }
 
-static const uint16_t forbidden_types[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA, KNOT_RRTYPE_CNAME};
-
-static bool attach_one(struct dns_zone *zone, const struct cfg_steered *config,
-		       const struct dns_steered *steered, struct diag *diag)
-{
-	bool apex = strcmp(config->owner, "@") == 0;
-	char *text = apex ? xasprintf("%s.", zone->config->name)
-			  : xasprintf("%s.%s.", config->owner, zone->config->name);
-	knot_dname_t *owner = knot_dname_from_str_alloc(text);
-	unsigned before = diag_count(diag);
-	struct dns_name name;
-	char type[16];
-
-	if (owner == NULL) {
-		diag_add(diag, config->place, "%s is not a domain name", text);
-		free(text);
-		return false;
-	}
-	knot_dname_to_lower(owner);
-	dns_name_init(&name, owner);
-	if (dns_zone_lookup(zone, &name).match == DNS_MATCH_DELEGATION)
-		diag_add(diag, config->place, "%s is delegated by zone file %s", text,
-			 zone->files[0]);
-	struct dns_node *node = dns_zone_add_node(zone, &name);
-
-	for (unsigned i = 0; i < ARRAY_SIZE(forbidden_types); i++) {
-		const struct dns_rrset *set = dns_node_rrset(node, forbidden_types[i]);
-
-		if (set == NULL)
-			continue;
-		knot_rrtype_to_string(forbidden_types[i], type, sizeof(type));
-		diag_add(diag, set->place, "%s at %s, which is steered (%s:%u)", type, text,
-			 config->place.file, config->place.line);
-	}
-	node->steered = steered;
-	knot_dname_free(owner, NULL);
-	free(text);
-	return diag_count(diag) == before;
-}
-
 /* A fleet has a few sites with lists of edges; this is room for 10,000 of 25,000 edges. */
 #define MEMBERS_BYTES_MAX ((size_t)256 << 20)
 
@@ -203,13 +160,11 @@ static const bool *members_of(struct dns_members *members, const struct cfg_flee
 	return *set;
 }
 
-bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet,
+bool dns_steer_attach(const struct cfg_zone *zone, const struct cfg_fleet *fleet,
 		      struct dns_members *members, struct dns_steered *out, struct diag *diag)
 {
-	bool ok = true;
-
-	for (unsigned i = 0; i < zone->config->n_steered; i++) {
-		const struct cfg_steered *config = &zone->config->steered[i];
+	for (unsigned i = 0; i < zone->n_steered; i++) {
+		const struct cfg_steered *config = &zone->steered[i];
 
 		out[i] = (struct dns_steered){
 		    .config = config,
@@ -223,10 +178,8 @@ bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet,
 				 MEMBERS_BYTES_MAX >> 20);
 			return false;
 		}
-		if (!attach_one(zone, config, &out[i], diag))
-			ok = false;
 	}
-	return ok;
+	return true;
 }
 
 void dns_edge_init(struct dns_edge *edge, const struct cfg_edge *config,

@@ -14,8 +14,8 @@
 struct cfg_edge;
 struct cfg_fleet;
 struct cfg_steered;
+struct cfg_zone;
 struct diag;
-struct dns_zone;
 struct geo_ranking;
 struct health;
 
@@ -64,10 +64,9 @@ struct dns_choice {
 struct dns_choice dns_steer(const struct dns_steered *steered, const struct dns_edge *edges,
 			    const struct geo_ranking *ranking);
 
-/* Ties each steered name of the zone's configuration to its node. False with every error (unknown
- * place, static A, AAAA or CNAME at the name) in `diag`. `out` has room for config->n_steered, and
- * must not outlive `members`. */
-bool dns_steer_attach(struct dns_zone *zone, const struct cfg_fleet *fleet,
+/* What the steered names of a zone's configuration ask for, in their order. False with every error
+ * in `diag`. `out` has room for zone->n_steered, and must not outlive `members`. */
+bool dns_steer_attach(const struct cfg_zone *zone, const struct cfg_fleet *fleet,
 		      struct dns_members *members, struct dns_steered *out, struct diag *diag);
 
 void dns_members_init(struct dns_members *members, const struct cfg_fleet *fleet);

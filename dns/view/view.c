@@ -11,8 +11,9 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "dns/steer/steer.h"
-#include "dns/zone/zone.h"
+#include "dns/zone/zones.h"
 #include "fleet/checks.h"
+#include "fleet/verdicts.h"
 #include "geo/map.h"
 #include "origin-link/servers/health.h"
 
@@ -22,19 +23,17 @@ static const struct health never_probed;
 static bool attach_steered(struct dns_view *view, struct diag *diag)
 {
 	bool ok = true;
-	unsigned total = 0;
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < view->fleet->n_zones; i++)
-		total += view->fleet->zones[i].n_steered;
 	dns_members_init(&view->members, view->fleet);
-	view->steered = xcalloc(total + 1, sizeof(*view->steered));
-	for (unsigned i = 0; i < view->zones->n; i++) {
-		struct dns_zone *zone = view->zones->v[i];
+	view->n_steered = view->zones->n_steered;
+	view->steered = xcalloc(view->n_steered + 1, sizeof(*view->steered));
+	for (unsigned i = 0; i < view->fleet->n_zones; i++) {
+		const struct cfg_zone *zone = &view->fleet->zones[i];
 
-		if (!dns_steer_attach(zone, view->fleet, &view->members,
-				      &view->steered[view->n_steered], diag))
+		if (!dns_steer_attach(zone, view->fleet, &view->members, &view->steered[n], diag))
 			ok = false;
-		view->n_steered += zone->config->n_steered;
+		n += zone->n_steered;
 	}
 	return ok;
 }
@@ -52,8 +51,10 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 
 	/* All of it is tried, so that every error is seen at once. */
 	view->map = geo_map_compile(view->fleet, diag);
-	view->zones = dns_zones_load(view->fleet, diag);
-	ok = view->zones != NULL && attach_steered(view, diag) && view->map != NULL;
+	view->zones = dns_zones_load(view->fleet, NULL, diag);
+	view->verdicts = fleet_verdicts_load(view->fleet, diag);
+	ok = view->zones != NULL && attach_steered(view, diag) && view->map != NULL &&
+	     view->verdicts != NULL;
 	if (!ok) {
 		view->fleet = NULL;
 		dns_view_destroy(&view);
@@ -65,15 +66,17 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 
 void dns_view_watch(struct dns_view *view, struct fleet_checks *checks)
 {
-	CHECK(view->watch == NULL);
-	view->watch = fleet_checks_watch(checks, view->fleet);
-	for (unsigned i = 0; i < view->n_edges; i++)
-		view->edges[i].health = fleet_watch_health(view->watch, i);
+	fleet_checks_watch(checks, view->verdicts);
+	for (unsigned i = 0; i < view->n_edges; i++) {
+		if (view->fleet->edges[i].addresses.n > 0)
+			view->edges[i].health = &fleet_verdicts_at(view->verdicts, i, 0)->health;
+	}
 }
 
-/* All that it holds, and is not watched. */
+/* All that it holds. */
 static void empty(struct dns_view *view)
 {
+	fleet_verdicts_unref(&view->verdicts);
 	dns_members_fini(&view->members);
 	for (unsigned i = 0; i < view->n_edges; i++)
 		dns_edge_fini(&view->edges[i]);
@@ -90,7 +93,6 @@ void dns_view_destroy(struct dns_view **viewp)
 
 	if (view == NULL)
 		return;
-	fleet_watch_end(&view->watch);
 	empty(view);
 	free(view);
 }
@@ -116,7 +118,6 @@ void dns_view_drop(struct dns_view **viewp, struct jobs *jobs)
 	static const struct job_ops ops = {run_empty, free_view, free_view};
 	struct dns_view *view = TAKE(viewp);
 
-	fleet_watch_end(&view->watch);
 	job_start(jobs, &view->job, &ops);
 }
 

@@ -13,7 +13,7 @@ struct cfg_fleet;
 struct diag;
 struct dns_edge;
 struct fleet_checks;
-struct fleet_watch;
+struct fleet_verdicts;
 struct dns_steered;
 struct dns_zones;
 struct geo_map;
@@ -24,11 +24,11 @@ struct dns_view {
 	struct dns_zones *zones;
 	struct geo_map *map;
 	struct dns_members members;
-	struct dns_steered *steered;
+	struct dns_steered *steered; /* see dns_zones_entry.first_steered */
 	unsigned n_steered;
 	struct dns_edge *edges; /* by edge id */
 	unsigned n_edges;
-	struct fleet_watch *watch; /* keeps the health that `edges` refers to; NULL: none */
+	struct fleet_verdicts *verdicts;
 	/* Its freeing. */
 	struct jobs *jobs;
 	struct job job;
@@ -38,10 +38,10 @@ struct dns_view {
  * the caller; else *fleet is consumed. No edge has health yet: see dns_view_watch().
  * Blocking. */
 struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag);
-/* Refers each edge to its health, with a probe behind it, until the view is destroyed; before the
- * view is published. Control loop. */
+/* Refers each edge to its health, and has this view's edges probed from here on; before the view is
+ * published. Control loop. */
 void dns_view_watch(struct dns_view *view, struct fleet_checks *checks);
-/* For a view that was never published. Any thread; control loop when it is watched. */
+/* For a view that was never published. Any thread. */
 void dns_view_destroy(struct dns_view **view);
 /* The same by a job, for the memory of a large one takes long to be freed. Control loop. */
 void dns_view_drop(struct dns_view **view, struct jobs *jobs);

@@ -4,22 +4,21 @@
  * places them and refuses what cannot be served. It goes on after an error, so that all of them are
  * seen at once. Run by a job; blocking.
  */
-#define LOG_MODULE LOG_ZONE
 #include "dns/zone/zone.h"
 
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
-#include <libknot/rrtype/soa.h>
 #include <libzscanner/scanner.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
-#include "core/base/log.h"
+#include "dns/zone/build.h"
+#include "dns/zone/rdata.h"
+#include "dns/zone/sources.h"
 
 /* Deep enough for people, and it ends files that include each other. */
 #define INCLUDE_DEPTH 8
@@ -27,21 +26,14 @@
 /* For records before any $TTL; the same as Knot DNS takes. */
 #define DEFAULT_TTL 3600
 
-/* Bounds of what a zone can cost, with all that it includes: some zone of a million names has 50
- * MiB, and more files than a person keeps apart. */
-#define ZONE_BYTES_MAX ((size_t)128 << 20)
-#define ZONE_FILES_MAX 1000
-
-/* A set is answered whole, in one message of DNS over TCP at most; there each record has a head of
- * at least 12 bytes (RFC 1035 section 4.1.3, its owner compressed). libknot keeps sets in order by
- * search from the start, so a longer one would also take its length squared. */
-#define SET_BYTES_MAX 65535
-#define RECORD_HEAD 12
-
 struct loader {
-	struct dns_zone *zone;
+	const char *name;    /* of the zone */
+	const uint8_t *apex; /* its name */
+	struct dns_build *build;
+	struct dns_sources *sources;
 	struct diag *diag;
 	unsigned errors;
+	bool full;
 	size_t bytes_left;
 };
 
@@ -78,102 +70,52 @@ static const char *type_refusal(uint16_t type)
 	}
 }
 
-static struct dns_rrset *rrset_for(struct dns_node *node, uint16_t type, uint32_t ttl,
-				   struct cfg_place place)
+static void no_room(struct loader *l, struct cfg_place place)
 {
-	for (unsigned i = 0; i < node->n_rrsets; i++) {
-		if (node->rrsets[i].rr.type == type)
-			return &node->rrsets[i];
-	}
-	node->rrsets = xreallocarray(node->rrsets, node->n_rrsets + 1, sizeof(*node->rrsets));
-	struct dns_rrset *set = &node->rrsets[node->n_rrsets++];
-
-	knot_rrset_init(&set->rr, node->owner, type, KNOT_CLASS_IN, ttl);
-	set->place = place;
-	return set;
+	REFUSE(l, place, "zone %s. takes more memory than there is", l->name);
+	l->full = true;
 }
 
-static void place_record(struct loader *l, struct cfg_place place, knot_rrset_t *rr)
+static void take_record(struct loader *l, unsigned file, zs_scanner_t *s)
 {
-	struct dns_zone *zone = l->zone;
-	struct dns_name name;
+	struct cfg_place place = {.file = l->sources->v[file].path, .line = s->line_counter};
+	struct dns_record record = {.owner = s->r_owner,
+				    .type = s->r_type,
+				    .ttl = s->r_ttl,
+				    .data = s->r_data,
+				    .len = (uint16_t)s->r_data_length,
+				    .file = file,
+				    .line = place.line};
+	const char *refusal = type_refusal(s->r_type);
 	char owner[DNS_NAME_TEXT], type[16];
 
-	dns_name_init(&name, rr->owner);
-	struct dns_rrset *set = rrset_for(dns_zone_add_node(zone, &name), rr->type, rr->ttl, place);
-
-	if (set->rr.ttl != rr->ttl) {
-		/* RFC 2181 section 5.2. */
-		LOG_LIMITED(LOG_LEVEL_WARN,
-			    "%s:%u: %s %s has records of different TTL; the lowest is used for all",
-			    place.file, place.line, dns_name_format(rr->owner, owner),
-			    type_text(rr->type, type));
-		set->rr.ttl = MIN(set->rr.ttl, rr->ttl);
-	}
-	unsigned before = set->rr.rrs.count;
-
-	if (set->rr.rrs.size + (before + 1) * RECORD_HEAD > SET_BYTES_MAX)
-		REFUSE(l, place, "%s %s: more records of one name and type than fit into a message",
-		       dns_name_format(rr->owner, owner), type_text(rr->type, type));
-	else if (knot_rdataset_add(&set->rr.rrs, rr->rrs.rdata, NULL) != KNOT_EOK)
-		REFUSE(l, place, "too many records of one name and type");
-	else if (before == 1 && set->rr.rrs.count == 2 &&
-		 (rr->type == KNOT_RRTYPE_SOA || rr->type == KNOT_RRTYPE_CNAME))
-		REFUSE(l, place, "second %s of %s; the first is at %s:%u",
-		       type_text(rr->type, type), dns_name_format(rr->owner, owner),
-		       set->place.file, set->place.line);
-	zone->n_records += set->rr.rrs.count - before;
-}
-
-static void take_record(struct loader *l, struct cfg_place place, zs_scanner_t *s)
-{
-	struct dns_zone *zone = l->zone;
-	const char *refusal = type_refusal(s->r_type);
-	char owner[DNS_NAME_TEXT], apex[DNS_NAME_TEXT], type[16];
-
-	knot_dname_to_lower(s->r_owner);
-	dns_name_format(s->r_owner, owner);
-	if (refusal != NULL) {
-		REFUSE(l, place, "%s %s: %s", owner, type_text(s->r_type, type), refusal);
-	} else if (knot_dname_in_bailiwick(s->r_owner, zone->apex_name) < 0) {
-		REFUSE(l, place, "%s is not in zone %s", owner,
-		       dns_name_format(zone->apex_name, apex));
-	} else if (s->r_type == KNOT_RRTYPE_SOA &&
-		   !knot_dname_is_equal(s->r_owner, zone->apex_name)) {
-		REFUSE(l, place, "SOA at %s: it belongs at the apex, %s", owner,
-		       dns_name_format(zone->apex_name, apex));
-	} else {
-		knot_rrset_t rr;
-
-		knot_rrset_init(&rr, s->r_owner, s->r_type, KNOT_CLASS_IN, s->r_ttl);
-		CHECK(knot_rrset_add_rdata(&rr, s->r_data, s->r_data_length, NULL) == KNOT_EOK);
-		/* Names in rdata too become lower case: they are looked up and compressed. */
-		if (knot_rrset_rr_to_canonical(&rr) != KNOT_EOK)
-			REFUSE(l, place, "%s %s: invalid data", owner, type_text(s->r_type, type));
-		else
-			place_record(l, place, &rr);
-		knot_rdataset_clear(&rr.rrs, NULL);
-	}
-}
-
-static const char *keep_file_name(struct dns_zone *zone, const char *path)
-{
-	zone->files = xreallocarray(zone->files, zone->n_files + 1, sizeof(*zone->files));
-	zone->files[zone->n_files] = xstrdup(path);
-	return zone->files[zone->n_files++];
+	if (refusal == NULL)
+		refusal = dns_rdata_fault(s->r_type, s->r_data, s->r_data_length);
+	if (refusal != NULL)
+		REFUSE(l, place, "%s %s: %s", dns_name_format(s->r_owner, owner),
+		       type_text(s->r_type, type), refusal);
+	else if (knot_dname_in_bailiwick(s->r_owner, l->apex) < 0)
+		REFUSE(l, place, "%s is not in zone %s.", dns_name_format(s->r_owner, owner),
+		       l->name);
+	else if (s->r_type == KNOT_RRTYPE_SOA && !knot_dname_is_case_equal(s->r_owner, l->apex))
+		REFUSE(l, place, "SOA at %s: it belongs at the apex, %s.",
+		       dns_name_format(s->r_owner, owner), l->name);
+	else if (!dns_build_add(l->build, &record))
+		no_room(l, place);
 }
 
 /* libzscanner maps the files that it opens, so it is given their text. False: it was refused.
  * `from` is where the file is named. */
-static bool read_file(struct loader *l, const char *path, struct cfg_place from, struct file *file)
+static bool read_file(struct loader *l, unsigned index, struct cfg_place from, struct file *file)
 {
-	char *error = file_read(file, path, ZONE_BYTES_MAX);
+	const char *path = l->sources->v[index].path;
+	char *error = dns_sources_read(l->sources, index, DNS_ZONE_BYTES_MAX, file);
 
 	if (error != NULL) {
 		REFUSE(l, from, "zone file %s %s", path, error);
 	} else if (file->len > l->bytes_left) {
 		REFUSE(l, from, "zone file %s: the zone is larger than %zu MiB with all includes",
-		       path, ZONE_BYTES_MAX >> 20);
+		       path, DNS_ZONE_BYTES_MAX >> 20);
 		l->bytes_left = 0;
 	} else {
 		l->bytes_left -= file->len;
@@ -185,12 +127,11 @@ static bool read_file(struct loader *l, const char *path, struct cfg_place from,
 }
 
 /* NULL, or a scanner of that text, which is borrowed. It resolves the names of includes, which
- * start from the folder that the file is really in. */
-static zs_scanner_t *create_scanner(const char *path, const struct file *file, const char *origin,
+ * start from `folder`. */
+static zs_scanner_t *create_scanner(const char *folder, const struct file *file, const char *origin,
 				    uint32_t ttl)
 {
 	zs_scanner_t *s = xmalloc(sizeof(*s));
-	char *real;
 
 	if (zs_init(s, origin, KNOT_CLASS_IN, ttl) != 0 ||
 	    zs_set_input_string(s, file->data, file->len) != 0) {
@@ -198,10 +139,8 @@ static zs_scanner_t *create_scanner(const char *path, const struct file *file, c
 		free(s);
 		return NULL;
 	}
-	real = realpath(path, NULL);
 	free(s->path);
-	s->path = xstrdup(real != NULL ? dirname(real) : ".");
-	free(real);
+	s->path = xstrdup(folder);
 	return s;
 }
 
@@ -215,20 +154,23 @@ static void include_file(struct loader *l, zs_scanner_t *s, struct cfg_place pla
 
 	if (depth == INCLUDE_DEPTH)
 		REFUSE(l, place, "includes are nested too deep");
-	else if (l->zone->n_files == ZONE_FILES_MAX)
-		REFUSE(l, place, "more than %d files are included", ZONE_FILES_MAX);
+	else if (l->sources->n == DNS_ZONE_FILES_MAX)
+		REFUSE(l, place, "more than %d files are included", DNS_ZONE_FILES_MAX);
 	else
 		scan_file(l, path, origin, s->default_ttl, place, depth + 1);
 	free(origin);
 	free(path);
 }
 
-static void scan(struct loader *l, zs_scanner_t *s, struct cfg_place place, unsigned depth)
+static void scan(struct loader *l, zs_scanner_t *s, unsigned file, unsigned depth)
 {
-	while (zs_parse_record(s) == 0 && s->state != ZS_STATE_EOF && s->state != ZS_STATE_STOP) {
+	struct cfg_place place = {.file = l->sources->v[file].path};
+
+	while (!l->full && zs_parse_record(s) == 0 && s->state != ZS_STATE_EOF &&
+	       s->state != ZS_STATE_STOP) {
 		place.line = s->line_counter;
 		if (s->state == ZS_STATE_DATA) {
-			take_record(l, place, s);
+			take_record(l, file, s);
 		} else if (s->state == ZS_STATE_INCLUDE) {
 			include_file(l, s, place, depth);
 			s->error.fatal = false;
@@ -243,15 +185,15 @@ static void scan(struct loader *l, zs_scanner_t *s, struct cfg_place place, unsi
 static void scan_file(struct loader *l, const char *path, const char *origin, uint32_t ttl,
 		      struct cfg_place from, unsigned depth)
 {
-	struct cfg_place place = {.file = keep_file_name(l->zone, path)};
+	unsigned index = dns_sources_add(l->sources, path);
 	struct file file;
 	zs_scanner_t *s;
 
-	if (!read_file(l, path, from, &file))
+	if (!read_file(l, index, from, &file))
 		return;
-	s = create_scanner(path, &file, origin, ttl);
+	s = create_scanner(l->sources->v[index].folder, &file, origin, ttl);
 	if (s != NULL) {
-		scan(l, s, place, depth);
+		scan(l, s, index, depth);
 		zs_deinit(s);
 		free(s);
 	} else {
@@ -260,72 +202,119 @@ static void scan_file(struct loader *l, const char *path, const char *origin, ui
 	file_wipe(&file);
 }
 
-static void check_node(struct loader *l, struct dns_node *node)
+/* What a steered name cannot have beside it: its addresses are chosen, and it has its own name. */
+static const uint16_t steered_forbids[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA, KNOT_RRTYPE_CNAME};
+
+/* malloc'd. */
+static char *steered_text(const struct cfg_zone *config, const struct cfg_steered *steered)
 {
-	const struct dns_rrset *cname = dns_node_rrset(node, KNOT_RRTYPE_CNAME);
-	const struct dns_rrset *ns = dns_node_rrset(node, KNOT_RRTYPE_NS);
-	char owner[DNS_NAME_TEXT], type[16];
-
-	if (cname != NULL && node->n_rrsets > 1) {
-		const struct dns_rrset *other = &node->rrsets[cname == &node->rrsets[0] ? 1 : 0];
-
-		REFUSE(l, cname->place, "CNAME at %s, which has other records (%s at %s:%u)",
-		       dns_name_format(node->owner, owner), type_text(other->rr.type, type),
-		       other->place.file, other->place.line);
-	}
-	node->delegation = ns != NULL && node != l->zone->apex;
-	if (node->delegation && knot_dname_is_wildcard(node->owner))
-		REFUSE(l, ns->place, "NS at %s: a wildcard cannot be delegated",
-		       dns_name_format(node->owner, owner));
+	if (strcmp(steered->owner, "@") == 0)
+		return xasprintf("%s.", config->name);
+	return xasprintf("%s.%s.", steered->owner, config->name);
 }
 
-static void check_zone(struct loader *l)
+static void steer_names(struct loader *l, const struct cfg_zone *config)
 {
-	struct dns_zone *zone = l->zone;
-	struct cfg_place top = {.file = zone->files[0]};
-	const struct dns_rrset *soa = dns_node_rrset(zone->apex, KNOT_RRTYPE_SOA);
+	for (unsigned i = 0; i < config->n_steered; i++) {
+		char *text = steered_text(config, &config->steered[i]);
+		knot_dname_storage_t owner;
 
-	for (size_t i = 0; i <= zone->table_mask; i++) {
-		if (zone->table[i] != NULL)
-			check_node(l, zone->table[i]);
+		if (knot_dname_from_str(owner, text, sizeof(owner)) == NULL)
+			REFUSE(l, config->steered[i].place, "%s is not a domain name", text);
+		else if (!dns_build_steer(l->build, owner))
+			no_room(l, config->steered[i].place);
+		free(text);
 	}
-	if (soa == NULL) {
-		REFUSE(l, top, "no SOA at the apex, %s.", zone->config->name);
-	} else {
-		zone->serial = knot_soa_serial(soa->rr.rrs.rdata);
-		zone->soa_negative = soa->rr;
-		zone->soa_negative.ttl = MIN(soa->rr.ttl, knot_soa_minimum(soa->rr.rrs.rdata));
-	}
-	if (dns_node_rrset(zone->apex, KNOT_RRTYPE_NS) == NULL)
-		REFUSE(l, top, "no NS at the apex, %s.", zone->config->name);
 }
 
-struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct diag *diag)
+static void check_steered(struct loader *l, const struct dns_zone *zone,
+			  const struct cfg_steered *config, const char *text)
 {
-	struct dns_zone *zone = xcalloc(1, sizeof(*zone));
-	struct loader l = {.zone = zone, .diag = diag, .bytes_left = ZONE_BYTES_MAX};
-	struct dns_name apex;
-	char *origin;
+	knot_dname_storage_t owner;
+	struct dns_lookup found;
+	struct dns_name name;
+	char type[16];
 
-	zone->config = config;
-	zone->apex_name = knot_dname_from_str_alloc(config->name);
-	if (zone->apex_name == NULL) {
-		diag_add(diag, config->place, "%s is not a domain name", config->name);
-		free(zone);
-		return NULL;
+	CHECK(knot_dname_from_str(owner, text, sizeof(owner)) != NULL);
+	knot_dname_to_lower(owner);
+	dns_name_init(&name, owner);
+	found = dns_zone_lookup(zone, &name);
+	if (found.match == DNS_MATCH_DELEGATION)
+		REFUSE(l, config->place, "%s is delegated by zone file %s", text,
+		       dns_zone_file(zone));
+	for (unsigned i = 0; i < ARRAY_SIZE(steered_forbids) && found.match == DNS_MATCH_NODE;
+	     i++) {
+		const struct dns_rrset *set = dns_node_rrset(found.node, steered_forbids[i]);
+
+		if (set != NULL)
+			REFUSE(l, dns_zone_place(zone, set), "%s at %s, which is steered (%s:%u)",
+			       type_text(steered_forbids[i], type), text, config->place.file,
+			       config->place.line);
 	}
-	knot_dname_to_lower(zone->apex_name);
-	dns_name_init(&apex, zone->apex_name);
-	zone->apex_labels = apex.n_labels;
-	zone->apex_hash = apex.hash[apex.n_labels];
-	dns_zone_add_node(zone, &apex);
+}
 
-	origin = xasprintf("%s.", config->name);
+static bool is_same(const struct dns_zone *before, const struct cfg_zone *config)
+{
+	if (strcmp(before->name, config->name) != 0 ||
+	    strcmp(dns_zone_file(before), config->file) != 0 ||
+	    before->n_steered != config->n_steered)
+		return false;
+	for (unsigned i = 0; i < config->n_steered; i++) {
+		char *text = steered_text(config, &config->steered[i]);
+		knot_dname_storage_t owner;
+		bool same = knot_dname_from_str(owner, text, sizeof(owner)) != NULL &&
+			    knot_dname_is_equal(owner, before->steered[i]);
+
+		free(text);
+		if (!same)
+			return false;
+	}
+	return dns_sources_are_unchanged(before->sources);
+}
+
+static struct dns_zone *load(const struct cfg_zone *config, const uint8_t *apex, struct diag *diag)
+{
+	struct loader l = {.name = config->name,
+			   .apex = apex,
+			   .sources = dns_sources_create(),
+			   .diag = diag,
+			   .bytes_left = DNS_ZONE_BYTES_MAX};
+	char *origin = xasprintf("%s.", config->name);
+	struct dns_zone *zone = NULL;
+
+	l.build = dns_build_create(config->name, apex, l.sources);
 	scan_file(&l, config->file, origin, DEFAULT_TTL, config->place, 0);
 	free(origin);
-	if (zone->n_records > 0 || l.errors == 0)
-		check_zone(&l);
+	steer_names(&l, config);
+	if (!l.full && l.sources->v[0].folder != NULL) {
+		struct cfg_place top = {.file = l.sources->v[0].path};
+
+		zone = dns_build_finish(&l.build, top, diag);
+	}
+	for (unsigned i = 0; zone != NULL && i < config->n_steered; i++) {
+		char *text = steered_text(config, &config->steered[i]);
+
+		check_steered(&l, zone, &config->steered[i], text);
+		free(text);
+	}
+	dns_build_destroy(&l.build);
+	dns_sources_unref(&l.sources);
 	if (l.errors > 0)
-		dns_zone_destroy(&zone);
+		dns_zone_unref(&zone);
 	return zone;
+}
+
+struct dns_zone *dns_zone_load(const struct cfg_zone *config, struct dns_zone *before,
+			       struct diag *diag)
+{
+	knot_dname_storage_t apex;
+
+	if (before != NULL && is_same(before, config))
+		return dns_zone_ref(before);
+	if (knot_dname_from_str(apex, config->name, sizeof(apex)) == NULL) {
+		diag_add(diag, config->place, "%s is not a domain name", config->name);
+		return NULL;
+	}
+	knot_dname_to_lower(apex);
+	return load(config, apex, diag);
 }

@@ -30,9 +30,31 @@ void dns_name_init(struct dns_name *name, const uint8_t *wire)
 	}
 }
 
+uint64_t dns_name_wildcard_hash(uint64_t parent)
+{
+	return XXH3_64bits_withSeed("\1*", 2, parent);
+}
+
 const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT])
 {
 	if (knot_dname_to_str(buf, wire, DNS_NAME_TEXT) == NULL)
 		strcpy(buf, "?");
 	return buf;
+}
+
+unsigned dns_name_key(const struct dns_name *name, unsigned skip, uint8_t key[static DNS_NAME_KEY])
+{
+	unsigned n = 0;
+
+	for (unsigned i = skip + 1; i <= name->n_labels; i++) {
+		const uint8_t *label = name->wire + name->start[i];
+
+		for (unsigned k = 1; k <= label[0]; k++) {
+			if (label[k] <= 1)
+				key[n++] = 1;
+			key[n++] = label[k] == 0 ? 1 : label[k] == 1 ? 2 : label[k];
+		}
+		key[n++] = 0;
+	}
+	return n;
 }

@@ -25,6 +25,9 @@ struct dns_name {
 /* `wire` is an uncompressed, valid name in lower case and must outlive `name`. */
 void dns_name_init(struct dns_name *name, const uint8_t *wire);
 
+/* Of "*" and the name that hashes to `parent`. */
+uint64_t dns_name_wildcard_hash(uint64_t parent);
+
 static inline const uint8_t *dns_name_suffix(const struct dns_name *name, unsigned labels)
 {
 	return name->wire + name->start[labels];
@@ -38,3 +41,9 @@ static inline unsigned dns_name_suffix_size(const struct dns_name *name, unsigne
 /* Presentation form with a final dot, for people; "?" when it cannot be written. Returns buf. */
 #define DNS_NAME_TEXT KNOT_DNAME_TXT_MAXLEN + 1
 const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT]);
+
+/* A name's place in canonical order (RFC 4034 section 6.1), as octets for memcmp(): its labels from
+ * the root down without the first `skip`, each ended by a 0, with 0 and 1 in a label escaped. */
+#define DNS_NAME_KEY 512
+/* Returns its length. */
+unsigned dns_name_key(const struct dns_name *name, unsigned skip, uint8_t key[static DNS_NAME_KEY]);

@@ -1,81 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The zone store: nodes in a hash table, and the walk from the apex down to a name. Empty
- * non-terminals are stored, so that the first missing name on the way down is the end of the walk
- * and the one above it the closest encloser (RFC 4592 section 3.3.1).
+ * Looking up in a zone: the walk from the apex down to a name. Empty non-terminals are stored, so
+ * that the first missing name on the way down is the end of the walk and the one above it the
+ * closest encloser (RFC 4592 section 3.3.1).
  */
 #include "dns/zone/zone.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/fleet.h"
 #include "core/base/check.h"
-
-static bool node_is(const struct dns_node *node, uint64_t hash, const uint8_t *name, unsigned size)
-{
-	return node->hash == hash && node->owner_size == size &&
-	       memcmp(node->owner, name, size) == 0;
-}
-
-/* The slot that holds the name, or the empty one where it would go. */
-static struct dns_node **find_slot(const struct dns_zone *zone, uint64_t hash, const uint8_t *name,
-				   unsigned size)
-{
-	size_t i = hash & zone->table_mask;
-
-	while (zone->table[i] != NULL && !node_is(zone->table[i], hash, name, size))
-		i = (i + 1) & zone->table_mask;
-	return &zone->table[i];
-}
-
-static void grow_table(struct dns_zone *zone)
-{
-	struct dns_node **old = zone->table;
-	size_t old_size = old == NULL ? 0 : zone->table_mask + 1;
-	size_t size = old == NULL ? 64 : old_size * 2;
-
-	zone->table = xcalloc(size, sizeof(*zone->table));
-	zone->table_mask = size - 1;
-	for (size_t i = 0; i < old_size; i++) {
-		struct dns_node *node = old[i];
-
-		if (node != NULL)
-			*find_slot(zone, node->hash, node->owner, node->owner_size) = node;
-	}
-	free(old);
-}
-
-struct dns_node *dns_zone_add_node(struct dns_zone *zone, const struct dns_name *name)
-{
-	struct dns_node *parent = NULL, *node = NULL;
-
-	for (unsigned labels = zone->apex_labels; labels <= name->n_labels; labels++) {
-		const uint8_t *suffix = dns_name_suffix(name, labels);
-		unsigned size = dns_name_suffix_size(name, labels);
-
-		if (zone->table == NULL || zone->n_nodes * 2 >= zone->table_mask)
-			grow_table(zone);
-		struct dns_node **slot = find_slot(zone, name->hash[labels], suffix, size);
-
-		if (*slot == NULL) {
-			node = xcalloc(1, sizeof(*node));
-			node->owner = xmalloc(size);
-			memcpy(node->owner, suffix, size);
-			node->owner_size = size;
-			node->hash = name->hash[labels];
-			*slot = node;
-			zone->n_nodes++;
-		}
-		node = *slot;
-		if (parent == NULL)
-			zone->apex = node;
-		else if (knot_dname_is_wildcard(node->owner))
-			parent->wildcard = node;
-		parent = node;
-	}
-	return node;
-}
+#include "dns/zone/build.h"
+#include "dns/zone/index.h"
+#include "dns/zone/rdata.h"
+#include "dns/zone/sources.h"
 
 const struct dns_rrset *dns_node_rrset(const struct dns_node *node, uint16_t type)
 {
@@ -86,11 +24,50 @@ const struct dns_rrset *dns_node_rrset(const struct dns_node *node, uint16_t typ
 	return NULL;
 }
 
+struct cfg_place dns_zone_place(const struct dns_zone *zone, const struct dns_rrset *set)
+{
+	return (struct cfg_place){.file = zone->sources->v[set->file].path, .line = set->line};
+}
+
+const char *dns_zone_file(const struct dns_zone *zone)
+{
+	return zone->sources->v[0].path;
+}
+
 const struct dns_node *dns_zone_find(const struct dns_zone *zone, const struct dns_name *name,
 				     unsigned labels)
 {
-	return *find_slot(zone, name->hash[labels], dns_name_suffix(name, labels),
-			  dns_name_suffix_size(name, labels));
+	const uint8_t *suffix = dns_name_suffix(name, labels);
+	unsigned size = dns_name_suffix_size(name, labels);
+	uint64_t hash = name->hash[labels];
+	const struct dns_node *node;
+
+	for (size_t i = hash & zone->table_mask; (node = zone->table[i]) != NULL;
+	     i = (i + 1) & zone->table_mask) {
+		if (node->hash == hash && node->size == size &&
+		    memcmp(node->name, suffix, size) == 0)
+			return node;
+	}
+	return NULL;
+}
+
+const struct dns_node *dns_zone_wildcard(const struct dns_zone *zone, const struct dns_name *name,
+					 unsigned labels)
+{
+	const uint8_t *suffix = dns_name_suffix(name, labels);
+	unsigned size = dns_name_suffix_size(name, labels);
+	uint64_t hash = dns_name_wildcard_hash(name->hash[labels]);
+	const struct dns_node *node;
+
+	if (!zone->has_wildcards)
+		return NULL;
+	for (size_t i = hash & zone->table_mask; (node = zone->table[i]) != NULL;
+	     i = (i + 1) & zone->table_mask) {
+		if (node->hash == hash && node->size == size + 2 &&
+		    knot_dname_is_wildcard(node->name) && memcmp(node->name + 2, suffix, size) == 0)
+			return node;
+	}
+	return NULL;
 }
 
 struct dns_lookup dns_zone_lookup(const struct dns_zone *zone, const struct dns_name *name)
@@ -99,6 +76,8 @@ struct dns_lookup dns_zone_lookup(const struct dns_zone *zone, const struct dns_
 	unsigned labels = zone->apex_labels;
 
 	while (labels < name->n_labels) {
+		if (node->dname)
+			return (struct dns_lookup){DNS_MATCH_DNAME, node, labels};
 		const struct dns_node *next = dns_zone_find(zone, name, labels + 1);
 
 		if (next == NULL)
@@ -110,108 +89,75 @@ struct dns_lookup dns_zone_lookup(const struct dns_zone *zone, const struct dns_
 	}
 	if (labels == name->n_labels)
 		return (struct dns_lookup){DNS_MATCH_NODE, node, labels};
-	if (node->wildcard != NULL)
-		return (struct dns_lookup){DNS_MATCH_WILDCARD, node->wildcard, labels};
-	return (struct dns_lookup){DNS_MATCH_NONE, NULL, labels};
+	node = dns_zone_wildcard(zone, name, labels);
+	return (struct dns_lookup){node != NULL ? DNS_MATCH_WILDCARD : DNS_MATCH_NONE, node,
+				   labels};
 }
 
-void dns_zone_destroy(struct dns_zone **zonep)
+struct dns_zone *dns_zone_ref(struct dns_zone *zone)
+{
+	atomic_fetch_add_explicit(&zone->refs, 1, memory_order_relaxed);
+	return zone;
+}
+
+void dns_zone_unref(struct dns_zone **zonep)
 {
 	struct dns_zone *zone = TAKE(zonep);
 
-	if (zone == NULL)
+	if (zone == NULL || atomic_fetch_sub(&zone->refs, 1) > 1)
 		return;
-	for (size_t i = 0; zone->table != NULL && i <= zone->table_mask; i++) {
-		struct dns_node *node = zone->table[i];
-
-		if (node == NULL)
-			continue;
-		for (unsigned k = 0; k < node->n_rrsets; k++)
-			knot_rdataset_clear(&node->rrsets[k].rr.rrs, NULL);
-		free(node->rrsets);
-		free(node->owner);
-		free(node);
-	}
-	for (unsigned i = 0; i < zone->n_files; i++)
-		free(zone->files[i]);
-	free(zone->files);
+	for (size_t i = 0; i < zone->n_nodes; i++)
+		dns_node_unref(zone->nodes[i]);
+	for (unsigned i = 0; i < zone->n_steered; i++)
+		free(zone->steered[i]);
+	free(zone->steered);
+	dns_sources_unref(&zone->sources);
+	free(zone->nodes);
 	free(zone->table);
 	free(zone->apex_name);
+	free(zone->name);
 	free(zone);
 }
 
-static int compare_apex_hash(const void *a, const void *b)
+/* False: there is something wrong with it, or no room. */
+static bool apply(struct dns_build *build, const struct dns_zone *zone,
+		  const struct dns_change *change, struct cfg_place place, struct diag *diag)
 {
-	const struct dns_zone *x = *(struct dns_zone *const *)a, *y = *(struct dns_zone *const *)b;
+	const knot_rdata_t *rdata = change->rrs.rdata;
+	char owner[DNS_NAME_TEXT];
 
-	return (x->apex_hash > y->apex_hash) - (x->apex_hash < y->apex_hash);
-}
+	if (!dns_build_remove(build, change->owner, change->type))
+		return false;
+	for (unsigned i = 0; i < change->rrs.count; i++) {
+		struct dns_record record = {.owner = change->owner,
+					    .type = change->type,
+					    .ttl = change->ttl,
+					    .data = rdata->data,
+					    .len = rdata->len};
+		const char *fault = dns_rdata_fault(record.type, record.data, record.len);
 
-struct dns_zones *dns_zones_load(const struct cfg_fleet *fleet, struct diag *diag)
-{
-	struct dns_zones *zones = xcalloc(1, sizeof(*zones));
-	bool ok = true;
-
-	zones->v = xcalloc(fleet->n_zones + 1, sizeof(*zones->v));
-	for (unsigned i = 0; i < fleet->n_zones; i++) {
-		struct dns_zone *zone = dns_zone_load(&fleet->zones[i], diag);
-
-		if (zone == NULL) {
-			ok = false;
-			continue;
+		if (fault != NULL) {
+			diag_add(diag, place, "%s: %s", dns_name_format(change->owner, owner),
+				 fault);
+			return false;
 		}
-		zones->v[zones->n++] = zone;
-		zones->max_labels = MAX(zones->max_labels, zone->apex_labels);
+		if (!dns_build_add(build, &record))
+			return false;
+		rdata = knot_rdataset_next((knot_rdata_t *)rdata);
 	}
-	qsort(zones->v, zones->n, sizeof(*zones->v), compare_apex_hash);
-	if (!ok)
-		dns_zones_destroy(&zones);
-	return zones;
+	return true;
 }
 
-void dns_zones_destroy(struct dns_zones **zonesp)
+struct dns_zone *dns_zone_with(const struct dns_zone *zone, const struct dns_change *changes,
+			       unsigned n, struct cfg_place place, struct diag *diag)
 {
-	struct dns_zones *zones = TAKE(zonesp);
+	struct dns_build *build = dns_build_create_from(zone);
 
-	if (zones == NULL)
-		return;
-	for (unsigned i = 0; i < zones->n; i++)
-		dns_zone_destroy(&zones->v[i]);
-	free(zones->v);
-	free(zones);
-}
-
-/* Index of the first zone whose hash is not below `hash`. */
-static unsigned first_of_hash(const struct dns_zones *zones, uint64_t hash)
-{
-	unsigned low = 0, high = zones->n;
-
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-
-		if (zones->v[middle]->apex_hash < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-const struct dns_zone *dns_zones_find(const struct dns_zones *zones, const struct dns_name *name,
-				      unsigned max_labels)
-{
-	unsigned labels = MIN(name->n_labels, MIN(max_labels, zones->max_labels));
-
-	for (;; labels--) {
-		uint64_t hash = name->hash[labels];
-
-		for (unsigned i = first_of_hash(zones, hash);
-		     i < zones->n && zones->v[i]->apex_hash == hash; i++) {
-			if (knot_dname_is_equal(dns_name_suffix(name, labels),
-						zones->v[i]->apex_name))
-				return zones->v[i];
-		}
-		if (labels == 0)
+	for (unsigned i = 0; i < n; i++) {
+		if (!apply(build, zone, &changes[i], place, diag)) {
+			dns_build_destroy(&build);
 			return NULL;
+		}
 	}
+	return dns_build_finish(&build, place, diag);
 }

@@ -57,6 +57,7 @@ void health_init(struct health *h, unsigned rise, unsigned fall)
 	h->rise = rise;
 	h->fall = fall;
 	h->streak = 0;
+	h->doubted = false;
 	atomic_init(&h->state, HEALTH_UNKNOWN);
 	atomic_init(&h->cause, PROBE_PENDING);
 	atomic_init(&h->failing, false);
@@ -68,6 +69,21 @@ void health_take_over(struct health *h, const struct health *from)
 	atomic_store_explicit(&h->cause, atomic_load(&from->cause), memory_order_relaxed);
 	atomic_store_explicit(&h->failing, atomic_load(&from->failing), memory_order_relaxed);
 	atomic_store_explicit(&h->state, atomic_load(&from->state), memory_order_relaxed);
+}
+
+void health_recall(struct health *h, enum health_state state, enum probe_cause cause)
+{
+	h->streak = 0;
+	h->doubted = true;
+	atomic_store_explicit(&h->cause, cause, memory_order_relaxed);
+	atomic_store_explicit(&h->failing, state == HEALTH_UP && cause != PROBE_OK,
+			      memory_order_relaxed);
+	atomic_store_explicit(&h->state, state, memory_order_relaxed);
+}
+
+void health_doubt(struct health *h)
+{
+	h->doubted = true;
 }
 
 bool health_record(struct health *h, enum probe_cause result)
@@ -84,11 +100,12 @@ bool health_record(struct health *h, enum probe_cause result)
 		unsigned needed = said == HEALTH_UP ? h->rise : h->fall;
 
 		h->streak++;
-		if (old == HEALTH_UNKNOWN || h->streak >= needed) {
+		if (old == HEALTH_UNKNOWN || h->doubted || h->streak >= needed) {
 			h->streak = 0;
 			now = said;
 		}
 	}
+	h->doubted = false;
 	/* Three stores, no lock: a reader that sees the new cause with the old state is only a
 	 * moment behind, and each value by itself is true. */
 	atomic_store_explicit(&h->cause, result, memory_order_relaxed);

@@ -33,6 +33,7 @@ struct health {
 	/* control loop */
 	unsigned rise, fall;
 	unsigned streak; /* results in a row that contradict the state */
+	bool doubted;    /* the next result decides at once, as if there had been none */
 	/* any thread reads */
 	_Atomic int state;    /* enum health_state */
 	_Atomic int cause;    /* enum probe_cause of the last result */
@@ -42,6 +43,10 @@ struct health {
 void health_init(struct health *h, unsigned rise, unsigned fall);
 /* What another has found out about the same thing stays true; `rise` and `fall` are h's own. */
 void health_take_over(struct health *h, const struct health *from);
+/* What was true at another time is taken to be so until the next result, which decides. */
+void health_recall(struct health *h, enum health_state state, enum probe_cause cause);
+/* The next result decides at once, whatever is known. */
+void health_doubt(struct health *h);
 /* The first result decides at once; then `fall` failures in a row make it down and `rise` successes
  * make it up. True when the state changed. */
 bool health_record(struct health *h, enum probe_cause result);

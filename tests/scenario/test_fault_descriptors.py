@@ -194,6 +194,12 @@ def edges_of(daemon):
     return {e["state"] for e in daemon.status()["edges"].values()}
 
 
+def blamed(daemon):
+    """Edges that were taken for down, but for their IPv6 addresses, which nobody has."""
+    return [line for line in daemon.log().splitlines()
+            if "is down" in line and " at 2001:db8::" not in line]
+
+
 def test_tcp_clients_took_every_descriptor_of_dns(world, processes):
     """Each listener lets in 256."""
     daemon = world.start(processes, inside=allowed(100))
@@ -212,7 +218,7 @@ def test_tcp_clients_took_every_descriptor_of_dns(world, processes):
         assert answer_data(world.ask("static.example.com", tcp=True)) == ["192.0.2.80"]
         assert "192.0.2.80" in world.kdig("+tcp", "+short", "static.example.com")
     assert edges_of(daemon) == {"up"}
-    assert "is down" not in daemon.log() and "cannot" not in daemon.log()
+    assert not blamed(daemon) and "cannot" not in daemon.log()
 
 
 def test_shortage_was_the_edges_fault(world, processes):
@@ -233,7 +239,7 @@ def test_shortage_was_the_edges_fault(world, processes):
             dns.query.send_tcp(late, query)
             left.close()
             assert answer_data(dns.query.receive_tcp(late)[0]) == ["192.0.2.80"]
-    assert edges_of(daemon) == {"up"} and "is down" not in daemon.log()
+    assert edges_of(daemon) == {"up"} and not blamed(daemon)
     assert daemon.counters()["dns_probes_prevented_total"] > 0
     assert answer_data(world.ask("www.example.com")) == before
     daemon.reload()

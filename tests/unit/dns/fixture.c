@@ -125,24 +125,48 @@ static void put_ecs(knot_rrset_t *opt, const char *text)
 			 KNOT_EOK);
 }
 
-size_t fixture_query(const char *text, uint8_t *wire, size_t size, struct dns_client *client)
+struct dns_request fixture_request(const char *remote, enum dns_transport transport,
+				   const uint8_t *wire, size_t len)
+{
+	struct dns_request request = {
+	    .transport = transport,
+	    .now = {1700000000ll * 1000000000},
+	    .mono = {1000000000},
+	    .wire = wire,
+	    .len = len,
+	};
+
+	assert_true(net_addr_parse(remote, 5353, &request.remote));
+	return request;
+}
+
+size_t fixture_handle(struct fixture *f, const struct dns_request *request, uint8_t *out)
+{
+	size_t len;
+	enum dns_outcome outcome =
+	    dns_handle(f->answerer, f->view, request, out,
+		       request->transport == DNS_TCP ? DNS_TCP_PAYLOAD : DNS_UDP_PAYLOAD, &len);
+
+	assert_int_equal(outcome, len == 0 ? DNS_SILENT : DNS_REPLY);
+	return len;
+}
+
+void fixture_query(const char *text, uint8_t *wire, size_t size, struct dns_request *request)
 {
 	char *copy = xstrdup(text), *rest;
 	const char *name = strtok_r(copy, " ", &rest), *type = strtok_r(NULL, " ", &rest), *word;
 	unsigned payload = 0, version = 0, class = KNOT_CLASS_IN, opcode = 0;
-	bool edns = false, dnssec = false, rd = false;
+	bool edns = false, dnssec = false, rd = false, tcp = false;
 	const char *subnet = NULL;
 	knot_dname_storage_t qname;
 	uint16_t qtype;
 	knot_pkt_t *query = knot_pkt_new(wire, size, NULL);
-	size_t len;
 
-	*client = (struct dns_client){.source = {AF_INET, 32, {198, 51, 100, 7}}};
 	while ((word = strtok_r(NULL, " ", &rest)) != NULL) {
 		unsigned number = strchr(word, '=') ? atoi(strchr(word, '=') + 1) : 0;
 
 		if (strcmp(word, "tcp") == 0)
-			client->tcp = true;
+			tcp = true;
 		else if (strcmp(word, "rd") == 0)
 			rd = true;
 		else if (strncmp(word, "class=", 6) == 0)
@@ -181,10 +205,9 @@ size_t fixture_query(const char *text, uint8_t *wire, size_t size, struct dns_cl
 		assert_int_equal(knot_pkt_put(query, 0, &opt, 0), KNOT_EOK);
 		knot_rrset_clear(&opt, NULL);
 	}
-	len = query->size;
+	*request = fixture_request("198.51.100.7", tcp ? DNS_TCP : DNS_UDP, wire, query->size);
 	knot_pkt_free(query);
 	free(copy);
-	return len;
 }
 
 static void print_section(FILE *out, const knot_pkt_t *response, knot_section_t id,
@@ -248,12 +271,12 @@ char *fixture_response_text(uint8_t *wire, size_t len)
 void fixture_expect(struct fixture *f, const char *query, const char *expected)
 {
 	uint8_t wire[1024], out[DNS_TCP_PAYLOAD];
-	struct dns_client client;
-	size_t len = fixture_query(query, wire, sizeof(wire), &client);
+	struct dns_request request;
+	size_t len;
 	char *text;
 
-	len = dns_answer(f->answerer, f->view, &client, wire, len, out,
-			 client.tcp ? sizeof(out) : DNS_UDP_PAYLOAD);
+	fixture_query(query, wire, sizeof(wire), &request);
+	len = fixture_handle(f, &request, out);
 	assert_true(len >= 12 && len <= sizeof(out));
 	assert_memory_equal(out, wire, 2);
 	assert_memory_equal(out + 12, wire + 12, knot_dname_size(wire + 12));

@@ -29,8 +29,15 @@ void fixture_file(struct fixture *f, const char *name, const char *text);
 void fixture_fini(struct fixture *f);
 
 /* "NAME TYPE" and then any of: edns, do, size=N, version=N, ecs=PREFIX, tcp, class=N, opcode=N, rd.
- * Returns the query's length. */
-size_t fixture_query(const char *text, uint8_t *wire, size_t size, struct dns_client *client);
+ * The query is written to `wire`; the request, which refers to it, comes from 198.51.100.7. */
+void fixture_query(const char *text, uint8_t *wire, size_t size, struct dns_request *request);
+
+/* From `remote`, at a time that is always the same. */
+struct dns_request fixture_request(const char *remote, enum dns_transport transport,
+				   const uint8_t *wire, size_t len);
+
+/* dns_handle() with all that the transport allows for `out`: the response's length, 0: silence. */
+size_t fixture_handle(struct fixture *f, const struct dns_request *request, uint8_t *out);
 
 /* The response as text (malloc'd): "RCODE aa tc", then a line for each record: "answer: ...",
  * "authority: ...", "additional: ...", and "ecs: PREFIX/SCOPE" when it has one. */

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "dns/zone/zone.h"
+#include "dns/zone/zones.h"
 #include "tests/unit/dns/fixture.h"
 
 #define TOP                                                                                        \
@@ -130,8 +130,8 @@ static void test_counts(void **state)
 			 "after A 192.0.2.8\n",
 		     "{}", NULL);
 	assert_int_equal(f.view->zones->n, 1);
-	assert_int_equal(f.view->zones->v[0]->n_records, 9);
-	assert_int_equal(f.view->zones->v[0]->serial, 1);
+	assert_int_equal(f.view->zones->v[0].zone->n_records, 9);
+	assert_int_equal(f.view->zones->v[0].zone->serial, 1);
 	fixture_expect(&f, "www.example.com A",
 		       "NOERROR aa\n"
 		       "answer: www.example.com. 60 A 192.0.2.1\n"
