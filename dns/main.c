@@ -10,6 +10,7 @@
 
 #include "config/diag.h"
 #include "config/fleet.h"
+#include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/stream.h"
@@ -85,9 +86,7 @@ static struct dns_parts *load_parts(struct daemon *d, struct diag *diag)
 
 	if (fleet == NULL)
 		return NULL;
-	if (!d->options.check_only && cfg_find_nameserver(fleet, d->options.node) == NULL)
-		diag_add(diag, (struct cfg_place){.file = d->options.config},
-			 "there is no name server '%s' (see --node)", d->options.node);
+	(void)cfg_expect_nameserver(fleet, d->options.node, diag);
 	before = latest(program_of(d));
 	parts = dns_parts_load(&fleet, before, diag);
 	dns_parts_unref(&before);
