@@ -32,11 +32,11 @@ static const char fleet_format[] =
     "  app: {servers: '127.0.0.1:80'}\n"
     "sites:\n"
     "  all:\n"
-    "    hosts: [www.example.com]\n"
+    "    hosts: ['*.example.com', example.com]\n"
     "    certificates: [{certificate: c.pem, key: k.pem}]\n"
     "    routes: [{origin: app}]\n"
     "  one:\n"
-    "    hosts: [one.example.com]\n"
+    "    hosts: [one.example.com, '*.com']\n"
     "    certificates: [{certificate: c.pem, key: k.pem}]\n"
     "    routes: [{origin: app}]\n"
     "    edges: [fra1]\n"
@@ -68,6 +68,21 @@ static void strip_directory(char *text, const char *dir)
 		memmove(at, at + n, strlen(at + n) + 1);
 }
 
+/* Every line of them: nyc1 has no IPv6 address on purpose. */
+static void strip_warnings(char *text)
+{
+	char *line = text, *end;
+
+	while ((end = strchr(line, '\n')) != NULL) {
+		char *warning = strstr(line, ": warning: ");
+
+		if (warning != NULL && warning < end)
+			memmove(line, end + 1, strlen(end + 1) + 1);
+		else
+			line = end + 1;
+	}
+}
+
 void fixture_init(struct fixture *f, const char *zone, const char *steered, char **errors)
 {
 	struct diag *diag = diag_create();
@@ -85,6 +100,7 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 	free(path);
 	complaints = diag_text(diag);
 	strip_directory(complaints, f->dir);
+	strip_warnings(complaints);
 	diag_destroy(&diag);
 	if (errors != NULL) {
 		*errors = complaints;
