@@ -98,6 +98,13 @@ static bool settled(const void *v)
 	return olink_origins_settled(view->origins);
 }
 
+static unsigned awaited(const void *v, const char *names[DAEMON_AWAITED_NAMES])
+{
+	const struct edge_view *view = v;
+
+	return olink_origins_awaited(view->origins, names, DAEMON_AWAITED_NAMES);
+}
+
 static void drop(struct daemon *d, void *v)
 {
 	struct edge_view *view = v;
@@ -329,6 +336,7 @@ static const struct daemon_ops ops = {
     .open = open_edge,
     .watch = watch,
     .settled = settled,
+    .awaited = awaited,
     .drop = drop,
     .publish = publish,
     .needs_restart = needs_restart,

@@ -50,6 +50,9 @@ struct daemon_verb {
 	json_t *(*run)(struct daemon *d, char **arguments, int n);
 };
 
+/* The log names no more of what is waited for. */
+#define DAEMON_AWAITED_NAMES 5
+
 struct daemon_ops {
 	struct daemon_program program;
 	const struct daemon_verb *verbs; /* its own, beside those of all daemons */
@@ -74,6 +77,9 @@ struct daemon_ops {
 	 * one may be published. */
 	void (*watch)(struct daemon *d, void *view);
 	bool (*settled)(const void *view);
+	/* How many things the view is not settled for, and the names of the first of them; may be
+	 * NULL. */
+	unsigned (*awaited)(const void *view, const char *names[DAEMON_AWAITED_NAMES]);
 	/* A view that is watched and is not published. Its freeing may be a job. */
 	void (*drop)(struct daemon *d, void *view);
 	/* Consumes the view: from here on it serves. */

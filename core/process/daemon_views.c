@@ -23,6 +23,8 @@
  */
 #define SETTLE_CHECK DUR_MS(20)
 #define SETTLE_MAX DUR_S(3)
+/* Who waits for so long is told for whom. */
+#define SETTLE_LONG DUR_S(1)
 
 struct waiter {
 	STAILQ_ENTRY(waiter) link;
@@ -46,6 +48,7 @@ struct daemon_views {
 	bool published; /* it is: the first one */
 	char *restart;  /* what of it takes a restart; NULL: nothing */
 	mono_time since;
+	bool told; /* for whom it waits */
 	struct event *timer;
 	/* For the load that is wanted, the one under way, the one that settles. */
 	struct waiters for_next, for_load, for_settling;
@@ -152,6 +155,52 @@ static void settled(struct daemon_views *v)
 		start_load(v);
 }
 
+/* "fra1, nyc1 and 3 others", malloc'd. */
+static char *awaited_text(const struct daemon_views *v)
+{
+	const char *names[DAEMON_AWAITED_NAMES] = {NULL};
+	unsigned n = v->d->ops->awaited == NULL ? 0 : v->d->ops->awaited(v->settling, names);
+	unsigned n_names = MIN(n, DAEMON_AWAITED_NAMES);
+	char *text = xstrdup(n == 0 ? "some" : "");
+
+	for (unsigned i = 0; i < n_names; i++) {
+		bool last = i + 1 == n;
+		char *more = xasprintf("%s%s%s", text,
+				       i == 0 ? ""
+				       : last ? " and "
+					      : ", ",
+				       names[i]);
+
+		free(text);
+		text = more;
+	}
+	if (n > n_names) {
+		char *more = xasprintf("%s and %u others", text, n - n_names);
+
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+static void tell_waiting(struct daemon_views *v, duration waited)
+{
+	bool over = waited.ns >= SETTLE_MAX.ns;
+	char *whom;
+
+	if (!over && (v->told || waited.ns < SETTLE_LONG.ns))
+		return;
+	v->told = true;
+	whom = awaited_text(v);
+	if (over)
+		log_warn("the first health checks of %s have not ended within %d s: it goes on "
+			 "without them",
+			 whom, (int)(dur_to_ms(SETTLE_MAX) / 1000));
+	else
+		log_info("waiting for the first health checks of %s", whom);
+	free(whom);
+}
+
 static void look(evutil_socket_t fd, short what, void *arg)
 {
 	const struct timeval again = dur_to_timeval(SETTLE_CHECK);
@@ -159,12 +208,13 @@ static void look(evutil_socket_t fd, short what, void *arg)
 
 	MAGIC_CHECK(v, VIEWS_MAGIC);
 	if (!v->d->ops->settled(v->settling)) {
-		if (mono_since(clock_mono(), v->since).ns < SETTLE_MAX.ns) {
+		duration waited = mono_since(clock_mono(), v->since);
+
+		tell_waiting(v, waited);
+		if (waited.ns < SETTLE_MAX.ns) {
 			CHECK(event_add(v->timer, &again) == 0);
 			return;
 		}
-		log_warn("not all health checks have ended within %d s: it goes on without them",
-			 (int)(dur_to_ms(SETTLE_MAX) / 1000));
 	}
 	event_del(v->timer); /* it may wait for the one whose place this took */
 	settled(v);
@@ -174,6 +224,7 @@ static void settle(struct daemon_views *v, void *view)
 {
 	v->settling = view;
 	v->since = clock_mono();
+	v->told = false;
 	look(-1, 0, v);
 }
 

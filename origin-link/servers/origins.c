@@ -123,15 +123,36 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o);
 }
 
+static bool is_settled(const struct olink_origins *o, unsigned origin)
+{
+	for (unsigned j = 0; j < o->fleet->origins[origin].n_servers; j++) {
+		if (!server_is_settled(o->servers[origin][j]))
+			return false;
+	}
+	return true;
+}
+
 bool olink_origins_settled(const struct olink_origins *o)
 {
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++) {
-			if (!server_is_settled(o->servers[i][j]))
-				return false;
-		}
+		if (!is_settled(o, i))
+			return false;
 	}
 	return true;
+}
+
+unsigned olink_origins_awaited(const struct olink_origins *o, const char *names[], unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
+		if (is_settled(o, i))
+			continue;
+		if (n < max)
+			names[n] = o->fleet->origins[i].name;
+		n++;
+	}
+	return n;
 }
 
 struct lease_terms origins_terms(const struct cfg_origin *origin)
