@@ -12,6 +12,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/stream.h"
+#include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/descriptors.h"
 #include "dns/answer/answer.h"
@@ -79,15 +80,12 @@ static void recall(struct daemon *d, struct dns_view *view)
 	p->recalled = true;
 }
 
-static void *load(struct daemon *d, char **errors)
+static void *load(struct daemon *d, char **complaints)
 {
 	struct diag *diag = diag_create();
 	struct dns_view *view = load_view(&d->options, diag);
 
-	if (view == NULL)
-		*errors = diag_text(diag);
-	else
-		diag_log_warnings(diag);
+	*complaints = diag_text(diag);
 	diag_destroy(&diag);
 	if (view != NULL && !d->options.check_only)
 		recall(d, view);
@@ -138,18 +136,11 @@ static void watch(struct daemon *d, void *v)
 	dns_view_watch(view, program_of(d)->checks);
 }
 
-static bool settled(const void *v)
+static char *waits_for(const void *v)
 {
 	const struct dns_view *view = v;
 
-	return fleet_verdicts_settled(view->verdicts);
-}
-
-static unsigned awaited(const void *v, const char *names[DAEMON_AWAITED_NAMES])
-{
-	const struct dns_view *view = v;
-
-	return fleet_verdicts_awaited(view->verdicts, names, DAEMON_AWAITED_NAMES);
+	return fleet_verdicts_unsettled(view->verdicts);
 }
 
 static void drop(struct daemon *d, void *v)
@@ -272,12 +263,12 @@ static void status(struct daemon *d, json_t *status)
 	dns_report_view(dns_view_current(&p->views), status);
 }
 
-static json_t *explain(struct daemon *d, char **arguments, int n)
+static void explain(struct daemon *d, struct control_request *request, char **arguments, int n)
 {
 	struct program *p = program_of(d);
 
-	return dns_report_explain(dns_view_current(&p->views), p->answerer, arguments[0],
-				  arguments[1], arguments[2]);
+	control_answer(&request, dns_report_explain(dns_view_current(&p->views), p->answerer,
+						    arguments[0], arguments[1], arguments[2]));
 }
 
 static const struct daemon_verb verbs[] = {
@@ -295,8 +286,7 @@ static const struct daemon_ops ops = {
     .plan = plan,
     .open = open_server,
     .watch = watch,
-    .settled = settled,
-    .awaited = awaited,
+    .waits_for = waits_for,
     .drop = drop,
     .publish = publish,
     .needs_restart = needs_restart,

@@ -14,6 +14,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/names.h"
 #include "fleet/ask.h"
 
 /* Three probes may be lost before a verdict is doubted, and control may be late by some seconds
@@ -356,36 +357,23 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now)
 	return now.ns <= atomic_load_explicit(&t->pulse->fresh_until_ns, memory_order_relaxed);
 }
 
-static bool is_settled(const struct fleet_verdicts *t, const struct row *row)
+char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 {
-	for (unsigned k = 0; k < row->n && row->active; k++) {
-		if (health_get(&t->v[row->first + k]->health) == HEALTH_UNKNOWN)
-			return false;
-	}
-	return true;
-}
-
-bool fleet_verdicts_settled(const struct fleet_verdicts *t)
-{
-	for (unsigned i = 0; i < t->n_edges; i++) {
-		if (!is_settled(t, &t->edges[i]))
-			return false;
-	}
-	return true;
-}
-
-unsigned fleet_verdicts_awaited(const struct fleet_verdicts *t, const char *names[], unsigned max)
-{
-	unsigned n = 0;
+	struct names names = {0};
 
 	for (unsigned i = 0; i < t->n_edges; i++) {
-		if (is_settled(t, &t->edges[i]))
-			continue;
-		if (n < max)
-			names[n] = t->v[t->edges[i].first]->edge;
-		n++;
+		const struct row *row = &t->edges[i];
+
+		for (unsigned k = 0; k < row->n && row->active; k++) {
+			const struct fleet_verdict *v = t->v[row->first + k];
+
+			if (health_get(&v->health) == HEALTH_UNKNOWN) {
+				names_add(&names, v->edge);
+				break;
+			}
+		}
 	}
-	return n;
+	return names_sentence(&names, "edge", "edges");
 }
 
 unsigned fleet_verdicts_look(struct fleet_verdicts *t, mono_time now)

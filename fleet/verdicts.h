@@ -71,10 +71,9 @@ uint64_t fleet_verdicts_epoch(const struct fleet_verdicts *t);
  * derived from them under this epoch still holds. False says nothing. */
 bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now);
 
-/* There is a verdict on each address of each active edge, whether of this run or of the last. */
-bool fleet_verdicts_settled(const struct fleet_verdicts *t);
-/* How many edges that is not so of, and the names of the first `max` of them. */
-unsigned fleet_verdicts_awaited(const struct fleet_verdicts *t, const char *names[], unsigned max);
+/* Which active edges have an address without a verdict, be it of this run or of the last: "edges
+ * sin1, gru1"; malloc'd. NULL: none. */
+char *fleet_verdicts_unsettled(const struct fleet_verdicts *t);
 
 struct fleet_verdicts *fleet_verdicts_ref(struct fleet_verdicts *t);
 void fleet_verdicts_unref(struct fleet_verdicts **t);

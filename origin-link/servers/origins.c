@@ -12,6 +12,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/names.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/transport.h"
@@ -125,8 +126,8 @@ void olink_origins_destroy(struct olink_origins **originsp)
 
 static bool is_settled(const struct olink_origins *o, unsigned origin)
 {
-	for (unsigned j = 0; j < o->fleet->origins[origin].n_servers; j++) {
-		if (!server_is_settled(o->servers[origin][j]))
+	for (unsigned i = 0; i < o->fleet->origins[origin].n_servers; i++) {
+		if (!server_is_settled(o->servers[origin][i]))
 			return false;
 	}
 	return true;
@@ -141,18 +142,15 @@ bool olink_origins_settled(const struct olink_origins *o)
 	return true;
 }
 
-unsigned olink_origins_awaited(const struct olink_origins *o, const char *names[], unsigned max)
+char *olink_origins_unsettled(const struct olink_origins *o)
 {
-	unsigned n = 0;
+	struct names names = {0};
 
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		if (is_settled(o, i))
-			continue;
-		if (n < max)
-			names[n] = o->fleet->origins[i].name;
-		n++;
+		if (!is_settled(o, i))
+			names_add(&names, o->fleet->origins[i].name);
 	}
-	return n;
+	return names_sentence(&names, "origin", "origins");
 }
 
 struct lease_terms origins_terms(const struct cfg_origin *origin)

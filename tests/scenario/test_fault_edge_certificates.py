@@ -81,7 +81,8 @@ def fleet(tmp_path, processes):
     def make(verify, hosts=HOST):
         edges = "".join(
             f"  {name}: {{location: '0, 0', addresses: [{server.address}], check: "
-            f"{{port: {server.port}, interval: 2s, timeout: 2s, verify: {verify}}}}}\n" for name, server in servers.items())
+            f"{{port: {server.port}, interval: 2s, timeout: 2s, verify: {verify}}}}}\n"
+            for name, server in servers.items())
         text = world.fleet.read_text()
         start, end = text.index("edges:\n"), text.index("nameservers:\n")
         world.fleet.write_text(text[:start] + "edges:\n" + edges +

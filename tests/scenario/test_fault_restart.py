@@ -59,7 +59,7 @@ def test_drained_edge_was_waited_for(world, processes):
     daemon = world.start(processes)
     wait_for(lambda: world.servers["nyc1"].held, "it to be asked")
     assert states(daemon) == {"fra1": "up", "nyc1": "unknown", "sin1": "up"}
-    assert not re.search("health checks of", daemon.log())
+    assert not re.search("health checks have", daemon.log())
     assert world.addresses_of("www.example.com", NEW_YORK) == ["127.0.0.11"]
 
 
@@ -77,7 +77,7 @@ def test_restarted_name_server_had_forgotten_everything(world, processes):
         assert response.answer[0].ttl == 30
     assert states(daemon) == UP_DOWN_UP
     assert "3 verdicts about edges are known from" in daemon.log()
-    assert not re.search("health checks of", daemon.log())
+    assert not re.search("health checks have", daemon.log())
 
 
 def test_first_check_after_a_restart_decides(world, processes):
@@ -111,8 +111,7 @@ def test_what_was_known_went_with_a_crash(world, processes):
 def test_nobody_was_told_whom_it_waits_for(world, processes):
     hush(world)
     daemon = world.start(processes)
-    daemon.wait_log("waiting for the first health checks of fra1, nyc1 and sin1$")
-    daemon.wait_log(r"health checks of fra1, nyc1 and sin1 have not ended within 3 s")
+    daemon.wait_log("health checks have ended within 3 s: it goes on without edges fra1, nyc1, sin1")
     assert set(states(daemon).values()) == {"unknown"}
     assert world.addresses_of("www.example.com", NEW_YORK) == ["127.0.0.12"]
 

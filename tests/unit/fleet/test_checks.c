@@ -157,7 +157,10 @@ static void run_until(struct rig *rig, bool (*done)(struct rig *rig))
 
 static bool is_settled(struct rig *rig)
 {
-	return fleet_verdicts_settled(rig->table);
+	char *awaited = fleet_verdicts_unsettled(rig->table);
+
+	free(awaited);
+	return awaited == NULL;
 }
 
 static enum health_state state_of(const struct rig *rig, unsigned edge, unsigned address)

@@ -257,17 +257,20 @@ static void test_settled_without_drained_edges(void **state)
 {
 	struct fixture *f = *state;
 	struct fleet_verdicts *drained;
+	char *waits_for;
 
 	for (unsigned k = 0; k < 3; k++)
 		probe(f, 0, k, PROBE_OK, at(0));
-	assert_false(fleet_verdicts_settled(f->table));
+	waits_for = fleet_verdicts_unsettled(f->table);
+	assert_string_equal(waits_for, "edge nyc1");
+	free(waits_for);
 	f->edges[1].admin = CFG_ADMIN_DRAINED;
 	drained = make_table(f);
 	for (unsigned i = 0; i < 2; i++) {
 		for (unsigned k = 0; k < 3; k++)
 			fleet_verdicts_keep(drained, i, k, verdict(f, i, k));
 	}
-	assert_true(fleet_verdicts_settled(drained));
+	assert_null(fleet_verdicts_unsettled(drained));
 	fleet_verdicts_unref(&drained);
 }
 
