@@ -25,6 +25,7 @@
 #include "dns/view/parts.h"
 #include "dns/view/view.h"
 #include "fleet/checks.h"
+#include "fleet/state.h"
 #include "fleet/verdicts.h"
 
 /* For clients that do not take what they have asked for. */
@@ -40,13 +41,15 @@ struct program {
 	struct dns_generation *serving;  /* published */
 	struct dns_generation *settling; /* watched, and not published yet */
 	pthread_mutex_t lock;
-	struct dns_parts *latest; /* under the lock: what the next load takes over from; or NULL */
+	struct dns_parts *latest;  /* under the lock: what the next load takes over from; or NULL */
+	struct fleet_state *state; /* its file */
+	bool recalled;             /* load() has read that file; its own */
 	struct dns_workers *workers;
 	struct dns_answerer *answerer; /* for `explain` */
 	struct net_addr *bound;
 	unsigned n_bound;
 	struct descriptor_budget descriptors;
-	unsigned n_unfinished; /* workers, while stopping */
+	unsigned n_unfinished; /* workers, and the state file, while stopping */
 };
 
 static struct program *program_of(struct daemon *d)
@@ -97,6 +100,24 @@ static struct dns_parts *load_parts(struct daemon *d, struct diag *diag)
 	return parts;
 }
 
+static const struct cfg_nameserver *own_node(const struct daemon *d, const struct cfg_fleet *fleet)
+{
+	const struct cfg_nameserver *node = cfg_find_nameserver(fleet, d->options.node);
+
+	CHECK(node != NULL); /* load() has seen to it */
+	return node;
+}
+
+/* At the start: what was known when this node was last stopped. */
+static void recall(struct daemon *d, struct dns_parts *parts)
+{
+	struct program *p = program_of(d);
+
+	if (!p->recalled)
+		fleet_state_recall(own_node(d, parts->fleet)->state, parts->verdicts);
+	p->recalled = true;
+}
+
 static void *load(struct daemon *d, char **complaints)
 {
 	struct diag *diag = diag_create();
@@ -104,6 +125,8 @@ static void *load(struct daemon *d, char **complaints)
 
 	*complaints = diag_text(diag);
 	diag_destroy(&diag);
+	if (parts != NULL && !d->options.check_only)
+		recall(d, parts);
 	return parts == NULL ? NULL : dns_generation_create(&parts);
 }
 
@@ -114,35 +137,26 @@ static void discard(void *v)
 	dns_generation_discard(&generation);
 }
 
-static const struct cfg_nameserver *own_node(const struct daemon *d,
-					     const struct dns_generation *generation)
-{
-	const struct cfg_fleet *fleet = dns_generation_parts(generation)->fleet;
-	const struct cfg_nameserver *node = cfg_find_nameserver(fleet, d->options.node);
-
-	CHECK(node != NULL); /* load() has seen to it */
-	return node;
-}
-
 static struct daemon_settings settings(struct daemon *d, const void *generation)
 {
-	const struct cfg_nameserver *node = own_node(d, generation);
+	const struct cfg_fleet *fleet = dns_generation_parts(generation)->fleet;
+	const struct cfg_nameserver *node = own_node(d, fleet);
 
 	return (struct daemon_settings){
 	    .control = node->control,
 	    .workers = node->workers,
-	    .log_level = dns_generation_parts(generation)->fleet->log.level,
+	    .log_level = fleet->log.level,
 	};
 }
 
 /* TCP connections; what it says at the start holds. */
 static bool plan(struct daemon *d, void *generation, unsigned n_workers)
 {
-	struct program *p = program_of(d);
+	const struct cfg_fleet *fleet = dns_generation_parts(generation)->fleet;
 
 	return d->state != DAEMON_STARTING ||
-	       dns_workers_plan(dns_generation_parts(generation)->fleet, own_node(d, generation),
-				n_workers, d->open_files, &p->descriptors);
+	       dns_workers_plan(fleet, own_node(d, fleet), n_workers, d->open_files,
+				&program_of(d)->descriptors);
 }
 
 static void watch(struct daemon *d, void *generation)
@@ -212,7 +226,7 @@ static void reloaded(struct daemon *d, bool ok)
 
 static bool open_server(struct daemon *d, const void *generation)
 {
-	const struct cfg_nameserver *node = own_node(d, generation);
+	const struct cfg_nameserver *node = own_node(d, dns_generation_parts(generation)->fleet);
 	struct program *p = program_of(d);
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
@@ -222,6 +236,7 @@ static bool open_server(struct daemon *d, const void *generation)
 								.stale = DNS_VERDICTS_STALE});
 	fleet_checks_on_move(p->checks, moved, p);
 	p->steering = jobs_create(d->group->control, "steering");
+	p->state = fleet_state_create(d->control, d->jobs, p->checks, node->state);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
@@ -240,7 +255,7 @@ static void serve(struct daemon *d)
 		log_info("serving DNS on %s", net_addr_format(&p->bound[i], text));
 }
 
-/* Of each worker. */
+/* Of each worker, and of the state file. */
 static void finished(void *arg)
 {
 	struct program *p = arg;
@@ -255,7 +270,8 @@ static duration stop(struct daemon *d)
 {
 	struct program *p = program_of(d);
 
-	p->n_unfinished = d->group->n_workers;
+	p->n_unfinished = d->group->n_workers + 1;
+	fleet_state_finish(p->state, finished, p);
 	dns_workers_finish(p->workers, finished, p);
 	return STOP_PATIENCE;
 }
@@ -272,6 +288,7 @@ static void close_server(struct daemon *d)
 	snapshot_slot_fini(&p->views);
 	jobs_destroy(&p->steering);
 	set_latest(p, NULL);
+	fleet_state_destroy(&p->state);
 	fleet_checks_destroy(&p->checks);
 	dns_answerer_destroy(&p->answerer);
 	stream_buffers_destroy(&p->buffers);

@@ -37,7 +37,7 @@ static const char fleet_format[] =
     "    certificates: [{certificate: c.pem, key: k.pem}]\n"
     "    routes: [{origin: app}]\n"
     "  one:\n"
-    "    hosts: [one.example.com]\n"
+    "    hosts: [one.example.com, '*.com']\n"
     "    certificates: [{certificate: c.pem, key: k.pem}]\n"
     "    routes: [{origin: app}]\n"
     "    edges: [fra1]\n"
@@ -78,6 +78,21 @@ static void make_view(struct fixture *f)
 	f->view = dns_view_create(f->parts, NULL);
 }
 
+/* Every line of them: nyc1 has no IPv6 address on purpose. */
+static void strip_warnings(char *text)
+{
+	char *line = text, *end;
+
+	while ((end = strchr(line, '\n')) != NULL) {
+		char *warning = strstr(line, ": warning: ");
+
+		if (warning != NULL && warning < end)
+			memmove(line, end + 1, strlen(end + 1) + 1);
+		else
+			line = end + 1;
+	}
+}
+
 void fixture_init(struct fixture *f, const char *zone, const char *steered, char **errors)
 {
 	struct diag *diag = diag_create();
@@ -95,6 +110,7 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 	free(path);
 	complaints = diag_text(diag);
 	strip_directory(complaints, f->dir);
+	strip_warnings(complaints);
 	diag_destroy(&diag);
 	make_view(f);
 	if (errors != NULL) {
