@@ -19,6 +19,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log_sink.h"
+#include "core/base/printable.h"
 
 /* Longest line; pipes take up to PIPE_BUF (4096) bytes at once. */
 #define LINE_MAX_BYTES 2048
@@ -158,12 +159,12 @@ void log_text(const char *lines)
 static void write_line(enum log_module module, enum log_level level, const char *fmt, va_list ap,
 		       uint64_t left_out)
 {
-	char line[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES], message[LINE_MAX_BYTES];
 	const size_t cap = sizeof(line) - 1; /* room for the newline */
 	wall_time now = clock_wall();
 	time_t seconds = now.ns / 1000000000;
 	struct tm tm;
-	size_t n = 0, message;
+	size_t n = 0;
 
 	pthread_once(&journal_once, look_for_journal);
 	gmtime_r(&seconds, &tm);
@@ -175,17 +176,13 @@ static void write_line(enum log_module module, enum log_level level, const char 
 			 levels[level].name));
 	if (level == LOG_LEVEL_DEBUG)
 		n = add(line, n, snprintf(line + n, cap - n, "%s: ", log_modules[module].name));
-	message = n;
-	n = add(line, n, vsnprintf(line + n, cap - n, fmt, ap));
+	/* It may quote a stranger: he must not be able to forge lines or drive a terminal. */
+	vsnprintf(message, sizeof(message), fmt, ap);
+	n += printable_into(line + n, cap - n, message);
 	if (left_out > 0)
 		n = add(line, n,
 			snprintf(line + n, cap - n, " (%llu like this left out)",
 				 (unsigned long long)left_out));
-	/* A message may quote a stranger: he must not be able to forge lines or drive a terminal.
-	 */
-	for (size_t i = message; i < n; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
 	line[n++] = '\n';
 	leave(line, n);
 }

@@ -68,6 +68,19 @@ static void test_bytes_that_are_no_utf8_are_seen(void **state)
 	assert_shown("\xf8\x88\x80\x80\x80", "\\xf8\\x88\\x80\\x80\\x80");
 }
 
+static void test_what_does_not_fit_is_left_out_whole(void **state)
+{
+	char out[8];
+
+	assert_int_equal(printable_into(out, sizeof(out), "ab\x1b"), 2);
+	assert_string_equal(out, "ab");
+	assert_int_equal(printable_into(out, sizeof(out), "a\x1b\x1b"), 7);
+	assert_string_equal(out, "a\\u001b");
+	assert_int_equal(printable_into(out, sizeof(out), "abcdef\xc3\xa3"), 6);
+	assert_int_equal(printable_into(out, 1, "a"), 0);
+	assert_string_equal(out, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -76,6 +89,7 @@ int main(void)
 	    cmocka_unit_test(test_what_turns_text_round_is_seen),
 	    cmocka_unit_test(test_what_has_no_width_is_seen),
 	    cmocka_unit_test(test_bytes_that_are_no_utf8_are_seen),
+	    cmocka_unit_test(test_what_does_not_fit_is_left_out_whole),
 	};
 
 	return cmocka_run_group_tests_name("printable", tests, NULL, NULL);
