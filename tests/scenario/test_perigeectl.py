@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import perigee
+from dns_fleet import HealthServer, World
 
 SAMPLES = perigee.SOURCE / "config" / "samples"
 
@@ -538,6 +539,52 @@ def test_reload(tmp_path):
     run = ctl("reload", "--json", tmp_path / "s")
     server.done()
     assert (run.returncode, json.loads(run.stdout), run.stderr) == (1, refusal, "")
+
+
+NEW_EDGE = """\
+  gru1:
+    location: '-23.5, -46.6'
+    addresses: [127.0.0.14]
+    check: {{kind: http, port: {port}, path: /, interval: 1s, timeout: 500ms, fall: 1}}
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def test_reload_tells_what_a_name_server_is_at(world, processes):
+    daemon = world.start(processes)
+    silent = HealthServer("silent", "127.0.0.14")
+    text = world.fleet.read_text()
+    world.fleet.write_text(text.replace("edges:\n", "edges:\n" + NEW_EDGE.format(port=silent.port)))
+    run = ctl("reload", daemon.control_path)
+    silent.stop()
+    lines = run.stdout.splitlines()
+    assert (run.returncode, run.stderr, lines[0]) == (0, "", f"reading {world.fleet}")
+    assert lines[-3:] == ["settling, waiting for edge gru1", "published", "reloaded"]
+
+
+def test_file_name_in_an_error_was_printed_raw(tmp_path, processes):
+    folder = tmp_path / "\u202ex\u009b31m"
+    folder.mkdir()
+    (folder / "zone").write_text("@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
+    (folder / "fleet.yaml").write_text("nameservers: {ns1: {listen: '127.0.0.1:0'}}\n"
+                                       "zones: {example.com: {file: zone}}\n")
+    daemon = perigee.Daemon(perigee.DNS, folder / "fleet.yaml", "ns1", tmp_path)
+    processes.append(daemon)
+    (folder / "zone").write_text("nonsense\n")
+    shown = f"{tmp_path}/\\u202ex\\u009b31m/zone:"
+    for command in (["reload", daemon.control_path], ["status", daemon.control_path],
+                    ["check", folder / "fleet.yaml"]):
+        run = ctl(*command)
+        said = run.stdout + run.stderr
+        assert shown in said and not set(said) & set("\u202e\u009b"), run
+    daemon.wait_log("reload refused")
+    assert shown in daemon.log() and not set(daemon.log()) & set("\u202e\u009b")
 
 
 EXPLANATION = {
