@@ -157,12 +157,11 @@ static int run_schema(int argc, char **argv)
 
 static int run_man(int argc, char **argv)
 {
-	int code = parse_plain(argc, argv, 0,
-			       "Usage: perigeectl man\n"
-			       "\n"
-			       "Prints the manual page perigee.yaml(5) in mdoc; to read it:\n"
-			       "\n"
-			       "  perigeectl man | man -l -");
+	int code =
+	    parse_plain(argc, argv, 0,
+			"Usage: perigeectl man\n"
+			"\n"
+			"Prints the options of perigee.yaml(5) in mdoc, as the page has them.");
 
 	if (code >= 0)
 		return code;
@@ -174,7 +173,7 @@ static const struct command commands[] = {
     {"check", "FILE", "check a configuration", run_check},
     {"dump", "FILE", "print the effective configuration", run_dump},
     {"schema", "", "print a JSON Schema for editors", run_schema},
-    {"man", "", "print the manual page of the configuration", run_man},
+    {"man", "", "print the options of the configuration for its manual page", run_man},
     {"status", "SOCKET", "show the state of a running node", ctl_status},
     {"reload", "SOCKET", "have a running node read its configuration anew", ctl_reload},
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",

@@ -159,12 +159,12 @@ void log_text(const char *lines)
 static void write_line(enum log_module module, enum log_level level, const char *fmt, va_list ap,
 		       uint64_t left_out)
 {
-	char line[LINE_MAX_BYTES], message[LINE_MAX_BYTES];
+	char line[LINE_MAX_BYTES];
 	const size_t cap = sizeof(line) - 1; /* room for the newline */
 	wall_time now = clock_wall();
 	time_t seconds = now.ns / 1000000000;
 	struct tm tm;
-	size_t n = 0;
+	size_t n = 0, message;
 
 	pthread_once(&journal_once, look_for_journal);
 	gmtime_r(&seconds, &tm);
@@ -176,13 +176,16 @@ static void write_line(enum log_module module, enum log_level level, const char 
 			 levels[level].name));
 	if (level == LOG_LEVEL_DEBUG)
 		n = add(line, n, snprintf(line + n, cap - n, "%s: ", log_modules[module].name));
-	/* It may quote a stranger: he must not be able to forge lines or drive a terminal. */
-	vsnprintf(message, sizeof(message), fmt, ap);
-	n += printable_into(line + n, cap - n, message);
+	message = n;
+	n = add(line, n, vsnprintf(line + n, cap - n, fmt, ap));
 	if (left_out > 0)
 		n = add(line, n,
 			snprintf(line + n, cap - n, " (%llu like this left out)",
 				 (unsigned long long)left_out));
+	/* A message may quote a stranger: he must not be able to forge lines or drive a terminal.
+	 */
+	line[n] = '\0';
+	printable_mask(line + message, n - message);
 	line[n++] = '\n';
 	leave(line, n);
 }

@@ -10,8 +10,9 @@
 
 #include "core/base/check.h"
 
-/* "\U000e0041" */
-#define ESCAPE_MAX 10
+/* The longest that a byte becomes: a control character "\u001b". Of longer sequences each byte
+ * becomes less. */
+#define ESCAPE_MAX 6
 
 struct range {
 	uint32_t first, last;
@@ -53,53 +54,53 @@ static unsigned decode(const unsigned char *p, uint32_t *character)
 	return n;
 }
 
-/* How the next character is shown, and how many bytes of `text` it is. */
-static unsigned show(const unsigned char *text, char shown[ESCAPE_MAX + 1])
-{
-	uint32_t c = 0;
-	unsigned n = decode(text, &c);
-
-	if (n == 0) {
-		sprintf(shown, "\\x%02x", text[0]);
-		return 1;
-	}
-	if (is_hidden(c))
-		sprintf(shown, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
-	else
-		sprintf(shown, "%.*s", (int)n, (const char *)text);
-	return n;
-}
-
-size_t printable_into(char *out, size_t size, const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t n = 0;
-
-	while (*p != '\0') {
-		char shown[ESCAPE_MAX + 1] = {(char)*p};
-		size_t len = 1;
-
-		if (*p >= 0x20 && *p < 0x7f) {
-			p++; /* almost everything */
-		} else {
-			p += show(p, shown);
-			len = strlen(shown);
-		}
-		if (n + len >= size)
-			break;
-		memcpy(out + n, shown, len);
-		n += len;
-	}
-	out[n] = '\0';
-	return n;
-}
-
 char *printable(const char *text)
 {
-	/* At most: of a character of one byte; of longer ones each byte becomes less. */
-	size_t size = strlen(text) * strlen("\\u001b") + 1;
-	char *out = xmalloc(size);
+	const unsigned char *p = (const unsigned char *)text;
+	char *copy = xreallocarray(NULL, strlen(text) + 1, ESCAPE_MAX), *out = copy;
 
-	printable_into(out, size, text);
-	return out;
+	while (*p != '\0') {
+		uint32_t c = 0;
+		unsigned n = decode(p, &c);
+
+		if (n == 0) {
+			out += sprintf(out, "\\x%02x", *p++);
+			continue;
+		}
+		if (is_hidden(c)) {
+			out += sprintf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
+		} else {
+			memcpy(out, p, n);
+			out += n;
+		}
+		p += n;
+	}
+	*out = '\0';
+	return copy;
+}
+
+bool printable_fault(const char *text, size_t len, uint32_t *character)
+{
+	for (size_t i = 0; i < len;) {
+		unsigned n = decode((const unsigned char *)text + i, character);
+
+		if (n == 0)
+			*character = 0xfffd;
+		if (n == 0 || is_hidden(*character))
+			return true;
+		i += n;
+	}
+	return false;
+}
+
+void printable_mask(char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t character = 0;
+		unsigned n = decode((const unsigned char *)text + i, &character);
+
+		if (n == 0 || is_hidden(character))
+			memset(text + i, '?', MAX(n, 1));
+		i += MAX(n, 1);
+	}
 }

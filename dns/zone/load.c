@@ -54,8 +54,6 @@ static const char *type_text(uint16_t type, char buf[static 16])
 static const char *type_refusal(uint16_t type)
 {
 	switch (type) {
-	case KNOT_RRTYPE_DNAME:
-		return "DNAME is not supported yet";
 	case KNOT_RRTYPE_RRSIG:
 	case KNOT_RRTYPE_NSEC:
 	case KNOT_RRTYPE_NSEC3:

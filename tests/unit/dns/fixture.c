@@ -100,6 +100,26 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 	}
 }
 
+void fixture_fleet(struct fixture *f, const char *yaml)
+{
+	struct diag *diag = diag_create();
+	struct cfg_fleet *fleet;
+	char *path, *complaints;
+
+	fixture_file(f, "fleet.yaml", yaml);
+	path = xasprintf("%s/fleet.yaml", f->dir);
+	fleet = cfg_load(path, diag);
+	if (fleet != NULL)
+		f->view = dns_view_load(&fleet, diag);
+	complaints = diag_text(diag);
+	assert_string_equal(complaints, "");
+	assert_non_null(f->view);
+	f->answerer = dns_answerer_create();
+	free(complaints);
+	free(path);
+	diag_destroy(&diag);
+}
+
 void fixture_fini(struct fixture *f)
 {
 	char *command = xasprintf("rm -r '%s'", f->dir);
@@ -240,7 +260,8 @@ char *fixture_response_text(uint8_t *wire, size_t len)
 	uint8_t *option;
 
 	assert_non_null(out);
-	assert_int_equal(knot_pkt_parse(response, KNOT_PF_KEEPWIRE), KNOT_EOK);
+	/* Names stay as they are written. */
+	assert_int_equal(knot_pkt_parse(response, KNOT_PF_KEEPWIRE | KNOT_PF_NOCANON), KNOT_EOK);
 	assert_true(knot_wire_get_qr(wire));
 	assert_false(knot_wire_get_ra(wire));
 	rcode = knot_lookup_by_id(knot_rcode_names, knot_pkt_ext_rcode(response));
