@@ -1,33 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See build.h. What is collected lies in an arena that is given up when the zone is there; a node
- * is then one block: itself, its RRsets, their rdata, its name.
+ * See build.h. What is collected lies in pages of its own, which are given back whole when the zone
+ * is there; a node is then one block: itself, its RRsets, their rdata, its name.
  */
 #define LOG_MODULE LOG_ZONE
 #include "dns/zone/build.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
 #include <libknot/rrtype/soa.h>
 
-#include "core/base/arena.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "dns/zone/index.h"
+#include "dns/zone/order.h"
 #include "dns/zone/rdata.h"
 #include "dns/zone/sources.h"
 
-/* What is collected of a zone of DNS_ZONE_BYTES_MAX of text is some 8 times that in the worst case:
- * records of a few octets each. */
-#define BUILD_BYTES_MAX ((size_t)1 << 30)
+/* What is collected of a zone of DNS_ZONE_BYTES_MAX of text is some 12 times that in the worst
+ * case: records of a few octets each. */
+#define BUILD_BYTES_MAX ((size_t)2 << 30)
 
 /* A set is answered whole, in one message of DNS over TCP at most; there each record has a head of
  * at least 12 bytes (RFC 1035 section 4.1.3, its owner compressed). */
 #define SET_BYTES_MAX 65535
 #define RECORD_HEAD 12
+
+/* Memory that is taken piece by piece and given back at once: to the system, as what is left of a
+ * load would else lie between its nodes as long as they live. */
+#define POOL_BLOCK ((size_t)1 << 20)
+
+struct pool_block {
+	struct pool_block *older;
+};
+
+struct pool {
+	struct pool_block *blocks;
+	size_t n_blocks, left; /* left: at the end of the latest */
+};
 
 struct record {
 	struct record *next;
@@ -37,7 +51,6 @@ struct record {
 };
 
 struct draft {
-	struct draft *next; /* in the same slot of the table */
 	struct record *first, *last;
 	uint64_t hash;
 	uint32_t steered;
@@ -45,29 +58,58 @@ struct draft {
 	uint8_t name[]; /* in lower case, then as written */
 };
 
+/* Finds most names that are not there without a look at any that is. */
+struct slot {
+	uint32_t tag;    /* of the name's hash */
+	uint32_t number; /* 1 + index of its draft; 0: none */
+};
+
 struct dns_build {
 	struct dns_zone *zone; /* it becomes this; no nodes yet */
 	const struct dns_zone *base;
-	struct arena arena;
-	struct draft **table;
-	size_t table_mask, n_drafts;
+	struct pool pool;
+	struct draft **drafts; /* in the order in which they were met */
+	uint32_t n_drafts, room;
+	struct slot *slots; /* by name, open addressing, at most half full */
+	uint32_t slot_mask;
 	struct draft *latest; /* records of one name mostly follow each other */
 	struct diag *diag;
 	struct cfg_place place;
-	bool faulty;
 };
 
-#define REFUSE(build, place, ...)                                                                  \
-	do {                                                                                       \
-		(build)->faulty = true;                                                            \
-		diag_add((build)->diag, place, __VA_ARGS__);                                       \
-	} while (0)
-
-static const char *type_text(uint16_t type, char buf[static 16])
+/* Aligned to 8 bytes; `size` is at most some records'. NULL: no room. */
+static void *pool_alloc(struct pool *pool, size_t size)
 {
-	if (knot_rrtype_to_string(type, buf, 16) < 0)
-		strcpy(buf, "?");
-	return buf;
+	size_t rounded = (size + 7) & ~(size_t)7;
+
+	CHECK(rounded <= POOL_BLOCK - sizeof(struct pool_block));
+	if (rounded > pool->left) {
+		struct pool_block *block;
+
+		if (pool->n_blocks == BUILD_BYTES_MAX / POOL_BLOCK)
+			return NULL;
+		block = mmap(NULL, POOL_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			     -1, 0);
+		if (block == MAP_FAILED)
+			return NULL;
+		block->older = pool->blocks;
+		pool->blocks = block;
+		pool->n_blocks++;
+		pool->left = POOL_BLOCK - sizeof(*block);
+	}
+	pool->left -= rounded;
+	return (char *)pool->blocks + POOL_BLOCK - pool->left - rounded;
+}
+
+static void pool_fini(struct pool *pool)
+{
+	struct pool_block *older;
+
+	for (struct pool_block *block = pool->blocks; block != NULL; block = older) {
+		older = block->older;
+		munmap(block, POOL_BLOCK);
+	}
+	*pool = (struct pool){0};
 }
 
 static struct dns_build *create(const char *name, const uint8_t *apex_name,
@@ -86,9 +128,8 @@ static struct dns_build *create(const char *name, const uint8_t *apex_name,
 	zone->apex_hash = apex.hash[apex.n_labels];
 	zone->sources = dns_sources_ref(sources);
 	build->zone = zone;
-	build->table_mask = 63;
-	build->table = xcalloc(build->table_mask + 1, sizeof(*build->table));
-	arena_init(&build->arena, BUILD_BYTES_MAX);
+	build->slot_mask = 63;
+	build->slots = xcalloc(build->slot_mask + 1, sizeof(*build->slots));
 	return build;
 }
 
@@ -118,44 +159,60 @@ void dns_build_destroy(struct dns_build **buildp)
 	if (build == NULL)
 		return;
 	dns_zone_unref(&build->zone);
-	arena_fini(&build->arena);
-	free(build->table);
+	pool_fini(&build->pool);
+	free(build->drafts);
+	free(build->slots);
 	free(build);
 }
 
-static void grow_table(struct dns_build *build)
+static void grow_slots(struct dns_build *build)
 {
-	size_t old_mask = build->table_mask;
-	struct draft **old = build->table, *next;
+	uint32_t old_mask = build->slot_mask;
+	struct slot *old = build->slots;
 
-	build->table_mask = old_mask * 2 + 1;
-	build->table = xcalloc(build->table_mask + 1, sizeof(*build->table));
+	build->slot_mask = old_mask * 2 + 1;
+	build->slots = xcalloc((size_t)build->slot_mask + 1, sizeof(*build->slots));
 	for (size_t i = 0; i <= old_mask; i++) {
-		for (struct draft *d = old[i]; d != NULL; d = next) {
-			struct draft **slot = &build->table[d->hash & build->table_mask];
+		uint32_t at = old[i].tag & build->slot_mask;
 
-			next = d->next;
-			d->next = *slot;
-			*slot = d;
-		}
+		if (old[i].number == 0)
+			continue;
+		while (build->slots[at].number != 0)
+			at = (at + 1) & build->slot_mask;
+		build->slots[at] = old[i];
 	}
 	free(old);
+}
+
+/* The slot of the name, or the empty one where it would go. */
+static struct slot *find_slot(const struct dns_build *build, uint64_t hash, const uint8_t *name,
+			      unsigned size)
+{
+	uint32_t tag = (uint32_t)hash, at = tag & build->slot_mask;
+
+	for (; build->slots[at].number != 0; at = (at + 1) & build->slot_mask) {
+		const struct draft *d;
+
+		if (build->slots[at].tag != tag)
+			continue;
+		d = build->drafts[build->slots[at].number - 1];
+		if (d->hash == hash && d->size == size && memcmp(d->name, name, size) == 0)
+			break;
+	}
+	return &build->slots[at];
 }
 
 static struct draft *find_draft(const struct dns_build *build, uint64_t hash, const uint8_t *name,
 				unsigned size)
 {
-	struct draft *d = build->table[hash & build->table_mask];
+	uint32_t number = find_slot(build, hash, name, size)->number;
 
-	while (d != NULL &&
-	       (d->hash != hash || d->size != size || memcmp(d->name, name, size) != 0))
-		d = d->next;
-	return d;
+	return number == 0 ? NULL : build->drafts[number - 1];
 }
 
 static bool append(struct dns_build *build, struct draft *draft, const struct dns_record *record)
 {
-	struct record *r = arena_alloc(&build->arena, sizeof(*r) + record->len);
+	struct record *r = pool_alloc(&build->pool, sizeof(*r) + record->len);
 
 	if (r == NULL)
 		return false;
@@ -206,7 +263,7 @@ static struct draft *add_draft(struct dns_build *build, const struct dns_name *n
 	unsigned size = dns_name_suffix_size(name, labels), start = name->start[labels];
 	const struct dns_node *old =
 	    build->base == NULL ? NULL : dns_zone_find(build->base, name, labels);
-	struct draft *draft = arena_alloc(&build->arena, sizeof(*draft) + 2 * size);
+	struct draft *draft = pool_alloc(&build->pool, sizeof(*draft) + 2 * size);
 
 	if (draft == NULL)
 		return NULL;
@@ -215,13 +272,15 @@ static struct draft *add_draft(struct dns_build *build, const struct dns_name *n
 	memcpy(draft->name + size, old != NULL ? old->owner : written + start, size);
 	if (old != NULL && !take_over(build, draft, old))
 		return NULL;
-	if (build->n_drafts > build->table_mask)
-		grow_table(build);
-	struct draft **slot = &build->table[draft->hash & build->table_mask];
-
-	draft->next = *slot;
-	*slot = draft;
-	build->n_drafts++;
+	if (build->n_drafts == build->room) {
+		build->room = MAX(64, build->room * 2);
+		build->drafts = xreallocarray(build->drafts, build->room, sizeof(*build->drafts));
+	}
+	if (build->n_drafts >= build->slot_mask / 2)
+		grow_slots(build);
+	build->drafts[build->n_drafts++] = draft;
+	*find_slot(build, draft->hash, draft->name, size) =
+	    (struct slot){(uint32_t)draft->hash, build->n_drafts};
 	return draft;
 }
 
@@ -339,7 +398,7 @@ static bool canonical_of(struct dns_build *build, const struct record *r, struct
 	item->canonical = r->data;
 	if (!knot_rrtype_should_be_lowercased(r->type))
 		return true;
-	copy = arena_alloc(&build->arena, r->len);
+	copy = pool_alloc(&build->pool, r->len);
 	if (copy == NULL)
 		return false;
 	memcpy(copy, r->data, r->len);
@@ -388,6 +447,11 @@ static struct cfg_place place_of(const struct dns_build *build, const struct rec
 	return (struct cfg_place){.file = build->zone->sources->v[r->file].path, .line = r->line};
 }
 
+static struct cfg_place place_of_set(const struct dns_build *build, const struct dns_rrset *set)
+{
+	return set->line == 0 ? build->place : dns_zone_place(build->zone, set);
+}
+
 static bool is_single(uint16_t type)
 {
 	return type == KNOT_RRTYPE_SOA || type == KNOT_RRTYPE_CNAME || type == KNOT_RRTYPE_DNAME;
@@ -401,9 +465,9 @@ static const struct item *earlier(const struct item *a, const struct item *b)
 static void check_set(struct dns_build *build, const struct dns_node *node,
 		      const struct dns_rrset *set, const struct item *items, unsigned n)
 {
-	char owner[DNS_NAME_TEXT], type[16];
+	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
 	const struct item *first = &items[0], *other = NULL;
-	const char *what = type_text(set->rr.type, type);
+	const char *what = dns_type_format(set->rr.type, type);
 
 	dns_name_format(node->owner, owner);
 	for (unsigned i = 1; i < n; i++)
@@ -427,13 +491,13 @@ static void check_set(struct dns_build *build, const struct dns_node *node,
 			if (&items[i] != first)
 				other = other == NULL ? &items[i] : earlier(other, &items[i]);
 		}
-		REFUSE(build, place_of(build, other->record),
-		       "second %s of %s; the first is at %s:%u", what, owner, at.file, at.line);
+		diag_add(build->diag, place_of(build, other->record),
+			 "second %s of %s; the first is at %s:%u", what, owner, at.file, at.line);
 	}
 	if (set->rr.rrs.size + n * RECORD_HEAD > SET_BYTES_MAX)
-		REFUSE(build, place_of(build, first->record),
-		       "%s %s: more records of one name and type than fit into a message", owner,
-		       what);
+		diag_add(build->diag, place_of(build, first->record),
+			 "%s %s: more records of one name and type than fit into a message", owner,
+			 what);
 }
 
 /* RRset number `index` of the node from the items that begin here; its rdata goes to `rdata`.
@@ -462,9 +526,7 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 	set->rr.rrs.count = (uint16_t)count;
 	set->file = first->record->file;
 	set->line = first->record->line;
-	if (count > 1)
-		check_set(build, node, set, items, count);
-	else if (set->rr.rrs.size + RECORD_HEAD > SET_BYTES_MAX)
+	if (count > 1 || set->rr.rrs.size + RECORD_HEAD > SET_BYTES_MAX)
 		check_set(build, node, set, items, count);
 	return count;
 }
@@ -472,21 +534,24 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 static void check_node(struct dns_build *build, const struct dns_node *node)
 {
 	const struct dns_rrset *cname = dns_node_rrset(node, KNOT_RRTYPE_CNAME);
-	char owner[DNS_NAME_TEXT], type[16];
+	const struct dns_rrset *dname = dns_node_rrset(node, KNOT_RRTYPE_DNAME);
+	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
 
+	dns_name_format(node->owner, owner);
 	if (cname != NULL && node->n_rrsets > 1) {
 		const struct dns_rrset *other = &node->rrsets[cname == &node->rrsets[0] ? 1 : 0];
-		struct cfg_place at = dns_zone_place(build->zone, other);
+		struct cfg_place at = place_of_set(build, other);
 
-		REFUSE(build, dns_zone_place(build->zone, cname),
-		       "CNAME at %s, which has other records (%s at %s:%u)",
-		       dns_name_format(node->owner, owner), type_text(other->rr.type, type),
-		       at.file, at.line);
+		diag_add(build->diag, place_of_set(build, cname),
+			 "CNAME at %s, which has other records (%s at %s:%u)", owner,
+			 dns_type_format(other->rr.type, type), at.file, at.line);
 	}
+	if (dname != NULL && node->delegation) /* RFC 6672 section 2.3 */
+		diag_add(build->diag, place_of_set(build, dname),
+			 "DNAME at %s, which is delegated: it belongs into the zone there", owner);
 	if (node->delegation && knot_dname_is_wildcard(node->name))
-		REFUSE(build, dns_zone_place(build->zone, dns_node_rrset(node, KNOT_RRTYPE_NS)),
-		       "NS at %s: a wildcard cannot be delegated",
-		       dns_name_format(node->owner, owner));
+		diag_add(build->diag, place_of_set(build, dns_node_rrset(node, KNOT_RRTYPE_NS)),
+			 "NS at %s: a wildcard cannot be delegated", owner);
 }
 
 /* NULL: no room. */
@@ -520,32 +585,62 @@ static struct dns_node *make_node(struct dns_build *build, const struct draft *d
 			   knot_dname_size(build->zone->apex_name) != node->size;
 	node->dname = dns_node_rrset(node, KNOT_RRTYPE_DNAME) != NULL;
 	build->zone->n_records += items->n;
-	check_node(build, node);
+	if (node->n_rrsets > 1 || node->delegation)
+		check_node(build, node);
 	return node;
 }
 
-/* A zone's nodes of all drafts, in canonical order. False: no room. */
+static void sort_drafts(struct dns_build *build)
+{
+	struct dns_ordered *v = xreallocarray(NULL, build->n_drafts + 1, sizeof(*v));
+
+	for (uint32_t i = 0; i < build->n_drafts; i++)
+		v[i].name = build->drafts[i]->name;
+	dns_order(v, build->n_drafts, build->zone->apex_labels);
+	for (uint32_t i = 0; i < build->n_drafts; i++)
+		build->drafts[i] = CONTAINER_OF(v[i].name, struct draft, name);
+	free(v);
+}
+
+/* The nodes of all drafts, in canonical order. False: no room. No draft is found any more. */
 static bool make_nodes(struct dns_build *build, const struct dns_node **nodes)
 {
 	struct items items = {0};
-	size_t n = 0;
-	bool ok = true;
+	uint32_t n = 0;
 
-	for (size_t i = 0; i <= build->table_mask && ok; i++) {
-		for (struct draft *d = build->table[i]; d != NULL && ok; d = d->next) {
-			nodes[n] = make_node(build, d, &items);
-			ok = nodes[n] != NULL;
-			n += ok;
+	sort_drafts(build);
+	while (n < build->n_drafts &&
+	       (nodes[n] = make_node(build, build->drafts[n], &items)) != NULL)
+		n++;
+	free(items.v);
+	if (n == build->n_drafts)
+		return true;
+	while (n > 0)
+		dns_node_unref(nodes[--n]);
+	return false;
+}
+
+/* RFC 6672 section 2.3: there are no names below a DNAME. Canonical order has them right behind it.
+ */
+static void check_dnames(struct dns_build *build)
+{
+	const struct dns_zone *zone = build->zone;
+	char owner[DNS_NAME_TEXT], below[DNS_NAME_TEXT];
+	const struct dns_node *dname = NULL;
+
+	for (size_t i = 0; i < zone->n_nodes && zone->has_dnames; i++) {
+		const struct dns_node *node = zone->nodes[i];
+
+		if (dname != NULL && knot_dname_in_bailiwick(node->name, dname->name) > 0) {
+			if (node->n_rrsets > 0)
+				diag_add(build->diag, place_of_set(build, &node->rrsets[0]),
+					 "%s is below %s, which has a DNAME",
+					 dns_name_format(node->owner, below),
+					 dns_name_format(dname->owner, owner));
+		} else {
+			dname = node->dname ? node : NULL;
 		}
 	}
-	free(items.v);
-	if (!ok) {
-		while (n > 0)
-			dns_node_unref(nodes[--n]);
-		return false;
-	}
-	dns_index_sort(nodes, n, build->zone->apex_labels);
-	return true;
 }
 
 static void check_zone(struct dns_build *build)
@@ -555,31 +650,35 @@ static void check_zone(struct dns_build *build)
 	struct cfg_place top = build->place;
 
 	if (soa == NULL) {
-		REFUSE(build, top, "no SOA at the apex, %s.", zone->name);
+		diag_add(build->diag, top, "no SOA at the apex, %s.", zone->name);
 	} else {
 		zone->serial = knot_soa_serial(soa->rr.rrs.rdata);
 		zone->soa_negative = soa->rr;
 		zone->soa_negative.ttl = MIN(soa->rr.ttl, knot_soa_minimum(soa->rr.rrs.rdata));
 	}
 	if (dns_node_rrset(zone->apex, KNOT_RRTYPE_NS) == NULL)
-		REFUSE(build, top, "no NS at the apex, %s.", zone->name);
+		diag_add(build->diag, top, "no NS at the apex, %s.", zone->name);
 }
 
 struct dns_zone *dns_build_finish(struct dns_build **buildp, struct cfg_place place,
 				  struct diag *diag)
 {
 	struct dns_build *build = *buildp;
-	const struct dns_node **nodes = xcalloc(build->n_drafts + 1, sizeof(*nodes));
+	const struct dns_node **nodes = xcalloc((size_t)build->n_drafts + 1, sizeof(*nodes));
+	unsigned before = diag_count(diag);
 	struct dns_zone *zone = NULL;
 
 	build->diag = diag;
 	build->place = place;
 	if (draft_of(build, build->zone->apex_name) == NULL || !make_nodes(build, nodes)) {
-		REFUSE(build, place, "zone %s. takes more memory than there is", build->zone->name);
+		diag_add(build->diag, place,
+			 "zone %s. is too large: there is no memory for all of its records",
+			 build->zone->name);
 	} else {
 		dns_index_fill(build->zone, build->base, nodes, build->n_drafts);
 		check_zone(build);
-		if (!build->faulty)
+		check_dnames(build);
+		if (diag_count(diag) == before)
 			zone = TAKE(&build->zone);
 	}
 	free(nodes);

@@ -8,9 +8,6 @@
 
 #include "dns/zone/zone.h"
 
-/* Into canonical order; they are of a zone whose apex has so many labels. */
-void dns_index_sort(const struct dns_node **nodes, size_t n, unsigned apex_labels);
-
 /* Gives the zone its nodes: those of `base` (or NULL), one more reference each, but for what
  * `fresh` (sorted, and consumed) has in their place. A name that has neither records nor names
  * below it any more is left out. */

@@ -37,7 +37,7 @@ static const struct load_case cases[] = {
     {TOP "@ SOA ns1 hostmaster 2 7200 900 1209600 60\n",
      "example.zone:5: second SOA of example.com.; the first is at example.zone:2\n"},
     {TOP "sub SOA ns1 hostmaster 2 7200 900 1209600 60\n",
-     "example.zone:5: SOA at sub.example.com.: it belongs at the apex, example.com.\n"},
+     "example.zone:5: sub.example.com. SOA: it belongs at the apex of the zone\n"},
     {"$TTL 60\nwww A 192.0.2.1\n", "example.zone: no SOA at the apex, example.com.\n"
 				   "example.zone: no NS at the apex, example.com.\n"},
     {TOP "www CNAME a\nwww A 192.0.2.1\n",
