@@ -3,7 +3,6 @@
  * The list of complaints. It owns copies of all texts, so that it outlives the fleet or the zone
  * that was complained about. One thread.
  */
-#define LOG_MODULE LOG_CONFIG
 #include "config/diag.h"
 
 #include <stdarg.h>
@@ -11,7 +10,6 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/base/log.h"
 
 /* More than anybody reads; it bounds what a file full of junk costs. */
 #define KEPT_MAX 100
@@ -197,16 +195,4 @@ char *diag_text(const struct diag *d)
 	diag_print(d, out);
 	CHECK(fclose(out) == 0);
 	return text;
-}
-
-void diag_log_warnings(const struct diag *d)
-{
-	char *text, *rest, *line;
-
-	if (d->warnings == 0)
-		return;
-	rest = text = diag_text(d);
-	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0')
-		log_warn("%s", line);
-	free(text);
 }

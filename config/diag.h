@@ -33,5 +33,3 @@ unsigned diag_warnings(const struct diag *d);
 void diag_print(const struct diag *d, FILE *out);
 /* The same as text, malloc'd. */
 char *diag_text(const struct diag *d);
-/* To the log: the warnings about a configuration that was taken. */
-void diag_log_warnings(const struct diag *d);

@@ -10,7 +10,9 @@ core_libcore_a_SOURCES = \
 	core/base/log.c core/base/log.h \
 	core/base/log_output.c core/base/log_output.h \
 	core/base/log_sink.c core/base/log_sink.h \
+	core/base/names.c core/base/names.h \
 	core/base/printable.c core/base/printable.h \
+	core/base/progress.c core/base/progress.h \
 	core/base/reason.c core/base/reason.h \
 	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \
@@ -44,6 +46,7 @@ core_libcore_a_SOURCES = \
 	core/net/tls_internal.h \
 	core/net/tls_sessions.c core/net/tls_sessions.h \
 	core/process/control.c core/process/control.h \
+	core/process/control_call.c \
 	core/process/daemon.c core/process/daemon.h \
 	core/process/daemon_options.c core/process/daemon_options.h \
 	core/process/daemon_signals.c core/process/daemon_signals.h \

@@ -122,9 +122,8 @@ static const char *nameserver_socket(const struct cfg_fleet *fleet, const char *
 	return server != NULL ? server->control : NULL;
 }
 
-/* A configuration on disk that is read by a daemon, checks that have to end: as long as one waits
- * for a reload. */
-#define RELOAD_TIME DUR_S(600)
+/* A reload says what it is at, but one file may take long, and so may a disk. */
+#define RELOAD_PATIENCE DUR_S(600)
 
 /* "errors": several, each with its place, behind "error". */
 static void print_errors(const json_t *answer)
@@ -133,50 +132,64 @@ static void print_errors(const json_t *answer)
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "errors"), i, line)
-	    fprintf(stderr, "%s\n", json_string_value(line));
+	{
+		if (json_is_string(line))
+			ctl_say(stderr, "", json_string_value(line));
+	}
+	ctl_say(stderr, "perigeectl: ", json_string_value(json_object_get(answer, "error")));
 }
 
-static int ask(const char *socket, const char *line, duration limit, bool json,
-	       void (*print)(const json_t *answer))
+/* A line at a time, as it comes. */
+static void print_progress(void *arg, const char *text)
 {
-	char *error = NULL;
-	json_t *answer = control_call(socket, line, limit, &error);
-	const char *refusal;
-	int code = CTL_OK;
+	ctl_say(stdout, "", text);
+	fflush(stdout);
+}
 
-	if (answer == NULL) {
-		fprintf(stderr, "perigeectl: %s\n", error);
-		fprintf(stderr, "Is the daemon running, and may you open its socket?\n");
+/* How a command is asked, and its result shown. */
+struct manner {
+	duration patience;
+	void (*print)(json_t *result);
+	bool lasts; /* what is being done is shown */
+};
+
+static void print_json(const json_t *value)
+{
+	/* Whatever else is in a string would be shown by the terminal as it is. */
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	putchar('\n');
+}
+
+static int ask(const char *socket, const char *command, const struct manner *manner, bool json)
+{
+	struct control_call call = {
+	    .path = socket,
+	    .command = command,
+	    .patience = manner->patience,
+	    .listener = manner->lasts && !json ? print_progress : NULL,
+	};
+	char *error = NULL;
+	json_t *last = control_call(&call, &error);
+	json_t *result = json_object_get(last, "result");
+
+	if (last == NULL) {
+		ctl_say(stderr, "perigeectl: ", error);
 		free(error);
 		return CTL_BAD;
 	}
-	if (!json_is_object(answer)) {
-		fprintf(stderr,
-			"perigeectl: %s: this is no daemon of Perigee: its answer is not a "
-			"JSON object\n",
-			socket);
-		json_decref(answer);
-		return CTL_BAD;
-	}
-	refusal = json_string_value(json_object_get(answer, "error"));
-	if (json) {
-		json_dumpf(answer, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else if (refusal != NULL) {
-		print_errors(answer);
-		fprintf(stderr, "perigeectl: %s\n", refusal);
-	} else {
-		print(answer);
-	}
-	if (refusal != NULL)
-		code = CTL_BAD;
-	json_decref(answer);
-	return code;
+	if (json)
+		print_json(result != NULL ? result : last);
+	else if (result != NULL)
+		manner->print(result);
+	else
+		print_errors(last);
+	json_decref(last);
+	return result != NULL ? CTL_OK : CTL_BAD;
 }
 
 /* `node`: a socket, or with -c the name of a node. */
-static int ask_node(const struct question *q, const char *node, const char *line, duration limit,
-		    void (*print)(const json_t *answer))
+static int ask_node(const struct question *q, const char *node, const char *command,
+		    const struct manner *manner)
 {
 	struct cfg_fleet *fleet = NULL;
 	const char *socket = node;
@@ -189,7 +202,7 @@ static int ask_node(const struct question *q, const char *node, const char *line
 		socket = node_socket(fleet, node);
 	}
 	if (socket != NULL)
-		code = ask(socket, line, limit, q->json, print);
+		code = ask(socket, command, manner, q->json);
 	cfg_fleet_destroy(&fleet);
 	return code;
 }
@@ -198,8 +211,7 @@ static int ask_node(const struct question *q, const char *node, const char *line
 struct node_command {
 	const char *name;
 	const char *help;
-	duration limit;
-	void (*print)(const json_t *answer);
+	struct manner manner;
 };
 
 static int run_node_command(const struct node_command *command, int argc, char **argv)
@@ -217,7 +229,7 @@ static int run_node_command(const struct node_command *command, int argc, char *
 	if (argc - optind != 1)
 		return ctl_usage(command->name, "one %s is needed",
 				 q.config != NULL ? "NODE" : "SOCKET, or -c FILE and a NODE,");
-	return ask_node(&q, argv[optind], command->name, command->limit, command->print);
+	return ask_node(&q, argv[optind], command->name, &command->manner);
 }
 
 int ctl_status(int argc, char **argv)
@@ -233,17 +245,23 @@ int ctl_status(int argc, char **argv)
 	    "  -c, --config FILE  find the control socket in this configuration\n"
 	    "  -j, --json         print the answer as JSON\n"
 	    "  -h, --help         show this",
-	    CONTROL_CALL_TIME,
-	    ctl_print_status,
+	    {CONTROL_CALL_TIME, ctl_print_status, false},
 	};
 
 	return run_node_command(&command, argc, argv);
 }
 
-static void print_reload(const json_t *answer)
+static void print_reload(json_t *result)
 {
-	const char *restart = json_string_value(json_object_get(answer, "restart"));
+	const char *restart = json_string_value(json_object_get(result, "restart"));
+	json_t *line;
+	size_t i;
 
+	json_array_foreach(json_object_get(result, "warnings"), i, line)
+	{
+		if (json_is_string(line))
+			ctl_say(stderr, "", json_string_value(line));
+	}
 	puts("reloaded");
 	if (restart != NULL)
 		printf("%s has changed: that takes a restart\n", restart);
@@ -256,15 +274,15 @@ int ctl_reload(int argc, char **argv)
 	    "Usage: perigeectl reload [--json] SOCKET\n"
 	    "       perigeectl reload [--json] -c FILE NODE\n"
 	    "\n"
-	    "Has a running node read its configuration anew, and waits for the outcome: prints\n"
-	    "\"reloaded\" when it serves by the new one, or every error with its file, line and\n"
-	    "column; then the old one stays, and 1 is returned.\n"
+	    "Has a running node read its configuration anew, and tells what it is at until it is\n"
+	    "over: then prints \"reloaded\", when it serves by the new one, or every error with "
+	    "its\n"
+	    "file, line and column; then the old one stays, and 1 is returned.\n"
 	    "\n"
 	    "  -c, --config FILE  find the control socket in this configuration\n"
 	    "  -j, --json         print the answer as JSON\n"
 	    "  -h, --help         show this",
-	    RELOAD_TIME,
-	    print_reload,
+	    {RELOAD_PATIENCE, print_reload, true},
 	};
 
 	return run_node_command(&command, argc, argv);
@@ -297,6 +315,7 @@ static bool is_word(const char *text)
 
 int ctl_explain(int argc, char **argv)
 {
+	static const struct manner manner = {CONTROL_CALL_TIME, ctl_print_explain, false};
 	struct cfg_fleet *fleet = NULL;
 	const char *socket;
 	struct question q;
@@ -326,7 +345,7 @@ int ctl_explain(int argc, char **argv)
 	}
 	line = xasprintf("explain %s %s %s", words[0], words[1], words[2]);
 	if (socket != NULL)
-		code = ask(socket, line, CONTROL_CALL_TIME, q.json, ctl_print_explain);
+		code = ask(socket, line, &manner, q.json);
 	free(line);
 	cfg_fleet_destroy(&fleet);
 	return code;
@@ -385,6 +404,7 @@ static int check_module(const char *word)
 
 int ctl_log(int argc, char **argv)
 {
+	static const struct manner manner = {CONTROL_CALL_TIME, ctl_print_status, false};
 	const char *level, *module;
 	struct question q;
 	char *line;
@@ -408,7 +428,7 @@ int ctl_log(int argc, char **argv)
 	if (code != CTL_OK)
 		return code;
 	line = xasprintf("log %s %s", level, module);
-	code = ask_node(&q, argv[optind], line, CONTROL_CALL_TIME, ctl_print_status);
+	code = ask_node(&q, argv[optind], line, &manner);
 	free(line);
 	return code;
 }

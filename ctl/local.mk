@@ -2,8 +2,9 @@
 
 bin_PROGRAMS += ctl/perigeectl
 ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/check.c ctl/print.c \
-	ctl/perigeectl.h
-ctl_perigeectl_LDADD = $(LINK_CTL)
+	ctl/table.c ctl/table.h ctl/perigeectl.h
+ctl_perigeectl_CFLAGS = $(AM_CFLAGS) $(SMARTCOLS_CFLAGS)
+ctl_perigeectl_LDADD = $(LINK_CTL) $(SMARTCOLS_LIBS)
 
 dist_man_MANS += ctl/perigeectl.1
 # Printed from the option table by the program itself.

@@ -16,6 +16,7 @@
 #include "config/fleet.h"
 #include "config/print.h"
 #include "core/base/check.h"
+#include "ctl/table.h"
 
 struct command {
 	const char *name;
@@ -193,7 +194,10 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int code = run(argc, argv);
+	int code;
+
+	ctl_table_init();
+	code = run(argc, argv);
 
 	/* A full disk must not look like success. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == CTL_OK)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Exit codes. */
 enum { CTL_OK = 0, CTL_BAD = 1, CTL_USAGE = 2 };
@@ -20,6 +21,8 @@ int ctl_reload(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
 int ctl_log(int argc, char **argv);
 
-/* Any JSON document, for people: lists of objects become tables. */
-void ctl_print_status(const json_t *status);
-void ctl_print_explain(const json_t *report);
+/* `text` of somebody else on a line of its own, by printable(). */
+void ctl_say(FILE *out, const char *before, const char *text);
+/* What a daemon answers, for people; what is printed in another form may be taken out of it. */
+void ctl_print_status(json_t *status);
+void ctl_print_explain(json_t *report);

@@ -14,6 +14,7 @@ dns_libdns_a_SOURCES = \
 	dns/answer/tsig.c dns/answer/tsig.h \
 	dns/answer/update.c \
 	dns/serve/counters.c dns/serve/counters.h \
+	dns/serve/holders.c dns/serve/holders.h \
 	dns/serve/service.c dns/serve/service.h \
 	dns/serve/tcp.c dns/serve/tcp.h \
 	dns/serve/udp.c dns/serve/udp.h \

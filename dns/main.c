@@ -12,6 +12,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/stream.h"
+#include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/descriptors.h"
 #include "dns/answer/answer.h"
@@ -21,6 +22,9 @@
 #include "dns/view/view.h"
 #include "fleet/checks.h"
 #include "fleet/verdicts.h"
+
+/* For clients that do not take what they have asked for. */
+#define STOP_PATIENCE DUR_S(3)
 
 struct program {
 	struct daemon daemon;
@@ -33,6 +37,7 @@ struct program {
 	struct net_addr *bound;
 	unsigned n_bound;
 	struct descriptor_budget descriptors;
+	unsigned n_unfinished; /* workers, while stopping */
 };
 
 static struct program *program_of(struct daemon *d)
@@ -60,15 +65,12 @@ static struct dns_view *load_view(const struct daemon_options *options, struct d
 	return view;
 }
 
-static void *load(struct daemon *d, char **errors)
+static void *load(struct daemon *d, char **complaints)
 {
 	struct diag *diag = diag_create();
 	struct dns_view *view = load_view(&d->options, diag);
 
-	if (view == NULL)
-		*errors = diag_text(diag);
-	else
-		diag_log_warnings(diag);
+	*complaints = diag_text(diag);
 	diag_destroy(&diag);
 	return view;
 }
@@ -117,11 +119,11 @@ static void watch(struct daemon *d, void *v)
 	dns_view_watch(view, program_of(d)->checks);
 }
 
-static bool settled(const void *v)
+static char *waits_for(const void *v)
 {
 	const struct dns_view *view = v;
 
-	return fleet_verdicts_settled(view->verdicts);
+	return fleet_verdicts_unsettled(view->verdicts);
 }
 
 static void drop(struct daemon *d, void *v)
@@ -183,11 +185,24 @@ static void serve(struct daemon *d)
 		log_info("serving DNS on %s", net_addr_format(&p->bound[i], text));
 }
 
-/* Every answer is made within one turn: nothing is ever under way. */
+/* Of each worker. */
+static void finished(void *arg)
+{
+	struct program *p = arg;
+
+	MAGIC_CHECK(&p->daemon, DAEMON_MAGIC);
+	if (--p->n_unfinished == 0)
+		daemon_stopped(&p->daemon);
+}
+
+/* What has been received is answered. Resolvers ask elsewhere meanwhile. */
 static duration stop(struct daemon *d)
 {
-	daemon_stopped(d);
-	return DUR_S(1);
+	struct program *p = program_of(d);
+
+	p->n_unfinished = d->group->n_workers;
+	dns_workers_finish(p->workers, finished, p);
+	return STOP_PATIENCE;
 }
 
 static void close_server(struct daemon *d)
@@ -219,6 +234,8 @@ static void status(struct daemon *d, json_t *status)
 	for (unsigned i = 0; d->state == DAEMON_SERVING && i < p->n_bound; i++)
 		json_array_append_new(listeners, json_string(net_addr_format(&p->bound[i], text)));
 	metrics_set_total(p->metrics, d->control, DNS_LOG_DROPPED, log_dropped());
+	metrics_set_total(p->metrics, d->control, DNS_RECEIVE_DROPS,
+			  dns_workers_receive_drops(p->workers));
 	metrics_to_json(p->metrics, counters);
 	json_object_set_new(status, "listeners", listeners);
 	json_object_set_new(status, "counters", counters);
@@ -226,12 +243,12 @@ static void status(struct daemon *d, json_t *status)
 	dns_report_view(dns_view_current(&p->views), status);
 }
 
-static json_t *explain(struct daemon *d, char **arguments, int n)
+static void explain(struct daemon *d, struct control_request *request, char **arguments, int n)
 {
 	struct program *p = program_of(d);
 
-	return dns_report_explain(dns_view_current(&p->views), p->answerer, arguments[0],
-				  arguments[1], arguments[2]);
+	control_answer(&request, dns_report_explain(dns_view_current(&p->views), p->answerer,
+						    arguments[0], arguments[1], arguments[2]));
 }
 
 static const struct daemon_verb verbs[] = {
@@ -249,7 +266,7 @@ static const struct daemon_ops ops = {
     .plan = plan,
     .open = open_server,
     .watch = watch,
-    .settled = settled,
+    .waits_for = waits_for,
     .drop = drop,
     .publish = publish,
     .needs_restart = needs_restart,

@@ -25,7 +25,7 @@
 
 static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
 {
-	bool probed = view->verdicts != NULL && edge->config->addresses.n > 0;
+	bool probed = edge->config->addresses.n > 0;
 	duration probe =
 	    probed
 		? fleet_verdict_probe_time(fleet_verdicts_at(view->verdicts, edge->config->id, 0))

@@ -47,16 +47,13 @@ static struct edge_view *current_view(struct program *p)
 
 /* Views */
 
-static void *load(struct daemon *d, char **errors)
+static void *load(struct daemon *d, char **complaints)
 {
 	struct diag *diag = diag_create();
 	struct edge_view *view =
 	    edge_view_load(d->options.config, d->options.node, &program_of(d)->ticket_key, diag);
 
-	if (view == NULL)
-		*errors = diag_text(diag);
-	else
-		diag_log_warnings(diag);
+	*complaints = diag_text(diag);
 	diag_destroy(&diag);
 	return view;
 }
@@ -91,11 +88,11 @@ static void watch(struct daemon *d, void *view)
 
 /* Requests find their origins: until then the old view serves, so that none is refused for want of
  * an address. */
-static bool settled(const void *v)
+static char *waits_for(const void *v)
 {
 	const struct edge_view *view = v;
 
-	return olink_origins_settled(view->origins);
+	return olink_origins_unsettled(view->origins);
 }
 
 static void drop(struct daemon *d, void *v)
@@ -185,6 +182,7 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 		    .addr = tls ? self->listen.v[i] : self->listen_plain.v[i - self->listen.n],
 		    .kind = tls ? EDGE_LISTENER_TLS : EDGE_LISTENER_PLAIN,
 		};
+		sock_fit_any(&p->listeners[i].addr);
 		taken = sock_check_free(&p->listeners[i].addr, SOCK_STREAM);
 		ok &= taken == 0 || cannot_listen(&p->listeners[i].addr, taken);
 	}
@@ -327,7 +325,7 @@ static const struct daemon_ops ops = {
     .plan = plan,
     .open = open_edge,
     .watch = watch,
-    .settled = settled,
+    .waits_for = waits_for,
     .drop = drop,
     .publish = publish,
     .needs_restart = needs_restart,

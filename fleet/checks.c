@@ -3,19 +3,24 @@
  * Probes of edges, one for each edge's name and address: a target, found again at each reload by a
  * hash of the two. The verdict that it feeds is memory of its own (fleet/verdicts.h), so that
  * whoever reads an older table does not mind when the target ends. Control loop only.
+ *
+ * A configuration may bring thousands of targets, and take away as many. To make and to end their
+ * probes is work for later, a little in each turn, so that control is not held, and that the probes
+ * are spread from the start: until its turn comes a target is asked what it was asked before.
  */
 #include "fleet/checks.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include <xxhash.h>
 
-#include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/stream.h"
 #include "core/process/metrics.h"
+#include "fleet/ask.h"
 #include "fleet/verdicts.h"
 #include "origin-link/servers/probe.h"
 
@@ -24,21 +29,29 @@
 
 /* How soon it is told that verdicts have become too old. */
 #define LOOK_INTERVAL DUR_S(1)
+/* Five probes a millisecond are begun at most: 10,000 of them in two seconds, so that the first
+ * verdicts are there within the three for which a start waits. Of 0.3 ms of work each (a handshake
+ * and its verification), that is already more than a processor does. */
+#define WORK_INTERVAL DUR_MS(1)
+#define STARTS_AT_ONCE 5
+#define ENDS_AT_ONCE 50
 
 struct target {
 	unsigned magic;
-	LIST_ENTRY(target) link;
 	struct fleet_checks *owner;
 	struct fleet_verdict *verdict;
-	struct probe *probe;
-	uint64_t watched; /* by which watch, the last one that named it */
-	/* What the probe asks. */
-	char *host;
-	uint16_t port;
-	struct cfg_check check; /* its strings are our own */
+	LIST_ENTRY(target) link; /* of its bucket, unless it has ended */
+	uint64_t watched;        /* by which watch, the last one that named it */
+	struct probe *probe;     /* NULL: its first is still to come */
+	struct fleet_ask *asked; /* by the probe */
+	/* To be begun: what is to be asked; to be ended: NULL. */
+	struct fleet_ask *wanted;
+	bool waits; /* in one of the lists of work */
+	TAILQ_ENTRY(target) work;
 };
 
 LIST_HEAD(bucket, target);
+TAILQ_HEAD(work, target);
 
 struct fleet_checks {
 	unsigned magic;
@@ -54,7 +67,12 @@ struct fleet_checks {
 	unsigned n_buckets; /* a power of two */
 	uint64_t n_watches;
 	struct fleet_verdicts *current; /* NULL before the first watch */
+	/* Work. */
+	struct work starts, ends;
+	struct event *timer;
 };
+
+/* Epoch */
 
 static void tell_if_moved(struct fleet_checks *checks, uint64_t before)
 {
@@ -77,24 +95,6 @@ static void look_cb(evutil_socket_t fd, short what, void *arg)
 	stale = fleet_verdicts_look(checks->current, clock_mono());
 	metrics_add(checks->metrics, checks->buffers->loop, checks->counters.stale, stale);
 	tell_if_moved(checks, before);
-}
-
-struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
-					 struct metrics *metrics, struct fleet_counters counters)
-{
-	struct fleet_checks *checks = xcalloc(1, sizeof(*checks));
-	const struct timeval first = dur_to_timeval(LOOK_INTERVAL);
-
-	checks->magic = CHECKS_MAGIC;
-	checks->buffers = control_buffers;
-	checks->metrics = metrics;
-	checks->counters = counters;
-	checks->pulse = fleet_pulse_create();
-	checks->n_buckets = 1;
-	checks->buckets = xcalloc(1, sizeof(*checks->buckets));
-	checks->look = evtimer_new(loop_base(control_buffers->loop), look_cb, checks);
-	CHECK(checks->look != NULL && event_add(checks->look, &first) == 0);
-	return checks;
 }
 
 void fleet_checks_on_move(struct fleet_checks *checks, void (*on_move)(void *arg), void *arg)
@@ -122,28 +122,110 @@ static void probe_ended(void *arg, enum probe_cause cause, bool changed)
 	tell_if_moved(checks, before);
 }
 
+static void stop_probe(struct target *t)
+{
+	if (t->probe != NULL)
+		probe_destroy(&t->probe);
+	fleet_ask_unref(&t->asked);
+}
+
+/* Instead of the one that it has. */
 static void start_probe(struct target *t)
 {
 	char text[NET_ADDR_TEXT];
 	char *name = xasprintf("edge %s at %s", t->verdict->edge,
 			       net_addr_format_ip(&t->verdict->addr, text));
-	struct probe_target target = {
-	    .check = &t->check, .addr = t->verdict->addr, .name = name, .host = t->host};
+	struct probe_target target = {.addr = t->verdict->addr, .name = name};
 
-	net_addr_set_port(&target.addr, t->port);
+	stop_probe(t);
+	t->asked = TAKE(&t->wanted);
+	target.check = &t->asked->check;
+	target.host = t->asked->host;
+	target.transport = t->asked->transport;
+	net_addr_set_port(&target.addr, t->asked->port);
+	fleet_verdict_retune(t->verdict, &t->asked->check);
 	t->probe = probe_create(t->owner->buffers, &target, &t->verdict->health, probe_ended, t);
 	free(name);
 }
 
+/* Work */
+
+static void free_target(struct target *t)
+{
+	stop_probe(t);
+	t->magic = MAGIC_DEAD;
+	fleet_verdict_unref(&t->verdict);
+	free(t);
+}
+
+static void end_some(struct fleet_checks *checks, unsigned n)
+{
+	struct target *t;
+
+	for (; n > 0 && (t = TAILQ_FIRST(&checks->ends)) != NULL; n--) {
+		TAILQ_REMOVE(&checks->ends, t, work);
+		free_target(t);
+	}
+}
+
+static void start_some(struct fleet_checks *checks, unsigned n)
+{
+	struct target *t;
+
+	for (; n > 0 && (t = TAILQ_FIRST(&checks->starts)) != NULL; n--) {
+		TAILQ_REMOVE(&checks->starts, t, work);
+		t->waits = false;
+		start_probe(t);
+	}
+}
+
+static void work_cb(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = dur_to_timeval(WORK_INTERVAL);
+	struct fleet_checks *checks = arg;
+
+	MAGIC_CHECK(checks, CHECKS_MAGIC);
+	end_some(checks, ENDS_AT_ONCE);
+	start_some(checks, STARTS_AT_ONCE);
+	if (!TAILQ_EMPTY(&checks->starts) || !TAILQ_EMPTY(&checks->ends))
+		event_add(checks->timer, &again);
+}
+
+static void leave_work(struct target *t)
+{
+	if (t->waits)
+		TAILQ_REMOVE(&t->owner->starts, t, work);
+	t->waits = false;
+	fleet_ask_unref(&t->wanted);
+}
+
+static void want(struct target *t, struct fleet_ask *ask)
+{
+	leave_work(t);
+	if (t->asked != NULL && fleet_ask_equal(t->asked, ask))
+		return;
+	t->wanted = fleet_ask_ref(ask);
+	t->waits = true;
+	TAILQ_INSERT_TAIL(&t->owner->starts, t, work);
+}
+
+/* Nobody asks for it any more. */
+static void end_target(struct target *t)
+{
+	MAGIC_CHECK(t, TARGET_MAGIC);
+	leave_work(t);
+	LIST_REMOVE(t, link);
+	TAILQ_INSERT_TAIL(&t->owner->ends, t, work);
+}
+
 /* Targets */
 
-static struct bucket *bucket_of(const struct fleet_checks *checks, const char *edge,
-				const struct net_addr *addr)
+static struct bucket *bucket_of(const struct fleet_checks *checks, const struct fleet_verdict *v)
 {
-	struct net_prefix ip = net_prefix_of(addr);
+	struct net_prefix ip = net_prefix_of(&v->addr);
 	uint64_t hash = XXH3_64bits(ip.bytes, sizeof(ip.bytes));
 
-	hash = XXH3_64bits_withSeed(edge, strlen(edge), hash);
+	hash = XXH3_64bits_withSeed(v->edge, strlen(v->edge), hash);
 	return &checks->buckets[hash & (checks->n_buckets - 1)];
 }
 
@@ -161,58 +243,37 @@ static void rehash(struct fleet_checks *checks, unsigned n_targets)
 
 		while ((t = LIST_FIRST(&old[i])) != NULL) {
 			LIST_REMOVE(t, link);
-			LIST_INSERT_HEAD(bucket_of(checks, t->verdict->edge, &t->verdict->addr), t,
-					 link);
+			LIST_INSERT_HEAD(bucket_of(checks, t->verdict), t, link);
 		}
 	}
 	free(old);
 }
 
-static struct target *find_target(const struct fleet_checks *checks, const char *edge,
-				  const struct net_addr *addr)
+static struct target *find_target(const struct fleet_checks *checks, const struct fleet_verdict *v)
 {
 	struct target *t;
 
-	LIST_FOREACH (t, bucket_of(checks, edge, addr), link) {
-		if (net_addr_equal(&t->verdict->addr, addr) && strcmp(t->verdict->edge, edge) == 0)
+	LIST_FOREACH (t, bucket_of(checks, v), link) {
+		if (net_addr_equal(&t->verdict->addr, &v->addr) &&
+		    strcmp(t->verdict->edge, v->edge) == 0)
 			return t;
 	}
 	return NULL;
 }
 
-static struct target *add_target(struct fleet_checks *checks, const char *edge,
-				 const struct net_addr *addr)
+static struct target *add_target(struct fleet_checks *checks, struct fleet_verdict *v)
 {
 	struct target *t = xcalloc(1, sizeof(*t));
 
 	t->magic = TARGET_MAGIC;
 	t->owner = checks;
-	t->verdict = fleet_verdict_create(checks->pulse, edge, addr);
-	LIST_INSERT_HEAD(bucket_of(checks, edge, addr), t, link);
+	t->verdict = fleet_verdict_ref(v);
+	LIST_INSERT_HEAD(bucket_of(checks, v), t, link);
 	return t;
 }
 
-static void stop_probe(struct target *t)
-{
-	if (t->probe == NULL)
-		return;
-	probe_destroy(&t->probe);
-	free(t->host);
-	probe_check_fini(&t->check);
-}
-
-static void drop_target(struct target *t)
-{
-	MAGIC_CHECK(t, TARGET_MAGIC);
-	LIST_REMOVE(t, link);
-	stop_probe(t);
-	t->magic = MAGIC_DEAD;
-	fleet_verdict_unref(&t->verdict);
-	free(t);
-}
-
 /* Those that the last watch does not name. */
-static void drop_unwatched(struct fleet_checks *checks)
+static void end_unwatched(struct fleet_checks *checks)
 {
 	for (unsigned i = 0; i < checks->n_buckets; i++) {
 		struct target *t, *next;
@@ -220,9 +281,78 @@ static void drop_unwatched(struct fleet_checks *checks)
 		for (t = LIST_FIRST(&checks->buckets[i]); t != NULL; t = next) {
 			next = LIST_NEXT(t, link);
 			if (t->watched != checks->n_watches)
-				drop_target(t);
+				end_target(t);
 		}
 	}
+}
+
+/* Watching */
+
+static void watch_edge(struct fleet_checks *checks, struct fleet_verdicts *table, unsigned edge_id)
+{
+	struct fleet_ask *ask = fleet_verdicts_ask(table, edge_id);
+
+	for (unsigned k = 0; k < fleet_verdicts_n_addresses(table, edge_id); k++) {
+		struct fleet_verdict *v = fleet_verdicts_at(table, edge_id, k);
+		struct target *t = find_target(checks, v);
+
+		if (t == NULL)
+			t = add_target(checks, v);
+		else
+			fleet_verdicts_keep(table, edge_id, k, t->verdict);
+		t->watched = checks->n_watches;
+		want(t, ask);
+	}
+}
+
+void fleet_checks_watch(struct fleet_checks *checks, struct fleet_verdicts *table)
+{
+	const struct timeval now = {0};
+	unsigned n_edges = fleet_verdicts_n_edges(table), n_targets = 0;
+
+	LOOP_ASSERT_OWNER(checks->buffers->loop);
+	for (unsigned i = 0; i < n_edges; i++)
+		n_targets += fleet_verdicts_n_addresses(table, i);
+	rehash(checks, n_targets);
+	checks->n_watches++;
+	fleet_verdicts_join(table, checks->pulse);
+	/* A start waits for the active ones. */
+	for (unsigned drained = 0; drained <= 1; drained++) {
+		for (unsigned i = 0; i < n_edges; i++) {
+			if (fleet_verdicts_is_active(table, i) == !drained)
+				watch_edge(checks, table, i);
+		}
+	}
+	end_unwatched(checks);
+	fleet_verdicts_unref(&checks->current);
+	checks->current = fleet_verdicts_ref(table);
+	fleet_verdicts_look(table, clock_mono());
+	event_add(checks->timer, &now);
+}
+
+/* Life */
+
+struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
+					 struct metrics *metrics, struct fleet_counters counters)
+{
+	struct fleet_checks *checks = xcalloc(1, sizeof(*checks));
+	struct event_base *base = loop_base(control_buffers->loop);
+	const struct timeval first = dur_to_timeval(LOOK_INTERVAL);
+
+	checks->magic = CHECKS_MAGIC;
+	checks->buffers = control_buffers;
+	checks->metrics = metrics;
+	checks->counters = counters;
+	checks->pulse = fleet_pulse_create();
+	checks->n_buckets = 1;
+	checks->buckets = xcalloc(1, sizeof(*checks->buckets));
+	TAILQ_INIT(&checks->starts);
+	TAILQ_INIT(&checks->ends);
+	checks->timer = evtimer_new(base, work_cb, checks);
+	checks->look = evtimer_new(base, look_cb, checks);
+	CHECK(checks->timer != NULL && checks->look != NULL);
+	CHECK(event_add(checks->look, &first) == 0);
+	return checks;
 }
 
 void fleet_checks_destroy(struct fleet_checks **checksp)
@@ -233,103 +363,13 @@ void fleet_checks_destroy(struct fleet_checks **checksp)
 		return;
 	MAGIC_CHECK(checks, CHECKS_MAGIC);
 	checks->n_watches++; /* which names none */
-	drop_unwatched(checks);
+	end_unwatched(checks);
+	end_some(checks, UINT_MAX);
 	fleet_verdicts_unref(&checks->current);
 	fleet_pulse_unref(&checks->pulse);
+	event_free(checks->timer);
 	event_free(checks->look);
 	checks->magic = MAGIC_DEAD;
 	free(checks->buckets);
 	free(checks);
-}
-
-/* Watching */
-
-static const char *first_host(const struct cfg_site *site)
-{
-	for (unsigned h = 0; h < site->hosts.n; h++) {
-		if (site->hosts.v[h][0] != '*')
-			return site->hosts.v[h];
-	}
-	return NULL;
-}
-
-/* By edge id, malloc'd: the name that the probe asks the edge for when its check has none of its
- * own: any that it serves, for an edge may refuse names that are not its. */
-static const char **default_hosts(const struct cfg_fleet *fleet)
-{
-	const char **hosts = xcalloc(fleet->n_edges + 1, sizeof(*hosts));
-	unsigned missing = fleet->n_edges;
-
-	for (unsigned i = 0; i < fleet->n_sites && missing > 0; i++) {
-		const struct cfg_site *site = &fleet->sites[i];
-		const char *host = first_host(site);
-
-		for (unsigned k = 0; k < site->n_edges && host != NULL; k++) {
-			if (hosts[site->edges[k]->id] == NULL) {
-				hosts[site->edges[k]->id] = host;
-				missing--;
-			}
-		}
-	}
-	for (unsigned i = 0; i < fleet->n_edges; i++) {
-		if (hosts[i] == NULL)
-			hosts[i] = fleet->edges[i].name;
-	}
-	return hosts;
-}
-
-static uint16_t probe_port(const struct cfg_edge *edge)
-{
-	if (edge->check.port != 0 || edge->listen.n == 0)
-		return edge->check.port;
-	return net_addr_port(&edge->listen.v[0]);
-}
-
-static struct target *watch_target(struct fleet_checks *checks, const struct cfg_edge *edge,
-				   const struct net_addr *addr, const char *host)
-{
-	struct target *t = find_target(checks, edge->name, addr);
-	uint16_t port = probe_port(edge);
-
-	if (t == NULL)
-		t = add_target(checks, edge->name, addr);
-	t->watched = checks->n_watches;
-	if (t->probe != NULL && t->port == port && strcmp(t->host, host) == 0 &&
-	    probe_check_equal(&t->check, &edge->check))
-		return t;
-	stop_probe(t);
-	t->host = xstrdup(host);
-	t->port = port;
-	probe_check_init(&t->check, &edge->check);
-	fleet_verdict_retune(t->verdict, &t->check);
-	start_probe(t);
-	return t;
-}
-
-struct fleet_verdicts *fleet_checks_watch(struct fleet_checks *checks,
-					  const struct cfg_fleet *fleet)
-{
-	const char **hosts = default_hosts(fleet);
-	struct fleet_verdicts *table = fleet_verdicts_create(checks->pulse, fleet);
-	unsigned n_targets = 0;
-
-	for (unsigned i = 0; i < fleet->n_edges; i++)
-		n_targets += fleet->edges[i].addresses.n;
-	rehash(checks, n_targets);
-	checks->n_watches++;
-	for (unsigned i = 0; i < fleet->n_edges; i++) {
-		const struct cfg_edge *edge = &fleet->edges[i];
-
-		for (unsigned k = 0; k < edge->addresses.n; k++) {
-			struct target *t =
-			    watch_target(checks, edge, &edge->addresses.v[k], hosts[i]);
-
-			fleet_verdicts_put(table, i, k, t->verdict);
-		}
-	}
-	free(hosts);
-	drop_unwatched(checks);
-	fleet_verdicts_unref(&checks->current);
-	checks->current = fleet_verdicts_ref(table);
-	return table;
 }

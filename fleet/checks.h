@@ -12,7 +12,6 @@
 
 #include "core/base/clock.h"
 
-struct cfg_fleet;
 struct fleet_checks;
 struct fleet_verdicts;
 struct metrics;
@@ -28,9 +27,9 @@ struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
 					 struct metrics *metrics, struct fleet_counters counters);
 void fleet_checks_destroy(struct fleet_checks **checks);
 
-/* From here on the edges of this fleet are probed, and no others. Returns a reference to the table
- * of their verdicts; verdicts of edges that are gone grow old in the tables of before. */
-struct fleet_verdicts *fleet_checks_watch(struct fleet_checks *checks,
-					  const struct cfg_fleet *fleet);
+/* From here on the edges of this table are probed, and no others; it is given the verdicts that
+ * there are already. Not published yet. Verdicts of edges that are gone grow old in the tables of
+ * before. */
+void fleet_checks_watch(struct fleet_checks *checks, struct fleet_verdicts *table);
 /* on_move is called after the epoch of the verdicts has moved. */
 void fleet_checks_on_move(struct fleet_checks *checks, void (*on_move)(void *arg), void *arg);

@@ -2,5 +2,6 @@
 
 noinst_LIBRARIES += fleet/libfleet.a
 fleet_libfleet_a_SOURCES = \
+	fleet/ask.c fleet/ask.h \
 	fleet/checks.c fleet/checks.h \
 	fleet/verdicts.c fleet/verdicts.h

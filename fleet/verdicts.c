@@ -14,6 +14,8 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/names.h"
+#include "fleet/ask.h"
 
 /* Three probes may be lost before a verdict is doubted, and control may be late by some seconds
  * where probes are made more often than that. */
@@ -40,6 +42,7 @@ struct fleet_verdicts {
 	unsigned n_edges, n;
 	struct row *edges;
 	struct fleet_verdict **v;
+	struct fleet_ask **asks; /* by edge id; NULL: a fixed table */
 };
 
 /* Pulse */
@@ -119,8 +122,8 @@ duration fleet_verdict_probe_time(const struct fleet_verdict *v)
 	return DUR_NS(atomic_load_explicit(&v->took_ns, memory_order_relaxed));
 }
 
-struct fleet_verdict *fleet_verdict_create(struct fleet_pulse *pulse, const char *edge,
-					   const struct net_addr *addr)
+static struct fleet_verdict *verdict_create(struct fleet_pulse *pulse, const char *edge,
+					    const struct net_addr *addr)
 {
 	struct fleet_verdict *v = xcalloc(1, sizeof(*v));
 
@@ -130,6 +133,12 @@ struct fleet_verdict *fleet_verdict_create(struct fleet_pulse *pulse, const char
 	atomic_init(&v->refs, 1);
 	atomic_init(&v->patience_ns, FOREVER);
 	health_init(&v->health, 1, 1);
+	return v;
+}
+
+struct fleet_verdict *fleet_verdict_ref(struct fleet_verdict *v)
+{
+	atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
 	return v;
 }
 
@@ -185,13 +194,15 @@ void fleet_verdict_recall(struct fleet_verdict *v, enum health_state state, enum
 
 /* Tables */
 
-struct fleet_verdicts *fleet_verdicts_create(struct fleet_pulse *pulse,
-					     const struct cfg_fleet *fleet)
+static struct fleet_verdict **place(const struct fleet_verdicts *t, unsigned edge_id,
+				    unsigned address)
 {
-	struct fleet_verdicts *t = xcalloc(1, sizeof(*t));
+	CHECK(edge_id < t->n_edges && address < t->edges[edge_id].n);
+	return &t->v[t->edges[edge_id].first + address];
+}
 
-	atomic_init(&t->refs, 1);
-	t->pulse = pulse_ref(pulse);
+static void add_rows(struct fleet_verdicts *t, const struct cfg_fleet *fleet)
+{
 	t->n_edges = fleet->n_edges;
 	t->edges = xcalloc(t->n_edges + 1, sizeof(*t->edges));
 	for (unsigned i = 0; i < t->n_edges; i++) {
@@ -204,22 +215,82 @@ struct fleet_verdicts *fleet_verdicts_create(struct fleet_pulse *pulse,
 		};
 		t->n += edge->addresses.n;
 	}
+}
+
+struct fleet_verdicts *fleet_verdicts_fixed(const struct cfg_fleet *fleet)
+{
+	struct fleet_verdicts *t = xcalloc(1, sizeof(*t));
+
+	atomic_init(&t->refs, 1);
+	t->pulse = fleet_pulse_create();
+	add_rows(t, fleet);
 	t->v = xcalloc(t->n + 1, sizeof(struct fleet_verdict *));
+	for (unsigned i = 0; i < fleet->n_edges; i++) {
+		const struct cfg_edge *edge = &fleet->edges[i];
+
+		for (unsigned k = 0; k < edge->addresses.n; k++)
+			*place(t, i, k) =
+			    verdict_create(t->pulse, edge->name, &edge->addresses.v[k]);
+	}
 	return t;
 }
 
-static struct fleet_verdict **place(const struct fleet_verdicts *t, unsigned edge_id,
-				    unsigned address)
+struct fleet_verdicts *fleet_verdicts_load(const struct cfg_fleet *fleet, struct diag *diag)
 {
-	CHECK(edge_id < t->n_edges && address < t->edges[edge_id].n);
-	return &t->v[t->edges[edge_id].first + address];
+	struct fleet_ask **asks = fleet_asks_load(fleet, diag);
+	struct fleet_verdicts *t;
+
+	if (asks == NULL)
+		return NULL;
+	t = fleet_verdicts_fixed(fleet);
+	t->asks = asks;
+	for (unsigned i = 0; i < t->n_edges; i++) {
+		for (unsigned k = 0; k < t->edges[i].n; k++)
+			fleet_verdict_retune(*place(t, i, k), &asks[i]->check);
+	}
+	return t;
 }
 
-void fleet_verdicts_put(struct fleet_verdicts *t, unsigned edge_id, unsigned address,
-			struct fleet_verdict *v)
+void fleet_verdicts_join(struct fleet_verdicts *t, struct fleet_pulse *pulse)
 {
-	atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
-	*place(t, edge_id, address) = v;
+	fleet_pulse_unref(&t->pulse);
+	t->pulse = pulse_ref(pulse);
+	for (unsigned i = 0; i < t->n; i++)
+		t->v[i]->pulse = pulse;
+}
+
+void fleet_verdicts_keep(struct fleet_verdicts *t, unsigned edge_id, unsigned address,
+			 struct fleet_verdict *v)
+{
+	struct fleet_verdict **at = place(t, edge_id, address);
+
+	if (*at == v)
+		return;
+	fleet_verdict_unref(at);
+	*at = fleet_verdict_ref(v);
+}
+
+unsigned fleet_verdicts_n_edges(const struct fleet_verdicts *t)
+{
+	return t->n_edges;
+}
+
+unsigned fleet_verdicts_n_addresses(const struct fleet_verdicts *t, unsigned edge_id)
+{
+	CHECK(edge_id < t->n_edges);
+	return t->edges[edge_id].n;
+}
+
+bool fleet_verdicts_is_active(const struct fleet_verdicts *t, unsigned edge_id)
+{
+	CHECK(edge_id < t->n_edges);
+	return t->edges[edge_id].active;
+}
+
+struct fleet_ask *fleet_verdicts_ask(const struct fleet_verdicts *t, unsigned edge_id)
+{
+	CHECK(edge_id < t->n_edges);
+	return t->asks == NULL ? NULL : t->asks[edge_id];
 }
 
 struct fleet_verdicts *fleet_verdicts_ref(struct fleet_verdicts *t)
@@ -236,14 +307,15 @@ void fleet_verdicts_unref(struct fleet_verdicts **tp)
 		return;
 	for (unsigned i = 0; i < t->n; i++)
 		fleet_verdict_unref(&t->v[i]);
+	fleet_asks_free(&t->asks, t->n_edges);
 	fleet_pulse_unref(&t->pulse);
 	free(t->edges);
 	free(t->v);
 	free(t);
 }
 
-const struct fleet_verdict *fleet_verdicts_at(const struct fleet_verdicts *t, unsigned edge_id,
-					      unsigned address)
+struct fleet_verdict *fleet_verdicts_at(const struct fleet_verdicts *t, unsigned edge_id,
+					unsigned address)
 {
 	return *place(t, edge_id, address);
 }
@@ -280,17 +352,23 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now)
 	return now.ns <= atomic_load_explicit(&t->pulse->fresh_until_ns, memory_order_relaxed);
 }
 
-bool fleet_verdicts_settled(const struct fleet_verdicts *t)
+char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 {
+	struct names names = {0};
+
 	for (unsigned i = 0; i < t->n_edges; i++) {
 		const struct row *row = &t->edges[i];
 
 		for (unsigned k = 0; k < row->n && row->active; k++) {
-			if (health_get(&t->v[row->first + k]->health) == HEALTH_UNKNOWN)
-				return false;
+			const struct fleet_verdict *v = t->v[row->first + k];
+
+			if (health_get(&v->health) == HEALTH_UNKNOWN) {
+				names_add(&names, v->edge);
+				break;
+			}
 		}
 	}
-	return true;
+	return names_sentence(&names, "edge", "edges");
 }
 
 unsigned fleet_verdicts_look(struct fleet_verdicts *t, mono_time now)
@@ -319,24 +397,6 @@ unsigned fleet_verdicts_look(struct fleet_verdicts *t, mono_time now)
 	if (stale == 0 && atomic_exchange(&t->pulse->told, false))
 		log_info("all edges are probed again");
 	return became;
-}
-
-/* Fixed ones */
-
-struct fleet_verdicts *fleet_verdicts_fixed(const struct cfg_fleet *fleet)
-{
-	struct fleet_pulse *pulse = fleet_pulse_create();
-	struct fleet_verdicts *t = fleet_verdicts_create(pulse, fleet);
-
-	for (unsigned i = 0; i < fleet->n_edges; i++) {
-		const struct cfg_edge *edge = &fleet->edges[i];
-
-		for (unsigned k = 0; k < edge->addresses.n; k++)
-			*place(t, i, k) =
-			    fleet_verdict_create(pulse, edge->name, &edge->addresses.v[k]);
-	}
-	fleet_pulse_unref(&pulse); /* the table has its own */
-	return t;
 }
 
 void fleet_verdicts_set(struct fleet_verdicts *t, unsigned edge_id, unsigned address,

@@ -20,16 +20,17 @@
 #include "origin-link/servers/health.h"
 
 struct cfg_check;
-struct cfg_edge;
 struct cfg_fleet;
+struct diag;
+struct fleet_ask;
 struct fleet_pulse;
 struct fleet_verdicts;
 
 struct fleet_verdict {
 	/* immutable */
 	char *edge;
-	struct net_addr addr; /* port 0 */
-	struct fleet_pulse *pulse;
+	struct net_addr addr;      /* port 0 */
+	struct fleet_pulse *pulse; /* once it is probed */
 	/* any thread */
 	_Atomic unsigned refs;
 	/* control writes, any thread reads */
@@ -53,8 +54,8 @@ enum probe_cause fleet_verdict_cause(const struct fleet_verdict *v);
 duration fleet_verdict_probe_time(const struct fleet_verdict *v);
 
 /* The verdict on addresses.v[address] of that edge. As long as the table. */
-const struct fleet_verdict *fleet_verdicts_at(const struct fleet_verdicts *t, unsigned edge_id,
-					      unsigned address);
+struct fleet_verdict *fleet_verdicts_at(const struct fleet_verdicts *t, unsigned edge_id,
+					unsigned address);
 /* Of an edge's addresses of one family (AF_UNSPEC: of all): up when one of them is, else unknown
  * when one of them is, or there is none, else down. */
 enum health_state fleet_verdicts_edge_state(const struct fleet_verdicts *t, unsigned edge_id,
@@ -67,30 +68,32 @@ uint64_t fleet_verdicts_epoch(const struct fleet_verdicts *t);
  * derived from them under this epoch still holds. False says nothing. */
 bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now);
 
-/* There is a verdict on each address of each active edge, whether of this run or of the last. */
-bool fleet_verdicts_settled(const struct fleet_verdicts *t);
+/* Which active edges have an address without a verdict, be it of this run or of the last: "edges
+ * sin1, gru1"; malloc'd. NULL: none. */
+char *fleet_verdicts_unsettled(const struct fleet_verdicts *t);
 
 struct fleet_verdicts *fleet_verdicts_ref(struct fleet_verdicts *t);
 void fleet_verdicts_unref(struct fleet_verdicts **t);
 
-/* For tests, `perigeectl` and whoever has nobody that probes: a table of its own, all unknown, in
- * which nothing grows old. */
+/* A table of this fleet's edges, all unknown until fleet_checks_watch() has them probed. NULL, with
+ * the error in `diag`. Blocking. */
+struct fleet_verdicts *fleet_verdicts_load(const struct cfg_fleet *fleet, struct diag *diag);
+/* For tests, `perigeectl` and whoever has nobody that probes: the same, in which nothing grows old
+ * and which is not to be watched. */
 struct fleet_verdicts *fleet_verdicts_fixed(const struct cfg_fleet *fleet);
 #define FLEET_ALL_ADDRESSES (~0u)
-/* One of its verdicts, or those on all addresses of that edge. */
+/* Of a fixed one: one of its verdicts, or those on all addresses of that edge. */
 void fleet_verdicts_set(struct fleet_verdicts *t, unsigned edge_id, unsigned address,
 			enum health_state state, bool failing);
 
-/* Writing: for fleet/checks.c. Control loop. */
+/* For fleet/ alone. Control loop, but for what is done to a table that nobody else has yet. */
 
 /* What all tables of a program share: its epoch, and until when it holds. */
 struct fleet_pulse *fleet_pulse_create(void);
 void fleet_pulse_unref(struct fleet_pulse **pulse);
 void fleet_pulse_move(struct fleet_pulse *pulse);
 
-/* Unknown, with a reference for the caller, who keeps the pulse for as long. */
-struct fleet_verdict *fleet_verdict_create(struct fleet_pulse *pulse, const char *edge,
-					   const struct net_addr *addr);
+struct fleet_verdict *fleet_verdict_ref(struct fleet_verdict *v);
 void fleet_verdict_unref(struct fleet_verdict **v);
 /* How it is come to and how long it is believed, from here on. */
 void fleet_verdict_retune(struct fleet_verdict *v, const struct cfg_check *check);
@@ -100,12 +103,17 @@ void fleet_verdict_renewed(struct fleet_verdict *v, bool changed, duration took,
 void fleet_verdict_recall(struct fleet_verdict *v, enum health_state state, enum probe_cause cause,
 			  mono_time now);
 
-/* One row an edge, one place an address, to be filled by fleet_verdicts_put(). */
-struct fleet_verdicts *fleet_verdicts_create(struct fleet_pulse *pulse,
-					     const struct cfg_fleet *fleet);
-/* Takes a reference. */
-void fleet_verdicts_put(struct fleet_verdicts *t, unsigned edge_id, unsigned address,
-			struct fleet_verdict *v);
+unsigned fleet_verdicts_n_edges(const struct fleet_verdicts *t);
+unsigned fleet_verdicts_n_addresses(const struct fleet_verdicts *t, unsigned edge_id);
+bool fleet_verdicts_is_active(const struct fleet_verdicts *t, unsigned edge_id);
+/* NULL: of a fixed table. */
+struct fleet_ask *fleet_verdicts_ask(const struct fleet_verdicts *t, unsigned edge_id);
+
+/* Before it is published: it is one of those that share this pulse. */
+void fleet_verdicts_join(struct fleet_verdicts *t, struct fleet_pulse *pulse);
+/* Before it is published: the verdict of before takes the place of the unknown one. */
+void fleet_verdicts_keep(struct fleet_verdicts *t, unsigned edge_id, unsigned address,
+			 struct fleet_verdict *v);
 /* Looks through all of them, to be called about once a second: moves the epoch when some have
  * become too old, and returns how many. */
 unsigned fleet_verdicts_look(struct fleet_verdicts *t, mono_time now);

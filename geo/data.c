@@ -5,10 +5,10 @@
  */
 #include "geo/data.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
+#include "geo/block.h"
 
 /* Containers and pointers on the way to a value. City databases need five; a record that needs
  * more than this was not made by a database writer. */
@@ -19,6 +19,9 @@
 #define STEPS_PER_BYTE (2 * MAX_DEPTH)
 #define MIN_STEPS (1 << 20)
 
+/* Two bits for each offset. */
+#define STATE_BYTES(size) ((size_t)(size) / 4 + 1)
+
 enum state { UNSEEN, OPEN, CHECKED };
 
 void geo_data_init(struct geo_data *d, const uint8_t *base, uint32_t size)
@@ -27,13 +30,13 @@ void geo_data_init(struct geo_data *d, const uint8_t *base, uint32_t size)
 	    .base = base,
 	    .size = size,
 	    .steps = MIN_STEPS + (uint64_t)size * STEPS_PER_BYTE,
-	    .state = xcalloc(size / 4 + 1, 1),
+	    .state = geo_block_resize(NULL, 0, STATE_BYTES(size)),
 	};
 }
 
 void geo_data_fini(struct geo_data *d)
 {
-	free(d->state);
+	geo_block_resize(d->state, STATE_BYTES(d->size), 0);
 	*d = (struct geo_data){0};
 }
 

@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "geo/data.h"
 #include "geo/db_internal.h"
+#include "geo/map.h"
 
 /* Specification, "Database Metadata": the marker is the last of its kind, and what follows it is at
  * most 128 KiB. */
@@ -187,6 +188,11 @@ const char *geo_db_type(const struct geo_db *db)
 uint64_t geo_db_build_epoch(const struct geo_db *db)
 {
 	return db->mmdb.metadata.build_epoch;
+}
+
+XXH128_hash_t geo_db_digest(const struct geo_db *db)
+{
+	return XXH3_128bits(db->mmdb.file_content, (size_t)db->mmdb.file_size);
 }
 
 /* Copies as much text as fits, ending on a whole UTF-8 sequence; what is not UTF-8, and control

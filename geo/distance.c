@@ -8,7 +8,6 @@
 #include <math.h>
 
 #include "core/base/check.h"
-#include "geo/map.h"
 
 #define EARTH_RADIUS_KM 6371.0088
 

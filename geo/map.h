@@ -16,6 +16,7 @@
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/addr.h"
+#include "geo/distance.h"
 
 struct geo_map;
 
@@ -44,8 +45,6 @@ struct geo_place {
 	char city[64], country[8], continent[8];
 };
 struct geo_place geo_map_place(const struct geo_map *map, const struct net_prefix *prefix);
-/* Great-circle distance in kilometres on the mean earth sphere (radius 6371.0088 km, IUGG). */
-double geo_distance_km(double lat1, double lon1, double lat2, double lon2);
 
 struct geo_map_stats {
 	size_t nodes, rankings, bytes, networks;

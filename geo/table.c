@@ -5,9 +5,8 @@
  */
 #include "geo/table.h"
 
-#include <stdlib.h>
-
 #include "core/base/check.h"
+#include "geo/block.h"
 
 #define MIN_SLOTS 64
 
@@ -17,7 +16,7 @@ static void grow(struct geo_table *t)
 	size_t n_old = t->n_slots;
 
 	t->n_slots = n_old ? 2 * n_old : MIN_SLOTS;
-	t->slots = xreallocarray(NULL, t->n_slots, sizeof(*t->slots));
+	t->slots = geo_block_resize(NULL, 0, t->n_slots * sizeof(*t->slots));
 	for (size_t i = 0; i < t->n_slots; i++)
 		t->slots[i].index = GEO_TABLE_NONE;
 	for (size_t i = 0; i < n_old; i++) {
@@ -29,12 +28,12 @@ static void grow(struct geo_table *t)
 			at++;
 		t->slots[at & (t->n_slots - 1)] = old[i];
 	}
-	free(old);
+	geo_block_resize(old, n_old * sizeof(*old), 0);
 }
 
 void geo_table_fini(struct geo_table *t)
 {
-	free(t->slots);
+	geo_block_resize(t->slots, t->n_slots * sizeof(*t->slots), 0);
 	*t = (struct geo_table){0};
 }
 

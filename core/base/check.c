@@ -39,10 +39,15 @@ void check_failed(const char *expr, const char *file, int line, const char *func
 	die("bug: CHECK(%s) failed in %s() at %s:%d\n", expr, func, file, line);
 }
 
+void check_out_of_memory(size_t size)
+{
+	die("out of memory: %zu bytes\n", size);
+}
+
 static void *or_die(void *p, size_t size)
 {
 	if (p == NULL && size > 0)
-		die("out of memory: %zu bytes\n", size);
+		check_out_of_memory(size);
 	return p;
 }
 

@@ -38,6 +38,8 @@ _Noreturn void check_failed(const char *expr, const char *file, int line, const 
 		taken_;                                                                            \
 	})
 
+/* What they do; for those who take memory in another way. */
+_Noreturn void check_out_of_memory(size_t size);
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xreallocarray(void *ptr, size_t count, size_t size);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 
 /* perigeectl gives up on a daemon that does not even accept. */
 #define UNIX_CONNECT_SECONDS 10
@@ -33,14 +34,17 @@ static int set_option(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+static bool is_ipv6_any(const struct net_addr *addr)
+{
+	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+}
+
 static int bind_socket(int fd, const struct net_addr *addr)
 {
-	bool any = addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
-
 	if (fd < 0)
 		return -errno;
 	if (addr->sa.sa_family == AF_INET6 &&
-	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, any ? 0 : 1) < 0)
+	    set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, is_ipv6_any(addr) ? 0 : 1) < 0)
 		return fail(fd);
 	if (bind(fd, &addr->sa, net_addr_len(addr)) < 0)
 		return fail(fd);
@@ -55,6 +59,26 @@ static int bound_socket(const struct net_addr *addr, int type)
 			set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0))
 		return fail(fd);
 	return bind_socket(fd, addr);
+}
+
+void sock_fit_any(struct net_addr *addr)
+{
+	uint16_t port = net_addr_port(addr);
+	int fd;
+
+	if (!is_ipv6_any(addr))
+		return;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	/* Anything else will be told when the address is taken. */
+	if (errno != EAFNOSUPPORT)
+		return;
+	*addr = (struct net_addr){.in = {.sin_family = AF_INET}};
+	net_addr_set_port(addr, port);
+	log_warn("there is no IPv6 here: *:%u is taken for IPv4 only", port);
 }
 
 int sock_check_free(const struct net_addr *addr, int type)

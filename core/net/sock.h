@@ -14,6 +14,9 @@
  * TCP_NODELAY for what it will accept. */
 int sock_listen_tcp(const struct net_addr *addr, int backlog);
 int sock_bind_udp(const struct net_addr *addr);
+/* IPv6 any ("*:443") takes IPv4 too. Where the kernel has no IPv6 it becomes IPv4 any, which the
+ * log then says. */
+void sock_fit_any(struct net_addr *addr);
 /* Whether nobody has the address; -EADDRINUSE even when the two above would share it with another
  * process, unseen. `type`: SOCK_STREAM or SOCK_DGRAM. 0 or a negative errno. */
 int sock_check_free(const struct net_addr *addr, int type);

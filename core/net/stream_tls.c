@@ -246,10 +246,11 @@ static ssize_t push_cb(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
 
 static void set_verify_error(struct stream *s)
 {
-	unsigned status = gnutls_session_get_verify_cert_status(s->tls->session);
 	gnutls_datum_t text = {0};
+	unsigned status;
 
-	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+	if (tls_client_verify(s->tls->client, s->tls->session, &status) < 0 ||
+	    gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
 		text.data = NULL;
 	stream_set_fault(s, STREAM_FAULT_CERTIFICATE, "certificate of %s: %s",
 			 tls_client_host(s->tls->client),

@@ -39,12 +39,21 @@ struct tls_server {
  * is done, and for clients. */
 const struct tls_server *tls_session_server(gnutls_session_t session);
 
+/* What is asked of a server's certificate. */
+enum tls_verify {
+	TLS_VERIFY_NONE, /* any will do */
+	TLS_VERIFY_ALL,  /* chain, time and host */
+	/* The same of a chain that ends at one whom we trust; another is private, and will do. */
+	TLS_VERIFY_TRUSTED,
+};
+
 /* How to be a client of one server (or of several that are the same). Only looked at by
  * tls_client_create(). */
 struct tls_client_config {
 	const char *host; /* SNI unless it is an address, and the name to verify; NULL: neither */
-	bool verify;      /* chain and host; without it any certificate will do */
-	const char *ca_file;                     /* whom to trust, in PEM; NULL: the system's */
+	enum tls_verify verify;
+	bool always_full;    /* no session is resumed: each handshake is to show the certificate */
+	const char *ca_file; /* whom to trust, in PEM; NULL: the system's */
 	const char *certificate_file, *key_file; /* to show when asked, in PEM; NULL: none */
 	const char *const *alpn;                 /* in order of preference */
 	unsigned n_alpn;

@@ -34,7 +34,8 @@ struct tls_client {
 	/* Immutable. */
 	char *host; /* "": none */
 	bool host_is_address;
-	bool verify;
+	enum tls_verify verify;
+	bool always_full;
 	bool shares_trust;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
@@ -265,7 +266,7 @@ static char *build(struct tls_client *client, const struct tls_client_config *co
 
 	if (ret < 0)
 		return xasprintf("cannot set TLS priorities: %s", gnutls_strerror(ret));
-	if (config->verify && !config->ca_file) {
+	if (config->verify != TLS_VERIFY_NONE && !config->ca_file) {
 		ret = take_system_trust(client);
 		if (ret < 0)
 			return xasprintf("cannot load the system's trusted certificates: %s",
@@ -299,6 +300,7 @@ struct tls_client *tls_client_create(const struct tls_client_config *config, cha
 	client->host = xstrdup(config->host ? config->host : "");
 	client->host_is_address = has_address_form(client->host);
 	client->verify = config->verify;
+	client->always_full = config->always_full;
 	client->sessions = tls_sessions_create();
 	copy_alpn(client, config);
 	*error = build(client, config);
@@ -344,6 +346,32 @@ void tls_client_unref(struct tls_client **clientp)
 
 /* Sessions */
 
+int tls_client_verify(const struct tls_client *client, gnutls_session_t session, unsigned *status)
+{
+	const char *host = *client->host ? client->host : NULL;
+	int ret = gnutls_certificate_verify_peers3(session, host, status);
+
+	/* The chain that it comes to the end of, without one whom we trust. */
+	if (ret == 0 && client->verify == TLS_VERIFY_TRUSTED &&
+	    *status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+		*status = 0;
+	return ret;
+}
+
+/* Called by GnuTLS in the middle of a handshake, when the server has shown its certificate. */
+static int verify_cb(gnutls_session_t session)
+{
+	struct tls_client *client = gnutls_db_get_ptr(session);
+	unsigned status;
+	int ret;
+
+	MAGIC_CHECK(client, CLIENT_MAGIC);
+	ret = tls_client_verify(client, session, &status);
+	if (ret < 0)
+		return ret;
+	return status == 0 ? 0 : GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+}
+
 int tls_client_set_up(struct tls_client *client, gnutls_session_t session)
 {
 	int ret = gnutls_priority_set(session, client->priority);
@@ -357,8 +385,8 @@ int tls_client_set_up(struct tls_client *client, gnutls_session_t session)
 					     strlen(client->host));
 	if (ret == 0 && client->n_alpn > 0)
 		ret = gnutls_alpn_set_protocols(session, client->alpn, client->n_alpn, 0);
-	if (client->verify)
-		gnutls_session_set_verify_cert(session, *client->host ? client->host : NULL, 0);
+	if (client->verify != TLS_VERIFY_NONE)
+		gnutls_session_set_verify_function(session, verify_cb);
 	return ret;
 }
 
@@ -375,7 +403,8 @@ void tls_client_resume(struct tls_client *client, gnutls_session_t session, int 
 	gnutls_datum_t data;
 	struct net_addr addr;
 
-	if (!server_of(fd, &addr) || !tls_sessions_take(client->sessions, &addr, &data))
+	if (client->always_full || !server_of(fd, &addr) ||
+	    !tls_sessions_take(client->sessions, &addr, &data))
 		return;
 	/* Without it (it has expired, or memory is gone) the handshake is a full one. */
 	gnutls_session_set_data(session, data.data, data.size);
@@ -387,7 +416,8 @@ void tls_client_remember(struct tls_client *client, gnutls_session_t session, in
 	gnutls_datum_t data;
 	struct net_addr addr;
 
-	if (server_of(fd, &addr) && gnutls_session_get_data2(session, &data) == 0)
+	if (!client->always_full && server_of(fd, &addr) &&
+	    gnutls_session_get_data2(session, &data) == 0)
 		tls_sessions_put(client->sessions, &addr, &data);
 }
 

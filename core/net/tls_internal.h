@@ -9,6 +9,9 @@
 /* Makes a new session one of this client; a GnuTLS error when that fails. The session must not
  * outlive the client. */
 int tls_client_set_up(struct tls_client *client, gnutls_session_t session);
+/* What is wrong with the certificate that the server has shown, gnutls_certificate_status_t; or a
+ * GnuTLS error. */
+int tls_client_verify(const struct tls_client *client, gnutls_session_t session, unsigned *status);
 /* Before the handshake: tries to resume a session with the server that `fd` is connected to. */
 void tls_client_resume(struct tls_client *client, gnutls_session_t session, int fd);
 /* Its handshake is done (TLS 1.2), or a ticket has come (TLS 1.3): it can be resumed. */

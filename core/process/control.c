@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The control socket's two ends. The server belongs to the control loop and owns its clients, which
- * it bounds in number, line length and time. The client end blocks and is for perigeectl.
+ * The server's end of the control socket. It belongs to the control loop and owns its clients,
+ * which it bounds in number, length of command, unread progress and time. Lines are sent by the
+ * loop, never from inside control_progress() or control_answer(): so whoever calls them finds the
+ * request and its client as they were.
  */
 #include "core/process/control.h"
 
@@ -18,6 +20,8 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/printable.h"
+#include "core/base/progress.h"
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
 #include "core/net/sock.h"
@@ -27,28 +31,32 @@
 #define CLIENT_MAGIC 0x4374436cu
 
 /* Operators and their scripts, not the world: the bounds only keep a mistake from hurting. */
-#define LINE_BYTES 4096
 #define WORDS_MAX 64
 #define CLIENT_TIME DUR_S(5)
 /* How often it is looked whether one has left that has shut down its writing side: of that nothing
  * else tells. */
 #define LEFT_CHECK DUR_S(1)
 
-/* An answer larger than this is not one of ours. */
-#define ANSWER_BYTES (256u << 20)
+enum client_state {
+	CLIENT_ASKS,    /* its command is not whole yet: it has CLIENT_TIME for that */
+	CLIENT_WAITS,   /* for the last line: `request` is there, and time does not matter */
+	CLIENT_IS_TOLD, /* the last line is in `out`: it has CLIENT_TIME to take it */
+};
 
 struct client {
 	unsigned magic;
 	LIST_ENTRY(client) link;
 	struct control_server *server;
 	int fd;
-	struct event *ev; /* reading the line, then writing the answer */
+	enum client_state state;
+	struct event *readable; /* not any more when it has shut down its writing side */
+	struct event *writable; /* pending while there is something in `out` */
 	struct deadline deadline;
 	size_t line_n;
-	char line[LINE_BYTES];
-	struct control_request *request; /* to be answered later; else NULL */
-	char *answer;                    /* malloc'd; NULL until there is one */
-	size_t answer_n, sent;
+	char line[CONTROL_LINE_MAX];
+	struct control_request *request;
+	char *out; /* lines, malloc'd */
+	size_t out_n, sent;
 };
 
 struct control_request {
@@ -66,27 +74,30 @@ struct control_server {
 	void *arg;
 	LIST_HEAD(, client) clients;
 	unsigned n_clients;
-	struct client *asking; /* its command is being handled; else NULL */
 };
+
+json_t *control_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *shown;
+
+	if (string != NULL)
+		return string;
+	shown = printable(text);
+	string = json_string(shown);
+	free(shown);
+	return string;
+}
 
 json_t *control_error(const char *fmt, ...)
 {
 	char text[512];
-	json_t *string;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	string = json_string(text);
-	if (string == NULL) {
-		/* It quotes what is not UTF-8, or was cut inside a character. */
-		for (char *p = text; *p != '\0'; p++)
-			if ((unsigned char)*p >= 0x80)
-				*p = '?';
-		string = json_string(text);
-	}
-	return json_pack("{s:o}", "error", string);
+	return json_pack("{s:o}", "error", control_text(text));
 }
 
 static void client_destroy(struct client *client)
@@ -99,9 +110,10 @@ static void client_destroy(struct client *client)
 	if (client->request != NULL)
 		client->request->client = NULL;
 	deadline_fini(&client->deadline);
-	event_free(client->ev);
+	event_free(client->readable);
+	event_free(client->writable);
 	close(client->fd);
-	free(client->answer);
+	free(client->out);
 	client->magic = MAGIC_DEAD;
 	free(client);
 }
@@ -119,35 +131,122 @@ static void deadline_cb(struct deadline *deadline)
 	struct client *client = CONTAINER_OF(deadline, struct client, deadline);
 
 	MAGIC_CHECK(client, CLIENT_MAGIC);
-	if (client->request != NULL && !has_left(client))
+	if (client->state == CLIENT_WAITS && !has_left(client))
 		deadline_set(&client->deadline, LEFT_CHECK);
 	else
-		client_destroy(client); /* too slow */
+		client_destroy(client); /* too slow, or gone */
 }
 
-/* Ends the client when all is sent, or cannot be. */
-static void send_answer(struct client *client)
+/* Lines to the client */
+
+/* As many as it takes now. False: it takes none any more. */
+static bool send_lines(struct client *client)
 {
-	while (client->sent < client->answer_n) {
-		ssize_t n = send(client->fd, client->answer + client->sent,
-				 client->answer_n - client->sent, MSG_NOSIGNAL);
+	while (client->sent < client->out_n) {
+		ssize_t n = send(client->fd, client->out + client->sent,
+				 client->out_n - client->sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN)
-			return;
+			return true;
 		if (n < 0 && errno != EINTR)
-			break;
+			return false;
 		client->sent += (size_t)MAX(n, 0);
 	}
-	client_destroy(client);
+	return true;
 }
 
 static void writable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
+	bool listens;
 
 	MAGIC_CHECK(client, CLIENT_MAGIC);
-	send_answer(client);
+	listens = send_lines(client);
+	if (listens && client->sent < client->out_n) {
+		CHECK(event_add(client->writable, NULL) == 0);
+		return;
+	}
+	if (!listens || client->state == CLIENT_IS_TOLD) {
+		client_destroy(client);
+		return;
+	}
+	free(client->out);
+	client->out = NULL;
+	client->out_n = client->sent = 0;
 }
+
+/* Consumes `object`. False: there is no memory for it. */
+static bool add_line(struct client *client, json_t *object)
+{
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL, *longer = NULL;
+	size_t n = text != NULL ? strlen(text) : 0, unread = client->out_n - client->sent;
+
+	json_decref(object);
+	if (text != NULL)
+		longer = malloc(unread + n + 1);
+	if (longer == NULL) {
+		free(text);
+		return false;
+	}
+	if (unread > 0)
+		memcpy(longer, client->out + client->sent, unread);
+	memcpy(longer + unread, text, n);
+	longer[unread + n] = '\n';
+	free(text);
+	free(client->out);
+	client->out = longer;
+	client->out_n = unread + n + 1;
+	client->sent = 0;
+	CHECK(event_add(client->writable, NULL) == 0);
+	return true;
+}
+
+void control_progress(struct control_request *request, const char *fmt, ...)
+{
+	struct client *client = request->client;
+	char text[PROGRESS_TEXT];
+	va_list ap;
+
+	if (client == NULL || client->out_n - client->sent > CONTROL_UNREAD_MAX)
+		return;
+	LOOP_ASSERT_OWNER(client->server->loop);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	/* Without memory it goes without saying. */
+	(void)add_line(client, json_pack("{s:o}", "progress", control_text(text)));
+}
+
+/* Consumes `answer`. */
+static json_t *last_line(json_t *answer)
+{
+	if (answer == NULL)
+		return control_error("no answer: there is no memory, or it is not UTF-8");
+	if (json_is_string(json_object_get(answer, "error")))
+		return answer;
+	return json_pack("{s:o}", "result", answer);
+}
+
+void control_answer(struct control_request **requestp, json_t *answer)
+{
+	struct control_request *request = TAKE(requestp);
+	struct client *client = request->client;
+
+	free(request);
+	if (client == NULL) {
+		json_decref(answer);
+		return;
+	}
+	LOOP_ASSERT_OWNER(client->server->loop);
+	client->request = NULL;
+	client->state = CLIENT_IS_TOLD;
+	event_del(client->readable);
+	deadline_set(&client->deadline, CLIENT_TIME);
+	if (!add_line(client, last_line(answer)))
+		event_active(client->writable, EV_WRITE, 0); /* then it ends without */
+}
+
+/* Commands */
 
 /* Splits in place at blanks. Returns how many words there are, or -1 when too many. */
 static int split(char *line, char *words[WORDS_MAX])
@@ -163,78 +262,27 @@ static int split(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
-/* Consumes `json`. */
-static void answer_client(struct client *client, json_t *json)
+/* The line is complete, its newline replaced by NUL. */
+static void run_command(struct client *client)
 {
-	char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
-
-	json_decref(json);
-	if (text == NULL) {
-		client_destroy(client); /* memory */
-		return;
-	}
-	client->answer_n = strlen(text);
-	client->answer = text;
-	text[client->answer_n++] = '\n'; /* in the place of the NUL */
-
-	event_free(client->ev);
-	client->ev = event_new(loop_base(client->server->loop), client->fd, EV_WRITE | EV_PERSIST,
-			       writable_cb, client);
-	CHECK(client->ev != NULL && event_add(client->ev, NULL) == 0);
-	deadline_set(&client->deadline, CLIENT_TIME);
-	send_answer(client);
-}
-
-struct control_request *control_defer(struct control_server *server)
-{
-	struct client *client = server->asking;
-
-	LOOP_ASSERT_OWNER(server->loop);
-	CHECK(client != NULL && client->request == NULL);
-	client->request = xmalloc(sizeof(*client->request));
-	client->request->client = client;
-	deadline_clear(&client->deadline);
-	return client->request;
-}
-
-void control_answer(struct control_request **requestp, json_t *answer)
-{
-	struct control_request *request = TAKE(requestp);
-	struct client *client = request->client;
-
-	free(request);
-	if (client == NULL) {
-		json_decref(answer);
-		return;
-	}
-	LOOP_ASSERT_OWNER(client->server->loop);
-	client->request = NULL;
-	answer_client(client, answer);
-}
-
-/* The line is complete, its newline replaced by NUL. NULL: the answer comes later. */
-static json_t *handle(struct client *client)
-{
-	struct control_server *server = client->server;
+	struct control_request *request = xmalloc(sizeof(*request));
 	char *words[WORDS_MAX];
 	int n = split(client->line, words);
-	json_t *answer;
 
+	request->client = client;
+	client->request = request;
+	client->state = CLIENT_WAITS;
+	deadline_clear(&client->deadline);
 	if (n < 0)
-		return control_error("more than %d words", WORDS_MAX);
-	if (n == 0)
-		return control_error("no command");
-	server->asking = client;
-	answer = server->handler(server->arg, n, words);
-	server->asking = NULL;
-	if (answer == NULL && client->request == NULL)
-		return control_error("%s: no answer", words[0]);
-	CHECK(answer == NULL || client->request == NULL);
-	return answer;
+		control_answer(&request, control_error("more than %d words", WORDS_MAX));
+	else if (n == 0)
+		control_answer(&request, control_error("no command"));
+	else
+		client->server->handler(client->server->arg, request, n, words);
 }
 
-/* Nothing more is expected of it; but who has closed altogether wants no answer. */
-static void read_while_deferred(struct client *client)
+/* Nothing more is expected of it; but who has closed altogether need not be told anything. */
+static void read_while_waiting(struct client *client)
 {
 	char ignored[256];
 	ssize_t n = recv(client->fd, ignored, sizeof(ignored), 0);
@@ -245,20 +293,19 @@ static void read_while_deferred(struct client *client)
 		client_destroy(client);
 		return;
 	}
-	event_del(client->ev);
+	event_del(client->readable);
 	deadline_set(&client->deadline, LEFT_CHECK);
 }
 
 static void readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
-	json_t *answer;
 	char *end;
 	ssize_t n;
 
 	MAGIC_CHECK(client, CLIENT_MAGIC);
-	if (client->request != NULL) {
-		read_while_deferred(client);
+	if (client->state == CLIENT_WAITS) {
+		read_while_waiting(client);
 		return;
 	}
 	n = recv(fd, client->line + client->line_n, sizeof(client->line) - client->line_n, 0);
@@ -272,9 +319,7 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	client->line_n += (size_t)n;
 	if (end != NULL) {
 		*end = '\0';
-		answer = handle(client);
-		if (answer != NULL)
-			answer_client(client, answer);
+		run_command(client);
 	} else if (client->line_n == sizeof(client->line)) {
 		client_destroy(client);
 	}
@@ -284,20 +329,24 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 {
 	struct control_server *server = arg;
 	struct client *client = xcalloc(1, sizeof(*client));
+	struct event_base *base = loop_base(server->loop);
 
 	MAGIC_CHECK(server, SERVER_MAGIC);
 	client->magic = CLIENT_MAGIC;
 	client->server = server;
 	client->fd = fd;
-	client->ev =
-	    event_new(loop_base(server->loop), fd, EV_READ | EV_PERSIST, readable_cb, client);
-	CHECK(client->ev != NULL && event_add(client->ev, NULL) == 0);
+	client->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable_cb, client);
+	client->writable = event_new(base, fd, EV_WRITE, writable_cb, client);
+	CHECK(client->readable != NULL && client->writable != NULL &&
+	      event_add(client->readable, NULL) == 0);
 	deadline_init(&client->deadline, server->loop, deadline_cb);
 	deadline_set(&client->deadline, CLIENT_TIME);
 	LIST_INSERT_HEAD(&server->clients, client, link);
 	if (++server->n_clients == CONTROL_CLIENTS_MAX)
 		acceptor_stop(server->acceptor);
 }
+
+/* Life */
 
 /* /run/perigee, say, is not there after a boot. What goes wrong shows when the socket is bound. */
 static void make_folder_of(const char *path)
@@ -389,111 +438,20 @@ struct control_server *control_server_create(struct loop *control, const char *p
 void control_server_destroy(struct control_server **serverp)
 {
 	struct control_server *server = TAKE(serverp);
+	struct client *client;
 
 	if (server == NULL)
 		return;
 	MAGIC_CHECK(server, SERVER_MAGIC);
 	LOOP_ASSERT_OWNER(server->loop);
-	while (!LIST_EMPTY(&server->clients))
-		client_destroy(LIST_FIRST(&server->clients));
+	while ((client = LIST_FIRST(&server->clients)) != NULL) {
+		send_lines(client);
+		client_destroy(client);
+	}
 	/* First unlink: nobody shall find a socket that does not answer any more. */
 	if (is_still_bound(server))
 		unlink(server->path);
 	acceptor_destroy(&server->acceptor);
 	pid_lock_give(&server->lock_fd, server->lock_path);
 	server_free(server);
-}
-
-static int wait_for(int fd, short events, mono_time until)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	int64_t left = dur_to_ms(mono_since(until, clock_mono()));
-	int n = left > 0 ? poll(&p, 1, (int)left) : 0;
-
-	if (n == 0)
-		return -ETIMEDOUT;
-	return n < 0 && errno != EINTR ? -errno : 0;
-}
-
-static int send_all(int fd, const char *p, size_t n, mono_time until)
-{
-	while (n > 0) {
-		ssize_t sent;
-		int error = wait_for(fd, POLLOUT, until);
-
-		if (error < 0)
-			return error;
-		sent = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (sent < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
-		p += MAX(sent, 0);
-		n -= (size_t)MAX(sent, 0);
-	}
-	return 0;
-}
-
-/* Until the other side closes. *text is malloc'd whatever is returned. */
-static int receive_all(int fd, char **text, size_t *text_n, mono_time until)
-{
-	size_t cap = 64 * 1024, n = 0;
-	char *p = xmalloc(cap);
-	int error = 0;
-
-	for (;;) {
-		ssize_t got;
-
-		error = n == ANSWER_BYTES ? -EMSGSIZE : wait_for(fd, POLLIN, until);
-		if (error < 0)
-			break;
-		if (n == cap)
-			p = xreallocarray(p, cap *= 2, 1);
-		got = recv(fd, p + n, cap - n, MSG_DONTWAIT);
-		if (got == 0)
-			break;
-		if (got < 0 && errno != EAGAIN && errno != EINTR) {
-			error = -errno;
-			break;
-		}
-		n += (size_t)MAX(got, 0);
-	}
-	*text = p;
-	*text_n = n;
-	return error;
-}
-
-json_t *control_call(const char *path, const char *line, duration limit, char **error)
-{
-	const mono_time until = mono_add(clock_mono(), limit);
-	json_error_t json_error;
-	json_t *answer = NULL;
-	char *text = NULL;
-	size_t n = 0;
-	int fd, result;
-
-	if (strlen(line) + 1 > LINE_BYTES || strchr(line, '\n') != NULL) {
-		*error = xasprintf("not one line of at most %d bytes", LINE_BYTES - 1);
-		return NULL;
-	}
-	fd = sock_connect_unix(path);
-	if (fd < 0) {
-		*error = xasprintf("cannot connect to %s: %s", path, strerror(-fd));
-		return NULL;
-	}
-	result = send_all(fd, line, strlen(line), until);
-	if (result == 0)
-		result = send_all(fd, "\n", 1, until);
-	if (result == 0)
-		result = receive_all(fd, &text, &n, until);
-	close(fd);
-	if (result < 0) {
-		*error = xasprintf("%s: %s", path, strerror(-result));
-	} else if (n == 0) {
-		*error = xasprintf("%s: closed without an answer", path);
-	} else {
-		answer = json_loadb(text, n, JSON_DECODE_ANY, &json_error);
-		if (answer == NULL)
-			*error = xasprintf("%s: not JSON: %s", path, json_error.text);
-	}
-	free(text);
-	return answer;
 }

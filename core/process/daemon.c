@@ -44,7 +44,7 @@ void daemon_raise_file_limit(void)
 
 /* The control socket */
 
-static json_t *run_status(struct daemon *d, char **arguments, int n)
+static void run_status(struct daemon *d, struct control_request *request, char **arguments, int n)
 {
 	json_t *status = json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:i}", "program", d->ops->program.name, "version",
@@ -54,20 +54,20 @@ static json_t *run_status(struct daemon *d, char **arguments, int n)
 
 	daemon_views_status(d->views, status);
 	d->ops->status(d, status);
-	return status;
+	control_answer(&request, status);
 }
 
-static json_t *run_reload(struct daemon *d, char **arguments, int n)
+static void run_reload(struct daemon *d, struct control_request *request, char **arguments, int n)
 {
 	if (d->state == DAEMON_STOPPING)
-		return control_error("not reloaded: it is stopping");
-	daemon_views_reload(d->views, control_defer(d->server));
-	return NULL;
+		control_answer(&request, control_error("not reloaded: it is stopping"));
+	else
+		daemon_views_reload(d->views, request);
 }
 
-static json_t *run_log(struct daemon *d, char **arguments, int n)
+static void run_log(struct daemon *d, struct control_request *request, char **arguments, int n)
 {
-	return log_control(arguments, n);
+	control_answer(&request, log_control(arguments, n));
 }
 
 static const struct daemon_verb verbs[] = {
@@ -105,21 +105,22 @@ static json_t *unknown_command(const struct daemon *d, const char *name)
 	return error;
 }
 
-static json_t *handle_control(void *arg, int argc, char **argv)
+static void handle_control(void *arg, struct control_request *request, int argc, char **argv)
 {
 	struct daemon *d = arg;
 	const struct daemon_verb *v = find_verb(verbs, ARRAY_SIZE(verbs), argv[0]);
 
 	MAGIC_CHECK(d, DAEMON_MAGIC);
-	if (d->exit_code != 0)
-		return control_error("it could not start, and ends");
 	if (v == NULL)
 		v = find_verb(d->ops->verbs, d->ops->n_verbs, argv[0]);
-	if (v == NULL)
-		return unknown_command(d, argv[0]);
-	if (argc - 1 < v->min || argc - 1 > v->max)
-		return control_error("usage: %s %s", v->name, v->arguments);
-	return v->run(d, argv + 1, argc - 1);
+	if (d->exit_code != 0)
+		control_answer(&request, control_error("it could not start, and ends"));
+	else if (v == NULL)
+		control_answer(&request, unknown_command(d, argv[0]));
+	else if (argc - 1 < v->min || argc - 1 > v->max)
+		control_answer(&request, control_error("usage: %s %s", v->name, v->arguments));
+	else
+		v->run(d, request, argv + 1, argc - 1);
 }
 
 /* False: it was logged. */
@@ -174,12 +175,12 @@ static bool open_all(struct daemon *d, void *view)
 	return d->ops->open(d, view);
 }
 
-void daemon_loaded(struct daemon *d, void **viewp, const char *errors)
+void daemon_loaded(struct daemon *d, void **viewp, const char *complaints)
 {
 	void *view = TAKE(viewp);
 
 	if (view == NULL) {
-		log_text(errors);
+		log_text(complaints);
 		fail(d);
 		return;
 	}
@@ -301,18 +302,17 @@ static bool end(struct daemon *d)
 
 static int check(struct daemon *d)
 {
-	char *errors = NULL;
+	char *complaints = NULL;
 	void *view;
 
 	daemon_signals_unblock();
-	view = d->ops->load(d, &errors);
-	if (view != NULL) {
-		d->ops->discard(view);
-		return puts("ok") >= 0 && fflush(stdout) == 0 ? 0 : 1;
-	}
-	fputs(errors, stderr);
-	free(errors);
-	return 1;
+	view = d->ops->load(d, &complaints);
+	fputs(complaints, stderr);
+	free(complaints);
+	if (view == NULL)
+		return 1;
+	d->ops->discard(view);
+	return puts("ok") >= 0 && fflush(stdout) == 0 ? 0 : 1;
 }
 
 int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char **argv)

@@ -42,12 +42,15 @@ struct daemon_settings {
 	enum log_level log_level;
 };
 
+struct control_request;
+
 /* A command of the control socket: control_handler, for a daemon. */
 struct daemon_verb {
 	const char *name;
 	const char *arguments; /* "NAME TYPE CLIENT", for people */
 	int min, max;          /* how many of them */
-	json_t *(*run)(struct daemon *d, char **arguments, int n);
+	/* Sees to it that the request is answered, by core/process/control.h. */
+	void (*run)(struct daemon *d, struct control_request *request, char **arguments, int n);
 };
 
 struct daemon_ops {
@@ -56,9 +59,10 @@ struct daemon_ops {
 	unsigned n_verbs;
 
 	/* Not on the control loop; nothing may be touched but d->options and what never changes.
-	 * Reads and checks all that the configuration names. NULL, and then *errors (malloc'd) is
-	 * one line for each thing that is wrong. */
-	void *(*load)(struct daemon *d, char **errors);
+	 * Reads and checks all that the configuration names, and says what it is at by
+	 * core/base/progress.h. NULL when anything is wrong. *complaints, malloc'd, has one line
+	 * for each thing that is wrong, and for what is doubtful: "... warning: ...". */
+	void *(*load)(struct daemon *d, char **complaints);
 	/* A view that was never watched. Any thread. */
 	void (*discard)(void *view);
 
@@ -73,7 +77,10 @@ struct daemon_ops {
 	/* Begins to find out what must be known before the view serves; before publish(). Another
 	 * one may be published. */
 	void (*watch)(struct daemon *d, void *view);
-	bool (*settled)(const void *view);
+	/* What of that is not known yet, such as "edges fra1, nyc1"; malloc'd. NULL: it has
+	 * settled.
+	 */
+	char *(*waits_for)(const void *view);
 	/* A view that is watched and is not published. Its freeing may be a job. */
 	void (*drop)(struct daemon *d, void *view);
 	/* Consumes the view: from here on it serves. */

@@ -2,12 +2,14 @@
  *
  * Loading and settling. At most one load is under way, at most one more is wanted after it, and at
  * most one loaded view waits until it is settled; a later one takes its place. Who asked by the
- * control socket waits beside the load that is to answer.
+ * control socket waits beside the load that is to answer, and is told what that is at.
  *
- * A load is an object of its own, as it may outlive all else here: see core/loop/job.h.
+ * A load is an object of its own, as it may outlive all else here: see core/loop/job.h. What it
+ * says of itself is looked up from time to time, so that it may say as much as it likes.
  */
 #include "core/process/daemon_views.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -15,14 +17,16 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/progress.h"
 
 #define VIEWS_MAGIC 0x56696577u
 
-/* How often, and how long at most, a view that is loaded waits for the first word about what it
- * depends on. A name server that says nothing for longer than that is worse than one that guesses.
- */
-#define SETTLE_CHECK DUR_MS(20)
+/* How long at most a view that is loaded waits for the first word about what it depends on. A name
+ * server that says nothing for longer than that is worse than one that guesses. */
 #define SETTLE_MAX DUR_S(3)
+/* How often it is looked whether it has settled, and what a load is at: a reload of a small
+ * configuration is to be over at once. */
+#define LOOK DUR_MS(20)
 
 struct waiter {
 	STAILQ_ENTRY(waiter) link;
@@ -34,19 +38,25 @@ struct load {
 	struct job job;
 	struct daemon *d;
 	void *view;
-	char *errors;
+	char *complaints;
+	pthread_mutex_t lock;
+	/* Under the lock, while it runs. */
+	char progress[PROGRESS_TEXT];
+	bool news; /* that nobody has been told yet */
 };
 
 struct daemon_views {
 	unsigned magic;
 	struct daemon *d;
-	bool loading;
-	bool again;     /* when that is over */
-	void *settling; /* NULL: none */
-	bool published; /* it is: the first one */
-	char *restart;  /* what of it takes a restart; NULL: nothing */
+	struct load *load; /* the one that is under way; NULL: none */
+	bool again;        /* when that is over */
+	void *settling;    /* NULL: none */
+	bool published;    /* it is: the first one */
+	char *restart;     /* what of it takes a restart; NULL: nothing */
+	json_t *warnings;  /* about it */
+	char *missing;     /* what it waits for, as last told; NULL: not known */
 	mono_time since;
-	struct event *timer;
+	struct event *timer; /* pending while there is one of the two */
 	/* For the load that is wanted, the one under way, the one that settles. */
 	struct waiters for_next, for_load, for_settling;
 	wall_time last;   /* reload; ns == 0: there was none */
@@ -67,7 +77,15 @@ static void answer_all(struct waiters *waiters, json_t *answer)
 	json_decref(answer);
 }
 
-static void wait_for(struct waiters *waiters, struct control_request *request)
+static void tell_all(const struct waiters *waiters, const char *text)
+{
+	const struct waiter *w;
+
+	STAILQ_FOREACH (w, waiters, link)
+		control_progress(w->request, "%s", text);
+}
+
+static void add_waiter(struct waiters *waiters, struct control_request *request)
 {
 	struct waiter *w = xmalloc(sizeof(*w));
 
@@ -100,24 +118,48 @@ void daemon_views_status(const struct daemon_views *v, json_t *status)
 				      v->last_error == NULL ? "ok" : v->last_error));
 }
 
-/* `errors` has a line for each. */
-static void refuse(struct daemon_views *v, const char *errors)
+static bool is_warning(const char *complaint)
 {
-	char *lines = xstrdup(errors), *rest, *line;
+	static const char word[] = "warning: ";
+
+	return strncmp(complaint, word, strlen(word)) == 0 || strstr(complaint, ": warning: ");
+}
+
+/* Each line to the log, as a warning or an error; and all as a list. */
+static json_t *log_complaints(const char *complaints)
+{
+	char *lines = xstrdup(complaints), *rest, *line;
 	json_t *list = json_array();
 
 	for (line = strtok_r(lines, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
-		log_error("%s", line);
-		json_array_append_new(list, json_string(line));
+		if (is_warning(line))
+			log_warn("%s", line);
+		else
+			log_error("%s", line);
+		json_array_append_new(list, control_text(line));
 	}
+	free(lines);
+	return list;
+}
+
+static void refuse(struct daemon_views *v, const char *complaints)
+{
+	json_t *list = log_complaints(complaints), *line;
+	const char *first = "?";
+	size_t i;
+
 	log_error("reload refused: the running configuration stays");
-	/* jansson has left out what is no UTF-8. */
-	remember(v, json_array_size(list) > 0 ? json_string_value(json_array_get(list, 0)) : "?");
+	json_array_foreach(list, i, line)
+	{
+		first = json_string_value(line);
+		if (!is_warning(first))
+			break;
+	}
+	remember(v, first);
 	answer_all(&v->for_load,
 		   json_pack("{s:s, s:o}", "error",
 			     "reload refused: the running configuration stays", "errors", list));
-	free(lines);
 }
 
 static void publish(struct daemon_views *v)
@@ -130,13 +172,21 @@ static void publish(struct daemon_views *v)
 	d->ops->publish(d, view);
 	log_info("configuration reloaded");
 	remember(v, NULL);
-	answer_all(&v->for_settling,
-		   json_pack("{s:b, s:s?}", "reloaded", 1, "restart", v->restart));
+	tell_all(&v->for_settling, "published");
+	answer_all(&v->for_settling, json_pack("{s:b, s:s?, s:O}", "reloaded", 1, "restart",
+					       v->restart, "warnings", v->warnings));
 }
 
 /* Settling */
 
 static void start_load(struct daemon_views *v);
+
+static void look_again(struct daemon_views *v)
+{
+	const struct timeval time = dur_to_timeval(LOOK);
+
+	CHECK(event_add(v->timer, &time) == 0);
+}
 
 static void settled(struct daemon_views *v)
 {
@@ -152,21 +202,33 @@ static void settled(struct daemon_views *v)
 		start_load(v);
 }
 
-static void look(evutil_socket_t fd, short what, void *arg)
+/* Consumes `missing`. */
+static void tell_what_is_missing(struct daemon_views *v, char *missing)
 {
-	const struct timeval again = dur_to_timeval(SETTLE_CHECK);
-	struct daemon_views *v = arg;
+	char *text;
 
-	MAGIC_CHECK(v, VIEWS_MAGIC);
-	if (!v->d->ops->settled(v->settling)) {
+	if (v->missing == NULL || strcmp(missing, v->missing) != 0) {
+		text = xasprintf("settling, waiting for %s", missing);
+		tell_all(&v->for_settling, text);
+		free(text);
+	}
+	free(v->missing);
+	v->missing = missing;
+}
+
+static void look_at_settling(struct daemon_views *v)
+{
+	char *missing = v->d->ops->waits_for(v->settling);
+
+	if (missing != NULL) {
+		tell_what_is_missing(v, missing);
 		if (mono_since(clock_mono(), v->since).ns < SETTLE_MAX.ns) {
-			CHECK(event_add(v->timer, &again) == 0);
+			look_again(v);
 			return;
 		}
-		log_warn("not all health checks have ended within %d s: it goes on without them",
-			 (int)(dur_to_ms(SETTLE_MAX) / 1000));
+		log_warn("not all health checks have ended within %d s: it goes on without %s",
+			 (int)(dur_to_ms(SETTLE_MAX) / 1000), v->missing);
 	}
-	event_del(v->timer); /* it may wait for the one whose place this took */
 	settled(v);
 }
 
@@ -174,7 +236,9 @@ static void settle(struct daemon_views *v, void *view)
 {
 	v->settling = view;
 	v->since = clock_mono();
-	look(-1, 0, v);
+	free(v->missing);
+	v->missing = NULL;
+	look_at_settling(v);
 }
 
 static void drop_settling(struct daemon_views *v)
@@ -185,10 +249,12 @@ static void drop_settling(struct daemon_views *v)
 }
 
 /* A view for a reload, that is right. */
-static void take(struct daemon_views *v, void *view)
+static void take(struct daemon_views *v, void *view, const char *complaints)
 {
 	struct daemon *d = v->d;
 
+	json_decref(v->warnings);
+	v->warnings = log_complaints(complaints);
 	free(v->restart);
 	v->restart = d->ops->needs_restart(d, view);
 	if (v->restart != NULL)
@@ -209,16 +275,57 @@ void daemon_views_settle_first(struct daemon_views *v, void *view)
 
 /* Loading */
 
+/* On the thread of the job. */
+static void keep_progress(void *arg, const char *text)
+{
+	struct load *load = arg;
+
+	pthread_mutex_lock(&load->lock);
+	snprintf(load->progress, sizeof(load->progress), "%s", text);
+	load->news = true;
+	pthread_mutex_unlock(&load->lock);
+}
+
+static void look_at_load(struct daemon_views *v)
+{
+	struct load *load = v->load;
+	char text[PROGRESS_TEXT];
+	bool news;
+
+	pthread_mutex_lock(&load->lock);
+	news = load->news;
+	load->news = false;
+	memcpy(text, load->progress, sizeof(text));
+	pthread_mutex_unlock(&load->lock);
+	if (news)
+		tell_all(&v->for_load, text);
+	look_again(v);
+}
+
+static void look(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon_views *v = arg;
+
+	MAGIC_CHECK(v, VIEWS_MAGIC);
+	if (v->load != NULL)
+		look_at_load(v);
+	if (v->settling != NULL)
+		look_at_settling(v);
+}
+
 static void run_load(struct job *job)
 {
 	struct load *load = CONTAINER_OF(job, struct load, job);
 
-	load->view = load->d->ops->load(load->d, &load->errors);
+	progress_listen(keep_progress, load);
+	load->view = load->d->ops->load(load->d, &load->complaints);
+	progress_listen(NULL, NULL);
 }
 
 static void free_load(struct load *load)
 {
-	free(load->errors);
+	pthread_mutex_destroy(&load->lock);
+	free(load->complaints);
 	free(load);
 }
 
@@ -237,16 +344,18 @@ static void load_done(struct job *job)
 	struct daemon *d = load->d;
 	struct daemon_views *v = d->views;
 
-	v->loading = false;
+	v->load = NULL;
 	switch (d->state) {
 	case DAEMON_STARTING:
-		daemon_loaded(d, &load->view, load->errors);
+		if (load->view != NULL)
+			json_decref(log_complaints(load->complaints));
+		daemon_loaded(d, &load->view, load->complaints);
 		break;
 	case DAEMON_SERVING:
 		if (load->view != NULL)
-			take(v, load->view);
+			take(v, load->view, load->complaints);
 		else
-			refuse(v, load->errors);
+			refuse(v, load->complaints);
 		break;
 	case DAEMON_STOPPING:
 		discard_load(job);
@@ -262,10 +371,14 @@ static void start_load(struct daemon_views *v)
 	static const struct job_ops ops = {run_load, load_done, discard_load};
 	struct load *load = xcalloc(1, sizeof(*load));
 
-	v->loading = true;
+	v->load = load;
 	v->again = false;
 	STAILQ_CONCAT(&v->for_load, &v->for_next);
 	load->d = v->d;
+	CHECK(pthread_mutex_init(&load->lock, NULL) == 0);
+	snprintf(load->progress, sizeof(load->progress), "reading %s", v->d->options.config);
+	load->news = true;
+	look_at_load(v);
 	job_start(v->d->jobs, &load->job, &ops);
 }
 
@@ -276,18 +389,23 @@ void daemon_views_load_first(struct daemon_views *v)
 
 void daemon_views_reload(struct daemon_views *v, struct control_request *request)
 {
+	bool starting = v->d->state == DAEMON_STARTING;
 	const char *file = v->d->options.config;
 
 	CHECK(v->d->state != DAEMON_STOPPING);
 	if (request != NULL)
-		wait_for(&v->for_next, request);
-	if (v->loading || v->d->state == DAEMON_STARTING) {
-		log_info("reload: %s will be read once more after what is under way", file);
-		v->again = true;
-	} else {
+		add_waiter(&v->for_next, request);
+	if (v->load == NULL && !starting) {
 		log_info("reload: reading %s", file);
 		start_load(v);
+		return;
 	}
+	log_info("reload: %s will be read once more after what is under way", file);
+	v->again = true;
+	if (request != NULL)
+		control_progress(request, "waiting until %s",
+				 starting ? "it has started"
+					  : "the reload that is under way has read its files");
 }
 
 /* Life */
@@ -310,6 +428,7 @@ void daemon_views_stop(struct daemon_views *v)
 {
 	event_del(v->timer);
 	drop_settling(v);
+	v->load = NULL;
 	v->again = false;
 	STAILQ_CONCAT(&v->for_next, &v->for_load);
 	STAILQ_CONCAT(&v->for_next, &v->for_settling);
@@ -322,6 +441,8 @@ void daemon_views_destroy(struct daemon_views **vp)
 
 	event_free(v->timer);
 	free(v->restart);
+	free(v->missing);
+	json_decref(v->warnings);
 	free(v->last_error);
 	v->magic = MAGIC_DEAD;
 	free(v);

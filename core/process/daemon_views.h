@@ -17,13 +17,15 @@ void daemon_views_load_first(struct daemon_views *v);
 /* The first view was watched and published: ends in daemon_settled(). Reloads that were asked for
  * meanwhile begin after that. */
 void daemon_views_settle_first(struct daemon_views *v, void *view);
-/* A reload. `request` is answered with its outcome; NULL: nobody waits for it. */
+/* A reload. `request` is told how it gets on, and answered with its outcome; NULL: nobody waits for
+ * it. */
 void daemon_views_reload(struct daemon_views *v, struct control_request *request);
 /* Nothing more is taken: answers who waits, and drops what was to be published. */
 void daemon_views_stop(struct daemon_views *v);
 /* Adds "last_reload", if there was one. */
 void daemon_views_status(const struct daemon_views *v, json_t *status);
 
-/* daemon.c. Consumes *view, which is NULL when it could not be loaded: then `errors` says why. */
-void daemon_loaded(struct daemon *d, void **view, const char *errors);
+/* daemon.c. Consumes *view, which is NULL when it could not be loaded: then
+ * `complaints` says why. */
+void daemon_loaded(struct daemon *d, void **view, const char *complaints);
 void daemon_settled(struct daemon *d);

@@ -21,6 +21,8 @@ struct dns_facts;
 	X(DNS_OTHER_RCODE, "dns_responses_other_total", COUNTER, "Responses of other rcodes")      \
 	X(DNS_DROPPED, "dns_dropped_total", COUNTER,                                               \
 	  "Messages met with silence: responses, fragments of a header, oversized")                \
+	X(DNS_RECEIVE_DROPS, "dns_receive_drops_total", COUNTER,                                   \
+	  "Datagrams that the kernel dropped before they were read, mostly for want of room")      \
 	X(DNS_SEND_FAILED, "dns_send_failed_total", COUNTER,                                       \
 	  "Responses that the kernel did not take")                                                \
 	X(DNS_TRUNCATED, "dns_truncated_total", COUNTER, "Responses with TC set")                  \
@@ -28,6 +30,12 @@ struct dns_facts;
 	X(DNS_STEERED, "dns_steered_total", COUNTER, "Answers that were chosen for the client")    \
 	X(DNS_TCP_CONNECTIONS_TOTAL, "dns_tcp_connections_total", COUNTER,                         \
 	  "TCP connections accepted")                                                              \
+	X(DNS_TCP_DISPLACED, "dns_tcp_displaced_total", COUNTER,                                   \
+	  "TCP connections that gave way to a newcomer")                                           \
+	X(DNS_TCP_TIMED_OUT, "dns_tcp_timed_out_total", COUNTER,                                   \
+	  "TCP connections that were quiet, or slow, for too long")                                \
+	X(DNS_TCP_MALFORMED, "dns_tcp_malformed_total", COUNTER,                                   \
+	  "TCP connections ended for a message that is no query")                                  \
 	X(DNS_TCP_OPEN, "dns_tcp_open_connections", GAUGE, "TCP connections now open")             \
 	X(DNS_LOG_DROPPED, "dns_log_dropped_total", COUNTER,                                       \
 	  "Lines of the program's log that could not be written in time")                          \

@@ -17,18 +17,18 @@
 #include "dns/zone/name.h"
 
 /* `size` of the response; 0: there is none. */
-static void trace(const struct dns_service *s, const struct net_addr *remote, bool tcp,
-		  const uint8_t *query, size_t len, size_t size)
+static void trace(const struct dns_service *s, const struct dns_request *request, size_t size)
 {
 	const struct dns_facts *facts = dns_answerer_facts(s->answerer);
-	const uint8_t *name = query + KNOT_WIRE_HEADER_SIZE;
+	const uint8_t *name = request->wire + KNOT_WIRE_HEADER_SIZE;
 	const knot_lookup_t *rcode = knot_lookup_by_id(knot_rcode_names, facts->rcode);
 	char text[DNS_NAME_TEXT] = "?";
 
-	if (len > KNOT_WIRE_HEADER_SIZE && knot_dname_wire_check(name, query + len, NULL) > 0)
+	if (request->len > KNOT_WIRE_HEADER_SIZE &&
+	    knot_dname_wire_check(name, request->wire + request->len, NULL) > 0)
 		dns_name_format(name, text);
-	log_debug("%s asks for %s over %s: %s, %zu bytes%s%s", net_addr_shown(remote), text,
-		  tcp ? "TCP" : "UDP",
+	log_debug("%s asks for %s over %s: %s, %zu bytes%s%s", net_addr_shown(&request->remote),
+		  text, request->transport == DNS_TCP ? "TCP" : "UDP",
 		  size == 0       ? "silence"
 		  : rcode != NULL ? rcode->name
 				  : "another rcode",
@@ -36,25 +36,27 @@ static void trace(const struct dns_service *s, const struct net_addr *remote, bo
 		  facts->steered != NULL ? ", chosen for it" : "");
 }
 
-size_t dns_service_answer(struct dns_service *s, const struct net_addr *remote, bool tcp,
-			  const uint8_t *query, size_t len, uint8_t *out, size_t cap)
+struct dns_request dns_service_request(const struct dns_service *s, enum dns_transport transport)
 {
-	struct dns_request request = {
-	    .remote = *remote,
-	    .transport = tcp ? DNS_TCP : DNS_UDP,
+	return (struct dns_request){
+	    .transport = transport,
 	    .now = clock_wall(),
 	    .mono = loop_now(s->loop),
-	    .wire = query,
-	    .len = len,
 	};
+}
+
+size_t dns_service_answer(struct dns_service *s, const struct dns_request *request, uint8_t *out,
+			  size_t cap)
+{
 	size_t size;
 	enum dns_outcome outcome =
-	    dns_handle(s->answerer, dns_view_current(s->views), &request, out, cap, &size);
+	    dns_handle(s->answerer, dns_view_current(s->views), request, out, cap, &size);
 
 	/* Nobody makes the others yet: they belong to transfers and updates. */
 	CHECK(outcome == DNS_SILENT || outcome == DNS_REPLY);
 	if (LOG_ENABLED(LOG_LEVEL_DEBUG))
-		trace(s, remote, tcp, query, len, size);
-	dns_counters_answered(s->metrics, s->loop, dns_answerer_facts(s->answerer), size, tcp);
+		trace(s, request, size);
+	dns_counters_answered(s->metrics, s->loop, dns_answerer_facts(s->answerer), size,
+			      request->transport == DNS_TCP);
 	return size;
 }

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct dns_answerer;
+#include "dns/answer/answer.h"
+
 struct loop;
 struct metrics;
-struct net_addr;
 struct snapshot_slot;
 struct stream_buffers;
 
@@ -25,6 +25,9 @@ struct dns_service {
 	unsigned tcp_connections; /* of one listener */
 };
 
-/* One query from `remote`, answered from the current view and counted; 0: stay silent. */
-size_t dns_service_answer(struct dns_service *service, const struct net_addr *remote, bool tcp,
-			  const uint8_t *query, size_t len, uint8_t *out, size_t cap);
+/* For the queries of one turn: what they have in common. The rest is the caller's to fill in. */
+struct dns_request dns_service_request(const struct dns_service *service,
+				       enum dns_transport transport);
+/* One query, answered from the current view and counted; 0: stay silent. */
+size_t dns_service_answer(struct dns_service *service, const struct dns_request *request,
+			  uint8_t *out, size_t cap);

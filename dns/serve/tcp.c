@@ -3,14 +3,25 @@
  * DNS over TCP, see tcp.h. Queries may be pipelined and are answered in order. A connection holds
  * one buffer, only while bytes of an incomplete or unanswered query are in it; it reads no further
  * while its client does not take what it was told, so both directions are bounded by one message.
+ *
+ * Nothing but an answer gives a connection more time: a message that is met with silence ends it,
+ * and one that comes in pieces has its own deadline, which the pieces do not move.
+ *
+ *   state      what is in `in`                          the deadline is
+ *   QUIET      nothing, or messages for the next turn   DNS_TCP_IDLE after the last answer
+ *   PARTIAL    the beginning of a message               DNS_TCP_MESSAGE after its first byte
+ *   BLOCKED    anything: responses are queued           DNS_TCP_IDLE after the last answer
  */
 #define LOG_MODULE LOG_DNS
 #include "dns/serve/tcp.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <unistd.h>
+
+#include <libknot/packet/wire.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -19,6 +30,7 @@
 #include "core/net/stream.h"
 #include "dns/answer/answer.h"
 #include "dns/serve/counters.h"
+#include "dns/serve/holders.h"
 #include "dns/serve/service.h"
 
 #define TCP_MAGIC 0x44746370u
@@ -32,17 +44,20 @@
 /* Then the loop's others have their turn. */
 #define QUERIES_PER_TURN 64
 
+enum conn_state { QUIET, PARTIAL, BLOCKED };
+
 struct conn {
 	unsigned magic;
 	struct dns_tcp *tcp;
 	TAILQ_ENTRY(conn) link;
+	struct dns_holding holding;
 	struct stream *stream;
 	struct net_addr remote;
-	struct deadline idle;
-	struct loop_task go_on; /* queued: has more to answer */
+	enum conn_state state;
+	struct deadline deadline;
+	struct loop_task go_on; /* queued: has more to answer, or is to end */
 	uint8_t *in;            /* NULL while nothing is in it */
 	size_t in_len, in_size;
-	bool blocked; /* the client does not take its responses */
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -50,36 +65,60 @@ TAILQ_HEAD(conn_list, conn);
 struct dns_tcp {
 	unsigned magic;
 	struct dns_service *service;
-	struct acceptor *acceptor;
-	struct conn_list conns; /* the one that was quiet for longest first */
-	unsigned n_conns;
+	struct acceptor *acceptor; /* NULL: finishing */
+	struct conn_list conns;
+	struct dns_holders *holders; /* of them */
 	uint8_t out[LENGTH_PREFIX + DNS_TCP_PAYLOAD];
 };
 
-static void conn_end(struct conn **connp, const char *why)
+/* The connection's end, for `why`; its stream is the caller's. */
+static struct stream *conn_end(struct conn **connp, const char *why)
 {
 	struct conn *c = TAKE(connp);
 	struct dns_tcp *t = c->tcp;
+	struct stream *stream = c->stream;
 
 	log_debug("tcp %s: ends: %s", net_addr_shown(&c->remote), why);
 	TAILQ_REMOVE(&t->conns, c, link);
-	t->n_conns--;
+	dns_holders_remove(t->holders, &c->holding);
 	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, -1);
-	deadline_fini(&c->idle);
+	deadline_fini(&c->deadline);
 	loop_task_cancel(t->service->loop, &c->go_on);
-	if (c->stream != NULL)
-		stream_destroy(&c->stream);
 	free(c->in);
 	c->magic = MAGIC_DEAD;
 	free(c);
+	return stream;
 }
 
-static void idle_fire(struct deadline *d)
+/* What has been answered goes out first; for `linger` the client may be slow with it. */
+static void conn_close(struct conn **connp, duration linger, const char *why)
 {
-	struct conn *c = CONTAINER_OF(d, struct conn, idle);
+	struct stream *stream = conn_end(connp, why);
+
+	stream_close(&stream, linger);
+}
+
+static void conn_cut(struct conn **connp, const char *why)
+{
+	struct stream *stream = conn_end(connp, why);
+
+	stream_destroy(&stream);
+}
+
+static void count(const struct dns_tcp *t, enum dns_counter id)
+{
+	metrics_add(t->service->metrics, t->service->loop, id, 1);
+}
+
+static void deadline_fire(struct deadline *d)
+{
+	struct conn *c = CONTAINER_OF(d, struct conn, deadline);
 
 	MAGIC_CHECK(c, CONN_MAGIC);
-	conn_end(&c, "it was quiet");
+	count(c->tcp, DNS_TCP_TIMED_OUT);
+	conn_cut(&c, c->state == PARTIAL   ? "its message did not end"
+		     : c->state == BLOCKED ? "it took no responses"
+					   : "it was quiet");
 }
 
 /* Length of the first message in the buffer with its prefix; 0: not known yet. */
@@ -88,18 +127,21 @@ static size_t message_size(const struct conn *c)
 	return c->in_len < LENGTH_PREFIX ? 0 : LENGTH_PREFIX + (c->in[0] << 8 | c->in[1]);
 }
 
-static void answer_one(struct conn *c, const uint8_t *query, size_t len)
+/* False: it is none that could be answered. */
+static bool answer_one(struct conn *c, const struct dns_request *request)
 {
 	struct dns_tcp *t = c->tcp;
-	size_t size = dns_service_answer(t->service, &c->remote, true, query, len,
-					 t->out + LENGTH_PREFIX, DNS_TCP_PAYLOAD);
+	size_t size =
+	    dns_service_answer(t->service, request, t->out + LENGTH_PREFIX, DNS_TCP_PAYLOAD);
 
 	if (size == 0)
-		return;
+		return false;
 	t->out[0] = size >> 8;
 	t->out[1] = size & 0xff;
-	c->blocked = !stream_write(
-	    c->stream, &(struct iovec){.iov_base = t->out, .iov_len = LENGTH_PREFIX + size}, 1);
+	if (!stream_write(c->stream,
+			  &(struct iovec){.iov_base = t->out, .iov_len = LENGTH_PREFIX + size}, 1))
+		c->state = BLOCKED;
+	return true;
 }
 
 /* An idle connection holds no buffer. */
@@ -112,28 +154,41 @@ static void drop_empty(struct conn *c)
 	c->in_size = 0;
 }
 
-/* Answers complete queries in the buffer, at most *budget of them. */
-static void answer_buffered(struct conn *c, unsigned *budget)
+static void answered(struct conn *c, size_t octets)
 {
+	deadline_set(&c->deadline, DNS_TCP_IDLE);
+	dns_holders_renew(&c->holding, loop_now(c->tcp->service->loop));
+	if (c->state == PARTIAL)
+		c->state = QUIET;
+	c->in_len -= octets;
+	memmove(c->in, c->in + octets, c->in_len);
+	drop_empty(c);
+}
+
+/* Answers complete queries in the buffer, at most *budget of them. False: there is one that cannot
+ * be answered, behind those that were. */
+static bool answer_buffered(struct conn *c, unsigned *budget)
+{
+	struct dns_request request = dns_service_request(c->tcp->service, DNS_TCP);
 	size_t done = 0, all = c->in_len;
+	bool good = true;
 
-	while (!c->blocked && *budget > 0 && all - done >= LENGTH_PREFIX) {
-		size_t len = c->in[done] << 8 | c->in[done + 1];
-
-		if (all - done < LENGTH_PREFIX + len)
+	request.remote = c->remote;
+	while (c->state != BLOCKED && *budget > 0 && all - done >= LENGTH_PREFIX) {
+		request.wire = c->in + done + LENGTH_PREFIX;
+		request.len = c->in[done] << 8 | c->in[done + 1];
+		good = request.len >= KNOT_WIRE_HEADER_SIZE;
+		if (!good || all - done < LENGTH_PREFIX + request.len)
 			break;
-		answer_one(c, c->in + done + LENGTH_PREFIX, len);
-		done += LENGTH_PREFIX + len;
+		good = answer_one(c, &request);
+		if (!good)
+			break;
+		done += LENGTH_PREFIX + request.len;
 		--*budget;
 	}
-	if (done == 0)
-		return;
-	deadline_set(&c->idle, DNS_TCP_IDLE);
-	TAILQ_REMOVE(&c->tcp->conns, c, link);
-	TAILQ_INSERT_TAIL(&c->tcp->conns, c, link);
-	c->in_len -= done;
-	memmove(c->in, c->in + done, c->in_len);
-	drop_empty(c);
+	if (done > 0)
+		answered(c, done);
+	return good;
 }
 
 /* Room for the rest of the first message, at least. False when memory is gone. */
@@ -152,14 +207,58 @@ static bool make_room(struct conn *c)
 	return true;
 }
 
+/* > 0, or an enum stream_status; the connection may be gone unless it is > 0 or STREAM_AGAIN. */
+static ssize_t read_more(struct conn *c)
+{
+	ssize_t n;
+
+	if (!make_room(c)) {
+		conn_cut(&c, "no memory");
+		return STREAM_ERROR;
+	}
+	n = stream_read(c->stream, c->in + c->in_len, c->in_size - c->in_len);
+	if (n > 0)
+		c->in_len += n;
+	else if (n == STREAM_EOF)
+		/* A client that is done asking may still be reading. */
+		conn_close(&c, DNS_TCP_IDLE, "its client has ended it");
+	else if (n == STREAM_ERROR)
+		conn_cut(&c, stream_fault_detail(c->stream));
+	return n;
+}
+
+/* All that has come was answered, or is the beginning of something. */
+static void wait_for_more(struct conn *c)
+{
+	int unread = 0;
+
+	drop_empty(c);
+	if (c->tcp->acceptor == NULL) {
+		/* Nothing to read can also mean that it was enough for one turn. */
+		(void)ioctl(stream_fd(c->stream), FIONREAD, &unread);
+		if (unread == 0)
+			conn_close(&c, DNS_TCP_IDLE, "the program ends");
+		return;
+	}
+	if (c->in_len == 0 || c->state == PARTIAL)
+		return;
+	c->state = PARTIAL;
+	deadline_set(&c->deadline, DNS_TCP_MESSAGE);
+}
+
 /* Answers and reads until one of them has to wait. The connection may be gone afterwards. */
 static void serve(struct conn *c)
 {
 	unsigned budget = QUERIES_PER_TURN;
+	ssize_t n;
 
-	for (;;) {
-		answer_buffered(c, &budget);
-		if (c->blocked) {
+	do {
+		if (!answer_buffered(c, &budget)) {
+			count(c->tcp, DNS_TCP_MALFORMED);
+			conn_close(&c, DNS_TCP_IDLE, "it sent what is no query");
+			return;
+		}
+		if (c->state == BLOCKED) {
 			stream_pause(c->stream);
 			return; /* drained() goes on */
 		}
@@ -168,24 +267,10 @@ static void serve(struct conn *c)
 			loop_queue_background(c->tcp->service->loop, &c->go_on);
 			return;
 		}
-		if (!make_room(c)) {
-			conn_end(&c, "no memory");
-			return;
-		}
-		ssize_t n = stream_read(c->stream, c->in + c->in_len, c->in_size - c->in_len);
-
-		if (n == STREAM_AGAIN)
-			break;
-		if (n <= 0) {
-			/* A client that is done asking may still be reading. */
-			if (n == STREAM_EOF)
-				stream_close(&c->stream, DNS_TCP_IDLE);
-			conn_end(&c, "its client has ended it");
-			return;
-		}
-		c->in_len += n;
-	}
-	drop_empty(c);
+		n = read_more(c);
+	} while (n > 0);
+	if (n == STREAM_AGAIN)
+		wait_for_more(c);
 }
 
 static void readable_cb(void *arg)
@@ -211,9 +296,9 @@ static void drained_cb(void *arg)
 	struct conn *c = arg;
 
 	MAGIC_CHECK(c, CONN_MAGIC);
-	if (!c->blocked)
+	if (c->state != BLOCKED)
 		return;
-	c->blocked = false;
+	c->state = QUIET;
 	loop_queue_background(c->tcp->service->loop, &c->go_on);
 }
 
@@ -222,7 +307,7 @@ static void failed_cb(void *arg)
 	struct conn *c = arg;
 
 	MAGIC_CHECK(c, CONN_MAGIC);
-	conn_end(&c, stream_fault_detail(c->stream));
+	conn_cut(&c, stream_fault_detail(c->stream));
 }
 
 static const struct stream_ops conn_ops = {
@@ -230,6 +315,19 @@ static const struct stream_ops conn_ops = {
     .drained = drained_cb,
     .failed = failed_cb,
 };
+
+static void make_place(struct dns_tcp *t, const struct net_addr *newcomer)
+{
+	struct dns_holding *holding = dns_holders_give_way(t->holders, newcomer);
+	struct conn *c;
+
+	if (holding == NULL)
+		return;
+	c = CONTAINER_OF(holding, struct conn, holding);
+	MAGIC_CHECK(c, CONN_MAGIC);
+	count(t, DNS_TCP_DISPLACED);
+	conn_close(&c, DUR_S(0), "it gives way to a newcomer");
+}
 
 static void accepted(void *arg, int fd, const struct net_addr *remote)
 {
@@ -250,19 +348,15 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 		free(c);
 		return;
 	}
-	if (t->n_conns == t->service->tcp_connections) {
-		struct conn *quiet = TAILQ_FIRST(&t->conns);
-
-		conn_end(&quiet, "it gives way to a newcomer");
-	}
-	deadline_init(&c->idle, t->service->loop, idle_fire);
-	deadline_set(&c->idle, DNS_TCP_IDLE);
+	make_place(t, remote);
+	dns_holders_add(t->holders, &c->holding, remote, loop_now(t->service->loop));
+	TAILQ_INSERT_TAIL(&t->conns, c, link);
+	deadline_init(&c->deadline, t->service->loop, deadline_fire);
+	deadline_set(&c->deadline, DNS_TCP_IDLE);
 	log_debug("tcp %s: accepted on fd %d by %s", net_addr_shown(remote), fd,
 		  loop_name(t->service->loop));
-	TAILQ_INSERT_TAIL(&t->conns, c, link);
-	t->n_conns++;
-	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_CONNECTIONS_TOTAL, 1);
-	metrics_add(t->service->metrics, t->service->loop, DNS_TCP_OPEN, 1);
+	count(t, DNS_TCP_CONNECTIONS_TOTAL);
+	count(t, DNS_TCP_OPEN);
 }
 
 struct dns_tcp *dns_tcp_create(struct dns_service *service, int fd)
@@ -272,9 +366,28 @@ struct dns_tcp *dns_tcp_create(struct dns_service *service, int fd)
 	t->magic = TCP_MAGIC;
 	t->service = service;
 	TAILQ_INIT(&t->conns);
+	t->holders = dns_holders_create(service->tcp_connections);
 	t->acceptor = acceptor_create(service->loop, fd, "DNS connections", accepted, t);
 	acceptor_start(t->acceptor);
 	return t;
+}
+
+void dns_tcp_finish(struct dns_tcp *t)
+{
+	struct conn *c;
+
+	MAGIC_CHECK(t, TCP_MAGIC);
+	acceptor_drain(t->acceptor, t->service->tcp_connections);
+	acceptor_destroy(&t->acceptor);
+	TAILQ_FOREACH (c, &t->conns, link) {
+		if (c->state != BLOCKED)
+			loop_queue_background(t->service->loop, &c->go_on);
+	}
+}
+
+bool dns_tcp_is_finished(const struct dns_tcp *t)
+{
+	return t->acceptor == NULL && TAILQ_EMPTY(&t->conns);
 }
 
 void dns_tcp_destroy(struct dns_tcp **tcp)
@@ -285,8 +398,9 @@ void dns_tcp_destroy(struct dns_tcp **tcp)
 	if (t == NULL)
 		return;
 	while ((c = TAILQ_FIRST(&t->conns)) != NULL)
-		conn_end(&c, "the program ends");
+		conn_cut(&c, "the program ends");
 	acceptor_destroy(&t->acceptor);
+	dns_holders_destroy(&t->holders);
 	t->magic = MAGIC_DEAD;
 	free(t);
 }

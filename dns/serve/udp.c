@@ -7,6 +7,7 @@
 #include "dns/serve/udp.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,14 @@
 
 /* Then other sockets and timers of the loop have their turn. */
 #define BATCHES_PER_TURN 8
+
+/* What comes while the worker is at something else, or not running, waits there: 4 MiB are about
+ * 5,000 queries, 20 ms of work. Longer would only make every answer late, as in a flood. The kernel
+ * takes half of it as the value, and less where net.core.rmem_max says so. */
+#define RECEIVE_BUFFER (4 * 1024 * 1024)
+
+/* At the end: no more than fit into the buffer. */
+#define BATCHES_TO_FINISH 128
 
 /* Queries are short; what is longer than this is dropped. */
 #define QUERY_MAX 2048
@@ -49,41 +58,55 @@ struct dns_udp {
 	struct datagram datagrams[BATCH];
 };
 
+static bool is_wildcard(const struct net_addr *local)
+{
+	if (local->sa.sa_family == AF_INET)
+		return local->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&local->in6.sin6_addr);
+}
+
+/* 0 or a negative errno. */
+static int ask_for_address(int fd, int family)
+{
+	int on = 1;
+	int ret = family == AF_INET
+		      ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on))
+		      : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+
+	return ret < 0 ? -errno : 0;
+}
+
 int dns_udp_bind(const struct net_addr *addr)
 {
 	int fd = sock_bind_udp(addr);
-	int on = 1, omit = IP_PMTUDISC_OMIT;
+	int omit = IP_PMTUDISC_OMIT, half = RECEIVE_BUFFER / 2;
 	int error;
 
 	if (fd < 0)
 		return fd;
-	if (addr->sa.sa_family == AF_INET)
-		error = setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-	else
-		error = setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+	/* It costs a twentieth of a query. */
+	error = is_wildcard(addr) ? ask_for_address(fd, addr->sa.sa_family) : 0;
 	if (error < 0) {
-		error = -errno;
 		close(fd);
 		return error;
 	}
-	/* Responses fit today's paths; a forged ICMP must not make the kernel fragment them. It is
-	 * no loss where the kernel does not know the option. */
+	/* The rest is no loss where the kernel does not take it. Responses fit today's paths: a
+	 * forged ICMP must not make the kernel fragment them. */
 	if (addr->sa.sa_family == AF_INET)
 		(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &omit, sizeof(omit));
 	else
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &omit, sizeof(omit));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half));
 	return fd;
 }
 
-static bool is_wildcard(int fd)
+uint32_t dns_udp_drops(int fd)
 {
-	struct net_addr local;
+	uint32_t values[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(values);
 
-	if (sock_local_addr(fd, &local) < 0)
-		return true;
-	if (local.sa.sa_family == AF_INET)
-		return local.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&local.in6.sin6_addr);
+	(void)getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &len);
+	return values[SK_MEMINFO_DROPS];
 }
 
 /* What recvmmsg() changes is set again for it. */
@@ -126,6 +149,7 @@ static void unpin_interface(struct msghdr *m)
 /* Answers `n` datagrams; returns how many responses wait in `out`. */
 static unsigned answer_batch(struct dns_udp *u, unsigned n)
 {
+	struct dns_request request = dns_service_request(u->service, DNS_UDP);
 	unsigned responses = 0;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -138,8 +162,10 @@ static unsigned answer_batch(struct dns_udp *u, unsigned n)
 			metrics_add(u->service->metrics, u->service->loop, DNS_DROPPED, 1);
 			continue;
 		}
-		len = dns_service_answer(u->service, &d->remote, false, d->in, u->in[i].msg_len,
-					 d->out, sizeof(d->out));
+		request.remote = d->remote;
+		request.wire = d->in;
+		request.len = u->in[i].msg_len;
+		len = dns_service_answer(u->service, &request, d->out, sizeof(d->out));
 		if (len == 0)
 			continue;
 		d->out_iov = (struct iovec){.iov_base = d->out, .iov_len = len};
@@ -181,12 +207,10 @@ static void send_batch(struct dns_udp *u, unsigned n)
 	}
 }
 
-static void readable_cb(evutil_socket_t fd, short what, void *arg)
+/* At most so many. */
+static void answer_batches(struct dns_udp *u, unsigned batches)
 {
-	struct dns_udp *u = arg;
-
-	MAGIC_CHECK(u, UDP_MAGIC);
-	for (int i = 0; i < BATCHES_PER_TURN; i++) {
+	for (unsigned i = 0; i < batches; i++) {
 		int n = recvmmsg(u->fd, u->in, BATCH, MSG_DONTWAIT, NULL);
 
 		/* Also a pending ICMP error of an earlier response: nothing to be done about. */
@@ -199,14 +223,24 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_udp *u = arg;
+
+	MAGIC_CHECK(u, UDP_MAGIC);
+	answer_batches(u, BATCHES_PER_TURN);
+}
+
 struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
 {
 	struct dns_udp *u = xcalloc(1, sizeof(*u));
+	struct net_addr local;
 
 	u->magic = UDP_MAGIC;
 	u->service = service;
 	u->fd = fd;
-	u->wildcard = is_wildcard(fd);
+	CHECK(sock_local_addr(fd, &local) == 0);
+	u->wildcard = is_wildcard(&local);
 	for (unsigned i = 0; i < BATCH; i++) {
 		struct datagram *d = &u->datagrams[i];
 
@@ -219,6 +253,13 @@ struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
 	u->ev = event_new(loop_base(service->loop), fd, EV_READ | EV_PERSIST, readable_cb, u);
 	CHECK(u->ev != NULL && event_add(u->ev, NULL) == 0);
 	return u;
+}
+
+void dns_udp_finish(struct dns_udp **udp)
+{
+	MAGIC_CHECK(*udp, UDP_MAGIC);
+	answer_batches(*udp, BATCHES_TO_FINISH);
+	dns_udp_destroy(udp);
 }
 
 void dns_udp_destroy(struct dns_udp **udp)

@@ -29,12 +29,19 @@
 /* A free port for UDP may be taken for TCP. */
 #define PORT_ATTEMPTS 16
 
+/* How often a worker that is to finish looks whether it has. */
+#define FINISH_CHECK DUR_MS(20)
+
 struct worker {
-	struct dns_service service;
+	struct dns_workers *all;
+	/* Control's: written before the workers serve. */
 	unsigned n_sockets;     /* of each kind */
-	int *udp_fds, *tcp_fds; /* -1: not bound, or handed over */
+	int *udp_fds, *tcp_fds; /* -1: not bound */
+	/* The worker's own. */
+	struct dns_service service;
 	struct dns_udp **udp;
 	struct dns_tcp **tcp;
+	struct event *finish_check; /* while it finishes */
 };
 
 struct dns_workers {
@@ -42,6 +49,13 @@ struct dns_workers {
 	struct worker *v;
 	struct descriptor_budget descriptors;
 	struct stream_budget streams; /* bounds those that close */
+	/* Control's. */
+	bool serving; /* the sockets are the workers' */
+	uint64_t drops_before_end;
+	struct loop *control;
+	/* Written before the workers are told to finish. */
+	void (*finished)(void *arg); /* NULL: they are not */
+	void *arg;
 };
 
 bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver *node,
@@ -66,10 +80,12 @@ struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot
 	struct dns_workers *workers = xcalloc(1, sizeof(*workers));
 
 	workers->n = group->n_workers;
+	workers->control = group->control;
 	workers->descriptors = *budget;
 	atomic_init(&workers->streams.closing, MAX(budget->closing / workers->n, 1));
 	workers->v = xcalloc(workers->n, sizeof(*workers->v));
 	for (unsigned i = 0; i < workers->n; i++) {
+		workers->v[i].all = workers;
 		workers->v[i].service = (struct dns_service){
 		    .loop = group->workers[i],
 		    .views = views,
@@ -82,6 +98,7 @@ struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot
 	return workers;
 }
 
+/* Those that no worker took. */
 static void close_sockets(struct worker *w)
 {
 	for (unsigned i = 0; i < w->n_sockets; i++) {
@@ -89,7 +106,6 @@ static void close_sockets(struct worker *w)
 			close(w->udp_fds[i]);
 		if (w->tcp_fds[i] >= 0)
 			close(w->tcp_fds[i]);
-		w->udp_fds[i] = w->tcp_fds[i] = -1;
 	}
 }
 
@@ -102,7 +118,10 @@ void dns_workers_destroy(struct dns_workers **workersp)
 	for (unsigned i = 0; i < workers->n; i++) {
 		struct worker *w = &workers->v[i];
 
-		close_sockets(w);
+		if (!workers->serving)
+			close_sockets(w);
+		if (w->finish_check != NULL)
+			event_free(w->finish_check);
 		for (unsigned k = 0; k < w->n_sockets; k++) {
 			dns_udp_destroy(&w->udp[k]);
 			dns_tcp_destroy(&w->tcp[k]);
@@ -171,7 +190,6 @@ static void take_sockets(void *arg)
 	for (unsigned i = 0; i < w->n_sockets; i++) {
 		w->udp[i] = dns_udp_create(&w->service, w->udp_fds[i]);
 		w->tcp[i] = dns_tcp_create(&w->service, w->tcp_fds[i]);
-		w->udp_fds[i] = w->tcp_fds[i] = -1;
 	}
 }
 
@@ -198,8 +216,10 @@ bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *liste
 	int failed;
 
 	for (unsigned i = 0; i < listen->n; i++) {
-		failed = check_free(&listen->v[i]);
-		ok &= failed == 0 || cannot_listen(&listen->v[i], failed);
+		bound[i] = listen->v[i];
+		sock_fit_any(&bound[i]);
+		failed = check_free(&bound[i]);
+		ok &= failed == 0 || cannot_listen(&bound[i], failed);
 	}
 	if (!ok)
 		return false;
@@ -207,15 +227,68 @@ bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *liste
 	for (unsigned k = 0; k < workers->n; k++)
 		prepare_sockets(workers, &workers->v[k], listen->n);
 	for (unsigned i = 0; i < listen->n; i++) {
-		bound[i] = listen->v[i];
 		failed = bind_for_all(workers, i, &bound[i]);
-		ok &= failed == 0 || cannot_listen(&listen->v[i], failed);
+		ok &= failed == 0 || cannot_listen(&bound[i], failed);
 	}
 	return ok;
 }
 
 void dns_workers_serve(struct dns_workers *workers)
 {
+	workers->serving = true;
 	for (unsigned k = 0; k < workers->n; k++)
 		loop_post_mt(workers->v[k].service.loop, take_sockets, &workers->v[k]);
+}
+
+uint64_t dns_workers_receive_drops(const struct dns_workers *workers)
+{
+	uint64_t drops = 0;
+
+	if (workers->finished != NULL)
+		return workers->drops_before_end;
+	for (unsigned k = 0; k < workers->n; k++) {
+		for (unsigned i = 0; i < workers->v[k].n_sockets; i++)
+			drops += dns_udp_drops(workers->v[k].udp_fds[i]);
+	}
+	return drops;
+}
+
+/* The end */
+
+static void finish_check_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	for (unsigned i = 0; i < w->n_sockets; i++) {
+		if (!dns_tcp_is_finished(w->tcp[i]))
+			return;
+	}
+	if (stream_closing_is_owed(w->service.buffers))
+		return;
+	event_del(w->finish_check);
+	loop_post_mt(w->all->control, w->all->finished, w->all->arg);
+}
+
+static void finish(void *arg)
+{
+	struct timeval tv = dur_to_timeval(FINISH_CHECK);
+	struct worker *w = arg;
+
+	for (unsigned i = 0; i < w->n_sockets; i++) {
+		dns_udp_finish(&w->udp[i]);
+		dns_tcp_finish(w->tcp[i]);
+	}
+	w->finish_check = event_new(loop_base(w->service.loop), -1, EV_PERSIST, finish_check_cb, w);
+	CHECK(w->finish_check != NULL && event_add(w->finish_check, &tv) == 0);
+}
+
+void dns_workers_finish(struct dns_workers *workers, void (*finished)(void *arg), void *arg)
+{
+	CHECK(workers->serving && workers->finished == NULL);
+	/* Before the descriptors are others'. */
+	workers->drops_before_end = dns_workers_receive_drops(workers);
+	workers->finished = finished;
+	workers->arg = arg;
+	for (unsigned k = 0; k < workers->n; k++)
+		loop_post_mt(workers->v[k].service.loop, finish, &workers->v[k]);
 }

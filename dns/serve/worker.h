@@ -31,9 +31,16 @@ struct dns_workers *dns_workers_create(struct loop_group *group, struct snapshot
 void dns_workers_destroy(struct dns_workers **workers);
 
 /* Binds every address for UDP and TCP, once for each worker. A port of 0 is chosen by the kernel,
- * the same for UDP and TCP. `bound` (as many as `listen`) becomes what was bound. False when any
+ * the same for UDP and TCP. `bound` (as many as `listen`) becomes what was bound; IPv6 any becomes
+ * IPv4 any where there is no IPv6. False when any
  * could not be, each of which was logged. Once. */
 bool dns_workers_bind(struct dns_workers *workers, const struct cfg_addrs *listen,
 		      struct net_addr *bound);
 /* From here on they answer; what has come meanwhile, too. Once. */
 void dns_workers_serve(struct dns_workers *workers);
+/* Datagrams that the kernel has dropped. */
+uint64_t dns_workers_receive_drops(const struct dns_workers *workers);
+/* They take nobody on any more, answer what has been received, and end their connections. Each then
+ * has finished(arg) called on control, perhaps after the workers were destroyed. Once, after
+ * dns_workers_serve(). */
+void dns_workers_finish(struct dns_workers *workers, void (*finished)(void *arg), void *arg);

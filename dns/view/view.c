@@ -52,7 +52,9 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 	/* All of it is tried, so that every error is seen at once. */
 	view->map = geo_map_compile(view->fleet, diag);
 	view->zones = dns_zones_load(view->fleet, NULL, diag);
-	ok = view->zones != NULL && attach_steered(view, diag) && view->map != NULL;
+	view->verdicts = fleet_verdicts_load(view->fleet, diag);
+	ok = view->zones != NULL && attach_steered(view, diag) && view->map != NULL &&
+	     view->verdicts != NULL;
 	if (!ok) {
 		view->fleet = NULL;
 		dns_view_destroy(&view);
@@ -64,8 +66,7 @@ struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag)
 
 void dns_view_watch(struct dns_view *view, struct fleet_checks *checks)
 {
-	CHECK(view->verdicts == NULL);
-	view->verdicts = fleet_checks_watch(checks, view->fleet);
+	fleet_checks_watch(checks, view->verdicts);
 	for (unsigned i = 0; i < view->n_edges; i++) {
 		if (view->fleet->edges[i].addresses.n > 0)
 			view->edges[i].health = &fleet_verdicts_at(view->verdicts, i, 0)->health;

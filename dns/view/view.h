@@ -28,7 +28,7 @@ struct dns_view {
 	unsigned n_steered;
 	struct dns_edge *edges; /* by edge id */
 	unsigned n_edges;
-	struct fleet_verdicts *verdicts; /* `edges` refers to them; NULL: not watched */
+	struct fleet_verdicts *verdicts;
 	/* Its freeing. */
 	struct jobs *jobs;
 	struct job job;

@@ -6,6 +6,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/progress.h"
 
 static int compare_apex_hash(const void *a, const void *b)
 {
@@ -40,8 +41,10 @@ struct dns_zones *dns_zones_load(const struct cfg_fleet *fleet, const struct dns
 		const struct cfg_zone *config = &fleet->zones[i];
 		const struct dns_zones_entry *old =
 		    before == NULL ? NULL : dns_zones_named(before, config->name);
-		struct dns_zone *zone = dns_zone_load(config, old == NULL ? NULL : old->zone, diag);
+		struct dns_zone *zone;
 
+		progress_say("zones %u of %u", i + 1, fleet->n_zones);
+		zone = dns_zone_load(config, old == NULL ? NULL : old->zone, diag);
 		if (zone == NULL) {
 			ok = false;
 			continue;

@@ -21,6 +21,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
+#include "core/base/progress.h"
 #include "core/net/tls.h"
 #include "edge/tls/host_table.h"
 
@@ -261,6 +262,7 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	bool ok = true;
 
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		progress_say("certificates of sites, %u of %u", s + 1, fleet->n_sites);
 		if (self == NULL || cfg_site_is_served_by(&fleet->sites[s], self))
 			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
 	}

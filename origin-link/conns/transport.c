@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <gnutls/crypto.h>
+#include <xxhash.h>
 
 #include "core/base/check.h"
 #include "core/base/file.h"
@@ -27,7 +28,9 @@ struct digest {
 /* What makes two transports interchangeable; fields of TLS are zero without it. The protocol that
  * is asked for (ALPN) is the same for all with TLS. */
 struct transport_identity {
-	bool tls, verify;
+	bool tls;
+	enum tls_verify verify;
+	bool always_full;
 	char *name; /* "": none */
 	struct digest trust, certificate, key;
 	enum cfg_proxy_protocol proxy;
@@ -35,10 +38,20 @@ struct transport_identity {
 
 static const char *const protocols[] = {"http/1.1"};
 
+/* A fleet of thousands of edges may be probed by as many names. */
+#define N_BUCKETS 1024
+
+LIST_HEAD(bucket, transport);
+
 static struct {
 	pthread_mutex_t lock;
-	LIST_HEAD(, transport) all; /* under lock */
+	struct bucket by_name[N_BUCKETS]; /* under lock */
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct bucket *bucket_of(const struct transport_identity *id)
+{
+	return &table.by_name[XXH3_64bits(id->name, strlen(id->name)) % N_BUCKETS];
+}
 
 /* Files */
 
@@ -80,8 +93,9 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
-	return a->tls == b->tls && a->verify == b->verify && a->proxy == b->proxy &&
-	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
+	return a->tls == b->tls && a->verify == b->verify && a->always_full == b->always_full &&
+	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
+	       digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -89,7 +103,7 @@ static struct transport *find_locked(const struct transport_identity *id)
 {
 	struct transport *t;
 
-	LIST_FOREACH (t, &table.all, link) {
+	LIST_FOREACH (t, bucket_of(id), link) {
 		if (identity_equal(t->identity, id))
 			return t;
 	}
@@ -105,7 +119,8 @@ static struct transport *create(const struct transport_identity *id,
 		struct tls_client_config config = {
 		    .host = id->name,
 		    .verify = id->verify,
-		    .ca_file = id->verify ? tls->ca : NULL,
+		    .always_full = id->always_full,
+		    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
 		    .certificate_file = tls->certificate,
 		    .key_file = tls->key,
 		    .alpn = protocols,
@@ -162,7 +177,7 @@ static struct transport *intern(const struct transport_identity *id,
 	t = take_locked(id);
 	if (!t) {
 		made->refs = 1;
-		LIST_INSERT_HEAD(&table.all, made, link);
+		LIST_INSERT_HEAD(bucket_of(id), made, link);
 	}
 	pthread_mutex_unlock(&table.lock);
 	if (!t)
@@ -180,7 +195,7 @@ struct transport *transport_load(const struct cfg_origin *origin, const char *se
 
 	if (tls->enabled) {
 		id.tls = true;
-		id.verify = tls->verify;
+		id.verify = tls->verify ? TLS_VERIFY_ALL : TLS_VERIFY_NONE;
 		id.name = (char *)(*tls->name ? tls->name : server_host);
 		*error = digest_files(tls, &id);
 		if (*error)
@@ -206,6 +221,24 @@ struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol
 	/* No files are read for it, and the configuration has refused what cannot be a name. */
 	CHECK(t);
 	return t;
+}
+
+struct transport *transport_of_check(const char *name, enum cfg_verify verify, char **error)
+{
+	static const enum tls_verify verifies[] = {
+	    [CFG_VERIFY_AUTO] = TLS_VERIFY_TRUSTED,
+	    [CFG_VERIFY_YES] = TLS_VERIFY_ALL,
+	    [CFG_VERIFY_NO] = TLS_VERIFY_NONE,
+	};
+	struct transport_identity id = {
+	    .tls = true,
+	    .verify = verifies[verify],
+	    .always_full = verify != CFG_VERIFY_NO,
+	    .name = (char *)name,
+	};
+	struct cfg_origin_tls tls = {.enabled = true};
+
+	return intern(&id, &tls, error);
 }
 
 struct transport *transport_ref(struct transport *t)

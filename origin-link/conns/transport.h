@@ -33,5 +33,9 @@ struct transport *transport_plain(void);
 /* TLS to whoever answers, for checks that only want to know whether somebody does; `name` is for
  * SNI. Reads no file. */
 struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol proxy);
+/* TLS for checks of something that clients come to by that name: what a new one would be shown is
+ * verified at each connection. Blocking (reads the certificates that the system trusts, when nobody
+ * had before). NULL with *error in words (malloc'd). */
+struct transport *transport_of_check(const char *name, enum cfg_verify verify, char **error);
 struct transport *transport_ref(struct transport *transport);
 void transport_unref(struct transport **transport);

@@ -12,6 +12,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/base/names.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/transport.h"
@@ -123,15 +124,33 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o);
 }
 
+static bool is_settled(const struct olink_origins *o, unsigned origin)
+{
+	for (unsigned i = 0; i < o->fleet->origins[origin].n_servers; i++) {
+		if (!server_is_settled(o->servers[origin][i]))
+			return false;
+	}
+	return true;
+}
+
 bool olink_origins_settled(const struct olink_origins *o)
 {
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++) {
-			if (!server_is_settled(o->servers[i][j]))
-				return false;
-		}
+		if (!is_settled(o, i))
+			return false;
 	}
 	return true;
+}
+
+char *olink_origins_unsettled(const struct olink_origins *o)
+{
+	struct names names = {0};
+
+	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
+		if (!is_settled(o, i))
+			names_add(&names, o->fleet->origins[i].name);
+	}
+	return names_sentence(&names, "origin", "origins");
 }
 
 struct lease_terms origins_terms(const struct cfg_origin *origin)

@@ -30,6 +30,8 @@ void olink_origins_close(struct olink_origins *origins);
 void olink_origins_destroy(struct olink_origins **origins);
 /* True once every server's first resolution (and first probe, where there is one) has ended. */
 bool olink_origins_settled(const struct olink_origins *origins);
+/* Which of them have not settled: "origins app, api"; malloc'd. NULL: all have. Control loop. */
+char *olink_origins_unsettled(const struct olink_origins *origins);
 
 #define ORIGINS_CANDIDATES_MAX 16
 /* Endpoints in the order in which they are to be tried: by turns those that are up (all, when they

@@ -5,8 +5,8 @@
  * asks; the health it feeds, and what follows from it, are the caller's.
  *
  * Probes go the way that requests go, TLS and its verification included: what they find is what
- * requests will find. Only where requests are plain, or there are none (edges), HTTPS has TLS of
- * its own, which does not verify the certificate: it is the address that is probed, and a
+ * requests will find; of an edge, what its clients will. Only where requests are plain, HTTPS has
+ * TLS of its own, which does not verify the certificate: it is the address that is probed, and a
  * certificate may well name something else than the check's host.
  *
  * phase    | there is                      | ends with

@@ -24,11 +24,14 @@ scenarios = \
 	tests/scenario/test_fault_connections.py \
 	tests/scenario/test_fault_cost.py \
 	tests/scenario/test_fault_descriptors.py \
+	tests/scenario/test_fault_dns_end.py \
+	tests/scenario/test_fault_edge_certificates.py \
 	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
 	tests/scenario/test_fault_health_page.py \
 	tests/scenario/test_fault_log_reader.py \
 	tests/scenario/test_fault_no_end.py \
+	tests/scenario/test_fault_no_ipv6.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_reload_blocks.py \
@@ -37,6 +40,7 @@ scenarios = \
 	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \
 	tests/scenario/test_fault_started_twice.py \
+	tests/scenario/test_fault_tcp_holders.py \
 	tests/scenario/test_fault_tls_policy.py \
 	tests/scenario/test_fault_unproven_address.py \
 	tests/scenario/test_fault_verdicts.py \

@@ -3,9 +3,11 @@
 
 import json
 import os
+import pty
 import shutil
 import socket
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -267,14 +269,14 @@ def test_full_disk(fleet):
 
 
 class Answering:
-    """A control socket that answers one call with one text and keeps what was asked."""
+    """A control socket that answers one call with some lines and keeps what was asked."""
 
-    def __init__(self, path, answer):
+    def __init__(self, path, *lines):
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen()
         self.asked = None
-        self.answer = answer
+        self.lines = lines
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -282,7 +284,8 @@ class Answering:
         connection, _ = self.listener.accept()
         with connection, connection.makefile("r") as lines:
             self.asked = lines.readline()
-            connection.sendall(json.dumps(self.answer).encode() + b"\n")
+            for line in self.lines:
+                connection.sendall(json.dumps(line).encode() + b"\n")
 
     def done(self):
         self.thread.join(60)
@@ -300,7 +303,12 @@ STATUS = {
             {"address": "192.0.2.1:8080", "state": "up", "idle": 3, "cause": "ok", "probe_ms": 1.25},
             {"address": "192.0.2.2:8080", "state": "down", "idle": 0, "cause": "refused"}]},
         {"host": "new.example", "port": 80, "resolved": False, "addresses": []}]}},
-    "edges": {"fra1": {"state": "up", "admin": "active"}, "nyc1": {"state": "down"}},
+    "edges": {
+        "fra1": {"state": "up", "admin": "active", "failing": False, "addresses": [
+            {"address": "203.0.113.10", "state": "up"},
+            {"address": "2001:db8::10", "state": "unknown"}]},
+        "gru1 in São Paulo": {"state": "down", "admin": None, "addresses": []}},
+    "sites": [{"name": "www", "hosts": [f"h{i}.www.example.com" for i in range(7)]}],
 }
 
 
@@ -309,7 +317,7 @@ def words(text):
 
 
 def test_status(fleet, tmp_path):
-    server = Answering(tmp_path / "fra1.sock", STATUS)
+    server = Answering(tmp_path / "fra1.sock", {"result": STATUS})
     run = ctl("status", "-c", fleet, "fra1")
     assert server.done() == "status\n"
     assert run.returncode == 0, run.stderr
@@ -321,44 +329,126 @@ def test_status(fleet, tmp_path):
     assert ["edge_requests_total", "17"] in lines
     assert "edge_reloads_total" not in run.stdout
     assert lines[-1] == ["(1", "more", "are", "0)"]
-    assert ["ORIGIN", "SERVER", "ADDRESS", "STATE", "IDLE", "CAUSE", "PROBE", "MS"] in lines
-    assert ["app", "app.example:8080", "192.0.2.1:8080", "up", "3", "ok", "1.2"] in lines
-    assert ["app", "app.example:8080", "192.0.2.2:8080", "down", "0", "refused", "-"] in lines
-    assert ["app", "new.example:80", "-", "-", "-", "-", "-"] in lines
-    assert ["NAME", "STATE", "ADMIN"] in lines
-    assert ["nyc1", "down", "-"] in lines
+    assert run.stdout.index("\nEDGES\n") < run.stdout.index("\nCOUNTERS\n")
+
+
+def part(text, title):
+    """The lines of a part of what was printed."""
+    lines = text.split(f"\n{title}\n")[1].split("\n\n")[0].splitlines()
+    return [line.rstrip() for line in lines]
+
+
+def test_status_shows_what_is_below_what(fleet, tmp_path):
+    server = Answering(tmp_path / "fra1.sock", {"result": STATUS})
+    run = ctl("status", "-c", fleet, "fra1", env={**os.environ, "LC_ALL": "C"})
+    server.done()
+    # In the locale C, which has no lines to draw trees with; São Paulo is not touched by it.
+    assert part(run.stdout, "ORIGINS") == [
+        "NAME                RESOLVED  STATE  IDLE  CAUSE    PROBE MS",
+        "app",
+        "|-app.example:8080  yes",
+        "| |-192.0.2.1:8080            up        3  ok           1.25",
+        "| `-192.0.2.2:8080            down      0  refused",
+        "`-new.example:80    no",
+    ]
+    assert part(run.stdout, "EDGES") == [
+        "NAME               STATE    ADMIN   FAILING",
+        "fra1               up       active  no",
+        "|-203.0.113.10     up",
+        "`-2001:db8::10     unknown",
+        "gru1 in São Paulo  down     -",
+    ]
+
+
+def on_terminal(argv, columns, **env):
+    """What a command shows on a terminal that is so wide."""
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (24, columns))
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS")}
+    child = subprocess.Popen([str(a) for a in argv], stdout=follower, stderr=follower,
+                             env={**clean, "TERM": "xterm", "LC_ALL": "C.UTF-8", **env})
+    os.close(follower)
+    shown = b""
+    try:
+        while chunk := os.read(leader, 65536):
+            shown += chunk
+    except OSError:  # how a terminal says that nobody writes any more
+        pass
+    os.close(leader)
+    assert child.wait(60) == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def shown_status(tmp_path, columns, **env):
+    server = Answering(tmp_path / "s", {"result": STATUS})
+    shown = on_terminal([perigee.CTL, "status", tmp_path / "s"], columns, **env)
+    server.done()
+    (tmp_path / "s").unlink()
+    return shown
+
+
+def test_status_has_colours_on_terminals_only(tmp_path):
+    shown = shown_status(tmp_path, 100)
+    assert "\x1b[32mup" in shown and "\x1b[31mdown" in shown and "├─203.0.113.10" in shown
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in shown_status(tmp_path, 100, **env)
+    server = Answering(tmp_path / "s", {"result": STATUS})
+    run = ctl("status", tmp_path / "s", env={**os.environ, "TERM": "xterm"})
+    server.done()
+    assert "\x1b" not in run.stdout
+
+
+def test_status_is_as_wide_as_the_terminal(tmp_path):
+    wide, narrow = (shown_status(tmp_path, columns, NO_COLOR="1") for columns in (200, 72))
+    hosts = ", ".join(STATUS["sites"][0]["hosts"])
+    assert hosts in wide
+    assert max(map(len, narrow.splitlines())) <= 72
+    assert hosts not in narrow
+    # Nothing is lost: the rest stands below, in the same column.
+    heading, *lines = part(narrow, "SITES")
+    column = heading.index("HOSTS")
+    assert "".join(line[column:].ljust(72 - column) for line in lines).rstrip() == hosts
 
 
 def test_status_json(tmp_path):
-    server = Answering(tmp_path / "s", STATUS)
+    server = Answering(tmp_path / "s", {"result": STATUS})
     run = ctl("status", "--json", tmp_path / "s")
     server.done()
     assert run.returncode == 0 and json.loads(run.stdout) == STATUS
 
 
 def test_reload(tmp_path):
-    server = Answering(tmp_path / "s", {"reloaded": True, "restart": "edges.fra1.workers"})
+    server = Answering(tmp_path / "s", {"progress": "zones 3 of 12"}, {"progress": "published"},
+                       {"result": {"reloaded": True, "restart": "edges.fra1.workers",
+                                   "warnings": ["f.yaml:1:2: warning: odd"]}})
     run = ctl("reload", tmp_path / "s")
     assert server.done() == "reload\n"
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == "reloaded\nedges.fra1.workers has changed: that takes a restart\n"
+    assert (run.returncode, run.stderr) == (0, "f.yaml:1:2: warning: odd\n")
+    assert run.stdout == ("zones 3 of 12\npublished\nreloaded\n"
+                          "edges.fra1.workers has changed: that takes a restart\n")
     (tmp_path / "s").unlink()
     errors = ["f.yaml:1:2: wrong", "f.yaml:3:4: wrong too"]
-    server = Answering(tmp_path / "s", {"error": "reload refused: the running configuration stays",
-                                        "errors": errors})
+    refusal = {"error": "reload refused: the running configuration stays", "errors": errors}
+    server = Answering(tmp_path / "s", {"progress": "reading"}, refusal)
     run = ctl("reload", tmp_path / "s")
     server.done()
-    assert (run.returncode, run.stdout) == (1, "")
+    assert (run.returncode, run.stdout) == (1, "reading\n")
     assert run.stderr.splitlines() == [
         *errors, "perigeectl: reload refused: the running configuration stays"]
+    (tmp_path / "s").unlink()
+    server = Answering(tmp_path / "s", {"progress": "reading"}, refusal)
+    run = ctl("reload", "--json", tmp_path / "s")
+    server.done()
+    assert (run.returncode, json.loads(run.stdout), run.stderr) == (1, refusal, "")
 
 
 EXPLANATION = {
     "name": "www.example.com.", "type": "A", "client": "192.0.2.0/24", "rcode": "NOERROR",
     "scope": 22, "answer": ["www.example.com. 30 A 203.0.113.10"], "authority": [],
-    "additional": [], "site": "www", "chosen": "fra1", "reason": "nearest", "ttl": 30,
+    "additional": [], "site": "www", "policy": "nearest", "chosen": "fra1", "reason": "nearest",
+    "ttl": 30, "margin_km": 118.43,
     "place": {"known": True, "latitude": 52.52, "longitude": 13.4, "city": "Berlin",
-              "country": "DE", "continent": "EU"},
+              "country": "DE", "continent": "EU", "asn": 3320},
     "candidates": [
         {"state": "up", "cause": "ok", "admin": "active", "edge": "fra1", "distance_km": 423.6},
         {"state": "down", "cause": "refused", "admin": "active", "edge": "nyc1",
@@ -370,18 +460,57 @@ def test_explain(fleet, tmp_path):
     # The only name server need not be named.
     for extra in ([], ["--nameserver", "ns1"]):
         (tmp_path / "ns1.sock").unlink(missing_ok=True)
-        server = Answering(tmp_path / "ns1.sock", EXPLANATION)
+        server = Answering(tmp_path / "ns1.sock", {"result": EXPLANATION})
         run = ctl("explain", "-c", fleet, *extra, "www.example.com", "A", "192.0.2.0/24")
         assert server.done() == "explain www.example.com A 192.0.2.0/24\n"
         assert run.returncode == 0, run.stderr
-        assert "203.0.113.10" in run.stdout
-        assert "Berlin" in run.stdout
-        assert "edge fra1: nearest" in run.stdout
-        assert run.stdout.startswith("www.example.com. A for 192.0.2.0/24: NOERROR, scope /22\n")
+        assert run.stdout.startswith("www.example.com. A for 192.0.2.0/24: NOERROR, scope /22\n"
+                                     "  www.example.com. 30 A 203.0.113.10\n")
         lines = words(run.stdout)
-        assert ["EDGE", "DISTANCE", "KM", "STATE", "CAUSE", "ADMIN"] in lines
-        assert ["fra1", "423.6", "up", "ok", "active"] in lines
-        assert ["nyc1", "-", "down", "refused", "active"] in lines
+        assert ["policy", "nearest"] in lines and ["margin_km", "118.43"] in lines
+        assert ["latitude", "52.52"] in words("\n".join(part(run.stdout, "PLACE")))
+        assert ["asn", "3320"] in words("\n".join(part(run.stdout, "PLACE")))
+        assert words("\n".join(part(run.stdout, "CANDIDATES"))) == [
+            ["EDGE", "STATE", "CAUSE", "ADMIN", "DISTANCE", "KM"],
+            ["fra1", "up", "ok", "active", "423.6"],
+            ["nyc1", "down", "refused", "active", "-"]]
+
+
+def test_explain_of_a_name_that_is_not_steered(tmp_path):
+    plain = {key: EXPLANATION[key] for key in ("name", "type", "client", "rcode", "answer")}
+    server = Answering(tmp_path / "s", {"result": plain})
+    run = ctl("explain", tmp_path / "s", "www.example.com", "A", "192.0.2.0/24")
+    server.done()
+    assert run.stdout == ("www.example.com. A for 192.0.2.0/24: NOERROR\n"
+                          "  www.example.com. 30 A 203.0.113.10\n"
+                          "not a steered name: the answer is the same for every client\n")
+
+
+MISLEADING = "zone \x1b[2Jfile \u202ecod.\u009b31m\nok\x7f\u200b.zone"
+SHOWN = r"zone \u001b[2Jfile \u202ecod.\u009b31m\u000aok\u007f\u200b.zone"
+
+
+@pytest.mark.parametrize("command,lines,shown", [
+    (["status"], [{"error": MISLEADING}], f"perigeectl: {SHOWN}"),
+    (["reload"], [{"progress": MISLEADING}, {"error": "no", "errors": [MISLEADING]}], SHOWN),
+    (["reload"], [{"result": {"warnings": [MISLEADING]}}], SHOWN),
+    (["status"], [{"result": {"file": MISLEADING}}], f"file  {SHOWN}"),
+    (["status"], [{"result": {MISLEADING: "file"}}], f"{SHOWN}  file"),
+    (["status"], [{"result": {"zones": {MISLEADING: {"a": 1}}}}], f"{SHOWN}  1"),
+    (["status"], [{"result": {"zones": {"a": {MISLEADING: 1}}}}], None),
+    (["status"], [{"result": {MISLEADING: {"a": {"b": MISLEADING}}}}], f"a     {SHOWN}"),
+    (["log"], [{"result": {"levels": [{"module": MISLEADING, "level": MISLEADING}]}}],
+     f"{SHOWN}  {SHOWN}"),
+    (["status", "--json"], [{"result": {"file": "\u202e\u009b"}}], r'"file": "\u202E\u009B"'),
+])
+def test_text_of_a_daemon_was_printed_raw(tmp_path, command, lines, shown):
+    """A file name could clear the screen, and turn a message round."""
+    server = Answering(tmp_path / "s", *lines)
+    run = ctl(*command, tmp_path / "s")
+    server.done()
+    said = run.stdout + run.stderr
+    assert not set(said) & set("\x1b\u202e\u009b\x7f\u200b")
+    assert shown is None or shown in said
 
 
 def test_a_daemon_that_refuses(tmp_path):
@@ -392,7 +521,8 @@ def test_a_daemon_that_refuses(tmp_path):
     assert run.stderr == "perigeectl: 'x' is not a record type\n"
 
 
-@pytest.mark.parametrize("answer", [5, None, "reloaded", [1]])
+@pytest.mark.parametrize("answer", [
+    5, None, "reloaded", [1], {}, {"reloaded": True}, {"error": None}, {"progress": 5}])
 @pytest.mark.parametrize("command", [["reload"], ["status"], ["status", "--json"], ["log"]])
 def test_an_answer_that_is_none_is_no_success(tmp_path, command, answer):
     """"reloaded" was printed, or nothing, and 0 returned."""
@@ -400,12 +530,23 @@ def test_an_answer_that_is_none_is_no_success(tmp_path, command, answer):
     run = ctl(*command, tmp_path / "s")
     server.done()
     assert (run.returncode, run.stdout) == (1, "")
-    assert "its answer is not a JSON object" in run.stderr
+    assert run.stderr == (f"perigeectl: {tmp_path}/s: this is no daemon of Perigee, or one of "
+                          "another version: its answer is not understood\n")
+
+
+def test_an_answer_without_an_end_is_no_success(tmp_path):
+    server = Answering(tmp_path / "s", {"progress": "reading"})
+    run = ctl("reload", tmp_path / "s")
+    server.done()
+    assert (run.returncode, run.stdout) == (1, "reading\n")
+    assert run.stderr == f"perigeectl: {tmp_path}/s: closed without an answer\n"
 
 
 def test_no_daemon_and_no_node(fleet, tmp_path):
     run = ctl("status", tmp_path / "none.sock")
-    assert run.returncode == 1 and "cannot connect to" in run.stderr
+    assert (run.returncode, run.stderr) == (1, (
+        f"perigeectl: cannot connect to {tmp_path}/none.sock: No such file or directory: "
+        "is the daemon running?\n"))
     run = ctl("status", "-c", fleet, "far1")
     assert run.returncode == 1
     assert 'there is no node "far1"; did you mean "fra1"?' in run.stderr

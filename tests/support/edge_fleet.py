@@ -20,7 +20,7 @@ class Edge(perigee.Daemon):
     """One edge on a free port of 127.0.0.1, with its fleet file."""
 
     def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
-                 plain=False, inside=(), access_log=None):
+                 plain=False, inside=(), access_log=None, listen="127.0.0.1:0"):
         """plain: it listens without TLS too. inside: see Daemon; curl runs there as well.
         access_log: another path than .access_log_path, "-" for standard output."""
         self.directory = Path(directory)
@@ -30,6 +30,7 @@ class Edge(perigee.Daemon):
         self.access_log_option = access_log or self.access_log_path
         self.workers = workers
         self.plain = plain
+        self.listen = listen
         self.inside = inside
         self.write(sites, origins, http)
         super().__init__(perigee.EDGE, self.fleet, "fra1", self.directory, args, inside=inside)
@@ -39,7 +40,7 @@ class Edge(perigee.Daemon):
     def write(self, sites, origins, http=""):
         """sites: {name: (hosts, [(certificate, key)], {path: origin})}; origins: {name: yaml}.
         An origin of a path may be (origin, yaml) with more of the route's options."""
-        listen = 'listen: ["127.0.0.1:0"]'
+        listen = f'listen: ["{self.listen}"]'
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
         text = [

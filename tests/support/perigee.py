@@ -69,7 +69,7 @@ def allow_open_files(n):
 
 
 def control(path, line):
-    """One command to a control socket; the JSON answer."""
+    """One command to a control socket: its result, or the object that says why there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
         s.settimeout(PATIENCE)
         s.connect(str(path))
@@ -77,7 +77,8 @@ def control(path, line):
         data = b""
         while chunk := s.recv(65536):
             data += chunk
-    return json.loads(data)
+    last = json.loads(data.splitlines()[-1])
+    return last["result"] if "result" in last else last
 
 
 class Process:

@@ -10,7 +10,9 @@
 
 #include "core/base/check.h"
 
-static void create(struct test_cert *cert, const char *name, time_t from, time_t until)
+/* issuer: NULL: itself. */
+static void create(struct test_cert *cert, const char *name, const struct test_cert *issuer,
+		   time_t from, time_t until)
 {
 	unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
 	const unsigned char serial = 1;
@@ -27,24 +29,35 @@ static void create(struct test_cert *cert, const char *name, time_t from, time_t
 					    strlen(name)) == 0);
 	CHECK(gnutls_x509_crt_set_subject_alt_name(cert->crt, GNUTLS_SAN_DNSNAME, name,
 						   strlen(name), GNUTLS_FSAN_SET) == 0);
-	CHECK(gnutls_x509_crt_set_basic_constraints(cert->crt, 1, -1) == 0);
+	CHECK(gnutls_x509_crt_set_basic_constraints(cert->crt, issuer == NULL, -1) == 0);
 	CHECK(gnutls_x509_crt_set_key_usage(cert->crt, GNUTLS_KEY_DIGITAL_SIGNATURE |
 							   GNUTLS_KEY_KEY_CERT_SIGN) == 0);
-	CHECK(gnutls_x509_crt_sign2(cert->crt, cert->crt, cert->key, GNUTLS_DIG_SHA256, 0) == 0);
+	if (issuer == NULL)
+		issuer = cert;
+	CHECK(gnutls_x509_crt_sign2(cert->crt, issuer->crt, issuer->key, GNUTLS_DIG_SHA256, 0) ==
+	      0);
 }
 
 void test_cert_init(struct test_cert *cert, const char *name)
 {
 	time_t now = time(NULL);
 
-	create(cert, name, now - 3600, now + 86400);
+	create(cert, name, NULL, now - 3600, now + 86400);
 }
 
 void test_cert_init_expired(struct test_cert *cert, const char *name)
 {
 	time_t now = time(NULL);
 
-	create(cert, name, now - 2 * 86400, now - 86400);
+	create(cert, name, NULL, now - 2 * 86400, now - 86400);
+}
+
+void test_cert_issue(struct test_cert *cert, const char *name, const struct test_cert *issuer,
+		     bool expired)
+{
+	time_t now = time(NULL);
+
+	create(cert, name, issuer, now - 2 * 86400, expired ? now - 86400 : now + 86400);
 }
 
 void test_cert_fini(struct test_cert *cert)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Certificates made at test time: self-signed, ECDSA P-256, their own CA, in memory.
+ * Certificates made at test time: ECDSA P-256, self-signed and a CA or issued by such a one, in
+ * memory.
  */
 #pragma once
+
+#include <stdbool.h>
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -16,6 +19,9 @@ struct test_cert {
 void test_cert_init(struct test_cert *cert, const char *name);
 /* The same, valid until yesterday. */
 void test_cert_init_expired(struct test_cert *cert, const char *name);
+/* Issued by `issuer`; expired or not. */
+void test_cert_issue(struct test_cert *cert, const char *name, const struct test_cert *issuer,
+		     bool expired);
 void test_cert_fini(struct test_cert *cert);
 /* Credentials that show it; the caller frees. */
 gnutls_certificate_credentials_t test_cert_server(const struct test_cert *cert);

@@ -12,6 +12,11 @@ tests_unit_core_base_test_arena_SOURCES = tests/unit/core/base/test_arena.c
 tests_unit_core_base_test_arena_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/base/test_arena
 
+check_PROGRAMS += tests/unit/core/base/test_names
+tests_unit_core_base_test_names_SOURCES = tests/unit/core/base/test_names.c
+tests_unit_core_base_test_names_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_names
+
 check_PROGRAMS += tests/unit/core/base/test_printable
 tests_unit_core_base_test_printable_SOURCES = tests/unit/core/base/test_printable.c
 tests_unit_core_base_test_printable_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
@@ -176,6 +181,11 @@ tests_unit_core_net_test_stream_resume_SOURCES = tests/unit/core/net/test_stream
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_resume_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_resume
+check_PROGRAMS += tests/unit/core/net/test_tls_client
+tests_unit_core_net_test_tls_client_SOURCES = tests/unit/core/net/test_tls_client.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_tls_client_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_tls_client
 check_PROGRAMS += tests/unit/core/net/test_tls_sessions
 tests_unit_core_net_test_tls_sessions_SOURCES = tests/unit/core/net/test_tls_sessions.c
 tests_unit_core_net_test_tls_sessions_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

@@ -14,6 +14,16 @@ tests_unit_dns_answer_test_message_SOURCES = tests/unit/dns/answer/test_message.
 tests_unit_dns_answer_test_message_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/answer/test_message
 
+check_PROGRAMS += tests/unit/dns/serve/test_holders
+tests_unit_dns_serve_test_holders_SOURCES = tests/unit/dns/serve/test_holders.c
+tests_unit_dns_serve_test_holders_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/serve/test_holders
+
+check_PROGRAMS += tests/unit/dns/serve/test_udp
+tests_unit_dns_serve_test_udp_SOURCES = tests/unit/dns/serve/test_udp.c
+tests_unit_dns_serve_test_udp_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/serve/test_udp
+
 check_PROGRAMS += tests/unit/dns/steer/test_steer
 tests_unit_dns_steer_test_steer_SOURCES = tests/unit/dns/steer/test_steer.c $(dns_test_fixture)
 tests_unit_dns_steer_test_steer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)

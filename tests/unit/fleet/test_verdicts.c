@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "fleet/verdicts.h"
@@ -29,6 +30,8 @@ struct fixture {
 static const struct cfg_check check = {
     .interval = {5000000000},
     .timeout = {2000000000},
+    .host = "",
+    .path = "/",
     .rise = 2,
     .fall = 2,
 };
@@ -59,7 +62,18 @@ static void make_fleet(struct fixture *f)
 
 static struct fleet_verdict *verdict(struct fixture *f, unsigned edge, unsigned address)
 {
-	return (struct fleet_verdict *)fleet_verdicts_at(f->table, edge, address);
+	return fleet_verdicts_at(f->table, edge, address);
+}
+
+static struct fleet_verdicts *make_table(struct fixture *f)
+{
+	struct diag *diag = diag_create();
+	struct fleet_verdicts *t = fleet_verdicts_load(&f->fleet, diag);
+
+	assert_non_null(t);
+	diag_destroy(&diag);
+	fleet_verdicts_join(t, f->pulse);
+	return t;
 }
 
 static int setup(void **state)
@@ -68,17 +82,7 @@ static int setup(void **state)
 
 	make_fleet(f);
 	f->pulse = fleet_pulse_create();
-	f->table = fleet_verdicts_create(f->pulse, &f->fleet);
-	for (unsigned i = 0; i < 2; i++) {
-		for (unsigned k = 0; k < 3; k++) {
-			struct fleet_verdict *v =
-			    fleet_verdict_create(f->pulse, f->edges[i].name, &f->addrs[i][k]);
-
-			fleet_verdict_retune(v, &check);
-			fleet_verdicts_put(f->table, i, k, v);
-			fleet_verdict_unref(&v); /* the table's is left */
-		}
-	}
+	f->table = make_table(f);
 	*state = f;
 	return 0;
 }
@@ -253,17 +257,20 @@ static void test_settled_without_drained_edges(void **state)
 {
 	struct fixture *f = *state;
 	struct fleet_verdicts *drained;
+	char *waits_for;
 
 	for (unsigned k = 0; k < 3; k++)
 		probe(f, 0, k, PROBE_OK, at(0));
-	assert_false(fleet_verdicts_settled(f->table));
+	waits_for = fleet_verdicts_unsettled(f->table);
+	assert_string_equal(waits_for, "edge nyc1");
+	free(waits_for);
 	f->edges[1].admin = CFG_ADMIN_DRAINED;
-	drained = fleet_verdicts_create(f->pulse, &f->fleet);
+	drained = make_table(f);
 	for (unsigned i = 0; i < 2; i++) {
 		for (unsigned k = 0; k < 3; k++)
-			fleet_verdicts_put(drained, i, k, verdict(f, i, k));
+			fleet_verdicts_keep(drained, i, k, verdict(f, i, k));
 	}
-	assert_true(fleet_verdicts_settled(drained));
+	assert_null(fleet_verdicts_unsettled(drained));
 	fleet_verdicts_unref(&drained);
 }
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "geo/map.h"
+
 const struct cfg_edge test_edges[N_EDGES] = {
     [FRANKFURT] = {.name = "fra1", .id = 0, .location = {50.1109, 8.6821, true}},
     [NEW_YORK] = {.name = "nyc1", .id = 1, .location = {40.7128, -74.0060, true}},

@@ -13,8 +13,10 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "geo/map.h"
 #include "tests/support/skip.h"
+
+struct geo_map;
+struct geo_place;
 
 enum { FRANKFURT, NEW_YORK, SINGAPORE, SAO_PAULO, N_EDGES };
 

@@ -6,6 +6,9 @@ GEO_TESTS = \
 	tests/unit/geo/test_broken \
 	tests/unit/geo/test_distance \
 	tests/unit/geo/test_map \
+	tests/unit/geo/test_nearest \
+	tests/unit/geo/test_places \
+	tests/unit/geo/test_ranges \
 	tests/unit/geo/test_ranking
 check_PROGRAMS += $(GEO_TESTS)
 TESTS += $(GEO_TESTS)
@@ -27,3 +30,12 @@ tests_unit_geo_test_map_LDADD = $(LINK_GEO) $(CMOCKA_LIBS)
 tests_unit_geo_test_ranking_SOURCES = tests/unit/geo/test_ranking.c $(GEO_TEST_SUPPORT)
 tests_unit_geo_test_ranking_CPPFLAGS = $(GEO_TEST_CPPFLAGS)
 tests_unit_geo_test_ranking_LDADD = $(LINK_GEO) $(CMOCKA_LIBS)
+tests_unit_geo_test_nearest_SOURCES = tests/unit/geo/test_nearest.c $(GEO_TEST_SUPPORT)
+tests_unit_geo_test_nearest_CPPFLAGS = $(GEO_TEST_CPPFLAGS)
+tests_unit_geo_test_nearest_LDADD = $(LINK_GEO) $(CMOCKA_LIBS)
+tests_unit_geo_test_ranges_SOURCES = tests/unit/geo/test_ranges.c $(GEO_TEST_SUPPORT)
+tests_unit_geo_test_ranges_CPPFLAGS = $(GEO_TEST_CPPFLAGS)
+tests_unit_geo_test_ranges_LDADD = $(LINK_GEO) $(CMOCKA_LIBS)
+tests_unit_geo_test_places_SOURCES = tests/unit/geo/test_places.c $(GEO_TEST_SUPPORT)
+tests_unit_geo_test_places_CPPFLAGS = $(GEO_TEST_CPPFLAGS)
+tests_unit_geo_test_places_LDADD = $(LINK_GEO) $(CMOCKA_LIBS)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "geo/map.h"
 #include "tests/unit/geo/geo_test.h"
 
 /* A database in the making. */

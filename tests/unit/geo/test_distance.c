@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "geo/distance.h"
 #include "tests/unit/geo/geo_test.h"
 
 #define QUARTER (M_PI / 2 * 6371.0088)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "geo/db.h"
+#include "geo/map.h"
 #include "tests/unit/geo/geo_test.h"
 
 typedef unsigned __int128 bits128;

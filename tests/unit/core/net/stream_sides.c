@@ -364,7 +364,7 @@ int streams_setup(void **state)
 		make_cert();
 	server_init();
 	test_client = (struct tls_client_config){
-	    .host = "www.example.com", .verify = true, .ca_file = ca_file};
+	    .host = "www.example.com", .verify = TLS_VERIFY_ALL, .ca_file = ca_file};
 	return 0;
 }
 

@@ -136,7 +136,7 @@ static void test_no_sni_for_an_address(void **state)
 	struct side client, server;
 
 	test_server.client_hello = on_client_hello;
-	test_client.verify = false;
+	test_client.verify = TLS_VERIFY_NONE;
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		test_client.host = addresses[i];
 		sides_connect(&client, &server, TLS13);

@@ -28,49 +28,77 @@ static struct loop *loop;
 static struct control_server *server;
 
 /* Its loop's. */
-static struct control_request *deferred[CONTROL_CLIENTS_MAX];
-static unsigned n_deferred;
+static struct control_request *waiting[CONTROL_CLIENTS_MAX];
+static unsigned n_waiting;
 
-static unsigned answer_deferred(void)
+static unsigned answer_waiting(void)
 {
-	unsigned n = n_deferred;
+	unsigned n = n_waiting;
 
-	while (n_deferred > 0)
-		control_answer(&deferred[--n_deferred], json_pack("{s:s}", "word", "at last"));
+	while (n_waiting > 0)
+		control_answer(&waiting[--n_waiting], json_pack("{s:s}", "word", "at last"));
 	return n;
 }
 
-static json_t *handler(void *arg, int argc, char **argv)
+static json_t *words_of(int argc, char **argv)
 {
+	json_t *words = json_array();
+
+	for (int i = 0; i < argc; i++)
+		json_array_append_new(words, json_string(argv[i]));
+	return json_pack("{s:o}", "words", words);
+}
+
+static json_t *big_answer(void)
+{
+	char *text = xmalloc(BIG);
+	json_t *answer;
+
+	memset(text, 'x', BIG);
+	answer = json_pack("{s:s#}", "text", text, BIG);
+	free(text);
+	return answer;
+}
+
+/* "say N TEXT": to all that wait, each in his own number. */
+static void say_to_all(int argc, char **argv)
+{
+	CHECK(argc == 3);
+	for (int i = 0; i < atoi(argv[1]); i++)
+		for (unsigned k = 0; k < n_waiting; k++)
+			control_progress(waiting[k], "%u: %d %s", k, i, argv[2]);
+}
+
+static void handler(void *arg, struct control_request *request, int argc, char **argv)
+{
+	json_t *answer = NULL;
+
 	CHECK(arg == &loop && loop_is_owner(loop));
 	if (strcmp(argv[0], "echo") == 0) {
-		json_t *words = json_array();
-
-		for (int i = 0; i < argc; i++)
-			json_array_append_new(words, json_string(argv[i]));
-		return json_pack("{s:o}", "words", words);
+		answer = words_of(argc, argv);
+	} else if (strcmp(argv[0], "big") == 0) {
+		answer = big_answer();
+	} else if (strcmp(argv[0], "nothing") == 0) {
+		answer = NULL;
+	} else if (strcmp(argv[0], "later") == 0) {
+		CHECK(n_waiting < ARRAY_SIZE(waiting));
+		waiting[n_waiting++] = request;
+		return;
+	} else if (strcmp(argv[0], "work") == 0) {
+		control_progress(request, "one");
+		control_progress(request, "two of %s", argv[1]);
+		answer = words_of(argc, argv);
+	} else if (strcmp(argv[0], "say") == 0) {
+		say_to_all(argc, argv);
+		answer = json_true();
+	} else if (strcmp(argv[0], "waiting") == 0) {
+		answer = json_integer(n_waiting);
+	} else if (strcmp(argv[0], "now") == 0) {
+		answer = json_integer(answer_waiting());
+	} else {
+		answer = control_error("unknown command '%s'", argv[0]);
 	}
-	if (strcmp(argv[0], "big") == 0) {
-		char *text = xmalloc(BIG);
-		json_t *answer;
-
-		memset(text, 'x', BIG);
-		answer = json_pack("{s:s#}", "text", text, BIG);
-		free(text);
-		return answer;
-	}
-	if (strcmp(argv[0], "nothing") == 0)
-		return NULL;
-	if (strcmp(argv[0], "later") == 0) {
-		CHECK(n_deferred < ARRAY_SIZE(deferred));
-		deferred[n_deferred++] = control_defer(server);
-		return NULL;
-	}
-	if (strcmp(argv[0], "deferred") == 0)
-		return json_integer(n_deferred);
-	if (strcmp(argv[0], "now") == 0)
-		return json_integer(answer_deferred());
-	return control_error("unknown command '%s'", argv[0]);
+	control_answer(&request, answer);
 }
 
 static int setup(void **state)
@@ -94,7 +122,7 @@ static int teardown(void **state)
 	loop_join(loop);
 	control_server_destroy(&server);
 	CHECK(server == NULL);
-	answer_deferred();
+	answer_waiting();
 	CHECK(access(path, F_OK) != 0);
 	loop_destroy(&loop);
 	*strrchr(path, '/') = '\0';
@@ -102,22 +130,58 @@ static int teardown(void **state)
 	return rmdir(dir);
 }
 
+static struct control_call call_of(const char *line)
+{
+	return (struct control_call){.path = path, .command = line, .patience = CONTROL_CALL_TIME};
+}
+
+static json_t *last_line(const char *line)
+{
+	struct control_call c = call_of(line);
+	char *error = NULL;
+	json_t *last = control_call(&c, &error);
+
+	if (last == NULL)
+		fail_msg("%s: %s", line, error);
+	return last;
+}
+
 static json_t *call(const char *line)
 {
-	char *error = NULL;
-	json_t *answer = control_call(path, line, CONTROL_CALL_TIME, &error);
+	json_t *last = last_line(line), *result = json_object_get(last, "result");
 
-	if (answer == NULL)
-		fail_msg("%s: %s", line, error);
-	return answer;
+	assert_non_null(result);
+	json_incref(result);
+	json_decref(last);
+	return result;
+}
+
+static json_int_t call_number(const char *line)
+{
+	json_t *answer = call(line);
+	json_int_t n = json_integer_value(answer);
+
+	json_decref(answer);
+	return n;
+}
+
+static void assert_no_call(const char *socket, const char *line, const char *expected)
+{
+	struct control_call c = {.path = socket, .command = line, .patience = CONTROL_CALL_TIME};
+	char *error = NULL;
+
+	assert_null(control_call(&c, &error));
+	assert_string_equal(error, expected);
+	free(error);
 }
 
 static void assert_error(const char *line, const char *expected)
 {
-	json_t *answer = call(line);
+	json_t *last = last_line(line);
 
-	assert_string_equal(json_string_value(json_object_get(answer, "error")), expected);
-	json_decref(answer);
+	assert_null(json_object_get(last, "result"));
+	assert_string_equal(json_string_value(json_object_get(last, "error")), expected);
+	json_decref(last);
 }
 
 static void test_a_line_is_split_into_words_and_answered(void **state)
@@ -136,10 +200,10 @@ static void test_what_is_wrong_is_said(void **state)
 	char words[2 * 65 + 1] = "";
 
 	assert_error("frobnicate", "unknown command 'frobnicate'");
-	assert_error("frob\xff", "unknown command 'frob?'");
+	assert_error("frob\xff", "unknown command 'frob\\xff'");
 	assert_error("", "no command");
 	assert_error("   ", "no command");
-	assert_error("nothing", "nothing: no answer");
+	assert_error("nothing", "no answer: there is no memory, or it is not UTF-8");
 	for (int i = 0; i < 65; i++)
 		strcat(words, "x ");
 	assert_error(words, "more than 64 words");
@@ -165,7 +229,7 @@ static int connect_client(void)
 
 static void test_a_line_that_is_too_long_is_closed(void **state)
 {
-	char line[4096], c, *error = NULL;
+	char line[4096], c;
 	int fd = connect_client();
 
 	memset(line, 'x', sizeof(line));
@@ -182,10 +246,7 @@ static void test_a_line_that_is_too_long_is_closed(void **state)
 	close(fd);
 
 	/* The client does not even try. */
-	line[sizeof(line) - 1] = '\0';
-	assert_null(control_call(path, "two\nlines", CONTROL_CALL_TIME, &error));
-	assert_non_null(error);
-	free(error);
+	assert_no_call(path, "two\nlines", "a command is one line of less than 4096 bytes");
 }
 
 static void test_a_line_may_come_in_pieces(void **state)
@@ -203,7 +264,7 @@ static void test_a_line_may_come_in_pieces(void **state)
 
 static void test_those_over_the_limit_wait_for_their_turn(void **state)
 {
-	int fds[CONTROL_CLIENTS_MAX], waiting;
+	int fds[CONTROL_CLIENTS_MAX], next;
 	char c;
 
 	/* All places are held by clients that do not read their whole answer. */
@@ -212,14 +273,14 @@ static void test_those_over_the_limit_wait_for_their_turn(void **state)
 		assert_int_equal(send(fds[i], "big\n", 4, MSG_NOSIGNAL), 4);
 		assert_int_equal(recv(fds[i], &c, 1, 0), 1);
 	}
-	waiting = connect_client();
-	assert_int_equal(send(waiting, "echo\n", 5, MSG_NOSIGNAL), 5);
-	assert_int_equal(recv(waiting, &c, 1, MSG_DONTWAIT), -1);
+	next = connect_client();
+	assert_int_equal(send(next, "echo\n", 5, MSG_NOSIGNAL), 5);
+	assert_int_equal(recv(next, &c, 1, MSG_DONTWAIT), -1);
 	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
-	assert_int_equal(recv(waiting, &c, 1, 0), 1);
+	assert_int_equal(recv(next, &c, 1, 0), 1);
 	assert_int_equal(c, '{');
-	close(waiting);
+	close(next);
 }
 
 static void test_a_second_server_is_refused_and_the_first_lives_on(void **state)
@@ -282,9 +343,10 @@ static void test_a_client_left_in_the_middle_is_cleaned_up(void **state)
 	close(fd);
 }
 
+/* All lines up to the end. */
 static void read_answer(int fd, const char *expected)
 {
-	char text[64] = "";
+	char text[1024] = "";
 	size_t n = 0;
 	ssize_t got;
 
@@ -303,74 +365,187 @@ static int say(const char *line)
 	return fd;
 }
 
-static void wait_until_deferred(json_int_t n)
+static void wait_until_waiting(json_int_t n)
 {
-	json_t *answer;
-	bool enough;
+	while (call_number("waiting") != n)
+		;
+}
 
-	do {
-		answer = call("deferred");
-		enough = json_integer_value(answer) == n;
-		json_decref(answer);
-	} while (!enough);
+static void test_what_is_being_done_is_said_before_the_result(void **state)
+{
+	read_answer(say("work 9\n"), "{\"progress\":\"one\"}\n"
+				     "{\"progress\":\"two of 9\"}\n"
+				     "{\"result\":{\"words\":[\"work\",\"9\"]}}\n");
+	read_answer(say("frob\n"), "{\"error\":\"unknown command 'frob'\"}\n");
+}
+
+static void append(void *arg, const char *progress)
+{
+	strcat(arg, progress);
+	strcat(arg, ";");
+}
+
+static void test_the_client_hears_what_is_being_done(void **state)
+{
+	struct control_call c = call_of("work 9");
+	char said[64] = "", *error = NULL;
+	json_t *last;
+
+	c.listener = append;
+	c.arg = said;
+	last = control_call(&c, &error);
+	assert_non_null(json_object_get(last, "result"));
+	assert_string_equal(said, "one;two of 9;");
+	json_decref(last);
 }
 
 static void test_an_answer_may_come_later(void **state)
 {
+	static const char last[] = "{\"result\":{\"word\":\"at last\"}}\n";
 	int whole = say("later\n"), half = say("later\n"), gone = say("later\n");
-	json_t *answer;
 
 	/* One that has nothing more to say still listens; one that has closed does not. */
-	wait_until_deferred(3);
+	wait_until_waiting(3);
 	assert_int_equal(shutdown(half, SHUT_WR), 0);
 	close(gone);
 	json_decref(call("echo"));
-	answer = call("now");
-	assert_int_equal(json_integer_value(answer), 3);
-	json_decref(answer);
-	read_answer(whole, "{\n  \"word\": \"at last\"\n}\n");
-	read_answer(half, "{\n  \"word\": \"at last\"\n}\n");
+	assert_int_equal(call_number("now"), 3);
+	read_answer(whole, last);
+	read_answer(half, last);
+}
+
+static void test_commands_of_several_clients_do_not_mix(void **state)
+{
+	int fds[CONTROL_CLIENTS_MAX - 1];
+	char expected[128];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = say("later\n");
+		wait_until_waiting(i + 1);
+	}
+	json_decref(call("say 2 word"));
+	assert_int_equal(call_number("now"), ARRAY_SIZE(fds));
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
+		snprintf(expected, sizeof(expected),
+			 "{\"progress\":\"%u: 0 word\"}\n{\"progress\":\"%u: 1 word\"}\n"
+			 "{\"result\":{\"word\":\"at last\"}}\n",
+			 i, i);
+		read_answer(fds[i], expected);
+	}
+}
+
+/* How many bytes there are up to the end, and the last line of them. */
+static size_t read_to_the_end(int fd, char *last, size_t size)
+{
+	size_t total = 0, n = 0;
+	char c;
+
+	while (recv(fd, &c, 1, 0) == 1) {
+		total++;
+		if (c == '\n') {
+			last[n] = '\0';
+			n = 0;
+		} else if (n < size - 1) {
+			last[n++] = c;
+		}
+	}
+	return total;
+}
+
+static void test_who_does_not_read_costs_little_and_stops_nothing(void **state)
+{
+	int fd = say("later\n");
+	char last[64];
+	size_t total;
+
+	wait_until_waiting(1);
+	/* 5 MB in all; what the kernel takes is a part of it. */
+	for (int i = 0; i < 100; i++)
+		json_decref(call("say 1000 much-and-even-more-of-it"));
+	assert_int_equal(call_number("now"), 1);
+	total = read_to_the_end(fd, last, sizeof(last));
+	assert_in_range(total, 1, 1 << 20);
+	/* What counts has come. */
+	assert_string_equal(last, "{\"result\":{\"word\":\"at last\"}}");
+	close(fd);
+}
+
+static void test_who_leaves_in_the_middle_stops_nothing(void **state)
+{
+	int stays = say("later\n"), leaves;
+
+	wait_until_waiting(1);
+	leaves = say("later\n");
+	wait_until_waiting(2);
+	close(leaves);
+	json_decref(call("say 1 on"));
+	json_decref(call("say 1 on"));
+	assert_int_equal(call_number("now"), 2);
+	read_answer(stays, "{\"progress\":\"0: 0 on\"}\n{\"progress\":\"0: 0 on\"}\n"
+			   "{\"result\":{\"word\":\"at last\"}}\n");
 }
 
 /* They kept their places until their answers came, if ever. */
 static void test_those_who_ended_their_question_and_left_make_room(void **state)
 {
-	json_t *answer;
 	int last;
 
 	for (int i = 1; i < CONTROL_CLIENTS_MAX; i++) {
 		int fd = say("later\n");
 
-		wait_until_deferred(i);
+		wait_until_waiting(i);
 		assert_int_equal(shutdown(fd, SHUT_WR), 0);
 		json_decref(call("echo")); /* it has been seen */
 		close(fd);
 	}
 	last = say("later\n");
-	answer = call("now");
-	assert_int_equal(json_integer_value(answer), CONTROL_CLIENTS_MAX);
-	json_decref(answer);
-	read_answer(last, "{\n  \"word\": \"at last\"\n}\n");
+	assert_int_equal(call_number("now"), CONTROL_CLIENTS_MAX);
+	read_answer(last, "{\"result\":{\"word\":\"at last\"}}\n");
 }
 
 static void test_a_server_may_end_before_its_answers(void **state)
 {
 	int fd = say("later\n");
 
-	wait_until_deferred(1);
+	wait_until_waiting(1);
 	teardown(state);
 	setup(state);
 	read_answer(fd, "");
 }
 
+/* On the control loop: as when a daemon ends. */
+static void answer_and_end(void *arg)
+{
+	control_answer(&waiting[--n_waiting], control_error("it ends"));
+	control_server_destroy(&server);
+	CHECK(write(*(int *)arg, "", 1) == 1);
+}
+
+static void test_last_words_are_heard_of_a_server_that_ends(void **state)
+{
+	int fd = say("later\n"), done[2];
+	char c;
+
+	wait_until_waiting(1);
+	CHECK(pipe(done) == 0);
+	loop_post_mt(loop, answer_and_end, &done[1]);
+	assert_int_equal(read(done[0], &c, 1), 1);
+	read_answer(fd, "{\"error\":\"it ends\"}\n");
+	close(done[0]);
+	close(done[1]);
+	loop_stop_mt(loop);
+	loop_join(loop);
+	loop_destroy(&loop);
+	*strrchr(path, '/') = '\0';
+	CHECK(rmdir(path) == 0 && rmdir(dir) == 0);
+	setup(state);
+}
+
 static void test_nobody_there_is_an_error(void **state)
 {
-	char *error = NULL;
-
-	assert_null(control_call("/nonexistent/control", "status", CONTROL_CALL_TIME, &error));
-	assert_string_equal(error,
-			    "cannot connect to /nonexistent/control: No such file or directory");
-	free(error);
+	assert_no_call("/nonexistent/control", "status",
+		       "cannot connect to /nonexistent/control: No such file or directory: is the "
+		       "daemon running?");
 }
 
 int main(void)
@@ -385,9 +560,15 @@ int main(void)
 	    cmocka_unit_test(test_a_second_server_is_refused_and_the_first_lives_on),
 	    cmocka_unit_test(test_the_socket_of_a_successor_is_not_removed),
 	    cmocka_unit_test(test_a_client_left_in_the_middle_is_cleaned_up),
+	    cmocka_unit_test(test_what_is_being_done_is_said_before_the_result),
+	    cmocka_unit_test(test_the_client_hears_what_is_being_done),
 	    cmocka_unit_test(test_an_answer_may_come_later),
+	    cmocka_unit_test(test_commands_of_several_clients_do_not_mix),
+	    cmocka_unit_test(test_who_does_not_read_costs_little_and_stops_nothing),
+	    cmocka_unit_test(test_who_leaves_in_the_middle_stops_nothing),
 	    cmocka_unit_test(test_those_who_ended_their_question_and_left_make_room),
 	    cmocka_unit_test(test_a_server_may_end_before_its_answers),
+	    cmocka_unit_test(test_last_words_are_heard_of_a_server_that_ends),
 	    cmocka_unit_test(test_nobody_there_is_an_error),
 	};
 

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/base/progress.h"
 #include "core/net/sock.h"
 #include "core/process/control.h"
 #include "core/process/daemon.h"
@@ -40,6 +41,7 @@ struct shared {
 	_Atomic char file;      /* 'x': broken */
 	_Atomic char unsettled; /* this one never settles */
 	_Atomic bool hold;      /* loads wait for `go` when they have read the file */
+	_Atomic bool hold_end;  /* or when they have done all */
 	sem_t go;
 	_Atomic unsigned n_loads;
 	_Atomic bool fail_plan, fail_open;
@@ -73,7 +75,7 @@ static void note(const char *what, char word)
 	shared->len = n; /* what is before it is whole */
 }
 
-static void *load(struct daemon *d, char **errors)
+static void *load(struct daemon *d, char **complaints)
 {
 	char word = shared->file;
 	struct view *view;
@@ -83,10 +85,16 @@ static void *load(struct daemon *d, char **errors)
 	shared->n_loads++;
 	while (shared->hold && sem_wait(&shared->go) != 0)
 		;
-	if (word == 'x') {
-		*errors = xstrdup("file:1:2: is broken\nfile:3:4: so is this\n");
+	progress_say("part %d of %d", 1, 2);
+	progress_say("part %d of %d", 2, 2);
+	*complaints = xstrdup(word == 'x'   ? "file:1:1: warning: is odd\nfile:1:2: is broken\n"
+					      "file:3:4: so is this\n"
+			      : word == 'w' ? "file:1:1: warning: is odd\n"
+					    : "");
+	while (shared->hold_end && sem_wait(&shared->go) != 0)
+		;
+	if (word == 'x')
 		return NULL;
-	}
 	view = xcalloc(1, sizeof(*view));
 	view->word = word;
 	return view;
@@ -121,9 +129,9 @@ static void watch(struct daemon *d, void *view)
 	note("watch", ((struct view *)view)->word);
 }
 
-static bool settled(const void *view)
+static char *waits_for(const void *view)
 {
-	return ((const struct view *)view)->word != shared->unsettled;
+	return ((const struct view *)view)->word == shared->unsettled ? xstrdup("edge fra1") : NULL;
 }
 
 static void drop(struct daemon *d, void *view)
@@ -184,9 +192,10 @@ static void status(struct daemon *d, json_t *status)
 	json_object_set_new(status, "own", json_true());
 }
 
-static json_t *run_add(struct daemon *d, char **arguments, int n)
+static void run_add(struct daemon *d, struct control_request *request, char **arguments, int n)
 {
-	return json_integer(atoi(arguments[0]) + (n == 2 ? atoi(arguments[1]) : 0));
+	control_answer(&request,
+		       json_integer(atoi(arguments[0]) + (n == 2 ? atoi(arguments[1]) : 0)));
 }
 
 static const struct daemon_verb verbs[] = {{"add", "A [B]", 1, 2, run_add}};
@@ -201,7 +210,7 @@ static const struct daemon_ops ops = {
     .plan = plan,
     .open = open_program,
     .watch = watch,
-    .settled = settled,
+    .waits_for = waits_for,
     .drop = drop,
     .publish = publish,
     .needs_restart = needs_restart,
@@ -308,14 +317,27 @@ static void stop_child(void)
 	assert_int_not_equal(access(control_path, F_OK), 0);
 }
 
+/* What was answered in the end: the result, or the object with the error. */
+static json_t *result_of(json_t *last)
+{
+	json_t *result = json_object_get(last, "result");
+
+	if (result == NULL)
+		return last;
+	json_incref(result);
+	json_decref(last);
+	return result;
+}
+
 static json_t *call(const char *line)
 {
+	struct control_call c = {.path = control_path, .command = line, .patience = PATIENCE};
 	char *error = NULL;
-	json_t *answer = control_call(control_path, line, PATIENCE, &error);
+	json_t *last = control_call(&c, &error);
 
-	if (answer == NULL)
+	if (last == NULL)
 		fail_msg("%s: %s", line, error);
-	return answer;
+	return result_of(last);
 }
 
 /* Asks, and leaves the answer for later. */
@@ -330,19 +352,59 @@ static int ask(const char *line)
 	return fd;
 }
 
-static json_t *answer_of(int fd)
+/* One line of an answer. */
+static json_t *line_of(int fd)
 {
 	char text[1024];
 	size_t n = 0;
-	ssize_t got;
-	json_t *answer;
+	json_t *line;
 
-	while ((got = recv(fd, text + n, sizeof(text) - n, 0)) > 0)
-		n += (size_t)got;
-	CHECK(got == 0 && close(fd) == 0);
-	answer = json_loadb(text, n, JSON_DECODE_ANY, NULL);
-	assert_non_null(answer);
-	return answer;
+	while (n == 0 || text[n - 1] != '\n') {
+		assert_true(n < sizeof(text));
+		assert_int_equal(recv(fd, text + n, 1, 0), 1);
+		n++;
+	}
+	line = json_loadb(text, n, 0, NULL);
+	assert_non_null(line);
+	return line;
+}
+
+static void assert_progress(int fd, const char *expected)
+{
+	json_t *line = line_of(fd);
+	const char *said = json_string_value(json_object_get(line, "progress"));
+
+	assert_non_null(said);
+	assert_string_equal(said, expected);
+	json_decref(line);
+}
+
+/* In between may be others, of how a load gets on. */
+static void wait_progress(int fd, const char *expected)
+{
+	const char *said = "";
+
+	while (strcmp(said, expected) != 0) {
+		json_t *line = line_of(fd);
+
+		said = json_string_value(json_object_get(line, "progress"));
+		assert_non_null(said);
+		said = strcmp(said, expected) == 0 ? expected : "";
+		json_decref(line);
+	}
+}
+
+/* The last line, whatever was said before. */
+static json_t *answer_of(int fd)
+{
+	json_t *line;
+	char c;
+
+	while (json_object_get(line = line_of(fd), "progress") != NULL)
+		json_decref(line);
+	assert_int_equal(recv(fd, &c, 1, 0), 0);
+	CHECK(close(fd) == 0);
+	return result_of(line);
 }
 
 static void assert_member(const json_t *object, const char *name, const char *expected)
@@ -410,6 +472,7 @@ static void test_reload_tells_its_outcome(void **state)
 	answer = call("reload");
 	assert_true(json_is_true(json_object_get(answer, "reloaded")));
 	assert_member(answer, "restart", "some.option");
+	assert_int_equal(json_array_size(json_object_get(answer, "warnings")), 0);
 	json_decref(answer);
 	answer = call("status");
 	last = json_object_get(answer, "last_reload");
@@ -422,8 +485,8 @@ static void test_reload_tells_its_outcome(void **state)
 	answer = call("reload");
 	assert_non_null(json_object_get(answer, "error"));
 	last = json_object_get(answer, "errors");
-	assert_int_equal(json_array_size(last), 2);
-	assert_string_equal(json_string_value(json_array_get(last, 1)), "file:3:4: so is this");
+	assert_int_equal(json_array_size(last), 3);
+	assert_string_equal(json_string_value(json_array_get(last, 2)), "file:3:4: so is this");
 	json_decref(answer);
 	answer = call("status");
 	assert_member(json_object_get(answer, "last_reload"), "result", "file:1:2: is broken");
@@ -431,6 +494,53 @@ static void test_reload_tells_its_outcome(void **state)
 	stop_child();
 	assert_string_equal(shared->trace,
 			    STARTED "watch(r) publish(r) reloaded refused stop close ");
+}
+
+static void test_reload_tells_warnings(void **state)
+{
+	json_t *answer, *warnings;
+
+	start_child();
+	shared->file = 'w';
+	answer = call("reload");
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	warnings = json_object_get(answer, "warnings");
+	assert_int_equal(json_array_size(warnings), 1);
+	assert_string_equal(json_string_value(json_array_get(warnings, 0)),
+			    "file:1:1: warning: is odd");
+	json_decref(answer);
+	answer = call("status");
+	assert_member(json_object_get(answer, "last_reload"), "result", "ok");
+	json_decref(answer);
+	stop_child();
+}
+
+static void test_reload_tells_what_is_being_done(void **state)
+{
+	char *reading = xasprintf("reading %s/perigee/perigee.yaml", SYSCONFDIR);
+	json_t *answer;
+	int asked, second;
+
+	start_child();
+	shared->hold_end = true;
+	shared->unsettled = shared->file = 'u';
+	asked = ask("reload");
+	assert_progress(asked, reading);
+	wait_progress(asked, "part 2 of 2");
+	/* Another one is told what concerns it, and the first nothing of that. */
+	second = ask("reload");
+	assert_progress(second, "waiting until the reload that is under way has read its files");
+	shared->hold_end = false;
+	sem_post(&shared->go);
+	assert_progress(second, reading);
+	wait_progress(asked, "settling, waiting for edge fra1");
+	shared->unsettled = '\0';
+	answer = answer_of(asked);
+	assert_true(json_is_true(json_object_get(answer, "reloaded")));
+	json_decref(answer);
+	json_decref(answer_of(second));
+	stop_child();
+	free(reading);
 }
 
 /* It was lost, or came to a program that could not bear it. */
@@ -595,7 +705,8 @@ static void test_broken_configuration_is_told_whole(void **state)
 
 		assert_int_equal(exit_code(start_daemon(arguments[i], err)), 1);
 		read_all(err, text, sizeof(text));
-		assert_string_equal(text, "file:1:2: is broken\nfile:3:4: so is this\n");
+		assert_string_equal(text, "file:1:1: warning: is odd\nfile:1:2: is broken\n"
+					  "file:3:4: so is this\n");
 	}
 	assert_string_equal(shared->trace, "");
 }
@@ -692,6 +803,8 @@ int main(void)
 	    TEST(test_start_and_stop),
 	    TEST(test_commands),
 	    TEST(test_reload_tells_its_outcome),
+	    TEST(test_reload_tells_warnings),
+	    TEST(test_reload_tells_what_is_being_done),
 	    TEST(test_hup_before_the_start_is_over_is_a_reload_after_it),
 	    TEST(test_reload_while_the_first_view_settles_comes_after_it),
 	    TEST(test_reloads_during_a_reload_are_one_more),
