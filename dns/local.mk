@@ -22,6 +22,7 @@ dns_libdns_a_SOURCES = \
 	dns/steer/steer.c dns/steer/steer.h \
 	dns/view/view.c dns/view/view.h \
 	dns/zone/build.c dns/zone/build.h \
+	dns/zone/drafts.c dns/zone/drafts.h \
 	dns/zone/generate.c dns/zone/generate.h \
 	dns/zone/index.c dns/zone/index.h \
 	dns/zone/load.c \

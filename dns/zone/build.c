@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See build.h. What is collected lies in pages of its own, which are given back whole when the zone
- * is there; a node is then one block: itself, its RRsets, their rdata, its name.
+ * See build.h. Records become drafts (dns/zone/drafts.h), and drafts become nodes: one block of
+ * memory each, with its RRsets, their rdata, and its name.
  */
 #define LOG_MODULE LOG_ZONE
 #include "dns/zone/build.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
@@ -16,100 +15,53 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "dns/zone/drafts.h"
 #include "dns/zone/index.h"
-#include "dns/zone/order.h"
 #include "dns/zone/rdata.h"
 #include "dns/zone/sources.h"
-
-/* What is collected of a zone of DNS_ZONE_BYTES_MAX of text is some 12 times that in the worst
- * case: records of a few octets each. */
-#define BUILD_BYTES_MAX ((size_t)2 << 30)
 
 /* A set is answered whole, in one message of DNS over TCP at most; there each record has a head of
  * at least 12 bytes (RFC 1035 section 4.1.3, its owner compressed). */
 #define SET_BYTES_MAX 65535
 #define RECORD_HEAD 12
 
-/* Memory that is taken piece by piece and given back at once: to the system, as what is left of a
- * load would else lie between its nodes as long as they live. */
-#define POOL_BLOCK ((size_t)1 << 20)
-
-struct pool_block {
-	struct pool_block *older;
-};
-
-struct pool {
-	struct pool_block *blocks;
-	size_t n_blocks, left; /* left: at the end of the latest */
-};
-
-struct record {
-	struct record *next;
-	uint32_t ttl, file, line;
-	uint16_t type, len;
-	uint8_t data[];
-};
-
-struct draft {
-	struct record *first, *last;
-	uint64_t hash;
-	uint32_t steered;
-	uint8_t size;
-	uint8_t name[]; /* in lower case, then as written */
-};
-
-/* Finds most names that are not there without a look at any that is. */
-struct slot {
-	uint32_t tag;    /* of the name's hash */
-	uint32_t number; /* 1 + index of its draft; 0: none */
-};
-
 struct dns_build {
 	struct dns_zone *zone; /* it becomes this; no nodes yet */
 	const struct dns_zone *base;
-	struct pool pool;
-	struct draft **drafts; /* in the order in which they were met */
-	uint32_t n_drafts, room;
-	struct slot *slots; /* by name, open addressing, at most half full */
-	uint32_t slot_mask;
-	struct draft *latest; /* records of one name mostly follow each other */
+	struct drafts drafts;
+	struct draft *latest;      /* records of one name mostly follow each other */
+	struct cfg_place *steered; /* where zone->steered are configured; NULL: not known */
 	struct diag *diag;
 	struct cfg_place place;
 };
 
-/* Aligned to 8 bytes; `size` is at most some records'. NULL: no room. */
-static void *pool_alloc(struct pool *pool, size_t size)
+/* Why a type cannot be served, or NULL. */
+static const char *type_refusal(uint16_t type)
 {
-	size_t rounded = (size + 7) & ~(size_t)7;
-
-	CHECK(rounded <= POOL_BLOCK - sizeof(struct pool_block));
-	if (rounded > pool->left) {
-		struct pool_block *block;
-
-		if (pool->n_blocks == BUILD_BYTES_MAX / POOL_BLOCK)
-			return NULL;
-		block = mmap(NULL, POOL_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1, 0);
-		if (block == MAP_FAILED)
-			return NULL;
-		block->older = pool->blocks;
-		pool->blocks = block;
-		pool->n_blocks++;
-		pool->left = POOL_BLOCK - sizeof(*block);
+	switch (type) {
+	case KNOT_RRTYPE_RRSIG:
+	case KNOT_RRTYPE_NSEC:
+	case KNOT_RRTYPE_NSEC3:
+	case KNOT_RRTYPE_NSEC3PARAM:
+		return "signed zones are not supported yet";
+	case 0:
+	case KNOT_RRTYPE_OPT:
+		return "this type cannot be in a zone";
+	default:
+		/* RFC 6895 section 3.1: queries and meta-types. */
+		return type >= 128 && type <= 255 ? "this type cannot be in a zone" : NULL;
 	}
-	pool->left -= rounded;
-	return (char *)pool->blocks + POOL_BLOCK - pool->left - rounded;
 }
 
-static void pool_fini(struct pool *pool)
+const char *dns_record_refusal(const struct dns_record *record, const uint8_t *apex_name)
 {
-	struct pool_block *older;
+	const char *refusal = type_refusal(record->type);
 
-	for (struct pool_block *block = pool->blocks; block != NULL; block = older) {
-		older = block->older;
-		munmap(block, POOL_BLOCK);
-	}
-	*pool = (struct pool){0};
+	if (refusal != NULL)
+		return refusal;
+	if (record->type == KNOT_RRTYPE_SOA && !knot_dname_is_case_equal(record->owner, apex_name))
+		return "it belongs at the apex of the zone";
+	return dns_rdata_fault(record->type, record->data, record->len);
 }
 
 static struct dns_build *create(const char *name, const uint8_t *apex_name,
@@ -128,8 +80,6 @@ static struct dns_build *create(const char *name, const uint8_t *apex_name,
 	zone->apex_hash = apex.hash[apex.n_labels];
 	zone->sources = dns_sources_ref(sources);
 	build->zone = zone;
-	build->slot_mask = 63;
-	build->slots = xcalloc(build->slot_mask + 1, sizeof(*build->slots));
 	return build;
 }
 
@@ -159,75 +109,9 @@ void dns_build_destroy(struct dns_build **buildp)
 	if (build == NULL)
 		return;
 	dns_zone_unref(&build->zone);
-	pool_fini(&build->pool);
-	free(build->drafts);
-	free(build->slots);
+	drafts_fini(&build->drafts);
+	free(build->steered);
 	free(build);
-}
-
-static void grow_slots(struct dns_build *build)
-{
-	uint32_t old_mask = build->slot_mask;
-	struct slot *old = build->slots;
-
-	build->slot_mask = old_mask * 2 + 1;
-	build->slots = xcalloc((size_t)build->slot_mask + 1, sizeof(*build->slots));
-	for (size_t i = 0; i <= old_mask; i++) {
-		uint32_t at = old[i].tag & build->slot_mask;
-
-		if (old[i].number == 0)
-			continue;
-		while (build->slots[at].number != 0)
-			at = (at + 1) & build->slot_mask;
-		build->slots[at] = old[i];
-	}
-	free(old);
-}
-
-/* The slot of the name, or the empty one where it would go. */
-static struct slot *find_slot(const struct dns_build *build, uint64_t hash, const uint8_t *name,
-			      unsigned size)
-{
-	uint32_t tag = (uint32_t)hash, at = tag & build->slot_mask;
-
-	for (; build->slots[at].number != 0; at = (at + 1) & build->slot_mask) {
-		const struct draft *d;
-
-		if (build->slots[at].tag != tag)
-			continue;
-		d = build->drafts[build->slots[at].number - 1];
-		if (d->hash == hash && d->size == size && memcmp(d->name, name, size) == 0)
-			break;
-	}
-	return &build->slots[at];
-}
-
-static struct draft *find_draft(const struct dns_build *build, uint64_t hash, const uint8_t *name,
-				unsigned size)
-{
-	uint32_t number = find_slot(build, hash, name, size)->number;
-
-	return number == 0 ? NULL : build->drafts[number - 1];
-}
-
-static bool append(struct dns_build *build, struct draft *draft, const struct dns_record *record)
-{
-	struct record *r = pool_alloc(&build->pool, sizeof(*r) + record->len);
-
-	if (r == NULL)
-		return false;
-	*r = (struct record){.ttl = record->ttl,
-			     .file = record->file,
-			     .line = record->line,
-			     .type = record->type,
-			     .len = record->len};
-	memcpy(r->data, record->data, record->len);
-	if (draft->first == NULL)
-		draft->first = r;
-	else
-		draft->last->next = r;
-	draft->last = r;
-	return true;
 }
 
 /* The draft begins with all that the base's node of its name has. */
@@ -247,7 +131,7 @@ static bool take_over(struct dns_build *build, struct draft *draft, const struct
 						    .file = set->file,
 						    .line = set->line};
 
-			if (!append(build, draft, &record))
+			if (!drafts_append(&build->drafts, draft, &record))
 				return false;
 			rdata = knot_rdataset_next((knot_rdata_t *)rdata);
 		}
@@ -255,33 +139,18 @@ static bool take_over(struct dns_build *build, struct draft *draft, const struct
 	return true;
 }
 
-/* A draft of the name's last `labels` labels; `written` is the same name in the case that counts
- * when nobody has written it before. NULL: no room. */
+/* NULL: no room. */
 static struct draft *add_draft(struct dns_build *build, const struct dns_name *name,
 			       unsigned labels, const uint8_t *written)
 {
-	unsigned size = dns_name_suffix_size(name, labels), start = name->start[labels];
 	const struct dns_node *old =
 	    build->base == NULL ? NULL : dns_zone_find(build->base, name, labels);
-	struct draft *draft = pool_alloc(&build->pool, sizeof(*draft) + 2 * size);
+	struct draft *draft = drafts_add(&build->drafts, name, labels, written);
 
-	if (draft == NULL)
-		return NULL;
-	*draft = (struct draft){.hash = name->hash[labels], .size = (uint8_t)size};
-	memcpy(draft->name, name->wire + start, size);
-	memcpy(draft->name + size, old != NULL ? old->owner : written + start, size);
-	if (old != NULL && !take_over(build, draft, old))
-		return NULL;
-	if (build->n_drafts == build->room) {
-		build->room = MAX(64, build->room * 2);
-		build->drafts = xreallocarray(build->drafts, build->room, sizeof(*build->drafts));
-	}
-	if (build->n_drafts >= build->slot_mask / 2)
-		grow_slots(build);
-	build->drafts[build->n_drafts++] = draft;
-	*find_slot(build, draft->hash, draft->name, size) =
-	    (struct slot){(uint32_t)draft->hash, build->n_drafts};
-	return draft;
+	if (draft == NULL || old == NULL)
+		return draft;
+	memcpy(draft->name + draft->size, old->owner, draft->size);
+	return take_over(build, draft, old) ? draft : NULL;
 }
 
 /* The draft of a name, made with the empty non-terminals above it when it is not there yet. NULL:
@@ -291,27 +160,26 @@ static struct draft *draft_of(struct dns_build *build, const uint8_t *owner)
 	struct draft *draft = build->latest;
 	knot_dname_storage_t lower;
 	struct dns_name name;
-	unsigned labels;
 
 	if (draft != NULL && knot_dname_is_case_equal(draft->name, owner))
 		return draft;
 	knot_dname_copy_lower(lower, owner);
 	dns_name_init(&name, lower);
-	labels = name.n_labels;
-	draft = find_draft(build, name.hash[labels], lower, name.size);
-	if (draft == NULL)
-		draft = add_draft(build, &name, labels, owner);
+	draft = drafts_find(&build->drafts, &name, name.n_labels);
 	build->latest = draft;
+	if (draft != NULL)
+		return draft;
+	draft = add_draft(build, &name, name.n_labels, owner);
 	/* All that is above a name that is there is there. */
-	for (bool there = draft == NULL; !there && labels-- > build->zone->apex_labels;) {
-		const uint8_t *suffix = dns_name_suffix(&name, labels);
-		unsigned size = dns_name_suffix_size(&name, labels);
-
-		there = find_draft(build, name.hash[labels], suffix, size) != NULL ||
-			(build->base != NULL && dns_zone_find(build->base, &name, labels) != NULL);
-		if (!there && add_draft(build, &name, labels, owner) == NULL)
+	for (unsigned labels = name.n_labels;
+	     draft != NULL && labels-- > build->zone->apex_labels;) {
+		if (drafts_find(&build->drafts, &name, labels) != NULL ||
+		    (build->base != NULL && dns_zone_find(build->base, &name, labels) != NULL))
+			break;
+		if (add_draft(build, &name, labels, owner) == NULL)
 			return NULL;
 	}
+	build->latest = draft;
 	return draft;
 }
 
@@ -323,7 +191,7 @@ bool dns_build_add(struct dns_build *build, const struct dns_record *record)
 		return false;
 	if (draft->first == NULL) /* until now nobody had written this name as an owner */
 		memcpy(draft->name + draft->size, record->owner, draft->size);
-	return append(build, draft, record);
+	return drafts_append(&build->drafts, draft, record);
 }
 
 bool dns_build_remove(struct dns_build *build, const uint8_t *owner, uint16_t type)
@@ -332,19 +200,11 @@ bool dns_build_remove(struct dns_build *build, const uint8_t *owner, uint16_t ty
 
 	if (draft == NULL)
 		return false;
-	draft->last = NULL;
-	for (struct record **r = &draft->first; *r != NULL;) {
-		if ((*r)->type == type) {
-			*r = (*r)->next;
-		} else {
-			draft->last = *r;
-			r = &(*r)->next;
-		}
-	}
+	draft_remove(draft, type);
 	return true;
 }
 
-bool dns_build_steer(struct dns_build *build, const uint8_t *owner)
+bool dns_build_steer(struct dns_build *build, const uint8_t *owner, struct cfg_place place)
 {
 	struct draft *draft = draft_of(build, owner);
 	struct dns_zone *zone = build->zone;
@@ -354,13 +214,16 @@ bool dns_build_steer(struct dns_build *build, const uint8_t *owner)
 	zone->steered = xreallocarray(zone->steered, zone->n_steered + 1, sizeof(*zone->steered));
 	zone->steered[zone->n_steered] = knot_dname_copy(owner, NULL);
 	CHECK(zone->steered[zone->n_steered] != NULL);
+	build->steered =
+	    xreallocarray(build->steered, zone->n_steered + 1, sizeof(*build->steered));
+	build->steered[zone->n_steered] = place;
 	draft->steered = ++zone->n_steered;
 	return true;
 }
 
 /* A record on its way into an RRset. */
 struct item {
-	const struct record *record;
+	const struct draft_record *record;
 	unsigned number; /* in the order of the text */
 	const uint8_t *canonical;
 };
@@ -391,14 +254,26 @@ struct items {
 	size_t bytes; /* of their rdata as libknot keeps it */
 };
 
-static bool canonical_of(struct dns_build *build, const struct record *r, struct item *item)
+static bool grow_items(struct items *items)
+{
+	unsigned room = MAX(16, items->room * 2);
+	struct item *v = reallocarray(items->v, room, sizeof(*v));
+
+	if (v == NULL)
+		return false;
+	items->v = v;
+	items->room = room;
+	return true;
+}
+
+static bool canonical_of(struct dns_build *build, const struct draft_record *r, struct item *item)
 {
 	uint8_t *copy;
 
 	item->canonical = r->data;
 	if (!knot_rrtype_should_be_lowercased(r->type))
 		return true;
-	copy = pool_alloc(&build->pool, r->len);
+	copy = drafts_alloc(&build->drafts, r->len);
 	if (copy == NULL)
 		return false;
 	memcpy(copy, r->data, r->len);
@@ -413,11 +288,9 @@ static bool sort_records(struct dns_build *build, const struct draft *draft, str
 
 	items->n = items->n_types = 0;
 	items->bytes = 0;
-	for (const struct record *r = draft->first; r != NULL; r = r->next) {
-		if (items->n == items->room) {
-			items->room = MAX(16, items->room * 2);
-			items->v = xreallocarray(items->v, items->room, sizeof(*items->v));
-		}
+	for (const struct draft_record *r = draft->first; r != NULL; r = r->next) {
+		if (items->n == items->room && !grow_items(items))
+			return false;
 		struct item *item = &items->v[items->n];
 
 		*item = (struct item){.record = r, .number = items->n++};
@@ -440,7 +313,7 @@ static bool sort_records(struct dns_build *build, const struct draft *draft, str
 	return true;
 }
 
-static struct cfg_place place_of(const struct dns_build *build, const struct record *r)
+static struct cfg_place place_of(const struct dns_build *build, const struct draft_record *r)
 {
 	if (r->line == 0)
 		return build->place;
@@ -515,7 +388,7 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 	knot_rdataset_init(&set->rrsigs);
 	set->rr.rrs.rdata = (knot_rdata_t *)*rdata;
 	for (; count < n && items[count].record->type == type; count++) {
-		const struct record *r = items[count].record;
+		const struct draft_record *r = items[count].record;
 
 		first = earlier(first, &items[count]);
 		set->rr.ttl = MIN(set->rr.ttl, r->ttl);
@@ -590,34 +463,37 @@ static struct dns_node *make_node(struct dns_build *build, const struct draft *d
 	return node;
 }
 
-static void sort_drafts(struct dns_build *build)
-{
-	struct dns_ordered *v = xreallocarray(NULL, build->n_drafts + 1, sizeof(*v));
-
-	for (uint32_t i = 0; i < build->n_drafts; i++)
-		v[i].name = build->drafts[i]->name;
-	dns_order(v, build->n_drafts, build->zone->apex_labels);
-	for (uint32_t i = 0; i < build->n_drafts; i++)
-		build->drafts[i] = CONTAINER_OF(v[i].name, struct draft, name);
-	free(v);
-}
-
-/* The nodes of all drafts, in canonical order. False: no room. No draft is found any more. */
+/* The nodes of all drafts, in canonical order. False: no room. */
 static bool make_nodes(struct dns_build *build, const struct dns_node **nodes)
 {
+	struct drafts *drafts = &build->drafts;
 	struct items items = {0};
 	uint32_t n = 0;
 
-	sort_drafts(build);
-	while (n < build->n_drafts &&
-	       (nodes[n] = make_node(build, build->drafts[n], &items)) != NULL)
+	while (n < drafts->n && (nodes[n] = make_node(build, drafts->v[n], &items)) != NULL)
 		n++;
 	free(items.v);
-	if (n == build->n_drafts)
+	if (n == drafts->n)
 		return true;
 	while (n > 0)
 		dns_node_unref(nodes[--n]);
 	return false;
+}
+
+static bool fill(struct dns_build *build)
+{
+	struct drafts *drafts = &build->drafts;
+	const struct dns_node **nodes;
+	bool ok;
+
+	if (draft_of(build, build->zone->apex_name) == NULL ||
+	    !drafts_sort(drafts, build->zone->apex_labels))
+		return false;
+	nodes = reallocarray(NULL, drafts->n, sizeof(struct dns_node *));
+	ok = nodes != NULL && make_nodes(build, nodes) &&
+	     dns_index_fill(build->zone, build->base, nodes, drafts->n);
+	free(nodes);
+	return ok;
 }
 
 /* RFC 6672 section 2.3: there are no names below a DNAME. Canonical order has them right behind it.
@@ -643,6 +519,36 @@ static void check_dnames(struct dns_build *build)
 	}
 }
 
+/* A steered name answers for itself, and its addresses are chosen. */
+static void check_steered(struct dns_build *build, unsigned index)
+{
+	static const uint16_t forbidden[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA, KNOT_RRTYPE_CNAME};
+	struct cfg_place place = build->steered == NULL ? build->place : build->steered[index];
+	char text[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
+	knot_dname_storage_t owner;
+	struct dns_lookup found;
+	struct dns_name name;
+
+	knot_dname_copy_lower(owner, build->zone->steered[index]);
+	dns_name_init(&name, owner);
+	dns_name_format(owner, text);
+	found = dns_zone_lookup(build->zone, &name);
+	if (found.match == DNS_MATCH_DELEGATION)
+		diag_add(build->diag, place, "%s is delegated by zone file %s", text,
+			 dns_zone_file(build->zone));
+	else if (found.match == DNS_MATCH_DNAME)
+		diag_add(build->diag, place, "%s is below a DNAME of zone file %s", text,
+			 dns_zone_file(build->zone));
+	for (unsigned i = 0; i < ARRAY_SIZE(forbidden) && found.match == DNS_MATCH_NODE; i++) {
+		const struct dns_rrset *set = dns_node_rrset(found.node, forbidden[i]);
+
+		if (set != NULL)
+			diag_add(build->diag, place_of_set(build, set),
+				 "%s at %s, which is steered (%s:%u)",
+				 dns_type_format(forbidden[i], type), text, place.file, place.line);
+	}
+}
+
 static void check_zone(struct dns_build *build)
 {
 	struct dns_zone *zone = build->zone;
@@ -664,24 +570,23 @@ struct dns_zone *dns_build_finish(struct dns_build **buildp, struct cfg_place pl
 				  struct diag *diag)
 {
 	struct dns_build *build = *buildp;
-	const struct dns_node **nodes = xcalloc((size_t)build->n_drafts + 1, sizeof(*nodes));
 	unsigned before = diag_count(diag);
 	struct dns_zone *zone = NULL;
 
 	build->diag = diag;
 	build->place = place;
-	if (draft_of(build, build->zone->apex_name) == NULL || !make_nodes(build, nodes)) {
-		diag_add(build->diag, place,
+	if (!fill(build)) {
+		diag_add(diag, place,
 			 "zone %s. is too large: there is no memory for all of its records",
 			 build->zone->name);
 	} else {
-		dns_index_fill(build->zone, build->base, nodes, build->n_drafts);
 		check_zone(build);
 		check_dnames(build);
+		for (unsigned i = 0; i < build->zone->n_steered; i++)
+			check_steered(build, i);
 		if (diag_count(diag) == before)
 			zone = TAKE(&build->zone);
 	}
-	free(nodes);
 	dns_build_destroy(buildp);
 	return zone;
 }

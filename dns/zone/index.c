@@ -75,13 +75,15 @@ static size_t leave_out_empty(const struct dns_node **nodes, size_t n)
 	return n - kept;
 }
 
-static void fill_table(struct dns_zone *zone)
+static bool fill_table(struct dns_zone *zone)
 {
 	size_t size = 8;
 
 	while (size < zone->n_nodes + zone->n_nodes / 2)
 		size *= 2;
-	zone->table = xcalloc(size, sizeof(*zone->table));
+	zone->table = calloc(size, sizeof(*zone->table));
+	if (zone->table == NULL)
+		return false;
 	zone->table_mask = size - 1;
 	for (size_t i = 0; i < zone->n_nodes; i++) {
 		size_t at = zone->nodes[i]->hash & zone->table_mask;
@@ -92,16 +94,22 @@ static void fill_table(struct dns_zone *zone)
 		zone->has_dnames |= zone->nodes[i]->dname;
 		zone->has_wildcards |= knot_dname_is_wildcard(zone->nodes[i]->name);
 	}
+	return true;
 }
 
-void dns_index_fill(struct dns_zone *zone, const struct dns_zone *base,
+bool dns_index_fill(struct dns_zone *zone, const struct dns_zone *base,
 		    const struct dns_node **fresh, size_t n_fresh)
 {
 	size_t n = n_fresh + (base == NULL ? 0 : base->n_nodes);
 
-	zone->nodes = xreallocarray(NULL, n, sizeof(*zone->nodes));
+	zone->nodes = reallocarray(NULL, n, sizeof(*zone->nodes));
+	if (zone->nodes == NULL) {
+		while (n_fresh > 0)
+			dns_node_unref(fresh[--n_fresh]);
+		return false;
+	}
 	n = merge(zone->nodes, base, fresh, n_fresh);
 	zone->n_nodes = leave_out_empty(zone->nodes, n);
 	zone->apex = zone->nodes[0];
-	fill_table(zone);
+	return fill_table(zone);
 }

@@ -27,40 +27,10 @@ struct loader {
 	struct diag *diag;
 };
 
-/* Why a type cannot be served, or NULL. */
-static const char *type_refusal(uint16_t type)
-{
-	switch (type) {
-	case KNOT_RRTYPE_RRSIG:
-	case KNOT_RRTYPE_NSEC:
-	case KNOT_RRTYPE_NSEC3:
-	case KNOT_RRTYPE_NSEC3PARAM:
-		return "signed zones are not supported yet";
-	case 0:
-	case KNOT_RRTYPE_OPT:
-		return "this type cannot be in a zone";
-	default:
-		/* RFC 6895 section 3.1: queries and meta-types. */
-		return type >= 128 && type <= 255 ? "this type cannot be in a zone" : NULL;
-	}
-}
-
 static void no_room(struct loader *l, struct cfg_place place)
 {
 	diag_add(l->diag, place, "zone %s. is too large: there is no memory for all of its records",
 		 l->name);
-}
-
-/* What is wrong with the record alone, or NULL. */
-static const char *record_refusal(const struct loader *l, const zs_scanner_t *s)
-{
-	const char *refusal = type_refusal(s->r_type);
-
-	if (refusal != NULL)
-		return refusal;
-	if (s->r_type == KNOT_RRTYPE_SOA && !knot_dname_is_case_equal(s->r_owner, l->apex))
-		return "it belongs at the apex of the zone";
-	return dns_rdata_fault(s->r_type, s->r_data, s->r_data_length);
 }
 
 static bool take_record(void *arg, const zs_scanner_t *s, uint32_t ttl, unsigned file,
@@ -75,24 +45,25 @@ static bool take_record(void *arg, const zs_scanner_t *s, uint32_t ttl, unsigned
 				    .len = (uint16_t)s->r_data_length,
 				    .file = file,
 				    .line = line};
-	const char *refusal = record_refusal(l, s);
 	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
+	const char *refusal;
 
 	if (knot_dname_in_bailiwick(s->r_owner, l->apex) < 0) {
 		diag_add(l->diag, place, "%s is not in zone %s.",
 			 dns_name_format(s->r_owner, owner), l->name);
-	} else if (refusal != NULL) {
+		return true;
+	}
+	refusal = dns_record_refusal(&record, l->apex);
+	if (refusal != NULL) {
 		diag_add(l->diag, place, "%s %s: %s", dns_name_format(s->r_owner, owner),
 			 dns_type_format(s->r_type, type), refusal);
-	} else if (!dns_build_add(l->build, &record)) {
-		no_room(l, place);
-		return false;
+		return true;
 	}
-	return true;
+	if (dns_build_add(l->build, &record))
+		return true;
+	no_room(l, place);
+	return false;
 }
-
-/* What a steered name cannot have beside it: its addresses are chosen, and it has its own name. */
-static const uint16_t steered_forbids[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA, KNOT_RRTYPE_CNAME};
 
 /* malloc'd. */
 static char *steered_text(const struct cfg_zone *config, const struct cfg_steered *steered)
@@ -111,39 +82,9 @@ static void steer_names(struct loader *l, const struct cfg_zone *config)
 		if (knot_dname_from_str(owner, text, sizeof(owner)) == NULL)
 			diag_add(l->diag, config->steered[i].place, "%s is not a domain name",
 				 text);
-		else if (!dns_build_steer(l->build, owner))
+		else if (!dns_build_steer(l->build, owner, config->steered[i].place))
 			no_room(l, config->steered[i].place);
 		free(text);
-	}
-}
-
-static void check_steered(struct loader *l, const struct dns_zone *zone, unsigned index,
-			  const struct cfg_steered *config)
-{
-	char text[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
-	knot_dname_storage_t owner;
-	struct dns_lookup found;
-	struct dns_name name;
-
-	knot_dname_copy_lower(owner, zone->steered[index]);
-	dns_name_init(&name, owner);
-	dns_name_format(owner, text);
-	found = dns_zone_lookup(zone, &name);
-	if (found.match == DNS_MATCH_DELEGATION)
-		diag_add(l->diag, config->place, "%s is delegated by zone file %s", text,
-			 dns_zone_file(zone));
-	else if (found.match == DNS_MATCH_DNAME)
-		diag_add(l->diag, config->place, "%s is under a DNAME in zone file %s", text,
-			 dns_zone_file(zone));
-	for (unsigned i = 0; i < ARRAY_SIZE(steered_forbids) && found.match == DNS_MATCH_NODE;
-	     i++) {
-		const struct dns_rrset *set = dns_node_rrset(found.node, steered_forbids[i]);
-
-		if (set != NULL)
-			diag_add(l->diag, dns_zone_place(zone, set),
-				 "%s at %s, which is steered (%s:%u)",
-				 dns_type_format(steered_forbids[i], type), text,
-				 config->place.file, config->place.line);
 	}
 }
 
@@ -187,8 +128,6 @@ static struct dns_zone *load(const struct cfg_zone *config, const uint8_t *apex,
 
 		zone = dns_build_finish(&l.build, top, diag);
 	}
-	for (unsigned i = 0; zone != NULL && i < config->n_steered; i++)
-		check_steered(&l, zone, i, &config->steered[i]);
 	if (diag_count(diag) > before)
 		dns_zone_unref(&zone);
 	dns_build_destroy(&l.build);
