@@ -3,13 +3,18 @@
 noinst_LIBRARIES += dns/libdns.a
 dns_libdns_a_SOURCES = \
 	dns/report.c dns/report.h \
+	dns/sections.c dns/sections.h \
+	dns/answer/additional.c \
 	dns/answer/answer.c dns/answer/answer.h \
 	dns/answer/chaos.c \
 	dns/answer/ecs.c dns/answer/ecs.h \
+	dns/answer/edns.c dns/answer/edns.h \
 	dns/answer/message.c dns/answer/message.h \
 	dns/answer/notify.c \
 	dns/answer/options.c dns/answer/options.h \
-	dns/answer/query.c dns/answer/reply.h \
+	dns/answer/query.c dns/answer/query.h \
+	dns/answer/quick.c dns/answer/quick.h \
+	dns/answer/reply.h \
 	dns/answer/transfer.c \
 	dns/answer/tsig.c dns/answer/tsig.h \
 	dns/answer/update.c \

@@ -9,6 +9,7 @@
 
 #include "config/diag.h"
 #include "config/fleet.h"
+#include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/stream.h"
@@ -21,6 +22,7 @@
 #include "dns/serve/worker.h"
 #include "dns/view/view.h"
 #include "fleet/checks.h"
+#include "fleet/state.h"
 #include "fleet/verdicts.h"
 
 /* For clients that do not take what they have asked for. */
@@ -32,12 +34,14 @@ struct program {
 	struct snapshot_slot views;
 	struct stream_buffers *buffers; /* the control loop's */
 	struct fleet_checks *checks;
+	struct fleet_state *state; /* its file */
+	bool recalled;             /* load() has read that file; its own */
 	struct dns_workers *workers;
 	struct dns_answerer *answerer; /* for `explain` */
 	struct net_addr *bound;
 	unsigned n_bound;
 	struct descriptor_budget descriptors;
-	unsigned n_unfinished; /* workers, while stopping */
+	unsigned n_unfinished; /* workers, and the state file, while stopping */
 };
 
 static struct program *program_of(struct daemon *d)
@@ -54,15 +58,25 @@ static struct dns_view *load_view(const struct daemon_options *options, struct d
 
 	if (fleet == NULL)
 		return NULL;
-	if (!options->check_only && cfg_find_nameserver(fleet, options->node) == NULL)
-		diag_add(diag, (struct cfg_place){.file = options->config},
-			 "there is no name server '%s' (see --node)", options->node);
+	(void)cfg_expect_nameserver(fleet, options->node, diag);
 	view = dns_view_load(&fleet, diag);
 	if (view == NULL)
 		cfg_fleet_destroy(&fleet);
 	else if (diag_count(diag) > 0)
 		dns_view_destroy(&view);
 	return view;
+}
+
+static const struct cfg_nameserver *own_node(const struct daemon *d, const struct dns_view *view);
+
+/* At the start: what was known when this node was last stopped. */
+static void recall(struct daemon *d, struct dns_view *view)
+{
+	struct program *p = program_of(d);
+
+	if (!p->recalled)
+		fleet_state_recall(own_node(d, view)->state, view->verdicts);
+	p->recalled = true;
 }
 
 static void *load(struct daemon *d, char **complaints)
@@ -72,6 +86,8 @@ static void *load(struct daemon *d, char **complaints)
 
 	*complaints = diag_text(diag);
 	diag_destroy(&diag);
+	if (view != NULL && !d->options.check_only)
+		recall(d, view);
 	return view;
 }
 
@@ -167,6 +183,7 @@ static bool open_server(struct daemon *d, const void *view)
 	p->checks = fleet_checks_create(p->buffers, p->metrics,
 					(struct fleet_counters){.prevented = DNS_PROBES_PREVENTED,
 								.stale = DNS_VERDICTS_STALE});
+	p->state = fleet_state_create(d->control, d->jobs, p->checks, node->state);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
@@ -185,7 +202,7 @@ static void serve(struct daemon *d)
 		log_info("serving DNS on %s", net_addr_format(&p->bound[i], text));
 }
 
-/* Of each worker. */
+/* Of each worker, and of the state file. */
 static void finished(void *arg)
 {
 	struct program *p = arg;
@@ -200,7 +217,8 @@ static duration stop(struct daemon *d)
 {
 	struct program *p = program_of(d);
 
-	p->n_unfinished = d->group->n_workers;
+	p->n_unfinished = d->group->n_workers + 1;
+	fleet_state_finish(p->state, finished, p);
 	dns_workers_finish(p->workers, finished, p);
 	return STOP_PATIENCE;
 }
@@ -211,6 +229,7 @@ static void close_server(struct daemon *d)
 
 	dns_workers_destroy(&p->workers);
 	snapshot_slot_fini(&p->views);
+	fleet_state_destroy(&p->state);
 	fleet_checks_destroy(&p->checks);
 	dns_answerer_destroy(&p->answerer);
 	stream_buffers_destroy(&p->buffers);

@@ -9,13 +9,13 @@
 #include <libknot/descriptor.h>
 #include <libknot/errcode.h>
 #include <libknot/packet/pkt.h>
-#include <libknot/rrset-dump.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/process/control.h"
 #include "dns/answer/answer.h"
 #include "dns/answer/ecs.h"
+#include "dns/sections.h"
 #include "dns/steer/steer.h"
 #include "dns/view/view.h"
 #include "dns/zone/zones.h"
@@ -85,50 +85,6 @@ static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, 
 	knot_pkt_free(query);
 	knot_rrset_clear(&opt, NULL);
 	return len;
-}
-
-/* "www.example.com. 30 IN A 192.0.2.1" */
-static json_t *report_record(const knot_rrset_t *rr, unsigned index)
-{
-	char owner[DNS_NAME_TEXT], type[16], data[4096];
-	char *line;
-	json_t *text;
-
-	if (knot_rrset_txt_dump_data(rr, index, data, sizeof(data), &KNOT_DUMP_STYLE_DEFAULT) < 0)
-		strcpy(data, "...");
-	if (knot_rrtype_to_string(rr->type, type, sizeof(type)) < 0)
-		strcpy(type, "?");
-	line = xasprintf("%s %u IN %s %s", dns_name_format(rr->owner, owner), rr->ttl, type, data);
-	text = json_string(line);
-	free(line);
-	return text;
-}
-
-static json_t *report_section(const knot_pkt_t *response, knot_section_t id)
-{
-	const knot_pktsection_t *section = knot_pkt_section(response, id);
-	json_t *lines = json_array();
-
-	for (unsigned i = 0; i < section->count; i++) {
-		const knot_rrset_t *rr = knot_pkt_rr(section, i);
-
-		if (rr->type == KNOT_RRTYPE_OPT)
-			continue;
-		for (unsigned k = 0; k < rr->rrs.count; k++)
-			json_array_append_new(lines, report_record(rr, k));
-	}
-	return lines;
-}
-
-static void report_sections(uint8_t *wire, size_t len, json_t *report)
-{
-	knot_pkt_t *response = knot_pkt_new(wire, len, NULL);
-
-	CHECK(response != NULL && knot_pkt_parse(response, KNOT_PF_KEEPWIRE) == KNOT_EOK);
-	json_object_set_new(report, "answer", report_section(response, KNOT_ANSWER));
-	json_object_set_new(report, "authority", report_section(response, KNOT_AUTHORITY));
-	json_object_set_new(report, "additional", report_section(response, KNOT_ADDITIONAL));
-	knot_pkt_free(response);
 }
 
 static void report_choice(const struct dns_view *view, const struct dns_facts *facts,
@@ -206,7 +162,7 @@ json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *ans
 		      "type", type, "client", net_prefix_format(&from, text), "rcode",
 		      rcode == NULL ? "?" : rcode->name, "scope", (int)facts->scope);
 
-	report_sections(response, len, report);
+	dns_sections_report(response, len, report);
 	if (facts->steered != NULL)
 		report_choice(view, facts, report);
 	free(response);

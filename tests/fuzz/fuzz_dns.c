@@ -2,7 +2,8 @@
  *
  * Fuzzes the DNS query path. The first byte chooses the transport, the health of the edges and the
  * client's family; the rest is the query. What must hold: there is silence or one well-formed
- * response, to this query, of a size that its transport allows, and the same one each time.
+ * response, to this query, of a size that its transport allows, and the same one by the quick path
+ * and by the long way.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -34,6 +35,17 @@ static const char zone_text[] =
     "b CNAME a\n"
     "c CNAME www\n"
     "d CNAME x.s\n"
+    "n DNAME z\n"
+    "e DNAME x.e2\n"
+    "e2 DNAME e\n"
+    "h HTTPS 1 . alpn=h2\n"
+    "h A 192.0.2.61\n"
+    "i HTTPS 0 h\n"
+    "i TXT \"i\"\n"
+    "j NAPTR 10 10 A SIP+D2U \"\" www\n"
+    "k MX 1 X.w\n"
+    "l CAA 0 issue ca.example.net\n"
+    "l TYPE65400 \\# 2 0102\n"
     "*.w A 192.0.2.99\n"
     "*.v CNAME www\n"
     "x.y.z A 192.0.2.60\n"
@@ -51,42 +63,56 @@ static const char zone_text[] =
 
 #define EDGES 2
 
-static struct net_addr addresses[] = {
-    {.in = {.sin_family = AF_INET}},
-    {.in6 = {.sin6_family = AF_INET6}},
-};
-static struct cfg_edge edges[EDGES] = {
-    {.name = "one", .id = 0, .addresses = {addresses, 2}},
-    {.name = "two", .id = 1, .addresses = {addresses, 1}},
-};
-static const struct cfg_edge *all_edges[] = {&edges[0], &edges[1]};
-static struct cfg_site site = {.name = "site", .edges = all_edges, .n_edges = EDGES};
-static struct cfg_steered steered[] = {
-    {.owner = "www", .site = &site, .ttl = {30000000000}},
-    {.owner = "u", .site = &site, .ttl = {1000000000}, .none_up = CFG_NONE_UP_SERVFAIL},
-};
-static struct cfg_zone zones[] = {
-    {.name = "example.com", .steered = steered, .n_steered = ARRAY_SIZE(steered)},
-};
-static struct cfg_fleet fleet = {
-    .edges = edges, .n_edges = EDGES, .sites = &site, .n_sites = 1, .zones = zones, .n_zones = 1};
+static const char fleet_format[] =
+    "edges:\n"
+    "  one: {location: '50.11,8.68', addresses: [192.0.2.1, '2001:db8::1']}\n"
+    "  two: {location: '40.71,-74.01', addresses: [192.0.2.2]}\n"
+    "nameservers:\n"
+    "  ns1: {listen: '127.0.0.1:0'}\n"
+    "origins:\n"
+    "  app: {servers: '127.0.0.1:80'}\n"
+    "sites:\n"
+    "  site:\n"
+    "    hosts: [www.example.com, u.example.com]\n"
+    "    certificates: [{certificate: c.pem, key: k.pem}]\n"
+    "    routes: [{origin: app}]\n"
+    "zones:\n"
+    "  example.com:\n"
+    "    file: /proc/self/fd/%d\n"
+    "    steered:\n"
+    "      www: {site: site, ttl: 30s}\n"
+    "      u: {site: site, ttl: 1s, none_up: servfail}\n";
 
 static struct dns_view *view;
 static struct dns_answerer *answerer;
 static struct health health[EDGES];
 
+/* A file in memory. */
+static int file_of(const char *text)
+{
+	int fd = memfd_create("fuzz_dns", 0);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	return fd;
+}
+
 static void set_up(void)
 {
-	struct cfg_fleet *f = &fleet;
 	struct diag *diag = diag_create();
-	int fd = memfd_create("zone", 0);
+	int zone = file_of(zone_text);
+	char *text = xasprintf(fleet_format, zone);
+	int config = file_of(text);
+	char *path = xasprintf("/proc/self/fd/%d", config);
+	struct cfg_fleet *fleet = cfg_load(path, diag);
 
-	CHECK(fd >= 0 && write(fd, zone_text, strlen(zone_text)) == (ssize_t)strlen(zone_text));
-	zones[0].file = xasprintf("/proc/self/fd/%d", fd);
-	view = dns_view_load(&f, diag);
+	if (fleet != NULL)
+		view = dns_view_load(&fleet, diag);
 	diag_print(diag, stderr);
 	CHECK(view != NULL);
-	close(fd);
+	close(zone);
+	close(config);
+	free(path);
+	free(text);
 	diag_destroy(&diag);
 	for (unsigned i = 0; i < EDGES; i++)
 		view->edges[i].health = &health[i];
@@ -139,7 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(outcome == (len > 0 ? DNS_REPLY : DNS_SILENT));
 	if (len > 0)
 		check_response(&request, out, len);
-	CHECK(dns_handle(answerer, view, &request, again, cap, &len_again) == outcome);
+	CHECK(dns_handle_long(answerer, view, &request, again, cap, &len_again) == outcome);
 	CHECK(len_again == len && memcmp(out, again, len) == 0);
 	return 0;
 }

@@ -24,6 +24,9 @@ struct fixture {
  * flow style, "{}" for none. With NULL for `errors` it must load; otherwise *errors (malloc'd)
  * becomes what was complained about, with the directory taken out of the paths. */
 void fixture_init(struct fixture *f, const char *zone, const char *steered, char **errors);
+/* The same with whatever fleet the text says, whose zone files are there: see fixture_file(). It
+ * must load. */
+void fixture_fleet(struct fixture *f, const char *yaml);
 /* A file beside the zone file, before fixture_init(); makes the directory if need be. */
 void fixture_file(struct fixture *f, const char *name, const char *text);
 void fixture_fini(struct fixture *f);

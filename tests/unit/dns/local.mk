@@ -5,6 +5,11 @@
 dns_test_fixture = tests/unit/dns/fixture.c tests/unit/dns/fixture.h
 zone_fixture = tests/unit/dns/zone/zone_fixture.c tests/unit/dns/zone/zone_fixture.h
 
+check_PROGRAMS += tests/unit/dns/answer/test_additional
+tests_unit_dns_answer_test_additional_SOURCES = tests/unit/dns/answer/test_additional.c $(dns_test_fixture)
+tests_unit_dns_answer_test_additional_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/answer/test_additional
+
 check_PROGRAMS += tests/unit/dns/answer/test_answer
 tests_unit_dns_answer_test_answer_SOURCES = tests/unit/dns/answer/test_answer.c $(dns_test_fixture)
 tests_unit_dns_answer_test_answer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
@@ -14,6 +19,16 @@ check_PROGRAMS += tests/unit/dns/answer/test_message
 tests_unit_dns_answer_test_message_SOURCES = tests/unit/dns/answer/test_message.c $(dns_test_fixture)
 tests_unit_dns_answer_test_message_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/answer/test_message
+
+check_PROGRAMS += tests/unit/dns/answer/test_query
+tests_unit_dns_answer_test_query_SOURCES = tests/unit/dns/answer/test_query.c $(dns_test_fixture)
+tests_unit_dns_answer_test_query_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/answer/test_query
+
+check_PROGRAMS += tests/unit/dns/answer/test_quick
+tests_unit_dns_answer_test_quick_SOURCES = tests/unit/dns/answer/test_quick.c $(dns_test_fixture)
+tests_unit_dns_answer_test_quick_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/answer/test_quick
 
 check_PROGRAMS += tests/unit/dns/serve/test_holders
 tests_unit_dns_serve_test_holders_SOURCES = tests/unit/dns/serve/test_holders.c
@@ -29,6 +44,11 @@ check_PROGRAMS += tests/unit/dns/steer/test_steer
 tests_unit_dns_steer_test_steer_SOURCES = tests/unit/dns/steer/test_steer.c $(dns_test_fixture)
 tests_unit_dns_steer_test_steer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/steer/test_steer
+
+check_PROGRAMS += tests/unit/dns/test_sections
+tests_unit_dns_test_sections_SOURCES = tests/unit/dns/test_sections.c $(dns_test_fixture)
+tests_unit_dns_test_sections_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/test_sections
 
 check_PROGRAMS += tests/unit/dns/zone/test_generate
 tests_unit_dns_zone_test_generate_SOURCES = tests/unit/dns/zone/test_generate.c

@@ -139,7 +139,7 @@ struct answer_case {
 
 static const struct answer_case answers[] = {
     {"uuu", "www.example.com A", "NOERROR aa\nanswer: www.example.com. 30 A 192.0.2.1\n"},
-    {"uuu", "WWW.example.com AAAA", "NOERROR aa\nanswer: www.example.com. 30 AAAA 2001:db8::1\n"},
+    {"uuu", "WWW.example.com AAAA", "NOERROR aa\nanswer: WWW.example.com. 30 AAAA 2001:db8::1\n"},
     {"duu", "www.example.com A", "NOERROR aa\nanswer: www.example.com. 30 A 192.0.2.2\n"},
     /* nyc1 has no AAAA, and sin1's would lead elsewhere than nyc1's A */
     {"duu", "www.example.com AAAA", "NOERROR aa\n" SOA(30)},
