@@ -26,11 +26,12 @@ import measure  # noqa: E402
 import perigee as project  # noqa: E402
 import report  # noqa: E402
 import responders  # noqa: E402
+import dns_scale_works  # noqa: E402
 import dns_works  # noqa: E402
 import edge_works  # noqa: E402
 from work import Bench  # noqa: E402
 
-WORKS = edge_works.WORKS + dns_works.WORKS
+WORKS = edge_works.WORKS + dns_works.WORKS + dns_scale_works.WORKS
 SERVERS = list({**edges.EDGES, **responders.RESPONDERS})
 VERSION = {"nginx": ("nginx", "-v"), "haproxy": ("haproxy", "-v"), "hitch": ("hitch", "--version"),
            "gdnsd": ("gdnsd", "-v"), "knot": ("knotd", "--version"),

@@ -99,10 +99,14 @@ def judge_cost(figure, samples, goal, lesser):
     if OURS not in samples:
         return row
     row["ours"] = statistics.median(samples[OURS])
+    ceiling = goal["ceiling"].get(figure.name)
+    if ceiling is not None:
+        row.update(goal=ceiling, absolute=True,
+                   verdict="ok" if row["ours"] <= ceiling else "short")
     if peer:
         r = ratios(samples, peer)
         row.update(ratio=statistics.median(r), ratio_low=min(r), ratio_high=max(r))
-        if row["goal"] is not None:
+        if row["goal"] is not None and ceiling is None:
             row["verdict"] = "ok" if row["ratio"] <= row["goal"] else "short"
     equals = {n: m for n, m in peers.items() if n not in lesser}
     if peer in lesser and equals:
@@ -178,11 +182,13 @@ def verdict_table(rows, markdown=False):
     for row in rows.values():
         between = f"{two(row['ratio_low'])}-{two(row['ratio_high'])}" if "ratio" in row else ""
         share = row["unit"] == "%"
+        absolute = share or row.get("absolute")
         form = two if share else number
         lines.append([f"{row['title']} ({row['unit']})", cell(row, "ours", form), row["peer"] or "",
                       cell(row, "peer_figure", form), cell(row, "ratio", two), between,
                       cell(row, "ratio_before", two),
-                      cell(row, "goal", lambda g, s=share: f"{g:g} %" if s else two(g)),
+                      cell(row, "goal", lambda g, u=row["unit"], a=absolute:
+                           f"{g:g} {u}" if a else two(g)),
                       row.get("verdict", "")])
     return table(["work", "Perigee", "best peer", "its figure", "ratio", "min-max", "before", "goal",
                   ""], lines, markdown)

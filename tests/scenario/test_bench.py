@@ -27,6 +27,7 @@ sys.path.insert(0, str(BENCH))
 pytest.importorskip("maxminddb", reason="apt-get install python3-maxminddb")
 
 import bench  # noqa: E402
+import dns_scale_works  # noqa: E402
 import dns_works  # noqa: E402
 import edge_works  # noqa: E402
 import edges  # noqa: E402
@@ -295,9 +296,10 @@ def test_cpu_and_memory_of_a_process_are_those_of_its_children_too():
 
 
 FIGURES = {"cost": work.Figure("cost", "a cost", "us"),
+           "bounded": work.Figure("bounded", "a bounded cost", "ms"),
            "share": work.Figure("share", "a share", "%", more_is_better=True),
            "share-more": work.Figure("share-more", "the same with more workers", "%", True)}
-GOALS = {"ratio": {"cost": 0.8}, "floor": {"share": 99.9, "share-more": 99.9},
+GOALS = {"ratio": {"cost": 0.8}, "ceiling": {"bounded": 5}, "floor": {"share": 99.9, "share-more": 99.9},
          "no-lower": {"share-more": "share"}}
 
 
@@ -316,6 +318,15 @@ def test_a_ratio_is_to_the_best_peer_round_by_round():
 @pytest.mark.parametrize("ours, verdict", [([8.0], "ok"), ([8.1], "short"), ([20], "short")])
 def test_a_goal_is_reached_or_not(ours, verdict):
     assert judge({"cost": {"perigee": ours, "fast": [10]}})["cost"]["verdict"] == verdict
+
+
+@pytest.mark.parametrize("ours, verdict", [([4, 5, 6], "ok"), ([5.1], "short")])
+def test_a_bound_of_our_own_is_kept_or_not(ours, verdict):
+    """With a peer beside us or without."""
+    for peers in ({}, {"fast": [1]}):
+        row = judge({"bounded": {"perigee": ours, **peers}})["bounded"]
+        assert row["verdict"] == verdict and row["goal"] == 5
+        assert "5 ms" in report.verdict_table({"bounded": row})
 
 
 def test_the_best_peer_is_the_best_also_when_it_does_less():
@@ -365,7 +376,8 @@ def test_numbers_are_short(x, text):
 def test_each_goal_is_of_a_work():
     names = {f.name for w in bench.WORKS for f in w.figures}
     goals = report.goals()
-    assert set(goals["ratio"]) | set(goals["floor"]) == names
+    assert set(goals["ratio"]) | set(goals["floor"]) | set(goals["ceiling"]) == names
+    assert not set(goals["ratio"]) & set(goals["ceiling"])
     assert set(goals["no-lower"]) <= names and set(goals["no-lower"].values()) <= names
 
 
@@ -458,6 +470,28 @@ def test_a_short_run(tmp_path):
         assert all(f > 0 or name == "http-idle"
                    for figures in row["samples"].values() for f in figures), name
     assert "| work" in (tmp_path / "out" / "bench-part.md").read_text()
+
+
+@pytest.fixture
+def small_bench(tmp_path):
+    """Of works that need no peer and no certificate."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2 or not shutil.which("taskset"):
+        pytest.skip("needs two processors and taskset")
+    return work.Bench(tmp_path, cores[0], cores[1], 2 if perigee.sanitized() else 0.3, 0, None, {},
+                      None, perigee.SAMPLE_MMDB)
+
+
+def test_a_database_is_replaced(small_bench):
+    found = dns_scale_works.replace_database(n_edges=20, depth=10)(small_bench, "perigee")
+    assert set(found) == {"reload-held", "reload-job", "reload-memory"}
+    assert found["reload-held"].figure > 0 and found["reload-memory"].figure > 1
+    assert found["reload-job"].more["wall"] > 0
+
+
+def test_a_choice_is_made_among_those_that_are_down(small_bench):
+    sample = dns_scale_works.choose_among(n_edges=20)(small_bench, "perigee")
+    assert sample.more.keys() == {"static", "steered"} and sample.figure >= 0
 
 
 def test_a_work_that_nobody_knows_is_named(tmp_path):

@@ -118,7 +118,8 @@ class World:
             f"    addresses: ['{address}', '2001:db8::{i}']\n"
             f"    admin: {'drained' if name in drained else 'active'}\n"
             f"    check: {{kind: {self.servers[name].kind}, port: {self.servers[name].port},"
-            f" path: /, interval: 200ms, timeout: 200ms, rise: 1, fall: 2}}\n"
+            f"{'' if self.servers[name].kind == 'tcp' else ' path: /,'}"
+            f" interval: 200ms, timeout: 200ms, rise: 1, fall: 2}}\n"
             for i, (name, (location, address)) in enumerate(self.EDGES.items(), 1)
         )
         self.fleet.write_text(
