@@ -235,6 +235,9 @@ static void pack6(struct geo_builder *b, struct geo_ranges *r)
 	r->fine = b->fine.v;
 	b->high6 = b->fine = (struct geo_array){0};
 	r->value6 = narrow(&b->value6, r->width);
+	r->top6 = geo_block_resize(NULL, 0, GEO_TOPS(r->n6) * sizeof(*r->top6));
+	for (uint32_t i = 0; i < GEO_TOPS(r->n6); i++)
+		r->top6[i] = r->high6[i * GEO_TOP];
 }
 
 struct geo_ranges *geo_builder_finish(struct geo_builder **bp)

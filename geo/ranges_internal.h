@@ -12,6 +12,9 @@
 
 #define GEO_V4_INDEX ((size_t)1 << 16)
 
+#define GEO_TOP 64u
+#define GEO_TOPS(n) (((n) + GEO_TOP - 1) / GEO_TOP)
+
 /* The lower half of an IPv6 address at which a range begins, where that is not zero: few are. */
 struct geo_fine {
 	uint32_t range;
@@ -28,6 +31,7 @@ struct geo_ranges {
 	/* IPv6: range i begins at high6[i], and its lower half is zero but for those in `fine`,
 	 * which is sorted. */
 	uint64_t *high6;
+	uint64_t *top6; /* each GEO_TOP-th of high6: what a search begins with fits in a cache */
 	void *value6;
 	struct geo_fine *fine;
 	uint32_t n4, n6, n_fine; /* n4 and n6 are 1 at least: the first range begins at zero */
