@@ -13,22 +13,23 @@
 #include "geo/block.h"
 #include "geo/ranges_internal.h"
 
-static uint32_t value_at(const struct geo_ranges *r, const void *values, uint32_t i)
+static uint32_t value_at(const struct geo_ranges *r, const uint8_t *values, uint32_t i)
 {
+	const uint8_t *p = values + (size_t)i * r->width;
+	uint32_t v = p[0];
+
 	switch (r->width) {
-	case 1: {
-		uint8_t v = ((const uint8_t *)values)[i];
-
-		return v == UINT8_MAX ? GEO_WRAPPED : v;
+	case 2:
+		v |= (uint32_t)p[1] << 8;
+		break;
+	case 3:
+		v |= (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+		break;
+	case 4:
+		v |= (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+		break;
 	}
-	case 2: {
-		uint16_t v = ((const uint16_t *)values)[i];
-
-		return v == UINT16_MAX ? GEO_WRAPPED : v;
-	}
-	default:
-		return ((const uint32_t *)values)[i];
-	}
+	return v == r->wrapped ? GEO_WRAPPED : v;
 }
 
 /* The number of the last range that begins at `x` or before, of which one does. Each step is a
@@ -61,7 +62,7 @@ static uint32_t search4(const struct geo_ranges *r, uint32_t addr)
 		return SEARCH(r->start4, r->n4, addr);
 	first = r->index4[h];
 	n = r->index4[h + 1] - first;
-	fetch((const char *)r->value4 + (size_t)first * r->width, MIN(n, 64) * r->width);
+	fetch(r->value4 + (size_t)first * r->width, MIN(n, 64) * r->width);
 	if (n == 0 || r->low4[first] > (addr & 0xffff))
 		return first - 1;
 	return first + SEARCH(r->low4 + first, n, (addr & 0xffff));
@@ -129,7 +130,7 @@ static uint32_t search6(const struct geo_ranges *r, geo_bits addr)
 	uint32_t n = MIN(r->n6 - top, GEO_TOP), from = 0, i;
 
 	fetch(r->high6 + top, n * sizeof(*r->high6));
-	fetch((const char *)r->value6 + (size_t)top * r->width, n * r->width);
+	fetch(r->value6 + (size_t)top * r->width, n * r->width);
 	i = top + SEARCH(r->high6 + top, n, high);
 	if (r->high6[i] != high || start6(r, i) <= addr)
 		return i;
