@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/printable.h"
 
 /* More than anybody reads; it bounds what a file full of junk costs. */
 #define KEPT_MAX 100
@@ -91,15 +92,19 @@ __attribute__((format(printf, 3, 0))) static void
 keep(struct diag *d, struct cfg_place place, const char *fmt, va_list args, bool is_warning)
 {
 	struct entry *e = &d->entries[d->kept];
+	char *message;
 
+	/* What is quoted was written by others. */
+	if (place.file != NULL)
+		place.file = printable(place.file);
+	CHECK(vasprintf(&message, fmt, args) >= 0);
+	e->message = printable(message);
+	free(message);
+	shorten(e->message);
 	e->file_rank = file_rank(d, place.file);
 	e->serial = d->kept++;
 	e->is_warning = is_warning;
 	e->place = place;
-	if (place.file != NULL)
-		e->place.file = xstrdup(place.file);
-	CHECK(vasprintf(&e->message, fmt, args) >= 0);
-	shorten(e->message);
 }
 
 void diag_add(struct diag *d, struct cfg_place place, const char *fmt, ...)

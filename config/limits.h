@@ -10,6 +10,9 @@
 #define CFG_FILE_BYTES_MAX (16 << 20)
 /* Maps, lists and values in it; about ten make a site. */
 #define CFG_ENTRIES_MAX 1000000
+/* What an alias repeats counts as if it were written, but for the values of a list: they are read
+ * once, and one is compared in a fraction of the time in which it is parsed. */
+#define CFG_REPEATED_VALUES 16
 /* One for each site of a large fleet, and more than that is a pattern that matches by mistake. */
 #define CFG_FILES_MAX 10000
 /* Includes of includes; nobody nests deeper on purpose. */

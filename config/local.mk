@@ -4,25 +4,47 @@ noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
-	config/dump.c \
-	config/entry.c config/entry.h \
-	config/env.c config/env.h \
-	config/fill.c config/fill.h \
 	config/fleet.c config/fleet.h \
+	config/hash.c config/hash.h \
 	config/limits.h \
-	config/man.c \
+	config/load/fill.c config/load/fill.h \
+	config/load/load.c \
+	config/load/restart.c \
+	config/load/rules.c config/load/rules.h \
+	config/load/validate.c config/load/validate.h \
+	config/load/validate_geo.c \
+	config/load/validate_nodes.c \
+	config/load/validate_origins.c \
+	config/load/validate_sites.c \
+	config/load/validate_zones.c \
 	config/memory.c config/memory.h \
-	config/options.c config/options.h \
+	config/node.c config/node.h \
+	config/option.c config/option.h \
+	config/options/edge.c \
+	config/options/fleet.c \
+	config/options/geo.c \
+	config/options/http.c \
+	config/options/log.c \
+	config/options/nameserver.c \
+	config/options/options.h config/options/rows.h \
+	config/options/origin.c \
+	config/options/site.c \
+	config/options/zone.c \
 	config/print.h \
-	config/reference.c config/reference.h \
-	config/restart.c \
-	config/schema.c \
+	config/print/dump.c \
+	config/print/man.c \
+	config/print/schema.c \
 	config/suggest.c config/suggest.h \
-	config/tree.c config/tree.h \
-	config/types.c config/types_geo.c config/types_net.c config/types.h \
-	config/units.c config/units.h \
-	config/validate.c config/validate.h \
-	config/yaml.c config/yaml.h
+	config/syntax/entry.c config/syntax/entry.h \
+	config/syntax/env.c config/syntax/env.h \
+	config/syntax/tree.c config/syntax/tree.h \
+	config/syntax/yaml.c config/syntax/yaml.h \
+	config/types/geo.c \
+	config/types/names.c \
+	config/types/net.c \
+	config/types/reference.c config/types/reference.h \
+	config/types/types.c config/types/types.h \
+	config/units.c config/units.h
 
 samplesdir = $(docdir)/samples
 dist_samples_DATA = config/samples/minimal.yaml config/samples/perigee.yaml

@@ -14,5 +14,5 @@
 bool cfg_dump(const struct cfg_fleet *fleet, FILE *out);
 /* JSON Schema, draft 2020-12. A new reference. */
 json_t *cfg_schema(void);
-/* perigee.yaml(5), in mdoc. */
+/* The options in mdoc, for perigee.yaml(5). */
 void cfg_man(FILE *out);

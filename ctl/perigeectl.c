@@ -58,21 +58,44 @@ static int parse_plain(int argc, char **argv, int n, const char *help)
 	return -1;
 }
 
+static int help_check(void)
+{
+	puts(
+	    "Usage: perigeectl check [--node NAME] FILE\n"
+	    "\n"
+	    "Reads a configuration with all that it includes, and every file that it names, as "
+	    "the\n"
+	    "daemons do: certificates, keys, zones, geo databases. Files that you may not read "
+	    "are\n"
+	    "listed and passed over.\n"
+	    "Prints \"ok\", or every error with its file, line and column, and then exits with 1.\n"
+	    "What is doubtful is a warning, which leaves it \"ok\".\n"
+	    "\n"
+	    "  -n, --node NAME  check what this node would find, an edge or a name server; on its "
+	    "own\n"
+	    "                   machine: its addresses, and the folders of what it writes, too\n"
+	    "  -h, --help       show this");
+	return CTL_OK;
+}
+
 static int run_check(int argc, char **argv)
 {
-	int code =
-	    parse_plain(argc, argv, 1,
-			"Usage: perigeectl check FILE\n"
-			"\n"
-			"Reads a configuration with all that it includes, and every file that it "
-			"names, as the\n"
-			"daemons do: certificates, keys, zones, the geo database. Files that you "
-			"may not read are\n"
-			"listed and passed over.\n"
-			"Prints \"ok\", or every error with its file, line and column, and then "
-			"exits with 1.");
+	static const struct option options[] = {
+	    {"help", no_argument, NULL, 'h'}, {"node", required_argument, NULL, 'n'}, {0}};
+	const char *node = NULL;
+	int c;
 
-	return code >= 0 ? code : ctl_check(argv[optind]);
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "hn:", options, NULL)) != -1) {
+		if (c == 'h')
+			return help_check();
+		if (c != 'n')
+			return ctl_usage(argv[0], NULL);
+		node = optarg;
+	}
+	if (argc - optind != 1)
+		return ctl_usage(argv[0], "one FILE is needed");
+	return ctl_check(argv[optind], node);
 }
 
 static int output_failed(void)
@@ -134,12 +157,11 @@ static int run_schema(int argc, char **argv)
 
 static int run_man(int argc, char **argv)
 {
-	int code = parse_plain(argc, argv, 0,
-			       "Usage: perigeectl man\n"
-			       "\n"
-			       "Prints the manual page perigee.yaml(5) in mdoc; to read it:\n"
-			       "\n"
-			       "  perigeectl man | man -l -");
+	int code =
+	    parse_plain(argc, argv, 0,
+			"Usage: perigeectl man\n"
+			"\n"
+			"Prints the options of perigee.yaml(5) in mdoc, as the page has them.");
 
 	if (code >= 0)
 		return code;
@@ -151,7 +173,7 @@ static const struct command commands[] = {
     {"check", "FILE", "check a configuration", run_check},
     {"dump", "FILE", "print the effective configuration", run_dump},
     {"schema", "", "print a JSON Schema for editors", run_schema},
-    {"man", "", "print the manual page of the configuration", run_man},
+    {"man", "", "print the options of the configuration for its manual page", run_man},
     {"status", "SOCKET", "show the state of a running node", ctl_status},
     {"reload", "SOCKET", "have a running node read its configuration anew", ctl_reload},
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",

@@ -19,6 +19,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log_sink.h"
+#include "core/base/printable.h"
 
 /* Longest line; pipes take up to PIPE_BUF (4096) bytes at once. */
 #define LINE_MAX_BYTES 2048
@@ -183,9 +184,8 @@ static void write_line(enum log_module module, enum log_level level, const char 
 				 (unsigned long long)left_out));
 	/* A message may quote a stranger: he must not be able to forge lines or drive a terminal.
 	 */
-	for (size_t i = message; i < n; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	line[n] = '\0';
+	printable_mask(line + message, n - message);
 	line[n++] = '\n';
 	leave(line, n);
 }

@@ -78,3 +78,29 @@ char *printable(const char *text)
 	*out = '\0';
 	return copy;
 }
+
+bool printable_fault(const char *text, size_t len, uint32_t *character)
+{
+	for (size_t i = 0; i < len;) {
+		unsigned n = decode((const unsigned char *)text + i, character);
+
+		if (n == 0)
+			*character = 0xfffd;
+		if (n == 0 || is_hidden(*character))
+			return true;
+		i += n;
+	}
+	return false;
+}
+
+void printable_mask(char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t character = 0;
+		unsigned n = decode((const unsigned char *)text + i, &character);
+
+		if (n == 0 || is_hidden(character))
+			memset(text + i, '?', MAX(n, 1));
+		i += MAX(n, 1);
+	}
+}

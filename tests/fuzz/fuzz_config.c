@@ -14,7 +14,7 @@
 
 #include "config/limits.h"
 #include "config/print.h"
-#include "config/yaml.h"
+#include "config/syntax/yaml.h"
 #include "core/base/check.h"
 
 static bool includes(const char *data, size_t len)

@@ -43,6 +43,10 @@ def test_samples_are_valid(validator, name):
 ORIGIN = "origins: {app: {servers: a}}\n"
 SITE = "hosts: a.b, certificates: {certificate: c, key: k}, routes: {origin: app}"
 
+STEERED = (ORIGIN + "edges: {a: {addresses: 192.0.2.1}, b: {addresses: 192.0.2.2}}\n"
+           "sites: {www: {%s}}\n" % SITE.replace("a.b", "'*.a.b'")
+           + "zones: {a.b: {file: f, steered: {%s}}}")
+
 GOOD = [
     "edges: {fra1: }",
     "edges: {fra1: {workers: 3, check: {port: 443, status: 200}}}",
@@ -62,6 +66,14 @@ GOOD = [
     ORIGIN + "sites: {www: {%s}}" % SITE.replace(
         "app}", "app, response_fields: {name: '^|`~', action: add, value: 1.5}}"),
     "zones: {Example.com.: {file: f}}",
+    "edges: {fra1: {check: {kind: tcp, port: 1}}, nyc1: {check: {kind: http, path: /}}}",
+    "edges: {fra1: {check: {kind: '${K:-https}', path: /, verify: auto}}}",
+    "edges: {a: &a {listen: &l ['*:1'], continent: ''}, b: *a, c: {listen: *l, continent: eu, weight: 0}}",
+    STEERED % "www: {site: www}, '*': {site: www, policy: static}",
+    STEERED % "www: {site: www, policy: weighted, weights: {a: 0, b: 3}, answers: 8}",
+    STEERED % "www: {site: www, policy: failover, order: b}, v: {site: www, none_up: servfail}",
+    "edges: {a: }\ngeo: {database: [/a, b], overrides: [{asns: 1, edges: a}, "
+    "{networks: ['::/0', 10.0.0.0/8], countries: [de, CH], continents: AF, location: '1,2'}]}",
 ]
 
 BAD = [
@@ -98,6 +110,25 @@ BAD = [
     ORIGIN + "sites: {www: {%s}}" % SITE.replace("a.b", "a_b"),
     ORIGIN + "sites: {www: {%s}}" % SITE.replace("{origin", "{path: /x/, origin"),
     "zones: {example.com: {steered: {}}}",
+    "edges: {fra1: {check: {kind: tcp, path: /}}}",
+    "edges: {fra1: {check: {kind: http, verify: auto}}}",
+    "edges: {fra1: {check: {verify: maybe}}}",
+    "edges: {fra1: {continent: Europe}}",
+    "edges: {fra1: {weight: 1001}}",
+    "origins: {app: {servers: a, tls: {ca: c}}}",
+    "origins: {app: {servers: a, tls: {enabled: 'off', ca: c}}}",
+    ORIGIN + "sites: {www: {%s}}" % SITE.replace(
+        "app}", "app, response_fields: {name: x, action: remove, value: y}}"),
+    STEERED % "www: {site: www, order: a}",
+    STEERED % "www: {site: www, policy: weighted, order: a}",
+    STEERED % "www: {site: www, policy: failover, weights: {a: 1}}",
+    STEERED % "www: {site: www, policy: static, none_up: nearest}",
+    STEERED % "www: {site: www, policy: weighted, weights: {a: many}}",
+    STEERED % "www: {site: www, policy: weighted, weights: [a]}",
+    STEERED % "www: {site: www, answers: 9}",
+    STEERED % "a.*: {site: www}",
+    "edges: {a: }\ngeo: {overrides: [{asns: 0, edges: a}]}",
+    "edges: {a: }\ngeo: {database: d, overrides: {countries: Germany, edges: a}}",
 ]
 
 

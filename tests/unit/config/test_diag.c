@@ -79,12 +79,49 @@ static void test_long_value(void **state)
 	diag_destroy(&diag);
 }
 
+/* A value or a file's name drove the terminal, or stood the wrong way round. */
+static void test_complaints_with_hidden_characters(void **state)
+{
+	struct diag *diag = diag_create();
+	char *text;
+
+	diag_add(diag, (struct cfg_place){"a\xe2\x80\xae.yaml", 1, 1}, "\"%s\" is wrong",
+		 "\x1b[2J\xc2\x9b"
+		 "1m");
+	diag_add(diag, (struct cfg_place){"a\xe2\x80\xae.yaml", 2, 1}, "\xff");
+	text = diag_text(diag);
+	assert_string_equal(text, "a\\u202e.yaml:1:1: \"\\u001b[2J\\u009b1m\" is wrong\n"
+				  "a\\u202e.yaml:2:1: \\xff\n");
+	free(text);
+	diag_destroy(&diag);
+}
+
+static void test_warnings_are_no_errors(void **state)
+{
+	struct diag *diag = diag_create();
+	char *text;
+
+	for (unsigned i = 0; i < 102; i++)
+		diag_warn(diag, (struct cfg_place){"a", 200 + i, 1}, "odd");
+	assert_int_equal(diag_count(diag), 0);
+	assert_int_equal(diag_warnings(diag), 102);
+	assert_true(diag_has_room(diag));
+	diag_add(diag, (struct cfg_place){"a", 1, 2}, "wrong");
+	text = diag_text(diag);
+	assert_memory_equal(text, "a:1:2: wrong\na:200:1: warning: odd\n", 35);
+	assert_non_null(strstr(text, "a:299:1: warning: odd\nand 2 more warnings\n"));
+	free(text);
+	diag_destroy(&diag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_order_and_form),
 	    cmocka_unit_test(test_bound),
 	    cmocka_unit_test(test_long_value),
+	    cmocka_unit_test(test_complaints_with_hidden_characters),
+	    cmocka_unit_test(test_warnings_are_no_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,43 @@ static void test_bytes_that_are_no_utf8_are_seen(void **state)
 	assert_shown("\xf8\x88\x80\x80\x80", "\\xf8\\x88\\x80\\x80\\x80");
 }
 
+static void test_the_first_fault_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		bool found;
+		uint32_t character;
+	} cases[] = {
+	    {"", 0, false, 0},
+	    {"plain \xe6\x9d\xb1", 9, false, 0},
+	    {"a\0b", 3, true, 0},
+	    {"a\tb", 3, true, 9},
+	    {"\xc2\x9bX\xe2\x80\xae", 6, true, 0x9b},
+	    {"a\xe2\x80\xae", 4, true, 0x202e},
+	    {"\xf3\xa0\x81\x81", 4, true, 0xe0041},
+	    {"ab\xff", 3, true, 0xfffd},
+	    {"ab\xe2\x80", 4, true, 0xfffd},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint32_t character = 0;
+
+		assert_int_equal(printable_fault(cases[i].text, cases[i].len, &character),
+				 cases[i].found);
+		if (cases[i].found)
+			assert_int_equal(character, cases[i].character);
+	}
+}
+
+static void test_masked_in_place(void **state)
+{
+	char text[] = "a\xe2\x80\xae\xff\x1b[\xc2\x9b\xe6\x9d\xb1\0b\xe2";
+
+	printable_mask(text, sizeof(text) - 1);
+	assert_memory_equal(text, "a????\x3f[??\xe6\x9d\xb1?b?", sizeof(text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -76,6 +113,8 @@ int main(void)
 	    cmocka_unit_test(test_what_turns_text_round_is_seen),
 	    cmocka_unit_test(test_what_has_no_width_is_seen),
 	    cmocka_unit_test(test_bytes_that_are_no_utf8_are_seen),
+	    cmocka_unit_test(test_the_first_fault_is_found),
+	    cmocka_unit_test(test_masked_in_place),
 	};
 
 	return cmocka_run_group_tests_name("printable", tests, NULL, NULL);

@@ -20,12 +20,13 @@ static void test_sites(void **state)
 	static const char *hosts_a[] = {"www.example.com", "*.example.com"};
 	static const char *hosts_b[] = {"b.example.com"};
 	static const char *hosts_c[] = {"c.test"};
-	struct cfg_edge edges[2] = {{.name = "one"}, {.name = "two"}};
+	struct cfg_edge edges[2] = {{.name = "one", .id = 0}, {.name = "two", .id = 1}};
+	static const uint16_t ids[] = {1};
 	const struct cfg_edge *only_two[] = {&edges[1]};
 	struct cfg_site sites[3] = {
 	    {.name = "a", .hosts = {hosts_a, 2}},
 	    {.name = "b", .hosts = {hosts_b, 1}},
-	    {.name = "c", .hosts = {hosts_c, 1}, .edges = only_two, .n_edges = 1},
+	    {.name = "c", .hosts = {hosts_c, 1}, .edges = only_two, .n_edges = 1, .edge_ids = ids},
 	};
 	struct cfg_fleet fleet = {.sites = sites, .n_sites = 3, .edges = edges, .n_edges = 2};
 	static const struct {

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the rules about several values share: where things were written, and texts that may be there
+ * once. Used by validate_*.c only. One thread.
+ */
+#pragma once
+
+#include "config/fleet.h"
+#include "config/hash.h"
+#include "config/syntax/entry.h"
+
+struct validator {
+	const struct cfg_fleet *fleet;
+	const struct cfg_entry *root; /* for places only */
+	struct diag *diag;
+	struct cfg_hash hosts; /* struct cfg_site by each of its hosts */
+	/* By edge: whom it was seen for last, by a number that each has of its own. */
+	unsigned *seen_by;
+	unsigned last_seer;
+};
+
+/* By section. */
+void cfg_validate_edges(struct validator *v);
+void cfg_validate_nameservers(struct validator *v);
+void cfg_validate_origins(struct validator *v);
+void cfg_validate_sites(struct validator *v);
+void cfg_validate_zones(struct validator *v);
+void cfg_validate_geo(struct validator *v);
+void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
+			const struct cfg_entry *map, struct cfg_place place);
+
+/* A text that may be there once, where it was written, and what that place is called. */
+struct cfg_claim {
+	char *text;       /* malloc'd */
+	const char *path; /* borrowed */
+	struct cfg_place place;
+	unsigned position;
+};
+
+struct cfg_claims {
+	struct cfg_claim *v;
+	unsigned n, room;
+};
+
+/* Takes over `text`; `path` must live until the claims are settled. */
+void cfg_claim(struct cfg_claims *c, char *text, const char *path, struct cfg_place place);
+/* Complains about each text after its first. Empties it. */
+void cfg_settle_claims(struct validator *v, struct cfg_claims *c);
+/* The same, and only warns. */
+void cfg_settle_claims_softly(struct validator *v, struct cfg_claims *c);
+
+/* Complains about each edge that is in a list twice; `entry` is the list, `path` its name. */
+void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *edges, unsigned n,
+			    const struct cfg_entry *entry, struct cfg_place place,
+			    const char *path);
+
+/* Where `key` of a thing was written, or else where the thing was. */
+struct cfg_place cfg_place_of(const struct cfg_entry *map, const char *key,
+			      struct cfg_place otherwise);
+/* The first item of the list under `key`; a single value is a list of itself. */
+const struct cfg_entry *cfg_first_item(const struct cfg_entry *map, const char *key);
+/* Place of item `i` of the list under `key`. */
+struct cfg_place cfg_place_of_item(const struct cfg_entry *map, const char *key, unsigned i,
+				   struct cfg_place otherwise);
+
+/* Places of the items of a list, one after the other. */
+struct cfg_item_places {
+	const struct cfg_entry *next;
+	struct cfg_place otherwise;
+};
+
+struct cfg_item_places cfg_places_of_items(const struct cfg_entry *map, const char *key,
+					   struct cfg_place otherwise);
+struct cfg_place cfg_next_place(struct cfg_item_places *p);
+/* The i-th thing of a section was filled from its i-th child. */
+const struct cfg_entry *cfg_first_thing(const struct validator *v, const char *section);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Rules of origins: servers that differ, TLS that is whole, pools within limits.
+ */
+#include <stdlib.h>
+
+#include "config/load/rules.h"
+#include "config/types/types.h"
+#include "config/units.h"
+#include "core/base/check.h"
+
+/* Whether `key` can be judged: what could not be read as a boolean was complained about, and is
+ * false. */
+static bool is_boolean(const struct cfg_entry *map, const char *key)
+{
+	const struct cfg_entry *n = cfg_entry_get(map, key);
+	bool value;
+
+	return n == NULL ||
+	       (n->kind == CFG_ENTRY_SCALAR && !n->broken && cfg_parse_bool(n->text, &value));
+}
+
+static void validate_tls(struct validator *v, const struct cfg_origin *o,
+			 const struct cfg_entry *map)
+{
+	const struct cfg_entry *certificate = cfg_entry_get(map, "certificate");
+	const struct cfg_entry *key = cfg_entry_get(map, "key");
+
+	if (o->tls.enabled && certificate != NULL && key == NULL)
+		diag_add(v->diag, certificate->place,
+			 "origins.%s.tls: a certificate without its key", o->name);
+	if (o->tls.enabled && certificate == NULL && key != NULL)
+		diag_add(v->diag, key->place, "origins.%s.tls: a key without its certificate",
+			 o->name);
+	if (o->tls.enabled && o->tls.ca != NULL && !o->tls.verify && is_boolean(map, "verify"))
+		diag_add(v->diag, cfg_place_of(map, "ca", o->place),
+			 "origins.%s.tls.ca has no effect, since certificates are not verified",
+			 o->name);
+}
+
+static void validate_pool(struct validator *v, const struct cfg_origin *o,
+			  const struct cfg_entry *map)
+{
+	struct cfg_place place = cfg_place_of(map, "warm", o->place);
+
+	if (o->pool.warm > o->pool.max_idle)
+		diag_add(v->diag, place, "origins.%s.pool: warm is more than max_idle", o->name);
+	if (o->limit.connections != 0 && o->pool.warm > o->limit.connections)
+		diag_add(v->diag, place, "origins.%s.pool: warm is more than limit.connections",
+			 o->name);
+}
+
+void cfg_validate_origins(struct validator *v)
+{
+	const struct cfg_entry *n = cfg_first_thing(v, "origins");
+	struct cfg_claims servers = {0};
+
+	for (unsigned i = 0; i < v->fleet->n_origins; i++, n = n->next) {
+		const struct cfg_origin *o = &v->fleet->origins[i];
+		char *path = xasprintf("origins.%s.servers", o->name);
+
+		for (unsigned s = 0; s < o->n_servers; s++) {
+			if (o->servers[s].host != NULL)
+				cfg_claim(&servers, cfg_type_server.format(NULL, &o->servers[s]),
+					  path, o->servers[s].place);
+		}
+		cfg_settle_claims(v, &servers);
+		free(path);
+		path = xasprintf("origins.%s.health.check", o->name);
+		cfg_validate_check(v, path, &o->health.check,
+				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
+		free(path);
+		validate_tls(v, o, cfg_entry_get(n, "tls"));
+		validate_pool(v, o, cfg_entry_get(n, "pool"));
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * edges.NAME: the nodes that run perigee-edge. Constants only.
+ */
+#include "config/options/rows.h"
+#include "core/loop/loop.h"
+
+COMES_FIRST(cfg_edge, name);
+
+static const char *const verifies[] = {"auto", "yes", "no", NULL};
+static const char *const admins[] = {"active", "drained", NULL};
+
+static const struct cfg_option check_options[] = {
+    CHECK_ROWS("https",
+	       "What is asked: an HTTP or HTTPS response with the right status, or a TCP "
+	       "connection.",
+	       "0 is the port of the first address that the edge listens on.",
+	       "Host field and server name; \"\" is a host that the edge serves.",
+	       "/.well-known/perigee/health", "200", "2"),
+    {.key = "verify",
+     .type = &cfg_type_choice,
+     AT(cfg_check, verify),
+     .fallback = "auto",
+     .choices = verifies,
+     WHEN("kind", 1U << CFG_CHECK_HTTPS),
+     .prose = "Whether the certificate that it shows must be valid for the host; \"auto\" asks it "
+	      "of one that a public authority issued, and lets a private one pass."},
+    END,
+};
+
+const struct cfg_option cfg_edge_options[] = {
+    {.key = "location",
+     .type = &cfg_type_coords,
+     AT(cfg_edge, location),
+     .prose = "Where it stands: latitude and longitude in degrees."},
+    {.key = "continent",
+     .type = &cfg_type_own_continent,
+     AT(cfg_edge, continent),
+     .fallback = "",
+     .prose = "The continent whose clients it is for where a steered name goes by continent: AF, "
+	      "AN, AS, EU, NA, OC or SA."},
+    {.key = "addresses",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_address,
+     AT(cfg_edge, addresses),
+     .prose = "What DNS answers to clients that are sent to it."},
+    {.key = "listen",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_edge, listen),
+     .fallback = "*:443",
+     .required = true,
+     .reload = CFG_RESTART,
+     .prose = "Where it accepts clients, by TLS."},
+    {.key = "listen_plain",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_edge, listen_plain),
+     .reload = CFG_RESTART,
+     .prose = "Where it accepts clients without TLS, such as \"*:80\"; see http.plain."},
+    CHOICE("admin", AT(cfg_edge, admin), "active", admins,
+	   "Whether DNS sends clients to it; \"drained\" keeps serving those that come."),
+    {.key = "bias",
+     .type = &cfg_type_km,
+     AT(cfg_edge, bias_km),
+     .fallback = "0km",
+     RANGE(-20000, 20000),
+     .prose = "Added to the distance of every client: more than 0 sends clients elsewhere."},
+    COUNT("weight", AT(cfg_edge, weight), "1", 0, 1000,
+	  "Its share of clients where a steered name divides them by weight; 0: none, unless no "
+	  "other edge is usable."),
+    {.key = "control",
+     .type = &cfg_type_socket,
+     AT(cfg_edge, control),
+     .fallback = "/run/perigee/edge-NAME.sock",
+     .reload = CFG_RESTART,
+     .prose = "Its control socket, which perigeectl talks to."},
+    {.key = "workers",
+     .type = &cfg_type_uint,
+     AT(cfg_edge, workers),
+     .fallback = "0",
+     .reload = CFG_RESTART,
+     RANGE(0, LOOP_WORKERS_MAX),
+     .prose = "Worker threads; 0 is one for each processor."},
+    SECTION_AT("check", AT(cfg_edge, check), "How to find out whether it serves.", check_options),
+    END,
+};

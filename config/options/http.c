@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * http: what every edge does to requests. Constants only.
+ */
+#include "config/options/rows.h"
+
+static const char *const plains[] = {"redirect", "serve", NULL};
+static const char *const underscores[] = {"drop", "pass", NULL};
+
+/* What frameworks and servers take for the client's address (Client-IP is Rails', the others are
+ * those of well-known load balancers and networks), for the target in place of the request's (IIS,
+ * Symfony), or, as CGI does with Proxy, for an option of their own. */
+#define TRUSTED_FIELDS                                                                             \
+	"X-Real-IP, True-Client-IP, X-Client-IP, Client-IP, X-Cluster-Client-IP, "                 \
+	"CF-Connecting-IP, Fastly-Client-IP, X-Original-URL, X-Rewrite-URL, Proxy"
+
+static const struct cfg_option timeout_options[] = {
+    TIMEOUT("handshake", AT(cfg_http, timeout.handshake), "10s",
+	    "From accept to the end of the TLS handshake, PROXY header and waiting included; "
+	    "without TLS to the first byte."),
+    TIMEOUT("head", AT(cfg_http, timeout.head), "10s",
+	    "From the first byte of a request to the end of its head."),
+    TIMEOUT("body", AT(cfg_http, timeout.body), "30s", "Between two pieces of a request body."),
+    TIMEOUT("write", AT(cfg_http, timeout.write), "30s",
+	    "While a client takes nothing of its response."),
+    TIMEOUT("keep_alive", AT(cfg_http, timeout.keep_alive), "60s",
+	    "Between two requests on a connection."),
+    TIMEOUT("tunnel", AT(cfg_http, timeout.tunnel), "1h",
+	    "Without a byte in either direction of a tunnel (WebSocket and other upgrades)."),
+    TIMEOUT("shutdown", AT(cfg_http, timeout.shutdown), "10s",
+	    "For requests and tunnels to end when the program was told to stop; what is left is "
+	    "cut off."),
+    END,
+};
+
+static const struct cfg_option limit_options[] = {
+    BYTES("head_bytes", AT(cfg_http, limit.head_bytes), "32KiB", KIB, MIB,
+	  "Size of a request's head; a larger one is refused."),
+    COUNT("fields", AT(cfg_http, limit.fields), "100", 1, 10000,
+	  "Fields in a request's head; one with more is refused."),
+    BYTES("target_bytes", AT(cfg_http, limit.target_bytes), "8KiB", 64, MIB,
+	  "Length of a request's target; a longer one is refused."),
+    COUNT("connections", AT(cfg_http, limit.connections), "15000", 1, 10000000,
+	  "Connections of clients to an edge at a time; over it the one that has awaited a "
+	  "whole request for longest gives way, or else the one that has been silent for longest; "
+	  "when there is none of them, newcomers are closed. Each takes up to two and a half open "
+	  "files: where fewer are allowed, fewer connections are."),
+    COUNT("silent", AT(cfg_http, limit.silent), "4096", 1, 10000000,
+	  "Connections at a time that have not yet said anything (no whole ClientHello, no PROXY "
+	  "header, no first byte of a request); over it the oldest of them gives way."),
+    COUNT("handshakes", AT(cfg_http, limit.handshakes), "1024", 1, 1000000,
+	  "TLS handshakes in flight at a time, in the whole edge."),
+    BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
+	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
+	  "connection that has taken nothing for longest is cut off."),
+    END,
+};
+
+const struct cfg_option cfg_http_options[] = {
+    SECTION("timeout", "How long an edge waits for clients.", timeout_options),
+    SECTION("limit", "How much an edge takes from clients.", limit_options),
+    CHOICE("plain", AT(cfg_http, plain), "redirect", plains,
+	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
+	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
+	   "\"serve\" serves it."),
+    {.key = "access_log",
+     .type = &cfg_type_output,
+     AT(cfg_http, access_log),
+     .fallback = "-",
+     .reload = CFG_RESTART,
+     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+    {.key = "proxy_protocol",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_prefix,
+     AT(cfg_http, proxy_protocol),
+     .prose = "Load balancers whose connections begin with a PROXY protocol header, version 1 or "
+	      "2, which then says who the client is; connections from there without one are "
+	      "closed."},
+    {.key = "trusted_proxies",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_prefix,
+     AT(cfg_http, trusted_proxies),
+     .prose = "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
+	      "are kept."},
+    {.key = "trusted_fields",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_field_name,
+     AT(cfg_http, trusted_fields),
+     .fallback = TRUSTED_FIELDS,
+     .prose = "Fields, beside Forwarded and all X-Forwarded-, by which origins let themselves be "
+	      "told who the client is or what it asks for: they are removed unless they come from "
+	      "http.trusted_proxies; [] is none."},
+    CHOICE("underscores", AT(cfg_http, underscores), "drop", underscores,
+	   "Fields with \"_\" in their names, which CGI and its kind take for \"-\": \"drop\" "
+	   "removes them, \"pass\" sends on those that would not frame the message."),
+    END,
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The tables of all options, a file for each section. Rows stand in the order in which they are
+ * filled and printed: what is referred to comes before what refers to it. Constants only.
+ */
+#pragma once
+
+#include "config/option.h"
+
+/* The top: what a file has. Under it the sections, of structs of the same name. */
+extern const struct cfg_option cfg_options[];
+extern const struct cfg_option cfg_log_options[], cfg_http_options[], cfg_edge_options[],
+    cfg_nameserver_options[], cfg_origin_options[], cfg_site_options[], cfg_zone_options[],
+    cfg_geo_options[];
+/* Of checks, which edges and origins have. */
+extern const char *const cfg_check_kinds[], *const cfg_check_methods[];

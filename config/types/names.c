@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Types of names: hosts, zones, owners, the names of edges and origins. Any thread.
+ */
+#include "config/types/types.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/domain_name.h"
+#include "core/base/check.h"
+
+/* As much as a label of a domain name. */
+#define NAME_MAX_LEN 63
+
+static bool keep_lower(const struct cfg_value *v, const char *text, void *out)
+{
+	char *copy = cfg_copy(v->mem, text, v->place);
+
+	if (copy == NULL)
+		return false;
+	cfg_name_lower(copy);
+	*(const char **)out = copy;
+	return true;
+}
+
+static char *format_text(const struct cfg_option *option, const void *value)
+{
+	return xstrdup(*(const char *const *)value);
+}
+
+static bool parse_host(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *fault = *text != '\0' ? cfg_host_fault(text, CFG_NAME_UNDERSCORE) : NULL;
+
+	return fault == NULL ? keep_lower(v, text, out) : cfg_refuse_because(v, text, fault);
+}
+
+const struct cfg_type cfg_type_host = {
+    .name = "host name",
+    .expected = "a host name",
+    .pattern = "^[0-9A-Za-z._-]*$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_host,
+    .format = format_text,
+};
+
+static bool parse_host_pattern(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *name = text, *fault;
+
+	if (strncmp(text, "*.", 2) == 0)
+		name = text + 2;
+	fault = strchr(name, '*') == NULL
+		    ? cfg_host_fault(name, 0)
+		    : "\"*\" may stand for the first labels only: \"*.example.com\"";
+	return fault == NULL ? keep_lower(v, text, out) : cfg_refuse_because(v, text, fault);
+}
+
+const struct cfg_type cfg_type_host_pattern = {
+    .name = "host name",
+    .expected = "a host name such as www.example.com or \"*.example.com\"",
+    .pattern = "^(\\*\\.)?[0-9A-Za-z-]+(\\.[0-9A-Za-z-]+)*$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_host_pattern,
+    .format = format_text,
+};
+
+static bool parse_zone(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t len = strlen(text);
+	const char *fault;
+	char *name;
+	bool kept;
+
+	name = xasprintf("%.*s", (int)(len > 1 && text[len - 1] == '.' ? len - 1 : len), text);
+	fault = cfg_domain_fault(name, CFG_NAME_UNDERSCORE);
+	kept = fault == NULL ? keep_lower(v, name, out) : cfg_refuse_because(v, text, fault);
+	free(name);
+	return kept;
+}
+
+const struct cfg_type cfg_type_zone = {
+    .name = "zone",
+    .expected = "the name of a zone",
+    .pattern = "^[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*\\.?$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_zone,
+    .format = format_text,
+};
+
+static bool parse_owner(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *name = text, *fault;
+
+	if (strcmp(text, "@") == 0 || strcmp(text, "*") == 0)
+		return keep_lower(v, text, out);
+	if (strncmp(text, "*.", 2) == 0)
+		name = text + 2;
+	if (*text != '\0' && text[strlen(text) - 1] == '.')
+		fault = "an owner is relative to its zone, without a dot at the end";
+	else if (strchr(name, '*') != NULL)
+		fault = "\"*\" may only be the first label: \"*\" or \"*.name\"";
+	else
+		fault = cfg_domain_fault(name, CFG_NAME_UNDERSCORE);
+	return fault == NULL ? keep_lower(v, text, out) : cfg_refuse_because(v, text, fault);
+}
+
+const struct cfg_type cfg_type_owner = {
+    .name = "owner",
+    .expected = "a name in the zone",
+    .pattern = "^(@|\\*|(\\*\\.)?[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*)$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_owner,
+    .format = format_text,
+};
+
+/* It becomes part of paths, log lines and commands. */
+static bool parse_name(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > NAME_MAX_LEN || !isalnum((unsigned char)text[0]))
+		return cfg_refuse(v, text);
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)text[i]) && strchr("-_.", text[i]) == NULL)
+			return cfg_refuse(v, text);
+	}
+	return cfg_keep(v, text, out);
+}
+
+const struct cfg_type cfg_type_name = {
+    .name = "name",
+    .expected = "a name: up to 63 letters, digits, \"-\", \"_\" and \".\", a letter or digit first",
+    .pattern = "^[0-9A-Za-z][0-9A-Za-z._-]{0,62}$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_name,
+    .format = format_text,
+};

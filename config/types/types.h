@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The types of option values: how each is read from text, written back, and described to people
+ * and to editors. Any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config/fleet.h"
+#include "config/memory.h"
+#include "config/option.h"
+#include "config/types/reference.h"
+
+enum cfg_json {
+	CFG_JSON_STRING = 1,
+	CFG_JSON_INTEGER = 2,
+	CFG_JSON_BOOLEAN = 4,
+	CFG_JSON_NUMBER = 8
+};
+
+/* A value that is being read. */
+struct cfg_value {
+	struct cfg_memory *mem; /* where strings go */
+	const struct cfg_option *option;
+	const struct cfg_fleet *fleet; /* what was filled before this; for references */
+	struct cfg_references *references;
+	const char *file; /* that the value stands in: relative paths start there */
+	const char *name; /* of the thing around it, "fra1"; "" when there is none */
+	struct diag *diag;
+	struct cfg_place place;
+	const char *path; /* "edges.fra1.check.port", for messages */
+};
+
+struct cfg_type {
+	const char *name;     /* for the man page: "duration" */
+	const char *expected; /* for messages: "a duration such as 500ms, 10s, 2m or 1h" */
+	const char *pattern;  /* for the schema: an ERE that is also ECMA-262; NULL: none */
+	unsigned json;        /* what YAML makes of the text: enum cfg_json, or'ed */
+	size_t size;
+	/* What refers to something that the fleet has: equal lists are one list. */
+	bool refers;
+	/* Reads `text` into `out`. False: complained about in v->diag, `out` as it was. */
+	bool (*parse)(const struct cfg_value *v, const char *text, void *out);
+	/* malloc'd; NULL when the value is not set. */
+	char *(*format)(const struct cfg_option *option, const void *value);
+};
+
+extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_size, cfg_type_uint,
+    cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
+/* Texts: a file; a log's file, "-" or ""; a Unix socket, where NAME in the default is the name of
+ * the thing around it. */
+extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
+/* A file with NAME in its default, as with a socket, or "". */
+extern const struct cfg_type cfg_type_state;
+/* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
+extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_continent;
+extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
+/* A field that may be changed, and what it is changed to. */
+extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
+extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
+/* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */
+extern const struct cfg_type cfg_type_host, cfg_type_host_pattern, cfg_type_zone, cfg_type_owner;
+/* The name of an edge, an origin, a site, a name server. */
+extern const struct cfg_type cfg_type_name;
+/* A pointer to the edge, origin or site of that name. */
+extern const struct cfg_type cfg_type_edge_ref, cfg_type_origin_ref, cfg_type_site_ref;
+
+/* The text of an option's range, "1s to 1h", malloc'd; NULL when it has none. */
+char *cfg_type_range(const struct cfg_option *option);
+/* `PATH: "TEXT" is not EXPECTED` and `PATH: "TEXT": WHY`; both return false. */
+bool cfg_refuse(const struct cfg_value *v, const char *text);
+bool cfg_refuse_because(const struct cfg_value *v, const char *text, const char *why);
+/* `text` becomes the value, as a copy; false when memory is out. */
+bool cfg_keep(const struct cfg_value *v, const char *text, void *out);

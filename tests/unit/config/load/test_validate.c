@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Values that are right alone and wrong together, and what is said about them, word by word.
+ */
+#include "tests/unit/config/support.h"
+
+#include <stdlib.h>
+
+#include "core/base/check.h"
+
+/* Everything that takes more than one value to be wrong. */
+static void test_contradictions(void **state)
+{
+	assert_complaints(
+	    "http: {limit: {head_bytes: 1KiB}}\n"
+	    "edges:\n"
+	    "  a:\n"
+	    "    addresses: [192.0.2.1, 192.0.2.2]\n"
+	    "    listen: [\"*:443\", \"127.0.0.1:0\", \"[::]:443\", \"127.0.0.1:0\"]\n"
+	    "    check: {interval: 1s}\n"
+	    "    listen_plain: [\"*:80\", \"*:443\", \"[::]:80\", \"127.0.0.1:0\"]\n"
+	    "  b:\n"
+	    "    addresses: [\"::ffff:192.0.2.2\"]\n"
+	    "    location: 1,2\n"
+	    "  c: {}\n"
+	    "nameservers: {n: {listen: [\"*:53\", \"*:53\"]}}\n"
+	    "origins:\n"
+	    "  app:\n"
+	    "    servers: [A:80, \"a\"]\n"
+	    "    health: {check: {timeout: 6s}}\n"
+	    "    pool: {warm: 3, max_idle: 2}\n"
+	    "    limit: {connections: 2}\n"
+	    "sites:\n"
+	    "  one:\n"
+	    "    hosts: [x.example, y.example, \"*.example.com\"]\n"
+	    "    certificates: {certificate: c, key: k}\n"
+	    "    routes: [{origin: app}, {path: /, origin: app}]\n"
+	    "    edges: [a, b, a]\n"
+	    "  two:\n"
+	    "    hosts: [Y.example, www.example.com]\n"
+	    "    certificates: {certificate: c, key: k}\n"
+	    "    routes: [{origin: app}]\n"
+	    "zones:\n"
+	    "  example.com:\n"
+	    "    file: z\n"
+	    "    steered:\n"
+	    "      www: {site: two, ttl: 1500ms}\n"
+	    "      WWW: {site: one}\n"
+	    "      www.example.com: {site: one}\n"
+	    "  EXAMPLE.com.: {file: z}\n"
+	    "geo: {database: d}\n",
+
+	    "fleet.yaml:1:28: http.limit: target_bytes is more than head_bytes, of which it is a "
+	    "part\n"
+	    "fleet.yaml:3:3: edges.a.location is missing: zones.example.com.steered.www goes by "
+	    "distance\n"
+	    "fleet.yaml:5:38: edges.a.listen: \"[::]:443\" is there twice; first at "
+	    "fleet.yaml:5:14\n"
+	    "fleet.yaml:6:23: edges.a.check: the timeout is longer than the interval\n"
+	    "fleet.yaml:7:28: edges.a.listen_plain: \"[::]:443\" is there twice; first at "
+	    "fleet.yaml:5:14\n"
+	    "fleet.yaml:7:37: edges.a.listen_plain: \"[::]:80\" is there twice; first at "
+	    "fleet.yaml:7:20\n"
+	    "fleet.yaml:9:17: warning: edges.*.addresses: \"192.0.2.2\" is there twice; first at "
+	    "fleet.yaml:4:28\n"
+	    "fleet.yaml:11:3: edges.c.addresses is missing: zones.example.com.steered.www sends "
+	    "clients there\n"
+	    "fleet.yaml:12:36: nameservers.n.listen: \"[::]:53\" is there twice; first at "
+	    "fleet.yaml:12:28\n"
+	    "fleet.yaml:15:21: origins.app.servers: \"a:80\" is there twice; first at "
+	    "fleet.yaml:15:15\n"
+	    "fleet.yaml:16:31: origins.app.health.check: the timeout is longer than the interval\n"
+	    "fleet.yaml:17:18: origins.app.pool: warm is more than max_idle\n"
+	    "fleet.yaml:17:18: origins.app.pool: warm is more than limit.connections\n"
+	    "fleet.yaml:23:29: sites.one.routes: \"/\" is there twice; first at fleet.yaml:23:14\n"
+	    "fleet.yaml:24:19: sites.one.edges: \"a\" is there twice\n"
+	    "fleet.yaml:26:13: sites.*.hosts: \"y.example\" is there twice; first at "
+	    "fleet.yaml:21:24\n"
+	    "fleet.yaml:33:29: zones.example.com.steered.www.ttl: DNS knows whole seconds only\n"
+	    "fleet.yaml:34:7: zones.example.com.steered: \"www\" is there twice; first at "
+	    "fleet.yaml:33:7\n"
+	    "fleet.yaml:35:7: zones.example.com.steered.www.example.com: an owner is relative to "
+	    "its zone: leave out \"example.com\"\n"
+	    "fleet.yaml:36:3: zones: \"example.com\" is there twice; first at fleet.yaml:30:3\n");
+}
+
+/* What is said of TLS is never silently without effect, and a mistake is complained about once. */
+static void test_tls_contradictions(void **state)
+{
+	assert_complaints(
+	    "origins:\n"
+	    "  off: {servers: a, tls: {verify: no, ca: c, name: n, certificate: x, key: k}}\n"
+	    "  implied: {servers: a, tls: {name: n}}\n"
+	    "  half: {servers: a, tls: {enabled: on, certificate: x}}\n"
+	    "  other: {servers: a, tls: {enabled: on, key: k}}\n"
+	    "  blind: {servers: a, tls: {enabled: on, verify: off, ca: c, name: n}}\n"
+	    "  odd: {servers: a, tls: {enabled: yess, ca: c}}\n"
+	    "  even: {servers: a, tls: {enabled: on, verify: noo, ca: \"\", key: \"\", "
+	    "certificate: c}}\n"
+	    "  short: {servers: a, tls: onn}\n",
+	    "fleet.yaml:2:27: origins.off.tls.verify belongs to enabled true, but here enabled is "
+	    "false\n"
+	    "fleet.yaml:2:39: origins.off.tls.ca belongs to enabled true, but here enabled is "
+	    "false\n"
+	    "fleet.yaml:2:46: origins.off.tls.name belongs to enabled true, but here enabled is "
+	    "false\n"
+	    "fleet.yaml:2:55: origins.off.tls.certificate belongs to enabled true, but here "
+	    "enabled is false\n"
+	    "fleet.yaml:2:71: origins.off.tls.key belongs to enabled true, but here enabled is "
+	    "false\n"
+	    "fleet.yaml:3:31: origins.implied.tls.name belongs to enabled true, but here enabled "
+	    "is false\n"
+	    "fleet.yaml:4:54: origins.half.tls: a certificate without its key\n"
+	    "fleet.yaml:5:47: origins.other.tls: a key without its certificate\n"
+	    "fleet.yaml:6:59: origins.blind.tls.ca has no effect, since certificates are not "
+	    "verified\n"
+	    "fleet.yaml:7:36: origins.odd.tls.enabled: \"yess\" is not a boolean: true or false\n"
+	    "fleet.yaml:8:49: origins.even.tls.verify: \"noo\" is not a boolean: true or false\n"
+	    "fleet.yaml:8:58: origins.even.tls.ca: \"\" is not the path of a file\n"
+	    "fleet.yaml:8:67: origins.even.tls.key: \"\" is not the path of a file\n"
+	    "fleet.yaml:9:28: origins.short.tls.enabled: \"onn\" is not a boolean: true or "
+	    "false\n");
+}
+
+/* IPv4 that was answered as IPv6, and addresses that no packet reaches. */
+static void test_addresses_of_edges_that_reach_nobody(void **state)
+{
+	static const char *const wrong[] = {
+	    "224.0.0.1",
+	    "239.255.255.255",
+	    "255.255.255.255",
+	    "0.0.0.0",
+	    "0.1.2.3",
+	    "169.254.1.2",
+	    "\"::\"",
+	    "\"ff02::1\"",
+	    "\"fe80::1\"",
+	    "\"febf::1\"",
+	    "\"::ffff:0.0.0.0\"",
+	    "\"::ffff:224.0.0.1\"",
+	    "192.0.2.1:80",
+	    "edge.example",
+	    "\"::ffff:127.0.0.256\"",
+	};
+	struct cfg_fleet *f =
+	    load_good("edges: {a: {addresses: [\"::ffff:203.0.113.10\", 192.0.2.1, 10.0.0.1, "
+		      "\"fd00::1\"]}}\n");
+	char text[NET_ADDR_TEXT], *complaints;
+
+	assert_int_equal(f->edges[0].addresses.v[0].sa.sa_family, AF_INET);
+	assert_string_equal(net_addr_format(&f->edges[0].addresses.v[0], text), "203.0.113.10:0");
+	cfg_fleet_destroy(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		char *fleet = xasprintf("edges: {a: {addresses: [%s]}}\n", wrong[i]);
+
+		assert_null(load_text(fleet, &complaints));
+		assert_memory_equal(complaints, "fleet.yaml:1:25: edges.a.addresses[0]: ", 39);
+		free(complaints);
+		free(fleet);
+	}
+}
+
+static void test_addresses_of_edges_that_are_odd(void **state)
+{
+	char *complaints;
+	struct cfg_fleet *f = load_text("edges:\n"
+					"  a: {addresses: [127.0.0.1, \"::1\"]}\n"
+					"  b: {addresses: [192.0.2.1, 192.0.2.2]}\n"
+					"  c: {addresses: \"::ffff:192.0.2.2\"}\n",
+					&complaints);
+
+	assert_non_null(f);
+	assert_string_equal(
+	    complaints,
+	    "fleet.yaml:2:19: warning: edges.a.addresses: 127.0.0.1 is a loopback address: only "
+	    "this machine reaches it\n"
+	    "fleet.yaml:2:30: warning: edges.a.addresses: ::1 is a loopback address: only this "
+	    "machine reaches it\n"
+	    "fleet.yaml:4:18: warning: edges.*.addresses: \"192.0.2.2\" is there twice; first at "
+	    "fleet.yaml:3:30\n");
+	cfg_fleet_destroy(&f);
+	free(complaints);
+	assert_complaints("edges: {a: {addresses: [192.0.2.1, \"::ffff:192.0.2.1\"]}}\n",
+			  "fleet.yaml:1:36: edges.a.addresses: \"192.0.2.1\" is there twice; first "
+			  "at fleet.yaml:1:25\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_contradictions),
+	    cmocka_unit_test(test_tls_contradictions),
+	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
+	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
+	};
+
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the table prints: a dump that loads to itself, a schema and a manual page that know every
+ * row; and that the samples load.
+ */
+#include "tests/unit/config/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/limits.h"
+#include "config/options/options.h"
+#include "config/print.h"
+#include "config/syntax/yaml.h"
+#include "core/base/check.h"
+
+static char *dumped(const struct cfg_fleet *fleet)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	assert_true(cfg_dump(fleet, f));
+	CHECK(fclose(f) == 0);
+	return text;
+}
+
+static struct cfg_fleet *load_path(const char *path)
+{
+	struct diag *diag = diag_create();
+	struct cfg_fleet *fleet = cfg_load(path, diag);
+	char *text = diag_text(diag);
+
+	assert_string_equal(text, "");
+	free(text);
+	diag_destroy(&diag);
+	return fleet;
+}
+
+/* Dumps, loads the dump, dumps again: nothing may change. Takes `fleet` over. Returns the dump. */
+static char *round_trip(struct cfg_fleet *fleet)
+{
+	char *first = dumped(fleet), *second;
+	struct cfg_fleet *again = load_good(first);
+
+	second = dumped(again);
+	assert_string_equal(first, second);
+	free(second);
+	cfg_fleet_destroy(&again);
+	cfg_fleet_destroy(&fleet);
+	return first;
+}
+
+static void test_dump_of_defaults(void **state)
+{
+	char *text = round_trip(load_good("nameservers: {n: {control: /n, state: /s}}\n"));
+
+	assert_string_equal(text, "log:\n"
+				  "  level: info\n"
+				  "http:\n"
+				  "  timeout:\n"
+				  "    handshake: 10s\n"
+				  "    head: 10s\n"
+				  "    body: 30s\n"
+				  "    write: 30s\n"
+				  "    keep_alive: 1m\n"
+				  "    tunnel: 1h\n"
+				  "    shutdown: 10s\n"
+				  "  limit:\n"
+				  "    head_bytes: 32KiB\n"
+				  "    fields: 100\n"
+				  "    target_bytes: 8KiB\n"
+				  "    connections: 15000\n"
+				  "    silent: 4096\n"
+				  "    handshakes: 1024\n"
+				  "    buffered: 512MiB\n"
+				  "  plain: redirect\n"
+				  "  access_log: '-'\n"
+				  "  proxy_protocol: []\n"
+				  "  trusted_proxies: []\n"
+				  "  trusted_fields:\n"
+				  "  - X-Real-IP\n"
+				  "  - True-Client-IP\n"
+				  "  - X-Client-IP\n"
+				  "  - Client-IP\n"
+				  "  - X-Cluster-Client-IP\n"
+				  "  - CF-Connecting-IP\n"
+				  "  - Fastly-Client-IP\n"
+				  "  - X-Original-URL\n"
+				  "  - X-Rewrite-URL\n"
+				  "  - Proxy\n"
+				  "  underscores: drop\n"
+				  "edges: {}\n"
+				  "nameservers:\n"
+				  "  n:\n"
+				  "    listen:\n"
+				  "    - '*:53'\n"
+				  "    control: /n\n"
+				  "    state: /s\n"
+				  "    workers: 0\n"
+				  "origins: {}\n"
+				  "sites: {}\n"
+				  "zones: {}\n"
+				  "geo:\n"
+				  "  database: []\n"
+				  "  overrides: []\n");
+	free(text);
+}
+
+/* Texts that mean something else to YAML, or to the expansion of variables, than themselves. */
+static void test_dump_of_strange_values(void **state)
+{
+	static const char *const paths[] = {
+	    "/$x",   "/a: b",     "/a #b", "/ ",       "/'\"\\",
+	    "/${x}", "/\xc3\xa9", "/%",    "/*&!|>@`", "/\xf0\x9f\x9a\x80",
+	    "/$$",
+	};
+	char *text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct cfg_fleet *f;
+
+		setenv("PERIGEE_PATH", paths[i], 1);
+		f = load_good("zones: {z: {file: \"${PERIGEE_PATH}\"}}\n");
+		assert_string_equal(f->zones[0].file, paths[i]);
+		free(round_trip(f));
+	}
+	text = round_trip(load_good("http: {access_log: \"\"}\nedges: {\"null\": }\n"));
+	assert_non_null(strstr(text, "access_log: \"\"\n"));
+	assert_non_null(strstr(text, "  \"null\":\n"));
+	free(text);
+}
+
+/* A list of things within a list of things, and texts that are not set. */
+static void test_dump_of_routes_and_tls(void **state)
+{
+	char *text = round_trip(
+	    load_good("origins:\n"
+		      "  a: {servers: s, tls: {enabled: on, ca: /c}, proxy_protocol: v1}\n"
+		      "sites:\n"
+		      "  w:\n"
+		      "    hosts: h\n"
+		      "    certificates: {certificate: /c, key: /k}\n"
+		      "    routes:\n"
+		      "      - path: /x\n"
+		      "        origin: a\n"
+		      "        response_fields:\n"
+		      "          - {name: X, value: \"0\"}\n"
+		      "          - {name: \"~\", action: add, value: \"$${y}: #\"}\n"
+		      "          - {name: Date, action: remove}\n"
+		      "      - {origin: a}\n"));
+
+	assert_non_null(strstr(text, "    - s:443\n"
+				     "    tls:\n"
+				     "      enabled: true\n"
+				     "      verify: true\n"
+				     "      ca: /c\n"
+				     "      name: \"\"\n"
+				     "    proxy_protocol: v1\n"));
+	assert_non_null(strstr(text, "    - path: /x\n"
+				     "      origin: a\n"
+				     "      response_fields:\n"
+				     "      - name: X\n"
+				     "        action: set\n"
+				     "        value: 0\n"
+				     "      - name: \"~\"\n"
+				     "        action: add\n"
+				     "        value: '$${y}: #'\n"
+				     "      - name: Date\n"
+				     "        action: remove\n"
+				     "    - path: /\n"
+				     "      origin: a\n"
+				     "      response_fields: []\n"));
+	free(text);
+}
+
+static void test_samples(void **state)
+{
+	static const char *const names[] = {"minimal.yaml", "perigee.yaml"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *path = xasprintf("%s/%s", SAMPLES, names[i]);
+
+		free(round_trip(load_path(path)));
+		free(path);
+	}
+}
+
+static char *read_text(const char *path)
+{
+	char *text = xcalloc(1, 1 << 16);
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_true(fread(text, 1, (1 << 16) - 1, f) > 0);
+	fclose(f);
+	return text;
+}
+
+/* Whether the option's place in the tree has a value; `path` as cfg_option_each() gives it. */
+static bool is_written(const struct cfg_entry *entry, const char *path)
+{
+	size_t len = strcspn(path, ".");
+	const char *rest = path[len] == '.' ? path + len + 1 : "";
+
+	if (*path == '\0')
+		return true;
+	for (const struct cfg_entry *n = entry->first; n != NULL; n = n->next) {
+		bool any = len == 1 && *path == '*';
+
+		if ((any || (strlen(n->key) == len && memcmp(n->key, path, len) == 0)) &&
+		    is_written(n, rest))
+			return true;
+	}
+	/* A single item stands for a list of one. */
+	return *path == '*' && entry->kind == CFG_ENTRY_MAP && is_written(entry, rest);
+}
+
+static void check_sample(void *arg, const char *path, const struct cfg_option *o)
+{
+	if (!is_written(arg, path))
+		fail_msg("%s is not in the sample", path);
+}
+
+/* The annotated sample shows every option. */
+static void test_sample_has_every_option(void **state)
+{
+	char *text = read_text(SAMPLES "/perigee.yaml");
+	struct diag *diag = diag_create();
+	unsigned budget = CFG_ENTRIES_MAX;
+	struct cfg_memory mem;
+
+	cfg_memory_init(&mem, CFG_MEMORY_MAX, diag);
+	cfg_option_each(cfg_options, check_sample,
+			cfg_yaml_parse(&mem, "f", text, strlen(text), &budget, diag));
+	cfg_memory_fini(&mem);
+	diag_destroy(&diag);
+	free(text);
+}
+
+/* The schema of what stands under `schema`, whatever is around it. */
+static json_t *map_in(json_t *schema)
+{
+	json_t *any = json_object_get(schema, "anyOf"), *more;
+
+	if (any != NULL)
+		schema = json_array_get(any, 0);
+	more = json_object_get(schema, "additionalProperties");
+	if (json_is_object(more))
+		schema = more;
+	return schema;
+}
+
+static void check_schema(const struct cfg_option *table, json_t *schema)
+{
+	json_t *properties, *variants;
+	size_t n = table == cfg_options, n_variants = 0; /* "include" */
+
+	assert_true(json_is_false(json_object_get(schema, "additionalProperties")));
+	properties = json_object_get(schema, "properties");
+	variants = json_object_get(schema, "dependentSchemas");
+	for (const struct cfg_option *o = table; o->key != NULL; o++, n++) {
+		json_t *child = json_object_get(properties, o->key);
+		const char *text = json_string_value(json_object_get(child, "description"));
+
+		assert_non_null(text);
+		assert_memory_equal(text, o->prose, strlen(o->prose));
+		assert_int_equal(o->fallback != NULL, json_object_get(child, "default") != NULL);
+		if (o->choice != NULL) {
+			assert_non_null(json_object_get(variants, o->key));
+			n_variants++;
+		}
+		if (o->shape == CFG_PAIRS)
+			assert_non_null(json_object_get(map_in(child), "anyOf"));
+		else if (o->children != NULL)
+			check_schema(o->children, map_in(child));
+	}
+	assert_int_equal(json_object_size(properties), n);
+	assert_int_equal(json_object_size(variants), n_variants);
+}
+
+static void test_schema_has_every_row(void **state)
+{
+	json_t *schema = cfg_schema(), *again;
+	char *text = json_dumps(schema, 0);
+
+	again = json_loads(text, 0, NULL);
+	assert_true(json_equal(schema, again));
+	check_schema(cfg_options, schema);
+	json_decref(again);
+	json_decref(schema);
+	free(text);
+}
+
+static void check_man(void *arg, const char *path, const struct cfg_option *o)
+{
+	char *item = xasprintf("\n.It Ic %s : ", path);
+
+	assert_non_null(strstr(arg, item));
+	free(item);
+}
+
+static void test_man_has_every_row(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	cfg_man(f);
+	CHECK(fclose(f) == 0);
+	cfg_option_each(cfg_options, check_man, text);
+	/* The short form of a section says the other of its default. */
+	assert_non_null(strstr(text, ".Ql health: off\nturns it off.\n"));
+	assert_non_null(strstr(text, ".Ql tls: on\nturns it on.\n"));
+	assert_non_null(strstr(text, "\nOnly with\n.Ic policy weighted .\n"));
+	assert_non_null(
+	    strstr(text, "\n.It Ic zones.*.steered.*.weights : No map of number by edge\n"));
+	free(text);
+}
+
+static void test_man_says_the_limits(void **state)
+{
+	char *text = read_text(SAMPLES "/../perigee.yaml.5.in");
+	char *limits = xasprintf("at most %d files and %d MiB,\n"
+				 "included by each other up to %d deep;\n"
+				 "%d maps, lists and values, nested up to %d deep; and %d edges.\n",
+				 CFG_FILES_MAX, CFG_FILE_BYTES_MAX >> 20, CFG_INCLUDE_DEPTH_MAX,
+				 CFG_ENTRIES_MAX, CFG_DEPTH_MAX, CFG_EDGES_MAX);
+
+	assert_non_null(strstr(text, limits));
+	assert_non_null(strstr(text, "\n@OPTIONS@\n"));
+	assert_int_equal(CFG_REPEATED_VALUES, 16); /* "as a sixteenth" */
+	assert_int_equal(CFG_VALUE_BYTES_MAX, 64 << 10);
+	assert_non_null(strstr(text, "at most 64 KiB long"));
+	free(limits);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_dump_of_defaults),
+	    cmocka_unit_test(test_dump_of_strange_values),
+	    cmocka_unit_test(test_dump_of_routes_and_tls),
+	    cmocka_unit_test(test_samples),
+	    cmocka_unit_test(test_sample_has_every_option),
+	    cmocka_unit_test(test_schema_has_every_row),
+	    cmocka_unit_test(test_man_has_every_row),
+	    cmocka_unit_test(test_man_says_the_limits),
+	};
+
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
