@@ -57,7 +57,7 @@ bool geo_is_wrapped(geo_bits addr)
 
 bool geo_begins_wrapped(geo_bits start, unsigned len)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(borders); i += 2) {
+	for (unsigned i = 0; len > 0 && i < ARRAY_SIZE(borders); i += 2) {
 		if (border_at(i) == start)
 			return border_at(i + 1) - start == (geo_bits)1 << (128 - len);
 	}
