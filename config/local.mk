@@ -18,6 +18,7 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_sites.c \
 	config/load/validate_zones.c \
 	config/memory.c config/memory.h \
+	config/node.c config/node.h \
 	config/option.c config/option.h \
 	config/options/edge.c \
 	config/options/fleet.c \

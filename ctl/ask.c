@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/diag.h"
 #include "config/fleet.h"
+#include "config/node.h"
 #include "config/suggest.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -57,69 +59,57 @@ static bool parse(int argc, char **argv, struct question *q)
 	return true;
 }
 
-static struct cfg_fleet *load(const char *file)
-{
-	struct diag *diag = diag_create();
-	struct cfg_fleet *fleet = cfg_load(file, diag);
-
-	if (fleet == NULL)
-		diag_print(diag, stderr);
-	diag_destroy(&diag);
-	return fleet;
-}
-
-static void complain_no_node(const struct cfg_fleet *fleet, const char *node)
-{
-	struct cfg_suggest near;
-
-	cfg_suggest_init(&near, node);
-	for (unsigned i = 0; i < fleet->n_edges; i++)
-		cfg_suggest_offer(&near, fleet->edges[i].name);
-	for (unsigned i = 0; i < fleet->n_nameservers; i++)
-		cfg_suggest_offer(&near, fleet->nameservers[i].name);
-	fprintf(stderr, "perigeectl: %s: there is no node \"%s\"", fleet->file, node);
-	if (near.best != NULL)
-		fprintf(stderr, "; did you mean \"%s\"?", near.best);
-	fputc('\n', stderr);
-}
-
 /* The control socket of a node of any kind; NULL was complained about. */
-static const char *node_socket(const struct cfg_fleet *fleet, const char *node)
+static const char *node_socket(const struct cfg_fleet *fleet, const char *name, struct diag *diag)
 {
-	const struct cfg_edge *edge = cfg_find_edge(fleet, node);
-	const struct cfg_nameserver *server = cfg_find_nameserver(fleet, node);
+	struct cfg_node node = cfg_expect_node(fleet, name, diag);
 
-	if (edge != NULL && server != NULL) {
-		fprintf(stderr,
-			"perigeectl: \"%s\" is both an edge (%s) and a name server (%s); give the "
-			"socket instead of -c\n",
-			node, edge->control, server->control);
+	if (node.edge != NULL && node.nameserver != NULL) {
+		diag_add(diag, (struct cfg_place){.file = fleet->file},
+			 "\"%s\" is both an edge (%s) and a name server (%s); give the socket "
+			 "instead of -c",
+			 name, node.edge->control, node.nameserver->control);
 		return NULL;
 	}
-	if (edge == NULL && server == NULL) {
-		complain_no_node(fleet, node);
-		return NULL;
-	}
-	return edge != NULL ? edge->control : server->control;
+	if (node.edge != NULL)
+		return node.edge->control;
+	return node.nameserver != NULL ? node.nameserver->control : NULL;
 }
 
 /* The control socket of a name server: the only one when `name` is NULL. */
-static const char *nameserver_socket(const struct cfg_fleet *fleet, const char *name)
+static const char *nameserver_socket(const struct cfg_fleet *fleet, const char *name,
+				     struct diag *diag)
 {
 	const struct cfg_nameserver *server;
 
 	if (name == NULL && fleet->n_nameservers == 1)
 		return fleet->nameservers[0].control;
 	if (name == NULL) {
-		fprintf(stderr,
-			"perigeectl: %s has %u name servers; say which: --nameserver NAME\n",
-			fleet->file, fleet->n_nameservers);
+		diag_add(diag, (struct cfg_place){.file = fleet->file},
+			 "there are %u name servers; say which: --nameserver NAME",
+			 fleet->n_nameservers);
 		return NULL;
 	}
-	server = cfg_find_nameserver(fleet, name);
-	if (server == NULL)
-		complain_no_node(fleet, name);
+	server = cfg_expect_nameserver(fleet, name, diag);
 	return server != NULL ? server->control : NULL;
+}
+
+typedef const char *find_socket(const struct cfg_fleet *fleet, const char *node, struct diag *diag);
+
+/* The socket of a node in a configuration, malloc'd; NULL was complained about. */
+static char *socket_in(const char *file, const char *node, find_socket *find)
+{
+	struct diag *diag = diag_create();
+	struct cfg_fleet *fleet = cfg_load(file, diag);
+	const char *socket = fleet != NULL ? find(fleet, node, diag) : NULL;
+	char *copy = socket != NULL ? xstrdup(socket) : NULL;
+
+	/* What is doubtful in it is no concern of this. */
+	if (socket == NULL)
+		diag_print(diag, stderr);
+	cfg_fleet_destroy(&fleet);
+	diag_destroy(&diag);
+	return copy;
 }
 
 /* A reload says what it is at, but one file may take long, and so may a disk. */
@@ -188,22 +178,13 @@ static int ask(const char *socket, const char *command, const struct manner *man
 }
 
 /* `node`: a socket, or with -c the name of a node. */
-static int ask_node(const struct question *q, const char *node, const char *command,
-		    const struct manner *manner)
+static int ask_node(const struct question *q, const char *node, find_socket *find,
+		    const char *command, const struct manner *manner)
 {
-	struct cfg_fleet *fleet = NULL;
-	const char *socket = node;
-	int code = CTL_BAD;
+	char *socket = q->config != NULL ? socket_in(q->config, node, find) : xstrdup(node);
+	int code = socket != NULL ? ask(socket, command, manner, q->json) : CTL_BAD;
 
-	if (q->config != NULL) {
-		fleet = load(q->config);
-		if (fleet == NULL)
-			return CTL_BAD;
-		socket = node_socket(fleet, node);
-	}
-	if (socket != NULL)
-		code = ask(socket, command, manner, q->json);
-	cfg_fleet_destroy(&fleet);
+	free(socket);
 	return code;
 }
 
@@ -229,7 +210,7 @@ static int run_node_command(const struct node_command *command, int argc, char *
 	if (argc - optind != 1)
 		return ctl_usage(command->name, "one %s is needed",
 				 q.config != NULL ? "NODE" : "SOCKET, or -c FILE and a NODE,");
-	return ask_node(&q, argv[optind], command->name, &command->manner);
+	return ask_node(&q, argv[optind], node_socket, command->name, &command->manner);
 }
 
 int ctl_status(int argc, char **argv)
@@ -316,11 +297,9 @@ static bool is_word(const char *text)
 int ctl_explain(int argc, char **argv)
 {
 	static const struct manner manner = {CONTROL_CALL_TIME, ctl_print_explain, false};
-	struct cfg_fleet *fleet = NULL;
-	const char *socket;
 	struct question q;
 	char *line, **words;
-	int code = CTL_BAD;
+	int code;
 
 	if (!parse(argc, argv, &q))
 		return ctl_usage("explain", NULL);
@@ -336,18 +315,10 @@ int ctl_explain(int argc, char **argv)
 		if (!is_word(words[i]))
 			return ctl_usage("explain", "\"%s\" is not one word", words[i]);
 	}
-	socket = argv[optind];
-	if (q.config != NULL) {
-		fleet = load(q.config);
-		if (fleet == NULL)
-			return CTL_BAD;
-		socket = nameserver_socket(fleet, q.nameserver);
-	}
 	line = xasprintf("explain %s %s %s", words[0], words[1], words[2]);
-	if (socket != NULL)
-		code = ask(socket, line, &manner, q.json);
+	code = q.config != NULL ? ask_node(&q, q.nameserver, nameserver_socket, line, &manner)
+				: ask_node(&q, argv[optind], node_socket, line, &manner);
 	free(line);
-	cfg_fleet_destroy(&fleet);
 	return code;
 }
 
@@ -428,7 +399,7 @@ int ctl_log(int argc, char **argv)
 	if (code != CTL_OK)
 		return code;
 	line = xasprintf("log %s %s", level, module);
-	code = ask_node(&q, argv[optind], line, &manner);
+	code = ask_node(&q, argv[optind], node_socket, line, &manner);
 	free(line);
 	return code;
 }

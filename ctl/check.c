@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A configuration with all files that it names, loaded by the daemons' own code, so that what
- * passes here passes there. What only the daemons may read (keys, most often) is named and passed
- * over.
+ * passes here passes there: for the whole fleet what each of its nodes would say, or for one node
+ * what that one would. What only the daemons may read (keys, most often) is named and passed over.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,35 +10,80 @@
 
 #include "config/diag.h"
 #include "config/fleet.h"
+#include "config/node.h"
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
-#include "dns/view/view.h"
+#include "dns/view/parts.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
+
+/* What is checked: both are NULL for the whole fleet. */
+struct scope {
+	const struct cfg_edge *edge;
+	const struct cfg_nameserver *nameserver;
+};
+
+static bool has_edges(const struct scope *scope)
+{
+	return scope->edge != NULL || scope->nameserver == NULL;
+}
+
+static bool has_nameservers(const struct scope *scope)
+{
+	return scope->nameserver != NULL || scope->edge == NULL;
+}
+
+static bool has_site(const struct scope *scope, const struct cfg_site *site)
+{
+	return has_edges(scope) &&
+	       (scope->edge == NULL || cfg_site_is_served_by(site, scope->edge));
+}
+
+/* Files that may not be read */
 
 /* NULL stands for a file that is not needed. */
 static bool may_read(const char *path)
 {
 	if (path == NULL || access(path, R_OK) == 0 || errno != EACCES)
 		return true;
-	fprintf(stderr, "not checked, since you may not read it: %s\n", path);
+	ctl_say(stderr, "not checked, since you may not read it: ", path);
 	return false;
 }
 
-static void pass_over_certificates(struct cfg_site *site)
+/* False: there were some. */
+static bool pass_over_certificates(struct cfg_site *site)
 {
-	unsigned kept = 0;
+	unsigned kept = 0, all = site->n_certificates;
 
-	for (unsigned i = 0; i < site->n_certificates; i++) {
+	for (unsigned i = 0; i < all; i++) {
 		struct cfg_certificate *c = &site->certificates[i];
 
 		if (may_read(c->certificate) && may_read(c->key))
 			site->certificates[kept++] = *c;
 	}
 	site->n_certificates = kept;
+	return kept == all;
 }
 
-static void pass_over_zones(struct cfg_fleet *fleet)
+/* False: there were certificates of our own among them. */
+static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *scope)
+{
+	bool whole = true;
+
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		struct cfg_origin_tls *tls = &fleet->origins[i].tls;
+
+		tls->enabled = tls->enabled && may_read(tls->ca) && may_read(tls->certificate) &&
+			       may_read(tls->key);
+	}
+	for (unsigned i = 0; i < fleet->n_sites; i++) {
+		if (has_site(scope, &fleet->sites[i]))
+			whole &= pass_over_certificates(&fleet->sites[i]);
+	}
+	return whole;
+}
+
+static void pass_over_dns_files(struct cfg_fleet *fleet)
 {
 	unsigned kept = 0;
 
@@ -47,48 +92,65 @@ static void pass_over_zones(struct cfg_fleet *fleet)
 			fleet->zones[kept++] = fleet->zones[i];
 	}
 	fleet->n_zones = kept;
-}
-
-static void pass_over_unreadable(struct cfg_fleet *fleet)
-{
-	for (unsigned i = 0; i < fleet->n_origins; i++) {
-		struct cfg_origin_tls *tls = &fleet->origins[i].tls;
-
-		tls->enabled = tls->enabled && may_read(tls->ca) && may_read(tls->certificate) &&
-			       may_read(tls->key);
-	}
-	for (unsigned i = 0; i < fleet->n_sites; i++)
-		pass_over_certificates(&fleet->sites[i]);
-	pass_over_zones(fleet);
 	for (unsigned i = 0; i < fleet->geo.databases.n; i++) {
 		if (!may_read(fleet->geo.databases.v[i]))
 			fleet->geo.databases.n = 0;
 	}
 }
 
-/* Consumes *fleet. */
-static void check_files(struct cfg_fleet **fleet, struct diag *diag)
+/* Checks */
+
+/* What an edge's view is made of: edge/node/view.c. */
+static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope, struct diag *diag)
 {
-	struct olink_origins *origins = olink_origins_load(*fleet, diag);
-	struct dns_view *view;
+	bool whole = pass_over_edge_files(fleet, scope);
+	struct olink_origins *origins = olink_origins_load(fleet, diag);
 
 	olink_origins_destroy(&origins);
-	edge_certs_check(*fleet, clock_wall(), diag);
-	view = dns_view_load(fleet, diag);
-	dns_view_destroy(&view);
+	edge_certs_check(fleet, scope->edge, whole, clock_wall(), diag);
+}
+
+/* Consumes *fleet. */
+static void check_dns_files(struct cfg_fleet **fleet, struct diag *diag)
+{
+	struct dns_parts *parts = dns_parts_load(fleet, NULL, diag);
+
+	dns_parts_unref(&parts);
+}
+
+/* Consumes *fleet. */
+static void check(struct cfg_fleet **fleet, const char *node, struct diag *diag)
+{
+	struct scope scope = {0};
+
+	if (node != NULL) {
+		struct cfg_node named = cfg_expect_node(*fleet, node, diag);
+
+		scope = (struct scope){named.edge, named.nameserver};
+	}
+	if (node != NULL && scope.edge == NULL && scope.nameserver == NULL) {
+		cfg_fleet_destroy(fleet);
+		return;
+	}
+	if (node != NULL)
+		ctl_check_machine(*fleet, scope.edge, scope.nameserver, diag);
+	if (has_edges(&scope))
+		check_edge_files(*fleet, &scope, diag);
+	if (has_nameservers(&scope)) {
+		pass_over_dns_files(*fleet);
+		check_dns_files(fleet, diag);
+	}
 	cfg_fleet_destroy(fleet);
 }
 
-int ctl_check(const char *file)
+int ctl_check(const char *file, const char *node)
 {
 	struct diag *diag = diag_create();
 	struct cfg_fleet *fleet = cfg_load(file, diag);
 	bool good;
 
-	if (fleet != NULL) {
-		pass_over_unreadable(fleet);
-		check_files(&fleet, diag);
-	}
+	if (fleet != NULL)
+		check(&fleet, node, diag);
 	diag_print(diag, stderr);
 	good = diag_count(diag) == 0;
 	if (good)

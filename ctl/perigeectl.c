@@ -58,21 +58,44 @@ static int parse_plain(int argc, char **argv, int n, const char *help)
 	return -1;
 }
 
+static int help_check(void)
+{
+	puts(
+	    "Usage: perigeectl check [--node NAME] FILE\n"
+	    "\n"
+	    "Reads a configuration with all that it includes, and every file that it names, as "
+	    "the\n"
+	    "daemons do: certificates, keys, zones, geo databases. Files that you may not read "
+	    "are\n"
+	    "listed and passed over.\n"
+	    "Prints \"ok\", or every error with its file, line and column, and then exits with 1.\n"
+	    "What is doubtful is a warning, which leaves it \"ok\".\n"
+	    "\n"
+	    "  -n, --node NAME  check what this node would find, an edge or a name server; on its "
+	    "own\n"
+	    "                   machine: its addresses, and the folders of what it writes, too\n"
+	    "  -h, --help       show this");
+	return CTL_OK;
+}
+
 static int run_check(int argc, char **argv)
 {
-	int code =
-	    parse_plain(argc, argv, 1,
-			"Usage: perigeectl check FILE\n"
-			"\n"
-			"Reads a configuration with all that it includes, and every file that it "
-			"names, as the\n"
-			"daemons do: certificates, keys, zones, the geo database. Files that you "
-			"may not read are\n"
-			"listed and passed over.\n"
-			"Prints \"ok\", or every error with its file, line and column, and then "
-			"exits with 1.");
+	static const struct option options[] = {
+	    {"help", no_argument, NULL, 'h'}, {"node", required_argument, NULL, 'n'}, {0}};
+	const char *node = NULL;
+	int c;
 
-	return code >= 0 ? code : ctl_check(argv[optind]);
+	optind = 0;
+	while ((c = getopt_long(argc, argv, "hn:", options, NULL)) != -1) {
+		if (c == 'h')
+			return help_check();
+		if (c != 'n')
+			return ctl_usage(argv[0], NULL);
+		node = optarg;
+	}
+	if (argc - optind != 1)
+		return ctl_usage(argv[0], "one FILE is needed");
+	return ctl_check(argv[optind], node);
 }
 
 static int output_failed(void)

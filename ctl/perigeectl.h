@@ -7,14 +7,23 @@
 #include <jansson.h>
 #include <stdio.h>
 
+struct cfg_edge;
+struct cfg_fleet;
+struct cfg_nameserver;
+struct diag;
+
 /* Exit codes. */
 enum { CTL_OK = 0, CTL_BAD = 1, CTL_USAGE = 2 };
 
 /* Prints "Try ..." after a message about the command line; returns CTL_USAGE. */
 int ctl_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints what is wrong with a configuration and with all files that it names; the exit code. */
-int ctl_check(const char *file);
+/* Prints what is wrong with a configuration and with all files that it names: with what the fleet
+ * needs (node: NULL), or one of its nodes. The exit code. */
+int ctl_check(const char *file, const char *node);
+/* Warns of what this machine has not that the node needs; either may be NULL. */
+void ctl_check_machine(const struct cfg_fleet *fleet, const struct cfg_edge *edge,
+		       const struct cfg_nameserver *server, struct diag *diag);
 /* Subcommands: argv[0] is the subcommand's name. They return the exit code. */
 int ctl_status(int argc, char **argv);
 int ctl_reload(int argc, char **argv);

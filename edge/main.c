@@ -50,9 +50,12 @@ static struct edge_view *current_view(struct program *p)
 static void *load(struct daemon *d, char **complaints)
 {
 	struct diag *diag = diag_create();
-	struct edge_view *view =
-	    edge_view_load(d->options.config, d->options.node, &program_of(d)->ticket_key, diag);
+	struct cfg_fleet *fleet = cfg_load(d->options.config, diag);
+	struct edge_view *view = NULL;
 
+	if (fleet != NULL)
+		view = edge_view_load(&fleet, d->options.node, &program_of(d)->ticket_key, diag);
+	cfg_fleet_destroy(&fleet);
 	*complaints = diag_text(diag);
 	diag_destroy(&diag);
 	return view;

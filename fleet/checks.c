@@ -330,6 +330,11 @@ void fleet_checks_watch(struct fleet_checks *checks, struct fleet_verdicts *tabl
 	event_add(checks->timer, &now);
 }
 
+struct fleet_verdicts *fleet_checks_current(const struct fleet_checks *checks)
+{
+	return checks->current;
+}
+
 /* Life */
 
 struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,

@@ -31,5 +31,7 @@ void fleet_checks_destroy(struct fleet_checks **checks);
  * there are already. Not published yet. Verdicts of edges that are gone grow old in the tables of
  * before. */
 void fleet_checks_watch(struct fleet_checks *checks, struct fleet_verdicts *table);
+/* The table that was watched last; NULL before the first. */
+struct fleet_verdicts *fleet_checks_current(const struct fleet_checks *checks);
 /* on_move is called after the epoch of the verdicts has moved. */
 void fleet_checks_on_move(struct fleet_checks *checks, void (*on_move)(void *arg), void *arg);

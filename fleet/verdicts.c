@@ -80,9 +80,7 @@ void fleet_pulse_move(struct fleet_pulse *pulse)
 
 static bool too_old(const struct fleet_verdict *v, mono_time now)
 {
-	int64_t last = atomic_load_explicit(&v->last_ns, memory_order_relaxed);
-
-	return now.ns - last > atomic_load_explicit(&v->patience_ns, memory_order_relaxed);
+	return now.ns > atomic_load_explicit(&v->until_ns, memory_order_relaxed);
 }
 
 /* Whoever notices it first tells of it, so that it is told even while control is stuck. */
@@ -117,6 +115,11 @@ enum probe_cause fleet_verdict_cause(const struct fleet_verdict *v)
 	return (enum probe_cause)atomic_load_explicit(&v->health.cause, memory_order_relaxed);
 }
 
+mono_time fleet_verdict_last(const struct fleet_verdict *v)
+{
+	return (mono_time){atomic_load_explicit(&v->last_ns, memory_order_relaxed)};
+}
+
 duration fleet_verdict_probe_time(const struct fleet_verdict *v)
 {
 	return DUR_NS(atomic_load_explicit(&v->took_ns, memory_order_relaxed));
@@ -131,7 +134,8 @@ static struct fleet_verdict *verdict_create(struct fleet_pulse *pulse, const cha
 	v->addr = *addr;
 	v->pulse = pulse;
 	atomic_init(&v->refs, 1);
-	atomic_init(&v->patience_ns, FOREVER);
+	atomic_init(&v->until_ns, FOREVER);
+	v->patience = DUR_NS(FOREVER);
 	health_init(&v->health, 1, 1);
 	return v;
 }
@@ -158,16 +162,17 @@ void fleet_verdict_retune(struct fleet_verdict *v, const struct cfg_check *check
 
 	v->health.rise = check->rise;
 	v->health.fall = check->fall;
-	atomic_store(&v->patience_ns, MAX(patience, PATIENCE_MIN.ns));
+	v->patience = DUR_NS(MAX(patience, PATIENCE_MIN.ns));
 }
 
 /* What is known now is so until then at least. */
-static void renew(struct fleet_verdict *v, mono_time now)
+static void renew(struct fleet_verdict *v, mono_time last, mono_time now)
 {
-	int64_t until = now.ns + atomic_load(&v->patience_ns);
+	int64_t until = mono_add(now, v->patience).ns;
 
 	v->stale = false;
-	atomic_store_explicit(&v->last_ns, now.ns, memory_order_relaxed);
+	atomic_store_explicit(&v->last_ns, last.ns, memory_order_relaxed);
+	atomic_store_explicit(&v->until_ns, until, memory_order_relaxed);
 	if (until < atomic_load(&v->pulse->fresh_until_ns))
 		atomic_store(&v->pulse->fresh_until_ns, until);
 }
@@ -177,7 +182,7 @@ void fleet_verdict_renewed(struct fleet_verdict *v, bool changed, duration took,
 	bool failing = fleet_verdict_failing(v);
 	bool moved = changed || v->stale || failing != v->failing;
 
-	renew(v, now);
+	renew(v, now, now);
 	v->failing = failing;
 	atomic_store_explicit(&v->took_ns, took.ns, memory_order_relaxed);
 	if (moved)
@@ -185,10 +190,10 @@ void fleet_verdict_renewed(struct fleet_verdict *v, bool changed, duration took,
 }
 
 void fleet_verdict_recall(struct fleet_verdict *v, enum health_state state, enum probe_cause cause,
-			  mono_time now)
+			  mono_time last, mono_time now)
 {
 	health_recall(&v->health, state, cause);
-	renew(v, now);
+	renew(v, last, now);
 	fleet_pulse_move(v->pulse);
 }
 
@@ -389,7 +394,7 @@ unsigned fleet_verdicts_look(struct fleet_verdicts *t, mono_time now)
 			health_doubt(&v->health);
 			continue;
 		}
-		fresh_until = MIN(fresh_until, v->last_ns + v->patience_ns);
+		fresh_until = MIN(fresh_until, atomic_load(&v->until_ns));
 	}
 	atomic_store(&t->pulse->fresh_until_ns, fresh_until);
 	if (became > 0)

@@ -35,12 +35,13 @@ struct fleet_verdict {
 	_Atomic unsigned refs;
 	/* control writes, any thread reads */
 	struct health health;
-	_Atomic int64_t last_ns;     /* of the monotonic clock: when it was last renewed */
-	_Atomic int64_t patience_ns; /* for so long it is believed after that */
-	_Atomic int64_t took_ns;     /* the last probe */
+	_Atomic int64_t last_ns;  /* of the monotonic clock: of the last word */
+	_Atomic int64_t until_ns; /* it is believed until then */
+	_Atomic int64_t took_ns;  /* the last probe */
 	/* control */
-	bool stale;   /* at the last look */
-	bool failing; /* when it was last renewed */
+	duration patience; /* for so long it is believed after a word */
+	bool stale;        /* at the last look */
+	bool failing;      /* when it was last renewed */
 };
 
 /* Reading. Any thread. */
@@ -50,6 +51,8 @@ enum health_state fleet_verdict_state(const struct fleet_verdict *v, mono_time n
 /* It is up, but the last probe failed. */
 bool fleet_verdict_failing(const struct fleet_verdict *v);
 enum probe_cause fleet_verdict_cause(const struct fleet_verdict *v);
+/* Of the last word, whatever it was; before this program began, when it is of an earlier run. */
+mono_time fleet_verdict_last(const struct fleet_verdict *v);
 /* How long the last probe took; 0 before there was one. */
 duration fleet_verdict_probe_time(const struct fleet_verdict *v);
 
@@ -99,9 +102,10 @@ void fleet_verdict_unref(struct fleet_verdict **v);
 void fleet_verdict_retune(struct fleet_verdict *v, const struct cfg_check *check);
 /* A probe has ended that said something, which v->health has been told. `changed`: its state. */
 void fleet_verdict_renewed(struct fleet_verdict *v, bool changed, duration took, mono_time now);
-/* What was known when this node was last stopped is known until a probe says something. */
+/* What an earlier run has found out at `last` is believed as if it had been now, and until a probe
+ * says something, which then decides at once. */
 void fleet_verdict_recall(struct fleet_verdict *v, enum health_state state, enum probe_cause cause,
-			  mono_time now);
+			  mono_time last, mono_time now);
 
 unsigned fleet_verdicts_n_edges(const struct fleet_verdicts *t);
 unsigned fleet_verdicts_n_addresses(const struct fleet_verdicts *t, unsigned edge_id);

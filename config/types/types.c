@@ -388,7 +388,9 @@ static bool parse_socket(const struct cfg_value *v, const char *text, void *out)
 	if (!parse_named_path(v, text, &path))
 		return false;
 	if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return cfg_refuse_because(v, path,
+		/* By default it is the node's name that is too long, which was said of that. */
+		return text != v->option->fallback &&
+		       cfg_refuse_because(v, path,
 					  "longer than the path of a socket may be; "
 					  "give a shorter one");
 	*(const char **)out = path;

@@ -42,7 +42,7 @@ static void print_help(const struct daemon_program *program)
 	       "  -c, --config FILE   the fleet's configuration\n"
 	       "                      (default " SYSCONFDIR "/perigee/perigee.yaml)\n"
 	       "  -n, --node NAME     which node of the fleet this is (default: the host name)\n"
-	       "      --check         read the configuration, report its errors, and exit\n"
+	       "      --check         read what this node needs, report its errors, and exit\n"
 	       "      --control PATH  control socket, instead of the configured one\n"
 	       "      --workers N     worker threads, instead of the configured number\n"
 	       "      --help          print this help and exit\n"

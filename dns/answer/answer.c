@@ -14,15 +14,14 @@
 #include <libknot/packet/pkt.h>
 
 #include "core/base/check.h"
+#include "dns/answer/edns.h"
 #include "dns/answer/message.h"
+#include "dns/answer/quick.h"
 #include "dns/answer/reply.h"
 
 /* 1 KiB, and 70 bytes an RRset, more when their number has grown: hundreds of them. When it is
  * gone, additional addresses are left out. */
 #define RESPONSE_SCRATCH (192 * 1024)
-
-/* An OPT without options: the root, type, payload, extended rcode, version, flags and length. */
-#define OPT_FIXED 11
 
 struct dns_answerer {
 	struct dns_facts facts;
@@ -72,11 +71,6 @@ static size_t response_limit(enum dns_transport transport, const struct dns_mess
 	return MIN(cap, MIN(MAX(m->payload, KNOT_WIRE_MIN_PKTSIZE), DNS_UDP_PAYLOAD));
 }
 
-static size_t opt_size(const struct dns_message *m)
-{
-	return OPT_FIXED + dns_options_size(&m->options);
-}
-
 /* A response with the question, if there is one that can be read. */
 static knot_pkt_t *begin_response(struct dns_answerer *w, uint8_t *out, size_t limit)
 {
@@ -97,8 +91,7 @@ static knot_pkt_t *begin_response(struct dns_answerer *w, uint8_t *out, size_t l
 	knot_wire_clear_ad(out);
 	if (m->question_size == 0)
 		knot_wire_set_qdcount(out, 0);
-	if (m->has_edns)
-		CHECK(knot_pkt_reserve(response, opt_size(m)) == KNOT_EOK);
+	CHECK(knot_pkt_reserve(response, dns_edns_size(m)) == KNOT_EOK);
 	CHECK(knot_pkt_begin(response, KNOT_ANSWER) == KNOT_EOK);
 	return response;
 }
@@ -106,19 +99,11 @@ static knot_pkt_t *begin_response(struct dns_answerer *w, uint8_t *out, size_t l
 static void put_opt(const struct dns_message *m, const struct dns_facts *facts,
 		    knot_pkt_t *response)
 {
-	size_t options = dns_options_size(&m->options);
-	uint8_t *at = response->wire + response->size;
+	size_t size = dns_edns_size(m);
 
-	CHECK(knot_pkt_reclaim(response, OPT_FIXED + options) == KNOT_EOK);
-	at[0] = 0;
-	knot_wire_write_u16(at + 1, KNOT_RRTYPE_OPT);
-	knot_wire_write_u16(at + 3, DNS_UDP_PAYLOAD);
-	at[5] = facts->rcode >> 4;
-	at[6] = KNOT_EDNS_VERSION;
-	knot_wire_write_u16(at + 7, m->dnssec_ok ? 0x8000 : 0);
-	knot_wire_write_u16(at + 9, options);
-	dns_options_write(&m->options, facts, at + OPT_FIXED);
-	response->size += OPT_FIXED + options;
+	CHECK(knot_pkt_reclaim(response, size) == KNOT_EOK);
+	dns_edns_write(m, facts, response->wire + response->size);
+	response->size += size;
 	knot_wire_add_arcount(response->wire, 1);
 }
 
@@ -184,7 +169,7 @@ static uint16_t judge(const struct dns_message *m)
 }
 
 static enum dns_outcome answer(struct dns_answerer *w, const struct dns_view *view,
-			       const struct dns_request *request, uint8_t *out, size_t cap,
+			       const struct dns_request *request, uint8_t *out, size_t limit,
 			       size_t *len)
 {
 	struct dns_facts *facts = &w->facts;
@@ -194,7 +179,7 @@ static enum dns_outcome answer(struct dns_answerer *w, const struct dns_view *vi
 	    .view = view,
 	    .request = request,
 	    .message = m,
-	    .response = begin_response(w, out, response_limit(request->transport, m, cap)),
+	    .response = begin_response(w, out, limit),
 	    .facts = facts,
 	};
 
@@ -211,23 +196,48 @@ static enum dns_outcome answer(struct dns_answerer *w, const struct dns_view *vi
 	return outcome;
 }
 
-enum dns_outcome dns_handle(struct dns_answerer *w, const struct dns_view *view,
-			    const struct dns_request *request, uint8_t *out, size_t cap,
-			    size_t *len)
+/* False when it is no request. */
+static bool take_apart(struct dns_answerer *w, const struct dns_request *request)
 {
 	struct dns_message *m = &w->message;
 
-	CHECK(cap >= KNOT_WIRE_MIN_PKTSIZE);
 	w->facts = (struct dns_facts){.rcode = KNOT_RCODE_NOERROR};
-	*len = 0;
 	/* Answering a response could start a conversation between two servers. */
 	if (request->len < KNOT_WIRE_HEADER_SIZE || request->len > KNOT_WIRE_MAX_PKTSIZE ||
 	    knot_wire_get_qr(request->wire))
-		return DNS_SILENT;
+		return false;
 	dns_message_parse(m, request->wire, request->len);
 	w->facts.client_subnet = m->options.has_subnet;
 	w->facts.place = m->options.has_subnet && m->options.subnet.source.len > 0
 			     ? m->options.subnet.source
 			     : net_prefix_of(&request->remote);
-	return answer(w, view, request, out, cap, len);
+	return true;
+}
+
+enum dns_outcome dns_handle_long(struct dns_answerer *w, const struct dns_view *view,
+				 const struct dns_request *request, uint8_t *out, size_t cap,
+				 size_t *len)
+{
+	CHECK(cap >= KNOT_WIRE_MIN_PKTSIZE);
+	*len = 0;
+	if (!take_apart(w, request))
+		return DNS_SILENT;
+	return answer(w, view, request, out, response_limit(request->transport, &w->message, cap),
+		      len);
+}
+
+enum dns_outcome dns_handle(struct dns_answerer *w, const struct dns_view *view,
+			    const struct dns_request *request, uint8_t *out, size_t cap,
+			    size_t *len)
+{
+	size_t limit;
+
+	CHECK(cap >= KNOT_WIRE_MIN_PKTSIZE);
+	*len = 0;
+	if (!take_apart(w, request))
+		return DNS_SILENT;
+	limit = response_limit(request->transport, &w->message, cap);
+	if (dns_quick(view, &w->message, request->mono, &w->facts, out, limit, len))
+		return DNS_REPLY;
+	return answer(w, view, request, out, limit, len);
 }

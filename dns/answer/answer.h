@@ -60,6 +60,7 @@ enum dns_found {
 	DNS_FOUND_REFERRAL, /* delegated to others */
 	DNS_FOUND_NO_ZONE,  /* in none of our zones */
 	DNS_FOUND_NONE_UP,  /* steered, and there is nobody to name */
+	DNS_FOUND_TOO_LONG, /* what a DNAME would make of it is no name (RFC 6672 section 2.2) */
 };
 
 /* What the last dns_handle() met and did: for counters and for `explain`. */
@@ -69,7 +70,7 @@ struct dns_facts {
 	bool truncated;
 	bool client_subnet;                /* the query had a valid one */
 	const struct dns_steered *steered; /* NULL: the answer is for everybody */
-	struct dns_choice choice;          /* with `steered` */
+	struct steer_choice choice;        /* with `steered` */
 	uint8_t scope;                     /* of the whole answer: 0 when it is for everybody */
 	struct net_prefix place;           /* taken for the client's: its subnet, else its source */
 };
@@ -83,6 +84,11 @@ void dns_answerer_destroy(struct dns_answerer **answerer);
 enum dns_outcome dns_handle(struct dns_answerer *answerer, const struct dns_view *view,
 			    const struct dns_request *request, uint8_t *out, size_t cap,
 			    size_t *len);
+
+/* The same for every request, only slower: without dns/answer/quick.h. For tests. */
+enum dns_outcome dns_handle_long(struct dns_answerer *answerer, const struct dns_view *view,
+				 const struct dns_request *request, uint8_t *out, size_t cap,
+				 size_t *len);
 
 /* Valid until the next dns_handle(). */
 const struct dns_facts *dns_answerer_facts(const struct dns_answerer *answerer);

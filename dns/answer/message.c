@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dns/answer/message.h"
 
-#include <string.h>
-
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
 #include <libknot/packet/wire.h>
@@ -17,19 +15,36 @@
 /* Type, class, TTL and length, between a record's owner and its data. */
 #define RECORD_FIXED 10
 
+/* Copies a name in lower case. Returns its size; 0: it is cut, compressed or too long. */
+static size_t take_name(const uint8_t *name, const uint8_t *end, knot_dname_storage_t lower)
+{
+	const uint8_t *at = name;
+	size_t size;
+
+	for (; at < end && *at != 0; at += 1 + *at) {
+		if (*at > KNOT_DNAME_MAXLABELLEN) /* or a pointer */
+			return 0;
+	}
+	size = at - name + 1;
+	if (at >= end || size > KNOT_DNAME_MAXLEN)
+		return 0;
+	/* The lengths of labels are below 'A'. */
+	for (size_t i = 0; i < size; i++)
+		lower[i] = name[i] + (name[i] >= 'A' && name[i] <= 'Z' ? 'a' - 'A' : 0);
+	return size;
+}
+
 /* The one question, uncompressed: its length, or 0. */
 static size_t parse_question(struct dns_message *m)
 {
 	const uint8_t *name = m->wire + KNOT_WIRE_HEADER_SIZE, *end = m->wire + m->len;
-	int size;
+	size_t size;
 
 	if (knot_wire_get_qdcount(m->wire) != 1)
 		return 0;
-	size = knot_dname_wire_check(name, end, NULL); /* NULL: a pointer is a fault */
-	if (size <= 0 || end - name < size + 4)
+	size = take_name(name, end, m->lower);
+	if (size == 0 || (size_t)(end - name) < size + 4)
 		return 0;
-	memcpy(m->lower, name, size);
-	knot_dname_to_lower(m->lower);
 	dns_name_init(&m->qname, m->lower);
 	m->qtype = knot_wire_read_u16(name + size);
 	m->qclass = knot_wire_read_u16(name + size + 2);

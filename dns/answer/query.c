@@ -4,7 +4,9 @@
  * wildcards, negative answers, steering, additional addresses. Any thread; nothing is kept between
  * calls.
  */
-#include "dns/answer/reply.h"
+#include "dns/answer/query.h"
+
+#include <string.h>
 
 #include <libknot/descriptor.h>
 #include <libknot/errcode.h>
@@ -13,7 +15,6 @@
 #include "core/base/check.h"
 #include "dns/view/view.h"
 #include "dns/zone/zones.h"
-#include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
 #define CHAIN_MAX 8
@@ -21,19 +22,7 @@
 /* RFC 8482 section 4.2: what ANY is told; an hour, as nothing about it changes. */
 #define ANY_TTL 3600
 
-struct resolution {
-	const struct dns_view *view;
-	const struct dns_zone *zone;
-	unsigned first_steered; /* of the zone, among view->steered */
-	knot_pkt_t *response;
-	struct dns_facts *facts;
-	uint16_t qtype;
-	const struct dns_node *cut;    /* the referral's, or NULL */
-	knot_dname_storage_t *targets; /* of aliases, in lower case: CHAIN_MAX + 1 */
-};
-
-/* False when it did not fit: then TC is set, unless `flags` forbid. */
-static bool put(struct resolution *r, uint16_t hint, const knot_rrset_t *rr, uint16_t flags)
+bool dns_resolution_put(struct resolution *r, uint16_t hint, const knot_rrset_t *rr, uint16_t flags)
 {
 	int ret = knot_pkt_put(r->response, hint, rr, flags);
 
@@ -42,84 +31,99 @@ static bool put(struct resolution *r, uint16_t hint, const knot_rrset_t *rr, uin
 	return ret == KNOT_EOK;
 }
 
-/* RFC 2308: the SOA tells how long the absence may be remembered. */
+/* An RRset under the name at hand. */
+static bool put_here(struct resolution *r, const knot_rrset_t *set)
+{
+	knot_rrset_t rr = *set;
+
+	rr.owner = (knot_dname_t *)r->owner;
+	return dns_resolution_put(r, r->hint, &rr, 0);
+}
+
+/* RFC 2308: the SOA tells how long the absence may be remembered. It is for everybody, so it has no
+ * scope (RFC 7871 section 7.4). */
 static enum dns_found put_negative(struct resolution *r, enum dns_found found, uint32_t longest)
 {
-	knot_rrset_t soa = r->zone->soa_negative;
+	knot_rrset_t soa = r->in->zone->soa_negative;
 
 	soa.ttl = MIN(soa.ttl, longest);
 	knot_pkt_begin(r->response, KNOT_AUTHORITY);
-	put(r, KNOT_COMPR_HINT_NONE, &soa, 0);
+	dns_resolution_put(r, KNOT_COMPR_HINT_NONE, &soa, 0);
 	return found;
 }
 
-static enum dns_found put_steered(struct resolution *r, const struct dns_steered *steered,
-				  const uint8_t *owner, uint16_t hint)
+const struct dns_steered *dns_query_steered(const struct dns_view *view,
+					    const struct dns_zones_entry *in,
+					    const struct dns_node *node, uint16_t type)
+{
+	if (node->steered == 0 || (type != KNOT_RRTYPE_A && type != KNOT_RRTYPE_AAAA))
+		return NULL;
+	return &view->steered[in->first_steered + node->steered - 1];
+}
+
+struct steer_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
+				     mono_time now, const struct dns_steered *steered,
+				     uint16_t type, knot_mm_t *mm, knot_rdataset_t *addresses)
+{
+	enum steer_family family = type == KNOT_RRTYPE_A ? STEER_IPV4 : STEER_IPV6;
+	struct steer_choice choice = dns_steer(&view->steer, steered, family, client, now);
+
+	if (choice.pick.n == 0 || !dns_steer_records(&view->steer, &choice, now, mm, addresses))
+		knot_rdataset_init(addresses);
+	return choice;
+}
+
+static enum dns_found put_steered(struct resolution *r, const struct dns_steered *steered)
 {
 	struct dns_facts *facts = r->facts;
-	struct geo_ranking ranking = geo_map_lookup(r->view->map, &facts->place);
-
-	facts->steered = steered;
-	facts->choice = dns_steer(steered, r->view->edges, &ranking);
-	if (facts->choice.edge == NULL)
-		return DNS_FOUND_NONE_UP;
-	const knot_rdataset_t *addresses =
-	    r->qtype == KNOT_RRTYPE_A ? &facts->choice.edge->a : &facts->choice.edge->aaaa;
 	knot_rrset_t rr;
 
-	if (addresses->count == 0) {
-		/* Never another edge's: A and AAAA must lead to one place. That it has none is
-		 * true only as long as the choice is. */
-		return put_negative(r, DNS_FOUND_NODATA, facts->choice.ttl);
-	}
-	knot_rrset_init(&rr, (knot_dname_t *)owner, r->qtype, KNOT_CLASS_IN, facts->choice.ttl);
-	rr.rrs = *addresses;
-	put(r, hint, &rr, 0);
+	knot_rrset_init_empty(&rr);
+	facts->steered = steered;
+	facts->choice = dns_query_choose(r->view, &facts->place, r->now, steered, r->qtype,
+					 &r->response->mm, &rr.rrs);
+	/* True for everybody, and for as long as the configuration is the same. */
+	if (facts->choice.reason == DNS_STEER_NO_FAMILY)
+		return put_negative(r, DNS_FOUND_NODATA, UINT32_MAX);
+	if (rr.rrs.count == 0)
+		return DNS_FOUND_NONE_UP;
+	rr.type = r->qtype;
+	rr.rclass = KNOT_CLASS_IN;
+	rr.ttl = facts->choice.ttl;
+	put_here(r, &rr);
 	facts->scope = facts->choice.scope;
 	return DNS_FOUND_ANSWER;
 }
 
-static enum dns_found put_any(struct resolution *r, const struct dns_node *node,
-			      const uint8_t *owner, uint16_t hint)
+static enum dns_found put_any(struct resolution *r)
 {
-	static const uint8_t hinfo[] = "\x07RFC8482"; /* and the empty string of the final NUL */
-	const struct dns_rrset *cname = dns_node_rrset(node, KNOT_RRTYPE_CNAME);
-	union {
-		knot_rdata_t rdata;
-		uint8_t room[sizeof(knot_rdata_t) + sizeof(hinfo)];
-	} u;
+	/* A character-string, and the empty one that the final NUL is. */
+	static const struct {
+		uint16_t len;
+		uint8_t data[9];
+	} rfc8482 = {9, "\x07RFC8482"};
 	knot_rrset_t rr;
 
-	if (cname != NULL) {
-		rr = cname->rr;
-		rr.owner = (knot_dname_t *)owner;
-	} else {
-		knot_rdata_init(&u.rdata, sizeof(hinfo), hinfo);
-		knot_rrset_init(&rr, (knot_dname_t *)owner, KNOT_RRTYPE_HINFO, KNOT_CLASS_IN,
-				ANY_TTL);
-		rr.rrs = (knot_rdataset_t){1, knot_rdata_size(sizeof(hinfo)), &u.rdata};
-	}
-	put(r, hint, &rr, 0);
+	knot_rrset_init(&rr, NULL, KNOT_RRTYPE_HINFO, KNOT_CLASS_IN, ANY_TTL);
+	rr.rrs =
+	    (knot_rdataset_t){1, knot_rdata_size(rfc8482.len), (knot_rdata_t *)(void *)&rfc8482};
+	put_here(r, &rr);
 	return DNS_FOUND_ANSWER;
 }
 
-/* `owner` is the node's name, or the name that a wildcard stands in for. */
-static enum dns_found put_node(struct resolution *r, const struct dns_node *node,
-			       const uint8_t *owner, uint16_t hint)
+/* The name at hand exists, by `node` or by a wildcard, and is no alias. */
+static enum dns_found put_node(struct resolution *r, const struct dns_node *node)
 {
+	const struct dns_steered *steered = dns_query_steered(r->view, r->in, node, r->qtype);
 	const struct dns_rrset *set = dns_node_rrset(node, r->qtype);
-	knot_rrset_t rr;
 
-	if (node->steered != 0 && (r->qtype == KNOT_RRTYPE_A || r->qtype == KNOT_RRTYPE_AAAA))
-		return put_steered(r, &r->view->steered[r->first_steered + node->steered - 1],
-				   owner, hint);
+	if (steered != NULL)
+		return put_steered(r, steered);
 	if (r->qtype == KNOT_RRTYPE_ANY && (node->n_rrsets > 0 || node->steered != 0))
-		return put_any(r, node, owner, hint);
+		return put_any(r);
 	if (set == NULL)
 		return put_negative(r, DNS_FOUND_NODATA, UINT32_MAX);
-	rr = set->rr;
-	rr.owner = (knot_dname_t *)owner;
-	put(r, hint, &rr, 0);
+	put_here(r, &set->rr);
 	return DNS_FOUND_ANSWER;
 }
 
@@ -127,99 +131,126 @@ static enum dns_found put_referral(struct resolution *r, const struct dns_node *
 {
 	r->cut = cut;
 	knot_pkt_begin(r->response, KNOT_AUTHORITY);
-	put(r, KNOT_COMPR_HINT_NONE, &dns_node_rrset(cut, KNOT_RRTYPE_NS)->rr, 0);
+	dns_resolution_put(r, KNOT_COMPR_HINT_NONE, &dns_node_rrset(cut, KNOT_RRTYPE_NS)->rr, 0);
 	return DNS_FOUND_REFERRAL;
 }
 
-/* Addresses of the names in one RRset's rdata. False when there is no more room. */
-static bool put_addresses_of(struct resolution *r, unsigned index)
+static const struct dns_zones_entry *find_zone(const struct resolution *r)
 {
-	static const uint16_t types[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA};
-	knot_rrset_t named = r->response->rr[index];
-	const knot_rdata_t *rdata = named.rrs.rdata;
+	const struct dns_zones_entry *in = NULL;
 
-	for (unsigned i = 0; i < named.rrs.count;
-	     i++, rdata = knot_rdataset_next((knot_rdata_t *)rdata)) {
-		const uint8_t *target = knot_rdata_name(rdata, named.type);
-		uint16_t flags = KNOT_PF_NOTRUNC | KNOT_PF_CHECKDUP;
-		uint16_t hint =
-		    knot_compr_hint(&r->response->rr_info[index], KNOT_COMPR_HINT_RDATA + i);
-		const struct dns_node *node;
-		knot_dname_storage_t lower;
-		struct dns_name name;
+	/* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1). */
+	if (r->qtype == KNOT_RRTYPE_DS && r->name->n_labels > 0)
+		in = dns_zones_find(r->view->zones, r->name, r->name->n_labels - 1);
+	if (in == NULL)
+		in = dns_zones_find(r->view->zones, r->name, r->name->n_labels);
+	return in;
+}
 
-		if (knot_dname_in_bailiwick(target, r->zone->apex_name) < 0)
-			continue;
-		knot_dname_copy_lower(lower, target);
-		dns_name_init(&name, lower);
-		node = dns_zone_find(r->zone, &name, name.n_labels);
-		if (node == NULL)
-			continue;
-		/* RFC 9471: a referral without the glue it needs is not complete. */
-		if (r->cut != NULL && knot_dname_in_bailiwick(target, r->cut->owner) >= 0)
-			flags = KNOT_PF_CHECKDUP;
-		for (unsigned k = 0; k < ARRAY_SIZE(types); k++) {
-			const struct dns_rrset *set = dns_node_rrset(node, types[k]);
-
-			if (set != NULL && !put(r, hint, &set->rr, flags))
-				return false;
-		}
+/* An alias of this name was followed before: a circle. */
+static bool is_followed(const struct resolution *r)
+{
+	for (unsigned i = 0; i < r->response->rrset_count; i++) {
+		if (r->response->rr[i].type == KNOT_RRTYPE_CNAME &&
+		    knot_dname_is_case_equal(r->response->rr[i].owner, r->owner))
+			return true;
 	}
+	return false;
+}
+
+/* Puts the alias of the name at hand, and goes on to its target. False when there is nothing to go
+ * on to: it did not fit, is what was asked for, leads out of our zones or in a circle. */
+static bool follow(struct resolution *r, const knot_rrset_t *cname)
+{
+	unsigned index = r->response->rrset_count;
+
+	if (is_followed(r) || !put_here(r, cname) || r->qtype == KNOT_RRTYPE_CNAME ||
+	    r->qtype == KNOT_RRTYPE_ANY)
+		return false;
+	r->owner = knot_cname_name(cname->rrs.rdata);
+	r->hint = knot_compr_hint(&r->response->rr_info[index], KNOT_COMPR_HINT_RDATA);
+	knot_dname_copy_lower(r->lower, r->owner);
+	dns_name_init(&r->target, r->lower);
+	r->name = &r->target;
+	r->in = find_zone(r);
+	return r->in != NULL;
+}
+
+/* The record that a DNAME makes of the name at hand (RFC 6672 section 3.3). False when there is no
+ * memory for it, which the scratch of an answer does not come to. */
+static bool make_cname(struct resolution *r, const uint8_t *target, size_t prefix, uint32_t ttl,
+		       knot_rrset_t *cname)
+{
+	size_t size = prefix + knot_dname_size(target);
+	knot_rdata_t *rdata = r->response->mm.alloc(r->response->mm.ctx, knot_rdata_size(size));
+
+	if (rdata == NULL)
+		return false;
+	rdata->len = size;
+	memcpy(rdata->data, r->owner, prefix);
+	memcpy(rdata->data + prefix, target, size - prefix);
+	knot_rrset_init(cname, NULL, KNOT_RRTYPE_CNAME, KNOT_CLASS_IN, ttl);
+	cname->rrs = (knot_rdataset_t){1, knot_rdata_size(size), rdata};
 	return true;
 }
 
-static void put_additional(struct resolution *r)
+/* The same as follow() for a name under a DNAME. */
+static bool follow_dname(struct resolution *r, const struct dns_lookup *at, enum dns_found *found)
 {
-	unsigned count = r->response->rrset_count;
+	const knot_rrset_t *dname = &dns_node_rrset(at->node, KNOT_RRTYPE_DNAME)->rr;
+	const uint8_t *target = knot_dname_target(dname->rrs.rdata);
+	size_t prefix = r->name->start[at->labels];
+	knot_rrset_t cname;
 
-	knot_pkt_begin(r->response, KNOT_ADDITIONAL);
-	for (unsigned i = 0; i < count && !knot_wire_get_tc(r->response->wire); i++) {
-		uint16_t type = r->response->rr[i].type;
-
-		if (type != KNOT_RRTYPE_NS && type != KNOT_RRTYPE_MX && type != KNOT_RRTYPE_SRV)
-			continue;
-		if (!put_addresses_of(r, i))
-			return;
+	/* In a circle it is there already. */
+	if (!dns_resolution_put(r, KNOT_COMPR_HINT_NONE, dname, KNOT_PF_CHECKDUP))
+		return false;
+	if (prefix + knot_dname_size(target) > KNOT_DNAME_MAXLEN) {
+		*found = DNS_FOUND_TOO_LONG;
+		return false;
 	}
+	if (!make_cname(r, target, prefix, dname->ttl, &cname)) {
+		knot_wire_set_tc(r->response->wire);
+		return false;
+	}
+	return follow(r, &cname);
 }
 
-/* Step 3 of the algorithm, from `name` on; `name` lives as long as the response is written. */
-static enum dns_found resolve(struct resolution *r, struct dns_name *name)
+/* Step 3 of RFC 1034 section 4.3.2 for the name at hand. False when it is an alias that was
+ * followed; else *found is the end. */
+static bool resolve_one(struct resolution *r, enum dns_found *found)
 {
-	uint16_t hint = KNOT_COMPR_HINT_QNAME;
+	struct dns_lookup at = dns_zone_lookup(r->in->zone, r->name);
+	bool is_asked_of_parent = r->qtype == KNOT_RRTYPE_DS && at.labels == r->name->n_labels;
+
+	if (at.match == DNS_MATCH_DELEGATION && !is_asked_of_parent) {
+		*found = put_referral(r, at.node);
+		return true;
+	}
+	knot_wire_set_aa(r->response->wire);
+	if (at.match == DNS_MATCH_NONE) {
+		*found = put_negative(r, DNS_FOUND_NXDOMAIN, UINT32_MAX);
+		return true;
+	}
+	if (at.match == DNS_MATCH_DNAME)
+		return !follow_dname(r, &at, found);
+	const struct dns_rrset *cname = dns_node_rrset(at.node, KNOT_RRTYPE_CNAME);
+
+	if (cname != NULL)
+		return !follow(r, &cname->rr);
+	*found = put_node(r, at.node);
+	return true;
+}
+
+static enum dns_found resolve(struct resolution *r)
+{
+	enum dns_found found = DNS_FOUND_ANSWER;
 
 	for (unsigned chain = 0; chain <= CHAIN_MAX; chain++) {
-		struct dns_lookup found = dns_zone_lookup(r->zone, name);
-		/* DS belongs to the parent's side of the cut (RFC 4035 section 3.1.4.1). */
-		bool at_cut = found.match == DNS_MATCH_DELEGATION && r->qtype == KNOT_RRTYPE_DS &&
-			      found.labels == name->n_labels;
-
-		if (found.match == DNS_MATCH_DELEGATION && !at_cut)
-			return put_referral(r, found.node);
-		knot_wire_set_aa(r->response->wire);
-		if (found.match == DNS_MATCH_NONE)
-			return put_negative(r, DNS_FOUND_NXDOMAIN, UINT32_MAX);
-		const struct dns_rrset *cname = dns_node_rrset(found.node, KNOT_RRTYPE_CNAME);
-
-		if (cname == NULL || r->qtype == KNOT_RRTYPE_CNAME || r->qtype == KNOT_RRTYPE_ANY)
-			return put_node(r, found.node, name->wire, hint);
-		knot_rrset_t rr = cname->rr;
-		unsigned before = r->response->rrset_count;
-
-		rr.owner = (knot_dname_t *)name->wire;
-		/* Nothing added: no room, or a record that is there already, so a loop. */
-		if (!put(r, hint, &rr, KNOT_PF_CHECKDUP) || r->response->rrset_count == before)
+		if (resolve_one(r, &found))
 			break;
-		const uint8_t *target = knot_cname_name(cname->rr.rrs.rdata);
-		uint8_t *lower = r->targets[chain];
-
-		if (knot_dname_in_bailiwick(target, r->zone->apex_name) < 0)
-			break;
-		knot_dname_copy_lower(lower, target);
-		dns_name_init(name, lower);
-		hint = knot_compr_hint(&r->response->rr_info[before], KNOT_COMPR_HINT_RDATA);
 	}
-	return DNS_FOUND_ANSWER;
+	return found;
 }
 
 static uint16_t rcode_of(enum dns_found found)
@@ -232,6 +263,8 @@ static uint16_t rcode_of(enum dns_found found)
 		return KNOT_RCODE_REFUSED;
 	case DNS_FOUND_NONE_UP:
 		return KNOT_RCODE_SERVFAIL;
+	case DNS_FOUND_TOO_LONG:
+		return KNOT_RCODE_YXDOMAIN;
 	case DNS_FOUND_ANSWER:
 	case DNS_FOUND_NODATA:
 	case DNS_FOUND_REFERRAL:
@@ -242,30 +275,23 @@ static uint16_t rcode_of(enum dns_found found)
 
 enum dns_outcome dns_query(struct dns_reply *reply)
 {
+	const struct dns_message *m = reply->message;
 	struct dns_facts *facts = reply->facts;
-	const struct dns_zones_entry *entry = NULL;
-	knot_dname_storage_t targets[CHAIN_MAX + 1];
-	struct resolution r = {
-	    .view = reply->view,
-	    .response = reply->response,
-	    .facts = facts,
-	    .qtype = reply->message->qtype,
-	    .targets = targets,
-	};
-	struct dns_name name = reply->message->qname;
+	struct resolution r;
 
-	/* DS belongs to the parent's side of a cut (RFC 4035 section 3.1.4.1). */
-	if (r.qtype == KNOT_RRTYPE_DS && name.n_labels > 0)
-		entry = dns_zones_find(r.view->zones, &name, name.n_labels - 1);
-	if (entry == NULL)
-		entry = dns_zones_find(r.view->zones, &name, name.n_labels);
-	if (entry != NULL) {
-		r.zone = entry->zone;
-		r.first_steered = entry->first_steered;
-	}
-	facts->found = r.zone == NULL ? DNS_FOUND_NO_ZONE : resolve(&r, &name);
+	r.view = reply->view;
+	r.response = reply->response;
+	r.facts = facts;
+	r.now = reply->request->mono;
+	r.qtype = m->qtype;
+	r.owner = m->wire + KNOT_WIRE_HEADER_SIZE;
+	r.hint = KNOT_COMPR_HINT_QNAME;
+	r.name = &m->qname;
+	r.cut = NULL;
+	r.in = find_zone(&r);
+	facts->found = r.in == NULL ? DNS_FOUND_NO_ZONE : resolve(&r);
 	facts->rcode = rcode_of(facts->found);
-	if (r.zone != NULL && !knot_wire_get_tc(r.response->wire))
-		put_additional(&r);
+	if (facts->found != DNS_FOUND_NO_ZONE && !knot_wire_get_tc(r.response->wire))
+		dns_resolution_put_additional(&r);
 	return DNS_REPLY;
 }

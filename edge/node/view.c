@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "config/fleet.h"
+#include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/node/route.h"
@@ -40,30 +41,25 @@ static size_t arena_max(const struct cfg_fleet *fleet)
 	return ARENA_BASE + 2 * (request + response);
 }
 
-struct edge_view *edge_view_load(const char *file, const char *node,
+struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag)
 {
-	struct cfg_fleet *fleet = cfg_load(file, diag);
+	const struct cfg_fleet *fleet = *fleetp;
+	const struct cfg_edge *self = cfg_expect_edge(fleet, node, diag);
 	struct edge_view *view;
 
-	if (fleet == NULL)
+	if (self == NULL)
 		return NULL;
 	view = xcalloc(1, sizeof(*view));
-	view->fleet = fleet;
-	view->self = cfg_find_edge(fleet, node);
-	if (view->self == NULL) {
-		diag_add(diag, (struct cfg_place){.file = fleet->file},
-			 "there is no edge named %s (--node says which one this is)", node);
-		edge_view_destroy(&view);
-		return NULL;
-	}
-	view->certs = edge_certs_create(fleet, view->self, ticket_key, clock_wall(), diag);
+	view->self = self;
+	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	if (view->certs == NULL || view->origins == NULL) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
-	view->routes = edge_routes_create(fleet, view->self);
+	view->fleet = TAKE(fleetp);
+	view->routes = edge_routes_create(fleet, self);
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;

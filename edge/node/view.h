@@ -36,9 +36,10 @@ struct edge_view {
 	struct descriptor_budget descriptors;
 };
 
-/* Reads and checks everything, certificates too (ours, and what the origins need). NULL when
- * anything is wrong: then all of it is in `diag`. Nothing is started yet. Blocking. */
-struct edge_view *edge_view_load(const char *file, const char *node,
+/* What an edge of a fleet needs, with the certificates (ours, and what the origins need). NULL with
+ * every error in `diag`, and *fleet is left to the caller; else *fleet is consumed. Nothing is
+ * started yet. Blocking. */
+struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node,
 				 const gnutls_datum_t *ticket_key, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */

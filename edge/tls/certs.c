@@ -6,7 +6,6 @@
  * of the wildcard above it. Each distinct set of certificates becomes one gnutls credentials
  * object, and the table of names points to it.
  */
-#define LOG_MODULE LOG_TLS
 #include "edge/tls/certs.h"
 
 #include <search.h>
@@ -160,14 +159,14 @@ static bool check_key(struct cert *cert, const struct cfg_certificate *cfg, stru
 }
 
 static void check_dates(const struct cert *cert, gnutls_x509_crt_t crt,
-			const struct cfg_certificate *cfg, wall_time now)
+			const struct cfg_certificate *cfg, wall_time now, struct diag *diag)
 {
 	time_t t = (time_t)(now.ns / 1000000000);
 
 	if (cert->not_after < t)
-		log_warn("certificate %s has expired", cfg->certificate);
+		diag_warn(diag, cfg->place, "certificate %s has expired", cfg->certificate);
 	else if (gnutls_x509_crt_get_activation_time(crt) > t)
-		log_warn("certificate %s is not valid yet", cfg->certificate);
+		diag_warn(diag, cfg->place, "certificate %s is not valid yet", cfg->certificate);
 }
 
 static void read_key_type(struct cert *cert, gnutls_x509_crt_t crt)
@@ -202,7 +201,7 @@ static bool load_cert(struct cert *cert, const struct cfg_certificate *cfg, wall
 	read_names(cert, chain[0]);
 	ok = check_key(cert, cfg, diag);
 	if (ok)
-		check_dates(cert, chain[0], cfg, now);
+		check_dates(cert, chain[0], cfg, now, diag);
 	for (unsigned i = 0; i < n; i++)
 		gnutls_x509_crt_deinit(chain[i]);
 	gnutls_free(chain);
@@ -267,10 +266,6 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
 	}
 	tdestroy(seen, keep);
-	if (self != NULL && certs->n_certs == 0) {
-		complain_no_site(self, diag);
-		return false;
-	}
 	return ok;
 }
 
@@ -424,17 +419,20 @@ static void build_names(struct edge_certs *certs)
 	free(choice.certs);
 }
 
+/* Without `self`: of all sites. */
 static void warn_uncovered(const struct edge_certs *certs, const struct cfg_fleet *fleet,
-			   const struct cfg_edge *self)
+			   const struct cfg_edge *self, struct diag *diag)
 {
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
 		const struct cfg_site *site = &fleet->sites[s];
 
-		for (unsigned h = 0; cfg_site_is_served_by(site, self) && h < site->hosts.n; h++) {
+		if (self != NULL && !cfg_site_is_served_by(site, self))
+			continue;
+		for (unsigned h = 0; h < site->hosts.n; h++) {
 			if (edge_certs_find(certs, span_of(site->hosts.v[h])) == NULL)
-				log_warn(
-				    "no certificate of this edge covers the host %s of site %s",
-				    site->hosts.v[h], site->name);
+				diag_warn(diag, site->place,
+					  "no certificate covers the host %s of site %s",
+					  site->hosts.v[h], site->name);
 		}
 	}
 }
@@ -456,6 +454,17 @@ static int choose_credentials(gnutls_session_t session)
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
 }
 
+static bool load_own(struct edge_certs *certs, const struct cfg_fleet *fleet,
+		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+{
+	bool ok = load_all(certs, fleet, self, now, diag);
+
+	if (certs->n_certs > 0)
+		return ok;
+	complain_no_site(self, diag);
+	return false;
+}
+
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				     const gnutls_datum_t *ticket_key, wall_time now,
 				     struct diag *diag)
@@ -463,14 +472,14 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 
 	certs->by_name = edge_host_table_create();
-	if (!load_all(certs, fleet, self, now, diag)) {
+	if (!load_own(certs, fleet, self, now, diag)) {
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
 	build_names(certs);
 	for (unsigned i = 0; i < certs->n_certs; i++)
 		forget_secrets(&certs->certs[i]);
-	warn_uncovered(certs, fleet, self);
+	warn_uncovered(certs, fleet, self, diag);
 	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
 	certs->alpn = (gnutls_datum_t){(unsigned char *)"http/1.1", 8};
 	certs->tls.priority = certs->priority;
@@ -506,12 +515,21 @@ static void check_edges(const struct cfg_fleet *fleet, struct diag *diag)
 	free(serves);
 }
 
-void edge_certs_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag)
+void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self, bool whole,
+		      wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+	bool ok;
 
-	check_edges(fleet, diag);
-	load_all(certs, fleet, NULL, now, diag);
+	certs->by_name = edge_host_table_create();
+	if (self == NULL)
+		check_edges(fleet, diag);
+	ok = self != NULL && whole ? load_own(certs, fleet, self, now, diag)
+				   : load_all(certs, fleet, self, now, diag);
+	if (ok && whole && certs->n_certs > 0) {
+		build_names(certs);
+		warn_uncovered(certs, fleet, self, diag);
+	}
 	edge_certs_destroy(&certs);
 }
 

@@ -2,7 +2,8 @@
  *
  * Fuzzes the DNS query path. The first byte chooses the transport, the health of the edges and the
  * client's family; the rest is the query. What must hold: there is silence or one well-formed
- * response, to this query, of a size that its transport allows, and the same one each time.
+ * response, to this query, of a size that its transport allows, and the same one by the quick path
+ * and by the long way.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -17,8 +18,9 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/answer/answer.h"
+#include "dns/view/parts.h"
 #include "dns/view/view.h"
-#include "origin-link/servers/health.h"
+#include "fleet/verdicts.h"
 
 static const char zone_text[] =
     "$TTL 300\n"
@@ -34,6 +36,17 @@ static const char zone_text[] =
     "b CNAME a\n"
     "c CNAME www\n"
     "d CNAME x.s\n"
+    "n DNAME z\n"
+    "e DNAME x.e2\n"
+    "e2 DNAME e\n"
+    "h HTTPS 1 . alpn=h2\n"
+    "h A 192.0.2.61\n"
+    "i HTTPS 0 h\n"
+    "i TXT \"i\"\n"
+    "j NAPTR 10 10 A SIP+D2U \"\" www\n"
+    "k MX 1 X.w\n"
+    "l CAA 0 issue ca.example.net\n"
+    "l TYPE65400 \\# 2 0102\n"
     "*.w A 192.0.2.99\n"
     "*.v CNAME www\n"
     "x.y.z A 192.0.2.60\n"
@@ -51,45 +64,62 @@ static const char zone_text[] =
 
 #define EDGES 2
 
-static struct net_addr addresses[] = {
-    {.in = {.sin_family = AF_INET}},
-    {.in6 = {.sin6_family = AF_INET6}},
-};
-static struct cfg_edge edges[EDGES] = {
-    {.name = "one", .id = 0, .addresses = {addresses, 2}},
-    {.name = "two", .id = 1, .addresses = {addresses, 1}},
-};
-static const struct cfg_edge *all_edges[] = {&edges[0], &edges[1]};
-static struct cfg_site site = {.name = "site", .edges = all_edges, .n_edges = EDGES};
-static struct cfg_steered steered[] = {
-    {.owner = "www", .site = &site, .ttl = {30000000000}},
-    {.owner = "u", .site = &site, .ttl = {1000000000}, .none_up = CFG_NONE_UP_SERVFAIL},
-};
-static struct cfg_zone zones[] = {
-    {.name = "example.com", .steered = steered, .n_steered = ARRAY_SIZE(steered)},
-};
-static struct cfg_fleet fleet = {
-    .edges = edges, .n_edges = EDGES, .sites = &site, .n_sites = 1, .zones = zones, .n_zones = 1};
+static const char fleet_format[] =
+    "edges:\n"
+    "  one: {location: '50.11,8.68', addresses: [192.0.2.1, '2001:db8::1']}\n"
+    "  two: {location: '40.71,-74.01', addresses: [192.0.2.2]}\n"
+    "nameservers:\n"
+    "  ns1: {listen: '127.0.0.1:0'}\n"
+    "origins:\n"
+    "  app: {servers: '127.0.0.1:80'}\n"
+    "sites:\n"
+    "  site:\n"
+    "    hosts: [www.example.com, u.example.com]\n"
+    "    certificates: [{certificate: c.pem, key: k.pem}]\n"
+    "    routes: [{origin: app}]\n"
+    "zones:\n"
+    "  example.com:\n"
+    "    file: /proc/self/fd/%d\n"
+    "    steered:\n"
+    "      www: {site: site, ttl: 30s, answers: 2}\n"
+    "      u: {site: site, ttl: 1s, policy: weighted, none_up: servfail}\n";
 
+static struct fleet_verdicts *verdicts;
 static struct dns_view *view;
 static struct dns_answerer *answerer;
-static struct health health[EDGES];
+
+/* A file in memory. */
+static int file_of(const char *text)
+{
+	int fd = memfd_create("fuzz_dns", 0);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	return fd;
+}
 
 static void set_up(void)
 {
-	struct cfg_fleet *f = &fleet;
 	struct diag *diag = diag_create();
-	int fd = memfd_create("zone", 0);
+	int zone = file_of(zone_text);
+	char *text = xasprintf(fleet_format, zone);
+	int config = file_of(text);
+	char *path = xasprintf("/proc/self/fd/%d", config);
+	struct cfg_fleet *fleet = cfg_load(path, diag);
+	struct dns_parts *parts = NULL;
 
-	CHECK(fd >= 0 && write(fd, zone_text, strlen(zone_text)) == (ssize_t)strlen(zone_text));
-	zones[0].file = xasprintf("/proc/self/fd/%d", fd);
-	view = dns_view_load(&f, diag);
+	if (fleet != NULL)
+		parts = dns_parts_load(&fleet, NULL, diag);
 	diag_print(diag, stderr);
-	CHECK(view != NULL);
-	close(fd);
+	CHECK(parts != NULL);
+	fleet_verdicts_unref(&parts->verdicts);
+	parts->verdicts = verdicts = fleet_verdicts_fixed(parts->fleet);
+	view = dns_view_create(parts, NULL);
+	dns_parts_unref(&parts);
+	close(zone);
+	close(config);
+	free(path);
+	free(text);
 	diag_destroy(&diag);
-	for (unsigned i = 0; i < EDGES; i++)
-		view->edges[i].health = &health[i];
 	answerer = dns_answerer_create();
 }
 
@@ -130,16 +160,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	request.wire = data + 1;
 	request.len = size - 1;
 	for (unsigned i = 0; i < EDGES; i++) {
-		health_init(&health[i], 1, 1);
-		if (data[0] & 4 << i)
-			health_record(&health[i], data[0] & 16 << i ? PROBE_OK : PROBE_REFUSED);
+		enum health_state known = data[0] & 16 << i ? HEALTH_UP : HEALTH_DOWN;
+
+		fleet_verdicts_set(verdicts, i, FLEET_ALL_ADDRESSES,
+				   data[0] & 4 << i ? known : HEALTH_UNKNOWN, false);
 	}
 	cap = request.transport == DNS_TCP ? DNS_TCP_PAYLOAD : DNS_UDP_PAYLOAD;
 	outcome = dns_handle(answerer, view, &request, out, cap, &len);
 	CHECK(outcome == (len > 0 ? DNS_REPLY : DNS_SILENT));
 	if (len > 0)
 		check_response(&request, out, len);
-	CHECK(dns_handle(answerer, view, &request, again, cap, &len_again) == outcome);
+	CHECK(dns_handle_long(answerer, view, &request, again, cap, &len_again) == outcome);
 	CHECK(len_again == len && memcmp(out, again, len) == 0);
 	return 0;
 }

@@ -36,6 +36,7 @@ scenarios = \
 	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_reload_blocks.py \
 	tests/scenario/test_fault_resolver.py \
+	tests/scenario/test_fault_restart.py \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \

@@ -145,13 +145,13 @@ def test_devices_folders_and_huge_files_are_read_without_end(world):
         (huge, "is larger than "),
     ):
         world.fleet.write_text(text + f"include: {path}\n")
-        for program in ([perigee.CTL, "check"], [perigee.DNS, "--check", "-c"]):
+        for program in ([perigee.CTL, "check"], [perigee.DNS, "--check", "-n", "ns1", "-c"]):
             expect_end([*program, world.fleet], words)
         world.fleet.write_text(text.replace(str(world.zone), str(path)))
-        for program in ([perigee.CTL, "check"], [perigee.DNS, "--check", "-c"]):
+        for program in ([perigee.CTL, "check"], [perigee.DNS, "--check", "-n", "ns1", "-c"]):
             expect_end([*program, world.fleet], words)
         world.write_fleet(geo=path)
-        for program in ([perigee.CTL, "check"], [perigee.DNS, "--check", "-c"]):
+        for program in ([perigee.CTL, "check"], [perigee.DNS, "--check", "-n", "ns1", "-c"]):
             expect_end([*program, world.fleet], words)
 
 

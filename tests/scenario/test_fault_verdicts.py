@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A reload that changes how often or how something is checked forgot what the checks had found.
-Each test is named after what went wrong once."""
+"""A reload that changes how often or how something is checked forgot what the checks had found; and
+what went for one address went for the whole edge. Each test is named after what went wrong once."""
 
+import os
 import threading
 
 import pytest
@@ -78,7 +79,8 @@ def test_clients_left_an_edge_that_was_up_after_a_reload(world, processes, chang
     daemon = world.start(processes)
 
     def states():
-        return {name: edge["state"] for name, edge in daemon.status()["edges"].items()}
+        return {name: [a["state"] for a in edge["addresses"].values()][0]
+                for name, edge in daemon.status()["edges"].items()}
 
     found = {"fra1": "up", "nyc1": "down", "sin1": "up"}
     assert states() == found
@@ -93,3 +95,18 @@ def test_clients_left_an_edge_that_was_up_after_a_reload(world, processes, chang
              "the new checks to be under way")
     for subnet in FRANKFURT, NEW_YORK:
         assert world.addresses_of("www.example.com", subnet) == ["127.0.0.11"]
+
+
+def test_reload_with_a_fifo_made_verdicts_stand_still(world, processes):
+    daemon = world.start(processes)
+    assert world.addresses_of("www.example.com", FRANKFURT) == ["127.0.0.11"]
+    fifo = world.directory / "more.yaml"
+    os.mkfifo(fifo)
+    world.fleet.write_text(world.fleet.read_text() + f"include: {fifo}\n")
+    daemon.reload()
+    daemon.wait_log("is a FIFO, not a regular file")
+    daemon.wait_log("reload refused")
+    world.servers["fra1"].stop()
+    wait_for(lambda: world.addresses_of("www.example.com", FRANKFURT) != ["127.0.0.11"],
+             "clients to be sent elsewhere")
+    assert daemon.counters()["dns_verdicts_stale_total"] == 0

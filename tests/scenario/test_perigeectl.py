@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import perigee
+from dns_fleet import HealthServer, World
 
 SAMPLES = perigee.SOURCE / "config" / "samples"
 
@@ -105,10 +106,11 @@ def test_check_looks_at_files_of_origins(tmp_path, authority):
     assert run.returncode == 1 and "edge.key is not a private key in PEM" in run.stderr
 
 
-@pytest.mark.parametrize("command", [[perigee.CTL, "check"], [perigee.DNS, "--check", "-c"]])
+@pytest.mark.parametrize("command", [
+    [perigee.CTL, "check"], [perigee.DNS, "--check", "--node", "ns1", "-c"]])
 def test_ok_that_nobody_could_read_was_a_success(tmp_path, command):
     fleet = tmp_path / "fleet.yaml"
-    fleet.write_text("origins: {app: {servers: [app.example.com]}}\n")
+    fleet.write_text("nameservers: {ns1: }\n")
     assert subprocess.run([*command, fleet], stdout=subprocess.PIPE, timeout=60).stdout == b"ok\n"
     with open("/dev/full", "w") as full:
         run = subprocess.run([*command, fleet], stdout=full, timeout=60, check=False)
@@ -130,6 +132,10 @@ def test_check_by_somebody_who_may_not_read_the_keys(tmp_path, certificate):
                          extra_groups=[], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout) == (0, "ok\n"), run
     assert run.stderr == f"not checked, since you may not read it: {tmp_path}/www.key\n"
+    run = subprocess.run([program, "check", "-n", "fra1", "minimal.yaml"], cwd=tmp_path, user=65534,
+                         group=65534, extra_groups=[], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout) == (0, "ok\n")
+    assert run.stderr == f"not checked, since you may not read it: {tmp_path}/www.key\n"
 
 
 def test_check_of_a_broken_geo_database(tmp_path):
@@ -140,9 +146,22 @@ def test_check_of_a_broken_geo_database(tmp_path):
     assert run.stderr.startswith("f.yaml:2:1: ") and "broken.mmdb" in run.stderr
 
 
+@pytest.mark.parametrize("section", ["edges", "nameservers"])
+def test_name_too_long_for_a_control_socket_was_said_twice(tmp_path, section):
+    """Of the name, and of the path that it would have made."""
+    (tmp_path / "f.yaml").write_text(f"{section}: {{{'x' * 120}: }}\n")
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == 1 and len(run.stderr.splitlines()) == 1
+    assert '" is not a name' in run.stderr
+    (tmp_path / "f.yaml").write_text(f"{section}: {{a: {{control: {'x' * 120}}}}}\n")
+    run = ctl("check", "f.yaml", cwd=tmp_path)
+    assert run.returncode == 1 and len(run.stderr.splitlines()) == 1
+    assert "longer than the path of a socket may be" in run.stderr
+
+
 GOOD = {
-    "edges": '{fra1: {location: "50.11,8.68", addresses: [203.0.113.10]}}',
-    "nameservers": "{ns1: }",
+    "edges": '{fra1: {location: "50.11,8.68", addresses: [203.0.113.10], control: e}}',
+    "nameservers": '{ns1: {state: "", control: n}}',
     "origins": "{app: {servers: [a]}}",
     "sites": "{www: {hosts: [www.example.com], certificates: [{certificate: c.pem, key: c.key}],"
              " routes: [{path: /, origin: app}]}}",
@@ -151,44 +170,124 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("section,text", [
-    (None, None),
-    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1], workers: 0}}'),
-    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1]}, idle: }'),
-    ("origins", "{app: {servers: [a], tls: {enabled: true, ca: fifo}}}"),
-    ("sites", "{}"),
-    ("sites", GOOD["sites"].replace("c.key", "other.key")),
-    ("sites", GOOD["sites"].replace("c.pem", "fifo")),
-    ("sites", GOOD["sites"].replace("/,", "/%00,")),
-    ("sites", GOOD["sites"][:-2] + ", edges: [fra1]}}"),
-    ("zones", "{example.com: {file: fifo}}"),
-    ("zones", "{example.com: {file: empty}}"),
-    ("zones", "{example.com: {file: zone, steered: {ns: {site: www}}}}"),
-    ("geo", "{database: zone}"),
-    ("geo", "{database: /proc/self/status}"),
-    ("include", "fifo"),
-    ("include", "empty"),
-    ("include", "'*.none'"),
-])
-def test_check_says_what_the_daemons_say(tmp_path, authority, certificate, section, text):
-    """It passed an edge that serves no site, which does not start."""
-    for name, good in zip(("c.pem", "c.key"), certificate):
-        shutil.copy(good, tmp_path / name)
+@pytest.fixture
+def parts(tmp_path, authority, certificate):
+    """What GOOD names, and files that are of no use."""
+    good = authority.issue("good", ["www.example.com"])
+    expired = authority.issue_expired("expired", "www.example.com")
+    for name, file in zip(("c.pem", "c.key", "old.pem", "old.key"), (*good, *expired)):
+        shutil.copy(file, tmp_path / name)
     shutil.copy(authority.key, tmp_path / "other.key")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "empty").touch()
     (tmp_path / "zone").write_text("@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
-    (tmp_path / "f.yaml").write_text("".join(
-        f"{key}: {value}\n" for key, value in (GOOD | ({section: text} if section else {})).items()))
-    daemons = [[program, "--check", "--config", "f.yaml", "--node", node]
-               for program, node in ((perigee.EDGE, "fra1"), (perigee.EDGE, "idle"), (perigee.DNS, "ns1"))
-               if node != "idle" or (section == "edges" and "idle" in text)]
-    runs = [subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-            for argv in daemons]
-    said = {line for run in runs for line in run.stderr.splitlines() if line.startswith(("f.", "/"))}
-    run = ctl("check", "f.yaml", cwd=tmp_path)
-    assert run.returncode == max(r.returncode for r in runs), runs
-    assert {line for line in run.stderr.splitlines() if line.startswith(("f.", "/"))} == said
+    return tmp_path
+
+
+def write_fleet(folder, changes):
+    (folder / "f.yaml").write_text("".join(
+        f"{key}: {value}\n" for key, value in (GOOD | changes).items()))
+
+
+def verdict(folder, *argv):
+    """What a program says of f.yaml: whether it is right, and every complaint."""
+    run = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode in (0, 1) and run.stdout == ("" if run.returncode else "ok\n"), run
+    return run.returncode, sorted(run.stderr.splitlines())
+
+
+@pytest.mark.parametrize("section,text", [
+    (None, None),
+    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1], workers: 0}}'),
+    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1], control: e}, idle: {control: i}}'),
+    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1, 192.0.2.1]}}'),
+    ("edges", '{fra1: {location: "1,2", addresses: [192.0.2.1], listen: ["*:443"], '
+              'listen_plain: ["*:443"]}}'),
+    ("edges", "{fra1: {addresses: [192.0.2.1]}}"),
+    ("edges", '{fra1: {location: "1,2"}}'),
+    ("nameservers", '{ns1: {state: "", listen: ["*:53", "*:53"]}}'),
+    ("nameservers", '{ns1: {state: "", control: %s}}' % ("x" * 120)),
+    ("origins", "{app: {servers: [a], tls: {enabled: true, ca: fifo}}}"),
+    ("origins", "{app: {servers: [a], tls: {enabled: true, certificate: c.pem, key: other.key}}}"),
+    ("sites", "{}"),
+    ("sites", GOOD["sites"].replace("c.key", "other.key")),
+    ("sites", GOOD["sites"].replace("c.pem", "fifo")),
+    ("sites", GOOD["sites"].replace("c.pem", "old.pem").replace("c.key", "old.key")),
+    ("sites", GOOD["sites"].replace("[www.", "[uncovered.test, www.")),
+    ("sites", GOOD["sites"].replace("/,", "/%00,")),
+    ("sites", GOOD["sites"][:-2] + ", edges: [fra1]}}"),
+    ("sites", GOOD["sites"][:-2] + ", edges: [fra2]}}"),
+    ("zones", "{example.com: {file: fifo}}"),
+    ("zones", "{example.com: {file: empty}}"),
+    ("zones", "{example.com: {file: zone}, www.example.com: {file: zone}}"),
+    ("zones", "{example.com: {file: zone, steered: {ns: {site: www}}}}"),
+    ("zones", "{example.com: {file: zone, steered: {www: {site: api}}}}"),
+    ("geo", "{database: zone}"),
+    ("geo", "{database: /proc/self/status}"),
+    ("geo", f"{{database: [{perigee.SAMPLE_MMDB}, zone]}}"),
+    ("include", "fifo"),
+    ("include", "empty"),
+    ("include", "'*.none'"),
+])
+def test_check_says_what_the_daemons_say(parts, section, text):
+    """It passed an edge that serves no site, which does not start; perigee-dns passed a node that is
+    not there."""
+    write_fleet(parts, {section: text} if section else {})
+    nodes = [(perigee.EDGE, "fra1"), (perigee.DNS, "ns1")]
+    if section == "edges" and "idle" in text:
+        nodes.append((perigee.EDGE, "idle"))
+    said = {}
+    for program, node in nodes:
+        said[node] = verdict(parts, program, "--check", "--config", "f.yaml", "--node", node)
+        assert verdict(parts, perigee.CTL, "check", "--node", node, "f.yaml") == said[node]
+    code, lines = verdict(parts, perigee.CTL, "check", "f.yaml")
+    assert code == max(code for code, _ in said.values()), said
+    assert set(lines) == {line for _, lines in said.values() for line in lines}
+    assert section is not None or (code, lines) == (0, [])
+    assert code == 0 or lines
+
+
+@pytest.mark.parametrize("node,edge,server", [
+    ("fra2", 'there is no edge "fra2"; did you mean "fra1"?', 'there is no name server "fra2"'),
+    ("ns2", 'there is no edge "ns2"', 'there is no name server "ns2"; did you mean "ns1"?'),
+])
+def test_check_as_a_node_that_is_not_there(parts, node, edge, server):
+    write_fleet(parts, {})
+    for program, words in ((perigee.EDGE, edge), (perigee.DNS, server)):
+        for check in ([], ["--check"]):
+            run = subprocess.run([program, *check, "-c", "f.yaml", "-n", node], cwd=parts,
+                                 capture_output=True, text=True, timeout=60, check=False)
+            assert (run.returncode, run.stdout, run.stderr) == (1, "", f"f.yaml: {words}\n")
+    near = "fra1" if node == "fra2" else "ns1"
+    assert verdict(parts, perigee.CTL, "check", "--node", node, "f.yaml") == (
+        1, [f'f.yaml: there is no node "{node}"; did you mean "{near}"?'])
+
+
+def test_check_warns_of_what_depends_on_the_machine(parts):
+    """Which daemons meet when they start: of folders that are not there nothing was said."""
+    write_fleet(parts, {
+        "edges": '{fra1: {location: "1,2", addresses: [192.0.2.1], listen: ["192.0.2.1:443"], '
+                 'control: a/b/e}}',
+        "nameservers": '{ns1: {listen: ["192.0.2.1:53"], control: c.pem/n, state: none/s}}',
+        "http": "{access_log: none/log}"})
+    assert verdict(parts, perigee.CTL, "check", "f.yaml") == (0, [])
+    none = "No such file or directory"
+    assert verdict(parts, perigee.CTL, "check", "-n", "fra1", "f.yaml") == (0, [
+        f"f.yaml: warning: http.access_log: {parts}/none/log: the folder {parts}/none: {none}",
+        f"f.yaml:1:9: warning: edges.fra1.control: {parts}/a/b/e: the folder {parts}/a/b: {none}",
+        "f.yaml:1:9: warning: edges.fra1.listen: cannot listen on 192.0.2.1:443 here: Cannot assign "
+        "requested address",
+    ])
+    assert verdict(parts, perigee.CTL, "check", "-n", "ns1", "f.yaml") == (0, [
+        f"f.yaml:2:15: warning: nameservers.ns1.control: {parts}/c.pem/n: the folder {parts}/c.pem: "
+        "Not a directory",
+        "f.yaml:2:15: warning: nameservers.ns1.listen: cannot listen on 192.0.2.1:53 here: Cannot "
+        "assign requested address",
+        f"f.yaml:2:15: warning: nameservers.ns1.state: {parts}/none/s: the folder {parts}/none: {none}",
+    ])
+    # A control socket's folder is made when only that is missing.
+    write_fleet(parts, {"nameservers": '{ns1: {listen: ["127.0.0.1:0"], control: a/n, state: ""}}'})
+    assert verdict(parts, perigee.CTL, "check", "-n", "ns1", "f.yaml") == (0, [])
 
 
 @pytest.mark.parametrize("content,message", [
@@ -442,6 +541,53 @@ def test_reload(tmp_path):
     run = ctl("reload", "--json", tmp_path / "s")
     server.done()
     assert (run.returncode, json.loads(run.stdout), run.stderr) == (1, refusal, "")
+
+
+NEW_EDGE = """\
+  gru1:
+    location: '-23.5, -46.6'
+    addresses: [127.0.0.14]
+    check: {{kind: http, port: {port}, path: /, interval: 1s, timeout: 500ms, fall: 1}}
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def test_reload_tells_what_a_name_server_is_at(world, processes):
+    daemon = world.start(processes)
+    silent = HealthServer("silent", "127.0.0.14")
+    text = world.fleet.read_text()
+    world.fleet.write_text(text.replace("edges:\n", "edges:\n" + NEW_EDGE.format(port=silent.port)))
+    run = ctl("reload", daemon.control_path)
+    silent.stop()
+    lines = run.stdout.splitlines()
+    assert (run.returncode, lines[0]) == (0, f"reading {world.fleet}")
+    assert all(": warning: " in line for line in run.stderr.splitlines())
+    assert lines[-3:] == ["settling, waiting for edge gru1", "published", "reloaded"]
+
+
+def test_file_name_in_an_error_was_printed_raw(tmp_path, processes):
+    folder = tmp_path / "\u202ex\u009b31m"
+    folder.mkdir()
+    (folder / "zone").write_text("@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
+    (folder / "fleet.yaml").write_text("nameservers: {ns1: {listen: '127.0.0.1:0'}}\n"
+                                       "zones: {example.com: {file: zone}}\n")
+    daemon = perigee.Daemon(perigee.DNS, folder / "fleet.yaml", "ns1", tmp_path)
+    processes.append(daemon)
+    (folder / "zone").write_text("nonsense\n")
+    shown = f"{tmp_path}/\\u202ex\\u009b31m/zone:"
+    for command in (["reload", daemon.control_path], ["status", daemon.control_path],
+                    ["check", folder / "fleet.yaml"]):
+        run = ctl(*command)
+        said = run.stdout + run.stderr
+        assert shown in said and not set(said) & set("\u202e\u009b"), run
+    daemon.wait_log("reload refused")
+    assert shown in daemon.log() and not set(daemon.log()) & set("\u202e\u009b")
 
 
 EXPLANATION = {

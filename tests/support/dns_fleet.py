@@ -73,6 +73,8 @@ class HealthServer:
                         pass
 
     def stop(self):
+        if self.socket.fileno() < 0:
+            return
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         self.thread.join()
@@ -97,6 +99,7 @@ class World:
         self.directory = directory
         self.fleet = directory / "fleet.yaml"
         self.zone = directory / "example.zone"
+        self.state = directory / "ns1.state"
         self.servers = {
             name: HealthServer(kind, address)
             for (name, (_, address)), kind in zip(self.EDGES.items(), kinds)
@@ -122,7 +125,7 @@ class World:
         self.fleet.write_text(
             "log: {level: debug}\n"
             f"edges:\n{edges}"
-            f"nameservers:\n  ns1: {{listen: '{listen}', workers: 2}}\n"
+            f"nameservers:\n  ns1: {{listen: '{listen}', workers: 2, state: {self.state}}}\n"
             "origins: {app: {servers: '127.0.0.1:80'}}\n"
             "sites:\n"
             "  www:\n"

@@ -241,8 +241,8 @@ static void test_recalled_verdict_holds_until_the_first_probe(void **state)
 {
 	struct fixture *f = *state;
 
-	fleet_verdict_recall(verdict(f, 0, 0), HEALTH_UP, PROBE_OK, at(0));
-	fleet_verdict_recall(verdict(f, 0, 1), HEALTH_DOWN, PROBE_REFUSED, at(0));
+	fleet_verdict_recall(verdict(f, 0, 0), HEALTH_UP, PROBE_OK, at(-1000), at(0));
+	fleet_verdict_recall(verdict(f, 0, 1), HEALTH_DOWN, PROBE_REFUSED, at(-1000), at(0));
 	assert_string_equal(states(f, at(1)), "ud? ???");
 	assert_string_equal(states(f, at(17.1)), "??? ???");
 	/* It takes two of them otherwise. */

@@ -65,7 +65,7 @@ struct answer_case {
 
 static const struct answer_case cases[] = {
     {"www.example.com A", "NOERROR aa\nanswer: www.example.com. 300 A 192.0.2.80\n"},
-    {"wWw.eXample.COM A rd", "NOERROR aa rd\nanswer: www.example.com. 300 A 192.0.2.80\n"},
+    {"wWw.eXample.COM A rd", "NOERROR aa rd\nanswer: wWw.eXample.COM. 300 A 192.0.2.80\n"},
     {"www.example.com AAAA", "NOERROR aa\n" SOA},
     {"nothing.example.com A", "NXDOMAIN aa\n" SOA},
     {"www.example.org A", "REFUSED\n"},
@@ -87,8 +87,8 @@ static const struct answer_case cases[] = {
 				  "additional: mail.example.com. 300 A 192.0.2.25\n"},
     /* aliases */
     {"alias2.example.com A", "NOERROR aa\n"
-			     "answer: alias2.example.com. 300 CNAME alias.example.com.\n"
-			     "answer: alias.example.com. 300 CNAME www.example.com.\n"
+			     "answer: alias2.example.com. 300 CNAME Alias.example.com.\n"
+			     "answer: Alias.example.com. 300 CNAME www.example.com.\n"
 			     "answer: www.example.com. 300 A 192.0.2.80\n"},
     {"alias.example.com CNAME", "NOERROR aa\n"
 				"answer: alias.example.com. 300 CNAME www.example.com.\n"},

@@ -141,6 +141,173 @@ static void test_messages(void **state)
 	fixture_fini(&f);
 }
 
+/* Returns the length of the answer to a query in hex. */
+static size_t ask_hex(struct fixture *f, const char *hex, uint8_t out[DNS_UDP_PAYLOAD])
+{
+	uint8_t query[1024];
+	struct dns_request request =
+	    fixture_request("198.51.100.7", DNS_UDP, query, from_hex(hex, query));
+
+	return fixture_handle(f, &request, out);
+}
+
+/* The answer to a query with an OPT had none where the query was refused for its form or opcode
+ * (RFC 6891 section 6.1.1). */
+static void test_refusal_of_query_with_opt(void **state)
+{
+	static const struct {
+		const char *what, *hex;
+		int rcode;
+		bool has_opt;
+	} rows[] = {
+	    {"STATUS", "1234 1000 0001 0000 0000 0001 " QUESTION OPT("0000"), 4, true},
+	    {"STATUS without OPT", "1234 1000 0001 0000 0000 0000 " QUESTION, 4, false},
+	    {"NOTIFY", "1234 2000 0001 0000 0000 0001 " QUESTION OPT("0000"), 4, true},
+	    {"UPDATE", "1234 2800 0001 0000 0000 0001 " QUESTION OPT("0000"), 4, true},
+	    {"unknown opcode without a question", "1234 3000 0000 0000 0000 0001 " OPT("0000"), 4,
+	     true},
+	    {"octet after OPT", HEADER(1, 0, 0, 1) QUESTION OPT("0000") "00", 1, true},
+	    {"octet after the question", HEADER(1, 0, 0, 0) QUESTION "00", 1, false},
+	    {"no question", HEADER(0, 0, 0, 1) OPT("0000"), 1, true},
+	    {"two questions", HEADER(2, 0, 0, 1) QUESTION QUESTION OPT("0000"), 1, true},
+	    {"compressed question", HEADER(1, 0, 0, 1) "c004 0001 0001" OPT("0000"), 1, true},
+	    {"two OPTs", HEADER(1, 0, 0, 2) QUESTION OPT("0000") OPT("0000"), 1, true},
+	    {"OPT in the answer section", HEADER(1, 1, 0, 0) QUESTION OPT("0000"), 1, true},
+	    {"option longer than OPT", HEADER(1, 0, 0, 1) QUESTION OPT("0004") "0008 0009", 1,
+	     true},
+	    {"half an option", HEADER(1, 0, 0, 1) QUESTION OPT("0002") "0008", 1, true},
+	    {"OPT before a broken record",
+	     HEADER(1, 0, 0, 2) QUESTION OPT("0000") "00 0001 0001 00000000 0009", 1, true},
+	    {"AXFR", HEADER(1, 0, 0, 1) NS1 "00fc 0001 " OPT("0000"), 5, true},
+	    {"CHAOS", HEADER(1, 0, 0, 1) NS1 "0010 0003 " OPT("0000"), 5, true},
+	};
+	struct fixture f = {0};
+	uint8_t out[DNS_UDP_PAYLOAD];
+
+	fixture_init(&f, zone, "{}", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t len = ask_hex(&f, rows[i].hex, out);
+
+		print_message("%s\n", rows[i].what);
+		assert_true(len >= 12);
+		assert_int_equal(knot_wire_get_rcode(out), rows[i].rcode);
+		assert_int_equal(knot_wire_get_arcount(out), rows[i].has_opt);
+		free(fixture_response_text(out, len));
+		if (rows[i].has_opt) /* the last 11 octets */
+			assert_memory_equal(out + len - 11, "\0\0\x29\x04\xd0\0\0\0\0\0\0", 11);
+	}
+	fixture_fini(&f);
+}
+
+#define ALGORITHM "08686d61632d6d6435077369672d616c670372656703696e7400 "
+#define TSIG_FIXED "016b00 00fa 00ff 00000000 "
+#define TSIG                                                                                       \
+	TSIG_FIXED "003a " ALGORITHM                                                               \
+		   "000000000001 0123 0010 00000000000000000000000000000000 4321 0000 0000 "
+
+/* A signed query was refused without a TSIG, so that its client could not tell why (RFC 8945
+ * section 5.2.1). */
+static void test_unknown_key_is_told_badkey(void **state)
+{
+	/* Of 2023-11-14, unsigned, with the fudge, the algorithm and the ID of the query's. */
+	static const char expected[] =
+	    TSIG_FIXED "002a " ALGORITHM "00006553f100 0123 0000 4321 0011 0000";
+	uint8_t out[DNS_UDP_PAYLOAD], tsig[128];
+	size_t size = from_hex(expected, tsig), len;
+	struct fixture f = {0};
+
+	fixture_init(&f, zone, "{}", NULL);
+	len = ask_hex(&f, HEADER(1, 0, 0, 1) QUESTION TSIG, out);
+	assert_int_equal(len, 12 + 21 + size);
+	assert_int_equal(knot_wire_get_rcode(out), 9);
+	assert_int_equal(knot_wire_get_arcount(out), 1);
+	assert_memory_equal(out + len - size, tsig, size);
+	/* The OPT comes first: a TSIG is the last record. */
+	len = ask_hex(
+	    &f, HEADER(1, 0, 0, 2) QUESTION OPT("000b") "0008 0007 0001 18 00 c00002" TSIG, out);
+	assert_int_equal(len, 12 + 21 + 11 + 11 + size);
+	assert_int_equal(knot_wire_get_rcode(out), 9);
+	assert_int_equal(knot_wire_get_arcount(out), 2);
+	assert_memory_equal(out + len - size, tsig, size);
+	/* An update as well. */
+	len = ask_hex(&f, "1234 2800 0001 0000 0000 0001 " QUESTION TSIG, out);
+	assert_int_equal(knot_wire_get_rcode(out), 9);
+	assert_memory_equal(out + len - size, tsig, size);
+	fixture_fini(&f);
+}
+
+/* Section 5.2: what cannot be understood, or stands elsewhere, is a fault of form. */
+static void test_broken_tsig(void **state)
+{
+	static const struct {
+		const char *what, *hex;
+	} rows[] = {
+	    {"not last", HEADER(1, 0, 0, 2) QUESTION TSIG OPT("0000")},
+	    {"two", HEADER(1, 0, 0, 2) QUESTION TSIG TSIG},
+	    {"in the answer section", HEADER(1, 1, 0, 0) QUESTION TSIG},
+	    {"no data", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED "0000"},
+	    {"algorithm cut", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED "0004 08686d61"},
+	    {"algorithm alone", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED "001a " ALGORITHM},
+	    {"algorithm compressed", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED
+	     "0012 c00c 000000000001 0123 0000 4321 0000 0000"},
+	    {"MAC longer than the data", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED
+	     "002a " ALGORITHM "000000000001 0123 0001 4321 0000 0000"},
+	    {"other data missing", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED
+	     "002a " ALGORITHM "000000000001 0123 0000 4321 0000 0006"},
+	    {"octets left over", HEADER(1, 0, 0, 1) QUESTION TSIG_FIXED
+	     "002b " ALGORITHM "000000000001 0123 0000 4321 0000 0000 00"},
+	    {"class IN", HEADER(1, 0, 0, 1) QUESTION "016b00 00fa 0001 00000000 002a " ALGORITHM
+						     "000000000001 0123 0000 4321 0000 0000"},
+	};
+	struct fixture f = {0};
+	uint8_t out[DNS_UDP_PAYLOAD];
+
+	fixture_init(&f, zone, "{}", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		print_message("%s\n", rows[i].what);
+		assert_true(ask_hex(&f, rows[i].hex, out) >= 12);
+		assert_int_equal(knot_wire_get_rcode(out), 1);
+	}
+	fixture_fini(&f);
+}
+
+static size_t put_long_name(uint8_t *at, uint8_t letter)
+{
+	for (unsigned i = 0; i < 250; i += 50) {
+		at[i] = 49;
+		memset(at + i + 1, letter, 49);
+	}
+	at[250] = 0;
+	return 251;
+}
+
+/* Names may be so long that question and TSIG do not fit together: then TC says so. */
+static void test_tsig_that_does_not_fit(void **state)
+{
+	struct dns_request request;
+	struct fixture f = {0};
+	uint8_t query[2048], out[DNS_TCP_PAYLOAD];
+	size_t len = from_hex(HEADER(1, 0, 0, 1), query);
+
+	len += put_long_name(query + len, 'q');
+	len += from_hex("0001 0001", query + len);
+	len += put_long_name(query + len, 'k');
+	len += from_hex("00fa 00ff 00000000 010b", query + len);
+	len += put_long_name(query + len, 'a');
+	len += from_hex("000000000001 0123 0000 4321 0000 0000", query + len);
+	fixture_init(&f, zone, "{}", NULL);
+	request = fixture_request("198.51.100.7", DNS_UDP, query, len);
+	assert_int_equal(fixture_handle(&f, &request, out), 12 + 255);
+	assert_int_equal(knot_wire_get_rcode(out), 9);
+	assert_true(knot_wire_get_tc(out));
+	assert_int_equal(knot_wire_get_arcount(out), 0);
+	request.transport = DNS_TCP;
+	assert_int_equal(fixture_handle(&f, &request, out), 12 + 255 + 251 + 10 + 251 + 16);
+	assert_false(knot_wire_get_tc(out));
+	assert_int_equal(knot_wire_get_arcount(out), 1);
+	fixture_fini(&f);
+}
+
 /* Thousands of records in one query would cost memory: it is refused, and the next is served. */
 static void test_query_with_too_many_records(void **state)
 {
@@ -229,6 +396,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_messages),
+	    cmocka_unit_test(test_refusal_of_query_with_opt),
+	    cmocka_unit_test(test_unknown_key_is_told_badkey),
+	    cmocka_unit_test(test_broken_tsig),
+	    cmocka_unit_test(test_tsig_that_does_not_fit),
 	    cmocka_unit_test(test_query_with_too_many_records),
 	    cmocka_unit_test(test_query_that_leaves_little_memory),
 	    cmocka_unit_test(test_answer_with_too_many_records),
