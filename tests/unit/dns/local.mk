@@ -50,6 +50,12 @@ tests_unit_dns_steer_test_front_SOURCES = tests/unit/dns/steer/test_front.c \
 tests_unit_dns_steer_test_front_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/steer/test_front
 
+check_PROGRAMS += tests/unit/dns/steer/test_networks
+tests_unit_dns_steer_test_networks_SOURCES = tests/unit/dns/steer/test_networks.c \
+	tests/unit/dns/steer/world.c tests/unit/dns/steer/world.h
+tests_unit_dns_steer_test_networks_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/steer/test_networks
+
 check_PROGRAMS += tests/unit/dns/steer/test_pool
 tests_unit_dns_steer_test_pool_SOURCES = tests/unit/dns/steer/test_pool.c
 tests_unit_dns_steer_test_pool_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
