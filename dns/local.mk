@@ -36,9 +36,13 @@ dns_libdns_a_SOURCES = \
 	dns/view/parts.c dns/view/parts.h \
 	dns/view/view.c dns/view/view.h \
 	dns/zone/build.c dns/zone/build.h \
+	dns/zone/drafts.c dns/zone/drafts.h \
+	dns/zone/generate.c dns/zone/generate.h \
 	dns/zone/index.c dns/zone/index.h \
 	dns/zone/load.c \
+	dns/zone/master.c dns/zone/master.h \
 	dns/zone/name.c dns/zone/name.h \
+	dns/zone/order.c dns/zone/order.h \
 	dns/zone/rdata.c dns/zone/rdata.h \
 	dns/zone/sources.c dns/zone/sources.h \
 	dns/zone/zone.c dns/zone/zone.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * See build.h. What is collected lies in an arena that is given up when the zone is there; a node
- * is then one block: itself, its RRsets, their rdata, its name.
+ * See build.h. Records become drafts (dns/zone/drafts.h), and drafts become nodes: one block of
+ * memory each, with its RRsets, their rdata, and its name.
  */
 #define LOG_MODULE LOG_ZONE
 #include "dns/zone/build.h"
@@ -13,61 +13,55 @@
 #include <libknot/descriptor.h>
 #include <libknot/rrtype/soa.h>
 
-#include "core/base/arena.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "dns/zone/drafts.h"
 #include "dns/zone/index.h"
 #include "dns/zone/rdata.h"
 #include "dns/zone/sources.h"
-
-/* What is collected of a zone of DNS_ZONE_BYTES_MAX of text is some 8 times that in the worst case:
- * records of a few octets each. */
-#define BUILD_BYTES_MAX ((size_t)1 << 30)
 
 /* A set is answered whole, in one message of DNS over TCP at most; there each record has a head of
  * at least 12 bytes (RFC 1035 section 4.1.3, its owner compressed). */
 #define SET_BYTES_MAX 65535
 #define RECORD_HEAD 12
 
-struct record {
-	struct record *next;
-	uint32_t ttl, file, line;
-	uint16_t type, len;
-	uint8_t data[];
-};
-
-struct draft {
-	struct draft *next; /* in the same slot of the table */
-	struct record *first, *last;
-	uint64_t hash;
-	uint32_t steered;
-	uint8_t size;
-	uint8_t name[]; /* in lower case, then as written */
-};
-
 struct dns_build {
 	struct dns_zone *zone; /* it becomes this; no nodes yet */
 	const struct dns_zone *base;
-	struct arena arena;
-	struct draft **table;
-	size_t table_mask, n_drafts;
-	struct draft *latest; /* records of one name mostly follow each other */
+	struct drafts drafts;
+	struct draft *latest;      /* records of one name mostly follow each other */
+	struct cfg_place *steered; /* where zone->steered are configured; NULL: not known */
 	struct diag *diag;
 	struct cfg_place place;
-	bool faulty;
 };
 
-#define REFUSE(build, place, ...)                                                                  \
-	do {                                                                                       \
-		(build)->faulty = true;                                                            \
-		diag_add((build)->diag, place, __VA_ARGS__);                                       \
-	} while (0)
-
-static const char *type_text(uint16_t type, char buf[static 16])
+/* Why a type cannot be served, or NULL. */
+static const char *type_refusal(uint16_t type)
 {
-	if (knot_rrtype_to_string(type, buf, 16) < 0)
-		strcpy(buf, "?");
-	return buf;
+	switch (type) {
+	case KNOT_RRTYPE_RRSIG:
+	case KNOT_RRTYPE_NSEC:
+	case KNOT_RRTYPE_NSEC3:
+	case KNOT_RRTYPE_NSEC3PARAM:
+		return "signed zones are not supported yet";
+	case 0:
+	case KNOT_RRTYPE_OPT:
+		return "this type cannot be in a zone";
+	default:
+		/* RFC 6895 section 3.1: queries and meta-types. */
+		return type >= 128 && type <= 255 ? "this type cannot be in a zone" : NULL;
+	}
+}
+
+const char *dns_record_refusal(const struct dns_record *record, const uint8_t *apex_name)
+{
+	const char *refusal = type_refusal(record->type);
+
+	if (refusal != NULL)
+		return refusal;
+	if (record->type == KNOT_RRTYPE_SOA && !knot_dname_is_case_equal(record->owner, apex_name))
+		return "it belongs at the apex of the zone";
+	return dns_rdata_fault(record->type, record->data, record->len);
 }
 
 static struct dns_build *create(const char *name, const uint8_t *apex_name,
@@ -86,9 +80,6 @@ static struct dns_build *create(const char *name, const uint8_t *apex_name,
 	zone->apex_hash = apex.hash[apex.n_labels];
 	zone->sources = dns_sources_ref(sources);
 	build->zone = zone;
-	build->table_mask = 63;
-	build->table = xcalloc(build->table_mask + 1, sizeof(*build->table));
-	arena_init(&build->arena, BUILD_BYTES_MAX);
 	return build;
 }
 
@@ -118,59 +109,9 @@ void dns_build_destroy(struct dns_build **buildp)
 	if (build == NULL)
 		return;
 	dns_zone_unref(&build->zone);
-	arena_fini(&build->arena);
-	free(build->table);
+	drafts_fini(&build->drafts);
+	free(build->steered);
 	free(build);
-}
-
-static void grow_table(struct dns_build *build)
-{
-	size_t old_mask = build->table_mask;
-	struct draft **old = build->table, *next;
-
-	build->table_mask = old_mask * 2 + 1;
-	build->table = xcalloc(build->table_mask + 1, sizeof(*build->table));
-	for (size_t i = 0; i <= old_mask; i++) {
-		for (struct draft *d = old[i]; d != NULL; d = next) {
-			struct draft **slot = &build->table[d->hash & build->table_mask];
-
-			next = d->next;
-			d->next = *slot;
-			*slot = d;
-		}
-	}
-	free(old);
-}
-
-static struct draft *find_draft(const struct dns_build *build, uint64_t hash, const uint8_t *name,
-				unsigned size)
-{
-	struct draft *d = build->table[hash & build->table_mask];
-
-	while (d != NULL &&
-	       (d->hash != hash || d->size != size || memcmp(d->name, name, size) != 0))
-		d = d->next;
-	return d;
-}
-
-static bool append(struct dns_build *build, struct draft *draft, const struct dns_record *record)
-{
-	struct record *r = arena_alloc(&build->arena, sizeof(*r) + record->len);
-
-	if (r == NULL)
-		return false;
-	*r = (struct record){.ttl = record->ttl,
-			     .file = record->file,
-			     .line = record->line,
-			     .type = record->type,
-			     .len = record->len};
-	memcpy(r->data, record->data, record->len);
-	if (draft->first == NULL)
-		draft->first = r;
-	else
-		draft->last->next = r;
-	draft->last = r;
-	return true;
 }
 
 /* The draft begins with all that the base's node of its name has. */
@@ -190,7 +131,7 @@ static bool take_over(struct dns_build *build, struct draft *draft, const struct
 						    .file = set->file,
 						    .line = set->line};
 
-			if (!append(build, draft, &record))
+			if (!drafts_append(&build->drafts, draft, &record))
 				return false;
 			rdata = knot_rdataset_next((knot_rdata_t *)rdata);
 		}
@@ -198,31 +139,18 @@ static bool take_over(struct dns_build *build, struct draft *draft, const struct
 	return true;
 }
 
-/* A draft of the name's last `labels` labels; `written` is the same name in the case that counts
- * when nobody has written it before. NULL: no room. */
+/* NULL: no room. */
 static struct draft *add_draft(struct dns_build *build, const struct dns_name *name,
 			       unsigned labels, const uint8_t *written)
 {
-	unsigned size = dns_name_suffix_size(name, labels), start = name->start[labels];
 	const struct dns_node *old =
 	    build->base == NULL ? NULL : dns_zone_find(build->base, name, labels);
-	struct draft *draft = arena_alloc(&build->arena, sizeof(*draft) + 2 * size);
+	struct draft *draft = drafts_add(&build->drafts, name, labels, written);
 
-	if (draft == NULL)
-		return NULL;
-	*draft = (struct draft){.hash = name->hash[labels], .size = (uint8_t)size};
-	memcpy(draft->name, name->wire + start, size);
-	memcpy(draft->name + size, old != NULL ? old->owner : written + start, size);
-	if (old != NULL && !take_over(build, draft, old))
-		return NULL;
-	if (build->n_drafts > build->table_mask)
-		grow_table(build);
-	struct draft **slot = &build->table[draft->hash & build->table_mask];
-
-	draft->next = *slot;
-	*slot = draft;
-	build->n_drafts++;
-	return draft;
+	if (draft == NULL || old == NULL)
+		return draft;
+	memcpy(draft->name + draft->size, old->owner, draft->size);
+	return take_over(build, draft, old) ? draft : NULL;
 }
 
 /* The draft of a name, made with the empty non-terminals above it when it is not there yet. NULL:
@@ -232,27 +160,26 @@ static struct draft *draft_of(struct dns_build *build, const uint8_t *owner)
 	struct draft *draft = build->latest;
 	knot_dname_storage_t lower;
 	struct dns_name name;
-	unsigned labels;
 
 	if (draft != NULL && knot_dname_is_case_equal(draft->name, owner))
 		return draft;
 	knot_dname_copy_lower(lower, owner);
 	dns_name_init(&name, lower);
-	labels = name.n_labels;
-	draft = find_draft(build, name.hash[labels], lower, name.size);
-	if (draft == NULL)
-		draft = add_draft(build, &name, labels, owner);
+	draft = drafts_find(&build->drafts, &name, name.n_labels);
 	build->latest = draft;
+	if (draft != NULL)
+		return draft;
+	draft = add_draft(build, &name, name.n_labels, owner);
 	/* All that is above a name that is there is there. */
-	for (bool there = draft == NULL; !there && labels-- > build->zone->apex_labels;) {
-		const uint8_t *suffix = dns_name_suffix(&name, labels);
-		unsigned size = dns_name_suffix_size(&name, labels);
-
-		there = find_draft(build, name.hash[labels], suffix, size) != NULL ||
-			(build->base != NULL && dns_zone_find(build->base, &name, labels) != NULL);
-		if (!there && add_draft(build, &name, labels, owner) == NULL)
+	for (unsigned labels = name.n_labels;
+	     draft != NULL && labels-- > build->zone->apex_labels;) {
+		if (drafts_find(&build->drafts, &name, labels) != NULL ||
+		    (build->base != NULL && dns_zone_find(build->base, &name, labels) != NULL))
+			break;
+		if (add_draft(build, &name, labels, owner) == NULL)
 			return NULL;
 	}
+	build->latest = draft;
 	return draft;
 }
 
@@ -264,7 +191,7 @@ bool dns_build_add(struct dns_build *build, const struct dns_record *record)
 		return false;
 	if (draft->first == NULL) /* until now nobody had written this name as an owner */
 		memcpy(draft->name + draft->size, record->owner, draft->size);
-	return append(build, draft, record);
+	return drafts_append(&build->drafts, draft, record);
 }
 
 bool dns_build_remove(struct dns_build *build, const uint8_t *owner, uint16_t type)
@@ -273,19 +200,11 @@ bool dns_build_remove(struct dns_build *build, const uint8_t *owner, uint16_t ty
 
 	if (draft == NULL)
 		return false;
-	draft->last = NULL;
-	for (struct record **r = &draft->first; *r != NULL;) {
-		if ((*r)->type == type) {
-			*r = (*r)->next;
-		} else {
-			draft->last = *r;
-			r = &(*r)->next;
-		}
-	}
+	draft_remove(draft, type);
 	return true;
 }
 
-bool dns_build_steer(struct dns_build *build, const uint8_t *owner)
+bool dns_build_steer(struct dns_build *build, const uint8_t *owner, struct cfg_place place)
 {
 	struct draft *draft = draft_of(build, owner);
 	struct dns_zone *zone = build->zone;
@@ -295,13 +214,16 @@ bool dns_build_steer(struct dns_build *build, const uint8_t *owner)
 	zone->steered = xreallocarray(zone->steered, zone->n_steered + 1, sizeof(*zone->steered));
 	zone->steered[zone->n_steered] = knot_dname_copy(owner, NULL);
 	CHECK(zone->steered[zone->n_steered] != NULL);
+	build->steered =
+	    xreallocarray(build->steered, zone->n_steered + 1, sizeof(*build->steered));
+	build->steered[zone->n_steered] = place;
 	draft->steered = ++zone->n_steered;
 	return true;
 }
 
 /* A record on its way into an RRset. */
 struct item {
-	const struct record *record;
+	const struct draft_record *record;
 	unsigned number; /* in the order of the text */
 	const uint8_t *canonical;
 };
@@ -332,14 +254,26 @@ struct items {
 	size_t bytes; /* of their rdata as libknot keeps it */
 };
 
-static bool canonical_of(struct dns_build *build, const struct record *r, struct item *item)
+static bool grow_items(struct items *items)
+{
+	unsigned room = MAX(16, items->room * 2);
+	struct item *v = reallocarray(items->v, room, sizeof(*v));
+
+	if (v == NULL)
+		return false;
+	items->v = v;
+	items->room = room;
+	return true;
+}
+
+static bool canonical_of(struct dns_build *build, const struct draft_record *r, struct item *item)
 {
 	uint8_t *copy;
 
 	item->canonical = r->data;
 	if (!knot_rrtype_should_be_lowercased(r->type))
 		return true;
-	copy = arena_alloc(&build->arena, r->len);
+	copy = drafts_alloc(&build->drafts, r->len);
 	if (copy == NULL)
 		return false;
 	memcpy(copy, r->data, r->len);
@@ -354,11 +288,9 @@ static bool sort_records(struct dns_build *build, const struct draft *draft, str
 
 	items->n = items->n_types = 0;
 	items->bytes = 0;
-	for (const struct record *r = draft->first; r != NULL; r = r->next) {
-		if (items->n == items->room) {
-			items->room = MAX(16, items->room * 2);
-			items->v = xreallocarray(items->v, items->room, sizeof(*items->v));
-		}
+	for (const struct draft_record *r = draft->first; r != NULL; r = r->next) {
+		if (items->n == items->room && !grow_items(items))
+			return false;
 		struct item *item = &items->v[items->n];
 
 		*item = (struct item){.record = r, .number = items->n++};
@@ -381,11 +313,16 @@ static bool sort_records(struct dns_build *build, const struct draft *draft, str
 	return true;
 }
 
-static struct cfg_place place_of(const struct dns_build *build, const struct record *r)
+static struct cfg_place place_of(const struct dns_build *build, const struct draft_record *r)
 {
 	if (r->line == 0)
 		return build->place;
 	return (struct cfg_place){.file = build->zone->sources->v[r->file].path, .line = r->line};
+}
+
+static struct cfg_place place_of_set(const struct dns_build *build, const struct dns_rrset *set)
+{
+	return set->line == 0 ? build->place : dns_zone_place(build->zone, set);
 }
 
 static bool is_single(uint16_t type)
@@ -401,9 +338,9 @@ static const struct item *earlier(const struct item *a, const struct item *b)
 static void check_set(struct dns_build *build, const struct dns_node *node,
 		      const struct dns_rrset *set, const struct item *items, unsigned n)
 {
-	char owner[DNS_NAME_TEXT], type[16];
+	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
 	const struct item *first = &items[0], *other = NULL;
-	const char *what = type_text(set->rr.type, type);
+	const char *what = dns_type_format(set->rr.type, type);
 
 	dns_name_format(node->owner, owner);
 	for (unsigned i = 1; i < n; i++)
@@ -427,13 +364,13 @@ static void check_set(struct dns_build *build, const struct dns_node *node,
 			if (&items[i] != first)
 				other = other == NULL ? &items[i] : earlier(other, &items[i]);
 		}
-		REFUSE(build, place_of(build, other->record),
-		       "second %s of %s; the first is at %s:%u", what, owner, at.file, at.line);
+		diag_add(build->diag, place_of(build, other->record),
+			 "second %s of %s; the first is at %s:%u", what, owner, at.file, at.line);
 	}
 	if (set->rr.rrs.size + n * RECORD_HEAD > SET_BYTES_MAX)
-		REFUSE(build, place_of(build, first->record),
-		       "%s %s: more records of one name and type than fit into a message", owner,
-		       what);
+		diag_add(build->diag, place_of(build, first->record),
+			 "%s %s: more records of one name and type than fit into a message", owner,
+			 what);
 }
 
 /* RRset number `index` of the node from the items that begin here; its rdata goes to `rdata`.
@@ -451,7 +388,7 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 	knot_rdataset_init(&set->rrsigs);
 	set->rr.rrs.rdata = (knot_rdata_t *)*rdata;
 	for (; count < n && items[count].record->type == type; count++) {
-		const struct record *r = items[count].record;
+		const struct draft_record *r = items[count].record;
 
 		first = earlier(first, &items[count]);
 		set->rr.ttl = MIN(set->rr.ttl, r->ttl);
@@ -462,9 +399,7 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 	set->rr.rrs.count = (uint16_t)count;
 	set->file = first->record->file;
 	set->line = first->record->line;
-	if (count > 1)
-		check_set(build, node, set, items, count);
-	else if (set->rr.rrs.size + RECORD_HEAD > SET_BYTES_MAX)
+	if (count > 1 || set->rr.rrs.size + RECORD_HEAD > SET_BYTES_MAX)
 		check_set(build, node, set, items, count);
 	return count;
 }
@@ -472,21 +407,24 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 static void check_node(struct dns_build *build, const struct dns_node *node)
 {
 	const struct dns_rrset *cname = dns_node_rrset(node, KNOT_RRTYPE_CNAME);
-	char owner[DNS_NAME_TEXT], type[16];
+	const struct dns_rrset *dname = dns_node_rrset(node, KNOT_RRTYPE_DNAME);
+	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
 
+	dns_name_format(node->owner, owner);
 	if (cname != NULL && node->n_rrsets > 1) {
 		const struct dns_rrset *other = &node->rrsets[cname == &node->rrsets[0] ? 1 : 0];
-		struct cfg_place at = dns_zone_place(build->zone, other);
+		struct cfg_place at = place_of_set(build, other);
 
-		REFUSE(build, dns_zone_place(build->zone, cname),
-		       "CNAME at %s, which has other records (%s at %s:%u)",
-		       dns_name_format(node->owner, owner), type_text(other->rr.type, type),
-		       at.file, at.line);
+		diag_add(build->diag, place_of_set(build, cname),
+			 "CNAME at %s, which has other records (%s at %s:%u)", owner,
+			 dns_type_format(other->rr.type, type), at.file, at.line);
 	}
+	if (dname != NULL && node->delegation) /* RFC 6672 section 2.3 */
+		diag_add(build->diag, place_of_set(build, dname),
+			 "DNAME at %s, which is delegated: it belongs into the zone there", owner);
 	if (node->delegation && knot_dname_is_wildcard(node->name))
-		REFUSE(build, dns_zone_place(build->zone, dns_node_rrset(node, KNOT_RRTYPE_NS)),
-		       "NS at %s: a wildcard cannot be delegated",
-		       dns_name_format(node->owner, owner));
+		diag_add(build->diag, place_of_set(build, dns_node_rrset(node, KNOT_RRTYPE_NS)),
+			 "NS at %s: a wildcard cannot be delegated", owner);
 }
 
 /* NULL: no room. */
@@ -520,32 +458,95 @@ static struct dns_node *make_node(struct dns_build *build, const struct draft *d
 			   knot_dname_size(build->zone->apex_name) != node->size;
 	node->dname = dns_node_rrset(node, KNOT_RRTYPE_DNAME) != NULL;
 	build->zone->n_records += items->n;
-	check_node(build, node);
+	if (node->n_rrsets > 1 || node->delegation)
+		check_node(build, node);
 	return node;
 }
 
-/* A zone's nodes of all drafts, in canonical order. False: no room. */
+/* The nodes of all drafts, in canonical order. False: no room. */
 static bool make_nodes(struct dns_build *build, const struct dns_node **nodes)
 {
+	struct drafts *drafts = &build->drafts;
 	struct items items = {0};
-	size_t n = 0;
-	bool ok = true;
+	uint32_t n = 0;
 
-	for (size_t i = 0; i <= build->table_mask && ok; i++) {
-		for (struct draft *d = build->table[i]; d != NULL && ok; d = d->next) {
-			nodes[n] = make_node(build, d, &items);
-			ok = nodes[n] != NULL;
-			n += ok;
+	while (n < drafts->n && (nodes[n] = make_node(build, drafts->v[n], &items)) != NULL)
+		n++;
+	free(items.v);
+	if (n == drafts->n)
+		return true;
+	while (n > 0)
+		dns_node_unref(nodes[--n]);
+	return false;
+}
+
+static bool fill(struct dns_build *build)
+{
+	struct drafts *drafts = &build->drafts;
+	const struct dns_node **nodes;
+	bool ok;
+
+	if (draft_of(build, build->zone->apex_name) == NULL ||
+	    !drafts_sort(drafts, build->zone->apex_labels))
+		return false;
+	nodes = reallocarray(NULL, drafts->n, sizeof(struct dns_node *));
+	ok = nodes != NULL && make_nodes(build, nodes) &&
+	     dns_index_fill(build->zone, build->base, nodes, drafts->n);
+	free(nodes);
+	return ok;
+}
+
+/* RFC 6672 section 2.3: there are no names below a DNAME. Canonical order has them right behind it.
+ */
+static void check_dnames(struct dns_build *build)
+{
+	const struct dns_zone *zone = build->zone;
+	char owner[DNS_NAME_TEXT], below[DNS_NAME_TEXT];
+	const struct dns_node *dname = NULL;
+
+	for (size_t i = 0; i < zone->n_nodes && zone->has_dnames; i++) {
+		const struct dns_node *node = zone->nodes[i];
+
+		if (dname != NULL && knot_dname_in_bailiwick(node->name, dname->name) > 0) {
+			if (node->n_rrsets > 0)
+				diag_add(build->diag, place_of_set(build, &node->rrsets[0]),
+					 "%s is below %s, which has a DNAME",
+					 dns_name_format(node->owner, below),
+					 dns_name_format(dname->owner, owner));
+		} else {
+			dname = node->dname ? node : NULL;
 		}
 	}
-	free(items.v);
-	if (!ok) {
-		while (n > 0)
-			dns_node_unref(nodes[--n]);
-		return false;
+}
+
+/* A steered name answers for itself, and its addresses are chosen. */
+static void check_steered(struct dns_build *build, unsigned index)
+{
+	static const uint16_t forbidden[] = {KNOT_RRTYPE_A, KNOT_RRTYPE_AAAA, KNOT_RRTYPE_CNAME};
+	struct cfg_place place = build->steered == NULL ? build->place : build->steered[index];
+	char text[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
+	knot_dname_storage_t owner;
+	struct dns_lookup found;
+	struct dns_name name;
+
+	knot_dname_copy_lower(owner, build->zone->steered[index]);
+	dns_name_init(&name, owner);
+	dns_name_format(owner, text);
+	found = dns_zone_lookup(build->zone, &name);
+	if (found.match == DNS_MATCH_DELEGATION)
+		diag_add(build->diag, place, "%s is delegated by zone file %s", text,
+			 dns_zone_file(build->zone));
+	else if (found.match == DNS_MATCH_DNAME)
+		diag_add(build->diag, place, "%s is below a DNAME of zone file %s", text,
+			 dns_zone_file(build->zone));
+	for (unsigned i = 0; i < ARRAY_SIZE(forbidden) && found.match == DNS_MATCH_NODE; i++) {
+		const struct dns_rrset *set = dns_node_rrset(found.node, forbidden[i]);
+
+		if (set != NULL)
+			diag_add(build->diag, place_of_set(build, set),
+				 "%s at %s, which is steered (%s:%u)",
+				 dns_type_format(forbidden[i], type), text, place.file, place.line);
 	}
-	dns_index_sort(nodes, n, build->zone->apex_labels);
-	return true;
 }
 
 static void check_zone(struct dns_build *build)
@@ -555,34 +556,37 @@ static void check_zone(struct dns_build *build)
 	struct cfg_place top = build->place;
 
 	if (soa == NULL) {
-		REFUSE(build, top, "no SOA at the apex, %s.", zone->name);
+		diag_add(build->diag, top, "no SOA at the apex, %s.", zone->name);
 	} else {
 		zone->serial = knot_soa_serial(soa->rr.rrs.rdata);
 		zone->soa_negative = soa->rr;
 		zone->soa_negative.ttl = MIN(soa->rr.ttl, knot_soa_minimum(soa->rr.rrs.rdata));
 	}
 	if (dns_node_rrset(zone->apex, KNOT_RRTYPE_NS) == NULL)
-		REFUSE(build, top, "no NS at the apex, %s.", zone->name);
+		diag_add(build->diag, top, "no NS at the apex, %s.", zone->name);
 }
 
 struct dns_zone *dns_build_finish(struct dns_build **buildp, struct cfg_place place,
 				  struct diag *diag)
 {
 	struct dns_build *build = *buildp;
-	const struct dns_node **nodes = xcalloc(build->n_drafts + 1, sizeof(*nodes));
+	unsigned before = diag_count(diag);
 	struct dns_zone *zone = NULL;
 
 	build->diag = diag;
 	build->place = place;
-	if (draft_of(build, build->zone->apex_name) == NULL || !make_nodes(build, nodes)) {
-		REFUSE(build, place, "zone %s. takes more memory than there is", build->zone->name);
+	if (!fill(build)) {
+		diag_add(diag, place,
+			 "zone %s. is too large: there is no memory for all of its records",
+			 build->zone->name);
 	} else {
-		dns_index_fill(build->zone, build->base, nodes, build->n_drafts);
 		check_zone(build);
-		if (!build->faulty)
+		check_dnames(build);
+		for (unsigned i = 0; i < build->zone->n_steered; i++)
+			check_steered(build, i);
+		if (diag_count(diag) == before)
 			zone = TAKE(&build->zone);
 	}
-	free(nodes);
 	dns_build_destroy(buildp);
 	return zone;
 }

@@ -8,13 +8,10 @@
 
 #include "dns/zone/zone.h"
 
-/* Into canonical order; they are of a zone whose apex has so many labels. */
-void dns_index_sort(const struct dns_node **nodes, size_t n, unsigned apex_labels);
-
 /* Gives the zone its nodes: those of `base` (or NULL), one more reference each, but for what
  * `fresh` (sorted, and consumed) has in their place. A name that has neither records nor names
- * below it any more is left out. */
-void dns_index_fill(struct dns_zone *zone, const struct dns_zone *base,
+ * below it any more is left out. False: there is no room. */
+bool dns_index_fill(struct dns_zone *zone, const struct dns_zone *base,
 		    const struct dns_node **fresh, size_t n_fresh);
 
 void dns_node_unref(const struct dns_node *node);

@@ -42,17 +42,22 @@ const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT])
 	return buf;
 }
 
-unsigned dns_name_key(const struct dns_name *name, unsigned skip, uint8_t key[static DNS_NAME_KEY])
+unsigned dns_name_key(const uint8_t *wire, unsigned skip, uint8_t key[static DNS_NAME_KEY])
 {
-	unsigned n = 0;
+	const uint8_t *labels[DNS_NAME_LABELS];
+	unsigned n_labels = 0, n = 0;
 
-	for (unsigned i = skip + 1; i <= name->n_labels; i++) {
-		const uint8_t *label = name->wire + name->start[i];
+	for (; *wire != 0; wire += *wire + 1)
+		labels[n_labels++] = wire;
+	while (n_labels > 0 && skip-- > 0)
+		n_labels--;
+	while (n_labels-- > 0) {
+		const uint8_t *label = labels[n_labels];
 
-		for (unsigned k = 1; k <= label[0]; k++) {
-			if (label[k] <= 1)
+		for (unsigned i = 1; i <= label[0]; i++) {
+			if (label[i] <= 1)
 				key[n++] = 1;
-			key[n++] = label[k] == 0 ? 1 : label[k] == 1 ? 2 : label[k];
+			key[n++] = label[i] == 0 ? 1 : label[i] == 1 ? 2 : label[i];
 		}
 		key[n++] = 0;
 	}

@@ -46,4 +46,4 @@ const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT]);
  * the root down without the first `skip`, each ended by a 0, with 0 and 1 in a label escaped. */
 #define DNS_NAME_KEY 512
 /* Returns its length. */
-unsigned dns_name_key(const struct dns_name *name, unsigned skip, uint8_t key[static DNS_NAME_KEY]);
+unsigned dns_name_key(const uint8_t *wire, unsigned skip, uint8_t key[static DNS_NAME_KEY]);

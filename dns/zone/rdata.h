@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A type's name, for people. Returns buf. */
+#define DNS_TYPE_TEXT 16
+const char *dns_type_format(uint16_t type, char buf[static DNS_TYPE_TEXT]);
+
 /* What is wrong with it, or NULL. Names must be whole, uncompressed and end inside. Types that
  * nobody knows may have any data. */
 const char *dns_rdata_fault(uint16_t type, const uint8_t *data, size_t len);

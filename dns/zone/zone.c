@@ -119,33 +119,37 @@ void dns_zone_unref(struct dns_zone **zonep)
 	free(zone);
 }
 
-/* False: there is something wrong with it, or no room. */
+/* False: there is something wrong with it, and said so. */
 static bool apply(struct dns_build *build, const struct dns_zone *zone,
 		  const struct dns_change *change, struct cfg_place place, struct diag *diag)
 {
 	const knot_rdata_t *rdata = change->rrs.rdata;
-	char owner[DNS_NAME_TEXT];
+	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
+	const char *refusal = NULL;
+	bool ok;
 
-	if (!dns_build_remove(build, change->owner, change->type))
+	if (knot_dname_in_bailiwick(change->owner, zone->apex_name) < 0) {
+		diag_add(diag, place, "%s is not in zone %s.",
+			 dns_name_format(change->owner, owner), zone->name);
 		return false;
-	for (unsigned i = 0; i < change->rrs.count; i++) {
+	}
+	ok = dns_build_remove(build, change->owner, change->type);
+	for (unsigned i = 0; i < change->rrs.count && ok; i++) {
 		struct dns_record record = {.owner = change->owner,
 					    .type = change->type,
 					    .ttl = change->ttl,
 					    .data = rdata->data,
 					    .len = rdata->len};
-		const char *fault = dns_rdata_fault(record.type, record.data, record.len);
 
-		if (fault != NULL) {
-			diag_add(diag, place, "%s: %s", dns_name_format(change->owner, owner),
-				 fault);
-			return false;
-		}
-		if (!dns_build_add(build, &record))
-			return false;
+		refusal = dns_record_refusal(&record, zone->apex_name);
+		ok = refusal == NULL && dns_build_add(build, &record);
 		rdata = knot_rdataset_next((knot_rdata_t *)rdata);
 	}
-	return true;
+	if (!ok)
+		diag_add(diag, place, "%s %s: %s", dns_name_format(change->owner, owner),
+			 dns_type_format(change->type, type),
+			 refusal != NULL ? refusal : "there is no memory for it");
+	return ok;
 }
 
 struct dns_zone *dns_zone_with(const struct dns_zone *zone, const struct dns_change *changes,

@@ -57,8 +57,8 @@ struct dns_zone {
 	const struct dns_node **nodes; /* in canonical order (RFC 4034 section 6.1) */
 	const struct dns_node **table; /* by hash, open addressing */
 	size_t table_mask;
-	bool has_wildcards;        /* somewhere in it */
-	size_t n_nodes, n_records; /* records: without those that were given twice */
+	bool has_wildcards, has_dnames; /* somewhere in it */
+	size_t n_nodes, n_records;      /* records: without those that were given twice */
 	/* The SOA with the TTL of RFC 2308 section 5; shares its rdata. */
 	knot_rrset_t soa_negative;
 	struct dns_sources *sources; /* shared by all that was made from one load */

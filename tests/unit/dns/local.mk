@@ -3,6 +3,7 @@
 # Unit tests of dns/: they link $(LINK_DNS), so nothing above it.
 
 dns_test_fixture = tests/unit/dns/fixture.c tests/unit/dns/fixture.h
+zone_fixture = tests/unit/dns/zone/zone_fixture.c tests/unit/dns/zone/zone_fixture.h
 
 check_PROGRAMS += tests/unit/dns/answer/test_additional
 tests_unit_dns_answer_test_additional_SOURCES = tests/unit/dns/answer/test_additional.c $(dns_test_fixture)
@@ -77,7 +78,37 @@ tests_unit_dns_view_test_generation_SOURCES = tests/unit/dns/view/test_generatio
 tests_unit_dns_view_test_generation_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/view/test_generation
 
+check_PROGRAMS += tests/unit/dns/zone/test_generate
+tests_unit_dns_zone_test_generate_SOURCES = tests/unit/dns/zone/test_generate.c
+tests_unit_dns_zone_test_generate_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/zone/test_generate
+
 check_PROGRAMS += tests/unit/dns/zone/test_load
 tests_unit_dns_zone_test_load_SOURCES = tests/unit/dns/zone/test_load.c $(dns_test_fixture)
 tests_unit_dns_zone_test_load_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/zone/test_load
+
+check_PROGRAMS += tests/unit/dns/zone/test_master
+tests_unit_dns_zone_test_master_SOURCES = tests/unit/dns/zone/test_master.c $(zone_fixture)
+tests_unit_dns_zone_test_master_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/zone/test_master
+
+check_PROGRAMS += tests/unit/dns/zone/test_order
+tests_unit_dns_zone_test_order_SOURCES = tests/unit/dns/zone/test_order.c
+tests_unit_dns_zone_test_order_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/zone/test_order
+
+check_PROGRAMS += tests/unit/dns/zone/test_rdata
+tests_unit_dns_zone_test_rdata_SOURCES = tests/unit/dns/zone/test_rdata.c
+tests_unit_dns_zone_test_rdata_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/zone/test_rdata
+
+check_PROGRAMS += tests/unit/dns/zone/test_zone
+tests_unit_dns_zone_test_zone_SOURCES = tests/unit/dns/zone/test_zone.c $(zone_fixture)
+tests_unit_dns_zone_test_zone_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/zone/test_zone
+
+check_PROGRAMS += tests/unit/dns/zone/test_zones
+tests_unit_dns_zone_test_zones_SOURCES = tests/unit/dns/zone/test_zones.c $(zone_fixture)
+tests_unit_dns_zone_test_zones_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/zone/test_zones
