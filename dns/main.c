@@ -164,7 +164,8 @@ static void watch(struct daemon *d, void *generation)
 	struct program *p = program_of(d);
 
 	p->settling = generation;
-	dns_generation_watch(generation, p->checks, d->group->control, p->steering);
+	fleet_checks_watch(p->checks, dns_generation_parts(generation)->verdicts);
+	dns_generation_start(generation, d->group->control, p->steering);
 }
 
 /* The verdicts have changed. */

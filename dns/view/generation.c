@@ -16,7 +16,6 @@
 #include "dns/view/parts.h"
 #include "dns/view/view.h"
 #include "dns/zone/zones.h"
-#include "fleet/checks.h"
 #include "fleet/verdicts.h"
 
 /* Answers are right without fronts too, and cost a microsecond more. */
@@ -27,7 +26,7 @@
 struct dns_generation {
 	unsigned magic;
 	struct dns_parts *parts;
-	/* Since it is watched. */
+	/* Since it was started. */
 	struct jobs *jobs;
 	struct event *timer;         /* of the next job */
 	struct steer_fronts *fronts; /* the latest */
@@ -163,11 +162,9 @@ void dns_generation_moved(struct dns_generation *g)
 
 /* Its life */
 
-void dns_generation_watch(struct dns_generation *g, struct fleet_checks *checks,
-			  struct loop *control, struct jobs *jobs)
+void dns_generation_start(struct dns_generation *g, struct loop *control, struct jobs *jobs)
 {
 	CHECK(g->jobs == NULL);
-	fleet_checks_watch(checks, g->parts->verdicts);
 	g->jobs = jobs;
 	g->timer = evtimer_new(loop_base(control), look, g);
 	CHECK(g->timer != NULL);

@@ -42,6 +42,7 @@ scenarios = \
 	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \
 	tests/scenario/test_fault_started_twice.py \
+	tests/scenario/test_fault_steering.py \
 	tests/scenario/test_fault_tcp_holders.py \
 	tests/scenario/test_fault_tls_policy.py \
 	tests/scenario/test_fault_unproven_address.py \

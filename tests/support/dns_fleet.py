@@ -41,15 +41,16 @@ big      TXT   "{filler}6"
 class HealthServer:
     """What an edge looks like to a probe; can be stopped and started on the same port."""
 
-    def __init__(self, kind, address):
+    def __init__(self, kind, address, port=0):
         self.kind = kind
         self.socket = None
-        self.address = (address, 0)
+        self.address = (address, port)
         self.start()
 
     def start(self):
-        self.socket = socket.create_server(self.address)
-        self.address = self.socket.getsockname()
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        self.socket = socket.create_server(self.address, family=family)
+        self.address = self.socket.getsockname()[:2]
         self.held = []  # connections of a silent one
         self.thread = threading.Thread(target=self._serve, args=(self.socket,), daemon=True)
         self.thread.start()

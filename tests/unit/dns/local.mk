@@ -51,6 +51,17 @@ tests_unit_dns_steer_test_front_SOURCES = tests/unit/dns/steer/test_front.c \
 tests_unit_dns_steer_test_front_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/steer/test_front
 
+check_PROGRAMS += tests/unit/dns/steer/test_networks
+tests_unit_dns_steer_test_networks_SOURCES = tests/unit/dns/steer/test_networks.c \
+	tests/unit/dns/steer/world.c tests/unit/dns/steer/world.h
+tests_unit_dns_steer_test_networks_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/steer/test_networks
+
+check_PROGRAMS += tests/unit/dns/steer/test_pool
+tests_unit_dns_steer_test_pool_SOURCES = tests/unit/dns/steer/test_pool.c
+tests_unit_dns_steer_test_pool_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/steer/test_pool
+
 check_PROGRAMS += tests/unit/dns/steer/test_steer
 tests_unit_dns_steer_test_steer_SOURCES = tests/unit/dns/steer/test_steer.c $(dns_test_fixture)
 tests_unit_dns_steer_test_steer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
@@ -60,6 +71,12 @@ check_PROGRAMS += tests/unit/dns/test_sections
 tests_unit_dns_test_sections_SOURCES = tests/unit/dns/test_sections.c $(dns_test_fixture)
 tests_unit_dns_test_sections_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/test_sections
+
+check_PROGRAMS += tests/unit/dns/view/test_generation
+tests_unit_dns_view_test_generation_SOURCES = tests/unit/dns/view/test_generation.c \
+	$(dns_test_fixture)
+tests_unit_dns_view_test_generation_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/view/test_generation
 
 check_PROGRAMS += tests/unit/dns/zone/test_generate
 tests_unit_dns_zone_test_generate_SOURCES = tests/unit/dns/zone/test_generate.c
