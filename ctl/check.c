@@ -13,7 +13,7 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
-#include "dns/view/view.h"
+#include "dns/view/parts.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
 
@@ -113,9 +113,9 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 /* Consumes *fleet. */
 static void check_dns_files(struct cfg_fleet **fleet, struct diag *diag)
 {
-	struct dns_view *view = dns_view_load(fleet, diag);
+	struct dns_parts *parts = dns_parts_load(fleet, NULL, diag);
 
-	dns_view_destroy(&view);
+	dns_parts_unref(&parts);
 }
 
 /* Consumes *fleet. */

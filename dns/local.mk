@@ -24,7 +24,16 @@ dns_libdns_a_SOURCES = \
 	dns/serve/tcp.c dns/serve/tcp.h \
 	dns/serve/udp.c dns/serve/udp.h \
 	dns/serve/worker.c dns/serve/worker.h \
+	dns/steer/choose.c dns/steer/choose.h \
+	dns/steer/front.c dns/steer/front.h \
+	dns/steer/fronts.c dns/steer/fronts.h \
+	dns/steer/offer.c dns/steer/offer.h \
+	dns/steer/pool.c dns/steer/pool.h \
+	dns/steer/spot.c dns/steer/spot.h \
 	dns/steer/steer.c dns/steer/steer.h \
+	dns/steer/steering.c dns/steer/steering.h \
+	dns/view/generation.c dns/view/generation.h \
+	dns/view/parts.c dns/view/parts.h \
 	dns/view/view.c dns/view/view.h \
 	dns/zone/build.c dns/zone/build.h \
 	dns/zone/drafts.c dns/zone/drafts.h \

@@ -4,6 +4,7 @@
  * answered before every edge has been probed once, so that the first answer is already a good one.
  * Runs on the main thread, which is the control loop; workers answer.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@
 #include "dns/report.h"
 #include "dns/serve/counters.h"
 #include "dns/serve/worker.h"
+#include "dns/view/generation.h"
+#include "dns/view/parts.h"
 #include "dns/view/view.h"
 #include "fleet/checks.h"
 #include "fleet/state.h"
@@ -34,6 +37,11 @@ struct program {
 	struct snapshot_slot views;
 	struct stream_buffers *buffers; /* the control loop's */
 	struct fleet_checks *checks;
+	struct jobs *steering;           /* fronts, and the end of views; waits for nobody */
+	struct dns_generation *serving;  /* published */
+	struct dns_generation *settling; /* watched, and not published yet */
+	pthread_mutex_t lock;
+	struct dns_parts *latest;  /* under the lock: what the next load takes over from; or NULL */
 	struct fleet_state *state; /* its file */
 	bool recalled;             /* load() has read that file; its own */
 	struct dns_workers *workers;
@@ -49,119 +57,162 @@ static struct program *program_of(struct daemon *d)
 	return CONTAINER_OF(d, struct program, daemon);
 }
 
-/* Views */
+/* Generations: what daemon.h calls a view */
 
-static struct dns_view *load_view(const struct daemon_options *options, struct diag *diag)
+static struct dns_parts *latest(struct program *p)
 {
-	struct cfg_fleet *fleet = cfg_load(options->config, diag);
-	struct dns_view *view;
+	struct dns_parts *parts = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->latest != NULL)
+		parts = dns_parts_ref(p->latest);
+	pthread_mutex_unlock(&p->lock);
+	return parts;
+}
+
+/* A reference is taken; NULL: there is none any more. */
+static void set_latest(struct program *p, struct dns_parts *parts)
+{
+	struct dns_parts *before;
+
+	pthread_mutex_lock(&p->lock);
+	before = p->latest;
+	p->latest = parts == NULL ? NULL : dns_parts_ref(parts);
+	pthread_mutex_unlock(&p->lock);
+	dns_parts_unref(&before);
+}
+
+static struct dns_parts *load_parts(struct daemon *d, struct diag *diag)
+{
+	struct cfg_fleet *fleet = cfg_load(d->options.config, diag);
+	struct dns_parts *before, *parts;
 
 	if (fleet == NULL)
 		return NULL;
-	(void)cfg_expect_nameserver(fleet, options->node, diag);
-	view = dns_view_load(&fleet, diag);
-	if (view == NULL)
+	(void)cfg_expect_nameserver(fleet, d->options.node, diag);
+	before = latest(program_of(d));
+	parts = dns_parts_load(&fleet, before, diag);
+	dns_parts_unref(&before);
+	if (parts == NULL)
 		cfg_fleet_destroy(&fleet);
 	else if (diag_count(diag) > 0)
-		dns_view_destroy(&view);
-	return view;
+		dns_parts_unref(&parts);
+	return parts;
 }
 
-static const struct cfg_nameserver *own_node(const struct daemon *d, const struct dns_view *view);
+static const struct cfg_nameserver *own_node(const struct daemon *d, const struct cfg_fleet *fleet)
+{
+	const struct cfg_nameserver *node = cfg_find_nameserver(fleet, d->options.node);
+
+	CHECK(node != NULL); /* load() has seen to it */
+	return node;
+}
 
 /* At the start: what was known when this node was last stopped. */
-static void recall(struct daemon *d, struct dns_view *view)
+static void recall(struct daemon *d, struct dns_parts *parts)
 {
 	struct program *p = program_of(d);
 
 	if (!p->recalled)
-		fleet_state_recall(own_node(d, view)->state, view->verdicts);
+		fleet_state_recall(own_node(d, parts->fleet)->state, parts->verdicts);
 	p->recalled = true;
 }
 
 static void *load(struct daemon *d, char **complaints)
 {
 	struct diag *diag = diag_create();
-	struct dns_view *view = load_view(&d->options, diag);
+	struct dns_parts *parts = load_parts(d, diag);
 
 	*complaints = diag_text(diag);
 	diag_destroy(&diag);
-	if (view != NULL && !d->options.check_only)
-		recall(d, view);
-	return view;
+	if (parts != NULL && !d->options.check_only)
+		recall(d, parts);
+	return parts == NULL ? NULL : dns_generation_create(&parts);
 }
 
 static void discard(void *v)
 {
-	struct dns_view *view = v;
+	struct dns_generation *generation = v;
 
-	dns_view_destroy(&view);
+	dns_generation_discard(&generation);
 }
 
-static const struct cfg_nameserver *own_node(const struct daemon *d, const struct dns_view *view)
+static struct daemon_settings settings(struct daemon *d, const void *generation)
 {
-	const struct cfg_nameserver *node = cfg_find_nameserver(view->fleet, d->options.node);
-
-	CHECK(node != NULL); /* load() has seen to it */
-	return node;
-}
-
-static struct daemon_settings settings(struct daemon *d, const void *view)
-{
-	const struct cfg_nameserver *node = own_node(d, view);
+	const struct cfg_fleet *fleet = dns_generation_parts(generation)->fleet;
+	const struct cfg_nameserver *node = own_node(d, fleet);
 
 	return (struct daemon_settings){
 	    .control = node->control,
 	    .workers = node->workers,
-	    .log_level = ((const struct dns_view *)view)->fleet->log.level,
+	    .log_level = fleet->log.level,
 	};
 }
 
 /* TCP connections; what it says at the start holds. */
-static bool plan(struct daemon *d, void *v, unsigned n_workers)
+static bool plan(struct daemon *d, void *generation, unsigned n_workers)
 {
-	struct program *p = program_of(d);
-	const struct dns_view *view = v;
+	const struct cfg_fleet *fleet = dns_generation_parts(generation)->fleet;
 
 	return d->state != DAEMON_STARTING ||
-	       dns_workers_plan(view->fleet, own_node(d, view), n_workers, d->open_files,
-				&p->descriptors);
+	       dns_workers_plan(fleet, own_node(d, fleet), n_workers, d->open_files,
+				&program_of(d)->descriptors);
 }
 
-static void watch(struct daemon *d, void *v)
+static void watch(struct daemon *d, void *generation)
 {
-	struct dns_view *view = v;
+	struct program *p = program_of(d);
 
-	dns_view_watch(view, program_of(d)->checks);
+	p->settling = generation;
+	dns_generation_watch(generation, p->checks, d->group->control, p->steering);
 }
 
-static char *waits_for(const void *v)
+/* The verdicts have changed. */
+static void moved(void *arg)
 {
-	const struct dns_view *view = v;
+	struct program *p = arg;
 
-	return fleet_verdicts_unsettled(view->verdicts);
+	if (p->serving != NULL)
+		dns_generation_moved(p->serving);
+	if (p->settling != NULL)
+		dns_generation_moved(p->settling);
+}
+
+static char *waits_for(const void *generation)
+{
+	return dns_generation_waits_for(generation);
 }
 
 static void drop(struct daemon *d, void *v)
 {
-	struct dns_view *view = v;
+	struct program *p = program_of(d);
+	struct dns_generation *generation = v;
 
-	dns_view_drop(&view, d->jobs);
+	/* Another one may have taken its place. */
+	if (p->settling == generation)
+		p->settling = NULL;
+	dns_generation_end(&generation);
 }
 
 static void publish(struct daemon *d, void *v)
 {
-	struct dns_view *view = v;
+	struct program *p = program_of(d);
+	struct dns_generation *generation = v;
 
-	dns_view_publish(&view, &program_of(d)->views, d->jobs);
+	p->settling = NULL;
+	dns_generation_end(&p->serving);
+	p->serving = generation;
+	dns_generation_publish(generation, &p->views);
+	set_latest(p, dns_generation_parts(generation));
 }
 
-static char *needs_restart(struct daemon *d, const void *v)
+static char *needs_restart(struct daemon *d, const void *generation)
 {
-	const struct dns_view *view = v, *old = dns_view_current(&program_of(d)->views);
+	const struct cfg_fleet *old = dns_generation_parts(program_of(d)->serving)->fleet;
+	const struct cfg_fleet *new = dns_generation_parts(generation)->fleet;
 	char path[256];
 
-	if (!cfg_needs_restart(old->fleet, view->fleet, d->options.node, path, sizeof(path)))
+	if (!cfg_needs_restart(old, new, d->options.node, path, sizeof(path)))
 		return NULL;
 	return xstrdup(path);
 }
@@ -173,9 +224,9 @@ static void reloaded(struct daemon *d, bool ok)
 
 /* Start and stop */
 
-static bool open_server(struct daemon *d, const void *view)
+static bool open_server(struct daemon *d, const void *generation)
 {
-	const struct cfg_nameserver *node = own_node(d, view);
+	const struct cfg_nameserver *node = own_node(d, dns_generation_parts(generation)->fleet);
 	struct program *p = program_of(d);
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
@@ -183,13 +234,15 @@ static bool open_server(struct daemon *d, const void *view)
 	p->checks = fleet_checks_create(p->buffers, p->metrics,
 					(struct fleet_counters){.prevented = DNS_PROBES_PREVENTED,
 								.stale = DNS_VERDICTS_STALE});
+	fleet_checks_on_move(p->checks, moved, p);
+	p->steering = jobs_create(d->group->control, "steering");
 	p->state = fleet_state_create(d->control, d->jobs, p->checks, node->state);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
 	p->bound = xcalloc(node->listen.n, sizeof(*p->bound));
 	p->n_bound = node->listen.n;
-	return dns_workers_bind(p->workers, &node->listen, p->bound);
+	return dns_workers_bind(p->workers, &node->listen, p->bound) && p->steering != NULL;
 }
 
 static void serve(struct daemon *d)
@@ -228,7 +281,13 @@ static void close_server(struct daemon *d)
 	struct program *p = program_of(d);
 
 	dns_workers_destroy(&p->workers);
+	dns_generation_end(&p->settling);
+	dns_generation_end(&p->serving);
+	if (p->steering != NULL)
+		jobs_finish(p->steering);
 	snapshot_slot_fini(&p->views);
+	jobs_destroy(&p->steering);
+	set_latest(p, NULL);
 	fleet_state_destroy(&p->state);
 	fleet_checks_destroy(&p->checks);
 	dns_answerer_destroy(&p->answerer);
@@ -299,7 +358,7 @@ static const struct daemon_ops ops = {
 
 int main(int argc, char **argv)
 {
-	struct program program = {0};
+	struct program program = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 	daemon_signals_block();
 	return daemon_main(&program.daemon, &ops, argc, argv);

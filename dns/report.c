@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dns/report.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,31 +17,95 @@
 #include "dns/answer/answer.h"
 #include "dns/answer/ecs.h"
 #include "dns/sections.h"
+#include "dns/steer/fronts.h"
 #include "dns/steer/steer.h"
 #include "dns/view/view.h"
 #include "dns/zone/zones.h"
 #include "fleet/verdicts.h"
-#include "geo/map.h"
+#include "geo/distance.h"
+#include "geo/places.h"
+#include "geo/ranges.h"
 #include "origin-link/servers/health.h"
 
-static json_t *report_edge(const struct dns_view *view, const struct dns_edge *edge)
-{
-	bool probed = edge->config->addresses.n > 0;
-	duration probe =
-	    probed
-		? fleet_verdict_probe_time(fleet_verdicts_at(view->verdicts, edge->config->id, 0))
-		: DUR_NS(0);
+/* Verdicts */
 
-	return json_pack(
-	    "{s:s, s:s, s:b, s:s, s:f}", "state", health_state_text(health_get(edge->health)),
-	    "cause", probe_cause_text(atomic_load(&edge->health->cause)), "failing",
-	    (int)atomic_load(&edge->health->failing), "admin", cfg_admin_text(edge->config->admin),
-	    "probe_ms", (double)dur_to_us(probe) / 1000);
+static json_t *report_address(const struct fleet_verdict *v, mono_time now)
+{
+	return json_pack("{s:s, s:s, s:b, s:f}", "state",
+			 health_state_text(fleet_verdict_state(v, now)), "cause",
+			 probe_cause_text(fleet_verdict_cause(v)), "failing",
+			 (int)fleet_verdict_failing(v), "probe_ms",
+			 (double)dur_to_us(fleet_verdict_probe_time(v)) / 1000);
+}
+
+/* `family` is AF_UNSPEC for all of its addresses. What an edge is in one word is followed by the
+ * same of each address. */
+static json_t *report_edge(const struct dns_view *view, unsigned id, sa_family_t family)
+{
+	const struct fleet_verdicts *verdicts = view->steer.verdicts;
+	const struct cfg_edge *edge = &view->fleet->edges[id];
+	const struct fleet_verdict *first = NULL;
+	json_t *addresses = json_object(), *report;
+	mono_time now = clock_mono();
+	bool failing = false;
+	char text[NET_ADDR_TEXT];
+
+	for (unsigned i = 0; i < edge->addresses.n; i++) {
+		const struct net_addr *addr = &edge->addresses.v[i];
+		const struct fleet_verdict *v = fleet_verdicts_at(verdicts, id, i);
+
+		json_object_set_new(addresses, net_addr_format_ip(addr, text),
+				    report_address(v, now));
+		if (family != AF_UNSPEC && addr->sa.sa_family != family)
+			continue;
+		failing = failing || fleet_verdict_failing(v);
+		if (first == NULL)
+			first = v;
+	}
+	report = json_pack(
+	    "{s:s, s:s, s:b, s:s, s:f}", "state",
+	    health_state_text(fleet_verdicts_edge_state(verdicts, id, family, now)), "cause",
+	    probe_cause_text(first == NULL ? PROBE_PENDING : fleet_verdict_cause(first)), "failing",
+	    (int)failing, "admin", cfg_admin_text(edge->admin), "probe_ms",
+	    first == NULL ? 0.0 : (double)dur_to_us(fleet_verdict_probe_time(first)) / 1000);
+	json_object_set_new(report, "addresses", addresses);
+	return report;
+}
+
+/* Status */
+
+static json_t *report_geo(const struct geo_places *places)
+{
+	unsigned n;
+	const struct geo_database *databases = geo_places_databases(places, &n);
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:I, s:I}", "path", databases[i].path,
+						"type", databases[i].type, "build_epoch",
+						(json_int_t)databases[i].build_epoch, "networks",
+						(json_int_t)databases[i].networks));
+	return json_pack("{s:o, s:I, s:I, s:I}", "databases", list, "places",
+			 (json_int_t)geo_places_n(places), "ranges",
+			 (json_int_t)geo_ranges_count(geo_places_ranges(places)), "bytes",
+			 (json_int_t)geo_places_bytes(places));
+}
+
+static json_t *report_steering(const struct dns_view *view)
+{
+	const struct steer_fronts *fronts = view->fronts;
+	bool current = fronts != NULL && fronts->complete &&
+		       fronts->epoch == fleet_verdicts_epoch(view->steer.verdicts);
+
+	return json_pack("{s:I, s:b, s:I, s:I}", "pools", (json_int_t)view->steer.steering->pools.n,
+			 "fronts_current", (int)current, "fronts_bytes",
+			 (json_int_t)(fronts == NULL ? 0 : fronts->bytes), "fronts_without_room",
+			 (json_int_t)(fronts == NULL ? 0 : fronts->without_room));
 }
 
 void dns_report_view(const struct dns_view *view, json_t *status)
 {
-	struct geo_map_stats stats = geo_map_stats(view->map);
 	json_t *zones = json_object(), *edges = json_object();
 
 	for (unsigned i = 0; i < view->zones->n; i++) {
@@ -50,18 +115,16 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 				    json_pack("{s:I, s:I}", "serial", (json_int_t)zone->serial,
 					      "records", (json_int_t)zone->n_records));
 	}
-	for (unsigned i = 0; i < view->n_edges; i++)
-		json_object_set_new(edges, view->edges[i].config->name,
-				    report_edge(view, &view->edges[i]));
+	for (unsigned i = 0; i < view->fleet->n_edges; i++)
+		json_object_set_new(edges, view->fleet->edges[i].name,
+				    report_edge(view, i, AF_UNSPEC));
 	json_object_set_new(status, "zones", zones);
 	json_object_set_new(status, "edges", edges);
-	json_object_set_new(
-	    status, "geo",
-	    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "database_type", stats.database_type,
-		      "build_epoch", (json_int_t)stats.build_epoch, "networks",
-		      (json_int_t)stats.networks, "nodes", (json_int_t)stats.nodes, "rankings",
-		      (json_int_t)stats.rankings, "bytes", (json_int_t)stats.bytes));
+	json_object_set_new(status, "geo", report_geo(view->steer.places));
+	json_object_set_new(status, "steering", report_steering(view));
 }
+
+/* Explain */
 
 /* A query as a resolver would send it for a client. Returns its length, 0 when it does not fit. */
 static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, uint16_t type,
@@ -87,45 +150,103 @@ static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, 
 	return len;
 }
 
-static void report_choice(const struct dns_view *view, const struct dns_facts *facts,
-			  json_t *report)
+static int compare_keys(const void *va, const void *vb)
 {
-	struct geo_place place = geo_map_place(view->map, &facts->place);
-	struct geo_ranking ranking = geo_map_lookup(view->map, &facts->place);
-	const struct dns_edge *chosen = facts->choice.edge;
-	struct cfg_coords from = view->fleet->geo.unknown;
+	const struct steer_key *a = va, *b = vb;
+
+	return steer_key_better(a, b) ? -1 : steer_key_better(b, a);
+}
+
+/* The members of the pool as the policy would have them if all were the same otherwise. */
+static json_t *report_candidates(const struct dns_view *view, const struct steer_choice *choice,
+				 const struct geo_place *place, const struct steer_spot *spot,
+				 const struct net_prefix *client)
+{
+	const struct steering *steering = view->steer.steering;
+	const struct steer_pool *pool = &steering->pools.v[choice->steered->pool];
+	struct steer_network network = steer_network_of(client);
+	struct geo_vector here = geo_vector_of(spot->latitude, spot->longitude);
+	struct steer_key *keys = xcalloc(pool->n + 1, sizeof(*keys));
 	json_t *candidates = json_array();
 
-	if (place.known)
-		from = (struct cfg_coords){place.latitude, place.longitude, true};
-	for (unsigned i = 0; i < ranking.n; i++) {
-		const struct dns_edge *edge = &view->edges[ranking.edges[i]];
-		const struct cfg_coords *at = &edge->config->location;
-		json_t *candidate;
+	for (unsigned i = 0; i < pool->n; i++)
+		keys[i] = steer_key_of(pool, i, steering->edges, spot, &here, &network);
+	qsort(keys, pool->n, sizeof(*keys), compare_keys);
+	for (unsigned i = 0; i < pool->n; i++) {
+		const struct cfg_edge *edge = &view->fleet->edges[keys[i].edge];
+		json_t *candidate = report_edge(view, edge->id, steer_family_af(choice->family));
 
-		if (!facts->steered->member[edge->config->id])
-			continue;
-		candidate = report_edge(view, edge);
-		json_object_set_new(candidate, "edge", json_string(edge->config->name));
+		json_object_set_new(candidate, "edge", json_string(edge->name));
 		json_object_set_new(candidate, "distance_km",
-				    from.set && at->set
-					? json_real(geo_distance_km(from.latitude, from.longitude,
-								    at->latitude, at->longitude))
+				    place->located && edge->location.set
+					? json_real(geo_distance_km(
+					      place->latitude, place->longitude,
+					      edge->location.latitude, edge->location.longitude))
 					: json_null());
 		json_array_append_new(candidates, candidate);
 	}
-	json_object_set_new(report, "site", json_string(facts->steered->config->site->name));
-	json_object_set_new(report, "chosen",
-			    chosen == NULL ? json_null() : json_string(chosen->config->name));
-	json_object_set_new(report, "reason",
-			    json_string(dns_steer_reason_text(facts->choice.reason)));
-	json_object_set_new(report, "ttl", json_integer(facts->choice.ttl));
-	json_object_set_new(report, "place",
-			    json_pack("{s:b, s:f, s:f, s:s, s:s, s:s}", "known", (int)place.known,
-				      "latitude", place.latitude, "longitude", place.longitude,
-				      "city", place.city, "country", place.country, "continent",
-				      place.continent));
-	json_object_set_new(report, "candidates", candidates);
+	free(keys);
+	return candidates;
+}
+
+static json_t *report_place(const struct dns_view *view, const struct geo_place *place)
+{
+	json_t *report = json_pack("{s:b, s:s, s:f, s:f, s:s, s:s, s:I}", "known",
+				   (int)(place->source != GEO_SOURCE_NONE), "source",
+				   geo_source_text(place->source), "latitude", place->latitude,
+				   "longitude", place->longitude, "country", place->country,
+				   "continent", place->continent, "asn", (json_int_t)place->asn);
+
+	if (place->override > 0) {
+		struct cfg_place at = view->fleet->geo.overrides[place->override - 1].place;
+		char *text = xasprintf("%s:%u", at.file, at.line);
+
+		json_object_set_new(report, "override", json_string(text));
+		free(text);
+	}
+	return report;
+}
+
+/* Of this client; that of a front is the smallest of all who are told the same. */
+static double margin_at(const struct dns_view *view, const struct steer_choice *choice,
+			const struct steer_spot *spot, const struct net_prefix *client)
+{
+	const struct steering *steering = view->steer.steering;
+	struct steer_network network = steer_network_of(client);
+
+	return steer_choose(&steering->pools.v[choice->steered->pool], steering->edges,
+			    choice->family, spot, &network, view->steer.verdicts, clock_mono())
+	    .margin_km;
+}
+
+static void report_choice(const struct dns_view *view, const struct steer_choice *choice,
+			  const struct net_prefix *client, json_t *report)
+{
+	const struct steering *steering = view->steer.steering;
+	const struct geo_places *places = view->steer.places;
+	uint32_t number = geo_ranges_find(geo_places_ranges(places), client).value;
+	const struct geo_place *place = geo_places_get(places, number);
+	const struct steer_spot *spot = steer_spot_of(&steering->spots, number);
+	const struct steer_pick *pick = &choice->pick;
+	double margin = margin_at(view, choice, spot, client);
+	json_t *edges = json_array();
+
+	for (unsigned i = 0; i < pick->n; i++)
+		json_array_append_new(edges, json_string(view->fleet->edges[pick->edges[i]].name));
+	json_object_set_new(report, "site", json_string(choice->steered->config->site->name));
+	json_object_set_new(report, "policy",
+			    json_string(dns_steer_policy_text(choice->steered->config->policy)));
+	json_object_set_new(report, "pool", json_integer(choice->steered->pool));
+	json_object_set(report, "chosen", pick->n > 0 ? json_array_get(edges, 0) : json_null());
+	json_object_set_new(report, "edges", edges);
+	json_object_set_new(report, "margin_km",
+			    isfinite(margin) ? json_real(margin) : json_null());
+	json_object_set_new(report, "reason", json_string(dns_steer_reason_text(choice->reason)));
+	json_object_set_new(report, "ttl", json_integer(choice->ttl));
+	json_object_set_new(report, "front", json_boolean(choice->by_front));
+	json_object_set_new(report, "place", report_place(view, place));
+	json_object_set_new(report, "candidates",
+			    report_candidates(view, choice, place, spot, client));
 }
 
 json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *answerer,
@@ -164,7 +285,7 @@ json_t *dns_report_explain(const struct dns_view *view, struct dns_answerer *ans
 
 	dns_sections_report(response, len, report);
 	if (facts->steered != NULL)
-		report_choice(view, facts, report);
+		report_choice(view, &facts->choice, &facts->place, report);
 	free(response);
 	return report;
 }

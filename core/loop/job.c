@@ -163,7 +163,8 @@ static void discard_all(struct job_list *list)
 	}
 }
 
-bool jobs_stop(struct jobs *jobs)
+/* False when a job is under way that is not waited for. */
+static bool stop(struct jobs *jobs, bool wait)
 {
 	struct job_list queued = STAILQ_HEAD_INITIALIZER(queued);
 	struct job_list ended = STAILQ_HEAD_INITIALIZER(ended);
@@ -174,7 +175,7 @@ bool jobs_stop(struct jobs *jobs)
 	pthread_mutex_lock(&jobs->lock);
 	CHECK(!jobs->stopped);
 	jobs->stopped = true;
-	running = jobs->running;
+	running = jobs->running && !wait;
 	STAILQ_CONCAT(&queued, &jobs->queued);
 	STAILQ_CONCAT(&ended, &jobs->ended);
 	pthread_cond_signal(&jobs->changed);
@@ -186,6 +187,16 @@ bool jobs_stop(struct jobs *jobs)
 	discard_all(&ended);
 	discard_all(&queued);
 	return !running;
+}
+
+bool jobs_stop(struct jobs *jobs)
+{
+	return stop(jobs, false);
+}
+
+void jobs_finish(struct jobs *jobs)
+{
+	stop(jobs, true);
 }
 
 void jobs_destroy(struct jobs **jobsp)

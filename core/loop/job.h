@@ -43,5 +43,8 @@ void job_start(struct jobs *jobs, struct job *job, const struct job_ops *ops);
  * after this is discarded at once. False when a job is under way, which still uses what it uses:
  * then the process must leave by _exit(), not by the destructors of its libraries. */
 bool jobs_stop(struct jobs *jobs);
-/* After jobs_stop(). */
+/* The same for jobs that compute and never wait for an outside: one that is under way is waited
+ * for. */
+void jobs_finish(struct jobs *jobs);
+/* After either. */
 void jobs_destroy(struct jobs **jobs);

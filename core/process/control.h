@@ -7,7 +7,7 @@
  *   <  reload
  *   >  {"progress": "reading /etc/perigee/perigee.yaml"}
  *   >  {"progress": "zones 3 of 12"}
- *   >  {"result": {"reloaded": true, "restart": null}}
+ *   >  {"result": {"reloaded": true, "restart": null, "warnings": []}}
  *
  * Each line of the answer is one object that ends with a newline and has none in it. Any number of
  *   {"progress": TEXT}    say what is being done, for people. The last line is one of

@@ -114,8 +114,8 @@ static bool put_set(struct resolution *r, const struct target *target, uint16_t 
 
 	if (steered != NULL) {
 		knot_rdataset_t addresses;
-		struct dns_choice choice =
-		    dns_query_choose(r->view, &r->facts->place, steered, type, &addresses);
+		struct steer_choice choice = dns_query_choose(
+		    r->view, &r->facts->place, r->now, steered, type, &r->response->mm, &addresses);
 
 		/* What is additional is never tied to a network (RFC 7871 section 7.3.1): a
 		 * resolver would give it to all its clients. */

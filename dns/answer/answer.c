@@ -237,7 +237,7 @@ enum dns_outcome dns_handle(struct dns_answerer *w, const struct dns_view *view,
 	if (!take_apart(w, request))
 		return DNS_SILENT;
 	limit = response_limit(request->transport, &w->message, cap);
-	if (dns_quick(view, &w->message, &w->facts, out, limit, len))
+	if (dns_quick(view, &w->message, request->mono, &w->facts, out, limit, len))
 		return DNS_REPLY;
 	return answer(w, view, request, out, limit, len);
 }

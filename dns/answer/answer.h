@@ -70,7 +70,7 @@ struct dns_facts {
 	bool truncated;
 	bool client_subnet;                /* the query had a valid one */
 	const struct dns_steered *steered; /* NULL: the answer is for everybody */
-	struct dns_choice choice;          /* with `steered` */
+	struct steer_choice choice;        /* with `steered` */
 	uint8_t scope;                     /* of the whole answer: 0 when it is for everybody */
 	struct net_prefix place;           /* taken for the client's: its subnet, else its source */
 };

@@ -15,7 +15,6 @@
 #include "core/base/check.h"
 #include "dns/view/view.h"
 #include "dns/zone/zones.h"
-#include "geo/map.h"
 
 /* Longer chains are left to the resolver, which asks again for the last target. */
 #define CHAIN_MAX 8
@@ -62,16 +61,15 @@ const struct dns_steered *dns_query_steered(const struct dns_view *view,
 	return &view->steered[in->first_steered + node->steered - 1];
 }
 
-struct dns_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
-				   const struct dns_steered *steered, uint16_t type,
-				   knot_rdataset_t *addresses)
+struct steer_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
+				     mono_time now, const struct dns_steered *steered,
+				     uint16_t type, knot_mm_t *mm, knot_rdataset_t *addresses)
 {
-	struct geo_ranking ranking = geo_map_lookup(view->map, client);
-	struct dns_choice choice = dns_steer(steered, view->edges, &ranking);
+	enum steer_family family = type == KNOT_RRTYPE_A ? STEER_IPV4 : STEER_IPV6;
+	struct steer_choice choice = dns_steer(&view->steer, steered, family, client, now);
 
-	knot_rdataset_init(addresses);
-	if (choice.edge != NULL)
-		*addresses = type == KNOT_RRTYPE_A ? choice.edge->a : choice.edge->aaaa;
+	if (choice.pick.n == 0 || !dns_steer_records(&view->steer, &choice, now, mm, addresses))
+		knot_rdataset_init(addresses);
 	return choice;
 }
 
@@ -82,13 +80,13 @@ static enum dns_found put_steered(struct resolution *r, const struct dns_steered
 
 	knot_rrset_init_empty(&rr);
 	facts->steered = steered;
-	facts->choice = dns_query_choose(r->view, &facts->place, steered, r->qtype, &rr.rrs);
-	if (facts->choice.edge == NULL)
-		return DNS_FOUND_NONE_UP;
-	/* Never another edge's: A and AAAA must lead to one place. That it has none is true only as
-	 * long as the choice is. */
+	facts->choice = dns_query_choose(r->view, &facts->place, r->now, steered, r->qtype,
+					 &r->response->mm, &rr.rrs);
+	/* True for everybody, and for as long as the configuration is the same. */
+	if (facts->choice.reason == DNS_STEER_NO_FAMILY)
+		return put_negative(r, DNS_FOUND_NODATA, UINT32_MAX);
 	if (rr.rrs.count == 0)
-		return put_negative(r, DNS_FOUND_NODATA, facts->choice.ttl);
+		return DNS_FOUND_NONE_UP;
 	rr.type = r->qtype;
 	rr.rclass = KNOT_CLASS_IN;
 	rr.ttl = facts->choice.ttl;
@@ -284,6 +282,7 @@ enum dns_outcome dns_query(struct dns_reply *reply)
 	r.view = reply->view;
 	r.response = reply->response;
 	r.facts = facts;
+	r.now = reply->request->mono;
 	r.qtype = m->qtype;
 	r.owner = m->wire + KNOT_WIRE_HEADER_SIZE;
 	r.hint = KNOT_COMPR_HINT_QNAME;

@@ -15,11 +15,11 @@ struct dns_zones_entry;
 const struct dns_steered *dns_query_steered(const struct dns_view *view,
 					    const struct dns_zones_entry *in,
 					    const struct dns_node *node, uint16_t type);
-/* Whom it names to a client, and that one's addresses: none when there is nobody, or nothing of
- * that type. */
-struct dns_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
-				   const struct dns_steered *steered, uint16_t type,
-				   knot_rdataset_t *addresses);
+/* Whom it names to a client, and their addresses, which may need memory of `mm` (NULL: there is
+ * none): none when there is nobody, or no memory. */
+struct steer_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
+				     mono_time now, const struct dns_steered *steered,
+				     uint16_t type, knot_mm_t *mm, knot_rdataset_t *addresses);
 
 /* Records of that type name others, whose addresses are additional. */
 bool dns_query_leads_on(uint16_t type);
@@ -28,6 +28,7 @@ struct resolution {
 	const struct dns_view *view;
 	knot_pkt_t *response;
 	struct dns_facts *facts;
+	mono_time now;
 	uint16_t qtype;
 	/* The name at hand: the one asked, or the last alias's target. */
 	const struct dns_zones_entry *in; /* the zone that it is in; NULL: none of ours */

@@ -43,12 +43,12 @@ struct found {
 	knot_rdataset_t rrs;
 	uint32_t ttl;
 	const struct dns_steered *steered; /* NULL: it is for everybody */
-	struct dns_choice choice;          /* with `steered` */
+	struct steer_choice choice;        /* with `steered` */
 };
 
 /* False: there is none, or there is more to be said. */
 static bool find_set(const struct dns_view *view, const struct dns_message *m,
-		     const struct net_prefix *client, struct found *found)
+		     const struct net_prefix *client, mono_time now, struct found *found)
 {
 	const struct dns_zones_entry *in =
 	    dns_zones_find(view->zones, &m->qname, m->qname.n_labels);
@@ -62,8 +62,8 @@ static bool find_set(const struct dns_view *view, const struct dns_message *m,
 		return false;
 	found->steered = dns_query_steered(view, in, at.node, m->qtype);
 	if (found->steered != NULL) {
-		found->choice =
-		    dns_query_choose(view, client, found->steered, m->qtype, &found->rrs);
+		found->choice = dns_query_choose(view, client, now, found->steered, m->qtype, NULL,
+						 &found->rrs);
 		found->ttl = found->choice.ttl;
 		return found->rrs.count > 0;
 	}
@@ -109,15 +109,15 @@ static void write_header(uint8_t *out, const uint8_t *wire, unsigned answers, bo
 	knot_wire_set_arcount(out, has_edns ? 1 : 0);
 }
 
-bool dns_quick(const struct dns_view *view, const struct dns_message *m, struct dns_facts *facts,
-	       uint8_t *out, size_t limit, size_t *len)
+bool dns_quick(const struct dns_view *view, const struct dns_message *m, mono_time now,
+	       struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len)
 {
 	size_t question_end = KNOT_WIRE_HEADER_SIZE + m->question_size;
 	size_t edns_size = dns_edns_size(m);
 	struct found found;
 	uint8_t *at;
 
-	if (!is_common(m) || !find_set(view, m, &facts->place, &found))
+	if (!is_common(m) || !find_set(view, m, &facts->place, now, &found))
 		return false;
 	at = write_records(out + question_end, out + limit - edns_size, m->qtype, found.ttl,
 			   &found.rrs);

@@ -11,10 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/clock.h"
+
 struct dns_facts;
 struct dns_message;
 struct dns_view;
 
 /* False when the question is another one: then nothing has changed. `limit`: of the response. */
-bool dns_quick(const struct dns_view *view, const struct dns_message *message,
+bool dns_quick(const struct dns_view *view, const struct dns_message *message, mono_time now,
 	       struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Steering, see steer.h. The choice is made afresh for each answer: health may have changed since
- * the last one, and walking a short ranking costs less than keeping anything.
+ * Steering a query, see steer.h: by the front of the pool when that is current, else by looking at
+ * every member.
  */
 #include "dns/steer/steer.h"
 
@@ -10,200 +10,174 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "geo/map.h"
-#include "origin-link/servers/health.h"
+#include "dns/steer/fronts.h"
+#include "fleet/verdicts.h"
+#include "geo/places.h"
+#include "geo/ranges.h"
 
-const char *dns_steer_reason_text(enum dns_steer_reason reason)
-{
-	switch (reason) {
-	case DNS_STEER_HEALTHY:
-		return "nearest healthy";
-	case DNS_STEER_UNPROBED:
-		return "nearest, health not yet known";
-	case DNS_STEER_NONE_UP:
-		return "nearest, none is up";
-	case DNS_STEER_SERVFAIL:
-		return "none is up";
-	}
-	return "?";
-}
-
-/* What is asked of an edge to be a candidate, from the strictest to none. */
-enum standard {
-	STANDARD_UP,
-	STANDARD_ACTIVE,
-	STANDARD_ANY,
+struct question {
+	const struct steer_state *state;
+	const struct steer_pool *pool;
+	const struct net_prefix *client;
+	struct steer_network network; /* of weighted pools */
+	mono_time now;
 };
 
-static bool meets(const struct dns_steered *steered, const struct dns_edge *edge,
-		  enum standard standard)
+static const struct steer_spot *spot_at(const struct question *q, uint8_t *scope)
 {
-	if (!steered->member[edge->config->id])
-		return false;
-	switch (standard) {
-	case STANDARD_UP:
-		return edge->config->admin == CFG_ADMIN_ACTIVE &&
-		       health_get(edge->health) == HEALTH_UP;
-	case STANDARD_ACTIVE:
-		return edge->config->admin == CFG_ADMIN_ACTIVE;
-	case STANDARD_ANY:
+	struct geo_found found = geo_ranges_find(geo_places_ranges(q->state->places), q->client);
+
+	*scope = found.scope;
+	return steer_spot_of(&q->state->steering->spots, found.value);
+}
+
+static void pick_by_front(const struct question *q, const struct steer_front *front,
+			  struct steer_choice *choice)
+{
+	const struct steer_edge *edges = q->state->steering->edges;
+	struct geo_found found = {0};
+
+	choice->by_front = true;
+	switch (front->kind) {
+	case STEER_FRONT_PLACES:
+		choice->pick = steer_front_pick_at(front, q->pool, edges,
+						   spot_at(q, &choice->scope), &q->network);
+		return;
+	case STEER_FRONT_RANGES:
+		found = geo_ranges_find(front->ranges, q->client);
+		break;
+	case STEER_FRONT_ONE:
 		break;
 	}
-	return true;
+	choice->scope = found.scope;
+	choice->pick = steer_front_pick(front, q->pool, edges, found.value, &q->network);
 }
 
-/* The nearest candidate; *others tells whether there was another one. */
-static const struct dns_edge *nearest(const struct dns_steered *steered,
-				      const struct dns_edge *edges,
-				      const struct geo_ranking *ranking, enum standard standard,
-				      bool *others)
+static bool depends_on_place(const struct steer_pool *pool)
 {
-	const struct dns_edge *first = NULL;
-
-	*others = false;
-	for (unsigned i = 0; i < ranking->n; i++) {
-		const struct dns_edge *edge = &edges[ranking->edges[i]];
-
-		if (!meets(steered, edge, standard))
-			continue;
-		if (first != NULL) {
-			*others = true;
-			break;
-		}
-		first = edge;
-	}
-	return first;
+	return pool->policy == CFG_POLICY_NEAREST || pool->policy == CFG_POLICY_CONTINENT ||
+	       pool->overridden;
 }
 
-/* Active members exist, and no probe of any of them has ended. */
-static bool all_unknown(const struct dns_steered *steered, const struct dns_edge *edges,
-			const struct geo_ranking *ranking)
+static void pick_by_members(const struct question *q, struct steer_choice *choice)
 {
-	bool some = false;
+	static const struct steer_spot anywhere;
+	const struct steer_spot *spot = &anywhere;
 
-	for (unsigned i = 0; i < ranking->n; i++) {
-		const struct dns_edge *edge = &edges[ranking->edges[i]];
-
-		if (!meets(steered, edge, STANDARD_ACTIVE))
-			continue;
-		if (health_get(edge->health) != HEALTH_UNKNOWN)
-			return false;
-		some = true;
-	}
-	return some;
+	if (depends_on_place(q->pool))
+		spot = spot_at(q, &choice->scope);
+	choice->pick = steer_choose(q->pool, q->state->steering->edges, choice->family, spot,
+				    &q->network, q->state->verdicts, q->now);
+	if (choice->pick.candidates <= 1)
+		choice->scope = 0;
 }
 
-struct dns_choice dns_steer(const struct dns_steered *steered, const struct dns_edge *edges,
-			    const struct geo_ranking *ranking)
+/* Who is told something for a short time only. */
+static bool is_shaky(const struct question *q, const struct steer_choice *choice)
 {
-	struct dns_choice choice = {.ttl = steered->ttl, .reason = DNS_STEER_HEALTHY};
-	bool others;
+	if (choice->reason == DNS_STEER_STATIC)
+		return false;
+	if (choice->reason != DNS_STEER_HEALTHY)
+		return true;
+	for (unsigned i = 0; i < choice->pick.n; i++) {
+		uint16_t id = choice->pick.edges[i];
 
-	choice.edge = nearest(steered, edges, ranking, STANDARD_UP, &others);
-	if (choice.edge == NULL && all_unknown(steered, edges, ranking)) {
-		choice.reason = DNS_STEER_UNPROBED;
-		choice.edge = nearest(steered, edges, ranking, STANDARD_ACTIVE, &others);
-	} else if (choice.edge == NULL && steered->config->none_up == CFG_NONE_UP_SERVFAIL) {
-		choice.reason = DNS_STEER_SERVFAIL;
-		return choice;
-	} else if (choice.edge == NULL) {
-		choice.reason = DNS_STEER_NONE_UP;
-		choice.edge = nearest(steered, edges, ranking, STANDARD_ACTIVE, &others);
-		if (choice.edge == NULL)
-			choice.edge = nearest(steered, edges, ranking, STANDARD_ANY, &others);
+		if (dns_offer_judge(&q->state->steering->edges[id].offer, id, choice->family,
+				    q->state->verdicts, q->now)
+			.failing)
+			return true;
 	}
-	if (choice.edge == NULL) { /* a site without edges */
-		choice.reason = DNS_STEER_SERVFAIL;
+	return false;
+}
+
+struct steer_choice dns_steer(const struct steer_state *state, const struct dns_steered *steered,
+			      enum steer_family family, const struct net_prefix *client,
+			      mono_time now)
+{
+	const struct steer_pool *pool = &state->steering->pools.v[steered->pool];
+	struct steer_choice choice = {.steered = steered, .family = family, .ttl = steered->ttl};
+	struct question q = {.state = state, .pool = pool, .client = client, .now = now};
+	const struct steer_front *front;
+
+	if (pool->n > 0 && pool->of_family[family] == 0) {
+		choice.reason = DNS_STEER_NO_FAMILY;
 		return choice;
 	}
-	if (others)
-		choice.scope = ranking->scope;
-	if (choice.reason != DNS_STEER_HEALTHY || atomic_load(&choice.edge->health->failing))
+	if (pool->policy == CFG_POLICY_WEIGHTED)
+		q.network = steer_network_of(client);
+	front = steer_fronts_current(state->fronts, steered->pool, family, state->verdicts, now);
+	if (front != NULL)
+		pick_by_front(&q, front, &choice);
+	else
+		pick_by_members(&q, &choice);
+	choice.reason = steer_tier_reason(pool, choice.pick.tier);
+	if (pool->policy == CFG_POLICY_WEIGHTED && choice.pick.rivals > 1)
+		choice.scope = MAX(choice.scope, q.network.scope);
+	if (is_shaky(&q, &choice))
 		choice.ttl = MIN(choice.ttl, DNS_FAILING_TTL);
 	return choice;
 }
 
-/* A fleet has a few sites with lists of edges; this is room for 10,000 of 25,000 edges. */
-#define MEMBERS_BYTES_MAX ((size_t)256 << 20)
-
-void dns_members_init(struct dns_members *members, const struct cfg_fleet *fleet)
+static int compare_records(const void *a, const void *b)
 {
-	*members = (struct dns_members){
-	    .by_site = xcalloc(fleet->n_sites + 1, sizeof(*members->by_site)),
-	    .n_sites = fleet->n_sites,
-	};
+	return knot_rdata_cmp(*(const knot_rdata_t *const *)a, *(const knot_rdata_t *const *)b);
 }
 
-void dns_members_fini(struct dns_members *members)
+/* Sorted, and each once: edges may share an address. */
+static bool put_together(const knot_rdata_t **records, unsigned n, knot_mm_t *mm,
+			 knot_rdataset_t *out)
 {
-	for (unsigned i = 0; i < members->n_sites; i++)
-		free(members->by_site[i]);
-	free(members->by_site);
-	free(members->all);
-	*members = (struct dns_members){0};
-}
+	size_t size = knot_rdata_size(records[0]->len);
+	uint8_t *at;
 
-/* NULL when there is no room. */
-static const bool *members_of(struct dns_members *members, const struct cfg_fleet *fleet,
-			      const struct cfg_site *site)
-{
-	bool **set = site->n_edges == fleet->n_edges ? &members->all : &members->by_site[site->id];
-
-	if (*set != NULL)
-		return *set;
-	members->bytes += fleet->n_edges;
-	if (members->bytes > MEMBERS_BYTES_MAX)
-		return NULL;
-	*set = xcalloc(fleet->n_edges + 1, sizeof(**set));
-	for (unsigned i = 0; i < site->n_edges; i++)
-		(*set)[site->edges[i]->id] = true;
-	return *set;
-}
-
-bool dns_steer_attach(const struct cfg_zone *zone, const struct cfg_fleet *fleet,
-		      struct dns_members *members, struct dns_steered *out, struct diag *diag)
-{
-	for (unsigned i = 0; i < zone->n_steered; i++) {
-		const struct cfg_steered *config = &zone->steered[i];
-
-		out[i] = (struct dns_steered){
-		    .config = config,
-		    .member = members_of(members, fleet, config->site),
-		    .ttl = (uint32_t)(config->ttl.ns / DUR_S(1).ns),
-		};
-		if (out[i].member == NULL) {
-			diag_add(diag, config->place,
-				 "too large: the lists of edges of steered sites take more than "
-				 "%zu MiB of memory",
-				 MEMBERS_BYTES_MAX >> 20);
-			return false;
-		}
+	qsort(records, n, sizeof(*records), compare_records);
+	at = mm->alloc(mm->ctx, n * size);
+	if (at == NULL)
+		return false;
+	*out = (knot_rdataset_t){.rdata = (knot_rdata_t *)at};
+	for (unsigned i = 0; i < n; i++) {
+		if (i > 0 && compare_records(&records[i - 1], &records[i]) == 0)
+			continue;
+		memcpy(at + out->size, records[i], size);
+		out->size += (uint32_t)size;
+		out->count++;
 	}
 	return true;
 }
 
-void dns_edge_init(struct dns_edge *edge, const struct cfg_edge *config,
-		   const struct health *health)
+/* Whether it is one edge's whole set. */
+static bool is_one_set(const struct steer_state *state, const struct steer_choice *choice,
+		       mono_time now)
 {
-	*edge = (struct dns_edge){.config = config, .health = health};
-	for (unsigned i = 0; i < config->addresses.n; i++) {
-		const struct net_addr *addr = &config->addresses.v[i];
-		bool v4 = addr->sa.sa_family == AF_INET;
-		union {
-			knot_rdata_t rdata;
-			uint8_t room[sizeof(knot_rdata_t) + 16];
-		} u;
+	uint16_t id = choice->pick.edges[0];
 
-		if (v4)
-			knot_rdata_init(&u.rdata, 4, (const uint8_t *)&addr->in.sin_addr);
-		else
-			knot_rdata_init(&u.rdata, 16, (const uint8_t *)&addr->in6.sin6_addr);
-		CHECK(knot_rdataset_add(v4 ? &edge->a : &edge->aaaa, &u.rdata, NULL) == KNOT_EOK);
-	}
+	return choice->pick.n == 1 && dns_offer_judge(&state->steering->edges[id].offer, id,
+						      choice->family, state->verdicts, now)
+					  .whole;
 }
 
-void dns_edge_fini(struct dns_edge *edge)
+bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
+		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
 {
-	knot_rdataset_clear(&edge->a, NULL);
-	knot_rdataset_clear(&edge->aaaa, NULL);
+	const struct steer_edge *edges = state->steering->edges;
+	const knot_rdata_t **records;
+	unsigned room = 0, n = 0;
+
+	CHECK(choice->pick.n > 0);
+	if (is_one_set(state, choice, now)) {
+		*out = edges[choice->pick.edges[0]].offer.addresses[choice->family].rrs;
+		return true;
+	}
+	for (unsigned i = 0; i < choice->pick.n; i++)
+		room += edges[choice->pick.edges[i]].offer.addresses[choice->family].rrs.count;
+	records = mm == NULL ? NULL : mm->alloc(mm->ctx, room * sizeof(*records));
+	if (records == NULL)
+		return false;
+	for (unsigned i = 0; i < choice->pick.n; i++) {
+		uint16_t id = choice->pick.edges[i];
+
+		n += dns_offer_list(&edges[id].offer, id, choice->family, state->verdicts, now,
+				    records + n);
+	}
+	return put_together(records, n, mm, out);
 }

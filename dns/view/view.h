@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The view: everything that an answer is made from. One immutable snapshot (core/loop/snapshot.h),
- * built whole by a job, published by the control thread, read by every worker.
+ * The view: everything that an answer is made from. One immutable snapshot (core/loop/snapshot.h)
+ * of counted parts, published by the control thread, read by every worker. While a configuration
+ * serves, one view of it follows another with new fronts and the same other parts: see
+ * dns/view/generation.h.
  */
 #pragma once
 
@@ -10,40 +12,30 @@
 #include "dns/steer/steer.h"
 
 struct cfg_fleet;
-struct diag;
-struct dns_edge;
-struct fleet_checks;
-struct fleet_verdicts;
-struct dns_steered;
+struct dns_parts;
 struct dns_zones;
-struct geo_map;
+struct steer_fronts;
 
 struct dns_view {
 	struct snapshot snapshot;
-	struct cfg_fleet *fleet;
-	struct dns_zones *zones;
-	struct geo_map *map;
-	struct dns_members members;
-	struct dns_steered *steered; /* see dns_zones_entry.first_steered */
-	unsigned n_steered;
-	struct dns_edge *edges; /* by edge id */
-	unsigned n_edges;
-	struct fleet_verdicts *verdicts;
+	/* What it holds references to. */
+	struct dns_parts *parts;
+	struct steer_fronts *fronts; /* NULL: none */
+	/* The same, for those who answer. */
+	const struct cfg_fleet *fleet;
+	const struct dns_zones *zones;
+	const struct dns_steered *steered; /* see dns_zones_entry.first_steered */
+	struct steer_state steer;
 	/* Its freeing. */
 	struct jobs *jobs;
 	struct job job;
 };
 
-/* Zones, steering and geo map of a fleet. NULL with every error in `diag`, and *fleet is left to
- * the caller; else *fleet is consumed. No edge has health yet: see dns_view_watch().
- * Blocking. */
-struct dns_view *dns_view_load(struct cfg_fleet **fleet, struct diag *diag);
-/* Refers each edge to its health, and has this view's edges probed from here on; before the view is
- * published. Control loop. */
-void dns_view_watch(struct dns_view *view, struct fleet_checks *checks);
+/* References are taken to the parts, and to fronts of their steering, which may be NULL. */
+struct dns_view *dns_view_create(struct dns_parts *parts, struct steer_fronts *fronts);
 /* For a view that was never published. Any thread. */
 void dns_view_destroy(struct dns_view **view);
-/* The same by a job, for the memory of a large one takes long to be freed. Control loop. */
+/* The same by a job, for the memory of a large one takes long to be freed. The loop of the jobs. */
 void dns_view_drop(struct dns_view **view, struct jobs *jobs);
 
 /* Control loop. Consumes *view; it is dropped when nobody reads it any more. */

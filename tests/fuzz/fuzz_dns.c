@@ -18,8 +18,9 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/answer/answer.h"
+#include "dns/view/parts.h"
 #include "dns/view/view.h"
-#include "origin-link/servers/health.h"
+#include "fleet/verdicts.h"
 
 static const char zone_text[] =
     "$TTL 300\n"
@@ -80,12 +81,12 @@ static const char fleet_format[] =
     "  example.com:\n"
     "    file: /proc/self/fd/%d\n"
     "    steered:\n"
-    "      www: {site: site, ttl: 30s}\n"
-    "      u: {site: site, ttl: 1s, none_up: servfail}\n";
+    "      www: {site: site, ttl: 30s, answers: 2}\n"
+    "      u: {site: site, ttl: 1s, policy: weighted, none_up: servfail}\n";
 
+static struct fleet_verdicts *verdicts;
 static struct dns_view *view;
 static struct dns_answerer *answerer;
-static struct health health[EDGES];
 
 /* A file in memory. */
 static int file_of(const char *text)
@@ -104,18 +105,21 @@ static void set_up(void)
 	int config = file_of(text);
 	char *path = xasprintf("/proc/self/fd/%d", config);
 	struct cfg_fleet *fleet = cfg_load(path, diag);
+	struct dns_parts *parts = NULL;
 
 	if (fleet != NULL)
-		view = dns_view_load(&fleet, diag);
+		parts = dns_parts_load(&fleet, NULL, diag);
 	diag_print(diag, stderr);
-	CHECK(view != NULL);
+	CHECK(parts != NULL);
+	fleet_verdicts_unref(&parts->verdicts);
+	parts->verdicts = verdicts = fleet_verdicts_fixed(parts->fleet);
+	view = dns_view_create(parts, NULL);
+	dns_parts_unref(&parts);
 	close(zone);
 	close(config);
 	free(path);
 	free(text);
 	diag_destroy(&diag);
-	for (unsigned i = 0; i < EDGES; i++)
-		view->edges[i].health = &health[i];
 	answerer = dns_answerer_create();
 }
 
@@ -156,9 +160,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	request.wire = data + 1;
 	request.len = size - 1;
 	for (unsigned i = 0; i < EDGES; i++) {
-		health_init(&health[i], 1, 1);
-		if (data[0] & 4 << i)
-			health_record(&health[i], data[0] & 16 << i ? PROBE_OK : PROBE_REFUSED);
+		enum health_state known = data[0] & 16 << i ? HEALTH_UP : HEALTH_DOWN;
+
+		fleet_verdicts_set(verdicts, i, FLEET_ALL_ADDRESSES,
+				   data[0] & 4 << i ? known : HEALTH_UNKNOWN, false);
 	}
 	cap = request.transport == DNS_TCP ? DNS_TCP_PAYLOAD : DNS_UDP_PAYLOAD;
 	outcome = dns_handle(answerer, view, &request, out, cap, &len);

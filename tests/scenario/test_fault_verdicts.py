@@ -79,7 +79,8 @@ def test_clients_left_an_edge_that_was_up_after_a_reload(world, processes, chang
     daemon = world.start(processes)
 
     def states():
-        return {name: edge["state"] for name, edge in daemon.status()["edges"].items()}
+        return {name: [a["state"] for a in edge["addresses"].values()][0]
+                for name, edge in daemon.status()["edges"].items()}
 
     found = {"fra1": "up", "nyc1": "down", "sin1": "up"}
     assert states() == found

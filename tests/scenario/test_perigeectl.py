@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import perigee
+from dns_fleet import HealthServer, World
 
 SAMPLES = perigee.SOURCE / "config" / "samples"
 
@@ -162,7 +163,7 @@ GOOD = {
     "edges": '{fra1: {location: "50.11,8.68", addresses: [203.0.113.10], control: e}}',
     "nameservers": '{ns1: {state: "", control: n}}',
     "origins": "{app: {servers: [a]}}",
-    "sites": "{www: {hosts: [a.edge.test], certificates: [{certificate: c.pem, key: c.key}],"
+    "sites": "{www: {hosts: [www.example.com], certificates: [{certificate: c.pem, key: c.key}],"
              " routes: [{path: /, origin: app}]}}",
     "zones": "{example.com: {file: zone, steered: {www: {site: www}}}}",
     "geo": f"{{database: {perigee.SAMPLE_MMDB}}}",
@@ -172,8 +173,8 @@ GOOD = {
 @pytest.fixture
 def parts(tmp_path, authority, certificate):
     """What GOOD names, and files that are of no use."""
-    good = authority.issue("good", ["a.edge.test"])
-    expired = authority.issue_expired("expired", "a.edge.test")
+    good = authority.issue("good", ["www.example.com"])
+    expired = authority.issue_expired("expired", "www.example.com")
     for name, file in zip(("c.pem", "c.key", "old.pem", "old.key"), (*good, *expired)):
         shutil.copy(file, tmp_path / name)
     shutil.copy(authority.key, tmp_path / "other.key")
@@ -212,7 +213,7 @@ def verdict(folder, *argv):
     ("sites", GOOD["sites"].replace("c.key", "other.key")),
     ("sites", GOOD["sites"].replace("c.pem", "fifo")),
     ("sites", GOOD["sites"].replace("c.pem", "old.pem").replace("c.key", "old.key")),
-    ("sites", GOOD["sites"].replace("a.edge.test", "uncovered.test")),
+    ("sites", GOOD["sites"].replace("[www.", "[uncovered.test, www.")),
     ("sites", GOOD["sites"].replace("/,", "/%00,")),
     ("sites", GOOD["sites"][:-2] + ", edges: [fra1]}}"),
     ("sites", GOOD["sites"][:-2] + ", edges: [fra2]}}"),
@@ -540,6 +541,53 @@ def test_reload(tmp_path):
     run = ctl("reload", "--json", tmp_path / "s")
     server.done()
     assert (run.returncode, json.loads(run.stdout), run.stderr) == (1, refusal, "")
+
+
+NEW_EDGE = """\
+  gru1:
+    location: '-23.5, -46.6'
+    addresses: [127.0.0.14]
+    check: {{kind: http, port: {port}, path: /, interval: 1s, timeout: 500ms, fall: 1}}
+"""
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def test_reload_tells_what_a_name_server_is_at(world, processes):
+    daemon = world.start(processes)
+    silent = HealthServer("silent", "127.0.0.14")
+    text = world.fleet.read_text()
+    world.fleet.write_text(text.replace("edges:\n", "edges:\n" + NEW_EDGE.format(port=silent.port)))
+    run = ctl("reload", daemon.control_path)
+    silent.stop()
+    lines = run.stdout.splitlines()
+    assert (run.returncode, lines[0]) == (0, f"reading {world.fleet}")
+    assert all(": warning: " in line for line in run.stderr.splitlines())
+    assert lines[-3:] == ["settling, waiting for edge gru1", "published", "reloaded"]
+
+
+def test_file_name_in_an_error_was_printed_raw(tmp_path, processes):
+    folder = tmp_path / "\u202ex\u009b31m"
+    folder.mkdir()
+    (folder / "zone").write_text("@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n")
+    (folder / "fleet.yaml").write_text("nameservers: {ns1: {listen: '127.0.0.1:0'}}\n"
+                                       "zones: {example.com: {file: zone}}\n")
+    daemon = perigee.Daemon(perigee.DNS, folder / "fleet.yaml", "ns1", tmp_path)
+    processes.append(daemon)
+    (folder / "zone").write_text("nonsense\n")
+    shown = f"{tmp_path}/\\u202ex\\u009b31m/zone:"
+    for command in (["reload", daemon.control_path], ["status", daemon.control_path],
+                    ["check", folder / "fleet.yaml"]):
+        run = ctl(*command)
+        said = run.stdout + run.stderr
+        assert shown in said and not set(said) & set("\u202e\u009b"), run
+    daemon.wait_log("reload refused")
+    assert shown in daemon.log() and not set(daemon.log()) & set("\u202e\u009b")
 
 
 EXPLANATION = {

@@ -19,6 +19,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "dns/answer/ecs.h"
+#include "dns/steer/fronts.h"
 #include "dns/zone/name.h"
 
 static const char fleet_format[] =
@@ -68,6 +69,15 @@ static void strip_directory(char *text, const char *dir)
 		memmove(at, at + n, strlen(at + n) + 1);
 }
 
+static void make_view(struct fixture *f)
+{
+	if (f->parts == NULL)
+		return;
+	fleet_verdicts_unref(&f->parts->verdicts);
+	f->parts->verdicts = fleet_verdicts_fixed(f->parts->fleet);
+	f->view = dns_view_create(f->parts, NULL);
+}
+
 /* Every line of them: nyc1 has no IPv6 address on purpose. */
 static void strip_warnings(char *text)
 {
@@ -95,13 +105,14 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 	path = xasprintf("%s/fleet.yaml", f->dir);
 	fleet = cfg_load(path, diag);
 	if (fleet != NULL)
-		f->view = dns_view_load(&fleet, diag);
+		f->parts = dns_parts_load(&fleet, NULL, diag);
 	cfg_fleet_destroy(&fleet);
 	free(path);
 	complaints = diag_text(diag);
 	strip_directory(complaints, f->dir);
 	strip_warnings(complaints);
 	diag_destroy(&diag);
+	make_view(f);
 	if (errors != NULL) {
 		*errors = complaints;
 		return;
@@ -110,10 +121,43 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 	free(complaints);
 	assert_non_null(f->view);
 	f->answerer = dns_answerer_create();
-	for (unsigned i = 0; i < FIXTURE_EDGES; i++) {
-		health_init(&f->health[i], 1, 2);
-		f->view->edges[i].health = &f->health[i];
+}
+
+static void set_verdict(struct fixture *f, unsigned edge, unsigned address, char letter)
+{
+	enum health_state state = letter == '?'   ? HEALTH_UNKNOWN
+				  : letter == 'd' ? HEALTH_DOWN
+						  : HEALTH_UP;
+
+	assert_non_null(strchr("udf?", letter));
+	fleet_verdicts_set(f->parts->verdicts, edge, address, state, letter == 'f');
+}
+
+void fixture_verdicts(struct fixture *f, const char *letters)
+{
+	for (unsigned i = 0; i < f->parts->fleet->n_edges; i++) {
+		if (*letters != '[') {
+			set_verdict(f, i, FLEET_ALL_ADDRESSES, *letters++);
+			continue;
+		}
+		letters++;
+		for (unsigned k = 0; *letters != ']'; k++)
+			set_verdict(f, i, k, *letters++);
+		letters++;
 	}
+	assert_int_equal(*letters, '\0');
+}
+
+void fixture_renew(struct fixture *f)
+{
+	struct steer_fronts *fronts =
+	    steer_fronts_renew(f->parts->steering, f->parts->places, f->parts->verdicts,
+			       f->view->fronts, (mono_time){0});
+
+	assert_true(fronts->complete);
+	dns_view_destroy(&f->view);
+	f->view = dns_view_create(f->parts, fronts);
+	steer_fronts_unref(&fronts);
 }
 
 void fixture_fleet(struct fixture *f, const char *yaml)
@@ -126,7 +170,8 @@ void fixture_fleet(struct fixture *f, const char *yaml)
 	path = xasprintf("%s/fleet.yaml", f->dir);
 	fleet = cfg_load(path, diag);
 	if (fleet != NULL)
-		f->view = dns_view_load(&fleet, diag);
+		f->parts = dns_parts_load(&fleet, NULL, diag);
+	make_view(f);
 	complaints = diag_text(diag);
 	assert_string_equal(complaints, "");
 	assert_non_null(f->view);
@@ -141,6 +186,7 @@ void fixture_fini(struct fixture *f)
 	char *command = xasprintf("rm -r '%s'", f->dir);
 
 	dns_view_destroy(&f->view);
+	dns_parts_unref(&f->parts);
 	if (f->answerer != NULL)
 		dns_answerer_destroy(&f->answerer);
 	assert_int_equal(system(command), 0);

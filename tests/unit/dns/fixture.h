@@ -6,8 +6,9 @@
 #pragma once
 
 #include "dns/answer/answer.h"
+#include "dns/view/parts.h"
 #include "dns/view/view.h"
-#include "origin-link/servers/health.h"
+#include "fleet/verdicts.h"
 
 /* A fleet with edges fra1 (v4 and v6), nyc1 (v4 only), sin1 (v4 and v6); sites `all` (every edge)
  * and `one` (fra1 only); no geo database, so that the ranking is the order above. */
@@ -15,9 +16,9 @@
 
 struct fixture {
 	char dir[64];
+	struct dns_parts *parts; /* of the view; its verdicts are unknown at first, and never old */
 	struct dns_view *view;
 	struct dns_answerer *answerer;
-	struct health health[FIXTURE_EDGES]; /* by edge id; unknown at first */
 };
 
 /* `zone` is the master file of example.com; `steered` is the YAML of zones.example.com.steered, in
@@ -27,6 +28,11 @@ void fixture_init(struct fixture *f, const char *zone, const char *steered, char
 /* The same with whatever fleet the text says, whose zone files are there: see fixture_file(). It
  * must load. */
 void fixture_fleet(struct fixture *f, const char *yaml);
+/* What is known of the edges from here on: for each a letter, up, down, failing or ?, for all of
+ * its addresses; or as many in brackets as it has addresses: "u[ud]?". */
+void fixture_verdicts(struct fixture *f, const char *letters);
+/* Another view of the same parts, with fronts for what is known now. */
+void fixture_renew(struct fixture *f);
 /* A file beside the zone file, before fixture_init(); makes the directory if need be. */
 void fixture_file(struct fixture *f, const char *name, const char *text);
 void fixture_fini(struct fixture *f);

@@ -40,6 +40,17 @@ tests_unit_dns_serve_test_udp_SOURCES = tests/unit/dns/serve/test_udp.c
 tests_unit_dns_serve_test_udp_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/serve/test_udp
 
+check_PROGRAMS += tests/unit/dns/steer/test_choose
+tests_unit_dns_steer_test_choose_SOURCES = tests/unit/dns/steer/test_choose.c
+tests_unit_dns_steer_test_choose_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/steer/test_choose
+
+check_PROGRAMS += tests/unit/dns/steer/test_front
+tests_unit_dns_steer_test_front_SOURCES = tests/unit/dns/steer/test_front.c \
+	tests/unit/dns/steer/world.c tests/unit/dns/steer/world.h
+tests_unit_dns_steer_test_front_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/steer/test_front
+
 check_PROGRAMS += tests/unit/dns/steer/test_steer
 tests_unit_dns_steer_test_steer_SOURCES = tests/unit/dns/steer/test_steer.c $(dns_test_fixture)
 tests_unit_dns_steer_test_steer_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
