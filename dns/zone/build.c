@@ -20,9 +20,11 @@
 #include "dns/zone/rdata.h"
 #include "dns/zone/sources.h"
 
-/* A set is answered whole, in one message of DNS over TCP at most; there each record has a head of
- * at least 12 bytes (RFC 1035 section 4.1.3, its owner compressed). */
-#define SET_BYTES_MAX 65535
+/* A set is answered whole: in one message of DNS over TCP at most, beside the header, the question
+ * and what an OPT with its options may have. */
+#define MESSAGE_MAX 65535
+#define MESSAGE_HEAD (12 + 4 + 64)
+/* Of a record, its owner compressed; what libknot keeps of its data has the length of it too. */
 #define RECORD_HEAD 12
 
 struct dns_build {
@@ -335,6 +337,14 @@ static const struct item *earlier(const struct item *a, const struct item *b)
 	return a->number < b->number ? a : b;
 }
 
+/* libknot does not compress an owner in mixed case. */
+static bool fits_message(const struct dns_node *node, const struct dns_rrset *set, unsigned n)
+{
+	size_t head = RECORD_HEAD + (node->owner == node->name ? 0 : node->size);
+
+	return MESSAGE_HEAD + node->size + set->rr.rrs.size + n * head <= MESSAGE_MAX;
+}
+
 static void check_set(struct dns_build *build, const struct dns_node *node,
 		      const struct dns_rrset *set, const struct item *items, unsigned n)
 {
@@ -367,7 +377,7 @@ static void check_set(struct dns_build *build, const struct dns_node *node,
 		diag_add(build->diag, place_of(build, other->record),
 			 "second %s of %s; the first is at %s:%u", what, owner, at.file, at.line);
 	}
-	if (set->rr.rrs.size + n * RECORD_HEAD > SET_BYTES_MAX)
+	if (!fits_message(node, set, n))
 		diag_add(build->diag, place_of(build, first->record),
 			 "%s %s: more records of one name and type than fit into a message", owner,
 			 what);
@@ -399,7 +409,7 @@ static unsigned make_set(struct dns_build *build, struct dns_node *node, unsigne
 	set->rr.rrs.count = (uint16_t)count;
 	set->file = first->record->file;
 	set->line = first->record->line;
-	if (count > 1 || set->rr.rrs.size + RECORD_HEAD > SET_BYTES_MAX)
+	if (count > 1 || !fits_message(node, set, count))
 		check_set(build, node, set, items, count);
 	return count;
 }
