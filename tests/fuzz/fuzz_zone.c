@@ -137,18 +137,19 @@ static void change(const struct dns_zone *zone, unsigned number, struct diag *di
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct dns_zones *zones;
 	struct diag *diag;
 
 	if (answerer == NULL)
 		set_up();
 	diag = diag_create();
 	write_zone(data, size);
-	view.zones = dns_zones_load(&fleet, NULL, diag);
-	CHECK((view.zones == NULL) == (diag_count(diag) > 0));
-	if (view.zones != NULL) {
-		ask_all(view.zones->v[0].zone);
-		change(view.zones->v[0].zone, (unsigned)size, diag);
-		dns_zones_destroy(&view.zones);
+	view.zones = zones = dns_zones_load(&fleet, NULL, diag);
+	CHECK((zones == NULL) == (diag_count(diag) > 0));
+	if (zones != NULL) {
+		ask_all(zones->v[0].zone);
+		change(zones->v[0].zone, (unsigned)size, diag);
+		dns_zones_destroy(&zones);
 	}
 	diag_destroy(&diag);
 	return 0;
