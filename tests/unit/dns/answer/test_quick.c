@@ -51,8 +51,8 @@ static const char zone[] = "$TTL 300\n"
 			   "d DNAME ent\n"
 			   "odd TYPE65400 \\# 3 010203\n"
 			   "odd HINFO a b\n"
-			   "odd TLSA 3 1 1 abcd\n"
-			   "odd SSHFP 1 1 abcd\n"
+			   "odd TLSA 3 1 0 abcd\n"
+			   "odd SSHFP 1 1 0123456789abcdef0123456789abcdef01234567\n"
 			   "odd LOC 52 22 23.0 N 4 53 32.0 E -2.0m 0.0m 10000m 10m\n"
 			   "w TXT \"steered\"\n";
 
