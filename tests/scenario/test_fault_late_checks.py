@@ -80,12 +80,13 @@ def test_reload_of_a_large_database_made_healthy_edges_down(world, processes):
     wait_for(lambda: len(world.listener.last) == EDGES, "all of them to be asked")
     world.listener.gaps.clear()
     for i in 1, 2:
-        # Other edges, so that what was computed for them is of no use.
-        world.fleet.write_text(text.replace("e0: {location: '-60", f"e0: {{location: '{i}"))
+        # Nothing that was computed before is of use.
+        world.fleet.write_text(text.replace("e0: {location: '-60", f"e0: {{location: '{i}")
+                               .replace("geo: {", f"geo: {{unknown: '{i}, {i}', "))
         daemon.reload()
         wait_for(lambda n=i: daemon.log().count("configuration reloaded") == n, "the reload")
-    # Each was asked again and again meanwhile, never later than after some intervals.
-    assert len(world.listener.gaps) == EDGES
+    # Each is asked again and again, never later than after some intervals.
+    wait_for(lambda: len(world.listener.gaps) == EDGES, "all of them to be asked again")
     assert max(world.listener.gaps.values()) < 8 * INTERVAL
     assert {edge["state"] for edge in daemon.status()["edges"].values()} == {"up"}
     assert not re.search("is down|cannot be probed", daemon.log())
