@@ -328,9 +328,11 @@ static void write_options(FILE *to, const struct cfg_geo *geo)
 		const struct cfg_override *item = &geo->overrides[i];
 
 		fwrite(&item->networks.n, sizeof(item->networks.n), 1, to);
-		fwrite(item->networks.v, sizeof(*item->networks.v), item->networks.n, to);
+		if (item->networks.n > 0)
+			fwrite(item->networks.v, sizeof(*item->networks.v), item->networks.n, to);
 		fwrite(&item->asns.n, sizeof(item->asns.n), 1, to);
-		fwrite(item->asns.v, sizeof(*item->asns.v), item->asns.n, to);
+		if (item->asns.n > 0)
+			fwrite(item->asns.v, sizeof(*item->asns.v), item->asns.n, to);
 		write_strings(to, &item->countries);
 		write_strings(to, &item->continents);
 		write_coords(to, &item->location);
