@@ -5,8 +5,8 @@
  * whoever reads an older table does not mind when the target ends. Control loop only.
  *
  * A configuration may bring thousands of targets, and take away as many. To make and to end their
- * probes is work for later, a little in each turn, so that control is not held, and that the probes
- * are spread from the start: until its turn comes a target is asked what it was asked before.
+ * probes is work for later, a little in each turn, so that control is not held: until its turn
+ * comes a target is asked what it was asked before. When probes begin is the gate's business.
  */
 #include "fleet/checks.h"
 
@@ -15,26 +15,21 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <xxhash.h>
-
 #include "core/base/check.h"
 #include "core/net/stream.h"
 #include "core/process/metrics.h"
 #include "fleet/ask.h"
 #include "fleet/verdicts.h"
 #include "origin-link/servers/probe.h"
+#include "origin-link/servers/probe_gate.h"
 
 #define CHECKS_MAGIC 0x45646765u
 #define TARGET_MAGIC 0x54617267u
 
 /* How soon it is told that verdicts have become too old. */
 #define LOOK_INTERVAL DUR_S(1)
-/* Five probes a millisecond are begun at most: 10,000 of them in two seconds, so that the first
- * verdicts are there within the three for which a start waits. Of 0.3 ms of work each (a handshake
- * and its verification), that is already more than a processor does. */
-#define WORK_INTERVAL DUR_MS(1)
-#define STARTS_AT_ONCE 5
-#define ENDS_AT_ONCE 50
+/* Made, or ended, in a turn: a fraction of a millisecond of work. */
+#define AT_ONCE 20
 
 struct target {
 	unsigned magic;
@@ -70,6 +65,7 @@ struct fleet_checks {
 	/* Work. */
 	struct work starts, ends;
 	struct event *timer;
+	struct probe_gate *gate;
 };
 
 /* Epoch */
@@ -142,6 +138,7 @@ static void start_probe(struct target *t)
 	target.check = &t->asked->check;
 	target.host = t->asked->host;
 	target.transport = t->asked->transport;
+	target.gate = t->owner->gate;
 	net_addr_set_port(&target.addr, t->asked->port);
 	fleet_verdict_retune(t->verdict, &t->asked->check);
 	t->probe = probe_create(t->owner->buffers, &target, &t->verdict->health, probe_ended, t);
@@ -181,12 +178,12 @@ static void start_some(struct fleet_checks *checks, unsigned n)
 
 static void work_cb(evutil_socket_t fd, short what, void *arg)
 {
-	const struct timeval again = dur_to_timeval(WORK_INTERVAL);
+	const struct timeval again = {.tv_usec = 1};
 	struct fleet_checks *checks = arg;
 
 	MAGIC_CHECK(checks, CHECKS_MAGIC);
-	end_some(checks, ENDS_AT_ONCE);
-	start_some(checks, STARTS_AT_ONCE);
+	end_some(checks, AT_ONCE);
+	start_some(checks, AT_ONCE);
 	if (!TAILQ_EMPTY(&checks->starts) || !TAILQ_EMPTY(&checks->ends))
 		event_add(checks->timer, &again);
 }
@@ -222,21 +219,19 @@ static void end_target(struct target *t)
 
 static struct bucket *bucket_of(const struct fleet_checks *checks, const struct fleet_verdict *v)
 {
-	struct net_prefix ip = net_prefix_of(&v->addr);
-	uint64_t hash = XXH3_64bits(ip.bytes, sizeof(ip.bytes));
-
-	hash = XXH3_64bits_withSeed(v->edge, strlen(v->edge), hash);
-	return &checks->buckets[hash & (checks->n_buckets - 1)];
+	return &checks->buckets[v->hash & (checks->n_buckets - 1)];
 }
 
 static void rehash(struct fleet_checks *checks, unsigned n_targets)
 {
 	struct bucket *old = checks->buckets;
-	unsigned n_old = checks->n_buckets;
+	unsigned n_old = checks->n_buckets, n = 16;
 
-	checks->n_buckets = 16;
-	while (checks->n_buckets < n_targets)
-		checks->n_buckets *= 2;
+	while (n < n_targets)
+		n *= 2;
+	if (n == n_old)
+		return;
+	checks->n_buckets = n;
 	checks->buckets = xcalloc(checks->n_buckets, sizeof(*checks->buckets));
 	for (unsigned i = 0; i < n_old; i++) {
 		struct target *t;
@@ -254,7 +249,7 @@ static struct target *find_target(const struct fleet_checks *checks, const struc
 	struct target *t;
 
 	LIST_FOREACH (t, bucket_of(checks, v), link) {
-		if (net_addr_equal(&t->verdict->addr, &v->addr) &&
+		if (t->verdict->hash == v->hash && net_addr_equal(&t->verdict->addr, &v->addr) &&
 		    strcmp(t->verdict->edge, v->edge) == 0)
 			return t;
 	}
@@ -353,6 +348,7 @@ struct fleet_checks *fleet_checks_create(struct stream_buffers *control_buffers,
 	checks->buckets = xcalloc(1, sizeof(*checks->buckets));
 	TAILQ_INIT(&checks->starts);
 	TAILQ_INIT(&checks->ends);
+	checks->gate = probe_gate_create(control_buffers->loop);
 	checks->timer = evtimer_new(base, work_cb, checks);
 	checks->look = evtimer_new(base, look_cb, checks);
 	CHECK(checks->timer != NULL && checks->look != NULL);
@@ -372,6 +368,7 @@ void fleet_checks_destroy(struct fleet_checks **checksp)
 	end_some(checks, UINT_MAX);
 	fleet_verdicts_unref(&checks->current);
 	fleet_pulse_unref(&checks->pulse);
+	probe_gate_destroy(&checks->gate);
 	event_free(checks->timer);
 	event_free(checks->look);
 	checks->magic = MAGIC_DEAD;

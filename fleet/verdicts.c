@@ -10,6 +10,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -42,7 +45,8 @@ struct fleet_verdicts {
 	unsigned n_edges, n;
 	struct row *edges;
 	struct fleet_verdict **v;
-	struct fleet_ask **asks; /* by edge id; NULL: a fixed table */
+	struct fleet_verdict **unused; /* in whose place there is an older one; or NULL */
+	struct fleet_ask **asks;       /* by edge id; NULL: a fixed table */
 };
 
 /* Pulse */
@@ -125,6 +129,13 @@ duration fleet_verdict_probe_time(const struct fleet_verdict *v)
 	return DUR_NS(atomic_load_explicit(&v->took_ns, memory_order_relaxed));
 }
 
+static uint64_t hash_of(const char *edge, const struct net_addr *addr)
+{
+	struct net_prefix ip = net_prefix_of(addr);
+
+	return XXH3_64bits_withSeed(edge, strlen(edge), XXH3_64bits(ip.bytes, sizeof(ip.bytes)));
+}
+
 static struct fleet_verdict *verdict_create(struct fleet_pulse *pulse, const char *edge,
 					    const struct net_addr *addr)
 {
@@ -132,6 +143,7 @@ static struct fleet_verdict *verdict_create(struct fleet_pulse *pulse, const cha
 
 	v->edge = xstrdup(edge);
 	v->addr = *addr;
+	v->hash = hash_of(edge, addr);
 	v->pulse = pulse;
 	atomic_init(&v->refs, 1);
 	atomic_init(&v->until_ns, FOREVER);
@@ -230,6 +242,7 @@ struct fleet_verdicts *fleet_verdicts_fixed(const struct cfg_fleet *fleet)
 	t->pulse = fleet_pulse_create();
 	add_rows(t, fleet);
 	t->v = xcalloc(t->n + 1, sizeof(struct fleet_verdict *));
+	t->unused = xcalloc(t->n + 1, sizeof(struct fleet_verdict *));
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		const struct cfg_edge *edge = &fleet->edges[i];
 
@@ -271,7 +284,9 @@ void fleet_verdicts_keep(struct fleet_verdicts *t, unsigned edge_id, unsigned ad
 
 	if (*at == v)
 		return;
-	fleet_verdict_unref(at);
+	/* Freed with the table, by a job: there may be thousands. */
+	CHECK(t->unused[at - t->v] == NULL);
+	t->unused[at - t->v] = *at;
 	*at = fleet_verdict_ref(v);
 }
 
@@ -310,8 +325,11 @@ void fleet_verdicts_unref(struct fleet_verdicts **tp)
 
 	if (t == NULL || atomic_fetch_sub(&t->refs, 1) > 1)
 		return;
-	for (unsigned i = 0; i < t->n; i++)
+	for (unsigned i = 0; i < t->n; i++) {
 		fleet_verdict_unref(&t->v[i]);
+		fleet_verdict_unref(&t->unused[i]);
+	}
+	free(t->unused);
 	fleet_asks_free(&t->asks, t->n_edges);
 	fleet_pulse_unref(&t->pulse);
 	free(t->edges);

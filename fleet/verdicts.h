@@ -30,6 +30,7 @@ struct fleet_verdict {
 	/* immutable */
 	char *edge;
 	struct net_addr addr;      /* port 0 */
+	uint64_t hash;             /* of the two */
 	struct fleet_pulse *pulse; /* once it is probed */
 	/* any thread */
 	_Atomic unsigned refs;

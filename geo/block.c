@@ -73,11 +73,9 @@ static void set_room(struct geo_array *a, size_t size, size_t room)
 	a->room = room;
 }
 
-void *geo_array_next(struct geo_array *a, size_t size)
+void geo_array_grow(struct geo_array *a, size_t size)
 {
-	if (a->n == a->room)
-		set_room(a, size, a->room > 0 ? 2 * a->room : FIRST_ROOM);
-	return (char *)a->v + a->n * size;
+	set_room(a, size, a->room > 0 ? 2 * a->room : FIRST_ROOM);
 }
 
 void geo_array_trim(struct geo_array *a, size_t size)

@@ -20,8 +20,14 @@ struct geo_array {
 	size_t n, room; /* elements */
 };
 
+void geo_array_grow(struct geo_array *a, size_t size);
 /* Room for one more element; its place, which is not counted in yet. */
-void *geo_array_next(struct geo_array *a, size_t size);
+static inline void *geo_array_next(struct geo_array *a, size_t size)
+{
+	if (a->n == a->room)
+		geo_array_grow(a, size);
+	return (char *)a->v + a->n * size;
+}
 /* Gives back the room behind the last element. */
 void geo_array_trim(struct geo_array *a, size_t size);
 void geo_array_free(struct geo_array *a, size_t size);

@@ -35,6 +35,7 @@ struct geo_builder {
 	struct geo_array low4, value4; /* uint16_t, uint32_t */
 	struct geo_array high6, value6, fine;
 	unsigned border;   /* the next of `borders` */
+	geo_bits next;     /* where that is; behind the last one never */
 	uint32_t covered;  /* the last value that was added to IPv6 */
 	uint32_t greatest; /* of all values */
 };
@@ -56,7 +57,7 @@ bool geo_is_wrapped(geo_bits addr)
 
 bool geo_begins_wrapped(geo_bits start, unsigned len)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(borders); i += 2) {
+	for (unsigned i = 0; len > 0 && i < ARRAY_SIZE(borders); i += 2) {
 		if (border_at(i) == start)
 			return border_at(i + 1) - start == (geo_bits)1 << (128 - len);
 	}
@@ -80,6 +81,8 @@ static void add4(struct geo_builder *b, uint32_t start, uint32_t value)
 	uint32_t h = start >> 16, n = (uint32_t)b->low4.n;
 	uint16_t low = (uint16_t)start;
 
+	if (n > 0 && AT(b->value4, uint32_t, n - 1) == value)
+		return;
 	CHECK(h >= b->h);
 	if (n > b->index4[b->h] && h == b->h && AT(b->low4, uint16_t, n - 1) == low)
 		b->low4.n = b->value4.n = --n;
@@ -127,15 +130,24 @@ static void put6(struct geo_builder *b, geo_bits start, uint32_t value)
 	b->fine.n++;
 }
 
+static void cross_border(struct geo_builder *b)
+{
+	put6(b, b->next, b->border % 2 == 0 ? GEO_WRAPPED : b->covered);
+	b->border++;
+	b->next = b->border < ARRAY_SIZE(borders) ? border_at(b->border) : ~(geo_bits)0;
+}
+
 /* Puts the borders up to an address. */
 static void cross_borders(struct geo_builder *b, geo_bits end)
 {
-	for (; b->border < ARRAY_SIZE(borders) && border_at(b->border) <= end; b->border++)
-		put6(b, border_at(b->border), b->border % 2 == 0 ? GEO_WRAPPED : b->covered);
+	while (b->border < ARRAY_SIZE(borders) && b->next <= end)
+		cross_border(b);
 }
 
 static void add6(struct geo_builder *b, geo_bits start, uint32_t value)
 {
+	if (value == b->covered && start < b->next)
+		return;
 	cross_borders(b, start);
 	b->covered = value;
 	if (b->border % 2 == 0)
@@ -180,20 +192,16 @@ static void unwrap(struct geo_builder *b)
 	b->fine.n = fine_to;
 }
 
-/* Values of a smaller width, in the same memory. */
-static void *narrow(struct geo_array *values, unsigned width)
+/* Values of `width` bytes each, in the same memory. */
+static uint8_t *narrow(struct geo_array *values, unsigned width)
 {
-	uint8_t *to = values->v;
-	void *packed;
+	uint8_t *packed = values->v;
 
-	for (size_t i = 0; width < sizeof(uint32_t) && i < values->n; i++) {
+	for (size_t i = 0; i < values->n; i++) {
 		uint32_t value = AT(*values, uint32_t, i);
-		uint16_t half = (uint16_t)value;
 
-		if (width == 1)
-			to[i] = (uint8_t)value;
-		else
-			memcpy(to + i * sizeof(half), &half, sizeof(half));
+		for (unsigned k = 0; k < width; k++)
+			packed[i * width + k] = (uint8_t)(value >> (8 * k));
 	}
 	packed = geo_block_resize(values->v, values->room * sizeof(uint32_t), values->n * width);
 	*values = (struct geo_array){0};
@@ -235,6 +243,9 @@ static void pack6(struct geo_builder *b, struct geo_ranges *r)
 	r->fine = b->fine.v;
 	b->high6 = b->fine = (struct geo_array){0};
 	r->value6 = narrow(&b->value6, r->width);
+	r->top6 = geo_block_resize(NULL, 0, GEO_TOPS(r->n6) * sizeof(*r->top6));
+	for (uint32_t i = 0; i < GEO_TOPS(r->n6); i++)
+		r->top6[i] = r->high6[i * GEO_TOP];
 }
 
 struct geo_ranges *geo_builder_finish(struct geo_builder **bp)
@@ -248,8 +259,9 @@ struct geo_ranges *geo_builder_finish(struct geo_builder **bp)
 	r->n4 = (uint32_t)b->low4.n;
 	r->n6 = (uint32_t)b->high6.n;
 	r->n_fine = (uint32_t)b->fine.n;
-	/* The greatest value of a width is GEO_WRAPPED. */
-	r->width = b->greatest < UINT8_MAX ? 1 : b->greatest < UINT16_MAX ? 2 : 4;
+	for (r->width = 1; b->greatest >= UINT32_MAX >> (32 - 8 * r->width);)
+		r->width++;
+	r->wrapped = UINT32_MAX >> (32 - 8 * r->width);
 	pack4(b, r);
 	pack6(b, r);
 	geo_builder_destroy(&b);

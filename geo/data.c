@@ -242,6 +242,11 @@ bool geo_data_check(struct geo_data *d, uint32_t at)
 	return check_pointed(d, at, 0);
 }
 
+bool geo_data_skip(struct geo_data *d, uint32_t *at)
+{
+	return check_value(d, at, 0);
+}
+
 bool geo_data_find(struct geo_data *d, const struct geo_value *map, const char *key,
 		   struct geo_value *v)
 {
@@ -256,7 +261,7 @@ bool geo_data_find(struct geo_data *d, const struct geo_value *map, const char *
 		at = k.next;
 		if (k.size == len && memcmp(d->base + k.at, key, len) == 0)
 			return geo_data_read(d, at, v);
-		if (!check_value(d, &at, 0))
+		if (!geo_data_skip(d, &at))
 			return false;
 	}
 	return false;

@@ -54,6 +54,9 @@ void geo_data_fini(struct geo_data *d);
 bool geo_data_check(struct geo_data *d, uint32_t at);
 /* Pointers followed. Of a checked value it cannot fail but for the bound of steps. */
 bool geo_data_read(struct geo_data *d, uint32_t at, struct geo_value *v);
+/* Moves *at behind the value there. Of a checked value it cannot fail but for the bound of steps.
+ */
+bool geo_data_skip(struct geo_data *d, uint32_t *at);
 /* The value under `key` of the map; false when there is none, or with `error` set. The map must
  * have been checked. */
 bool geo_data_find(struct geo_data *d, const struct geo_value *map, const char *key,

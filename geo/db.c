@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Opening a MaxMind database, and asking it for one place. libmaxminddb maps what it opens, so it
- * is given a copy in memory: a file that is truncated while it is mapped kills whoever reads it.
- * Before the library may look, the metadata is checked here with bounds, because MMDB_open() 1.7
- * trusts it (nesting, counts, a node count whose product overflows). The tree and the records are
- * checked by the walk in geo/fold.c.
+ * Opening a MaxMind database. libmaxminddb maps what it opens, so it is given a copy in memory: a
+ * file that is truncated while it is mapped kills whoever reads it. Before the library may look,
+ * the metadata is checked here with bounds, because MMDB_open() 1.7 trusts it (nesting, counts, a
+ * node count whose product overflows). The tree and the records are checked by the walk in
+ * geo/walk.c.
  */
 #include "geo/db.h"
 
@@ -17,7 +17,6 @@
 #include "core/base/file.h"
 #include "geo/data.h"
 #include "geo/db_internal.h"
-#include "geo/map.h"
 
 /* Specification, "Database Metadata": the marker is the last of its kind, and what follows it is at
  * most 128 KiB. */
@@ -193,91 +192,4 @@ uint64_t geo_db_build_epoch(const struct geo_db *db)
 XXH128_hash_t geo_db_digest(const struct geo_db *db)
 {
 	return XXH3_128bits(db->mmdb.file_content, (size_t)db->mmdb.file_size);
-}
-
-/* Copies as much text as fits, ending on a whole UTF-8 sequence; what is not UTF-8, and control
- * characters, become '?', because the text goes to terminals and into JSON. */
-static void copy_text(char *to, size_t size, const char *from, size_t len)
-{
-	const uint8_t *p = (const uint8_t *)from, *end = p + len;
-	size_t used = 0;
-
-	while (p < end) {
-		unsigned n = p[0] < 0x80   ? 1
-			     : p[0] < 0xc2 ? 0
-			     : p[0] < 0xe0 ? 2
-			     : p[0] < 0xf0 ? 3
-			     : p[0] < 0xf5 ? 4
-					   : 0;
-		bool good = n > 0 && n <= (size_t)(end - p) && p[0] >= 0x20 && p[0] != 0x7f;
-
-		for (unsigned i = 1; good && i < n; i++)
-			good = (p[i] & 0xc0) == 0x80;
-		/* Overlong forms, surrogates, past U+10FFFF, and the C1 controls. */
-		if (good && n > 1)
-			good = !((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-				 (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f) ||
-				 (p[0] == 0xc2 && p[1] < 0xa0));
-		if (used + (good ? n : 1) >= size)
-			break;
-		if (good)
-			memcpy(to + used, p, n);
-		else
-			to[used] = '?';
-		used += good ? n : 1;
-		p += good ? n : 1;
-	}
-	to[used] = '\0';
-}
-
-static void copy_value(MMDB_entry_s *entry, char *to, size_t size, const char *const *path)
-{
-	MMDB_entry_data_s v;
-
-	to[0] = '\0';
-	if (MMDB_aget_value(entry, &v, path) == MMDB_SUCCESS && v.has_data &&
-	    v.type == MMDB_DATA_TYPE_UTF8_STRING)
-		copy_text(to, size, v.utf8_string, v.data_size);
-}
-
-static bool real_value(MMDB_entry_s *entry, double *to, const char *name)
-{
-	const char *const path[] = {"location", name, NULL};
-	MMDB_entry_data_s v;
-
-	if (MMDB_aget_value(entry, &v, path) != MMDB_SUCCESS || !v.has_data)
-		return false;
-	if (v.type == MMDB_DATA_TYPE_DOUBLE)
-		*to = v.double_value;
-	else if (v.type == MMDB_DATA_TYPE_FLOAT)
-		*to = (double)v.float_value;
-	else
-		return false;
-	return true;
-}
-
-struct geo_place geo_db_place(const struct geo_db *db, const struct net_prefix *prefix)
-{
-	static const char *const city[] = {"city", "names", "en", NULL};
-	static const char *const country[] = {"country", "iso_code", NULL};
-	static const char *const continent[] = {"continent", "code", NULL};
-	struct geo_place place = {0};
-	struct net_addr addr = {0};
-	MMDB_lookup_result_s found;
-	int status;
-
-	addr.sa.sa_family = prefix->family;
-	if (prefix->family == AF_INET)
-		memcpy(&addr.in.sin_addr, prefix->bytes, sizeof(addr.in.sin_addr));
-	else
-		memcpy(&addr.in6.sin6_addr, prefix->bytes, sizeof(addr.in6.sin6_addr));
-	found = MMDB_lookup_sockaddr(&db->mmdb, &addr.sa, &status);
-	if (status != MMDB_SUCCESS || !found.found_entry)
-		return place;
-	place.known = real_value(&found.entry, &place.latitude, "latitude") &&
-		      real_value(&found.entry, &place.longitude, "longitude");
-	copy_value(&found.entry, place.city, sizeof(place.city), city);
-	copy_value(&found.entry, place.country, sizeof(place.country), country);
-	copy_value(&found.entry, place.continent, sizeof(place.continent), continent);
-	return place;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What geo/db.c and geo/fold.c share about a database. Nobody else includes it.
+ * What geo/db.c and geo/walk.c share about a database. Nobody else includes it.
  */
 #pragma once
 

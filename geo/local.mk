@@ -9,13 +9,10 @@ geo_libgeo_a_SOURCES = \
 	geo/db.c geo/db.h geo/db_internal.h \
 	geo/distance.c geo/distance.h \
 	geo/facts.c geo/facts.h \
-	geo/fold.c \
-	geo/map.c geo/map.h \
 	geo/nearest.c geo/nearest.h \
 	geo/overrides.c geo/overrides.h \
 	geo/places.c geo/places.h \
 	geo/ranges.c geo/ranges.h geo/ranges_internal.h \
-	geo/ranking.c geo/ranking.h \
 	geo/table.c geo/table.h \
 	geo/walk.c geo/walk.h
 

@@ -146,6 +146,11 @@ static void layer_overlay(struct layer *under, struct layer *over)
 	struct layer both;
 	struct overlay o = {under, over, &both, {{0}, {0}}};
 
+	if (under->facts.n == 1) { /* nothing is known yet */
+		layer_fini(under);
+		*under = *over;
+		return;
+	}
 	layer_init(&both);
 	both.ranges = geo_ranges_join(under->ranges, over->ranges, overlay_facts, &o);
 	pairs_fini(&o.pairs);

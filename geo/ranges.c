@@ -5,6 +5,7 @@
  */
 #include "geo/ranges.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,22 +13,23 @@
 #include "geo/block.h"
 #include "geo/ranges_internal.h"
 
-static uint32_t value_at(const struct geo_ranges *r, const void *values, uint32_t i)
+static uint32_t value_at(const struct geo_ranges *r, const uint8_t *values, uint32_t i)
 {
+	const uint8_t *p = values + (size_t)i * r->width;
+	uint32_t v = p[0];
+
 	switch (r->width) {
-	case 1: {
-		uint8_t v = ((const uint8_t *)values)[i];
-
-		return v == UINT8_MAX ? GEO_WRAPPED : v;
+	case 2:
+		v |= (uint32_t)p[1] << 8;
+		break;
+	case 3:
+		v |= (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+		break;
+	case 4:
+		v |= (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+		break;
 	}
-	case 2: {
-		uint16_t v = ((const uint16_t *)values)[i];
-
-		return v == UINT16_MAX ? GEO_WRAPPED : v;
-	}
-	default:
-		return ((const uint32_t *)values)[i];
-	}
+	return v == r->wrapped ? GEO_WRAPPED : v;
 }
 
 /* The number of the last range that begins at `x` or before, of which one does. Each step is a
@@ -44,6 +46,14 @@ static uint32_t value_at(const struct geo_ranges *r, const void *values, uint32_
 		(uint32_t)(base_ - (starts));                                                      \
 	})
 
+/* Asks for what will be read soon, at once instead of one after the other: of many ranges nothing
+ * is in a cache. */
+static void fetch(const void *from, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += 64)
+		__builtin_prefetch((const char *)from + at);
+}
+
 static uint32_t search4(const struct geo_ranges *r, uint32_t addr)
 {
 	uint32_t h = addr >> 16, first, n;
@@ -52,20 +62,46 @@ static uint32_t search4(const struct geo_ranges *r, uint32_t addr)
 		return SEARCH(r->start4, r->n4, addr);
 	first = r->index4[h];
 	n = r->index4[h + 1] - first;
+	fetch(r->value4 + (size_t)first * r->width, MIN(n, 64) * r->width);
 	if (n == 0 || r->low4[first] > (addr & 0xffff))
 		return first - 1;
 	return first + SEARCH(r->low4 + first, n, (addr & 0xffff));
 }
 
+/* The first 16 bits of where range i begins, which is at `h` or before: the nearer it is the sooner
+ * it is found. */
+static uint32_t high4_before(const struct geo_ranges *r, uint32_t i, uint32_t h)
+{
+	uint32_t step = 1, from;
+
+	while (step < h && r->index4[h - step] > i)
+		step *= 2;
+	from = h > step ? h - step : 0;
+	return from + SEARCH(r->index4 + from, h - from + 1, i);
+}
+
+/* The same, when it is after `h`. */
+static uint32_t high4_after(const struct geo_ranges *r, uint32_t i, uint32_t h)
+{
+	uint32_t step = 1, to;
+
+	while (h + step < GEO_V4_INDEX && r->index4[h + step] <= i)
+		step *= 2;
+	to = MIN(h + step, (uint32_t)GEO_V4_INDEX);
+	return h + SEARCH(r->index4 + h, to - h, i);
+}
+
+/* `near`: an address in range i or in the one before it. */
 static uint32_t start4(const struct geo_ranges *r, uint32_t i, uint32_t near)
 {
 	uint32_t h = near >> 16;
 
 	if (r->start4 != NULL)
 		return r->start4[i];
-	/* Most ranges begin where they are looked for. */
-	if (i < r->index4[h] || i >= r->index4[h + 1])
-		h = SEARCH(r->index4, (uint32_t)GEO_V4_INDEX, i);
+	if (i < r->index4[h])
+		h = high4_before(r, i, h);
+	else if (i >= r->index4[h + 1])
+		h = high4_after(r, i, h);
 	return h << 16 | r->low4[i];
 }
 
@@ -90,8 +126,12 @@ static geo_bits start6(const struct geo_ranges *r, uint32_t i)
 static uint32_t search6(const struct geo_ranges *r, geo_bits addr)
 {
 	uint64_t high = (uint64_t)(addr >> 64);
-	uint32_t i = SEARCH(r->high6, r->n6, high), from = 0;
+	uint32_t top = SEARCH(r->top6, GEO_TOPS(r->n6), high) * GEO_TOP;
+	uint32_t n = MIN(r->n6 - top, GEO_TOP), from = 0, i;
 
+	fetch(r->high6 + top, n * sizeof(*r->high6));
+	fetch(r->value6 + (size_t)top * r->width, n * r->width);
+	i = top + SEARCH(r->high6 + top, n, high);
 	if (r->high6[i] != high || start6(r, i) <= addr)
 		return i;
 	/* Somewhere among those that begin inside this /64, or before them. */
@@ -187,11 +227,16 @@ static struct geo_found find6(const struct geo_ranges *r, geo_bits addr, unsigne
 
 geo_bits geo_bits_of(const struct net_prefix *prefix)
 {
-	geo_bits v = 0;
+	uint64_t high, low;
+	uint32_t v4;
 
-	for (unsigned i = 0; i < (prefix->family == AF_INET ? 4 : 16); i++)
-		v = v << 8 | prefix->bytes[i];
-	return v;
+	if (prefix->family == AF_INET) {
+		memcpy(&v4, prefix->bytes, sizeof(v4));
+		return be32toh(v4);
+	}
+	memcpy(&high, prefix->bytes, sizeof(high));
+	memcpy(&low, prefix->bytes + sizeof(high), sizeof(low));
+	return (geo_bits)be64toh(high) << 64 | be64toh(low);
 }
 
 struct geo_found geo_ranges_find(const struct geo_ranges *r, const struct net_prefix *prefix)
@@ -321,6 +366,7 @@ void geo_ranges_free(struct geo_ranges **rp)
 	}
 	geo_block_resize(r->value4, (size_t)r->n4 * r->width, 0);
 	geo_block_resize(r->high6, r->n6 * sizeof(*r->high6), 0);
+	geo_block_resize(r->top6, GEO_TOPS(r->n6) * sizeof(*r->top6), 0);
 	geo_block_resize(r->value6, (size_t)r->n6 * r->width, 0);
 	geo_block_resize(r->fine, r->n_fine * sizeof(*r->fine), 0);
 	free(r);
@@ -332,8 +378,8 @@ size_t geo_ranges_bytes(const struct geo_ranges *r)
 			? r->n4 * sizeof(*r->start4)
 			: (GEO_V4_INDEX + 1) * sizeof(*r->index4) + r->n4 * sizeof(*r->low4);
 
-	return sizeof(*r) + v4 + r->n6 * sizeof(*r->high6) + r->n_fine * sizeof(*r->fine) +
-	       ((size_t)r->n4 + r->n6) * r->width;
+	return sizeof(*r) + v4 + r->n6 * sizeof(*r->high6) + GEO_TOPS(r->n6) * sizeof(*r->top6) +
+	       r->n_fine * sizeof(*r->fine) + ((size_t)r->n4 + r->n6) * r->width;
 }
 
 size_t geo_ranges_count(const struct geo_ranges *r)

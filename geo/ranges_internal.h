@@ -6,11 +6,13 @@
 
 #include "geo/ranges.h"
 
-/* The value of IPv6 ranges whose addresses carry an IPv4 address, as it is in memory: all bits of
- * its width set. */
+/* The value of IPv6 ranges whose addresses carry an IPv4 address. */
 #define GEO_WRAPPED UINT32_MAX
 
 #define GEO_V4_INDEX ((size_t)1 << 16)
+
+#define GEO_TOP 64u
+#define GEO_TOPS(n) (((n) + GEO_TOP - 1) / GEO_TOP)
 
 /* The lower half of an IPv6 address at which a range begins, where that is not zero: few are. */
 struct geo_fine {
@@ -24,14 +26,16 @@ struct geo_ranges {
 	 * low4[i]. Either start4 is set, or index4 (GEO_V4_INDEX + 1 of them) and low4. */
 	uint32_t *start4, *index4;
 	uint16_t *low4;
-	void *value4;
+	uint8_t *value4; /* `width` bytes each, the lowest first */
 	/* IPv6: range i begins at high6[i], and its lower half is zero but for those in `fine`,
 	 * which is sorted. */
 	uint64_t *high6;
-	void *value6;
+	uint64_t *top6; /* each GEO_TOP-th of high6: what a search begins with fits in a cache */
+	uint8_t *value6;
 	struct geo_fine *fine;
 	uint32_t n4, n6, n_fine; /* n4 and n6 are 1 at least: the first range begins at zero */
-	unsigned width;          /* bytes of a value: 1, 2 or 4 */
+	unsigned width;          /* of a value, in bytes: as few as do */
+	uint32_t wrapped;        /* what stands for GEO_WRAPPED: all bits of the width are set */
 };
 
 /* Whether an IPv6 address carries an IPv4 address. */

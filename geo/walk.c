@@ -4,15 +4,11 @@
  * what a tree has where IPv6 addresses carry IPv4 addresses (writers put aliases of the IPv4 part
  * there) is checked, and else passed over, because those addresses are looked up as IPv4.
  *
- * A file cannot make it run long or deep: the depth is bounded by the length of an address, the
- * visits of nodes by a multiple of their number, and a node that is met inside itself is refused.
- * One thread.
+ * A file cannot make it run long or deep: the depth is bounded by the length of an address, which a
+ * node that contains itself exceeds, and the visits of nodes by a multiple of their number. One
+ * thread.
  */
 #include "geo/walk.h"
-
-#include <stdlib.h>
-
-#include <xxhash.h>
 
 #include "core/base/check.h"
 #include "geo/block.h"
@@ -20,115 +16,189 @@
 #include "geo/db_internal.h"
 #include "geo/facts.h"
 #include "geo/ranges_internal.h"
-#include "geo/table.h"
 
 /* A part of the tree may be reached on several paths. A dozen are more aliases of the IPv4 part
  * than there are in IPv6; each makes ranges of its own. */
 #define VISITS_PER_NODE 12
-#define MIN_VISITS (1 << 20)
+#define MIN_VISITS (1 << 16)
 
 /* Of the root of IPv4 in an IPv6 tree. */
 #define IPV4_DEPTH 96
 
-struct record {
-	uint32_t offset, value;
+/* The values of records by their offsets: a hash table with linear probing, at most half full, of
+ * which a look-up is one miss of the cache, for there are millions. */
+struct slot {
+	uint32_t offset; /* plus one; 0: free */
+	uint32_t value;
 };
+
+struct values {
+	struct slot *slots;
+	unsigned bits; /* of the number of slots */
+	size_t used;
+};
+
+#define FIRST_BITS 8
+
+/* Of a tree of IPv6: all of it but the parts below the prefixes where addresses carry IPv4
+ * addresses; that part which is IPv4 itself; and the others, of which nothing is added. */
+enum part { PART_IPV6, PART_IPV4, PART_ALIAS };
+
+/* A half of a node: what it says, its prefix and the length of that. */
+struct half {
+	uint32_t says;
+	unsigned depth;
+	geo_bits start;
+};
+
+/* A half that is no node, and where it lies. */
+struct network {
+	struct half half;
+	enum part part;
+};
+
+/* Networks that wait until what is needed for them is in the cache. */
+#define QUEUE 16
 
 struct state {
 	const struct geo_db *db;
 	struct geo_walk *walk;
-	uint64_t *seen, *open; /* a bit for each node: visited; on the way to where the walk is */
+	uint64_t *seen; /* a bit for each node that was visited */
 	uint32_t n_nodes, n_seen;
-	uint64_t visits; /* that there may still be */
-	unsigned depth;  /* bits of an address in the tree */
-	bool in_ipv4;    /* below the root of IPv4 */
-	bool quiet;      /* nothing is added */
+	uint64_t visits;          /* that there may still be */
+	unsigned bits;            /* of an address in the tree */
+	enum part outer, part;    /* where the walk began, and where it is */
+	unsigned part_depth;      /* of the prefix of `part`, when that is not `outer` */
+	uint32_t path[128];       /* the nodes on the way, by depth */
+	struct half pending[128]; /* upper halves, whose lower halves come first */
+	unsigned n_pending;
 	struct geo_data data;
-	struct geo_table by_offset;
-	struct geo_array records; /* struct record */
+	struct network queue[QUEUE];
+	uint64_t n_queued; /* ever */
+	struct values values;
+	struct slot last; /* the record that was met last */
 	struct cfg_place place;
 	struct diag *diag;
 };
 
-static bool get_bit(const uint64_t *bits, uint32_t i)
+static struct slot *slots_create(unsigned bits)
 {
-	return bits[i / 64] >> (i % 64) & 1;
+	return geo_block_resize(NULL, 0, sizeof(struct slot) << bits);
 }
 
-static void flip_bit(uint64_t *bits, uint32_t i)
+static void slots_free(struct slot *slots, unsigned bits)
 {
-	bits[i / 64] ^= (uint64_t)1 << (i % 64);
+	geo_block_resize(slots, sizeof(struct slot) << bits, 0);
 }
 
-static bool same_offset(const void *arg, uint32_t index)
+/* Of an offset plus one. */
+static size_t first_slot(const struct values *v, uint32_t offset)
 {
-	const struct record *records = ((const struct geo_array *)arg)->v;
-
-	return records[index].offset == records[((const struct geo_array *)arg)->n].offset;
+	/* 2^64 by the golden ratio */
+	return offset * UINT64_C(0x9e3779b97f4a7c15) >> (64 - v->bits);
 }
 
-static bool read_record(struct state *s, uint32_t offset, uint32_t *value)
+/* The slot of an offset plus one, or the free one where it would be. */
+static struct slot *find_slot(const struct values *v, uint32_t offset)
 {
-	struct record *record = geo_array_next(&s->records, sizeof(*record));
-	struct geo_facts facts;
-	uint32_t index;
+	size_t at = first_slot(v, offset);
 
-	record->offset = offset;
-	index = geo_table_find_or_add(&s->by_offset, XXH3_64bits(&offset, sizeof(offset)),
-				      same_offset, &s->records, (uint32_t)s->records.n);
-	if (index < s->records.n) {
-		*value = ((struct record *)s->records.v)[index].value;
-		return true;
+	while (v->slots[at].offset != 0 && v->slots[at].offset != offset)
+		at = (at + 1) & (((size_t)1 << v->bits) - 1);
+	return &v->slots[at];
+}
+
+static void grow(struct values *v)
+{
+	struct values old = *v;
+
+	v->bits = old.bits + 1;
+	v->slots = slots_create(v->bits);
+	for (size_t i = 0; i < (size_t)1 << old.bits; i++) {
+		if (old.slots[i].offset != 0)
+			*find_slot(v, old.slots[i].offset) = old.slots[i];
 	}
+	slots_free(old.slots, old.bits);
+}
+
+/* Whether the record is sound; then *slot has its value. */
+static bool read_record(struct state *s, uint32_t offset, struct slot *slot)
+{
+	struct geo_facts facts;
+
 	if (!geo_facts_read(&s->data, offset, &facts)) {
 		geo_complain(s->db->path, s->place, s->diag,
 			     "broken record at data offset %u: %s (offset %u)", offset,
 			     s->data.error, s->data.error_at);
 		return false;
 	}
-	*value = record->value = s->walk->record(s->walk->arg, &facts);
-	s->records.n++;
+	*slot = (struct slot){offset + 1, s->walk->record(s->walk->arg, &facts)};
 	return true;
 }
 
-static bool walk_node(struct state *s, uint32_t node, unsigned depth, geo_bits start);
-
-/* What a half of a node says: nothing, another node, or a record of the data section. */
-static bool walk_half(struct state *s, uint32_t half, unsigned depth, geo_bits start)
+static bool value_of(struct state *s, uint32_t offset, uint32_t *value)
 {
-	uint32_t value = 0, past = half - s->n_nodes;
+	struct slot *slot;
 
-	if (half < s->n_nodes)
-		return walk_node(s, half, depth, start);
+	if (s->last.offset != offset + 1) {
+		slot = find_slot(&s->values, offset + 1);
+		if (slot->offset == 0) {
+			if (!read_record(s, offset, slot))
+				return false;
+			s->values.used++;
+		}
+		s->last = *slot;
+		if (2 * s->values.used > (size_t)1 << s->values.bits)
+			grow(&s->values);
+	}
+	*value = s->last.value;
+	return true;
+}
+
+/* A half that is no node: a record of the data section, or nothing. */
+static bool add_network(struct state *s, const struct network *net)
+{
+	uint32_t value = 0, past = net->half.says - s->n_nodes;
+
 	if (past > 0 && (past < GEO_SEPARATOR || past - GEO_SEPARATOR >= s->db->data_size)) {
 		geo_complain(s->db->path, s->place, s->diag,
 			     "broken tree: a record of value %u leads out of the data section",
-			     half);
+			     net->half.says);
 		return false;
 	}
-	if (past > 0 && !read_record(s, past - GEO_SEPARATOR, &value))
+	if (past > 0 && !value_of(s, past - GEO_SEPARATOR, &value))
 		return false;
-	if (s->quiet)
+	if (net->part == PART_ALIAS)
 		return true;
 	s->walk->networks += past > 0;
-	geo_builder_add(s->walk->to, s->in_ipv4 ? AF_INET : AF_INET6, start, value);
-	if (start == 0 && depth < IPV4_DEPTH && !s->in_ipv4) /* a network around all of IPv4 */
-		geo_builder_add(s->walk->to, AF_INET, 0, value);
+	geo_builder_add(s->walk->to, net->part == PART_IPV4 ? AF_INET : AF_INET6, net->half.start,
+			value);
+	if (net->part == PART_IPV6 && net->half.start == 0 && net->half.depth <= IPV4_DEPTH)
+		geo_builder_add(s->walk->to, AF_INET, 0, value); /* it is around all of IPv4 */
 	return true;
 }
 
-/* The same, where the half may be what IPv6 has for IPv4. */
-static bool walk_half6(struct state *s, uint32_t half, unsigned depth, geo_bits start)
+/* Adds the network that came QUEUE networks ago, and asks for the slot that this one will need. */
+static bool queue_network(struct state *s, const struct half *half)
 {
-	bool good;
+	struct network *net = &s->queue[s->n_queued++ % QUEUE];
+	bool good = s->n_queued <= QUEUE || add_network(s, net);
 
-	if (s->in_ipv4 || s->quiet || (depth != 16 && depth != 32 && depth != IPV4_DEPTH))
-		return walk_half(s, half, depth, start);
-	s->in_ipv4 = start == 0 && depth == IPV4_DEPTH;
-	s->quiet = !s->in_ipv4 && geo_begins_wrapped(start, depth);
-	good = walk_half(s, half, depth, start);
-	s->in_ipv4 = s->quiet = false;
+	*net = (struct network){*half, s->part};
+	__builtin_prefetch(
+	    &s->values.slots[first_slot(&s->values, half->says - s->n_nodes - GEO_SEPARATOR + 1)]);
 	return good;
+}
+
+static bool empty_queue(struct state *s)
+{
+	uint64_t end = s->n_queued, i = end > QUEUE ? end - QUEUE : 0;
+
+	for (; i < end; i++) {
+		if (!add_network(s, &s->queue[i % QUEUE]))
+			return false;
+	}
+	return true;
 }
 
 /* What MMDB_read_node() does, in a tenth of its time: it also prepares look-ups in the records.
@@ -155,54 +225,96 @@ static void read_node(const MMDB_s *mmdb, uint32_t node, uint32_t half[2])
 	}
 }
 
-/* NULL when the node may be entered. */
-static const char *refuse_node(const struct state *s, uint32_t node, unsigned depth)
+static bool is_on_the_way(const struct state *s, uint32_t node, unsigned depth)
 {
-	if (get_bit(s->open, node))
-		return "contains itself";
-	if (depth >= s->depth)
-		return "is deeper than an address is long";
-	if (s->visits == 0)
-		return "is one of too many that are reached on several paths";
-	return NULL;
+	for (unsigned i = 0; i < depth; i++) {
+		if (s->path[i] == node)
+			return true;
+	}
+	return false;
 }
 
-static bool walk_halves(struct state *s, uint32_t node, unsigned depth, geo_bits start)
+static bool refuse_node(const struct state *s, uint32_t node, unsigned depth)
 {
-	geo_bits middle = start | (geo_bits)1 << (s->depth - 1 - depth);
-	uint32_t half[2];
+	const char *wrong = "is deeper than an address is long";
 
-	read_node(&s->db->mmdb, node, half);
-	return walk_half6(s, half[0], depth + 1, start) &&
-	       walk_half6(s, half[1], depth + 1, middle);
+	if (is_on_the_way(s, node, depth))
+		wrong = "contains itself";
+	else if (depth < s->bits)
+		wrong = "is one of too many that are reached on several paths";
+	geo_complain(s->db->path, s->place, s->diag, "broken tree: node %u %s", node, wrong);
+	return false;
 }
 
-static bool walk_node(struct state *s, uint32_t node, unsigned depth, geo_bits start)
+/* Marks a node as visited; whether it already was. */
+static bool see(struct state *s, uint32_t node)
 {
-	const char *wrong = refuse_node(s, node, depth);
-	bool good;
+	uint64_t bit = (uint64_t)1 << (node % 64), *word = &s->seen[node / 64];
+	bool before = *word & bit;
 
-	if (wrong != NULL) {
-		geo_complain(s->db->path, s->place, s->diag, "broken tree: node %u %s", node,
-			     wrong);
-		return false;
+	*word |= bit;
+	s->n_seen += !before;
+	return before;
+}
+
+/* Where a node is the root of a part of its own. */
+static void enter_part(struct state *s, const struct half *half)
+{
+	if (s->part != PART_IPV6 || half->depth % 16 != 0 ||
+	    !geo_begins_wrapped(half->start, half->depth))
+		return;
+	s->part = half->start == 0 ? PART_IPV4 : PART_ALIAS;
+	s->part_depth = half->depth;
+}
+
+static void leave_part(struct state *s, const struct half *half)
+{
+	if (s->part != s->outer && half->depth <= s->part_depth)
+		s->part = s->outer;
+}
+
+/* All that is below a half, but for the upper halves on the way that have to wait. */
+static bool walk_down(struct state *s, struct half half)
+{
+	geo_bits middle = (geo_bits)1 << (s->bits - 1) >> half.depth;
+	uint32_t both[2];
+
+	for (; half.says < s->n_nodes; middle >>= 1) {
+		enter_part(s, &half);
+		if (half.depth >= s->bits || s->visits == 0)
+			return refuse_node(s, half.says, half.depth);
+		s->visits--;
+		if (see(s, half.says) && s->part == PART_ALIAS)
+			return true;
+		s->path[half.depth++] = half.says;
+		read_node(&s->db->mmdb, half.says, both);
+		half.says = both[0];
+		if (both[0] < s->n_nodes) {
+			s->pending[s->n_pending++] =
+			    (struct half){both[1], half.depth, half.start | middle};
+			continue;
+		}
+		if (!queue_network(s, &half))
+			return false;
+		half.says = both[1];
+		half.start |= middle;
 	}
-	s->visits--;
-	if (!get_bit(s->seen, node)) {
-		flip_bit(s->seen, node);
-		s->n_seen++;
-	} else if (s->quiet) {
-		return true;
-	}
-	flip_bit(s->open, node);
-	good = walk_halves(s, node, depth, start);
-	flip_bit(s->open, node);
-	return good;
+	return queue_network(s, &half);
 }
 
 static bool walk_tree(struct state *s)
 {
-	if (!walk_node(s, 0, 0, 0))
+	struct half half = {0};
+
+	if (!walk_down(s, half))
+		return false;
+	while (s->n_pending > 0) {
+		half = s->pending[--s->n_pending];
+		leave_part(s, &half);
+		if (!walk_down(s, half))
+			return false;
+	}
+	if (!empty_queue(s))
 		return false;
 	/* Writers leave none out: the count is wrong, or a part of the tree was cut off. */
 	if (s->n_seen == s->n_nodes)
@@ -218,15 +330,17 @@ bool geo_db_walk(const struct geo_db *db, struct geo_walk *walk, struct cfg_plac
 {
 	uint32_t nodes = db->mmdb.metadata.node_count;
 	size_t bytes = ((size_t)nodes + 63) / 64 * sizeof(uint64_t);
+	enum part outer = db->mmdb.metadata.ip_version == 4 ? PART_IPV4 : PART_IPV6;
 	struct state s = {
 	    .db = db,
 	    .walk = walk,
 	    .seen = geo_block_resize(NULL, 0, bytes),
-	    .open = geo_block_resize(NULL, 0, bytes),
+	    .values = {slots_create(FIRST_BITS), FIRST_BITS, 0},
 	    .n_nodes = nodes,
 	    .visits = MIN_VISITS + (uint64_t)nodes * VISITS_PER_NODE,
-	    .depth = db->mmdb.metadata.ip_version == 4 ? 32 : 128,
-	    .in_ipv4 = db->mmdb.metadata.ip_version == 4,
+	    .bits = outer == PART_IPV4 ? 32 : 128,
+	    .outer = outer,
+	    .part = outer,
 	    .place = place,
 	    .diag = diag,
 	};
@@ -236,9 +350,7 @@ bool geo_db_walk(const struct geo_db *db, struct geo_walk *walk, struct cfg_plac
 	geo_data_init(&s.data, db->mmdb.data_section, db->data_size);
 	good = walk_tree(&s);
 	geo_data_fini(&s.data);
-	geo_table_fini(&s.by_offset);
-	geo_array_free(&s.records, sizeof(struct record));
+	slots_free(s.values.slots, s.values.bits);
 	geo_block_resize(s.seen, bytes, 0);
-	geo_block_resize(s.open, bytes, 0);
 	return good;
 }

@@ -22,6 +22,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
 	origin-link/servers/probe.c origin-link/servers/probe.h \
+	origin-link/servers/probe_gate.c origin-link/servers/probe_gate.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/server.c origin-link/servers/server.h \
 	origin-link/olink.c origin-link/olink.h

@@ -196,6 +196,12 @@ static bool take_array(struct filler *f, struct cfg_array *array, unsigned n, si
 	return array->v != NULL;
 }
 
+/* Servers are each origin's own: what port they have depends on it. */
+static bool may_share(const struct cfg_option *o, const struct cfg_entry *entry)
+{
+	return entry->repeated && entry->first != NULL && o->size == 0;
+}
+
 static const struct shared_list *find_shared(struct filler *f, const struct cfg_option *o,
 					     const struct cfg_entry *first)
 {
@@ -299,7 +305,7 @@ static void fill_list(struct filler *f, const struct cfg_option *o, struct cfg_a
 	}
 	if (o->type->refers)
 		share_references(f, o, array, entry->place);
-	if (entry->repeated)
+	if (may_share(o, entry))
 		keep_shared(f, o, entry->first, array, thing->place);
 }
 
@@ -309,7 +315,7 @@ static void fill_values(struct filler *f, const struct cfg_option *o, const stru
 	struct cfg_array *array = (struct cfg_array *)(thing->base + o->offset);
 	const struct shared_list *shared = NULL;
 
-	if (entry == NULL || (entry->repeated && entry->first != NULL))
+	if (entry == NULL || may_share(o, entry))
 		shared = find_shared(f, o, entry != NULL ? entry->first : NULL);
 	if (shared != NULL)
 		*array = shared->array;

@@ -75,29 +75,36 @@ static bool host_serves(const char *host, const char *name)
 	       strcmp(name + name_len - (host_len - 1), host + 1) == 0;
 }
 
+/* Whether `site` has `name` among its hosts, host by host: where hosts are there twice or wrong,
+ * which was complained about, only this tells. */
 static bool site_serves(const struct cfg_site *site, const char *name)
 {
 	for (unsigned i = 0; i < site->hosts.n; i++) {
-		/* One that is wrong was complained about; it may be the one. */
 		if (site->hosts.v[i] == NULL || host_serves(site->hosts.v[i], name))
 			return true;
 	}
 	return false;
 }
 
-/* A site that serves `name`, or NULL. */
-static const struct cfg_site *find_site(const struct validator *v, const char *name)
+/* A site that serves `name`, `wanted` if it does; NULL when there is none. */
+static const struct cfg_site *find_site(const struct validator *v, const char *name,
+					const struct cfg_site *wanted)
 {
-	const struct cfg_site *site = cfg_hash_get(&v->hosts, name, strlen(name));
+	const struct cfg_site *first = cfg_hash_get(&v->hosts, name, strlen(name));
 
-	for (const char *dot = strchr(name, '.'); site == NULL && dot != NULL;
-	     dot = strchr(dot + 1, '.')) {
+	if (first == wanted)
+		return first;
+	for (const char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot + 1, '.')) {
 		char *pattern = xasprintf("*%s", dot);
+		const struct cfg_site *site = cfg_hash_get(&v->hosts, pattern, strlen(pattern));
 
-		site = cfg_hash_get(&v->hosts, pattern, strlen(pattern));
 		free(pattern);
+		if (site == wanted)
+			return site;
+		if (first == NULL)
+			first = site;
 	}
-	return site;
+	return first;
 }
 
 /* Clients that are sent to an edge ask it for that name. */
@@ -109,8 +116,8 @@ static void validate_host(struct validator *v, const struct name *n)
 
 	host = strcmp(owner, "@") == 0 ? xstrdup(n->zone->name)
 				       : xasprintf("%s.%s", owner, n->zone->name);
-	if (!site_serves(site, host)) {
-		other = find_site(v, host);
+	other = find_site(v, host, site);
+	if (other != site && diag_has_room(v->diag) && !site_serves(site, host)) {
 		hint = other != NULL ? xasprintf("; it is one of site \"%s\"", other->name)
 				     : xstrdup("");
 		diag_add(v->diag, cfg_place_of(n->entry, "site", n->steered->place),

@@ -28,6 +28,16 @@ static json_t *types_of(unsigned json)
 	return types;
 }
 
+/* A choice as a text, and as what YAML 1.1 takes the text for. */
+static void add_choice(json_t *all, const char *choice)
+{
+	bool yes;
+
+	json_array_append_new(all, json_string(choice));
+	if (cfg_parse_bool(choice, &yes))
+		json_array_append_new(all, json_boolean(yes));
+}
+
 /* One value, or a text with an environment variable in it. */
 static json_t *value_schema(const struct cfg_option *o)
 {
@@ -43,7 +53,8 @@ static json_t *value_schema(const struct cfg_option *o)
 		json_t *all = json_array();
 
 		for (unsigned i = 0; o->choices[i] != NULL; i++)
-			json_array_append_new(all, json_string(o->choices[i]));
+			add_choice(all, o->choices[i]);
+		json_object_del(own, "type"); /* that of its members */
 		json_object_set_new(own, "enum", all);
 	}
 	return json_pack("{s:[o, {s:s}]}", "anyOf", own, "$ref", "#/$defs/environment");

@@ -416,6 +416,15 @@ void loop_queue_background(struct loop *loop, struct loop_task *task)
 	queue(loop, task, BACKGROUND);
 }
 
+bool loop_background_waits(const struct loop *loop, unsigned n)
+{
+	const struct loop_task *task = TAILQ_FIRST(&loop->tasks[BACKGROUND]);
+
+	for (; n > 0 && task != NULL; n--)
+		task = TAILQ_NEXT(task, link);
+	return n == 0;
+}
+
 void loop_task_cancel(struct loop *loop, struct loop_task *task)
 {
 	LOOP_ASSERT_OWNER(loop);

@@ -79,6 +79,8 @@ void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_defer_last(struct loop *loop, struct loop_task *task);
 void loop_queue_background(struct loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop *loop, struct loop_task *task);
+/* Whether as many background tasks wait for their turn, or more: the loop is behind. */
+bool loop_background_waits(const struct loop *loop, unsigned n);
 
 struct loop_group {
 	struct loop *control;

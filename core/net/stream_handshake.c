@@ -100,12 +100,13 @@ static void run_step(struct loop_task *task)
 
 /* Servers' handshakes are strangers', and wait for their turn in the background. Our own are as
  * many as we begin, somebody's request waits for each, and behind a crowd of strangers they would
- * look like a server that does not answer. */
+ * look like a server that does not answer; but for those of checks, of which thousands may come at
+ * once. */
 static void queue_step(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 
-	if (tls->client)
+	if (tls->client && !tls_client_in_background(tls->client))
 		loop_defer(s->b->loop, &tls->step);
 	else
 		loop_queue_background(s->b->loop, &tls->step);

@@ -53,6 +53,7 @@ struct tls_client_config {
 	const char *host; /* SNI unless it is an address, and the name to verify; NULL: neither */
 	enum tls_verify verify;
 	bool always_full;    /* no session is resumed: each handshake is to show the certificate */
+	bool background;     /* nobody waits for its handshakes: they take their turn with others */
 	const char *ca_file; /* whom to trust, in PEM; NULL: the system's */
 	const char *certificate_file, *key_file; /* to show when asked, in PEM; NULL: none */
 	const char *const *alpn;                 /* in order of preference */

@@ -36,6 +36,7 @@ struct tls_client {
 	bool host_is_address;
 	enum tls_verify verify;
 	bool always_full;
+	bool background;
 	bool shares_trust;
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
@@ -301,6 +302,7 @@ struct tls_client *tls_client_create(const struct tls_client_config *config, cha
 	client->host_is_address = has_address_form(client->host);
 	client->verify = config->verify;
 	client->always_full = config->always_full;
+	client->background = config->background;
 	client->sessions = tls_sessions_create();
 	copy_alpn(client, config);
 	*error = build(client, config);
@@ -419,6 +421,11 @@ void tls_client_remember(struct tls_client *client, gnutls_session_t session, in
 	if (!client->always_full && server_of(fd, &addr) &&
 	    gnutls_session_get_data2(session, &data) == 0)
 		tls_sessions_put(client->sessions, &addr, &data);
+}
+
+bool tls_client_in_background(const struct tls_client *client)
+{
+	return client->background;
 }
 
 const char *tls_client_host(const struct tls_client *client)

@@ -16,5 +16,7 @@ int tls_client_verify(const struct tls_client *client, gnutls_session_t session,
 void tls_client_resume(struct tls_client *client, gnutls_session_t session, int fd);
 /* Its handshake is done (TLS 1.2), or a ticket has come (TLS 1.3): it can be resumed. */
 void tls_client_remember(struct tls_client *client, gnutls_session_t session, int fd);
+/* Whether its handshakes are background tasks. */
+bool tls_client_in_background(const struct tls_client *client);
 /* Whom the streams of this client talk to, for the log. */
 const char *tls_client_host(const struct tls_client *client);

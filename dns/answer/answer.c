@@ -61,6 +61,13 @@ static void scratch_free(void *ptr)
 {
 }
 
+/* All of it, for whoever asks last. */
+static knot_mm_t scratch_of(struct dns_answerer *w)
+{
+	w->used = 0;
+	return (knot_mm_t){.ctx = w, .alloc = scratch_alloc, .free = scratch_free};
+}
+
 static size_t response_limit(enum dns_transport transport, const struct dns_message *m, size_t cap)
 {
 	if (transport == DNS_TCP)
@@ -74,12 +81,11 @@ static size_t response_limit(enum dns_transport transport, const struct dns_mess
 /* A response with the question, if there is one that can be read. */
 static knot_pkt_t *begin_response(struct dns_answerer *w, uint8_t *out, size_t limit)
 {
-	knot_mm_t mm = {.ctx = w, .alloc = scratch_alloc, .free = scratch_free};
+	knot_mm_t mm = scratch_of(w);
 	const struct dns_message *m = &w->message;
 	knot_pkt_t *query, *response;
 
 	/* It is only read. */
-	w->used = 0;
 	query = knot_pkt_new((uint8_t *)m->wire, m->len, &mm);
 	response = knot_pkt_new(out, limit, &mm);
 	CHECK(query != NULL && response != NULL);
@@ -230,6 +236,7 @@ enum dns_outcome dns_handle(struct dns_answerer *w, const struct dns_view *view,
 			    const struct dns_request *request, uint8_t *out, size_t cap,
 			    size_t *len)
 {
+	knot_mm_t mm = scratch_of(w);
 	size_t limit;
 
 	CHECK(cap >= KNOT_WIRE_MIN_PKTSIZE);
@@ -237,7 +244,7 @@ enum dns_outcome dns_handle(struct dns_answerer *w, const struct dns_view *view,
 	if (!take_apart(w, request))
 		return DNS_SILENT;
 	limit = response_limit(request->transport, &w->message, cap);
-	if (dns_quick(view, &w->message, request->mono, &w->facts, out, limit, len))
+	if (dns_quick(view, &w->message, request->mono, &mm, &w->facts, out, limit, len))
 		return DNS_REPLY;
 	return answer(w, view, request, out, limit, len);
 }

@@ -28,9 +28,9 @@ static size_t take_name(const uint8_t *name, const uint8_t *end, knot_dname_stor
 	size = at - name + 1;
 	if (at >= end || size > KNOT_DNAME_MAXLEN)
 		return 0;
-	/* The lengths of labels are below 'A'. */
+	/* Without branches; the lengths of labels are below 'A'. */
 	for (size_t i = 0; i < size; i++)
-		lower[i] = name[i] + (name[i] >= 'A' && name[i] <= 'Z' ? 'a' - 'A' : 0);
+		lower[i] = name[i] + ((uint8_t)(name[i] - 'A') < 26) * ('a' - 'A');
 	return size;
 }
 

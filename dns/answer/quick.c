@@ -48,7 +48,8 @@ struct found {
 
 /* False: there is none, or there is more to be said. */
 static bool find_set(const struct dns_view *view, const struct dns_message *m,
-		     const struct net_prefix *client, mono_time now, struct found *found)
+		     const struct net_prefix *client, mono_time now, knot_mm_t *mm,
+		     struct found *found)
 {
 	const struct dns_zones_entry *in =
 	    dns_zones_find(view->zones, &m->qname, m->qname.n_labels);
@@ -62,8 +63,8 @@ static bool find_set(const struct dns_view *view, const struct dns_message *m,
 		return false;
 	found->steered = dns_query_steered(view, in, at.node, m->qtype);
 	if (found->steered != NULL) {
-		found->choice = dns_query_choose(view, client, now, found->steered, m->qtype, NULL,
-						 &found->rrs);
+		found->choice =
+		    dns_query_choose(view, client, now, found->steered, m->qtype, mm, &found->rrs);
 		found->ttl = found->choice.ttl;
 		return found->rrs.count > 0;
 	}
@@ -110,14 +111,14 @@ static void write_header(uint8_t *out, const uint8_t *wire, unsigned answers, bo
 }
 
 bool dns_quick(const struct dns_view *view, const struct dns_message *m, mono_time now,
-	       struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len)
+	       knot_mm_t *mm, struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len)
 {
 	size_t question_end = KNOT_WIRE_HEADER_SIZE + m->question_size;
 	size_t edns_size = dns_edns_size(m);
 	struct found found;
 	uint8_t *at;
 
-	if (!is_common(m) || !find_set(view, m, &facts->place, now, &found))
+	if (!is_common(m) || !find_set(view, m, &facts->place, now, mm, &found))
 		return false;
 	at = write_records(out + question_end, out + limit - edns_size, m->qtype, found.ttl,
 			   &found.rrs);

@@ -11,12 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <libknot/mm_ctx.h>
+
 #include "core/base/clock.h"
 
 struct dns_facts;
 struct dns_message;
 struct dns_view;
 
-/* False when the question is another one: then nothing has changed. `limit`: of the response. */
+/* False when the question is another one: then nothing has changed. `mm`: for chosen addresses that
+ * must be put together; `limit`: of the response. */
 bool dns_quick(const struct dns_view *view, const struct dns_message *message, mono_time now,
-	       struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len);
+	       knot_mm_t *mm, struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len);

@@ -30,7 +30,7 @@ struct digest {
 struct transport_identity {
 	bool tls;
 	enum tls_verify verify;
-	bool always_full;
+	bool always_full, background;
 	char *name; /* "": none */
 	struct digest trust, certificate, key;
 	enum cfg_proxy_protocol proxy;
@@ -94,8 +94,8 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
 	return a->tls == b->tls && a->verify == b->verify && a->always_full == b->always_full &&
-	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
-	       digest_equal(&a->trust, &b->trust) &&
+	       a->background == b->background && a->proxy == b->proxy &&
+	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -120,6 +120,7 @@ static struct transport *create(const struct transport_identity *id,
 		    .host = id->name,
 		    .verify = id->verify,
 		    .always_full = id->always_full,
+		    .background = id->background,
 		    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
 		    .certificate_file = tls->certificate,
 		    .key_file = tls->key,
@@ -234,6 +235,7 @@ struct transport *transport_of_check(const char *name, enum cfg_verify verify, c
 	    .tls = true,
 	    .verify = verifies[verify],
 	    .always_full = verify != CFG_VERIFY_NO,
+	    .background = true,
 	    .name = (char *)name,
 	};
 	struct cfg_origin_tls tls = {.enabled = true};

@@ -11,7 +11,8 @@
  *
  * phase    | there is                      | ends with
  * ---------+-------------------------------+----------------------------------------------------
- * WAITING  | the timer                     | the next probe
+ * WAITING  | the timer, or a place at the  | the next probe
+ *          | gate                          |
  * ASKING   | a connector, then a stream    | the verdict, or once more by GET
  * LEAVING  | a stream, and a verdict       | the end of the stream, enough content, the deadline
  *
@@ -32,6 +33,7 @@
 #include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/servers/probe_gate.h"
 
 #define PROBE_MAGIC 0x9406e001u
 
@@ -52,6 +54,9 @@ static const struct h1_limits limits = {
 /* Descriptors become free at any time; soon enough that a verdict does not grow old. */
 #define PREVENTED_RETRY DUR_S(1)
 
+/* Timers are late by some milliseconds at any time. */
+#define HELD_UP DUR_MS(100)
+
 enum probe_phase { PROBE_WAITING, PROBE_ASKING, PROBE_LEAVING };
 
 struct probe {
@@ -68,10 +73,13 @@ struct probe {
 	void *arg;
 
 	enum probe_phase phase;
+	struct probe_gate *gate; /* NULL: none */
+	struct probe_pass pass;
 	struct event *timer;      /* to the next one */
 	struct deadline deadline; /* of this one */
 	mono_time started;
 	duration last_time;
+	bool is_spread; /* the second one was not at the interval */
 	/* ASKING */
 	struct connector connector;
 	int head_status; /* what HEAD has got; 0: it was not, or is being asked */
@@ -138,9 +146,12 @@ static void wait_for_next(struct probe *p, duration interval)
 	int64_t tenth = interval.ns / 10;
 	int64_t jitter = (int64_t)arc4random_uniform(2001) * tenth / 1000 - tenth;
 	duration taken = mono_since(clock_mono(), p->started);
-	int64_t wait = interval.ns + jitter - taken.ns;
+	int64_t spread =
+	    p->is_spread ? jitter : -(int64_t)arc4random_uniform(1001) * 5 * tenth / 1000;
+	int64_t wait = interval.ns + spread - taken.ns;
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(wait, 0)));
 
+	p->is_spread = true;
 	p->phase = PROBE_WAITING;
 	deadline_clear(&p->deadline);
 	event_add(p->timer, &tv);
@@ -393,6 +404,17 @@ static void send_request(struct probe *p)
 	stream_write(p->stream, iov, ARRAY_SIZE(iov));
 }
 
+/* When its time was over long before the loop came to look, nobody can say what it got of it. */
+static void timed_out(struct probe *p)
+{
+	duration late = mono_since(clock_mono(), mono_add(p->started, p->check.timeout));
+
+	if (late.ns > HELD_UP.ns)
+		probe_prevented(p, "this process was held up");
+	else
+		probe_failed(p, PROBE_TIMED_OUT, NULL);
+}
+
 static void not_connected(struct probe *p, enum reason reason, const char *detail)
 {
 	if (reason_is_own_shortage(reason)) {
@@ -404,7 +426,7 @@ static void not_connected(struct probe *p, enum reason reason, const char *detai
 		probe_failed(p, PROBE_REFUSED, NULL);
 		break;
 	case REASON_ORIGIN_CONNECT_TIMEOUT:
-		probe_failed(p, PROBE_TIMED_OUT, NULL);
+		timed_out(p);
 		break;
 	case REASON_ORIGIN_CERTIFICATE:
 		probe_failed(p, PROBE_CERTIFICATE, detail);
@@ -451,7 +473,7 @@ static void deadline_cb(struct deadline *deadline)
 	if (has_verdict)
 		hang_up(p);
 	else
-		probe_failed(p, PROBE_TIMED_OUT, NULL);
+		timed_out(p);
 }
 
 /* What is left of its time; the deadline tells when there is none. */
@@ -463,9 +485,9 @@ static void ask(struct probe *p)
 			DUR_NS(MAX(p->check.timeout.ns - taken.ns, 0)));
 }
 
-static void start_cb(evutil_socket_t fd, short what, void *arg)
+static void begin(struct probe_pass *pass)
 {
-	struct probe *p = arg;
+	struct probe *p = CONTAINER_OF(pass, struct probe, pass);
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
 	p->phase = PROBE_ASKING;
@@ -473,6 +495,17 @@ static void start_cb(evutil_socket_t fd, short what, void *arg)
 	p->head_status = 0;
 	deadline_set(&p->deadline, p->check.timeout);
 	ask(p);
+}
+
+static void timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct probe *p = arg;
+
+	MAGIC_CHECK(p, PROBE_MAGIC);
+	if (p->gate != NULL)
+		probe_gate_enter(p->gate, &p->pass);
+	else
+		begin(&p->pass);
 }
 
 static void write_request(struct probe *p, const char *given_host, const char *default_host)
@@ -526,9 +559,11 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 	p->health = health;
 	p->on_result = on_result;
 	p->arg = arg;
+	p->gate = target->gate;
+	p->pass.go = begin;
 	deadline_init(&p->deadline, buffers->loop, deadline_cb);
 	connector_init(&p->connector, buffers, connected_cb);
-	p->timer = evtimer_new(loop_base(buffers->loop), start_cb, p);
+	p->timer = evtimer_new(loop_base(buffers->loop), timer_cb, p);
 	CHECK(p->timer && event_add(p->timer, &(struct timeval){0}) == 0);
 	return p;
 }
@@ -543,6 +578,8 @@ void probe_destroy(struct probe **probep)
 	LOOP_ASSERT_OWNER(p->buffers->loop);
 	p->magic = MAGIC_DEAD;
 	event_free(p->timer);
+	if (p->gate != NULL)
+		probe_gate_cancel(p->gate, &p->pass);
 	stop_asking(p);
 	stream_close(&p->stream, ABANDONED_LINGER);
 	deadline_fini(&p->deadline);

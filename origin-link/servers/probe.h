@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Active checks: one probe asks one address at an interval and feeds a rise/fall machine. Control
- * loop only. The first probe starts at once, later ones at interval (+- 10% so that probes spread).
+ * loop only. The first probe starts at once, the second after half an interval to a whole one,
+ * later ones at interval +- 10%: so those that were created together spread.
  */
 #pragma once
 
@@ -11,6 +12,7 @@
 
 struct cfg_check;
 struct probe;
+struct probe_gate;
 struct stream_buffers;
 struct transport;
 
@@ -31,11 +33,13 @@ struct probe_target {
 	/* For the log, "edge fra1" or "server 192.0.2.1:80 of origin app"; copied. */
 	const char *name;
 	const char *host; /* Host, and SNI of CFG_CHECK_HTTPS, when check->host is empty; copied */
+	struct probe_gate *gate; /* that probes wait at; NULL: they do not. Outlives the probe. */
 };
 
 /* on_result is called after every probe, after `health` was updated; may be NULL. `health` must
- * outlive the probe. A probe that our own shortage has prevented (of descriptors, ports, memory)
- * says nothing: it is logged, told as PROBE_PREVENTED, not recorded, and made again soon. */
+ * outlive the probe. A probe that our own shortage has prevented (of descriptors, ports, memory),
+ * or whose time was over before this loop, which was held up, came to look, says nothing: it is
+ * logged, told as PROBE_PREVENTED, not recorded, and made again soon. */
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
 			   struct health *health,
 			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg);

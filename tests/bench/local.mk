@@ -7,7 +7,7 @@ if BENCH
 bench_programs = tests/bench/bench-tlsload tests/bench/bench-dnsload
 endif
 check_PROGRAMS += $(bench_programs)
-EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload
+EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload tests/bench/bench-geo
 EXTRA_DIST += tests/bench/bench.py tests/bench/city_database.pl \
 	tests/bench/dns_scale_works.py tests/bench/dns_works.py tests/bench/edge_works.py \
 	tests/bench/edges.py tests/bench/goals.toml \
@@ -21,6 +21,9 @@ tests_bench_bench_tlsload_LDADD = $(LINK_CORE) $(OPENSSL_LIBS)
 
 tests_bench_bench_dnsload_SOURCES = tests/bench/dnsload.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_dnsload_LDADD = $(KNOT_LIBS) $(LINK_CORE)
+
+tests_bench_bench_geo_SOURCES = tests/bench/geo.c
+tests_bench_bench_geo_LDADD = $(LINK_GEO)
 
 bench/city.mmdb: tests/bench/city_database.pl
 	$(AM_V_GEN)$(MKDIR_P) bench && $(PERL) $(srcdir)/tests/bench/city_database.pl $@

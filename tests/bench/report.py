@@ -89,11 +89,13 @@ def ratios(samples, peer):
 
 
 def judge_cost(figure, samples, goal, lesser):
-    """Our cost beside that of the cheapest peer. samples: server -> figures, one for each round;
-    lesser: servers that do less, and what they leave out: where one of them is the cheapest, `same`
-    tells of the cheapest that does the same as we."""
+    """Our cost beside that of the cheapest peer, or of the one that the goal names. samples:
+    server -> figures, one for each round; lesser: servers that do less, and what they leave out:
+    where one of them is the cheapest, `same` tells of the cheapest that does the same as we."""
     peers = medians_of_peers(samples)
-    peer = min(peers, key=peers.get, default=None)
+    peer = goal["peer"].get(figure.name)
+    if peer not in peers:
+        peer = min(peers, key=peers.get, default=None)
     row = {"title": figure.title, "unit": figure.unit, "peer": peer, "peer_figure": peers.get(peer),
            "goal": goal["ratio"].get(figure.name)}
     if OURS not in samples:

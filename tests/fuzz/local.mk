@@ -9,8 +9,8 @@
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
 fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_flow tests/fuzz/fuzz_hello \
-	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_options tests/fuzz/fuzz_path tests/fuzz/fuzz_proxy \
-	tests/fuzz/fuzz_request
+	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_options tests/fuzz/fuzz_path \
+	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request
 
 if FUZZING
 fuzz_main =
@@ -47,6 +47,10 @@ tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(fuzz_main) \
 	tests/support/h1_run.c tests/support/h1_run.h
 tests_fuzz_fuzz_http1_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_http1_LDADD = $(LINK_CORE)
+
+tests_fuzz_fuzz_mmdb_SOURCES = tests/fuzz/fuzz_mmdb.c $(fuzz_main)
+tests_fuzz_fuzz_mmdb_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_mmdb_LDADD = $(LINK_GEO)
 
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(fuzz_main)
 tests_fuzz_fuzz_options_LDFLAGS = $(fuzz_flags)

@@ -29,6 +29,7 @@ scenarios = \
 	tests/scenario/test_fault_files.py \
 	tests/scenario/test_fault_heads.py \
 	tests/scenario/test_fault_health_page.py \
+	tests/scenario/test_fault_late_checks.py \
 	tests/scenario/test_fault_log_reader.py \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \

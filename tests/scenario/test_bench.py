@@ -297,10 +297,11 @@ def test_cpu_and_memory_of_a_process_are_those_of_its_children_too():
 
 FIGURES = {"cost": work.Figure("cost", "a cost", "us"),
            "bounded": work.Figure("bounded", "a bounded cost", "ms"),
+           "named": work.Figure("named", "a cost beside one peer", "ms"),
            "share": work.Figure("share", "a share", "%", more_is_better=True),
            "share-more": work.Figure("share-more", "the same with more workers", "%", True)}
-GOALS = {"ratio": {"cost": 0.8}, "ceiling": {"bounded": 5}, "floor": {"share": 99.9, "share-more": 99.9},
-         "no-lower": {"share-more": "share"}}
+GOALS = {"ratio": {"cost": 0.8}, "ceiling": {"bounded": 5}, "peer": {"named": "slow"},
+         "floor": {"share": 99.9, "share-more": 99.9}, "no-lower": {"share-more": "share"}}
 
 
 def judge(samples, not_yet=(), lesser=(), dropped=()):
@@ -318,6 +319,13 @@ def test_a_ratio_is_to_the_best_peer_round_by_round():
 @pytest.mark.parametrize("ours, verdict", [([8.0], "ok"), ([8.1], "short"), ([20], "short")])
 def test_a_goal_is_reached_or_not(ours, verdict):
     assert judge({"cost": {"perigee": ours, "fast": [10]}})["cost"]["verdict"] == verdict
+
+
+def test_a_goal_may_name_its_peer():
+    row = judge({"named": {"perigee": [8], "slow": [10], "fast": [4]}})["named"]
+    assert row["peer"] == "slow" and row["ratio"] == 0.8
+    row = judge({"named": {"perigee": [8], "fast": [4]}})["named"]
+    assert row["peer"] == "fast" and row["ratio"] == 2
 
 
 @pytest.mark.parametrize("ours, verdict", [([4, 5, 6], "ok"), ([5.1], "short")])
@@ -378,6 +386,7 @@ def test_each_goal_is_of_a_work():
     goals = report.goals()
     assert set(goals["ratio"]) | set(goals["floor"]) | set(goals["ceiling"]) == names
     assert not set(goals["ratio"]) & set(goals["ceiling"])
+    assert set(goals["peer"]) <= set(goals["ratio"])
     assert set(goals["no-lower"]) <= names and set(goals["no-lower"].values()) <= names
 
 

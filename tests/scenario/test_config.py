@@ -68,6 +68,7 @@ GOOD = [
     "zones: {Example.com.: {file: f}}",
     "edges: {fra1: {check: {kind: tcp, port: 1}}, nyc1: {check: {kind: http, path: /}}}",
     "edges: {fra1: {check: {kind: '${K:-https}', path: /, verify: auto}}}",
+    "edges: {fra1: {check: {verify: yes}}, nyc1: {check: {verify: 'no'}}}",
     "edges: {a: &a {listen: &l ['*:1'], continent: ''}, b: *a, c: {listen: *l, continent: eu, weight: 0}}",
     STEERED % "www: {site: www}, '*': {site: www, policy: static}",
     STEERED % "www: {site: www, policy: weighted, weights: {a: 0, b: 3}, answers: 8}",

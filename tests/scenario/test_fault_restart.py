@@ -35,7 +35,7 @@ def states(daemon):
 
 
 def warnings(daemon):
-    """Those of the process, not those about the configuration."""
+    """But for those about the configuration: its addresses are of the loopback network."""
     return [line for line in daemon.log().splitlines()
             if " warn " in line and ": warning: " not in line]
 

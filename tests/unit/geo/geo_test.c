@@ -5,61 +5,35 @@
 #include "tests/unit/geo/geo_test.h"
 
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "geo/map.h"
-
-const struct cfg_edge test_edges[N_EDGES] = {
-    [FRANKFURT] = {.name = "fra1", .id = 0, .location = {50.1109, 8.6821, true}},
-    [NEW_YORK] = {.name = "nyc1", .id = 1, .location = {40.7128, -74.0060, true}},
-    [SINGAPORE] = {.name = "sin1", .id = 2, .location = {1.3521, 103.8198, true}},
-    [SAO_PAULO] = {.name = "sao1", .id = 3, .location = {-23.5505, -46.6333, true}},
-};
-
-struct cfg_fleet test_fleet(const char *database)
-{
-	/* Lives as long as the test. */
-	static const char *databases[1];
-
-	databases[0] = database;
-	return (struct cfg_fleet){
-	    .edges = (struct cfg_edge *)test_edges,
-	    .n_edges = N_EDGES,
-	    .geo = {.place = {"fleet.yaml", 3, 5}, .databases = {databases, database != NULL}},
-	    .file = "fleet.yaml",
-	};
-}
-
-struct geo_map *test_compile(const struct cfg_fleet *fleet)
+const struct geo_places *test_places(const struct cfg_geo *geo)
 {
 	struct diag *diag = diag_create();
-	struct geo_map *map = geo_map_compile(fleet, diag);
+	const struct geo_places *places = geo_places_load(geo, NULL, diag);
 
-	if (map == NULL || diag_count(diag) > 0) {
+	if (places == NULL || diag_count(diag) > 0) {
 		diag_print(diag, stderr);
-		fail_msg("%s was refused", fleet->geo.databases.v[0]);
+		fail_msg("was refused");
 	}
 	diag_destroy(&diag);
-	return map;
+	return places;
 }
 
-char *test_refused(const struct cfg_fleet *fleet)
+char *test_refused(const struct cfg_geo *geo)
 {
 	struct diag *diag = diag_create();
-	struct geo_map *map = geo_map_compile(fleet, diag);
 	char *text;
 
-	if (map != NULL)
-		fail_msg("%s was accepted", fleet->geo.databases.v[0]);
+	assert_null(geo_places_load(geo, NULL, diag));
 	assert_int_equal(diag_count(diag), 1);
 	text = diag_text(diag);
 	assert_non_null(strstr(text, "fleet.yaml:3:5: "));
-	if (fleet->geo.databases.n > 0)
-		assert_non_null(strstr(text, fleet->geo.databases.v[0]));
+	if (geo->databases.n > 0)
+		assert_non_null(strstr(text, geo->databases.v[0]));
 	diag_destroy(&diag);
 	return text;
 }
@@ -70,25 +44,6 @@ struct net_prefix test_prefix(const char *text)
 
 	assert_true(net_prefix_parse(text, &p));
 	return p;
-}
-
-void test_rank(const struct cfg_fleet *fleet, const struct geo_place *place, uint16_t *order)
-{
-	double km[N_EDGES];
-
-	assert_int_equal(fleet->n_edges, N_EDGES);
-	for (unsigned i = 0; i < N_EDGES; i++) {
-		unsigned at = i;
-
-		km[i] = place->known ? geo_distance_km(place->latitude, place->longitude,
-						       fleet->edges[i].location.latitude,
-						       fleet->edges[i].location.longitude) +
-					   fleet->edges[i].bias_km
-				     : 0;
-		for (; at > 0 && km[order[at - 1]] > km[i]; at--)
-			order[at] = order[at - 1];
-		order[at] = (uint16_t)i;
-	}
 }
 
 char *test_file(const void *content, size_t size)

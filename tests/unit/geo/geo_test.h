@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the tests of geo/ share: a small fleet, the collected errors as text, temporary files.
+ * What the tests of geo/ share: loading, the collected errors as text, temporary files.
  */
 #pragma once
 
@@ -13,24 +13,15 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "geo/places.h"
 #include "tests/support/skip.h"
 
-struct geo_map;
-struct geo_place;
-
-enum { FRANKFURT, NEW_YORK, SINGAPORE, SAO_PAULO, N_EDGES };
-
-extern const struct cfg_edge test_edges[N_EDGES];
-
-/* A fleet of test_edges; database may be NULL. */
-struct cfg_fleet test_fleet(const char *database);
-/* Must compile without a complaint. */
-struct geo_map *test_compile(const struct cfg_fleet *fleet);
-/* Must be refused; returns what was said, to be freed. */
-char *test_refused(const struct cfg_fleet *fleet);
+/* Must load without a complaint. */
+const struct geo_places *test_places(const struct cfg_geo *geo);
+/* Must be refused at fleet.yaml:3:5 with one complaint, which names the first database; returns
+ * what was said, to be freed. */
+char *test_refused(const struct cfg_geo *geo);
 struct net_prefix test_prefix(const char *text);
-/* The ranking of a place, by definition. */
-void test_rank(const struct cfg_fleet *fleet, const struct geo_place *place, uint16_t *order);
 /* The name of a new file with that content, to be removed and freed by test_remove(). */
 char *test_file(const void *content, size_t size);
 void test_remove(char *path);

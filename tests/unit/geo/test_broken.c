@@ -4,203 +4,116 @@
  * or overflows the stack.
  */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "geo/map.h"
+#include "geo/places.h"
+#include "tests/support/mmdb_maker.h"
 #include "tests/unit/geo/geo_test.h"
 
-/* A database in the making. */
-struct file {
-	uint8_t *bytes;
-	size_t n, cap;
-};
-
-static void put(struct file *f, const void *bytes, size_t n)
+/* All that the record says. */
+static void put_location(struct mmdb_file *f, double latitude, double longitude)
 {
-	if (f->n + n > f->cap) {
-		f->cap = 2 * (f->n + n);
-		f->bytes = xreallocarray(f->bytes, f->cap, 1);
-	}
-	memcpy(f->bytes + f->n, bytes, n);
-	f->n += n;
+	mmdb_put_facts(f, &(struct mmdb_facts){1, latitude, longitude, "", "", 0});
 }
 
-#define PUT(f, ...) put(f, (uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
-
-static void put_big_endian(struct file *f, uint64_t v, unsigned n)
+static struct cfg_geo geo_of(const char **path)
 {
-	while (n-- > 0)
-		PUT(f, (uint8_t)(v >> (8 * n)));
+	return (struct cfg_geo){.place = {"fleet.yaml", 3, 5}, .databases = {path, 1}};
 }
 
-static void put_string(struct file *f, const char *s)
+static struct geo_found find(const struct geo_places *places, const char *client)
 {
-	assert_true(strlen(s) < 29);
-	PUT(f, (uint8_t)(2 << 5 | strlen(s)));
-	put(f, s, strlen(s));
+	struct net_prefix p = test_prefix(client);
+
+	return geo_ranges_find(geo_places_ranges(places), &p);
 }
 
-static void put_unsigned(struct file *f, const char *key, unsigned type, uint64_t v)
+static const struct geo_place *place_at(const struct geo_places *places, const char *client)
 {
-	unsigned n = type == 5 ? 2 : type == 6 ? 4 : 8;
-
-	put_string(f, key);
-	if (type > 7)
-		PUT(f, (uint8_t)n, (uint8_t)(type - 7));
-	else
-		PUT(f, (uint8_t)(type << 5 | n));
-	put_big_endian(f, v, n);
+	return geo_places_get(places, find(places, client).value);
 }
 
-/* 24-bit records. */
-static void put_node(struct file *f, uint32_t zero, uint32_t one)
-{
-	put_big_endian(f, zero, 3);
-	put_big_endian(f, one, 3);
-}
-
-struct metadata {
-	uint32_t nodes;
-	uint16_t bits, version;
-	const void *languages; /* a value; NULL: ["en"] */
-	size_t languages_size;
-	const void *description; /* a value; NULL: {} */
-	size_t description_size;
-};
-
-static void put_metadata(struct file *f, const struct metadata *m)
-{
-	static const uint8_t languages[] = {1, 4, 2 << 5 | 2, 'e', 'n'}, description[] = {7 << 5};
-
-	put(f, "\xab\xcd\xefMaxMind.com", 14);
-	PUT(f, 7 << 5 | 9);
-	put_unsigned(f, "node_count", 6, m->nodes);
-	put_unsigned(f, "record_size", 5, m->bits ? m->bits : 24);
-	put_unsigned(f, "ip_version", 5, m->version ? m->version : 4);
-	put_unsigned(f, "binary_format_major_version", 5, 2);
-	put_unsigned(f, "binary_format_minor_version", 5, 0);
-	put_unsigned(f, "build_epoch", 9, 1);
-	put_string(f, "database_type");
-	put_string(f, "Test-City");
-	put_string(f, "languages");
-	put(f, m->languages ? m->languages : languages,
-	    m->languages ? m->languages_size : sizeof(languages));
-	put_string(f, "description");
-	put(f, m->description ? m->description : description,
-	    m->description ? m->description_size : sizeof(description));
-}
-
-static void put_location(struct file *f, double latitude, double longitude)
-{
-	uint64_t bits[2];
-
-	memcpy(&bits[0], &latitude, 8);
-	memcpy(&bits[1], &longitude, 8);
-	PUT(f, 7 << 5 | 1);
-	put_string(f, "location");
-	PUT(f, 7 << 5 | 2);
-	put_string(f, "latitude");
-	PUT(f, 3 << 5 | 8);
-	put_big_endian(f, bits[0], 8);
-	put_string(f, "longitude");
-	PUT(f, 3 << 5 | 8);
-	put_big_endian(f, bits[1], 8);
-}
-
-static void put_separator(struct file *f)
-{
-	PUT(f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-}
-
-/* Compiles what was made and frees it. `says` NULL: it must be accepted. */
-static struct geo_map *finish(struct file *f, const char *says)
+/* Loads what was made and frees it. `says` NULL: it must be accepted. */
+static const struct geo_places *finish(struct mmdb_file *f, const char *says)
 {
 	char *path = test_file(f->bytes, f->n), *text;
-	struct cfg_fleet fleet = test_fleet(path);
-	struct geo_map *map = NULL;
+	struct cfg_geo geo = geo_of((const char **)&path);
+	const struct geo_places *places = NULL;
 
 	if (says == NULL) {
-		map = test_compile(&fleet);
+		places = test_places(&geo);
 	} else {
-		text = test_refused(&fleet);
+		text = test_refused(&geo);
 		if (strstr(text, says) == NULL)
 			fail_msg("\"%s\" is not in: %s", says, text);
 		free(text);
 	}
 	test_remove(path);
 	free(f->bytes);
-	*f = (struct file){0};
-	return map;
+	*f = (struct mmdb_file){0};
+	return places;
 }
 
 /* One node, whose lower half has the record that was put before. */
-static struct file one_node(void)
+static struct mmdb_file one_node(void)
 {
-	struct file f = {0};
+	struct mmdb_file f = {0};
 
-	put_node(&f, 1 + 16, 1);
-	put_separator(&f);
+	mmdb_put_node(&f, 1 + 16, 1);
+	mmdb_put_separator(&f);
 	return f;
 }
 
 static void what_the_maker_makes_is_sound(void **state)
 {
-	struct file f = one_node();
-	struct geo_map *map;
-	struct net_prefix p = test_prefix("1.2.3.4"), q = test_prefix("128.0.0.0");
-	struct net_prefix r = test_prefix("2001:db8::1");
+	struct mmdb_file f = one_node();
+	const struct geo_places *places;
 
 	put_location(&f, 1.5, 104);
-	put_metadata(&f, &(struct metadata){.nodes = 1});
-	map = finish(&f, NULL);
-	assert_true(geo_map_lookup(map, &p).known);
-	assert_int_equal(geo_map_lookup(map, &p).scope, 1);
-	assert_int_equal(geo_map_lookup(map, &p).edges[0], SINGAPORE);
-	assert_false(geo_map_lookup(map, &q).known);
-	assert_int_equal(geo_map_lookup(map, &q).scope, 1);
-	/* An IPv4 database knows nothing of IPv6. */
-	assert_false(geo_map_lookup(map, &r).known);
-	assert_int_equal(geo_map_lookup(map, &r).scope, 0);
-	assert_false(geo_map_place(map, &r).known);
-	geo_map_destroy(&map);
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
+	places = finish(&f, NULL);
+	assert_true(place_at(places, "1.2.3.4")->longitude == 104);
+	assert_int_equal(find(places, "1.2.3.4").scope, 1);
+	assert_false(place_at(places, "128.0.0.0")->located);
+	assert_int_equal(find(places, "128.0.0.0").scope, 1);
+	/* An IPv4 database knows nothing of IPv6; its largest network without IPv4 in it. */
+	assert_false(place_at(places, "2001:db8::1")->located);
+	assert_int_equal(find(places, "2001:db8::1").scope, 21);
+	assert_int_equal(find(places, "8000::").scope, 1);
+	geo_places_unref(&places);
 }
 
-static void text_is_cut_and_cleaned(void **state)
+/* What has not the form of MaxMind's facts is not known, and no reason to refuse the rest. */
+static void facts_of_another_form_are_not_known(void **state)
 {
-	static const char long_name[] = "\xc3\x9c"
-					"0123456789012345678901234567890123456789012345678"
-					"012345678901\xc3\xa9";
-	struct file f = one_node();
-	struct net_prefix p = test_prefix("1.2.3.4");
-	struct geo_place place;
-	struct geo_map *map;
+	struct mmdb_file f = one_node();
+	const struct geo_places *places;
+	const struct geo_place *place;
 
 	put_location(&f, 1.5, 104);
-	f.bytes[6 + 16] += 2; /* the map has two more pairs */
-	put_string(&f, "country");
-	PUT(&f, 7 << 5 | 1);
-	put_string(&f, "iso_code");
-	put_string(&f, "a\x1b[\xff\xc2\x80");
-	put_string(&f, "city");
-	PUT(&f, 7 << 5 | 1);
-	put_string(&f, "names");
-	PUT(&f, 7 << 5 | 1);
-	put_string(&f, "en");
-	PUT(&f, 2 << 5 | 29, (uint8_t)(sizeof(long_name) - 1 - 29));
-	put(&f, long_name, sizeof(long_name) - 1);
-	put_metadata(&f, &(struct metadata){.nodes = 1});
-	map = finish(&f, NULL);
-	place = geo_map_place(map, &p);
-	assert_true(place.known);
-	assert_string_equal(place.country, "a?[???");
-	/* 2 + 61 bytes and half of a letter: the letter goes. */
-	assert_int_equal(strlen(place.city), sizeof(long_name) - 1 - 2);
-	assert_memory_equal(place.city, long_name, strlen(place.city));
-	geo_map_destroy(&map);
+	f.bytes[6 + 16] += 3; /* the map has three more pairs */
+	mmdb_put_string(&f, "country");
+	mmdb_put_map(&f, 1);
+	mmdb_put_string(&f, "iso_code");
+	mmdb_put_string(&f, "a\x1b");
+	mmdb_put_string(&f, "continent");
+	mmdb_put_map(&f, 1);
+	mmdb_put_string(&f, "code");
+	mmdb_put_string(&f, "XX");
+	mmdb_put_unsigned(&f, "autonomous_system_number", 9, (uint64_t)1 << 32);
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
+	places = finish(&f, NULL);
+	place = place_at(places, "1.2.3.4");
+	assert_true(place->located);
+	assert_string_equal(place->country, "");
+	assert_string_equal(place->continent, "");
+	assert_int_equal(place->asn, 0);
+	geo_places_unref(&places);
 }
 
 static void broken_trees(void **state)
@@ -219,32 +132,31 @@ static void broken_trees(void **state)
 	    {{2, 1, 2, 18 + 3}, "broken record at data offset 3"},
 	    {{2, 18, 2, 18}, "1 of its 2 nodes cannot be reached"},
 	};
-	struct file f = {0};
+	struct mmdb_file f = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		put_node(&f, cases[i].records[0], cases[i].records[1]);
-		put_node(&f, cases[i].records[2], cases[i].records[3]);
-		put_separator(&f);
-		PUT(&f, 7 << 5, 0, 7, 0, 13);
+		mmdb_put_node(&f, cases[i].records[0], cases[i].records[1]);
+		mmdb_put_node(&f, cases[i].records[2], cases[i].records[3]);
+		mmdb_put_separator(&f);
+		MMDB_PUT(&f, 7 << 5, 0, 7, 0, 13);
 		while (f.n < 12 + 16 + 36)
-			PUT(&f, 7 << 5);
-		put_metadata(&f, &(struct metadata){.nodes = 2});
+			MMDB_PUT(&f, 7 << 5);
+		mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 2});
 		finish(&f, cases[i].says);
 	}
 	/* A path that is longer than an address. */
 	for (uint32_t n = 32; n <= 33; n++) {
-		struct geo_map *map;
+		const struct geo_places *places;
 
 		for (uint32_t i = 0; i < n; i++)
-			put_node(&f, i + 1 < n ? i + 1 : n + 16, n);
-		put_separator(&f);
+			mmdb_put_node(&f, i + 1 < n ? i + 1 : n + 16, n);
+		mmdb_put_separator(&f);
 		put_location(&f, 1, 1);
-		put_metadata(&f, &(struct metadata){.nodes = n});
-		map = finish(&f, n == 33 ? "node 32 is deeper than an address" : NULL);
-		if (map != NULL)
-			assert_int_equal(
-			    geo_map_lookup(map, &(struct net_prefix){.family = AF_INET}).scope, 32);
-		geo_map_destroy(&map);
+		mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = n});
+		places = finish(&f, n == 33 ? "node 32 is deeper than an address" : NULL);
+		if (places != NULL)
+			assert_int_equal(find(places, "0.0.0.0").scope, 32);
+		geo_places_unref(&places);
 	}
 }
 
@@ -252,18 +164,32 @@ static void broken_trees(void **state)
  * behind the end of the address. */
 static void a_shared_subtree_may_not_reach_too_deep(void **state)
 {
-	struct file f = {0};
+	struct mmdb_file f = {0};
 	const uint32_t n = 33;
 
 	/* Node 31 is two bits high: the lower half of node 0, and again after 31 bits. */
 	for (uint32_t i = 0; i <= 30; i++)
-		put_node(&f, i == 0 ? 31 : n, i + 1);
-	put_node(&f, 32, n);
-	put_node(&f, n + 16, n);
-	put_separator(&f);
+		mmdb_put_node(&f, i == 0 ? 31 : n, i + 1);
+	mmdb_put_node(&f, 32, n);
+	mmdb_put_node(&f, n + 16, n);
+	mmdb_put_separator(&f);
 	put_location(&f, 1, 1);
-	put_metadata(&f, &(struct metadata){.nodes = n});
-	finish(&f, "node 31 is deeper than an address");
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = n});
+	finish(&f, "node 32 is deeper than an address");
+}
+
+/* Each node twice the next: 2^32 networks in 32 nodes. */
+static void a_tree_that_unfolds_without_end_is_refused(void **state)
+{
+	struct mmdb_file f = {0};
+	const uint32_t n = 32;
+
+	for (uint32_t i = 0; i < n; i++)
+		mmdb_put_node(&f, i + 1 < n ? i + 1 : n + 16, i + 1 < n ? i + 1 : n);
+	mmdb_put_separator(&f);
+	put_location(&f, 1, 1);
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = n});
+	finish(&f, "too many that are reached on several paths");
 }
 
 /* The byte in the middle of a node of 28-bit records has the high bits of both. */
@@ -281,12 +207,12 @@ static void high_bits_of_records_count(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct file f = {0};
+		struct mmdb_file f = {0};
 
-		put(&f, cases[i].node, cases[i].bits / 4);
-		put_separator(&f);
+		mmdb_put(&f, cases[i].node, cases[i].bits / 4);
+		mmdb_put_separator(&f);
 		put_location(&f, 1, 1);
-		put_metadata(&f, &(struct metadata){.nodes = 1, .bits = cases[i].bits});
+		mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1, .bits = cases[i].bits});
 		finish(&f, cases[i].says);
 	}
 }
@@ -320,10 +246,10 @@ static void broken_records(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct file f = one_node();
+		struct mmdb_file f = one_node();
 
-		put(&f, cases[i].bytes, cases[i].n);
-		put_metadata(&f, &(struct metadata){.nodes = 1});
+		mmdb_put(&f, cases[i].bytes, cases[i].n);
+		mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
 		finish(&f, cases[i].says);
 	}
 }
@@ -332,19 +258,19 @@ static void coordinates_must_be_on_the_globe(void **state)
 {
 	static const double bad[][2] = {
 	    {90.5, 0}, {0, -181}, {__builtin_nan(""), 0}, {0, __builtin_inf()}};
-	struct file f;
+	struct mmdb_file f;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		f = one_node();
 		put_location(&f, bad[i][0], bad[i][1]);
-		put_metadata(&f, &(struct metadata){.nodes = 1});
+		mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
 		finish(&f, "a coordinate is not a number of degrees");
 	}
 	/* None at all. */
 	f = one_node();
-	PUT(&f, 7 << 5 | 0);
-	put_metadata(&f, &(struct metadata){.nodes = 1});
-	finish(&f, "Test-City database has coordinates");
+	MMDB_PUT(&f, 7 << 5 | 0);
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
+	finish(&f, "this Test-City database has coordinates");
 }
 
 static void broken_metadata(void **state)
@@ -353,7 +279,7 @@ static void broken_metadata(void **state)
 	static const uint8_t many_languages[] = {0x1f, 4, 0xff, 0xff, 0xff};
 	static const uint8_t itself[] = {7 << 5 | 1, 0x41, 'a', 0x20, 0};
 	static const struct {
-		struct metadata m;
+		struct mmdb_metadata m;
 		const char *says;
 	} cases[] = {
 	    {{.nodes = 0}, "node_count is missing"},
@@ -376,10 +302,10 @@ static void broken_metadata(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct file f = one_node();
+		struct mmdb_file f = one_node();
 
-		PUT(&f, 7 << 5);
-		put_metadata(&f, &cases[i].m);
+		MMDB_PUT(&f, 7 << 5);
+		mmdb_put_metadata(&f, &cases[i].m);
 		finish(&f, cases[i].says);
 	}
 }
@@ -387,19 +313,20 @@ static void broken_metadata(void **state)
 /* Lists of one list of one list: 60,000 frames of a reader that recurses. */
 static void deep_nesting_is_refused_everywhere(void **state)
 {
-	struct file f = one_node(), nested = {0};
+	struct mmdb_file f = one_node(), nested = {0};
 
 	for (int i = 0; i < 60000; i++)
-		PUT(&nested, 1, 4);
-	PUT(&nested, 0x40);
-	put(&f, nested.bytes, nested.n);
-	put_metadata(&f, &(struct metadata){.nodes = 1});
+		MMDB_PUT(&nested, 1, 4);
+	MMDB_PUT(&nested, 0x40);
+	mmdb_put(&f, nested.bytes, nested.n);
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
 	finish(&f, "nested too deeply");
 
 	f = one_node();
 	put_location(&f, 1, 1);
-	put_metadata(&f, &(struct metadata){
-			     .nodes = 1, .languages = nested.bytes, .languages_size = nested.n});
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1,
+						      .languages = nested.bytes,
+						      .languages_size = nested.n});
 	finish(&f, "nested too deeply");
 	free(nested.bytes);
 }
@@ -408,24 +335,24 @@ static void deep_nesting_is_refused_everywhere(void **state)
  * follows every pointer. */
 static void pointers_to_shared_values_are_read_once(void **state)
 {
-	struct file f = one_node();
-	struct geo_map *map;
+	struct mmdb_file f = one_node();
+	const struct geo_places *places;
 
 	put_location(&f, 1, 1);
 	f.bytes[6 + 16] += 1;
-	put_string(&f, "fan");
+	mmdb_put_string(&f, "fan");
 	for (unsigned level = 0; level < 12; level++) {
 		size_t next = f.n - 22 + 1 + 16 * 4;
 
-		PUT(&f, 7 << 5 | 16);
+		MMDB_PUT(&f, 7 << 5 | 16);
 		for (unsigned i = 0; i < 16; i++)
-			PUT(&f, 0x41, (uint8_t)('a' + i), (uint8_t)(0x20 | next >> 8),
-			    (uint8_t)next);
+			MMDB_PUT(&f, 0x41, (uint8_t)('a' + i), (uint8_t)(0x20 | next >> 8),
+				 (uint8_t)next);
 	}
-	PUT(&f, 0x40);
-	put_metadata(&f, &(struct metadata){.nodes = 1});
-	map = finish(&f, NULL);
-	geo_map_destroy(&map);
+	MMDB_PUT(&f, 0x40);
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = 1});
+	places = finish(&f, NULL);
+	geo_places_unref(&places);
 }
 
 /* 32,768 records that are lists which begin inside each other: half a billion values for a reader
@@ -433,62 +360,63 @@ static void pointers_to_shared_values_are_read_once(void **state)
 static void records_that_overlap_are_refused(void **state)
 {
 	const uint32_t leaves = 1 << 15, nodes = leaves - 1;
-	struct file f = {0};
+	struct mmdb_file f = {0};
 
 	for (uint32_t i = 0; i < nodes; i++) {
 		uint32_t child = 2 * i + 1;
 
 		if (child < nodes)
-			put_node(&f, child, child + 1);
+			mmdb_put_node(&f, child, child + 1);
 		else
-			put_node(&f, nodes + 16 + 5 * (child - nodes) + 1,
-				 nodes + 16 + 5 * (child + 1 - nodes) + 1);
+			mmdb_put_node(&f, nodes + 16 + 5 * (child - nodes) + 1,
+				      nodes + 16 + 5 * (child + 1 - nodes) + 1);
 	}
-	put_separator(&f);
+	mmdb_put_separator(&f);
 	for (uint32_t i = 0; i < leaves; i++) {
 		/* A string of four bytes, which are the head of a list of all that follow; sizes
 		 * from 285 on take two bytes. */
 		uint32_t members = leaves - i - 1;
 
 		if (members >= 285)
-			PUT(&f, 0x44, 0x1e, 4, (uint8_t)((members - 285) >> 8),
-			    (uint8_t)(members - 285));
+			MMDB_PUT(&f, 0x44, 0x1e, 4, (uint8_t)((members - 285) >> 8),
+				 (uint8_t)(members - 285));
 		else
-			PUT(&f, 0x44, 0x00, 7, 0x00, 7);
+			MMDB_PUT(&f, 0x44, 0x00, 7, 0x00, 7);
 	}
-	put_metadata(&f, &(struct metadata){.nodes = nodes});
+	mmdb_put_metadata(&f, &(struct mmdb_metadata){.nodes = nodes});
 	finish(&f, "overlap so much");
 }
 
 static void things_that_are_no_databases(void **state)
 {
 	static const char *const marker_only = "\xab\xcd\xefMaxMind.com";
-	struct cfg_fleet fleet = test_fleet("/nonexistent/city.mmdb");
-	struct file f = {0};
-	char *text = test_refused(&fleet);
+	const char *name = "/nonexistent/city.mmdb";
+	struct cfg_geo geo = geo_of(&name);
+	struct mmdb_file f = {0};
+	char *text = test_refused(&geo);
 	char *path;
 
 	assert_non_null(strstr(text, "No such file"));
 	free(text);
-	fleet = test_fleet("/");
-	text = test_refused(&fleet);
+	name = "/";
+	text = test_refused(&geo);
 	assert_non_null(strstr(text, "not a regular file"));
 	free(text);
 
 	finish(&f, "is empty");
-	put(&f, "zones:\n  example.com: {}\n", 24);
+	mmdb_put(&f, "zones:\n  example.com: {}\n", 24);
 	finish(&f, "not a MaxMind database");
-	put(&f, marker_only, 14);
+	mmdb_put(&f, marker_only, 14);
 	finish(&f, "broken metadata");
 	for (int i = 0; i < 300000; i++)
-		PUT(&f, 0xab);
+		MMDB_PUT(&f, 0xab);
 	finish(&f, "not a MaxMind database");
 
 	path = test_file("", 0);
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	fleet = test_fleet(path);
-	text = test_refused(&fleet);
+	name = path;
+	text = test_refused(&geo);
 	assert_non_null(strstr(text, "not a regular file"));
 	free(text);
 	test_remove(path);
@@ -511,14 +439,35 @@ static void hostile_files_of_maxmind(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char *name = xasprintf("bad/%s", cases[i].name);
 		char *path = test_shared(name), *text;
-		struct cfg_fleet fleet = test_fleet(path);
+		struct cfg_geo geo = geo_of((const char **)&path);
 
 		free(name);
 		if (path == NULL)
 			SKIP(TEST_NOT_SHARED);
-		text = test_refused(&fleet);
+		text = test_refused(&geo);
 		print_message("    %s", text);
 		assert_non_null(strstr(text, cases[i].says));
+		free(text);
+		free(path);
+	}
+}
+
+static void databases_without_facts_are_refused(void **state)
+{
+	static const char *const names[] = {
+	    "MaxMind-DB-test-ipv4-24.mmdb", "MaxMind-DB-test-ipv6-32.mmdb",
+	    "MaxMind-DB-test-mixed-28.mmdb", "MaxMind-DB-no-ipv4-search-tree.mmdb"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *path = test_shared(names[i]), *text;
+		struct cfg_geo geo = geo_of((const char **)&path);
+
+		if (path == NULL)
+			SKIP(TEST_NOT_SHARED);
+		text = test_refused(&geo);
+		print_message("    %s", text);
+		assert_non_null(strstr(text, "no record of this "));
+		assert_non_null(strstr(text, "a City, Country or ASN database is needed"));
 		free(text);
 		free(path);
 	}
@@ -529,17 +478,17 @@ static void every_truncation_is_refused(void **state)
 	size_t size;
 	uint8_t *content = test_read_file(SAMPLE_MMDB, &size);
 	char *path = test_file(content, size);
-	struct cfg_fleet fleet = test_fleet(path);
+	struct cfg_geo geo = geo_of((const char **)&path);
 
 	while (size-- > 0) {
 		assert_int_equal(truncate(path, (off_t)size), 0);
-		free(test_refused(&fleet));
+		free(test_refused(&geo));
 	}
 	test_remove(path);
 	free(content);
 }
 
-/* Whatever a damaged byte does, the result is an error or a map that can be used. */
+/* Whatever a damaged byte does, the result is an error or places that can be used. */
 static void every_damaged_byte_is_survived(void **state)
 {
 	static const uint8_t damage[] = {0x01, 0x20, 0x80, 0xff};
@@ -548,28 +497,25 @@ static void every_damaged_byte_is_survived(void **state)
 	size_t size, refused = 0, accepted = 0;
 	uint8_t *content = test_read_file(SAMPLE_MMDB, &size), byte;
 	char *path = test_file(content, size);
-	struct cfg_fleet fleet = test_fleet(path);
+	struct cfg_geo geo = geo_of((const char **)&path);
 	int fd = open(path, O_RDWR);
 
 	for (size_t i = 0; i < size; i++) {
 		off_t at = (off_t)i;
 		struct diag *diag = diag_create();
-		struct geo_map *map;
+		const struct geo_places *places;
 
 		byte = content[at] ^ damage[i % ARRAY_SIZE(damage)];
 		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-		map = geo_map_compile(&fleet, diag);
-		assert_int_equal(map == NULL, diag_count(diag) > 0);
-		refused += map == NULL;
-		accepted += map != NULL;
-		for (size_t c = 0; map != NULL && c < ARRAY_SIZE(clients); c++) {
-			struct net_prefix p = test_prefix(clients[c]);
-
-			assert_true(geo_map_lookup(map, &p).scope <= 128);
-			assert_true(geo_map_lookup(map, &p).edges[0] < N_EDGES);
-			assert_true(strlen(geo_map_place(map, &p).city) < 64);
+		places = geo_places_load(&geo, NULL, diag);
+		assert_int_equal(places == NULL, diag_count(diag) > 0);
+		refused += places == NULL;
+		accepted += places != NULL;
+		for (size_t c = 0; places != NULL && c < ARRAY_SIZE(clients); c++) {
+			assert_true(find(places, clients[c]).scope <= 128);
+			assert_true(fabs(place_at(places, clients[c])->latitude) <= 90);
 		}
-		geo_map_destroy(&map);
+		geo_places_unref(&places);
 		diag_destroy(&diag);
 		assert_int_equal(pwrite(fd, &content[at], 1, at), 1);
 	}
@@ -584,9 +530,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_the_maker_makes_is_sound),
-	    cmocka_unit_test(text_is_cut_and_cleaned),
+	    cmocka_unit_test(facts_of_another_form_are_not_known),
 	    cmocka_unit_test(broken_trees),
 	    cmocka_unit_test(a_shared_subtree_may_not_reach_too_deep),
+	    cmocka_unit_test(a_tree_that_unfolds_without_end_is_refused),
 	    cmocka_unit_test(high_bits_of_records_count),
 	    cmocka_unit_test(broken_records),
 	    cmocka_unit_test(coordinates_must_be_on_the_globe),
@@ -596,6 +543,7 @@ int main(void)
 	    cmocka_unit_test(records_that_overlap_are_refused),
 	    cmocka_unit_test(things_that_are_no_databases),
 	    cmocka_unit_test(hostile_files_of_maxmind),
+	    cmocka_unit_test(databases_without_facts_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(every_damaged_byte_is_survived),
 	};

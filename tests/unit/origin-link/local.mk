@@ -16,6 +16,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
+	tests/unit/origin-link/servers/test_probe_gate \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -41,6 +42,7 @@ TESTS += \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
+	tests/unit/origin-link/servers/test_probe_gate \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -126,6 +128,9 @@ tests_unit_origin_link_servers_test_probe_end_SOURCES = tests/unit/origin-link/s
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_servers_test_probe_end_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_probe_gate_SOURCES = tests/unit/origin-link/servers/test_probe_gate.c
+tests_unit_origin_link_servers_test_probe_gate_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 request_rig = tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/flow_filters.c tests/support/flow_filters.h \

@@ -172,6 +172,20 @@ static void test_aliases_of_everything(void **state)
 	cfg_fleet_destroy(&f);
 }
 
+/* The ports of the one became those of the other. */
+static void test_servers_of_two_origins_by_an_alias(void **state)
+{
+	struct cfg_fleet *f = load_good("origins:\n"
+					"  a: {servers: &s [x, y:1], tls: on}\n"
+					"  b: {servers: *s}\n");
+
+	assert_int_equal(f->origins[0].servers[0].port, 443);
+	assert_int_equal(f->origins[1].servers[0].port, 80);
+	assert_int_equal(f->origins[1].servers[1].port, 1);
+	assert_string_equal(f->origins[1].servers[0].host, "x");
+	cfg_fleet_destroy(&f);
+}
+
 /* A wrong item is one mistake, however often it is repeated. */
 static void test_a_wrong_item_of_a_repeated_list_is_told_once(void **state)
 {
@@ -190,6 +204,7 @@ int main(void)
 	    cmocka_unit_test(test_aliases_take_the_memory_of_what_they_repeat),
 	    cmocka_unit_test(test_equal_lists_of_references_are_one),
 	    cmocka_unit_test(test_aliases_of_everything),
+	    cmocka_unit_test(test_servers_of_two_origins_by_an_alias),
 	    cmocka_unit_test(test_a_wrong_item_of_a_repeated_list_is_told_once),
 	};
 

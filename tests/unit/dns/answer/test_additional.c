@@ -41,6 +41,7 @@ static const char zone[] = "$TTL 300\n"
 			   "wildmx MX 1 x.wild\n"
 			   "*.wild A 192.0.2.99\n"
 			   "tosteered HTTPS 1 w alpn=h2\n"
+			   "todivided MX 1 d\n"
 			   "mxsteered MX 1 w\n"
 			   "mxsteered MX 2 W\n"
 			   "sub NS ns.sub\n"
@@ -60,7 +61,10 @@ static void run(const struct additional_case *cases, size_t n)
 {
 	struct fixture f = {0};
 
-	fixture_init(&f, zone, "{w: {site: one, ttl: 30s}}", NULL);
+	fixture_init(&f, zone,
+		     "{w: {site: one, ttl: 30s}, d: {site: all, ttl: 30s, policy: weighted}}",
+		     NULL);
+	fixture_verdicts(&f, "uuu");
 	for (size_t i = 0; i < n; i++)
 		fixture_expect(&f, cases[i].query, cases[i].response);
 	fixture_fini(&f);
@@ -132,19 +136,37 @@ static void test_addresses_of_steered_target(void **state)
 	    {"tosteered.example.com HTTPS",
 	     "NOERROR aa\n"
 	     "answer: tosteered.example.com. 300 HTTPS 1 w.example.com. alpn=h2\n"
-	     "additional: w.example.com. 5 A 192.0.2.1\n"
-	     "additional: w.example.com. 5 AAAA 2001:db8::1\n"},
+	     "additional: w.example.com. 30 A 192.0.2.1\n"
+	     "additional: w.example.com. 30 AAAA 2001:db8::1\n"},
 	    {"tosteered.example.com HTTPS ecs=203.0.113.0/24",
 	     "NOERROR aa\n"
 	     "answer: tosteered.example.com. 300 HTTPS 1 w.example.com. alpn=h2\n"
-	     "additional: w.example.com. 5 A 192.0.2.1\n"
-	     "additional: w.example.com. 5 AAAA 2001:db8::1\n"
+	     "additional: w.example.com. 30 A 192.0.2.1\n"
+	     "additional: w.example.com. 30 AAAA 2001:db8::1\n"
 	     "ecs: 203.0.113.0/24/0\n"},
 	    {"mxsteered.example.com MX", "NOERROR aa\n"
 					 "answer: mxsteered.example.com. 300 MX 1 w.example.com.\n"
 					 "answer: mxsteered.example.com. 300 MX 2 W.example.com.\n"
-					 "additional: w.example.com. 5 A 192.0.2.1\n"
-					 "additional: w.example.com. 5 AAAA 2001:db8::1\n"},
+					 "additional: w.example.com. 30 A 192.0.2.1\n"
+					 "additional: w.example.com. 30 AAAA 2001:db8::1\n"},
+	};
+
+	run(cases, ARRAY_SIZE(cases));
+}
+
+/* What is additional is taken to be for everybody (RFC 7871 section 7.3.1): what is not is left for
+ * the resolver to ask, unless it knows nothing of clients' networks. */
+static void test_address_for_one_network_is_not_additional(void **state)
+{
+	static const struct additional_case cases[] = {
+	    {"todivided.example.com MX ecs=203.0.113.0/24",
+	     "NOERROR aa\n"
+	     "answer: todivided.example.com. 300 MX 1 d.example.com.\n"
+	     "ecs: 203.0.113.0/24/0\n"},
+	    {"todivided.example.com MX", "NOERROR aa\n"
+					 "answer: todivided.example.com. 300 MX 1 d.example.com.\n"
+					 "additional: d.example.com. 30 A 192.0.2.3\n"
+					 "additional: d.example.com. 30 AAAA 2001:db8::3\n"},
 	};
 
 	run(cases, ARRAY_SIZE(cases));
@@ -156,6 +178,7 @@ int main(void)
 	    cmocka_unit_test(test_addresses_for_every_type),
 	    cmocka_unit_test(test_service_bindings),
 	    cmocka_unit_test(test_addresses_of_steered_target),
+	    cmocka_unit_test(test_address_for_one_network_is_not_additional),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ static const char fleet[] =
     "edges:\n"
     "  fra1: {location: '50.11,8.68', addresses: [192.0.2.1, '2001:db8::1']}\n"
     "  nyc1: {location: '40.71,-74.01', addresses: [192.0.2.2]}\n"
+    "  sin1: {location: '1.35,103.82', addresses: [192.0.2.3]}\n"
     "nameservers:\n"
     "  ns1: {listen: '127.0.0.1:0'}\n"
     "origins:\n"
@@ -29,11 +30,19 @@ static const char fleet[] =
     "    hosts: [www.example.com, w.example.net]\n"
     "    certificates: [{certificate: c.pem, key: k.pem}]\n"
     "    routes: [{origin: app}]\n"
+    "    edges: [fra1, nyc1]\n"
+    "  four:\n"
+    "    hosts: [v4.example.net]\n"
+    "    certificates: [{certificate: c.pem, key: k.pem}]\n"
+    "    routes: [{origin: app}]\n"
+    "    edges: [nyc1, sin1]\n"
     "zones:\n"
     "  example.com: {file: com.zone}\n"
     "  example.net:\n"
     "    file: net.zone\n"
-    "    steered: {w: {site: all, ttl: 30s}}\n"
+    "    steered:\n"
+    "      w: {site: all, ttl: 30s, policy: weighted}\n"
+    "      v4: {site: four, ttl: 30s, policy: weighted}\n"
     "  child.example.com: {file: child.zone}\n";
 
 #define TOP(serial)                                                                                \
@@ -89,6 +98,7 @@ static void run(const struct query_case *cases, size_t n)
 	fixture_file(&f, "net.zone", net_zone);
 	fixture_file(&f, "child.zone", TOP(3) "www A 192.0.2.92\n");
 	fixture_fleet(&f, fleet);
+	fixture_verdicts(&f, "uuu");
 	for (size_t i = 0; i < n; i++)
 		fixture_expect(&f, cases[i].query, cases[i].response);
 	fixture_fini(&f);
@@ -140,6 +150,63 @@ static void test_case_is_as_written(void **state)
 	    {"chosen.example.com TXT",
 	     "NOERROR aa\n"
 	     "answer: chosen.example.com. 300 CNAME W.Example.Net.\n" SOA("example.net", 2)},
+	};
+
+	run(cases, ARRAY_SIZE(cases));
+}
+
+/* Networks are divided between the edges: who is told of one is told for which network that is.
+ * What does not depend on it is for everybody, also in a chain that might have led there. */
+static void test_scope_of_an_alias_to_a_steered_name(void **state)
+{
+	static const struct query_case cases[] = {
+	    {"w.example.net A ecs=198.51.100.0/24", "NOERROR aa\n"
+						    "answer: w.example.net. 30 A 192.0.2.1\n"
+						    "ecs: 198.51.100.0/24/24\n"},
+	    {"chosen.example.com A ecs=198.51.100.0/24",
+	     "NOERROR aa\n"
+	     "answer: chosen.example.com. 300 CNAME W.Example.Net.\n"
+	     "answer: W.Example.Net. 30 A 192.0.2.1\n"
+	     "ecs: 198.51.100.0/24/24\n"},
+	    {"x.w.example.com A ecs=198.51.100.0/24",
+	     "NOERROR aa\n"
+	     "answer: x.w.example.com. 300 CNAME w.example.net.\n"
+	     "answer: w.example.net. 30 A 192.0.2.1\n"
+	     "ecs: 198.51.100.0/24/24\n"},
+	    {"chosen.example.com CNAME ecs=198.51.100.0/24",
+	     "NOERROR aa\n"
+	     "answer: chosen.example.com. 300 CNAME W.Example.Net.\n"
+	     "ecs: 198.51.100.0/24/0\n"},
+	    {"static.example.com A ecs=198.51.100.0/24",
+	     "NOERROR aa\n"
+	     "answer: static.example.com. 300 CNAME host.example.net.\n"
+	     "answer: host.example.net. 300 A 192.0.2.90\n"
+	     "ecs: 198.51.100.0/24/0\n"},
+	    /* The only one with IPv6 is everybody's. */
+	    {"chosen.example.com AAAA ecs=198.51.100.0/24",
+	     "NOERROR aa\n"
+	     "answer: chosen.example.com. 300 CNAME W.Example.Net.\n"
+	     "answer: W.Example.Net. 30 AAAA 2001:db8::1\n"
+	     "ecs: 198.51.100.0/24/0\n"},
+	};
+
+	run(cases, ARRAY_SIZE(cases));
+}
+
+/* That a steered name has no IPv6 was told for a network, though a resolver takes it to be for all
+ * (RFC 7871 section 7.4). */
+static void test_negative_answer_has_no_scope(void **state)
+{
+	static const struct query_case cases[] = {
+	    {"v4.example.net A ecs=198.51.100.0/24", "NOERROR aa\n"
+						     "answer: v4.example.net. 30 A 192.0.2.3\n"
+						     "ecs: 198.51.100.0/24/24\n"},
+	    {"v4.example.net AAAA ecs=198.51.100.0/24",
+	     "NOERROR aa\n" SOA("example.net", 2) "ecs: 198.51.100.0/24/0\n"},
+	    {"w.example.net TXT ecs=198.51.100.0/24",
+	     "NOERROR aa\n" SOA("example.net", 2) "ecs: 198.51.100.0/24/0\n"},
+	    {"x.example.net A ecs=198.51.100.0/24",
+	     "NXDOMAIN aa\n" SOA("example.net", 2) "ecs: 198.51.100.0/24/0\n"},
 	};
 
 	run(cases, ARRAY_SIZE(cases));
@@ -233,6 +300,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_alias_into_another_zone),
 	    cmocka_unit_test(test_case_is_as_written),
+	    cmocka_unit_test(test_scope_of_an_alias_to_a_steered_name),
+	    cmocka_unit_test(test_negative_answer_has_no_scope),
 	    cmocka_unit_test(test_dname),
 	    cmocka_unit_test(test_dname_that_makes_too_long_a_name),
 	    cmocka_unit_test(test_dname_in_a_circle_is_bounded),

@@ -259,7 +259,8 @@ static bool is_quick(struct both *b, const struct dns_request *request)
 	if (request->len < KNOT_WIRE_HEADER_SIZE)
 		return false;
 	dns_message_parse(&m, request->wire, request->len);
-	return dns_quick(b->f.view, &m, (mono_time){0}, &facts, b->quick, DNS_UDP_PAYLOAD, &len);
+	return dns_quick(b->f.view, &m, (mono_time){0}, NULL, &facts, b->quick, DNS_UDP_PAYLOAD,
+			 &len);
 }
 
 static void test_the_same_as_the_long_way(void **state)
@@ -268,10 +269,11 @@ static void test_the_same_as_the_long_way(void **state)
 	char *text = rich_zone();
 	uint8_t wire[1024];
 
-	fixture_init(&b->f, text,
-		     "{w: {site: all, ttl: 30s}, v: {site: one, ttl: 2s}, "
-		     "u: {site: all, ttl: 1s, none_up: servfail}}",
-		     NULL);
+	fixture_init(
+	    &b->f, text,
+	    "{w: {site: all, ttl: 30s, policy: weighted, answers: 2}, v: {site: one, ttl: 2s}, "
+	    "u: {site: all, ttl: 1s, none_up: servfail}}",
+	    NULL);
 	for (unsigned i = 0; i < QUERIES; i++) {
 		size_t len = write_query(wire);
 		struct dns_request request;

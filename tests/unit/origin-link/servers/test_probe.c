@@ -390,6 +390,39 @@ static void test_no_buffers_after_connecting_is_no_fault_of_the_server(void **st
 	assert_null(origin_finish(&o));
 }
 
+static void hold_up(evutil_socket_t fd, short what, void *arg)
+{
+	usleep(400000);
+}
+
+static void say_nothing(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_wait(o);
+}
+
+/* A control loop that was held up for longer than checks have time took all servers for dead. */
+static void test_loop_that_was_held_up_blamed_the_server(void **state)
+{
+	const struct timeval soon = {.tv_usec = 1000};
+	struct probe_rig *t = *state;
+	struct scripted_origin *o = origin_start(say_nothing, NULL);
+	struct event *hold = evtimer_new(loop_base(t->group->control), hold_up, NULL);
+	struct probe *p;
+
+	event_add(hold, &soon);
+	t->check.kind = CFG_CHECK_HTTP;
+	t->check.timeout = DUR_MS(200);
+	p = probe_rig_start(t, &o->addr);
+	loop_run(t->group->control);
+	assert_int_equal(t->cause, PROBE_PREVENTED);
+	assert_int_equal(health_get(&t->health), HEALTH_UNKNOWN);
+	probe_destroy(&p);
+	event_free(hold);
+	origin_go(o);
+	assert_null(origin_finish(&o));
+}
+
 static void expect_default_host(struct scripted_origin *o, void *arg)
 {
 	char *host = xasprintf("\r\nHost: default.example.com:%u\r\n", net_addr_port(&o->addr));
@@ -470,6 +503,7 @@ int main(void)
 	    TEST(test_proxy_header),
 	    TEST(test_no_descriptors),
 	    TEST(test_no_buffers_after_connecting_is_no_fault_of_the_server),
+	    TEST(test_loop_that_was_held_up_blamed_the_server),
 	    TEST(test_default_host),
 	    TEST(test_again_at_the_interval),
 	    TEST(test_destroyed_while_it_runs),
