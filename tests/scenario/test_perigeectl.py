@@ -568,7 +568,8 @@ def test_reload_tells_what_a_name_server_is_at(world, processes):
     lines = run.stdout.splitlines()
     assert (run.returncode, lines[0]) == (0, f"reading {world.fleet}")
     assert all(": warning: " in line for line in run.stderr.splitlines())
-    assert lines[-3:] == ["settling, waiting for edge gru1", "published", "reloaded"]
+    assert "settling, waiting for edge gru1" in lines
+    assert lines[-2:] == ["published", "reloaded"]
 
 
 def test_file_name_in_an_error_was_printed_raw(tmp_path, processes):
