@@ -334,6 +334,10 @@ static bool scan_directive(struct dns_master *m, const char *line, const char *e
 	struct word name = next_word(&at, stop);
 
 	m->open->scanner->line_counter = number;
+	if (memchr(line, '\0', (size_t)(end - line)) != NULL) {
+		diag_add(m->diag, place_at(m, number), "a directive with an octet of zero");
+		return true;
+	}
 	if (name.len == 7 && strncasecmp(name.text, "$ORIGIN", 7) == 0)
 		return scan_origin(m, at, stop);
 	if (name.len == 8 && strncasecmp(name.text, "$INCLUDE", 8) == 0)

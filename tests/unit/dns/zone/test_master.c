@@ -255,6 +255,36 @@ static void generated_text_counts_as_the_zone_s(void **state)
 	zone_fixture_fini(&f);
 }
 
+/* What stood behind it was left out, and the rest served. */
+static void directive_with_an_octet_of_zero(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} lines[] = {
+#define LINE(s) {s, sizeof(s) - 1}
+	    LINE("$ORIGIN a\0b\n"),
+	    LINE("$INCLUDE include\0d\n"),
+	    LINE("$GENERATE 1-2 a$ TXT a\0b\n"),
+	    LINE("$TTL 5\0 6\n"),
+#undef LINE
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct zone_fixture f = {0};
+		char text[sizeof(ZONE_TOP) + 64] = ZONE_TOP;
+		struct dns_zone *zone;
+
+		memcpy(text + strlen(ZONE_TOP), lines[i].text, lines[i].len);
+		zone_file(&f, "include", include_text, strlen(include_text));
+		zone_file(&f, "zone", text, strlen(ZONE_TOP) + lines[i].len);
+		zone = zone_load(&f, "example.com", "zone", NULL);
+		assert_null(zone);
+		assert_string_equal(f.errors, "zone:5: a directive with an octet of zero\n");
+		zone_fixture_fini(&f);
+	}
+}
+
 /* Whether BIND can be asked. */
 static bool bind_is_installed(void)
 {
@@ -313,6 +343,7 @@ int main(void)
 	    cmocka_unit_test(zone_file_that_includes_itself_six_times),
 	    cmocka_unit_test(zone_files_that_include_each_other),
 	    cmocka_unit_test(generated_text_counts_as_the_zone_s),
+	    cmocka_unit_test(directive_with_an_octet_of_zero),
 	    cmocka_unit_test(test_the_same_as_bind),
 	};
 
