@@ -240,6 +240,25 @@ static void zone_files_that_include_each_other(void **state)
 	zone_fixture_fini(&f);
 }
 
+/* The stack of libzscanner ran over: the eighteenth ended the process. */
+static void many_includes_in_one_file(void **state)
+{
+	struct zone_fixture f = {0};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	fputs(ZONE_TOP, out);
+	for (unsigned i = 0; i < 200; i++)
+		fputs("$INCLUDE other\n", out);
+	assert_int_equal(fclose(out), 0);
+	zone_file(&f, "other", "x A 192.0.2.1\n", 14);
+	zone_has(&f, text, "x.example.com. 3600 A 192.0.2.1\n");
+	free(text);
+	zone_fixture_fini(&f);
+}
+
 static void generated_text_counts_as_the_zone_s(void **state)
 {
 	struct zone_fixture f = {0};
@@ -342,6 +361,7 @@ int main(void)
 	    cmocka_unit_test(test_refused_forms),
 	    cmocka_unit_test(zone_file_that_includes_itself_six_times),
 	    cmocka_unit_test(zone_files_that_include_each_other),
+	    cmocka_unit_test(many_includes_in_one_file),
 	    cmocka_unit_test(generated_text_counts_as_the_zone_s),
 	    cmocka_unit_test(directive_with_an_octet_of_zero),
 	    cmocka_unit_test(test_the_same_as_bind),
