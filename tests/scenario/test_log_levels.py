@@ -116,7 +116,8 @@ def test_traces_of_a_query(responder):
     dns.query.tcp(dns.message.make_query("www.example.com", "A"), host, port=port,
                   timeout=perigee.PATIENCE)
     responder.wait_log(r"debug dns: tcp 127\.0\.0\.1:\d+: accepted on fd \d+ by worker")
-    responder.wait_log(r"debug dns: 127\.0\.0\.1:\d+ asks for www\.example\.com\. over TCP: REFUSED, ")
+    responder.wait_log(r"debug dns: 127\.0\.0\.1:\d+ asks 127\.0\.0\.1:\d+ for www\.example\.com\. "
+                       r"over TCP: REFUSED, ")
     responder.wait_log(r"debug dns: tcp 127\.0\.0\.1:\d+: ends: its client has ended it")
 
 
