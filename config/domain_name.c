@@ -31,7 +31,8 @@ static const char *label_fault(const char *label, size_t len, unsigned flags)
 
 		if (c >= 0x80)
 			return "write an international name in its ASCII form, \"xn--...\"";
-		if (!isalnum(c) && c != '-' && !(c == '_' && (flags & CFG_NAME_UNDERSCORE)))
+		if (!isalnum(c) && c != '-' && !(c == '_' && (flags & CFG_NAME_UNDERSCORE)) &&
+		    !(c == '/' && (flags & CFG_NAME_SLASH)))
 			return "a name has letters, digits, \"-\" and \".\" only";
 	}
 	return NULL;
