@@ -312,22 +312,9 @@ static void test_overrides_that_are_half(void **state)
 	    "fleet.yaml:13:39: geo.overrides[5].edges: \"a\" is there twice\n");
 }
 
-/* Zones of less than 256 addresses are called so: section 4 of RFC 2317. */
-static void test_zone_with_a_slash_in_its_name(void **state)
-{
-	struct cfg_fleet *f = load_good("zones: {0/25.2.0.192.in-addr.arpa: {file: z}}\n");
-
-	assert_string_equal(f->zones[0].name, "0/25.2.0.192.in-addr.arpa");
-	cfg_fleet_destroy(&f);
-	assert_complaints("origins: {o: {servers: a/b}}\n",
-			  "fleet.yaml:1:24: origins.o.servers: \"a/b\": a name has letters, "
-			  "digits, \"-\" and \".\" only\n");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_zone_with_a_slash_in_its_name),
 	    cmocka_unit_test(test_policies),
 	    cmocka_unit_test(test_options_of_a_policy_that_was_not_chosen),
 	    cmocka_unit_test(test_orders_and_weights_of_strangers),
