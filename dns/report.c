@@ -65,7 +65,7 @@ static json_t *report_edge(const struct dns_view *view, unsigned id, sa_family_t
 	report = json_pack(
 	    "{s:s, s:s, s:b, s:s, s:f}", "state",
 	    health_state_text(fleet_verdicts_edge_state(verdicts, id, family, now)), "cause",
-	    probe_cause_text(first == NULL ? PROBE_PENDING : fleet_verdict_cause(first)), "failing",
+	    first == NULL ? "no-address" : probe_cause_text(fleet_verdict_cause(first)), "failing",
 	    (int)failing, "admin", cfg_admin_text(edge->admin), "probe_ms",
 	    first == NULL ? 0.0 : (double)dur_to_us(fleet_verdict_probe_time(first)) / 1000);
 	json_object_set_new(report, "addresses", addresses);
@@ -150,11 +150,16 @@ static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, 
 	return len;
 }
 
-static int compare_keys(const void *va, const void *vb)
-{
-	const struct steer_key *a = va, *b = vb;
+struct candidate {
+	struct steer_key key;
+	unsigned member; /* of the pool */
+};
 
-	return steer_key_better(a, b) ? -1 : steer_key_better(b, a);
+static int compare_candidates(const void *va, const void *vb)
+{
+	const struct candidate *a = va, *b = vb;
+
+	return steer_key_better(&a->key, &b->key) ? -1 : steer_key_better(&b->key, &a->key);
 }
 
 /* The members of the pool as the policy would have them if all were the same otherwise. */
@@ -166,14 +171,15 @@ static json_t *report_candidates(const struct dns_view *view, const struct steer
 	const struct steer_pool *pool = &steering->pools.v[choice->steered->pool];
 	struct steer_network network = steer_network_of(client);
 	struct geo_vector here = geo_vector_of(spot->latitude, spot->longitude);
-	struct steer_key *keys = xcalloc(pool->n + 1, sizeof(*keys));
+	struct candidate *sorted = xcalloc(pool->n + 1, sizeof(*sorted));
 	json_t *candidates = json_array();
 
 	for (unsigned i = 0; i < pool->n; i++)
-		keys[i] = steer_key_of(pool, i, steering->edges, spot, &here, &network);
-	qsort(keys, pool->n, sizeof(*keys), compare_keys);
+		sorted[i] = (struct candidate){
+		    steer_key_of(pool, i, steering->edges, spot, &here, &network), i};
+	qsort(sorted, pool->n, sizeof(*sorted), compare_candidates);
 	for (unsigned i = 0; i < pool->n; i++) {
-		const struct cfg_edge *edge = &view->fleet->edges[keys[i].edge];
+		const struct cfg_edge *edge = &view->fleet->edges[sorted[i].key.edge];
 		json_t *candidate = report_edge(view, edge->id, steer_family_af(choice->family));
 
 		json_object_set_new(candidate, "edge", json_string(edge->name));
@@ -183,19 +189,29 @@ static json_t *report_candidates(const struct dns_view *view, const struct steer
 					      place->latitude, place->longitude,
 					      edge->location.latitude, edge->location.longitude))
 					: json_null());
+		if (pool->policy == CFG_POLICY_WEIGHTED)
+			json_object_set_new(candidate, "weight",
+					    json_integer(pool->values[sorted[i].member]));
 		json_array_append_new(candidates, candidate);
 	}
-	free(keys);
+	free(sorted);
 	return candidates;
+}
+
+/* 0 is a place in the Gulf of Guinea. */
+static json_t *report_degrees(const struct geo_place *place, double degrees)
+{
+	return place->located ? json_real(degrees) : json_null();
 }
 
 static json_t *report_place(const struct dns_view *view, const struct geo_place *place)
 {
-	json_t *report = json_pack("{s:b, s:s, s:f, s:f, s:s, s:s, s:I}", "known",
-				   (int)(place->source != GEO_SOURCE_NONE), "source",
-				   geo_source_text(place->source), "latitude", place->latitude,
-				   "longitude", place->longitude, "country", place->country,
-				   "continent", place->continent, "asn", (json_int_t)place->asn);
+	json_t *report = json_pack(
+	    "{s:b, s:s, s:o, s:o, s:s, s:s, s:I}", "known", (int)(place->source != GEO_SOURCE_NONE),
+	    "source", geo_source_text(place->source), "latitude",
+	    report_degrees(place, place->latitude), "longitude",
+	    report_degrees(place, place->longitude), "country", place->country, "continent",
+	    place->continent, "asn", (json_int_t)place->asn);
 
 	if (place->override > 0) {
 		struct cfg_place at = view->fleet->geo.overrides[place->override - 1].place;
@@ -207,15 +223,20 @@ static json_t *report_place(const struct dns_view *view, const struct geo_place 
 	return report;
 }
 
-/* Of this client; that of a front is the smallest of all who are told the same. */
+/* How much farther the next edge is. Of this client; that of a front is the smallest of all who are
+ * told the same. Infinite where there is none, or where the policy does not go by distance. */
 static double margin_at(const struct dns_view *view, const struct steer_choice *choice,
 			const struct steer_spot *spot, const struct net_prefix *client)
 {
 	const struct steering *steering = view->steer.steering;
+	const struct steer_pool *pool = &steering->pools.v[choice->steered->pool];
 	struct steer_network network = steer_network_of(client);
 
-	return steer_choose(&steering->pools.v[choice->steered->pool], steering->edges,
-			    choice->family, spot, &network, view->steer.verdicts, clock_mono())
+	if (!spot->located ||
+	    (pool->policy != CFG_POLICY_NEAREST && pool->policy != CFG_POLICY_CONTINENT))
+		return (double)INFINITY;
+	return steer_choose(pool, steering->edges, choice->family, spot, &network,
+			    view->steer.verdicts, clock_mono())
 	    .margin_km;
 }
 

@@ -97,14 +97,18 @@ static void claim_asns(struct validator *v, struct cfg_claims *asns, const struc
 static void validate_known(struct validator *v, const struct cfg_override *o,
 			   const struct cfg_entry *entry, const char *path)
 {
-	static const char *const keys[] = {"asns", "countries", "continents"};
+	const struct {
+		const char *key;
+		unsigned n;
+	} lists[] = {
+	    {"asns", o->asns.n}, {"countries", o->countries.n}, {"continents", o->continents.n}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys) && v->fleet->geo.databases.n == 0; i++) {
-		if (cfg_entry_get(entry, keys[i]) != NULL)
-			diag_add(v->diag, cfg_place_of(entry, keys[i], o->place),
+	for (size_t i = 0; i < ARRAY_SIZE(lists) && v->fleet->geo.databases.n == 0; i++) {
+		if (lists[i].n > 0)
+			diag_add(v->diag, cfg_place_of(entry, lists[i].key, o->place),
 				 "%s.%s never matches: geo.database is missing, which would tell "
 				 "them",
-				 path, keys[i]);
+				 path, lists[i].key);
 	}
 }
 
