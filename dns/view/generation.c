@@ -110,7 +110,7 @@ static void run_renewal(struct job *job)
 	struct renewal *r = CONTAINER_OF(job, struct renewal, job);
 
 	r->fronts = steer_fronts_renew(r->parts->steering, r->parts->places, r->parts->verdicts,
-				       r->before, clock_mono());
+				       r->before, STEER_FRONTS_BYTES_MAX, clock_mono());
 }
 
 static void renewed(struct job *job)
