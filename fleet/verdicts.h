@@ -76,6 +76,7 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now);
 /* Which active edges have an address without a verdict, be it of this run or of the last: "edges
  * sin1, gru1"; malloc'd. NULL: none. */
 char *fleet_verdicts_unsettled(const struct fleet_verdicts *t);
+bool fleet_verdicts_settled(const struct fleet_verdicts *t); /* there is none of them */
 
 struct fleet_verdicts *fleet_verdicts_ref(struct fleet_verdicts *t);
 void fleet_verdicts_unref(struct fleet_verdicts **t);

@@ -28,7 +28,7 @@
 #define SETTLE_MAX DUR_S(3)
 /* How often it is looked whether it has settled, and what a load is at: a reload of a small
  * configuration is to be over at once. */
-#define LOOK DUR_MS(20)
+#define LOOK DUR_MS(5)
 
 struct waiter {
 	STAILQ_ENTRY(waiter) link;

@@ -120,6 +120,8 @@ static void run_renewal(struct job *job)
 				       r->before, STEER_FRONTS_BYTES_MAX, clock_mono());
 }
 
+static void renew_if_due(struct dns_generation *g);
+
 static void renewed(struct job *job)
 {
 	const struct timeval between = dur_to_timeval(BETWEEN);
@@ -135,8 +137,11 @@ static void renewed(struct job *job)
 	steer_fronts_unref(&g->fronts);
 	g->fronts = TAKE(&r->fronts);
 	drop_renewal(&r);
-	if (g->slot != NULL)
-		publish(g);
+	if (g->slot == NULL) {
+		renew_if_due(g); /* it is waited for */
+		return;
+	}
+	publish(g);
 	CHECK(event_add(g->timer, &between) == 0);
 }
 
@@ -153,19 +158,28 @@ static void start_renewal(struct dns_generation *g)
 	job_start(g->jobs, &r->job, &ops);
 }
 
+/* Fronts of a generation that does not serve yet are made once there is a verdict on each edge:
+ * what is made before would be for nothing. */
+static void renew_if_due(struct dns_generation *g)
+{
+	bool wanted = g->slot != NULL || fleet_verdicts_settled(g->parts->verdicts);
+
+	if (wanted && g->renewal == NULL && !event_pending(g->timer, EV_TIMEOUT, NULL) &&
+	    !is_current(g))
+		start_renewal(g);
+}
+
 static void look(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_generation *g = arg;
 
 	MAGIC_CHECK(g, GENERATION_MAGIC);
-	if (!is_current(g))
-		start_renewal(g);
+	renew_if_due(g);
 }
 
 void dns_generation_moved(struct dns_generation *g)
 {
-	if (g->renewal == NULL && !event_pending(g->timer, EV_TIMEOUT, NULL) && !is_current(g))
-		start_renewal(g);
+	renew_if_due(g);
 }
 
 /* Its life */
@@ -176,7 +190,7 @@ void dns_generation_start(struct dns_generation *g, struct loop *control, struct
 	g->jobs = jobs;
 	g->timer = evtimer_new(loop_base(control), look, g);
 	CHECK(g->timer != NULL);
-	start_renewal(g);
+	renew_if_due(g);
 }
 
 char *dns_generation_waits_for(const struct dns_generation *g)
@@ -194,6 +208,7 @@ void dns_generation_publish(struct dns_generation *g, struct snapshot_slot *slot
 	log_debug("a view is published: %u zones", g->parts->zones->n);
 	g->slot = slot;
 	publish(g);
+	renew_if_due(g);
 }
 
 void dns_generation_end(struct dns_generation **gp)
