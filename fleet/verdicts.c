@@ -387,6 +387,27 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now)
 	return now.ns <= atomic_load_explicit(&t->pulse->fresh_until_ns, memory_order_relaxed);
 }
 
+/* An active edge has an address that nothing is known of, and there is a route to it. */
+static bool is_unsettled(const struct fleet_verdicts *t, const struct row *row)
+{
+	for (unsigned k = 0; k < row->n && row->active; k++) {
+		const struct fleet_verdict *v = t->v[row->first + k];
+
+		if (health_get(&v->health) == HEALTH_UNKNOWN && !has_no_route(v))
+			return true;
+	}
+	return false;
+}
+
+bool fleet_verdicts_settled(const struct fleet_verdicts *t)
+{
+	for (unsigned i = 0; i < t->n_edges; i++) {
+		if (is_unsettled(t, &t->edges[i]))
+			return false;
+	}
+	return true;
+}
+
 char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 {
 	struct names names = {0};
@@ -394,14 +415,8 @@ char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 	for (unsigned i = 0; i < t->n_edges; i++) {
 		const struct row *row = &t->edges[i];
 
-		for (unsigned k = 0; k < row->n && row->active; k++) {
-			const struct fleet_verdict *v = t->v[row->first + k];
-
-			if (health_get(&v->health) == HEALTH_UNKNOWN && !has_no_route(v)) {
-				names_add(&names, v->edge);
-				break;
-			}
-		}
+		if (is_unsettled(t, row))
+			names_add(&names, t->v[row->first]->edge);
 	}
 	return names_sentence(&names, "edge", "edges");
 }

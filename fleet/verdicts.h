@@ -52,7 +52,8 @@ enum health_state fleet_verdict_state(const struct fleet_verdict *v, mono_time n
 /* It is up, but the last probe failed. */
 bool fleet_verdict_failing(const struct fleet_verdict *v);
 enum probe_cause fleet_verdict_cause(const struct fleet_verdict *v);
-/* Of the last word, whatever it was; before this program began, when it is of an earlier run. */
+/* Of the last word, whatever it was; before this program began, when it is of an earlier run. 0:
+ * there was none. */
 mono_time fleet_verdict_last(const struct fleet_verdict *v);
 /* How long the last probe took; 0 before there was one. */
 duration fleet_verdict_probe_time(const struct fleet_verdict *v);
@@ -77,6 +78,7 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now);
 /* Which active edges have an address without a verdict, be it of this run or of the last, though
  * there is a route to it: "edges sin1, gru1"; malloc'd. NULL: none. */
 char *fleet_verdicts_unsettled(const struct fleet_verdicts *t);
+bool fleet_verdicts_settled(const struct fleet_verdicts *t); /* there is none of them */
 
 struct fleet_verdicts *fleet_verdicts_ref(struct fleet_verdicts *t);
 void fleet_verdicts_unref(struct fleet_verdicts **t);

@@ -85,14 +85,14 @@ void health_recall(struct health *h, enum health_state state, enum probe_cause c
 
 bool health_forget(struct health *h, enum probe_cause cause)
 {
-	bool known = health_get(h) != HEALTH_UNKNOWN;
+	bool changed = health_get(h) != HEALTH_UNKNOWN || atomic_load(&h->cause) != (int)cause;
 
 	h->streak = 0;
 	h->doubted = false;
 	atomic_store_explicit(&h->cause, cause, memory_order_relaxed);
 	atomic_store_explicit(&h->failing, false, memory_order_relaxed);
 	atomic_store_explicit(&h->state, HEALTH_UNKNOWN, memory_order_relaxed);
-	return known;
+	return changed;
 }
 
 void health_doubt(struct health *h)

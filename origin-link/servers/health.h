@@ -46,7 +46,7 @@ void health_init(struct health *h, unsigned rise, unsigned fall);
 void health_take_over(struct health *h, const struct health *from);
 /* What was true at another time is taken to be so until the next result, which decides. */
 void health_recall(struct health *h, enum health_state state, enum probe_cause cause);
-/* Nothing is known any more, for this reason. True when the state changed. */
+/* Nothing is known any more, for this reason. True when the state or the reason changed. */
 bool health_forget(struct health *h, enum probe_cause cause);
 /* The next result decides at once, whatever is known. */
 void health_doubt(struct health *h);

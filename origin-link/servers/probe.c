@@ -222,10 +222,9 @@ static void probe_prevented(struct probe *p, const char *detail)
 /* Nor can others, maybe, but that is not for this machine to say. */
 static void probe_has_no_route(struct probe *p, const char *detail)
 {
-	bool told = atomic_load(&p->health->cause) == PROBE_NO_ROUTE;
 	bool changed = health_forget(p->health, PROBE_NO_ROUTE);
 
-	if (!told)
+	if (changed)
 		log_info("%s cannot be probed from here: %s", p->name, detail);
 	p->last_time = DUR_NS(0);
 	hang_up(p);

@@ -223,7 +223,10 @@ static void test_settled_without_addresses_that_have_no_route(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		probe(f, i, 0, PROBE_OK, at(0));
 		probe(f, i, 1, PROBE_OK, at(0));
+		/* What the edge is told to be may change by it. */
+		epoch = fleet_verdicts_epoch(f->table);
 		probe(f, i, 2, PROBE_NO_ROUTE, at(0));
+		assert_int_equal(fleet_verdicts_epoch(f->table), epoch + 1);
 	}
 	assert_null(fleet_verdicts_unsettled(f->table));
 	/* Nor is it told again and again that they have grown old. */
