@@ -29,13 +29,24 @@
 
 /* Verdicts */
 
+/* How old the last word is; null: there was none. */
+static json_t *report_age(const struct fleet_verdict *v, mono_time now)
+{
+	mono_time last = fleet_verdict_last(v);
+
+	if (last.ns == 0)
+		return json_null();
+	return json_real((double)dur_to_ms(mono_since(now, last)) / 1000);
+}
+
 static json_t *report_address(const struct fleet_verdict *v, mono_time now)
 {
-	return json_pack("{s:s, s:s, s:b, s:f}", "state",
+	return json_pack("{s:s, s:s, s:b, s:f, s:o}", "state",
 			 health_state_text(fleet_verdict_state(v, now)), "cause",
 			 probe_cause_text(fleet_verdict_cause(v)), "failing",
 			 (int)fleet_verdict_failing(v), "probe_ms",
-			 (double)dur_to_us(fleet_verdict_probe_time(v)) / 1000);
+			 (double)dur_to_us(fleet_verdict_probe_time(v)) / 1000, "age_seconds",
+			 report_age(v, now));
 }
 
 /* `family` is AF_UNSPEC for all of its addresses. What an edge is in one word is followed by the
@@ -104,6 +115,63 @@ static json_t *report_steering(const struct dns_view *view)
 			 (json_int_t)(fronts == NULL ? 0 : fronts->without_room));
 }
 
+/* Of one family: how many of the edges may be named now, and why those. As the fronts have it, for
+ * which nobody need look at the members: null as long as there are none, or no room for this one.
+ */
+static void report_usable(const struct dns_view *view, uint32_t pool_id, enum steer_family family,
+			  json_t *report)
+{
+	static const char *const keys[][2] = {{"usable_ipv4", "reason_ipv4"},
+					      {"usable_ipv6", "reason_ipv6"}};
+	const struct steer_pool *pool = &view->steer.steering->pools.v[pool_id];
+	const struct steer_front *front =
+	    view->fronts == NULL ? NULL : view->fronts->v[pool_id * STEER_FAMILIES + family];
+	enum dns_steer_reason reason = DNS_STEER_NO_FAMILY;
+	bool known = front != NULL, may = false;
+
+	if (known && (pool->n == 0 || pool->of_family[family] > 0))
+		reason = steer_tier_reason(pool, front->tier);
+	if (known)
+		may = reason != DNS_STEER_NONE_UP && front->tier != STEER_TIER_NONE;
+	json_object_set_new(report, keys[family][0],
+			    known ? json_integer(may ? front->n_usable : 0) : json_null());
+	json_object_set_new(report, keys[family][1],
+			    known ? json_string(dns_steer_reason_text(reason)) : json_null());
+}
+
+static json_t *report_name(const struct dns_view *view, const struct dns_steered *steered)
+{
+	const struct steer_pool *pool = &view->steer.steering->pools.v[steered->pool];
+	json_t *report = json_pack("{s:s, s:s, s:I, s:I}", "site", steered->config->site->name,
+				   "policy", dns_steer_policy_text(steered->config->policy), "pool",
+				   (json_int_t)steered->pool, "edges", (json_int_t)pool->n);
+
+	for (unsigned family = 0; family < STEER_FAMILIES; family++)
+		report_usable(view, steered->pool, family, report);
+	return report;
+}
+
+/* By name. */
+static json_t *report_steered(const struct dns_view *view)
+{
+	const struct dns_steered *steered = view->steered;
+	json_t *names = json_object();
+
+	for (unsigned i = 0; i < view->fleet->n_zones; i++) {
+		const struct cfg_zone *zone = &view->fleet->zones[i];
+
+		for (unsigned k = 0; k < zone->n_steered; k++, steered++) {
+			bool apex = strcmp(steered->config->owner, "@") == 0;
+			char *name = apex ? xstrdup(zone->name)
+					  : xasprintf("%s.%s", steered->config->owner, zone->name);
+
+			json_object_set_new(names, name, report_name(view, steered));
+			free(name);
+		}
+	}
+	return names;
+}
+
 void dns_report_view(const struct dns_view *view, json_t *status)
 {
 	json_t *zones = json_object(), *edges = json_object();
@@ -122,6 +190,7 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 	json_object_set_new(status, "edges", edges);
 	json_object_set_new(status, "geo", report_geo(view->steer.places));
 	json_object_set_new(status, "steering", report_steering(view));
+	json_object_set_new(status, "steered", report_steered(view));
 }
 
 /* Explain */

@@ -52,7 +52,8 @@ enum health_state fleet_verdict_state(const struct fleet_verdict *v, mono_time n
 /* It is up, but the last probe failed. */
 bool fleet_verdict_failing(const struct fleet_verdict *v);
 enum probe_cause fleet_verdict_cause(const struct fleet_verdict *v);
-/* Of the last word, whatever it was; before this program began, when it is of an earlier run. */
+/* Of the last word, whatever it was; before this program began, when it is of an earlier run. 0:
+ * there was none. */
 mono_time fleet_verdict_last(const struct fleet_verdict *v);
 /* How long the last probe took; 0 before there was one. */
 duration fleet_verdict_probe_time(const struct fleet_verdict *v);

@@ -7,6 +7,7 @@
 #define LOG_MODULE LOG_CONFIG
 #include "dns/view/generation.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/base/check.h"
@@ -38,6 +39,8 @@ struct dns_generation {
 struct renewal {
 	struct job job;
 	struct dns_generation *generation; /* NULL: it has ended. Control loop only */
+	_Atomic bool unwanted;             /* likewise, for the thread that makes them */
+	struct jobs *jobs;
 	struct dns_parts *parts;
 	struct steer_fronts *before, *fronts;
 };
@@ -97,20 +100,24 @@ static void free_renewal(struct job *job)
 }
 
 /* What it refers to may be the last reference, and much. */
-static void drop_renewal(struct renewal **rp, struct jobs *jobs)
+static void drop_renewal(struct renewal **rp)
 {
 	static const struct job_ops ops = {let_go, free_renewal, free_renewal};
 	struct renewal *r = TAKE(rp);
 
-	job_start(jobs, &r->job, &ops);
+	job_start(r->jobs, &r->job, &ops);
 }
 
 static void run_renewal(struct job *job)
 {
 	struct renewal *r = CONTAINER_OF(job, struct renewal, job);
 
+	if (r->unwanted) {
+		let_go(job);
+		return;
+	}
 	r->fronts = steer_fronts_renew(r->parts->steering, r->parts->places, r->parts->verdicts,
-				       r->before, clock_mono());
+				       r->before, STEER_FRONTS_BYTES_MAX, clock_mono());
 }
 
 static void renew_if_due(struct dns_generation *g);
@@ -122,14 +129,14 @@ static void renewed(struct job *job)
 	struct dns_generation *g = r->generation;
 
 	if (g == NULL) {
-		free_renewal(job);
+		drop_renewal(&r);
 		return;
 	}
 	g->renewal = NULL;
 	/* Not the last reference: the renewal has another. */
 	steer_fronts_unref(&g->fronts);
 	g->fronts = TAKE(&r->fronts);
-	drop_renewal(&r, g->jobs);
+	drop_renewal(&r);
 	if (g->slot == NULL) {
 		renew_if_due(g); /* it is waited for */
 		return;
@@ -144,6 +151,7 @@ static void start_renewal(struct dns_generation *g)
 	struct renewal *r = xcalloc(1, sizeof(*r));
 
 	r->generation = g;
+	r->jobs = g->jobs;
 	r->parts = dns_parts_ref(g->parts);
 	r->before = g->fronts == NULL ? NULL : steer_fronts_ref(g->fronts);
 	g->renewal = r;
@@ -210,12 +218,15 @@ void dns_generation_end(struct dns_generation **gp)
 
 	if (g == NULL)
 		return;
-	if (g->renewal != NULL)
+	if (g->renewal != NULL) {
 		g->renewal->generation = NULL;
+		g->renewal->unwanted = true;
+	}
 	last = xcalloc(1, sizeof(*last));
+	last->jobs = g->jobs;
 	last->parts = TAKE(&g->parts);
 	last->fronts = TAKE(&g->fronts);
-	drop_renewal(&last, g->jobs);
+	drop_renewal(&last);
 	event_free(g->timer);
 	g->magic = MAGIC_DEAD;
 	free(g);
