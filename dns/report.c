@@ -70,7 +70,7 @@ static json_t *report_edge(const struct dns_view *view, unsigned id, sa_family_t
 		if (family != AF_UNSPEC && addr->sa.sa_family != family)
 			continue;
 		failing = failing || fleet_verdict_failing(v);
-		if (first == NULL)
+		if (first == NULL || fleet_verdict_cause(first) == PROBE_NO_ROUTE)
 			first = v;
 	}
 	report = json_pack(

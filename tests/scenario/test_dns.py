@@ -382,6 +382,10 @@ def test_wildcard_listener_answers_from_the_address_asked(world, processes):
         assert answer_data(response) == ["192.0.2.80"]
         response = dns.query.tcp(query, host, port=port, timeout=perigee.PATIENCE)
         assert answer_data(response) == ["192.0.2.80"]
+        asked = f"[{host}]" if ":" in host else host
+        for transport in ("UDP", "TCP"):
+            world.daemon.wait_log(rf"asks {re.escape(asked)}:{port} for static\.example\.com\. "
+                                  rf"over {transport}")
 
 
 def test_nothing_is_answered_before_the_first_probes(world, processes):
