@@ -41,7 +41,7 @@ tests_unit_dns_serve_test_udp_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/serve/test_udp
 
 check_PROGRAMS += tests/unit/dns/serve/test_worker
-tests_unit_dns_serve_test_worker_SOURCES = tests/unit/dns/serve/test_worker.c
+tests_unit_dns_serve_test_worker_SOURCES = tests/unit/dns/serve/test_worker.c $(dns_test_fixture)
 tests_unit_dns_serve_test_worker_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/serve/test_worker
 
