@@ -181,6 +181,32 @@ static void test_more_records_than_a_message_has_room_for(void **state)
 	fixture_fini(&f);
 }
 
+/* A message over TCP has 65535 octets: what is longer would be cut there for ever. */
+static void rrset_over_64_kib(void **state)
+{
+	for (unsigned n = 240; n <= 260; n += 20) {
+		struct fixture f = {0};
+		char *errors, *text = NULL;
+		size_t size;
+		FILE *zone = open_memstream(&text, &size);
+
+		assert_non_null(zone);
+		fputs(TOP, zone);
+		for (unsigned i = 0; i < n; i++)
+			fprintf(zone, "many TXT %0250u\n", i);
+		assert_int_equal(fclose(zone), 0);
+		fixture_init(&f, text, "{}", &errors);
+		assert_string_equal(errors, n == 240
+						? ""
+						: "example.zone:5: many.example.com. TXT: more "
+						  "records of one name and type than fit into a "
+						  "message\n");
+		free(errors);
+		free(text);
+		fixture_fini(&f);
+	}
+}
+
 /* Each made the loader run without end, broke its memory, or was served so that nobody could read
  * the answer; tests/unit/dns/zone/test_rdata.c has more. */
 static const char *const misfits[] = {
@@ -270,13 +296,16 @@ static void names_in_mixed_case_are_served_as_written(void **state)
 		     TOP "WwW A 192.0.2.1\n"
 			 "Alias CNAME WWW\n"
 			 "@ MX 10 Mail.Example.ORG.\n"
-			 "@ MX 10 mail.example.org.\n",
+			 "@ MX 10 mail.example.org.\n"
+			 "SuB NS ns.example.org.\n",
 		     "{}", NULL);
+	fixture_expect(&f, "x.sub.example.com A",
+		       "NOERROR\nauthority: SuB.example.com. 3600 NS ns.example.org.\n");
 	fixture_expect(&f, "example.com MX",
 		       "NOERROR aa\nanswer: example.com. 3600 MX 10 Mail.Example.ORG.\n");
 	fixture_expect(&f, "WwW.example.com A",
 		       "NOERROR aa\nanswer: WwW.example.com. 3600 A 192.0.2.1\n");
-	assert_int_equal(f.view->zones->v[0].zone->n_records, 6);
+	assert_int_equal(f.view->zones->v[0].zone->n_records, 7);
 	fixture_fini(&f);
 }
 
@@ -287,6 +316,7 @@ int main(void)
 	    cmocka_unit_test(test_steered_errors),
 	    cmocka_unit_test(test_counts),
 	    cmocka_unit_test(test_more_records_than_a_message_has_room_for),
+	    cmocka_unit_test(rrset_over_64_kib),
 	    cmocka_unit_test(generic_data_that_has_not_the_form_of_its_type),
 	    cmocka_unit_test(record_without_data),
 	    cmocka_unit_test(sixty_thousand_txt_records_in_one_rrset),
