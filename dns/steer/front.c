@@ -136,7 +136,7 @@ static struct steer_pick pick_of(const struct chooser *c, const struct steer_ans
 				  .candidates = c->front->n_usable,
 				  .margin_km = answer->margin_km};
 
-	memcpy(pick.edges, answer->edges, answer->n * sizeof(*answer->edges));
+	memcpy(pick.edges, answer->edges, sizeof(pick.edges));
 	return pick;
 }
 

@@ -23,7 +23,8 @@ struct steer_fronts {
 	uint64_t epoch; /* of the verdicts that they are for */
 	bool complete;  /* nothing more is to be made for this epoch */
 	unsigned n;
-	struct steer_front **v; /* by index of the pool * STEER_FAMILIES + family */
+	struct steer_front **v;      /* by index of the pool * STEER_FAMILIES + family */
+	struct dns_offered *offered; /* by edge id * STEER_FAMILIES + family */
 	/* Of all fronts, each counted once; those that are by places because there was no room. */
 	size_t bytes;
 	unsigned without_room;
@@ -39,8 +40,6 @@ struct steer_fronts *steer_fronts_renew(const struct steering *steering,
 struct steer_fronts *steer_fronts_ref(struct steer_fronts *fronts);
 void steer_fronts_unref(struct steer_fronts **fronts);
 
-/* The front of a pool, or NULL when they are not for what is known now. */
-const struct steer_front *steer_fronts_current(const struct steer_fronts *fronts, uint32_t pool,
-					       enum steer_family family,
-					       const struct fleet_verdicts *verdicts,
-					       mono_time now);
+/* Whether they, who may be NULL, are for what is known now. */
+bool steer_fronts_current(const struct steer_fronts *fronts, const struct fleet_verdicts *verdicts,
+			  mono_time now);

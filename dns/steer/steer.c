@@ -19,7 +19,8 @@ struct question {
 	const struct steer_state *state;
 	const struct steer_pool *pool;
 	const struct net_prefix *client;
-	struct steer_network network; /* of weighted pools */
+	const struct steer_fronts *fronts; /* NULL: they are not current */
+	struct steer_network network;      /* of weighted pools */
 	mono_time now;
 };
 
@@ -72,50 +73,57 @@ static void pick_by_members(const struct question *q, struct steer_choice *choic
 		choice->scope = 0;
 }
 
-/* Who is told something for a short time only. */
-static bool is_shaky(const struct question *q, const struct steer_choice *choice)
+static struct dns_offered offered_by(const struct question *q, uint16_t id,
+				     enum steer_family family)
 {
-	if (choice->reason == DNS_STEER_STATIC)
-		return false;
-	if (choice->reason != DNS_STEER_HEALTHY)
-		return true;
-	for (unsigned i = 0; i < choice->pick.n; i++) {
-		uint16_t id = choice->pick.edges[i];
-
-		if (dns_offer_judge(&q->state->steering->edges[id].offer, id, choice->family,
-				    q->state->verdicts, q->now)
-			.failing)
-			return true;
-	}
-	return false;
+	if (q->fronts != NULL)
+		return q->fronts->offered[(unsigned)id * STEER_FAMILIES + family];
+	return dns_offer_judge(&q->state->steering->edges[id].offer, id, family, q->state->verdicts,
+			       q->now);
 }
 
-struct steer_choice dns_steer(const struct steer_state *state, const struct dns_steered *steered,
-			      enum steer_family family, const struct net_prefix *client,
-			      mono_time now)
+/* What the addresses of the chosen edges mean for what is answered, and for how long. */
+static void judge_offers(const struct question *q, struct steer_choice *choice)
+{
+	const struct steer_edge *edges = q->state->steering->edges;
+	bool failing = false;
+
+	for (unsigned i = 0; i < choice->pick.n; i++) {
+		uint16_t id = choice->pick.edges[i];
+		struct dns_offered offered = offered_by(q, id, choice->family);
+
+		failing = failing || offered.failing;
+		if (offered.whole && choice->pick.n == 1)
+			choice->whole = &edges[id].offer.addresses[choice->family].rrs;
+	}
+	if (choice->reason != DNS_STEER_STATIC && (failing || choice->reason != DNS_STEER_HEALTHY))
+		choice->ttl = MIN(choice->ttl, DNS_FAILING_TTL);
+}
+
+void dns_steer(const struct steer_state *state, const struct dns_steered *steered,
+	       enum steer_family family, const struct net_prefix *client, mono_time now,
+	       struct steer_choice *choice)
 {
 	const struct steer_pool *pool = &state->steering->pools.v[steered->pool];
-	struct steer_choice choice = {.steered = steered, .family = family, .ttl = steered->ttl};
 	struct question q = {.state = state, .pool = pool, .client = client, .now = now};
-	const struct steer_front *front;
 
+	*choice = (struct steer_choice){.steered = steered, .family = family, .ttl = steered->ttl};
 	if (pool->n > 0 && pool->of_family[family] == 0) {
-		choice.reason = DNS_STEER_NO_FAMILY;
-		return choice;
+		choice->reason = DNS_STEER_NO_FAMILY;
+		return;
 	}
 	if (pool->policy == CFG_POLICY_WEIGHTED)
 		q.network = steer_network_of(client);
-	front = steer_fronts_current(state->fronts, steered->pool, family, state->verdicts, now);
-	if (front != NULL)
-		pick_by_front(&q, front, &choice);
+	if (steer_fronts_current(state->fronts, state->verdicts, now))
+		q.fronts = state->fronts;
+	if (q.fronts != NULL)
+		pick_by_front(&q, q.fronts->v[steered->pool * STEER_FAMILIES + family], choice);
 	else
-		pick_by_members(&q, &choice);
-	choice.reason = steer_tier_reason(pool, choice.pick.tier);
-	if (pool->policy == CFG_POLICY_WEIGHTED && choice.pick.rivals > 1)
-		choice.scope = MAX(choice.scope, q.network.scope);
-	if (is_shaky(&q, &choice))
-		choice.ttl = MIN(choice.ttl, DNS_FAILING_TTL);
-	return choice;
+		pick_by_members(&q, choice);
+	choice->reason = steer_tier_reason(pool, choice->pick.tier);
+	if (pool->policy == CFG_POLICY_WEIGHTED && choice->pick.rivals > 1)
+		choice->scope = MAX(choice->scope, q.network.scope);
+	judge_offers(&q, choice);
 }
 
 static int compare_records(const void *a, const void *b)
@@ -145,17 +153,6 @@ static bool put_together(const knot_rdata_t **records, unsigned n, knot_mm_t *mm
 	return true;
 }
 
-/* Whether it is one edge's whole set. */
-static bool is_one_set(const struct steer_state *state, const struct steer_choice *choice,
-		       mono_time now)
-{
-	uint16_t id = choice->pick.edges[0];
-
-	return choice->pick.n == 1 && dns_offer_judge(&state->steering->edges[id].offer, id,
-						      choice->family, state->verdicts, now)
-					  .whole;
-}
-
 bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
 		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
 {
@@ -164,8 +161,8 @@ bool dns_steer_records(const struct steer_state *state, const struct steer_choic
 	unsigned room = 0, n = 0;
 
 	CHECK(choice->pick.n > 0);
-	if (is_one_set(state, choice, now)) {
-		*out = edges[choice->pick.edges[0]].offer.addresses[choice->family].rrs;
+	if (choice->whole != NULL) {
+		*out = *choice->whole;
 		return true;
 	}
 	for (unsigned i = 0; i < choice->pick.n; i++)
