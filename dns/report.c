@@ -170,7 +170,8 @@ static json_t *report_candidates(const struct dns_view *view, const struct steer
 	json_t *candidates = json_array();
 
 	for (unsigned i = 0; i < pool->n; i++)
-		keys[i] = steer_key_of(pool, i, steering->edges, spot, &here, &network);
+		steer_key_of(pool, i, steering->edges, spot, &here, &network, (double)INFINITY,
+			     &keys[i]);
 	qsort(keys, pool->n, sizeof(*keys), compare_keys);
 	for (unsigned i = 0; i < pool->n; i++) {
 		const struct cfg_edge *edge = &view->fleet->edges[keys[i].edge];

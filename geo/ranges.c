@@ -62,8 +62,10 @@ static uint32_t search4(const struct geo_ranges *r, uint32_t addr)
 		return SEARCH(r->start4, r->n4, addr);
 	first = r->index4[h];
 	n = r->index4[h + 1] - first;
+	if (n == 0)
+		return first - 1;
 	fetch(r->value4 + (size_t)first * r->width, MIN(n, 64) * r->width);
-	if (n == 0 || r->low4[first] > (addr & 0xffff))
+	if (r->low4[first] > (addr & 0xffff))
 		return first - 1;
 	return first + SEARCH(r->low4 + first, n, (addr & 0xffff));
 }
@@ -132,9 +134,26 @@ static bool has_all(const struct geo_ranges *r, uint32_t i, uint32_t h, uint32_t
 	       (r->index4[h] > i || (r->index4[h + 1] > i && r->low4[i] == 0));
 }
 
+/* When the range has all that begins with these 16 bits. */
+static unsigned wide_scope4(const struct geo_ranges *r, uint32_t i, uint32_t h)
+{
+	unsigned short_of = 0, scope = 16;
+
+	while (short_of < scope) {
+		unsigned middle = (short_of + scope) / 2;
+		uint32_t size = 1u << (16 - middle);
+
+		if (has_all(r, i, h & ~(size - 1), size))
+			scope = middle;
+		else
+			short_of = middle + 1;
+	}
+	return scope;
+}
+
 static unsigned scope4(const struct geo_ranges *r, uint32_t i, uint32_t addr)
 {
-	uint32_t h = addr >> 16, size = 1;
+	uint32_t h = addr >> 16;
 	unsigned scope = 0;
 
 	if (r->start4 != NULL) {
@@ -144,14 +163,8 @@ static unsigned scope4(const struct geo_ranges *r, uint32_t i, uint32_t addr)
 			scope = MAX(scope, scope_beside(r->start4[i + 1], addr));
 		return scope;
 	}
-	if (has_all(r, i, h, 1)) {
-		for (scope = 16; scope > 0; scope--) {
-			size *= 2;
-			if (!has_all(r, i, h & ~(size - 1), size))
-				break;
-		}
-		return scope;
-	}
+	if (has_all(r, i, h, 1))
+		return wide_scope4(r, i, h);
 	if (i >= r->index4[h] && r->low4[i] > 0)
 		scope = scope_beside((h << 16 | r->low4[i]) - 1, addr);
 	if (i + 1 < r->index4[h + 1])
@@ -237,11 +250,9 @@ geo_bits geo_bits_of(const struct net_prefix *prefix)
 
 struct geo_found geo_ranges_find(const struct geo_ranges *r, const struct net_prefix *prefix)
 {
-	geo_bits addr = geo_bits_of(prefix);
-
 	if (prefix->family == AF_INET)
-		return find4(r, (uint32_t)addr);
-	return find6(r, addr, prefix->len);
+		return find4(r, (uint32_t)geo_bits_of(prefix));
+	return find6(r, geo_bits_of(prefix), prefix->len);
 }
 
 /* Where range c->i begins, and its value. */

@@ -41,8 +41,8 @@ static void pick_by_front(const struct question *q, const struct steer_front *fr
 	choice->by_front = true;
 	switch (front->kind) {
 	case STEER_FRONT_PLACES:
-		choice->pick = steer_front_pick_at(front, q->pool, edges,
-						   spot_at(q, &choice->scope), &q->network);
+		steer_front_pick_at(front, q->pool, edges, spot_at(q, &choice->scope), &q->network,
+				    &choice->pick);
 		return;
 	case STEER_FRONT_RANGES:
 		found = geo_ranges_find(front->ranges, q->client);
@@ -51,7 +51,7 @@ static void pick_by_front(const struct question *q, const struct steer_front *fr
 		break;
 	}
 	choice->scope = found.scope;
-	choice->pick = steer_front_pick(front, q->pool, edges, found.value, &q->network);
+	steer_front_pick(front, q->pool, edges, found.value, &q->network, &choice->pick);
 }
 
 static bool depends_on_place(const struct steer_pool *pool)
@@ -60,7 +60,8 @@ static bool depends_on_place(const struct steer_pool *pool)
 	       pool->overridden;
 }
 
-static void pick_by_members(const struct question *q, struct steer_choice *choice)
+static __attribute__((cold)) void pick_by_members(const struct question *q,
+						  struct steer_choice *choice)
 {
 	static const struct steer_spot anywhere;
 	const struct steer_spot *spot = &anywhere;
@@ -153,18 +154,15 @@ static bool put_together(const knot_rdata_t **records, unsigned n, knot_mm_t *mm
 	return true;
 }
 
-bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
-		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
+static __attribute__((noinline)) bool collect_records(const struct steer_state *state,
+						      const struct steer_choice *choice,
+						      mono_time now, knot_mm_t *mm,
+						      knot_rdataset_t *out)
 {
 	const struct steer_edge *edges = state->steering->edges;
 	const knot_rdata_t **records;
 	unsigned room = 0, n = 0;
 
-	CHECK(choice->pick.n > 0);
-	if (choice->whole != NULL) {
-		*out = *choice->whole;
-		return true;
-	}
 	for (unsigned i = 0; i < choice->pick.n; i++)
 		room += edges[choice->pick.edges[i]].offer.addresses[choice->family].rrs.count;
 	records = mm == NULL ? NULL : mm->alloc(mm->ctx, room * sizeof(*records));
@@ -177,4 +175,14 @@ bool dns_steer_records(const struct steer_state *state, const struct steer_choic
 				    records + n);
 	}
 	return put_together(records, n, mm, out);
+}
+
+bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
+		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
+{
+	CHECK(choice->pick.n > 0);
+	if (choice->whole == NULL)
+		return collect_records(state, choice, now, mm, out);
+	*out = *choice->whole;
+	return true;
 }
