@@ -5,6 +5,7 @@
 #include "config/domain_name.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/base/addr.h"
@@ -16,6 +17,12 @@ void cfg_name_lower(char *name)
 {
 	for (; *name != '\0'; name++)
 		*name = (char)tolower((unsigned char)*name);
+}
+
+static bool is_allowed(unsigned char c, unsigned flags)
+{
+	return isalnum(c) || c == '-' || (c == '_' && (flags & CFG_NAME_UNDERSCORE)) ||
+	       (c == '/' && (flags & CFG_NAME_SLASH));
 }
 
 static const char *label_fault(const char *label, size_t len, unsigned flags)
@@ -31,7 +38,7 @@ static const char *label_fault(const char *label, size_t len, unsigned flags)
 
 		if (c >= 0x80)
 			return "write an international name in its ASCII form, \"xn--...\"";
-		if (!isalnum(c) && c != '-' && !(c == '_' && (flags & CFG_NAME_UNDERSCORE)))
+		if (!is_allowed(c, flags))
 			return "a name has letters, digits, \"-\" and \".\" only";
 	}
 	return NULL;

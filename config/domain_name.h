@@ -9,6 +9,7 @@
 
 enum cfg_name_flags {
 	CFG_NAME_UNDERSCORE = 1, /* DNS owners and names of internal hosts have it, web hosts not */
+	CFG_NAME_SLASH = 2,      /* zones of less than an octet of addresses (RFC 2317) */
 };
 
 /* Why `name` is not a domain name of letters, digits and hyphens (RFC 1123 section 2.1), or NULL.

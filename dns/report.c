@@ -29,13 +29,24 @@
 
 /* Verdicts */
 
+/* How old the last word is; null: there was none. */
+static json_t *report_age(const struct fleet_verdict *v, mono_time now)
+{
+	mono_time last = fleet_verdict_last(v);
+
+	if (last.ns == 0)
+		return json_null();
+	return json_real((double)dur_to_ms(mono_since(now, last)) / 1000);
+}
+
 static json_t *report_address(const struct fleet_verdict *v, mono_time now)
 {
-	return json_pack("{s:s, s:s, s:b, s:f}", "state",
+	return json_pack("{s:s, s:s, s:b, s:f, s:o}", "state",
 			 health_state_text(fleet_verdict_state(v, now)), "cause",
 			 probe_cause_text(fleet_verdict_cause(v)), "failing",
 			 (int)fleet_verdict_failing(v), "probe_ms",
-			 (double)dur_to_us(fleet_verdict_probe_time(v)) / 1000);
+			 (double)dur_to_us(fleet_verdict_probe_time(v)) / 1000, "age_seconds",
+			 report_age(v, now));
 }
 
 /* `family` is AF_UNSPEC for all of its addresses. What an edge is in one word is followed by the
@@ -59,13 +70,13 @@ static json_t *report_edge(const struct dns_view *view, unsigned id, sa_family_t
 		if (family != AF_UNSPEC && addr->sa.sa_family != family)
 			continue;
 		failing = failing || fleet_verdict_failing(v);
-		if (first == NULL)
+		if (first == NULL || fleet_verdict_cause(first) == PROBE_NO_ROUTE)
 			first = v;
 	}
 	report = json_pack(
 	    "{s:s, s:s, s:b, s:s, s:f}", "state",
 	    health_state_text(fleet_verdicts_edge_state(verdicts, id, family, now)), "cause",
-	    probe_cause_text(first == NULL ? PROBE_PENDING : fleet_verdict_cause(first)), "failing",
+	    first == NULL ? "no-address" : probe_cause_text(fleet_verdict_cause(first)), "failing",
 	    (int)failing, "admin", cfg_admin_text(edge->admin), "probe_ms",
 	    first == NULL ? 0.0 : (double)dur_to_us(fleet_verdict_probe_time(first)) / 1000);
 	json_object_set_new(report, "addresses", addresses);
@@ -104,6 +115,63 @@ static json_t *report_steering(const struct dns_view *view)
 			 (json_int_t)(fronts == NULL ? 0 : fronts->without_room));
 }
 
+/* Of one family: how many of the edges may be named now, and why those. As the fronts have it, for
+ * which nobody need look at the members: null as long as there are none, or no room for this one.
+ */
+static void report_usable(const struct dns_view *view, uint32_t pool_id, enum steer_family family,
+			  json_t *report)
+{
+	static const char *const keys[][2] = {{"usable_ipv4", "reason_ipv4"},
+					      {"usable_ipv6", "reason_ipv6"}};
+	const struct steer_pool *pool = &view->steer.steering->pools.v[pool_id];
+	const struct steer_front *front =
+	    view->fronts == NULL ? NULL : view->fronts->v[pool_id * STEER_FAMILIES + family];
+	enum dns_steer_reason reason = DNS_STEER_NO_FAMILY;
+	bool known = front != NULL, may = false;
+
+	if (known && (pool->n == 0 || pool->of_family[family] > 0))
+		reason = steer_tier_reason(pool, front->tier);
+	if (known)
+		may = reason != DNS_STEER_NONE_UP && front->tier != STEER_TIER_NONE;
+	json_object_set_new(report, keys[family][0],
+			    known ? json_integer(may ? front->n_usable : 0) : json_null());
+	json_object_set_new(report, keys[family][1],
+			    known ? json_string(dns_steer_reason_text(reason)) : json_null());
+}
+
+static json_t *report_name(const struct dns_view *view, const struct dns_steered *steered)
+{
+	const struct steer_pool *pool = &view->steer.steering->pools.v[steered->pool];
+	json_t *report = json_pack("{s:s, s:s, s:I, s:I}", "site", steered->config->site->name,
+				   "policy", dns_steer_policy_text(steered->config->policy), "pool",
+				   (json_int_t)steered->pool, "edges", (json_int_t)pool->n);
+
+	for (unsigned family = 0; family < STEER_FAMILIES; family++)
+		report_usable(view, steered->pool, family, report);
+	return report;
+}
+
+/* By name. */
+static json_t *report_steered(const struct dns_view *view)
+{
+	const struct dns_steered *steered = view->steered;
+	json_t *names = json_object();
+
+	for (unsigned i = 0; i < view->fleet->n_zones; i++) {
+		const struct cfg_zone *zone = &view->fleet->zones[i];
+
+		for (unsigned k = 0; k < zone->n_steered; k++, steered++) {
+			bool apex = strcmp(steered->config->owner, "@") == 0;
+			char *name = apex ? xstrdup(zone->name)
+					  : xasprintf("%s.%s", steered->config->owner, zone->name);
+
+			json_object_set_new(names, name, report_name(view, steered));
+			free(name);
+		}
+	}
+	return names;
+}
+
 void dns_report_view(const struct dns_view *view, json_t *status)
 {
 	json_t *zones = json_object(), *edges = json_object();
@@ -122,6 +190,7 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 	json_object_set_new(status, "edges", edges);
 	json_object_set_new(status, "geo", report_geo(view->steer.places));
 	json_object_set_new(status, "steering", report_steering(view));
+	json_object_set_new(status, "steered", report_steered(view));
 }
 
 /* Explain */
@@ -150,11 +219,16 @@ static size_t write_query(uint8_t *wire, size_t size, const knot_dname_t *name, 
 	return len;
 }
 
-static int compare_keys(const void *va, const void *vb)
-{
-	const struct steer_key *a = va, *b = vb;
+struct candidate {
+	struct steer_key key;
+	unsigned member; /* of the pool */
+};
 
-	return steer_key_better(a, b) ? -1 : steer_key_better(b, a);
+static int compare_candidates(const void *va, const void *vb)
+{
+	const struct candidate *a = va, *b = vb;
+
+	return steer_key_better(&a->key, &b->key) ? -1 : steer_key_better(&b->key, &a->key);
 }
 
 /* The members of the pool as the policy would have them if all were the same otherwise. */
@@ -166,15 +240,17 @@ static json_t *report_candidates(const struct dns_view *view, const struct steer
 	const struct steer_pool *pool = &steering->pools.v[choice->steered->pool];
 	struct steer_network network = steer_network_of(client);
 	struct geo_vector here = geo_vector_of(spot->latitude, spot->longitude);
-	struct steer_key *keys = xcalloc(pool->n + 1, sizeof(*keys));
+	struct candidate *sorted = xcalloc(pool->n + 1, sizeof(*sorted));
 	json_t *candidates = json_array();
 
-	for (unsigned i = 0; i < pool->n; i++)
-		steer_key_of(pool, i, steering->edges, spot, &here, &network, (double)INFINITY,
-			     &keys[i]);
-	qsort(keys, pool->n, sizeof(*keys), compare_keys);
 	for (unsigned i = 0; i < pool->n; i++) {
-		const struct cfg_edge *edge = &view->fleet->edges[keys[i].edge];
+		steer_key_of(pool, i, steering->edges, spot, &here, &network, (double)INFINITY,
+			     &sorted[i].key);
+		sorted[i].member = i;
+	}
+	qsort(sorted, pool->n, sizeof(*sorted), compare_candidates);
+	for (unsigned i = 0; i < pool->n; i++) {
+		const struct cfg_edge *edge = &view->fleet->edges[sorted[i].key.edge];
 		json_t *candidate = report_edge(view, edge->id, steer_family_af(choice->family));
 
 		json_object_set_new(candidate, "edge", json_string(edge->name));
@@ -184,19 +260,29 @@ static json_t *report_candidates(const struct dns_view *view, const struct steer
 					      place->latitude, place->longitude,
 					      edge->location.latitude, edge->location.longitude))
 					: json_null());
+		if (pool->policy == CFG_POLICY_WEIGHTED)
+			json_object_set_new(candidate, "weight",
+					    json_integer(pool->values[sorted[i].member]));
 		json_array_append_new(candidates, candidate);
 	}
-	free(keys);
+	free(sorted);
 	return candidates;
+}
+
+/* 0 is a place in the Gulf of Guinea. */
+static json_t *report_degrees(const struct geo_place *place, double degrees)
+{
+	return place->located ? json_real(degrees) : json_null();
 }
 
 static json_t *report_place(const struct dns_view *view, const struct geo_place *place)
 {
-	json_t *report = json_pack("{s:b, s:s, s:f, s:f, s:s, s:s, s:I}", "known",
-				   (int)(place->source != GEO_SOURCE_NONE), "source",
-				   geo_source_text(place->source), "latitude", place->latitude,
-				   "longitude", place->longitude, "country", place->country,
-				   "continent", place->continent, "asn", (json_int_t)place->asn);
+	json_t *report = json_pack(
+	    "{s:b, s:s, s:o, s:o, s:s, s:s, s:I}", "known", (int)(place->source != GEO_SOURCE_NONE),
+	    "source", geo_source_text(place->source), "latitude",
+	    report_degrees(place, place->latitude), "longitude",
+	    report_degrees(place, place->longitude), "country", place->country, "continent",
+	    place->continent, "asn", (json_int_t)place->asn);
 
 	if (place->override > 0) {
 		struct cfg_place at = view->fleet->geo.overrides[place->override - 1].place;
@@ -208,15 +294,20 @@ static json_t *report_place(const struct dns_view *view, const struct geo_place 
 	return report;
 }
 
-/* Of this client; that of a front is the smallest of all who are told the same. */
+/* How much farther the next edge is. Of this client; that of a front is the smallest of all who are
+ * told the same. Infinite where there is none, or where the policy does not go by distance. */
 static double margin_at(const struct dns_view *view, const struct steer_choice *choice,
 			const struct steer_spot *spot, const struct net_prefix *client)
 {
 	const struct steering *steering = view->steer.steering;
+	const struct steer_pool *pool = &steering->pools.v[choice->steered->pool];
 	struct steer_network network = steer_network_of(client);
 
-	return steer_choose(&steering->pools.v[choice->steered->pool], steering->edges,
-			    choice->family, spot, &network, view->steer.verdicts, clock_mono())
+	if (!spot->located ||
+	    (pool->policy != CFG_POLICY_NEAREST && pool->policy != CFG_POLICY_CONTINENT))
+		return (double)INFINITY;
+	return steer_choose(pool, steering->edges, choice->family, spot, &network,
+			    view->steer.verdicts, clock_mono())
 	    .margin_km;
 }
 

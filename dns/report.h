@@ -9,7 +9,7 @@
 struct dns_answerer;
 struct dns_view;
 
-/* Adds "zones", "edges" and "geo" of the view. */
+/* Adds "zones", "edges", "geo", "steering" and "steered" of the view. */
 void dns_report_view(const struct dns_view *view, json_t *status);
 
 /* "explain NAME TYPE CLIENT": the answer that the client (an address or a prefix) is given, made by

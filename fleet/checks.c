@@ -139,6 +139,7 @@ static void start_probe(struct target *t)
 	target.host = t->asked->host;
 	target.transport = t->asked->transport;
 	target.gate = t->owner->gate;
+	target.for_others = true;
 	net_addr_set_port(&target.addr, t->asked->port);
 	fleet_verdict_retune(t->verdict, &t->asked->check);
 	t->probe = probe_create(t->owner->buffers, &target, &t->verdict->health, probe_ended, t);

@@ -227,47 +227,44 @@ static bool write_all(int fd, const char *text, size_t len)
 }
 
 /* NULL, or at what it failed, with errno. */
-static const char *write_file(const char *path, const char *text)
+static const char *fill(int fd, const char *text)
 {
-	struct stat st;
-	/* Whatever is in its place, it is not followed, and nobody waits for who reads it. */
-	int fd = open(path,
-		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-		      0644);
-	const char *failed = NULL;
-
-	if (fd < 0)
+	if (fchmod(fd, 0644) != 0)
 		return "open";
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		errno = EEXIST;
-		failed = "open";
-	} else if (!write_all(fd, text, strlen(text))) {
-		failed = "write";
-	} else if (fsync(fd) != 0) {
-		failed = "sync";
-	}
-	if (failed != NULL) {
-		int error = errno;
+	if (!write_all(fd, text, strlen(text)))
+		return "write";
+	return fsync(fd) == 0 ? NULL : "sync";
+}
 
+/* By a file beside it, of its own name: another node may be told to keep the same one. NULL, or at
+ * what it failed, with errno. */
+static const char *replace_file(const char *path, const char *text)
+{
+	char *beside = xasprintf("%s.XXXXXX", path);
+	int fd = mkostemp(beside, O_CLOEXEC), error;
+	const char *failed = fd < 0 ? "open" : fill(fd, text);
+
+	if (failed == NULL && rename(beside, path) != 0)
+		failed = "rename";
+	error = errno;
+	if (fd >= 0) {
+		if (failed != NULL)
+			unlink(beside);
 		close(fd);
-		errno = error;
-		return failed;
 	}
-	return close(fd) == 0 ? NULL : "close";
+	free(beside);
+	errno = error;
+	return failed;
 }
 
 static void run_write(struct job *job)
 {
 	struct writing *w = CONTAINER_OF(job, struct writing, job);
 	char *text = fleet_state_write(w->table, clock_wall(), clock_mono());
-	char *beside = xasprintf("%s.new", w->path);
 
-	w->failed = write_file(beside, text);
-	if (w->failed == NULL && rename(beside, w->path) != 0)
-		w->failed = "rename";
+	w->failed = replace_file(w->path, text);
 	if (w->failed != NULL)
 		w->error = errno;
-	free(beside);
 	free(text);
 }
 

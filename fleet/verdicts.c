@@ -343,11 +343,17 @@ struct fleet_verdict *fleet_verdicts_at(const struct fleet_verdicts *t, unsigned
 	return *place(t, edge_id, address);
 }
 
+/* Nothing can be found out about it from here. */
+static bool has_no_route(const struct fleet_verdict *v)
+{
+	return health_get(&v->health) == HEALTH_UNKNOWN && fleet_verdict_cause(v) == PROBE_NO_ROUTE;
+}
+
 enum health_state fleet_verdicts_edge_state(const struct fleet_verdicts *t, unsigned edge_id,
 					    sa_family_t family, mono_time now)
 {
 	const struct row *row = &t->edges[edge_id];
-	unsigned n = 0, n_down = 0;
+	unsigned n = 0, n_down = 0, unrouted = 0;
 
 	CHECK(edge_id < t->n_edges);
 	for (unsigned i = 0; i < row->n; i++) {
@@ -359,9 +365,15 @@ enum health_state fleet_verdicts_edge_state(const struct fleet_verdicts *t, unsi
 		state = fleet_verdict_state(v, now);
 		if (state == HEALTH_UP)
 			return HEALTH_UP;
+		if (state == HEALTH_UNKNOWN && has_no_route(v)) {
+			unrouted++;
+			continue;
+		}
 		n++;
 		n_down += state == HEALTH_DOWN;
 	}
+	if (n == 0 && unrouted > 0 && family != AF_UNSPEC)
+		return fleet_verdicts_edge_state(t, edge_id, AF_UNSPEC, now);
 	return n > 0 && n_down == n ? HEALTH_DOWN : HEALTH_UNKNOWN;
 }
 
@@ -375,6 +387,27 @@ bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now)
 	return now.ns <= atomic_load_explicit(&t->pulse->fresh_until_ns, memory_order_relaxed);
 }
 
+/* An active edge has an address that nothing is known of, and there is a route to it. */
+static bool is_unsettled(const struct fleet_verdicts *t, const struct row *row)
+{
+	for (unsigned k = 0; k < row->n && row->active; k++) {
+		const struct fleet_verdict *v = t->v[row->first + k];
+
+		if (health_get(&v->health) == HEALTH_UNKNOWN && !has_no_route(v))
+			return true;
+	}
+	return false;
+}
+
+bool fleet_verdicts_settled(const struct fleet_verdicts *t)
+{
+	for (unsigned i = 0; i < t->n_edges; i++) {
+		if (is_unsettled(t, &t->edges[i]))
+			return false;
+	}
+	return true;
+}
+
 char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 {
 	struct names names = {0};
@@ -382,14 +415,8 @@ char *fleet_verdicts_unsettled(const struct fleet_verdicts *t)
 	for (unsigned i = 0; i < t->n_edges; i++) {
 		const struct row *row = &t->edges[i];
 
-		for (unsigned k = 0; k < row->n && row->active; k++) {
-			const struct fleet_verdict *v = t->v[row->first + k];
-
-			if (health_get(&v->health) == HEALTH_UNKNOWN) {
-				names_add(&names, v->edge);
-				break;
-			}
-		}
+		if (is_unsettled(t, row))
+			names_add(&names, t->v[row->first]->edge);
 	}
 	return names_sentence(&names, "edge", "edges");
 }

@@ -47,12 +47,13 @@ struct fleet_verdict {
 
 /* Reading. Any thread. */
 
-/* HEALTH_UNKNOWN when there was no word yet, or the last one is too old. */
+/* HEALTH_UNKNOWN when there was no word yet, the last one is too old, or there is no route. */
 enum health_state fleet_verdict_state(const struct fleet_verdict *v, mono_time now);
 /* It is up, but the last probe failed. */
 bool fleet_verdict_failing(const struct fleet_verdict *v);
 enum probe_cause fleet_verdict_cause(const struct fleet_verdict *v);
-/* Of the last word, whatever it was; before this program began, when it is of an earlier run. */
+/* Of the last word, whatever it was; before this program began, when it is of an earlier run. 0:
+ * there was none. */
 mono_time fleet_verdict_last(const struct fleet_verdict *v);
 /* How long the last probe took; 0 before there was one. */
 duration fleet_verdict_probe_time(const struct fleet_verdict *v);
@@ -61,7 +62,9 @@ duration fleet_verdict_probe_time(const struct fleet_verdict *v);
 struct fleet_verdict *fleet_verdicts_at(const struct fleet_verdicts *t, unsigned edge_id,
 					unsigned address);
 /* Of an edge's addresses of one family (AF_UNSPEC: of all): up when one of them is, else unknown
- * when one of them is, or there is none, else down. */
+ * when one of them is, or there is none, else down. Those that this machine has no route to do not
+ * count; when it has none to any of that family, the edge's other addresses tell whether it is up:
+ * a name server without IPv6 still sends nobody to a dead edge, and all to one that serves. */
 enum health_state fleet_verdicts_edge_state(const struct fleet_verdicts *t, unsigned edge_id,
 					    sa_family_t family, mono_time now);
 
@@ -72,9 +75,10 @@ uint64_t fleet_verdicts_epoch(const struct fleet_verdicts *t);
  * derived from them under this epoch still holds. False says nothing. */
 bool fleet_verdicts_fresh(const struct fleet_verdicts *t, mono_time now);
 
-/* Which active edges have an address without a verdict, be it of this run or of the last: "edges
- * sin1, gru1"; malloc'd. NULL: none. */
+/* Which active edges have an address without a verdict, be it of this run or of the last, though
+ * there is a route to it: "edges sin1, gru1"; malloc'd. NULL: none. */
 char *fleet_verdicts_unsettled(const struct fleet_verdicts *t);
+bool fleet_verdicts_settled(const struct fleet_verdicts *t); /* there is none of them */
 
 struct fleet_verdicts *fleet_verdicts_ref(struct fleet_verdicts *t);
 void fleet_verdicts_unref(struct fleet_verdicts **t);

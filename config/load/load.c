@@ -95,18 +95,22 @@ static const uint16_t *sort_ids(struct cfg_fleet *fleet, const struct cfg_site *
 
 	if (ids == NULL)
 		return NULL;
+	/* The last number is of no edge: for references that were complained about. */
 	for (unsigned i = 0; i < s->n_edges; i++)
-		ids[i] = (uint16_t)s->edges[i]->id;
+		ids[i] = s->edges[i] != NULL ? (uint16_t)s->edges[i]->id : UINT16_MAX;
 	qsort(ids, s->n_edges, sizeof(*ids), compare_ids);
 	return ids;
 }
 
-/* To each site; sites that share a list share its ids. False when memory is out. */
+/* To edges and sites; sites that share a list of edges share its ids. Before the rules, which ask
+ * who serves a site. False when memory is out. */
 static bool give_ids(struct cfg_fleet *fleet)
 {
 	struct cfg_hash lists = {0};
 	bool ok = true;
 
+	for (unsigned i = 0; i < fleet->n_edges; i++)
+		fleet->edges[i].id = i;
 	for (unsigned i = 0; ok && i < fleet->n_sites; i++) {
 		struct cfg_site *s = &fleet->sites[i];
 
@@ -121,15 +125,14 @@ static bool give_ids(struct cfg_fleet *fleet)
 	return ok;
 }
 
-/* What follows from a fleet that is right. False when memory is out. */
-static bool finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
+/* What follows from a fleet that is right. */
+static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 {
 	const struct cfg_entry *geo = cfg_entry_get(root, "geo");
 
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		struct cfg_edge *e = &fleet->edges[i];
 
-		e->id = i;
 		if (e->check.port == 0)
 			e->check.port = net_addr_port(&e->listen.v[0]);
 	}
@@ -144,7 +147,6 @@ static bool finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 	for (unsigned i = 0; i < fleet->n_zones; i++)
 		give_orders(&fleet->zones[i]);
 	fleet->geo.place = geo != NULL ? geo->key_place : root->place;
-	return give_ids(fleet);
 }
 
 struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
@@ -163,14 +165,16 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 	if (root != NULL)
 		cfg_fill(fleet, root, &private->mem, diag);
 	/* A fleet that was cut short makes no sense. */
-	if (root != NULL && !private->mem.is_out && give_edges(fleet, root->place)) {
+	if (root != NULL && !private->mem.is_out && give_edges(fleet, root->place) &&
+	    give_ids(fleet)) {
 		give_ports(fleet);
 		cfg_validate(fleet, root, diag);
 	}
-	if (diag_count(diag) != before || !finish(fleet, root)) {
+	if (diag_count(diag) != before) {
 		cfg_fleet_destroy(&fleet);
 		return NULL;
 	}
+	finish(fleet, root);
 	private->mem.diag = NULL;
 	return fleet;
 }

@@ -9,56 +9,36 @@
 
 #include "core/base/check.h"
 
-void cfg_claim(struct cfg_claims *c, char *text, const char *path, struct cfg_place place)
+struct claim {
+	struct cfg_place place;
+	char text[];
+};
+
+bool cfg_claim(struct validator *v, struct cfg_claims *c, const char *text, const char *path,
+	       struct cfg_place place)
 {
-	if (c->n == c->room) {
-		c->room = MAX(16, c->room * 2);
-		c->v = xreallocarray(c->v, c->room, sizeof(*c->v));
+	size_t len = strlen(text);
+	const struct claim *first = cfg_hash_get(&c->first, text, len);
+	struct claim *claim;
+
+	if (first != NULL) {
+		(c->softly ? diag_warn : diag_add)(
+		    v->diag, place, "%s: \"%s\" is there twice; first at %s:%u:%u", path, text,
+		    first->place.file, first->place.line, first->place.column);
+		return false;
 	}
-	c->v[c->n] =
-	    (struct cfg_claim){.text = text, .path = path, .place = place, .position = c->n};
-	c->n++;
+	claim = xmalloc(sizeof(*claim) + len + 1);
+	claim->place = place;
+	memcpy(claim->text, text, len + 1);
+	cfg_hash_put(&c->first, claim->text, len, claim);
+	return true;
 }
 
-static int compare_claims(const void *left, const void *right)
+void cfg_claims_fini(struct cfg_claims *c)
 {
-	const struct cfg_claim *a = left, *b = right;
-	int order = strcmp(a->text, b->text);
-
-	return order != 0 ? order : a->position < b->position ? -1 : 1;
-}
-
-static void settle(struct validator *v, struct cfg_claims *c,
-		   void (*complain)(struct diag *, struct cfg_place, const char *, ...))
-{
-	unsigned first = 0;
-
-	if (c->n > 0)
-		qsort(c->v, c->n, sizeof(*c->v), compare_claims);
-	for (unsigned i = 1; i < c->n; i++) {
-		const struct cfg_place *at = &c->v[first].place;
-
-		if (strcmp(c->v[first].text, c->v[i].text) != 0)
-			first = i;
-		else
-			complain(v->diag, c->v[i].place,
-				 "%s: \"%s\" is there twice; first at %s:%u:%u", c->v[i].path,
-				 c->v[i].text, at->file, at->line, at->column);
-	}
-	for (unsigned i = 0; i < c->n; i++)
-		free(c->v[i].text);
-	free(c->v);
-	*c = (struct cfg_claims){0};
-}
-
-void cfg_settle_claims(struct validator *v, struct cfg_claims *c)
-{
-	settle(v, c, diag_add);
-}
-
-void cfg_settle_claims_softly(struct validator *v, struct cfg_claims *c)
-{
-	settle(v, c, diag_warn);
+	for (unsigned i = 0; i < c->first.size; i++)
+		free((void *)c->first.slots[i].value);
+	cfg_hash_fini(&c->first);
 }
 
 void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *edges, unsigned n,

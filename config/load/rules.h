@@ -29,25 +29,17 @@ void cfg_validate_geo(struct validator *v);
 void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
 			const struct cfg_entry *map, struct cfg_place place);
 
-/* A text that may be there once, where it was written, and what that place is called. */
-struct cfg_claim {
-	char *text;       /* malloc'd */
-	const char *path; /* borrowed */
-	struct cfg_place place;
-	unsigned position;
-};
-
+/* Texts that may be there once. All zero: none yet. */
 struct cfg_claims {
-	struct cfg_claim *v;
-	unsigned n, room;
+	struct cfg_hash first; /* where each stands first, by the text */
+	bool softly;           /* one that is there again is a warning */
 };
 
-/* Takes over `text`; `path` must live until the claims are settled. */
-void cfg_claim(struct cfg_claims *c, char *text, const char *path, struct cfg_place place);
-/* Complains about each text after its first. Empties it. */
-void cfg_settle_claims(struct validator *v, struct cfg_claims *c);
-/* The same, and only warns. */
-void cfg_settle_claims_softly(struct validator *v, struct cfg_claims *c);
+/* False, with a complaint, when `text` is there already; `path` is what its place is called. What
+ * it costs is little when it is there again: aliases can repeat a list very often. */
+bool cfg_claim(struct validator *v, struct cfg_claims *c, const char *text, const char *path,
+	       struct cfg_place place);
+void cfg_claims_fini(struct cfg_claims *c);
 
 /* Complains about each edge that is in a list twice; `entry` is the list, `path` its name. */
 void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *edges, unsigned n,

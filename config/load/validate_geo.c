@@ -52,8 +52,8 @@ static void claim_networks(struct validator *v, struct cfg_claims *networks,
 		if (o->networks.v[i].family == 0)
 			continue;
 		net_prefix_format(&o->networks.v[i], text);
-		cfg_claim(networks, xstrdup(text), "geo.overrides.*.networks", place);
-		if (is_carrier(&o->networks.v[i]))
+		if (cfg_claim(v, networks, text, "geo.overrides.*.networks", place) &&
+		    is_carrier(&o->networks.v[i]))
 			diag_add(
 			    v->diag, place,
 			    "geo.overrides.*.networks: %s never matches: clients there are "
@@ -62,8 +62,9 @@ static void claim_networks(struct validator *v, struct cfg_claims *networks,
 	}
 }
 
-static void claim_texts(struct cfg_claims *claims, const struct cfg_strings *texts,
-			const struct cfg_entry *entry, const char *path, struct cfg_place otherwise)
+static void claim_texts(struct validator *v, struct cfg_claims *claims,
+			const struct cfg_strings *texts, const struct cfg_entry *entry,
+			const char *path, struct cfg_place otherwise)
 {
 	struct cfg_item_places places =
 	    cfg_places_of_items(entry, strrchr(path, '.') + 1, otherwise);
@@ -72,21 +73,23 @@ static void claim_texts(struct cfg_claims *claims, const struct cfg_strings *tex
 		struct cfg_place place = cfg_next_place(&places);
 
 		if (texts->v[i] != NULL)
-			cfg_claim(claims, xstrdup(texts->v[i]), path, place);
+			cfg_claim(v, claims, texts->v[i], path, place);
 	}
 }
 
-static void claim_asns(struct cfg_claims *asns, const struct cfg_override *o,
+static void claim_asns(struct validator *v, struct cfg_claims *asns, const struct cfg_override *o,
 		       const struct cfg_entry *entry)
 {
 	struct cfg_item_places places = cfg_places_of_items(entry, "asns", o->place);
+	char text[16];
 
 	for (unsigned i = 0; i < o->asns.n; i++) {
 		struct cfg_place place = cfg_next_place(&places);
 
-		if (o->asns.v[i] != 0)
-			cfg_claim(asns, xasprintf("%u", o->asns.v[i]), "geo.overrides.*.asns",
-				  place);
+		if (o->asns.v[i] == 0)
+			continue;
+		snprintf(text, sizeof(text), "%u", o->asns.v[i]);
+		cfg_claim(v, asns, text, "geo.overrides.*.asns", place);
 	}
 }
 
@@ -94,14 +97,18 @@ static void claim_asns(struct cfg_claims *asns, const struct cfg_override *o,
 static void validate_known(struct validator *v, const struct cfg_override *o,
 			   const struct cfg_entry *entry, const char *path)
 {
-	static const char *const keys[] = {"asns", "countries", "continents"};
+	const struct {
+		const char *key;
+		unsigned n;
+	} lists[] = {
+	    {"asns", o->asns.n}, {"countries", o->countries.n}, {"continents", o->continents.n}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys) && v->fleet->geo.databases.n == 0; i++) {
-		if (cfg_entry_get(entry, keys[i]) != NULL)
-			diag_add(v->diag, cfg_place_of(entry, keys[i], o->place),
+	for (size_t i = 0; i < ARRAY_SIZE(lists) && v->fleet->geo.databases.n == 0; i++) {
+		if (lists[i].n > 0)
+			diag_add(v->diag, cfg_place_of(entry, lists[i].key, o->place),
 				 "%s.%s never matches: geo.database is missing, which would tell "
 				 "them",
-				 path, keys[i]);
+				 path, lists[i].key);
 	}
 }
 
@@ -113,7 +120,7 @@ void cfg_validate_geo(struct validator *v)
 	struct cfg_claims networks = {0}, asns = {0}, countries = {0}, continents = {0},
 			  files = {0};
 
-	claim_texts(&files, &geo->databases, map, "geo.database", geo->place);
+	claim_texts(v, &files, &geo->databases, map, "geo.database", geo->place);
 	for (unsigned i = 0; i < geo->n_overrides; i++, n = n->next) {
 		const struct cfg_override *o = &geo->overrides[i];
 		char *path = xasprintf("geo.overrides[%u]", i);
@@ -121,15 +128,16 @@ void cfg_validate_geo(struct validator *v)
 		validate_whole(v, o, n, path);
 		validate_known(v, o, n, path);
 		claim_networks(v, &networks, o, n);
-		claim_asns(&asns, o, n);
-		claim_texts(&countries, &o->countries, n, "geo.overrides.*.countries", o->place);
-		claim_texts(&continents, &o->continents, n, "geo.overrides.*.continents", o->place);
+		claim_asns(v, &asns, o, n);
+		claim_texts(v, &countries, &o->countries, n, "geo.overrides.*.countries", o->place);
+		claim_texts(v, &continents, &o->continents, n, "geo.overrides.*.continents",
+			    o->place);
 		free(path);
 	}
 	/* The first counts: what is there again never does. */
-	cfg_settle_claims(v, &networks);
-	cfg_settle_claims(v, &asns);
-	cfg_settle_claims(v, &countries);
-	cfg_settle_claims(v, &continents);
-	cfg_settle_claims(v, &files);
+	cfg_claims_fini(&networks);
+	cfg_claims_fini(&asns);
+	cfg_claims_fini(&countries);
+	cfg_claims_fini(&continents);
+	cfg_claims_fini(&files);
 }

@@ -10,8 +10,9 @@
 #include "core/base/check.h"
 
 /* Addresses that `thing` has under the last part of `path`. */
-static void claim_addrs(struct cfg_claims *c, const struct cfg_addrs *addrs, bool port,
-			const struct cfg_entry *thing, const char *path, struct cfg_place place)
+static void claim_addrs(struct validator *v, struct cfg_claims *c, const struct cfg_addrs *addrs,
+			bool port, const struct cfg_entry *thing, const char *path,
+			struct cfg_place place)
 {
 	struct cfg_item_places places = cfg_places_of_items(thing, strrchr(path, '.') + 1, place);
 	char text[NET_ADDR_TEXT];
@@ -22,9 +23,9 @@ static void claim_addrs(struct cfg_claims *c, const struct cfg_addrs *addrs, boo
 			continue;
 		if (port && net_addr_port(&addrs->v[i]) == 0)
 			continue; /* any free port: differs each time */
-		cfg_claim(c,
-			  xstrdup(port ? net_addr_format(&addrs->v[i], text)
-				       : net_addr_format_ip(&addrs->v[i], text)),
+		cfg_claim(v, c,
+			  port ? net_addr_format(&addrs->v[i], text)
+			       : net_addr_format_ip(&addrs->v[i], text),
 			  path, place);
 	}
 }
@@ -37,9 +38,9 @@ static void validate_listens(struct validator *v, const struct cfg_edge *e,
 	char *plain_path = xasprintf("edges.%s.listen_plain", e->name);
 	struct cfg_claims listens = {0};
 
-	claim_addrs(&listens, &e->listen, true, entry, path, e->place);
-	claim_addrs(&listens, &e->listen_plain, true, entry, plain_path, e->place);
-	cfg_settle_claims(v, &listens);
+	claim_addrs(v, &listens, &e->listen, true, entry, path, e->place);
+	claim_addrs(v, &listens, &e->listen_plain, true, entry, plain_path, e->place);
+	cfg_claims_fini(&listens);
 	free(plain_path);
 	free(path);
 }
@@ -59,10 +60,10 @@ static void validate_addresses(struct validator *v, const struct cfg_edge *e,
 	unsigned before = diag_count(v->diag);
 	struct cfg_claims own = {0};
 
-	claim_addrs(&own, &e->addresses, false, entry, path, e->place);
-	cfg_settle_claims(v, &own);
+	claim_addrs(v, &own, &e->addresses, false, entry, path, e->place);
+	cfg_claims_fini(&own);
 	if (diag_count(v->diag) == before)
-		claim_addrs(all, &e->addresses, false, entry, "edges.*.addresses", e->place);
+		claim_addrs(v, all, &e->addresses, false, entry, "edges.*.addresses", e->place);
 	for (unsigned i = 0; i < e->addresses.n; i++) {
 		char text[NET_ADDR_TEXT];
 
@@ -78,7 +79,7 @@ void cfg_validate_edges(struct validator *v)
 {
 	const struct cfg_fleet *fleet = v->fleet;
 	const struct cfg_entry *n = cfg_first_thing(v, "edges");
-	struct cfg_claims addresses = {0};
+	struct cfg_claims addresses = {.softly = true};
 
 	if (fleet->n_edges > CFG_EDGES_MAX)
 		diag_add(v->diag, fleet->edges[CFG_EDGES_MAX].place, "edges: more than %d",
@@ -93,7 +94,7 @@ void cfg_validate_edges(struct validator *v)
 		free(path);
 	}
 	/* Two edges behind one address: an odd thing, but some have it. */
-	cfg_settle_claims_softly(v, &addresses);
+	cfg_claims_fini(&addresses);
 }
 
 void cfg_validate_nameservers(struct validator *v)
@@ -105,8 +106,8 @@ void cfg_validate_nameservers(struct validator *v)
 		const struct cfg_nameserver *s = &v->fleet->nameservers[i];
 		char *path = xasprintf("nameservers.%s.listen", s->name);
 
-		claim_addrs(&listens, &s->listen, true, n, path, s->place);
-		cfg_settle_claims(v, &listens);
+		claim_addrs(v, &listens, &s->listen, true, n, path, s->place);
+		cfg_claims_fini(&listens);
 		free(path);
 	}
 }

@@ -60,11 +60,15 @@ void cfg_validate_origins(struct validator *v)
 		char *path = xasprintf("origins.%s.servers", o->name);
 
 		for (unsigned s = 0; s < o->n_servers; s++) {
-			if (o->servers[s].host != NULL)
-				cfg_claim(&servers, cfg_type_server.format(NULL, &o->servers[s]),
-					  path, o->servers[s].place);
+			char *text;
+
+			if (o->servers[s].host == NULL)
+				continue;
+			text = cfg_type_server.format(NULL, &o->servers[s]);
+			cfg_claim(v, &servers, text, path, o->servers[s].place);
+			free(text);
 		}
-		cfg_settle_claims(v, &servers);
+		cfg_claims_fini(&servers);
 		free(path);
 		path = xasprintf("origins.%s.health.check", o->name);
 		cfg_validate_check(v, path, &o->health.check,

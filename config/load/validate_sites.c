@@ -19,7 +19,7 @@ static void claim_hosts(struct validator *v, const struct cfg_site *s,
 
 		if (host == NULL)
 			continue;
-		cfg_claim(hosts, xstrdup(host), "sites.*.hosts", place);
+		cfg_claim(v, hosts, host, "sites.*.hosts", place);
 		cfg_hash_put(&v->hosts, host, strlen(host), s);
 	}
 }
@@ -31,9 +31,9 @@ static void validate_routes(struct validator *v, const struct cfg_site *s)
 
 	for (unsigned i = 0; i < s->n_routes; i++) {
 		if (s->routes[i].path != NULL)
-			cfg_claim(&paths, xstrdup(s->routes[i].path), path, s->routes[i].place);
+			cfg_claim(v, &paths, s->routes[i].path, path, s->routes[i].place);
 	}
-	cfg_settle_claims(v, &paths);
+	cfg_claims_fini(&paths);
 	free(path);
 }
 
@@ -57,6 +57,6 @@ void cfg_validate_sites(struct validator *v)
 				       path);
 		free(path);
 	}
-	cfg_settle_claims(v, &hosts);
+	cfg_claims_fini(&hosts);
 	cfg_hash_fini(&lists);
 }

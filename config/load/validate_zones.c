@@ -33,6 +33,7 @@ struct looked_at {
 struct zones_validator {
 	struct validator *v;
 	struct cfg_hash looked_at; /* keys of their own, malloc'd */
+	struct cfg_hash weighty;   /* unsigned, malloc'd, by the list of edges: count_weighty() */
 	bool *complained;          /* by edge: of what it lacks */
 };
 
@@ -239,18 +240,6 @@ static void validate_needs(struct zones_validator *z, const struct name *n)
 		    n->path);
 }
 
-/* Marks the edges of the name's site; returns the mark. */
-static unsigned mark_members(struct validator *v, const struct name *n)
-{
-	unsigned mark = ++v->last_seer;
-
-	for (unsigned i = 0; i < n->n_edges; i++) {
-		if (n->edges[i] != NULL)
-			v->seen_by[n->edges[i] - v->fleet->edges] = mark;
-	}
-	return mark;
-}
-
 static void complain_stranger(struct validator *v, const struct name *n, const char *option,
 			      const struct cfg_edge *e, struct cfg_place place)
 {
@@ -263,46 +252,54 @@ static void complain_stranger(struct validator *v, const struct name *n, const c
 static void validate_order(struct validator *v, const struct name *n)
 {
 	const struct cfg_steered *st = n->steered;
-	unsigned mark = mark_members(v, n);
+	struct cfg_item_places places = cfg_places_of_items(n->entry, "order", st->place);
 	char *path = xasprintf("%s.order", n->path);
 
 	for (unsigned i = 0; i < st->n_order; i++) {
 		const struct cfg_edge *e = st->order[i];
+		struct cfg_place place = cfg_next_place(&places);
 
-		if (e != NULL && v->seen_by[e - v->fleet->edges] != mark)
-			complain_stranger(v, n, "order", e,
-					  cfg_place_of_item(n->entry, "order", i, st->place));
+		if (e != NULL && !cfg_site_is_served_by(st->site, e))
+			complain_stranger(v, n, "order", e, place);
 	}
 	cfg_validate_edge_list(v, st->order, st->n_order, cfg_entry_get(n->entry, "order"),
 			       st->place, path);
 	free(path);
 }
 
-static void validate_weights(struct validator *v, const struct name *n)
+/* How many edges of the name's site have a weight of their own. They are counted once for each list
+ * of edges: many names may have a long one. */
+static unsigned count_weighty(struct zones_validator *z, const struct name *n)
+{
+	const unsigned *known = cfg_hash_get(&z->weighty, &n->edges, sizeof(n->edges));
+	unsigned *count;
+
+	if (known != NULL)
+		return *known;
+	count = xcalloc(1, sizeof(*count));
+	for (unsigned i = 0; i < n->n_edges; i++)
+		*count += n->edges[i] == NULL || n->edges[i]->weight > 0;
+	cfg_hash_put(&z->weighty, &n->steered->site->edges, sizeof(n->edges), count);
+	return *count;
+}
+
+static void validate_weights(struct zones_validator *z, const struct name *n)
 {
 	const struct cfg_steered *st = n->steered;
-	unsigned mark = mark_members(v, n), named;
+	unsigned own = count_weighty(z, n); /* of the edges that the name gives no weight */
 	bool any = n->n_edges == 0;
 
 	for (unsigned i = 0; i < st->n_weights; i++) {
 		const struct cfg_weight *w = &st->weights[i];
 
-		if (w->edge != NULL && v->seen_by[w->edge - v->fleet->edges] != mark)
-			complain_stranger(v, n, "weights", w->edge, w->place);
 		any |= w->edge == NULL || w->weight > 0;
+		if (w->edge != NULL && !cfg_site_is_served_by(st->site, w->edge))
+			complain_stranger(z->v, n, "weights", w->edge, w->place);
+		else if (w->edge != NULL && w->edge->weight > 0 && own > 0)
+			own--;
 	}
-	named = ++v->last_seer;
-	for (unsigned i = 0; i < st->n_weights; i++) {
-		if (st->weights[i].edge != NULL)
-			v->seen_by[st->weights[i].edge - v->fleet->edges] = named;
-	}
-	for (unsigned i = 0; i < n->n_edges; i++) {
-		const struct cfg_edge *e = n->edges[i];
-
-		any |= e == NULL || (v->seen_by[e - v->fleet->edges] != named && e->weight > 0);
-	}
-	if (!any)
-		diag_add(v->diag, cfg_place_of(n->entry, "weights", st->place),
+	if (!any && own == 0)
+		diag_add(z->v->diag, cfg_place_of(n->entry, "weights", st->place),
 			 "%s.weights: all of its edges have weight 0: give one of them more",
 			 n->path);
 }
@@ -319,7 +316,7 @@ static void validate_steered(struct zones_validator *z, const struct name *n)
 	if (n->steered->n_order > 0 && is_first(z, n, ORDER))
 		validate_order(z->v, n);
 	if (n->steered->policy == CFG_POLICY_WEIGHTED)
-		validate_weights(z->v, n);
+		validate_weights(z, n);
 }
 
 static void validate_zone(struct zones_validator *z, const struct cfg_zone *zone,
@@ -336,11 +333,11 @@ static void validate_zone(struct zones_validator *z, const struct cfg_zone *zone
 		if (st->site != NULL)
 			n.edges = st->site->edges, n.n_edges = st->site->n_edges;
 		n.path = xasprintf("%s.%s", path, st->owner);
-		cfg_claim(&owners, xstrdup(st->owner), path, st->place);
+		cfg_claim(z->v, &owners, st->owner, path, st->place);
 		validate_steered(z, &n);
 		free(n.path);
 	}
-	cfg_settle_claims(z->v, &owners);
+	cfg_claims_fini(&owners);
 	free(path);
 }
 
@@ -355,12 +352,15 @@ void cfg_validate_zones(struct validator *v)
 	struct cfg_claims names = {0};
 
 	for (unsigned i = 0; i < fleet->n_zones; i++, n = n->next) {
-		cfg_claim(&names, xstrdup(fleet->zones[i].name), "zones", fleet->zones[i].place);
+		cfg_claim(v, &names, fleet->zones[i].name, "zones", fleet->zones[i].place);
 		validate_zone(&z, &fleet->zones[i], cfg_entry_get(n, "steered"));
 	}
-	cfg_settle_claims(v, &names);
+	cfg_claims_fini(&names);
 	for (unsigned i = 0; i < z.looked_at.size; i++)
 		free((void *)z.looked_at.slots[i].key);
 	cfg_hash_fini(&z.looked_at);
+	for (unsigned i = 0; i < z.weighty.size; i++)
+		free((void *)z.weighty.slots[i].value);
+	cfg_hash_fini(&z.weighty);
 	free(z.complained);
 }

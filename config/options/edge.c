@@ -58,8 +58,10 @@ const struct cfg_option cfg_edge_options[] = {
      AT(cfg_edge, listen_plain),
      .reload = CFG_RESTART,
      .prose = "Where it accepts clients without TLS, such as \"*:80\"; see http.plain."},
-    CHOICE("admin", AT(cfg_edge, admin), "active", admins,
-	   "Whether DNS sends clients to it; \"drained\" keeps serving those that come."),
+    CHOICE(
+	"admin", AT(cfg_edge, admin), "active", admins,
+	"Whether DNS sends clients to it; \"drained\" keeps serving those that come, and is sent "
+	"others only when no active edge is up. It is the name servers that must reload."),
     {.key = "bias",
      .type = &cfg_type_km,
      AT(cfg_edge, bias_km),

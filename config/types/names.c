@@ -77,7 +77,7 @@ static bool parse_zone(const struct cfg_value *v, const char *text, void *out)
 	bool kept;
 
 	name = xasprintf("%.*s", (int)(len > 1 && text[len - 1] == '.' ? len - 1 : len), text);
-	fault = cfg_domain_fault(name, CFG_NAME_UNDERSCORE);
+	fault = cfg_domain_fault(name, CFG_NAME_UNDERSCORE | CFG_NAME_SLASH);
 	kept = fault == NULL ? keep_lower(v, name, out) : cfg_refuse_because(v, text, fault);
 	free(name);
 	return kept;
@@ -86,7 +86,7 @@ static bool parse_zone(const struct cfg_value *v, const char *text, void *out)
 const struct cfg_type cfg_type_zone = {
     .name = "zone",
     .expected = "the name of a zone",
-    .pattern = "^[0-9A-Za-z_-]+(\\.[0-9A-Za-z_-]+)*\\.?$",
+    .pattern = "^[0-9A-Za-z_/-]+(\\.[0-9A-Za-z_/-]+)*\\.?$",
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_zone,

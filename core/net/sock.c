@@ -137,6 +137,18 @@ int sock_connect_tcp(const struct net_addr *addr)
 	return fd;
 }
 
+bool sock_has_route(const struct net_addr *addr)
+{
+	int fd = socket(addr->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Of UDP it sends nothing, and takes the ports of TCP from nobody. */
+	bool ok = fd >= 0 && connect(fd, &addr->sa, net_addr_len(addr)) == 0;
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	return ok || (error != ENETUNREACH && error != EADDRNOTAVAIL && error != EAFNOSUPPORT);
+}
+
 /* At least 1; the kernel refuses more than 32,767. */
 static int whole_seconds(duration d)
 {

@@ -24,6 +24,9 @@ int sock_check_free(const struct net_addr *addr, int type);
 int sock_accept(int listener, struct net_addr *remote);
 /* Starts a connect; TCP_NODELAY set. The socket is writable when it is done: then sock_error(). */
 int sock_connect_tcp(const struct net_addr *addr);
+/* False when this machine has no way to such an address: no route, no address of its own, or no
+ * protocol of that family. Sends nothing. */
+bool sock_has_route(const struct net_addr *addr);
 /* When a connection has been silent for `idle`, it is asked `count` times, one `interval` apart,
  * whether it is still there, and is reset if not; whole seconds, rounded up. 0 or a negative errno.
  */

@@ -22,11 +22,13 @@
 #define VIEWS_MAGIC 0x56696577u
 
 /* How long at most a view that is loaded waits for the first word about what it depends on. A name
- * server that says nothing for longer than that is worse than one that guesses. */
+ * server that says nothing for longer than that is worse than one that guesses. One that takes the
+ * place of another waits for what is left of that one's time: else reloads that follow each other
+ * sooner than anything settles would never have anything published. */
 #define SETTLE_MAX DUR_S(3)
 /* How often it is looked whether it has settled, and what a load is at: a reload of a small
  * configuration is to be over at once. */
-#define LOOK DUR_MS(20)
+#define LOOK DUR_MS(5)
 
 struct waiter {
 	STAILQ_ENTRY(waiter) link;
@@ -226,16 +228,16 @@ static void look_at_settling(struct daemon_views *v)
 			look_again(v);
 			return;
 		}
-		log_warn("not all health checks have ended within %d s: it goes on without %s",
+		log_warn("it has waited for %d s, and goes on without %s",
 			 (int)(dur_to_ms(SETTLE_MAX) / 1000), v->missing);
 	}
 	settled(v);
 }
 
-static void settle(struct daemon_views *v, void *view)
+static void settle(struct daemon_views *v, void *view, mono_time since)
 {
 	v->settling = view;
-	v->since = clock_mono();
+	v->since = since;
 	free(v->missing);
 	v->missing = NULL;
 	look_at_settling(v);
@@ -252,6 +254,7 @@ static void drop_settling(struct daemon_views *v)
 static void take(struct daemon_views *v, void *view, const char *complaints)
 {
 	struct daemon *d = v->d;
+	mono_time since = v->settling != NULL ? v->since : clock_mono();
 
 	json_decref(v->warnings);
 	v->warnings = log_complaints(complaints);
@@ -264,13 +267,13 @@ static void take(struct daemon_views *v, void *view, const char *complaints)
 	d->ops->watch(d, view);
 	drop_settling(v);
 	STAILQ_CONCAT(&v->for_settling, &v->for_load);
-	settle(v, view);
+	settle(v, view, since);
 }
 
 void daemon_views_settle_first(struct daemon_views *v, void *view)
 {
 	v->published = true;
-	settle(v, view);
+	settle(v, view, clock_mono());
 }
 
 /* Loading */

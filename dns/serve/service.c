@@ -27,8 +27,9 @@ static void trace(const struct dns_service *s, const struct dns_request *request
 	if (request->len > KNOT_WIRE_HEADER_SIZE &&
 	    knot_dname_wire_check(name, request->wire + request->len, NULL) > 0)
 		dns_name_format(name, text);
-	log_debug("%s asks for %s over %s: %s, %zu bytes%s%s", net_addr_shown(&request->remote),
-		  text, request->transport == DNS_TCP ? "TCP" : "UDP",
+	log_debug("%s asks %s for %s over %s: %s, %zu bytes%s%s", net_addr_shown(&request->remote),
+		  net_addr_shown(&request->local), text,
+		  request->transport == DNS_TCP ? "TCP" : "UDP",
 		  size == 0       ? "silence"
 		  : rcode != NULL ? rcode->name
 				  : "another rcode",

@@ -27,6 +27,7 @@
 #include "core/base/log.h"
 #include "core/loop/deadline.h"
 #include "core/net/acceptor.h"
+#include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "dns/answer/answer.h"
 #include "dns/serve/counters.h"
@@ -52,7 +53,7 @@ struct conn {
 	TAILQ_ENTRY(conn) link;
 	struct dns_holding holding;
 	struct stream *stream;
-	struct net_addr remote;
+	struct net_addr remote, local;
 	enum conn_state state;
 	struct deadline deadline;
 	struct loop_task go_on; /* queued: has more to answer, or is to end */
@@ -174,6 +175,7 @@ static bool answer_buffered(struct conn *c, unsigned *budget)
 	bool good = true;
 
 	request.remote = c->remote;
+	request.local = c->local;
 	while (c->state != BLOCKED && *budget > 0 && all - done >= LENGTH_PREFIX) {
 		request.wire = c->in + done + LENGTH_PREFIX;
 		request.len = c->in[done] << 8 | c->in[done + 1];
@@ -335,8 +337,9 @@ static void accepted(void *arg, int fd, const struct net_addr *remote)
 	struct conn *c = calloc(1, sizeof(*c));
 
 	MAGIC_CHECK(t, TCP_MAGIC);
-	if (c == NULL) {
+	if (c == NULL || sock_local_addr(fd, &c->local) < 0) {
 		close(fd);
+		free(c);
 		return;
 	}
 	c->magic = CONN_MAGIC;

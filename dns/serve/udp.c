@@ -52,6 +52,7 @@ struct dns_udp {
 	unsigned magic;
 	struct dns_service *service;
 	int fd;
+	struct net_addr local;
 	bool wildcard; /* the address asked comes with each datagram */
 	struct event *ev;
 	struct mmsghdr in[BATCH], out[BATCH];
@@ -128,17 +129,19 @@ static bool is_usable(const struct mmsghdr *in, const struct net_addr *remote)
 }
 
 /* The kernel gives the address asked in the form in which it takes the one to answer from, but the
- * interface must not be pinned: routes may be asymmetric. */
-static void unpin_interface(struct msghdr *m)
+ * interface must not be pinned: routes may be asymmetric. *local gets the address. */
+static void take_address_asked(struct msghdr *m, struct net_addr *local)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo *info = (struct in_pktinfo *)CMSG_DATA(c);
 
+			local->in.sin_addr = info->ipi_addr;
 			info->ipi_ifindex = 0;
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(c);
 
+			local->in6.sin6_addr = info->ipi6_addr;
 			/* A link-local address means nothing without its interface. */
 			if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr))
 				info->ipi6_ifindex = 0;
@@ -152,6 +155,7 @@ static unsigned answer_batch(struct dns_udp *u, unsigned n)
 	struct dns_request request = dns_service_request(u->service, DNS_UDP);
 	unsigned responses = 0;
 
+	request.local = u->local;
 	for (unsigned i = 0; i < n; i++) {
 		struct datagram *d = &u->datagrams[i];
 		struct msghdr *in = &u->in[i].msg_hdr, *out = &u->out[responses].msg_hdr;
@@ -162,6 +166,8 @@ static unsigned answer_batch(struct dns_udp *u, unsigned n)
 			metrics_add(u->service->metrics, u->service->loop, DNS_DROPPED, 1);
 			continue;
 		}
+		if (u->wildcard)
+			take_address_asked(in, &request.local);
 		request.remote = d->remote;
 		request.wire = d->in;
 		request.len = u->in[i].msg_len;
@@ -176,7 +182,6 @@ static unsigned answer_batch(struct dns_udp *u, unsigned n)
 		if (u->wildcard) {
 			out->msg_control = in->msg_control;
 			out->msg_controllen = in->msg_controllen;
-			unpin_interface(out);
 		}
 		responses++;
 	}
@@ -234,13 +239,12 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 struct dns_udp *dns_udp_create(struct dns_service *service, int fd)
 {
 	struct dns_udp *u = xcalloc(1, sizeof(*u));
-	struct net_addr local;
 
 	u->magic = UDP_MAGIC;
 	u->service = service;
 	u->fd = fd;
-	CHECK(sock_local_addr(fd, &local) == 0);
-	u->wildcard = is_wildcard(&local);
+	CHECK(sock_local_addr(fd, &u->local) == 0);
+	u->wildcard = is_wildcard(&u->local);
 	for (unsigned i = 0; i < BATCH; i++) {
 		struct datagram *d = &u->datagrams[i];
 

@@ -66,10 +66,11 @@ bool dns_workers_plan(const struct cfg_fleet *fleet, const struct cfg_nameserver
 	    .open = open,
 	    .loops = n_workers + 1,
 	    .listeners = 2 * n_tcp,
-	    .checks = fleet->n_edges,
 	    .clients = n_tcp * DNS_TCP_CONNECTIONS,
 	};
 
+	for (unsigned i = 0; i < fleet->n_edges; i++)
+		needs.checks += fleet->edges[i].addresses.n;
 	return descriptors_plan(&needs, "TCP connections", NULL, budget);
 }
 

@@ -199,6 +199,20 @@ void steer_front_pick_at(const struct steer_front *front, const struct steer_poo
 
 /* Making */
 
+static bool is_by_places(const struct steer_pool *pool, unsigned n_usable)
+{
+	return n_usable > 1 && (by_distance(pool) || pool->overridden);
+}
+
+size_t steer_front_bytes(const struct steer_pool *pool, unsigned n_usable)
+{
+	size_t bytes = sizeof(struct steer_front) + (n_usable + 1) * sizeof(uint16_t);
+
+	if (!is_by_places(pool, n_usable))
+		return bytes + sizeof(struct steer_answer);
+	return bytes + (by_distance(pool) ? (size_t)n_usable * INDEX_BYTES : 0);
+}
+
 static void index_usable(struct steer_front *front, const struct steer_pool *pool,
 			 const struct steer_edge *edges)
 {
@@ -215,7 +229,6 @@ static void index_usable(struct steer_front *front, const struct steer_pool *poo
 		};
 	}
 	front->nearest = geo_nearest_create(points, front->n_usable);
-	front->bytes += front->n_usable * INDEX_BYTES;
 	free(points);
 }
 
@@ -240,7 +253,8 @@ struct steer_front *steer_front_create(const struct steer_pool *pool,
 	struct steer_front *front = new_front(tier, usable, n_usable);
 	struct chooser c = {front, pool, edges, &anywhere};
 
-	if (n_usable > 1 && (by_distance(pool) || pool->overridden))
+	front->bytes = steer_front_bytes(pool, n_usable);
+	if (is_by_places(pool, n_usable))
 		front->kind = STEER_FRONT_PLACES;
 	if (front->kind == STEER_FRONT_PLACES && by_distance(pool))
 		index_usable(front, pool, edges);
@@ -248,7 +262,6 @@ struct steer_front *steer_front_create(const struct steer_pool *pool,
 		front->answers = xcalloc(1, sizeof(*front->answers));
 		front->n_answers = 1;
 		front->answers[0] = answer_at(&c);
-		front->bytes += sizeof(*front->answers);
 	}
 	return front;
 }

@@ -42,6 +42,8 @@ struct steer_front {
 	size_t bytes;
 };
 
+/* About what steer_front_create() takes. */
+size_t steer_front_bytes(const struct steer_pool *pool, unsigned n_usable);
 /* `usable` is copied. Never STEER_FRONT_RANGES: see steer_front_spread(). */
 struct steer_front *steer_front_create(const struct steer_pool *pool,
 				       const struct steer_edge *edges, enum steer_tier tier,

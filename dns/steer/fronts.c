@@ -14,11 +14,6 @@
 #include "fleet/verdicts.h"
 #include "geo/places.h"
 
-/* All fronts together. A fleet of a few hundred edges and a database of millions of networks makes
- * fronts of about 2 MiB; thousands of such pools do without their ranges, and choose by the place
- * of the client, which costs a microsecond and makes their scopes those of places. */
-#define FRONTS_BYTES_MAX ((size_t)256 << 20)
-
 /* Choices for spots in one call: some 0.2 s. What has been made by then is of use already. */
 #define CHOICES_AT_ONCE 200000
 
@@ -33,6 +28,8 @@ struct renewal {
 	uint8_t *states;  /* enum health_state, by edge id * STEER_FAMILIES + family */
 	uint16_t *usable; /* room for the members of a pool */
 	uint64_t choices;
+	size_t room;
+	size_t largest; /* front with ranges */
 };
 
 static void read_verdicts(struct renewal *r, const struct fleet_verdicts *verdicts, mono_time now)
@@ -53,7 +50,7 @@ static void read_verdicts(struct renewal *r, const struct fleet_verdicts *verdic
 }
 
 /* The members of the best tier, into r->usable; returns how many. */
-static unsigned find_usable(struct renewal *r, const struct steer_pool *pool,
+static unsigned find_usable(const struct renewal *r, const struct steer_pool *pool,
 			    enum steer_family family, enum steer_tier *tier)
 {
 	unsigned n = 0;
@@ -78,7 +75,7 @@ static unsigned find_usable(struct renewal *r, const struct steer_pool *pool,
 static bool holds(const struct steer_front *front, enum steer_tier tier, const uint16_t *usable,
 		  unsigned n)
 {
-	return front->tier == tier && front->n_usable == n &&
+	return front != NULL && front->tier == tier && front->n_usable == n &&
 	       memcmp(front->usable, usable, n * sizeof(*usable)) == 0;
 }
 
@@ -111,24 +108,37 @@ static bool is_shared(const struct steer_fronts *fronts, unsigned slot)
 	return false;
 }
 
+/* A reference to the front of that slot, one that there is or a new one; NULL: there is no room. */
+static struct steer_front *make_front(const struct renewal *r, unsigned slot)
+{
+	const struct steer_pool *pool = &r->steering->pools.v[slot / STEER_FAMILIES];
+	enum steer_family family = slot % STEER_FAMILIES;
+	enum steer_tier tier;
+	unsigned n = find_usable(r, pool, family, &tier);
+	struct steer_front *front = find_front(r, slot / STEER_FAMILIES, family, tier, n);
+	size_t bytes = front != NULL ? front->bytes : steer_front_bytes(pool, n);
+
+	if (r->fronts->bytes + bytes > r->room)
+		return NULL;
+	if (front != NULL)
+		return steer_front_ref(front);
+	return steer_front_create(pool, r->steering->edges, tier, r->usable, n);
+}
+
 /* Fronts without ranges, or with those that there are. */
 static void make_fronts(struct renewal *r)
 {
-	const struct steering *steering = r->steering;
 	struct steer_fronts *fronts = r->fronts;
 
 	for (unsigned i = 0; i < fronts->n; i++) {
-		const struct steer_pool *pool = &steering->pools.v[i / STEER_FAMILIES];
-		enum steer_family family = i % STEER_FAMILIES;
-		enum steer_tier tier;
-		unsigned n = find_usable(r, pool, family, &tier);
-		struct steer_front *front = find_front(r, i / STEER_FAMILIES, family, tier, n);
+		const struct steer_front *front = fronts->v[i] = make_front(r, i);
 
-		fronts->v[i] = front != NULL
-				   ? steer_front_ref(front)
-				   : steer_front_create(pool, steering->edges, tier, r->usable, n);
-		if (!is_shared(fronts, i))
-			fronts->bytes += fronts->v[i]->bytes;
+		if (front == NULL)
+			fronts->without_room++;
+		else if (!is_shared(fronts, i))
+			fronts->bytes += front->bytes;
+		if (front != NULL && front->kind == STEER_FRONT_RANGES)
+			r->largest = MAX(r->largest, front->bytes);
 	}
 }
 
@@ -155,16 +165,15 @@ static void spread_fronts(struct renewal *r)
 {
 	const struct steering *steering = r->steering;
 	struct steer_fronts *fronts = r->fronts;
-	size_t largest = 0; /* of those that were made */
 
 	fronts->complete = true;
 	for (unsigned i = 0; i < fronts->n; i++) {
 		const struct steer_pool *pool = &steering->pools.v[i / STEER_FAMILIES];
 		struct steer_front *spread;
 
-		if (fronts->v[i]->kind != STEER_FRONT_PLACES)
+		if (fronts->v[i] == NULL || fronts->v[i]->kind != STEER_FRONT_PLACES)
 			continue;
-		if (fronts->bytes + largest > FRONTS_BYTES_MAX) {
+		if (fronts->bytes + r->largest > r->room) {
 			fronts->without_room++;
 			continue;
 		}
@@ -175,7 +184,7 @@ static void spread_fronts(struct renewal *r)
 		r->choices += steering->spots.n;
 		spread = steer_front_spread(fronts->v[i], pool, steering->edges, &steering->spots,
 					    geo_places_ranges(r->places));
-		largest = MAX(largest, spread->bytes);
+		r->largest = MAX(r->largest, spread->bytes);
 		replace(fronts, i, &spread);
 	}
 }
@@ -183,11 +192,15 @@ static void spread_fronts(struct renewal *r)
 struct steer_fronts *steer_fronts_renew(const struct steering *steering,
 					const struct geo_places *places,
 					const struct fleet_verdicts *verdicts,
-					const struct steer_fronts *before, mono_time now)
+					const struct steer_fronts *before, size_t room,
+					mono_time now)
 {
 	struct steer_fronts *fronts = xcalloc(1, sizeof(*fronts));
-	struct renewal r = {
-	    .steering = steering, .places = places, .before = before, .fronts = fronts};
+	struct renewal r = {.steering = steering,
+			    .places = places,
+			    .before = before,
+			    .fronts = fronts,
+			    .room = room};
 
 	atomic_init(&fronts->refs, 1);
 	/* Before the verdicts: what changes after this moves it once more. But one that is too old

@@ -107,6 +107,7 @@ void dns_steer(const struct steer_state *state, const struct dns_steered *steere
 {
 	const struct steer_pool *pool = &state->steering->pools.v[steered->pool];
 	struct question q = {.state = state, .pool = pool, .client = client, .now = now};
+	const struct steer_front *front = NULL;
 
 	*choice = (struct steer_choice){.steered = steered, .family = family, .ttl = steered->ttl};
 	if (pool->n > 0 && pool->of_family[family] == 0) {
@@ -118,7 +119,9 @@ void dns_steer(const struct steer_state *state, const struct dns_steered *steere
 	if (steer_fronts_current(state->fronts, state->verdicts, now))
 		q.fronts = state->fronts;
 	if (q.fronts != NULL)
-		pick_by_front(&q, q.fronts->v[steered->pool * STEER_FAMILIES + family], choice);
+		front = q.fronts->v[steered->pool * STEER_FAMILIES + family];
+	if (front != NULL)
+		pick_by_front(&q, front, choice);
 	else
 		pick_by_members(&q, choice);
 	choice->reason = steer_tier_reason(pool, choice->pick.tier);

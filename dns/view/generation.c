@@ -7,6 +7,7 @@
 #define LOG_MODULE LOG_CONFIG
 #include "dns/view/generation.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "core/base/check.h"
@@ -38,6 +39,8 @@ struct dns_generation {
 struct renewal {
 	struct job job;
 	struct dns_generation *generation; /* NULL: it has ended. Control loop only */
+	_Atomic bool unwanted;             /* likewise, for the thread that makes them */
+	struct jobs *jobs;
 	struct dns_parts *parts;
 	struct steer_fronts *before, *fronts;
 };
@@ -97,21 +100,27 @@ static void free_renewal(struct job *job)
 }
 
 /* What it refers to may be the last reference, and much. */
-static void drop_renewal(struct renewal **rp, struct jobs *jobs)
+static void drop_renewal(struct renewal **rp)
 {
 	static const struct job_ops ops = {let_go, free_renewal, free_renewal};
 	struct renewal *r = TAKE(rp);
 
-	job_start(jobs, &r->job, &ops);
+	job_start(r->jobs, &r->job, &ops);
 }
 
 static void run_renewal(struct job *job)
 {
 	struct renewal *r = CONTAINER_OF(job, struct renewal, job);
 
+	if (r->unwanted) {
+		let_go(job);
+		return;
+	}
 	r->fronts = steer_fronts_renew(r->parts->steering, r->parts->places, r->parts->verdicts,
-				       r->before, clock_mono());
+				       r->before, STEER_FRONTS_BYTES_MAX, clock_mono());
 }
+
+static void renew_if_due(struct dns_generation *g);
 
 static void renewed(struct job *job)
 {
@@ -120,16 +129,19 @@ static void renewed(struct job *job)
 	struct dns_generation *g = r->generation;
 
 	if (g == NULL) {
-		free_renewal(job);
+		drop_renewal(&r);
 		return;
 	}
 	g->renewal = NULL;
 	/* Not the last reference: the renewal has another. */
 	steer_fronts_unref(&g->fronts);
 	g->fronts = TAKE(&r->fronts);
-	drop_renewal(&r, g->jobs);
-	if (g->slot != NULL)
-		publish(g);
+	drop_renewal(&r);
+	if (g->slot == NULL) {
+		renew_if_due(g); /* it is waited for */
+		return;
+	}
+	publish(g);
 	CHECK(event_add(g->timer, &between) == 0);
 }
 
@@ -139,10 +151,22 @@ static void start_renewal(struct dns_generation *g)
 	struct renewal *r = xcalloc(1, sizeof(*r));
 
 	r->generation = g;
+	r->jobs = g->jobs;
 	r->parts = dns_parts_ref(g->parts);
 	r->before = g->fronts == NULL ? NULL : steer_fronts_ref(g->fronts);
 	g->renewal = r;
 	job_start(g->jobs, &r->job, &ops);
+}
+
+/* Fronts of a generation that does not serve yet are made once there is a verdict on each edge:
+ * what is made before would be for nothing. */
+static void renew_if_due(struct dns_generation *g)
+{
+	bool wanted = g->slot != NULL || fleet_verdicts_settled(g->parts->verdicts);
+
+	if (wanted && g->renewal == NULL && !event_pending(g->timer, EV_TIMEOUT, NULL) &&
+	    !is_current(g))
+		start_renewal(g);
 }
 
 static void look(evutil_socket_t fd, short what, void *arg)
@@ -150,14 +174,12 @@ static void look(evutil_socket_t fd, short what, void *arg)
 	struct dns_generation *g = arg;
 
 	MAGIC_CHECK(g, GENERATION_MAGIC);
-	if (!is_current(g))
-		start_renewal(g);
+	renew_if_due(g);
 }
 
 void dns_generation_moved(struct dns_generation *g)
 {
-	if (g->renewal == NULL && !event_pending(g->timer, EV_TIMEOUT, NULL) && !is_current(g))
-		start_renewal(g);
+	renew_if_due(g);
 }
 
 /* Its life */
@@ -168,7 +190,7 @@ void dns_generation_start(struct dns_generation *g, struct loop *control, struct
 	g->jobs = jobs;
 	g->timer = evtimer_new(loop_base(control), look, g);
 	CHECK(g->timer != NULL);
-	start_renewal(g);
+	renew_if_due(g);
 }
 
 char *dns_generation_waits_for(const struct dns_generation *g)
@@ -186,6 +208,7 @@ void dns_generation_publish(struct dns_generation *g, struct snapshot_slot *slot
 	log_debug("a view is published: %u zones", g->parts->zones->n);
 	g->slot = slot;
 	publish(g);
+	renew_if_due(g);
 }
 
 void dns_generation_end(struct dns_generation **gp)
@@ -195,12 +218,15 @@ void dns_generation_end(struct dns_generation **gp)
 
 	if (g == NULL)
 		return;
-	if (g->renewal != NULL)
+	if (g->renewal != NULL) {
 		g->renewal->generation = NULL;
+		g->renewal->unwanted = true;
+	}
 	last = xcalloc(1, sizeof(*last));
+	last->jobs = g->jobs;
 	last->parts = TAKE(&g->parts);
 	last->fronts = TAKE(&g->fronts);
-	drop_renewal(&last, g->jobs);
+	drop_renewal(&last);
 	event_free(g->timer);
 	g->magic = MAGIC_DEAD;
 	free(g);

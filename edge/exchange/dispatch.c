@@ -48,9 +48,11 @@ static bool must_redirect(const struct edge_question *q)
 	       !asks_for_challenge(q->request);
 }
 
+/* A drained edge is as healthy as another one: that it is sent nobody, those know from their own
+ * configuration who send clients, and when no active one is left, it is the one to have. */
 static int health_status(const struct edge_question *q)
 {
-	return q->stopping || q->view->self->admin != CFG_ADMIN_ACTIVE ? 503 : 200;
+	return q->stopping ? 503 : 200;
 }
 
 static struct edge_dispatch by_route(const struct edge_question *q, const struct http_path *path)

@@ -79,7 +79,7 @@ static enum reason reason_of_errno(int error)
 
 static void fail_errno(struct connector *c, int error)
 {
-	enum reason reason = reason_of_errno(error);
+	enum reason reason = c->no_route ? REASON_ORIGIN_CONNECT_FAILED : reason_of_errno(error);
 	int fd = c->fd;
 
 	finish(c);
@@ -250,6 +250,7 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 	c->has_client = client != NULL;
 	if (client)
 		c->client = *client;
+	c->no_route = fd < 0 && !sock_has_route(addr);
 	if (fd < 0) {
 		/* No route, no descriptors, refused at once: told from the loop like any other. */
 		set_state(c, CONNECTOR_FAILED);
@@ -264,6 +265,11 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, dialled_cb,
 			   c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
+}
+
+bool connector_had_no_route(const struct connector *c)
+{
+	return c->no_route;
 }
 
 void connector_cancel(struct connector *c)

@@ -40,8 +40,9 @@ struct connector {
 
 	enum connector_state state;
 	struct event event; /* all but IDLE: carries the time limit */
-	/* FAILED */
-	int error; /* negative errno */
+	/* FAILED, and until the next start */
+	int error;     /* negative errno */
+	bool no_route; /* see connector_had_no_route() */
 	/* DIALS */
 	int fd;
 	/* DIALS, SHAKES_HANDS */
@@ -60,5 +61,8 @@ void connector_init(struct connector *c, struct stream_buffers *b,
  * (LOCAL, UNKNOWN). */
 void connector_start(struct connector *c, const struct net_addr *addr, struct transport *transport,
 		     const struct proxy_parties *client, duration timeout);
+/* Inside done(): it failed because this machine has no way to such an address: no route, no address
+ * of its own, no protocol of that family. What the network says later is something else. */
+bool connector_had_no_route(const struct connector *c);
 /* Gives up; done() is not called. Does nothing when nothing is under way. */
 void connector_cancel(struct connector *c);

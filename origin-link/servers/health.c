@@ -35,6 +35,8 @@ const char *probe_cause_text(enum probe_cause cause)
 		return "wrong-status";
 	case PROBE_PREVENTED:
 		return "prevented";
+	case PROBE_NO_ROUTE:
+		return "no-route";
 	}
 	return "?";
 }
@@ -81,6 +83,18 @@ void health_recall(struct health *h, enum health_state state, enum probe_cause c
 	atomic_store_explicit(&h->state, state, memory_order_relaxed);
 }
 
+bool health_forget(struct health *h, enum probe_cause cause)
+{
+	bool changed = health_get(h) != HEALTH_UNKNOWN || atomic_load(&h->cause) != (int)cause;
+
+	h->streak = 0;
+	h->doubted = false;
+	atomic_store_explicit(&h->cause, cause, memory_order_relaxed);
+	atomic_store_explicit(&h->failing, false, memory_order_relaxed);
+	atomic_store_explicit(&h->state, HEALTH_UNKNOWN, memory_order_relaxed);
+	return changed;
+}
+
 void health_doubt(struct health *h)
 {
 	h->doubted = true;
@@ -88,7 +102,7 @@ void health_doubt(struct health *h)
 
 bool health_record(struct health *h, enum probe_cause result)
 {
-	CHECK(result != PROBE_PENDING && result != PROBE_PREVENTED);
+	CHECK(result != PROBE_PENDING && result < PROBE_PREVENTED);
 
 	enum health_state old = health_get(h);
 	enum health_state said = result == PROBE_OK ? HEALTH_UP : HEALTH_DOWN;

@@ -21,6 +21,7 @@ enum probe_cause {
 	PROBE_BAD_RESPONSE, /* not HTTP */
 	PROBE_WRONG_STATUS,
 	PROBE_PREVENTED, /* by our own shortage: says nothing, and is never recorded */
+	PROBE_NO_ROUTE,  /* from this machine: says nothing, and makes that nothing is known */
 };
 
 const char *probe_cause_text(enum probe_cause cause);
@@ -45,6 +46,8 @@ void health_init(struct health *h, unsigned rise, unsigned fall);
 void health_take_over(struct health *h, const struct health *from);
 /* What was true at another time is taken to be so until the next result, which decides. */
 void health_recall(struct health *h, enum health_state state, enum probe_cause cause);
+/* Nothing is known any more, for this reason. True when the state or the reason changed. */
+bool health_forget(struct health *h, enum probe_cause cause);
 /* The next result decides at once, whatever is known. */
 void health_doubt(struct health *h);
 /* The first result decides at once; then `fall` failures in a row make it down and `rise` successes

@@ -68,6 +68,7 @@ struct probe {
 	struct transport *transport;
 	char *request;  /* after the method; NULL for TCP */
 	bool wants_get; /* HEAD has got a status that GET has not */
+	bool for_others;
 	struct health *health;
 	void (*on_result)(void *arg, enum probe_cause, bool changed);
 	void *arg;
@@ -216,6 +217,18 @@ static void probe_prevented(struct probe *p, const char *detail)
 	p->last_time = DUR_NS(0);
 	wait_for_next(p, DUR_NS(MIN(p->check.interval.ns, PREVENTED_RETRY.ns)));
 	tell(p, PROBE_PREVENTED, false);
+}
+
+/* Nor can others, maybe, but that is not for this machine to say. */
+static void probe_has_no_route(struct probe *p, const char *detail)
+{
+	bool changed = health_forget(p->health, PROBE_NO_ROUTE);
+
+	if (changed)
+		log_info("%s cannot be probed from here: %s", p->name, detail);
+	p->last_time = DUR_NS(0);
+	hang_up(p);
+	tell(p, PROBE_NO_ROUTE, changed);
 }
 
 /* Leaving: what is still to come is read away */
@@ -435,7 +448,10 @@ static void not_connected(struct probe *p, enum reason reason, const char *detai
 		probe_failed(p, PROBE_TLS_FAILED, detail);
 		break;
 	default:
-		probe_failed(p, PROBE_UNREACHABLE, detail);
+		if (p->for_others && connector_had_no_route(&p->connector))
+			probe_has_no_route(p, detail);
+		else
+			probe_failed(p, PROBE_UNREACHABLE, detail);
 		break;
 	}
 }
@@ -560,6 +576,7 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 	p->on_result = on_result;
 	p->arg = arg;
 	p->gate = target->gate;
+	p->for_others = target->for_others;
 	p->pass.go = begin;
 	deadline_init(&p->deadline, buffers->loop, deadline_cb);
 	connector_init(&p->connector, buffers, connected_cb);

@@ -34,6 +34,9 @@ struct probe_target {
 	const char *name;
 	const char *host; /* Host, and SNI of CFG_CHECK_HTTPS, when check->host is empty; copied */
 	struct probe_gate *gate; /* that probes wait at; NULL: they do not. Outlives the probe. */
+	/* It is there for others than this machine. That this one has no route to it says nothing
+	 * then: it is told as PROBE_NO_ROUTE, and makes `health` unknown. */
+	bool for_others;
 };
 
 /* on_result is called after every probe, after `health` was updated; may be NULL. `health` must

@@ -75,6 +75,7 @@ GOOD = [
     STEERED % "www: {site: www, policy: failover, order: b}, v: {site: www, none_up: servfail}",
     "edges: {a: }\ngeo: {database: [/a, b], overrides: [{asns: 1, edges: a}, "
     "{networks: ['::/0', 10.0.0.0/8], countries: [de, CH], continents: AF, location: '1,2'}]}",
+    "geo: {overrides: [{networks: 192.0.2.0/24, location: '1,2'}]}",
 ]
 
 BAD = [
@@ -137,7 +138,13 @@ BAD = [
 def test_good_is_good_to_both(validator, tmp_path, text):
     validator.validate(loaded(text))
     (tmp_path / "f.yaml").write_text(text)
-    assert ctl("dump", tmp_path / "f.yaml").stderr == ""
+    dump = ctl("dump", tmp_path / "f.yaml")
+    assert dump.stderr == ""
+    # What is printed is a configuration itself, and the same one.
+    (tmp_path / "dump.yaml").write_text(dump.stdout)
+    again = ctl("dump", tmp_path / "dump.yaml")
+    assert (again.stdout, again.stderr) == (dump.stdout, "")
+    validator.validate(loaded(dump.stdout))
 
 
 @pytest.mark.parametrize("text", BAD)

@@ -217,6 +217,31 @@ def test_malformed_messages(serving):
     assert counters["dns_responses_noerror_total"] == 4
 
 
+def test_status_tells_of_steered_names_and_how_old_verdicts_are(world, processes):
+    world.servers["nyc1"].stop()
+    world.start(processes)
+
+    def steered():
+        name = world.daemon.status()["steered"]["www.example.com"]
+        return [name[key] for key in ("usable_ipv4", "reason_ipv4", "usable_ipv6", "reason_ipv6")]
+
+    # Nobody is at the IPv6 addresses.
+    wait_for(lambda: steered() == [2, "healthy", 0, "none is up"], "the verdicts")
+    name = world.daemon.status()["steered"]["www.example.com"]
+    assert (name["site"], name["policy"], name["edges"]) == ("www", "nearest", 3)
+    ages = [address["age_seconds"] for edge in world.daemon.status()["edges"].values()
+            for address in edge["addresses"].values()]
+    assert len(ages) == 6 and all(0 <= age < perigee.PATIENCE for age in ages)
+    shown = subprocess.run([perigee.CTL, "status", world.daemon.control_path], check=True,
+                           capture_output=True, text=True).stdout
+    assert "age seconds" in shown.lower() and "\nSTEERED\n" in shown
+
+    # The only ones that are up are drained.
+    world.write_fleet(drained=("fra1", "sin1"))
+    world.daemon.reload()
+    wait_for(lambda: steered()[:2] == [2, "drained, but no active one is up"], "the reload")
+
+
 def test_health_moves_the_answer(world, processes):
     """http for fra1, tcp for the others: down, short TTL on the way, and back."""
     world.servers["nyc1"].stop()
@@ -357,6 +382,10 @@ def test_wildcard_listener_answers_from_the_address_asked(world, processes):
         assert answer_data(response) == ["192.0.2.80"]
         response = dns.query.tcp(query, host, port=port, timeout=perigee.PATIENCE)
         assert answer_data(response) == ["192.0.2.80"]
+        asked = f"[{host}]" if ":" in host else host
+        for transport in ("UDP", "TCP"):
+            world.daemon.wait_log(rf"asks {re.escape(asked)}:{port} for static\.example\.com\. "
+                                  rf"over {transport}")
 
 
 def test_nothing_is_answered_before_the_first_probes(world, processes):

@@ -9,7 +9,7 @@ import dns.query
 import pytest
 
 import perigee
-from dns_fleet import World, answer_data
+from dns_fleet import FRANKFURT, World, answer_data
 
 WITHOUT = (sys.executable, perigee.SOURCE / "tests" / "support" / "no_ipv6.py")
 
@@ -41,6 +41,24 @@ def test_dns_did_not_start_on_all_addresses(tmp_path, processes):
         daemon.wait_log("there is no IPv6 here")
         assert told_once(daemon) == 1
         daemon.stop()
+    finally:
+        world.close()
+
+
+def test_dead_edges_were_answered_for_ipv6(tmp_path, processes):
+    """It cannot judge such addresses: those of IPv4 tell of both, and it waits for nothing else."""
+    world = World(tmp_path)
+    try:
+        world.servers["fra1"].stop()
+        daemon = world.start(processes, inside=WITHOUT)
+        daemon.wait_log("edge fra1 at 2001:db8::1 cannot be probed from here")
+        assert "not all health checks" not in daemon.log()
+        assert world.addresses_of("www.example.com", FRANKFURT) == ["127.0.0.12"]
+        answer = world.ask("www.example.com", "AAAA", subnet=FRANKFURT)
+        assert answer_data(answer, "AAAA") == ["2001:db8::2"]
+        assert answer.answer[0].ttl == 30
+        found = daemon.status()["edges"]["nyc1"]["addresses"]["2001:db8::2"]
+        assert (found["state"], found["cause"]) == ("unknown", "no-route")
     finally:
         world.close()
 

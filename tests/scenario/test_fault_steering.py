@@ -141,6 +141,25 @@ def test_dead_edge_was_named_before_a_drained_one(make_fleet):
     assert states == {"fra1": ("down", "active"), "nyc1": ("up", "drained")}
 
 
+def test_explain_kept_what_a_policy_goes_by_to_itself(make_fleet):
+    """Neither weights nor that an edge has no address of the family were told; the difference of two
+    numbers that were drawn was called kilometres, and who is nowhere stood at 0,0."""
+    fleet = make_fleet(of_three("127.0.0.11", "127.0.0.12", "127.0.0.13"),
+                       steered="{www: {site: www, policy: weighted, weights: {nyc1: 7}}}")
+
+    def explain(what):
+        return perigee.control(fleet.daemon.control_path, f"explain www.example.com {what}")
+
+    report = explain("A 9.9.9.0/24")
+    assert {c["edge"]: c["weight"] for c in report["candidates"]} == {"fra1": 1, "nyc1": 7, "sin1": 1}
+    assert report["candidates"][0]["edge"] == report["chosen"]
+    assert report["margin_km"] is None
+    assert (report["place"]["known"], report["place"]["latitude"]) == (False, None)
+    report = explain(f"AAAA {FRANKFURT}")
+    assert {c["cause"] for c in report["candidates"]} == {"no-address"}
+    assert int(report["place"]["latitude"]) == 50
+
+
 def sample_networks():
     with open(perigee.SOURCE / "geo" / "sample" / "sample-city.csv", newline="") as f:
         networks = [ipaddress.ip_network(row["network"]) for row in csv.DictReader(f)]

@@ -75,7 +75,7 @@ def test_traces_follow_one_request(make_edge, origin):
     edge = make_edge({"app": f'servers: ["{origin.address}"], health: {{enabled: false}}'})
     before = len(edge.log())
     assert edge.curl(edge.url("/")).returncode == 0
-    edge.wait_counter("edge_connections_active", 0)
+    edge.wait_log(r"debug client: .*: ends in order: ")  # the last; lines are written later
     found = iter(re.sub(r"^.*? debug ", "", line) for line in edge.log()[before:].splitlines())
     at = re.escape(origin.address)
     for wanted in (
@@ -116,7 +116,8 @@ def test_traces_of_a_query(responder):
     dns.query.tcp(dns.message.make_query("www.example.com", "A"), host, port=port,
                   timeout=perigee.PATIENCE)
     responder.wait_log(r"debug dns: tcp 127\.0\.0\.1:\d+: accepted on fd \d+ by worker")
-    responder.wait_log(r"debug dns: 127\.0\.0\.1:\d+ asks for www\.example\.com\. over TCP: REFUSED, ")
+    responder.wait_log(r"debug dns: 127\.0\.0\.1:\d+ asks 127\.0\.0\.1:\d+ for www\.example\.com\. "
+                       r"over TCP: REFUSED, ")
     responder.wait_log(r"debug dns: tcp 127\.0\.0\.1:\d+: ends: its client has ended it")
 
 

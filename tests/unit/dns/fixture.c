@@ -152,7 +152,7 @@ void fixture_renew(struct fixture *f)
 {
 	struct steer_fronts *fronts =
 	    steer_fronts_renew(f->parts->steering, f->parts->places, f->parts->verdicts,
-			       f->view->fronts, (mono_time){0});
+			       f->view->fronts, STEER_FRONTS_BYTES_MAX, (mono_time){0});
 
 	assert_true(fronts->complete);
 	dns_view_destroy(&f->view);

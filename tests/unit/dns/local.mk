@@ -40,6 +40,11 @@ tests_unit_dns_serve_test_udp_SOURCES = tests/unit/dns/serve/test_udp.c
 tests_unit_dns_serve_test_udp_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
 TESTS += tests/unit/dns/serve/test_udp
 
+check_PROGRAMS += tests/unit/dns/serve/test_worker
+tests_unit_dns_serve_test_worker_SOURCES = tests/unit/dns/serve/test_worker.c
+tests_unit_dns_serve_test_worker_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)
+TESTS += tests/unit/dns/serve/test_worker
+
 check_PROGRAMS += tests/unit/dns/steer/test_choose
 tests_unit_dns_steer_test_choose_SOURCES = tests/unit/dns/steer/test_choose.c
 tests_unit_dns_steer_test_choose_LDADD = $(LINK_DNS) $(CMOCKA_LIBS)

@@ -4,16 +4,27 @@
  * whatever else a file may hold is refused with words, and harms nobody. When it is written, and at
  * the end, is tests/scenario/test_fault_restart.py.
  */
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/loop/job.h"
+#include "core/net/stream.h"
+#include "core/process/metrics.h"
+#include "fleet/checks.h"
 #include "fleet/state.h"
 #include "fleet/verdicts.h"
 
@@ -176,13 +187,167 @@ static void test_deep_and_cut_files(void **state)
 	fleet_verdicts_unref(&t);
 }
 
+/* Files */
+
+/* As if the disk took its time: all that write are at it at once. */
+static pthread_barrier_t all_write;
+static unsigned n_writers;
+static bool disk_is_full;
+
+int fsync(int fd)
+{
+	if (disk_is_full) {
+		errno = ENOSPC;
+		return -1;
+	}
+	if (n_writers > 0)
+		pthread_barrier_wait(&all_write);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static _Atomic unsigned n_not_renamed;
+
+int rename(const char *from, const char *to)
+{
+	int rc = (int)syscall(SYS_rename, from, to);
+
+	n_not_renamed += rc != 0;
+	return rc;
+}
+
+struct node {
+	struct jobs *jobs;
+	struct fleet_state *state;
+};
+
+#define COUNTERS(X)                                                                                \
+	X(PREVENTED, "prevented", COUNTER, "Prevented")                                            \
+	X(STALE, "stale", COUNTER, "Stale")
+enum counter { COUNTERS(METRIC_ID) N_COUNTERS };
+static const struct metric_desc counters[] = {COUNTERS(METRIC_ROW)};
+
+struct rig {
+	struct loop_group *group;
+	struct stream_buffers *buffers;
+	struct metrics *metrics;
+	struct fleet_checks *checks;
+	char folder[32], path[64];
+	unsigned n_unfinished;
+};
+
+static int setup(void **state)
+{
+	static const struct cfg_fleet none;
+	struct rig *rig = xcalloc(1, sizeof(*rig));
+	struct diag *diag = diag_create();
+	struct fleet_verdicts *t = fleet_verdicts_load(&none, diag);
+
+	diag_destroy(&diag);
+	rig->group = loop_group_create(0);
+	rig->buffers = stream_buffers_create(rig->group->control);
+	rig->metrics = metrics_create(counters, N_COUNTERS, 1);
+	rig->checks = fleet_checks_create(rig->buffers, rig->metrics,
+					  (struct fleet_counters){PREVENTED, STALE});
+	fleet_checks_watch(rig->checks, t);
+	fleet_verdicts_unref(&t);
+	snprintf(rig->folder, sizeof(rig->folder), "/tmp/perigee-test-XXXXXX");
+	assert_non_null(mkdtemp(rig->folder));
+	snprintf(rig->path, sizeof(rig->path), "%s/a.state", rig->folder);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	unlink(rig->path);
+	rmdir(rig->folder);
+	fleet_checks_destroy(&rig->checks);
+	metrics_destroy(&rig->metrics);
+	stream_buffers_destroy(&rig->buffers);
+	loop_group_destroy(&rig->group);
+	free(rig);
+	return 0;
+}
+
+static void finished(void *arg)
+{
+	struct rig *rig = arg;
+
+	if (--rig->n_unfinished == 0)
+		loop_stop_mt(rig->group->control);
+}
+
+/* `n` nodes keep what they know in the same file, and end. */
+static void write_by(struct rig *rig, unsigned n)
+{
+	struct node nodes[2];
+
+	rig->n_unfinished = n;
+	for (unsigned i = 0; i < n; i++) {
+		nodes[i].jobs = jobs_create(rig->group->control, "jobs");
+		nodes[i].state =
+		    fleet_state_create(rig->group->control, nodes[i].jobs, rig->checks, rig->path);
+		fleet_state_finish(nodes[i].state, finished, rig);
+	}
+	loop_run(rig->group->control);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(jobs_stop(nodes[i].jobs));
+		fleet_state_destroy(&nodes[i].state);
+		jobs_destroy(&nodes[i].jobs);
+	}
+}
+
+static unsigned count_files(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	unsigned n = 0;
+
+	while ((entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/* They wrote into one file beside it: the one that came first put the other's half in its place. */
+static void test_two_nodes_wrote_into_each_other(void **state)
+{
+	struct rig *rig = *state;
+
+	n_writers = 2;
+	n_not_renamed = 0;
+	assert_int_equal(pthread_barrier_init(&all_write, NULL, n_writers), 0);
+	write_by(rig, n_writers);
+	pthread_barrier_destroy(&all_write);
+	n_writers = 0;
+	assert_int_equal(n_not_renamed, 0);
+	assert_int_equal(access(rig->path, R_OK), 0);
+	assert_int_equal(count_files(rig->folder), 1);
+}
+
+/* A disk that is full had half a file more on it. */
+static void test_half_a_file_was_left_behind(void **state)
+{
+	struct rig *rig = *state;
+
+	disk_is_full = true;
+	write_by(rig, 1);
+	disk_is_full = false;
+	assert_int_equal(count_files(rig->folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_written_is_read),
 	    cmocka_unit_test(test_other_files),
 	    cmocka_unit_test(test_deep_and_cut_files),
+	    cmocka_unit_test_setup_teardown(test_two_nodes_wrote_into_each_other, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_half_a_file_was_left_behind, setup, teardown),
 	};
 
+	alarm(60); /* a loop that nothing stops is a failure, not a hang */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,10 @@ static void probe(struct fixture *f, unsigned edge, unsigned address, enum probe
 {
 	struct fleet_verdict *v = verdict(f, edge, address);
 
-	fleet_verdict_renewed(v, health_record(&v->health, cause), DUR_MS(3), now);
+	bool changed = cause == PROBE_NO_ROUTE ? health_forget(&v->health, cause)
+					       : health_record(&v->health, cause);
+
+	fleet_verdict_renewed(v, changed, DUR_MS(3), now);
 }
 
 /* "uu? ?" etc.: a letter for each address at that time, edges apart. */
@@ -172,6 +175,70 @@ static void test_edge_is_up_by_any_of_its_addresses(void **state)
 				 cases[i].v6);
 	}
 	assert_int_equal(fleet_verdicts_edge_state(f->table, 2, AF_UNSPEC, at(0)), HEALTH_UNKNOWN);
+}
+
+/* A name server without IPv6 said of dead edges that they might be up, and of none that it is. */
+static void test_addresses_without_a_route_took_no_part_of_their_edge(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		enum probe_cause found[3];
+		enum health_state any, v4, v6;
+	} cases[] = {
+	    {{PROBE_OK, PROBE_REFUSED, PROBE_NO_ROUTE}, HEALTH_UP, HEALTH_UP, HEALTH_UP},
+	    {{PROBE_REFUSED, PROBE_REFUSED, PROBE_NO_ROUTE}, HEALTH_DOWN, HEALTH_DOWN, HEALTH_DOWN},
+	    {{PROBE_REFUSED, PROBE_PENDING, PROBE_NO_ROUTE},
+	     HEALTH_UNKNOWN,
+	     HEALTH_UNKNOWN,
+	     HEALTH_UNKNOWN},
+	    {{PROBE_NO_ROUTE, PROBE_NO_ROUTE, PROBE_OK}, HEALTH_UP, HEALTH_UP, HEALTH_UP},
+	    {{PROBE_NO_ROUTE, PROBE_REFUSED, PROBE_OK}, HEALTH_UP, HEALTH_DOWN, HEALTH_UP},
+	    {{PROBE_NO_ROUTE, PROBE_NO_ROUTE, PROBE_NO_ROUTE},
+	     HEALTH_UNKNOWN,
+	     HEALTH_UNKNOWN,
+	     HEALTH_UNKNOWN},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (unsigned k = 0; k < 3; k++) {
+			health_init(&verdict(f, 0, k)->health, 1, 1);
+			if (cases[i].found[k] != PROBE_PENDING)
+				probe(f, 0, k, cases[i].found[k], at(0));
+		}
+		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_UNSPEC, at(0)),
+				 cases[i].any);
+		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET, at(0)),
+				 cases[i].v4);
+		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET6, at(0)),
+				 cases[i].v6);
+	}
+}
+
+/* Each start and each reload of such a machine took three seconds. */
+static void test_settled_without_addresses_that_have_no_route(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t epoch;
+
+	for (unsigned i = 0; i < 2; i++) {
+		probe(f, i, 0, PROBE_OK, at(0));
+		probe(f, i, 1, PROBE_OK, at(0));
+		/* What the edge is told to be may change by it. */
+		epoch = fleet_verdicts_epoch(f->table);
+		probe(f, i, 2, PROBE_NO_ROUTE, at(0));
+		assert_int_equal(fleet_verdicts_epoch(f->table), epoch + 1);
+	}
+	assert_null(fleet_verdicts_unsettled(f->table));
+	/* Nor is it told again and again that they have grown old. */
+	epoch = fleet_verdicts_epoch(f->table);
+	probe(f, 0, 2, PROBE_NO_ROUTE, at(5));
+	assert_int_equal(fleet_verdicts_look(f->table, at(6)), 0);
+	assert_int_equal(fleet_verdicts_epoch(f->table), epoch);
+	/* A route that goes takes what was known with it. */
+	probe(f, 0, 2, PROBE_OK, at(7));
+	probe(f, 0, 2, PROBE_NO_ROUTE, at(8));
+	assert_int_equal(fleet_verdict_state(verdict(f, 0, 2), at(8)), HEALTH_UNKNOWN);
+	assert_int_equal(fleet_verdicts_epoch(f->table), epoch + 2);
 }
 
 /* Workers went on believing what a control loop that was stuck had found out long ago. */
@@ -306,6 +373,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_recalled_verdict_holds_until_the_first_probe,
 					    setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_settled_without_drained_edges, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_addresses_without_a_route_took_no_part_of_their_edge, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_settled_without_addresses_that_have_no_route,
+					    setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fixed_table, setup, teardown),
 	};
 

@@ -62,6 +62,7 @@ struct probe *probe_rig_start(struct probe_rig *rig, const struct net_addr *addr
 	    .transport = rig->transport,
 	    .name = "server under test",
 	    .host = "default.example.com",
+	    .for_others = rig->for_others,
 	};
 
 	health_init(&rig->health, 2, 2);

@@ -15,6 +15,7 @@ struct probe_rig {
 	struct stream_buffers *buffers;
 	struct cfg_check check;      /* by GET of /health at www.example.com, once an hour */
 	struct transport *transport; /* NULL: plain */
+	bool for_others;
 	struct health health;
 	unsigned n_results, n_wanted; /* the loop stops at the one that is wanted */
 	/* of that one */

@@ -635,6 +635,28 @@ static void test_later_view_takes_the_place_of_one_that_settles(void **state)
 			    "watch(u) refused watch(c) drop(u) publish(c) reloaded stop close ");
 }
 
+/* Each began its time anew, so that nothing that they brought was ever published. */
+static void test_reloads_that_follow_each_other_fast_are_published(void **state)
+{
+	const duration apart = DUR_S(1); /* less than a view may take to settle */
+	bool published = false;
+
+	start_child();
+	shared->unsettled = 'u';
+	shared->file = 'u';
+	for (unsigned i = 0; i < 10 && !published; i++) {
+		mono_time began = clock_mono();
+
+		signal_child(SIGHUP);
+		while (!published && mono_since(clock_mono(), began).ns < apart.ns) {
+			usleep(1000);
+			published = strstr(shared->trace, "publish(u)") != NULL;
+		}
+	}
+	assert_true(published);
+	stop_child();
+}
+
 static void test_who_waits_is_told_of_a_stop(void **state)
 {
 	json_t *answer;
@@ -809,6 +831,7 @@ int main(void)
 	    TEST(test_reload_while_the_first_view_settles_comes_after_it),
 	    TEST(test_reloads_during_a_reload_are_one_more),
 	    TEST(test_later_view_takes_the_place_of_one_that_settles),
+	    TEST(test_reloads_that_follow_each_other_fast_are_published),
 	    TEST(test_who_waits_is_told_of_a_stop),
 	    TEST(test_stop_during_a_load_ends_at_once),
 	    TEST(test_stop_before_the_first_view_has_settled),

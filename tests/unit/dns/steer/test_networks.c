@@ -104,12 +104,12 @@ static void clear_scene(struct scene *s)
 	world_fini(&s->w);
 }
 
-static void renew(struct scene *s)
+static void renew(struct scene *s, size_t room)
 {
 	struct steer_fronts *before = s->fronts;
 
-	s->fronts =
-	    steer_fronts_renew(s->w.steering, s->places, s->w.verdicts, before, (mono_time){0});
+	s->fronts = steer_fronts_renew(s->w.steering, s->places, s->w.verdicts, before, room,
+				       (mono_time){0});
 	assert_true(s->fronts->complete);
 	steer_fronts_unref(&before);
 }
@@ -205,7 +205,7 @@ static void test_told_the_same(void **state)
 		set_scene(s, n + 1);
 		for (unsigned i = 0; i < CHANGES; i++) {
 			world_change(&s->w);
-			renew(s);
+			renew(s, STEER_FRONTS_BYTES_MAX);
 			for (unsigned k = 0; k < NETWORKS; k++) {
 				struct net_prefix client =
 				    s->networks[k % OVERRIDES][k / OVERRIDES];
@@ -214,6 +214,55 @@ static void test_told_the_same(void **state)
 				ask_at(s, &client);
 			}
 		}
+		clear_scene(s);
+	}
+	free(s);
+}
+
+static size_t bytes_of_largest(const struct steer_fronts *fronts)
+{
+	size_t largest = 0;
+
+	for (unsigned i = 0; i < fronts->n; i++) {
+		if (fronts->v[i] != NULL)
+			largest = MAX(largest, fronts->v[i]->bytes);
+	}
+	return largest;
+}
+
+static unsigned without_ranges(const struct steer_fronts *fronts)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < fronts->n; i++)
+		n += fronts->v[i] == NULL || fronts->v[i]->kind == STEER_FRONT_PLACES;
+	return n;
+}
+
+/* Only ranges were bounded, not what fronts without them take. */
+static void test_fronts_outgrew_their_room(void **state)
+{
+	struct scene *s = xcalloc(1, sizeof(*s));
+	size_t all;
+
+	for (unsigned n = 0; n < WORLDS; n++) {
+		set_scene(s, n + 1);
+		renew(s, STEER_FRONTS_BYTES_MAX);
+		assert_int_equal(s->fronts->without_room, 0);
+		all = s->fronts->bytes;
+		/* Down to nothing, while what there is of before is kept as far as it fits. */
+		for (unsigned tenths = 10; tenths-- > 0;) {
+			size_t room = all * tenths / 10;
+
+			world_change(&s->w);
+			renew(s, room);
+			assert_true(s->fronts->bytes <= room + bytes_of_largest(s->fronts));
+			assert_int_equal(s->fronts->without_room, without_ranges(s->fronts));
+			for (unsigned k = 0; k < NETWORKS / 10; k++)
+				ask_at(s, &s->networks[k % OVERRIDES][k / OVERRIDES]);
+		}
+		assert_int_equal(s->fronts->bytes, 0);
+		assert_int_equal(s->fronts->without_room, s->fronts->n);
 		clear_scene(s);
 	}
 	free(s);
@@ -234,7 +283,7 @@ static void test_wrapped_clients(void **state)
 
 	for (unsigned n = 0; n < WORLDS / 10; n++) {
 		set_scene(s, n + 1);
-		renew(s);
+		renew(s, STEER_FRONTS_BYTES_MAX);
 		for (unsigned k = 0; k < NETWORKS * ARRAY_SIZE(wrappers); k++) {
 			unsigned which = k % ARRAY_SIZE(wrappers), len = wrappers[which].len;
 			struct net_prefix inner = s->networks[k % OVERRIDES][k % EACH];
@@ -262,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_told_the_same),
+	    cmocka_unit_test(test_fronts_outgrew_their_room),
 	    cmocka_unit_test(test_wrapped_clients),
 	};
 

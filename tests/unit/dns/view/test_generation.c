@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -196,6 +197,101 @@ static void test_end_during_a_renewal(void **state)
 	teardown(&w);
 }
 
+/* A job that waits until it is told to go on. */
+struct holdup {
+	struct job job;
+	sem_t begun, go;
+	bool waits, done;
+};
+
+static void run_holdup(struct job *job)
+{
+	struct holdup *h = CONTAINER_OF(job, struct holdup, job);
+
+	sem_post(&h->begun);
+	while (h->waits && sem_wait(&h->go) != 0)
+		;
+}
+
+static void end_holdup(struct job *job)
+{
+	CONTAINER_OF(job, struct holdup, job)->done = true;
+}
+
+static void start_holdup(struct world *w, struct holdup *h, bool waits)
+{
+	static const struct job_ops job_ops = {run_holdup, end_holdup, end_holdup};
+
+	*h = (struct holdup){.waits = waits};
+	CHECK(sem_init(&h->begun, 0, 0) == 0 && sem_init(&h->go, 0, 0) == 0);
+	job_start(w->jobs, &h->job, &job_ops);
+}
+
+static struct holdup *awaited;
+
+static bool is_done(struct world *w)
+{
+	return awaited->done;
+}
+
+static bool is_let_go(struct world *w)
+{
+	return w->f.parts->refs == 2; /* the fixture's, and its view's */
+}
+
+/* What had been made for a generation that had ended meanwhile, and the last reference to all that
+ * it was made of, were let go by the control loop. */
+static void test_control_freed_what_was_made_for_nobody(void **state)
+{
+	struct holdup after, busy;
+	unsigned refs;
+	struct world w;
+
+	setup(&w);
+	fixture_verdicts(&w.f, "uuu");
+	dns_generation_start(w.generation, w.group->control, w.jobs);
+	start_holdup(&w, &after, false);
+	start_holdup(&w, &busy, true);
+	while (sem_wait(&busy.begun) != 0)
+		;
+	/* They are made, and the control loop has not heard of it. */
+	dns_generation_end(&w.generation);
+	refs = w.f.parts->refs;
+	awaited = &after;
+	run_until(&w, is_done);
+	/* The thread that is to let go of it has no time. */
+	assert_int_equal(w.f.parts->refs, refs);
+	sem_post(&busy.go);
+	run_until(&w, is_let_go);
+	teardown(&w);
+}
+
+/* Where reloads came faster than fronts were made, all were made one after the other, each for a
+ * generation that had ended, and meanwhile none for the one that served. */
+static void test_fronts_were_made_for_a_generation_that_had_ended(void **state)
+{
+	struct holdup first, after, busy;
+	unsigned refs;
+	struct world w;
+
+	setup(&w);
+	fixture_verdicts(&w.f, "uuu");
+	start_holdup(&w, &first, true);
+	dns_generation_start(w.generation, w.group->control, w.jobs);
+	start_holdup(&w, &after, false);
+	start_holdup(&w, &busy, true);
+	dns_generation_end(&w.generation);
+	refs = w.f.parts->refs;
+	sem_post(&first.go);
+	awaited = &after;
+	run_until(&w, is_done);
+	/* The job let go of its parts instead. */
+	assert_int_equal(w.f.parts->refs, refs - 1);
+	sem_post(&busy.go);
+	run_until(&w, is_let_go);
+	teardown(&w);
+}
+
 static void test_discarded(void **state)
 {
 	struct world w;
@@ -245,6 +341,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_only_pools_concerned_get_new_fronts),
 	    cmocka_unit_test(test_end_during_a_renewal),
+	    cmocka_unit_test(test_control_freed_what_was_made_for_nobody),
+	    cmocka_unit_test(test_fronts_were_made_for_a_generation_that_had_ended),
 	    cmocka_unit_test(test_discarded),
 	    cmocka_unit_test(test_reload_keeps_what_is_the_same),
 	};

@@ -54,6 +54,23 @@ static void test_table(void **unused)
 	}
 }
 
+static void test_forgotten_for_a_reason(void **unused)
+{
+	struct health h;
+
+	health_init(&h, 2, 2);
+	health_record(&h, PROBE_OK);
+	health_record(&h, PROBE_REFUSED);
+	assert_true(health_forget(&h, PROBE_NO_ROUTE));
+	assert_int_equal(health_get(&h), HEALTH_UNKNOWN);
+	assert_int_equal(h.cause, PROBE_NO_ROUTE);
+	assert_false(h.failing);
+	assert_false(health_forget(&h, PROBE_NO_ROUTE));
+	/* As at first. */
+	assert_true(health_record(&h, PROBE_REFUSED));
+	assert_int_equal(health_get(&h), HEALTH_DOWN);
+}
+
 static void test_texts(void **unused)
 {
 	assert_string_equal(probe_cause_text(PROBE_WRONG_STATUS), "wrong-status");
@@ -64,6 +81,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table),
+	    cmocka_unit_test(test_forgotten_for_a_reason),
 	    cmocka_unit_test(test_texts),
 	};
 

@@ -390,6 +390,42 @@ static void test_no_buffers_after_connecting_is_no_fault_of_the_server(void **st
 	assert_null(origin_finish(&o));
 }
 
+/* Whose error every connect() is; 0: nobody's. */
+static int no_connections;
+
+int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	if (no_connections == 0)
+		return (int)syscall(SYS_connect, fd, addr, len);
+	errno = no_connections;
+	return -1;
+}
+
+/* A machine without IPv6 took all such addresses of edges for dead, or for ever to be asked again
+ * at once. Of an origin it is no more than true. */
+static void test_no_route_was_the_fault_of_the_edge(void **state)
+{
+	static const int errors[] = {ENETUNREACH, EADDRNOTAVAIL, EAFNOSUPPORT};
+	struct probe_rig *t = *state;
+	struct net_addr addr;
+
+	assert_true(net_addr_parse("[2001:db8::1]:80", 0, &addr));
+	for (unsigned i = 0; i < ARRAY_SIZE(errors) * 2; i++) {
+		struct probe *p;
+
+		t->for_others = i % 2 == 0;
+		no_connections = errors[i / 2];
+		p = probe_rig_start(t, &addr);
+		loop_run(t->group->control);
+		no_connections = 0;
+		probe_destroy(&p);
+		assert_int_equal(t->cause, t->for_others ? PROBE_NO_ROUTE : PROBE_UNREACHABLE);
+		assert_int_equal(health_get(&t->health),
+				 t->for_others ? HEALTH_UNKNOWN : HEALTH_DOWN);
+		assert_int_equal(atomic_load(&t->health.cause), t->cause);
+	}
+}
+
 static void hold_up(evutil_socket_t fd, short what, void *arg)
 {
 	usleep(400000);
@@ -503,6 +539,7 @@ int main(void)
 	    TEST(test_proxy_header),
 	    TEST(test_no_descriptors),
 	    TEST(test_no_buffers_after_connecting_is_no_fault_of_the_server),
+	    TEST(test_no_route_was_the_fault_of_the_edge),
 	    TEST(test_loop_that_was_held_up_blamed_the_server),
 	    TEST(test_default_host),
 	    TEST(test_again_at_the_interval),
