@@ -142,11 +142,6 @@ unsigned diag_count(const struct diag *d)
 	return d->errors;
 }
 
-unsigned diag_warnings(const struct diag *d)
-{
-	return d->warnings;
-}
-
 static int compare_number(unsigned a, unsigned b)
 {
 	return a < b ? -1 : a > b;

@@ -28,7 +28,6 @@ void diag_warn(struct diag *d, struct cfg_place place, const char *fmt, ...)
 /* False: what is added now is only counted, so that nobody need think of words. */
 bool diag_has_room(const struct diag *d);
 unsigned diag_count(const struct diag *d);
-unsigned diag_warnings(const struct diag *d);
 /* All of them, in order of place, one a line. */
 void diag_print(const struct diag *d, FILE *out);
 /* The same as text, malloc'd. */

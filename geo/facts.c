@@ -124,8 +124,3 @@ void geo_facts_add(struct geo_facts *f, const struct geo_facts *more)
 	if (f->asn == 0)
 		f->asn = more->asn;
 }
-
-bool geo_facts_none(const struct geo_facts *f)
-{
-	return !f->located && f->country[0] == '\0' && f->continent[0] == '\0' && f->asn == 0;
-}

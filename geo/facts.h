@@ -23,4 +23,3 @@ struct geo_facts {
 bool geo_facts_read(struct geo_data *d, uint32_t offset, struct geo_facts *facts);
 /* Adds to `facts` what only `more` knows. */
 void geo_facts_add(struct geo_facts *facts, const struct geo_facts *more);
-bool geo_facts_none(const struct geo_facts *facts);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A hash table of indices into an array that its user owns: what finds equal records, places and
- * rankings while a map is compiled. It only grows. One thread.
+ * facts while databases are read. It only grows. One thread.
  */
 #pragma once
 

@@ -7,18 +7,36 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "config/hash.h"
 #include "config/options/options.h"
 #include "config/print.h"
 #include "config/types/types.h"
 #include "core/base/check.h"
 
+/* Shorter lists are written out each time: that reads better. */
+#define LONG_LIST 16
+
+/* A long list of references: thousands of sites may have the same, and a dump that repeated it for
+ * each would be too large to be loaded. */
+struct long_list {
+	unsigned uses;
+	unsigned anchor; /* its number; 0: not written yet */
+};
+
 struct dumper {
 	yaml_emitter_t emitter;
+	bool counting;         /* the uses of long lists; nothing is written */
+	struct cfg_hash lists; /* struct long_list, malloc'd, by what is in them */
+	unsigned anchors;
 	bool failed;
 };
 
 static void emit(struct dumper *d, yaml_event_t *event)
 {
+	if (d->counting) {
+		yaml_event_delete(event);
+		return;
+	}
 	/* Takes the event over, also when it fails. */
 	if (!yaml_emitter_emit(&d->emitter, event))
 		d->failed = true;
@@ -67,12 +85,21 @@ static void end_map(struct dumper *d)
 	emit(d, &event);
 }
 
-static void begin_list(struct dumper *d)
+/* `anchor` may be NULL. */
+static void begin_list(struct dumper *d, const char *anchor)
 {
 	yaml_event_t event;
 
-	CHECK(
-	    yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
+	CHECK(yaml_sequence_start_event_initialize(&event, (const yaml_char_t *)anchor, NULL, 1,
+						   YAML_BLOCK_SEQUENCE_STYLE));
+	emit(d, &event);
+}
+
+static void emit_alias(struct dumper *d, const char *anchor)
+{
+	yaml_event_t event;
+
+	CHECK(yaml_alias_event_initialize(&event, (const yaml_char_t *)anchor));
 	emit(d, &event);
 }
 
@@ -86,9 +113,50 @@ static void end_list(struct dumper *d)
 
 static void dump_options(struct dumper *d, const struct cfg_option *table, const char *base);
 
+static void count_list(struct dumper *d, const void *list, size_t size)
+{
+	struct long_list *l = (struct long_list *)cfg_hash_get(&d->lists, list, size);
+
+	if (l == NULL) {
+		l = xcalloc(1, sizeof(*l));
+		cfg_hash_put(&d->lists, list, size, l);
+	}
+	l->uses++;
+}
+
+/* True when an alias did. Else `anchor` is what the list is to be called, or empty. */
+static bool dump_alias(struct dumper *d, const struct cfg_option *o, const struct cfg_array *array,
+		       char anchor[static 16])
+{
+	struct long_list *l;
+	bool written;
+
+	*anchor = '\0';
+	if (!o->type->refers || array->n <= LONG_LIST)
+		return false;
+	if (d->counting) {
+		count_list(d, array->v, array->n * o->type->size);
+		return true;
+	}
+	l = (struct long_list *)cfg_hash_get(&d->lists, array->v, array->n * o->type->size);
+	if (l->uses == 1)
+		return false;
+	written = l->anchor != 0;
+	if (!written)
+		l->anchor = ++d->anchors;
+	snprintf(anchor, 16, "list%u", l->anchor);
+	if (written)
+		emit_alias(d, anchor);
+	return written;
+}
+
 static void dump_values(struct dumper *d, const struct cfg_option *o, const struct cfg_array *array)
 {
-	begin_list(d);
+	char anchor[16];
+
+	if (dump_alias(d, o, array, anchor))
+		return;
+	begin_list(d, *anchor != '\0' ? anchor : NULL);
 	for (unsigned i = 0; i < array->n; i++) {
 		char *text = o->type->format(o, (char *)array->v + i * o->type->size);
 
@@ -130,7 +198,7 @@ static void dump_named(struct dumper *d, const struct cfg_option *o, const struc
 
 static void dump_items(struct dumper *d, const struct cfg_option *o, const struct cfg_array *array)
 {
-	begin_list(d);
+	begin_list(d, NULL);
 	for (unsigned i = 0; i < array->n; i++)
 		dump_options(d, o->children, (char *)array->v + i * o->size);
 	end_list(d);
@@ -188,9 +256,11 @@ static void dump_options(struct dumper *d, const struct cfg_option *table, const
 
 bool cfg_dump(const struct cfg_fleet *fleet, FILE *out)
 {
-	struct dumper d = {.failed = false};
+	struct dumper d = {.counting = true};
 	yaml_event_t event;
 
+	dump_options(&d, cfg_options, (const char *)fleet);
+	d.counting = false;
 	CHECK(yaml_emitter_initialize(&d.emitter));
 	yaml_emitter_set_output_file(&d.emitter, out);
 	yaml_emitter_set_unicode(&d.emitter, 1);
@@ -205,5 +275,8 @@ bool cfg_dump(const struct cfg_fleet *fleet, FILE *out)
 	CHECK(yaml_stream_end_event_initialize(&event));
 	emit(&d, &event);
 	yaml_emitter_delete(&d.emitter);
+	for (unsigned i = 0; i < d.lists.size; i++)
+		free((void *)d.lists.slots[i].value);
+	cfg_hash_fini(&d.lists);
 	return !d.failed && fflush(out) == 0;
 }

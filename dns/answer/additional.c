@@ -12,6 +12,7 @@
 
 #include "core/base/check.h"
 #include "dns/view/view.h"
+#include "dns/zone/name.h"
 #include "dns/zone/zones.h"
 
 /* A name in a record, and who speaks for it. */
@@ -168,8 +169,7 @@ static bool put_of_set(struct resolution *r, unsigned index)
 		if (target.name == NULL || !find_target(r, &target))
 			continue;
 		/* RFC 9471: a referral without the glue it needs is not complete. */
-		target.needed =
-		    r->cut != NULL && knot_dname_in_bailiwick(target.name, r->cut->owner) >= 0;
+		target.needed = r->cut != NULL && dns_name_is_under(target.name, r->cut->name);
 		if (!put_set(r, &target, KNOT_RRTYPE_A) || !put_set(r, &target, KNOT_RRTYPE_AAAA))
 			return false;
 		/* RFC 9460 section 4.1 */

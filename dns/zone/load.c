@@ -16,6 +16,7 @@
 #include "core/base/check.h"
 #include "dns/zone/build.h"
 #include "dns/zone/master.h"
+#include "dns/zone/name.h"
 #include "dns/zone/rdata.h"
 #include "dns/zone/sources.h"
 
@@ -48,7 +49,7 @@ static bool take_record(void *arg, const zs_scanner_t *s, uint32_t ttl, unsigned
 	char owner[DNS_NAME_TEXT], type[DNS_TYPE_TEXT];
 	const char *refusal;
 
-	if (knot_dname_in_bailiwick(s->r_owner, l->apex) < 0) {
+	if (!dns_name_is_under(s->r_owner, l->apex)) {
 		diag_add(l->diag, place, "%s is not in zone %s.",
 			 dns_name_format(s->r_owner, owner), l->name);
 		return true;

@@ -37,6 +37,17 @@ uint64_t dns_name_wildcard_hash(uint64_t parent)
 	return XXH3_64bits_withSeed("\1*", 2, parent);
 }
 
+bool dns_name_is_under(const uint8_t *name, const uint8_t *above)
+{
+	size_t size = knot_dname_size(name), wanted = knot_dname_size(above);
+
+	while (size > wanted) {
+		size -= 1 + *name;
+		name += 1 + *name;
+	}
+	return size == wanted && knot_dname_is_case_equal(name, above);
+}
+
 const char *dns_name_format(const uint8_t *wire, char buf[DNS_NAME_TEXT])
 {
 	if (knot_dname_to_str(buf, wire, DNS_NAME_TEXT) == NULL)

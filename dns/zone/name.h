@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <libknot/dname.h>
@@ -37,6 +38,10 @@ static inline unsigned dns_name_suffix_size(const struct dns_name *name, unsigne
 {
 	return name->size - name->start[labels];
 }
+
+/* Whether `name` is `above` or a name under it. Uncompressed, valid names, as they were written:
+ * case does not count (RFC 4343). */
+bool dns_name_is_under(const uint8_t *name, const uint8_t *above);
 
 /* Presentation form with a final dot, for people; "?" when it cannot be written. Returns buf. */
 #define DNS_NAME_TEXT KNOT_DNAME_TXT_MAXLEN + 1

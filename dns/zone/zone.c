@@ -128,7 +128,7 @@ static bool apply(struct dns_build *build, const struct dns_zone *zone,
 	const char *refusal = NULL;
 	bool ok;
 
-	if (knot_dname_in_bailiwick(change->owner, zone->apex_name) < 0) {
+	if (!dns_name_is_under(change->owner, zone->apex_name)) {
 		diag_add(diag, place, "%s is not in zone %s.",
 			 dns_name_format(change->owner, owner), zone->name);
 		return false;

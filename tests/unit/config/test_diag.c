@@ -104,7 +104,6 @@ static void test_warnings_are_no_errors(void **state)
 	for (unsigned i = 0; i < 102; i++)
 		diag_warn(diag, (struct cfg_place){"a", 200 + i, 1}, "odd");
 	assert_int_equal(diag_count(diag), 0);
-	assert_int_equal(diag_warnings(diag), 102);
 	assert_true(diag_has_room(diag));
 	diag_add(diag, (struct cfg_place){"a", 1, 2}, "wrong");
 	text = diag_text(diag);

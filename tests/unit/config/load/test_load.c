@@ -676,6 +676,24 @@ static void test_empty_lists_and_maps(void **state)
 	    "are chosen from.\n");
 }
 
+/* Addresses of less than an octet (RFC 2317 section 4) had no zone. */
+static void test_zone_of_rfc_2317_was_refused(void **state)
+{
+	char *complaints;
+	struct cfg_fleet *f =
+	    load_text("zones: {0/25.2.0.192.in-addr.arpa.: {file: f}, b: {file: f, steered: {a/b: "
+		      "{site: s}}}}\nsites: {s: {hosts: [a/b.b], certificates: [{certificate: c, "
+		      "key: k}]}}\n",
+		      &complaints);
+
+	assert_null(f);
+	/* Zones alone may have it. */
+	assert_null(strstr(complaints, "0/25"));
+	assert_non_null(strstr(complaints, "zones.b.steered.a/b: \"a/b\": a name has letters"));
+	assert_non_null(strstr(complaints, "sites.s.hosts[0]: \"a/b.b\": a name has letters"));
+	free(complaints);
+}
+
 /* A file that cannot be read says so, and nothing else. */
 static void test_unreadable(void **state)
 {
@@ -730,6 +748,7 @@ int main(void)
 	    cmocka_unit_test(test_wrong_response_fields),
 	    cmocka_unit_test(test_wrong_values),
 	    cmocka_unit_test(test_empty_lists_and_maps),
+	    cmocka_unit_test(test_zone_of_rfc_2317_was_refused),
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_long_names),
 	};

@@ -133,6 +133,33 @@ static void test_dump_of_strange_values(void **state)
 	free(text);
 }
 
+/* All edges for each site, 5,000 x 300, were more values than a configuration may have. */
+static void test_dump_of_many_sites_could_not_be_loaded(void **state)
+{
+	char *text = NULL, *first;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	CHECK(f != NULL);
+	fprintf(f, "edges:\n");
+	for (unsigned i = 0; i < 300; i++)
+		fprintf(f, "  e%u:\n", i);
+	fprintf(f, "origins: {o: {servers: a}}\nsites:\n");
+	for (unsigned i = 0; i < 5000; i++)
+		fprintf(f,
+			"  s%u: {hosts: h%u, certificates: {certificate: c, key: k}, "
+			"routes: {origin: o}%s}\n",
+			i, i, i == 7 ? ", edges: [e2, e1]" : "");
+	CHECK(fclose(f) == 0);
+	first = round_trip(load_good(text));
+	assert_non_null(strstr(first, "    edges: &list1\n    - e0\n"));
+	assert_non_null(strstr(first, "    edges: *list1\n"));
+	assert_non_null(strstr(first, "    edges:\n    - e2\n    - e1\n"));
+	assert_null(strstr(first, "list2"));
+	free(first);
+	free(text);
+}
+
 /* A list of things within a list of things, and texts that are not set. */
 static void test_dump_of_routes_and_tls(void **state)
 {
@@ -344,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_dump_of_defaults),
 	    cmocka_unit_test(test_dump_of_strange_values),
+	    cmocka_unit_test(test_dump_of_many_sites_could_not_be_loaded),
 	    cmocka_unit_test(test_dump_of_routes_and_tls),
 	    cmocka_unit_test(test_samples),
 	    cmocka_unit_test(test_sample_has_every_option),

@@ -256,6 +256,29 @@ static void test_glue_that_does_not_fit(void **state)
 	free(text);
 }
 
+/* Its name in another case than the cut's was taken for one that others know: no TC. */
+static void test_glue_in_another_case_that_does_not_fit(void **state)
+{
+	struct fixture f = {0};
+	char *text = NULL;
+	size_t size, len;
+	FILE *z = open_memstream(&text, &size);
+	uint8_t out[DNS_TCP_PAYLOAD];
+
+	fputs("$TTL 60\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n"
+	      "sub NS NS.Sub.EXAMPLE.com.\n",
+	      z);
+	for (unsigned i = 0; i < 60; i++)
+		fprintf(z, "ns.sub A 192.0.2.%u\n", i);
+	fclose(z);
+	fixture_init(&f, text, "{}", NULL);
+	len = ask_len(&f, "x.sub.example.com A", out, sizeof(out));
+	assert_in_range(len, 12, 512);
+	assert_true(knot_wire_get_tc(out) != 0);
+	fixture_fini(&f);
+	free(text);
+}
+
 /* A chain longer than anybody needs ends, with what there is. */
 static void test_long_chain_is_bounded(void **state)
 {
@@ -286,6 +309,7 @@ int main(void)
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_truncation),
 	    cmocka_unit_test(test_glue_that_does_not_fit),
+	    cmocka_unit_test(test_glue_in_another_case_that_does_not_fit),
 	    cmocka_unit_test(test_long_chain_is_bounded),
 	};
 

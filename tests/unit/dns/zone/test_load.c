@@ -247,6 +247,21 @@ static void sixty_thousand_txt_records_in_one_rrset(void **state)
 	fixture_fini(&f);
 }
 
+/* It was "not in zone example.com." */
+static void absolute_owner_in_upper_case(void **state)
+{
+	struct fixture f = {0};
+
+	fixture_init(&f,
+		     TOP "WWW.EXAMPLE.COM. A 192.0.2.1\n$ORIGIN Example.Com.\nmail A 192.0.2.2\n",
+		     "{}", NULL);
+	fixture_expect(&f, "www.example.com A",
+		       "NOERROR aa\nanswer: www.example.com. 3600 A 192.0.2.1\n");
+	fixture_expect(&f, "mail.example.com A",
+		       "NOERROR aa\nanswer: mail.example.com. 3600 A 192.0.2.2\n");
+	fixture_fini(&f);
+}
+
 static void names_in_mixed_case_are_served_as_written(void **state)
 {
 	struct fixture f = {0};
@@ -275,6 +290,7 @@ int main(void)
 	    cmocka_unit_test(generic_data_that_has_not_the_form_of_its_type),
 	    cmocka_unit_test(record_without_data),
 	    cmocka_unit_test(sixty_thousand_txt_records_in_one_rrset),
+	    cmocka_unit_test(absolute_owner_in_upper_case),
 	    cmocka_unit_test(names_in_mixed_case_are_served_as_written),
 	};
 

@@ -240,6 +240,25 @@ static void zone_files_that_include_each_other(void **state)
 	zone_fixture_fini(&f);
 }
 
+/* The stack of libzscanner ran over: the eighteenth ended the process. */
+static void many_includes_in_one_file(void **state)
+{
+	struct zone_fixture f = {0};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	fputs(ZONE_TOP, out);
+	for (unsigned i = 0; i < 200; i++)
+		fputs("$INCLUDE other\n", out);
+	assert_int_equal(fclose(out), 0);
+	zone_file(&f, "other", "x A 192.0.2.1\n", 14);
+	zone_has(&f, text, "x.example.com. 3600 A 192.0.2.1\n");
+	free(text);
+	zone_fixture_fini(&f);
+}
+
 static void generated_text_counts_as_the_zone_s(void **state)
 {
 	struct zone_fixture f = {0};
@@ -253,6 +272,36 @@ static void generated_text_counts_as_the_zone_s(void **state)
 		     "zone:5: the zone is larger than 128 MiB with all that is included and "
 		     "generated\n");
 	zone_fixture_fini(&f);
+}
+
+/* What stood behind it was left out, and the rest served. */
+static void directive_with_an_octet_of_zero(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} lines[] = {
+#define LINE(s) {s, sizeof(s) - 1}
+	    LINE("$ORIGIN a\0b\n"),
+	    LINE("$INCLUDE include\0d\n"),
+	    LINE("$GENERATE 1-2 a$ TXT a\0b\n"),
+	    LINE("$TTL 5\0 6\n"),
+#undef LINE
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct zone_fixture f = {0};
+		char text[sizeof(ZONE_TOP) + 64] = ZONE_TOP;
+		struct dns_zone *zone;
+
+		memcpy(text + strlen(ZONE_TOP), lines[i].text, lines[i].len);
+		zone_file(&f, "include", include_text, strlen(include_text));
+		zone_file(&f, "zone", text, strlen(ZONE_TOP) + lines[i].len);
+		zone = zone_load(&f, "example.com", "zone", NULL);
+		assert_null(zone);
+		assert_string_equal(f.errors, "zone:5: a directive with an octet of zero\n");
+		zone_fixture_fini(&f);
+	}
 }
 
 /* Whether BIND can be asked. */
@@ -312,7 +361,9 @@ int main(void)
 	    cmocka_unit_test(test_refused_forms),
 	    cmocka_unit_test(zone_file_that_includes_itself_six_times),
 	    cmocka_unit_test(zone_files_that_include_each_other),
+	    cmocka_unit_test(many_includes_in_one_file),
 	    cmocka_unit_test(generated_text_counts_as_the_zone_s),
+	    cmocka_unit_test(directive_with_an_octet_of_zero),
 	    cmocka_unit_test(test_the_same_as_bind),
 	};
 
