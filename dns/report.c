@@ -243,9 +243,11 @@ static json_t *report_candidates(const struct dns_view *view, const struct steer
 	struct candidate *sorted = xcalloc(pool->n + 1, sizeof(*sorted));
 	json_t *candidates = json_array();
 
-	for (unsigned i = 0; i < pool->n; i++)
-		sorted[i] = (struct candidate){
-		    steer_key_of(pool, i, steering->edges, spot, &here, &network), i};
+	for (unsigned i = 0; i < pool->n; i++) {
+		steer_key_of(pool, i, steering->edges, spot, &here, &network, (double)INFINITY,
+			     &sorted[i].key);
+		sorted[i].member = i;
+	}
 	qsort(sorted, pool->n, sizeof(*sorted), compare_candidates);
 	for (unsigned i = 0; i < pool->n; i++) {
 		const struct cfg_edge *edge = &view->fleet->edges[sorted[i].key.edge];

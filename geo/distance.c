@@ -9,8 +9,6 @@
 
 #include "core/base/check.h"
 
-#define EARTH_RADIUS_KM 6371.0088
-
 struct geo_vector geo_vector_of(double latitude, double longitude)
 {
 	double lat = latitude * (M_PI / 180), lon = longitude * (M_PI / 180);
@@ -22,10 +20,9 @@ struct geo_vector geo_vector_of(double latitude, double longitude)
  * antipodes the error grows to about a decimetre. */
 double geo_vector_km(const struct geo_vector *a, const struct geo_vector *b)
 {
-	double x = a->x - b->x, y = a->y - b->y, z = a->z - b->z;
-	double half_chord = sqrt(x * x + y * y + z * z) / 2;
+	double half_chord = sqrt(geo_chord_square(a, b)) / 2;
 
-	return 2 * EARTH_RADIUS_KM * asin(MIN(half_chord, 1.0));
+	return 2 * GEO_EARTH_RADIUS_KM * asin(MIN(half_chord, 1.0));
 }
 
 double geo_distance_km(double lat1, double lon1, double lat2, double lon2)

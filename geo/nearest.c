@@ -13,15 +13,8 @@
 
 #include "core/base/check.h"
 
-#define EARTH_RADIUS_KM 6371.0088
-
 /* Points of a leaf: as many as are cheaper to look at than to divide. */
 #define LEAF_POINTS 8
-
-/* How much longer than the arc the computed chord may come out: the rounding errors of both are
- * some 1e-15 of them; and of a bias of at most the size of the earth, 1e-11 km. */
-#define SLACK_KM 1e-9
-#define SLACK (1 + 1e-12)
 
 struct point {
 	struct geo_vector at;
@@ -148,20 +141,7 @@ struct search {
 /* Whether something of that bias, with a chord of which this is the square, may still count. */
 static bool is_near(const struct search *s, double chord_square, double bias_km)
 {
-	double left = s->worst - bias_km + SLACK_KM;
-
-	return left >= 0 &&
-	       chord_square * (EARTH_RADIUS_KM * EARTH_RADIUS_KM) <= left * left * SLACK;
-}
-
-static double square(double x)
-{
-	return x * x;
-}
-
-static double chord_square(const struct geo_vector *a, const struct geo_vector *b)
-{
-	return square(a->x - b->x) + square(a->y - b->y) + square(a->z - b->z);
+	return geo_chord_within(chord_square, s->worst - bias_km);
 }
 
 static double outside(double low, double high, double x)
@@ -171,9 +151,9 @@ static double outside(double low, double high, double x)
 
 static double box_square(const struct search *s, const struct node *node)
 {
-	return square(outside(node->low.x, node->high.x, s->here.x)) +
-	       square(outside(node->low.y, node->high.y, s->here.y)) +
-	       square(outside(node->low.z, node->high.z, s->here.z));
+	return geo_square(outside(node->low.x, node->high.x, s->here.x)) +
+	       geo_square(outside(node->low.y, node->high.y, s->here.y)) +
+	       geo_square(outside(node->low.z, node->high.z, s->here.z));
 }
 
 static void offer(struct search *s, uint32_t number, double km)
@@ -199,7 +179,7 @@ static void search_leaf(struct search *s, const struct node *node)
 	const struct point *p = s->index->points + node->first;
 
 	for (const struct point *end = p + node->n; p < end; p++) {
-		if (is_near(s, chord_square(&s->here, &p->at), p->bias_km))
+		if (is_near(s, geo_chord_square(&s->here, &p->at), p->bias_km))
 			offer(s, p->number, geo_vector_km(&s->here, &p->at) + p->bias_km);
 	}
 }

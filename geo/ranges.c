@@ -62,47 +62,12 @@ static uint32_t search4(const struct geo_ranges *r, uint32_t addr)
 		return SEARCH(r->start4, r->n4, addr);
 	first = r->index4[h];
 	n = r->index4[h + 1] - first;
+	if (n == 0)
+		return first - 1;
 	fetch(r->value4 + (size_t)first * r->width, MIN(n, 64) * r->width);
-	if (n == 0 || r->low4[first] > (addr & 0xffff))
+	if (r->low4[first] > (addr & 0xffff))
 		return first - 1;
 	return first + SEARCH(r->low4 + first, n, (addr & 0xffff));
-}
-
-/* The first 16 bits of where range i begins, which is at `h` or before: the nearer it is the sooner
- * it is found. */
-static uint32_t high4_before(const struct geo_ranges *r, uint32_t i, uint32_t h)
-{
-	uint32_t step = 1, from;
-
-	while (step < h && r->index4[h - step] > i)
-		step *= 2;
-	from = h > step ? h - step : 0;
-	return from + SEARCH(r->index4 + from, h - from + 1, i);
-}
-
-/* The same, when it is after `h`. */
-static uint32_t high4_after(const struct geo_ranges *r, uint32_t i, uint32_t h)
-{
-	uint32_t step = 1, to;
-
-	while (h + step < GEO_V4_INDEX && r->index4[h + step] <= i)
-		step *= 2;
-	to = MIN(h + step, (uint32_t)GEO_V4_INDEX);
-	return h + SEARCH(r->index4 + h, to - h, i);
-}
-
-/* `near`: an address in range i or in the one before it. */
-static uint32_t start4(const struct geo_ranges *r, uint32_t i, uint32_t near)
-{
-	uint32_t h = near >> 16;
-
-	if (r->start4 != NULL)
-		return r->start4[i];
-	if (i < r->index4[h])
-		h = high4_before(r, i, h);
-	else if (i >= r->index4[h + 1])
-		h = high4_after(r, i, h);
-	return h << 16 | r->low4[i];
 }
 
 static uint64_t low6(const struct geo_ranges *r, uint32_t i)
@@ -156,18 +121,62 @@ static unsigned first_difference(geo_bits a, geo_bits b)
 
 /* A prefix lies in a range when the address before the range and the one after it are not in the
  * prefix: it is longer than what they have in common with an address in it. */
+static unsigned scope_beside(uint32_t border, uint32_t addr)
+{
+	return __builtin_clz(border ^ addr) + 1;
+}
+
+/* Whether all addresses whose first 16 bits are from `h` on, `n` of them, are in range i, of which
+ * one is. */
+static bool has_all(const struct geo_ranges *r, uint32_t i, uint32_t h, uint32_t n)
+{
+	return r->index4[h + n] == i + 1 &&
+	       (r->index4[h] > i || (r->index4[h + 1] > i && r->low4[i] == 0));
+}
+
+/* When the range has all that begins with these 16 bits. */
+static unsigned wide_scope4(const struct geo_ranges *r, uint32_t i, uint32_t h)
+{
+	unsigned short_of = 0, scope = 16;
+
+	while (short_of < scope) {
+		unsigned middle = (short_of + scope) / 2;
+		uint32_t size = 1u << (16 - middle);
+
+		if (has_all(r, i, h & ~(size - 1), size))
+			scope = middle;
+		else
+			short_of = middle + 1;
+	}
+	return scope;
+}
+
+static unsigned scope4(const struct geo_ranges *r, uint32_t i, uint32_t addr)
+{
+	uint32_t h = addr >> 16;
+	unsigned scope = 0;
+
+	if (r->start4 != NULL) {
+		if (i > 0)
+			scope = scope_beside(r->start4[i] - 1, addr);
+		if (i + 1 < r->n4)
+			scope = MAX(scope, scope_beside(r->start4[i + 1], addr));
+		return scope;
+	}
+	if (has_all(r, i, h, 1))
+		return wide_scope4(r, i, h);
+	if (i >= r->index4[h] && r->low4[i] > 0)
+		scope = scope_beside((h << 16 | r->low4[i]) - 1, addr);
+	if (i + 1 < r->index4[h + 1])
+		scope = MAX(scope, scope_beside(h << 16 | r->low4[i + 1], addr));
+	return scope;
+}
+
 static struct geo_found find4(const struct geo_ranges *r, uint32_t addr)
 {
 	uint32_t i = search4(r, addr);
-	struct geo_found found = {.value = value_at(r, r->value4, i)};
-	unsigned before = 0, after = 0;
 
-	if (i > 0)
-		before = __builtin_clz((start4(r, i, addr) - 1) ^ addr) + 1;
-	if (i + 1 < r->n4)
-		after = __builtin_clz(start4(r, i + 1, addr) ^ addr) + 1;
-	found.scope = (uint8_t)MAX(before, after);
-	return found;
+	return (struct geo_found){value_at(r, r->value4, i), (uint8_t)scope4(r, i, addr)};
 }
 
 /* The IPv4 address in an address of a wrapped range, and how many bits stand before it. */
@@ -241,11 +250,9 @@ geo_bits geo_bits_of(const struct net_prefix *prefix)
 
 struct geo_found geo_ranges_find(const struct geo_ranges *r, const struct net_prefix *prefix)
 {
-	geo_bits addr = geo_bits_of(prefix);
-
 	if (prefix->family == AF_INET)
-		return find4(r, (uint32_t)addr);
-	return find6(r, addr, prefix->len);
+		return find4(r, (uint32_t)geo_bits_of(prefix));
+	return find6(r, geo_bits_of(prefix), prefix->len);
 }
 
 /* Where range c->i begins, and its value. */

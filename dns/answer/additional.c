@@ -115,9 +115,10 @@ static bool put_set(struct resolution *r, const struct target *target, uint16_t 
 
 	if (steered != NULL) {
 		knot_rdataset_t addresses;
-		struct steer_choice choice = dns_query_choose(
-		    r->view, &r->facts->place, r->now, steered, type, &r->response->mm, &addresses);
+		struct steer_choice choice;
 
+		dns_query_choose(r->view, &r->facts->place, r->now, steered, type, &r->response->mm,
+				 &choice, &addresses);
 		/* What is additional is never tied to a network (RFC 7871 section 7.3.1): a
 		 * resolver would give it to all its clients. */
 		if (addresses.count == 0 || (r->facts->client_subnet && choice.scope > 0))

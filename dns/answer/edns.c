@@ -26,6 +26,5 @@ void dns_edns_write(const struct dns_message *m, const struct dns_facts *facts, 
 	out[5] = facts->rcode >> 4;
 	out[6] = KNOT_EDNS_VERSION;
 	knot_wire_write_u16(out + 7, m->dnssec_ok ? FLAG_DO : 0);
-	knot_wire_write_u16(out + 9, dns_options_size(&m->options));
-	dns_options_write(&m->options, facts, out + OPT_FIXED);
+	knot_wire_write_u16(out + 9, dns_options_write(&m->options, facts, out + OPT_FIXED));
 }

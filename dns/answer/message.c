@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "dns/answer/message.h"
 
+#include <string.h>
+
 #include <libknot/consts.h>
 #include <libknot/descriptor.h>
 #include <libknot/packet/wire.h>
@@ -15,6 +17,33 @@
 /* Type, class, TTL and length, between a record's owner and its data. */
 #define RECORD_FIXED 10
 
+/* Eight octets in lower case, each by itself. */
+static uint64_t lower_eight(uint64_t octets)
+{
+	const uint64_t ones = UINT64_MAX / 0xff;
+	uint64_t ascii = octets & ones * 0x7f;
+	/* The top bit of each says whether it is 'A' or later, and whether it is later than 'Z'. */
+	uint64_t from_a = ascii + ones * (0x80 - 'A'), after_z = ascii + ones * (0x7f - 'Z');
+
+	return octets + ((from_a & ~after_z & ~octets & ones * 0x80) >> 2);
+}
+
+/* A whole name: the lengths of labels are below 'A', and stay as they are. */
+static void copy_lower(uint8_t *lower, const uint8_t *name, size_t size)
+{
+	size_t i = 0;
+
+	for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+		uint64_t octets;
+
+		memcpy(&octets, name + i, sizeof(octets));
+		octets = lower_eight(octets);
+		memcpy(lower + i, &octets, sizeof(octets));
+	}
+	for (; i < size; i++)
+		lower[i] = (uint8_t)lower_eight(name[i]);
+}
+
 /* Copies a name in lower case. Returns its size; 0: it is cut, compressed or too long. */
 static size_t take_name(const uint8_t *name, const uint8_t *end, knot_dname_storage_t lower)
 {
@@ -28,9 +57,7 @@ static size_t take_name(const uint8_t *name, const uint8_t *end, knot_dname_stor
 	size = at - name + 1;
 	if (at >= end || size > KNOT_DNAME_MAXLEN)
 		return 0;
-	/* Without branches; the lengths of labels are below 'A'. */
-	for (size_t i = 0; i < size; i++)
-		lower[i] = name[i] + ((uint8_t)(name[i] - 'A') < 26) * ('a' - 'A');
+	copy_lower(lower, name, size);
 	return size;
 }
 

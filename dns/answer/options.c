@@ -17,10 +17,10 @@ struct option_kind {
 	bool (*is_set)(const struct dns_options *options);
 	/* False: a FORMERR. */
 	bool (*parse)(struct dns_options *options, const uint8_t *data, size_t len);
-	/* With is_set: what the response's data take, and the data. */
+	/* With is_set: what the response's data take, and the data, of that size. */
 	size_t (*size)(const struct dns_options *options);
-	void (*write)(const struct dns_options *options, const struct dns_facts *facts,
-		      uint8_t *data);
+	size_t (*write)(const struct dns_options *options, const struct dns_facts *facts,
+			uint8_t *data);
 };
 
 static bool has_subnet(const struct dns_options *options)
@@ -39,11 +39,12 @@ static size_t size_of_subnet(const struct dns_options *options)
 	return dns_ecs_size(&options->subnet);
 }
 
-static void write_subnet(const struct dns_options *options, const struct dns_facts *facts,
-			 uint8_t *data)
+static size_t write_subnet(const struct dns_options *options, const struct dns_facts *facts,
+			   uint8_t *data)
 {
 	/* A client that keeps its network to itself is told that any would do. */
-	dns_ecs_write(&options->subnet, options->subnet.source.len > 0 ? facts->scope : 0, data);
+	return dns_ecs_write(&options->subnet, options->subnet.source.len > 0 ? facts->scope : 0,
+			     data);
 }
 
 static const struct option_kind kinds[] = {
@@ -102,17 +103,19 @@ size_t dns_options_size(const struct dns_options *options)
 	return sum;
 }
 
-void dns_options_write(const struct dns_options *options, const struct dns_facts *facts,
-		       uint8_t *out)
+size_t dns_options_write(const struct dns_options *options, const struct dns_facts *facts,
+			 uint8_t *out)
 {
+	uint8_t *at = out;
+
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!kinds[i].is_set(options))
 			continue;
-		size_t size = kinds[i].size(options);
+		size_t size = kinds[i].write(options, facts, at + OPTION_FIXED);
 
-		knot_wire_write_u16(out, kinds[i].code);
-		knot_wire_write_u16(out + 2, size);
-		kinds[i].write(options, facts, out + OPTION_FIXED);
-		out += OPTION_FIXED + size;
+		knot_wire_write_u16(at, kinds[i].code);
+		knot_wire_write_u16(at + 2, size);
+		at += OPTION_FIXED + size;
 	}
+	return at - out;
 }

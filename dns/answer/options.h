@@ -31,6 +31,6 @@ bool dns_options_parse(struct dns_options *options, const uint8_t *data, size_t 
 
 /* Octets of the options in the response, whatever the facts will be. */
 size_t dns_options_size(const struct dns_options *options);
-/* Writes them, by what was answered. */
-void dns_options_write(const struct dns_options *options, const struct dns_facts *facts,
-		       uint8_t *out);
+/* Writes them, by what was answered; returns how many octets. */
+size_t dns_options_write(const struct dns_options *options, const struct dns_facts *facts,
+			 uint8_t *out);

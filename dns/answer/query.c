@@ -61,16 +61,15 @@ const struct dns_steered *dns_query_steered(const struct dns_view *view,
 	return &view->steered[in->first_steered + node->steered - 1];
 }
 
-struct steer_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
-				     mono_time now, const struct dns_steered *steered,
-				     uint16_t type, knot_mm_t *mm, knot_rdataset_t *addresses)
+void dns_query_choose(const struct dns_view *view, const struct net_prefix *client, mono_time now,
+		      const struct dns_steered *steered, uint16_t type, knot_mm_t *mm,
+		      struct steer_choice *choice, knot_rdataset_t *addresses)
 {
 	enum steer_family family = type == KNOT_RRTYPE_A ? STEER_IPV4 : STEER_IPV6;
-	struct steer_choice choice = dns_steer(&view->steer, steered, family, client, now);
 
-	if (choice.pick.n == 0 || !dns_steer_records(&view->steer, &choice, now, mm, addresses))
+	dns_steer(&view->steer, steered, family, client, now, choice);
+	if (choice->pick.n == 0 || !dns_steer_records(&view->steer, choice, now, mm, addresses))
 		knot_rdataset_init(addresses);
-	return choice;
 }
 
 static enum dns_found put_steered(struct resolution *r, const struct dns_steered *steered)
@@ -80,8 +79,8 @@ static enum dns_found put_steered(struct resolution *r, const struct dns_steered
 
 	knot_rrset_init_empty(&rr);
 	facts->steered = steered;
-	facts->choice = dns_query_choose(r->view, &facts->place, r->now, steered, r->qtype,
-					 &r->response->mm, &rr.rrs);
+	dns_query_choose(r->view, &facts->place, r->now, steered, r->qtype, &r->response->mm,
+			 &facts->choice, &rr.rrs);
 	/* True for everybody, and for as long as the configuration is the same. */
 	if (facts->choice.reason == DNS_STEER_NO_FAMILY)
 		return put_negative(r, DNS_FOUND_NODATA, UINT32_MAX);

@@ -17,9 +17,9 @@ const struct dns_steered *dns_query_steered(const struct dns_view *view,
 					    const struct dns_node *node, uint16_t type);
 /* Whom it names to a client, and their addresses, which may need memory of `mm` (NULL: there is
  * none): none when there is nobody, or no memory. */
-struct steer_choice dns_query_choose(const struct dns_view *view, const struct net_prefix *client,
-				     mono_time now, const struct dns_steered *steered,
-				     uint16_t type, knot_mm_t *mm, knot_rdataset_t *addresses);
+void dns_query_choose(const struct dns_view *view, const struct net_prefix *client, mono_time now,
+		      const struct dns_steered *steered, uint16_t type, knot_mm_t *mm,
+		      struct steer_choice *choice, knot_rdataset_t *addresses);
 
 /* Records of that type name others, whose addresses are additional. */
 bool dns_query_leads_on(uint16_t type);

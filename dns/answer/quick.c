@@ -43,13 +43,11 @@ struct found {
 	knot_rdataset_t rrs;
 	uint32_t ttl;
 	const struct dns_steered *steered; /* NULL: it is for everybody */
-	struct steer_choice choice;        /* with `steered` */
 };
 
-/* False: there is none, or there is more to be said. */
-static bool find_set(const struct dns_view *view, const struct dns_message *m,
-		     const struct net_prefix *client, mono_time now, knot_mm_t *mm,
-		     struct found *found)
+/* False: there is none, or there is more to be said. With found->steered set, facts->choice is. */
+static bool find_set(const struct dns_view *view, const struct dns_message *m, mono_time now,
+		     knot_mm_t *mm, struct dns_facts *facts, struct found *found)
 {
 	const struct dns_zones_entry *in =
 	    dns_zones_find(view->zones, &m->qname, m->qname.n_labels);
@@ -63,9 +61,9 @@ static bool find_set(const struct dns_view *view, const struct dns_message *m,
 		return false;
 	found->steered = dns_query_steered(view, in, at.node, m->qtype);
 	if (found->steered != NULL) {
-		found->choice =
-		    dns_query_choose(view, client, now, found->steered, m->qtype, mm, &found->rrs);
-		found->ttl = found->choice.ttl;
+		dns_query_choose(view, &facts->place, now, found->steered, m->qtype, mm,
+				 &facts->choice, &found->rrs);
+		found->ttl = facts->choice.ttl;
 		return found->rrs.count > 0;
 	}
 	set = dns_node_rrset(at.node, m->qtype);
@@ -118,7 +116,7 @@ bool dns_quick(const struct dns_view *view, const struct dns_message *m, mono_ti
 	struct found found;
 	uint8_t *at;
 
-	if (!is_common(m) || !find_set(view, m, &facts->place, now, mm, &found))
+	if (!is_common(m) || !find_set(view, m, now, mm, facts, &found))
 		return false;
 	at = write_records(out + question_end, out + limit - edns_size, m->qtype, found.ttl,
 			   &found.rrs);
@@ -129,8 +127,7 @@ bool dns_quick(const struct dns_view *view, const struct dns_message *m, mono_ti
 	facts->found = DNS_FOUND_ANSWER;
 	if (found.steered != NULL) {
 		facts->steered = found.steered;
-		facts->choice = found.choice;
-		facts->scope = found.choice.scope;
+		facts->scope = facts->choice.scope;
 	}
 	if (m->has_edns)
 		dns_edns_write(m, facts, at);

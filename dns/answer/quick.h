@@ -19,7 +19,8 @@ struct dns_facts;
 struct dns_message;
 struct dns_view;
 
-/* False when the question is another one: then nothing has changed. `mm`: for chosen addresses that
- * must be put together; `limit`: of the response. */
+/* False when the question is another one: then facts->steered is still NULL, and nothing has
+ * changed that means something without it. `mm`: for chosen addresses that must be put together;
+ * `limit`: of the response. */
 bool dns_quick(const struct dns_view *view, const struct dns_message *message, mono_time now,
 	       knot_mm_t *mm, struct dns_facts *facts, uint8_t *out, size_t limit, size_t *len);

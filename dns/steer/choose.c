@@ -65,7 +65,7 @@ const char *dns_steer_reason_text(enum dns_steer_reason reason)
 enum steer_tier steer_tier_of(const struct steer_pool *pool, const struct steer_edge *edge,
 			      enum steer_family family, enum health_state state)
 {
-	bool active = edge->config->admin == CFG_ADMIN_ACTIVE;
+	bool active = edge->active;
 	bool strict = pool->none_up == CFG_NONE_UP_SERVFAIL;
 
 	if (edge->offer.addresses[family].rrs.count == 0)
@@ -113,13 +113,17 @@ struct steer_network steer_network_of(const struct net_prefix *client)
 /* The weighted rendezvous: the edge with the lowest of these serves the network. That is a random
  * time until an event of rate `weight`, so each is the first as often as its weight says, and when
  * one comes or goes, only the networks move that are its own. */
-static double rendezvous(const struct steer_network *network, const struct steer_edge *edge,
-			 unsigned weight)
+static __attribute__((noinline)) double rendezvous(const struct steer_network *network,
+						   const struct steer_edge *edge, unsigned weight,
+						   double limit)
 {
 	const uint64_t pair[] = {network->hash, edge->name_hash};
 	/* In (0, 1], of as many bits as a double holds. */
 	double uniform = (double)((XXH3_64bits(pair, sizeof(pair)) >> 11) + 1) * 0x1p-53;
 
+	/* The logarithm is never greater than this, but for errors of rounding. */
+	if (1 - uniform > limit * weight * (1 + 1e-12))
+		return (double)INFINITY;
 	return -log(uniform) / weight;
 }
 
@@ -141,7 +145,7 @@ uint32_t steer_override_rank(const struct steer_override *override, uint16_t edg
 static void key_by_policy(const struct steer_pool *pool, unsigned member,
 			  const struct steer_edge *edge, const struct steer_spot *spot,
 			  const struct geo_vector *here, const struct steer_network *network,
-			  struct steer_key *key)
+			  double limit, struct steer_key *key)
 {
 	unsigned value = pool->values == NULL ? 0 : pool->values[member];
 
@@ -155,7 +159,7 @@ static void key_by_policy(const struct steer_pool *pool, unsigned member,
 		break;
 	case CFG_POLICY_WEIGHTED:
 		key->group = value > 0 ? GROUP_FIRST : GROUP_SECOND;
-		key->value = rendezvous(network, edge, MAX(value, 1));
+		key->value = rendezvous(network, edge, MAX(value, 1), limit);
 		return;
 	case CFG_POLICY_FAILOVER:
 	case CFG_POLICY_STATIC:
@@ -164,24 +168,28 @@ static void key_by_policy(const struct steer_pool *pool, unsigned member,
 	case CFG_POLICY_NEAREST:
 		break;
 	}
-	if (spot->located)
-		key->value = edge->config->location.set
-				 ? geo_vector_km(here, &edge->at) + edge->config->bias_km
-				 : (double)INFINITY;
+	if (!spot->located)
+		return;
+	key->value = (double)INFINITY;
+	if (edge->located &&
+	    geo_chord_within(geo_chord_square(here, &edge->at), limit - edge->bias_km))
+		key->value = geo_vector_km(here, &edge->at) + edge->bias_km;
 }
 
-struct steer_key steer_key_of(const struct steer_pool *pool, unsigned member,
-			      const struct steer_edge *edges, const struct steer_spot *spot,
-			      const struct geo_vector *here, const struct steer_network *network)
+void steer_key_of(const struct steer_pool *pool, unsigned member, const struct steer_edge *edges,
+		  const struct steer_spot *spot, const struct geo_vector *here,
+		  const struct steer_network *network, double limit, struct steer_key *key)
 {
 	uint16_t id = pool->members[member];
-	struct steer_key key = {.group = GROUP_FIRST, .tie = id, .edge = id};
 
+	key->group = GROUP_FIRST;
+	key->tie = id;
+	key->value = 0;
+	key->edge = id;
 	if (spot->override != NULL && pool->overridden)
-		key.group = steer_override_rank(spot->override, id);
-	if (key.group == GROUP_FIRST)
-		key_by_policy(pool, member, &edges[id], spot, here, network, &key);
-	return key;
+		key->group = steer_override_rank(spot->override, id);
+	if (key->group == GROUP_FIRST)
+		key_by_policy(pool, member, &edges[id], spot, here, network, limit, key);
 }
 
 bool steer_key_better(const struct steer_key *a, const struct steer_key *b)
@@ -195,7 +203,7 @@ bool steer_key_better(const struct steer_key *a, const struct steer_key *b)
 
 void steer_selection_init(struct steer_selection *selection, const struct steer_pool *pool)
 {
-	*selection = (struct steer_selection){.max = pool->answers + 1};
+	*selection = (struct steer_selection){.max = pool->answers + 1, .limit = (double)INFINITY};
 }
 
 void steer_select(struct steer_selection *s, const struct steer_key *key)
@@ -214,6 +222,9 @@ void steer_select(struct steer_selection *s, const struct steer_key *key)
 	for (; at > 0 && steer_key_better(key, &s->v[at - 1]); at--)
 		s->v[at] = s->v[at - 1];
 	s->v[at] = *key;
+	if (s->n == s->max && s->v[s->n - 1].group <= GROUP_FIRST)
+		s->limit =
+		    s->v[s->n - 1].group == GROUP_FIRST ? s->v[s->n - 1].value : -(double)INFINITY;
 }
 
 void steer_selection_end(const struct steer_selection *s, struct steer_pick *pick)
@@ -257,7 +268,7 @@ struct steer_pick steer_choose(const struct steer_pool *pool, const struct steer
 		const struct steer_edge *edge = &edges[pool->members[i]];
 		enum steer_tier tier =
 		    steer_tier_of(pool, edge, family,
-				  fleet_verdicts_edge_state(verdicts, edge->config->id, af, now));
+				  fleet_verdicts_edge_state(verdicts, pool->members[i], af, now));
 		struct steer_key key;
 
 		if (tier > pick.tier || tier == STEER_TIER_NONE)
@@ -268,7 +279,7 @@ struct steer_pick steer_choose(const struct steer_pool *pool, const struct steer
 			steer_selection_init(&selection, pool);
 		}
 		pick.candidates++;
-		key = steer_key_of(pool, i, edges, spot, &here, network);
+		steer_key_of(pool, i, edges, spot, &here, network, selection.limit, &key);
 		steer_select(&selection, &key);
 	}
 	steer_selection_end(&selection, &pick);

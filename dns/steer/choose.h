@@ -94,6 +94,7 @@ bool steer_key_better(const struct steer_key *a, const struct steer_key *b);
 struct steer_selection {
 	struct steer_key v[STEER_ANSWERS_MAX + 1]; /* one more than is named: for the margin */
 	unsigned n, max;
+	double limit;        /* in the policy's first group, a greater value is not selected */
 	unsigned offered[3]; /* by group, from STEER_GROUP_POLICY on */
 };
 
@@ -101,9 +102,10 @@ struct steer_selection {
 uint32_t steer_override_rank(const struct steer_override *override, uint16_t edge);
 void steer_selection_init(struct steer_selection *selection, const struct steer_pool *pool);
 void steer_select(struct steer_selection *selection, const struct steer_key *key);
-/* `here` is the spot's vector when it is located. `network` is for weighted pools. */
-struct steer_key steer_key_of(const struct steer_pool *pool, unsigned member,
-			      const struct steer_edge *edges, const struct steer_spot *spot,
-			      const struct geo_vector *here, const struct steer_network *network);
+/* `here` is the spot's vector when it is located. `network` is for weighted pools. A value above
+ * `limit` (INFINITY: none) may be told as INFINITY, which takes less time. */
+void steer_key_of(const struct steer_pool *pool, unsigned member, const struct steer_edge *edges,
+		  const struct steer_spot *spot, const struct geo_vector *here,
+		  const struct steer_network *network, double limit, struct steer_key *key);
 /* All of the pick but tier and candidates. */
 void steer_selection_end(const struct steer_selection *selection, struct steer_pick *pick);

@@ -95,8 +95,10 @@ static void select_all(const struct chooser *c, const struct steer_network *netw
 	struct geo_vector here = geo_vector_of(c->spot->latitude, c->spot->longitude);
 
 	for (unsigned i = 0; i < c->front->n_usable; i++) {
-		struct steer_key key =
-		    steer_key_of(c->pool, c->front->usable[i], c->edges, c->spot, &here, network);
+		struct steer_key key;
+
+		steer_key_of(c->pool, c->front->usable[i], c->edges, c->spot, &here, network,
+			     selection->limit, &key);
 
 		steer_select(selection, &key);
 	}
@@ -129,17 +131,6 @@ static struct steer_answer answer_at(const struct chooser *c)
 	return answer;
 }
 
-static struct steer_pick pick_of(const struct chooser *c, const struct steer_answer *answer)
-{
-	struct steer_pick pick = {.n = answer->n,
-				  .tier = c->front->tier,
-				  .candidates = c->front->n_usable,
-				  .margin_km = answer->margin_km};
-
-	memcpy(pick.edges, answer->edges, answer->n * sizeof(*answer->edges));
-	return pick;
-}
-
 static bool is_named(const struct steer_answer *answer, uint16_t edge)
 {
 	for (unsigned i = 0; i < answer->n; i++) {
@@ -149,16 +140,14 @@ static bool is_named(const struct steer_answer *answer, uint16_t edge)
 	return false;
 }
 
-/* The choice of a weighted pool: after the edges of an override, by the network. */
-static struct steer_pick weigh(const struct chooser *c, const struct steer_answer *answer,
-			       const struct steer_network *network)
+/* In a weighted pool, after the edges of an override: by the network. */
+static void weigh(const struct chooser *c, const struct steer_answer *answer,
+		  const struct steer_network *network, struct steer_pick *pick)
 {
 	static const struct steer_spot anywhere;
-	struct steer_pick pick = pick_of(c, answer), rest;
+	struct steer_pick rest;
 	struct steer_selection selection;
 
-	if (answer->n == c->pool->answers)
-		return pick;
 	steer_selection_init(&selection, c->pool);
 	for (unsigned i = 0; i < c->front->n_usable; i++) {
 		uint16_t member = c->front->usable[i];
@@ -166,41 +155,46 @@ static struct steer_pick weigh(const struct chooser *c, const struct steer_answe
 
 		if (is_named(answer, id_of(c->pool, member)))
 			continue;
-		key = steer_key_of(c->pool, member, c->edges, &anywhere, NULL, network);
+		steer_key_of(c->pool, member, c->edges, &anywhere, NULL, network, selection.limit,
+			     &key);
 		steer_select(&selection, &key);
 	}
 	steer_selection_end(&selection, &rest);
-	for (unsigned i = 0; i < rest.n && pick.n < c->pool->answers; i++)
-		pick.edges[pick.n++] = rest.edges[i];
-	pick.rivals = rest.rivals;
-	return pick;
+	for (unsigned i = 0; i < rest.n && pick->n < c->pool->answers; i++)
+		pick->edges[pick->n++] = rest.edges[i];
+	pick->rivals = rest.rivals;
 }
 
-static struct steer_pick complete(const struct chooser *c, const struct steer_answer *answer,
-				  const struct steer_network *network)
+static void complete(const struct chooser *c, const struct steer_answer *answer,
+		     const struct steer_network *network, struct steer_pick *pick)
 {
-	return c->pool->policy == CFG_POLICY_WEIGHTED ? weigh(c, answer, network)
-						      : pick_of(c, answer);
+	memcpy(pick->edges, answer->edges, sizeof(pick->edges));
+	pick->n = answer->n;
+	pick->tier = c->front->tier;
+	pick->candidates = c->front->n_usable;
+	pick->rivals = 0;
+	pick->margin_km = answer->margin_km;
+	if (c->pool->policy == CFG_POLICY_WEIGHTED && answer->n < c->pool->answers)
+		weigh(c, answer, network, pick);
 }
 
-struct steer_pick steer_front_pick(const struct steer_front *front, const struct steer_pool *pool,
-				   const struct steer_edge *edges, uint32_t answer,
-				   const struct steer_network *network)
+void steer_front_pick(const struct steer_front *front, const struct steer_pool *pool,
+		      const struct steer_edge *edges, uint32_t answer,
+		      const struct steer_network *network, struct steer_pick *pick)
 {
 	struct chooser c = {front, pool, edges, NULL};
 
-	return complete(&c, &front->answers[answer], network);
+	complete(&c, &front->answers[answer], network, pick);
 }
 
-struct steer_pick steer_front_pick_at(const struct steer_front *front,
-				      const struct steer_pool *pool, const struct steer_edge *edges,
-				      const struct steer_spot *spot,
-				      const struct steer_network *network)
+void steer_front_pick_at(const struct steer_front *front, const struct steer_pool *pool,
+			 const struct steer_edge *edges, const struct steer_spot *spot,
+			 const struct steer_network *network, struct steer_pick *pick)
 {
 	struct chooser c = {front, pool, edges, spot};
 	struct steer_answer answer = answer_at(&c);
 
-	return complete(&c, &answer, network);
+	complete(&c, &answer, network, pick);
 }
 
 /* Making */

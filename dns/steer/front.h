@@ -59,10 +59,9 @@ struct steer_front *steer_front_ref(struct steer_front *front);
 void steer_front_unref(struct steer_front **front);
 
 /* The choice of the answer of that index (STEER_FRONT_ONE: 0); or, by places, for a spot. */
-struct steer_pick steer_front_pick(const struct steer_front *front, const struct steer_pool *pool,
-				   const struct steer_edge *edges, uint32_t answer,
-				   const struct steer_network *network);
-struct steer_pick steer_front_pick_at(const struct steer_front *front,
-				      const struct steer_pool *pool, const struct steer_edge *edges,
-				      const struct steer_spot *spot,
-				      const struct steer_network *network);
+void steer_front_pick(const struct steer_front *front, const struct steer_pool *pool,
+		      const struct steer_edge *edges, uint32_t answer,
+		      const struct steer_network *network, struct steer_pick *pick);
+void steer_front_pick_at(const struct steer_front *front, const struct steer_pool *pool,
+			 const struct steer_edge *edges, const struct steer_spot *spot,
+			 const struct steer_network *network, struct steer_pick *pick);

@@ -32,15 +32,20 @@ struct renewal {
 	size_t largest; /* front with ranges */
 };
 
-static void read_states(struct renewal *r, const struct fleet_verdicts *verdicts, mono_time now)
+static void read_verdicts(struct renewal *r, const struct fleet_verdicts *verdicts, mono_time now)
 {
-	unsigned n = r->steering->n_edges;
+	unsigned n = r->steering->n_edges * STEER_FAMILIES;
 
-	r->states = xcalloc(n * STEER_FAMILIES + 1, sizeof(*r->states));
+	r->states = xcalloc(n + 1, sizeof(*r->states));
+	r->fronts->offered = xcalloc(n + 1, sizeof(*r->fronts->offered));
 	for (unsigned i = 0; i < n; i++) {
-		for (unsigned f = 0; f < STEER_FAMILIES; f++)
-			r->states[i * STEER_FAMILIES + f] = (uint8_t)fleet_verdicts_edge_state(
-			    verdicts, i, steer_family_af(f), now);
+		unsigned id = i / STEER_FAMILIES;
+		enum steer_family family = i % STEER_FAMILIES;
+
+		r->states[i] =
+		    (uint8_t)fleet_verdicts_edge_state(verdicts, id, steer_family_af(family), now);
+		r->fronts->offered[i] =
+		    dns_offer_judge(&r->steering->edges[id].offer, id, family, verdicts, now);
 	}
 }
 
@@ -206,7 +211,7 @@ struct steer_fronts *steer_fronts_renew(const struct steering *steering,
 	fronts->n = steering->pools.n * STEER_FAMILIES;
 	fronts->v = xcalloc(fronts->n + 1, sizeof(*fronts->v));
 	r.usable = xcalloc(steering->n_edges + 1, sizeof(*r.usable));
-	read_states(&r, verdicts, now);
+	read_verdicts(&r, verdicts, now);
 	make_fronts(&r);
 	spread_fronts(&r);
 	if (fronts->epoch == EPOCH_NEVER)
@@ -231,15 +236,13 @@ void steer_fronts_unref(struct steer_fronts **frontsp)
 	for (unsigned i = 0; i < fronts->n; i++)
 		steer_front_unref(&fronts->v[i]);
 	free(fronts->v);
+	free(fronts->offered);
 	free(fronts);
 }
 
-const struct steer_front *steer_fronts_current(const struct steer_fronts *fronts, uint32_t pool,
-					       enum steer_family family,
-					       const struct fleet_verdicts *verdicts, mono_time now)
+bool steer_fronts_current(const struct steer_fronts *fronts, const struct fleet_verdicts *verdicts,
+			  mono_time now)
 {
-	if (fronts == NULL || fronts->epoch != fleet_verdicts_epoch(verdicts) ||
-	    !fleet_verdicts_fresh(verdicts, now))
-		return NULL;
-	return fronts->v[pool * STEER_FAMILIES + family];
+	return fronts != NULL && fronts->epoch == fleet_verdicts_epoch(verdicts) &&
+	       fleet_verdicts_fresh(verdicts, now);
 }

@@ -26,7 +26,8 @@ struct steer_fronts {
 	/* By index of the pool * STEER_FAMILIES + family. NULL: there was no room, so that each
 	 * choice is made by looking at every member. */
 	struct steer_front **v;
-	size_t bytes;          /* of all fronts, each counted once */
+	struct dns_offered *offered; /* by edge id * STEER_FAMILIES + family */
+	size_t bytes;                /* of all fronts, each counted once */
 	unsigned without_room; /* how many of `v` are NULL, or by places, because there was none */
 };
 
@@ -49,8 +50,6 @@ struct steer_fronts *steer_fronts_renew(const struct steering *steering,
 struct steer_fronts *steer_fronts_ref(struct steer_fronts *fronts);
 void steer_fronts_unref(struct steer_fronts **fronts);
 
-/* The front of a pool, or NULL when they are not for what is known now, or there was no room. */
-const struct steer_front *steer_fronts_current(const struct steer_fronts *fronts, uint32_t pool,
-					       enum steer_family family,
-					       const struct fleet_verdicts *verdicts,
-					       mono_time now);
+/* Whether they, who may be NULL, are for what is known now. */
+bool steer_fronts_current(const struct steer_fronts *fronts, const struct fleet_verdicts *verdicts,
+			  mono_time now);

@@ -19,9 +19,12 @@
 /* What steering asks of an edge, whichever pools it is in. */
 struct steer_edge {
 	const struct cfg_edge *config;
-	struct geo_vector at; /* when config->location is set */
+	struct geo_vector at; /* with `located` */
+	double bias_km;
 	uint64_t name_hash;
 	uint16_t continent; /* its two letters; 0: not known */
+	bool located;
+	bool active;
 	struct dns_offer offer;
 };
 

@@ -19,7 +19,8 @@ struct question {
 	const struct steer_state *state;
 	const struct steer_pool *pool;
 	const struct net_prefix *client;
-	struct steer_network network; /* of weighted pools */
+	const struct steer_fronts *fronts; /* NULL: they are not current */
+	struct steer_network network;      /* of weighted pools */
 	mono_time now;
 };
 
@@ -40,8 +41,8 @@ static void pick_by_front(const struct question *q, const struct steer_front *fr
 	choice->by_front = true;
 	switch (front->kind) {
 	case STEER_FRONT_PLACES:
-		choice->pick = steer_front_pick_at(front, q->pool, edges,
-						   spot_at(q, &choice->scope), &q->network);
+		steer_front_pick_at(front, q->pool, edges, spot_at(q, &choice->scope), &q->network,
+				    &choice->pick);
 		return;
 	case STEER_FRONT_RANGES:
 		found = geo_ranges_find(front->ranges, q->client);
@@ -50,7 +51,7 @@ static void pick_by_front(const struct question *q, const struct steer_front *fr
 		break;
 	}
 	choice->scope = found.scope;
-	choice->pick = steer_front_pick(front, q->pool, edges, found.value, &q->network);
+	steer_front_pick(front, q->pool, edges, found.value, &q->network, &choice->pick);
 }
 
 static bool depends_on_place(const struct steer_pool *pool)
@@ -59,7 +60,8 @@ static bool depends_on_place(const struct steer_pool *pool)
 	       pool->overridden;
 }
 
-static void pick_by_members(const struct question *q, struct steer_choice *choice)
+static __attribute__((cold)) void pick_by_members(const struct question *q,
+						  struct steer_choice *choice)
 {
 	static const struct steer_spot anywhere;
 	const struct steer_spot *spot = &anywhere;
@@ -72,50 +74,60 @@ static void pick_by_members(const struct question *q, struct steer_choice *choic
 		choice->scope = 0;
 }
 
-/* Who is told something for a short time only. */
-static bool is_shaky(const struct question *q, const struct steer_choice *choice)
+static struct dns_offered offered_by(const struct question *q, uint16_t id,
+				     enum steer_family family)
 {
-	if (choice->reason == DNS_STEER_STATIC)
-		return false;
-	if (choice->reason != DNS_STEER_HEALTHY)
-		return true;
-	for (unsigned i = 0; i < choice->pick.n; i++) {
-		uint16_t id = choice->pick.edges[i];
-
-		if (dns_offer_judge(&q->state->steering->edges[id].offer, id, choice->family,
-				    q->state->verdicts, q->now)
-			.failing)
-			return true;
-	}
-	return false;
+	if (q->fronts != NULL)
+		return q->fronts->offered[(unsigned)id * STEER_FAMILIES + family];
+	return dns_offer_judge(&q->state->steering->edges[id].offer, id, family, q->state->verdicts,
+			       q->now);
 }
 
-struct steer_choice dns_steer(const struct steer_state *state, const struct dns_steered *steered,
-			      enum steer_family family, const struct net_prefix *client,
-			      mono_time now)
+/* What the addresses of the chosen edges mean for what is answered, and for how long. */
+static void judge_offers(const struct question *q, struct steer_choice *choice)
+{
+	const struct steer_edge *edges = q->state->steering->edges;
+	bool failing = false;
+
+	for (unsigned i = 0; i < choice->pick.n; i++) {
+		uint16_t id = choice->pick.edges[i];
+		struct dns_offered offered = offered_by(q, id, choice->family);
+
+		failing = failing || offered.failing;
+		if (offered.whole && choice->pick.n == 1)
+			choice->whole = &edges[id].offer.addresses[choice->family].rrs;
+	}
+	if (choice->reason != DNS_STEER_STATIC && (failing || choice->reason != DNS_STEER_HEALTHY))
+		choice->ttl = MIN(choice->ttl, DNS_FAILING_TTL);
+}
+
+void dns_steer(const struct steer_state *state, const struct dns_steered *steered,
+	       enum steer_family family, const struct net_prefix *client, mono_time now,
+	       struct steer_choice *choice)
 {
 	const struct steer_pool *pool = &state->steering->pools.v[steered->pool];
-	struct steer_choice choice = {.steered = steered, .family = family, .ttl = steered->ttl};
 	struct question q = {.state = state, .pool = pool, .client = client, .now = now};
-	const struct steer_front *front;
+	const struct steer_front *front = NULL;
 
+	*choice = (struct steer_choice){.steered = steered, .family = family, .ttl = steered->ttl};
 	if (pool->n > 0 && pool->of_family[family] == 0) {
-		choice.reason = DNS_STEER_NO_FAMILY;
-		return choice;
+		choice->reason = DNS_STEER_NO_FAMILY;
+		return;
 	}
 	if (pool->policy == CFG_POLICY_WEIGHTED)
 		q.network = steer_network_of(client);
-	front = steer_fronts_current(state->fronts, steered->pool, family, state->verdicts, now);
+	if (steer_fronts_current(state->fronts, state->verdicts, now))
+		q.fronts = state->fronts;
+	if (q.fronts != NULL)
+		front = q.fronts->v[steered->pool * STEER_FAMILIES + family];
 	if (front != NULL)
-		pick_by_front(&q, front, &choice);
+		pick_by_front(&q, front, choice);
 	else
-		pick_by_members(&q, &choice);
-	choice.reason = steer_tier_reason(pool, choice.pick.tier);
-	if (pool->policy == CFG_POLICY_WEIGHTED && choice.pick.rivals > 1)
-		choice.scope = MAX(choice.scope, q.network.scope);
-	if (is_shaky(&q, &choice))
-		choice.ttl = MIN(choice.ttl, DNS_FAILING_TTL);
-	return choice;
+		pick_by_members(&q, choice);
+	choice->reason = steer_tier_reason(pool, choice->pick.tier);
+	if (pool->policy == CFG_POLICY_WEIGHTED && choice->pick.rivals > 1)
+		choice->scope = MAX(choice->scope, q.network.scope);
+	judge_offers(&q, choice);
 }
 
 static int compare_records(const void *a, const void *b)
@@ -145,29 +157,15 @@ static bool put_together(const knot_rdata_t **records, unsigned n, knot_mm_t *mm
 	return true;
 }
 
-/* Whether it is one edge's whole set. */
-static bool is_one_set(const struct steer_state *state, const struct steer_choice *choice,
-		       mono_time now)
-{
-	uint16_t id = choice->pick.edges[0];
-
-	return choice->pick.n == 1 && dns_offer_judge(&state->steering->edges[id].offer, id,
-						      choice->family, state->verdicts, now)
-					  .whole;
-}
-
-bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
-		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
+static __attribute__((noinline)) bool collect_records(const struct steer_state *state,
+						      const struct steer_choice *choice,
+						      mono_time now, knot_mm_t *mm,
+						      knot_rdataset_t *out)
 {
 	const struct steer_edge *edges = state->steering->edges;
 	const knot_rdata_t **records;
 	unsigned room = 0, n = 0;
 
-	CHECK(choice->pick.n > 0);
-	if (is_one_set(state, choice, now)) {
-		*out = edges[choice->pick.edges[0]].offer.addresses[choice->family].rrs;
-		return true;
-	}
 	for (unsigned i = 0; i < choice->pick.n; i++)
 		room += edges[choice->pick.edges[i]].offer.addresses[choice->family].rrs.count;
 	records = mm == NULL ? NULL : mm->alloc(mm->ctx, room * sizeof(*records));
@@ -180,4 +178,14 @@ bool dns_steer_records(const struct steer_state *state, const struct steer_choic
 				    records + n);
 	}
 	return put_together(records, n, mm, out);
+}
+
+bool dns_steer_records(const struct steer_state *state, const struct steer_choice *choice,
+		       mono_time now, knot_mm_t *mm, knot_rdataset_t *out)
+{
+	CHECK(choice->pick.n > 0);
+	if (choice->whole == NULL)
+		return collect_records(state, choice, now, mm, out);
+	*out = *choice->whole;
+	return true;
 }

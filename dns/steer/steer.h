@@ -38,6 +38,8 @@ struct steer_choice {
 	enum dns_steer_reason reason;
 	struct steer_pick pick; /* n == 0 with DNS_STEER_SERVFAIL and DNS_STEER_NO_FAMILY */
 	uint32_t ttl;           /* seconds */
+	/* What is to be answered, when that is all addresses of one edge; NULL: it is not. */
+	const knot_rdataset_t *whole;
 	/* All clients in this network around the address are told the same; 0: everybody is. As
 	 * long as the pool's front is not current it may be longer than need be. */
 	uint8_t scope;
@@ -45,9 +47,9 @@ struct steer_choice {
 };
 
 /* The choice for a client, who is an address or the network that it is in. */
-struct steer_choice dns_steer(const struct steer_state *state, const struct dns_steered *steered,
-			      enum steer_family family, const struct net_prefix *client,
-			      mono_time now);
+void dns_steer(const struct steer_state *state, const struct dns_steered *steered,
+	       enum steer_family family, const struct net_prefix *client, mono_time now,
+	       struct steer_choice *choice);
 
 /* The records to answer with, for a choice that names edges, in canonical order. They are the
  * view's, or in memory that `mm` (NULL: there is none) gives and nobody need free. False: no

@@ -18,8 +18,11 @@ static void init_edge(struct steer_edge *edge, const struct cfg_edge *config)
 	*edge = (struct steer_edge){
 	    .config = config,
 	    .at = geo_vector_of(config->location.latitude, config->location.longitude),
+	    .bias_km = config->bias_km,
 	    .name_hash = XXH3_64bits(config->name, strlen(config->name)),
 	    .continent = steer_continent(config->continent),
+	    .located = config->location.set,
+	    .active = config->admin == CFG_ADMIN_ACTIVE,
 	};
 	dns_offer_init(&edge->offer, config);
 }

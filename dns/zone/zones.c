@@ -88,21 +88,31 @@ static unsigned first_of_hash(const struct dns_zones *zones, uint64_t hash)
 	return low;
 }
 
+/* The zone whose apex is the suffix of that many labels, or NULL. */
+static const struct dns_zones_entry *zone_at(const struct dns_zones *zones,
+					     const struct dns_name *name, unsigned labels)
+{
+	uint64_t hash = name->hash[labels];
+
+	for (unsigned i = first_of_hash(zones, hash);
+	     i < zones->n && zones->v[i].zone->apex_hash == hash; i++) {
+		const struct dns_node *apex = zones->v[i].zone->apex;
+
+		if (apex->size == dns_name_suffix_size(name, labels) &&
+		    memcmp(apex->name, dns_name_suffix(name, labels), apex->size) == 0)
+			return &zones->v[i];
+	}
+	return NULL;
+}
+
 const struct dns_zones_entry *dns_zones_find(const struct dns_zones *zones,
 					     const struct dns_name *name, unsigned max_labels)
 {
-	unsigned labels = MIN(name->n_labels, MIN(max_labels, zones->max_labels));
+	unsigned labels = MIN(name->n_labels, zones->max_labels);
+	const struct dns_zones_entry *found;
 
-	for (;; labels--) {
-		uint64_t hash = name->hash[labels];
-
-		for (unsigned i = first_of_hash(zones, hash);
-		     i < zones->n && zones->v[i].zone->apex_hash == hash; i++) {
-			if (knot_dname_is_equal(dns_name_suffix(name, labels),
-						zones->v[i].zone->apex_name))
-				return &zones->v[i];
-		}
-		if (labels == 0)
-			return NULL;
-	}
+	labels = MIN(labels, max_labels);
+	while ((found = zone_at(zones, name, labels)) == NULL && labels > 0)
+		labels--;
+	return found;
 }

@@ -128,8 +128,3 @@ bool health_record(struct health *h, enum probe_cause result)
 	atomic_store_explicit(&h->state, now, memory_order_relaxed);
 	return now != old;
 }
-
-enum health_state health_get(const struct health *h)
-{
-	return (enum health_state)atomic_load_explicit(&h->state, memory_order_relaxed);
-}

@@ -53,4 +53,7 @@ void health_doubt(struct health *h);
 /* The first result decides at once; then `fall` failures in a row make it down and `rise` successes
  * make it up. True when the state changed. */
 bool health_record(struct health *h, enum probe_cause result);
-enum health_state health_get(const struct health *h);
+static inline enum health_state health_get(const struct health *h)
+{
+	return (enum health_state)atomic_load_explicit(&h->state, memory_order_relaxed);
+}

@@ -176,11 +176,13 @@ static struct steer_pick ask_front(const struct world *w, const struct steer_fro
 				   struct geo_found *found)
 {
 	struct steer_network network = steer_network_of(client);
+	struct steer_pick pick;
 
 	*found = (struct geo_found){0};
 	if (front->kind == STEER_FRONT_RANGES)
 		*found = geo_ranges_find(front->ranges, client);
-	return steer_front_pick(front, pool, w->steering->edges, found->value, &network);
+	steer_front_pick(front, pool, w->steering->edges, found->value, &network, &pick);
+	return pick;
 }
 
 /* All ranges that the network of that length around `start` touches have the same value, and one
@@ -234,9 +236,10 @@ static void compare_network(struct world *w, const struct map *m, enum cfg_polic
 
 	chosen = steer_choose(pool, edges, family, spot, &network, w->verdicts, (mono_time){0});
 	expect_pick(w, &e, pool, &chosen);
-	pick = by_places->kind == STEER_FRONT_ONE
-		   ? steer_front_pick(by_places, pool, edges, 0, &network)
-		   : steer_front_pick_at(by_places, pool, edges, spot, &network);
+	if (by_places->kind == STEER_FRONT_ONE)
+		steer_front_pick(by_places, pool, edges, 0, &network, &pick);
+	else
+		steer_front_pick_at(by_places, pool, edges, spot, &network, &pick);
 	expect_pick(w, &e, pool, &pick);
 	assert_int_equal(pick.candidates, chosen.candidates);
 	if (policy == CFG_POLICY_WEIGHTED)

@@ -121,7 +121,10 @@ static struct steer_choice ask(const struct scene *s, enum cfg_policy policy,
 	struct steer_state state = {s->w.steering, s->places, s->w.verdicts,
 				    by_fronts ? s->fronts : NULL};
 
-	return dns_steer(&state, &s->w.steering->steered[policy], family, client, (mono_time){0});
+	struct steer_choice choice;
+
+	dns_steer(&state, &s->w.steering->steered[policy], family, client, (mono_time){0}, &choice);
+	return choice;
 }
 
 static bool same_edges(const struct steer_choice *a, const struct steer_choice *b)
