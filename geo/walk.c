@@ -74,7 +74,9 @@ struct state {
 	unsigned n_pending;
 	struct geo_data data;
 	struct network queue[QUEUE];
-	uint64_t n_queued; /* ever */
+	uint64_t n_queued;    /* ever */
+	bool after_nothing;   /* the last network that came says nothing, */
+	enum part nothing_in; /* in this part */
 	struct values values;
 	struct slot last; /* the record that was met last */
 	struct cfg_place place;
@@ -178,11 +180,28 @@ static bool add_network(struct state *s, const struct network *net)
 	return true;
 }
 
+/* Whether a network says nothing, as the one before it does: they are one. Half of the nodes of
+ * IPv6 lead to nothing but the next node. */
+static bool goes_on_with_nothing(struct state *s, const struct half *half)
+{
+	bool nothing = half->says == s->n_nodes;
+	bool goes_on = nothing && s->after_nothing && s->nothing_in == s->part;
+
+	s->after_nothing = nothing;
+	s->nothing_in = s->part;
+	return goes_on;
+}
+
 /* Adds the network that came QUEUE networks ago, and asks for the slot that this one will need. */
 static bool queue_network(struct state *s, const struct half *half)
 {
-	struct network *net = &s->queue[s->n_queued++ % QUEUE];
-	bool good = s->n_queued <= QUEUE || add_network(s, net);
+	struct network *net;
+	bool good;
+
+	if (goes_on_with_nothing(s, half))
+		return true;
+	net = &s->queue[s->n_queued++ % QUEUE];
+	good = s->n_queued <= QUEUE || add_network(s, net);
 
 	*net = (struct network){*half, s->part};
 	__builtin_prefetch(
