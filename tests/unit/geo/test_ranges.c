@@ -320,11 +320,41 @@ static void a_hundred_thousand_networks(void **state)
 	sample_free(&s);
 }
 
+/* So many ranges in one /8 that IPv4 is kept in its larger form, and few in all the rest: those
+ * begin and end in other /16s than the addresses that are looked up. */
+static void wide_ranges_beside_many_narrow_ones(void **state)
+{
+	enum { NARROW = 180000, WIDE = 40 };
+	struct pieces p = {xcalloc(NARROW + WIDE + 1, sizeof(struct piece)), 1};
+	struct geo_builder *b = geo_builder_create();
+	struct geo_ranges *r;
+
+	srand(11);
+	for (unsigned i = 0; i < NARROW; i++)
+		p.v[p.n++] = (struct piece){(UINT32_C(64) << 24) + i * 93, i % 5};
+	for (unsigned i = 0; i < WIDE; i++)
+		p.v[p.n++] = (struct piece){(uint32_t)random_bits() | UINT32_C(1) << 31, i % 3};
+	for (unsigned i = 0; i < WIDE; i++) /* some on borders of large networks */
+		p.v[p.n - 1 - i].start &= ~(geo_bits)0 << (i % 3 * 10);
+	qsort(p.v, p.n, sizeof(*p.v), compare_pieces);
+	add_pieces(b, AF_INET, &p);
+	r = geo_builder_finish(&b);
+	for (size_t i = 0; i < p.n; i++) {
+		expect_at(r, AF_INET, &p, p.v[i].start);
+		expect_at(r, AF_INET, &p, (uint32_t)(p.v[i].start - 1));
+	}
+	for (unsigned i = 0; i < 20000; i++)
+		expect_at(r, AF_INET, &p, (uint32_t)random_bits());
+	geo_ranges_free(&r);
+	free(p.v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ranges_equal_a_brute_force),
 	    cmocka_unit_test(a_hundred_thousand_networks),
+	    cmocka_unit_test(wide_ranges_beside_many_narrow_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
