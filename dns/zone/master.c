@@ -286,15 +286,19 @@ static bool scan_ttl(struct dns_master *m, const char *line, const char *end, un
 	return go_on;
 }
 
-/* Counts what is generated as text of the zone. */
+/* Counts what is generated as text of the zone. Ends with the first one that is complained about.
+ */
 static bool scan_generated(struct dns_master *m, const struct dns_generate *g, unsigned number)
 {
 	struct cfg_place place = place_at(m, number);
+	unsigned before = diag_count(m->diag);
 	char line[DNS_GENERATE_LINE];
 	bool go_on = true;
 
 	m->generated_at = number;
-	for (uint64_t i = g->start; i <= g->stop && go_on; i += g->step) {
+	/* What is wrong with one is most often wrong with all of them. */
+	for (uint64_t i = g->start; i <= g->stop && go_on && diag_count(m->diag) == before;
+	     i += g->step) {
 		size_t len = dns_generate_line(g, (uint32_t)i, line);
 
 		if (len == 0) {

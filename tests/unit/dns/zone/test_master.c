@@ -185,6 +185,8 @@ static const struct form refused[] = {
      "zone:6: invalid address character\n"},
     {"$GENERATE with a bad format", "$GENERATE 1-3 a${ A 192.0.2.1\n",
      "zone:5: $GENERATE: a format is wrong, or what it makes too long\n"},
+    {"$GENERATE of nothing but bad data", "$GENERATE 300-2147483647 a$ A 192.0.2.$\n",
+     "zone:5: invalid IPv4 address\n"},
     {"$GENERATE of bad data", "\n$GENERATE 255-256 a$ A 192.0.2.$\n\n",
      "zone:6: invalid IPv4 address\n"},
     {"a second line after a directive", "$ORIGIN a\nx A bad\n$ORIGIN b\n\ny A bad\n",
