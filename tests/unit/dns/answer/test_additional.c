@@ -17,7 +17,7 @@
 static const char zone[] = "$TTL 300\n"
 			   "@ SOA ns1 hostmaster 7 7200 900 1209600 60\n"
 			   "@ NS ns1\n"
-			   "@ HTTPS 1 . alpn=h2\n"
+			   "@ HTTPS 1 . port=8443\n"
 			   "@ A 192.0.2.10\n"
 			   "ns1 A 192.0.2.53\n"
 			   "Host A 192.0.2.80\n"
@@ -27,9 +27,9 @@ static const char zone[] = "$TTL 300\n"
 			   "afsdb AFSDB 1 host\n"
 			   "naptr NAPTR 10 10 \"A\" \"SIP+D2U\" \"\" host\n"
 			   "naptr NAPTR 10 20 \"u\" \"E2U+sip\" \"!^.*$!sip:a@b!\" .\n"
-			   "svcb SVCB 1 host alpn=h2\n"
-			   "https HTTPS 1 host alpn=h2\n"
-			   "own HTTPS 1 . alpn=h2\n"
+			   "svcb SVCB 1 host port=8443\n"
+			   "https HTTPS 1 host port=8443\n"
+			   "own HTTPS 1 . port=8443\n"
 			   "own A 192.0.2.81\n"
 			   "none HTTPS 0 .\n"
 			   "none A 192.0.2.82\n"
@@ -40,7 +40,7 @@ static const char zone[] = "$TTL 300\n"
 			   "twomx MX 2 HOST\n"
 			   "wildmx MX 1 x.wild\n"
 			   "*.wild A 192.0.2.99\n"
-			   "tosteered HTTPS 1 w alpn=h2\n"
+			   "tosteered HTTPS 1 w port=8443\n"
 			   "todivided MX 1 d\n"
 			   "mxsteered MX 1 w\n"
 			   "mxsteered MX 2 W\n"
@@ -86,9 +86,9 @@ static void test_addresses_for_every_type(void **state)
 	     "answer: naptr.example.com. 300 NAPTR 10 20 \"u\" \"E2U+sip\" \"!^.*$!sip:a@b!\" "
 	     ".\n" HOST},
 	    {"svcb.example.com SVCB",
-	     "NOERROR aa\nanswer: svcb.example.com. 300 SVCB 1 host.example.com. alpn=h2\n" HOST},
-	    {"https.example.com HTTPS",
-	     "NOERROR aa\nanswer: https.example.com. 300 HTTPS 1 host.example.com. alpn=h2\n" HOST},
+	     "NOERROR aa\nanswer: svcb.example.com. 300 SVCB 1 host.example.com. port=8443\n" HOST},
+	    {"https.example.com HTTPS", "NOERROR aa\nanswer: https.example.com. 300 HTTPS 1 "
+					"host.example.com. port=8443\n" HOST},
 	    {"twomx.example.com MX",
 	     "NOERROR aa\n"
 	     "answer: twomx.example.com. 300 MX 1 host.example.com.\n"
@@ -113,17 +113,17 @@ static void test_service_bindings(void **state)
 {
 	static const struct additional_case cases[] = {
 	    {"own.example.com HTTPS", "NOERROR aa\n"
-				      "answer: own.example.com. 300 HTTPS 1 . alpn=h2\n"
+				      "answer: own.example.com. 300 HTTPS 1 . port=8443\n"
 				      "additional: own.example.com. 300 A 192.0.2.81\n"},
 	    {"example.com HTTPS", "NOERROR aa\n"
-				  "answer: example.com. 300 HTTPS 1 . alpn=h2\n"
+				  "answer: example.com. 300 HTTPS 1 . port=8443\n"
 				  "additional: example.com. 300 A 192.0.2.10\n"},
 	    {"none.example.com HTTPS", "NOERROR aa\nanswer: none.example.com. 300 HTTPS 0 .\n"},
 	    {"indirect.example.com HTTPS",
 	     "NOERROR aa\n"
 	     "answer: indirect.example.com. 300 HTTPS 0 own.example.com.\n"
 	     "additional: own.example.com. 300 A 192.0.2.81\n"
-	     "additional: own.example.com. 300 HTTPS 1 . alpn=h2\n"},
+	     "additional: own.example.com. 300 HTTPS 1 . port=8443\n"},
 	};
 
 	run(cases, ARRAY_SIZE(cases));
@@ -135,12 +135,12 @@ static void test_addresses_of_steered_target(void **state)
 	static const struct additional_case cases[] = {
 	    {"tosteered.example.com HTTPS",
 	     "NOERROR aa\n"
-	     "answer: tosteered.example.com. 300 HTTPS 1 w.example.com. alpn=h2\n"
+	     "answer: tosteered.example.com. 300 HTTPS 1 w.example.com. port=8443\n"
 	     "additional: w.example.com. 30 A 192.0.2.1\n"
 	     "additional: w.example.com. 30 AAAA 2001:db8::1\n"},
 	    {"tosteered.example.com HTTPS ecs=203.0.113.0/24",
 	     "NOERROR aa\n"
-	     "answer: tosteered.example.com. 300 HTTPS 1 w.example.com. alpn=h2\n"
+	     "answer: tosteered.example.com. 300 HTTPS 1 w.example.com. port=8443\n"
 	     "additional: w.example.com. 30 A 192.0.2.1\n"
 	     "additional: w.example.com. 30 AAAA 2001:db8::1\n"
 	     "ecs: 203.0.113.0/24/0\n"},
