@@ -37,7 +37,8 @@ struct program {
 	struct snapshot_slot views;
 	struct stream_buffers *buffers; /* the control loop's */
 	struct fleet_checks *checks;
-	struct jobs *steering;           /* fronts, and the end of views; waits for nobody */
+	struct jobs *steering; /* fronts, and the end of views; waits for nobody */
+	struct jobs *keeping;  /* the writing of the state file, which a load must not hold up */
 	struct dns_generation *serving;  /* published */
 	struct dns_generation *settling; /* watched, and not published yet */
 	pthread_mutex_t lock;
@@ -237,13 +238,15 @@ static bool open_server(struct daemon *d, const void *generation)
 								.stale = DNS_VERDICTS_STALE});
 	fleet_checks_on_move(p->checks, moved, p);
 	p->steering = jobs_create(d->group->control, "steering");
-	p->state = fleet_state_create(d->control, d->jobs, p->checks, node->state);
+	p->keeping = jobs_create(d->group->control, "state");
+	p->state = fleet_state_create(d->control, p->keeping, p->checks, node->state);
 	p->answerer = dns_answerer_create();
 	snapshot_slot_init(&p->views, d->group);
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
 	p->bound = xcalloc(node->listen.n, sizeof(*p->bound));
 	p->n_bound = node->listen.n;
-	return dns_workers_bind(p->workers, &node->listen, p->bound) && p->steering != NULL;
+	return dns_workers_bind(p->workers, &node->listen, p->bound) && p->steering != NULL &&
+	       p->keeping != NULL;
 }
 
 static void serve(struct daemon *d)
@@ -277,9 +280,10 @@ static duration stop(struct daemon *d)
 	return STOP_PATIENCE;
 }
 
-static void close_server(struct daemon *d)
+static bool close_server(struct daemon *d)
 {
 	struct program *p = program_of(d);
+	bool whole = p->keeping == NULL || jobs_stop(p->keeping);
 
 	dns_workers_destroy(&p->workers);
 	dns_generation_end(&p->settling);
@@ -290,11 +294,13 @@ static void close_server(struct daemon *d)
 	jobs_destroy(&p->steering);
 	set_latest(p, NULL);
 	fleet_state_destroy(&p->state);
+	jobs_destroy(&p->keeping);
 	fleet_checks_destroy(&p->checks);
 	dns_answerer_destroy(&p->answerer);
 	stream_buffers_destroy(&p->buffers);
 	metrics_destroy(&p->metrics);
 	free(p->bound);
+	return whole;
 }
 
 /* The log goes to standard error. */

@@ -285,7 +285,7 @@ static void close_sockets(struct program *p)
 	}
 }
 
-static void close_edge(struct daemon *d)
+static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
 
@@ -302,6 +302,7 @@ static void close_edge(struct daemon *d)
 	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);
+	return true;
 }
 
 /* The rest */

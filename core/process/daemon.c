@@ -287,7 +287,7 @@ static bool end(struct daemon *d)
 	whole = jobs_stop(d->jobs);
 	if (d->group != NULL) {
 		loop_group_stop_workers(d->group);
-		d->ops->close(d);
+		whole = d->ops->close(d) && whole;
 	}
 	/* The lock of the node last: whoever gets it finds the addresses free. */
 	control_server_destroy(&d->server);

@@ -96,8 +96,9 @@ struct daemon_ops {
 	/* Takes nobody on any more. Once nothing is under way it calls daemon_stopped(), perhaps at
 	 * once. Returns how long that may take. */
 	duration (*stop)(struct daemon *d);
-	/* Ends all that open() made; the workers were joined. */
-	void (*close)(struct daemon *d);
+	/* Ends all that open() made; the workers were joined. False when a job of its own is left
+	 * behind, see jobs_stop(). */
+	bool (*close)(struct daemon *d);
 
 	void (*reopen_logs)(struct daemon *d);
 	/* Adds its own to what all daemons tell. */

@@ -139,6 +139,7 @@ def test_stop_waited_for_a_load(program):
     perigee.wait_for(lambda: "reload: reading" in quick.log(), "the load to begin")
     ends_at_once(quick)
     assert "configuration reloaded" not in quick.log()
+    assert "cut off" not in quick.log()
 
     starting = program.start(wait=False)
     began(starting)

@@ -172,7 +172,7 @@ static duration stop(struct daemon *d)
 	return DUR_S(100);
 }
 
-static void close_program(struct daemon *d)
+static bool close_program(struct daemon *d)
 {
 	struct program *p = CONTAINER_OF(d, struct program, daemon);
 
@@ -180,6 +180,7 @@ static void close_program(struct daemon *d)
 	free(p->current);
 	/* The node is locked until all is closed. */
 	CHECK(access(control_path, F_OK) == 0);
+	return true;
 }
 
 static void reopen_logs(struct daemon *d)
