@@ -23,5 +23,8 @@
 #define CFG_VALUE_BYTES_MAX (64 << 10)
 /* What all of that becomes: 1,000 bytes for each value that there may be. */
 #define CFG_MEMORY_MAX (1 << 30)
+/* Of an edge. DNS answers them together, and those of up to eight edges: that must fit into a
+ * message. */
+#define CFG_ADDRESSES_MAX 64
 /* Edge ids are 16 bits wide where clients are steered. */
 #define CFG_EDGES_MAX 65535

@@ -60,6 +60,13 @@ static void validate_addresses(struct validator *v, const struct cfg_edge *e,
 	unsigned before = diag_count(v->diag);
 	struct cfg_claims own = {0};
 
+	if (e->addresses.n > CFG_ADDRESSES_MAX) {
+		diag_add(
+		    v->diag, cfg_place_of_item(entry, "addresses", CFG_ADDRESSES_MAX, e->place),
+		    "%s: more than %d: DNS answers them in one message", path, CFG_ADDRESSES_MAX);
+		free(path);
+		return;
+	}
 	claim_addrs(v, &own, &e->addresses, false, entry, path, e->place);
 	cfg_claims_fini(&own);
 	if (diag_count(v->diag) == before)

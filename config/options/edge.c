@@ -43,7 +43,7 @@ const struct cfg_option cfg_edge_options[] = {
      .shape = CFG_VALUES,
      .type = &cfg_type_address,
      AT(cfg_edge, addresses),
-     .prose = "What DNS answers to clients that are sent to it."},
+     .prose = "What DNS answers to clients that are sent to it; at most 64."},
     {.key = "listen",
      .shape = CFG_VALUES,
      .type = &cfg_type_listen,
