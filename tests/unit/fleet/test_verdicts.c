@@ -143,14 +143,29 @@ static void test_each_address_has_its_verdict(void **state)
 	assert_int_equal(fleet_verdict_probe_time(verdict(f, 0, 1)).ns, DUR_MS(3).ns);
 }
 
+/* What the probes of the first edge's addresses say, and what that makes of its families. */
+struct family_case {
+	enum probe_cause found[3];
+	enum health_state any, v4, v6;
+};
+
+static void expect_family_states(struct fixture *f, const struct family_case *c)
+{
+	for (unsigned k = 0; k < 3; k++) {
+		health_init(&verdict(f, 0, k)->health, 1, 1);
+		if (c->found[k] != PROBE_PENDING)
+			probe(f, 0, k, c->found[k], at(0));
+	}
+	assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_UNSPEC, at(0)), c->any);
+	assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET, at(0)), c->v4);
+	assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET6, at(0)), c->v6);
+}
+
 /* One address that is dead took the whole edge down, when it was the first, or was not seen. */
 static void test_edge_is_up_by_any_of_its_addresses(void **state)
 {
 	struct fixture *f = *state;
-	static const struct {
-		enum probe_cause found[3];
-		enum health_state any, v4, v6;
-	} cases[] = {
+	static const struct family_case cases[] = {
 	    {{PROBE_REFUSED, PROBE_OK, PROBE_REFUSED}, HEALTH_UP, HEALTH_UP, HEALTH_DOWN},
 	    {{PROBE_OK, PROBE_REFUSED, PROBE_PENDING}, HEALTH_UP, HEALTH_UP, HEALTH_UNKNOWN},
 	    {{PROBE_REFUSED, PROBE_PENDING, PROBE_OK}, HEALTH_UP, HEALTH_UNKNOWN, HEALTH_UP},
@@ -161,19 +176,8 @@ static void test_edge_is_up_by_any_of_its_addresses(void **state)
 	     HEALTH_DOWN},
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		for (unsigned k = 0; k < 3; k++) {
-			health_init(&verdict(f, 0, k)->health, 1, 1);
-			if (cases[i].found[k] != PROBE_PENDING)
-				probe(f, 0, k, cases[i].found[k], at(0));
-		}
-		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_UNSPEC, at(0)),
-				 cases[i].any);
-		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET, at(0)),
-				 cases[i].v4);
-		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET6, at(0)),
-				 cases[i].v6);
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		expect_family_states(f, &cases[i]);
 	assert_int_equal(fleet_verdicts_edge_state(f->table, 2, AF_UNSPEC, at(0)), HEALTH_UNKNOWN);
 }
 
@@ -181,10 +185,7 @@ static void test_edge_is_up_by_any_of_its_addresses(void **state)
 static void test_addresses_without_a_route_took_no_part_of_their_edge(void **state)
 {
 	struct fixture *f = *state;
-	static const struct {
-		enum probe_cause found[3];
-		enum health_state any, v4, v6;
-	} cases[] = {
+	static const struct family_case cases[] = {
 	    {{PROBE_OK, PROBE_REFUSED, PROBE_NO_ROUTE}, HEALTH_UP, HEALTH_UP, HEALTH_UP},
 	    {{PROBE_REFUSED, PROBE_REFUSED, PROBE_NO_ROUTE}, HEALTH_DOWN, HEALTH_DOWN, HEALTH_DOWN},
 	    {{PROBE_REFUSED, PROBE_PENDING, PROBE_NO_ROUTE},
@@ -199,19 +200,8 @@ static void test_addresses_without_a_route_took_no_part_of_their_edge(void **sta
 	     HEALTH_UNKNOWN},
 	};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-		for (unsigned k = 0; k < 3; k++) {
-			health_init(&verdict(f, 0, k)->health, 1, 1);
-			if (cases[i].found[k] != PROBE_PENDING)
-				probe(f, 0, k, cases[i].found[k], at(0));
-		}
-		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_UNSPEC, at(0)),
-				 cases[i].any);
-		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET, at(0)),
-				 cases[i].v4);
-		assert_int_equal(fleet_verdicts_edge_state(f->table, 0, AF_INET6, at(0)),
-				 cases[i].v6);
-	}
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		expect_family_states(f, &cases[i]);
 }
 
 /* Each start and each reload of such a machine took three seconds. */
