@@ -262,6 +262,8 @@ static void run_write(struct job *job)
 	struct writing *w = CONTAINER_OF(job, struct writing, job);
 	char *text = fleet_state_write(w->table, clock_wall(), clock_mono());
 
+	/* Here, not on control: it may be the last reference to thousands. */
+	fleet_verdicts_unref(&w->table);
 	w->failed = replace_file(w->path, text);
 	if (w->failed != NULL)
 		w->error = errno;
