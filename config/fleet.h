@@ -6,42 +6,9 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "config/diag.h"
-#include "core/base/addr.h"
-#include "core/base/clock.h"
+#include "config/http.h"
+#include "config/site.h"
 #include "core/base/log.h"
-
-struct cfg_coords {
-	double latitude, longitude; /* degrees, WGS 84 */
-	bool set;
-};
-
-struct cfg_strings {
-	const char **v;
-	unsigned n;
-};
-
-struct cfg_addrs {
-	struct net_addr *v;
-	unsigned n;
-};
-
-struct cfg_prefixes {
-	struct net_prefix *v;
-	unsigned n;
-};
-
-struct cfg_uints {
-	unsigned *v;
-	unsigned n;
-};
-
-struct cfg_range { /* HTTP status range, both ends included */
-	uint16_t low, high;
-};
 
 /* How to find out whether something serves. A server is asked the way requests go to it, so by TLS
  * with TLS; where requests have none, by CFG_CHECK_HTTPS without a look at its certificate. */
@@ -152,45 +119,6 @@ struct cfg_origin {
 	} pool;
 };
 
-struct cfg_certificate {
-	const char *certificate; /* paths, relative ones resolved against the file they stand in */
-	const char *key;
-	struct cfg_place place;
-};
-
-enum cfg_field_action { CFG_FIELD_SET, CFG_FIELD_ADD, CFG_FIELD_REMOVE };
-
-/* One change of a message's fields. */
-struct cfg_field_rule {
-	const char *name; /* a token, as written; no field that frames a message or is hop by hop */
-	enum cfg_field_action action; /* default: set */
-	const char *value;            /* "" with CFG_FIELD_REMOVE */
-	struct cfg_place place;
-};
-
-struct cfg_route {
-	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
-	const struct cfg_origin *origin;
-	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
-	unsigned n_response_fields;
-	struct cfg_place place;
-};
-
-/* sites.NAME: host names that are served together. */
-struct cfg_site {
-	const char *name;
-	struct cfg_place place;
-	unsigned id;
-	struct cfg_strings hosts; /* lower case; "*.example.com" matches one or more labels */
-	struct cfg_certificate *certificates;
-	unsigned n_certificates;
-	struct cfg_route *routes; /* longest path first */
-	unsigned n_routes;
-	const struct cfg_edge **edges; /* default: all; sites with equal lists share one */
-	unsigned n_edges;
-	const uint16_t *edge_ids; /* theirs, in order: for cfg_site_is_served_by() */
-};
-
 /* What a steered name says when none of its edges is up. */
 enum cfg_none_up {
 	CFG_NONE_UP_NEAREST, /* as if all were up (default): a wrong guess beats silence */
@@ -262,46 +190,6 @@ struct cfg_geo {
 	struct cfg_coords unknown;
 	struct cfg_override *overrides;
 	unsigned n_overrides;
-};
-
-/* What listeners without TLS do with a request. */
-enum cfg_plain {
-	CFG_PLAIN_REDIRECT, /* to https, but for /.well-known/acme-challenge/ (default) */
-	CFG_PLAIN_SERVE,
-};
-
-/* Fields whose names have underscores. */
-enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
-
-/* http: what every edge does to requests. */
-struct cfg_http {
-	struct {
-		duration handshake;  /* 10 s */
-		duration head;       /* first byte to complete head, 10 s */
-		duration body;       /* between two pieces of a request body, 30 s */
-		duration write;      /* no progress of the response, 30 s */
-		duration keep_alive; /* idle between requests, 60 s */
-		duration tunnel;     /* no byte in either direction of a tunnel, 1 h */
-		duration shutdown;   /* to finish requests when told to stop, 10 s */
-	} timeout;
-	struct {
-		uint64_t head_bytes;   /* 32 KiB */
-		unsigned fields;       /* 100 */
-		uint64_t target_bytes; /* 8 KiB */
-		/* All below are of the whole edge, not of each worker. */
-		unsigned connections; /* 15,000; over it the longest idle one gives way */
-		unsigned silent; /* that have not yet said anything, 4,096; the oldest gives way */
-		unsigned handshakes; /* in flight, 1,024 */
-		/* What is held for those that do not take it, 512 MiB; over it the connection that
-		 * has taken nothing for longest is cut off. */
-		uint64_t buffered;
-	} limit;
-	enum cfg_plain plain;
-	const char *access_log;              /* path, "-" for standard output, "" for none */
-	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
-	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
-	struct cfg_strings trusted_fields;   /* and these, which are tokens */
-	enum cfg_underscores underscores;
 };
 
 struct cfg_log {

@@ -5,6 +5,7 @@ config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
+	config/http.h config/route.h config/site.h config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
@@ -28,6 +29,7 @@ config_libconfig_a_SOURCES = \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
 	config/options/origin.c \
+	config/options/route.c \
 	config/options/site.c \
 	config/options/zone.c \
 	config/print.h \

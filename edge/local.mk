@@ -8,13 +8,14 @@ edge_libedge_a_SOURCES = \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
-	edge/exchange/access_log.c edge/exchange/access_log.h \
+	edge/log/access_log.c edge/log/access_log.h \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
-	edge/exchange/field_rules.c edge/exchange/field_rules.h \
+	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
-	edge/exchange/response_rules.c edge/exchange/response_rules.h \
+	edge/rules/response_rules.c edge/rules/response_rules.h \
+	edge/facts/client.h edge/facts/facts.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \
@@ -23,7 +24,7 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
-	edge/node/route.c edge/node/route.h \
+	edge/route/route.c edge/route/route.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
 	edge/tls/certs.c edge/tls/certs.h \

@@ -15,7 +15,7 @@
  *    "%2E%2E" to who removes dot segments first and decodes then
  *
  * Such a path is taken only if all that may be made of it has the same answer: see
- * edge/node/route.h for how `sure`, `then` and `climbed` tell. Where these stand together with dot
+ * edge/route/route.h for how `sure`, `then` and `climbed` tell. Where these stand together with dot
  * segments, or ".." with dot segments that are written in the other way, too much can be made of
  * it, and it is refused; so are "%00" and what is not percent-encoding.
  */

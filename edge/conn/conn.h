@@ -22,6 +22,7 @@
 
 #include "core/base/reason.h"
 #include "core/net/stream.h"
+#include "edge/facts/client.h"
 #include "edge/node/worker.h"
 
 enum edge_stage {
@@ -32,16 +33,6 @@ enum edge_stage {
 	EDGE_BUSY,
 	EDGE_LEAVING,
 	EDGE_STAGES
-};
-
-/* What is known of a client. */
-struct edge_client {
-	struct net_addr addr;  /* its own: the PROXY header's word, or the socket's */
-	struct net_addr local; /* where it came to; likewise */
-	char ip[NET_ADDR_TEXT];
-	const char *protocol; /* "HTTP/1.1"; static */
-	const char *tls;      /* "TLS1.3", "" for none; static */
-	struct span scheme;   /* "https" or "http" */
 };
 
 const char *edge_stage_text(enum edge_stage stage);

@@ -11,8 +11,8 @@
 #include "core/base/log.h"
 #include "core/http/path.h"
 #include "edge/exchange/respond.h"
-#include "edge/node/route.h"
 #include "edge/node/view.h"
+#include "edge/route/route.h"
 
 static struct edge_dispatch answer(const struct cfg_site *site, int status, enum reason reason)
 {

@@ -37,14 +37,14 @@
 #include "core/base/log.h"
 #include "core/process/log_file.h"
 #include "edge/conn/conn.h"
-#include "edge/exchange/access_log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/forward.h"
 #include "edge/exchange/respond.h"
-#include "edge/exchange/response_rules.h"
-#include "edge/node/route.h"
+#include "edge/log/access_log.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
+#include "edge/route/route.h"
+#include "edge/rules/response_rules.h"
 #include "origin-link/olink.h"
 
 #define EXCHANGE_MAGIC 0x45584348u

@@ -12,7 +12,7 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "edge/node/route.h"
+#include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
 

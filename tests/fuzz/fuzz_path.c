@@ -14,7 +14,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
-#include "edge/node/route.h"
+#include "edge/route/route.h"
 
 #define TARGET_MAX 512
 

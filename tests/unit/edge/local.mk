@@ -2,10 +2,10 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
-check_PROGRAMS += tests/unit/edge/exchange/test_access_log
-tests_unit_edge_exchange_test_access_log_SOURCES = tests/unit/edge/exchange/test_access_log.c
-tests_unit_edge_exchange_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/exchange/test_access_log
+check_PROGRAMS += tests/unit/edge/log/test_access_log
+tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
+tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/log/test_access_log
 
 check_PROGRAMS += tests/unit/edge/tls/test_certs
 tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
@@ -17,10 +17,10 @@ tests_unit_edge_tls_test_host_table_SOURCES = tests/unit/edge/tls/test_host_tabl
 tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
 
-check_PROGRAMS += tests/unit/edge/exchange/test_field_rules
-tests_unit_edge_exchange_test_field_rules_SOURCES = tests/unit/edge/exchange/test_field_rules.c
-tests_unit_edge_exchange_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/exchange/test_field_rules
+check_PROGRAMS += tests/unit/edge/rules/test_field_rules
+tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c
+tests_unit_edge_rules_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_field_rules
 
 check_PROGRAMS += tests/unit/edge/exchange/test_forward
 tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_forward.c
@@ -32,10 +32,10 @@ tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_re
 tests_unit_edge_exchange_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_respond
 
-check_PROGRAMS += tests/unit/edge/node/test_route
-tests_unit_edge_node_test_route_SOURCES = tests/unit/edge/node/test_route.c
-tests_unit_edge_node_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/node/test_route
+check_PROGRAMS += tests/unit/edge/route/test_route
+tests_unit_edge_route_test_route_SOURCES = tests/unit/edge/route/test_route.c
+tests_unit_edge_route_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/route/test_route
 
 check_PROGRAMS += tests/unit/edge/h1/test_h1_response
 tests_unit_edge_h1_test_h1_response_SOURCES = tests/unit/edge/h1/test_h1_response.c
@@ -47,10 +47,10 @@ tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
 tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_date
 
-check_PROGRAMS += tests/unit/edge/exchange/test_response_rules
-tests_unit_edge_exchange_test_response_rules_SOURCES = tests/unit/edge/exchange/test_response_rules.c
-tests_unit_edge_exchange_test_response_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/exchange/test_response_rules
+check_PROGRAMS += tests/unit/edge/rules/test_response_rules
+tests_unit_edge_rules_test_response_rules_SOURCES = tests/unit/edge/rules/test_response_rules.c
+tests_unit_edge_rules_test_response_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_response_rules
 
 check_PROGRAMS += tests/unit/edge/conn/test_hello
 tests_unit_edge_conn_test_hello_SOURCES = tests/unit/edge/conn/test_hello.c

@@ -3,7 +3,7 @@
  * Routing: a table of names over the sites of the configuration, whose routes are already sorted
  * with the longest path first.
  */
-#include "edge/node/route.h"
+#include "edge/route/route.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Rules over the fields of a message, applied in place. Pure but for the arena of the message;
  * called by the thread that owns the exchange.
  */
-#include "edge/exchange/field_rules.h"
+#include "edge/rules/field_rules.h"
 
 static bool set(struct http_fields *fields, struct arena *arena, struct span name,
 		struct span value)

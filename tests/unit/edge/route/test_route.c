@@ -13,7 +13,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "edge/node/route.h"
+#include "edge/route/route.h"
 
 static void test_sites(void **state)
 {

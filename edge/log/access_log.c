@@ -3,7 +3,7 @@
  * The access log's line. Everything from outside is escaped so that a line is always one line of
  * proper JSON in plain ASCII, whatever a client sent.
  */
-#include "edge/exchange/access_log.h"
+#include "edge/log/access_log.h"
 
 #include <string.h>
 #include <time.h>

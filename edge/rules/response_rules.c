@@ -2,11 +2,11 @@
  *
  * Response field rules in the flow. Lives in its exchange; owns nothing.
  */
-#include "edge/exchange/response_rules.h"
+#include "edge/rules/response_rules.h"
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "edge/exchange/field_rules.h"
+#include "edge/rules/field_rules.h"
 
 static struct response_rules *rules_of(struct flow_sink *sink)
 {

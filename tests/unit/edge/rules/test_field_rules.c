@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "edge/exchange/field_rules.h"
+#include "edge/rules/field_rules.h"
 
 /* clang-format off */
 #define SET(name, value) {{name, sizeof(name) - 1}, FIELD_SET, {value, sizeof(value) - 1}}

@@ -12,7 +12,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
-#include "edge/exchange/response_rules.h"
+#include "edge/rules/response_rules.h"
 
 /* A neighbour on either side that notes what it is told. */
 static struct {

@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 
-#include "edge/exchange/access_log.h"
+#include "edge/log/access_log.h"
 
 static struct edge_log_entry entry(void)
 {

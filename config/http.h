@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * http: what every edge does to requests. A part of config/fleet.h.
+ */
+#pragma once
+
+#include "config/values.h"
+
+/* What listeners without TLS do with a request. */
+enum cfg_plain {
+	CFG_PLAIN_REDIRECT, /* to https, but for /.well-known/acme-challenge/ (default) */
+	CFG_PLAIN_SERVE,
+};
+
+/* Fields whose names have underscores. */
+enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
+
+/* http: what every edge does to requests. */
+struct cfg_http {
+	struct {
+		duration handshake;  /* 10 s */
+		duration head;       /* first byte to complete head, 10 s */
+		duration body;       /* between two pieces of a request body, 30 s */
+		duration write;      /* no progress of the response, 30 s */
+		duration keep_alive; /* idle between requests, 60 s */
+		duration tunnel;     /* no byte in either direction of a tunnel, 1 h */
+		duration shutdown;   /* to finish requests when told to stop, 10 s */
+	} timeout;
+	struct {
+		uint64_t head_bytes;   /* 32 KiB */
+		unsigned fields;       /* 100 */
+		uint64_t target_bytes; /* 8 KiB */
+		/* All below are of the whole edge, not of each worker. */
+		unsigned connections; /* 15,000; over it the longest idle one gives way */
+		unsigned silent; /* that have not yet said anything, 4,096; the oldest gives way */
+		unsigned handshakes; /* in flight, 1,024 */
+		/* What is held for those that do not take it, 512 MiB; over it the connection that
+		 * has taken nothing for longest is cut off. */
+		uint64_t buffered;
+	} limit;
+	enum cfg_plain plain;
+	const char *access_log;              /* path, "-" for standard output, "" for none */
+	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
+	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
+	struct cfg_strings trusted_fields;   /* and these, which are tokens */
+	enum cfg_underscores underscores;
+};

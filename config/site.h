@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sites.NAME: hosts that are served together. A part of config/fleet.h.
+ */
+#pragma once
+
+#include "config/route.h"
+
+struct cfg_edge;
+
+struct cfg_certificate {
+	const char *certificate; /* paths, relative ones resolved against the file they stand in */
+	const char *key;
+	struct cfg_place place;
+};
+
+/* sites.NAME: host names that are served together. */
+struct cfg_site {
+	const char *name;
+	struct cfg_place place;
+	unsigned id;
+	struct cfg_strings hosts; /* lower case; "*.example.com" matches one or more labels */
+	struct cfg_certificate *certificates;
+	unsigned n_certificates;
+	struct cfg_route *routes; /* longest path first */
+	unsigned n_routes;
+	const struct cfg_edge **edges; /* default: all; sites with equal lists share one */
+	unsigned n_edges;
+	const uint16_t *edge_ids; /* theirs, in order: for cfg_site_is_served_by() */
+};

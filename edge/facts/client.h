@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is known of a client, as long as its connection lives: filled by the inlet, read by all
+ * above. Belongs to the connection's loop.
+ */
+#pragma once
+
+#include "core/base/addr.h"
+#include "core/base/clock.h"
+#include "core/http/message.h"
+
+struct edge_client {
+	struct net_addr addr;  /* its own: the PROXY header's word, or the socket's */
+	struct net_addr local; /* where it came to; likewise */
+	char ip[NET_ADDR_TEXT];
+	const char *protocol; /* "HTTP/1.1"; static */
+	const char *tls;      /* "TLS1.3", "" for none; static */
+	struct span scheme;   /* "https" or "http" */
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is known of a request and of its response: all that conditions, variables, keys of limits
+ * and the access log may look at. Lives in its exchange, which fills it as it learns; whoever reads
+ * it does so in that loop, and finds what is not known empty or NULL.
+ */
+#pragma once
+
+#include "core/http/message.h"
+
+struct edge_client;
+struct geo_place;
+struct http_path;
+
+/* The whole match of a route's regular expression, and its groups. */
+#define EDGE_CAPTURES_MAX 10
+
+struct edge_facts {
+	const struct edge_client *client;
+	const struct geo_place *place;    /* of the client; NULL: not known */
+	const struct http_head *request;  /* as received */
+	const struct http_path *path;     /* in normal form; NULL: it could not be read */
+	const struct http_head *response; /* as far as it has been made; NULL: there is none yet */
+	/* Names; empty: none. */
+	struct span node, site, route, origin;
+	struct span captures[EDGE_CAPTURES_MAX];
+	unsigned n_captures;
+};
