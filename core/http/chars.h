@@ -42,3 +42,6 @@ static inline int http_hex_value(char c)
 
 /* A field line without its CRLF; the spans point into it. NULL, or what is wrong with it. */
 const char *h1_field_parse(struct span line, struct http_field *field);
+/* RFC 9110 section 6.5.1: routing, authentication, control and what describes the content come too
+ * late in a trailer; merged into a head behind us they could do harm. */
+bool http_field_is_fit_for_trailer(struct span name);

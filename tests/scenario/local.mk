@@ -11,6 +11,7 @@ scenarios = \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_exchange.py \
+	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
