@@ -12,6 +12,7 @@
 struct arena;
 struct cfg_route;
 struct cfg_site;
+struct edge_client;
 struct edge_view;
 struct http_head;
 
@@ -24,7 +25,7 @@ struct http_head;
 struct edge_question {
 	const struct edge_view *view;
 	const struct http_head *request;
-	bool over_tls;
+	const struct edge_client *client;
 	bool stopping;       /* the program is */
 	struct arena *arena; /* for the path in normal form */
 };
