@@ -175,7 +175,7 @@ static void test_dump_of_routes_and_tls(void **state)
 		      "        origin: a\n"
 		      "        response_fields:\n"
 		      "          - {name: X, value: \"0\"}\n"
-		      "          - {name: \"~\", action: add, value: \"$${y}: #\"}\n"
+		      "          - {name: \"~\", action: add, value: \"$${{y}: #\"}\n"
 		      "          - {name: Date, action: remove}\n"
 		      "      - {origin: a}\n"));
 
@@ -194,7 +194,7 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "        value: 0\n"
 				     "      - name: \"~\"\n"
 				     "        action: add\n"
-				     "        value: '$${y}: #'\n"
+				     "        value: '$${{y}: #'\n"
 				     "      - name: Date\n"
 				     "        action: remove\n"
 				     "    - path: /\n"
