@@ -584,3 +584,23 @@ const struct cfg_type cfg_type_field_name = {
     .parse = parse_field_name,
     .format = format_text,
 };
+
+/* RFC 9110 section 5.5; control characters are in no value: see yaml.c. */
+static bool parse_field_value(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t len = strlen(text);
+
+	if (len > 0 && (text[0] == ' ' || text[len - 1] == ' '))
+		return cfg_refuse(v, text);
+	return cfg_keep(v, text, out);
+}
+
+const struct cfg_type cfg_type_field_value = {
+    .name = "text",
+    .expected = "the value of a field: a text without spaces at its ends",
+    .pattern = "^([^ ]|[^ ].*[^ ])?$",
+    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .size = sizeof(char *),
+    .parse = parse_field_value,
+    .format = format_text,
+};

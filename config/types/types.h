@@ -56,8 +56,8 @@ extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
 extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_continent;
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
-/* A field that may be changed. */
-extern const struct cfg_type cfg_type_field_name;
+/* A field that may be changed, and what it is changed to. */
+extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 /* Texts with variables: see template.h. Of what is known with the request; with the response. */
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */
