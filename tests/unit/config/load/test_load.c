@@ -22,7 +22,7 @@ static const char full[] =
     "          silent: 8, buffered: 2MiB}\n"
     "  plain: serve\n"
     "  proxy_protocol: [10.0.0.0/8, \"::1\"]\n"
-    "  access_log: logs/access.log\n"
+    "  access_log: {output: logs/access.log}\n"
     "  trusted_proxies: [192.0.2.0/24, \"2001:db8::/32\", 198.51.100.7]\n"
     "edges:\n"
     "  fra1:\n"
@@ -154,7 +154,7 @@ static void check_http(const struct cfg_fleet *f)
 	assert_int_equal(f->http.proxy_protocol.n, 2);
 	assert_prefix(&f->http.proxy_protocol.v[0], "10.0.0.0/8");
 	assert_prefix(&f->http.proxy_protocol.v[1], "::1/128");
-	assert_here(f->http.access_log, "logs/access.log");
+	assert_here(f->http.access_log.output, "logs/access.log");
 	assert_int_equal(f->http.trusted_proxies.n, 3);
 	assert_prefix(&f->http.trusted_proxies.v[0], "192.0.2.0/24");
 	assert_prefix(&f->http.trusted_proxies.v[1], "2001:db8::/32");
@@ -382,7 +382,7 @@ static void test_defaults(void **state)
 	assert_int_equal(h->limit.buffered, 512 << 20);
 	assert_int_equal(h->plain, CFG_PLAIN_REDIRECT);
 	assert_int_equal(h->proxy_protocol.n, 0);
-	assert_string_equal(h->access_log, "-");
+	assert_string_equal(h->access_log.output, "-");
 	assert_int_equal(h->trusted_proxies.n, 0);
 	assert_int_equal(f->edges[0].listen.n, 1);
 	assert_addr(&f->edges[0].listen.v[0], "[::]:443");
