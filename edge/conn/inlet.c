@@ -477,6 +477,8 @@ static void on_established(void *arg)
 	session = stream_tls_session(in->conn->stream);
 	in->conn->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
 	take_sni(in->conn, session);
+	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
+	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
 	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
 		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");
 	edge_count(w, EDGE_HANDSHAKES, 1);

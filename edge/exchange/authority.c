@@ -24,10 +24,10 @@ static struct span host_of(struct span authority)
 }
 
 bool edge_authority_is_misdirected(const struct edge_view *view, const struct edge_client *client,
-				   const struct cfg_site *site, struct span authority)
+				   const struct edge_site *site, struct span authority)
 {
 	struct span sni = host_of(span_of(client->sni)), host = host_of(authority);
-	const struct cfg_site *named;
+	const struct edge_site *named;
 
 	if (client->tls[0] == '\0' || span_equal_nocase(sni, host) ||
 	    edge_forward_is_trusted(&view->fleet->http.trusted_proxies, &client->addr))

@@ -22,10 +22,10 @@
 
 #include "core/http/message.h"
 
-struct cfg_site;
 struct edge_client;
+struct edge_site;
 struct edge_view;
 
 /* `site` is that of the request's host, which has one. */
 bool edge_authority_is_misdirected(const struct edge_view *view, const struct edge_client *client,
-				   const struct cfg_site *site, struct span authority);
+				   const struct edge_site *site, struct span authority);

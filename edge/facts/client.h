@@ -18,4 +18,7 @@ struct edge_client {
 	const char *protocol; /* "HTTP/1.1"; static */
 	const char *tls;      /* "TLS1.3", "" for none; static */
 	struct span scheme;   /* "https" or "http" */
+	/* With TLS. */
+	const char *tls_suite; /* "TLS_AES_128_GCM_SHA256"; static; NULL: not known */
+	bool tls_resumed;
 };
