@@ -101,7 +101,7 @@ struct edge_exchange {
 	uint64_t bytes_in, bytes_out;
 	mono_time began;
 	duration first_byte; /* < 0: there was none */
-	const struct cfg_route *route;
+	const struct edge_route *route;
 	const char *site, *origin_name; /* NULL: none */
 };
 
@@ -233,15 +233,15 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	struct edge_question question = {
 	    .view = x->view,
 	    .request = &x->received,
-	    .over_tls = x->client->tls[0] != '\0',
+	    .client = x->client,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
 	};
 	struct edge_dispatch found = edge_dispatch(&question);
 
-	x->site = found.site ? found.site->name : NULL;
+	x->site = found.site ? found.site->cfg->name : NULL;
 	x->route = found.route;
-	x->origin_name = found.route ? found.route->origin->name : NULL;
+	x->origin_name = found.route ? found.route->cfg->origin->name : NULL;
 	log_debug("%s: %.*s %.*s%.*s: site %s, origin %s", net_addr_shown(&x->client->addr),
 		  (int)x->received.method.n, x->received.method.p, (int)x->received.authority.n,
 		  x->received.authority.p, (int)x->received.target.n, x->received.target.p,
@@ -272,9 +272,9 @@ static int rewrite_request(struct edge_exchange *x)
  * answers. */
 static void add_rules(struct edge_exchange *x)
 {
-	if (x->route->n_response_fields == 0)
+	if (x->route->cfg->n_response_fields == 0)
 		return;
-	response_rules_init(&x->rules, x->route, &x->arena, &x->for_rules, x->ends.response);
+	response_rules_init(&x->rules, x->route->cfg, &x->arena, &x->for_rules, x->ends.response);
 	x->out = &x->rules.filter.sink;
 	x->granted = &x->rules.filter.source;
 }
@@ -283,7 +283,7 @@ static bool open_origin(struct edge_exchange *x)
 {
 	struct olink_open open = {
 	    .origins = x->view->origins,
-	    .origin = x->route->origin,
+	    .origin = x->route->cfg->origin,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};

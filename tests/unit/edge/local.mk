@@ -93,3 +93,8 @@ check_PROGRAMS += tests/unit/edge/limit/test_tally
 tests_unit_edge_limit_test_tally_SOURCES = tests/unit/edge/limit/test_tally.c
 tests_unit_edge_limit_test_tally_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_tally
+
+check_PROGRAMS += tests/unit/edge/facts/test_template
+tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
+tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_template
