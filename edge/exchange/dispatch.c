@@ -14,12 +14,12 @@
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 
-static struct edge_dispatch answer(const struct cfg_site *site, int status, enum reason reason)
+static struct edge_dispatch answer(const struct edge_site *site, int status, enum reason reason)
 {
 	return (struct edge_dispatch){.status = status, .reason = reason, .site = site};
 }
 
-static struct edge_dispatch refuse_path(const struct cfg_site *site, const char *why)
+static struct edge_dispatch refuse_path(const struct edge_site *site, const char *why)
 {
 	log_debug("a request is refused: %s", why);
 	return answer(site, 400, REASON_CLIENT_MALFORMED);
@@ -57,7 +57,7 @@ static int health_status(const struct edge_question *q)
 
 static struct edge_dispatch by_route(const struct edge_question *q, const struct http_path *path)
 {
-	const struct cfg_site *site = edge_route_site(q->view->routes, q->request->authority);
+	const struct edge_site *site = edge_route_site(q->view->routes, q->request->authority);
 	struct edge_dispatch found = {.reason = REASON_DONE, .site = site};
 
 	if (!site)

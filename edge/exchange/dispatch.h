@@ -10,8 +10,8 @@
 #include "core/base/reason.h"
 
 struct arena;
-struct cfg_route;
-struct cfg_site;
+struct edge_route;
+struct edge_site;
 struct edge_view;
 struct http_head;
 
@@ -30,10 +30,10 @@ struct edge_question {
 };
 
 struct edge_dispatch {
-	int status;                    /* 0: the route's origin is asked; else the edge answers */
-	enum reason reason;            /* what the edge's own answer ends with */
-	const struct cfg_site *site;   /* NULL: none, or it was not looked for */
-	const struct cfg_route *route; /* NULL unless status is 0 */
+	int status;                     /* 0: the route's origin is asked; else the edge answers */
+	enum reason reason;             /* what the edge's own answer ends with */
+	const struct edge_site *site;   /* NULL: none, or it was not looked for */
+	const struct edge_route *route; /* NULL unless status is 0 */
 };
 
 struct edge_dispatch edge_dispatch(const struct edge_question *question);

@@ -75,9 +75,9 @@ struct edge_exchange {
 
 	struct arena arena;
 	struct http_head received, forwarded;
-	struct http_head answer;       /* the response as it goes to the client */
-	struct edge_facts facts;       /* names in it are the view's, until a tunnel copies them */
-	const struct cfg_route *route; /* NULL: none, or a tunnel has let the view go */
+	struct http_head answer;        /* the response as it goes to the client */
+	struct edge_facts facts;        /* names in it are the view's, until a tunnel copies them */
+	const struct edge_route *route; /* NULL: none, or a tunnel has let the view go */
 
 	struct flow_sink from_client;
 	struct flow_source for_client;

@@ -10,6 +10,7 @@
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/node/view.h"
+#include "edge/route/route.h"
 #include "origin-link/olink.h"
 
 /* Who answers */
@@ -27,9 +28,9 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 
 	x->route = found.route;
 	if (found.site)
-		x->facts.site = span_of(found.site->name);
+		x->facts.site = span_of(found.site->cfg->name);
 	if (found.route)
-		x->facts.origin = span_of(found.route->origin->name);
+		x->facts.origin = span_of(found.route->cfg->origin->name);
 	log_debug("%s: " SPAN_FMT " " SPAN_FMT SPAN_FMT ": site " SPAN_FMT ", origin " SPAN_FMT,
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->received.method),
 		  SPAN_ARG(x->received.authority), SPAN_ARG(x->received.target),
@@ -41,7 +42,7 @@ static bool open_origin(struct edge_exchange *x)
 {
 	struct olink_open open = {
 	    .origins = x->view->origins,
-	    .origin = x->route->origin,
+	    .origin = x->route->cfg->origin,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};
