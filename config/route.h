@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "config/values.h"
+#include "config/match.h"
 
 struct cfg_origin;
 

@@ -16,6 +16,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.h edge/facts/facts.h \
+	edge/facts/match.c edge/facts/match.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \
