@@ -9,6 +9,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/log/access_log.c edge/log/access_log.h \
+	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
@@ -17,6 +18,8 @@ edge_libedge_a_SOURCES = \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.h edge/facts/facts.h \
 	edge/facts/match.c edge/facts/match.h \
+	edge/facts/template.c edge/facts/template.h \
+	edge/facts/variables.c edge/facts/variables.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \

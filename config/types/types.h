@@ -61,6 +61,10 @@ extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
 extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
     cfg_type_regex;
+/* Texts with variables: see template.h. Of what is known with the request; with the response. */
+extern const struct cfg_type cfg_type_template, cfg_type_response_template;
+/* The same, as the value of a field. */
+extern const struct cfg_type cfg_type_request_value, cfg_type_response_value;
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */

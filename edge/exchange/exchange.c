@@ -233,7 +233,7 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	struct edge_question question = {
 	    .view = x->view,
 	    .request = &x->received,
-	    .over_tls = x->client->tls[0] != '\0',
+	    .client = x->client,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
 	};

@@ -83,3 +83,8 @@ check_PROGRAMS += tests/unit/edge/node/test_counters
 tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.c
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
+
+check_PROGRAMS += tests/unit/edge/facts/test_template
+tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
+tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_template
