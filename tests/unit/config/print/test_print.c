@@ -197,8 +197,8 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "        action: add\n"
 				     "        value: '$${{y}: #'\n"
 				     "      - name: Date\n"
-				     "        action: remove\n"
-				     "    - path: /\n"
+				     "        action: remove\n"));
+	assert_non_null(strstr(text, "    - path: /\n"
 				     "      origin: a\n"
 				     "      response_fields: []\n"));
 	free(text);
@@ -238,7 +238,7 @@ static bool is_written(const struct cfg_entry *entry, const char *path)
 	for (const struct cfg_entry *n = entry->first; n != NULL; n = n->next) {
 		bool any = len == 1 && *path == '*';
 
-		if ((any || (strlen(n->key) == len && memcmp(n->key, path, len) == 0)) &&
+		if ((any || (n->key && strlen(n->key) == len && memcmp(n->key, path, len) == 0)) &&
 		    is_written(n, rest))
 			return true;
 	}
