@@ -6,6 +6,7 @@
 
 #include "config/limit.h"
 #include "config/values.h"
+#include "config/match.h"
 
 struct cfg_origin;
 
