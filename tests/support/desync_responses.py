@@ -136,7 +136,8 @@ FIELDS = [
     ("a range", "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-2/9\r\n" + L3,
      relayed(status=206, has=("Content-Range: bytes 0-2/9",))),
     ("ranges that end by themselves",
-     ["HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/byteranges; boundary=x\r\n\r\n--x--\r\n", CLOSE],
+     ["HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/byteranges; boundary=x\r\n\r\n--x--\r\n",
+      CLOSE],
      relayed("--x--\r\n", status=206, keeps=False)),
 ]
 
