@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "config/values.h"
 
 /* What listeners without TLS do with a request. */
@@ -40,6 +41,7 @@ struct cfg_http {
 		/* What is held for those that do not take it, 512 MiB; over it the connection that
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
+		unsigned tracked; /* clients and keys that are remembered, 65,536 */
 	} limit;
 	struct cfg_uints protocols; /* enum cfg_protocol, in order of preference; at least one */
 	struct {
@@ -48,6 +50,9 @@ struct cfg_http {
 		unsigned resets; /* of streams, by the client or because of it, 200 */
 		unsigned frames; /* of each other kind that do no work, 1,000 */
 	} h2;
+	struct cfg_per_client per_client;
+	struct cfg_access *access;
+	unsigned n_access;
 	enum cfg_plain plain;
 	struct {
 		const char *output; /* path, "-" for standard output, "" for none */

@@ -194,15 +194,17 @@ static bool parse_start_line(struct h1_head_parser *p, struct http_head *head, s
 	return p->request ? parse_request_line(p, head, line) : parse_status_line(p, head, line);
 }
 
-const char *h1_field_parse(struct span line, struct http_field *field)
+const char *h1_field_parse(struct span line, bool request, struct http_field *field)
 {
 	size_t n = 0;
 
 	while (n < line.n && http_char_class[(uint8_t)line.p[n]] & HTTP_CHAR_TOKEN)
 		n++;
+	field->name = (struct span){line.p, n};
+	while (!request && n > 0 && n < line.n && (line.p[n] == ' ' || line.p[n] == '\t'))
+		n++;
 	if (n == 0 || n == line.n || line.p[n] != ':')
 		return "malformed field name, or a folded line";
-	field->name = (struct span){line.p, n};
 	for (n++; n < line.n && (line.p[n] == ' ' || line.p[n] == '\t');)
 		n++;
 	while (line.n > n && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t'))
@@ -291,16 +293,21 @@ static bool is_protocol(struct span s)
 	return true;
 }
 
-/* Another version of HTTP is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1
- * has it. Forwarded, it would open a way past us to an origin that takes it. So is what is no
- * protocol. */
+/* HTTP in another version, and TLS, which has HTTP in it (RFC 2817). */
+static bool is_http(struct span s)
+{
+	return has_prefix_nocase(s, SPAN("HTTP/")) || has_prefix_nocase(s, SPAN("TLS/")) ||
+	       span_equal_nocase(s, SPAN("h2c")) || span_equal_nocase(s, SPAN("h2"));
+}
+
+/* HTTP itself is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1 has it.
+ * Forwarded, it would open a way past us to an origin that takes it. So is what is no protocol. */
 static void take_upgrade(struct h1_head_parser *p, struct span value)
 {
 	struct span protocol;
 
 	while (http_list_next(&value, &protocol)) {
-		if (span_equal_nocase(protocol, SPAN("h2c")) ||
-		    has_prefix_nocase(protocol, SPAN("HTTP/")) || !is_protocol(protocol))
+		if (is_http(protocol) || !is_protocol(protocol))
 			p->refuses_upgrade = true;
 		else
 			p->has_upgrade = true;
@@ -351,7 +358,7 @@ static bool take_field(struct h1_head_parser *p, struct http_head *head,
 static bool parse_field(struct h1_head_parser *p, struct http_head *head, struct span line)
 {
 	struct http_field field;
-	const char *why = h1_field_parse(line, &field);
+	const char *why = h1_field_parse(line, p->request, &field);
 	char *copy;
 	size_t n;
 
