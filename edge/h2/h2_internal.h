@@ -2,8 +2,8 @@
  *
  * The parts of an HTTP/2 client connection share this: h2_conn.c has its life, its stream of bytes
  * and its deadlines, h2_session.c what nghttp2 tells of frames, h2_stream.c the life of one stream,
- * h2_request.c reads requests, h2_response.c takes responses, h2_write.c decides what of them is
- * written when. Nobody else includes it.
+ * h2_memory.c its memory, h2_request.c reads requests, h2_response.c takes responses, h2_write.c
+ * decides what of them is written when. Nobody else includes it.
  *
  * A connection:
  *
@@ -153,6 +153,8 @@ struct edge_h2 {
 	size_t held;    /* bytes in the queues of all streams */
 	size_t windows; /* of all streams, for their responses */
 	struct h2_guard guard;
+	nghttp2_mem memory; /* where nghttp2 has its own from */
+	bool shares_frame;  /* its first buffer of frames is the worker's */
 };
 
 /* h2_conn.c */
@@ -179,6 +181,11 @@ mono_time h2_now(const struct edge_h2 *c);
 
 /* NULL when memory is gone. */
 nghttp2_session *h2_session_create(struct edge_h2 *c);
+
+/* h2_memory.c */
+
+/* Sets c->memory. */
+void h2_memory_init(struct edge_h2 *c);
 
 /* h2_stream.c */
 

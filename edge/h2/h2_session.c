@@ -322,9 +322,10 @@ nghttp2_session *h2_session_create(struct edge_h2 *c)
 	nghttp2_session *session = NULL;
 
 	if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+		h2_memory_init(c);
 		set_callbacks(callbacks);
 		set_options(option, view->limits.head_bytes);
-		if (nghttp2_session_server_new2(&session, callbacks, c, option) == 0 &&
+		if (nghttp2_session_server_new3(&session, callbacks, c, option, &c->memory) == 0 &&
 		    greet(c, session) != 0) {
 			nghttp2_session_del(session);
 			session = NULL;
