@@ -15,6 +15,26 @@ enum cfg_plain {
 /* Fields whose names have underscores. */
 enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
 
+/* What is the name of no file, as the output of a log. */
+#define CFG_OUTPUT_SYSLOG "syslog"
+#define CFG_OUTPUT_JOURNALD "journald"
+/* Of RFC 5426. */
+#define CFG_SYSLOG_PORT 514
+
+/* Which of the failed requests get a line where others are a sample. */
+enum cfg_log_failures { CFG_LOG_FAILURES_ALL, CFG_LOG_FAILURES_SAMPLED };
+
+/* http.access_log: a line for each request. */
+struct cfg_access_log {
+	const char *output; /* path, one of the words above, "-" for standard output, "" for none */
+	unsigned sample;    /* parts of CFG_WHOLE; all */
+	enum cfg_log_failures failures;
+	struct {
+		const char *receiver; /* path of a socket, which has a slash, or an address */
+		unsigned facility;    /* its number by RFC 5424; local0 */
+	} syslog;
+};
+
 /* http: what every edge does to requests. */
 struct cfg_http {
 	struct {
@@ -39,9 +59,7 @@ struct cfg_http {
 		uint64_t buffered;
 	} limit;
 	enum cfg_plain plain;
-	struct {
-		const char *output; /* path, "-" for standard output, "" for none */
-	} access_log;
+	struct cfg_access_log access_log;
 	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
 	struct cfg_strings trusted_fields;   /* and these, which are tokens */

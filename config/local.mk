@@ -42,6 +42,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
 	config/types/geo.c \
+	config/types/log.c \
 	config/types/names.c \
 	config/types/net.c \
 	config/types/reference.c config/types/reference.h \

@@ -9,6 +9,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/log/access_log.c edge/log/access_log.h \
+	edge/log/output.c edge/log/output.h \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \

@@ -56,13 +56,46 @@ static const struct cfg_option limit_options[] = {
     END,
 };
 
+static const char *const failures[] = {"all", "sampled", NULL};
+/* RFC 5424 section 6.2.1, by number; what the operating system's own are called is common use. */
+static const char *const facilities[] = {
+    "kern",   "user",     "mail",   "daemon", "auth",   "syslog", "lpr",   "news",   "uucp",
+    "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock", "local0", "local1",
+    "local2", "local3",   "local4", "local5", "local6", "local7", NULL};
+
+static const struct cfg_option syslog_options[] = {
+    {.key = "receiver",
+     .type = &cfg_type_syslog,
+     AT(cfg_http, access_log.syslog.receiver),
+     .fallback = "/dev/log",
+     .reload = CFG_RESTART,
+     .prose = "Where lines go: the path of a Unix socket, or an address to which they go by UDP; "
+	      "its port is 514 if it has none."},
+    CHOICE("facility", AT(cfg_http, access_log.syslog.facility), "local0", facilities,
+	   "Which facility lines have."),
+    END,
+};
+
 static const struct cfg_option access_log_options[] = {
     {.key = "output",
      .type = &cfg_type_output,
      AT(cfg_http, access_log.output),
      .fallback = "-",
      .reload = CFG_RESTART,
-     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+     .prose = "Where a line for each request goes: a file, which may be a FIFO; \"-\" is standard "
+	      "output, \"syslog\" a receiver of RFC 5424, \"journald\" systemd's journal, \"\" "
+	      "nowhere."},
+    {.key = "sample",
+     .type = &cfg_type_share,
+     AT(cfg_http, access_log.sample),
+     .fallback = "100%",
+     .prose = "How many of the requests get a line; which ones is decided by chance, and all that "
+	      "have the same request id alike, on every edge."},
+    CHOICE("failures", AT(cfg_http, access_log.failures), "all", failures,
+	   "Requests without a response, with one of class 5xx, or with one that broke off: "
+	   "\"all\" of them get a line whatever the sample is, or they are \"sampled\" as others "
+	   "are."),
+    SECTION("syslog", "What goes with output: syslog.", syslog_options),
     END,
 };
 

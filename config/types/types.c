@@ -299,6 +299,26 @@ const struct cfg_type cfg_type_km = {
     .format = format_km,
 };
 
+static bool parse_share(const struct cfg_value *v, const char *text, void *out)
+{
+	return cfg_parse_share(text, out) || cfg_refuse(v, text);
+}
+
+static char *format_share(const struct cfg_option *option, const void *value)
+{
+	return cfg_format_share(*(const unsigned *)value);
+}
+
+const struct cfg_type cfg_type_share = {
+    .name = "share",
+    .expected = "a share such as 10% or 0.5%",
+    .pattern = "^(100(\\.0{1,4})?|[0-9]{1,2}(\\.[0-9]{1,4})?)%$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(unsigned),
+    .parse = parse_share,
+    .format = format_share,
+};
+
 static bool parse_status(const struct cfg_value *v, const char *text, void *out)
 {
 	return cfg_parse_status(text, out) || cfg_refuse(v, text);
@@ -346,22 +366,6 @@ const struct cfg_type cfg_type_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_path,
-    .format = format_text,
-};
-
-static bool parse_output(const struct cfg_value *v, const char *text, void *out)
-{
-	if (*text != '\0' && strcmp(text, "-") != 0)
-		return parse_path(v, text, out);
-	return cfg_keep(v, text, out);
-}
-
-const struct cfg_type cfg_type_output = {
-    .name = "path",
-    .expected = "the path of a file, \"-\" or \"\"",
-    .json = CFG_JSON_STRING,
-    .size = sizeof(char *),
-    .parse = parse_output,
     .format = format_text,
 };
 
