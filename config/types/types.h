@@ -46,8 +46,9 @@ struct cfg_type {
 	char *(*format)(const struct cfg_option *option, const void *value);
 };
 
-extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_size, cfg_type_uint,
-    cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_share, cfg_type_status;
+extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cfg_type_size,
+    cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_share,
+    cfg_type_status;
 /* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_socket;
 /* Where a log goes: see struct cfg_access_log. */
@@ -59,6 +60,10 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Texts with variables: see template.h. Of what is known with the request; with the response. */
+extern const struct cfg_type cfg_type_template, cfg_type_response_template;
+/* The same, as the value of a field. */
+extern const struct cfg_type cfg_type_request_value, cfg_type_response_value;
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */

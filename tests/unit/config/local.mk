@@ -5,6 +5,12 @@
 config_test_support = tests/unit/config/support.c tests/unit/config/support.h
 config_test_libs = $(LINK_CONFIG) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/config/load/test_access
+tests_unit_config_load_test_access_SOURCES = \
+	tests/unit/config/load/test_access.c $(config_test_support)
+tests_unit_config_load_test_access_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/load/test_access
+
 check_PROGRAMS += tests/unit/config/load/test_limits
 tests_unit_config_load_test_limits_SOURCES = \
 	tests/unit/config/load/test_limits.c $(config_test_support)
@@ -82,3 +88,8 @@ check_PROGRAMS += tests/unit/config/test_units
 tests_unit_config_test_units_SOURCES = tests/unit/config/test_units.c $(config_test_support)
 tests_unit_config_test_units_LDADD = $(config_test_libs)
 TESTS += tests/unit/config/test_units
+
+check_PROGRAMS += tests/unit/config/types/test_template
+tests_unit_config_types_test_template_SOURCES = tests/unit/config/types/test_template.c
+tests_unit_config_types_test_template_LDADD = $(LINK_CONFIG) $(CMOCKA_LIBS)
+TESTS += tests/unit/config/types/test_template

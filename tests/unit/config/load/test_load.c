@@ -69,7 +69,7 @@ static const char full[] =
     "      - path: /api\n"
     "        origin: api\n"
     "        response_fields:\n"
-    "          - {name: Date, value: \"it: is $${now}\"}\n"
+    "          - {name: Date, value: \"it: is $${{now}\"}\n"
     "          - {name: x-y, action: remove}\n"
     "          - {name: X-Y, action: add}\n"
     "    edges: [nyc1, fra1]\n"
@@ -282,7 +282,7 @@ static void check_sites(const struct cfg_fleet *f)
 	assert_int_equal(s->routes[0].n_response_fields, 0);
 	assert_string_equal(s->routes[1].path, "/api");
 	assert_int_equal(s->routes[1].n_response_fields, 3);
-	assert_rule(&s->routes[1].response_fields[0], "Date", CFG_FIELD_SET, "it: is ${now}", 54,
+	assert_rule(&s->routes[1].response_fields[0], "Date", CFG_FIELD_SET, "it: is ${{now}", 54,
 		    13);
 	assert_rule(&s->routes[1].response_fields[1], "x-y", CFG_FIELD_REMOVE, "", 55, 13);
 	assert_rule(&s->routes[1].response_fields[2], "X-Y", CFG_FIELD_ADD, "", 56, 13);
@@ -515,11 +515,11 @@ static void test_wrong_response_fields(void **state)
 	    "b\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:13:20: sites.w.routes[1].response_fields[2].name: \"\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:13:31: sites.w.routes[1].response_fields[2].value: \" x\" is not the value "
-	    "of a field: a text without spaces at its ends\n"
+	    "of a field: a text without spaces at its ends, in which {name} is a variable\n"
 	    "fleet.yaml:14:20: sites.w.routes[1].response_fields[3].name: "
 	    "\"x:\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:14:33: sites.w.routes[1].response_fields[3].value: \"x \" is not the value "
-	    "of a field: a text without spaces at its ends\n"
+	    "of a field: a text without spaces at its ends, in which {name} is a variable\n"
 	    "fleet.yaml:15:20: sites.w.routes[1].response_fields[4].name: "
 	    "\"f\xc3\xbc\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:15:31: the character U+0009 in a value: it could not be seen in messages\n"
