@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/log_receiver.h"
 
 /* At once into a regular file: what a disk that fills up can tear is still a part of it. */
 #define FILE_PIECE (64 * 1024)

@@ -59,3 +59,14 @@ void log_output_close(struct log_output *output);
  * its reader has gone, and whoever comes next must get lines from their start. The journal may take
  * any time. */
 ssize_t log_output_write(struct log_output *output, const char *p, size_t n);
+
+/* log_receiver.c, for log_output.c: who takes lines one by one. */
+
+/* A connected socket for datagrams, or a negative errno. */
+int log_receiver_connect(const struct log_target *target);
+/* Whether by such an error a socket says that nobody reads it, at present. */
+bool log_receiver_is_unread(int error);
+/* As log_output_write(), to a socket. */
+ssize_t log_receiver_write_datagrams(struct log_output *output, const char *p, size_t n);
+/* The same, to the journal. */
+ssize_t log_receiver_write_entries(const char *p, size_t n);

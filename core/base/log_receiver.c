@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Sending of a log's lines, see log_receiver.h. A Unix socket tells when its reader is slow or
+ * A log's lines for who takes them one by one (log_output.h): as datagrams, or as entries of
+ * systemd's journal. A Unix socket tells when its reader is slow or
  * gone, and no line that it has taken is lost; UDP may tell that one that was sent before has not
  * arrived. The journal's own library blocks while the journal is slow, for which the thread of a
  * sink is made, but says nothing when there is no journal, so that this is looked at before.
  */
 #define SD_JOURNAL_SUPPRESS_LOCATION /* it would be that of this file, for every entry */
-#include "core/base/log_receiver.h"
+#include "core/base/log_output.h"
 
 #include <errno.h>
 #include <poll.h>
