@@ -16,6 +16,13 @@ enum cfg_plain {
 /* Fields whose names have underscores. */
 enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
 
+/* Which responses say in Proxy-Status what the edge made of them. */
+enum cfg_proxy_status {
+	CFG_PROXY_STATUS_ERRORS, /* its own of classes 4xx and 5xx (default) */
+	CFG_PROXY_STATUS_ALL,
+	CFG_PROXY_STATUS_OFF,
+};
+
 /* What is the name of no file, as the output of a log. */
 #define CFG_OUTPUT_SYSLOG "syslog"
 #define CFG_OUTPUT_JOURNALD "journald"
@@ -65,6 +72,8 @@ struct cfg_http {
 	unsigned n_access;
 	enum cfg_plain plain;
 	struct cfg_access_log access_log;
+	enum cfg_proxy_status proxy_status;
+	bool server_timing;                  /* responses say what took how long */
 	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
 	struct cfg_strings trusted_fields;   /* and these, which are tokens */

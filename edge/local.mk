@@ -16,6 +16,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
 	edge/exchange/finish.c \
+	edge/exchange/proxy_status.c edge/exchange/proxy_status.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \

@@ -67,6 +67,7 @@ static const struct cfg_option limit_options[] = {
     END,
 };
 
+static const char *const proxy_statuses[] = {"errors", "all", "off", NULL};
 static const char *const failures[] = {"all", "sampled", NULL};
 /* RFC 5424 section 6.2.1, by number; what the operating system's own are called is common use. */
 static const char *const facilities[] = {
@@ -126,6 +127,17 @@ const struct cfg_option cfg_http_options[] = {
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
 	   "\"serve\" serves it."),
+    CHOICE(
+	"proxy_status", AT(cfg_http, proxy_status), "errors", proxy_statuses,
+	"Which responses say in Proxy-Status (RFC 9209) what the edge made of them: \"errors\" "
+	"are its own of classes 4xx and 5xx, with their cause; \"all\" are those of origins too; "
+	"or \"off\"."),
+    {.key = "server_timing",
+     .type = &cfg_type_bool,
+     AT(cfg_http, server_timing),
+     .fallback = "no",
+     .prose = "Whether responses say in Server-Timing how long the edge took for them: everybody "
+	      "who asks can read it."},
     SECTION("access_log", "The log of requests.", access_log_options),
     {.key = "proxy_protocol",
      .shape = CFG_VALUES,

@@ -575,6 +575,10 @@ static bool parse_field_name(const struct cfg_value *v, const char *text, void *
 		return cfg_refuse_because(v, text,
 					  "the edge itself says how a message is framed and "
 					  "how its connection goes on");
+	/* RFC 8586 section 2: nobody may be able to turn it off. */
+	if (strcasecmp(text, "CDN-Loop") == 0)
+		return cfg_refuse_because(v, text,
+					  "it keeps requests from going in circles for ever");
 	return cfg_keep(v, text, out);
 }
 

@@ -111,6 +111,7 @@ struct edge_exchange {
 
 	/* for the log */
 	int status;
+	int received_status; /* the origin's, which may not be what the client got; 0: none */
 	uint64_t bytes_in, bytes_out;
 	mono_time began;
 	duration first_byte; /* < 0: there was none */

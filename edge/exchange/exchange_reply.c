@@ -163,6 +163,7 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 		return;
 	}
 	x->origin_ended = end;
+	x->received_status = head->status;
 	if (!take_answer(x, head) || (tunnel && !begin_tunnel(x))) {
 		exchange_fail(x, REASON_LIMIT);
 		return;

@@ -3,9 +3,37 @@
  * What is done with every final response head before it goes to the client, whether an origin has
  * given it or we ourselves, in order. Worker's loop only.
  */
+#include "config/fleet.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/proxy_status.h"
+#include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/response_rules.h"
+
+static bool add_proxy_status(struct edge_exchange *x)
+{
+	/* Of an origin's response nobody knows yet how it will end. */
+	bool own = x->end != REASON_NONE;
+	struct edge_proxy_status what = {
+	    .proxy = x->worker->common->pseudonym,
+	    .next_hop = x->origin ? x->facts.origin : SPAN(""),
+	    .own = own,
+	    .reason = x->end,
+	    .received = x->received_status,
+	};
+
+	switch (x->view->fleet->http.proxy_status) {
+	case CFG_PROXY_STATUS_OFF:
+		return true;
+	case CFG_PROXY_STATUS_ERRORS:
+		if (!own || x->answer.status < 400)
+			return true;
+		break;
+	case CFG_PROXY_STATUS_ALL:
+		break;
+	}
+	return edge_proxy_status_add(&x->answer, &what);
+}
 
 bool exchange_finish(struct edge_exchange *x)
 {
@@ -13,5 +41,7 @@ bool exchange_finish(struct edge_exchange *x)
 	/* Here, in this order, each by a call of its own: hints are learned; rules for fields; an
 	 * error page in place of the response; Proxy-Status and Server-Timing; RateLimit fields; a
 	 * filter is put in the way of the content. */
-	return !x->route || response_rules_apply(x->route->cfg, &x->answer);
+	if (x->route && !response_rules_apply(x->route->cfg, &x->answer))
+		return false;
+	return add_proxy_status(x);
 }

@@ -84,6 +84,8 @@ static void test_dump_of_defaults(void **state)
 				  "    request_rate: 0\n"
 				  "  access: []\n"
 				  "  plain: redirect\n"
+				  "  proxy_status: errors\n"
+				  "  server_timing: false\n"
 				  "  access_log:\n"
 				  "    output: '-'\n"
 				  "    sample: 100%\n"
