@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "config/values.h"
+#include "config/terms.h"
 
 struct cfg_origin;
 
@@ -23,5 +23,6 @@ struct cfg_route {
 	const struct cfg_origin *origin;
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
+	struct cfg_terms terms;
 	struct cfg_place place;
 };
