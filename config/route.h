@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "config/terms.h"
 
 struct cfg_origin;
@@ -24,5 +25,7 @@ struct cfg_route {
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
 	struct cfg_terms terms;
+	struct cfg_access *access;
+	unsigned n_access;
 	struct cfg_place place;
 };

@@ -29,6 +29,9 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/limit/access.c edge/limit/access.h \
+	edge/limit/rates.c edge/limit/rates.h \
+	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
 	edge/route/route.c edge/route/route.h \
