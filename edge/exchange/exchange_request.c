@@ -40,8 +40,11 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 
 static bool open_origin(struct edge_exchange *x)
 {
+	const struct cfg_terms *cfg = &x->route->cfg->terms;
+	struct olink_terms terms = {cfg->timeout.response, cfg->timeout.idle, cfg->retries};
 	struct olink_open open = {
 	    .origins = x->view->origins,
+	    .terms = &terms,
 	    .origin = x->route->cfg->origin,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
@@ -112,6 +115,10 @@ static void client_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	CHECK(x->request_side != REQUEST_ASKED && (x->origin || slice.n == 0));
 	x->bytes_in += slice.n;
+	if (x->bytes_in > x->content_max && x->request_side == REQUEST_CONTENT) {
+		exchange_fail(x, REASON_CLIENT_CONTENT_LIMIT);
+		return;
+	}
 	if (end)
 		exchange_set_request(x, REQUEST_ENDED);
 	if (x->origin)
