@@ -6,6 +6,8 @@
 
 #include "config/limit.h"
 #include "config/terms.h"
+#include "config/match.h"
+#include "config/values.h"
 
 struct cfg_origin;
 
