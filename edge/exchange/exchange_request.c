@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/grpc.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "origin-link/olink.h"
@@ -27,6 +28,7 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	struct edge_dispatch found = edge_dispatch(&question);
 
 	x->route = found.route;
+	x->facts.node = span_of(x->view->self->name);
 	if (found.site)
 		x->facts.site = span_of(found.site->cfg->name);
 	if (found.route)
@@ -100,6 +102,7 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 	exchange_set_request(x, end                                    ? REQUEST_ENDED
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
+	x->is_grpc = edge_grpc_is(head);
 	found = dispatch(x);
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);

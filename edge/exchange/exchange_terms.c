@@ -26,10 +26,8 @@ static duration time_of(const struct edge_exchange *x)
 
 enum step_result exchange_step_time(struct edge_exchange *x)
 {
-	duration time;
+	duration time = time_of(x);
 
-	x->is_grpc = edge_grpc_is(&x->received);
-	time = time_of(x);
 	if (time.ns > 0 && x->received.framing != HTTP_FRAMING_TUNNEL) {
 		deadline_init(&x->deadline, x->worker->loop, fire);
 		deadline_set(&x->deadline, time);
