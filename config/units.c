@@ -218,40 +218,25 @@ char *cfg_format_km(double km)
 	return text;
 }
 
-/* Decimal places of a percentage. */
-#define SHARE_PLACES 4
-
-bool cfg_parse_share(const char *text, unsigned *out)
+bool cfg_parse_percent(const char *text, double *out)
 {
-	uint64_t percent;
-	unsigned places = 0;
+	double percent;
 
-	if (!take_digits(&text, &percent) || percent > 100)
+	if (!take_decimal(&text, &percent) || strcmp(text, "%") != 0)
 		return false;
-	if (*text == '.') {
-		for (text++; places < SHARE_PLACES && *text >= '0' && *text <= '9'; places++)
-			percent = percent * 10 + (uint64_t)(*text++ - '0');
-		if (places == 0)
-			return false;
-	}
-	for (; places < SHARE_PLACES; places++)
-		percent *= 10;
-	if (strcmp(text, "%") != 0 || percent > CFG_WHOLE)
+	if (percent < 0 || percent > 100)
 		return false;
-	*out = (unsigned)percent;
+	*out = percent;
 	return true;
 }
 
-char *cfg_format_share(unsigned share)
+char *cfg_format_percent(double percent)
 {
-	const unsigned one = CFG_WHOLE / 100;
-	unsigned places = SHARE_PLACES, fraction = share % one;
+	char *number = format_decimal(percent);
+	char *text = xasprintf("%s%%", number);
 
-	if (fraction == 0)
-		return xasprintf("%u%%", share / one);
-	for (; fraction % 10 == 0; fraction /= 10)
-		places--;
-	return xasprintf("%u.%0*u%%", share / one, (int)places, fraction);
+	free(number);
+	return text;
 }
 
 bool cfg_parse_status(const char *text, struct cfg_range *out)

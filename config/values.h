@@ -36,9 +36,6 @@ struct cfg_uints {
 	unsigned n;
 };
 
-/* Shares of it are parts of a million. */
-#define CFG_WHOLE 1000000u
-
 struct cfg_range { /* HTTP status range, both ends included */
 	uint16_t low, high;
 };

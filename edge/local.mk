@@ -15,14 +15,20 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
+	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
 	edge/exchange/proxy_status.c edge/exchange/proxy_status.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
+	edge/exchange/grpc.c edge/exchange/grpc.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
+	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
+	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/client.h edge/facts/facts.h \
+	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \
 	edge/h1/h1.h \
@@ -31,7 +37,19 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/h2/h2.h \
+	edge/h2/h2_conn.c \
+	edge/h2/h2_guard.c edge/h2/h2_guard.h \
+	edge/h2/h2_head.c edge/h2/h2_head.h \
+	edge/h2/h2_internal.h \
+	edge/h2/h2_queue.c edge/h2/h2_queue.h \
+	edge/h2/h2_request.c \
+	edge/h2/h2_response.c \
+	edge/h2/h2_session.c \
+	edge/h2/h2_stream.c \
+	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
+	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \

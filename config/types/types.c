@@ -299,26 +299,6 @@ const struct cfg_type cfg_type_km = {
     .format = format_km,
 };
 
-static bool parse_share(const struct cfg_value *v, const char *text, void *out)
-{
-	return cfg_parse_share(text, out) || cfg_refuse(v, text);
-}
-
-static char *format_share(const struct cfg_option *option, const void *value)
-{
-	return cfg_format_share(*(const unsigned *)value);
-}
-
-const struct cfg_type cfg_type_share = {
-    .name = "share",
-    .expected = "a share such as 10% or 0.5%",
-    .pattern = "^(100(\\.0{1,4})?|[0-9]{1,2}(\\.[0-9]{1,4})?)%$",
-    .json = CFG_JSON_STRING,
-    .size = sizeof(unsigned),
-    .parse = parse_share,
-    .format = format_share,
-};
-
 static bool parse_status(const struct cfg_value *v, const char *text, void *out)
 {
 	return cfg_parse_status(text, out) || cfg_refuse(v, text);

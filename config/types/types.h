@@ -47,8 +47,9 @@ struct cfg_type {
 };
 
 extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cfg_type_size,
-    cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_share,
-    cfg_type_status;
+    cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
+/* A share: a double. */
+extern const struct cfg_type cfg_type_percent;
 /* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_socket;
 /* Where a log goes: see struct cfg_access_log. */
@@ -60,6 +61,9 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
+extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
+    cfg_type_regex;
 /* Texts with variables: see template.h. Of what is known with the request; with the response. */
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */

@@ -6,9 +6,30 @@
 #include "config/fleet.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/proxy_status.h"
+#include "edge/exchange/server_timing.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/response_rules.h"
+#include "origin-link/olink.h"
+
+static bool add_server_timing(struct edge_exchange *x)
+{
+	struct edge_timing timing = {
+	    .total = mono_since(loop_now(x->worker->loop), x->began),
+	};
+
+	if (!x->view->fleet->http.server_timing)
+		return true;
+	if (x->origin) {
+		struct olink_facts facts = olink_request_facts(x->origin);
+
+		timing.asked = true;
+		timing.queue = facts.queue;
+		timing.connect = facts.connect;
+		timing.response.ns = facts.first_byte.ns - facts.queue.ns - facts.connect.ns;
+	}
+	return edge_server_timing_add(&x->answer, &timing);
+}
 
 static bool add_proxy_status(struct edge_exchange *x)
 {
@@ -43,5 +64,5 @@ bool exchange_finish(struct edge_exchange *x)
 	 * filter is put in the way of the content. */
 	if (x->route && !response_rules_apply(x->route->cfg, &x->answer))
 		return false;
-	return add_proxy_status(x);
+	return add_proxy_status(x) && add_server_timing(x);
 }

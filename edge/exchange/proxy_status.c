@@ -24,6 +24,8 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_CLIENT_STALLED] = "http_request_error",
     [REASON_CLIENT_DISPLACED] = "http_request_error",
     [REASON_CLIENT_MISDIRECTED] = "destination_not_found",
+    [REASON_CLIENT_CONTENT_LIMIT] = "http_request_error",
+    [REASON_CLIENT_FLOOD] = "http_request_denied",
     [REASON_ORIGIN_ALL_DOWN] = "destination_unavailable",
     [REASON_ORIGIN_RESOLVE_FAILED] = "dns_error",
     [REASON_ORIGIN_CONNECT_REFUSED] = "connection_refused",
@@ -43,6 +45,7 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_ORIGIN_HANDSHAKE_FAILED] = "tls_protocol_error",
     [REASON_EDGE_NO_DESCRIPTORS] = "proxy_internal_error",
     [REASON_EDGE_NO_PORTS] = "proxy_internal_error",
+    [REASON_EDGE_DEADLINE] = "http_response_timeout",
     [REASON_LIMIT] = "proxy_internal_error",
     [REASON_SHUTDOWN] = "proxy_internal_error",
 };

@@ -131,42 +131,6 @@ static void test_coords(void **state)
 	}
 }
 
-static void test_share(void **state)
-{
-	static const struct {
-		const char *text;
-		unsigned share;
-		const char *formatted;
-	} good[] = {
-	    {"0%", 0, "0%"},
-	    {"100%", CFG_WHOLE, "100%"},
-	    {"100.0000%", CFG_WHOLE, "100%"},
-	    {"10%", 100000, "10%"},
-	    {"0.5%", 5000, "0.5%"},
-	    {"99.0001%", 990001, "99.0001%"},
-	    {"1.2300%", 12300, "1.23%"},
-	    {"0.0001%", 1, "0.0001%"},
-	};
-	static const char *const bad[] = {
-	    "",     "%",      "1",        "1 %", "-1%",  ".5%",       "1.%",
-	    "101%", "100.1%", "0.00001%", "1%%", "1e1%", "100.0001%", "99999999999999999999%"};
-	unsigned share = 7;
-
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		char *text;
-
-		assert_true(cfg_parse_share(good[i].text, &share));
-		assert_int_equal(share, good[i].share);
-		text = cfg_format_share(share);
-		assert_string_equal(text, good[i].formatted);
-		free(text);
-	}
-	share = 7;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(cfg_parse_share(bad[i], &share));
-	assert_int_equal(share, 7);
-}
-
 static void test_km(void **state)
 {
 	static const char *const bad[] = {"", "km", "100", "100 km", "100m", "100000km", "1.km"};
@@ -231,13 +195,9 @@ static void test_numbers_and_booleans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_durations),
-	    cmocka_unit_test(test_sizes),
-	    cmocka_unit_test(test_coords),
-	    cmocka_unit_test(test_km),
-	    cmocka_unit_test(test_share),
-	    cmocka_unit_test(test_status),
-	    cmocka_unit_test(test_numbers_and_booleans),
+	    cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes),
+	    cmocka_unit_test(test_coords),    cmocka_unit_test(test_km),
+	    cmocka_unit_test(test_status),    cmocka_unit_test(test_numbers_and_booleans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

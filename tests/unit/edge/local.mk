@@ -7,6 +7,11 @@ tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_lo
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
 
+check_PROGRAMS += tests/unit/edge/facts/test_match
+tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
+tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_match
+
 check_PROGRAMS += tests/unit/edge/tls/test_certs
 tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -31,6 +36,15 @@ check_PROGRAMS += tests/unit/edge/exchange/test_proxy_status
 tests_unit_edge_exchange_test_proxy_status_SOURCES = tests/unit/edge/exchange/test_proxy_status.c
 tests_unit_edge_exchange_test_proxy_status_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_proxy_status
+check_PROGRAMS += tests/unit/edge/exchange/test_grpc
+tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
+tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_grpc
+
+check_PROGRAMS += tests/unit/edge/exchange/test_server_timing
+tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/test_server_timing.c
+tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_server_timing
 
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
@@ -84,6 +98,15 @@ tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
 
+check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
+tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
+tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_guard
+
+check_PROGRAMS += tests/unit/edge/h2/test_h2_head
+tests_unit_edge_h2_test_h2_head_SOURCES = tests/unit/edge/h2/test_h2_head.c
+tests_unit_edge_h2_test_h2_head_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_head
 check_PROGRAMS += tests/unit/edge/limit/test_access
 tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -103,3 +126,18 @@ check_PROGRAMS += tests/unit/edge/facts/test_template
 tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_template
+
+check_PROGRAMS += tests/unit/edge/facts/test_client
+tests_unit_edge_facts_test_client_SOURCES = tests/unit/edge/facts/test_client.c
+tests_unit_edge_facts_test_client_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_client
+
+check_PROGRAMS += tests/unit/edge/facts/test_forwarded
+tests_unit_edge_facts_test_forwarded_SOURCES = tests/unit/edge/facts/test_forwarded.c
+tests_unit_edge_facts_test_forwarded_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_forwarded
+
+check_PROGRAMS += tests/unit/edge/limit/test_guard
+tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
+tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_guard
