@@ -5,8 +5,8 @@
 #pragma once
 
 #include "config/limit.h"
-#include "config/terms.h"
 #include "config/match.h"
+#include "config/terms.h"
 #include "config/values.h"
 
 struct cfg_origin;

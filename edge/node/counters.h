@@ -31,6 +31,10 @@
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
+	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
+	  "Requests whose name and password were missing or wrong")                                \
+	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \
+	  "Requests refused because too many passwords were waiting to be checked")                \
 	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
 	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
 	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \
