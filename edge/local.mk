@@ -2,6 +2,9 @@
 
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
+	edge/auth/password.c edge/auth/password.h \
+	edge/auth/passwords.c edge/auth/passwords.h \
+	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
@@ -11,6 +14,7 @@ edge_libedge_a_SOURCES = \
 	edge/log/access_log.c edge/log/access_log.h \
 	edge/log/output.c edge/log/output.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
+	edge/exchange/auth_basic.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
 	edge/exchange/exchange_reply.c \

@@ -10,6 +10,7 @@ scenarios = \
 	tests/scenario/test_config.py \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
+	tests/scenario/test_edge_auth.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \

@@ -2,6 +2,16 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
+check_PROGRAMS += tests/unit/edge/auth/test_password
+tests_unit_edge_auth_test_password_SOURCES = tests/unit/edge/auth/test_password.c
+tests_unit_edge_auth_test_password_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_password
+
+check_PROGRAMS += tests/unit/edge/auth/test_verifier
+tests_unit_edge_auth_test_verifier_SOURCES = tests/unit/edge/auth/test_verifier.c
+tests_unit_edge_auth_test_verifier_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_verifier
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
