@@ -54,6 +54,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/guard.c edge/limit/guard.h \
+	edge/limit/pace.c edge/limit/pace.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \

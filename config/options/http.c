@@ -56,6 +56,12 @@ static const struct cfg_option limit_options[] = {
     BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
 	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
 	  "connection that has taken nothing for longest is cut off."),
+    BYTES("min_rate", AT(cfg_http, limit.min_rate), "100", 0, 1024 * MIB,
+	  "Bytes a second at which a client must send the content that is awaited of it, and take "
+	  "the response that waits for it. One that is behind by more than timeout.body, or "
+	  "timeout.write, is cut off, however steadily it trickles; what it was faster before it "
+	  "may not save up. Of content nothing is asked any more once the response has begun. 0: "
+	  "any trickle will do."),
     {.key = "tracked",
      .type = &cfg_type_uint,
      AT(cfg_http, limit.tracked),

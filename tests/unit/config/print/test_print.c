@@ -76,6 +76,7 @@ static void test_dump_of_defaults(void **state)
 				  "    silent: 4096\n"
 				  "    handshakes: 1024\n"
 				  "    buffered: 512MiB\n"
+				  "    min_rate: 100\n"
 				  "    tracked: 65536\n"
 				  "  per_client:\n"
 				  "    connections: 0\n"
