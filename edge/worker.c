@@ -108,6 +108,7 @@ void edge_worker_destroy(struct edge_worker **wp)
 	edge_conns_destroy(w);
 	edge_exchange_free_spares(w);
 	edge_verifier_destroy(&w->verifier);
+	edge_h2_free_memory(w);
 	if (w->idle_check != NULL)
 		event_free(w->idle_check);
 	olink_worker_destroy(&w->olink);

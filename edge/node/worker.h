@@ -69,6 +69,7 @@ struct edge_worker {
 	struct edge_date date;
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
+	void *h2_frame; /* of edge/h2/h2_memory.c */
 };
 
 static inline void edge_count(struct edge_worker *w, unsigned counter, int64_t n)
