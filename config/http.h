@@ -37,6 +37,7 @@ struct cfg_http {
 		/* What is held for those that do not take it, 512 MiB; over it the connection that
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
+		uint64_t compression; /* what encoders of responses hold, 128 MiB */
 	} limit;
 	enum cfg_plain plain;
 	const char *access_log;              /* path, "-" for standard output, "" for none */

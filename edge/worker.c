@@ -11,6 +11,7 @@
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
+#include "edge/filter/compressor.h"
 #include "edge/h1/h1.h"
 #include "edge/node/worker.h"
 #include "origin-link/olink.h"
@@ -88,6 +89,7 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 	w->olink = olink_worker_create(common->olink, w->buffers);
 	w->listeners = edge_listeners_create(loop, sockets, n, accepted, w);
 	w->protocols = protocols;
+	w->compressors = edge_compressors_create();
 	edge_conns_create(w);
 	return w;
 }
@@ -104,6 +106,7 @@ void edge_worker_destroy(struct edge_worker **wp)
 	edge_listeners_destroy(&w->listeners);
 	edge_conns_destroy(w);
 	edge_exchange_free_spares(w);
+	edge_compressors_destroy(&w->compressors);
 	if (w->idle_check != NULL)
 		event_free(w->idle_check);
 	olink_worker_destroy(&w->olink);

@@ -53,6 +53,9 @@ static const struct cfg_option limit_options[] = {
     BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
 	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
 	  "connection that has taken nothing for longest is cut off."),
+    BYTES("compression", AT(cfg_http, limit.compression), "128MiB", 0, TIB,
+	  "What the encoders of responses hold, in all; the workers have equal shares of it. A "
+	  "response for which none is left goes out as it is."),
     END,
 };
 

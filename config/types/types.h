@@ -58,6 +58,8 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Of content, in lower case; a "*" may stand for a part of its subtype. */
+extern const struct cfg_type cfg_type_media_type;
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */
