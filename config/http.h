@@ -40,7 +40,9 @@ struct cfg_http {
 		uint64_t compression; /* what encoders of responses hold, 128 MiB */
 	} limit;
 	enum cfg_plain plain;
-	const char *access_log;              /* path, "-" for standard output, "" for none */
+	struct {
+		const char *output; /* path, "-" for standard output, "" for none */
+	} access_log;
 	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
 	struct cfg_strings trusted_fields;   /* and these, which are tokens */

@@ -46,6 +46,7 @@ config_libconfig_a_SOURCES = \
 	config/types/names.c \
 	config/types/net.c \
 	config/types/reference.c config/types/reference.h \
+	config/types/template.c config/types/template.h \
 	config/types/types.c config/types/types.h \
 	config/units.c config/units.h
 

@@ -96,14 +96,14 @@ static void check_edge(const struct cfg_fleet *fleet, const struct cfg_edge *edg
 	const struct option_name listen = {"edges", edge->name, "listen", edge->place};
 	const struct option_name plain = {"edges", edge->name, "listen_plain", edge->place};
 	const struct option_name control = {"edges", edge->name, "control", edge->place};
-	const char *log = fleet->http.access_log;
+	const char *log = fleet->http.access_log.output;
 
 	check_listens(listen, &edge->listen, SOCK_STREAM, diag);
 	check_listens(plain, &edge->listen_plain, SOCK_STREAM, diag);
 	check_own_folder(control, edge->control, true, diag);
 	if (log[0] != '\0' && strcmp(log, "-") != 0)
-		check_folder("http.access_log", (struct cfg_place){.file = fleet->file}, log, false,
-			     diag);
+		check_folder("http.access_log.output", (struct cfg_place){.file = fleet->file}, log,
+			     false, diag);
 }
 
 static void check_nameserver(const struct cfg_nameserver *server, struct diag *diag)

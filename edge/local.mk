@@ -13,13 +13,20 @@ edge_libedge_a_SOURCES = \
 	edge/filter/compressor.c edge/filter/compressor.h \
 	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
+	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
-	edge/exchange/exchange.c edge/exchange/exchange.h \
+	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_reply.c \
+	edge/exchange/exchange_request.c \
+	edge/exchange/finish.c \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.h edge/facts/facts.h \
+	edge/facts/template.c edge/facts/template.h \
+	edge/facts/variables.c edge/facts/variables.h \
 	edge/h1/h1.h \
 	edge/h1/h1_conn.c \
 	edge/h1/h1_internal.h \

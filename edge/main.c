@@ -245,7 +245,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
 	ok = listen_all(p, view->self);
-	ok &= open_access_log(p, view->fleet->http.access_log);
+	ok &= open_access_log(p, view->fleet->http.access_log.output);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);

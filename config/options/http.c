@@ -59,6 +59,16 @@ static const struct cfg_option limit_options[] = {
     END,
 };
 
+static const struct cfg_option access_log_options[] = {
+    {.key = "output",
+     .type = &cfg_type_output,
+     AT(cfg_http, access_log.output),
+     .fallback = "-",
+     .reload = CFG_RESTART,
+     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+    END,
+};
+
 const struct cfg_option cfg_http_options[] = {
     SECTION("timeout", "How long an edge waits for clients.", timeout_options),
     SECTION("limit", "How much an edge takes from clients.", limit_options),
@@ -66,12 +76,7 @@ const struct cfg_option cfg_http_options[] = {
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
 	   "\"serve\" serves it."),
-    {.key = "access_log",
-     .type = &cfg_type_output,
-     AT(cfg_http, access_log),
-     .fallback = "-",
-     .reload = CFG_RESTART,
-     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+    SECTION("access_log", "The log of requests.", access_log_options),
     {.key = "proxy_protocol",
      .shape = CFG_VALUES,
      .type = &cfg_type_prefix,

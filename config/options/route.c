@@ -18,7 +18,7 @@ static const struct cfg_option response_fields_options[] = {
 	   "What is done: \"set\" puts one field in the place of all of that name, \"add\" adds "
 	   "one, \"remove\" removes all of that name."),
     {.key = "value",
-     .type = &cfg_type_field_value,
+     .type = &cfg_type_response_value,
      AT(cfg_field_rule, value),
      .fallback = "",
      WHEN("action", 1U << CFG_FIELD_SET | 1U << CFG_FIELD_ADD),

@@ -10,8 +10,9 @@
 #include "core/base/reason.h"
 
 struct arena;
-struct cfg_route;
-struct cfg_site;
+struct edge_client;
+struct edge_route;
+struct edge_site;
 struct edge_view;
 struct http_head;
 
@@ -24,16 +25,16 @@ struct http_head;
 struct edge_question {
 	const struct edge_view *view;
 	const struct http_head *request;
-	bool over_tls;
+	const struct edge_client *client;
 	bool stopping;       /* the program is */
 	struct arena *arena; /* for the path in normal form */
 };
 
 struct edge_dispatch {
-	int status;                    /* 0: the route's origin is asked; else the edge answers */
-	enum reason reason;            /* what the edge's own answer ends with */
-	const struct cfg_site *site;   /* NULL: none, or it was not looked for */
-	const struct cfg_route *route; /* NULL unless status is 0 */
+	int status;                     /* 0: the route's origin is asked; else the edge answers */
+	enum reason reason;             /* what the edge's own answer ends with */
+	const struct edge_site *site;   /* NULL: none, or it was not looked for */
+	const struct edge_route *route; /* NULL unless status is 0 */
 };
 
 struct edge_dispatch edge_dispatch(const struct edge_question *question);

@@ -23,6 +23,9 @@ struct edge_facts {
 	const struct http_head *response; /* as far as it has been made; NULL: there is none yet */
 	/* Names; empty: none. */
 	struct span node, site, route, origin;
+	/* Empty: none. */
+	struct span request_id; /* the same at every hop, in every log */
+	struct span trace_id;   /* of W3C Trace Context: 32 hexadecimal digits */
 	struct span captures[EDGE_CAPTURES_MAX];
 	unsigned n_captures;
 };

@@ -14,20 +14,37 @@
 
 struct edge_routes {
 	struct edge_host_table *hosts;
+	struct edge_site *sites;
+	unsigned n_sites;
 };
+
+static void compile_site(struct edge_site *site, const struct cfg_site *cfg)
+{
+	*site = (struct edge_site){
+	    .cfg = cfg,
+	    .routes = xcalloc(cfg->n_routes, sizeof(*site->routes)),
+	    .n_routes = cfg->n_routes,
+	};
+	for (unsigned i = 0; i < cfg->n_routes; i++)
+		site->routes[i] = (struct edge_route){.cfg = &cfg->routes[i], .site = site};
+}
 
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self)
 {
 	struct edge_routes *routes = xcalloc(1, sizeof(*routes));
 
 	routes->hosts = edge_host_table_create();
+	routes->sites = xcalloc(fleet->n_sites, sizeof(*routes->sites));
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
-		const struct cfg_site *site = &fleet->sites[i];
+		const struct cfg_site *cfg = &fleet->sites[i];
+		struct edge_site *site = &routes->sites[routes->n_sites];
 
-		if (!cfg_site_is_served_by(site, self))
+		if (!cfg_site_is_served_by(cfg, self))
 			continue;
-		for (unsigned h = 0; h < site->hosts.n; h++)
-			edge_host_table_add(routes->hosts, span_of(site->hosts.v[h]), site);
+		routes->n_sites++;
+		compile_site(site, cfg);
+		for (unsigned h = 0; h < cfg->hosts.n; h++)
+			edge_host_table_add(routes->hosts, span_of(cfg->hosts.v[h]), site);
 	}
 	return routes;
 }
@@ -39,6 +56,9 @@ void edge_routes_destroy(struct edge_routes **routesp)
 	if (routes == NULL)
 		return;
 	edge_host_table_destroy(&routes->hosts);
+	for (unsigned i = 0; i < routes->n_sites; i++)
+		free(routes->sites[i].routes);
+	free(routes->sites);
 	free(routes);
 }
 
@@ -58,16 +78,16 @@ static struct span without_port(struct span authority)
 	return authority;
 }
 
-const struct cfg_site *edge_route_site(const struct edge_routes *routes, struct span authority)
+const struct edge_site *edge_route_site(const struct edge_routes *routes, struct span authority)
 {
 	return edge_host_table_find(routes->hosts, without_port(authority),
 				    EDGE_WILDCARD_ANY_LABELS);
 }
 
-static const struct cfg_route *longest(const struct cfg_site *site, struct span path)
+static const struct edge_route *longest(const struct edge_site *site, struct span path)
 {
 	for (unsigned i = 0; i < site->n_routes; i++) {
-		if (http_path_is_under(path, span_of(site->routes[i].path)))
+		if (http_path_is_under(path, span_of(site->routes[i].cfg->path)))
 			return &site->routes[i];
 	}
 	return NULL;
@@ -87,24 +107,25 @@ static bool may_reach(const struct http_path *path, struct span other)
 	return other.p[n] == path->then || (path->then == '/' && other.p[n - 1] == '/');
 }
 
-static bool is_sure(const struct cfg_site *site, const struct http_path *path,
-		    const struct cfg_route *found)
+static bool is_sure(const struct edge_site *site, const struct http_path *path,
+		    const struct edge_route *found)
 {
-	const struct cfg_route *left = NULL;
+	const struct edge_route *left = NULL;
 
 	if (path->climbed.n > 0)
 		left = longest(site, path->climbed);
-	if (left && !http_path_is_under(span_of(found->path), span_of(left->path)))
+	if (left && !http_path_is_under(span_of(found->cfg->path), span_of(left->cfg->path)))
 		return false;
 	for (unsigned i = 0; path->sure < path->text.n && i < site->n_routes; i++) {
-		if (&site->routes[i] != found && may_reach(path, span_of(site->routes[i].path)))
+		if (&site->routes[i] != found &&
+		    may_reach(path, span_of(site->routes[i].cfg->path)))
 			return false;
 	}
 	return true;
 }
 
-enum edge_route_result edge_route_path(const struct cfg_site *site, const struct http_path *path,
-				       const struct cfg_route **route)
+enum edge_route_result edge_route_path(const struct edge_site *site, const struct http_path *path,
+				       const struct edge_route **route)
 {
 	*route = longest(site, path->text);
 	if (!*route)

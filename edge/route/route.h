@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Which origin a request goes to: host to site, then the longest path prefix on segment borders.
+ * Which route a request takes: host to site, then the longest path prefix on segment borders.
  * Part of the snapshot: built by the job that loads it, then immutable and read by every worker.
+ * With it stands what is compiled of the configuration of each site and each route, for who acts by
+ * it.
  *
  * Paths are compared in normal form. A path that origins read in different ways must lead to the
  * same route in each of them, or it leads to none: nobody is to reach by one route what another is
@@ -19,17 +21,31 @@ struct cfg_route;
 struct cfg_site;
 struct edge_routes;
 
+/* One for each struct cfg_route. Whoever acts by a route has its compiled part here: made without
+ * fail by edge_routes_create(), from a configuration that was found right. */
+struct edge_route {
+	const struct cfg_route *cfg;
+	const struct edge_site *site;
+};
+
+/* One for each struct cfg_site that is served here; the same holds. */
+struct edge_site {
+	const struct cfg_site *cfg;
+	struct edge_route *routes; /* in the order in which they are tried */
+	unsigned n_routes;
+};
+
 /* Of the sites that `self` serves. `fleet` must outlive it. */
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self);
 void edge_routes_destroy(struct edge_routes **routes);
 
 /* The authority's port and case do not matter. NULL: no such host here. */
-const struct cfg_site *edge_route_site(const struct edge_routes *routes, struct span authority);
+const struct edge_site *edge_route_site(const struct edge_routes *routes, struct span authority);
 
 enum edge_route_result {
 	EDGE_ROUTE_FOUND,
 	EDGE_ROUTE_NONE,   /* the site has nothing there */
 	EDGE_ROUTE_UNSURE, /* it depends on who reads the path */
 };
-enum edge_route_result edge_route_path(const struct cfg_site *site, const struct http_path *path,
-				       const struct cfg_route **route);
+enum edge_route_result edge_route_path(const struct edge_site *site, const struct http_path *path,
+				       const struct edge_route **route);

@@ -49,7 +49,7 @@ def perigee(setup):
     link = (f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
             if setup.origin_tls else "")
     (setup.directory / "perigee.yaml").write_text(
-        f"""http: {{access_log: ""}}
+        f"""http: {{access_log: {{output: ""}}}}
 edges:
   bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
 origins:

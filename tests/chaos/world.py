@@ -113,8 +113,9 @@ class World:
 
         certificate = "[{certificate: %s, key: %s}]" % self.certificate
         lines = [
-            f"http: {{access_log: {self.disk}/{access_log}, plain: serve, timeout: {{handshake: 5s, "
-            "head: 5s, body: 10s, write: 10s, keep_alive: 5s, tunnel: 5s, shutdown: 1s}}",
+            f"http: {{access_log: {{output: {self.disk}/{access_log}}}, plain: serve, "
+            "timeout: {handshake: 5s, head: 5s, body: 10s, write: 10s, keep_alive: 5s, tunnel: 5s, "
+            "shutdown: 1s}}",
             "origins:",
             f"  steady: {origin(local('steady'))}",
             f"  moody: {origin(local('moody'))}",

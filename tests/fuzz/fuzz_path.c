@@ -32,10 +32,13 @@ enum {
 /* No byte of a target: a slash that this reader takes for a part of a name. */
 #define NO_SLASH '\1'
 
-static struct cfg_route routes[] = {
+static const struct cfg_route cfgs[] = {
     {.path = "/api/admin"}, {.path = "/public"}, {.path = "/api"}, {.path = "/a"}, {.path = "/"},
 };
-static struct cfg_site site = {.routes = routes, .n_routes = ARRAY_SIZE(routes)};
+static struct edge_route routes[] = {
+    {.cfg = &cfgs[0]}, {.cfg = &cfgs[1]}, {.cfg = &cfgs[2]}, {.cfg = &cfgs[3]}, {.cfg = &cfgs[4]},
+};
+static const struct edge_site site = {.routes = routes, .n_routes = ARRAY_SIZE(routes)};
 
 static size_t leave_out_parameters(char *p, size_t n)
 {
@@ -120,10 +123,10 @@ static size_t read_as(unsigned reader, char *p, size_t n)
 	return merge(p, remove_dots(p, n));
 }
 
-static const struct cfg_route *route_of(struct span path)
+static const struct edge_route *route_of(struct span path)
 {
 	for (unsigned i = 0; i < site.n_routes; i++) {
-		if (http_path_is_under(path, span_of(routes[i].path)))
+		if (http_path_is_under(path, span_of(routes[i].cfg->path)))
 			return &routes[i];
 	}
 	return NULL;
@@ -133,7 +136,7 @@ static void check_readers(struct span target, const struct http_path *path)
 {
 	const char *query = memchr(target.p, '?', target.n);
 	size_t n = query ? (size_t)(query - target.p) : target.n;
-	const struct cfg_route *found;
+	const struct edge_route *found;
 	char text[TARGET_MAX];
 
 	if (span_equal(target, SPAN("*")) ||
@@ -147,11 +150,11 @@ static void check_readers(struct span target, const struct http_path *path)
 	memcpy(text, target.p, n);
 	n = merge(text, remove_dots(text, n));
 	n = decode(text, n, 0);
-	CHECK(http_path_is_under(span_of(found->path),
-				 span_of(route_of((struct span){text, n})->path)));
+	CHECK(http_path_is_under(span_of(found->cfg->path),
+				 span_of(route_of((struct span){text, n})->cfg->path)));
 	if (path->climbed.n > 0)
-		CHECK(http_path_is_under(span_of(found->path),
-					 span_of(route_of(path->climbed)->path)));
+		CHECK(http_path_is_under(span_of(found->cfg->path),
+					 span_of(route_of(path->climbed)->cfg->path)));
 }
 
 static void check_normal(const struct http_path *path, struct span target)

@@ -57,7 +57,7 @@ GOOD = [
     "origins: {app: {servers: ['[2001:db8::1]:81', '2001:db8::1', '192.0.2.1'], health: true}}",
     ORIGIN + "sites: {www: {%s}}" % SITE,
     ORIGIN + "sites: {www: {%s, edges: []}}" % SITE,
-    "http: {limit: {head_bytes: 8192}, access_log: ''}",
+    "http: {limit: {head_bytes: 8192}, access_log: {output: ''}}",
     "http: {limit: {buffered: 1GiB, silent: 1}, plain: serve, proxy_protocol: [10.0.0.0/8, '::1']}",
     "edges: {fra1: {listen_plain: []}, nyc1: {listen_plain: '*:80'}}",
     "origins: {app: {servers: a, tls: on, proxy_protocol: v1, limit: {queue: 0}}}",

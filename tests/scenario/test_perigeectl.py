@@ -269,11 +269,11 @@ def test_check_warns_of_what_depends_on_the_machine(parts):
         "edges": '{fra1: {location: "1,2", addresses: [192.0.2.1], listen: ["192.0.2.1:443"], '
                  'control: a/b/e}}',
         "nameservers": '{ns1: {listen: ["192.0.2.1:53"], control: c.pem/n, state: none/s}}',
-        "http": "{access_log: none/log}"})
+        "http": "{access_log: {output: none/log}}"})
     assert verdict(parts, perigee.CTL, "check", "f.yaml") == (0, [])
     none = "No such file or directory"
     assert verdict(parts, perigee.CTL, "check", "-n", "fra1", "f.yaml") == (0, [
-        f"f.yaml: warning: http.access_log: {parts}/none/log: the folder {parts}/none: {none}",
+        f"f.yaml: warning: http.access_log.output: {parts}/none/log: the folder {parts}/none: {none}",
         f"f.yaml:1:9: warning: edges.fra1.control: {parts}/a/b/e: the folder {parts}/a/b: {none}",
         "f.yaml:1:9: warning: edges.fra1.listen: cannot listen on 192.0.2.1:443 here: Cannot assign "
         "requested address",

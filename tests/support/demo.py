@@ -111,7 +111,7 @@ ns1  A   127.0.0.1
     fleet.write_text(
         f"""# The demo's fleet: what every node would carry.
 http:
-  access_log: {directory}/access.log
+  access_log: {{output: {directory}/access.log}}
 edges:
 {edges}
 nameservers:

@@ -44,7 +44,7 @@ class Edge(perigee.Daemon):
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
         text = [
-            f"http: {{access_log: '{self.access_log_option}', {http}}}",
+            f"http: {{access_log: {{output: '{self.access_log_option}'}}, {http}}}",
             "log: {level: debug}",
             "edges:",
             f'  fra1: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '

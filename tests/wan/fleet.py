@@ -160,7 +160,7 @@ ns1  A   {self.hosts["ns1"]}
     listen: ["{self.hosts[name]}:{WAYS["perigee"].port}"]
     control: {folder}/{name}.sock
 """ for name, (place, bias) in EDGES.items())
-        return f"""http: {{access_log: ""}}
+        return f"""http: {{access_log: {{output: ""}}}}
 edges:
 {edges}
 nameservers:

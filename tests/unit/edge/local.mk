@@ -98,3 +98,8 @@ check_PROGRAMS += tests/unit/edge/filter/test_encoder
 tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
 tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/filter/test_encoder
+
+check_PROGRAMS += tests/unit/edge/facts/test_template
+tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
+tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_template

@@ -22,7 +22,7 @@ static const char full[] =
     "          silent: 8, buffered: 2MiB}\n"
     "  plain: serve\n"
     "  proxy_protocol: [10.0.0.0/8, \"::1\"]\n"
-    "  access_log: logs/access.log\n"
+    "  access_log: {output: logs/access.log}\n"
     "  trusted_proxies: [192.0.2.0/24, \"2001:db8::/32\", 198.51.100.7]\n"
     "edges:\n"
     "  fra1:\n"
@@ -69,7 +69,7 @@ static const char full[] =
     "      - path: /api\n"
     "        origin: api\n"
     "        response_fields:\n"
-    "          - {name: Date, value: \"it: is $${now}\"}\n"
+    "          - {name: Date, value: \"it: is $${{now}\"}\n"
     "          - {name: x-y, action: remove}\n"
     "          - {name: X-Y, action: add}\n"
     "    edges: [nyc1, fra1]\n"
@@ -154,7 +154,7 @@ static void check_http(const struct cfg_fleet *f)
 	assert_int_equal(f->http.proxy_protocol.n, 2);
 	assert_prefix(&f->http.proxy_protocol.v[0], "10.0.0.0/8");
 	assert_prefix(&f->http.proxy_protocol.v[1], "::1/128");
-	assert_here(f->http.access_log, "logs/access.log");
+	assert_here(f->http.access_log.output, "logs/access.log");
 	assert_int_equal(f->http.trusted_proxies.n, 3);
 	assert_prefix(&f->http.trusted_proxies.v[0], "192.0.2.0/24");
 	assert_prefix(&f->http.trusted_proxies.v[1], "2001:db8::/32");
@@ -282,7 +282,7 @@ static void check_sites(const struct cfg_fleet *f)
 	assert_int_equal(s->routes[0].n_response_fields, 0);
 	assert_string_equal(s->routes[1].path, "/api");
 	assert_int_equal(s->routes[1].n_response_fields, 3);
-	assert_rule(&s->routes[1].response_fields[0], "Date", CFG_FIELD_SET, "it: is ${now}", 54,
+	assert_rule(&s->routes[1].response_fields[0], "Date", CFG_FIELD_SET, "it: is ${{now}", 54,
 		    13);
 	assert_rule(&s->routes[1].response_fields[1], "x-y", CFG_FIELD_REMOVE, "", 55, 13);
 	assert_rule(&s->routes[1].response_fields[2], "X-Y", CFG_FIELD_ADD, "", 56, 13);
@@ -382,7 +382,7 @@ static void test_defaults(void **state)
 	assert_int_equal(h->limit.buffered, 512 << 20);
 	assert_int_equal(h->plain, CFG_PLAIN_REDIRECT);
 	assert_int_equal(h->proxy_protocol.n, 0);
-	assert_string_equal(h->access_log, "-");
+	assert_string_equal(h->access_log.output, "-");
 	assert_int_equal(h->trusted_proxies.n, 0);
 	assert_int_equal(f->edges[0].listen.n, 1);
 	assert_addr(&f->edges[0].listen.v[0], "[::]:443");
@@ -515,11 +515,11 @@ static void test_wrong_response_fields(void **state)
 	    "b\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:13:20: sites.w.routes[1].response_fields[2].name: \"\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:13:31: sites.w.routes[1].response_fields[2].value: \" x\" is not the value "
-	    "of a field: a text without spaces at its ends\n"
+	    "of a field: a text without spaces at its ends, in which {name} is a variable\n"
 	    "fleet.yaml:14:20: sites.w.routes[1].response_fields[3].name: "
 	    "\"x:\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:14:33: sites.w.routes[1].response_fields[3].value: \"x \" is not the value "
-	    "of a field: a text without spaces at its ends\n"
+	    "of a field: a text without spaces at its ends, in which {name} is a variable\n"
 	    "fleet.yaml:15:20: sites.w.routes[1].response_fields[4].name: "
 	    "\"f\xc3\xbc\" " FIELD_NAME_EXPECTED
 	    "fleet.yaml:15:31: the character U+0009 in a value: it could not be seen in messages\n"

@@ -8,7 +8,7 @@
 
 #include "core/base/check.h"
 
-#define BASE_HTTP "http: {access_log: /a}\n"
+#define BASE_HTTP "http: {access_log: {output: /a}}\n"
 #define BASE_EDGES "edges: {a: {listen: \"*:443\", control: /a}, b: {workers: 2}}\n"
 #define BASE_SERVERS "nameservers: {n: {listen: [\"*:53\"]}, b: {}}\n"
 
@@ -23,14 +23,16 @@ static void test_needs_restart(void **state)
 	     "edges: {a: {listen: [\"[::]:443\"], control: /a}, b: {workers: 2}}\n" BASE_SERVERS,
 	     "a", NULL},
 	    /* What takes effect on reload. */
-	    {"http: {access_log: /a, timeout: {head: 1s}, plain: serve, proxy_protocol: \"::1\",\n"
+	    {"http: {access_log: {output: /a}, timeout: {head: 1s}, plain: serve, proxy_protocol: "
+	     "\"::1\",\n"
 	     "       limit: {silent: 1, handshakes: 1, buffered: 1MiB}}\nlog: {level: debug}\n"
 	     "edges: {a: {location: \"1,2\", control: /a, admin: drained, bias: 1km,\n"
 	     "            check: {port: 1}}, b: {workers: 2}, c: {}}\n" BASE_SERVERS,
 	     "a", NULL},
-	    {"http: {access_log: /b}\n" BASE_EDGES BASE_SERVERS, "a", "http.access_log"},
+	    {"http: {access_log: {output: /b}}\n" BASE_EDGES BASE_SERVERS, "a",
+	     "http.access_log.output"},
 	    /* Name servers write no access log. */
-	    {"http: {access_log: /b}\n" BASE_EDGES BASE_SERVERS, "n", NULL},
+	    {"http: {access_log: {output: /b}}\n" BASE_EDGES BASE_SERVERS, "n", NULL},
 	    {BASE_HTTP
 	     "edges: {a: {listen: \"*:444\", control: /a}, b: {workers: 2}}\n" BASE_SERVERS,
 	     "a", "edges.a.listen"},

@@ -48,7 +48,8 @@ static void test_merge(void **state)
 
 	assert_int_equal(mkdir("edges.d", 0755), 0);
 	write_file("edges.d/b.yaml", "edges: {b: {}}\n");
-	write_file("edges.d/c.yaml", "edges:\n  c: {control: c.sock}\nhttp: {access_log: \"\"}\n");
+	write_file("edges.d/c.yaml",
+		   "edges:\n  c: {control: c.sock}\nhttp: {access_log: {output: \"\"}}\n");
 	write_file("edges.d/d.txt", "nonsense: [\n");
 	write_file("origins.yaml", "include: edges.d/deep.inc\norigins: {app: {servers: a}}\n");
 	write_file("edges.d/deep.inc", "origins: {deep: {servers: d}}\nlog:\n");
@@ -67,7 +68,7 @@ static void test_merge(void **state)
 	assert_string_equal(f->origins[0].name, "app");
 	assert_string_equal(f->origins[1].name, "deep");
 	assert_int_equal(f->log.level, LOG_LEVEL_WARN);
-	assert_string_equal(f->http.access_log, "");
+	assert_string_equal(f->http.access_log.output, "");
 	/* Relative to the file that it stands in. */
 	path = with_here("HERE/edges.d/c.sock");
 	assert_string_equal(f->edges[2].control, path);

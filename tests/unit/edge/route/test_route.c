@@ -15,6 +15,14 @@
 #include "core/base/check.h"
 #include "edge/route/route.h"
 
+static void check_site(const struct edge_routes *routes, const char *authority,
+		       const struct cfg_site *expected)
+{
+	const struct edge_site *site = edge_route_site(routes, span_of(authority));
+
+	assert_ptr_equal(site ? site->cfg : NULL, expected);
+}
+
 static void test_sites(void **state)
 {
 	static const char *hosts_a[] = {"www.example.com", "*.example.com"};
@@ -48,33 +56,43 @@ static void test_sites(void **state)
 	struct edge_routes *routes = edge_routes_create(&fleet, &edges[0]);
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_ptr_equal(edge_route_site(routes, span_of(cases[i].authority)),
-				 cases[i].site < 0 ? NULL : &sites[cases[i].site]);
+		check_site(routes, cases[i].authority,
+			   cases[i].site < 0 ? NULL : &sites[cases[i].site]);
 	edge_routes_destroy(&routes);
 	routes = edge_routes_create(&fleet, &edges[1]);
-	assert_ptr_equal(edge_route_site(routes, SPAN("c.test")), &sites[2]);
+	check_site(routes, "c.test", &sites[2]);
 	edge_routes_destroy(&routes);
 }
 
 #define UNSURE (-2)
 
+static const char *host = "www.example.com";
+
 static void check_route(const struct cfg_site *site, const char *target, int expected)
 {
-	const struct cfg_route *route;
+	struct cfg_edge self = {.name = "one"};
+	struct cfg_site served = *site;
+	struct cfg_fleet fleet = {.sites = &served, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct edge_routes *routes;
+	const struct edge_route *route;
 	enum edge_route_result result;
 	struct http_path path;
 	struct arena arena;
 	const char *why;
 
+	served.hosts = (struct cfg_strings){&host, 1};
+	routes = edge_routes_create(&fleet, &self);
 	arena_init(&arena, 65536);
 	assert_int_equal(http_path_parse(&path, span_of(target), &arena, &why), HTTP_PATH_OK);
-	result = edge_route_path(site, &path, &route);
+	result = edge_route_path(edge_route_site(routes, span_of(host)), &path, &route);
 	arena_fini(&arena);
 	if (expected == UNSURE ? result != EDGE_ROUTE_UNSURE
 	    : expected < 0     ? result != EDGE_ROUTE_NONE
-			       : result != EDGE_ROUTE_FOUND || route != &site->routes[expected])
+			   : result != EDGE_ROUTE_FOUND || route->cfg != &site->routes[expected])
 		fail_msg("%s: %d, route %ld instead of %d", target, result,
-			 result == EDGE_ROUTE_FOUND ? (long)(route - site->routes) : -1, expected);
+			 result == EDGE_ROUTE_FOUND ? (long)(route->cfg - site->routes) : -1,
+			 expected);
+	edge_routes_destroy(&routes);
 }
 
 static void test_paths(void **state)

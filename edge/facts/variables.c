@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Variables, one by one, and how their values are written so that they stay what they are: the path
+ * in normal form is decoded, hence always written percent-encoded; what came in the target is
+ * proper already; all else is text.
+ */
+#include "edge/facts/variables.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/http/chars.h"
+#include "core/http/path.h"
+#include "edge/facts/client.h"
+#include "edge/facts/facts.h"
+#include "geo/places.h"
+
+/* How many bytes of a number, at most. */
+#define NUMBER_MAX 16
+
+static void put(struct edge_writer *w, char c)
+{
+	if (w->n < w->cap)
+		w->p[w->n] = c;
+	w->n++;
+}
+
+static void put_all(struct edge_writer *w, struct span s)
+{
+	if (s.n > 0 && w->n < w->cap)
+		memcpy(w->p + w->n, s.p, s.n < w->cap - w->n ? s.n : w->cap - w->n);
+	w->n += s.n;
+}
+
+static void put_encoded(struct edge_writer *w, char c)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	put(w, '%');
+	put(w, hex[(unsigned char)c >> 4]);
+	put(w, hex[(unsigned char)c & 15]);
+}
+
+/* pchar and "/" of RFC 3986, but for "%". */
+static bool is_path_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("-._~!$&'()*+,;=:@/", c) != NULL);
+}
+
+static bool is_octet(struct span s, size_t at)
+{
+	return s.p[at] == '%' && s.n - at > 2 && http_hex_value(s.p[at + 1]) >= 0 &&
+	       http_hex_value(s.p[at + 2]) >= 0;
+}
+
+/* `octets`: what is percent-encoding already stays. */
+static void put_for_path(struct edge_writer *w, struct span s, bool octets)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (is_path_char(s.p[i]) || (octets && is_octet(s, i)))
+			put(w, s.p[i]);
+		else
+			put_encoded(w, s.p[i]);
+	}
+}
+
+/* A proper URL, or a part of one. In a text of the operator's the rest is encoded. */
+static void put_url(struct edge_writer *w, struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] > ' ' && s.p[i] < 0x7f)
+			put(w, s.p[i]);
+		else
+			put_encoded(w, s.p[i]);
+	}
+}
+
+static void put_text(struct edge_writer *w, struct span s)
+{
+	if (w->use == EDGE_TEXT_TARGET)
+		put_for_path(w, s, false);
+	else
+		put_all(w, s);
+}
+
+/* A path in normal form, or a piece of one: decoded, but for what is read differently. */
+static void put_path(struct edge_writer *w, struct span s)
+{
+	put_for_path(w, s, true);
+}
+
+static void put_number(struct edge_writer *w, unsigned number)
+{
+	char text[NUMBER_MAX];
+
+	put_all(w, (struct span){text, (size_t)snprintf(text, sizeof(text), "%u", number)});
+}
+
+void edge_write_literal(struct edge_writer *w, struct span text)
+{
+	if (w->use == EDGE_TEXT_TARGET)
+		put_url(w, text);
+	else
+		put_all(w, text);
+}
+
+static struct span text_of(const char *text)
+{
+	return span_of(text ? text : "");
+}
+
+static struct span query_of(struct span target)
+{
+	const char *mark = target.n > 0 ? memchr(target.p, '?', target.n) : NULL;
+
+	if (!mark)
+		return SPAN("");
+	return (struct span){mark + 1, target.n - (size_t)(mark + 1 - target.p)};
+}
+
+/* The piece of *rest up to `divider`; *rest is what follows. False at the end. */
+static bool next_piece(struct span *rest, char divider, struct span *piece)
+{
+	const char *at;
+
+	if (!rest->p)
+		return false;
+	at = rest->n > 0 ? memchr(rest->p, divider, rest->n) : NULL;
+	*piece = *rest;
+	if (!at) {
+		*rest = (struct span){NULL, 0};
+		return true;
+	}
+	piece->n = (size_t)(at - rest->p);
+	*rest = (struct span){at + 1, rest->n - piece->n - 1};
+	return true;
+}
+
+/* Whether `piece` is "name=value", or "name", which has an empty one. */
+static bool is_named(struct span piece, struct span name, struct span *value)
+{
+	if (piece.n < name.n || memcmp(piece.p, name.p, name.n) != 0)
+		return false;
+	*value = (struct span){piece.p + name.n, piece.n - name.n};
+	if (value->n == 0)
+		return true;
+	if (value->p[0] != '=')
+		return false;
+	value->p++;
+	value->n--;
+	return true;
+}
+
+/* The first of that name; as it came, so percent-encoded. */
+static void put_parameter(struct edge_writer *w, struct span query, struct span name)
+{
+	struct span piece, value;
+
+	while (next_piece(&query, '&', &piece)) {
+		if (!is_named(piece, name, &value))
+			continue;
+		if (w->use == EDGE_TEXT_TARGET)
+			put_for_path(w, value, true);
+		else
+			put_all(w, value);
+		return;
+	}
+}
+
+/* RFC 6265 section 4.2.1: pairs divided by "; ". The first of that name. */
+static void put_cookie(struct edge_writer *w, const struct http_fields *fields, struct span name)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(fields, SPAN("Cookie"), &from)) != NULL) {
+		struct span rest = field->value, piece, value;
+
+		while (next_piece(&rest, ';', &piece)) {
+			while (piece.n > 0 && (piece.p[0] == ' ' || piece.p[0] == '\t'))
+				piece.p++, piece.n--;
+			if (is_named(piece, name, &value)) {
+				put_text(w, value);
+				return;
+			}
+		}
+	}
+}
+
+/* RFC 9110 section 5.3: several fields of a name are one list. */
+static void put_fields(struct edge_writer *w, const struct http_head *head, struct span name)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+	bool more = false;
+
+	while (head && (field = http_fields_find(&head->fields, name, &from)) != NULL) {
+		if (more)
+			put_text(w, SPAN(", "));
+		put_text(w, field->value);
+		more = true;
+	}
+}
+
+static void put_port(struct edge_writer *w, const struct http_head *request)
+{
+	struct span host, port;
+
+	if (http_authority_split(request->authority, &host, &port) && port.n > 0)
+		put_all(w, port);
+	else
+		put_all(w, span_equal(request->scheme, SPAN("http")) ? SPAN("80") : SPAN("443"));
+}
+
+static void put_host(struct edge_writer *w, const struct http_head *request)
+{
+	struct span host, port;
+
+	if (http_authority_split(request->authority, &host, &port))
+		put_url(w, host);
+}
+
+static void write_client(struct edge_writer *w, enum cfg_variable variable,
+			 const struct edge_facts *facts)
+{
+	const struct edge_client *client = facts->client;
+	bool over_tls = client->tls && client->tls[0] != '\0';
+
+	switch (variable) {
+	case CFG_VAR_CLIENT_IP:
+		put_text(w, text_of(client->ip));
+		break;
+	case CFG_VAR_CLIENT_PORT:
+		put_number(w, net_addr_port(&client->addr));
+		break;
+	case CFG_VAR_TLS_VERSION:
+		put_text(w, text_of(client->tls));
+		break;
+	case CFG_VAR_TLS_SUITE:
+		put_text(w, text_of(client->tls_suite));
+		break;
+	case CFG_VAR_TLS_SNI:
+		put_text(w, text_of(client->sni));
+		break;
+	case CFG_VAR_TLS_RESUMED:
+		put_text(w, !over_tls ? SPAN("") : client->tls_resumed ? SPAN("yes") : SPAN("no"));
+		break;
+	case CFG_VAR_PROTOCOL:
+		put_text(w, text_of(client->protocol));
+		break;
+	default:
+		break;
+	}
+}
+
+static void write_place(struct edge_writer *w, enum cfg_variable variable,
+			const struct geo_place *place)
+{
+	if (variable == CFG_VAR_CLIENT_COUNTRY)
+		put_text(w, span_of(place->country));
+	else if (variable == CFG_VAR_CLIENT_CONTINENT)
+		put_text(w, span_of(place->continent));
+	else if (place->asn > 0)
+		put_number(w, place->asn);
+}
+
+static void write_request(struct edge_writer *w, const struct cfg_template_part *part,
+			  const struct http_head *request)
+{
+	struct span argument = {part->text, part->n};
+
+	switch (part->variable) {
+	case CFG_VAR_METHOD:
+		put_text(w, request->method);
+		break;
+	case CFG_VAR_SCHEME:
+		put_text(w, request->scheme);
+		break;
+	case CFG_VAR_HOST:
+		put_host(w, request);
+		break;
+	case CFG_VAR_PORT:
+		put_port(w, request);
+		break;
+	case CFG_VAR_QUERY:
+		put_url(w, query_of(request->target));
+		break;
+	case CFG_VAR_TARGET:
+		put_url(w, request->target);
+		break;
+	case CFG_VAR_QUERY_NAME:
+		put_parameter(w, query_of(request->target), argument);
+		break;
+	case CFG_VAR_FIELD_NAME:
+		put_fields(w, request, argument);
+		break;
+	case CFG_VAR_COOKIE_NAME:
+		put_cookie(w, &request->fields, argument);
+		break;
+	default:
+		break;
+	}
+}
+
+static void write_name(struct edge_writer *w, enum cfg_variable variable,
+		       const struct edge_facts *facts)
+{
+	switch (variable) {
+	case CFG_VAR_NODE:
+		put_text(w, facts->node);
+		break;
+	case CFG_VAR_SITE:
+		put_text(w, facts->site);
+		break;
+	case CFG_VAR_ROUTE:
+		put_text(w, facts->route);
+		break;
+	case CFG_VAR_ORIGIN:
+		put_text(w, facts->origin);
+		break;
+	case CFG_VAR_REQUEST_ID:
+		put_text(w, facts->request_id);
+		break;
+	case CFG_VAR_TRACE_ID:
+		put_text(w, facts->trace_id);
+		break;
+	default:
+		break;
+	}
+}
+
+void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *part,
+			 const struct edge_facts *facts)
+{
+	switch (part->variable) {
+	case CFG_VAR_CLIENT_IP:
+	case CFG_VAR_CLIENT_PORT:
+	case CFG_VAR_TLS_VERSION:
+	case CFG_VAR_TLS_SUITE:
+	case CFG_VAR_TLS_SNI:
+	case CFG_VAR_TLS_RESUMED:
+	case CFG_VAR_PROTOCOL:
+		if (facts->client)
+			write_client(w, part->variable, facts);
+		break;
+	case CFG_VAR_CLIENT_COUNTRY:
+	case CFG_VAR_CLIENT_CONTINENT:
+	case CFG_VAR_CLIENT_ASN:
+		if (facts->place)
+			write_place(w, part->variable, facts->place);
+		break;
+	case CFG_VAR_PATH:
+		if (facts->path)
+			put_path(w, facts->path->text);
+		break;
+	case CFG_VAR_MATCH:
+		if (part->number < facts->n_captures)
+			put_path(w, facts->captures[part->number]);
+		break;
+	case CFG_VAR_STATUS:
+		if (facts->response)
+			put_number(w, (unsigned)facts->response->status);
+		break;
+	case CFG_VAR_RESPONSE_NAME:
+		put_fields(w, facts->response, (struct span){part->text, part->n});
+		break;
+	default:
+		write_name(w, part->variable, facts);
+		if (facts->request)
+			write_request(w, part, facts->request);
+		break;
+	}
+}
