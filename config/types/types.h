@@ -58,15 +58,12 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
-<<<<<<< HEAD
 /* Of content, in lower case; a "*" may stand for a part of its subtype. */
 extern const struct cfg_type cfg_type_media_type;
-=======
 /* Texts with variables: see template.h. Of what is known with the request; with the response. */
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */
 extern const struct cfg_type cfg_type_request_value, cfg_type_response_value;
->>>>>>> main
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */

@@ -86,6 +86,7 @@ struct edge_exchange {
 	struct flow_source for_filter; /* of the response, as a filter sees it */
 	struct flow_sink *out;         /* where the response goes: a filter, or the client */
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
+	struct edge_compress *compress; /* the filter; NULL: none */
 
 	/* before an origin is asked */
 	unsigned step; /* the one that is taken now, or waits */

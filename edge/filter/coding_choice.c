@@ -261,6 +261,7 @@ struct edge_coding_choice edge_coding_choose(const struct cfg_compression *cfg,
 	if (!has_size(cfg, request, response) || !has_type(cfg, response))
 		return choice;
 	choice.varies = true;
+	choice.has_content = request->method_id != HTTP_METHOD_HEAD;
 	/* HTTP/1.0: who says nothing of Vary may stand between. */
 	choice.encode = request->minor > 0 && (cfg->secrets || !is_private(request, response)) &&
 			negotiate(cfg, request, &choice.coding);
@@ -302,8 +303,7 @@ bool edge_coding_apply(struct edge_coding_choice choice, struct http_head *respo
 	http_fields_remove(fields, SPAN("Accept-Ranges"));
 	response->content_length = 0;
 	response->length_declared = false;
-	if (response->framing != HTTP_FRAMING_NONE)
-		response->framing = HTTP_FRAMING_CHUNKED;
+	response->framing = choice.has_content ? HTTP_FRAMING_CHUNKED : HTTP_FRAMING_NONE;
 	return http_fields_add(fields, response->arena, SPAN("Content-Encoding"),
 			       edge_coding_name(choice.coding));
 }

@@ -6,11 +6,29 @@
 #include "edge/filter/compress.h"
 
 #include "core/base/check.h"
+#include "core/loop/loop.h"
 #include "edge/filter/coding_choice.h"
+#include "edge/filter/compressor.h"
 #include "edge/node/worker.h"
 
 /* Encoded in a turn, for each response: about as long as a step of a TLS handshake takes. */
 #define PIECE ((size_t)16 * 1024)
+
+struct edge_compress {
+	struct flow_filter filter;
+	struct edge_worker *worker;
+	struct edge_compressor *compressor; /* lent, until the end */
+	bool ended;                         /* nothing more goes out */
+	bool pushing;                       /* some of what the compressor has */
+	struct loop_task task;              /* encodes and pushes */
+	size_t credit;                      /* of what is behind */
+	size_t granted;                     /* to what is in front, which has not pushed it yet */
+	bool flush;                         /* what has come goes out, whether or not more does */
+	bool unflushed;                     /* something was encoded since the last flush */
+	bool input_ended, finished;
+	struct http_fields *trailers; /* NULL: none */
+	uint64_t pushed;
+};
 
 static struct edge_compress *of_sink(struct flow_sink *sink)
 {
@@ -24,25 +42,12 @@ static struct edge_compress *of_source(struct flow_source *source)
 			    filter);
 }
 
-/* Nothing is encoded any more. */
-static void end(struct edge_compress *c)
-{
-	struct edge_worker *w = c->setup.worker;
-
-	c->state = EDGE_COMPRESS_ENDED;
-	if (!c->compressor)
-		return;
-	loop_task_cancel(w->loop, &c->task);
-	edge_compressor_give(w->compressors, &c->compressor);
-	edge_count(w, EDGE_COMPRESSED_ACTIVE, -1);
-}
-
 /* The response cannot go on. */
 static void fail(struct edge_compress *c)
 {
 	bool input_ended = c->input_ended;
 
-	end(c);
+	edge_compress_quit(c);
 	if (!input_ended)
 		flow_pass_stop(&c->filter.source, REASON_LIMIT);
 	flow_pass_reset(&c->filter.sink, REASON_LIMIT);
@@ -52,18 +57,30 @@ static void fail(struct edge_compress *c)
 
 static void wake(struct edge_compress *c)
 {
-	loop_queue_background(c->setup.worker->loop, &c->task);
+	loop_queue_background(c->worker->loop, &c->task);
 }
 
 static void push_end(struct edge_compress *c)
 {
 	struct http_fields *trailers = c->trailers;
 
-	end(c);
+	edge_compress_quit(c);
 	if (trailers)
 		flow_pass_trailers(&c->filter.sink, trailers);
 	else
 		flow_pass_body(&c->filter.sink, (struct slice){0}, true);
+}
+
+static struct slice next_slice(struct edge_compress *c)
+{
+	struct edge_compressor *p = c->compressor;
+	struct slice slice = {.p = p->out + p->out_at, .n = MIN(p->out_end - p->out_at, c->credit)};
+
+	p->out_at += slice.n;
+	c->credit -= slice.n;
+	c->pushed += slice.n;
+	edge_count(c->worker, EDGE_COMPRESSED_OUT, (int64_t)slice.n);
+	return slice;
 }
 
 /* Pushes what was encoded, as far as it was granted. False: it is not all gone, or nothing more is
@@ -72,29 +89,24 @@ static bool push(struct edge_compress *c)
 {
 	struct edge_compressor *p = c->compressor;
 
-	while (p->out_at < p->out_end && c->credit > 0) {
-		struct slice slice = {.p = p->out + p->out_at,
-				      .n = MIN(p->out_end - p->out_at, c->credit)};
-		bool last;
+	while (p->out_at < p->out_end) {
+		struct slice slice;
 
-		p->out_at += slice.n;
-		c->credit -= slice.n;
-		c->pushed += slice.n;
-		edge_count(c->setup.worker, EDGE_COMPRESSED_OUT, (int64_t)slice.n);
-		last = c->finished && p->out_at == p->out_end && !c->trailers;
-		if (last)
-			c->state = EDGE_COMPRESS_ENDED;
-		flow_pass_body(&c->filter.sink, slice, last);
-		if (last)
-			end(c);
-		if (c->state != EDGE_COMPRESS_CONTENT)
+		if (c->credit == 0)
 			return false;
+		slice = next_slice(c);
+		c->ended = c->finished && p->out_at == p->out_end && !c->trailers;
+		c->pushing = true;
+		flow_pass_body(&c->filter.sink, slice, c->ended);
+		c->pushing = false;
+		if (c->ended) {
+			edge_compress_quit(c);
+			return false;
+		}
 	}
-	if (p->out_at < p->out_end)
-		return false;
 	if (c->finished)
 		push_end(c);
-	return c->state == EDGE_COMPRESS_CONTENT;
+	return !c->ended;
 }
 
 static enum edge_encoder_op next_op(const struct edge_compress *c, size_t n)
@@ -158,23 +170,96 @@ static void run(struct loop_task *task)
 		}
 		more = encode(c, &most);
 	}
-	if (c->state == EDGE_COMPRESS_CONTENT)
+	if (!c->ended)
 		grant(c);
 }
 
-static void take_content(struct edge_compress *c, struct slice slice, bool ends)
+/* The flow */
+
+static void sink_head(struct flow_sink *sink, struct http_head *head, bool ends)
 {
+	struct edge_compress *c = of_sink(sink);
+
+	if (c->ended)
+		return;
+	if (ends) {
+		/* It has no content after all. */
+		http_fields_remove(&head->fields, SPAN("Content-Encoding"));
+		edge_compress_quit(c);
+	} else {
+		grant(c);
+	}
+	flow_pass_head(sink, head, ends);
+}
+
+static void sink_body(struct flow_sink *sink, struct slice slice, bool ends)
+{
+	struct edge_compress *c = of_sink(sink);
+
+	if (c->ended)
+		return;
 	c->granted -= MIN(c->granted, slice.n); /* what the edge answers itself is not granted */
 	c->input_ended = ends;
-	edge_count(c->setup.worker, EDGE_COMPRESSED_IN, (int64_t)slice.n);
-	if (!edge_compressor_add(c->compressor, slice.p, slice.n)) {
+	edge_count(c->worker, EDGE_COMPRESSED_IN, (int64_t)slice.n);
+	if (edge_compressor_add(c->compressor, slice.p, slice.n))
+		wake(c);
+	else
 		fail(c);
+}
+
+static void sink_trailers(struct flow_sink *sink, struct http_fields *trailers)
+{
+	struct edge_compress *c = of_sink(sink);
+
+	if (c->ended)
 		return;
-	}
+	c->trailers = trailers;
+	c->input_ended = true;
 	wake(c);
 }
 
-/* The head */
+static void sink_reset(struct flow_sink *sink, enum reason reason)
+{
+	struct edge_compress *c = of_sink(sink);
+
+	if (c->ended)
+		return;
+	edge_compress_quit(c);
+	flow_pass_reset(sink, reason);
+}
+
+static const struct flow_sink_ops sink_ops = {
+    .head = sink_head,
+    .body = sink_body,
+    .trailers = sink_trailers,
+    .reset = sink_reset,
+};
+
+static void source_grant(struct flow_source *source, size_t n)
+{
+	struct edge_compress *c = of_source(source);
+
+	if (c->ended)
+		return;
+	c->credit += n;
+	if (c->compressor->out_at < c->compressor->out_end)
+		wake(c);
+}
+
+static void source_stop(struct flow_source *source, enum reason reason)
+{
+	struct edge_compress *c = of_source(source);
+
+	if (c->ended)
+		return;
+	edge_compress_quit(c);
+	if (!c->input_ended)
+		flow_pass_stop(source, reason);
+}
+
+static const struct flow_source_ops source_ops = {.grant = source_grant, .stop = source_stop};
+
+/* Beginning and end */
 
 static unsigned level_of(const struct cfg_compression *cfg, enum cfg_coding coding)
 {
@@ -189,176 +274,77 @@ static unsigned level_of(const struct cfg_compression *cfg, enum cfg_coding codi
 	return cfg->level.gzip;
 }
 
-/* Content that is still being made goes out as it comes: a length says that it is not. */
-static bool is_being_made(const struct http_head *head)
+/* NULL: the content passes as it is. */
+static struct edge_compressor *lend(const struct edge_compress_setup *setup, enum cfg_coding coding,
+				    uint64_t length)
 {
-	return head->framing != HTTP_FRAMING_LENGTH;
+	struct edge_worker *w = setup->worker;
+	struct edge_compressor *c = edge_compressor_take(
+	    w->compressors, coding, level_of(setup->cfg, coding), length, setup->limit);
+
+	edge_count(w, c ? EDGE_COMPRESSED : EDGE_COMPRESSED_REFUSED, 1);
+	if (c)
+		edge_count(w, EDGE_COMPRESSED_ACTIVE, 1);
+	return c;
 }
 
-/* The compressor of a response that gets one. */
-static void lend(struct edge_compress *c, const struct http_head *head,
-		 struct edge_coding_choice *choice)
+static bool make_filter(struct edge_compress **cp, const struct edge_compress_setup *setup,
+			struct edge_coding_choice *choice)
 {
-	struct edge_worker *w = c->setup.worker;
+	/* Content whose length is not known is still being made: it goes out as it comes. */
+	bool is_made = setup->response->framing == HTTP_FRAMING_LENGTH;
+	struct edge_compress *c = arena_alloc(setup->response->arena, sizeof(*c));
 
-	c->compressor = edge_compressor_take(
-	    w->compressors, choice->coding, level_of(c->setup.cfg, choice->coding),
-	    is_being_made(head) ? EDGE_LENGTH_UNKNOWN : head->content_length, c->setup.limit);
-	if (!c->compressor) {
-		edge_count(w, EDGE_COMPRESSED_REFUSED, 1);
-		choice->encode = false;
-		return;
-	}
-	c->flush = is_being_made(head);
-	edge_count(w, EDGE_COMPRESSED, 1);
-	edge_count(w, EDGE_COMPRESSED_ACTIVE, 1);
-}
-
-/* The head has passed, and content follows. */
-static void begin_content(struct edge_compress *c)
-{
-	size_t kept_back = c->credit;
-
-	if (c->compressor) {
-		c->state = EDGE_COMPRESS_CONTENT;
-		c->credit += c->granted;
-		grant(c);
-		return;
-	}
-	c->state = EDGE_COMPRESS_PASS;
-	if (kept_back > 0)
-		flow_pass_grant(&c->filter.source, kept_back);
-}
-
-static void final_head(struct edge_compress *c, struct http_head *head, bool ends)
-{
-	struct edge_coding_choice choice = edge_coding_choose(c->setup.cfg, c->setup.request, head);
-
-	if (choice.encode && !ends)
-		lend(c, head, &choice);
-	if (!edge_coding_apply(choice, head)) {
-		c->input_ended = ends;
-		fail(c);
-		return;
-	}
-	if (ends)
-		end(c);
-	else
-		begin_content(c);
-	flow_pass_head(&c->filter.sink, head, ends);
-}
-
-/* The flow */
-
-static void sink_head(struct flow_sink *sink, struct http_head *head, bool ends)
-{
-	struct edge_compress *c = of_sink(sink);
-
-	if (c->state == EDGE_COMPRESS_ENDED)
-		return;
-	if (head->framing == HTTP_FRAMING_TUNNEL) {
-		begin_content(c);
-		flow_pass_head(sink, head, ends);
-	} else if (head->status < 200) {
-		flow_pass_head(sink, head, ends);
-	} else {
-		final_head(c, head, ends);
-	}
-}
-
-static void sink_body(struct flow_sink *sink, struct slice slice, bool ends)
-{
-	struct edge_compress *c = of_sink(sink);
-
-	if (c->state == EDGE_COMPRESS_PASS)
-		flow_pass_body(sink, slice, ends);
-	else if (c->state == EDGE_COMPRESS_CONTENT)
-		take_content(c, slice, ends);
-}
-
-static void sink_trailers(struct flow_sink *sink, struct http_fields *trailers)
-{
-	struct edge_compress *c = of_sink(sink);
-
-	if (c->state == EDGE_COMPRESS_PASS) {
-		flow_pass_trailers(sink, trailers);
-	} else if (c->state == EDGE_COMPRESS_CONTENT) {
-		c->trailers = trailers;
-		c->input_ended = true;
-		wake(c);
-	}
-}
-
-static void sink_reset(struct flow_sink *sink, enum reason reason)
-{
-	struct edge_compress *c = of_sink(sink);
-
-	if (c->state == EDGE_COMPRESS_ENDED)
-		return;
-	end(c);
-	flow_pass_reset(sink, reason);
-}
-
-static const struct flow_sink_ops sink_ops = {
-    .head = sink_head,
-    .body = sink_body,
-    .trailers = sink_trailers,
-    .reset = sink_reset,
-};
-
-static void source_grant(struct flow_source *source, size_t n)
-{
-	struct edge_compress *c = of_source(source);
-	size_t at_once;
-
-	switch (c->state) {
-	case EDGE_COMPRESS_HEAD:
-		/* No more than a compressor would take in. */
-		at_once = MIN(n, EDGE_COMPRESSOR_WINDOW - c->granted);
-		c->granted += at_once;
-		c->credit += n - at_once;
-		if (at_once > 0)
-			flow_pass_grant(source, at_once);
-		break;
-	case EDGE_COMPRESS_PASS:
-		flow_pass_grant(source, n);
-		break;
-	case EDGE_COMPRESS_CONTENT:
-		c->credit += n;
-		wake(c);
-		break;
-	case EDGE_COMPRESS_ENDED:
-		break;
-	}
-}
-
-static void source_stop(struct flow_source *source, enum reason reason)
-{
-	struct edge_compress *c = of_source(source);
-	bool input_ended = c->input_ended;
-
-	if (c->state == EDGE_COMPRESS_ENDED)
-		return;
-	end(c);
-	if (!input_ended)
-		flow_pass_stop(source, reason);
-}
-
-static const struct flow_source_ops source_ops = {.grant = source_grant, .stop = source_stop};
-
-void edge_compress_init(struct edge_compress *c, const struct edge_compress_setup *setup)
-{
+	if (!c)
+		return false;
 	*c = (struct edge_compress){
-	    .filter = {.sink.ops = &sink_ops,
-		       .source.ops = &source_ops,
-		       .before = setup->before,
-		       .after = setup->after},
-	    .setup = *setup,
+	    .filter = {.sink.ops = &sink_ops, .source.ops = &source_ops},
+	    .worker = setup->worker,
+	    .compressor = lend(setup, choice->coding,
+			       is_made ? setup->response->content_length : EDGE_LENGTH_UNKNOWN),
 	    .task.run = run,
+	    .flush = !is_made,
 	};
+	if (c->compressor)
+		*cp = c;
+	else
+		choice->encode = false;
+	return true;
 }
 
-void edge_compress_fini(struct edge_compress *c)
+bool edge_compress_start(struct edge_compress **c, const struct edge_compress_setup *setup)
 {
-	end(c);
+	struct edge_coding_choice choice =
+	    edge_coding_choose(setup->cfg, setup->request, setup->response);
+
+	*c = NULL;
+	if (choice.encode && choice.has_content && !make_filter(c, setup, &choice))
+		return false;
+	if (edge_coding_apply(choice, setup->response))
+		return true;
+	if (*c)
+		edge_compress_quit(*c);
+	*c = NULL;
+	return false;
+}
+
+struct flow_filter *edge_compress_filter(struct edge_compress *c)
+{
+	return &c->filter;
+}
+
+void edge_compress_quit(struct edge_compress *c)
+{
+	c->ended = true;
+	/* What is being pushed stays until that returns. */
+	if (!c->compressor || c->pushing)
+		return;
+	loop_task_cancel(c->worker->loop, &c->task);
+	edge_compressor_give(c->worker->compressors, &c->compressor);
+	edge_count(c->worker, EDGE_COMPRESSED_ACTIVE, -1);
+}
+
+uint64_t edge_compress_pushed(const struct edge_compress *c)
+{
+	return c->pushed;
 }

@@ -1,51 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Compression as a filter in the response's way: it looks at the final head, and then either lets
- * all pass or stands between two paces. Its source is granted a window, which follows what has been
- * encoded; and that goes on only as far as the client has granted, a piece in each turn of the
- * loop, so that neither a client that takes nothing nor a large response costs the others much.
- * Lives in its exchange; owns the compressor that it has been lent. The worker's loop.
+ * Compression as a filter in the response's way, between two paces. Its source is granted a window,
+ * which follows what has been encoded; and that goes on only as far as the client has granted, a
+ * piece in each turn of the loop, so that neither a client that takes nothing nor a large response
+ * costs the others much. The worker's loop.
  */
 #pragma once
 
+#include "config/fleet.h"
 #include "core/http/flow.h"
-#include "core/loop/loop.h"
-#include "edge/filter/compressor.h"
 
+struct edge_compress;
 struct edge_worker;
-
-enum edge_compress_state {
-	EDGE_COMPRESS_HEAD,    /* the final head is to come */
-	EDGE_COMPRESS_PASS,    /* what comes passes */
-	EDGE_COMPRESS_CONTENT, /* it is compressed */
-	EDGE_COMPRESS_ENDED,   /* nothing more goes out */
-};
 
 struct edge_compress_setup {
 	struct edge_worker *worker;
-	const struct cfg_compression *cfg; /* enabled; not looked at after the final head */
+	const struct cfg_compression *cfg; /* enabled; not looked at afterwards */
 	size_t limit;                      /* what the compressors of the worker may hold */
 	const struct http_head *request;   /* as received */
-	struct flow_source *before;
-	struct flow_sink *after;
+	struct http_head *response;        /* final, but for what is to be changed here */
 };
 
-struct edge_compress {
-	struct flow_filter filter;
-	struct edge_compress_setup setup;
-	enum edge_compress_state state;
-	size_t credit;  /* CONTENT: of `after`; HEAD: what it granted that `before` was not */
-	size_t granted; /* HEAD, CONTENT: to `before`, of what it has not pushed yet */
-	/* CONTENT only */
-	struct edge_compressor *compressor;
-	struct loop_task task; /* encodes and pushes */
-	bool flush;            /* what has come goes out, whether or not more does */
-	bool unflushed;        /* the encoder was given something since it was flushed */
-	bool input_ended, finished;
-	struct http_fields *trailers; /* NULL: none */
-	uint64_t pushed;              /* bytes of content, in place of those that were taken */
-};
-
-void edge_compress_init(struct edge_compress *c, const struct edge_compress_setup *setup);
-/* The end of the exchange, whatever state it is in. */
-void edge_compress_fini(struct edge_compress *c);
+/* Changes the head, and makes the filter, in its arena; *c is NULL when the content passes as it
+ * is. False: no room in the arena; then there is none either. */
+bool edge_compress_start(struct edge_compress **c, const struct edge_compress_setup *setup);
+/* To be put in the way of the head and all after it; whoever does sets before and after. */
+struct flow_filter *edge_compress_filter(struct edge_compress *c);
+/* Nothing more is pushed, whatever state it is in; both neighbours know. May come more than once,
+ * and must before the arena goes. */
+void edge_compress_quit(struct edge_compress *c);
+/* Bytes of content that went out, in place of those that came in. */
+uint64_t edge_compress_pushed(const struct edge_compress *c);
