@@ -12,9 +12,9 @@ static const char *const codings[] = {"zstd", "br", "gzip", NULL};
 /* Bounded by what an encoder may hold and by how long it may take for a piece: see
  * edge/filter/encoder.c. */
 static const struct cfg_option level_options[] = {
-    COUNT("zstd", AT(cfg_compression, level.zstd), "3", 1, 9, "Of Zstandard."),
-    COUNT("br", AT(cfg_compression, level.br), "4", 0, 6, "Of Brotli."),
-    COUNT("gzip", AT(cfg_compression, level.gzip), "4", 1, 9, "Of gzip."),
+    COUNT("zstd", AT(cfg_compression, level.zstd), "3", 1, 9, "The level of Zstandard."),
+    COUNT("br", AT(cfg_compression, level.br), "4", 0, 6, "The level of Brotli."),
+    COUNT("gzip", AT(cfg_compression, level.gzip), "4", 1, 9, "The level of gzip."),
     END,
 };
 
