@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "config/values.h"
 
 /* What listeners without TLS do with a request. */
@@ -38,7 +39,11 @@ struct cfg_http {
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
 		uint64_t compression; /* what encoders of responses hold, 128 MiB */
+		unsigned tracked; /* clients and keys that are remembered, 65,536 */
 	} limit;
+	struct cfg_per_client per_client;
+	struct cfg_access *access;
+	unsigned n_access;
 	enum cfg_plain plain;
 	struct {
 		const char *output; /* path, "-" for standard output, "" for none */

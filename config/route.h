@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "config/limit.h"
+#include "config/match.h"
 #include "config/values.h"
 
 struct cfg_origin;
@@ -42,5 +44,7 @@ struct cfg_route {
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
 	struct cfg_compression compression;
+	struct cfg_access *access;
+	unsigned n_access;
 	struct cfg_place place;
 };

@@ -14,6 +14,7 @@ core_libcore_a_SOURCES = \
 	core/base/printable.c core/base/printable.h \
 	core/base/progress.c core/base/progress.h \
 	core/base/reason.c core/base/reason.h \
+	core/base/siphash.c core/base/siphash.h \
 	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \
 	core/http/flow.c core/http/flow.h \
@@ -23,6 +24,8 @@ core_libcore_a_SOURCES = \
 	core/http/h1_write.c \
 	core/http/message.c core/http/message.h \
 	core/http/path.c core/http/path.h \
+	core/http/query.c core/http/query.h \
+	core/http/regex.c core/http/regex.h \
 	core/loop/deadline.c core/loop/deadline.h \
 	core/loop/job.c core/loop/job.h \
 	core/loop/loop.c core/loop/loop.h \

@@ -7,6 +7,7 @@
 COMES_FIRST(cfg_site, name);
 IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
+IS_ARRAY(cfg_site, access);
 IS_ARRAY(cfg_site, edges);
 
 static const struct cfg_option certificates_options[] = {
@@ -51,6 +52,7 @@ const struct cfg_option cfg_site_options[] = {
      .prose = "Which responses the edge compresses, from routes that do not say so themselves.",
      .children = cfg_compression_options,
      .shorthand = "enabled"},
+    ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
     {.key = "edges",
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,

@@ -46,8 +46,8 @@ struct cfg_type {
 	char *(*format)(const struct cfg_option *option, const void *value);
 };
 
-extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_size, cfg_type_uint,
-    cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
+extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cfg_type_size,
+    cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
 /* Texts: a file; a log's file, "-" or ""; a Unix socket, where NAME in the default is the name of
  * the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
@@ -60,6 +60,9 @@ extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 /* Of content, in lower case; a "*" may stand for a part of its subtype. */
 extern const struct cfg_type cfg_type_media_type;
+/* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
+extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
+    cfg_type_regex;
 /* Texts with variables: see template.h. Of what is known with the request; with the response. */
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */

@@ -11,6 +11,7 @@ scenarios = \
 	tests/scenario/test_config.py \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
+	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \

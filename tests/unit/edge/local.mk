@@ -7,6 +7,11 @@ tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_lo
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
 
+check_PROGRAMS += tests/unit/edge/facts/test_match
+tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
+tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_match
+
 check_PROGRAMS += tests/unit/edge/tls/test_certs
 tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -98,8 +103,37 @@ check_PROGRAMS += tests/unit/edge/filter/test_encoder
 tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
 tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/filter/test_encoder
+check_PROGRAMS += tests/unit/edge/limit/test_access
+tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
+tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_access
+
+check_PROGRAMS += tests/unit/edge/limit/test_rates
+tests_unit_edge_limit_test_rates_SOURCES = tests/unit/edge/limit/test_rates.c
+tests_unit_edge_limit_test_rates_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_rates
+
+check_PROGRAMS += tests/unit/edge/limit/test_tally
+tests_unit_edge_limit_test_tally_SOURCES = tests/unit/edge/limit/test_tally.c
+tests_unit_edge_limit_test_tally_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_tally
 
 check_PROGRAMS += tests/unit/edge/facts/test_template
 tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_template
+
+check_PROGRAMS += tests/unit/edge/facts/test_client
+tests_unit_edge_facts_test_client_SOURCES = tests/unit/edge/facts/test_client.c
+tests_unit_edge_facts_test_client_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_client
+
+check_PROGRAMS += tests/unit/edge/facts/test_forwarded
+tests_unit_edge_facts_test_forwarded_SOURCES = tests/unit/edge/facts/test_forwarded.c
+tests_unit_edge_facts_test_forwarded_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_forwarded
+
+check_PROGRAMS += tests/unit/edge/limit/test_guard
+tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
+tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_guard

@@ -76,6 +76,14 @@ static void test_dump_of_defaults(void **state)
 				  "    silent: 4096\n"
 				  "    handshakes: 1024\n"
 				  "    buffered: 512MiB\n"
+				  "    compression: 128MiB\n"
+				  "    tracked: 65536\n"
+				  "  per_client:\n"
+				  "    connections: 0\n"
+				  "    requests: 0\n"
+				  "    connection_rate: 0\n"
+				  "    request_rate: 0\n"
+				  "  access: []\n"
 				  "  plain: redirect\n"
 				  "  access_log:\n"
 				  "    output: '-'\n"
@@ -189,6 +197,7 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "    proxy_protocol: v1\n"));
 	assert_non_null(strstr(text, "    - path: /x\n"
 				     "      origin: a\n"
+				     "      access: []\n"
 				     "      response_fields:\n"
 				     "      - name: X\n"
 				     "        action: set\n"
@@ -200,6 +209,7 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "        action: remove\n"));
 	assert_non_null(strstr(text, "    - path: /\n"
 				     "      origin: a\n"
+				     "      access: []\n"
 				     "      response_fields: []\n"));
 	free(text);
 }
