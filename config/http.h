@@ -39,7 +39,7 @@ struct cfg_http {
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
 		uint64_t compression; /* what encoders of responses hold, 128 MiB */
-		unsigned tracked; /* clients and keys that are remembered, 65,536 */
+		unsigned tracked;     /* clients and keys that are remembered, 65,536 */
 	} limit;
 	struct cfg_per_client per_client;
 	struct cfg_access *access;

@@ -6,6 +6,7 @@
 
 #include "config/limit.h"
 #include "config/match.h"
+#include "config/terms.h"
 #include "config/values.h"
 
 struct cfg_origin;
@@ -44,6 +45,7 @@ struct cfg_route {
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
 	struct cfg_compression compression;
+	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;
 	struct cfg_place place;

@@ -18,9 +18,11 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
+	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
+	edge/exchange/grpc.c edge/exchange/grpc.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \

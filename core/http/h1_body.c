@@ -25,7 +25,10 @@ enum {
 
 void h1_body_init(struct h1_body *b, const struct http_head *head, const struct h1_limits *limits)
 {
-	*b = (struct h1_body){.framing = head->framing, .limits = limits, .arena = head->arena};
+	*b = (struct h1_body){.framing = head->framing,
+			      .request = head->status == 0,
+			      .limits = limits,
+			      .arena = head->arena};
 	switch (head->framing) {
 	case HTTP_FRAMING_NONE:
 		b->state = STATE_DONE;
@@ -192,7 +195,7 @@ static bool is_fit_for_trailer(struct span name)
 static void parse_trailer(struct h1_body *b, struct span line)
 {
 	struct http_field field;
-	const char *why = h1_field_parse(line, &field);
+	const char *why = h1_field_parse(line, b->request, &field);
 	size_t n;
 	char *copy;
 

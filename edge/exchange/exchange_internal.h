@@ -38,6 +38,7 @@
 
 #include "core/base/check.h"
 #include "core/http/flow.h"
+#include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
@@ -87,6 +88,10 @@ struct edge_exchange {
 	struct flow_sink *out;         /* where the response goes: a filter, or the client */
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
 	struct edge_compress *compress; /* the filter; NULL: none */
+
+	uint64_t content_max;     /* of the request */
+	struct deadline deadline; /* of all of it; without a timer: none */
+	bool is_grpc;             /* it wants to be told what fails in gRPC's words */
 
 	/* before an origin is asked */
 	unsigned step; /* the one that is taken now, or waits */
@@ -179,6 +184,10 @@ void exchange_take_steps(struct edge_exchange *x);
 /* What the step waited for has come: the next one is taken. Unless it has answered instead; never
  * inside the step itself. */
 void exchange_step_done(struct edge_exchange *x);
+
+/* exchange_terms.c: steps. */
+enum step_result exchange_step_time(struct edge_exchange *x);
+enum step_result exchange_step_content(struct edge_exchange *x);
 
 /* finish.c */
 

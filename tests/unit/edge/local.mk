@@ -32,6 +32,11 @@ tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_fo
 tests_unit_edge_exchange_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_forward
 
+check_PROGRAMS += tests/unit/edge/exchange/test_grpc
+tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
+tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_grpc
+
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
 tests_unit_edge_exchange_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
