@@ -38,6 +38,17 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/h2/h2.h \
+	edge/h2/h2_conn.c \
+	edge/h2/h2_guard.c edge/h2/h2_guard.h \
+	edge/h2/h2_head.c edge/h2/h2_head.h \
+	edge/h2/h2_internal.h \
+	edge/h2/h2_queue.c edge/h2/h2_queue.h \
+	edge/h2/h2_request.c \
+	edge/h2/h2_response.c \
+	edge/h2/h2_session.c \
+	edge/h2/h2_stream.c \
+	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/rates.c edge/limit/rates.h \

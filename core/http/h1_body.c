@@ -143,9 +143,7 @@ static void parse_framing(struct h1_body *b, char c)
 	}
 }
 
-/* RFC 9110 section 6.5.1: routing, authentication, control and what describes the content come too
- * late in a trailer; merged into a head behind us they could do harm. */
-static bool is_fit_for_trailer(struct span name)
+bool http_field_is_fit_for_trailer(struct span name)
 {
 	static const struct span unfit[] = {
 	    SPAN("Age"),
@@ -206,7 +204,7 @@ static void parse_trailer(struct h1_body *b, struct span line)
 	if (span_equal_nocase(field.name, SPAN("Content-Length")) ||
 	    span_equal_nocase(field.name, SPAN("Transfer-Encoding")))
 		return refuse(b, "framing in the trailer section");
-	if (!is_fit_for_trailer(field.name))
+	if (!http_field_is_fit_for_trailer(field.name))
 		return;
 	n = field.value.p + field.value.n - line.p;
 	copy = arena_copy(b->arena, line.p, n);

@@ -108,6 +108,15 @@ check_PROGRAMS += tests/unit/edge/filter/test_encoder
 tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
 tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/filter/test_encoder
+check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
+tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
+tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_guard
+
+check_PROGRAMS += tests/unit/edge/h2/test_h2_head
+tests_unit_edge_h2_test_h2_head_SOURCES = tests/unit/edge/h2/test_h2_head.c
+tests_unit_edge_h2_test_h2_head_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_head
 check_PROGRAMS += tests/unit/edge/limit/test_access
 tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
