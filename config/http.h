@@ -70,6 +70,8 @@ struct cfg_http {
 		uint64_t buffered;
 		uint64_t min_rate; /* of content and responses, bytes a second, 100 */
 		unsigned tracked;  /* clients and keys that are remembered, 65,536 */
+		uint64_t compression; /* what encoders of responses hold, 128 MiB */
+		unsigned tracked;     /* clients and keys that are remembered, 65,536 */
 	} limit;
 	struct cfg_uints protocols; /* enum cfg_protocol, in order of preference; at least one */
 	struct {

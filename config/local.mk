@@ -25,6 +25,7 @@ config_libconfig_a_SOURCES = \
 	config/memory.c config/memory.h \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
+	config/options/compression.c \
 	config/options/edge.c \
 	config/options/fleet.c \
 	config/options/geo.c \

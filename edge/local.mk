@@ -11,6 +11,10 @@ edge_libedge_a_SOURCES = \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
+	edge/filter/coding_choice.c edge/filter/coding_choice.h \
+	edge/filter/compress.c edge/filter/compress.h \
+	edge/filter/compressor.c edge/filter/compressor.h \
+	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
 	edge/log/output.c edge/log/output.h \
 	edge/exchange/authority.c edge/exchange/authority.h \

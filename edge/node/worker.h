@@ -46,6 +46,7 @@ struct edge_common {
 
 struct edge_exchange;
 struct edge_admission;
+struct edge_compressors;
 struct edge_inlets;
 struct edge_listeners;
 struct edge_protocol;
@@ -67,6 +68,7 @@ struct edge_worker {
 	bool stopping;
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
+	struct edge_compressors *compressors;
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
 	void *h2_frame; /* of edge/h2/h2_memory.c */
