@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "config/values.h"
 
 /* What listeners without TLS do with a request. */
@@ -37,7 +38,11 @@ struct cfg_http {
 		/* What is held for those that do not take it, 512 MiB; over it the connection that
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
+		unsigned tracked; /* clients and keys that are remembered, 65,536 */
 	} limit;
+	struct cfg_per_client per_client;
+	struct cfg_access *access;
+	unsigned n_access;
 	enum cfg_plain plain;
 	struct {
 		const char *output; /* path, "-" for standard output, "" for none */

@@ -5,7 +5,7 @@ config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
-	config/http.h config/route.h config/site.h config/values.h \
+	config/http.h config/limit.h config/route.h config/site.h config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
@@ -14,6 +14,7 @@ config_libconfig_a_SOURCES = \
 	config/load/rules.c config/load/rules.h \
 	config/load/validate.c config/load/validate.h \
 	config/load/validate_geo.c \
+	config/load/validate_limits.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
 	config/load/validate_sites.c \
@@ -25,6 +26,7 @@ config_libconfig_a_SOURCES = \
 	config/options/fleet.c \
 	config/options/geo.c \
 	config/options/http.c \
+	config/options/limit.c \
 	config/options/log.c \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
@@ -44,6 +46,7 @@ config_libconfig_a_SOURCES = \
 	config/types/geo.c \
 	config/types/names.c \
 	config/types/net.c \
+	config/types/rate.c \
 	config/types/reference.c config/types/reference.h \
 	config/types/template.c config/types/template.h \
 	config/types/types.c config/types/types.h \

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "config/values.h"
 
 struct cfg_origin;
@@ -23,5 +24,7 @@ struct cfg_route {
 	const struct cfg_origin *origin;
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
+	struct cfg_access *access;
+	unsigned n_access;
 	struct cfg_place place;
 };

@@ -14,6 +14,7 @@ core_libcore_a_SOURCES = \
 	core/base/printable.c core/base/printable.h \
 	core/base/progress.c core/base/progress.h \
 	core/base/reason.c core/base/reason.h \
+	core/base/siphash.c core/base/siphash.h \
 	core/base/thread.c core/base/thread.h \
 	core/http/chars.h \
 	core/http/flow.c core/http/flow.h \

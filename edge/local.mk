@@ -9,11 +9,16 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/log/access_log.c edge/log/access_log.h \
+	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
-	edge/exchange/exchange.c edge/exchange/exchange.h \
+	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_reply.c \
+	edge/exchange/exchange_request.c \
+	edge/exchange/finish.c \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.h edge/facts/facts.h \
 	edge/facts/template.c edge/facts/template.h \
@@ -24,6 +29,9 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/limit/access.c edge/limit/access.h \
+	edge/limit/rates.c edge/limit/rates.h \
+	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
 	edge/route/route.c edge/route/route.h \

@@ -26,6 +26,7 @@ void cfg_validate_origins(struct validator *v);
 void cfg_validate_sites(struct validator *v);
 void cfg_validate_zones(struct validator *v);
 void cfg_validate_geo(struct validator *v);
+void cfg_validate_limits(struct validator *v);
 void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
 			const struct cfg_entry *map, struct cfg_place place);
 
@@ -45,6 +46,9 @@ void cfg_claims_fini(struct cfg_claims *c);
 void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *edges, unsigned n,
 			    const struct cfg_entry *entry, struct cfg_place place,
 			    const char *path);
+
+/* Networks of IPv6 addresses that have an IPv4 address in them, by which clients are looked at. */
+bool cfg_network_is_carrier(const struct net_prefix *network);
 
 /* Where `key` of a thing was written, or else where the thing was. */
 struct cfg_place cfg_place_of(const struct cfg_entry *map, const char *key,

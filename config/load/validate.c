@@ -49,6 +49,7 @@ void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, s
 	cfg_validate_sites(&v);
 	cfg_validate_zones(&v);
 	cfg_validate_geo(&v);
+	cfg_validate_limits(&v);
 	cfg_hash_fini(&v.hosts);
 	free(v.seen_by);
 }

@@ -122,7 +122,7 @@ static void validate_host(struct validator *v, const struct name *n)
 		hint = other != NULL ? xasprintf("; it is one of site \"%s\"", other->name)
 				     : xstrdup("");
 		diag_add(v->diag, cfg_place_of(n->entry, "site", n->steered->place),
-			 "%s.site: %s is not among the hosts of site \"%s\": clients would get 404 "
+			 "%s.site: %s is not among the hosts of site \"%s\": clients would get 421 "
 			 "there%s",
 			 n->path, host, site->name, hint);
 		free(hint);

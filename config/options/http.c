@@ -4,6 +4,8 @@
  */
 #include "config/options/rows.h"
 
+IS_ARRAY(cfg_http, access);
+
 static const char *const plains[] = {"redirect", "serve", NULL};
 static const char *const underscores[] = {"drop", "pass", NULL};
 
@@ -53,6 +55,15 @@ static const struct cfg_option limit_options[] = {
     BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
 	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
 	  "connection that has taken nothing for longest is cut off."),
+    {.key = "tracked",
+     .type = &cfg_type_uint,
+     AT(cfg_http, limit.tracked),
+     .fallback = "65536",
+     .reload = CFG_RESTART,
+     RANGE(1024, 16777216),
+     .prose =
+	 "Clients and keys that an edge remembers at a time for what they have had; each takes "
+	 "24 bytes. When there are more, those are forgotten that would be first."},
     END,
 };
 
@@ -69,6 +80,15 @@ static const struct cfg_option access_log_options[] = {
 const struct cfg_option cfg_http_options[] = {
     SECTION("timeout", "How long an edge waits for clients.", timeout_options),
     SECTION("limit", "How much an edge takes from clients.", limit_options),
+    SECTION_AT(
+	"per_client", AT(cfg_http, per_client),
+	"How much each client may have of an edge: an IPv4 address, or an IPv6 network of 64 "
+	"bits. It is the one that a PROXY header names, or, of requests, the one that "
+	"http.trusted_proxies name; their connections are not limited.",
+	cfg_per_client_options),
+    ACCESS(AT(cfg_http, access),
+	   "Whom the edges let in: of these items the first counts that a client is in; who is in "
+	   "none is let in, and who is denied by network is closed before anything is read."),
     CHOICE("plain", AT(cfg_http, plain), "redirect", plains,
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "

@@ -14,5 +14,7 @@ extern const struct cfg_option cfg_log_options[], cfg_http_options[], cfg_edge_o
     cfg_geo_options[];
 /* Of a route of a site. */
 extern const struct cfg_option cfg_route_options[];
+/* Whom http, a site or a route lets in; what each client may have. */
+extern const struct cfg_option cfg_access_options[], cfg_per_client_options[];
 /* Of checks, which edges and origins have. */
 extern const char *const cfg_check_kinds[], *const cfg_check_methods[];

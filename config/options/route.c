@@ -4,6 +4,7 @@
  */
 #include "config/options/rows.h"
 
+IS_ARRAY(cfg_route, access);
 IS_ARRAY(cfg_route, response_fields);
 
 static const char *const field_actions[] = {"set", "add", "remove", NULL};
@@ -38,6 +39,8 @@ const struct cfg_option cfg_route_options[] = {
      AT(cfg_route, origin),
      .required = true,
      .prose = "The origin that answers."},
+    ACCESS(AT(cfg_route, access),
+	   "Who may come here, of those whom http.access and that of the site let in; as there."),
     {.key = "response_fields",
      .shape = CFG_ITEMS,
      AT(cfg_route, response_fields),

@@ -60,6 +60,15 @@
 		.key = key_, .type = &cfg_type_size, at, .fallback = fallback_, RANGE(low, high),  \
 		.prose = prose_                                                                    \
 	}
+#define RATE(key_, at, fallback_, prose_)                                                          \
+	{                                                                                          \
+		.key = key_, .type = &cfg_type_rate, at, .fallback = fallback_, .prose = prose_    \
+	}
+#define ACCESS(at, prose_)                                                                         \
+	{                                                                                          \
+		.key = "access", .shape = CFG_ITEMS, at, OF(cfg_access), .prose = prose_,          \
+		.children = cfg_access_options                                                     \
+	}
 #define CHOICE(key_, at, fallback_, choices_, prose_)                                              \
 	{                                                                                          \
 		.key = key_, .type = &cfg_type_choice, at, .fallback = fallback_,                  \

@@ -7,6 +7,7 @@
 COMES_FIRST(cfg_site, name);
 IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
+IS_ARRAY(cfg_site, access);
 IS_ARRAY(cfg_site, edges);
 
 static const struct cfg_option certificates_options[] = {
@@ -44,6 +45,7 @@ const struct cfg_option cfg_site_options[] = {
      OF(cfg_route),
      .prose = "Which origin answers for which paths; the longest path that matches wins.",
      .children = cfg_route_options},
+    ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
     {.key = "edges",
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,

@@ -13,6 +13,7 @@
 	X(REASON_CLIENT_CLOSED, "client-closed")                                                   \
 	X(REASON_CLIENT_RESET, "client-reset")                                                     \
 	X(REASON_CLIENT_MALFORMED, "client-malformed")                                             \
+	X(REASON_CLIENT_MISDIRECTED, "client-misdirected")                                         \
 	X(REASON_CLIENT_HANDSHAKE_TIMEOUT, "client-handshake-timeout")                             \
 	X(REASON_CLIENT_HANDSHAKE_FAILED, "client-handshake-failed")                               \
 	X(REASON_CLIENT_HEAD_TIMEOUT, "client-head-timeout")                                       \

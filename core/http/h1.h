@@ -93,10 +93,10 @@ bool h1_body_close_is_end(const struct h1_body *b);
 /* Serializes a head as HTTP/1.1 with its framing (Content-Length / Transfer-Encoding, `Connection:
  * close` when !head->keep_alive or the end of the connection is the end of the content,
  * `Connection: upgrade` with HTTP_FRAMING_TUNNEL, but for CONNECT). Requests are written with
- * `target` as it is and Host, from `authority`, first. Fields named Host (of a request),
- * Content-Length and Transfer-Encoding are left out. A response without a reason phrase gets the
- * registered one. Spans are trusted to hold no CR or LF: they come from a parser. Returns the
- * length, or 0 when `cap` is too small. */
+ * `target` as it is and Host, from `authority`, first; TE, of which there is one at most, comes
+ * with `Connection: TE`. Fields named Host (of a request), Content-Length and Transfer-Encoding are
+ * left out. A response without a reason phrase gets the registered one. Spans are trusted to hold
+ * no CR or LF: they come from a parser. Returns the length, or 0 when `cap` is too small. */
 size_t h1_write_head(const struct http_head *head, bool request, char *out, size_t cap);
 /* An upper bound for h1_write_head(). */
 size_t h1_head_size(const struct http_head *head);

@@ -291,16 +291,21 @@ static bool is_protocol(struct span s)
 	return true;
 }
 
-/* Another version of HTTP is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1
- * has it. Forwarded, it would open a way past us to an origin that takes it. So is what is no
- * protocol. */
+/* HTTP in another version, and TLS, which has HTTP in it (RFC 2817). */
+static bool is_http(struct span s)
+{
+	return has_prefix_nocase(s, SPAN("HTTP/")) || has_prefix_nocase(s, SPAN("TLS/")) ||
+	       span_equal_nocase(s, SPAN("h2c")) || span_equal_nocase(s, SPAN("h2"));
+}
+
+/* HTTP itself is not asked for in vain: the offer is ignored, as RFC 9113 section 3.1 has it.
+ * Forwarded, it would open a way past us to an origin that takes it. So is what is no protocol. */
 static void take_upgrade(struct h1_head_parser *p, struct span value)
 {
 	struct span protocol;
 
 	while (http_list_next(&value, &protocol)) {
-		if (span_equal_nocase(protocol, SPAN("h2c")) ||
-		    has_prefix_nocase(protocol, SPAN("HTTP/")) || !is_protocol(protocol))
+		if (is_http(protocol) || !is_protocol(protocol))
 			p->refuses_upgrade = true;
 		else
 			p->has_upgrade = true;

@@ -104,6 +104,9 @@ size_t h1_write_head(const struct http_head *head, bool request, char *out, size
 
 		if (!is_written_apart(f->name, request))
 			put_field(&o, f->name, f->value);
+		/* RFC 9110 section 10.1.4: it is for the next hop alone. */
+		if (request && span_equal_nocase(f->name, SPAN("TE")))
+			put(&o, SPAN("Connection: TE\r\n"));
 	}
 	put_framing(&o, head);
 	put(&o, SPAN("\r\n"));
@@ -115,6 +118,7 @@ size_t h1_head_size(const struct http_head *head)
 	/* The longest of each part that is not a span. */
 	size_t size = sizeof("  HTTP/1.1\r\nHost: \r\n"
 			     "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n") +
+		      sizeof("Connection: TE\r\n") +
 		      sizeof("Content-Length: 18446744073709551615\r\n");
 
 	size += head->method.n + head->target.n + head->authority.n;

@@ -182,7 +182,7 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 	conn->worker = w;
 	conn->client.addr = *remote;
 	net_addr_format_ip(remote, conn->client.ip);
-	conn->client.protocol = conn->client.tls = "";
+	conn->client.protocol = conn->client.tls = conn->client.sni = "";
 	if (!let_in(w, conn)) {
 		edge_count(w, EDGE_CONNECTIONS_REFUSED, 1);
 		LOG_LIMITED(LOG_LEVEL_WARN, "too many client connections: newcomers are closed");
@@ -216,6 +216,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	stage_changed(conn, stage, EDGE_STAGES);
 	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);
 	edge_count(w, EDGE_CONNECTION_END + reason, 1);
+	free(conn->sni);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
 }

@@ -454,6 +454,18 @@ static const struct edge_protocol *protocol_of(const struct edge_worker *w,
 	return *p;
 }
 
+static void take_sni(struct edge_conn *conn, gnutls_session_t session)
+{
+	char name[256];
+	size_t len = sizeof(name) - 1;
+	unsigned type;
+
+	if (gnutls_server_name_get(session, name, &len, &type, 0) != 0 || type != GNUTLS_NAME_DNS)
+		return;
+	name[len] = '\0';
+	conn->client.sni = conn->sni = xstrdup(name);
+}
+
 static void on_established(void *arg)
 {
 	struct edge_inlet *in = arg;
@@ -464,6 +476,7 @@ static void on_established(void *arg)
 	w = in->all->worker;
 	session = stream_tls_session(in->conn->stream);
 	in->conn->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
+	take_sni(in->conn, session);
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
 	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),

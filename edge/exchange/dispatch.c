@@ -10,7 +10,9 @@
 #include "config/fleet.h"
 #include "core/base/log.h"
 #include "core/http/path.h"
+#include "edge/exchange/authority.h"
 #include "edge/exchange/respond.h"
+#include "edge/facts/client.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 
@@ -44,7 +46,7 @@ static bool asks_for_challenge(const struct http_head *request)
 
 static bool must_redirect(const struct edge_question *q)
 {
-	return !q->over_tls && q->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
+	return q->client->tls[0] == '\0' && q->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
 	       !asks_for_challenge(q->request);
 }
 
@@ -60,8 +62,11 @@ static struct edge_dispatch by_route(const struct edge_question *q, const struct
 	const struct edge_site *site = edge_route_site(q->view->routes, q->request->authority);
 	struct edge_dispatch found = {.reason = REASON_DONE, .site = site};
 
+	/* RFC 9110 section 15.5.20: no site of ours, or not on this connection. */
 	if (!site)
-		return answer(NULL, 404, REASON_DONE);
+		return answer(NULL, 421, REASON_CLIENT_MISDIRECTED);
+	if (edge_authority_is_misdirected(q->view, q->client, site, q->request->authority))
+		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	if (must_redirect(q))
 		return answer(site, EDGE_REDIRECT_STATUS, REASON_DONE);
 	switch (edge_route_path(site, path, &found.route)) {

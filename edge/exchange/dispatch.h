@@ -10,6 +10,7 @@
 #include "core/base/reason.h"
 
 struct arena;
+struct edge_client;
 struct edge_route;
 struct edge_site;
 struct edge_view;
@@ -24,7 +25,7 @@ struct http_head;
 struct edge_question {
 	const struct edge_view *view;
 	const struct http_head *request;
-	bool over_tls;
+	const struct edge_client *client;
 	bool stopping;       /* the program is */
 	struct arena *arena; /* for the path in normal form */
 };

@@ -16,7 +16,7 @@ struct edge_client;
 struct edge_view;
 struct edge_worker;
 
-/* An answer of the edge's own is no larger, and is pushed at once, whatever has been granted. */
+/* An answer of the edge's own that is no larger is pushed at once, whatever has been granted. */
 #define EDGE_OWN_CONTENT_MAX 1024
 
 struct edge_exchange;

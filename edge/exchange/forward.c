@@ -286,8 +286,27 @@ static bool keep_end_to_end(struct http_head *head)
 	return !keep || http_fields_add(&head->fields, head->arena, SPAN("Upgrade"), protocol);
 }
 
+/* RFC 9110 section 10.1.4. What else TE may name is for the codings of this connection. */
+static bool takes_trailers(const struct http_fields *fields)
+{
+	const struct http_field *field;
+	struct span member, rest;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(fields, SPAN("TE"), &from)) != NULL) {
+		rest = field->value;
+		while (http_list_next(&rest, &member)) {
+			if (span_equal_nocase(member, SPAN("trailers")))
+				return true;
+		}
+	}
+	return false;
+}
+
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
+	bool trailers;
+
 	if (via_count(&head->fields, f->pseudonym) > VIA_SELF_MAX)
 		return 508;
 	if (head->method_id == HTTP_METHOD_OPTIONS) {
@@ -296,7 +315,9 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 		if (status != 0)
 			return status;
 	}
-	if (!keep_end_to_end(head))
+	trailers = takes_trailers(&head->fields);
+	if (!keep_end_to_end(head) || (trailers && !http_fields_add(&head->fields, head->arena,
+								    SPAN("TE"), SPAN("trailers"))))
 		return 431;
 	drop_fields(&head->fields, f);
 	/* RFC 9110 section 10.1.1: from an HTTP/1.0 client the expectation is ignored. */

@@ -22,11 +22,13 @@ static const char *explanation_of(int status)
 	case 400:
 		return "this is not proper HTTP, or its path can be read in different ways";
 	case 404:
-		return "no such site or path is served here";
+		return "no such path is served here";
 	case 408:
 		return "the request did not arrive in time";
 	case 417:
 		return "only 100-continue is known";
+	case 421:
+		return "no such host is served here, or not on this connection";
 	case 502:
 		return "the origin gave no proper response";
 	case 503:
@@ -125,6 +127,8 @@ int edge_respond_status(enum reason reason)
 		return 408;
 	case REASON_CLIENT_MALFORMED:
 		return 400;
+	case REASON_CLIENT_MISDIRECTED:
+		return 421;
 	default:
 		return 502;
 	}

@@ -50,9 +50,10 @@ struct cert_set {
 struct edge_certs {
 	struct cert *certs;
 	unsigned n_certs;
-	struct cert_set *sets;
+	struct cert_set **sets;
 	unsigned n_sets;
-	struct edge_host_table *by_name;
+	struct edge_host_table *by_name; /* of sets */
+	const struct cert_set *nameless; /* for who names nobody, or nobody whom we know */
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn;
 	struct tls_server tls;
@@ -285,18 +286,18 @@ static gnutls_certificate_credentials_t credentials_of(struct edge_certs *certs,
 }
 
 /* Credentials of exactly these certificates; made when there are none yet. */
-static struct cert_set *set_of(struct edge_certs *certs, const unsigned *members, unsigned n)
+static const struct cert_set *set_of(struct edge_certs *certs, const unsigned *members, unsigned n)
 {
 	struct cert *first = &certs->certs[members[0]];
 	struct cert_set *set;
 
 	for (unsigned i = first->set; i != 0; i = set->next) {
-		set = &certs->sets[i - 1];
+		set = certs->sets[i - 1];
 		if (set->n == n && memcmp(set->certs, members, n * sizeof(*members)) == 0)
 			return set;
 	}
 	certs->sets = xreallocarray(certs->sets, certs->n_sets + 1, sizeof(*certs->sets));
-	set = &certs->sets[certs->n_sets++];
+	set = certs->sets[certs->n_sets++] = xcalloc(1, sizeof(*set));
 	set->n = n;
 	set->certs = xreallocarray(NULL, n, sizeof(*members));
 	memcpy(set->certs, members, n * sizeof(*members));
@@ -408,13 +409,13 @@ static void build_names(struct edge_certs *certs)
 		end = add_named(&choice, certs, &names, start, name);
 		add_wildcard(&choice, certs, &names, name);
 		edge_host_table_add(certs->by_name, span_of(name),
-				    set_of(certs, choice.certs, choice.n)->credentials);
+				    set_of(certs, choice.certs, choice.n));
 	}
-	/* For who names nobody, or nobody that we have a certificate for. */
 	choice.n = 0;
 	for (unsigned c = 0; c < certs->n_certs; c++)
 		add_choice(&choice, certs, c);
-	certs->tls.credentials = set_of(certs, choice.certs, choice.n)->credentials;
+	certs->nameless = set_of(certs, choice.certs, choice.n);
+	certs->tls.credentials = certs->nameless->credentials;
 	free(names.v);
 	free(choice.certs);
 }
@@ -549,8 +550,9 @@ void edge_certs_destroy(struct edge_certs **certsp)
 	}
 	free(certs->certs);
 	for (unsigned i = 0; i < certs->n_sets; i++) {
-		gnutls_certificate_free_credentials(certs->sets[i].credentials);
-		free(certs->sets[i].certs);
+		gnutls_certificate_free_credentials(certs->sets[i]->credentials);
+		free(certs->sets[i]->certs);
+		free(certs->sets[i]);
 	}
 	free(certs->sets);
 	edge_host_table_destroy(&certs->by_name);
@@ -564,10 +566,51 @@ const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
 	return &certs->tls;
 }
 
+static const struct cert_set *find_set(const struct edge_certs *certs, struct span name)
+{
+	return edge_host_table_find(certs->by_name, name, EDGE_WILDCARD_ONE_LABEL);
+}
+
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name)
 {
-	return (gnutls_certificate_credentials_t)edge_host_table_find(certs->by_name, name,
-								      EDGE_WILDCARD_ONE_LABEL);
+	const struct cert_set *set = find_set(certs, name);
+
+	return set != NULL ? set->credentials : NULL;
+}
+
+/* RFC 6125 section 6.4.3: a wildcard stands for one label, the first. */
+static bool is_for(const struct cert *cert, struct span host)
+{
+	const char *dot = memchr(host.p, '.', host.n);
+	struct span rest = {dot, dot != NULL ? host.n - (size_t)(dot - host.p) : 0};
+
+	for (unsigned i = 0; i < cert->n_names; i++) {
+		struct span name = span_of(cert->names[i]);
+
+		if (span_equal_nocase(name, host))
+			return true;
+		if (dot > host.p && name.n > 1 && name.p[0] == '*' &&
+		    span_equal_nocase((struct span){name.p + 1, name.n - 1}, rest))
+			return true;
+	}
+	return false;
+}
+
+bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct span host)
+{
+	const struct cert_set *shown = find_set(certs, sni), *wanted = find_set(certs, host);
+
+	if (shown == NULL)
+		shown = certs->nameless;
+	if (wanted == NULL || wanted == shown)
+		return true;
+	if (host.p[host.n - 1] == '.')
+		host.n--;
+	for (unsigned i = 0; i < shown->n; i++) {
+		if (!is_for(&certs->certs[shown->certs[i]], host))
+			return false;
+	}
+	return true;
 }
 
 json_t *edge_certs_status(const struct edge_certs *certs)

@@ -39,5 +39,9 @@ void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);
 /* What a client of that name is shown; NULL: what one without a name is. */
 gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs, struct span name);
+/* Whether whatever certificate a client is shown that names `sni` (empty: nobody) is for `host` as
+ * well. So too when we have none for that host: another connection would be shown nothing better.
+ */
+bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct span host);
 /* [{"names": [...], "key": "...", "not_after": "2026-01-02T03:04:05Z"}]; a new reference. */
 json_t *edge_certs_status(const struct edge_certs *certs);

@@ -48,6 +48,13 @@ static void grow(struct edge_host_table *table)
 	free(old.entries);
 }
 
+/* A wildcard's label may be anything that a domain name has: not what only the syntax of URIs
+ * allows in a host, such as "%77ww", which an origin might take for the name of another site. */
+static bool is_possible(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || memchr("-._:[]*", c, 7) != NULL;
+}
+
 /* Lower-cases into `out`; the length, or 0 when it is no possible name. */
 static size_t lower(struct span name, char out[CFG_DOMAIN_MAX + 1])
 {
@@ -59,6 +66,8 @@ static size_t lower(struct span name, char out[CFG_DOMAIN_MAX + 1])
 		char c = name.p[i];
 
 		out[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+		if (!is_possible(out[i]))
+			return 0;
 	}
 	out[name.n] = '\0';
 	return name.n;

@@ -76,7 +76,7 @@ def test_plain_request_that_is_not_redirected(make_edge, scripted_origin):
         f"GET /.well-known/other HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
     assert (challenge[0], challenge[2]) == (200, b"token")
     assert (health[0], health[2]) == (200, b"ok\n")
-    assert unknown[0] == 404 and "location" not in unknown[1]
+    assert unknown[0] == 421 and "location" not in unknown[1]
     assert other[0] == 308
     assert len(seen) == 1 and b"\r\nX-Forwarded-Proto: http\r\n" in seen[0]
 

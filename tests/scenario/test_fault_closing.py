@@ -55,7 +55,7 @@ def broken_chunk(path):
 UPLOADS = {
     "the origin's 413": (length("/413"), 413),
     "no such path": (length("/nowhere"), 404),
-    "no such host": (length("/413", "other.test"), 404),
+    "no such host": (length("/413", "other.test"), 421),
     "broken origin": (length("/502"), 502),
     "broken chunk": (broken_chunk("/silent"), 400),
     "all servers down": (length("/503"), 503),

@@ -5,6 +5,12 @@
 config_test_support = tests/unit/config/support.c tests/unit/config/support.h
 config_test_libs = $(LINK_CONFIG) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/config/load/test_access
+tests_unit_config_load_test_access_SOURCES = \
+	tests/unit/config/load/test_access.c $(config_test_support)
+tests_unit_config_load_test_access_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/load/test_access
+
 check_PROGRAMS += tests/unit/config/load/test_limits
 tests_unit_config_load_test_limits_SOURCES = \
 	tests/unit/config/load/test_limits.c $(config_test_support)

@@ -209,3 +209,8 @@ check_PROGRAMS += tests/unit/core/net/test_stream_tls
 tests_unit_core_net_test_stream_tls_SOURCES = tests/unit/core/net/test_stream_tls.c $(stream_test_sources)
 tests_unit_core_net_test_stream_tls_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_tls
+
+check_PROGRAMS += tests/unit/core/base/test_siphash
+tests_unit_core_base_test_siphash_SOURCES = tests/unit/core/base/test_siphash.c
+tests_unit_core_base_test_siphash_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/base/test_siphash

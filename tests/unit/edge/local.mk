@@ -79,6 +79,21 @@ tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
 
+check_PROGRAMS += tests/unit/edge/limit/test_access
+tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
+tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_access
+
+check_PROGRAMS += tests/unit/edge/limit/test_rates
+tests_unit_edge_limit_test_rates_SOURCES = tests/unit/edge/limit/test_rates.c
+tests_unit_edge_limit_test_rates_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_rates
+
+check_PROGRAMS += tests/unit/edge/limit/test_tally
+tests_unit_edge_limit_test_tally_SOURCES = tests/unit/edge/limit/test_tally.c
+tests_unit_edge_limit_test_tally_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_tally
+
 check_PROGRAMS += tests/unit/edge/facts/test_template
 tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

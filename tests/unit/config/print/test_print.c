@@ -76,6 +76,13 @@ static void test_dump_of_defaults(void **state)
 				  "    silent: 4096\n"
 				  "    handshakes: 1024\n"
 				  "    buffered: 512MiB\n"
+				  "    tracked: 65536\n"
+				  "  per_client:\n"
+				  "    connections: 0\n"
+				  "    requests: 0\n"
+				  "    connection_rate: 0\n"
+				  "    request_rate: 0\n"
+				  "  access: []\n"
 				  "  plain: redirect\n"
 				  "  access_log:\n"
 				  "    output: '-'\n"
@@ -189,6 +196,7 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "    proxy_protocol: v1\n"));
 	assert_non_null(strstr(text, "    - path: /x\n"
 				     "      origin: a\n"
+				     "      access: []\n"
 				     "      response_fields:\n"
 				     "      - name: X\n"
 				     "        action: set\n"
@@ -197,9 +205,10 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "        action: add\n"
 				     "        value: '$${{y}: #'\n"
 				     "      - name: Date\n"
-				     "        action: remove\n"
-				     "    - path: /\n"
+				     "        action: remove\n"));
+	assert_non_null(strstr(text, "    - path: /\n"
 				     "      origin: a\n"
+				     "      access: []\n"
 				     "      response_fields: []\n"));
 	free(text);
 }
@@ -238,7 +247,7 @@ static bool is_written(const struct cfg_entry *entry, const char *path)
 	for (const struct cfg_entry *n = entry->first; n != NULL; n = n->next) {
 		bool any = len == 1 && *path == '*';
 
-		if ((any || (strlen(n->key) == len && memcmp(n->key, path, len) == 0)) &&
+		if ((any || (n->key && strlen(n->key) == len && memcmp(n->key, path, len) == 0)) &&
 		    is_written(n, rest))
 			return true;
 	}

@@ -130,6 +130,10 @@ static const struct h1_case requests[] = {
     CASE(GET "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: x, h2c\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade, HTTP2-Settings; Upgrade=x, h2c} '' "
 	 "{}"),
+    CASE(GET "Connection: Upgrade\r\nUpgrade: h2\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade; Upgrade=h2} '' {}"),
+    CASE(GET "Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n\r\n",
+	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade; Upgrade=TLS/1.2} '' {}"),
     CASE(GET "Connection: Upgrade\r\nUpgrade: \"x, h2c\r\n\r\n",
 	 "GET - a / 1.1 keep none {Host=a; Connection=Upgrade; Upgrade=\"x, h2c} '' {}"),
     CASE(GET "Connection: Upgrade\r\nUpgrade: x\r\nUpgrade: a b\r\n\r\n",

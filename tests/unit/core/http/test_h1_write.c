@@ -60,6 +60,12 @@ static void test_request(void **state)
 	assert_head(&head, true,
 		    "GET /x?y HTTP/1.1\r\nHost: a.example:8443\r\nA: \r\nB: c d\r\n"
 		    "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+	/* What is for the next hop alone says so. */
+	http_fields_add(&head.fields, &a, SPAN("te"), SPAN("trailers"));
+	assert_head(&head, true,
+		    "GET /x?y HTTP/1.1\r\nHost: a.example:8443\r\nA: \r\nB: c d\r\n"
+		    "te: trailers\r\nConnection: TE\r\n"
+		    "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
 	arena_fini(&a);
 }
 

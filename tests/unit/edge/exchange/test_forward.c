@@ -92,6 +92,9 @@ static void test_requests(void **state)
 	     "Connection: close, X-One\nX-One: 1\nKeep-Alive: 3\nTE: gzip\nUpgrade: h2c\n"
 	     "Proxy-Connection: keep-alive\nX-Two: 2\nTrailer: X-Sum\n",
 	     "X-Two: 2\nTrailer: X-Sum\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    {&stranger, "TE: deflate\nConnection: TE\nTE: gzip, Trailers\n",
+	     "TE: trailers\n" OURS "Via: 1.1 perigee-fra1\n"},
+	    {&stranger, "TE: trailers;q=1, \"trailers\"\n", OURS "Via: 1.1 perigee-fra1\n"},
 	    {&stranger,
 	     "X-Forwarded-For: 6.6.6.6\nx-forwarded-anything: 1\nFORWARDED: for=6.6.6.6\n"
 	     "X-Forwarded-Proto: http\nX-Forwardedness: stays\n",

@@ -69,7 +69,7 @@ static void test_status_without_a_row_was_an_abort(void **state)
 	assert_true(edge_respond(&head, &a, 429, SPAN("today"), &body));
 	assert_true(span_equal(body, SPAN("429 Too Many Requests\n")));
 	assert_true(edge_respond(&head, &a, 404, SPAN("today"), &body));
-	assert_true(span_equal(body, SPAN("404 Not Found: no such site or path is served here\n")));
+	assert_true(span_equal(body, SPAN("404 Not Found: no such path is served here\n")));
 	arena_fini(&a);
 }
 

@@ -24,7 +24,7 @@
 #include "core/net/tls.h"
 #include "edge/tls/certs.h"
 
-#define MAX_FILES 32
+#define MAX_FILES 40
 
 static char directory[64];
 static char *paths[MAX_FILES];
@@ -215,11 +215,40 @@ static void test_choice(void **state)
 	assert_ptr_equal(edge_certs_find(certs, SPAN("a.test")),
 			 edge_certs_find(certs, SPAN("x.a.test")));
 	assert_null(edge_certs_find(certs, SPAN("c.test")));
+	/* what is shown for the one name is for the other */
+	assert_true(edge_certs_allow(certs, SPAN("a.test"), SPAN("X.a.test.")));
+	assert_true(edge_certs_allow(certs, SPAN(""), SPAN("x.a.test")));
+	assert_true(edge_certs_allow(certs, SPAN("c.test"), SPAN("a.test")));
+	assert_false(edge_certs_allow(certs, SPAN("a.test"), SPAN("b.test")));
+	assert_false(edge_certs_allow(certs, SPAN("b.test"), SPAN("a.test")));
+	assert_false(edge_certs_allow(certs, SPAN("b.test"), SPAN("x.a.test")));
+	assert_false(edge_certs_allow(certs, SPAN(""), SPAN("b.test")));
+	/* nothing is for these */
+	assert_true(edge_certs_allow(certs, SPAN("a.test"), SPAN("y.x.a.test")));
+	assert_true(edge_certs_allow(certs, SPAN("a.test"), SPAN("c.test")));
+	assert_true(edge_certs_allow(certs, SPAN(""), SPAN("192.0.2.1")));
 	status = edge_certs_status(certs);
 	assert_int_equal(json_array_size(status), 3);
 	json_decref(status);
 	edge_certs_destroy(&certs);
 	assert_null(certs);
+}
+
+/* Which of both a client is shown is its own affair: each must be for the host. */
+static void test_all_that_may_be_shown(void **state)
+{
+	static const char *const a[] = {"a.test", "b.test", NULL};
+	static const char *const only_a[] = {"a.test", "c.test", NULL};
+	struct cfg_certificate list[] = {make_cert(GNUTLS_PK_ECDSA, a),
+					 make_cert(GNUTLS_PK_RSA, only_a)};
+	char errors[4096];
+	struct edge_certs *certs = load(list, 2, errors, sizeof(errors));
+
+	assert_false(edge_certs_allow(certs, SPAN("a.test"), SPAN("b.test")));
+	assert_false(edge_certs_allow(certs, SPAN(""), SPAN("c.test")));
+	assert_true(edge_certs_allow(certs, SPAN("b.test"), SPAN("a.test")));
+	assert_true(edge_certs_allow(certs, SPAN("c.test"), SPAN("a.test")));
+	edge_certs_destroy(&certs);
 }
 
 /* A name of its own has one key type only, the wildcard above it the other. */
@@ -342,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_choice),
+	    cmocka_unit_test(test_all_that_may_be_shown),
 	    cmocka_unit_test(test_wildcard_has_the_key_type_that_the_exact_name_lacks),
 	    cmocka_unit_test(test_certificate_of_another_curve_hid_the_wildcards),
 	    cmocka_unit_test(test_files_named_often_are_loaded_once),

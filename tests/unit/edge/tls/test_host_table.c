@@ -41,6 +41,10 @@ static void test_names(void **state)
 	    {".", NULL, NULL},
 	    {"", NULL, NULL},
 	    {"*.example.com", "*.example.com", "*.example.com"},
+	    /* hosts by RFC 3986 that are no names */
+	    {"%77ww.example.com", NULL, NULL},
+	    {"a,b.example.com", NULL, NULL},
+	    {"a;b.example.com", NULL, NULL},
 	};
 	struct edge_host_table *table = edge_host_table_create();
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Whom an edge lets in, and how much of each: of http, sites and routes. A part of config/fleet.h.
+ */
+#pragma once
+
+#include "config/values.h"
+
+/* Clients that are in one of these. */
+struct cfg_clients {
+	struct cfg_prefixes networks;
+	struct cfg_uints asns;
+	struct cfg_strings countries;  /* ISO 3166-1 alpha-2, upper case */
+	struct cfg_strings continents; /* as cfg_edge.continent */
+};
+
+/* An item of access: it is for the clients of one of the two; the other is empty. Of a list the
+ * first counts that a client is in. */
+struct cfg_access {
+	struct cfg_clients allow, deny;
+	struct cfg_place place;
+};
+
+/* So many in such a time. */
+struct cfg_rate {
+	unsigned count; /* 0: no limit */
+	duration per;   /* whole seconds */
+};
+
+/* http.per_client: what each client may have, an IPv4 address or an IPv6 /64; 0: no limit. */
+struct cfg_per_client {
+	unsigned connections, requests; /* at a time */
+	struct cfg_rate connection_rate, request_rate;
+};

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One exchange, as its parts see it: exchange.c (its life), exchange_request.c (what comes from the
+ * client), exchange_reply.c (what goes to it), steps.c (what comes before an origin is asked),
+ * finish.c (what is done with every final response head). Nobody else includes this, but for the
+ * steps that wait for something, in files of their own in this folder.
+ *
+ * It stands between the client's protocol and the link to the origin:
+ *
+ *   request    client ──> from_client ──> [steps] ──────> origin
+ *   response   origin ──> from_origin ──> [filter] ──> client
+ *              our own answer ──────────> [filter] ──> client
+ *   grants     client ──> for_client ──> [filter] ──> for_filter ──> origin, or our own answer
+ *
+ * What is set in which state:
+ *
+ * request_side  |                                           | view    | origin
+ * --------------+-------------------------------------------+---------+------------------------
+ * AWAITED       | its head is being parsed into `received`  | pinned  | NULL
+ * CONTENT       | content comes: none until it is granted,  | pinned  | NULL while steps wait,
+ *               | which only an origin does                 |         | then open
+ * ASKED         | it asked for a tunnel                     | pinned  | the same
+ * TUNNEL        | it got one                                | let go  | open
+ * ENDED         | it has come whole; `ending` says how      | either  | either
+ * UNWANTED      | nobody wants the rest of it               | either  | either
+ *
+ * response_side |                                           | status
+ * --------------+-------------------------------------------+--------
+ * AWAITED       | no final head was pushed to the client    | 0
+ * CONTENT       | one was                                   | its own
+ * TUNNEL        | 101 was                                   | 101
+ * ENDED         | nothing more goes to the client           | 0 or its own
+ *
+ * What the client grants is kept in `early_credit` until the final head is pushed: only then is it
+ * known who stands in the way of the content.
+ */
+#pragma once
+
+#include "core/base/check.h"
+#include "core/http/flow.h"
+#include "edge/exchange/exchange.h"
+#include "edge/exchange/forward.h"
+#include "edge/facts/client.h"
+#include "edge/facts/facts.h"
+#include "edge/node/worker.h"
+
+#define EXCHANGE_MAGIC 0x45584348u
+
+enum request_side {
+	REQUEST_AWAITED,
+	REQUEST_CONTENT,
+	REQUEST_ASKED,
+	REQUEST_TUNNEL,
+	REQUEST_ENDED,
+	REQUEST_UNWANTED,
+};
+
+enum response_side { RESPONSE_AWAITED, RESPONSE_CONTENT, RESPONSE_TUNNEL, RESPONSE_ENDED };
+
+/* How a request has ended that no origin has been told of yet. */
+enum request_ending {
+	ENDING_NONE,
+	ENDING_HEAD,    /* with its head */
+	ENDING_CONTENT, /* with content, of which there was none */
+	ENDING_TRAILERS,
+};
+
+struct edge_exchange {
+	unsigned magic;
+	struct edge_worker *worker;
+	struct edge_exchange *next_spare;
+	struct edge_view *view; /* NULL: a tunnel has let it go */
+	const struct edge_client *client;
+	struct flow_ends ends; /* the client's */
+
+	struct arena arena;
+	struct http_head received, forwarded;
+	struct http_head answer;        /* the response as it goes to the client */
+	struct edge_facts facts;        /* names in it are the view's, until a tunnel copies them */
+	const struct edge_route *route; /* NULL: none, or a tunnel has let the view go */
+
+	struct flow_sink from_client;
+	struct flow_source for_client;
+	struct flow_source for_origin; /* of the request */
+	struct flow_sink from_origin;
+	struct flow_source for_filter; /* of the response, as a filter sees it */
+	struct flow_sink *out;         /* where the response goes: a filter, or the client */
+	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
+
+	/* before an origin is asked */
+	unsigned step; /* the one that is taken now, or waits */
+	/* Set while it waits: lets go of what it waits for. */
+	void (*cancel_wait)(struct edge_exchange *x);
+	enum request_ending ending;
+	struct http_fields *trailers; /* with ENDING_TRAILERS */
+
+	struct olink_request *origin; /* NULL: none was asked, so far */
+	struct flow_leg leg;          /* to it */
+	struct edge_forward forward;
+	bool origin_ended; /* nothing more comes from the origin */
+
+	/* an answer of our own */
+	struct span own_content; /* what is left to push; the arena's or the view's */
+	size_t own_credit;       /* granted for it */
+	struct loop_task own_task;
+
+	size_t early_credit;
+	enum request_side request_side;
+	enum response_side response_side;
+	enum reason end;
+
+	/* for the log */
+	int status;
+	uint64_t bytes_in, bytes_out;
+	mono_time began;
+	duration first_byte; /* < 0: there was none */
+};
+
+/* The exchange that one of its own sinks or sources stands in. */
+#define EXCHANGE_OF(pointer, member)                                                               \
+	exchange_checked(CONTAINER_OF(pointer, struct edge_exchange, member))
+static inline struct edge_exchange *exchange_checked(struct edge_exchange *x)
+{
+	MAGIC_CHECK(x, EXCHANGE_MAGIC);
+	return x;
+}
+
+static inline bool exchange_request_goes_on(const struct edge_exchange *x)
+{
+	return x->request_side < REQUEST_ENDED;
+}
+
+/* exchange.c */
+
+/* The only ways to another state: they tell the log. */
+void exchange_set_request(struct edge_exchange *x, enum request_side side);
+void exchange_set_response(struct edge_exchange *x, enum response_side side);
+/* It is a request from here on: a head that never came whole is none. */
+void exchange_count_in(struct edge_exchange *x);
+/* Neither the client's side nor the origin's is to push anything more, and no step waits. */
+void exchange_stop_both(struct edge_exchange *x, enum reason reason);
+
+/* exchange_request.c */
+
+extern const struct flow_sink_ops exchange_from_client_ops;
+extern const struct flow_source_ops exchange_for_origin_ops;
+/* The last step: `forwarded` goes to the origin of the route. */
+void exchange_ask_origin(struct edge_exchange *x);
+
+/* exchange_reply.c */
+
+extern const struct flow_sink_ops exchange_from_origin_ops;
+extern const struct flow_source_ops exchange_for_client_ops;
+extern const struct flow_source_ops exchange_for_filter_ops;
+extern const struct flow_sink_ops exchange_nobody_ops;
+/* Answers with a status and a line of ours in the origin's place; no final head has gone out. */
+void exchange_respond(struct edge_exchange *x, int status, enum reason reason);
+/* Answers with the head that was made up in x->answer, and with `content`, which lives as long as
+ * the arena or the view. It is not pushed for HEAD, nor where the status has none. */
+void exchange_answer(struct edge_exchange *x, struct span content, enum reason reason);
+/* It cannot be completed: said with a status if nothing was said yet, else by breaking off. */
+void exchange_fail(struct edge_exchange *x, enum reason reason);
+/* Pushes what is granted of an answer of our own. */
+void exchange_push_own(struct loop_task *task);
+/* The filter stands in the way of the content from now on; in exchange_finish() only, once. It
+ * finds before and after set. The exchange does not free it. */
+void exchange_put_filter(struct edge_exchange *x, struct flow_filter *filter);
+
+/* steps.c */
+
+enum step_result {
+	STEP_GO_ON,
+	STEP_ANSWERED, /* exchange_respond() or the like was called, or an origin was asked */
+	STEP_WAITS,    /* x->cancel_wait is set; exchange_step_done() is called later */
+};
+/* Takes the steps from the first on. */
+void exchange_take_steps(struct edge_exchange *x);
+/* What the step waited for has come: the next one is taken. Unless it has answered instead; never
+ * inside the step itself. */
+void exchange_step_done(struct edge_exchange *x);
+
+/* finish.c */
+
+/* All that is changed in a final response head, an origin's (101 too) or our own. False: no room.
+ */
+bool exchange_finish(struct edge_exchange *x);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What comes from the client: its head is dispatched and takes the steps; what follows goes on to
+ * the origin, as far as that grants. Worker's loop only; owns nothing.
+ */
+#define LOG_MODULE LOG_EXCHANGE
+#include "config/fleet.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "edge/exchange/dispatch.h"
+#include "edge/exchange/exchange_internal.h"
+#include "edge/node/view.h"
+#include "edge/route/route.h"
+#include "origin-link/olink.h"
+
+/* Who answers */
+
+static struct edge_dispatch dispatch(struct edge_exchange *x)
+{
+	struct edge_question question = {
+	    .view = x->view,
+	    .request = &x->received,
+	    .client = x->client,
+	    .stopping = x->worker->stopping,
+	    .arena = &x->arena,
+	};
+	struct edge_dispatch found = edge_dispatch(&question);
+
+	x->route = found.route;
+	if (found.site)
+		x->facts.site = span_of(found.site->cfg->name);
+	if (found.route)
+		x->facts.origin = span_of(found.route->cfg->origin->name);
+	log_debug("%s: " SPAN_FMT " " SPAN_FMT SPAN_FMT ": site " SPAN_FMT ", origin " SPAN_FMT,
+		  net_addr_shown(&x->client->addr), SPAN_ARG(x->received.method),
+		  SPAN_ARG(x->received.authority), SPAN_ARG(x->received.target),
+		  SPAN_ARG(x->facts.site), SPAN_ARG(x->facts.origin));
+	return found;
+}
+
+static bool open_origin(struct edge_exchange *x)
+{
+	struct olink_open open = {
+	    .origins = x->view->origins,
+	    .origin = x->route->cfg->origin,
+	    .client = {.source = x->client->addr, .destination = x->client->local},
+	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
+	};
+
+	x->origin = olink_request_open(x->worker->olink, &open, &x->leg);
+	return x->origin != NULL;
+}
+
+/* The end that came while a step waited. */
+static void push_ending(struct edge_exchange *x)
+{
+	struct flow_sink *to = x->leg.request;
+
+	switch (x->ending) {
+	case ENDING_NONE:
+	case ENDING_HEAD:
+		break;
+	case ENDING_CONTENT:
+		to->ops->body(to, (struct slice){0}, true);
+		break;
+	case ENDING_TRAILERS:
+		edge_forward_trailers(x->trailers, &x->forward);
+		to->ops->trailers(to, x->trailers);
+		break;
+	}
+}
+
+void exchange_ask_origin(struct edge_exchange *x)
+{
+	if (!open_origin(x)) {
+		exchange_respond(x, 503, REASON_LIMIT);
+		return;
+	}
+	log_debug("%s: goes to " SPAN_FMT " as %s request %llu", net_addr_shown(&x->client->addr),
+		  SPAN_ARG(x->facts.origin), loop_name(x->worker->loop),
+		  (unsigned long long)olink_request_facts(x->origin).number);
+	x->leg.request->ops->head(x->leg.request, &x->forwarded, x->ending == ENDING_HEAD);
+	push_ending(x);
+}
+
+/* From the client */
+
+static void client_head(struct flow_sink *sink, struct http_head *head, bool end)
+{
+	struct edge_exchange *x = EXCHANGE_OF(sink, from_client);
+	struct edge_dispatch found;
+
+	CHECK(head == &x->received);
+	exchange_count_in(x);
+	if (end)
+		x->ending = ENDING_HEAD;
+	exchange_set_request(x, end                                    ? REQUEST_ENDED
+				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
+								       : REQUEST_CONTENT);
+	found = dispatch(x);
+	if (found.status != 0)
+		exchange_respond(x, found.status, found.reason);
+	else
+		exchange_take_steps(x);
+}
+
+static void client_body(struct flow_sink *sink, struct slice slice, bool end)
+{
+	struct edge_exchange *x = EXCHANGE_OF(sink, from_client);
+
+	if (!exchange_request_goes_on(x))
+		return;
+	CHECK(x->request_side != REQUEST_ASKED && (x->origin || slice.n == 0));
+	x->bytes_in += slice.n;
+	if (end)
+		exchange_set_request(x, REQUEST_ENDED);
+	if (x->origin)
+		x->leg.request->ops->body(x->leg.request, slice, end);
+	else if (end)
+		x->ending = ENDING_CONTENT;
+}
+
+static void client_trailers(struct flow_sink *sink, struct http_fields *trailers)
+{
+	struct edge_exchange *x = EXCHANGE_OF(sink, from_client);
+
+	if (!exchange_request_goes_on(x))
+		return;
+	exchange_set_request(x, REQUEST_ENDED);
+	if (!x->origin) {
+		x->ending = ENDING_TRAILERS;
+		x->trailers = trailers;
+		return;
+	}
+	edge_forward_trailers(trailers, &x->forward);
+	x->leg.request->ops->trailers(x->leg.request, trailers);
+}
+
+static void client_reset(struct flow_sink *sink, enum reason reason)
+{
+	struct edge_exchange *x = EXCHANGE_OF(sink, from_client);
+
+	if (!exchange_request_goes_on(x))
+		return;
+	exchange_set_request(x, REQUEST_ENDED);
+	exchange_fail(x, reason);
+}
+
+const struct flow_sink_ops exchange_from_client_ops = {
+    .head = client_head,
+    .body = client_body,
+    .trailers = client_trailers,
+    .reset = client_reset,
+};
+
+/* What the origin wants of it */
+
+static void origin_grants(struct flow_source *source, size_t n)
+{
+	struct edge_exchange *x = EXCHANGE_OF(source, for_origin);
+
+	if (exchange_request_goes_on(x))
+		x->ends.request->ops->grant(x->ends.request, n);
+}
+
+static void origin_stops(struct flow_source *source, enum reason reason)
+{
+	struct edge_exchange *x = EXCHANGE_OF(source, for_origin);
+
+	if (!exchange_request_goes_on(x))
+		return;
+	exchange_set_request(x, REQUEST_UNWANTED);
+	x->ends.request->ops->stop(x->ends.request, reason);
+}
+
+const struct flow_source_ops exchange_for_origin_ops = {
+    .grant = origin_grants,
+    .stop = origin_stops,
+};

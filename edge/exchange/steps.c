@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What comes between the dispatch of a request and the origin that it goes to, in order: who is let
+ * in, what is answered here, how the request is changed. A step that has nothing to do costs a
+ * call. One that waits lets no content in, as only an origin grants any. Worker's loop only.
+ */
+#define LOG_MODULE LOG_EXCHANGE
+#include <string.h>
+
+#include "config/fleet.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "edge/exchange/exchange_internal.h"
+#include "edge/node/view.h"
+
+/* A second head is made for the origin; the first stays as it was received. */
+static enum step_result rewrite(struct edge_exchange *x)
+{
+	const struct edge_client *client = x->client;
+	int status = 431;
+
+	x->forward = (struct edge_forward){
+	    .client_ip = client->ip,
+	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
+	    .client_is_trusted =
+		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+	    .trusted_fields = &x->view->fleet->http.trusted_fields,
+	    .underscores = x->view->fleet->http.underscores,
+	    .pseudonym = x->worker->common->pseudonym,
+	};
+	if (http_head_copy(&x->forwarded, &x->received, &x->arena)) {
+		/* Here: the rewriting of the target and the rules for request fields. */
+		status = edge_forward_request(&x->forwarded, &x->forward);
+	}
+	if (status == 0)
+		return STEP_GO_ON;
+	exchange_respond(x, status, REASON_DONE);
+	return STEP_ANSWERED;
+}
+
+static enum step_result ask_origin(struct edge_exchange *x)
+{
+	exchange_ask_origin(x);
+	return STEP_ANSWERED;
+}
+
+static const struct step {
+	const char *name; /* in the log */
+	enum step_result (*take)(struct edge_exchange *x);
+} steps[] = {
+    /* access */
+    /* limits */
+    /* preflight */
+    /* basic authentication */
+    /* forwarded authentication */
+    /* limit of the content */
+    /* what the route answers itself: respond, file, redirect */
+    {"rewrite", rewrite},
+    /* mirror */
+    {"origin", ask_origin},
+};
+
+void exchange_take_steps(struct edge_exchange *x)
+{
+	for (;;) {
+		CHECK(x->step < ARRAY_SIZE(steps));
+		switch (steps[x->step].take(x)) {
+		case STEP_GO_ON:
+			x->step++;
+			break;
+		case STEP_ANSWERED:
+			log_debug("%s: step %s has answered", net_addr_shown(&x->client->addr),
+				  steps[x->step].name);
+			return;
+		case STEP_WAITS:
+			CHECK(x->cancel_wait);
+			log_debug("%s: step %s waits", net_addr_shown(&x->client->addr),
+				  steps[x->step].name);
+			return;
+		}
+	}
+}
+
+void exchange_step_done(struct edge_exchange *x)
+{
+	CHECK(x->cancel_wait && x->response_side == RESPONSE_AWAITED);
+	x->cancel_wait = NULL;
+	x->step++;
+	exchange_take_steps(x);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Whom a list of `access` lets in: the first of its items counts that a client is in. Built with
+ * the view, immutable; networks are looked up in a time that does not grow with their number. Any
+ * thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "config/limit.h"
+
+struct geo_place;
+
+struct edge_access;
+
+/* NULL for an empty list. The items must live as long. */
+struct edge_access *edge_access_create(const struct cfg_access *items, unsigned n);
+void edge_access_destroy(struct edge_access **access);
+
+/* By what a client was found in the item that denies it. */
+enum edge_access_verdict {
+	EDGE_ACCESS_GRANTED,
+	EDGE_ACCESS_DENIED_NETWORK,
+	EDGE_ACCESS_DENIED_ASN,
+	EDGE_ACCESS_DENIED_COUNTRY,
+	EDGE_ACCESS_DENIED_CONTINENT,
+};
+/* `place` NULL: not known. `access` NULL: granted. */
+enum edge_access_verdict edge_access_ask(const struct edge_access *access,
+					 const struct net_prefix *client,
+					 const struct geo_place *place);
+/* Whether a place matters to it. */
+bool edge_access_needs_place(const struct edge_access *access);

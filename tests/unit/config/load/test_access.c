@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Rates, what each client may have, and whom access lets in: what is taken, and every way to be
+ * refused.
+ */
+#include "tests/unit/config/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/check.h"
+
+#define START                                                                                      \
+	"origins: {o: {servers: s}}\n"                                                             \
+	"edges: {e: {addresses: 192.0.2.1, location: \"1,2\"}}\n"
+#define SITE "sites: {w: {hosts: h, certificates: {certificate: c, key: k}, "
+#define PLAIN_SITE SITE "routes: {origin: o}}}\n"
+
+static const struct rate_case {
+	const char *text;
+	unsigned count;
+	int64_t seconds;
+} rates[] = {
+    {"0", 0, 0},
+    {"1/s", 1, 1},
+    {"100/s", 100, 1},
+    {"5/m", 5, 60},
+    {"20/10s", 20, 10},
+    {"1000/h", 1000, 3600},
+    {"1000000/d", 1000000, 86400},
+};
+
+static void test_rates(void **state)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
+		char *text = xasprintf(START PLAIN_SITE "http: {per_client: {request_rate: %s}}\n",
+				       rates[i].text);
+		struct cfg_fleet *f = load_good(text);
+
+		assert_int_equal(f->http.per_client.request_rate.count, rates[i].count);
+		assert_int_equal(f->http.per_client.request_rate.per.ns,
+				 DUR_S(rates[i].seconds).ns);
+		assert_int_equal(f->http.per_client.connection_rate.count, 0);
+		cfg_fleet_destroy(&f);
+		free(text);
+	}
+}
+
+static void test_bad_rates(void **state)
+{
+	static const char *const bad[] = {"1",        "/s",    "0/s",       "-1/s", "1/",
+					  "1/x",      "1/0s",  "1/2d",      "1/ms", "1/500ms",
+					  "1/1500ms", "1.5/s", "1000001/s", "1 /s", "1/ s"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		char *text = xasprintf(
+		    START PLAIN_SITE "http: {per_client: {request_rate: \"%s\"}}\n", bad[i]);
+		char *expected =
+		    xasprintf("fleet.yaml:4:35: http.per_client.request_rate: \"%s\" is not a rate "
+			      "such as 100/s, 5/m or 20/10s, of at most 1000000 in a second up to "
+			      "a day; or 0\n",
+			      bad[i]);
+
+		assert_complaints(text, expected);
+		free(text);
+		free(expected);
+	}
+}
+
+static void test_access(void **state)
+{
+	struct cfg_fleet *f =
+	    load_good(START "geo: {database: x.mmdb}\n"
+			    "http: {access: [{allow: {networks: 192.0.2.0/24}},\n"
+			    "  {deny: {countries: [de, FR], continents: as, asns: 64500}}]}\n" SITE
+			    "access: {deny: {networks: [\"::/0\", 0.0.0.0/0]}}, "
+			    "routes: {origin: o, access: {allow: {asns: [1, 2]}}}}}\n");
+
+	assert_int_equal(f->http.n_access, 2);
+	assert_int_equal(f->http.access[0].allow.networks.n, 1);
+	assert_int_equal(f->http.access[1].allow.networks.n, 0);
+	assert_string_equal(f->http.access[1].deny.countries.v[0], "DE");
+	assert_string_equal(f->http.access[1].deny.continents.v[0], "AS");
+	assert_int_equal(f->http.access[1].deny.asns.v[0], 64500);
+	assert_int_equal(f->sites[0].n_access, 1);
+	assert_int_equal(f->sites[0].access[0].deny.networks.n, 2);
+	assert_int_equal(f->sites[0].routes[0].access[0].allow.asns.n, 2);
+	cfg_fleet_destroy(&f);
+}
+
+#define EITHER                                                                                     \
+	": either allow or deny was expected, with one of networks, asns, countries, continents; " \
+	"not "
+
+static void test_access_in_vain(void **state)
+{
+	assert_complaints(
+	    START "http: {access: [{allow: {networks: 192.0.2.0/24}, deny: {asns: 1}},\n"
+		  "  {deny: {}},\n"
+		  "  {deny: {networks: [192.0.2.0/24, \"2002:c000::/24\"]}}]}\n" SITE
+		  "access: {deny: {countries: DE}}, "
+		  "routes: {origin: o, access: {allow: {}}}}}\n",
+	    "fleet.yaml:3:17: http.access[0]" EITHER "both\n"
+	    "fleet.yaml:4:3: http.access[1]" EITHER "none of them\n"
+	    "fleet.yaml:5:3: http.access[2]: 2002:c000::/24 never matches: clients there are "
+	    "looked at by the IPv4 address that is in theirs; write its network\n"
+	    "fleet.yaml:6:71: sites.w.access[0] never matches by asns, countries or continents: "
+	    "geo.database is missing, which would tell them\n"
+	    "fleet.yaml:6:124: sites.w.routes.*.access[0]" EITHER "none of them\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rates),
+	    cmocka_unit_test(test_bad_rates),
+	    cmocka_unit_test(test_access),
+	    cmocka_unit_test(test_access_in_vain),
+	};
+
+	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
+}
