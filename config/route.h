@@ -5,7 +5,7 @@
 #pragma once
 
 #include "config/limit.h"
-#include "config/values.h"
+#include "config/match.h"
 
 struct cfg_origin;
 

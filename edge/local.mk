@@ -21,6 +21,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.h edge/facts/facts.h \
+	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \
 	edge/h1/h1.h \
