@@ -54,8 +54,7 @@ struct edge_cors *edge_cors_create(const struct cfg_cors *cfg)
 	cors->methods = list_of(&cfg->methods);
 	cors->fields = list_of(&cfg->fields);
 	cors->expose = list_of(&cfg->expose);
-	cors->max_age =
-	    span_of(xasprintf("%lld", (long long)(cfg->max_age.ns / DUR_S(1).ns)));
+	cors->max_age = span_of(xasprintf("%lld", (long long)(cfg->max_age.ns / DUR_S(1).ns)));
 	return cors;
 }
 
@@ -168,8 +167,7 @@ enum edge_cors_result edge_cors_preflight(const struct edge_cors *cors,
 
 	if (request->method_id != HTTP_METHOD_OPTIONS)
 		return EDGE_CORS_NONE;
-	method =
-	    http_fields_find(&request->fields, SPAN("Access-Control-Request-Method"), NULL);
+	method = http_fields_find(&request->fields, SPAN("Access-Control-Request-Method"), NULL);
 	if (!method || !http_fields_find(&request->fields, SPAN("Origin"), NULL))
 		return EDGE_CORS_NONE;
 	return allows_origin(cors, request) && allows_method(cors, method->value) &&
@@ -182,8 +180,7 @@ static bool is_access_control(struct span name)
 {
 	struct span prefix = SPAN("Access-Control-");
 
-	return name.n > prefix.n &&
-	       span_equal_nocase((struct span){name.p, prefix.n}, prefix);
+	return name.n > prefix.n && span_equal_nocase((struct span){name.p, prefix.n}, prefix);
 }
 
 static void remove_access_control(struct http_fields *fields)

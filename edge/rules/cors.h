@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Requests from pages of other origins (the Fetch Standard, section 3.2): which of them browsers are
- * to let through. Compiled with the view and immutable then; used in the exchange's loop. An origin
- * is only ever named to a browser when it is one of the list.
+ * Requests from pages of other origins (the Fetch Standard, section 3.2): which of them browsers
+ * are to let through. Compiled with the view and immutable then; used in the exchange's loop. An
+ * origin is only ever named to a browser when it is one of the list.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Changes to the fields of a message that the configuration asks for: set, add, append, remove, with
- * texts that have variables, and on conditions. Compiled with the view and immutable then; applied
- * in the exchange's loop. Which names may be changed at all was decided when the configuration was
- * read.
+ * Changes to the fields of a message that the configuration asks for: set, add, append, remove,
+ * with texts that have variables, and on conditions. Compiled with the view and immutable then;
+ * applied in the exchange's loop. Which names may be changed at all was decided when the
+ * configuration was read.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ void field_rules_destroy(struct field_rules **rules);
 enum field_rules_result {
 	FIELD_RULES_DONE,
 	FIELD_RULES_NO_ROOM, /* in the arena, or a text is too long: some were applied */
-	FIELD_RULES_UNSURE,  /* a condition holds for some who read the request: some were applied */
+	FIELD_RULES_UNSURE, /* a condition holds for some who read the request: some were applied */
 };
 
 /* In their order. Names and texts without variables are kept, not copied: the rules must outlive

@@ -165,8 +165,9 @@ static struct span make_traceparent(const struct cfg_trace *cfg, struct edge_ran
 	return (struct span){text, TRACEPARENT_LENGTH};
 }
 
-static bool find_trace(const struct cfg_trace *cfg, bool trusted, struct edge_randomness *randomness,
-		       struct edge_facts *facts, struct arena *arena)
+static bool find_trace(const struct cfg_trace *cfg, bool trusted,
+		       struct edge_randomness *randomness, struct edge_facts *facts,
+		       struct arena *arena)
 {
 	const struct http_field *field = NULL;
 	struct span parent;
@@ -191,8 +192,8 @@ bool edge_identify(const struct cfg_http *http, bool trusted, wall_time now,
 		   struct edge_randomness *randomness, struct edge_facts *facts,
 		   struct arena *arena)
 {
-	return (!http->request_id.enabled || find_request_id(&http->request_id, trusted, now,
-							      randomness, facts, arena)) &&
+	return (!http->request_id.enabled ||
+		find_request_id(&http->request_id, trusted, now, randomness, facts, arena)) &&
 	       find_trace(&http->trace, trusted, randomness, facts, arena);
 }
 

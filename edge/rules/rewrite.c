@@ -17,9 +17,9 @@
 #include "edge/facts/template.h"
 
 struct edge_rewrite {
-	struct span prefix;           /* to strip; empty: none */
-	struct edge_template *path;   /* in place of all; NULL: not so */
-	struct regex *regex;          /* what is replaced by `to`; NULL: nothing */
+	struct span prefix;         /* to strip; empty: none */
+	struct edge_template *path; /* in place of all; NULL: not so */
+	struct regex *regex;        /* what is replaced by `to`; NULL: nothing */
 	struct edge_template *to;
 	struct edge_template *host; /* NULL: stays */
 };
@@ -170,8 +170,7 @@ static bool strip_as_written(struct draft *d, struct span target, struct span pr
 	if (n <= prefix.n || memcmp(target.p, prefix.p, prefix.n) != 0)
 		return false;
 	target = (struct span){target.p + prefix.n, n - prefix.n};
-	if (target.p[0] != '/' || (target.n > 1 && target.p[1] == '/') ||
-	    has_dot_segment(target) ||
+	if (target.p[0] != '/' || (target.n > 1 && target.p[1] == '/') || has_dot_segment(target) ||
 	    http_path_parse(&path, target, d->arena, &why) != HTTP_PATH_OK ||
 	    !span_equal(path.text, wanted))
 		return false;

@@ -4,8 +4,8 @@
  * immutable then; applied in the exchange's loop.
  *
  * A path is rewritten in its normal form, as routes are found by, and is written percent-encoded
- * again, without doubled slashes. What it becomes may hold what strangers have sent, so it is looked
- * at as if it had come anew: with a dot segment in it, in whichever spelling, it would lead
+ * again, without doubled slashes. What it becomes may hold what strangers have sent, so it is
+ * looked at as if it had come anew: with a dot segment in it, in whichever spelling, it would lead
  * elsewhere than its text says, and is refused.
  */
 #pragma once

@@ -19,7 +19,7 @@
 
 struct edge_rules {
 	const struct cfg_http *http;
-	struct edge_rewrite *rewrite;         /* each NULL: none */
+	struct edge_rewrite *rewrite; /* each NULL: none */
 	struct field_rules *request, *response;
 	struct edge_cors *cors;
 	enum cfg_security security;
@@ -147,8 +147,7 @@ static bool set(struct http_head *head, struct span name, struct span value)
  * 2.1), so it is not sent otherwise. */
 static bool add_for_host(const struct edge_rules *rules, struct http_head *head)
 {
-	return (rules->hsts.n == 0 ||
-		set(head, SPAN("Strict-Transport-Security"), rules->hsts)) &&
+	return (rules->hsts.n == 0 || set(head, SPAN("Strict-Transport-Security"), rules->hsts)) &&
 	       (rules->alt_svc.n == 0 || set(head, SPAN("Alt-Svc"), rules->alt_svc));
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * All that is changed in the requests and the responses of a route, compiled. Stands with the route
- * in the view, immutable; applied in the exchange's loop. A site has one too, for its responses that
- * no route is the reason of.
+ * in the view, immutable; applied in the exchange's loop. A site has one too, for its responses
+ * that no route is the reason of.
  */
 #pragma once
 

@@ -40,8 +40,7 @@ struct span edge_hsts_value(const struct cfg_hsts *hsts)
 {
 	if (hsts->max_age.ns == 0)
 		return (struct span){NULL, 0};
-	return span_of(xasprintf("max-age=%lld%s%s",
-				 (long long)(hsts->max_age.ns / DUR_S(1).ns),
+	return span_of(xasprintf("max-age=%lld%s%s", (long long)(hsts->max_age.ns / DUR_S(1).ns),
 				 hsts->subdomains ? "; includeSubDomains" : "",
 				 hsts->preload ? "; preload" : ""));
 }
