@@ -20,6 +20,8 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
+	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
+	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/client.h edge/facts/facts.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
@@ -31,6 +33,7 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
 	edge/limit/access.c edge/limit/access.h \
+	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \

@@ -6,8 +6,8 @@
 #include "edge/exchange/authority.h"
 
 #include "config/fleet.h"
-#include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
+#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
@@ -30,7 +30,7 @@ bool edge_authority_is_misdirected(const struct edge_view *view, const struct ed
 	const struct edge_site *named;
 
 	if (client->tls[0] == '\0' || span_equal_nocase(sni, host) ||
-	    edge_forward_is_trusted(&view->fleet->http.trusted_proxies, &client->addr))
+	    edge_is_trusted(&view->fleet->http.trusted_proxies, &client->addr))
 		return false;
 	named = sni.n > 0 ? edge_route_site(view->routes, sni) : NULL;
 	if (named != NULL && named != site)

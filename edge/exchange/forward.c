@@ -16,20 +16,6 @@
  * legal. More than that is a circle. */
 #define VIA_SELF_MAX 1
 
-bool edge_forward_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *client)
-{
-	struct net_prefix self;
-
-	if (trusted->n == 0)
-		return false;
-	self = net_prefix_of(client);
-	for (unsigned i = 0; i < trusted->n; i++) {
-		if (net_prefix_covers(&trusted->v[i], &self))
-			return true;
-	}
-	return false;
-}
-
 static char *put(char *p, struct span s)
 {
 	if (s.n > 0)

@@ -18,8 +18,6 @@ struct edge_forward {
 	struct span pseudonym; /* of this node in Via: "perigee-fra1" */
 };
 
-bool edge_forward_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *client);
-
 /* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:
  * 200 (OPTIONS with Max-Forwards: 0), 431 (no room in the arena), 508 (it has been here before). */
 int edge_forward_request(struct http_head *head, const struct edge_forward *f);

@@ -11,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 
 /* A second head is made for the origin; the first stays as it was received. */
@@ -23,7 +24,7 @@ static enum step_result rewrite(struct edge_exchange *x)
 	    .client_ip = client->ip,
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_is_trusted =
-		edge_forward_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+		edge_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,

@@ -8,6 +8,7 @@
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 #include "core/http/message.h"
+#include "geo/places.h"
 
 struct edge_client {
 	struct net_addr addr;  /* its own: the PROXY header's word, or the socket's */
@@ -21,4 +22,19 @@ struct edge_client {
 	/* With TLS. */
 	const char *tls_suite; /* "TLS_AES_128_GCM_SHA256"; static; NULL: not known */
 	bool tls_resumed;
+	/* Where it is, once somebody has asked; and the places it was looked up in, which may be
+	 * gone. */
+	struct geo_place place;
+	const struct geo_places *looked_up;
+	/* What edge/limit/guard.h knows it by; 0: nobody has asked. */
+	uint64_t key;
+	/* Where its connection is counted; NULL: nowhere. */
+	_Atomic uint64_t *counted;
 };
+
+/* Its place in `places`, which is looked up once for them; NULL without places. */
+const struct geo_place *edge_client_place(struct edge_client *client,
+					  const struct geo_places *places);
+/* What counts as one client: an IPv4 address, or the IPv6 network of 64 bits around one (an
+ * IPv4-mapped address is IPv4). */
+struct net_prefix edge_client_network(const struct net_addr *addr);

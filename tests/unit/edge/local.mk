@@ -103,3 +103,18 @@ check_PROGRAMS += tests/unit/edge/facts/test_template
 tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_template
+
+check_PROGRAMS += tests/unit/edge/facts/test_client
+tests_unit_edge_facts_test_client_SOURCES = tests/unit/edge/facts/test_client.c
+tests_unit_edge_facts_test_client_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_client
+
+check_PROGRAMS += tests/unit/edge/facts/test_forwarded
+tests_unit_edge_facts_test_forwarded_SOURCES = tests/unit/edge/facts/test_forwarded.c
+tests_unit_edge_facts_test_forwarded_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_forwarded
+
+check_PROGRAMS += tests/unit/edge/limit/test_guard
+tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
+tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_guard

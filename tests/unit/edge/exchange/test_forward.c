@@ -327,29 +327,6 @@ static void test_every_size_of_arena(void **state)
 	}
 }
 
-static void test_trusted(void **state)
-{
-	static const struct {
-		const char *client;
-		bool trusted;
-	} cases[] = {
-	    {"192.0.2.9:1", true},      {"192.0.3.1:1", false},         {"[2001:db8::9]:1", true},
-	    {"[2001:db9::1]:1", false}, {"[::ffff:192.0.2.9]:1", true},
-	};
-	struct net_prefix list[2];
-	struct cfg_prefixes trusted = {list, 2};
-
-	assert_true(net_prefix_parse("192.0.2.0/24", &list[0]));
-	assert_true(net_prefix_parse("2001:db8::/32", &list[1]));
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct net_addr client;
-
-		assert_true(net_addr_parse(cases[i].client, 0, &client));
-		assert_int_equal(edge_forward_is_trusted(&trusted, &client), cases[i].trusted);
-		assert_false(edge_forward_is_trusted(&(struct cfg_prefixes){0}, &client));
-	}
-}
-
 static void test_trailers_told_who_the_client_is(void **state)
 {
 	struct arena a;
@@ -374,7 +351,6 @@ int main(void)
 	    cmocka_unit_test(test_trailers_told_who_the_client_is),
 	    cmocka_unit_test(test_responses),
 	    cmocka_unit_test(test_every_size_of_arena),
-	    cmocka_unit_test(test_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
