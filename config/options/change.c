@@ -152,9 +152,14 @@ const struct cfg_option cfg_request_id_options[] = {
      .fallback = "X-Request-Id",
      WHEN_ON("enabled"),
      .prose = "The field that it stands in."},
-    CHOICE("from", AT(cfg_request_id, from), "trusted", request_id_froms,
-	   "Whose id is kept: \"trusted\" is that of http.trusted_proxies; \"nobody\": each "
-	   "request gets a new one."),
+    {.key = "from",
+     .type = &cfg_type_choice,
+     AT(cfg_request_id, from),
+     .fallback = "trusted",
+     .choices = request_id_froms,
+     WHEN_ON("enabled"),
+     .prose = "Whose id is kept: \"trusted\" is that of http.trusted_proxies; \"nobody\": each "
+	      "request gets a new one."},
     {.key = "response",
      .type = &cfg_type_bool,
      AT(cfg_request_id, response),

@@ -158,6 +158,7 @@ struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
 	    .began = loop_now(worker->loop),
 	    .first_byte = DUR_NS(-1),
 	};
+	x->facts.node = span_of(x->view->self->name);
 	arena_reset(&x->arena, x->view->arena_max);
 	http_head_init(&x->received, &x->arena);
 	*leg = (struct flow_leg){.request = &x->from_client, .response = &x->for_client};

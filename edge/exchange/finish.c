@@ -4,8 +4,7 @@
  * given it or we ourselves, in order. Worker's loop only.
  */
 #include "edge/exchange/exchange_internal.h"
-#include "edge/route/route.h"
-#include "edge/rules/response_rules.h"
+#include "edge/rules/rules.h"
 
 bool exchange_finish(struct edge_exchange *x)
 {
@@ -13,5 +12,5 @@ bool exchange_finish(struct edge_exchange *x)
 	/* Here, in this order, each by a call of its own: hints are learned; rules for fields; an
 	 * error page in place of the response; Proxy-Status and Server-Timing; RateLimit fields; a
 	 * filter is put in the way of the content. */
-	return !x->route || response_rules_apply(x->route->cfg, &x->answer);
+	return edge_rules_response(x->rules, &x->facts, &x->answer);
 }

@@ -77,8 +77,8 @@ static bool is_host_char(char c)
 	       c == '-' || c == '.' || c == '_';
 }
 
-/* "https://*.example.com:8443": what stands for the asterisk is one or more labels, and nothing
- * that would end the host. */
+/* As "https://" "*.example.com:8443": what stands for the asterisk is one or more labels, and
+ * nothing that would end the host. */
 static bool is_like(struct span origin, const char *pattern)
 {
 	const char *star = strchr(pattern, '*');
