@@ -7,6 +7,9 @@ config_libconfig_a_SOURCES = \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
 	config/http.h config/limit.h config/match.h config/route.h config/site.h config/values.h \
+	config/http.h config/limit.h config/route.h config/site.h config/terms.h config/values.h \
+	config/http.h config/limit.h config/route.h config/site.h config/values.h \
+	config/http.h config/match.h config/route.h config/site.h config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
@@ -38,6 +41,7 @@ config_libconfig_a_SOURCES = \
 	config/options/origin.c \
 	config/options/route.c \
 	config/options/site.c \
+	config/options/terms.c \
 	config/options/zone.c \
 	config/print.h \
 	config/print/dump.c \
@@ -53,6 +57,7 @@ config_libconfig_a_SOURCES = \
 	config/types/match.c \
 	config/types/names.c \
 	config/types/net.c \
+	config/types/percent.c \
 	config/types/rate.c \
 	config/types/reference.c config/types/reference.h \
 	config/types/template.c config/types/template.h \

@@ -6,6 +6,9 @@
 
 #include "config/change.h"
 #include "config/limit.h"
+#include "config/match.h"
+#include "config/terms.h"
+#include "config/values.h"
 
 struct cfg_origin;
 
@@ -19,6 +22,7 @@ struct cfg_route {
 	unsigned n_response_fields;
 	struct cfg_cors cors;
 	enum cfg_route_security security; /* default: the site's */
+	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;
 	struct cfg_place place;

@@ -14,6 +14,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
+	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
 	edge/rules/cors.c edge/rules/cors.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
@@ -22,6 +23,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/rules.c edge/rules/rules.h \
 	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
+	edge/exchange/grpc.c edge/exchange/grpc.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
@@ -36,6 +38,17 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/h2/h2.h \
+	edge/h2/h2_conn.c \
+	edge/h2/h2_guard.c edge/h2/h2_guard.h \
+	edge/h2/h2_head.c edge/h2/h2_head.h \
+	edge/h2/h2_internal.h \
+	edge/h2/h2_queue.c edge/h2/h2_queue.h \
+	edge/h2/h2_request.c \
+	edge/h2/h2_response.c \
+	edge/h2/h2_session.c \
+	edge/h2/h2_stream.c \
+	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/rates.c edge/limit/rates.h \

@@ -155,10 +155,10 @@ struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
 	    .granted = &x->for_filter,
 	    .own_task.run = exchange_push_own,
 	    .facts = {.client = client, .request = &x->received},
+	    .content_max = UINT64_MAX,
 	    .began = loop_now(worker->loop),
 	    .first_byte = DUR_NS(-1),
 	};
-	x->facts.node = span_of(x->view->self->name);
 	arena_reset(&x->arena, x->view->arena_max);
 	http_head_init(&x->received, &x->arena);
 	*leg = (struct flow_leg){.request = &x->from_client, .response = &x->for_client};
@@ -251,6 +251,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	if (x->origin)
 		olink_request_close(&x->origin);
 	loop_task_cancel(x->worker->loop, &x->own_task);
+	deadline_fini(&x->deadline);
 	edge_view_unpin(&x->view, x->worker->loop);
 	if (counted)
 		count_out(x);

@@ -39,6 +39,7 @@
 #include "core/base/check.h"
 #include "core/http/flow.h"
 #include "core/http/path.h"
+#include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
@@ -89,6 +90,10 @@ struct edge_exchange {
 	struct flow_source for_filter; /* of the response, as a filter sees it */
 	struct flow_sink *out;         /* where the response goes: a filter, or the client */
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
+
+	uint64_t content_max;     /* of the request */
+	struct deadline deadline; /* of all of it; without a timer: none */
+	bool is_grpc;             /* it wants to be told what fails in gRPC's words */
 
 	/* before an origin is asked */
 	unsigned step; /* the one that is taken now, or waits */
@@ -181,6 +186,10 @@ void exchange_take_steps(struct edge_exchange *x);
 /* What the step waited for has come: the next one is taken. Unless it has answered instead; never
  * inside the step itself. */
 void exchange_step_done(struct edge_exchange *x);
+
+/* exchange_terms.c: steps. */
+enum step_result exchange_step_time(struct edge_exchange *x);
+enum step_result exchange_step_content(struct edge_exchange *x);
 
 /* finish.c */
 

@@ -76,9 +76,10 @@ static const struct step {
     /* access */
     /* limits */
     {"preflight", preflight},
+    {"time", exchange_step_time},
     /* basic authentication */
     /* forwarded authentication */
-    /* limit of the content */
+    {"content", exchange_step_content},
     /* what the route answers itself: respond, file, redirect */
     {"rewrite", rewrite},
     /* mirror */

@@ -67,9 +67,10 @@ class Edge(perigee.Daemon):
     def url(self, path, host=HOST):
         return f"https://{host}:{self.port}{path}"
 
-    def curl(self, *args, host=HOST, check=True, text=True):
+    def curl(self, *args, host=HOST, check=True, text=True, http2=False):
         return subprocess.run(
             [*self.inside, "curl", "-q", "-sS", "--max-time", "60",
+             "--http2" if http2 else "--http1.1",
              "--cacert", self.authority.certificate,
              "--resolve", f"{host}:{self.port}:127.0.0.1", *map(str, args)],
             capture_output=True, text=text, check=check,
