@@ -20,6 +20,7 @@ scenarios = \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
