@@ -54,6 +54,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/yaml.c config/syntax/yaml.h \
 	config/types/change.c \
 	config/types/geo.c \
+	config/types/log.c \
 	config/types/match.c \
 	config/types/names.c \
 	config/types/net.c \

@@ -31,6 +31,10 @@
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
+	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
+	  "Requests whose name and password were missing or wrong")                                \
+	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \
+	  "Requests refused because too many passwords were waiting to be checked")                \
 	X(EDGE_H2_CONNECTIONS, "edge_h2_connections_total", COUNTER,                               \
 	  "Client connections that speak HTTP/2")                                                  \
 	X(EDGE_H2_STREAMS_REFUSED, "edge_h2_streams_refused_total", COUNTER,                       \

@@ -50,6 +50,7 @@ struct edge_admission;
 struct edge_inlets;
 struct edge_listeners;
 struct edge_protocol;
+struct edge_verifier;
 
 struct edge_worker {
 	unsigned magic;
@@ -58,6 +59,7 @@ struct edge_worker {
 	struct loop *loop;
 	struct stream_buffers *buffers;
 	struct olink_worker *olink;
+	struct edge_verifier *verifier; /* of passwords */
 	struct edge_listeners *listeners;
 	struct edge_inlets *inlets;
 	const struct edge_protocol *const *protocols; /* up to NULL; the first: by default */

@@ -3,6 +3,15 @@
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
 known_request = tests/support/known_request.c tests/support/known_request.h
+check_PROGRAMS += tests/unit/edge/auth/test_password
+tests_unit_edge_auth_test_password_SOURCES = tests/unit/edge/auth/test_password.c
+tests_unit_edge_auth_test_password_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_password
+
+check_PROGRAMS += tests/unit/edge/auth/test_verifier
+tests_unit_edge_auth_test_verifier_SOURCES = tests/unit/edge/auth/test_verifier.c
+tests_unit_edge_auth_test_verifier_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_verifier
 
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
@@ -34,10 +43,19 @@ tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_fo
 tests_unit_edge_exchange_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_forward
 
+check_PROGRAMS += tests/unit/edge/exchange/test_proxy_status
+tests_unit_edge_exchange_test_proxy_status_SOURCES = tests/unit/edge/exchange/test_proxy_status.c
+tests_unit_edge_exchange_test_proxy_status_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_proxy_status
 check_PROGRAMS += tests/unit/edge/exchange/test_grpc
 tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
 tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_grpc
+
+check_PROGRAMS += tests/unit/edge/exchange/test_server_timing
+tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/test_server_timing.c
+tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_server_timing
 
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
@@ -99,6 +117,11 @@ check_PROGRAMS += tests/unit/edge/limit/test_access
 tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_access
+
+check_PROGRAMS += tests/unit/edge/limit/test_pace
+tests_unit_edge_limit_test_pace_SOURCES = tests/unit/edge/limit/test_pace.c
+tests_unit_edge_limit_test_pace_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_pace
 
 check_PROGRAMS += tests/unit/edge/limit/test_rates
 tests_unit_edge_limit_test_rates_SOURCES = tests/unit/edge/limit/test_rates.c
