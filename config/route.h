@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/change.h"
 #include "config/limit.h"
 #include "config/match.h"
 #include "config/terms.h"
@@ -42,9 +43,14 @@ struct cfg_compression {
 struct cfg_route {
 	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
 	const struct cfg_origin *origin;
-	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
+	struct cfg_rewrite rewrite;
+	struct cfg_field_rule *request_fields; /* in the order in which they are applied */
+	unsigned n_request_fields;
+	struct cfg_field_rule *response_fields; /* likewise */
 	unsigned n_response_fields;
 	struct cfg_compression compression;
+	struct cfg_cors cors;
+	enum cfg_route_security security; /* default: the site's */
 	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;

@@ -12,6 +12,7 @@
 #include "core/net/stream.h"
 #include "edge/node/counters.h"
 #include "edge/node/date.h"
+#include "edge/rules/identity.h"
 
 struct edge_worker;
 struct log_file;
@@ -69,6 +70,7 @@ struct edge_worker {
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
 	struct edge_compressors *compressors;
+	struct edge_randomness randomness;     /* of the names of requests */
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
 	void *h2_frame; /* of edge/h2/h2_memory.c */
