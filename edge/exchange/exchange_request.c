@@ -9,8 +9,12 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/grpc.h"
+#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
+#include "edge/rules/identity.h"
+#include "edge/rules/rules.h"
 #include "origin-link/olink.h"
 
 /* Who answers */
@@ -23,14 +27,21 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	    .client = x->client,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
+	    .path = &x->path,
+	    .facts = &x->facts,
 	};
 	struct edge_dispatch found = edge_dispatch(&question);
 
 	x->route = found.route;
-	if (found.site)
+	x->facts.node = span_of(x->view->self->name);
+	if (found.site) {
 		x->facts.site = span_of(found.site->cfg->name);
-	if (found.route)
+		x->rules = found.site->rules;
+	}
+	if (found.route) {
 		x->facts.origin = span_of(found.route->cfg->origin->name);
+		x->rules = found.route->rules;
+	}
 	log_debug("%s: " SPAN_FMT " " SPAN_FMT SPAN_FMT ": site " SPAN_FMT ", origin " SPAN_FMT,
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->received.method),
 		  SPAN_ARG(x->received.authority), SPAN_ARG(x->received.target),
@@ -38,10 +49,23 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	return found;
 }
 
+/* What it is found by in logs. False: no room. */
+static bool identify(struct edge_exchange *x)
+{
+	const struct cfg_http *http = &x->view->fleet->http;
+	bool trusted = edge_is_trusted(&http->trusted_proxies, &x->client->addr);
+
+	return edge_identify(http, trusted, clock_wall(), &x->worker->randomness, &x->facts,
+			     &x->arena);
+}
+
 static bool open_origin(struct edge_exchange *x)
 {
+	const struct cfg_terms *cfg = &x->route->cfg->terms;
+	struct olink_terms terms = {cfg->timeout.response, cfg->timeout.idle, cfg->retries};
 	struct olink_open open = {
 	    .origins = x->view->origins,
+	    .terms = &terms,
 	    .origin = x->route->cfg->origin,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
@@ -65,6 +89,7 @@ static void push_ending(struct edge_exchange *x)
 		break;
 	case ENDING_TRAILERS:
 		edge_forward_trailers(x->trailers, &x->forward);
+		edge_rules_trailers(x->rules, x->trailers);
 		to->ops->trailers(to, x->trailers);
 		break;
 	}
@@ -97,6 +122,11 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 	exchange_set_request(x, end                                    ? REQUEST_ENDED
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
+	x->is_grpc = edge_grpc_is(head);
+	if (!identify(x)) {
+		exchange_respond(x, 431, REASON_DONE);
+		return;
+	}
 	found = dispatch(x);
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);
@@ -112,6 +142,10 @@ static void client_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	CHECK(x->request_side != REQUEST_ASKED && (x->origin || slice.n == 0));
 	x->bytes_in += slice.n;
+	if (x->bytes_in > x->content_max && x->request_side == REQUEST_CONTENT) {
+		exchange_fail(x, REASON_CLIENT_CONTENT_LIMIT);
+		return;
+	}
 	if (end)
 		exchange_set_request(x, REQUEST_ENDED);
 	if (x->origin)
@@ -133,6 +167,7 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 		return;
 	}
 	edge_forward_trailers(trailers, &x->forward);
+	edge_rules_trailers(x->rules, trailers);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
 
