@@ -14,8 +14,10 @@ edge_libedge_a_SOURCES = \
 	edge/log/access_log.c edge/log/access_log.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
+	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
 	edge/exchange/exchange_terms.c \
@@ -23,6 +25,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "core/http/message.h"
 #include "core/loop/snapshot.h"
@@ -48,6 +49,7 @@ struct edge_exchange;
 struct edge_admission;
 struct edge_inlets;
 struct edge_listeners;
+struct edge_mirror;
 struct edge_protocol;
 struct edge_verifier;
 
@@ -69,6 +71,9 @@ struct edge_worker {
 	struct edge_date date;
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
+	LIST_HEAD(edge_mirror_list, edge_mirror) mirrors; /* copies of requests */
+	unsigned n_mirrors;
+	uint64_t n_mirror_choices;
 };
 
 static inline void edge_count(struct edge_worker *w, unsigned counter, int64_t n)
