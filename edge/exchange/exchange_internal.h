@@ -87,6 +87,7 @@ struct edge_exchange {
 	struct flow_source for_filter; /* of the response, as a filter sees it */
 	struct flow_sink *out;         /* where the response goes: a filter, or the client */
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
+	struct edge_compress *compress; /* the filter; NULL: none */
 
 	uint64_t content_max;     /* of the request */
 	struct deadline deadline; /* of all of it; without a timer: none */
@@ -121,6 +122,7 @@ struct edge_exchange {
 
 	/* for the log */
 	int status;
+	int received_status; /* the origin's, which may not be what the client got; 0: none */
 	uint64_t bytes_in, bytes_out;
 	mono_time began;
 	duration first_byte; /* < 0: there was none */

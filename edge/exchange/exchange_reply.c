@@ -13,6 +13,7 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
+#include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
 
@@ -192,6 +193,7 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 		return;
 	}
 	x->origin_ended = end;
+	x->received_status = head->status;
 	if (!take_answer(x, head) || (tunnel && !begin_tunnel(x))) {
 		exchange_fail(x, REASON_LIMIT);
 		return;
@@ -265,6 +267,8 @@ static void client_stops(struct flow_source *source, enum reason reason)
 {
 	struct edge_exchange *x = EXCHANGE_OF(source, for_client);
 
+	if (x->compress)
+		edge_compress_quit(x->compress);
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->end == REASON_NONE)

@@ -76,6 +76,16 @@
 	  "Bytes from clients, TLS taken off")                                                     \
 	X(EDGE_BYTES_SENT, "edge_client_bytes_sent_total", COUNTER,                                \
 	  "Bytes to clients, before TLS")                                                          \
+	X(EDGE_COMPRESSED, "edge_compressed_total", COUNTER, "Responses compressed")               \
+	X(EDGE_COMPRESSED_ACTIVE, "edge_compressed_active", GAUGE,                                 \
+	  "Responses that are being compressed")                                                   \
+	X(EDGE_COMPRESSED_REFUSED, "edge_compressed_refused_total", COUNTER,                       \
+	  "Responses that went out as they were because http.limit.compression was used up, or "   \
+	  "there was no memory")                                                                   \
+	X(EDGE_COMPRESSED_IN, "edge_compressed_in_bytes_total", COUNTER,                           \
+	  "Bytes of content that were compressed")                                                 \
+	X(EDGE_COMPRESSED_OUT, "edge_compressed_out_bytes_total", COUNTER,                         \
+	  "Bytes that they became")                                                                \
 	X(EDGE_STALLED_CUT, "edge_stalled_cut_total", COUNTER,                                     \
 	  "Connections, of clients and to origins, cut off because they took nothing and "         \
 	  "http.limit.buffered was used up")                                                       \
