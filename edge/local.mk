@@ -19,8 +19,10 @@ edge_libedge_a_SOURCES = \
 	edge/log/output.c edge/log/output.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
+	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
 	edge/exchange/exchange_terms.c \
@@ -34,6 +36,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \

@@ -10,6 +10,7 @@
 #include "edge/exchange/server_timing.h"
 #include "edge/filter/compress.h"
 #include "edge/node/view.h"
+#include "edge/route/route.h"
 #include "edge/rules/rules.h"
 #include "origin-link/olink.h"
 
