@@ -30,10 +30,12 @@ static struct h2_stream *of_source(struct flow_source *source)
 	return s;
 }
 
+/* Of one that was reset nothing goes on: what comes after the gap would look like its end. */
 static bool takes_content(const struct h2_stream *s)
 {
-	return !s->closed &&
-	       (s->request_side == H2_REQUEST_CONTENT || s->request_side == H2_REQUEST_TUNNEL);
+	if (s->closed || s->response_side == H2_RESPONSE_MUTED)
+		return false;
+	return s->request_side == H2_REQUEST_CONTENT || s->request_side == H2_REQUEST_TUNNEL;
 }
 
 /* The window follows what the exchange would take. */
