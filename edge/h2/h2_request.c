@@ -180,7 +180,7 @@ void h2_request_head(struct h2_stream *s, bool end)
 		begin(s, H2_REQUEST_ASKED);
 	else
 		begin(s, end ? H2_REQUEST_ENDED : H2_REQUEST_CONTENT);
-	h2_write_grant(s);
+	h2_write_begin(s);
 	s->leg.request->ops->head(s->leg.request, head, s->request_side == H2_REQUEST_ENDED);
 }
 
