@@ -12,7 +12,9 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/log/access_log.c edge/log/access_log.h \
-	edge/log/output.c edge/log/output.h \
+	edge/log/entry.h \
+	edge/log/format.c edge/log/format.h \
+	edge/log/text.c edge/log/text.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
