@@ -31,7 +31,8 @@ def answer(s):
 def edge_with(make_edge, scripted_origin):
     """edge_with(log=..., access_log=...): an edge whose access log has these options."""
     def make(log="", **more):
-        return make_edge({"app": scripted_origin(answer).origin()}, routes={"/app": "app"}, log=log,
+        return make_edge({"app": scripted_origin(answer).origin()}, routes={"/app": ("app", "name: api")},
+                         log=log,
                          **more)
     return make
 
@@ -85,7 +86,7 @@ def test_own_format(edge_with):
     edge.curl(edge.url("/"))
     first, second = lines(edge, 2)
     server = re.search(r"127\.0\.0\.1:\d+", first).group()
-    assert first == (f"127.0.0.1 {{GET}}} 200 2 app {server} no done 1\\xc3\\xa4 2 HTTP/1.1 <d e>")
+    assert first == (f"127.0.0.1 {{GET}}}} 200 2 app {server} no done 1\\xc3\\xa4 2 HTTP/1.1 <d e>")
     assert second.startswith("127.0.0.1 {GET}} 404 ")
 
 
@@ -150,7 +151,7 @@ SYSLOG = re.compile(r"<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\S+) pe
 def check_syslog(edge, text, priority):
     """What of RFC 5424 stands before the line; the line."""
     got, _, host, pid, message = SYSLOG.fullmatch(text).groups()
-    assert (int(got), host, int(pid)) == (priority, socket.gethostname(), edge.process.pid)
+    assert (int(got), host, int(pid)) == (priority, socket.gethostname(), edge.pid)
     return json.loads(message)
 
 
@@ -244,7 +245,7 @@ def test_journal(edge_with, own_run):
             "PRIORITY": "6", "SYSLOG_IDENTIFIER": "perigee-edge", "PERIGEE_NODE": "fra1",
             "PERIGEE_CLIENT": "127.0.0.1", "PERIGEE_METHOD": "GET", "PERIGEE_HOST": HOST,
             "PERIGEE_TARGET": "/app?a=b", "PERIGEE_STATUS": "200", "PERIGEE_BYTES": "2",
-            "PERIGEE_SITE": "www", "PERIGEE_ROUTE": message["route"], "PERIGEE_ORIGIN": "app",
+            "PERIGEE_SITE": "www", "PERIGEE_ROUTE": "api", "PERIGEE_ORIGIN": "app",
             "PERIGEE_END": "done"}
 
 
@@ -286,7 +287,7 @@ def test_journal_of_systemd(edge_with, tmp_path, processes):
             return [json.loads(line) for line in out.splitlines()]
 
         entry, = perigee.wait_for(entries, "an entry")
-        assert entry["PERIGEE_TARGET"] == "/app?a=b" and entry["_PID"] == str(edge.process.pid)
+        assert entry["PERIGEE_TARGET"] == "/app?a=b" and entry["_PID"] == str(edge.pid)
     finally:
         daemon.terminate()
         daemon.wait()
