@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "config/change.h"
 #include "config/limit.h"
-#include "config/values.h"
 
 /* What listeners without TLS do with a request. */
 enum cfg_plain {
@@ -74,7 +74,9 @@ struct cfg_http {
 		/* What is held for those that do not take it, 512 MiB; over it the connection that
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
-		unsigned tracked; /* clients and keys that are remembered, 65,536 */
+		uint64_t min_rate;    /* of content and responses, bytes a second, 100 */
+		unsigned tracked;     /* clients and keys that are remembered, 65,536 */
+		uint64_t compression; /* what encoders of responses hold, 128 MiB */
 	} limit;
 	struct cfg_uints protocols; /* enum cfg_protocol, in order of preference; at least one */
 	struct {
@@ -94,4 +96,7 @@ struct cfg_http {
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
 	struct cfg_strings trusted_fields;   /* and these, which are tokens */
 	enum cfg_underscores underscores;
+	struct cfg_request_id request_id;
+	struct cfg_trace trace;
+	const char *alt_svc; /* value of Alt-Svc; "": none */
 };

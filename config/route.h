@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "config/change.h"
+#include "config/compression.h"
 #include "config/limit.h"
 #include "config/match.h"
 #include "config/terms.h"
@@ -11,21 +13,17 @@
 
 struct cfg_origin;
 
-enum cfg_field_action { CFG_FIELD_SET, CFG_FIELD_ADD, CFG_FIELD_REMOVE };
-
-/* One change of a message's fields. */
-struct cfg_field_rule {
-	const char *name; /* a token, as written; no field that frames a message or is hop by hop */
-	enum cfg_field_action action; /* default: set */
-	const char *value;            /* "" with CFG_FIELD_REMOVE */
-	struct cfg_place place;
-};
-
 struct cfg_route {
 	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
 	const struct cfg_origin *origin;
-	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
+	struct cfg_rewrite rewrite;
+	struct cfg_field_rule *request_fields; /* in the order in which they are applied */
+	unsigned n_request_fields;
+	struct cfg_field_rule *response_fields; /* likewise */
 	unsigned n_response_fields;
+	struct cfg_compression compression;
+	struct cfg_cors cors;
+	enum cfg_route_security security; /* default: the site's */
 	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;

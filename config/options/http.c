@@ -56,6 +56,15 @@ static const struct cfg_option limit_options[] = {
     BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
 	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
 	  "connection that has taken nothing for longest is cut off."),
+    BYTES("min_rate", AT(cfg_http, limit.min_rate), "100", 0, 1024 * MIB,
+	  "Bytes a second at which a client must send the content that is awaited of it, and take "
+	  "the response that waits for it. One that is behind by more than timeout.body, or "
+	  "timeout.write, is cut off, however steadily it trickles; what it was faster before it "
+	  "may not save up. Of content nothing is asked any more once the response has begun. 0: "
+	  "any trickle will do."),
+    BYTES("compression", AT(cfg_http, limit.compression), "128MiB", 0, TIB,
+	  "What the encoders of responses hold, in all; the workers have equal shares of it. A "
+	  "response for which none is left goes out as it is."),
     {.key = "tracked",
      .type = &cfg_type_uint,
      AT(cfg_http, limit.tracked),
@@ -197,5 +206,23 @@ const struct cfg_option cfg_http_options[] = {
     CHOICE("underscores", AT(cfg_http, underscores), "drop", underscores,
 	   "Fields with \"_\" in their names, which CGI and its kind take for \"-\": \"drop\" "
 	   "removes them, \"pass\" sends on those that would not frame the message."),
+    {.key = "request_id",
+     .shape = CFG_SECTION,
+     AT(cfg_http, request_id),
+     .shorthand = "enabled",
+     .prose = "An id by which a request is found in the logs of all who had to do with it; a UUID "
+	      "of version 7 where none is kept.",
+     .children = cfg_request_id_options},
+    SECTION_AT("trace", AT(cfg_http, trace),
+	       "W3C Trace Context: traceparent and tracestate go to the origin as they came, since "
+	       "the edge records no spans; but they may begin here.",
+	       cfg_trace_options),
+    {.key = "alt_svc",
+     .type = &cfg_type_field_value,
+     AT(cfg_http, alt_svc),
+     .fallback = "",
+     .prose =
+	 "Value of Alt-Svc in responses over TLS, in place of what an origin says; \"\": none is "
+	 "added."},
     END,
 };

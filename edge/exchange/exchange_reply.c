@@ -13,6 +13,7 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
+#include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
 
@@ -160,6 +161,7 @@ static bool begin_tunnel(struct edge_exchange *x)
 	    !copy_name(x, &f->origin))
 		return false;
 	x->route = NULL;
+	x->rules = NULL;
 	if (x->request_side == REQUEST_ASKED)
 		exchange_set_request(x, REQUEST_TUNNEL);
 	return true;
@@ -266,6 +268,8 @@ static void client_stops(struct flow_source *source, enum reason reason)
 {
 	struct edge_exchange *x = EXCHANGE_OF(source, for_client);
 
+	if (x->compress)
+		edge_compress_quit(x->compress);
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->end == REASON_NONE)

@@ -2,6 +2,7 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
+known_request = tests/support/known_request.c tests/support/known_request.h
 check_PROGRAMS += tests/unit/edge/auth/test_password
 tests_unit_edge_auth_test_password_SOURCES = tests/unit/edge/auth/test_password.c
 tests_unit_edge_auth_test_password_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -38,7 +39,7 @@ tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
 
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
-tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c
+tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)
 tests_unit_edge_rules_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/rules/test_field_rules
 
@@ -81,11 +82,6 @@ tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
 tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_date
 
-check_PROGRAMS += tests/unit/edge/rules/test_response_rules
-tests_unit_edge_rules_test_response_rules_SOURCES = tests/unit/edge/rules/test_response_rules.c
-tests_unit_edge_rules_test_response_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/rules/test_response_rules
-
 check_PROGRAMS += tests/unit/edge/conn/test_hello
 tests_unit_edge_conn_test_hello_SOURCES = tests/unit/edge/conn/test_hello.c
 tests_unit_edge_conn_test_hello_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -113,6 +109,25 @@ tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
 
+check_PROGRAMS += tests/unit/edge/filter/test_coding_choice
+tests_unit_edge_filter_test_coding_choice_SOURCES = tests/unit/edge/filter/test_coding_choice.c
+tests_unit_edge_filter_test_coding_choice_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_coding_choice
+
+check_PROGRAMS += tests/unit/edge/filter/test_compress
+tests_unit_edge_filter_test_compress_SOURCES = tests/unit/edge/filter/test_compress.c
+tests_unit_edge_filter_test_compress_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_compress
+
+check_PROGRAMS += tests/unit/edge/filter/test_compressor
+tests_unit_edge_filter_test_compressor_SOURCES = tests/unit/edge/filter/test_compressor.c
+tests_unit_edge_filter_test_compressor_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_compressor
+
+check_PROGRAMS += tests/unit/edge/filter/test_encoder
+tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
+tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_encoder
 check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
 tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
 tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -127,6 +142,11 @@ tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_access
 
+check_PROGRAMS += tests/unit/edge/limit/test_pace
+tests_unit_edge_limit_test_pace_SOURCES = tests/unit/edge/limit/test_pace.c
+tests_unit_edge_limit_test_pace_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_pace
+
 check_PROGRAMS += tests/unit/edge/limit/test_rates
 tests_unit_edge_limit_test_rates_SOURCES = tests/unit/edge/limit/test_rates.c
 tests_unit_edge_limit_test_rates_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -138,7 +158,7 @@ tests_unit_edge_limit_test_tally_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_tally
 
 check_PROGRAMS += tests/unit/edge/facts/test_template
-tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
+tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c $(known_request)
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_template
 
@@ -156,3 +176,18 @@ check_PROGRAMS += tests/unit/edge/limit/test_guard
 tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
 tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_guard
+
+check_PROGRAMS += tests/unit/edge/rules/test_cors
+tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
+tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_cors
+
+check_PROGRAMS += tests/unit/edge/rules/test_rewrite
+tests_unit_edge_rules_test_rewrite_SOURCES = tests/unit/edge/rules/test_rewrite.c $(known_request)
+tests_unit_edge_rules_test_rewrite_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_rewrite
+
+check_PROGRAMS += tests/unit/edge/rules/test_rules
+tests_unit_edge_rules_test_rules_SOURCES = tests/unit/edge/rules/test_rules.c $(known_request)
+tests_unit_edge_rules_test_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_rules
