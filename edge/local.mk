@@ -16,7 +16,9 @@ edge_libedge_a_SOURCES = \
 	edge/filter/compressor.c edge/filter/compressor.h \
 	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
-	edge/log/output.c edge/log/output.h \
+	edge/log/entry.h \
+	edge/log/format.c edge/log/format.h \
+	edge/log/text.c edge/log/text.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
 	edge/exchange/auth_forward.c \

@@ -18,6 +18,11 @@ tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_lo
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
 
+check_PROGRAMS += tests/unit/edge/log/test_format
+tests_unit_edge_log_test_format_SOURCES = tests/unit/edge/log/test_format.c
+tests_unit_edge_log_test_format_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/log/test_format
+
 check_PROGRAMS += tests/unit/edge/facts/test_match
 tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
 tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
