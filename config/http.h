@@ -68,8 +68,9 @@ struct cfg_http {
 		/* What is held for those that do not take it, 512 MiB; over it the connection that
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
-		uint64_t min_rate; /* of content and responses, bytes a second, 100 */
-		unsigned tracked;  /* clients and keys that are remembered, 65,536 */
+		uint64_t min_rate;    /* of content and responses, bytes a second, 100 */
+		unsigned tracked;     /* clients and keys that are remembered, 65,536 */
+		uint64_t compression; /* what encoders of responses hold, 128 MiB */
 	} limit;
 	struct cfg_uints protocols; /* enum cfg_protocol, in order of preference; at least one */
 	struct {

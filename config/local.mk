@@ -2,7 +2,7 @@
 
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
-	config/change.h \
+	config/change.h config/compression.h \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
@@ -28,6 +28,7 @@ config_libconfig_a_SOURCES = \
 	config/memory.c config/memory.h \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
+	config/options/compression.c \
 	config/options/change.c \
 	config/options/edge.c \
 	config/options/fleet.c \

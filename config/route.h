@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/change.h"
+#include "config/compression.h"
 #include "config/limit.h"
 #include "config/match.h"
 #include "config/terms.h"
@@ -20,6 +21,7 @@ struct cfg_route {
 	unsigned n_request_fields;
 	struct cfg_field_rule *response_fields; /* likewise */
 	unsigned n_response_fields;
+	struct cfg_compression compression;
 	struct cfg_cors cors;
 	enum cfg_route_security security; /* default: the site's */
 	struct cfg_terms terms;

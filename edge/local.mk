@@ -11,12 +11,18 @@ edge_libedge_a_SOURCES = \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
+	edge/filter/coding_choice.c edge/filter/coding_choice.h \
+	edge/filter/compress.c edge/filter/compress.h \
+	edge/filter/compressor.c edge/filter/compressor.h \
+	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
 	edge/log/output.c edge/log/output.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
+	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
 	edge/exchange/exchange_terms.c \
@@ -30,6 +36,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
@@ -50,6 +57,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_guard.c edge/h2/h2_guard.h \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
+	edge/h2/h2_memory.c \
 	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \
 	edge/h2/h2_response.c \

@@ -62,6 +62,9 @@ static const struct cfg_option limit_options[] = {
 	  "timeout.write, is cut off, however steadily it trickles; what it was faster before it "
 	  "may not save up. Of content nothing is asked any more once the response has begun. 0: "
 	  "any trickle will do."),
+    BYTES("compression", AT(cfg_http, limit.compression), "128MiB", 0, TIB,
+	  "What the encoders of responses hold, in all; the workers have equal shares of it. A "
+	  "response for which none is left goes out as it is."),
     {.key = "tracked",
      .type = &cfg_type_uint,
      AT(cfg_http, limit.tracked),

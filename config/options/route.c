@@ -40,6 +40,14 @@ const struct cfg_option cfg_route_options[] = {
      .prose = "What is changed in the fields of responses from this route, in this order, before "
 	      "they go to the client.",
      .children = cfg_response_fields_options},
+    {.key = "compression",
+     .shape = CFG_SECTION,
+     AT(cfg_route, compression),
+     OF(cfg_compression),
+     .prose =
+	 "Which responses from this route the edge compresses; the site's when it is not here.",
+     .children = cfg_compression_options,
+     .shorthand = "enabled"},
     SECTION_AT("cors", AT(cfg_route, cors),
 	       "Which pages of other origins may read the responses of this route.",
 	       cfg_cors_options),

@@ -90,6 +90,7 @@ struct edge_exchange {
 	struct flow_source for_filter; /* of the response, as a filter sees it */
 	struct flow_sink *out;         /* where the response goes: a filter, or the client */
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
+	struct edge_compress *compress; /* the filter; NULL: none */
 
 	uint64_t content_max;     /* of the request */
 	struct deadline deadline; /* of all of it; without a timer: none */
@@ -100,8 +101,12 @@ struct edge_exchange {
 	/* Set while it waits: lets go of what it waits for. */
 	void (*cancel_wait)(struct edge_exchange *x);
 	struct edge_verification *verification; /* of a password, while that is waited for */
+	struct exchange_auth *auth;             /* NULL: no other origin was asked */
 	enum request_ending ending;
 	struct http_fields *trailers; /* with ENDING_TRAILERS */
+
+	struct edge_mirror **mirrors; /* copies of the request, as far as it has come */
+	unsigned n_mirrors;
 
 	struct olink_request *origin; /* NULL: none was asked, so far */
 	struct flow_leg leg;          /* to it */
@@ -196,6 +201,22 @@ void exchange_step_done(struct edge_exchange *x);
 enum step_result exchange_step_basic(struct edge_exchange *x);
 /* Whether name and password are ours alone. */
 bool exchange_hides_credentials(const struct edge_exchange *x);
+
+/* auth_forward.c */
+enum step_result exchange_step_forward_auth(struct edge_exchange *x);
+/* Of what it asked. */
+void exchange_close_auth(struct edge_exchange *x);
+/* What was answered goes into `forwarded`. False: no room. */
+bool exchange_apply_auth(struct edge_exchange *x);
+/* What no origin is to see of a request's trailers. */
+void exchange_clean_trailers(struct edge_exchange *x, struct http_fields *trailers);
+
+/* exchange_mirror.c */
+enum step_result exchange_step_mirror(struct edge_exchange *x);
+/* What goes on to the origin. */
+void exchange_mirror_content(struct edge_exchange *x, const struct slice *slice, bool end);
+/* Those of a request that did not come whole. */
+void exchange_drop_mirrors(struct edge_exchange *x);
 
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);

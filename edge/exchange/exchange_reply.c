@@ -13,6 +13,7 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
+#include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
 
@@ -267,6 +268,8 @@ static void client_stops(struct flow_source *source, enum reason reason)
 {
 	struct edge_exchange *x = EXCHANGE_OF(source, for_client);
 
+	if (x->compress)
+		edge_compress_quit(x->compress);
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->end == REASON_NONE)

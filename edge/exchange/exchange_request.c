@@ -88,7 +88,7 @@ static void push_ending(struct edge_exchange *x)
 		to->ops->body(to, (struct slice){0}, true);
 		break;
 	case ENDING_TRAILERS:
-		edge_forward_trailers(x->trailers, &x->forward);
+		exchange_clean_trailers(x, x->trailers);
 		edge_rules_trailers(x->rules, x->trailers);
 		to->ops->trailers(to, x->trailers);
 		break;
@@ -148,6 +148,8 @@ static void client_body(struct flow_sink *sink, struct slice slice, bool end)
 	}
 	if (end)
 		exchange_set_request(x, REQUEST_ENDED);
+	if (x->n_mirrors > 0)
+		exchange_mirror_content(x, &slice, end);
 	if (x->origin)
 		x->leg.request->ops->body(x->leg.request, slice, end);
 	else if (end)
@@ -166,8 +168,10 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 		x->trailers = trailers;
 		return;
 	}
-	edge_forward_trailers(trailers, &x->forward);
+	exchange_clean_trailers(x, trailers);
 	edge_rules_trailers(x->rules, trailers);
+	if (x->n_mirrors > 0)
+		exchange_mirror_content(x, &(struct slice){0}, true);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
 

@@ -4,10 +4,13 @@
  * given it or we ourselves, in order. Worker's loop only.
  */
 #include "config/fleet.h"
+#include "core/loop/loop.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/proxy_status.h"
 #include "edge/exchange/server_timing.h"
+#include "edge/filter/compress.h"
 #include "edge/node/view.h"
+#include "edge/route/route.h"
 #include "edge/rules/rules.h"
 #include "origin-link/olink.h"
 
@@ -55,6 +58,25 @@ static bool add_proxy_status(struct edge_exchange *x)
 	return edge_proxy_status_add(&x->answer, &what);
 }
 
+static bool compress(struct edge_exchange *x)
+{
+	const struct edge_compress_setup setup = {
+	    .worker = x->worker,
+	    .cfg = &x->route->cfg->compression,
+	    .limit = x->view->fleet->http.limit.compression / x->worker->common->group->n_workers,
+	    .request = &x->received,
+	    .response = &x->answer,
+	};
+
+	if (!setup.cfg->enabled || x->answer.framing == HTTP_FRAMING_TUNNEL)
+		return true;
+	if (!edge_compress_start(&x->compress, &setup))
+		return false;
+	if (x->compress)
+		exchange_put_filter(x, edge_compress_filter(x->compress));
+	return true;
+}
+
 bool exchange_finish(struct edge_exchange *x)
 {
 	x->facts.response = &x->answer;
@@ -63,5 +85,7 @@ bool exchange_finish(struct edge_exchange *x)
 	 * filter is put in the way of the content. */
 	if (!edge_rules_response(x->rules, &x->facts, &x->answer))
 		return false;
-	return add_proxy_status(x) && add_server_timing(x);
+	if (!add_proxy_status(x) || !add_server_timing(x))
+		return false;
+	return !x->route || compress(x);
 }

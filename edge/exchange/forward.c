@@ -184,17 +184,21 @@ static bool is_same(struct span name, const char *other)
 	return n == name.n && other[n] == '\0';
 }
 
+static bool is_one_of(struct span name, const struct cfg_strings *names)
+{
+	for (unsigned i = 0; i < names->n; i++) {
+		if (is_same(name, names->v[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Says who the client is, or something else that only our own proxies are believed. */
 static bool is_claim(struct span name, const struct cfg_strings *trusted)
 {
 	/* Origins know X-Forwarded-Port, -Server, -Prefix and more. */
-	if (begins_with(name, "x-forwarded-") || is_same(name, "forwarded"))
-		return true;
-	for (unsigned i = 0; i < trusted->n; i++) {
-		if (is_same(name, trusted->v[i]))
-			return true;
-	}
-	return false;
+	return begins_with(name, "x-forwarded-") || is_same(name, "forwarded") ||
+	       is_one_of(name, trusted);
 }
 
 /* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
@@ -251,6 +255,17 @@ static void drop_fields(struct http_fields *fields, const struct edge_forward *f
 
 	for (unsigned i = 0; i < fields->n; i++) {
 		if (!is_dropped(fields->v[i].name, f, firsts))
+			fields->v[kept++] = fields->v[i];
+	}
+	fields->n = kept;
+}
+
+void edge_forward_strip(struct http_fields *fields, const struct cfg_strings *names)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (!is_one_of(fields->v[i].name, names))
 			fields->v[kept++] = fields->v[i];
 	}
 	fields->n = kept;

@@ -16,11 +16,10 @@
 #include "edge/node/view.h"
 #include "edge/rules/rules.h"
 
-/* A second head is made for the origin; the first stays as it was received. */
-static enum step_result rewrite(struct edge_exchange *x)
+/* What all that goes on from here is told of the client. */
+static enum step_result introduce(struct edge_exchange *x)
 {
 	const struct edge_client *client = x->client;
-	int status = 431;
 
 	x->forward = (struct edge_forward){
 	    .client_ip = client->ip,
@@ -31,10 +30,20 @@ static enum step_result rewrite(struct edge_exchange *x)
 	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
+	return STEP_GO_ON;
+}
+
+/* A second head is made for the origin; the first stays as it was received. */
+static enum step_result rewrite(struct edge_exchange *x)
+{
+	int status = 431;
+
 	if (http_head_copy(&x->forwarded, &x->received, &x->arena)) {
 		if (exchange_hides_credentials(x))
 			http_fields_remove(&x->forwarded.fields, SPAN("Authorization"));
 		status = edge_forward_request(&x->forwarded, &x->forward);
+		if (status == 0 && !exchange_apply_auth(x))
+			status = 431;
 		if (status == 0)
 			status = edge_rules_request(x->rules, &x->facts, &x->forwarded);
 	}
@@ -79,12 +88,13 @@ static const struct step {
     /* limits */
     {"preflight", preflight},
     {"time", exchange_step_time},
-    {"basic", exchange_step_basic},
-    /* forwarded authentication */
+    {"basic authentication", exchange_step_basic},
+    {"introduction", introduce},
+    {"forwarded authentication", exchange_step_forward_auth},
     {"content", exchange_step_content},
     /* what the route answers itself: respond, file, redirect */
     {"rewrite", rewrite},
-    /* mirror */
+    {"mirror", exchange_step_mirror},
     {"origin", ask_origin},
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "core/http/message.h"
 #include "core/loop/snapshot.h"
@@ -47,8 +48,10 @@ struct edge_common {
 
 struct edge_exchange;
 struct edge_admission;
+struct edge_compressors;
 struct edge_inlets;
 struct edge_listeners;
+struct edge_mirror;
 struct edge_protocol;
 struct edge_verifier;
 
@@ -68,9 +71,14 @@ struct edge_worker {
 	bool stopping;
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
+	struct edge_compressors *compressors;
 	struct edge_randomness randomness;     /* of the names of requests */
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
+	LIST_HEAD(edge_mirror_list, edge_mirror) mirrors; /* copies of requests */
+	unsigned n_mirrors;
+	uint64_t n_mirror_choices;
+	void *h2_frame; /* of edge/h2/h2_memory.c */
 };
 
 static inline void edge_count(struct edge_worker *w, unsigned counter, int64_t n)

@@ -7,6 +7,7 @@ PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/scenario/run
 
 scenarios = \
 	tests/scenario/test_bench.py \
+	tests/scenario/test_compression.py \
 	tests/scenario/test_config.py \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
@@ -18,6 +19,7 @@ scenarios = \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \

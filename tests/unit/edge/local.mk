@@ -104,6 +104,25 @@ tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
 
+check_PROGRAMS += tests/unit/edge/filter/test_coding_choice
+tests_unit_edge_filter_test_coding_choice_SOURCES = tests/unit/edge/filter/test_coding_choice.c
+tests_unit_edge_filter_test_coding_choice_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_coding_choice
+
+check_PROGRAMS += tests/unit/edge/filter/test_compress
+tests_unit_edge_filter_test_compress_SOURCES = tests/unit/edge/filter/test_compress.c
+tests_unit_edge_filter_test_compress_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_compress
+
+check_PROGRAMS += tests/unit/edge/filter/test_compressor
+tests_unit_edge_filter_test_compressor_SOURCES = tests/unit/edge/filter/test_compressor.c
+tests_unit_edge_filter_test_compressor_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_compressor
+
+check_PROGRAMS += tests/unit/edge/filter/test_encoder
+tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
+tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_encoder
 check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
 tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
 tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -77,6 +77,7 @@ static void test_dump_of_defaults(void **state)
 				  "    handshakes: 1024\n"
 				  "    buffered: 512MiB\n"
 				  "    min_rate: 100\n"
+				  "    compression: 128MiB\n"
 				  "    tracked: 65536\n"
 				  "  per_client:\n"
 				  "    connections: 0\n"
