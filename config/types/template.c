@@ -57,6 +57,7 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_SITE] = PLAIN("site"),
     [CFG_VAR_ROUTE] = PLAIN("route"),
     [CFG_VAR_ORIGIN] = PLAIN("origin"),
+    [CFG_VAR_USER] = PLAIN("user"),
     [CFG_VAR_REQUEST_ID] = PLAIN("request_id"),
     [CFG_VAR_TRACE_ID] = PLAIN("trace_id"),
     [CFG_VAR_TLS_VERSION] = PLAIN("tls.version"),
