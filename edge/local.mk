@@ -22,6 +22,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_hints.c \
 	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
@@ -31,6 +32,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/exchange/hints.c edge/exchange/hints.h \
 	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \

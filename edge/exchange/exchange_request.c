@@ -86,6 +86,7 @@ void exchange_ask_origin(struct edge_exchange *x)
 		  (unsigned long long)olink_request_facts(x->origin).number);
 	x->leg.request->ops->head(x->leg.request, &x->forwarded, x->ending == ENDING_HEAD);
 	push_ending(x);
+	exchange_send_hints(x);
 }
 
 /* From the client */

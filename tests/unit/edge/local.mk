@@ -56,6 +56,11 @@ tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/t
 tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_server_timing
 
+check_PROGRAMS += tests/unit/edge/exchange/test_hints
+tests_unit_edge_exchange_test_hints_SOURCES = tests/unit/edge/exchange/test_hints.c
+tests_unit_edge_exchange_test_hints_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_hints
+
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
 tests_unit_edge_exchange_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
