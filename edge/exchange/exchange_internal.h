@@ -38,6 +38,7 @@
 
 #include "core/base/check.h"
 #include "core/http/flow.h"
+#include "core/http/path.h"
 #include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
@@ -77,7 +78,9 @@ struct edge_exchange {
 	struct arena arena;
 	struct http_head received, forwarded;
 	struct http_head answer;        /* the response as it goes to the client */
+	struct http_path path;          /* of the request, once facts.path is set */
 	struct edge_facts facts;        /* names in it are the view's, until a tunnel copies them */
+	const struct edge_rules *rules; /* of the route, or of the site; NULL as `route` */
 	const struct edge_route *route; /* NULL: none, or a tunnel has let the view go */
 
 	struct flow_sink from_client;

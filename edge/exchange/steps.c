@@ -11,8 +11,10 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/respond.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
+#include "edge/rules/rules.h"
 
 /* What all that goes on from here is told of the client. */
 static enum step_result introduce(struct edge_exchange *x)
@@ -39,14 +41,36 @@ static enum step_result rewrite(struct edge_exchange *x)
 	if (http_head_copy(&x->forwarded, &x->received, &x->arena)) {
 		if (exchange_hides_credentials(x))
 			http_fields_remove(&x->forwarded.fields, SPAN("Authorization"));
-		/* Here: the rewriting of the target and the rules for request fields. */
 		status = edge_forward_request(&x->forwarded, &x->forward);
 		if (status == 0 && !exchange_apply_auth(x))
 			status = 431;
+		if (status == 0)
+			status = edge_rules_request(x->rules, &x->facts, &x->forwarded);
 	}
 	if (status == 0)
 		return STEP_GO_ON;
 	exchange_respond(x, status, REASON_DONE);
+	return STEP_ANSWERED;
+}
+
+/* The edge answers, so that no origin need know about pages of others. */
+static enum step_result preflight(struct edge_exchange *x)
+{
+	struct span date = edge_date_text(&x->worker->date, clock_wall());
+
+	switch (edge_rules_preflight(x->rules, &x->received)) {
+	case EDGE_CORS_NONE:
+		return STEP_GO_ON;
+	case EDGE_CORS_REFUSED:
+		exchange_respond(x, 403, REASON_DONE);
+		return STEP_ANSWERED;
+	case EDGE_CORS_ALLOWED:
+		break;
+	}
+	if (edge_respond_empty(&x->answer, &x->arena, 204, date))
+		exchange_answer(x, SPAN(""), REASON_DONE);
+	else
+		exchange_fail(x, REASON_LIMIT);
 	return STEP_ANSWERED;
 }
 
@@ -62,7 +86,7 @@ static const struct step {
 } steps[] = {
     /* access */
     /* limits */
-    /* preflight */
+    {"preflight", preflight},
     {"time", exchange_step_time},
     {"basic authentication", exchange_step_basic},
     {"introduction", introduce},

@@ -13,6 +13,7 @@
 #include "core/net/stream.h"
 #include "edge/node/counters.h"
 #include "edge/node/date.h"
+#include "edge/rules/identity.h"
 
 struct edge_worker;
 struct log_file;
@@ -74,6 +75,7 @@ struct edge_worker {
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
 	struct edge_compressors *compressors;
+	struct edge_randomness randomness;     /* of the names of requests */
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
 	LIST_HEAD(edge_mirror_list, edge_mirror) mirrors; /* copies of requests */
