@@ -36,9 +36,9 @@ edge_libedge_a_SOURCES = \
 	edge/rules/rules.c edge/rules/rules.h \
 	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
-	edge/exchange/grpc.c edge/exchange/grpc.h \
-	edge/exchange/hints.c edge/exchange/hints.h \
-	edge/exchange/mirror.c edge/exchange/mirror.h \
+	edge/terms/grpc.c edge/terms/grpc.h \
+	edge/terms/hints.c edge/terms/hints.h \
+	edge/terms/mirror.c edge/terms/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \

@@ -19,12 +19,12 @@
 #include "core/process/daemon.h"
 #include "core/process/log_file.h"
 #include "core/process/metrics.h"
-#include "edge/exchange/hints.h"
 #include "edge/log/output.h"
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
 #include "edge/status.h"
+#include "edge/terms/hints.h"
 #include "edge/worker.h"
 #include "origin-link/olink.h"
 

@@ -15,8 +15,8 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/hints.h"
 #include "edge/route/route.h"
+#include "edge/terms/hints.h"
 
 static bool is_on(const struct edge_exchange *x)
 {

@@ -9,12 +9,12 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
 #include "edge/rules/rules.h"
+#include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
 
 /* Who answers */

@@ -4,7 +4,7 @@
  * finds another one afterwards than before, has read nothing. All of a slot is atomics: words are
  * stored with release and loaded with acquire, so that none of them moves past the number.
  */
-#include "edge/exchange/hints.h"
+#include "edge/terms/hints.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

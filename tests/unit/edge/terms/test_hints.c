@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "edge/exchange/hints.h"
+#include "edge/terms/hints.h"
 
 static mono_time at(int64_t seconds)
 {
