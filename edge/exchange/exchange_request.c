@@ -9,12 +9,12 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
 #include "edge/rules/rules.h"
+#include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
 
 /* Who answers */
@@ -107,6 +107,7 @@ void exchange_ask_origin(struct edge_exchange *x)
 		  (unsigned long long)olink_request_facts(x->origin).number);
 	x->leg.request->ops->head(x->leg.request, &x->forwarded, x->ending == ENDING_HEAD);
 	push_ending(x);
+	exchange_send_hints(x);
 }
 
 /* From the client */
