@@ -6,6 +6,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
+	edge/conn/judge.c \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/log/access_log.c edge/log/access_log.h \

@@ -23,6 +23,8 @@
 	X(REASON_TUNNEL_IDLE_TIMEOUT, "tunnel-idle-timeout")                                       \
 	X(REASON_CLIENT_STALLED, "client-stalled")                                                 \
 	X(REASON_CLIENT_DISPLACED, "client-displaced")                                             \
+	X(REASON_CLIENT_DENIED, "client-denied")                                                   \
+	X(REASON_CLIENT_LIMITED, "client-limited")                                                 \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
 	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \

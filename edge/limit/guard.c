@@ -50,6 +50,12 @@ struct edge_rate edge_rate_of(const struct cfg_rate *rate, unsigned burst)
 	return (struct edge_rate){DUR_NS(rate->per.ns / rate->count), burst};
 }
 
+bool edge_guard_is_needed(const struct cfg_per_client *limits)
+{
+	return (limits->connections | limits->requests | limits->connection_rate.count |
+		limits->request_rate.count) != 0;
+}
+
 static uint64_t key_of(const struct edge_guard *g, struct edge_client *client)
 {
 	struct net_prefix network;

@@ -39,6 +39,9 @@ enum edge_guard_verdict {
 	EDGE_GUARD_TOO_FAST,
 };
 
+/* Whether anything is limited, which is whether the guard need be asked at all. */
+bool edge_guard_is_needed(const struct cfg_per_client *limits);
+
 /* A new connection of the client, to be counted until edge_guard_leave() when it passes. */
 enum edge_guard_verdict edge_guard_enter(struct edge_guard *guard,
 					 const struct cfg_per_client *limits,

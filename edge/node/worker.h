@@ -13,6 +13,7 @@
 #include "edge/node/counters.h"
 #include "edge/node/date.h"
 
+struct edge_guard;
 struct edge_worker;
 struct log_file;
 struct olink;
@@ -41,6 +42,7 @@ struct edge_common {
 	/* These guard themselves. */
 	struct snapshot_slot views;
 	struct edge_places places;
+	struct edge_guard *guard;    /* what http.per_client and limits remember */
 	struct stream_budget budget; /* its limit is http.limit.buffered */
 };
 

@@ -109,6 +109,35 @@ static void test_access_in_vain(void **state)
 	    "fleet.yaml:6:124: sites.w.routes.*.access[0]" EITHER "none of them\n");
 }
 
+static const struct need_case {
+	const char *http, *route;
+	bool needs;
+} needs[] = {
+    {"", "", false},
+    {"access: [{deny: {networks: 192.0.2.0/24}}]", "", false},
+    {"access: [{deny: {asns: 1}}]", "", true},
+    {"access: [{deny: {networks: 192.0.2.0/24}}, {allow: {continents: EU}}]", "", true},
+    {"", "access: {allow: {countries: DE}}", true},
+    {"", "response_fields: {name: X, value: \"{client.ip} {{client.country}\"}", false},
+    {"", "response_fields: [{name: Y, action: remove}, {name: X, value: \"a {client.asn}\"}]",
+     true},
+};
+
+/* Databases take hundreds of megabytes: they are read where something needs them. */
+static void test_who_needs_places(void **state)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
+		char *text = xasprintf(START "geo: {database: x.mmdb}\n"
+					     "http: {%s}\n" SITE "routes: {origin: o, %s}}}\n",
+				       needs[i].http, needs[i].route);
+		struct cfg_fleet *f = load_good(text);
+
+		assert_int_equal(cfg_needs_places(f), needs[i].needs);
+		cfg_fleet_destroy(&f);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +145,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_rates),
 	    cmocka_unit_test(test_access),
 	    cmocka_unit_test(test_access_in_vain),
+	    cmocka_unit_test(test_who_needs_places),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
