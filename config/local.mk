@@ -6,6 +6,7 @@ config_libconfig_a_SOURCES = \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
 	config/http.h config/limit.h config/route.h config/site.h config/values.h \
+	config/http.h config/match.h config/route.h config/site.h config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
@@ -16,6 +17,7 @@ config_libconfig_a_SOURCES = \
 	config/load/validate.c config/load/validate.h \
 	config/load/validate_geo.c \
 	config/load/validate_limits.c \
+	config/load/validate_match.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
 	config/load/validate_sites.c \
@@ -29,6 +31,7 @@ config_libconfig_a_SOURCES = \
 	config/options/http.c \
 	config/options/limit.c \
 	config/options/log.c \
+	config/options/match.c \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
 	config/options/origin.c \
@@ -45,6 +48,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
 	config/types/geo.c \
+	config/types/match.c \
 	config/types/names.c \
 	config/types/net.c \
 	config/types/rate.c \

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/limit.h"
+#include "config/match.h"
 #include "config/values.h"
 
 struct cfg_origin;

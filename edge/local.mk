@@ -23,6 +23,8 @@ edge_libedge_a_SOURCES = \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
+	edge/facts/client.h edge/facts/facts.h \
+	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \
 	edge/h1/h1.h \

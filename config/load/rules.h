@@ -30,6 +30,10 @@ void cfg_validate_limits(struct validator *v);
 void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
 			const struct cfg_entry *map, struct cfg_place place);
 
+/* Conditions, of the map `map` if they were written. */
+void cfg_validate_match(struct validator *v, const char *path, const struct cfg_match *match,
+			const struct cfg_entry *map, struct cfg_place place);
+
 /* Texts that may be there once. All zero: none yet. */
 struct cfg_claims {
 	struct cfg_hash first; /* where each stands first, by the text */

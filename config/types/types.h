@@ -58,6 +58,9 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
+extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
+    cfg_type_regex;
 /* Texts with variables: see template.h. Of what is known with the request; with the response. */
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */

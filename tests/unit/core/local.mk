@@ -92,6 +92,16 @@ tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
 tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_path
 
+check_PROGRAMS += tests/unit/core/http/test_query
+tests_unit_core_http_test_query_SOURCES = tests/unit/core/http/test_query.c
+tests_unit_core_http_test_query_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_query
+
+check_PROGRAMS += tests/unit/core/http/test_regex
+tests_unit_core_http_test_regex_SOURCES = tests/unit/core/http/test_regex.c
+tests_unit_core_http_test_regex_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_regex
+
 check_PROGRAMS += tests/unit/core/base/test_log
 tests_unit_core_base_test_log_SOURCES = tests/unit/core/base/test_log.c
 tests_unit_core_base_test_log_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

@@ -7,6 +7,11 @@ tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_lo
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
 
+check_PROGRAMS += tests/unit/edge/facts/test_match
+tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
+tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_match
+
 check_PROGRAMS += tests/unit/edge/tls/test_certs
 tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Conditions, one kind after the other, the cheap ones first. See match.h.
+ */
+#include "edge/facts/match.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/match.h"
+#include "core/base/check.h"
+#include "core/http/path.h"
+#include "core/http/query.h"
+#include "core/http/regex.h"
+#include "edge/facts/client.h"
+#include "geo/places.h"
+
+struct part {
+	struct span name, value; /* the value counts unless cfg->value is NULL */
+	struct regex *regex;
+	const struct cfg_match_part *cfg;
+};
+
+struct edge_match {
+	const struct cfg_match *cfg;
+	struct regex *path;
+	struct part *fields, *query;
+};
+
+/* It was compiled before, when the configuration was read. */
+static struct regex *compile(const char *pattern)
+{
+	struct regex *regex = NULL;
+	char *why;
+
+	if (pattern) {
+		regex = regex_compile(pattern, &why);
+		CHECK(regex);
+	}
+	return regex;
+}
+
+static struct part *compile_parts(const struct cfg_match_part *cfg, unsigned n)
+{
+	struct part *parts = n > 0 ? xcalloc(n, sizeof(*parts)) : NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		parts[i] = (struct part){
+		    .cfg = &cfg[i], .name = span_of(cfg[i].name), .regex = compile(cfg[i].regex)};
+		if (cfg[i].value)
+			parts[i].value = span_of(cfg[i].value);
+	}
+	return parts;
+}
+
+static void free_parts(struct part *parts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		regex_destroy(&parts[i].regex);
+	free(parts);
+}
+
+static bool says_nothing(const struct cfg_match *cfg)
+{
+	return cfg->methods.n + cfg->n_fields + cfg->n_query + cfg->networks.n + cfg->countries.n +
+		       cfg->continents.n + cfg->hosts.n + cfg->statuses.n ==
+		   0 &&
+	       !cfg->regex;
+}
+
+struct edge_match *edge_match_create(const struct cfg_match *cfg)
+{
+	struct edge_match *match;
+
+	if (says_nothing(cfg))
+		return NULL;
+	match = xcalloc(1, sizeof(*match));
+	match->cfg = cfg;
+	match->path = compile(cfg->regex);
+	match->fields = compile_parts(cfg->fields, cfg->n_fields);
+	match->query = compile_parts(cfg->query, cfg->n_query);
+	return match;
+}
+
+void edge_match_destroy(struct edge_match **matchp)
+{
+	struct edge_match *match = TAKE(matchp);
+
+	if (!match)
+		return;
+	regex_destroy(&match->path);
+	free_parts(match->fields, match->cfg->n_fields);
+	free_parts(match->query, match->cfg->n_query);
+	free(match);
+}
+
+/* What does not depend on who reads it */
+
+static bool method_is(const struct cfg_strings *methods, const struct http_head *request)
+{
+	bool is_head = request->method_id == HTTP_METHOD_HEAD;
+
+	for (unsigned i = 0; i < methods->n; i++) {
+		struct span method = span_of(methods->v[i]);
+
+		if (span_equal(method, request->method) ||
+		    (is_head && span_equal(method, SPAN("GET"))))
+			return true;
+	}
+	return methods->n == 0;
+}
+
+static bool status_is(const struct cfg_match *cfg, const struct http_head *response)
+{
+	for (unsigned i = 0; i < cfg->statuses.n && response; i++) {
+		if (response->status >= cfg->statuses.v[i].low &&
+		    response->status <= cfg->statuses.v[i].high)
+			return true;
+	}
+	return cfg->statuses.n == 0;
+}
+
+static bool is_in_networks(const struct cfg_prefixes *networks, const struct edge_client *client)
+{
+	struct net_prefix at;
+
+	if (networks->n == 0)
+		return true;
+	at = net_prefix_of(&client->addr);
+	for (unsigned i = 0; i < networks->n; i++) {
+		if (net_prefix_covers(&networks->v[i], &at))
+			return true;
+	}
+	return false;
+}
+
+static bool is_one_of(const struct cfg_strings *codes, const char *code)
+{
+	for (unsigned i = 0; i < codes->n; i++) {
+		if (strcmp(codes->v[i], code) == 0)
+			return true;
+	}
+	return codes->n == 0;
+}
+
+static bool is_at_place(const struct cfg_match *cfg, const struct geo_place *place)
+{
+	return is_one_of(&cfg->countries, place ? place->country : "") &&
+	       is_one_of(&cfg->continents, place ? place->continent : "");
+}
+
+static bool host_is(const struct cfg_strings *hosts, const struct http_head *request)
+{
+	struct span host, port;
+
+	if (hosts->n == 0)
+		return true;
+	if (!http_authority_split(request->authority, &host, &port))
+		return false;
+	if (host.n > 0 && host.p[host.n - 1] == '.')
+		host.n--;
+	for (unsigned i = 0; i < hosts->n; i++) {
+		struct span wanted = span_of(hosts->v[i]), end = host;
+
+		if (wanted.p[0] == '*') {
+			wanted.p++, wanted.n--;
+			if (host.n <= wanted.n)
+				continue;
+			end.p += host.n - wanted.n;
+			end.n = wanted.n;
+		}
+		if (span_equal_nocase(end, wanted))
+			return true;
+	}
+	return false;
+}
+
+/* What does */
+
+/* Answers to the same question, of which several were met. */
+struct answers {
+	bool yes, no, unsure;
+};
+
+static void add_answer(struct answers *a, enum edge_match_result result)
+{
+	a->yes |= result == EDGE_MATCH_YES;
+	a->no |= result == EDGE_MATCH_NO;
+	a->unsure |= result == EDGE_MATCH_UNSURE;
+}
+
+static enum edge_match_result sum(const struct answers *a)
+{
+	if (a->unsure || (a->yes && a->no))
+		return EDGE_MATCH_UNSURE;
+	return a->yes ? EDGE_MATCH_YES : EDGE_MATCH_NO;
+}
+
+static enum edge_match_result by_regex(const struct regex *regex, struct span text)
+{
+	switch (regex_match(regex, text, NULL)) {
+	case REGEX_NO:
+		return EDGE_MATCH_NO;
+	case REGEX_YES:
+		return EDGE_MATCH_YES;
+	case REGEX_UNSURE:
+		break;
+	}
+	return EDGE_MATCH_UNSURE;
+}
+
+/* Of one that is there. */
+static enum edge_match_result judge_value(const struct part *part, struct span value)
+{
+	if (part->regex)
+		return by_regex(part->regex, value);
+	if (part->cfg->value && !span_equal(value, part->value))
+		return EDGE_MATCH_NO;
+	return part->cfg->absent ? EDGE_MATCH_NO : EDGE_MATCH_YES;
+}
+
+static enum edge_match_result judge_param(const struct part *part, struct span raw)
+{
+	enum edge_match_result result;
+	char *decoded;
+
+	if (!part->regex) {
+		if (part->cfg->value && !http_query_equal(raw, part->value))
+			return EDGE_MATCH_NO;
+		return part->cfg->absent ? EDGE_MATCH_NO : EDGE_MATCH_YES;
+	}
+	decoded = malloc(raw.n + 1);
+	if (!decoded)
+		return EDGE_MATCH_UNSURE;
+	result = by_regex(part->regex, (struct span){decoded, http_query_decode(raw, decoded)});
+	free(decoded);
+	return result;
+}
+
+static enum edge_match_result judge_params(const struct part *part, struct span query,
+					   const char *separators)
+{
+	struct answers answers = {0};
+	struct http_param param;
+	bool found = false;
+
+	while (http_query_next(&query, separators, &param)) {
+		if (!http_query_equal(param.name, part->name))
+			continue;
+		found = true;
+		add_answer(&answers, judge_param(part, param.value));
+	}
+	if (!found)
+		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;
+	return sum(&answers);
+}
+
+static enum edge_match_result judge_query(const struct part *part, struct span query)
+{
+	struct answers answers = {0};
+
+	add_answer(&answers, judge_params(part, query, "&"));
+	if (query.n > 0 && memchr(query.p, ';', query.n))
+		add_answer(&answers, judge_params(part, query, "&;"));
+	return sum(&answers);
+}
+
+/* Whether Connection makes it a field of this hop, that an origin does not see. Those that are of
+ * one hop anyway are looked at as they come. */
+static bool is_taken_out(struct span name, const struct http_fields *fields)
+{
+	static const char *const of_one_hop[] = {"Connection", "Keep-Alive", "Upgrade", "TE",
+						 "Proxy-Connection"};
+	const struct http_field *connection;
+	struct span rest, member;
+	unsigned from = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_one_hop); i++) {
+		if (span_equal_nocase(name, span_of(of_one_hop[i])))
+			return false;
+	}
+	while ((connection = http_fields_find(fields, SPAN("Connection"), &from))) {
+		rest = connection->value;
+		while (http_list_next(&rest, &member)) {
+			if (span_equal_nocase(member, name))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The value that several lines are together (RFC 9110 section 5.3; RFC 9113 section 8.2.3). */
+static enum edge_match_result judge_joined(const struct part *part,
+					   const struct http_fields *fields)
+{
+	bool is_cookie = span_equal_nocase(part->name, SPAN("Cookie"));
+	enum edge_match_result result;
+	const struct http_field *field;
+	char *joined, *p;
+	unsigned from = 0;
+	size_t n = 0;
+
+	while ((field = http_fields_find(fields, part->name, &from)))
+		n += field->value.n + 2;
+	joined = p = malloc(n);
+	if (!joined)
+		return EDGE_MATCH_UNSURE;
+	from = 0;
+	while ((field = http_fields_find(fields, part->name, &from))) {
+		if (p != joined)
+			p = mempcpy(p, is_cookie ? "; " : ", ", 2);
+		p = mempcpy(p, field->value.p, field->value.n);
+	}
+	result = by_regex(part->regex, (struct span){joined, (size_t)(p - joined)});
+	free(joined);
+	return result;
+}
+
+static enum edge_match_result judge_field(const struct part *part, const struct http_fields *fields)
+{
+	struct answers answers = {0};
+	const struct http_field *field;
+	unsigned from = 0, n = 0;
+
+	while ((field = http_fields_find(fields, part->name, &from))) {
+		n++;
+		add_answer(&answers, judge_value(part, field->value));
+	}
+	if (n == 0)
+		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;
+	if (is_taken_out(part->name, fields))
+		return EDGE_MATCH_UNSURE;
+	/* Cookie has several lines for no other reason than that HTTP/2 packs them better. */
+	if (n > 1 && part->regex && span_equal_nocase(part->name, SPAN("Cookie")))
+		return judge_joined(part, fields);
+	if (n > 1 && part->regex)
+		add_answer(&answers, judge_joined(part, fields));
+	return sum(&answers);
+}
+
+/* All together */
+
+enum edge_match_result edge_match_judge_rest(const struct edge_match *match,
+					     const struct edge_facts *facts)
+{
+	const struct cfg_match *cfg;
+	enum edge_match_result result = EDGE_MATCH_YES;
+	struct span query;
+
+	if (!match)
+		return EDGE_MATCH_YES;
+	cfg = match->cfg;
+	if (!method_is(&cfg->methods, facts->request) || !status_is(cfg, facts->response) ||
+	    !is_in_networks(&cfg->networks, facts->client) || !is_at_place(cfg, facts->place) ||
+	    !host_is(&cfg->hosts, facts->request))
+		return EDGE_MATCH_NO;
+	/* One that does not hold for anybody decides, whatever the others are. */
+	for (unsigned i = 0; i < cfg->n_fields && result != EDGE_MATCH_NO; i++) {
+		enum edge_match_result one =
+		    judge_field(&match->fields[i], &facts->request->fields);
+
+		result = one == EDGE_MATCH_YES ? result : one;
+	}
+	query = http_query_of(facts->request->target);
+	for (unsigned i = 0; i < cfg->n_query && result != EDGE_MATCH_NO; i++) {
+		enum edge_match_result one = judge_query(&match->query[i], query);
+
+		result = one == EDGE_MATCH_YES ? result : one;
+	}
+	return result;
+}
+
+const struct regex *edge_match_path(const struct edge_match *match)
+{
+	return match ? match->path : NULL;
+}
+
+static enum edge_match_result judge_path(const struct regex *regex, struct edge_facts *facts)
+{
+	struct regex_captures captures;
+
+	if (!facts->path)
+		return EDGE_MATCH_NO;
+	switch (regex_match(regex, facts->path->text, &captures)) {
+	case REGEX_NO:
+		return EDGE_MATCH_NO;
+	case REGEX_UNSURE:
+		return EDGE_MATCH_UNSURE;
+	case REGEX_YES:
+		break;
+	}
+	_Static_assert(sizeof(facts->captures) == sizeof(captures.v), "as many of both");
+	memcpy(facts->captures, captures.v, sizeof(captures.v));
+	facts->n_captures = captures.n;
+	return EDGE_MATCH_YES;
+}
+
+enum edge_match_result edge_match_judge(const struct edge_match *match, struct edge_facts *facts)
+{
+	enum edge_match_result rest = edge_match_judge_rest(match, facts), path;
+
+	if (!match || !match->path || rest == EDGE_MATCH_NO)
+		return rest;
+	path = judge_path(match->path, facts);
+	return path == EDGE_MATCH_YES ? rest : path;
+}
+
+bool edge_match(const struct edge_match *match, struct edge_facts *facts)
+{
+	return !match || edge_match_judge(match, facts) == EDGE_MATCH_YES;
+}
