@@ -43,6 +43,8 @@ struct cfg_http {
 	struct cfg_per_client per_client;
 	struct cfg_access *access;
 	unsigned n_access;
+	struct cfg_limit *limits;
+	unsigned n_limits;
 	enum cfg_plain plain;
 	struct {
 		const char *output; /* path, "-" for standard output, "" for none */

@@ -18,6 +18,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/finish.c \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
+	edge/exchange/guard.c \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
@@ -34,6 +35,7 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
 	edge/limit/access.c edge/limit/access.h \
+	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \

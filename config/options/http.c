@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 
 IS_ARRAY(cfg_http, access);
+IS_ARRAY(cfg_http, limits);
 
 static const char *const plains[] = {"redirect", "serve", NULL};
 static const char *const underscores[] = {"drop", "pass", NULL};
@@ -89,6 +90,11 @@ const struct cfg_option cfg_http_options[] = {
     ACCESS(AT(cfg_http, access),
 	   "Whom the edges let in: of these items the first counts that a client is in; who is in "
 	   "none is let in, and who is denied by network is closed before anything is read."),
+    LIMITS(AT(cfg_http, limits),
+	   "How many requests in a time the edge takes, in all or by a key; each of its workers "
+	   "counts "
+	   "into the same limits, other edges have their own. A request must be within all of "
+	   "http.limits, those of its site, and those of its route."),
     CHOICE("plain", AT(cfg_http, plain), "redirect", plains,
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "

@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 
 IS_ARRAY(cfg_route, access);
+IS_ARRAY(cfg_route, limits);
 IS_ARRAY(cfg_route, response_fields);
 
 static const char *const field_actions[] = {"set", "add", "remove", NULL};
@@ -41,6 +42,7 @@ const struct cfg_option cfg_route_options[] = {
      .prose = "The origin that answers."},
     ACCESS(AT(cfg_route, access),
 	   "Who may come here, of those whom http.access and that of the site let in; as there."),
+    LIMITS(AT(cfg_route, limits), "How many requests in a time come this way; as http.limits."),
     {.key = "response_fields",
      .shape = CFG_ITEMS,
      AT(cfg_route, response_fields),

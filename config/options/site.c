@@ -8,6 +8,7 @@ COMES_FIRST(cfg_site, name);
 IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
 IS_ARRAY(cfg_site, access);
+IS_ARRAY(cfg_site, limits);
 IS_ARRAY(cfg_site, edges);
 
 static const struct cfg_option certificates_options[] = {
@@ -46,6 +47,7 @@ const struct cfg_option cfg_site_options[] = {
      .prose = "Which origin answers for which paths; the longest path that matches wins.",
      .children = cfg_route_options},
     ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
+    LIMITS(AT(cfg_site, limits), "How many requests in a time the site takes; as http.limits."),
     {.key = "edges",
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,

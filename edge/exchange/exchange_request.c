@@ -97,7 +97,13 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 	exchange_set_request(x, end                                    ? REQUEST_ENDED
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
+	if (!exchange_know_client(x)) {
+		exchange_respond(x, 431, REASON_LIMIT);
+		return;
+	}
 	found = dispatch(x);
+	if (!found.for_all && !exchange_guard(x, found.site))
+		return;
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);
 	else

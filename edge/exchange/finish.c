@@ -11,7 +11,9 @@ bool exchange_finish(struct edge_exchange *x)
 {
 	x->facts.response = &x->answer;
 	/* Here, in this order, each by a call of its own: hints are learned; rules for fields; an
-	 * error page in place of the response; Proxy-Status and Server-Timing; RateLimit fields; a
-	 * filter is put in the way of the content. */
-	return !x->route || response_rules_apply(x->route->cfg, &x->answer);
+	 * error page in place of the response; Proxy-Status and Server-Timing; a filter is put in
+	 * the way of the content. */
+	if (x->route && !response_rules_apply(x->route->cfg, &x->answer))
+		return false;
+	return exchange_tell_limits(x);
 }

@@ -49,8 +49,6 @@ static const struct step {
 	const char *name; /* in the log */
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
-    /* access */
-    /* limits */
     /* preflight */
     /* basic authentication */
     /* forwarded authentication */

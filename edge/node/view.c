@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/limit/access.h"
+#include "edge/limit/buckets.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "geo/places.h"
@@ -75,6 +76,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->fleet = TAKE(fleetp);
 	view->routes = edge_routes_create(fleet, self);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
+	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
@@ -110,6 +112,7 @@ static void empty(struct edge_view *view)
 {
 	olink_origins_destroy(&view->origins);
 	edge_access_destroy(&view->access);
+	edge_buckets_destroy(&view->buckets);
 	edge_routes_destroy(&view->routes);
 	if (view->places != NULL)
 		geo_places_unref(&view->places);

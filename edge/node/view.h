@@ -16,6 +16,7 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_access;
+struct edge_buckets;
 struct edge_certs;
 struct edge_routes;
 struct geo_places;
@@ -29,6 +30,7 @@ struct edge_view {
 	struct edge_certs *certs;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
+	struct edge_buckets *buckets;    /* of http; NULL: none */
 	const struct geo_places *places; /* NULL: nothing needs them */
 	struct olink_origins *origins;
 	struct h1_limits limits;

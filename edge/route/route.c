@@ -10,6 +10,8 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/limit/access.h"
+#include "edge/limit/buckets.h"
 #include "edge/tls/host_table.h"
 
 struct edge_routes {
@@ -25,8 +27,29 @@ static void compile_site(struct edge_site *site, const struct cfg_site *cfg)
 	    .routes = xcalloc(cfg->n_routes, sizeof(*site->routes)),
 	    .n_routes = cfg->n_routes,
 	};
-	for (unsigned i = 0; i < cfg->n_routes; i++)
-		site->routes[i] = (struct edge_route){.cfg = &cfg->routes[i], .site = site};
+	site->access = edge_access_create(cfg->access, cfg->n_access);
+	site->buckets = edge_buckets_create(cfg->limits, cfg->n_limits, cfg->name);
+	for (unsigned i = 0; i < cfg->n_routes; i++) {
+		const struct cfg_route *route = &cfg->routes[i];
+
+		site->routes[i] = (struct edge_route){
+		    .cfg = route,
+		    .site = site,
+		    .access = edge_access_create(route->access, route->n_access),
+		    .buckets = edge_buckets_create(route->limits, route->n_limits, cfg->name),
+		};
+	}
+}
+
+static void empty_site(struct edge_site *site)
+{
+	for (unsigned i = 0; i < site->n_routes; i++) {
+		edge_access_destroy(&site->routes[i].access);
+		edge_buckets_destroy(&site->routes[i].buckets);
+	}
+	free(site->routes);
+	edge_access_destroy(&site->access);
+	edge_buckets_destroy(&site->buckets);
 }
 
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self)
@@ -57,7 +80,7 @@ void edge_routes_destroy(struct edge_routes **routesp)
 		return;
 	edge_host_table_destroy(&routes->hosts);
 	for (unsigned i = 0; i < routes->n_sites; i++)
-		free(routes->sites[i].routes);
+		empty_site(&routes->sites[i]);
 	free(routes->sites);
 	free(routes);
 }

@@ -19,6 +19,8 @@ struct cfg_edge;
 struct cfg_fleet;
 struct cfg_route;
 struct cfg_site;
+struct edge_access;
+struct edge_buckets;
 struct edge_routes;
 
 /* One for each struct cfg_route. Whoever acts by a route has its compiled part here: made without
@@ -26,6 +28,8 @@ struct edge_routes;
 struct edge_route {
 	const struct cfg_route *cfg;
 	const struct edge_site *site;
+	struct edge_access *access;   /* NULL: everybody */
+	struct edge_buckets *buckets; /* NULL: none */
 };
 
 /* One for each struct cfg_site that is served here; the same holds. */
@@ -33,6 +37,8 @@ struct edge_site {
 	const struct cfg_site *cfg;
 	struct edge_route *routes; /* in the order in which they are tried */
 	unsigned n_routes;
+	struct edge_access *access;
+	struct edge_buckets *buckets;
 };
 
 /* Of the sites that `self` serves. `fleet` must outlive it. */

@@ -138,6 +138,47 @@ static void test_who_needs_places(void **state)
 	}
 }
 
+static void test_limits(void **state)
+{
+	struct cfg_fleet *f =
+	    load_good(START "http: {limits: {name: all, rate: 100/s}}\n" SITE
+			    "limits: {name: x, rate: 5/m, burst: 10, key: \"{client.network}\",\n"
+			    "  when: {methods: POST}, status: 503, tell: always},\n"
+			    "routes: {origin: o, limits: [{name: x, rate: 5/m, burst: 10, key: "
+			    "\"{client.network}\"}, {name: y, rate: 1/s}]}}}\n");
+	const struct cfg_limit *limit = &f->http.limits[0];
+
+	assert_string_equal(limit->key, "");
+	assert_int_equal(limit->burst, 0);
+	assert_int_equal(limit->status, 429);
+	assert_int_equal(limit->tell, CFG_TELL_REFUSED);
+	limit = &f->sites[0].limits[0];
+	assert_int_equal(limit->rate.count, 5);
+	assert_int_equal(limit->burst, 10);
+	assert_int_equal(limit->status, 503);
+	assert_int_equal(limit->tell, CFG_TELL_ALWAYS);
+	assert_string_equal(limit->when.methods.v[0], "POST");
+	assert_int_equal(f->sites[0].routes[0].n_limits, 2);
+	cfg_fleet_destroy(&f);
+}
+
+static void test_limits_that_contradict(void **state)
+{
+	assert_complaints(
+	    START "http: {limits: [{name: a, rate: 1/s}, {name: x, rate: 1/h, burst: 1000}]}\n" SITE
+		  "limits: {name: a, rate: 2/s},\n"
+		  "routes: {origin: o, limits: [{name: a, rate: 2/s, key: \"{host}\"}, "
+		  "{name: b, rate: 0, key: \"{hots}\"}]}}}\n",
+	    "fleet.yaml:3:39: http.limits[1]: with this rate it takes more than 30 days until a "
+	    "burst of 1000 is there again\n"
+	    "fleet.yaml:5:30: sites.w.routes.*.limits[0]: the rate, burst or key differs from that "
+	    "of the limit in line 4, which is called \"a\" too\n"
+	    "fleet.yaml:5:83: sites.w.routes[0].limits[1].rate: \"0\": a limit must be of one at "
+	    "least\n"
+	    "fleet.yaml:5:91: sites.w.routes[0].limits[1].key: \"{hots}\": there is no variable "
+	    "{hots}; did you mean {host}?\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +187,8 @@ int main(void)
 	    cmocka_unit_test(test_access),
 	    cmocka_unit_test(test_access_in_vain),
 	    cmocka_unit_test(test_who_needs_places),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_limits_that_contradict),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
