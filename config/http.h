@@ -13,6 +13,9 @@ enum cfg_plain {
 	CFG_PLAIN_SERVE,
 };
 
+/* What clients may speak over TLS. */
+enum cfg_protocol { CFG_PROTOCOL_H2, CFG_PROTOCOL_HTTP1, CFG_PROTOCOLS };
+
 /* Fields whose names have underscores. */
 enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
 
@@ -40,6 +43,13 @@ struct cfg_http {
 		uint64_t buffered;
 		unsigned tracked; /* clients and keys that are remembered, 65,536 */
 	} limit;
+	struct cfg_uints protocols; /* enum cfg_protocol, in order of preference; at least one */
+	struct {
+		unsigned streams; /* of one connection at a time, 100 */
+		/* Free at once, of one connection; a tenth of it is forgiven every second. */
+		unsigned resets; /* of streams, by the client or because of it, 200 */
+		unsigned frames; /* of each other kind that do no work, 1,000 */
+	} h2;
 	struct cfg_per_client per_client;
 	struct cfg_access *access;
 	unsigned n_access;

@@ -5,6 +5,7 @@ config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
+	config/http.h config/limit.h config/route.h config/site.h config/terms.h config/values.h \
 	config/http.h config/limit.h config/route.h config/site.h config/values.h \
 	config/http.h config/match.h config/route.h config/site.h config/values.h \
 	config/hash.c config/hash.h \
@@ -37,6 +38,7 @@ config_libconfig_a_SOURCES = \
 	config/options/origin.c \
 	config/options/route.c \
 	config/options/site.c \
+	config/options/terms.c \
 	config/options/zone.c \
 	config/print.h \
 	config/print/dump.c \
@@ -51,6 +53,7 @@ config_libconfig_a_SOURCES = \
 	config/types/match.c \
 	config/types/names.c \
 	config/types/net.c \
+	config/types/percent.c \
 	config/types/rate.c \
 	config/types/reference.c config/types/reference.h \
 	config/types/template.c config/types/template.h \

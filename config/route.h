@@ -6,6 +6,7 @@
 
 #include "config/limit.h"
 #include "config/match.h"
+#include "config/terms.h"
 #include "config/values.h"
 
 struct cfg_origin;
@@ -25,6 +26,7 @@ struct cfg_route {
 	const struct cfg_origin *origin;
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
+	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;
 	struct cfg_limit *limits;

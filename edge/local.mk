@@ -15,10 +15,12 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
+	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/guard.c \
+	edge/exchange/grpc.c edge/exchange/grpc.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
@@ -34,6 +36,17 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/h2/h2.h \
+	edge/h2/h2_conn.c \
+	edge/h2/h2_guard.c edge/h2/h2_guard.h \
+	edge/h2/h2_head.c edge/h2/h2_head.h \
+	edge/h2/h2_internal.h \
+	edge/h2/h2_queue.c edge/h2/h2_queue.h \
+	edge/h2/h2_request.c \
+	edge/h2/h2_response.c \
+	edge/h2/h2_session.c \
+	edge/h2/h2_stream.c \
+	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \

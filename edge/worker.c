@@ -12,6 +12,7 @@
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
 #include "edge/h1/h1.h"
+#include "edge/h2/h2.h"
 #include "edge/node/worker.h"
 #include "origin-link/olink.h"
 
@@ -20,7 +21,7 @@
 /* How often a stopping worker looks whether anybody is left. */
 #define IDLE_CHECK DUR_MS(20)
 
-static const struct edge_protocol *const protocols[] = {&edge_h1_protocol, NULL};
+static const struct edge_protocol *const protocols[] = {&edge_h1_protocol, &edge_h2_protocol, NULL};
 
 /* Somebody who is sent to a worker where another one gives way. */
 struct newcomer {

@@ -125,10 +125,22 @@ static bool give_ids(struct cfg_fleet *fleet)
 	return ok;
 }
 
+/* To each of the fleet's sets of passwords. */
+static void number_passwords(const struct cfg_site *s, unsigned *n)
+{
+	for (unsigned i = 0; i < s->n_routes; i++) {
+		const struct cfg_auth *auth = &s->routes[i].terms.auth;
+
+		for (unsigned b = 0; b < auth->n_basic; b++)
+			auth->basic[b].id = (*n)++;
+	}
+}
+
 /* What follows from a fleet that is right. */
 static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 {
 	const struct cfg_entry *geo = cfg_entry_get(root, "geo");
+	unsigned n_passwords = 0;
 
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		struct cfg_edge *e = &fleet->edges[i];
@@ -143,6 +155,7 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 
 		s->id = i;
 		qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
+		number_passwords(s, &n_passwords);
 	}
 	for (unsigned i = 0; i < fleet->n_zones; i++)
 		give_orders(&fleet->zones[i]);

@@ -24,12 +24,23 @@ static void claim_hosts(struct validator *v, const struct cfg_site *s,
 	}
 }
 
+static void validate_auth(struct validator *v, const struct cfg_auth *auth, const char *path)
+{
+	if (auth->n_basic > 1)
+		diag_add(v->diag, auth->basic[1].place, "%s.auth.basic: there may be one only",
+			 path);
+	if (auth->n_forward > 1)
+		diag_add(v->diag, auth->forward[1].place, "%s.auth.forward: there may be one only",
+			 path);
+}
+
 static void validate_routes(struct validator *v, const struct cfg_site *s)
 {
 	char *path = xasprintf("sites.%s.routes", s->name);
 	struct cfg_claims paths = {0};
 
 	for (unsigned i = 0; i < s->n_routes; i++) {
+		validate_auth(v, &s->routes[i].terms.auth, path);
 		if (s->routes[i].path != NULL)
 			cfg_claim(v, &paths, s->routes[i].path, path, s->routes[i].place);
 	}

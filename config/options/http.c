@@ -7,6 +7,7 @@
 IS_ARRAY(cfg_http, access);
 IS_ARRAY(cfg_http, limits);
 
+static const char *const protocols[] = {"h2", "http/1.1", NULL};
 static const char *const plains[] = {"redirect", "serve", NULL};
 static const char *const underscores[] = {"drop", "pass", NULL};
 
@@ -78,6 +79,22 @@ static const struct cfg_option access_log_options[] = {
     END,
 };
 
+static const struct cfg_option h2_options[] = {
+    COUNT("streams", AT(cfg_http, h2.streams), "100", 1, 10000,
+	  "Requests that a client may have under way on one connection; more are refused, and it "
+	  "may send them again."),
+    COUNT("resets", AT(cfg_http, h2.resets), "200", 10, 1000000,
+	  "Requests that a client may cancel, or make the edge cancel by faults of its own, in a "
+	  "burst on one connection; a tenth of it is forgiven every second. Over it the connection "
+	  "is ended."),
+    COUNT("frames", AT(cfg_http, h2.frames), "1000", 10, 1000000,
+	  "Frames of each kind that does no work (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, such as "
+	  "are empty, and the like) that a client may send in a burst on one connection, beside "
+	  "those that go with content; a tenth of it is forgiven every second. Over it the "
+	  "connection is ended."),
+    END,
+};
+
 const struct cfg_option cfg_http_options[] = {
     SECTION("timeout", "How long an edge waits for clients.", timeout_options),
     SECTION("limit", "How much an edge takes from clients.", limit_options),
@@ -90,11 +107,21 @@ const struct cfg_option cfg_http_options[] = {
     ACCESS(AT(cfg_http, access),
 	   "Whom the edges let in: of these items the first counts that a client is in; who is in "
 	   "none is let in, and who is denied by network is closed before anything is read."),
-    LIMITS(AT(cfg_http, limits),
-	   "How many requests in a time the edge takes, in all or by a key; each of its workers "
-	   "counts "
-	   "into the same limits, other edges have their own. A request must be within all of "
-	   "http.limits, those of its site, and those of its route."),
+    LIMITS(
+	AT(cfg_http, limits),
+	"How many requests in a time the edge takes, in all or by a key. All of its workers "
+	"count into the same limits; other edges have their own. A request must be within all of "
+	"http.limits, those of its site, and those of its route."),
+    {.key = "protocols",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_http, protocols),
+     .fallback = "h2, http/1.1",
+     .required = true,
+     .choices = protocols,
+     .prose = "What clients may speak over TLS, in order of preference; one that does not say what "
+	      "it speaks (by ALPN) is taken to speak HTTP/1.1."},
+    SECTION("h2", "What one HTTP/2 connection of a client may do.", h2_options),
     CHOICE("plain", AT(cfg_http, plain), "redirect", plains,
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
@@ -111,8 +138,11 @@ const struct cfg_option cfg_http_options[] = {
      .shape = CFG_VALUES,
      .type = &cfg_type_prefix,
      AT(cfg_http, trusted_proxies),
-     .prose = "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
-	      "are kept."},
+     .prose =
+	 "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
+	 "are kept, and believed: of whom such a request is, for access, limits, conditions and "
+	 "variables, the last address says that is in X-Forwarded-For, or else in Forwarded, "
+	 "and not of these."},
     {.key = "trusted_fields",
      .shape = CFG_VALUES,
      .type = &cfg_type_field_name,

@@ -154,6 +154,7 @@ struct edge_exchange *edge_exchange_open(struct edge_worker *worker, struct edge
 	    .granted = &x->for_filter,
 	    .own_task.run = exchange_push_own,
 	    .facts = {.client = client, .request = &x->received},
+	    .content_max = UINT64_MAX,
 	    .began = loop_now(worker->loop),
 	    .first_byte = DUR_NS(-1),
 	};
@@ -250,6 +251,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	if (x->origin)
 		olink_request_close(&x->origin);
 	loop_task_cancel(x->worker->loop, &x->own_task);
+	deadline_fini(&x->deadline);
 	edge_view_unpin(&x->view, x->worker->loop);
 	if (counted)
 		count_out(x);

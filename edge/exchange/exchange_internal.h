@@ -40,6 +40,7 @@
 
 #include "core/base/check.h"
 #include "core/http/flow.h"
+#include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
@@ -96,6 +97,9 @@ struct edge_exchange {
 	/* what limits have to do with it; empty: not to be said */
 	struct edge_guard_hold hold; /* on a place among the requests of its client */
 	struct span retry_after, limit_policy, limit_left;
+	uint64_t content_max;     /* of the request */
+	struct deadline deadline; /* of all of it; without a timer: none */
+	bool is_grpc;             /* it wants to be told what fails in gRPC's words */
 
 	/* before an origin is asked */
 	unsigned step; /* the one that is taken now, or waits */
@@ -199,6 +203,10 @@ void exchange_take_steps(struct edge_exchange *x);
 /* What the step waited for has come: the next one is taken. Unless it has answered instead; never
  * inside the step itself. */
 void exchange_step_done(struct edge_exchange *x);
+
+/* exchange_terms.c: steps. */
+enum step_result exchange_step_time(struct edge_exchange *x);
+enum step_result exchange_step_content(struct edge_exchange *x);
 
 /* finish.c */
 

@@ -11,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
@@ -33,13 +34,31 @@ static void begin_response(struct edge_exchange *x, enum response_side side)
 		x->granted->ops->grant(x->granted, credit);
 }
 
-/* There is no room for anything that could be said. */
+static bool push_grpc_trailers(struct edge_exchange *x, enum reason reason)
+{
+	struct http_fields *trailers;
+
+	x->arena.cap += OWN_RESPONSE_MAX;
+	trailers = arena_alloc(&x->arena, sizeof(*trailers));
+	if (!trailers)
+		return false;
+	*trailers = (struct http_fields){0};
+	if (!edge_grpc_trailers(trailers, &x->arena, edge_respond_status(reason), reason))
+		return false;
+	x->out->ops->trailers(x->out, trailers);
+	return true;
+}
+
+/* The client must see that something is missing. gRPC has trailers to say what. */
 static void break_off(struct edge_exchange *x, enum reason reason)
 {
+	bool can_tell = x->is_grpc && x->response_side == RESPONSE_CONTENT;
+
 	x->end = reason;
 	exchange_stop_both(x, reason);
 	exchange_set_response(x, RESPONSE_ENDED);
-	x->out->ops->reset(x->out, reason);
+	if (!can_tell || !push_grpc_trailers(x, reason))
+		x->out->ops->reset(x->out, reason);
 }
 
 /* Our own answers */
@@ -95,8 +114,11 @@ void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
 	struct span content;
 
 	x->arena.cap += OWN_RESPONSE_MAX;
-	if (edge_respond(&x->answer, &x->arena, status, date, &content) &&
-	    (status != EDGE_REDIRECT_STATUS || edge_respond_location(&x->answer, &x->received)))
+	if (x->is_grpc && edge_grpc_respond(&x->answer, &x->arena, status, reason))
+		exchange_answer(x, SPAN(""), reason);
+	else if (edge_respond(&x->answer, &x->arena, status, date, &content) &&
+		 (status != EDGE_REDIRECT_STATUS ||
+		  edge_respond_location(&x->answer, &x->received)))
 		exchange_answer(x, content, reason);
 	else
 		break_off(x, REASON_LIMIT);

@@ -50,9 +50,10 @@ static const struct step {
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
     /* preflight */
+    {"time", exchange_step_time},
     /* basic authentication */
     /* forwarded authentication */
-    /* limit of the content */
+    {"content", exchange_step_content},
     /* what the route answers itself: respond, file, redirect */
     {"rewrite", rewrite},
     /* mirror */

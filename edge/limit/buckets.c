@@ -203,15 +203,13 @@ bool edge_limit_fields(const struct edge_limit_report *report, struct arena *are
 }
 
 void edge_buckets_each(const struct edge_buckets *b, const struct edge_guard *guard,
-		       void (*add)(void *arg, const struct cfg_limit *limit, const char *space,
-				   uint64_t allowed, uint64_t refused),
-		       void *arg)
+		       edge_buckets_visit *visit, void *arg)
 {
 	for (unsigned i = 0; b != NULL && i < b->n; i++) {
-		struct edge_limit_counts *counts =
-		    edge_guard_counts((struct edge_guard *)guard, b->v[i].identity);
+		struct edge_limit_counts *counts = edge_guard_counts(guard, b->v[i].identity);
 
-		add(arg, b->v[i].cfg, b->space, counts != NULL ? atomic_load(&counts->allowed) : 0,
-		    counts != NULL ? atomic_load(&counts->refused) : 0);
+		visit(arg, b->v[i].cfg, b->space,
+		      counts != NULL ? atomic_load(&counts->allowed) : 0,
+		      counts != NULL ? atomic_load(&counts->refused) : 0);
 	}
 }

@@ -50,9 +50,9 @@ bool edge_limit_fields(const struct edge_limit_report *report, struct arena *are
 /* Retry-After, in whole seconds. Empty: no room. */
 struct span edge_limit_retry_after(duration wait, struct arena *arena);
 
-/* What the limits have let through and refused since the program started, for the status document:
- * calls add() for each. */
+/* What a limit has let through and refused since the program started. */
+typedef void edge_buckets_visit(void *arg, const struct cfg_limit *limit, const char *space,
+				uint64_t allowed, uint64_t refused);
+/* Calls visit() for each. */
 void edge_buckets_each(const struct edge_buckets *buckets, const struct edge_guard *guard,
-		       void (*add)(void *arg, const struct cfg_limit *limit, const char *space,
-				   uint64_t allowed, uint64_t refused),
-		       void *arg);
+		       edge_buckets_visit *visit, void *arg);

@@ -49,7 +49,7 @@ uint64_t edge_guard_key(const struct edge_guard *g, const void *data, size_t n)
 	return siphash(&g->seed, data, n);
 }
 
-struct edge_limit_counts *edge_guard_counts(struct edge_guard *g, uint64_t identity)
+struct edge_limit_counts *edge_guard_counts(const struct edge_guard *g, uint64_t identity)
 {
 	for (unsigned i = 0; i < PROBES_MAX; i++) {
 		struct edge_limit_counts *c = &g->counts[(identity + i) % EDGE_LIMITS_COUNTED];

@@ -44,7 +44,7 @@ void edge_guard_destroy(struct edge_guard **guard);
 uint64_t edge_guard_key(const struct edge_guard *guard, const void *data, size_t n);
 
 /* Those of a limit; NULL: there are too many. */
-struct edge_limit_counts *edge_guard_counts(struct edge_guard *guard, uint64_t identity);
+struct edge_limit_counts *edge_guard_counts(const struct edge_guard *guard, uint64_t identity);
 
 /* A rate with its burst; of a configured one that burst may come at once. */
 struct edge_rate edge_rate_of(const struct cfg_rate *rate, unsigned burst);

@@ -55,6 +55,33 @@
 	  "Clients and keys that limits forgot for others while they still counted")               \
 	X(EDGE_LIMITS_MISSED, "edge_limits_missed_total", COUNTER,                                 \
 	  "Clients that were not counted, as too many others were")                                \
+	X(EDGE_H2_CONNECTIONS, "edge_h2_connections_total", COUNTER,                               \
+	  "Client connections that speak HTTP/2")                                                  \
+	X(EDGE_H2_STREAMS_REFUSED, "edge_h2_streams_refused_total", COUNTER,                       \
+	  "HTTP/2 streams over http.h2.streams, which were refused")                               \
+	X(EDGE_H2_FLOOD_RESET, "edge_h2_flood_reset_total", COUNTER,                               \
+	  "HTTP/2 connections ended: clients that reset their streams too often")                  \
+	X(EDGE_H2_FLOOD_MADE_RESET, "edge_h2_flood_made_reset_total", COUNTER,                     \
+	  "HTTP/2 connections ended: clients that made the edge reset their streams too often")    \
+	X(EDGE_H2_FLOOD_PING, "edge_h2_flood_ping_total", COUNTER,                                 \
+	  "HTTP/2 connections ended: clients that sent too many PING frames")                      \
+	X(EDGE_H2_FLOOD_SETTINGS, "edge_h2_flood_settings_total", COUNTER,                         \
+	  "HTTP/2 connections ended: clients that sent too many SETTINGS frames")                  \
+	X(EDGE_H2_FLOOD_PRIORITY, "edge_h2_flood_priority_total", COUNTER,                         \
+	  "HTTP/2 connections ended: clients that sent too many PRIORITY or PRIORITY_UPDATE "      \
+	  "frames")                                                                                \
+	X(EDGE_H2_FLOOD_EMPTY, "edge_h2_flood_empty_total", COUNTER,                               \
+	  "HTTP/2 connections ended: clients that sent too many frames without content")           \
+	X(EDGE_H2_FLOOD_WINDOW_UPDATE, "edge_h2_flood_window_update_total", COUNTER,               \
+	  "HTTP/2 connections ended: clients that sent too many WINDOW_UPDATE frames")             \
+	X(EDGE_H2_FLOOD_TINY_WINDOW, "edge_h2_flood_tiny_window_total", COUNTER,                   \
+	  "HTTP/2 connections ended: clients that took responses in too small pieces")             \
+	X(EDGE_H2_FLOOD_CONTINUATION, "edge_h2_flood_continuation_total", COUNTER,                 \
+	  "HTTP/2 connections ended: clients whose header section had too many frames")            \
+	X(EDGE_H2_FLOOD_HEADER_LIST, "edge_h2_flood_header_list_total", COUNTER,                   \
+	  "HTTP/2 connections ended: clients whose header section was far over the limit")         \
+	X(EDGE_H2_FLOOD_UNKNOWN, "edge_h2_flood_unknown_total", COUNTER,                           \
+	  "HTTP/2 connections ended: clients that sent too many frames of unknown types")          \
 	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
 	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
 	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \

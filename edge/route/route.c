@@ -85,6 +85,18 @@ void edge_routes_destroy(struct edge_routes **routesp)
 	free(routes);
 }
 
+void edge_routes_each_buckets(const struct edge_routes *routes, const struct edge_guard *guard,
+			      edge_buckets_visit *visit, void *arg)
+{
+	for (unsigned i = 0; i < routes->n_sites; i++) {
+		const struct edge_site *site = &routes->sites[i];
+
+		edge_buckets_each(site->buckets, guard, visit, arg);
+		for (unsigned r = 0; r < site->n_routes; r++)
+			edge_buckets_each(site->routes[r].buckets, guard, visit, arg);
+	}
+}
+
 static struct span without_port(struct span authority)
 {
 	const char *end = NULL;

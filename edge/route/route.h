@@ -14,13 +14,13 @@
 #pragma once
 
 #include "core/http/path.h"
+#include "edge/limit/buckets.h"
 
 struct cfg_edge;
 struct cfg_fleet;
 struct cfg_route;
 struct cfg_site;
 struct edge_access;
-struct edge_buckets;
 struct edge_routes;
 
 /* One for each struct cfg_route. Whoever acts by a route has its compiled part here: made without
@@ -44,6 +44,10 @@ struct edge_site {
 /* Of the sites that `self` serves. `fleet` must outlive it. */
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self);
 void edge_routes_destroy(struct edge_routes **routes);
+
+/* Calls visit() for each limit of sites and routes: see edge_buckets_each(). */
+void edge_routes_each_buckets(const struct edge_routes *routes, const struct edge_guard *guard,
+			      edge_buckets_visit *visit, void *arg);
 
 /* The authority's port and case do not matter. NULL: no such host here. */
 const struct edge_site *edge_route_site(const struct edge_routes *routes, struct span authority);

@@ -20,10 +20,19 @@ struct stream_buffers;
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers);
 void olink_worker_destroy(struct olink_worker **worker);
 
+/* What the sender of a request wants in another way than the origin says. */
+struct olink_terms {
+	duration response, idle; /* 0: as the origin says */
+	/* How often it may be sent again. 0: never; 1: when it went over a connection that was open
+	 * before, which the server may just have closed; more: after any connection that broke. */
+	unsigned retries;
+};
+
 struct olink_open {                          /* copied */
 	const struct olink_origins *origins; /* looked at only inside olink_request_open() */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
+	const struct olink_terms *terms;     /* NULL: as the origin says, and 1 */
 	struct flow_ends ends;
 };
 

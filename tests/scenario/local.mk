@@ -11,13 +11,17 @@ scenarios = \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_desync.py \
+	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
+	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

@@ -32,6 +32,11 @@ tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_fo
 tests_unit_edge_exchange_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_forward
 
+check_PROGRAMS += tests/unit/edge/exchange/test_grpc
+tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
+tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_grpc
+
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
 tests_unit_edge_exchange_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -84,6 +89,15 @@ tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
 
+check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
+tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
+tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_guard
+
+check_PROGRAMS += tests/unit/edge/h2/test_h2_head
+tests_unit_edge_h2_test_h2_head_SOURCES = tests/unit/edge/h2/test_h2_head.c
+tests_unit_edge_h2_test_h2_head_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_head
 check_PROGRAMS += tests/unit/edge/limit/test_access
 tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
