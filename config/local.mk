@@ -26,6 +26,7 @@ config_libconfig_a_SOURCES = \
 	config/memory.c config/memory.h \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
+	config/options/compression.c \
 	config/options/edge.c \
 	config/options/fleet.c \
 	config/options/geo.c \
@@ -50,6 +51,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
 	config/types/geo.c \
+	config/types/log.c \
 	config/types/match.c \
 	config/types/names.c \
 	config/types/net.c \

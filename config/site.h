@@ -24,6 +24,7 @@ struct cfg_site {
 	unsigned n_certificates;
 	struct cfg_route *routes; /* longest path first */
 	unsigned n_routes;
+	struct cfg_compression compression; /* of routes that say nothing of it */
 	struct cfg_access *access;
 	unsigned n_access;
 	struct cfg_limit *limits;

@@ -70,6 +70,15 @@ static void give_orders(struct cfg_zone *zone)
 	}
 }
 
+/* The site's to routes that say nothing of it. */
+static void give_compression(struct cfg_site *s)
+{
+	for (unsigned i = 0; i < s->n_routes; i++) {
+		if (s->routes[i].compression.place.file == NULL)
+			s->routes[i].compression = s->compression;
+	}
+}
+
 /* To servers without a port; before the rules, which compare servers. */
 static void give_ports(struct cfg_fleet *fleet)
 {
@@ -154,6 +163,7 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 		struct cfg_site *s = &fleet->sites[i];
 
 		s->id = i;
+		give_compression(s);
 		qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
 		number_passwords(s, &n_passwords);
 	}

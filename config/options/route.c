@@ -50,6 +50,14 @@ const struct cfg_option cfg_route_options[] = {
      .prose = "What is changed in the fields of responses from this route, in this order, before "
 	      "they go to the client.",
      .children = response_fields_options},
+    {.key = "compression",
+     .shape = CFG_SECTION,
+     AT(cfg_route, compression),
+     OF(cfg_compression),
+     .prose =
+	 "Which responses from this route the edge compresses; the site's when it is not here.",
+     .children = cfg_compression_options,
+     .shorthand = "enabled"},
     SECTION("auth", "Who is let in.", cfg_auth_options),
     SECTION("timeout", "How long a request may take.", cfg_route_timeout_options),
     SECTION("limit", "How much a client may send.", cfg_route_limit_options),

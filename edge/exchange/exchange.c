@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/process/log_file.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/filter/compress.h"
 #include "edge/log/access_log.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
@@ -243,6 +244,10 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	if (counted)
 		log_debug("%s: exchange ends: %s", net_addr_shown(&x->client->addr),
 			  reason_text(x->end));
+	if (x->compress) {
+		edge_compress_quit(x->compress);
+		x->bytes_out = edge_compress_pushed(x->compress);
+	}
 	if (counted && x->worker->common->access_log)
 		write_log(x);
 	if (x->cancel_wait)

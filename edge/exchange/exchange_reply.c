@@ -13,6 +13,7 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
+#include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
 
@@ -108,7 +109,8 @@ void exchange_answer(struct edge_exchange *x, struct span content, enum reason r
 		push_some(x, content.n);
 }
 
-void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
+void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
+			   struct span name, struct span value)
 {
 	struct span date = edge_date_text(&x->worker->date, clock_wall());
 	struct span content;
@@ -118,10 +120,16 @@ void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
 		exchange_answer(x, SPAN(""), reason);
 	else if (edge_respond(&x->answer, &x->arena, status, date, &content) &&
 		 (status != EDGE_REDIRECT_STATUS ||
-		  edge_respond_location(&x->answer, &x->received)))
+		  edge_respond_location(&x->answer, &x->received)) &&
+		 (name.n == 0 || http_fields_add(&x->answer.fields, &x->arena, name, value)))
 		exchange_answer(x, content, reason);
 	else
 		break_off(x, REASON_LIMIT);
+}
+
+void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
+{
+	exchange_respond_with(x, status, reason, SPAN(""), SPAN(""));
 }
 
 void exchange_fail(struct edge_exchange *x, enum reason reason)
@@ -185,6 +193,7 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 		return;
 	}
 	x->origin_ended = end;
+	x->received_status = head->status;
 	if (!take_answer(x, head) || (tunnel && !begin_tunnel(x))) {
 		exchange_fail(x, REASON_LIMIT);
 		return;
@@ -258,6 +267,8 @@ static void client_stops(struct flow_source *source, enum reason reason)
 {
 	struct edge_exchange *x = EXCHANGE_OF(source, for_client);
 
+	if (x->compress)
+		edge_compress_quit(x->compress);
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->end == REASON_NONE)

@@ -131,6 +131,7 @@ int edge_respond_status(enum reason reason)
 	case REASON_CLIENT_CONTENT_LIMIT:
 		return 413;
 	case REASON_CLIENT_BODY_TIMEOUT:
+	case REASON_CLIENT_TOO_SLOW:
 		return 408;
 	case REASON_CLIENT_MALFORMED:
 		return 400;

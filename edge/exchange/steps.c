@@ -30,6 +30,8 @@ static enum step_result rewrite(struct edge_exchange *x)
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	if (http_head_copy(&x->forwarded, &x->received, &x->arena)) {
+		if (exchange_hides_credentials(x))
+			http_fields_remove(&x->forwarded.fields, SPAN("Authorization"));
 		/* Here: the rewriting of the target and the rules for request fields. */
 		status = edge_forward_request(&x->forwarded, &x->forward);
 	}
@@ -51,7 +53,7 @@ static const struct step {
 } steps[] = {
     /* preflight */
     {"time", exchange_step_time},
-    /* basic authentication */
+    {"basic", exchange_step_basic},
     /* forwarded authentication */
     {"content", exchange_step_content},
     /* what the route answers itself: respond, file, redirect */

@@ -330,7 +330,8 @@ static duration tick(const struct edge_h2 *c)
 	int64_t least =
 	    MIN(MIN(http->timeout.body.ns, http->timeout.write.ns), http->timeout.tunnel.ns);
 
-	return DUR_NS(MAX(least / LOOKS, 1));
+	least = MAX(least / LOOKS, 1);
+	return DUR_NS(c->n_lingering > 0 ? MIN(least, H2_LINGER.ns) : least);
 }
 
 static void look_at_streams(struct edge_h2 *c)
@@ -342,6 +343,9 @@ static void look_at_streams(struct edge_h2 *c)
 		h2_stream_check_time(s);
 	}
 	check_write(c);
+	h2_stream_reset_lingering(c, c->n_lingering);
+	if (c->leaving == H2_NOTICED)
+		h2_leave(c);
 	if (c->state == H2_BUSY)
 		deadline_set(&c->deadline, tick(c));
 	h2_defer(c);
@@ -387,7 +391,7 @@ static enum h2_state state_now(const struct edge_h2 *c)
 {
 	if (c->in_head != NULL)
 		return H2_HEAD;
-	return c->n_streams > 0 || c->write_waits ? H2_BUSY : H2_IDLE;
+	return c->n_streams > 0 || c->n_lingering > 0 || c->write_waits ? H2_BUSY : H2_IDLE;
 }
 
 static void enter(struct edge_h2 *c, enum h2_state state)

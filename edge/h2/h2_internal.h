@@ -2,8 +2,8 @@
  *
  * The parts of an HTTP/2 client connection share this: h2_conn.c has its life, its stream of bytes
  * and its deadlines, h2_session.c what nghttp2 tells of frames, h2_stream.c the life of one stream,
- * h2_request.c reads requests, h2_response.c takes responses, h2_write.c decides what of them is
- * written when. Nobody else includes it.
+ * h2_memory.c its memory, h2_request.c reads requests, h2_response.c takes responses, h2_write.c
+ * decides what of them is written when. Nobody else includes it.
  *
  * A connection:
  *
@@ -13,7 +13,7 @@
  * HEAD     | a header section has begun and is not      | http.timeout.head
  *          | whole; whatever else goes on               |
  * BUSY     | requests are under way, or the last of     | a tick, at which each stream is looked at
- *          | their responses is                         |
+ *          | their responses is, or they linger         |
  * ENDED    | to be freed at the end of the turn         | none
  *
  * and whether it goes on:
@@ -53,6 +53,9 @@
 /* base64 of 16 and of 20 bytes (RFC 6455 section 4). */
 #define H2_WEBSOCKET_KEY 24
 #define H2_WEBSOCKET_ACCEPT 28
+
+/* So many streams are remembered whose response has ended before their request. */
+#define H2_LINGERING_MAX 16
 
 enum h2_state { H2_IDLE, H2_HEAD, H2_BUSY, H2_ENDED };
 
@@ -145,12 +148,19 @@ struct edge_h2 {
 	mono_time write_since;     /* and since when, or since the last progress */
 	uint64_t acked;            /* of all we sent, then */
 	struct h2_output *output;  /* what is being written, while nghttp2 writes */
-	size_t held;               /* bytes in the queues of all streams */
-	size_t windows;            /* of all streams, for their responses */
+	int32_t lingering[H2_LINGERING_MAX]; /* oldest first */
+	unsigned n_lingering;
+	size_t held;    /* bytes in the queues of all streams */
+	size_t windows; /* of all streams, for their responses */
 	struct h2_guard guard;
+	nghttp2_mem memory; /* where nghttp2 has its own from */
+	bool shares_frame;  /* its first buffer of frames is the worker's */
 };
 
 /* h2_conn.c */
+
+/* How long a client has to see that its response is whole. */
+#define H2_LINGER DUR_MS(500)
 
 /* The one way to end it. Freed at the end of the turn. */
 void h2_end(struct edge_h2 *c, enum reason reason, enum edge_close how);
@@ -172,6 +182,11 @@ mono_time h2_now(const struct edge_h2 *c);
 /* NULL when memory is gone. */
 nghttp2_session *h2_session_create(struct edge_h2 *c);
 
+/* h2_memory.c */
+
+/* Sets c->memory. */
+void h2_memory_init(struct edge_h2 *c);
+
 /* h2_stream.c */
 
 /* NULL: there is no room. */
@@ -179,6 +194,13 @@ struct h2_stream *h2_stream_open(struct edge_h2 *c, int32_t id);
 /* nghttp2 knows it no more. */
 void h2_stream_closed(struct h2_stream *s, uint32_t code);
 void h2_stream_free(struct h2_stream *s);
+/* Its response was sent, its request has not come whole: it goes, and its content is thrown away.
+ * For a while: some clients lose a response that comes with a reset. */
+void h2_stream_linger(struct h2_stream *s);
+/* That one was closed. */
+void h2_stream_lingers_no_more(struct edge_h2 *c, int32_t id);
+/* The while is over: the clients are told to send no more (RFC 9113 section 8.1). */
+void h2_stream_reset_lingering(struct edge_h2 *c, unsigned n);
 /* The client is told that it will not be completed. */
 void h2_stream_reset(struct h2_stream *s, uint32_t code, enum reason reason);
 /* What it waits for may have taken too long. */

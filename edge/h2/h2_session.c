@@ -186,6 +186,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 
 	if (s != NULL)
 		h2_stream_closed(s, code);
+	else
+		h2_stream_lingers_no_more(conn_of(arg), id);
 	return 0;
 }
 
@@ -220,14 +222,12 @@ static void stream_was_reset(struct edge_h2 *c, uint32_t code)
 		count(c, H2_FLOOD_MADE_RESET, h2_http(c)->h2.resets);
 }
 
-/* The response has ended before the request: the rest of that is of no use (RFC 9113 section 8.1).
- */
 static void end_was_sent(struct edge_h2 *c, int32_t id)
 {
-	const struct h2_stream *s = stream_of(c->session, id);
+	struct h2_stream *s = stream_of(c->session, id);
 
 	if (s != NULL && !s->all_here)
-		nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+		h2_stream_linger(s);
 }
 
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -322,9 +322,10 @@ nghttp2_session *h2_session_create(struct edge_h2 *c)
 	nghttp2_session *session = NULL;
 
 	if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+		h2_memory_init(c);
 		set_callbacks(callbacks);
 		set_options(option, view->limits.head_bytes);
-		if (nghttp2_session_server_new2(&session, callbacks, c, option) == 0 &&
+		if (nghttp2_session_server_new3(&session, callbacks, c, option, &c->memory) == 0 &&
 		    greet(c, session) != 0) {
 			nghttp2_session_del(session);
 			session = NULL;

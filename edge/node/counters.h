@@ -55,6 +55,10 @@
 	  "Clients and keys that limits forgot for others while they still counted")               \
 	X(EDGE_LIMITS_MISSED, "edge_limits_missed_total", COUNTER,                                 \
 	  "Clients that were not counted, as too many others were")                                \
+	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
+	  "Requests whose name and password were missing or wrong")                                \
+	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \
+	  "Requests refused because too many passwords were waiting to be checked")                \
 	X(EDGE_H2_CONNECTIONS, "edge_h2_connections_total", COUNTER,                               \
 	  "Client connections that speak HTTP/2")                                                  \
 	X(EDGE_H2_STREAMS_REFUSED, "edge_h2_streams_refused_total", COUNTER,                       \
@@ -91,6 +95,16 @@
 	  "Bytes from clients, TLS taken off")                                                     \
 	X(EDGE_BYTES_SENT, "edge_client_bytes_sent_total", COUNTER,                                \
 	  "Bytes to clients, before TLS")                                                          \
+	X(EDGE_COMPRESSED, "edge_compressed_total", COUNTER, "Responses compressed")               \
+	X(EDGE_COMPRESSED_ACTIVE, "edge_compressed_active", GAUGE,                                 \
+	  "Responses that are being compressed")                                                   \
+	X(EDGE_COMPRESSED_REFUSED, "edge_compressed_refused_total", COUNTER,                       \
+	  "Responses that went out as they were because http.limit.compression was used up, or "   \
+	  "there was no memory")                                                                   \
+	X(EDGE_COMPRESSED_IN, "edge_compressed_in_bytes_total", COUNTER,                           \
+	  "Bytes of content that were compressed")                                                 \
+	X(EDGE_COMPRESSED_OUT, "edge_compressed_out_bytes_total", COUNTER,                         \
+	  "Bytes that they became")                                                                \
 	X(EDGE_STALLED_CUT, "edge_stalled_cut_total", COUNTER,                                     \
 	  "Connections, of clients and to origins, cut off because they took nothing and "         \
 	  "http.limit.buffered was used up")                                                       \

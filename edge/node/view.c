@@ -12,6 +12,7 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/auth/passwords.h"
 #include "edge/limit/access.h"
 #include "edge/limit/buckets.h"
 #include "edge/route/route.h"
@@ -68,8 +69,9 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->self = self;
 	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
+	view->passwords = edge_passwords_load(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
-	if (view->certs == NULL || view->origins == NULL || !placed) {
+	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL || !placed) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
@@ -116,6 +118,7 @@ static void empty(struct edge_view *view)
 	edge_routes_destroy(&view->routes);
 	if (view->places != NULL)
 		geo_places_unref(&view->places);
+	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
 	cfg_fleet_destroy(&view->fleet);
 }

@@ -18,6 +18,7 @@ struct diag;
 struct edge_access;
 struct edge_buckets;
 struct edge_certs;
+struct edge_passwords;
 struct edge_routes;
 struct geo_places;
 struct olink;
@@ -28,6 +29,7 @@ struct edge_view {
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
 	struct edge_certs *certs;
+	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
 	struct edge_buckets *buckets;    /* of http; NULL: none */
