@@ -161,6 +161,7 @@ static bool begin_tunnel(struct edge_exchange *x)
 	    !copy_name(x, &f->origin))
 		return false;
 	x->route = NULL;
+	x->rules = NULL;
 	if (x->request_side == REQUEST_ASKED)
 		exchange_set_request(x, REQUEST_TUNNEL);
 	return true;

@@ -12,6 +12,7 @@
 #include "core/base/check.h"
 #include "edge/limit/access.h"
 #include "edge/limit/buckets.h"
+#include "edge/rules/rules.h"
 #include "edge/tls/host_table.h"
 
 struct edge_routes {
@@ -20,12 +21,14 @@ struct edge_routes {
 	unsigned n_sites;
 };
 
-static void compile_site(struct edge_site *site, const struct cfg_site *cfg)
+static void compile_site(struct edge_site *site, const struct cfg_site *cfg,
+			 const struct cfg_http *http)
 {
 	*site = (struct edge_site){
 	    .cfg = cfg,
 	    .routes = xcalloc(cfg->n_routes, sizeof(*site->routes)),
 	    .n_routes = cfg->n_routes,
+	    .rules = edge_rules_create(http, cfg, NULL),
 	};
 	site->access = edge_access_create(cfg->access, cfg->n_access);
 	site->buckets = edge_buckets_create(cfg->limits, cfg->n_limits, cfg->name);
@@ -35,21 +38,24 @@ static void compile_site(struct edge_site *site, const struct cfg_site *cfg)
 		site->routes[i] = (struct edge_route){
 		    .cfg = route,
 		    .site = site,
+		    .rules = edge_rules_create(http, cfg, route),
 		    .access = edge_access_create(route->access, route->n_access),
 		    .buckets = edge_buckets_create(route->limits, route->n_limits, cfg->name),
 		};
 	}
 }
 
-static void empty_site(struct edge_site *site)
+static void free_site(struct edge_site *site)
 {
+	edge_rules_destroy(&site->rules);
+	edge_access_destroy(&site->access);
+	edge_buckets_destroy(&site->buckets);
 	for (unsigned i = 0; i < site->n_routes; i++) {
+		edge_rules_destroy(&site->routes[i].rules);
 		edge_access_destroy(&site->routes[i].access);
 		edge_buckets_destroy(&site->routes[i].buckets);
 	}
 	free(site->routes);
-	edge_access_destroy(&site->access);
-	edge_buckets_destroy(&site->buckets);
 }
 
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self)
@@ -65,7 +71,7 @@ struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const stru
 		if (!cfg_site_is_served_by(cfg, self))
 			continue;
 		routes->n_sites++;
-		compile_site(site, cfg);
+		compile_site(site, cfg, &fleet->http);
 		for (unsigned h = 0; h < cfg->hosts.n; h++)
 			edge_host_table_add(routes->hosts, span_of(cfg->hosts.v[h]), site);
 	}
@@ -80,7 +86,7 @@ void edge_routes_destroy(struct edge_routes **routesp)
 		return;
 	edge_host_table_destroy(&routes->hosts);
 	for (unsigned i = 0; i < routes->n_sites; i++)
-		empty_site(&routes->sites[i]);
+		free_site(&routes->sites[i]);
 	free(routes->sites);
 	free(routes);
 }

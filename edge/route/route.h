@@ -21,6 +21,7 @@ struct cfg_fleet;
 struct cfg_route;
 struct cfg_site;
 struct edge_access;
+struct edge_rules;
 struct edge_routes;
 
 /* One for each struct cfg_route. Whoever acts by a route has its compiled part here: made without
@@ -28,6 +29,7 @@ struct edge_routes;
 struct edge_route {
 	const struct cfg_route *cfg;
 	const struct edge_site *site;
+	struct edge_rules *rules;     /* NULL: nothing is changed */
 	struct edge_access *access;   /* NULL: everybody */
 	struct edge_buckets *buckets; /* NULL: none */
 };
@@ -37,6 +39,7 @@ struct edge_site {
 	const struct cfg_site *cfg;
 	struct edge_route *routes; /* in the order in which they are tried */
 	unsigned n_routes;
+	struct edge_rules *rules; /* of what no route is the reason of; NULL likewise */
 	struct edge_access *access;
 	struct edge_buckets *buckets;
 };

@@ -20,10 +20,12 @@ scenarios = \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
+	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
 	tests/scenario/test_edge_terms.py \
