@@ -16,6 +16,7 @@
 #include "edge/facts/template.h"
 #include "edge/limit/access.h"
 #include "edge/limit/buckets.h"
+#include "edge/log/access_log.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "geo/places.h"
@@ -83,6 +84,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->routes = edge_routes_create(fleet, self);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
+	view->log_rules = edge_log_rules_create(&fleet->http.access_log);
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
@@ -122,6 +124,7 @@ static void empty(struct edge_view *view)
 	edge_routes_destroy(&view->routes);
 	if (view->places != NULL)
 		geo_places_unref(&view->places);
+	edge_log_rules_destroy(&view->log_rules);
 	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
 	cfg_fleet_destroy(&view->fleet);

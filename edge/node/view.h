@@ -18,6 +18,7 @@ struct diag;
 struct edge_access;
 struct edge_buckets;
 struct edge_certs;
+struct edge_log_rules;
 struct edge_passwords;
 struct edge_routes;
 struct geo_places;
@@ -34,6 +35,7 @@ struct edge_view {
 	struct edge_access *access;      /* of http; NULL: everybody */
 	struct edge_buckets *buckets;    /* of http; NULL: none */
 	const struct geo_places *places; /* NULL: nothing needs them */
+	struct edge_log_rules *log_rules;
 	struct olink_origins *origins;
 	struct h1_limits limits;
 	size_t arena_max; /* of one exchange */
