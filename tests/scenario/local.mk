@@ -30,6 +30,7 @@ scenarios = \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
 	tests/scenario/test_edge_terms.py \
+	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \
