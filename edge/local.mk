@@ -9,6 +9,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
+	edge/conn/judge.c \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/filter/coding_choice.c edge/filter/coding_choice.h \
@@ -41,6 +42,9 @@ edge_libedge_a_SOURCES = \
 	edge/terms/grpc.c edge/terms/grpc.h \
 	edge/terms/hints.c edge/terms/hints.h \
 	edge/terms/mirror.c edge/terms/mirror.h \
+	edge/exchange/guard.c \
+	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
@@ -70,6 +74,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
+	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/pace.c edge/limit/pace.h \
 	edge/limit/rates.c edge/limit/rates.h \

@@ -20,6 +20,7 @@ scenarios = \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
 	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
@@ -30,6 +31,7 @@ scenarios = \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
 	tests/scenario/test_edge_terms.py \
+	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \
