@@ -43,14 +43,11 @@ edge_libedge_a_SOURCES = \
 	edge/terms/hints.c edge/terms/hints.h \
 	edge/terms/mirror.c edge/terms/mirror.h \
 	edge/exchange/guard.c \
-	edge/exchange/grpc.c edge/exchange/grpc.h \
-	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
-	edge/facts/client.h edge/facts/facts.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \
