@@ -5,13 +5,16 @@ connections.
 
 import contextlib
 import filecmp
+import functools
 import json
 import re
 import subprocess
+import sys
+import zlib
 
 import measure
 from demo import free_port
-from edges import EDGES, Setup
+from edges import EDGES, Edge, Setup
 from measure import BIG, BODY, HOST, Wrong
 from work import Sample, costed, one
 
@@ -36,13 +39,13 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 
 @contextlib.contextmanager
-def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False):
+def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False, gzip=False):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, h2)
+                  bench.authority.certificate if origin_tls else None, gzip)
     with measure.running(name, EDGES[name].command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
@@ -88,10 +91,10 @@ def handshakes(kind, resume):
     return run
 
 
-def run_wrk(bench, port):
+def run_wrk(bench, port, path="/", coding="identity"):
     out = measure.output_of(bench.load_core, [
         "wrk", "-c64", "-t1", f"-d{max(1, round(bench.seconds))}s", "-H", f"Host: {HOST}",
-        f"https://127.0.0.1:{port}/"])
+        "-H", f"Accept-Encoding: {coding}", f"https://127.0.0.1:{port}{path}"])
     total = re.search(r"(\d+) requests in", out)
     if not total or "Socket errors" in out or "Non-2xx" in out:
         raise Wrong(f"wrk saw errors:\n{out}")
@@ -120,12 +123,13 @@ def requests(generator, at_once, **options):
     return run
 
 
-def bulk(bench, name):
+def bulk(bench, name, h2=False):
     """Several transfers over one connection; the content is compared once. CPU s for each GB."""
     transfers = max(1, round(bench.seconds * 4))
-    with edge(bench, name) as (process, port):
+    version = "--http2" if h2 else "--http1.1"
+    with edge(bench, name, h2=h2) as (process, port):
         passed_on = measure.folder(bench.directory, name) / "big"
-        curl(bench, port, "--http1.1", "-o", passed_on, path="/big")
+        curl(bench, port, version, "-o", passed_on, path="/big")
         if not filecmp.cmp(passed_on, bench.origin.directory / "big", shallow=False):
             raise Wrong(f"{name} did not pass the file on as it is")
         passed_on.unlink()
@@ -133,7 +137,7 @@ def bulk(bench, name):
         def go():
             # The first -o /dev/null and URL are the last of these.
             more = ["-o", "/dev/null", f"https://{HOST}:{port}/big"] * (transfers - 1)
-            out = curl(bench, port, "--http1.1", "-w",
+            out = curl(bench, port, version, "-w",
                        "%{http_code} %{size_download} %{num_connects}\n", *more, "-o", "/dev/null",
                        path="/big").split("\n")[:-1]
             if out != [f"200 {BIG} 1"] + [f"200 {BIG} 0"] * (transfers - 1):
@@ -147,13 +151,14 @@ def bulk(bench, name):
                    "system": sample.more["system"] / 1e6 / gb, "count": transfers})
 
 
-def idle(bench, name):
+def idle(bench, name, h2=False):
     """Memory that each kept connection adds, after one request over it."""
-    with edge(bench, name) as (process, port):
+    connections = bench.connections * (2 if h2 else 1)
+    with edge(bench, name, h2=h2) as (process, port):
         before = measure.memory_of(process.pid, "Pss_Anon")
         child = subprocess.Popen(
-            measure.pinned(bench.load_core, [measure.TLSLOAD, "--hold", bench.connections, "--name",
-                                             HOST, f"127.0.0.1:{port}"]),
+            measure.pinned(bench.load_core, [measure.TLSLOAD, *(["--h2"] if h2 else []), "--hold",
+                                             connections, "--name", HOST, f"127.0.0.1:{port}"]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             found = json.loads(child.stdout.readline() or "{}")
@@ -166,10 +171,51 @@ def idle(bench, name):
                 child.kill()
                 child.wait()
             child.stdout.close()
-        if found.get("held") != bench.connections or found["still_open"] != bench.connections:
-            raise Wrong(f"{name} was to hold {bench.connections} connections: {found}")
-    return Sample((after - before) / bench.connections / 1000,
-                  {"before_mb": before / 1e6, "after_mb": after / 1e6, "count": bench.connections})
+        if found.get("held") != connections or found["still_open"] != connections:
+            raise Wrong(f"{name} was to hold {connections} connections: {found}")
+    return Sample((after - before) / connections / 1000,
+                  {"before_mb": before / 1e6, "after_mb": after / 1e6, "count": connections})
+
+
+ZLIB = """
+import pathlib, sys, time, zlib
+content = pathlib.Path(sys.argv[1]).read_bytes()
+end, count = time.monotonic() + float(sys.argv[2]), 0
+began = time.process_time()
+while time.monotonic() < end:
+    z = zlib.compressobj(4, zlib.DEFLATED, 15 + 16)
+    z.compress(content) + z.flush()
+    count += 1
+print((time.process_time() - began) / count * 1e6)
+"""
+
+
+def gzip_cost(bench, name):
+    """What a response of 32 KiB costs more when it is compressed; of zlib, what that alone costs."""
+    if name == "zlib":
+        return Sample(float(measure.output_of(bench.server_core, [
+            sys.executable, "-c", ZLIB, bench.origin.directory / "json", bench.seconds])))
+    with edge(bench, name, gzip=True) as (process, port):
+        verify_gzip(bench, name, port)
+        plain, packed = (
+            costed(bench, process, lambda: run_wrk(bench, port, "/json", coding))  # noqa: B023
+            for coding in ("identity", "gzip"))
+    return Sample(packed.figure - plain.figure,
+                  {"user": packed.more["user"] - plain.more["user"],
+                   "system": packed.more["system"] - plain.more["system"],
+                   "count": packed.more["count"]})
+
+
+def verify_gzip(bench, name, port):
+    packed = measure.folder(bench.directory, name) / "json.gz"
+    curl(bench, port, "-H", "Accept-Encoding: gzip", "-o", packed, path="/json")
+    wanted = (bench.origin.directory / "json").read_bytes()
+    alone = len(zlib.compress(wanted, 4))
+    content = packed.read_bytes()
+    if content[:2] != b"\x1f\x8b" or zlib.decompress(content, 15 + 16) != wanted:
+        raise Wrong(f"{name} did not compress by gzip")
+    if not 0.95 * alone < len(content) < 1.05 * alone:
+        raise Wrong(f"{name} made {len(content)} bytes where level 4 makes {alone}")
 
 
 def reuse(workers):
@@ -190,6 +236,8 @@ def reuse(workers):
 
 EDGES_OF_TLS = ("perigee", "nginx", "haproxy", "hitch")
 PROXIES = ("perigee", "nginx", "haproxy")
+# What it costs without any server.
+ZLIB_ALONE = Edge(sys.executable, None)
 PASSES_ON = {"hitch": "passes bytes on, with an origin connection for each client"}
 
 WORKS = [
@@ -208,7 +256,12 @@ WORKS = [
     one("http-h1-tls", EDGES, "1 KiB request, h1 -> TLS h1", "us", PROXIES,
         requests(run_wrk, at_once=64, origin_tls=True), tools=("wrk",)),
     one("http-bulk", EDGES, "100 MB over one connection", "s/GB", EDGES_OF_TLS, bulk),
+    one("h2-bulk", EDGES, "100 MB over one h2 stream", "s/GB", PROXIES,
+        functools.partial(bulk, h2=True)),
     one("http-idle", EDGES, "idle connection", "KB", EDGES_OF_TLS, idle),
+    one("h2-idle", EDGES, "idle h2 connection", "KB", PROXIES, functools.partial(idle, h2=True)),
+    one("gzip", {**EDGES, "zlib": ZLIB_ALONE}, "gzip of 32 KiB of JSON", "us",
+        (*PROXIES, "zlib"), gzip_cost, tools=("wrk",)),
     one("http-reuse-1", EDGES, "origin connections reused, 1 worker", "%", PROXIES, reuse(1),
         more_is_better=True),
     one("http-reuse-4", EDGES, "origin connections reused, 4 workers", "%", PROXIES, reuse(4),

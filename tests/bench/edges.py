@@ -34,7 +34,7 @@ class Setup:
     host: str  # the site's name
     workers: int = 1
     origin_tls: Path | None = None  # the origin's authority, when the link to it is TLS
-    h2: bool = False  # whether clients will want HTTP/2
+    gzip: bool = False  # whether it compresses JSON, level 4
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Edge:
 
 
 def perigee(setup):
-    if setup.h2:
-        raise NotYet("HTTP/2 for clients")
     link = (f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
             if setup.origin_tls else "")
+    compression = ("compression: {enabled: true, formats: gzip, level: {gzip: 4}}" if setup.gzip
+                   else "")
     (setup.directory / "perigee.yaml").write_text(
         f"""http: {{access_log: {{output: ""}}}}
 edges:
@@ -59,6 +59,7 @@ sites:
     hosts: [{setup.host}]
     certificates: [{{certificate: {setup.certificate[0]}, key: {setup.certificate[1]}}}]
     routes: [{{path: /, origin: app}}]
+    {compression}
 """
     )
     return [project.EDGE, "--config", setup.directory / "perigee.yaml", "--node", "bench",
@@ -79,8 +80,9 @@ def nginx(setup):
     (setup.directory / "nginx.conf").write_text(
         f"""daemon off; worker_processes {setup.workers}; pid {setup.directory}/pid;
 error_log {setup.directory}/error.log;
-events {{ worker_connections 8192; multi_accept on; }}
+events {{ worker_connections 32768; multi_accept on; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; server_tokens off;
+ {"gzip on; gzip_comp_level 4; gzip_types application/json; gzip_proxied any;" if setup.gzip else ""}
  {nginx_temp(setup.directory)} proxy_max_temp_file_size 0; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
  upstream app {{ server {setup.origin}; keepalive 1024; keepalive_requests 100000000; }}
  server {{ listen {setup.listen} ssl http2 backlog=4096 reuseport;
@@ -112,7 +114,9 @@ def haproxy(setup):
     (setup.directory / "haproxy.cfg").write_text(
         f"""global
  nbthread {setup.workers}
- maxconn 8000
+ maxconn 12000
+ no strict-limits
+ {"tune.comp.maxlevel 4" if setup.gzip else ""}
  ssl-default-bind-ciphersuites {CIPHER}
  ssl-default-bind-curves X25519
  ssl-default-bind-options ssl-min-ver TLSv1.2
@@ -129,6 +133,8 @@ frontend f
  default_backend b
 backend b
  http-reuse always
+ {"compression algo gzip" if setup.gzip else ""}
+ {"compression type application/json" if setup.gzip else ""}
  server s {setup.origin} pool-max-conn 1024 {link}
 """
     )
