@@ -116,7 +116,6 @@ def haproxy(setup):
  nbthread {setup.workers}
  maxconn 12000
  no strict-limits
- {"tune.comp.maxlevel 4" if setup.gzip else ""}
  ssl-default-bind-ciphersuites {CIPHER}
  ssl-default-bind-curves X25519
  ssl-default-bind-options ssl-min-ver TLSv1.2
@@ -133,8 +132,6 @@ frontend f
  default_backend b
 backend b
  http-reuse always
- {"compression algo gzip" if setup.gzip else ""}
- {"compression type application/json" if setup.gzip else ""}
  server s {setup.origin} pool-max-conn 1024 {link}
 """
     )
