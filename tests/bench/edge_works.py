@@ -8,6 +8,8 @@ import filecmp
 import functools
 import json
 import re
+import resource
+import statistics
 import subprocess
 import sys
 import zlib
@@ -39,13 +41,14 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 
 @contextlib.contextmanager
-def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False, gzip=False):
+def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False,
+         gzip=False, echo=""):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, gzip)
+                  bench.authority.certificate if origin_tls else None, echo, gzip)
     with measure.running(name, EDGES[name].command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
@@ -153,7 +156,9 @@ def bulk(bench, name, h2=False):
 
 def idle(bench, name, h2=False):
     """Memory that each kept connection adds, after one request over it."""
-    connections = bench.connections * (2 if h2 else 1)
+    connections = bench.connections
+    if h2:  # twice as many, where descriptors allow; Perigee wants two and a half for each
+        connections = min(2 * connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 8)
     with edge(bench, name, h2=h2) as (process, port):
         before = measure.memory_of(process.pid, "Pss_Anon")
         child = subprocess.Popen(
@@ -217,6 +222,61 @@ def verify_gzip(bench, name, port):
         raise Wrong(f"{name} made {len(content)} bytes where level 4 makes {alone}")
 
 
+def urgent(bench, name):
+    """How many times as long as alone an urgent stream takes among 99 bulk ones."""
+    def last_byte(port, bulk):
+        found = measure.load(bench.load_core, [
+            measure.STREAMS, "--name", HOST, "--path", "/megabyte", "--body", 1_000_000, "--bulk",
+            bulk, f"127.0.0.1:{port}"])
+        if not found["ok"]:
+            raise Wrong(f"{name} did not answer all streams: {found}")
+        return found["urgent_ms"]
+
+    with edge(bench, name, h2=True) as (_, port):
+        last_byte(port, 99)  # opens connections to the origin
+        alone = statistics.median(last_byte(port, 0) for _ in range(15))
+        among = statistics.median(last_byte(port, 99) for _ in range(5))
+    return Sample(among / alone, {"alone_ms": alone, "among_ms": among})
+
+
+@contextlib.contextmanager
+def echo_origin(bench):
+    """The address of one."""
+    address = f"127.0.0.1:{free_port(['127.0.0.1'])}"
+    origin = subprocess.Popen([str(a) for a in measure.pinned(
+        bench.load_core, [measure.MESSAGES, "--echo", address])], stdout=subprocess.PIPE, text=True)
+    try:
+        if not origin.stdout.readline():
+            raise Wrong("the origin that echoes does not start")
+        yield address
+    finally:
+        origin.kill()
+        origin.wait()
+        origin.stdout.close()
+
+
+def messages(bench, name):
+    """CPU time for a WebSocket message of 64 bytes and its echo."""
+    with echo_origin(bench) as address, edge(bench, name, echo=address) as (process, port):
+        clients = subprocess.Popen([str(a) for a in measure.pinned(bench.load_core, [
+            measure.MESSAGES, "--seconds", bench.seconds, "--name", HOST, f"127.0.0.1:{port}"])],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def talk():
+            found = json.loads(clients.communicate("\n", measure.CLIENT_PATIENCE)[0] or "{}")
+            if found.get("errors") != 0:
+                raise Wrong(f"{name} did not bring all echoes back: {found}")
+            return found["messages"]
+
+        try:
+            if not clients.stdout.readline():
+                raise Wrong(f"{name} made no tunnels for WebSockets")
+            return costed(bench, process, talk)
+        finally:
+            clients.kill()
+            clients.wait()
+
+
 def reuse(workers):
     """Share of requests that went over an origin connection that was already open, in %, with
     clients that come and go, after a warm-up as long with twice as many at a time."""
@@ -259,6 +319,8 @@ WORKS = [
         functools.partial(bulk, h2=True)),
     one("http-idle", EDGES, "idle connection", "KB", EDGES_OF_TLS, idle),
     one("h2-idle", EDGES, "idle h2 connection", "KB", PROXIES, functools.partial(idle, h2=True)),
+    one("h2-urgent", EDGES, "urgent h2 stream among 99 others", "x alone", PROXIES, urgent),
+    one("messages", EDGES, "WebSocket message and echo", "us", PROXIES, messages),
     one("gzip", {**EDGES, "zlib": ZLIB_ALONE}, "gzip of 32 KiB of JSON", "us",
         ("perigee", "nginx", "zlib"), gzip_cost, tools=("wrk",)),
     one("http-reuse-1", EDGES, "origin connections reused, 1 worker", "%", PROXIES, reuse(1),

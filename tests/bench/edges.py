@@ -34,6 +34,7 @@ class Setup:
     host: str  # the site's name
     workers: int = 1
     origin_tls: Path | None = None  # the origin's authority, when the link to it is TLS
+    echo: str = ""  # "ADDRESS:PORT" of an origin of WebSockets, for /echo
     gzip: bool = False  # whether it compresses JSON, level 4
 
 
@@ -46,19 +47,22 @@ class Edge:
 def perigee(setup):
     link = (f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
             if setup.origin_tls else "")
+    echo = f"""
+  echo: {{servers: ["{setup.echo}"], health: {{enabled: false}}}}""" if setup.echo else ""
+    echo_route = "{path: /echo, origin: echo}, " if setup.echo else ""
     compression = ("compression: {enabled: true, formats: gzip, level: {gzip: 4}}" if setup.gzip
                    else "")
     (setup.directory / "perigee.yaml").write_text(
-        f"""http: {{access_log: {{output: ""}}}}
+        f"""http: {{access_log: {{output: ""}}, timeout: {{keep_alive: 600s}}}}
 edges:
   bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
 origins:
-  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}{link}}}
+  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}{link}}}{echo}
 sites:
   www:
     hosts: [{setup.host}]
     certificates: [{{certificate: {setup.certificate[0]}, key: {setup.certificate[1]}}}]
-    routes: [{{path: /, origin: app}}]
+    routes: [{echo_route}{{path: /, origin: app}}]
     {compression}
 """
     )
@@ -77,6 +81,9 @@ def nginx(setup):
     verify = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {setup.origin_tls};
    proxy_ssl_name {setup.host}; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;
    proxy_ssl_conf_command Ciphersuites {CIPHER};""" if setup.origin_tls else ""
+    echo = f"""location = /echo {{ proxy_pass http://{setup.echo}; proxy_http_version 1.1;
+   proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+   proxy_read_timeout 600s; }}""" if setup.echo else ""
     (setup.directory / "nginx.conf").write_text(
         f"""daemon off; worker_processes {setup.workers}; pid {setup.directory}/pid;
 error_log {setup.directory}/error.log;
@@ -89,6 +96,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
   ssl_certificate {setup.certificate[0]}; ssl_certificate_key {setup.certificate[1]};
   ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
   ssl_conf_command NumTickets 1; ssl_ecdh_curve X25519; ssl_session_tickets on;
+  {echo}
   location / {{ proxy_pass {scheme}://app; proxy_http_version 1.1;
    proxy_set_header Connection ""; proxy_set_header Host $host;
    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -111,6 +119,8 @@ def haproxy(setup):
     link = (f"ssl verify required ca-file {setup.origin_tls} sni str({setup.host}) "
             f"verifyhost {setup.host} ciphersuites {CIPHER} alpn http/1.1"
             if setup.origin_tls else "")
+    echo_rule = "use_backend echo if { path /echo }" if setup.echo else ""
+    echo = f"backend echo\n timeout tunnel 600s\n server e {setup.echo}\n" if setup.echo else ""
     (setup.directory / "haproxy.cfg").write_text(
         f"""global
  nbthread {setup.workers}
@@ -129,11 +139,12 @@ defaults
 frontend f
  bind {setup.listen} ssl crt {both_in_one(setup)} alpn h2,http/1.1
  http-request set-header X-Forwarded-Proto https
+ {echo_rule}
  default_backend b
 backend b
  http-reuse always
  server s {setup.origin} pool-max-conn 1024 {link}
-"""
+{echo}"""
     )
     return ["haproxy", "-db", "-f", setup.directory / "haproxy.cfg"]
 

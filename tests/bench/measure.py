@@ -34,6 +34,8 @@ JSON = json.dumps([
     for i in range(400)])[:32768]
 # No client runs for so long; one that does hangs.
 CLIENT_PATIENCE = 120
+STREAMS = project.BUILD / "tests" / "bench" / "bench-streams"
+MESSAGES = project.BUILD / "tests" / "bench" / "bench-messages"
 TLSLOAD = project.BUILD / "tests" / "bench" / "bench-tlsload"
 DNSLOAD = project.BUILD / "tests" / "bench" / "bench-dnsload"
 
@@ -106,6 +108,7 @@ class Origin:
         self.port, self.tls_port = free_port(["127.0.0.1"]), free_port(["127.0.0.1"])
         (directory / "big").write_bytes(os.urandom(1_000_000) * (BIG // 1_000_000))
         (directory / "json").write_text(JSON)
+        (directory / "megabyte").write_bytes(os.urandom(1_000_000))
         (directory / "nginx.conf").write_text(
             f"""daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 8192; }}
@@ -118,6 +121,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
   default_type text/plain;
   location / {{ return 200 "{BODY}"; }}
   location = /big {{ root {directory}; }}
+  location = /megabyte {{ root {directory}; }}
   location = /json {{ root {directory}; default_type application/json; }}
   location = /forwarded {{ return 200 "$http_x_forwarded_for $http_x_forwarded_proto over $scheme"; }}
   location = /stub {{ stub_status; }} }} }}
