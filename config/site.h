@@ -25,6 +25,8 @@ struct cfg_site {
 	struct cfg_route *routes; /* longest path first */
 	unsigned n_routes;
 	struct cfg_compression compression; /* of routes that say nothing of it */
+	struct cfg_hsts hsts;
+	enum cfg_security security;
 	struct cfg_access *access;
 	unsigned n_access;
 	const struct cfg_edge **edges; /* default: all; sites with equal lists share one */

@@ -14,6 +14,7 @@
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
 #include "dns/view/parts.h"
+#include "edge/auth/passwords.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
 
@@ -65,6 +66,16 @@ static bool pass_over_certificates(struct cfg_site *site)
 	return kept == all;
 }
 
+static void pass_over_passwords(struct cfg_site *site)
+{
+	for (unsigned i = 0; i < site->n_routes; i++) {
+		struct cfg_auth *auth = &site->routes[i].terms.auth;
+
+		if (auth->n_basic > 0 && !may_read(auth->basic->file))
+			auth->n_basic = 0;
+	}
+}
+
 /* False: there were certificates of our own among them. */
 static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *scope)
 {
@@ -77,8 +88,10 @@ static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *sc
 			       may_read(tls->key);
 	}
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
-		if (has_site(scope, &fleet->sites[i]))
-			whole &= pass_over_certificates(&fleet->sites[i]);
+		if (!has_site(scope, &fleet->sites[i]))
+			continue;
+		whole &= pass_over_certificates(&fleet->sites[i]);
+		pass_over_passwords(&fleet->sites[i]);
 	}
 	return whole;
 }
@@ -105,7 +118,9 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 {
 	bool whole = pass_over_edge_files(fleet, scope);
 	struct olink_origins *origins = olink_origins_load(fleet, diag);
+	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
 
+	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
 	edge_certs_check(fleet, scope->edge, whole, clock_wall(), diag);
 }

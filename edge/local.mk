@@ -2,6 +2,9 @@
 
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
+	edge/auth/password.c edge/auth/password.h \
+	edge/auth/passwords.c edge/auth/passwords.h \
+	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
@@ -13,19 +16,34 @@ edge_libedge_a_SOURCES = \
 	edge/filter/compressor.c edge/filter/compressor.h \
 	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
+	edge/log/entry.h \
+	edge/log/format.c edge/log/format.h \
+	edge/log/text.c edge/log/text.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
+	edge/exchange/auth_basic.c \
+	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_hints.c \
+	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
 	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
+	edge/rules/cors.c edge/rules/cors.h \
+	edge/exchange/proxy_status.c edge/exchange/proxy_status.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
+	edge/rules/identity.c edge/rules/identity.h \
+	edge/rules/rewrite.c edge/rules/rewrite.h \
+	edge/rules/rules.c edge/rules/rules.h \
+	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
-	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/terms/grpc.c edge/terms/grpc.h \
+	edge/terms/hints.c edge/terms/hints.h \
+	edge/terms/mirror.c edge/terms/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
-	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/client.h edge/facts/facts.h \
@@ -43,6 +61,8 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_guard.c edge/h2/h2_guard.h \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
+	edge/h2/h2_memory.c \
+	edge/h2/h2_priority.c edge/h2/h2_priority.h \
 	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \
 	edge/h2/h2_response.c \
@@ -51,6 +71,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/guard.c edge/limit/guard.h \
+	edge/limit/pace.c edge/limit/pace.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \

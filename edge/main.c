@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <gnutls/crypto.h>
+
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -15,12 +17,13 @@
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
-#include "core/process/log_file.h"
 #include "core/process/metrics.h"
+#include "edge/log/access_log.h"
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
 #include "edge/status.h"
+#include "edge/terms/hints.h"
 #include "edge/worker.h"
 #include "origin-link/olink.h"
 
@@ -195,13 +198,14 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 	return ok;
 }
 
-static bool open_access_log(struct program *p, const char *path)
+static bool open_access_log(struct program *p, const struct cfg_access_log *log)
 {
 	char *error = NULL;
 
-	if (path[0] == '\0')
+	if (log->output[0] == '\0')
 		return true;
-	p->common.access_log = log_file_open(path, p->common.group, &error);
+	p->common.access_log = edge_access_log_open(log, "perigee-edge", p->daemon.options.node,
+						    p->common.group, &error);
 	if (p->common.access_log == NULL)
 		log_error("access log: %s", error);
 	free(error);
@@ -238,6 +242,8 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->common.group = d->group;
 	p->common.metrics = edge_counters_create(d->group->n_workers + 1);
 	p->common.pseudonym = span_of(xasprintf("perigee-%s", d->options.node));
+	CHECK(gnutls_rnd(GNUTLS_RND_NONCE, &p->common.hints_seed, sizeof(p->common.hints_seed)) ==
+	      0);
 	p->common.worker_idle = worker_idle;
 	p->common.arg = p;
 	snapshot_slot_init(&p->common.views, d->group);
@@ -245,7 +251,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
 	ok = listen_all(p, view->self);
-	ok &= open_access_log(p, view->fleet->http.access_log.output);
+	ok &= open_access_log(p, &view->fleet->http.access_log);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
@@ -288,14 +294,16 @@ static void close_sockets(struct program *p)
 static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
+	struct edge_hints *hints = atomic_load(&p->common.hints);
 
 	if (p->common.workers == NULL)
 		close_sockets(p);
 	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
 		edge_worker_destroy(&p->common.workers[w]);
+	edge_hints_destroy(&hints);
 	snapshot_slot_fini(&p->common.views);
 	olink_destroy(&p->common.olink);
-	log_file_close(&p->common.access_log);
+	edge_access_log_close(&p->common.access_log);
 	stream_buffers_destroy(&p->control_buffers);
 	metrics_destroy(&p->common.metrics);
 	free(p->common.workers);
@@ -312,7 +320,7 @@ static void reopen_logs(struct daemon *d)
 	struct program *p = program_of(d);
 
 	if (p->common.access_log != NULL)
-		log_file_reopen(p->common.access_log);
+		edge_access_log_reopen(p->common.access_log);
 }
 
 static void status(struct daemon *d, json_t *status)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "edge/auth/verifier.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
@@ -15,6 +16,7 @@
 #include "edge/h1/h1.h"
 #include "edge/h2/h2.h"
 #include "edge/node/worker.h"
+#include "edge/terms/mirror.h"
 #include "origin-link/olink.h"
 
 #define WORKER_MAGIC 0x574f524bu
@@ -90,6 +92,7 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 	w->olink = olink_worker_create(common->olink, w->buffers);
 	w->listeners = edge_listeners_create(loop, sockets, n, accepted, w);
 	w->protocols = protocols;
+	w->verifier = edge_verifier_create(loop);
 	w->compressors = edge_compressors_create();
 	edge_conns_create(w);
 	return w;
@@ -106,7 +109,10 @@ void edge_worker_destroy(struct edge_worker **wp)
 	w->stopping = true;
 	edge_listeners_destroy(&w->listeners);
 	edge_conns_destroy(w);
+	edge_mirrors_end(w);
 	edge_exchange_free_spares(w);
+	edge_verifier_destroy(&w->verifier);
+	edge_h2_free_memory(w);
 	edge_compressors_destroy(&w->compressors);
 	if (w->idle_check != NULL)
 		event_free(w->idle_check);

@@ -26,6 +26,7 @@ void cfg_validate_origins(struct validator *v);
 void cfg_validate_sites(struct validator *v);
 void cfg_validate_zones(struct validator *v);
 void cfg_validate_geo(struct validator *v);
+void cfg_validate_changes(struct validator *v);
 void cfg_validate_limits(struct validator *v);
 void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
 			const struct cfg_entry *map, struct cfg_place place);

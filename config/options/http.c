@@ -56,6 +56,12 @@ static const struct cfg_option limit_options[] = {
     BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
 	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
 	  "connection that has taken nothing for longest is cut off."),
+    BYTES("min_rate", AT(cfg_http, limit.min_rate), "100", 0, 1024 * MIB,
+	  "Bytes a second at which a client must send the content that is awaited of it, and take "
+	  "the response that waits for it. One that is behind by more than timeout.body, or "
+	  "timeout.write, is cut off, however steadily it trickles; what it was faster before it "
+	  "may not save up. Of content nothing is asked any more once the response has begun. 0: "
+	  "any trickle will do."),
     BYTES("compression", AT(cfg_http, limit.compression), "128MiB", 0, TIB,
 	  "What the encoders of responses hold, in all; the workers have equal shares of it. A "
 	  "response for which none is left goes out as it is."),
@@ -71,13 +77,54 @@ static const struct cfg_option limit_options[] = {
     END,
 };
 
+static const char *const proxy_statuses[] = {"errors", "all", "off", NULL};
+static const char *const failures[] = {"all", "sampled", NULL};
+/* RFC 5424 section 6.2.1, by number; what the operating system's own are called is common use. */
+static const char *const facilities[] = {
+    "kern",   "user",     "mail",   "daemon", "auth",   "syslog", "lpr",   "news",   "uucp",
+    "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock", "local0", "local1",
+    "local2", "local3",   "local4", "local5", "local6", "local7", NULL};
+
+static const struct cfg_option syslog_options[] = {
+    {.key = "receiver",
+     .type = &cfg_type_syslog,
+     AT(cfg_http, access_log.syslog.receiver),
+     .fallback = "/dev/log",
+     .reload = CFG_RESTART,
+     .prose = "Where lines go: the path of a Unix socket, or an address to which they go by UDP; "
+	      "its port is 514 if it has none."},
+    CHOICE("facility", AT(cfg_http, access_log.syslog.facility), "local0", facilities,
+	   "Which facility lines have."),
+    END,
+};
+
 static const struct cfg_option access_log_options[] = {
     {.key = "output",
      .type = &cfg_type_output,
      AT(cfg_http, access_log.output),
      .fallback = "-",
      .reload = CFG_RESTART,
-     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+     .prose = "Where a line for each request goes: a file, which may be a FIFO; \"-\" is standard "
+	      "output, \"syslog\" a receiver of RFC 5424, \"journald\" systemd's journal, \"\" "
+	      "nowhere."},
+    {.key = "format",
+     .type = &cfg_type_log_format,
+     AT(cfg_http, access_log.format),
+     .fallback = CFG_LOG_JSON,
+     .prose = "How a line looks: \"json\", \"combined\" as Apache has it, or a text with "
+	      "variables such as \"{client.ip} {method} {target} {status} {end}\"; its "
+	      "variables are in perigee-edge(8)."},
+    {.key = "sample",
+     .type = &cfg_type_percent,
+     AT(cfg_http, access_log.sample),
+     .fallback = "100%",
+     .prose = "How many of the requests get a line; which ones is decided by chance, and all that "
+	      "have the same request id alike, on every edge."},
+    CHOICE("failures", AT(cfg_http, access_log.failures), "all", failures,
+	   "Requests without a response, with one of class 5xx, or with one that broke off: "
+	   "\"all\" of them get a line whatever the sample is, or they are \"sampled\" as others "
+	   "are."),
+    SECTION("syslog", "What goes with output: syslog.", syslog_options),
     END,
 };
 
@@ -123,6 +170,17 @@ const struct cfg_option cfg_http_options[] = {
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
 	   "\"serve\" serves it."),
+    CHOICE(
+	"proxy_status", AT(cfg_http, proxy_status), "errors", proxy_statuses,
+	"Which responses say in Proxy-Status (RFC 9209) what the edge made of them: \"errors\" "
+	"are its own of classes 4xx and 5xx, with their cause; \"all\" are those of origins too; "
+	"or \"off\"."),
+    {.key = "server_timing",
+     .type = &cfg_type_bool,
+     AT(cfg_http, server_timing),
+     .fallback = "no",
+     .prose = "Whether responses say in Server-Timing how long the edge took for them: everybody "
+	      "who asks can read it."},
     SECTION("access_log", "The log of requests.", access_log_options),
     {.key = "proxy_protocol",
      .shape = CFG_VALUES,
@@ -148,5 +206,23 @@ const struct cfg_option cfg_http_options[] = {
     CHOICE("underscores", AT(cfg_http, underscores), "drop", underscores,
 	   "Fields with \"_\" in their names, which CGI and its kind take for \"-\": \"drop\" "
 	   "removes them, \"pass\" sends on those that would not frame the message."),
+    {.key = "request_id",
+     .shape = CFG_SECTION,
+     AT(cfg_http, request_id),
+     .shorthand = "enabled",
+     .prose = "An id by which a request is found in the logs of all who had to do with it; a UUID "
+	      "of version 7 where none is kept.",
+     .children = cfg_request_id_options},
+    SECTION_AT("trace", AT(cfg_http, trace),
+	       "W3C Trace Context: traceparent and tracestate go to the origin as they came, since "
+	       "the edge records no spans; but they may begin here.",
+	       cfg_trace_options),
+    {.key = "alt_svc",
+     .type = &cfg_type_field_value,
+     AT(cfg_http, alt_svc),
+     .fallback = "",
+     .prose =
+	 "Value of Alt-Svc in responses over TLS, in place of what an origin says; \"\": none is "
+	 "added."},
     END,
 };

@@ -53,6 +53,12 @@ const struct cfg_option cfg_site_options[] = {
      .children = cfg_compression_options,
      .shorthand = "enabled"},
     ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
+    SECTION_AT("hsts", AT(cfg_site, hsts),
+	       "Strict-Transport-Security, in responses over TLS, in place of what an origin says.",
+	       cfg_hsts_options),
+    CHOICE("security", AT(cfg_site, security), "none", cfg_securities,
+	   "Fields of security that responses get if they have none of that name: see \"Presets\" "
+	   "in perigee-edge(8)."),
     {.key = "edges",
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,

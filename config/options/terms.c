@@ -61,7 +61,7 @@ const struct cfg_option cfg_auth_options[] = {
      .shape = CFG_ITEMS,
      AT(cfg_route, terms.auth.basic),
      OF(cfg_auth_basic),
-     .prose = "By name and password (RFC 7617), which a client without TLS is not asked for.",
+     .prose = "By name and password (RFC 7617).",
      .children = basic_options},
     {.key = "forward",
      .shape = CFG_ITEMS,

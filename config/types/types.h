@@ -50,9 +50,10 @@ extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cf
     cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
 /* A share: a double. */
 extern const struct cfg_type cfg_type_percent;
-/* Texts: a file; a log's file, "-" or ""; a Unix socket, where NAME in the default is the name of
- * the thing around it. */
-extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
+/* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
+extern const struct cfg_type cfg_type_path, cfg_type_socket;
+/* Where a log goes and how it looks: see struct cfg_access_log. */
+extern const struct cfg_type cfg_type_output, cfg_type_log_format, cfg_type_syslog;
 /* A file with NAME in its default, as with a socket, or "". */
 extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
@@ -62,6 +63,10 @@ extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 /* Of content, in lower case; a "*" may stand for a part of its subtype. */
 extern const struct cfg_type cfg_type_media_type;
+/* A field of requests that may be changed; what a path and a part of it are rewritten to, as texts
+ * with variables; whom a page may come from. */
+extern const struct cfg_type cfg_type_request_field_name, cfg_type_rewrite_path,
+    cfg_type_rewrite_text, cfg_type_cors_origin;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
 extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
     cfg_type_regex;

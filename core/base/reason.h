@@ -18,6 +18,7 @@
 	X(REASON_CLIENT_HANDSHAKE_FAILED, "client-handshake-failed")                               \
 	X(REASON_CLIENT_HEAD_TIMEOUT, "client-head-timeout")                                       \
 	X(REASON_CLIENT_BODY_TIMEOUT, "client-body-timeout")                                       \
+	X(REASON_CLIENT_TOO_SLOW, "client-too-slow")                                               \
 	X(REASON_CLIENT_WRITE_TIMEOUT, "client-write-timeout")                                     \
 	X(REASON_CLIENT_IDLE_TIMEOUT, "client-idle-timeout")                                       \
 	X(REASON_TUNNEL_IDLE_TIMEOUT, "tunnel-idle-timeout")                                       \

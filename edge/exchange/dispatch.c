@@ -13,6 +13,7 @@
 #include "edge/exchange/authority.h"
 #include "edge/exchange/respond.h"
 #include "edge/facts/client.h"
+#include "edge/facts/facts.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 
@@ -83,7 +84,6 @@ static struct edge_dispatch by_route(const struct edge_question *q, const struct
 
 struct edge_dispatch edge_dispatch(const struct edge_question *q)
 {
-	struct http_path path;
 	const char *why;
 
 	switch (q->request->method_id) {
@@ -94,15 +94,16 @@ struct edge_dispatch edge_dispatch(const struct edge_question *q)
 	default:
 		break;
 	}
-	switch (http_path_parse(&path, q->request->target, q->arena, &why)) {
+	switch (http_path_parse(q->path, q->request->target, q->arena, &why)) {
 	case HTTP_PATH_OK:
+		q->facts->path = q->path;
 		break;
 	case HTTP_PATH_BAD:
 		return refuse_path(NULL, why);
 	case HTTP_PATH_NO_ROOM:
 		return answer(NULL, 431, REASON_DONE);
 	}
-	if (span_equal(path.text, SPAN(EDGE_HEALTH_PATH)))
+	if (span_equal(q->path->text, SPAN(EDGE_HEALTH_PATH)))
 		return answer(NULL, health_status(q), REASON_DONE);
-	return by_route(q, &path);
+	return by_route(q, q->path);
 }

@@ -14,7 +14,9 @@ struct edge_client;
 struct edge_route;
 struct edge_site;
 struct edge_view;
+struct edge_facts;
 struct http_head;
+struct http_path;
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"
@@ -26,8 +28,10 @@ struct edge_question {
 	const struct edge_view *view;
 	const struct http_head *request;
 	const struct edge_client *client;
-	bool stopping;       /* the program is */
-	struct arena *arena; /* for the path in normal form */
+	bool stopping;            /* the program is */
+	struct arena *arena;      /* for the path in normal form, */
+	struct http_path *path;   /* which comes here, */
+	struct edge_facts *facts; /* and is known of the request then */
 };
 
 struct edge_dispatch {

@@ -38,6 +38,7 @@
 
 #include "core/base/check.h"
 #include "core/http/flow.h"
+#include "core/http/path.h"
 #include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
@@ -77,7 +78,9 @@ struct edge_exchange {
 	struct arena arena;
 	struct http_head received, forwarded;
 	struct http_head answer;        /* the response as it goes to the client */
+	struct http_path path;          /* of the request, once facts.path is set */
 	struct edge_facts facts;        /* names in it are the view's, until a tunnel copies them */
+	const struct edge_rules *rules; /* of the route, or of the site; NULL as `route` */
 	const struct edge_route *route; /* NULL: none, or a tunnel has let the view go */
 
 	struct flow_sink from_client;
@@ -97,8 +100,13 @@ struct edge_exchange {
 	unsigned step; /* the one that is taken now, or waits */
 	/* Set while it waits: lets go of what it waits for. */
 	void (*cancel_wait)(struct edge_exchange *x);
+	struct edge_verification *verification; /* of a password, while that is waited for */
+	struct exchange_auth *auth;             /* NULL: no other origin was asked */
 	enum request_ending ending;
 	struct http_fields *trailers; /* with ENDING_TRAILERS */
+
+	struct edge_mirror **mirrors; /* copies of the request, as far as it has come */
+	unsigned n_mirrors;
 
 	struct olink_request *origin; /* NULL: none was asked, so far */
 	struct flow_leg leg;          /* to it */
@@ -117,6 +125,7 @@ struct edge_exchange {
 
 	/* for the log */
 	int status;
+	int received_status; /* the origin's, which may not be what the client got; 0: none */
 	uint64_t bytes_in, bytes_out;
 	mono_time began;
 	duration first_byte; /* < 0: there was none */
@@ -161,6 +170,9 @@ extern const struct flow_source_ops exchange_for_filter_ops;
 extern const struct flow_sink_ops exchange_nobody_ops;
 /* Answers with a status and a line of ours in the origin's place; no final head has gone out. */
 void exchange_respond(struct edge_exchange *x, int status, enum reason reason);
+/* The same with one more field. */
+void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
+			   struct span name, struct span value);
 /* Answers with the head that was made up in x->answer, and with `content`, which lives as long as
  * the arena or the view. It is not pushed for HEAD, nor where the status has none. */
 void exchange_answer(struct edge_exchange *x, struct span content, enum reason reason);
@@ -184,6 +196,33 @@ void exchange_take_steps(struct edge_exchange *x);
 /* What the step waited for has come: the next one is taken. Unless it has answered instead; never
  * inside the step itself. */
 void exchange_step_done(struct edge_exchange *x);
+
+/* auth_basic.c */
+enum step_result exchange_step_basic(struct edge_exchange *x);
+/* Whether name and password are ours alone. */
+bool exchange_hides_credentials(const struct edge_exchange *x);
+
+/* auth_forward.c */
+enum step_result exchange_step_forward_auth(struct edge_exchange *x);
+/* Of what it asked. */
+void exchange_close_auth(struct edge_exchange *x);
+/* What was answered goes into `forwarded`. False: no room. */
+bool exchange_apply_auth(struct edge_exchange *x);
+/* What no origin is to see of a request's trailers. */
+void exchange_clean_trailers(struct edge_exchange *x, struct http_fields *trailers);
+
+/* exchange_mirror.c */
+enum step_result exchange_step_mirror(struct edge_exchange *x);
+/* What goes on to the origin. */
+void exchange_mirror_content(struct edge_exchange *x, const struct slice *slice, bool end);
+/* Those of a request that did not come whole. */
+void exchange_drop_mirrors(struct edge_exchange *x);
+
+/* exchange_hints.c */
+/* Of a response, before anything of it is changed. */
+void exchange_learn_hints(struct edge_exchange *x);
+/* When its origin has been asked, and thinks. */
+void exchange_send_hints(struct edge_exchange *x);
 
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);

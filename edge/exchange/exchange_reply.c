@@ -11,10 +11,10 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
 #include "edge/filter/compress.h"
 #include "edge/node/view.h"
+#include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
 
 /* Kept back from the arena for an answer of our own, whatever the request has filled it with. */
@@ -109,7 +109,8 @@ void exchange_answer(struct edge_exchange *x, struct span content, enum reason r
 		push_some(x, content.n);
 }
 
-void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
+void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
+			   struct span name, struct span value)
 {
 	struct span date = edge_date_text(&x->worker->date, clock_wall());
 	struct span content;
@@ -119,10 +120,16 @@ void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
 		exchange_answer(x, SPAN(""), reason);
 	else if (edge_respond(&x->answer, &x->arena, status, date, &content) &&
 		 (status != EDGE_REDIRECT_STATUS ||
-		  edge_respond_location(&x->answer, &x->received)))
+		  edge_respond_location(&x->answer, &x->received)) &&
+		 (name.n == 0 || http_fields_add(&x->answer.fields, &x->arena, name, value)))
 		exchange_answer(x, content, reason);
 	else
 		break_off(x, REASON_LIMIT);
+}
+
+void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
+{
+	exchange_respond_with(x, status, reason, SPAN(""), SPAN(""));
 }
 
 void exchange_fail(struct edge_exchange *x, enum reason reason)
@@ -154,6 +161,7 @@ static bool begin_tunnel(struct edge_exchange *x)
 	    !copy_name(x, &f->origin))
 		return false;
 	x->route = NULL;
+	x->rules = NULL;
 	if (x->request_side == REQUEST_ASKED)
 		exchange_set_request(x, REQUEST_TUNNEL);
 	return true;
@@ -186,6 +194,7 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 		return;
 	}
 	x->origin_ended = end;
+	x->received_status = head->status;
 	if (!take_answer(x, head) || (tunnel && !begin_tunnel(x))) {
 		exchange_fail(x, REASON_LIMIT);
 		return;

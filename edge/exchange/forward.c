@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Forwarding: hop-by-hop fields go, Via and the Forwarded family come. What a stranger says about
- * where a request comes from is dropped: origins believe these fields. So are names with
+ * Forwarding: hop-by-hop fields go, Via, CDN-Loop and the Forwarded family come. What a stranger
+ * says about where a request comes from is dropped: origins believe these fields. So are names with
  * underscores, and others that some origins take for a name that matters.
  */
 #include "edge/exchange/forward.h"
@@ -10,10 +10,15 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/http/chars.h"
 
-/* Our own name may stand in Via once: a request that an origin sends back to us for another path is
- * legal. More than that is a circle. */
-#define VIA_SELF_MAX 1
+/* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
+ * another path is legal. More than that is a circle. */
+#define SELF_MAX 1
+/* Networks in CDN-Loop (RFC 8586), each hop of them counted. A fleet whose edges send requests to
+ * each other has as many names as edges, so that a circle of them could take long to come by here
+ * twice; nobody has so many networks in a row on purpose. */
+#define NETWORKS_MAX 8
 
 static char *put(char *p, struct span s)
 {
@@ -22,30 +27,9 @@ static char *put(char *p, struct span s)
 	return p + s.n;
 }
 
-/* One field with the members of all fields of that name, and `member` at the end. */
 static bool append_to_list(struct http_head *head, struct span name, struct span member)
 {
-	const struct http_field *field;
-	unsigned from = 0;
-	size_t size = member.n;
-	char *text, *p;
-
-	while ((field = http_fields_find(&head->fields, name, &from)) != NULL)
-		size += field->value.n + 2;
-	if (size == member.n)
-		return http_fields_add(&head->fields, head->arena, name, member);
-	p = text = arena_alloc(head->arena, size);
-	if (text == NULL)
-		return false;
-	from = 0;
-	while ((field = http_fields_find(&head->fields, name, &from)) != NULL) {
-		if (field->value.n > 0)
-			p = put(put(p, field->value), SPAN(", "));
-	}
-	p = put(p, member);
-	http_fields_remove(&head->fields, name);
-	return http_fields_add(&head->fields, head->arena, name,
-			       (struct span){text, (size_t)(p - text)});
+	return http_fields_append(&head->fields, head->arena, name, member);
 }
 
 static bool add_via(struct http_head *head, struct span pseudonym)
@@ -77,27 +61,57 @@ static struct span via_name(struct span member)
 	return name;
 }
 
-/* How often `pseudonym` stands in Via. Every comma divides, also one in a quote or a comment: who
- * opens one and never closes it must not hide what comes after. */
-static unsigned via_count(const struct http_fields *fields, struct span pseudonym)
+/* The name in a member of CDN-Loop: "name; parameter=value". */
+static struct span network_name(struct span member)
+{
+	const char *semicolon = memchr(member.p, ';', member.n);
+
+	if (semicolon != NULL)
+		member.n = (size_t)(semicolon - member.p);
+	while (member.n > 0 && (member.p[0] == ' ' || member.p[0] == '\t'))
+		member.p++, member.n--;
+	while (member.n > 0 && (member.p[member.n - 1] == ' ' || member.p[member.n - 1] == '\t'))
+		member.n--;
+	return member;
+}
+
+struct hops {
+	unsigned all, self;
+};
+
+/* Those in the list `field`, by the name of each member. Every comma divides, also one in a quote
+ * or a comment: who opens one and never closes it must not hide what comes after. */
+static struct hops hops_of(const struct http_fields *fields, struct span name,
+			   struct span (*name_of)(struct span member), struct span self)
 {
 	const struct http_field *field;
-	unsigned from = 0, count = 0;
+	struct hops hops = {0};
+	unsigned from = 0;
 
-	while ((field = http_fields_find(fields, SPAN("Via"), &from)) != NULL) {
+	while ((field = http_fields_find(fields, name, &from)) != NULL) {
 		struct span rest = field->value;
 
 		while (rest.n > 0) {
 			const char *comma = memchr(rest.p, ',', rest.n);
 			size_t n = comma != NULL ? (size_t)(comma - rest.p) : rest.n;
+			struct span who = name_of((struct span){rest.p, n});
 
-			count += span_equal_nocase(via_name((struct span){rest.p, n}), pseudonym);
+			hops.all += who.n > 0;
+			hops.self += span_equal_nocase(who, self);
 			n += comma != NULL;
 			rest.p += n;
 			rest.n -= n;
 		}
 	}
-	return count;
+	return hops;
+}
+
+static bool goes_in_circles(const struct http_fields *fields, struct span self)
+{
+	struct hops networks = hops_of(fields, SPAN("CDN-Loop"), network_name, self);
+
+	return networks.self > SELF_MAX || networks.all >= NETWORKS_MAX ||
+	       hops_of(fields, SPAN("Via"), via_name, self).self > SELF_MAX;
 }
 
 static bool is_token(struct span s)
@@ -147,21 +161,13 @@ static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
 	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
 }
 
-/* As origins have it that make variables of fields (CGI, WSGI, PHP): all take '_' for '-', some
- * (lighttpd, Apache 2.2) everything else that is neither a letter nor a digit. */
-static char folded(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c | 0x20);
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
-}
-
 /* How many bytes of both are the same. */
 static size_t common_length(struct span name, const char *other)
 {
 	size_t n = 0;
 
-	while (n < name.n && other[n] != '\0' && folded(name.p[n]) == folded(other[n]))
+	while (n < name.n && other[n] != '\0' &&
+	       http_name_folded(name.p[n]) == http_name_folded(other[n]))
 		n++;
 	return n;
 }
@@ -178,17 +184,21 @@ static bool is_same(struct span name, const char *other)
 	return n == name.n && other[n] == '\0';
 }
 
+static bool is_one_of(struct span name, const struct cfg_strings *names)
+{
+	for (unsigned i = 0; i < names->n; i++) {
+		if (is_same(name, names->v[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Says who the client is, or something else that only our own proxies are believed. */
 static bool is_claim(struct span name, const struct cfg_strings *trusted)
 {
 	/* Origins know X-Forwarded-Port, -Server, -Prefix and more. */
-	if (begins_with(name, "x-forwarded-") || is_same(name, "forwarded"))
-		return true;
-	for (unsigned i = 0; i < trusted->n; i++) {
-		if (is_same(name, trusted->v[i]))
-			return true;
-	}
-	return false;
+	return begins_with(name, "x-forwarded-") || is_same(name, "forwarded") ||
+	       is_one_of(name, trusted);
 }
 
 /* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
@@ -212,7 +222,7 @@ static bool frames(struct span name)
 /* What a name begins with, as a bit. */
 static uint32_t first_byte(char c)
 {
-	return UINT32_C(1) << (folded(c) & 31);
+	return UINT32_C(1) << (http_name_folded(c) & 31);
 }
 
 /* What a name must begin with to be a claim or to frame: most fields need no closer look. */
@@ -245,6 +255,17 @@ static void drop_fields(struct http_fields *fields, const struct edge_forward *f
 
 	for (unsigned i = 0; i < fields->n; i++) {
 		if (!is_dropped(fields->v[i].name, f, firsts))
+			fields->v[kept++] = fields->v[i];
+	}
+	fields->n = kept;
+}
+
+void edge_forward_strip(struct http_fields *fields, const struct cfg_strings *names)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (!is_one_of(fields->v[i].name, names))
 			fields->v[kept++] = fields->v[i];
 	}
 	fields->n = kept;
@@ -321,7 +342,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
 	bool trailers;
 
-	if (via_count(&head->fields, f->pseudonym) > VIA_SELF_MAX)
+	if (goes_in_circles(&head->fields, f->pseudonym))
 		return 508;
 	if (head->method_id == HTTP_METHOD_OPTIONS) {
 		int status = count_down(head);
@@ -342,7 +363,8 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	if (append_to_list(head, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
 	    add_if_missing(head, SPAN("X-Forwarded-Proto"), head->scheme) &&
 	    add_if_missing(head, SPAN("X-Forwarded-Host"), head->authority) &&
-	    add_forwarded(head, f) && add_via(head, f->pseudonym))
+	    add_forwarded(head, f) && add_via(head, f->pseudonym) &&
+	    append_to_list(head, SPAN("CDN-Loop"), f->pseudonym))
 		return 0;
 	return 431;
 }

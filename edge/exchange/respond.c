@@ -88,6 +88,20 @@ bool edge_respond(struct http_head *head, struct arena *arena, int status, struc
 	return true;
 }
 
+bool edge_respond_empty(struct http_head *head, struct arena *arena, int status, struct span date)
+{
+	char *own_date = arena_copy(arena, date.p, date.n);
+
+	http_head_init(head, arena);
+	head->status = status;
+	head->minor = 1;
+	head->keep_alive = true;
+	head->reason_phrase = span_of(http_status_text(status));
+	head->framing = HTTP_FRAMING_NONE;
+	return own_date &&
+	       http_fields_add(&head->fields, arena, SPAN("Date"), (struct span){own_date, date.n});
+}
+
 bool edge_respond_location(struct http_head *head, const struct http_head *request)
 {
 	struct span host, port, target = request->target;
@@ -127,6 +141,7 @@ int edge_respond_status(enum reason reason)
 	case REASON_CLIENT_CONTENT_LIMIT:
 		return 413;
 	case REASON_CLIENT_BODY_TIMEOUT:
+	case REASON_CLIENT_TOO_SLOW:
 		return 408;
 	case REASON_CLIENT_MALFORMED:
 		return 400;

@@ -15,6 +15,8 @@
  * room. */
 bool edge_respond(struct http_head *head, struct arena *arena, int status, struct span date,
 		  struct span *body);
+/* One without content, by its status. */
+bool edge_respond_empty(struct http_head *head, struct arena *arena, int status, struct span date);
 /* Adds where a redirect goes: the request's host and target, by https. False: no room. */
 bool edge_respond_location(struct http_head *head, const struct http_head *request);
 /* The status that tells a client what went wrong behind us, or in what it sent. */

@@ -21,11 +21,14 @@ struct edge_facts {
 	const struct http_head *request;  /* as received */
 	const struct http_path *path;     /* in normal form; NULL: it could not be read */
 	const struct http_head *response; /* as far as it has been made; NULL: there is none yet */
+	struct span user;                 /* whose password was right; empty: none was asked for */
+	struct span refused_by;           /* the rule or limit that did; empty: none */
 	/* Names; empty: none. */
 	struct span node, site, route, origin;
 	/* Empty: none. */
-	struct span request_id; /* the same at every hop, in every log */
-	struct span trace_id;   /* of W3C Trace Context: 32 hexadecimal digits */
+	struct span request_id;  /* the same at every hop, in every log */
+	struct span trace_id;    /* of W3C Trace Context: 32 hexadecimal digits */
+	struct span traceparent; /* of a trace that begins here */
 	struct span captures[EDGE_CAPTURES_MAX];
 	unsigned n_captures;
 };

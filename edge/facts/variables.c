@@ -84,10 +84,10 @@ static void put_text(struct edge_writer *w, struct span s)
 		put_all(w, s);
 }
 
-/* A path in normal form, or a piece of one: decoded, but for what is read differently. */
-static void put_path(struct edge_writer *w, struct span s)
+/* It is decoded, but for what is read differently, which stays as it is. */
+void edge_write_path(struct edge_writer *w, struct span path)
 {
-	put_for_path(w, s, true);
+	put_for_path(w, path, true);
 }
 
 static void put_number(struct edge_writer *w, unsigned number)
@@ -188,16 +188,17 @@ static void put_cookie(struct edge_writer *w, const struct http_fields *fields, 
 	}
 }
 
-/* RFC 9110 section 5.3: several fields of a name are one list. */
+/* RFC 9110 section 5.3: several fields of a name are one list. Cookie is none, but HTTP/2 may
+ * divide it (RFC 9113 section 8.2.3). */
 static void put_fields(struct edge_writer *w, const struct http_head *head, struct span name)
 {
 	const struct http_field *field;
+	bool is_cookie = span_equal_nocase(name, SPAN("Cookie")), more = false;
 	unsigned from = 0;
-	bool more = false;
 
 	while (head && (field = http_fields_find(&head->fields, name, &from)) != NULL) {
 		if (more)
-			put_text(w, SPAN(", "));
+			put_text(w, is_cookie ? SPAN("; ") : SPAN(", "));
 		put_text(w, field->value);
 		more = true;
 	}
@@ -239,6 +240,9 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 		break;
 	case CFG_VAR_TLS_SUITE:
 		put_text(w, text_of(client->tls_suite));
+		break;
+	case CFG_VAR_TLS_GROUP:
+		put_text(w, text_of(client->tls_group));
 		break;
 	case CFG_VAR_TLS_SNI:
 		put_text(w, text_of(client->sni));
@@ -319,6 +323,12 @@ static void write_name(struct edge_writer *w, enum cfg_variable variable,
 	case CFG_VAR_ORIGIN:
 		put_text(w, facts->origin);
 		break;
+	case CFG_VAR_USER:
+		put_text(w, facts->user);
+		break;
+	case CFG_VAR_REFUSED_BY:
+		put_text(w, facts->refused_by);
+		break;
 	case CFG_VAR_REQUEST_ID:
 		put_text(w, facts->request_id);
 		break;
@@ -338,6 +348,7 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 	case CFG_VAR_CLIENT_PORT:
 	case CFG_VAR_TLS_VERSION:
 	case CFG_VAR_TLS_SUITE:
+	case CFG_VAR_TLS_GROUP:
 	case CFG_VAR_TLS_SNI:
 	case CFG_VAR_TLS_RESUMED:
 	case CFG_VAR_PROTOCOL:
@@ -352,11 +363,11 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 		break;
 	case CFG_VAR_PATH:
 		if (facts->path)
-			put_path(w, facts->path->text);
+			edge_write_path(w, facts->path->text);
 		break;
 	case CFG_VAR_MATCH:
 		if (part->number < facts->n_captures)
-			put_path(w, facts->captures[part->number]);
+			edge_write_path(w, facts->captures[part->number]);
 		break;
 	case CFG_VAR_STATUS:
 		if (facts->response)

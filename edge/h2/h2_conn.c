@@ -330,7 +330,12 @@ static duration tick(const struct edge_h2 *c)
 	int64_t least =
 	    MIN(MIN(http->timeout.body.ns, http->timeout.write.ns), http->timeout.tunnel.ns);
 
-	return DUR_NS(MAX(least / LOOKS, 1));
+	least = MAX(least / LOOKS, 1);
+	if (c->n_lingering > 0)
+		least = MIN(least, H2_LINGER.ns);
+	if (c->held_back)
+		least = MIN(least, H2_PRIORITY_FLOWS.ns);
+	return DUR_NS(least);
 }
 
 static void look_at_streams(struct edge_h2 *c)
@@ -342,6 +347,10 @@ static void look_at_streams(struct edge_h2 *c)
 		h2_stream_check_time(s);
 	}
 	check_write(c);
+	h2_stream_reset_lingering(c, c->n_lingering);
+	h2_write_grant_held_back(c);
+	if (c->leaving == H2_NOTICED)
+		h2_leave(c);
 	if (c->state == H2_BUSY)
 		deadline_set(&c->deadline, tick(c));
 	h2_defer(c);
@@ -387,7 +396,7 @@ static enum h2_state state_now(const struct edge_h2 *c)
 {
 	if (c->in_head != NULL)
 		return H2_HEAD;
-	return c->n_streams > 0 || c->write_waits ? H2_BUSY : H2_IDLE;
+	return c->n_streams > 0 || c->n_lingering > 0 || c->write_waits ? H2_BUSY : H2_IDLE;
 }
 
 static void enter(struct edge_h2 *c, enum h2_state state)
@@ -427,6 +436,8 @@ static void on_turn(struct loop_task *task)
 	MAGIC_CHECK(c, H2_MAGIC);
 	if (c->state != H2_ENDED && c->up_waits)
 		take_kept(c);
+	if (c->state != H2_ENDED)
+		h2_write_grant_held_back(c);
 	h2_write(c);
 	free_closed(c);
 	if (c->state != H2_ENDED && c->n_streams == 0 && c->worker->stopping)

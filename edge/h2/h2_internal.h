@@ -2,8 +2,8 @@
  *
  * The parts of an HTTP/2 client connection share this: h2_conn.c has its life, its stream of bytes
  * and its deadlines, h2_session.c what nghttp2 tells of frames, h2_stream.c the life of one stream,
- * h2_request.c reads requests, h2_response.c takes responses, h2_write.c decides what of them is
- * written when. Nobody else includes it.
+ * h2_memory.c its memory, h2_request.c reads requests, h2_response.c takes responses, h2_write.c
+ * decides what of them is written when. Nobody else includes it.
  *
  * A connection:
  *
@@ -13,7 +13,7 @@
  * HEAD     | a header section has begun and is not      | http.timeout.head
  *          | whole; whatever else goes on               |
  * BUSY     | requests are under way, or the last of     | a tick, at which each stream is looked at
- *          | their responses is                         |
+ *          | their responses is, or they linger         |
  * ENDED    | to be freed at the end of the turn         | none
  *
  * and whether it goes on:
@@ -45,6 +45,7 @@
 #include "edge/exchange/exchange.h"
 #include "edge/h2/h2_guard.h"
 #include "edge/h2/h2_head.h"
+#include "edge/h2/h2_priority.h"
 #include "edge/h2/h2_queue.h"
 
 #define H2_MAGIC 0x48324332u
@@ -53,6 +54,9 @@
 /* base64 of 16 and of 20 bytes (RFC 6455 section 4). */
 #define H2_WEBSOCKET_KEY 24
 #define H2_WEBSOCKET_ACCEPT 28
+
+/* So many streams are remembered whose response has ended before their request. */
+#define H2_LINGERING_MAX 16
 
 enum h2_state { H2_IDLE, H2_HEAD, H2_BUSY, H2_ENDED };
 
@@ -108,13 +112,14 @@ struct h2_stream {
 	mono_time last_in;                        /* content, or leave to send it */
 
 	/* the response */
-	bool bodiless;        /* answers HEAD: content that comes all the same is dropped */
-	bool submitted;       /* nghttp2 asks for its content */
-	bool deferred;        /* and does so again when it is told to */
-	size_t granted;       /* of the response, and not yet pushed */
-	size_t window;        /* up to which it is granted again */
-	struct slice now;     /* what is being pushed, until the push returns */
-	struct h2_queue down; /* content that could not be written yet */
+	bool bodiless; /* answers HEAD: content that comes all the same is dropped */
+	unsigned urgency;
+	bool flows;                            /* it is among the connection's priorities */
+	bool deferred;                         /* and does so again when it is told to */
+	size_t granted;                        /* of the response, and not yet pushed */
+	size_t window;                         /* up to which it is granted again */
+	struct slice now;                      /* what is being pushed, until the push returns */
+	struct h2_queue down;                  /* content that could not be written yet */
 	struct http_fields *response_trailers; /* NULL: none */
 	mono_time last_out; /* when some of it was written, or when there was something to write */
 };
@@ -145,12 +150,21 @@ struct edge_h2 {
 	mono_time write_since;     /* and since when, or since the last progress */
 	uint64_t acked;            /* of all we sent, then */
 	struct h2_output *output;  /* what is being written, while nghttp2 writes */
-	size_t held;               /* bytes in the queues of all streams */
-	size_t windows;            /* of all streams, for their responses */
+	int32_t lingering[H2_LINGERING_MAX]; /* oldest first */
+	unsigned n_lingering;
+	size_t held;    /* bytes in the queues of all streams */
+	size_t windows; /* of all streams, for their responses */
+	struct h2_priorities priorities;
+	bool held_back; /* some streams were not granted because others are more urgent */
 	struct h2_guard guard;
+	nghttp2_mem memory; /* where nghttp2 has its own from */
+	bool shares_frame;  /* its first buffer of frames is the worker's */
 };
 
 /* h2_conn.c */
+
+/* How long a client has to see that its response is whole. */
+#define H2_LINGER DUR_MS(500)
 
 /* The one way to end it. Freed at the end of the turn. */
 void h2_end(struct edge_h2 *c, enum reason reason, enum edge_close how);
@@ -172,6 +186,11 @@ mono_time h2_now(const struct edge_h2 *c);
 /* NULL when memory is gone. */
 nghttp2_session *h2_session_create(struct edge_h2 *c);
 
+/* h2_memory.c */
+
+/* Sets c->memory. */
+void h2_memory_init(struct edge_h2 *c);
+
 /* h2_stream.c */
 
 /* NULL: there is no room. */
@@ -179,6 +198,13 @@ struct h2_stream *h2_stream_open(struct edge_h2 *c, int32_t id);
 /* nghttp2 knows it no more. */
 void h2_stream_closed(struct h2_stream *s, uint32_t code);
 void h2_stream_free(struct h2_stream *s);
+/* Its response was sent, its request has not come whole: it goes, and its content is thrown away.
+ * For a while: some clients lose a response that comes with a reset. */
+void h2_stream_linger(struct h2_stream *s);
+/* That one was closed. */
+void h2_stream_lingers_no_more(struct edge_h2 *c, int32_t id);
+/* The while is over: the clients are told to send no more (RFC 9113 section 8.1). */
+void h2_stream_reset_lingering(struct edge_h2 *c, unsigned n);
 /* The client is told that it will not be completed. */
 void h2_stream_reset(struct h2_stream *s, uint32_t code, enum reason reason);
 /* What it waits for may have taken too long. */
@@ -227,3 +253,8 @@ void h2_write_push(struct h2_stream *s, struct slice slice);
 void h2_write_resume(struct h2_stream *s);
 /* Grants as much as may be held for it. */
 void h2_write_grant(struct h2_stream *s);
+/* Its response begins to flow, or flows no more. */
+void h2_write_set_flowing(struct h2_stream *s, bool flows);
+void h2_write_set_urgency(struct h2_stream *s, unsigned urgency);
+/* Streams that were held back get their turn, if it has come. */
+void h2_write_grant_held_back(struct edge_h2 *c);

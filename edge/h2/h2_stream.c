@@ -6,6 +6,7 @@
  */
 #define LOG_MODULE LOG_HTTP
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -33,6 +34,7 @@ struct h2_stream *h2_stream_open(struct edge_h2 *c, int32_t id)
 	s->sink.ops = &h2_sink_ops;
 	s->request = edge_exchange_head(s->exchange);
 	s->last_in = h2_now(c);
+	s->urgency = H2_URGENCY_DEFAULT;
 	h2_head_init(&s->parser, s->request, &edge_exchange_view(s->exchange)->limits);
 	h2_queue_init(&s->up);
 	h2_queue_init(&s->down);
@@ -52,6 +54,7 @@ static void drop_queues(struct h2_stream *s)
 	h2_queue_clear(&s->up);
 	h2_queue_clear(&s->down);
 	s->now = (struct slice){0};
+	h2_write_set_flowing(s, false);
 	c->windows -= s->window;
 	s->window = 0;
 }
@@ -65,13 +68,11 @@ static enum reason reason_of(const struct h2_stream *s, uint32_t code)
 	return REASON_CLIENT_RESET;
 }
 
-void h2_stream_closed(struct h2_stream *s, uint32_t code)
+/* It is freed at the end of the turn. */
+static void leave(struct h2_stream *s, uint32_t code)
 {
 	struct edge_h2 *c = s->conn;
 
-	/* nghttp2 has refused its head. */
-	if (s->request_side == H2_REQUEST_HEAD)
-		h2_request_refuse(s, 0);
 	s->end_reason = reason_of(s, code);
 	s->closed = true;
 	if (c->in_head == s)
@@ -81,6 +82,49 @@ void h2_stream_closed(struct h2_stream *s, uint32_t code)
 	TAILQ_INSERT_TAIL(&c->closed, s, link);
 	c->n_streams--;
 	h2_defer(c);
+}
+
+void h2_stream_closed(struct h2_stream *s, uint32_t code)
+{
+	/* nghttp2 has refused its head. */
+	if (s->request_side == H2_REQUEST_HEAD)
+		h2_request_refuse(s, 0);
+	leave(s, code);
+}
+
+/* Streams that linger */
+
+void h2_stream_reset_lingering(struct edge_h2 *c, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, c->lingering[i],
+					  NGHTTP2_NO_ERROR);
+	c->n_lingering -= n;
+	memmove(c->lingering, c->lingering + n, c->n_lingering * sizeof(c->lingering[0]));
+}
+
+void h2_stream_lingers_no_more(struct edge_h2 *c, int32_t id)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->n_lingering; i++) {
+		if (c->lingering[i] != id)
+			c->lingering[kept++] = c->lingering[i];
+	}
+	c->n_lingering = kept;
+}
+
+void h2_stream_linger(struct h2_stream *s)
+{
+	struct edge_h2 *c = s->conn;
+
+	if (c->n_lingering == H2_LINGERING_MAX)
+		h2_stream_reset_lingering(c, 1);
+	c->lingering[c->n_lingering++] = s->id;
+	nghttp2_session_set_stream_user_data(c->session, s->id, NULL);
+	leave(s, NGHTTP2_NO_ERROR);
+	if (c->state == H2_BUSY)
+		deadline_set(&c->deadline, H2_LINGER);
 }
 
 void h2_stream_free(struct h2_stream *s)

@@ -12,6 +12,9 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/auth/passwords.h"
+#include "edge/facts/template.h"
+#include "edge/log/access_log.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
@@ -19,11 +22,14 @@
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
  * stands in two lists that grow by doubling (as received, as forwarded), some values are put
  * together anew, and its path may be written in normal form. Of a response the fields stand in one
- * more list; their bytes are the origin link's. A block that the next piece does not fit into is
+ * more list; their bytes are the origin link's. What rules put together, of both, has a part for
+ * itself. A block that the next piece does not fit into is
  * given up in part: hence twice all that.
  */
 #define ARENA_BASE (32 * 1024)
 #define LISTS_PER_FIELD 4
+/* What rules put together of both. */
+#define CHANGES_MAX EDGE_TEMPLATE_MAX
 
 static size_t arena_max(const struct cfg_fleet *fleet)
 {
@@ -38,7 +44,7 @@ static size_t arena_max(const struct cfg_fleet *fleet)
 			       LISTS_PER_FIELD * origin->limit.fields * sizeof(struct http_field) +
 				   origin->limit.head_bytes);
 	}
-	return ARENA_BASE + 2 * (request + response);
+	return ARENA_BASE + 2 * (request + response + CHANGES_MAX);
 }
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
@@ -54,12 +60,14 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->self = self;
 	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
-	if (view->certs == NULL || view->origins == NULL) {
+	view->passwords = edge_passwords_load(fleet, self, diag);
+	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
 	view->routes = edge_routes_create(fleet, self);
+	view->log_rules = edge_log_rules_create(&fleet->http.access_log);
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
@@ -95,6 +103,8 @@ static void empty(struct edge_view *view)
 {
 	olink_origins_destroy(&view->origins);
 	edge_routes_destroy(&view->routes);
+	edge_log_rules_destroy(&view->log_rules);
+	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
 	cfg_fleet_destroy(&view->fleet);
 }

@@ -16,6 +16,8 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_certs;
+struct edge_log_rules;
+struct edge_passwords;
 struct edge_routes;
 struct olink;
 struct olink_origins;
@@ -25,7 +27,9 @@ struct edge_view {
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
 	struct edge_certs *certs;
+	struct edge_passwords *passwords;
 	struct edge_routes *routes;
+	struct edge_log_rules *log_rules;
 	struct olink_origins *origins;
 	struct h1_limits limits;
 	size_t arena_max; /* of one exchange */

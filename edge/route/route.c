@@ -10,6 +10,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/rules/rules.h"
 #include "edge/tls/host_table.h"
 
 struct edge_routes {
@@ -18,15 +19,29 @@ struct edge_routes {
 	unsigned n_sites;
 };
 
-static void compile_site(struct edge_site *site, const struct cfg_site *cfg)
+static void compile_site(struct edge_site *site, const struct cfg_site *cfg,
+			 const struct cfg_http *http)
 {
 	*site = (struct edge_site){
 	    .cfg = cfg,
 	    .routes = xcalloc(cfg->n_routes, sizeof(*site->routes)),
 	    .n_routes = cfg->n_routes,
+	    .rules = edge_rules_create(http, cfg, NULL),
 	};
 	for (unsigned i = 0; i < cfg->n_routes; i++)
-		site->routes[i] = (struct edge_route){.cfg = &cfg->routes[i], .site = site};
+		site->routes[i] = (struct edge_route){
+		    .cfg = &cfg->routes[i],
+		    .site = site,
+		    .rules = edge_rules_create(http, cfg, &cfg->routes[i]),
+		};
+}
+
+static void free_site(struct edge_site *site)
+{
+	edge_rules_destroy(&site->rules);
+	for (unsigned i = 0; i < site->n_routes; i++)
+		edge_rules_destroy(&site->routes[i].rules);
+	free(site->routes);
 }
 
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self)
@@ -42,7 +57,7 @@ struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const stru
 		if (!cfg_site_is_served_by(cfg, self))
 			continue;
 		routes->n_sites++;
-		compile_site(site, cfg);
+		compile_site(site, cfg, &fleet->http);
 		for (unsigned h = 0; h < cfg->hosts.n; h++)
 			edge_host_table_add(routes->hosts, span_of(cfg->hosts.v[h]), site);
 	}
@@ -57,7 +72,7 @@ void edge_routes_destroy(struct edge_routes **routesp)
 		return;
 	edge_host_table_destroy(&routes->hosts);
 	for (unsigned i = 0; i < routes->n_sites; i++)
-		free(routes->sites[i].routes);
+		free_site(&routes->sites[i]);
 	free(routes->sites);
 	free(routes);
 }

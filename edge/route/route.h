@@ -19,6 +19,7 @@ struct cfg_edge;
 struct cfg_fleet;
 struct cfg_route;
 struct cfg_site;
+struct edge_rules;
 struct edge_routes;
 
 /* One for each struct cfg_route. Whoever acts by a route has its compiled part here: made without
@@ -26,6 +27,7 @@ struct edge_routes;
 struct edge_route {
 	const struct cfg_route *cfg;
 	const struct edge_site *site;
+	struct edge_rules *rules; /* NULL: nothing is changed */
 };
 
 /* One for each struct cfg_site that is served here; the same holds. */
@@ -33,6 +35,7 @@ struct edge_site {
 	const struct cfg_site *cfg;
 	struct edge_route *routes; /* in the order in which they are tried */
 	unsigned n_routes;
+	struct edge_rules *rules; /* of what no route is the reason of; NULL likewise */
 };
 
 /* Of the sites that `self` serves. `fleet` must outlive it. */

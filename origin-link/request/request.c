@@ -221,6 +221,8 @@ static void opened(struct olink_request *r)
 	r->facts.addr = r->looked_at;
 	r->facts.reused = lease_is_reused(&r->lease);
 	r->facts.connect = lease_connect_time(&r->lease);
+	r->facts.queue = mono_since(loop_now(request_loop(r)), r->began);
+	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);
 }
 
 duration request_share_of_time(duration left, unsigned n)
@@ -365,6 +367,7 @@ static void repeat(struct olink_request *r, enum reason reason)
 	r->attempt = (struct attempt){0};
 	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
 	r->facts.retried = true;
+	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	count(r, OLINK_RETRIES);
 	if (!lease_any(r, &reason))

@@ -60,11 +60,15 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 
 /* For the access log. */
 struct olink_facts {
-	uint64_t number;         /* among the requests of its worker, as the log has it */
-	bool reused;             /* sent over a connection that was already open */
-	bool retried;            /* sent more than once */
-	struct net_addr addr;    /* the last that a connection to was tried; AF_UNSPEC: none */
-	duration connect;        /* zero when reused */
+	uint64_t number;      /* among the requests of its worker, as the log has it */
+	bool reused;          /* sent over a connection that was already open */
+	bool retried;         /* sent more than once */
+	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
+	unsigned retries;     /* how often it was sent again */
+	/* Until it had the connection that it was last sent by, but for the time to make that:
+	 * waiting for a place, and attempts that came to nothing. */
+	duration queue;
+	duration connect;        /* to make that one, TLS included; zero when reused */
 	duration first_byte;     /* from open to the first byte of the response */
 	uint64_t bytes_received; /* on the wire, framing included */
 };

@@ -2,10 +2,26 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
+known_request = tests/support/known_request.c tests/support/known_request.h
+check_PROGRAMS += tests/unit/edge/auth/test_password
+tests_unit_edge_auth_test_password_SOURCES = tests/unit/edge/auth/test_password.c
+tests_unit_edge_auth_test_password_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_password
+
+check_PROGRAMS += tests/unit/edge/auth/test_verifier
+tests_unit_edge_auth_test_verifier_SOURCES = tests/unit/edge/auth/test_verifier.c
+tests_unit_edge_auth_test_verifier_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_verifier
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
+
+check_PROGRAMS += tests/unit/edge/log/test_format
+tests_unit_edge_log_test_format_SOURCES = tests/unit/edge/log/test_format.c
+tests_unit_edge_log_test_format_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/log/test_format
 
 check_PROGRAMS += tests/unit/edge/facts/test_match
 tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
@@ -23,7 +39,7 @@ tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
 
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
-tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c
+tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)
 tests_unit_edge_rules_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/rules/test_field_rules
 
@@ -32,10 +48,24 @@ tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_fo
 tests_unit_edge_exchange_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_forward
 
-check_PROGRAMS += tests/unit/edge/exchange/test_grpc
-tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
-tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/exchange/test_grpc
+check_PROGRAMS += tests/unit/edge/exchange/test_proxy_status
+tests_unit_edge_exchange_test_proxy_status_SOURCES = tests/unit/edge/exchange/test_proxy_status.c
+tests_unit_edge_exchange_test_proxy_status_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_proxy_status
+check_PROGRAMS += tests/unit/edge/terms/test_grpc
+tests_unit_edge_terms_test_grpc_SOURCES = tests/unit/edge/terms/test_grpc.c
+tests_unit_edge_terms_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/terms/test_grpc
+
+check_PROGRAMS += tests/unit/edge/exchange/test_server_timing
+tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/test_server_timing.c
+tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_server_timing
+
+check_PROGRAMS += tests/unit/edge/terms/test_hints
+tests_unit_edge_terms_test_hints_SOURCES = tests/unit/edge/terms/test_hints.c
+tests_unit_edge_terms_test_hints_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/terms/test_hints
 
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
@@ -56,11 +86,6 @@ check_PROGRAMS += tests/unit/edge/node/test_date
 tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
 tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_date
-
-check_PROGRAMS += tests/unit/edge/rules/test_response_rules
-tests_unit_edge_rules_test_response_rules_SOURCES = tests/unit/edge/rules/test_response_rules.c
-tests_unit_edge_rules_test_response_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/rules/test_response_rules
 
 check_PROGRAMS += tests/unit/edge/conn/test_hello
 tests_unit_edge_conn_test_hello_SOURCES = tests/unit/edge/conn/test_hello.c
@@ -122,6 +147,11 @@ tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_access
 
+check_PROGRAMS += tests/unit/edge/limit/test_pace
+tests_unit_edge_limit_test_pace_SOURCES = tests/unit/edge/limit/test_pace.c
+tests_unit_edge_limit_test_pace_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_pace
+
 check_PROGRAMS += tests/unit/edge/limit/test_rates
 tests_unit_edge_limit_test_rates_SOURCES = tests/unit/edge/limit/test_rates.c
 tests_unit_edge_limit_test_rates_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -133,7 +163,7 @@ tests_unit_edge_limit_test_tally_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_tally
 
 check_PROGRAMS += tests/unit/edge/facts/test_template
-tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
+tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c $(known_request)
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_template
 
@@ -151,3 +181,22 @@ check_PROGRAMS += tests/unit/edge/limit/test_guard
 tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
 tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_guard
+
+check_PROGRAMS += tests/unit/edge/h2/test_h2_priority
+tests_unit_edge_h2_test_h2_priority_SOURCES = tests/unit/edge/h2/test_h2_priority.c
+tests_unit_edge_h2_test_h2_priority_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_priority
+check_PROGRAMS += tests/unit/edge/rules/test_cors
+tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
+tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_cors
+
+check_PROGRAMS += tests/unit/edge/rules/test_rewrite
+tests_unit_edge_rules_test_rewrite_SOURCES = tests/unit/edge/rules/test_rewrite.c $(known_request)
+tests_unit_edge_rules_test_rewrite_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_rewrite
+
+check_PROGRAMS += tests/unit/edge/rules/test_rules
+tests_unit_edge_rules_test_rules_SOURCES = tests/unit/edge/rules/test_rules.c $(known_request)
+tests_unit_edge_rules_test_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_rules

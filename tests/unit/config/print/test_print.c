@@ -76,6 +76,7 @@ static void test_dump_of_defaults(void **state)
 				  "    silent: 4096\n"
 				  "    handshakes: 1024\n"
 				  "    buffered: 512MiB\n"
+				  "    min_rate: 100\n"
 				  "    compression: 128MiB\n"
 				  "    tracked: 65536\n"
 				  "  per_client:\n"
@@ -92,8 +93,16 @@ static void test_dump_of_defaults(void **state)
 				  "    resets: 200\n"
 				  "    frames: 1000\n"
 				  "  plain: redirect\n"
+				  "  proxy_status: errors\n"
+				  "  server_timing: false\n"
 				  "  access_log:\n"
 				  "    output: '-'\n"
+				  "    format: json\n"
+				  "    sample: 100%\n"
+				  "    failures: all\n"
+				  "    syslog:\n"
+				  "      receiver: /dev/log\n"
+				  "      facility: local0\n"
 				  "  proxy_protocol: []\n"
 				  "  trusted_proxies: []\n"
 				  "  trusted_fields:\n"
@@ -108,6 +117,12 @@ static void test_dump_of_defaults(void **state)
 				  "  - X-Rewrite-URL\n"
 				  "  - Proxy\n"
 				  "  underscores: drop\n"
+				  "  request_id:\n"
+				  "    enabled: false\n"
+				  "  trace:\n"
+				  "    start: never\n"
+				  "    sampled: true\n"
+				  "  alt_svc: \"\"\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
@@ -176,6 +191,18 @@ static void test_dump_of_many_sites_could_not_be_loaded(void **state)
 	free(text);
 }
 
+/* Without a condition. */
+#define ALWAYS                                                                                     \
+	"        when:\n"                                                                          \
+	"          methods: []\n"                                                                  \
+	"          fields: []\n"                                                                   \
+	"          query: []\n"                                                                    \
+	"          networks: []\n"                                                                 \
+	"          countries: []\n"                                                                \
+	"          continents: []\n"                                                               \
+	"          hosts: []\n"                                                                    \
+	"          status: []\n"
+
 /* A list of things within a list of things, and texts that are not set. */
 static void test_dump_of_routes_and_tls(void **state)
 {
@@ -205,18 +232,20 @@ static void test_dump_of_routes_and_tls(void **state)
 	assert_non_null(strstr(text, "    - path: /x\n"
 				     "      origin: a\n"
 				     "      access: []\n"
+				     "      rewrite: {}\n"
+				     "      request_fields: []\n"
 				     "      response_fields:\n"
 				     "      - name: X\n"
 				     "        action: set\n"
-				     "        value: 0\n"
-				     "      - name: \"~\"\n"
+				     "        value: 0\n" ALWAYS "      - name: \"~\"\n"
 				     "        action: add\n"
-				     "        value: '$${{y}: #'\n"
-				     "      - name: Date\n"
-				     "        action: remove\n"));
+				     "        value: '$${{y}: #'\n" ALWAYS "      - name: Date\n"
+				     "        action: remove\n" ALWAYS));
 	assert_non_null(strstr(text, "    - path: /\n"
 				     "      origin: a\n"
 				     "      access: []\n"
+				     "      rewrite: {}\n"
+				     "      request_fields: []\n"
 				     "      response_fields: []\n"));
 	free(text);
 }
