@@ -7,6 +7,7 @@ PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/scenario/run
 
 scenarios = \
 	tests/scenario/test_bench.py \
+	tests/scenario/test_chromium.py \
 	tests/scenario/test_compression.py \
 	tests/scenario/test_config.py \
 	tests/scenario/test_demo.py \
