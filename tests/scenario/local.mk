@@ -16,6 +16,7 @@ scenarios = \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_h2.py \
+	tests/scenario/test_edge_h2_conformance.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
