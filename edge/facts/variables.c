@@ -240,6 +240,9 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 	case CFG_VAR_TLS_SUITE:
 		put_text(w, text_of(client->tls_suite));
 		break;
+	case CFG_VAR_TLS_GROUP:
+		put_text(w, text_of(client->tls_group));
+		break;
 	case CFG_VAR_TLS_SNI:
 		put_text(w, text_of(client->sni));
 		break;
@@ -319,6 +322,12 @@ static void write_name(struct edge_writer *w, enum cfg_variable variable,
 	case CFG_VAR_ORIGIN:
 		put_text(w, facts->origin);
 		break;
+	case CFG_VAR_USER:
+		put_text(w, facts->user);
+		break;
+	case CFG_VAR_REFUSED_BY:
+		put_text(w, facts->refused_by);
+		break;
 	case CFG_VAR_REQUEST_ID:
 		put_text(w, facts->request_id);
 		break;
@@ -338,6 +347,7 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 	case CFG_VAR_CLIENT_PORT:
 	case CFG_VAR_TLS_VERSION:
 	case CFG_VAR_TLS_SUITE:
+	case CFG_VAR_TLS_GROUP:
 	case CFG_VAR_TLS_SNI:
 	case CFG_VAR_TLS_RESUMED:
 	case CFG_VAR_PROTOCOL:
