@@ -24,6 +24,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_hints.c \
 	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
@@ -37,8 +38,9 @@ edge_libedge_a_SOURCES = \
 	edge/rules/rules.c edge/rules/rules.h \
 	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
-	edge/exchange/grpc.c edge/exchange/grpc.h \
-	edge/exchange/mirror.c edge/exchange/mirror.h \
+	edge/terms/grpc.c edge/terms/grpc.h \
+	edge/terms/hints.c edge/terms/hints.h \
+	edge/terms/mirror.c edge/terms/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \

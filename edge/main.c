@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <gnutls/crypto.h>
+
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -21,6 +23,7 @@
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
 #include "edge/status.h"
+#include "edge/terms/hints.h"
 #include "edge/worker.h"
 #include "origin-link/olink.h"
 
@@ -239,6 +242,8 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->common.group = d->group;
 	p->common.metrics = edge_counters_create(d->group->n_workers + 1);
 	p->common.pseudonym = span_of(xasprintf("perigee-%s", d->options.node));
+	CHECK(gnutls_rnd(GNUTLS_RND_NONCE, &p->common.hints_seed, sizeof(p->common.hints_seed)) ==
+	      0);
 	p->common.worker_idle = worker_idle;
 	p->common.arg = p;
 	snapshot_slot_init(&p->common.views, d->group);
@@ -289,11 +294,13 @@ static void close_sockets(struct program *p)
 static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
+	struct edge_hints *hints = atomic_load(&p->common.hints);
 
 	if (p->common.workers == NULL)
 		close_sockets(p);
 	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
 		edge_worker_destroy(&p->common.workers[w]);
+	edge_hints_destroy(&hints);
 	snapshot_slot_fini(&p->common.views);
 	olink_destroy(&p->common.olink);
 	edge_access_log_close(&p->common.access_log);

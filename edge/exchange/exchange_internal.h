@@ -218,6 +218,12 @@ void exchange_mirror_content(struct edge_exchange *x, const struct slice *slice,
 /* Those of a request that did not come whole. */
 void exchange_drop_mirrors(struct edge_exchange *x);
 
+/* exchange_hints.c */
+/* Of a response, before anything of it is changed. */
+void exchange_learn_hints(struct edge_exchange *x);
+/* When its origin has been asked, and thinks. */
+void exchange_send_hints(struct edge_exchange *x);
+
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);
 enum step_result exchange_step_content(struct edge_exchange *x);

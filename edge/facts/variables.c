@@ -188,16 +188,17 @@ static void put_cookie(struct edge_writer *w, const struct http_fields *fields, 
 	}
 }
 
-/* RFC 9110 section 5.3: several fields of a name are one list. */
+/* RFC 9110 section 5.3: several fields of a name are one list. Cookie is none, but HTTP/2 may
+ * divide it (RFC 9113 section 8.2.3). */
 static void put_fields(struct edge_writer *w, const struct http_head *head, struct span name)
 {
 	const struct http_field *field;
+	bool is_cookie = span_equal_nocase(name, SPAN("Cookie")), more = false;
 	unsigned from = 0;
-	bool more = false;
 
 	while (head && (field = http_fields_find(&head->fields, name, &from)) != NULL) {
 		if (more)
-			put_text(w, SPAN(", "));
+			put_text(w, is_cookie ? SPAN("; ") : SPAN(", "));
 		put_text(w, field->value);
 		more = true;
 	}

@@ -67,6 +67,8 @@
 	  "Copies of requests that were not sent: too large, too many, or not whole")              \
 	X(EDGE_MIRROR_FAILURES, "edge_mirror_failures_total", COUNTER,                             \
 	  "Copies of requests that their mirror did not answer")                                   \
+	X(EDGE_EARLY_HINTS, "edge_early_hints_total", COUNTER,                                     \
+	  "Responses 103 (Early Hints) of our own")                                                \
 	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
 	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
 	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \

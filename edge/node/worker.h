@@ -43,12 +43,15 @@ struct edge_common {
 	/* These guard themselves. */
 	struct snapshot_slot views;
 	struct edge_places places;
-	struct stream_budget budget; /* its limit is http.limit.buffered */
+	_Atomic(struct edge_hints *) hints; /* NULL: none were needed so far */
+	uint64_t hints_seed;                /* random */
+	struct stream_budget budget;        /* its limit is http.limit.buffered */
 };
 
 struct edge_exchange;
 struct edge_admission;
 struct edge_compressors;
+struct edge_hints;
 struct edge_inlets;
 struct edge_listeners;
 struct edge_mirror;

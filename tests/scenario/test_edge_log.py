@@ -31,8 +31,7 @@ def answer(s):
 def edge_with(make_edge, scripted_origin):
     """edge_with(log=..., access_log=...): an edge whose access log has these options."""
     def make(log="", **more):
-        return make_edge({"app": scripted_origin(answer).origin()}, routes={"/app": ("app", "name: api")},
-                         log=log,
+        return make_edge({"app": scripted_origin(answer).origin()}, routes={"/app": "app"}, log=log,
                          **more)
     return make
 
@@ -81,12 +80,13 @@ def test_combined(edge_with):
 
 def test_own_format(edge_with):
     edge = edge_with('format: "{client.ip} {{{method}}} {status} {bytes} {origin} {server} {reused} '
-                     '{end} {field.X-A} {response.Content-Length} {protocol} <{cookie.c}>"')
+                     '{end} {field.X-A} {response.Via} {protocol} <{cookie.c}>"')
     edge.curl("-H", "X-A: 1\xe4", "-b", "c=d e", edge.url("/app"))
     edge.curl(edge.url("/"))
     first, second = lines(edge, 2)
     server = re.search(r"127\.0\.0\.1:\d+", first).group()
-    assert first == (f"127.0.0.1 {{GET}}}} 200 2 app {server} no done 1\\xc3\\xa4 2 HTTP/1.1 <d e>")
+    assert first == (f"127.0.0.1 {{GET}}}} 200 2 app {server} no done 1\\xc3\\xa4 1.1 perigee-fra1 "
+                     "HTTP/1.1 <d e>")
     assert second.startswith("127.0.0.1 {GET}} 404 ")
 
 
@@ -243,9 +243,9 @@ def test_journal(edge_with, own_run):
         assert fields.pop("PERIGEE_SERVER") == message["server"]
         assert fields == {
             "PRIORITY": "6", "SYSLOG_IDENTIFIER": "perigee-edge", "PERIGEE_NODE": "fra1",
-            "PERIGEE_CLIENT": "127.0.0.1", "PERIGEE_METHOD": "GET", "PERIGEE_HOST": HOST,
+            "PERIGEE_CLIENT": "127.0.0.1", "PERIGEE_METHOD": "GET", "PERIGEE_HOST": f"{HOST}:{edge.port}",
             "PERIGEE_TARGET": "/app?a=b", "PERIGEE_STATUS": "200", "PERIGEE_BYTES": "2",
-            "PERIGEE_SITE": "www", "PERIGEE_ROUTE": "api", "PERIGEE_ORIGIN": "app",
+            "PERIGEE_SITE": "www", "PERIGEE_ORIGIN": "app",
             "PERIGEE_END": "done"}
 
 

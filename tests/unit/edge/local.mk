@@ -52,15 +52,20 @@ check_PROGRAMS += tests/unit/edge/exchange/test_proxy_status
 tests_unit_edge_exchange_test_proxy_status_SOURCES = tests/unit/edge/exchange/test_proxy_status.c
 tests_unit_edge_exchange_test_proxy_status_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_proxy_status
-check_PROGRAMS += tests/unit/edge/exchange/test_grpc
-tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
-tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/exchange/test_grpc
+check_PROGRAMS += tests/unit/edge/terms/test_grpc
+tests_unit_edge_terms_test_grpc_SOURCES = tests/unit/edge/terms/test_grpc.c
+tests_unit_edge_terms_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/terms/test_grpc
 
 check_PROGRAMS += tests/unit/edge/exchange/test_server_timing
 tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/test_server_timing.c
 tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_server_timing
+
+check_PROGRAMS += tests/unit/edge/terms/test_hints
+tests_unit_edge_terms_test_hints_SOURCES = tests/unit/edge/terms/test_hints.c
+tests_unit_edge_terms_test_hints_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/terms/test_hints
 
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
