@@ -8,9 +8,9 @@ import pytest
 
 from edge_fleet import HOST, Responses
 from h2_frames import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM,
-                       FRAME_SIZE_ERROR, GOAWAY, HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE,
-                       MAX_CONCURRENT_STREAMS, PRIORITY, PRIORITY_UPDATE, PROTOCOL_ERROR, RST_STREAM, Ended, RawH2, frame, ping, priority, request, rst_stream,
-                       settings, window_update)
+                       FRAME_SIZE_ERROR, GOAWAY, HEADERS, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE,
+                       MAX_CONCURRENT_STREAMS, PRIORITY, PRIORITY_UPDATE, PROTOCOL_ERROR, RST_STREAM, Ended,
+                       RawH2, frame, ping, priority, request, rst_stream, settings, window_update)
 
 # What a connection may do at most here, so that the attacks need not be long.
 RESETS = 50
@@ -130,10 +130,11 @@ def bomb(a):
     return frame(HEADERS, END_STREAM | END_HEADERS, a.next(), a.c.block(request()) + entry + b"\xbe" * 8000)
 
 
+# With the counter of each; some are of two kinds, and either may be the first to be too much.
 ATTACKS = {
     rapid_reset: "reset",
     reset_after_content: "reset",
-    made_by_window_that_overflows: "made_reset",
+    made_by_window_that_overflows: "made_reset|window_update",
     made_by_length: "made_reset",
     made_by_malformed_head: "made_reset",
     pings: "ping",
@@ -202,7 +203,9 @@ def test_flood(flooded, attack):
         assert c.goaway() == ENHANCE_YOUR_CALM
     bystander.is_served()
     counters = edge.settled()
-    assert floods(counters) == {f"edge_h2_flood_{ATTACKS[attack]}_total": 1}
+    kinds = [f"edge_h2_flood_{kind}_total" for kind in ATTACKS[attack].split("|")]
+    counted = floods(counters)
+    assert list(counted.values()) == [1] and counted.keys() <= set(kinds), counted
     assert counters["edge_connection_end_client_flood_total"] == 1
     # Little of it has come to the origin: what was read at once is dealt with before it is judged.
     assert counters["olink_requests_total"] <= bystander.asked + RESETS + STREAMS
