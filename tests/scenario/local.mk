@@ -15,6 +15,7 @@ scenarios = \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
+	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
@@ -28,6 +29,7 @@ scenarios = \
 	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
+	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
