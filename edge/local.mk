@@ -16,7 +16,9 @@ edge_libedge_a_SOURCES = \
 	edge/filter/compressor.c edge/filter/compressor.h \
 	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
-	edge/log/output.c edge/log/output.h \
+	edge/log/entry.h \
+	edge/log/format.c edge/log/format.h \
+	edge/log/text.c edge/log/text.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
 	edge/exchange/auth_forward.c \
@@ -60,6 +62,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
 	edge/h2/h2_memory.c \
+	edge/h2/h2_priority.c edge/h2/h2_priority.h \
 	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \
 	edge/h2/h2_response.c \

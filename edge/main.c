@@ -17,9 +17,8 @@
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
-#include "core/process/log_file.h"
 #include "core/process/metrics.h"
-#include "edge/log/output.h"
+#include "edge/log/access_log.h"
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
@@ -201,14 +200,12 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 
 static bool open_access_log(struct program *p, const struct cfg_access_log *log)
 {
-	struct log_target target;
 	char *error = NULL;
 
 	if (log->output[0] == '\0')
 		return true;
-	target = edge_log_target(log);
-	p->common.access_log =
-	    log_file_open(edge_log_target_name(log), &target, p->common.group, &error);
+	p->common.access_log = edge_access_log_open(log, "perigee-edge", p->daemon.options.node,
+						    p->common.group, &error);
 	if (p->common.access_log == NULL)
 		log_error("access log: %s", error);
 	free(error);
@@ -306,7 +303,7 @@ static bool close_edge(struct daemon *d)
 	edge_hints_destroy(&hints);
 	snapshot_slot_fini(&p->common.views);
 	olink_destroy(&p->common.olink);
-	log_file_close(&p->common.access_log);
+	edge_access_log_close(&p->common.access_log);
 	stream_buffers_destroy(&p->control_buffers);
 	metrics_destroy(&p->common.metrics);
 	free(p->common.workers);
@@ -323,7 +320,7 @@ static void reopen_logs(struct daemon *d)
 	struct program *p = program_of(d);
 
 	if (p->common.access_log != NULL)
-		log_file_reopen(p->common.access_log);
+		edge_access_log_reopen(p->common.access_log);
 }
 
 static void status(struct daemon *d, json_t *status)

@@ -6,7 +6,7 @@
 
 #include "config/fleet.h"
 #include "core/base/log.h"
-#include "core/process/log_file.h"
+#include "edge/log/access_log.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
 #include "edge/tls/certs.h"
@@ -55,7 +55,7 @@ static void count_totals(const struct edge_common *common)
 	metrics_set_total(metrics, control, EDGE_LOG_DROPPED, log_dropped());
 	if (common->access_log != NULL)
 		metrics_set_total(metrics, control, EDGE_ACCESS_LOG_DROPPED,
-				  log_file_dropped(common->access_log));
+				  edge_access_log_dropped(common->access_log));
 }
 
 void edge_status_add(const struct edge_status *s, json_t *status)

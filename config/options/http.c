@@ -107,6 +107,13 @@ static const struct cfg_option access_log_options[] = {
      .prose = "Where a line for each request goes: a file, which may be a FIFO; \"-\" is standard "
 	      "output, \"syslog\" a receiver of RFC 5424, \"journald\" systemd's journal, \"\" "
 	      "nowhere."},
+    {.key = "format",
+     .type = &cfg_type_log_format,
+     AT(cfg_http, access_log.format),
+     .fallback = CFG_LOG_JSON,
+     .prose = "How a line looks: \"json\", \"combined\" as Apache has it, or a text with "
+	      "variables such as \"{client.ip} {method} {target} {status} {end}\"; its "
+	      "variables are in perigee-edge(8)."},
     {.key = "sample",
      .type = &cfg_type_percent,
      AT(cfg_http, access_log.sample),

@@ -73,7 +73,8 @@ struct edge_inlet {
 	struct deadline deadline;
 	char *kept; /* bytes read too early to be dealt with; NULL: none */
 	size_t kept_len;
-	struct edge_view *view; /* HANDSHAKING: its certificates are in use; else NULL */
+	struct edge_view *view;  /* HANDSHAKING: its certificates are in use; else NULL */
+	mono_time shaking_since; /* HANDSHAKING */
 };
 
 static const char *state_text(enum inlet_state state)
@@ -208,6 +209,7 @@ static void start_tls(struct edge_inlet *in, const char *hello, size_t n)
 	struct edge_worker *w = in->all->worker;
 
 	in->view = edge_view_pin(&w->common->views, w->loop);
+	in->shaking_since = loop_now(w->loop);
 	if (stream_start_tls_server(in->conn->stream, edge_certs_tls(in->view->certs), hello, n))
 		drop_kept(in);
 	else
@@ -478,6 +480,8 @@ static void on_established(void *arg)
 	in->conn->client.tls = gnutls_protocol_get_name(gnutls_protocol_get_version(session));
 	take_sni(in->conn, session);
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
+	in->conn->client.tls_group = gnutls_group_get_name(gnutls_group_get(session));
+	in->conn->client.handshake = mono_since(loop_now(w->loop), in->shaking_since);
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
 	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
 		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");

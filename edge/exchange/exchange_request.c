@@ -53,7 +53,8 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 static bool identify(struct edge_exchange *x)
 {
 	const struct cfg_http *http = &x->view->fleet->http;
-	bool trusted = edge_is_trusted(&http->trusted_proxies, &x->client->addr);
+	bool asks = http->request_id.enabled || http->trace.start != CFG_TRACE_NEVER;
+	bool trusted = asks && edge_is_trusted(&http->trusted_proxies, &x->client->addr);
 
 	return edge_identify(http, trusted, clock_wall(), &x->worker->randomness, &x->facts,
 			     &x->arena);

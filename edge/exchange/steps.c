@@ -49,7 +49,7 @@ static enum step_result rewrite(struct edge_exchange *x)
 	}
 	if (status == 0)
 		return STEP_GO_ON;
-	exchange_respond(x, status, REASON_DONE);
+	exchange_respond(x, status, status == 400 ? REASON_CLIENT_MALFORMED : REASON_DONE);
 	return STEP_ANSWERED;
 }
 

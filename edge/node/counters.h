@@ -93,6 +93,8 @@
 	  "http.limit.buffered was used up")                                                       \
 	X(EDGE_ACCESS_LOG_DROPPED, "edge_access_log_dropped_total", COUNTER,                       \
 	  "Lines of the access log that could not be written in time")                             \
+	X(EDGE_ACCESS_LOG_UNSAMPLED, "edge_access_log_unsampled_total", COUNTER,                   \
+	  "Requests that got no line in the access log, by http.access_log.sample")                \
 	X(EDGE_LOG_DROPPED, "edge_log_dropped_total", COUNTER,                                     \
 	  "Lines of the program's log that could not be written in time")                          \
 	X(EDGE_RELOADS, "edge_reloads_total", COUNTER, "Configurations taken over while running")  \

@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "edge/auth/passwords.h"
 #include "edge/facts/template.h"
+#include "edge/log/access_log.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
@@ -66,6 +67,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	}
 	view->fleet = TAKE(fleetp);
 	view->routes = edge_routes_create(fleet, self);
+	view->log_rules = edge_log_rules_create(&fleet->http.access_log);
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;
@@ -101,6 +103,7 @@ static void empty(struct edge_view *view)
 {
 	olink_origins_destroy(&view->origins);
 	edge_routes_destroy(&view->routes);
+	edge_log_rules_destroy(&view->log_rules);
 	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
 	cfg_fleet_destroy(&view->fleet);

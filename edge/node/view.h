@@ -16,6 +16,7 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_certs;
+struct edge_log_rules;
 struct edge_passwords;
 struct edge_routes;
 struct olink;
@@ -28,6 +29,7 @@ struct edge_view {
 	struct edge_certs *certs;
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
+	struct edge_log_rules *log_rules;
 	struct olink_origins *origins;
 	struct h1_limits limits;
 	size_t arena_max; /* of one exchange */

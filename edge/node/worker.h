@@ -15,8 +15,8 @@
 #include "edge/node/date.h"
 #include "edge/rules/identity.h"
 
+struct edge_access_log;
 struct edge_worker;
-struct log_file;
 struct olink;
 struct olink_worker;
 
@@ -35,8 +35,8 @@ struct edge_common {
 	struct edge_worker **workers; /* each NULL once it is destroyed, after all were joined */
 	struct metrics *metrics;
 	struct olink *olink;
-	struct log_file *access_log; /* NULL: none */
-	struct span pseudonym;       /* of this node in Via */
+	struct edge_access_log *access_log; /* NULL: none */
+	struct span pseudonym;              /* of this node in Via */
 	/* Posted to the control loop by each worker that was told to stop, once it is idle. */
 	void (*worker_idle)(void *arg);
 	void *arg;

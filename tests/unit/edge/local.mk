@@ -18,6 +18,11 @@ tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_lo
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
 
+check_PROGRAMS += tests/unit/edge/log/test_format
+tests_unit_edge_log_test_format_SOURCES = tests/unit/edge/log/test_format.c
+tests_unit_edge_log_test_format_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/log/test_format
+
 check_PROGRAMS += tests/unit/edge/facts/test_match
 tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
 tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -177,6 +182,10 @@ tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
 tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_guard
 
+check_PROGRAMS += tests/unit/edge/h2/test_h2_priority
+tests_unit_edge_h2_test_h2_priority_SOURCES = tests/unit/edge/h2/test_h2_priority.c
+tests_unit_edge_h2_test_h2_priority_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_priority
 check_PROGRAMS += tests/unit/edge/rules/test_cors
 tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
 tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

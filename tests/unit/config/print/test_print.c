@@ -97,6 +97,7 @@ static void test_dump_of_defaults(void **state)
 				  "  server_timing: false\n"
 				  "  access_log:\n"
 				  "    output: '-'\n"
+				  "    format: json\n"
 				  "    sample: 100%\n"
 				  "    failures: all\n"
 				  "    syslog:\n"
