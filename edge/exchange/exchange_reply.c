@@ -11,10 +11,10 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
 #include "edge/filter/compress.h"
 #include "edge/node/view.h"
+#include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
 
 /* Kept back from the arena for an answer of our own, whatever the request has filled it with. */
