@@ -19,11 +19,13 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_match.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
+	config/load/validate_routes.c \
 	config/load/validate_sites.c \
 	config/load/validate_zones.c \
 	config/memory.c config/memory.h \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
+	config/options/answers.c \
 	config/options/edge.c \
 	config/options/fleet.c \
 	config/options/geo.c \

@@ -18,6 +18,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/route_answer.c \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
@@ -38,7 +39,9 @@ edge_libedge_a_SOURCES = \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
+	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \
+	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
 	edge/tls/certs.c edge/tls/certs.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules of sites: hosts, routes and edges that differ.
+ * Rules of sites: hosts and edges that differ. Their routes have a file of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,19 +24,6 @@ static void claim_hosts(struct validator *v, const struct cfg_site *s,
 	}
 }
 
-static void validate_routes(struct validator *v, const struct cfg_site *s)
-{
-	char *path = xasprintf("sites.%s.routes", s->name);
-	struct cfg_claims paths = {0};
-
-	for (unsigned i = 0; i < s->n_routes; i++) {
-		if (s->routes[i].path != NULL)
-			cfg_claim(v, &paths, s->routes[i].path, path, s->routes[i].place);
-	}
-	cfg_claims_fini(&paths);
-	free(path);
-}
-
 void cfg_validate_sites(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "sites");
@@ -48,7 +35,7 @@ void cfg_validate_sites(struct validator *v)
 		char *path;
 
 		claim_hosts(v, s, n, &hosts);
-		validate_routes(v, s);
+		cfg_validate_routes(v, s, n);
 		if (cfg_hash_get(&lists, &s->edges, sizeof(s->edges)) != NULL)
 			continue;
 		cfg_hash_put(&lists, &s->edges, sizeof(s->edges), s);

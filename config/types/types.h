@@ -58,6 +58,8 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Any text, "" too. */
+extern const struct cfg_type cfg_type_content;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
 extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
     cfg_type_regex;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Who answers a request: the origin of a route, or the edge itself, and with which status. Pure but
- * for the arena. Called by the thread that owns the exchange.
+ * Who answers a request: a route says, or the edge itself, and with which status. Pure but for the
+ * arena. Called by the thread that owns the exchange.
  */
 #pragma once
 
@@ -10,11 +10,10 @@
 #include "core/base/reason.h"
 
 struct arena;
-struct edge_client;
+struct edge_facts;
 struct edge_route;
 struct edge_site;
 struct edge_view;
-struct http_head;
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"
@@ -24,14 +23,14 @@ struct http_head;
 
 struct edge_question {
 	const struct edge_view *view;
-	const struct http_head *request;
-	const struct edge_client *client;
+	/* Of the request and its client; what is found out goes there. */
+	struct edge_facts *facts;
 	bool stopping;       /* the program is */
 	struct arena *arena; /* for the path in normal form */
 };
 
 struct edge_dispatch {
-	int status;                     /* 0: the route's origin is asked; else the edge answers */
+	int status;                     /* 0: the route says; else the edge answers with it */
 	enum reason reason;             /* what the edge's own answer ends with */
 	const struct edge_site *site;   /* NULL: none, or it was not looked for */
 	const struct edge_route *route; /* NULL unless status is 0 */

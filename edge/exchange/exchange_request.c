@@ -19,18 +19,22 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 {
 	struct edge_question question = {
 	    .view = x->view,
-	    .request = &x->received,
-	    .client = x->client,
+	    .facts = &x->facts,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
 	};
 	struct edge_dispatch found = edge_dispatch(&question);
 
+	x->site = found.site;
 	x->route = found.route;
 	if (found.site)
 		x->facts.site = span_of(found.site->cfg->name);
-	if (found.route)
-		x->facts.origin = span_of(found.route->cfg->origin->name);
+	if (found.route) {
+		x->facts.route = found.route->name;
+		x->to = edge_route_origin(found.route, &x->facts, &x->arena);
+	}
+	if (x->to)
+		x->facts.origin = span_of(x->to->name);
 	log_debug("%s: " SPAN_FMT " " SPAN_FMT SPAN_FMT ": site " SPAN_FMT ", origin " SPAN_FMT,
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->received.method),
 		  SPAN_ARG(x->received.authority), SPAN_ARG(x->received.target),
@@ -42,7 +46,7 @@ static bool open_origin(struct edge_exchange *x)
 {
 	struct olink_open open = {
 	    .origins = x->view->origins,
-	    .origin = x->route->cfg->origin,
+	    .origin = x->to,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};

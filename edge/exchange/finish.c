@@ -10,8 +10,8 @@
 bool exchange_finish(struct edge_exchange *x)
 {
 	x->facts.response = &x->answer;
-	/* Here, in this order, each by a call of its own: hints are learned; rules for fields; an
-	 * error page in place of the response; Proxy-Status and Server-Timing; RateLimit fields; a
-	 * filter is put in the way of the content. */
+	/* Here, in this order, each by a call of its own: hints are learned; rules for fields;
+	 * Proxy-Status and Server-Timing; RateLimit fields; a filter is put in the way of the
+	 * content. An error page has taken the place of the content before. */
 	return !x->route || response_rules_apply(x->route->cfg, &x->answer);
 }

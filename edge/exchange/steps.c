@@ -55,7 +55,7 @@ static const struct step {
     /* basic authentication */
     /* forwarded authentication */
     /* limit of the content */
-    /* what the route answers itself: respond, file, redirect */
+    {"route", exchange_answer_by_route},
     {"rewrite", rewrite},
     /* mirror */
     {"origin", ask_origin},

@@ -54,12 +54,12 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->self = self;
 	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
-	if (view->certs == NULL || view->origins == NULL) {
+	view->routes = edge_routes_create(fleet, self, diag);
+	if (view->certs == NULL || view->origins == NULL || view->routes == NULL) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
-	view->routes = edge_routes_create(fleet, self);
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
 	view->limits.target_bytes = fleet->http.limit.target_bytes;

@@ -18,6 +18,7 @@ scenarios = \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

@@ -39,7 +39,8 @@ class Edge(perigee.Daemon):
 
     def write(self, sites, origins, http=""):
         """sites: {name: (hosts, [(certificate, key)], {path: origin})}; origins: {name: yaml}.
-        An origin of a path may be (origin, yaml) with more of the route's options."""
+        An origin of a path may be (origin, yaml) with more of the route's options. The routes may
+        be a list of yaml instead, and more options of the site may follow, a line each."""
         listen = f'listen: ["{self.listen}"]'
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
@@ -53,15 +54,19 @@ class Edge(perigee.Daemon):
             *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
             "sites:",
         ]
-        for name, (hosts, certificates, routes) in sites.items():
+        for name, (hosts, certificates, routes, *options) in sites.items():
             text.append(f"  {name}:")
             text.append(f"    hosts: [{', '.join(repr(h) for h in hosts)}]")
             text.append("    certificates:")
             text.extend(f"      - {{certificate: {c}, key: {k}}}" for c, k in certificates)
             text.append("    routes:")
-            for path, origin in routes.items():
-                origin, more = (origin, "") if isinstance(origin, str) else origin
-                text.append(f"      - {{path: {path}, origin: {origin}, {more}}}")
+            if isinstance(routes, dict):
+                pairs = ((path, (origin, "") if isinstance(origin, str) else origin)
+                         for path, origin in routes.items())
+                routes = [f"path: {path}, origin: {origin}, {more}"
+                          for path, (origin, more) in pairs]
+            text.extend(f"      - {{{route}}}" for route in routes)
+            text.extend(f"    {option}" for option in options)
         self.fleet.write_text("\n".join(text) + "\n")
 
     def url(self, path, host=HOST):

@@ -195,8 +195,18 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "      name: \"\"\n"
 				     "    proxy_protocol: v1\n"));
 	assert_non_null(strstr(text, "    - path: /x\n"
-				     "      origin: a\n"
+				     "      exact: false\n"
+				     "      name: \"\"\n"
+				     "      when:\n"
+				     "        methods: []\n"
+				     "        fields: []\n"));
+	assert_non_null(strstr(text, "      origin: a\n"
 				     "      access: []\n"
+				     "      split: {}\n"
+				     "      split_by: '{client.ip}'\n"
+				     "      redirect: []\n"
+				     "      respond: []\n"
+				     "      errors: []\n"
 				     "      response_fields:\n"
 				     "      - name: X\n"
 				     "        action: set\n"
@@ -206,10 +216,8 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "        value: '$${{y}: #'\n"
 				     "      - name: Date\n"
 				     "        action: remove\n"));
-	assert_non_null(strstr(text, "    - path: /\n"
-				     "      origin: a\n"
-				     "      access: []\n"
-				     "      response_fields: []\n"));
+	assert_non_null(strstr(text, "    - path: /\n"));
+	assert_non_null(strstr(text, "      response_fields: []\n"));
 	free(text);
 }
 
