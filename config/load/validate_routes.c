@@ -18,6 +18,7 @@
 /* What a URL of a redirect is, read from left to right. */
 struct target {
 	enum { TARGET_START, TARGET_AUTHORITY, TARGET_PATH } at;
+	bool has_authority;
 	char authority[512]; /* with a name and a number for {host} and {port} */
 	size_t n;
 };
@@ -65,17 +66,14 @@ static bool take_text(struct target *t, const char *text, size_t n)
 			t->at = TARGET_PATH;
 			return n == 1 || (text[1] != '/' && text[1] != '\\');
 		}
-		if (n > 8 && memcmp(text, "https://", 8) == 0)
+		if (n >= 8 && memcmp(text, "https://", 8) == 0)
 			scheme = 8;
-		else if (n > 7 && memcmp(text, "http://", 7) == 0)
+		else if (n >= 7 && memcmp(text, "http://", 7) == 0)
 			scheme = 7;
-		/* A scheme alone goes on with a variable. */
-		else if ((n == 8 && memcmp(text, "https://", 8) == 0) ||
-			 (n == 7 && memcmp(text, "http://", 7) == 0))
-			scheme = n;
 		if (scheme == 0)
 			return false;
 		t->at = TARGET_AUTHORITY;
+		t->has_authority = true;
 		text += scheme;
 		n -= scheme;
 	}
@@ -100,10 +98,9 @@ static bool is_redirect_target(const char *to)
 				       : take_text(&t, part.text, part.n)))
 			return false;
 	}
-	if (t.at == TARGET_START)
-		return false;
-	return t.n == 0 ? t.at == TARGET_PATH
-			: http_authority_split((struct span){t.authority, t.n}, &host, &port);
+	if (!t.has_authority)
+		return t.at == TARGET_PATH;
+	return http_authority_split((struct span){t.authority, t.n}, &host, &port) && host.n > 0;
 }
 
 static void validate_redirect(struct validator *v, const struct cfg_redirect *r, const char *path)
@@ -331,7 +328,6 @@ void cfg_validate_routes(struct validator *v, const struct cfg_site *s,
 {
 	const struct cfg_entry *item = cfg_first_item(entry, "routes");
 	char *list = xasprintf("sites.%s.routes", s->name), *site = xasprintf("sites.%s", s->name);
-	struct cfg_claims names = {0};
 	struct order order = {0};
 
 	for (unsigned i = 0; i < s->n_routes; i++, item = item != NULL ? item->next : NULL) {
@@ -345,13 +341,10 @@ void cfg_validate_routes(struct validator *v, const struct cfg_site *s,
 		validate_regex(v, r, when, path);
 		if (r->path != NULL)
 			validate_order(v, &order, r, list);
-		if (r->name != NULL && *r->name != '\0')
-			cfg_claim(v, &names, r->name, list, r->place);
 		free(of_when);
 		free(path);
 	}
 	validate_errors(v, s->errors, s->n_errors, site);
-	cfg_claims_fini(&names);
 	cfg_claims_fini(&order.taken);
 	cfg_hash_fini(&order.takes_all[false]);
 	cfg_hash_fini(&order.takes_all[true]);
