@@ -13,8 +13,38 @@ enum cfg_plain {
 	CFG_PLAIN_SERVE,
 };
 
+/* What clients may speak over TLS. */
+enum cfg_protocol { CFG_PROTOCOL_H2, CFG_PROTOCOL_HTTP1, CFG_PROTOCOLS };
+
 /* Fields whose names have underscores. */
 enum cfg_underscores { CFG_UNDERSCORES_DROP, CFG_UNDERSCORES_PASS };
+
+/* Which responses say in Proxy-Status what the edge made of them. */
+enum cfg_proxy_status {
+	CFG_PROXY_STATUS_ERRORS, /* its own of classes 4xx and 5xx (default) */
+	CFG_PROXY_STATUS_ALL,
+	CFG_PROXY_STATUS_OFF,
+};
+
+/* What is the name of no file, as the output of a log. */
+#define CFG_OUTPUT_SYSLOG "syslog"
+#define CFG_OUTPUT_JOURNALD "journald"
+/* Of RFC 5426. */
+#define CFG_SYSLOG_PORT 514
+
+/* Which of the failed requests get a line where others are a sample. */
+enum cfg_log_failures { CFG_LOG_FAILURES_ALL, CFG_LOG_FAILURES_SAMPLED };
+
+/* http.access_log: a line for each request. */
+struct cfg_access_log {
+	const char *output; /* path, one of the words above, "-" for standard output, "" for none */
+	double sample;      /* percent */
+	enum cfg_log_failures failures;
+	struct {
+		const char *receiver; /* path of a socket, which has a slash, or an address */
+		unsigned facility;    /* its number by RFC 5424; local0 */
+	} syslog;
+};
 
 /* http: what every edge does to requests. */
 struct cfg_http {
@@ -38,15 +68,24 @@ struct cfg_http {
 		/* What is held for those that do not take it, 512 MiB; over it the connection that
 		 * has taken nothing for longest is cut off. */
 		uint64_t buffered;
-		unsigned tracked; /* clients and keys that are remembered, 65,536 */
+		uint64_t min_rate;    /* of content and responses, bytes a second, 100 */
+		unsigned tracked;     /* clients and keys that are remembered, 65,536 */
+		uint64_t compression; /* what encoders of responses hold, 128 MiB */
 	} limit;
+	struct cfg_uints protocols; /* enum cfg_protocol, in order of preference; at least one */
+	struct {
+		unsigned streams; /* of one connection at a time, 100 */
+		/* Free at once, of one connection; a tenth of it is forgiven every second. */
+		unsigned resets; /* of streams, by the client or because of it, 200 */
+		unsigned frames; /* of each other kind that do no work, 1,000 */
+	} h2;
 	struct cfg_per_client per_client;
 	struct cfg_access *access;
 	unsigned n_access;
 	enum cfg_plain plain;
-	struct {
-		const char *output; /* path, "-" for standard output, "" for none */
-	} access_log;
+	struct cfg_access_log access_log;
+	enum cfg_proxy_status proxy_status;
+	bool server_timing;                  /* responses say what took how long */
 	struct cfg_prefixes proxy_protocol;  /* whose connections begin with its header, v1 or v2 */
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
 	struct cfg_strings trusted_fields;   /* and these, which are tokens */

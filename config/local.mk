@@ -5,6 +5,7 @@ config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
+	config/http.h config/limit.h config/route.h config/site.h config/terms.h config/values.h \
 	config/http.h config/limit.h config/route.h config/site.h config/values.h \
 	config/http.h config/match.h config/route.h config/site.h config/values.h \
 	config/hash.c config/hash.h \
@@ -26,6 +27,7 @@ config_libconfig_a_SOURCES = \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
 	config/options/answers.c \
+	config/options/compression.c \
 	config/options/edge.c \
 	config/options/fleet.c \
 	config/options/geo.c \
@@ -38,6 +40,7 @@ config_libconfig_a_SOURCES = \
 	config/options/origin.c \
 	config/options/route.c \
 	config/options/site.c \
+	config/options/terms.c \
 	config/options/zone.c \
 	config/print.h \
 	config/print/dump.c \
@@ -49,9 +52,11 @@ config_libconfig_a_SOURCES = \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
 	config/types/geo.c \
+	config/types/log.c \
 	config/types/match.c \
 	config/types/names.c \
 	config/types/net.c \
+	config/types/percent.c \
 	config/types/rate.c \
 	config/types/reference.c config/types/reference.h \
 	config/types/template.c config/types/template.h \

@@ -6,6 +6,7 @@
 
 #include "config/limit.h"
 #include "config/match.h"
+#include "config/terms.h"
 #include "config/values.h"
 
 struct cfg_origin;
@@ -56,6 +57,24 @@ struct cfg_error_page {
 	struct cfg_place place;
 };
 
+/* In the order of the choices of compression.formats. */
+enum cfg_coding { CFG_CODING_ZSTD, CFG_CODING_BR, CFG_CODING_GZIP };
+
+/* Which responses the edge compresses. */
+struct cfg_compression {
+	bool enabled;             /* false */
+	enum cfg_coding *formats; /* the first that the client likes as well as any other */
+	unsigned n_formats;
+	const char **types; /* lower case; "*" stands for any part of a subtype */
+	unsigned n_types;
+	uint64_t min_size; /* 1 KiB; of a response whose size is known */
+	struct {
+		unsigned zstd, br, gzip; /* by the coding's own scale */
+	} level;
+	bool secrets;           /* also what may hold secrets beside what a stranger wrote */
+	struct cfg_place place; /* no file: it was not written, and is the site's */
+};
+
 struct cfg_route {
 	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
 	bool exact;       /* the path itself only */
@@ -75,6 +94,8 @@ struct cfg_route {
 	unsigned n_errors;
 	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
 	unsigned n_response_fields;
+	struct cfg_compression compression;
+	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;
 	unsigned number; /* in the order of the file */

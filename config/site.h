@@ -26,6 +26,7 @@ struct cfg_site {
 	 * first, then in the order of the file. */
 	struct cfg_route *routes;
 	unsigned n_routes;
+	struct cfg_compression compression; /* of routes that say nothing of it */
 	struct cfg_access *access;
 	unsigned n_access;
 	struct cfg_error_page *errors;

@@ -218,6 +218,27 @@ char *cfg_format_km(double km)
 	return text;
 }
 
+bool cfg_parse_percent(const char *text, double *out)
+{
+	double percent;
+
+	if (!take_decimal(&text, &percent) || strcmp(text, "%") != 0)
+		return false;
+	if (percent < 0 || percent > 100)
+		return false;
+	*out = percent;
+	return true;
+}
+
+char *cfg_format_percent(double percent)
+{
+	char *number = format_decimal(percent);
+	char *text = xasprintf("%s%%", number);
+
+	free(number);
+	return text;
+}
+
 bool cfg_parse_status(const char *text, struct cfg_range *out)
 {
 	uint64_t low, high;

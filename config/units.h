@@ -27,6 +27,9 @@ char *cfg_format_coords(const struct cfg_coords *c);
 /* "100km" "-50km" "12.5km" */
 bool cfg_parse_km(const char *text, double *out);
 char *cfg_format_km(double km);
+/* "10%" "0.5%", 0..100 */
+bool cfg_parse_percent(const char *text, double *out);
+char *cfg_format_percent(double percent);
 /* "200" "200-399", 100..599 */
 bool cfg_parse_status(const char *text, struct cfg_range *out);
 char *cfg_format_status(struct cfg_range r);

@@ -9,6 +9,7 @@ core_libcore_a_SOURCES = \
 	core/base/file.c core/base/file.h \
 	core/base/log.c core/base/log.h \
 	core/base/log_output.c core/base/log_output.h \
+	core/base/log_receiver.c \
 	core/base/log_sink.c core/base/log_sink.h \
 	core/base/names.c core/base/names.h \
 	core/base/printable.c core/base/printable.h \

@@ -14,6 +14,7 @@
 #include "core/base/check.h"
 #include "ctl/perigeectl.h"
 #include "dns/view/parts.h"
+#include "edge/auth/passwords.h"
 #include "edge/route/content.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
@@ -87,6 +88,16 @@ static void pass_over_answers(struct cfg_site *site)
 	}
 }
 
+static void pass_over_passwords(struct cfg_site *site)
+{
+	for (unsigned i = 0; i < site->n_routes; i++) {
+		struct cfg_auth *auth = &site->routes[i].terms.auth;
+
+		if (auth->n_basic > 0 && !may_read(auth->basic->file))
+			auth->n_basic = 0;
+	}
+}
+
 /* False: there were certificates of our own among them. */
 static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *scope)
 {
@@ -101,8 +112,9 @@ static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *sc
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		if (!has_site(scope, &fleet->sites[i]))
 			continue;
-		pass_over_answers(&fleet->sites[i]);
 		whole &= pass_over_certificates(&fleet->sites[i]);
+		pass_over_answers(&fleet->sites[i]);
+		pass_over_passwords(&fleet->sites[i]);
 	}
 	return whole;
 }
@@ -130,8 +142,10 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 	bool whole = pass_over_edge_files(fleet, scope);
 	struct olink_origins *origins = olink_origins_load(fleet, diag);
 	struct edge_files *files = edge_files_load(fleet, scope->edge, diag);
+	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
 
 	edge_files_destroy(&files);
+	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
 	edge_certs_check(fleet, scope->edge, whole, clock_wall(), diag);
 }

@@ -101,7 +101,7 @@ static void check_edge(const struct cfg_fleet *fleet, const struct cfg_edge *edg
 	check_listens(listen, &edge->listen, SOCK_STREAM, diag);
 	check_listens(plain, &edge->listen_plain, SOCK_STREAM, diag);
 	check_own_folder(control, edge->control, true, diag);
-	if (log[0] != '\0' && strcmp(log, "-") != 0)
+	if (strchr(log, '/') != NULL)
 		check_folder("http.access_log.output", (struct cfg_place){.file = fleet->file}, log,
 			     false, diag);
 }

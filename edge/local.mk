@@ -2,23 +2,36 @@
 
 noinst_LIBRARIES += edge/libedge.a
 edge_libedge_a_SOURCES = \
+	edge/auth/password.c edge/auth/password.h \
+	edge/auth/passwords.c edge/auth/passwords.h \
+	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
+	edge/filter/coding_choice.c edge/filter/coding_choice.h \
+	edge/filter/compress.c edge/filter/compress.h \
+	edge/filter/compressor.c edge/filter/compressor.h \
+	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
+	edge/log/output.c edge/log/output.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
+	edge/exchange/auth_basic.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
+	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
+	edge/exchange/proxy_status.c edge/exchange/proxy_status.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
+	edge/exchange/grpc.c edge/exchange/grpc.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/route_answer.c \
+	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
@@ -33,8 +46,21 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_reply.c \
 	edge/h1/h1_request.c \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
+	edge/h2/h2.h \
+	edge/h2/h2_conn.c \
+	edge/h2/h2_guard.c edge/h2/h2_guard.h \
+	edge/h2/h2_head.c edge/h2/h2_head.h \
+	edge/h2/h2_internal.h \
+	edge/h2/h2_memory.c \
+	edge/h2/h2_queue.c edge/h2/h2_queue.h \
+	edge/h2/h2_request.c \
+	edge/h2/h2_response.c \
+	edge/h2/h2_session.c \
+	edge/h2/h2_stream.c \
+	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/guard.c edge/limit/guard.h \
+	edge/limit/pace.c edge/limit/pace.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \

@@ -17,6 +17,7 @@
 #include "core/process/daemon.h"
 #include "core/process/log_file.h"
 #include "core/process/metrics.h"
+#include "edge/log/output.h"
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
@@ -195,13 +196,16 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 	return ok;
 }
 
-static bool open_access_log(struct program *p, const char *path)
+static bool open_access_log(struct program *p, const struct cfg_access_log *log)
 {
+	struct log_target target;
 	char *error = NULL;
 
-	if (path[0] == '\0')
+	if (log->output[0] == '\0')
 		return true;
-	p->common.access_log = log_file_open(path, p->common.group, &error);
+	target = edge_log_target(log);
+	p->common.access_log =
+	    log_file_open(edge_log_target_name(log), &target, p->common.group, &error);
 	if (p->common.access_log == NULL)
 		log_error("access log: %s", error);
 	free(error);
@@ -245,7 +249,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
 	ok = listen_all(p, view->self);
-	ok &= open_access_log(p, view->fleet->http.access_log.output);
+	ok &= open_access_log(p, &view->fleet->http.access_log);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);

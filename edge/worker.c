@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "edge/auth/verifier.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
+#include "edge/filter/compressor.h"
 #include "edge/h1/h1.h"
+#include "edge/h2/h2.h"
 #include "edge/node/worker.h"
 #include "origin-link/olink.h"
 
@@ -20,7 +23,7 @@
 /* How often a stopping worker looks whether anybody is left. */
 #define IDLE_CHECK DUR_MS(20)
 
-static const struct edge_protocol *const protocols[] = {&edge_h1_protocol, NULL};
+static const struct edge_protocol *const protocols[] = {&edge_h1_protocol, &edge_h2_protocol, NULL};
 
 /* Somebody who is sent to a worker where another one gives way. */
 struct newcomer {
@@ -88,6 +91,8 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 	w->olink = olink_worker_create(common->olink, w->buffers);
 	w->listeners = edge_listeners_create(loop, sockets, n, accepted, w);
 	w->protocols = protocols;
+	w->verifier = edge_verifier_create(loop);
+	w->compressors = edge_compressors_create();
 	edge_conns_create(w);
 	return w;
 }
@@ -104,6 +109,9 @@ void edge_worker_destroy(struct edge_worker **wp)
 	edge_listeners_destroy(&w->listeners);
 	edge_conns_destroy(w);
 	edge_exchange_free_spares(w);
+	edge_verifier_destroy(&w->verifier);
+	edge_h2_free_memory(w);
+	edge_compressors_destroy(&w->compressors);
 	if (w->idle_check != NULL)
 		event_free(w->idle_check);
 	olink_worker_destroy(&w->olink);

@@ -180,7 +180,7 @@ static bool fill_value(struct filler *f, const struct cfg_option *o, const struc
 	return true;
 }
 
-/* Servers are the only values that know their place: it follows from the row. */
+/* Of those values and sections that know it: it follows from the row. */
 static void set_place(const struct cfg_option *o, void *item, struct cfg_place place)
 {
 	if (o->size != 0)
@@ -345,8 +345,10 @@ static void fill_section(struct filler *f, const struct cfg_option *o,
 	size_t len;
 
 	inner.base += o->offset;
-	if (entry != NULL)
+	if (entry != NULL) {
 		inner.place = entry->key_place;
+		set_place(o, inner.base, inner.place);
+	}
 	if (entry != NULL && o->shorthand != NULL && entry->kind == CFG_ENTRY_SCALAR &&
 	    !entry->null) {
 		fill_options(f, o->children, NULL, &inner);

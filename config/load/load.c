@@ -81,6 +81,15 @@ static void give_orders(struct cfg_zone *zone)
 	}
 }
 
+/* The site's to routes that say nothing of it. */
+static void give_compression(struct cfg_site *s)
+{
+	for (unsigned i = 0; i < s->n_routes; i++) {
+		if (s->routes[i].compression.place.file == NULL)
+			s->routes[i].compression = s->compression;
+	}
+}
+
 /* To servers without a port; before the rules, which compare servers. */
 static void give_ports(struct cfg_fleet *fleet)
 {
@@ -136,10 +145,22 @@ static bool give_ids(struct cfg_fleet *fleet)
 	return ok;
 }
 
+/* To each of the fleet's sets of passwords. */
+static void number_passwords(const struct cfg_site *s, unsigned *n)
+{
+	for (unsigned i = 0; i < s->n_routes; i++) {
+		const struct cfg_auth *auth = &s->routes[i].terms.auth;
+
+		for (unsigned b = 0; b < auth->n_basic; b++)
+			auth->basic[b].id = (*n)++;
+	}
+}
+
 /* What follows from a fleet that is right. */
 static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 {
 	const struct cfg_entry *geo = cfg_entry_get(root, "geo");
+	unsigned n_passwords = 0;
 
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		struct cfg_edge *e = &fleet->edges[i];
@@ -150,8 +171,12 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 	for (unsigned i = 0; i < fleet->n_origins; i++)
 		fleet->origins[i].id = i;
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
-		fleet->sites[i].id = i;
-		sort_routes(&fleet->sites[i]);
+		struct cfg_site *s = &fleet->sites[i];
+
+		s->id = i;
+		give_compression(s);
+		sort_routes(s);
+		number_passwords(s, &n_passwords);
 	}
 	for (unsigned i = 0; i < fleet->n_zones; i++)
 		give_orders(&fleet->zones[i]);

@@ -172,6 +172,16 @@ static void validate_split(struct validator *v, const struct cfg_route *r, const
 		diag_add(v->diag, r->split[0].place, "%s.split: all weights are 0", path);
 }
 
+static void validate_auth(struct validator *v, const struct cfg_auth *auth, const char *path)
+{
+	if (auth->n_basic > 1)
+		diag_add(v->diag, auth->basic[1].place, "%s.auth.basic: there may be one only",
+			 path);
+	if (auth->n_forward > 1)
+		diag_add(v->diag, auth->forward[1].place, "%s.auth.forward: there may be one only",
+			 path);
+}
+
 /* `entry` is the route's: an origin that was complained about is none. */
 static void validate_action(struct validator *v, const struct cfg_route *r,
 			    const struct cfg_entry *entry, const char *path)
@@ -336,6 +346,7 @@ void cfg_validate_routes(struct validator *v, const struct cfg_site *s,
 		char *path = xasprintf("%s[%u]", list, i), *of_when = xasprintf("%s.when", path);
 
 		validate_action(v, r, item, path);
+		validate_auth(v, &r->terms.auth, path);
 		cfg_validate_match(v, of_when, &r->when, when, r->place);
 		validate_hosts(v, s, r, when, path);
 		validate_regex(v, r, when, path);

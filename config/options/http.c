@@ -6,6 +6,7 @@
 
 IS_ARRAY(cfg_http, access);
 
+static const char *const protocols[] = {"h2", "http/1.1", NULL};
 static const char *const plains[] = {"redirect", "serve", NULL};
 static const char *const underscores[] = {"drop", "pass", NULL};
 
@@ -55,6 +56,15 @@ static const struct cfg_option limit_options[] = {
     BYTES("buffered", AT(cfg_http, limit.buffered), "512MiB", MIB, TIB,
 	  "What an edge holds, in all, for clients and origins that do not take it; over it the "
 	  "connection that has taken nothing for longest is cut off."),
+    BYTES("min_rate", AT(cfg_http, limit.min_rate), "100", 0, 1024 * MIB,
+	  "Bytes a second at which a client must send the content that is awaited of it, and take "
+	  "the response that waits for it. One that is behind by more than timeout.body, or "
+	  "timeout.write, is cut off, however steadily it trickles; what it was faster before it "
+	  "may not save up. Of content nothing is asked any more once the response has begun. 0: "
+	  "any trickle will do."),
+    BYTES("compression", AT(cfg_http, limit.compression), "128MiB", 0, TIB,
+	  "What the encoders of responses hold, in all; the workers have equal shares of it. A "
+	  "response for which none is left goes out as it is."),
     {.key = "tracked",
      .type = &cfg_type_uint,
      AT(cfg_http, limit.tracked),
@@ -67,13 +77,63 @@ static const struct cfg_option limit_options[] = {
     END,
 };
 
+static const char *const proxy_statuses[] = {"errors", "all", "off", NULL};
+static const char *const failures[] = {"all", "sampled", NULL};
+/* RFC 5424 section 6.2.1, by number; what the operating system's own are called is common use. */
+static const char *const facilities[] = {
+    "kern",   "user",     "mail",   "daemon", "auth",   "syslog", "lpr",   "news",   "uucp",
+    "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock", "local0", "local1",
+    "local2", "local3",   "local4", "local5", "local6", "local7", NULL};
+
+static const struct cfg_option syslog_options[] = {
+    {.key = "receiver",
+     .type = &cfg_type_syslog,
+     AT(cfg_http, access_log.syslog.receiver),
+     .fallback = "/dev/log",
+     .reload = CFG_RESTART,
+     .prose = "Where lines go: the path of a Unix socket, or an address to which they go by UDP; "
+	      "its port is 514 if it has none."},
+    CHOICE("facility", AT(cfg_http, access_log.syslog.facility), "local0", facilities,
+	   "Which facility lines have."),
+    END,
+};
+
 static const struct cfg_option access_log_options[] = {
     {.key = "output",
      .type = &cfg_type_output,
      AT(cfg_http, access_log.output),
      .fallback = "-",
      .reload = CFG_RESTART,
-     .prose = "File that gets a line for each request; \"-\" is standard output, \"\" none."},
+     .prose = "Where a line for each request goes: a file, which may be a FIFO; \"-\" is standard "
+	      "output, \"syslog\" a receiver of RFC 5424, \"journald\" systemd's journal, \"\" "
+	      "nowhere."},
+    {.key = "sample",
+     .type = &cfg_type_percent,
+     AT(cfg_http, access_log.sample),
+     .fallback = "100%",
+     .prose = "How many of the requests get a line; which ones is decided by chance, and all that "
+	      "have the same request id alike, on every edge."},
+    CHOICE("failures", AT(cfg_http, access_log.failures), "all", failures,
+	   "Requests without a response, with one of class 5xx, or with one that broke off: "
+	   "\"all\" of them get a line whatever the sample is, or they are \"sampled\" as others "
+	   "are."),
+    SECTION("syslog", "What goes with output: syslog.", syslog_options),
+    END,
+};
+
+static const struct cfg_option h2_options[] = {
+    COUNT("streams", AT(cfg_http, h2.streams), "100", 1, 10000,
+	  "Requests that a client may have under way on one connection; more are refused, and it "
+	  "may send them again."),
+    COUNT("resets", AT(cfg_http, h2.resets), "200", 10, 1000000,
+	  "Requests that a client may cancel, or make the edge cancel by faults of its own, in a "
+	  "burst on one connection; a tenth of it is forgiven every second. Over it the connection "
+	  "is ended."),
+    COUNT("frames", AT(cfg_http, h2.frames), "1000", 10, 1000000,
+	  "Frames of each kind that does no work (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, such as "
+	  "are empty, and the like) that a client may send in a burst on one connection, beside "
+	  "those that go with content; a tenth of it is forgiven every second. Over it the "
+	  "connection is ended."),
     END,
 };
 
@@ -89,10 +149,31 @@ const struct cfg_option cfg_http_options[] = {
     ACCESS(AT(cfg_http, access),
 	   "Whom the edges let in: of these items the first counts that a client is in; who is in "
 	   "none is let in, and who is denied by network is closed before anything is read."),
+    {.key = "protocols",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_http, protocols),
+     .fallback = "h2, http/1.1",
+     .required = true,
+     .choices = protocols,
+     .prose = "What clients may speak over TLS, in order of preference; one that does not say what "
+	      "it speaks (by ALPN) is taken to speak HTTP/1.1."},
+    SECTION("h2", "What one HTTP/2 connection of a client may do.", h2_options),
     CHOICE("plain", AT(cfg_http, plain), "redirect", plains,
 	   "What listeners without TLS do with a request: \"redirect\" sends the client to https "
 	   "(a challenge under /.well-known/acme-challenge/ goes to its route all the same), "
 	   "\"serve\" serves it."),
+    CHOICE(
+	"proxy_status", AT(cfg_http, proxy_status), "errors", proxy_statuses,
+	"Which responses say in Proxy-Status (RFC 9209) what the edge made of them: \"errors\" "
+	"are its own of classes 4xx and 5xx, with their cause; \"all\" are those of origins too; "
+	"or \"off\"."),
+    {.key = "server_timing",
+     .type = &cfg_type_bool,
+     AT(cfg_http, server_timing),
+     .fallback = "no",
+     .prose = "Whether responses say in Server-Timing how long the edge took for them: everybody "
+	      "who asks can read it."},
     SECTION("access_log", "The log of requests.", access_log_options),
     {.key = "proxy_protocol",
      .shape = CFG_VALUES,

@@ -100,5 +100,34 @@ const struct cfg_option cfg_route_options[] = {
      .prose = "What is changed in the fields of responses from this route, in this order, before "
 	      "they go to the client.",
      .children = response_fields_options},
+    {.key = "compression",
+     .shape = CFG_SECTION,
+     AT(cfg_route, compression),
+     OF(cfg_compression),
+     .prose =
+	 "Which responses from this route the edge compresses; the site's when it is not here.",
+     .children = cfg_compression_options,
+     .shorthand = "enabled"},
+    SECTION("auth", "Who is let in.", cfg_auth_options),
+    SECTION("timeout", "How long a request may take.", cfg_route_timeout_options),
+    SECTION("limit", "How much a client may send.", cfg_route_limit_options),
+    COUNT("retries", AT(cfg_route, terms.retries), "1", 0, 10,
+	  "How often a request is sent again when the connection that it went by broke before "
+	  "anything came back. Only one that is idempotent and has no content is, or one that "
+	  "nothing of was sent."),
+    {.key = "mirror",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, terms.mirrors),
+     OF(cfg_mirror),
+     .prose = "Other origins that get copies of requests. What they answer is not looked at, and "
+	      "how fast they are does not matter.",
+     .children = cfg_mirror_options},
+    {.key = "early_hints",
+     .type = &cfg_type_bool,
+     AT(cfg_route, terms.early_hints),
+     .fallback = "false",
+     .prose = "Whether a browser is told at once, by a 103 (RFC 8297), what the last response to "
+	      "the same request has named in Link fields for it to load. It is learned from public "
+	      "responses to requests without a cookie only."},
     END,
 };

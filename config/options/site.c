@@ -47,6 +47,13 @@ const struct cfg_option cfg_site_options[] = {
      .prose = "What happens to which requests. Of the routes that match, the one with the longest "
 	      "path is taken; of equal paths the exact ones first, then the first in this order.",
      .children = cfg_route_options},
+    {.key = "compression",
+     .shape = CFG_SECTION,
+     AT(cfg_site, compression),
+     OF(cfg_compression),
+     .prose = "Which responses the edge compresses, from routes that do not say so themselves.",
+     .children = cfg_compression_options,
+     .shorthand = "enabled"},
     ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
     {.key = "errors",
      .shape = CFG_ITEMS,

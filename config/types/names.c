@@ -10,6 +10,8 @@
 
 #include "config/domain_name.h"
 #include "core/base/check.h"
+#include "core/http/chars.h"
+#include "core/http/message.h"
 
 /* As much as a label of a domain name. */
 #define NAME_MAX_LEN 63
@@ -117,6 +119,30 @@ const struct cfg_type cfg_type_owner = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_owner,
+    .format = format_text,
+};
+
+/* A type, and a subtype in which one "*" may stand for something (RFC 9110 section 8.3.1). */
+static bool parse_media_type(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *slash = strchr(text, '/'), *star = strchr(text, '*');
+
+	if (slash == NULL || slash == text || slash[1] == '\0' ||
+	    !http_chars_are((struct span){text, (size_t)(slash - text)}, HTTP_CHAR_TOKEN) ||
+	    !http_chars_are(span_of(slash + 1), HTTP_CHAR_TOKEN))
+		return cfg_refuse(v, text);
+	if (star != NULL && (star < slash || strchr(star + 1, '*') != NULL))
+		return cfg_refuse(v, text);
+	return keep_lower(v, text, out);
+}
+
+const struct cfg_type cfg_type_media_type = {
+    .name = "media type",
+    .expected = "a media type such as text/html, text/* or application/*+json",
+    .pattern = "^[-!#$%&'+.^_`|~0-9A-Za-z]+/[-!#$%&'*+.^_`|~0-9A-Za-z]+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_media_type,
     .format = format_text,
 };
 

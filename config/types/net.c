@@ -193,3 +193,30 @@ const struct cfg_type cfg_type_server = {
     .parse = parse_server,
     .format = format_server,
 };
+
+static bool parse_syslog(const struct cfg_value *v, const char *text, void *out)
+{
+	struct net_addr addr;
+
+	if (strchr(text, '/') != NULL)
+		return cfg_type_path.parse(v, text, out);
+	if (!net_addr_parse(text, CFG_SYSLOG_PORT, &addr) || is_any(&addr) ||
+	    net_addr_port(&addr) == 0)
+		return cfg_refuse(v, text);
+	return cfg_keep(v, text, out);
+}
+
+static char *format_syslog(const struct cfg_option *option, const void *value)
+{
+	return xstrdup(*(const char *const *)value);
+}
+
+const struct cfg_type cfg_type_syslog = {
+    .name = "receiver",
+    .expected = "the path of a socket such as /dev/log, or an address such as 192.0.2.1:514",
+    .pattern = "^(.*/.*|[0-9.]+(:[0-9]{1,5})?|[0-9a-fA-F:.]+|\\[[0-9a-fA-F:.]+\\]:[0-9]{1,5})$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_syslog,
+    .format = format_syslog,
+};

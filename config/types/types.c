@@ -349,22 +349,6 @@ const struct cfg_type cfg_type_path = {
     .format = format_text,
 };
 
-static bool parse_output(const struct cfg_value *v, const char *text, void *out)
-{
-	if (*text != '\0' && strcmp(text, "-") != 0)
-		return parse_path(v, text, out);
-	return cfg_keep(v, text, out);
-}
-
-const struct cfg_type cfg_type_output = {
-    .name = "path",
-    .expected = "the path of a file, \"-\" or \"\"",
-    .json = CFG_JSON_STRING,
-    .size = sizeof(char *),
-    .parse = parse_output,
-    .format = format_text,
-};
-
 /* A path; only the default, which is for everybody, has NAME in it. */
 static bool parse_named_path(const struct cfg_value *v, const char *text, const char **path)
 {
@@ -571,6 +555,10 @@ static bool parse_field_name(const struct cfg_value *v, const char *text, void *
 		return cfg_refuse_because(v, text,
 					  "the edge itself says how a message is framed and "
 					  "how its connection goes on");
+	/* RFC 8586 section 2: nobody may be able to turn it off. */
+	if (strcasecmp(text, "CDN-Loop") == 0)
+		return cfg_refuse_because(v, text,
+					  "it keeps requests from going in circles for ever");
 	return cfg_keep(v, text, out);
 }
 

@@ -48,9 +48,12 @@ struct cfg_type {
 
 extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cfg_type_size,
     cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
-/* Texts: a file; a log's file, "-" or ""; a Unix socket, where NAME in the default is the name of
- * the thing around it. */
-extern const struct cfg_type cfg_type_path, cfg_type_output, cfg_type_socket;
+/* A share: a double. */
+extern const struct cfg_type cfg_type_percent;
+/* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
+extern const struct cfg_type cfg_type_path, cfg_type_socket;
+/* Where a log goes: see struct cfg_access_log. */
+extern const struct cfg_type cfg_type_output, cfg_type_syslog;
 /* A file with NAME in its default, as with a socket, or "". */
 extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
@@ -60,6 +63,8 @@ extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 /* Any text, "" too. */
 extern const struct cfg_type cfg_type_content;
+/* Of content, in lower case; a "*" may stand for a part of its subtype. */
+extern const struct cfg_type cfg_type_media_type;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
 extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
     cfg_type_regex;

@@ -230,7 +230,7 @@ bool log_start_writer(void)
 {
 	static const struct log_sink_spec spec = {
 	    .name = "standard error",
-	    .fd = STDERR_FILENO,
+	    .target = {.kind = LOG_TARGET_INHERITED, .fd = STDERR_FILENO},
 	    .capacity = WRITER_CAPACITY,
 	    .tell = tell,
 	};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Opening and writing of a log's file, see log_output.h. Everything but a regular file is asked
- * first whether it takes something, so that a reader who has stopped holds up nobody for ever.
+ * Opening and writing of a log's file, see log_output.h; datagrams and the journal are passed on to
+ * their own. Everything but a regular file is asked first whether it takes something, so that a
+ * reader who has stopped holds up nobody for ever.
  */
 #include "core/base/log_output.h"
 
@@ -30,12 +31,25 @@ static int open_path(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A negative errno of open_path() that only says that nobody reads at present. */
-static bool is_unread_fifo(const char *path, int error)
+static bool is_datagram(const struct log_target *target)
+{
+	return target->kind == LOG_TARGET_SOCKET || target->kind == LOG_TARGET_UDP;
+}
+
+/* A descriptor, or a negative errno. */
+static int open_target(const struct log_target *target)
+{
+	return is_datagram(target) ? log_receiver_connect(target) : open_path(target->path);
+}
+
+/* A negative errno of open_target() that only says that nobody reads at present. */
+static bool is_unread(const struct log_target *target, int error)
 {
 	struct stat st;
 
-	return error == -ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+	if (is_datagram(target))
+		return log_receiver_is_unread(-error);
+	return error == -ENXIO && stat(target->path, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
 /* Whether a regular file ends in the middle of a line. Who may not read it is not told. */
@@ -58,25 +72,30 @@ static void take_fd(struct log_output *output, int fd)
 
 	output->fd = fd;
 	output->regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-	output->begin_line =
-	    output->regular && output->path != NULL && ends_torn(output->path, st.st_size);
+	output->begin_line = output->regular && output->target.kind == LOG_TARGET_FILE &&
+			     ends_torn(output->target.path, st.st_size);
 }
 
-int log_output_open(struct log_output *output, const char *path)
+int log_output_open(struct log_output *output, const struct log_target *target)
 {
-	int fd = open_path(path);
+	int fd;
 
-	*output = (struct log_output){.path = path, .fd = -1};
-	if (fd < 0 && !is_unread_fifo(path, fd))
+	*output = (struct log_output){.target = *target, .fd = -1};
+	if (target->kind == LOG_TARGET_JOURNAL)
+		return 0;
+	/* The description behind an inherited one is shared with other processes: its flags are
+	 * left alone. */
+	fd = target->kind == LOG_TARGET_INHERITED ? target->fd : open_target(target);
+	if (fd < 0 && target->kind != LOG_TARGET_INHERITED && !is_unread(target, fd))
 		return fd;
 	take_fd(output, MAX(fd, -1));
 	return 0;
 }
 
-void log_output_inherit(struct log_output *output, int fd)
+/* Those are not ours. */
+static bool is_opened(const struct log_target *target)
 {
-	*output = (struct log_output){.fd = -1};
-	take_fd(output, fd);
+	return target->kind != LOG_TARGET_INHERITED && target->kind != LOG_TARGET_JOURNAL;
 }
 
 static bool is_same_file(int a, int b)
@@ -92,10 +111,10 @@ int log_output_reopen(struct log_output *output, bool *other)
 	int fd, old = output->fd;
 
 	*other = false;
-	if (output->path == NULL)
+	if (!is_opened(&output->target))
 		return 0;
-	fd = open_path(output->path);
-	if (fd < 0 && !is_unread_fifo(output->path, fd))
+	fd = open_target(&output->target);
+	if (fd < 0 && !is_unread(&output->target, fd))
 		return fd;
 	if (is_same_file(old, fd)) {
 		close(fd);
@@ -110,7 +129,7 @@ int log_output_reopen(struct log_output *output, bool *other)
 
 void log_output_close(struct log_output *output)
 {
-	if (output->path != NULL && output->fd >= 0)
+	if (is_opened(&output->target) && output->fd >= 0)
 		close(output->fd);
 	output->fd = -1;
 }
@@ -143,16 +162,16 @@ static int find_reader(struct log_output *output)
 
 	if (output->fd >= 0)
 		return 0;
-	if (output->path == NULL)
+	if (output->target.kind == LOG_TARGET_INHERITED)
 		return -EBADF;
-	fd = open_path(output->path);
+	fd = open_path(output->target.path);
 	if (fd < 0)
 		return fd;
 	take_fd(output, fd);
 	return 0;
 }
 
-ssize_t log_output_write(struct log_output *output, const char *p, size_t n)
+static ssize_t write_file(struct log_output *output, const char *p, size_t n)
 {
 	ssize_t written = find_reader(output);
 
@@ -165,9 +184,18 @@ ssize_t log_output_write(struct log_output *output, const char *p, size_t n)
 			return written;
 	}
 	written = write_once(output, p, piece(p, n, output->regular ? FILE_PIECE : OTHER_PIECE));
-	if (written == -EPIPE && output->path != NULL) {
+	if (written == -EPIPE && output->target.kind == LOG_TARGET_FILE) {
 		close(output->fd);
 		output->fd = -1;
 	}
 	return written;
+}
+
+ssize_t log_output_write(struct log_output *output, const char *p, size_t n)
+{
+	if (output->target.kind == LOG_TARGET_JOURNAL)
+		return log_receiver_write_entries(p, n);
+	if (is_datagram(&output->target))
+		return log_receiver_write_datagrams(output, p, n);
+	return write_file(output, p, n);
 }

@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "core/base/check.h"
-#include "core/base/log_output.h"
 #include "core/base/thread.h"
 
 #define SINK_MAGIC 0x53696e6bu
@@ -32,7 +31,7 @@ struct log_sink {
 	unsigned magic;
 	/* Immutable while the thread runs. */
 	pthread_t thread;
-	char *name; /* its own: the thread may outlive whoever started it */
+	char *name, *path; /* its own: the thread may outlive whoever started it */
 	size_t capacity;
 	void (*tell)(const char *name, enum log_sink_event event, uint64_t value);
 	/* Under the lock. */
@@ -119,8 +118,10 @@ static void write_some(struct log_sink *s)
 		s->n_written += (size_t)n;
 		atomic_fetch_sub(&s->pending, (size_t)n);
 	}
-	if (s->output.fd < 0)
+	if (s->output.target.kind == LOG_TARGET_FILE && s->output.fd < 0)
 		rewind_to_line(s);
+	atomic_fetch_add_explicit(&s->dropped, s->output.lost, memory_order_relaxed);
+	s->output.lost = 0;
 	if (n > 0)
 		s->told = 0;
 	if (error != 0 && error != EAGAIN && error != s->told) {
@@ -231,6 +232,7 @@ static void sink_free(struct log_sink *s)
 	free(s->filling);
 	free(s->draining);
 	free(s->name);
+	free(s->path);
 	s->magic = MAGIC_DEAD;
 	free(s);
 }
@@ -238,6 +240,7 @@ static void sink_free(struct log_sink *s)
 struct log_sink *log_sink_start(const struct log_sink_spec *spec, int *error)
 {
 	struct log_sink *s = xcalloc(1, sizeof(*s));
+	struct log_target target = spec->target;
 
 	s->magic = SINK_MAGIC;
 	s->capacity = spec->capacity;
@@ -248,11 +251,9 @@ struct log_sink *log_sink_start(const struct log_sink_spec *spec, int *error)
 	init_cond(&s->ended);
 	s->filling = xmalloc(s->capacity);
 	s->draining = xmalloc(s->capacity);
-	*error = 0;
-	if (spec->is_path)
-		*error = log_output_open(&s->output, s->name);
-	else
-		log_output_inherit(&s->output, spec->fd);
+	s->path = target.path != NULL ? xstrdup(target.path) : NULL;
+	target.path = s->path;
+	*error = log_output_open(&s->output, &target);
 	if (*error < 0) {
 		sink_free(s);
 		return NULL;

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "core/base/clock.h"
+#include "core/base/log_output.h"
 
 enum log_sink_event {
 	LOG_SINK_FAILED,     /* value: errno; told once, until it is another one or it works */
@@ -24,9 +25,8 @@ enum log_sink_event {
 };
 
 struct log_sink_spec {
-	const char *name; /* for people: a path that is opened, or else what `fd` is */
-	bool is_path;     /* otherwise it is `fd`, which is never closed */
-	int fd;
+	const char *name; /* for people */
+	struct log_target target;
 	size_t capacity;
 	/* Called on the sink's thread, without its lock; it may put lines into this sink. */
 	void (*tell)(const char *name, enum log_sink_event event, uint64_t value);

@@ -18,11 +18,14 @@
 	X(REASON_CLIENT_HANDSHAKE_FAILED, "client-handshake-failed")                               \
 	X(REASON_CLIENT_HEAD_TIMEOUT, "client-head-timeout")                                       \
 	X(REASON_CLIENT_BODY_TIMEOUT, "client-body-timeout")                                       \
+	X(REASON_CLIENT_TOO_SLOW, "client-too-slow")                                               \
 	X(REASON_CLIENT_WRITE_TIMEOUT, "client-write-timeout")                                     \
 	X(REASON_CLIENT_IDLE_TIMEOUT, "client-idle-timeout")                                       \
 	X(REASON_TUNNEL_IDLE_TIMEOUT, "tunnel-idle-timeout")                                       \
+	X(REASON_CLIENT_CONTENT_LIMIT, "client-content-limit")                                     \
 	X(REASON_CLIENT_STALLED, "client-stalled")                                                 \
 	X(REASON_CLIENT_DISPLACED, "client-displaced")                                             \
+	X(REASON_CLIENT_FLOOD, "client-flood")                                                     \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
 	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \
@@ -42,6 +45,7 @@
 	X(REASON_ORIGIN_STALLED, "origin-stalled")                                                 \
 	X(REASON_EDGE_NO_DESCRIPTORS, "edge-no-descriptors")                                       \
 	X(REASON_EDGE_NO_PORTS, "edge-no-ports")                                                   \
+	X(REASON_EDGE_DEADLINE, "edge-deadline")                                                   \
 	X(REASON_LIMIT, "limit")                                                                   \
 	X(REASON_SHUTDOWN, "shutdown")
 

@@ -40,5 +40,10 @@ static inline int http_hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A field line without its CRLF; the spans point into it. NULL, or what is wrong with it. */
-const char *h1_field_parse(struct span line, struct http_field *field);
+/* A field line without its CRLF; the spans point into it. NULL, or what is wrong with it. White
+ * space before the colon is left out of a response, and is a fault of a request (RFC 9112
+ * section 5.1). */
+const char *h1_field_parse(struct span line, bool request, struct http_field *field);
+/* RFC 9110 section 6.5.1: routing, authentication, control and what describes the content come too
+ * late in a trailer; merged into a head behind us they could do harm. */
+bool http_field_is_fit_for_trailer(struct span name);

@@ -70,6 +70,7 @@ struct h1_body {
 	/* private */
 	const struct h1_limits *limits;
 	struct arena *arena;
+	bool request;
 	unsigned state;
 	uint64_t left;     /* of the content, or of this chunk */
 	unsigned digits;   /* of this chunk's size */

@@ -25,7 +25,10 @@ enum {
 
 void h1_body_init(struct h1_body *b, const struct http_head *head, const struct h1_limits *limits)
 {
-	*b = (struct h1_body){.framing = head->framing, .limits = limits, .arena = head->arena};
+	*b = (struct h1_body){.framing = head->framing,
+			      .request = head->status == 0,
+			      .limits = limits,
+			      .arena = head->arena};
 	switch (head->framing) {
 	case HTTP_FRAMING_NONE:
 		b->state = STATE_DONE;
@@ -140,9 +143,7 @@ static void parse_framing(struct h1_body *b, char c)
 	}
 }
 
-/* RFC 9110 section 6.5.1: routing, authentication, control and what describes the content come too
- * late in a trailer; merged into a head behind us they could do harm. */
-static bool is_fit_for_trailer(struct span name)
+bool http_field_is_fit_for_trailer(struct span name)
 {
 	static const struct span unfit[] = {
 	    SPAN("Age"),
@@ -192,7 +193,7 @@ static bool is_fit_for_trailer(struct span name)
 static void parse_trailer(struct h1_body *b, struct span line)
 {
 	struct http_field field;
-	const char *why = h1_field_parse(line, &field);
+	const char *why = h1_field_parse(line, b->request, &field);
 	size_t n;
 	char *copy;
 
@@ -203,7 +204,7 @@ static void parse_trailer(struct h1_body *b, struct span line)
 	if (span_equal_nocase(field.name, SPAN("Content-Length")) ||
 	    span_equal_nocase(field.name, SPAN("Transfer-Encoding")))
 		return refuse(b, "framing in the trailer section");
-	if (!is_fit_for_trailer(field.name))
+	if (!http_field_is_fit_for_trailer(field.name))
 		return;
 	n = field.value.p + field.value.n - line.p;
 	copy = arena_copy(b->arena, line.p, n);

@@ -194,15 +194,17 @@ static bool parse_start_line(struct h1_head_parser *p, struct http_head *head, s
 	return p->request ? parse_request_line(p, head, line) : parse_status_line(p, head, line);
 }
 
-const char *h1_field_parse(struct span line, struct http_field *field)
+const char *h1_field_parse(struct span line, bool request, struct http_field *field)
 {
 	size_t n = 0;
 
 	while (n < line.n && http_char_class[(uint8_t)line.p[n]] & HTTP_CHAR_TOKEN)
 		n++;
+	field->name = (struct span){line.p, n};
+	while (!request && n > 0 && n < line.n && (line.p[n] == ' ' || line.p[n] == '\t'))
+		n++;
 	if (n == 0 || n == line.n || line.p[n] != ':')
 		return "malformed field name, or a folded line";
-	field->name = (struct span){line.p, n};
 	for (n++; n < line.n && (line.p[n] == ' ' || line.p[n] == '\t');)
 		n++;
 	while (line.n > n && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t'))
@@ -356,7 +358,7 @@ static bool take_field(struct h1_head_parser *p, struct http_head *head,
 static bool parse_field(struct h1_head_parser *p, struct http_head *head, struct span line)
 {
 	struct http_field field;
-	const char *why = h1_field_parse(line, &field);
+	const char *why = h1_field_parse(line, p->request, &field);
 	char *copy;
 	size_t n;
 

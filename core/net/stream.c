@@ -218,6 +218,8 @@ void stream_let_go(struct stream *s)
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;
+	if (s->held > 0)
+		stream_hold(s, 0);
 	s->ops = NULL;
 	s->arg = NULL;
 	loop_task_cancel(s->b->loop, &s->again);

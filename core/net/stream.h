@@ -158,6 +158,9 @@ bool stream_write(struct stream *s, const struct iovec *iov, int n);
 bool stream_is_drained(const struct stream *s);
 /* Bytes that the socket did not take. */
 size_t stream_queued(const struct stream *s);
+/* So many bytes the user holds itself until the other side takes them, in all: they count against
+ * the budget as if they were queued. */
+void stream_hold(struct stream *s, size_t n);
 /* The half-close: what was written goes out, then close_notify and FIN; drained() still comes for
  * what is queued. No write may follow; reading goes on. */
 void stream_end_writing(struct stream *s);

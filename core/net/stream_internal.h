@@ -64,7 +64,8 @@ struct stream {
 	enum stream_out out;
 	bool failed_told;
 	struct stream_queue queue;
-	struct stall stall; /* the queue's memory, while it has a loop */
+	size_t held;        /* bytes that the user holds for it */
+	struct stall stall; /* that and the queue's memory, while it has a loop */
 
 	enum stream_fault fault;
 	char *fault_detail;

@@ -59,17 +59,23 @@ static bool queue_append(struct stream *s, const void *data, size_t len)
 	return true;
 }
 
+/* The queue's memory, and what the user holds beside it. */
+static void count_held(struct stream *s)
+{
+	stall_set_held(s->b->stalls, &s->stall, s->queue.size + s->held);
+}
+
 void stream_queue_clear(struct stream *s)
 {
 	free(s->queue.data);
 	s->queue = (struct stream_queue){0};
 	if (s->b)
-		stall_set_held(s->b->stalls, &s->stall, 0);
+		count_held(s);
 }
 
 void stream_queue_attached(struct stream *s)
 {
-	stall_set_held(s->b->stalls, &s->stall, s->queue.size);
+	count_held(s);
 }
 
 size_t stream_queued(const struct stream *s)
@@ -105,6 +111,7 @@ void stream_fail_writing(struct stream *s)
 		return;
 	stream_set_out(s, OUT_FAILED);
 	stream_disarm_write(s);
+	s->held = 0;
 	stream_queue_clear(s);
 	if (!s->b)
 		return;
@@ -149,7 +156,7 @@ static void keep_within_budget(struct stream *s)
 	struct stalls *stalls = s->b->stalls;
 	struct stall *stall;
 
-	stall_set_held(stalls, &s->stall, s->queue.size);
+	count_held(s);
 	while ((stall = stalls_to_cut(stalls, &s->stall))) {
 		struct stream *cut = CONTAINER_OF(stall, struct stream, stall);
 
@@ -335,6 +342,21 @@ bool stream_write(struct stream *s, const struct iovec *iov, int n)
 	else if (len > 0)
 		gather(s, iov, n);
 	return s->out != OUT_FAILED && stream_is_drained(s);
+}
+
+void stream_hold(struct stream *s, size_t n)
+{
+	bool more = n > s->held;
+
+	if (s->out == OUT_FAILED)
+		return;
+	if (!more)
+		stall_progressed(s->b->stalls, &s->stall);
+	s->held = n;
+	if (more)
+		keep_within_budget(s);
+	else
+		count_held(s);
 }
 
 void stream_write_last(struct stream *s)

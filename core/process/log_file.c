@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A file of whole lines that all loops of a group append to. Each loop fills a buffer of its own,
+ * A log of whole lines that all loops of a group append to. Each loop fills a buffer of its own,
  * and leaves it to the sink (core/base/log_sink.h), whose thread opens, writes and reopens.
  */
 #include "core/process/log_file.h"
@@ -37,13 +37,19 @@ struct log_file {
 	struct shard *shards;
 };
 
+/* A FIFO, or a socket. */
+static bool is_unread(int error)
+{
+	return error == ENXIO || error == EPIPE || error == ECONNREFUSED;
+}
+
 static void tell(const char *name, enum log_sink_event event, uint64_t value)
 {
 	switch (event) {
 	case LOG_SINK_FAILED:
 		LOG_LIMITED(LOG_LEVEL_ERROR, "cannot write to %s: %s", name,
-			    value == ENXIO || value == EPIPE ? "nobody reads it"
-							     : strerrordesc_np((int)value));
+			    is_unread((int)value) ? "nobody reads it"
+						  : strerrordesc_np((int)value));
 		break;
 	case LOG_SINK_UNREOPENED:
 		log_error("cannot reopen %s: %s; the old file stays", name,
@@ -56,13 +62,12 @@ static void tell(const char *name, enum log_sink_event event, uint64_t value)
 	}
 }
 
-struct log_file *log_file_open(const char *path, struct loop_group *group, char **error)
+struct log_file *log_file_open(const char *name, const struct log_target *target,
+			       struct loop_group *group, char **error)
 {
-	bool is_stdout = strcmp(path, "-") == 0;
 	struct log_sink_spec spec = {
-	    .name = is_stdout ? "standard output" : path,
-	    .is_path = !is_stdout,
-	    .fd = STDOUT_FILENO,
+	    .name = name,
+	    .target = *target,
 	    .capacity = SINK_CAPACITY,
 	    .tell = tell,
 	};
@@ -72,12 +77,12 @@ struct log_file *log_file_open(const char *path, struct loop_group *group, char 
 
 	sink = log_sink_start(&spec, &failed);
 	if (sink == NULL) {
-		*error = xasprintf("cannot open %s: %s", path, strerrordesc_np(-failed));
+		*error = xasprintf("cannot open %s: %s", name, strerrordesc_np(-failed));
 		return NULL;
 	}
 	file = xcalloc(1, sizeof(*file));
 	file->magic = LOG_FILE_MAGIC;
-	file->name = xstrdup(spec.name);
+	file->name = xstrdup(name);
 	file->sink = sink;
 	file->n_shards = group->n_workers + 1;
 	file->shards = aligned_alloc(CACHE_LINE, file->n_shards * sizeof(*file->shards));

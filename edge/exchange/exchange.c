@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/process/log_file.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/filter/compress.h"
 #include "edge/log/access_log.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
@@ -155,6 +156,7 @@ struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
 	    .granted = &x->for_filter,
 	    .own_task.run = exchange_push_own,
 	    .facts = {.client = client, .request = &x->received},
+	    .content_max = UINT64_MAX,
 	    .began = loop_now(worker->loop),
 	    .first_byte = DUR_NS(-1),
 	};
@@ -243,6 +245,10 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	if (counted)
 		log_debug("%s: exchange ends: %s", net_addr_shown(&x->client->addr),
 			  reason_text(x->end));
+	if (x->compress) {
+		edge_compress_quit(x->compress);
+		x->bytes_out = edge_compress_pushed(x->compress);
+	}
 	if (counted && x->worker->common->access_log)
 		write_log(x);
 	if (x->cancel_wait)
@@ -250,6 +256,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	if (x->origin)
 		olink_request_close(&x->origin);
 	loop_task_cancel(x->worker->loop, &x->own_task);
+	deadline_fini(&x->deadline);
 	edge_view_unpin(&x->view, x->worker->loop);
 	if (counted)
 		count_out(x);

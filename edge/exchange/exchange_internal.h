@@ -39,6 +39,7 @@
 
 #include "core/base/check.h"
 #include "core/http/flow.h"
+#include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
@@ -90,11 +91,17 @@ struct edge_exchange {
 	struct flow_source for_filter; /* of the response, as a filter sees it */
 	struct flow_sink *out;         /* where the response goes: a filter, or the client */
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
+	struct edge_compress *compress; /* the filter; NULL: none */
+
+	uint64_t content_max;     /* of the request */
+	struct deadline deadline; /* of all of it; without a timer: none */
+	bool is_grpc;             /* it wants to be told what fails in gRPC's words */
 
 	/* before an origin is asked */
 	unsigned step; /* the one that is taken now, or waits */
 	/* Set while it waits: lets go of what it waits for. */
 	void (*cancel_wait)(struct edge_exchange *x);
+	struct edge_verification *verification; /* of a password, while that is waited for */
 	enum request_ending ending;
 	struct http_fields *trailers; /* with ENDING_TRAILERS */
 
@@ -116,6 +123,7 @@ struct edge_exchange {
 
 	/* for the log */
 	int status;
+	int received_status; /* the origin's, which may not be what the client got; 0: none */
 	uint64_t bytes_in, bytes_out;
 	mono_time began;
 	duration first_byte; /* < 0: there was none */
@@ -163,6 +171,9 @@ extern const struct flow_sink_ops exchange_nobody_ops;
 /* Answers with a status and a line of ours, or an error page, in the origin's place; no final head
  * has gone out. */
 void exchange_respond(struct edge_exchange *x, int status, enum reason reason);
+/* The same with one more field. */
+void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
+			   struct span name, struct span value);
 /* Answers with the head that was made up in x->answer, and with `content`, which lives as long as
  * the arena or the view. It is not pushed for HEAD, nor where the status has none. */
 void exchange_answer(struct edge_exchange *x, struct span content, enum reason reason);
@@ -186,6 +197,15 @@ void exchange_take_steps(struct edge_exchange *x);
 /* What the step waited for has come: the next one is taken. Unless it has answered instead; never
  * inside the step itself. */
 void exchange_step_done(struct edge_exchange *x);
+
+/* auth_basic.c */
+enum step_result exchange_step_basic(struct edge_exchange *x);
+/* Whether name and password are ours alone. */
+bool exchange_hides_credentials(const struct edge_exchange *x);
+
+/* exchange_terms.c: steps. */
+enum step_result exchange_step_time(struct edge_exchange *x);
+enum step_result exchange_step_content(struct edge_exchange *x);
 
 /* route_answer.c */
 

@@ -11,7 +11,9 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
+#include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "origin-link/olink.h"
@@ -31,13 +33,31 @@ static void begin_response(struct edge_exchange *x, enum response_side side)
 		x->granted->ops->grant(x->granted, credit);
 }
 
-/* There is no room for anything that could be said. */
+static bool push_grpc_trailers(struct edge_exchange *x, enum reason reason)
+{
+	struct http_fields *trailers;
+
+	x->arena.cap += EXCHANGE_OWN_HEAD_MAX;
+	trailers = arena_alloc(&x->arena, sizeof(*trailers));
+	if (!trailers)
+		return false;
+	*trailers = (struct http_fields){0};
+	if (!edge_grpc_trailers(trailers, &x->arena, edge_respond_status(reason), reason))
+		return false;
+	x->out->ops->trailers(x->out, trailers);
+	return true;
+}
+
+/* The client must see that something is missing. gRPC has trailers to say what. */
 static void break_off(struct edge_exchange *x, enum reason reason)
 {
+	bool can_tell = x->is_grpc && x->response_side == RESPONSE_CONTENT;
+
 	x->end = reason;
 	exchange_stop_both(x, reason);
 	exchange_set_response(x, RESPONSE_ENDED);
-	x->out->ops->reset(x->out, reason);
+	if (!can_tell || !push_grpc_trailers(x, reason))
+		x->out->ops->reset(x->out, reason);
 }
 
 /* Our own answers */
@@ -92,10 +112,10 @@ void exchange_answer(struct edge_exchange *x, struct span content, enum reason r
 		break_off(x, REASON_LIMIT);
 }
 
-/* False: no room. */
+/* gRPC has no use for one. False: no room. */
 static bool take_page(struct edge_exchange *x, bool own)
 {
-	if (x->site)
+	if (x->site && !x->is_grpc)
 		x->page = edge_route_error_page(x->site, x->route, x->answer.status, own);
 	return !x->page || edge_respond_page(&x->answer, x->page);
 }
@@ -110,17 +130,26 @@ static bool complete(struct edge_exchange *x)
 	return true;
 }
 
-void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
+void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
+			   struct span name, struct span value)
 {
 	struct span date = edge_date_text(&x->worker->date, clock_wall());
 	struct span content;
 
 	x->arena.cap += EXCHANGE_OWN_HEAD_MAX;
-	if (edge_respond(&x->answer, &x->arena, status, date, &content) && complete(x) &&
-	    take_page(x, true))
+	if (x->is_grpc && edge_grpc_respond(&x->answer, &x->arena, status, reason))
+		exchange_answer(x, SPAN(""), reason);
+	else if (edge_respond(&x->answer, &x->arena, status, date, &content) && complete(x) &&
+		 (name.n == 0 || http_fields_add(&x->answer.fields, &x->arena, name, value)) &&
+		 take_page(x, true))
 		exchange_answer(x, x->page ? x->page->bytes : content, reason);
 	else
 		break_off(x, REASON_LIMIT);
+}
+
+void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
+{
+	exchange_respond_with(x, status, reason, SPAN(""), SPAN(""));
 }
 
 void exchange_fail(struct edge_exchange *x, enum reason reason)
@@ -187,6 +216,7 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 		return;
 	}
 	x->origin_ended = end;
+	x->received_status = head->status;
 	if (!take_answer(x, head) || (tunnel && !begin_tunnel(x))) {
 		exchange_fail(x, REASON_LIMIT);
 		return;
@@ -265,6 +295,8 @@ static void client_stops(struct flow_source *source, enum reason reason)
 {
 	struct edge_exchange *x = EXCHANGE_OF(source, for_client);
 
+	if (x->compress)
+		edge_compress_quit(x->compress);
 	if (x->response_side == RESPONSE_ENDED)
 		return;
 	if (x->end == REASON_NONE)

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/grpc.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "origin-link/olink.h"
@@ -27,6 +28,7 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 
 	x->site = found.site;
 	x->route = found.route;
+	x->facts.node = span_of(x->view->self->name);
 	if (found.site)
 		x->facts.site = span_of(found.site->cfg->name);
 	if (found.route) {
@@ -44,8 +46,11 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 
 static bool open_origin(struct edge_exchange *x)
 {
+	const struct cfg_terms *cfg = &x->route->cfg->terms;
+	struct olink_terms terms = {cfg->timeout.response, cfg->timeout.idle, cfg->retries};
 	struct olink_open open = {
 	    .origins = x->view->origins,
+	    .terms = &terms,
 	    .origin = x->to,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
@@ -101,6 +106,7 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 	exchange_set_request(x, end                                    ? REQUEST_ENDED
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
+	x->is_grpc = edge_grpc_is(head);
 	found = dispatch(x);
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);
@@ -116,6 +122,10 @@ static void client_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	CHECK(x->request_side != REQUEST_ASKED && (x->origin || slice.n == 0));
 	x->bytes_in += slice.n;
+	if (x->bytes_in > x->content_max && x->request_side == REQUEST_CONTENT) {
+		exchange_fail(x, REASON_CLIENT_CONTENT_LIMIT);
+		return;
+	}
 	if (end)
 		exchange_set_request(x, REQUEST_ENDED);
 	if (x->origin)

@@ -3,9 +3,79 @@
  * What is done with every final response head before it goes to the client, whether an origin has
  * given it or we ourselves, in order. Worker's loop only.
  */
+#include "config/fleet.h"
+#include "core/loop/loop.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/proxy_status.h"
+#include "edge/exchange/server_timing.h"
+#include "edge/filter/compress.h"
+#include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/response_rules.h"
+#include "origin-link/olink.h"
+
+static bool add_server_timing(struct edge_exchange *x)
+{
+	struct edge_timing timing = {
+	    .total = mono_since(loop_now(x->worker->loop), x->began),
+	};
+
+	if (!x->view->fleet->http.server_timing)
+		return true;
+	if (x->origin) {
+		struct olink_facts facts = olink_request_facts(x->origin);
+
+		timing.asked = true;
+		timing.queue = facts.queue;
+		timing.connect = facts.connect;
+		timing.response.ns = facts.first_byte.ns - facts.queue.ns - facts.connect.ns;
+	}
+	return edge_server_timing_add(&x->answer, &timing);
+}
+
+static bool add_proxy_status(struct edge_exchange *x)
+{
+	/* Of an origin's response nobody knows yet how it will end. */
+	bool own = x->end != REASON_NONE;
+	struct edge_proxy_status what = {
+	    .proxy = x->worker->common->pseudonym,
+	    .next_hop = x->origin ? x->facts.origin : SPAN(""),
+	    .own = own,
+	    .reason = x->end,
+	    .received = x->received_status,
+	};
+
+	switch (x->view->fleet->http.proxy_status) {
+	case CFG_PROXY_STATUS_OFF:
+		return true;
+	case CFG_PROXY_STATUS_ERRORS:
+		if (!own || x->answer.status < 400)
+			return true;
+		break;
+	case CFG_PROXY_STATUS_ALL:
+		break;
+	}
+	return edge_proxy_status_add(&x->answer, &what);
+}
+
+static bool compress(struct edge_exchange *x)
+{
+	const struct edge_compress_setup setup = {
+	    .worker = x->worker,
+	    .cfg = &x->route->cfg->compression,
+	    .limit = x->view->fleet->http.limit.compression / x->worker->common->group->n_workers,
+	    .request = &x->received,
+	    .response = &x->answer,
+	};
+
+	if (!setup.cfg->enabled || x->answer.framing == HTTP_FRAMING_TUNNEL)
+		return true;
+	if (!edge_compress_start(&x->compress, &setup))
+		return false;
+	if (x->compress)
+		exchange_put_filter(x, edge_compress_filter(x->compress));
+	return true;
+}
 
 bool exchange_finish(struct edge_exchange *x)
 {
@@ -13,5 +83,9 @@ bool exchange_finish(struct edge_exchange *x)
 	/* Here, in this order, each by a call of its own: hints are learned; rules for fields;
 	 * Proxy-Status and Server-Timing; RateLimit fields; a filter is put in the way of the
 	 * content. An error page has taken the place of the content before. */
-	return !x->route || response_rules_apply(x->route->cfg, &x->answer);
+	if (x->route && !response_rules_apply(x->route->cfg, &x->answer))
+		return false;
+	if (!add_proxy_status(x) || !add_server_timing(x))
+		return false;
+	return !x->route || compress(x);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Forwarding: hop-by-hop fields go, Via and the Forwarded family come. What a stranger says about
- * where a request comes from is dropped: origins believe these fields. So are names with
+ * Forwarding: hop-by-hop fields go, Via, CDN-Loop and the Forwarded family come. What a stranger
+ * says about where a request comes from is dropped: origins believe these fields. So are names with
  * underscores, and others that some origins take for a name that matters.
  */
 #include "edge/exchange/forward.h"
@@ -11,9 +11,13 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 
-/* Our own name may stand in Via once: a request that an origin sends back to us for another path is
- * legal. More than that is a circle. */
-#define VIA_SELF_MAX 1
+/* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
+ * another path is legal. More than that is a circle. */
+#define SELF_MAX 1
+/* Networks in CDN-Loop (RFC 8586), each hop of them counted. A fleet whose edges send requests to
+ * each other has as many names as edges, so that a circle of them could take long to come by here
+ * twice; nobody has so many networks in a row on purpose. */
+#define NETWORKS_MAX 8
 
 static char *put(char *p, struct span s)
 {
@@ -77,27 +81,57 @@ static struct span via_name(struct span member)
 	return name;
 }
 
-/* How often `pseudonym` stands in Via. Every comma divides, also one in a quote or a comment: who
- * opens one and never closes it must not hide what comes after. */
-static unsigned via_count(const struct http_fields *fields, struct span pseudonym)
+/* The name in a member of CDN-Loop: "name; parameter=value". */
+static struct span network_name(struct span member)
+{
+	const char *semicolon = memchr(member.p, ';', member.n);
+
+	if (semicolon != NULL)
+		member.n = (size_t)(semicolon - member.p);
+	while (member.n > 0 && (member.p[0] == ' ' || member.p[0] == '\t'))
+		member.p++, member.n--;
+	while (member.n > 0 && (member.p[member.n - 1] == ' ' || member.p[member.n - 1] == '\t'))
+		member.n--;
+	return member;
+}
+
+struct hops {
+	unsigned all, self;
+};
+
+/* Those in the list `field`, by the name of each member. Every comma divides, also one in a quote
+ * or a comment: who opens one and never closes it must not hide what comes after. */
+static struct hops hops_of(const struct http_fields *fields, struct span name,
+			   struct span (*name_of)(struct span member), struct span self)
 {
 	const struct http_field *field;
-	unsigned from = 0, count = 0;
+	struct hops hops = {0};
+	unsigned from = 0;
 
-	while ((field = http_fields_find(fields, SPAN("Via"), &from)) != NULL) {
+	while ((field = http_fields_find(fields, name, &from)) != NULL) {
 		struct span rest = field->value;
 
 		while (rest.n > 0) {
 			const char *comma = memchr(rest.p, ',', rest.n);
 			size_t n = comma != NULL ? (size_t)(comma - rest.p) : rest.n;
+			struct span who = name_of((struct span){rest.p, n});
 
-			count += span_equal_nocase(via_name((struct span){rest.p, n}), pseudonym);
+			hops.all += who.n > 0;
+			hops.self += span_equal_nocase(who, self);
 			n += comma != NULL;
 			rest.p += n;
 			rest.n -= n;
 		}
 	}
-	return count;
+	return hops;
+}
+
+static bool goes_in_circles(const struct http_fields *fields, struct span self)
+{
+	struct hops networks = hops_of(fields, SPAN("CDN-Loop"), network_name, self);
+
+	return networks.self > SELF_MAX || networks.all >= NETWORKS_MAX ||
+	       hops_of(fields, SPAN("Via"), via_name, self).self > SELF_MAX;
 }
 
 static bool is_token(struct span s)
@@ -321,7 +355,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
 	bool trailers;
 
-	if (via_count(&head->fields, f->pseudonym) > VIA_SELF_MAX)
+	if (goes_in_circles(&head->fields, f->pseudonym))
 		return 508;
 	if (head->method_id == HTTP_METHOD_OPTIONS) {
 		int status = count_down(head);
@@ -342,7 +376,8 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	if (append_to_list(head, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
 	    add_if_missing(head, SPAN("X-Forwarded-Proto"), head->scheme) &&
 	    add_if_missing(head, SPAN("X-Forwarded-Host"), head->authority) &&
-	    add_forwarded(head, f) && add_via(head, f->pseudonym))
+	    add_forwarded(head, f) && add_via(head, f->pseudonym) &&
+	    append_to_list(head, SPAN("CDN-Loop"), f->pseudonym))
 		return 0;
 	return 431;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What an intermediary changes in the heads that it passes on (RFC 9110 section 7.6, RFC 7239).
- * Pure: a head in, the same head rewritten in its arena. Any thread.
+ * What an intermediary changes in the heads that it passes on (RFC 9110 section 7.6, RFC 7239, RFC
+ * 8586). Pure: a head in, the same head rewritten in its arena. Any thread.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct edge_forward {
 	/* Of http, looked at with the request only. */
 	const struct cfg_strings *trusted_fields;
 	enum cfg_underscores underscores;
-	struct span pseudonym; /* of this node in Via: "perigee-fra1" */
+	struct span pseudonym; /* of this node in Via and CDN-Loop: "perigee-fra1" */
 };
 
 /* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:

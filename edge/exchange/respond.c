@@ -210,8 +210,12 @@ int edge_respond_status(enum reason reason)
 	case REASON_ORIGIN_HEAD_TIMEOUT:
 	case REASON_ORIGIN_BODY_TIMEOUT:
 	case REASON_ORIGIN_WRITE_TIMEOUT:
+	case REASON_EDGE_DEADLINE:
 		return 504;
+	case REASON_CLIENT_CONTENT_LIMIT:
+		return 413;
 	case REASON_CLIENT_BODY_TIMEOUT:
+	case REASON_CLIENT_TOO_SLOW:
 		return 408;
 	case REASON_CLIENT_MALFORMED:
 		return 400;

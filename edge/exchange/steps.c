@@ -30,6 +30,8 @@ static enum step_result rewrite(struct edge_exchange *x)
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	if (http_head_copy(&x->forwarded, &x->received, &x->arena)) {
+		if (exchange_hides_credentials(x))
+			http_fields_remove(&x->forwarded.fields, SPAN("Authorization"));
 		/* Here: the rewriting of the target and the rules for request fields. */
 		status = edge_forward_request(&x->forwarded, &x->forward);
 	}
@@ -52,9 +54,10 @@ static const struct step {
     /* access */
     /* limits */
     /* preflight */
-    /* basic authentication */
+    {"time", exchange_step_time},
+    {"basic", exchange_step_basic},
     /* forwarded authentication */
-    /* limit of the content */
+    {"content", exchange_step_content},
     {"route", exchange_answer_by_route},
     {"rewrite", rewrite},
     /* mirror */

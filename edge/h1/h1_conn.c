@@ -117,34 +117,83 @@ static bool content_is_due(const struct h1_message *m)
 	       (!m->request->expect_continue || m->informed || m->content_began);
 }
 
-/* What else happens meanwhile is no progress: only what it fires for begins it anew. */
-static void set_write_deadline(struct edge_h1 *c)
+/* Once the response has begun, no rate is asked: who talks with an origin in both directions sends
+ * when there is something to say. */
+static struct pace_terms sending_terms(const struct edge_h1 *c)
 {
-	if (c->write_timed)
-		return;
-	c->write_timed = true;
-	c->acked = bytes_acked(c);
-	deadline_set(&c->deadline, h1_http(c)->timeout.write);
+	const struct cfg_http *http = h1_http(c);
+	bool answered = c->message->response_side != H1_RESPONSE_AWAITED;
+
+	return (struct pace_terms){answered ? 0 : http->limit.min_rate, http->timeout.body};
+}
+
+static struct pace_terms taking_terms(const struct edge_h1 *c)
+{
+	const struct cfg_http *http = h1_http(c);
+
+	return (struct pace_terms){http->limit.min_rate, http->timeout.write};
+}
+
+void h1_begin_paces(struct edge_h1 *c)
+{
+	struct pace_terms sending = sending_terms(c), taking = taking_terms(c);
+
+	pace_init(&c->message->sending, &sending);
+	pace_init(&c->message->taking, &taking);
+}
+
+void h1_content_progress(struct edge_h1 *c, size_t n)
+{
+	struct pace_terms terms = sending_terms(c);
+
+	pace_progress(&c->message->sending, &terms, n, loop_now(c->worker->loop));
+}
+
+/* What the client has acknowledged since that was last looked at is what it took. */
+static void look_at_taking(struct edge_h1 *c)
+{
+	struct pace_terms terms = taking_terms(c);
+	uint64_t acked = bytes_acked(c);
+
+	if (c->message->taking.runs && acked > c->acked)
+		pace_progress(&c->message->taking, &terms, acked - c->acked,
+			      loop_now(c->worker->loop));
+	c->acked = acked;
+}
+
+static void update_turns(struct edge_h1 *c)
+{
+	struct pace_terms sending = sending_terms(c), taking = taking_terms(c);
+	mono_time now = loop_now(c->worker->loop);
+	struct h1_message *m = c->message;
+
+	if (m->taking.runs != c->write_waits)
+		look_at_taking(c);
+	pace_turn(&m->taking, &taking, c->write_waits, now);
+	pace_turn(&m->sending, &sending, content_is_due(m) && !c->write_waits, now);
+}
+
+static bool is_tunnel(const struct h1_message *m)
+{
+	return m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL;
 }
 
 void h1_update_deadline(struct edge_h1 *c)
 {
+	mono_time now = loop_now(c->worker->loop);
 	const struct h1_message *m = c->message;
 
 	if (c->state != H1_EXCHANGE)
 		return;
-	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL) {
-		c->write_timed = false;
+	if (is_tunnel(m)) {
 		deadline_set(&c->deadline, h1_http(c)->timeout.tunnel);
 		return;
 	}
-	if (c->write_waits) {
-		set_write_deadline(c);
-		return;
-	}
-	c->write_timed = false;
-	if (content_is_due(m))
-		deadline_set(&c->deadline, h1_http(c)->timeout.body);
+	update_turns(c);
+	if (m->taking.runs)
+		deadline_set(&c->deadline, pace_left(&m->taking, now));
+	else if (m->sending.runs)
+		deadline_set(&c->deadline, pace_left(&m->sending, now));
 	else
 		deadline_clear(&c->deadline);
 }
@@ -223,20 +272,45 @@ static const struct stream_ops stream_ops = {
 
 /* Time */
 
+static void check_taking(struct edge_h1 *c)
+{
+	struct pace_terms terms = taking_terms(c);
+	mono_time now = loop_now(c->worker->loop);
+	const struct pace *pace = &c->message->taking;
+
+	look_at_taking(c);
+	if (pace_left(pace, now).ns > 0)
+		h1_update_deadline(c);
+	else if (pace_is_silent(pace, &terms, now))
+		h1_end(c, REASON_CLIENT_WRITE_TIMEOUT, EDGE_CLOSE_BREAK);
+	else
+		h1_end(c, REASON_CLIENT_TOO_SLOW, EDGE_CLOSE_BREAK);
+}
+
+static void check_sending(struct edge_h1 *c)
+{
+	struct pace_terms terms = sending_terms(c);
+	mono_time now = loop_now(c->worker->loop);
+	const struct pace *pace = &c->message->sending;
+
+	if (pace_left(pace, now).ns > 0)
+		h1_update_deadline(c);
+	else if (pace_is_silent(pace, &terms, now))
+		h1_content_failed(c, REASON_CLIENT_BODY_TIMEOUT);
+	else
+		h1_content_failed(c, REASON_CLIENT_TOO_SLOW);
+}
+
 static void exchange_deadline(struct edge_h1 *c)
 {
 	const struct h1_message *m = c->message;
 
-	c->write_timed = false;
-	if (m->request_side == H1_REQUEST_TUNNEL || m->response_side == H1_RESPONSE_TUNNEL)
+	if (is_tunnel(m))
 		h1_end(c, REASON_TUNNEL_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
-	else if (!c->write_waits)
-		h1_content_failed(c, REASON_CLIENT_BODY_TIMEOUT);
-	else if (bytes_acked(c) != c->acked)
-		/* A slow client is no dead one, as long as it acknowledges something. */
-		h1_update_deadline(c);
+	else if (c->write_waits)
+		check_taking(c);
 	else
-		h1_end(c, REASON_CLIENT_WRITE_TIMEOUT, EDGE_CLOSE_BREAK);
+		check_sending(c);
 }
 
 static void on_deadline(struct deadline *deadline)

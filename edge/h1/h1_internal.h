@@ -14,10 +14,10 @@
  *
  * in EXCHANGE, the first that is so:
  *   in a tunnel                                     http.timeout.tunnel since the last byte
- *   the client does not take the response           http.timeout.write without progress
- *   content is awaited, and somebody would take it  http.timeout.body since the last of it, or of
- *                                                   an early response: its reader may have stopped
- *   else it is the origin's time, which the link to it watches
+ *   the client does not take the response           http.timeout.write, by its pace
+ *   content is awaited, and somebody would take it  http.timeout.body, by its pace; an early
+ * response is progress too: its reader may have stopped else it is the origin's time, which the
+ * link to it watches
  *
  * request_side  | content from the client      response_side | content to the client
  * --------------+-----------------------       --------------+------------------------------
@@ -35,6 +35,7 @@
 #include "edge/conn/conn.h"
 #include "edge/exchange/exchange.h"
 #include "edge/h1/h1_response.h"
+#include "edge/limit/pace.h"
 
 #define H1_MAGIC 0x48314331u
 
@@ -72,6 +73,8 @@ struct h1_message {
 	size_t request_credit; /* content that the exchange will still take */
 	size_t granted;        /* of the response, and not yet pushed */
 	size_t window;         /* up to which it is granted again when the client takes all */
+	struct pace sending;   /* of the client, content */
+	struct pace taking;    /* the response */
 	struct h1_response response;
 };
 
@@ -89,8 +92,7 @@ struct edge_h1 {
 	bool client_eof;  /* it will send no more */
 	bool feeding;     /* bytes are being dealt with: what a grant allows is found on return */
 	bool write_waits; /* the stream has not yet drained */
-	bool write_timed; /* and the deadline is about that */
-	uint64_t acked;   /* of all we sent, when the write deadline was set */
+	uint64_t acked;   /* of all we sent, when it was last looked at for that */
 	char *kept;       /* bytes read ahead of their turn, or of an incomplete line */
 	size_t kept_len;
 	struct flow_source source;  /* of the request */
@@ -107,6 +109,10 @@ void h1_end(struct edge_h1 *c, enum reason reason, enum edge_close how);
 /* Pauses or resumes the stream, by the state. */
 void h1_update_reading(struct edge_h1 *c);
 void h1_update_deadline(struct edge_h1 *c);
+/* At the first byte of a request. */
+void h1_begin_paces(struct edge_h1 *c);
+/* Some content came, or went out in answer to some that is still to come. */
+void h1_content_progress(struct edge_h1 *c, size_t n);
 const struct cfg_http *h1_http(const struct edge_h1 *c);
 
 /* h1_request.c */

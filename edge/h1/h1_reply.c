@@ -197,6 +197,8 @@ static void sink_body(struct flow_sink *sink, struct slice slice, bool end)
 		return;
 	h1_response_body(&c->message->response, slice.p, slice.n, end, &pieces);
 	write_pieces(c, pieces.v, pieces.n, pieces.bytes);
+	if (c->message->request_side == H1_REQUEST_CONTENT)
+		h1_content_progress(c, slice.n);
 	if (c->message->response_side == H1_RESPONSE_TUNNEL ||
 	    c->message->request_side == H1_REQUEST_CONTENT)
 		h1_update_deadline(c);

@@ -107,6 +107,7 @@ static bool begin_request(struct edge_h1 *c)
 	c->message = m;
 	m->request = edge_exchange_head(m->exchange);
 	h1_request_parser_init(&m->parser, &edge_exchange_view(m->exchange)->limits);
+	h1_begin_paces(c);
 	h1_set_state(c, H1_HEAD);
 	deadline_set(&c->deadline, h1_http(c)->timeout.head);
 	return true;
@@ -250,6 +251,7 @@ static bool feed_content(struct edge_h1 *c, char *buf, size_t len, size_t *used)
 		return false;
 	}
 	m->content_began |= *used > 0;
+	h1_content_progress(c, *used);
 	push(c, data, result);
 	/* An incomplete line, or no credit: not with what is here. */
 	return *used > 0;

@@ -31,6 +31,37 @@
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
+	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
+	  "Requests whose name and password were missing or wrong")                                \
+	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \
+	  "Requests refused because too many passwords were waiting to be checked")                \
+	X(EDGE_H2_CONNECTIONS, "edge_h2_connections_total", COUNTER,                               \
+	  "Client connections that speak HTTP/2")                                                  \
+	X(EDGE_H2_STREAMS_REFUSED, "edge_h2_streams_refused_total", COUNTER,                       \
+	  "HTTP/2 streams over http.h2.streams, which were refused")                               \
+	X(EDGE_H2_FLOOD_RESET, "edge_h2_flood_reset_total", COUNTER,                               \
+	  "HTTP/2 connections ended: clients that reset their streams too often")                  \
+	X(EDGE_H2_FLOOD_MADE_RESET, "edge_h2_flood_made_reset_total", COUNTER,                     \
+	  "HTTP/2 connections ended: clients that made the edge reset their streams too often")    \
+	X(EDGE_H2_FLOOD_PING, "edge_h2_flood_ping_total", COUNTER,                                 \
+	  "HTTP/2 connections ended: clients that sent too many PING frames")                      \
+	X(EDGE_H2_FLOOD_SETTINGS, "edge_h2_flood_settings_total", COUNTER,                         \
+	  "HTTP/2 connections ended: clients that sent too many SETTINGS frames")                  \
+	X(EDGE_H2_FLOOD_PRIORITY, "edge_h2_flood_priority_total", COUNTER,                         \
+	  "HTTP/2 connections ended: clients that sent too many PRIORITY or PRIORITY_UPDATE "      \
+	  "frames")                                                                                \
+	X(EDGE_H2_FLOOD_EMPTY, "edge_h2_flood_empty_total", COUNTER,                               \
+	  "HTTP/2 connections ended: clients that sent too many frames without content")           \
+	X(EDGE_H2_FLOOD_WINDOW_UPDATE, "edge_h2_flood_window_update_total", COUNTER,               \
+	  "HTTP/2 connections ended: clients that sent too many WINDOW_UPDATE frames")             \
+	X(EDGE_H2_FLOOD_TINY_WINDOW, "edge_h2_flood_tiny_window_total", COUNTER,                   \
+	  "HTTP/2 connections ended: clients that took responses in too small pieces")             \
+	X(EDGE_H2_FLOOD_CONTINUATION, "edge_h2_flood_continuation_total", COUNTER,                 \
+	  "HTTP/2 connections ended: clients whose header section had too many frames")            \
+	X(EDGE_H2_FLOOD_HEADER_LIST, "edge_h2_flood_header_list_total", COUNTER,                   \
+	  "HTTP/2 connections ended: clients whose header section was far over the limit")         \
+	X(EDGE_H2_FLOOD_UNKNOWN, "edge_h2_flood_unknown_total", COUNTER,                           \
+	  "HTTP/2 connections ended: clients that sent too many frames of unknown types")          \
 	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
 	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
 	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \
@@ -40,6 +71,16 @@
 	  "Bytes from clients, TLS taken off")                                                     \
 	X(EDGE_BYTES_SENT, "edge_client_bytes_sent_total", COUNTER,                                \
 	  "Bytes to clients, before TLS")                                                          \
+	X(EDGE_COMPRESSED, "edge_compressed_total", COUNTER, "Responses compressed")               \
+	X(EDGE_COMPRESSED_ACTIVE, "edge_compressed_active", GAUGE,                                 \
+	  "Responses that are being compressed")                                                   \
+	X(EDGE_COMPRESSED_REFUSED, "edge_compressed_refused_total", COUNTER,                       \
+	  "Responses that went out as they were because http.limit.compression was used up, or "   \
+	  "there was no memory")                                                                   \
+	X(EDGE_COMPRESSED_IN, "edge_compressed_in_bytes_total", COUNTER,                           \
+	  "Bytes of content that were compressed")                                                 \
+	X(EDGE_COMPRESSED_OUT, "edge_compressed_out_bytes_total", COUNTER,                         \
+	  "Bytes that they became")                                                                \
 	X(EDGE_STALLED_CUT, "edge_stalled_cut_total", COUNTER,                                     \
 	  "Connections, of clients and to origins, cut off because they took nothing and "         \
 	  "http.limit.buffered was used up")                                                       \

@@ -12,6 +12,7 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/auth/passwords.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
@@ -54,8 +55,10 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->self = self;
 	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
+	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
-	if (view->certs == NULL || view->origins == NULL || view->routes == NULL) {
+	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL ||
+	    view->routes == NULL) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
@@ -95,6 +98,7 @@ static void empty(struct edge_view *view)
 {
 	olink_origins_destroy(&view->origins);
 	edge_routes_destroy(&view->routes);
+	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
 	cfg_fleet_destroy(&view->fleet);
 }

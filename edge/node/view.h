@@ -16,6 +16,7 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_certs;
+struct edge_passwords;
 struct edge_routes;
 struct olink;
 struct olink_origins;
@@ -25,6 +26,7 @@ struct edge_view {
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
 	struct edge_certs *certs;
+	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct olink_origins *origins;
 	struct h1_limits limits;

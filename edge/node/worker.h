@@ -46,9 +46,11 @@ struct edge_common {
 
 struct edge_exchange;
 struct edge_admission;
+struct edge_compressors;
 struct edge_inlets;
 struct edge_listeners;
 struct edge_protocol;
+struct edge_verifier;
 
 struct edge_worker {
 	unsigned magic;
@@ -57,6 +59,7 @@ struct edge_worker {
 	struct loop *loop;
 	struct stream_buffers *buffers;
 	struct olink_worker *olink;
+	struct edge_verifier *verifier; /* of passwords */
 	struct edge_listeners *listeners;
 	struct edge_inlets *inlets;
 	const struct edge_protocol *const *protocols; /* up to NULL; the first: by default */
@@ -65,8 +68,10 @@ struct edge_worker {
 	bool stopping;
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
+	struct edge_compressors *compressors;
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
+	void *h2_frame; /* of edge/h2/h2_memory.c */
 };
 
 static inline void edge_count(struct edge_worker *w, unsigned counter, int64_t n)

@@ -55,7 +55,7 @@ struct edge_certs {
 	struct edge_host_table *by_name; /* of sets */
 	const struct cert_set *nameless; /* for who names nobody, or nobody whom we know */
 	gnutls_priority_t priority;
-	gnutls_datum_t alpn;
+	gnutls_datum_t alpn[CFG_PROTOCOLS];
 	struct tls_server tls;
 };
 
@@ -466,6 +466,26 @@ static bool load_own(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	return false;
 }
 
+/* By their names in ALPN, each once; how many. */
+static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t *names)
+{
+	static const struct span known[] = {
+	    [CFG_PROTOCOL_H2] = SPAN("h2"),
+	    [CFG_PROTOCOL_HTTP1] = SPAN("http/1.1"),
+	};
+	bool named[CFG_PROTOCOLS] = {false};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < protocols->n; i++) {
+		struct span name = known[protocols->v[i]];
+
+		if (!named[protocols->v[i]])
+			names[n++] = (gnutls_datum_t){(unsigned char *)name.p, (unsigned)name.n};
+		named[protocols->v[i]] = true;
+	}
+	return n;
+}
+
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				     const gnutls_datum_t *ticket_key, wall_time now,
 				     struct diag *diag)
@@ -482,11 +502,10 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 		forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self, diag);
 	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
-	certs->alpn = (gnutls_datum_t){(unsigned char *)"http/1.1", 8};
+	certs->tls.alpn = certs->alpn;
+	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
 	certs->tls.ticket_key = *ticket_key;
-	certs->tls.alpn = &certs->alpn;
-	certs->tls.n_alpn = 1;
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.user = certs;
 	return certs;

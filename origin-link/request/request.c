@@ -221,6 +221,8 @@ static void opened(struct olink_request *r)
 	r->facts.addr = r->looked_at;
 	r->facts.reused = lease_is_reused(&r->lease);
 	r->facts.connect = lease_connect_time(&r->lease);
+	r->facts.queue = mono_since(loop_now(request_loop(r)), r->began);
+	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);
 }
 
 duration request_share_of_time(duration left, unsigned n)
@@ -353,7 +355,7 @@ static bool may_repeat(const struct olink_request *r)
 
 	if (a->given == GIVEN_NOTHING)
 		return true;
-	return a->received == 0 && a->given == GIVEN_HEAD &&
+	return r->settings.retries > 0 && a->received == 0 && a->given == GIVEN_HEAD &&
 	       http_method_is_idempotent(r->head->method_id);
 }
 
@@ -365,6 +367,7 @@ static void repeat(struct olink_request *r, enum reason reason)
 	r->attempt = (struct attempt){0};
 	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
 	r->facts.retried = true;
+	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	count(r, OLINK_RETRIES);
 	if (!lease_any(r, &reason))
@@ -399,18 +402,6 @@ static enum reason reason_of(const struct olink_request *r)
 	return REASON_LIMIT;
 }
 
-void request_died(struct olink_request *r)
-{
-	enum reason reason = reason_of(r);
-	bool is_fault = stream_fault(request_stream(r)) != STREAM_FAULT_NONE;
-
-	if (r->facts.reused && !r->facts.retried && reason != REASON_LIMIT &&
-	    reason != REASON_ORIGIN_STALLED && may_repeat(r))
-		repeat(r, reason);
-	else
-		request_fail(r, reason, is_fault ? stream_fault_detail(request_stream(r)) : NULL);
-}
-
 /* The current candidate behind all others, or (`for_good`) away. */
 static void put_back(struct olink_request *r, bool for_good)
 {
@@ -423,6 +414,35 @@ static void put_back(struct olink_request *r, bool for_good)
 		endpoint_unpin(&endpoint, request_loop(r));
 	else
 		r->candidates[r->n_candidates++] = endpoint;
+}
+
+/* A connection that was open before may just have been closed by its server, which is as good as
+ * any other for a new one; who breaks a new one is asked last. */
+static bool repeat_after_break(struct olink_request *r, enum reason reason)
+{
+	/* Of what was never sent the first one is no repetition. */
+	unsigned most = MAX(r->settings.retries, r->attempt.given == GIVEN_NOTHING);
+
+	if (reason == REASON_LIMIT || reason == REASON_ORIGIN_STALLED || !may_repeat(r) ||
+	    r->n_retries >= most)
+		return false;
+	if (!r->facts.reused) {
+		if (r->settings.retries < 2)
+			return false;
+		put_back(r, false);
+	}
+	r->n_retries++;
+	repeat(r, reason);
+	return true;
+}
+
+void request_died(struct olink_request *r)
+{
+	enum reason reason = reason_of(r);
+	bool is_fault = stream_fault(request_stream(r)) != STREAM_FAULT_NONE;
+
+	if (!repeat_after_break(r, reason))
+		request_fail(r, reason, is_fault ? stream_fault_detail(request_stream(r)) : NULL);
 }
 
 void request_vanished(struct olink_request *r)
@@ -565,14 +585,16 @@ static void turn_end(struct loop_task *task)
 		response_go_on(r);
 }
 
-static void copy_settings(struct request_settings *to, const struct cfg_origin *origin)
+static void copy_settings(struct request_settings *to, const struct cfg_origin *origin,
+			  const struct olink_terms *terms)
 {
 	*to = (struct request_settings){
 	    .origin_id = origin->id,
 	    .tells_client = origin->proxy_protocol != CFG_PROXY_PROTOCOL_NONE,
 	    .connect = origin->timeout.connect,
-	    .response = origin->timeout.response,
-	    .idle = origin->timeout.idle,
+	    .response = terms && terms->response.ns ? terms->response : origin->timeout.response,
+	    .idle = terms && terms->idle.ns ? terms->idle : origin->timeout.idle,
+	    .retries = terms ? terms->retries : 1,
 	    .terms = origins_terms(origin),
 	    .limits = {.head_bytes = origin->limit.head_bytes, .fields = origin->limit.fields},
 	};
@@ -604,7 +626,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .connect_left = open->origin->timeout.connect,
 	};
 	LIST_INSERT_HEAD(&w->requests, r, link);
-	copy_settings(&r->settings, open->origin);
+	copy_settings(&r->settings, open->origin, open->terms);
 	arena_reset(&r->arena, arena_cap(&r->settings.limits));
 	count(r, OLINK_REQUESTS);
 	r->failed =

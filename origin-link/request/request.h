@@ -20,10 +20,19 @@ struct stream_buffers;
 struct olink_worker *olink_worker_create(struct olink *olink, struct stream_buffers *buffers);
 void olink_worker_destroy(struct olink_worker **worker);
 
+/* What the sender of a request wants in another way than the origin says. */
+struct olink_terms {
+	duration response, idle; /* 0: as the origin says */
+	/* How often it may be sent again. 0: never; 1: when it went over a connection that was open
+	 * before, which the server may just have closed; more: after any connection that broke. */
+	unsigned retries;
+};
+
 struct olink_open {                          /* copied */
 	const struct olink_origins *origins; /* looked at only inside olink_request_open() */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
+	const struct olink_terms *terms;     /* NULL: as the origin says, and 1 */
 	struct flow_ends ends;
 };
 
@@ -51,11 +60,15 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 
 /* For the access log. */
 struct olink_facts {
-	uint64_t number;         /* among the requests of its worker, as the log has it */
-	bool reused;             /* sent over a connection that was already open */
-	bool retried;            /* sent more than once */
-	struct net_addr addr;    /* the last that a connection to was tried; AF_UNSPEC: none */
-	duration connect;        /* zero when reused */
+	uint64_t number;      /* among the requests of its worker, as the log has it */
+	bool reused;          /* sent over a connection that was already open */
+	bool retried;         /* sent more than once */
+	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
+	unsigned retries;     /* how often it was sent again */
+	/* Until it had the connection that it was last sent by, but for the time to make that:
+	 * waiting for a place, and attempts that came to nothing. */
+	duration queue;
+	duration connect;        /* to make that one, TLS included; zero when reused */
 	duration first_byte;     /* from open to the first byte of the response */
 	uint64_t bytes_received; /* on the wire, framing included */
 };

@@ -126,6 +126,7 @@ struct request_settings {
 	char origin_name[64]; /* for the log: cut when it is longer */
 	bool tells_client;    /* by a PROXY header */
 	duration connect, response, idle;
+	unsigned retries;
 	struct lease_terms terms;
 	struct h1_limits limits; /* of response heads, and of the trailer section */
 };
@@ -155,6 +156,7 @@ struct olink_request {
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
+	unsigned n_retries;    /* so far, after a connection that broke */
 	duration connect_left; /* for this candidate and those behind it */
 	mono_time tried_at;
 	duration tried_for;

@@ -7,18 +7,26 @@ PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/scenario/run
 
 scenarios = \
 	tests/scenario/test_bench.py \
+	tests/scenario/test_compression.py \
 	tests/scenario/test_config.py \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
+	tests/scenario/test_edge_auth.py \
 	tests/scenario/test_edge_desync.py \
+	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
+	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
+	tests/scenario/test_edge_standards.py \
+	tests/scenario/test_edge_slowhttptest.py \
+	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

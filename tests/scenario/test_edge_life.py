@@ -28,7 +28,7 @@ def s_client(edge, *args, host=HOST, data=""):
     return subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", host,
          "-CAfile", edge.authority.certificate, "-verify_return_error", *map(str, args)],
-        input=data, capture_output=True, text=True, timeout=60, check=False,
+        input=data, capture_output=True, text=True, errors="replace", timeout=60, check=False,
     )
 
 
@@ -42,7 +42,8 @@ def test_versions_and_alpn(make_edge):
     edge = make_edge()
     assert "TLSv1.3" in handshake(edge, "-tls1_3")
     assert "TLSv1.2" in handshake(edge, "-tls1_2")
-    assert "ALPN protocol: http/1.1" in s_client(edge, "-alpn", "h2,http/1.1").stdout
+    assert "ALPN protocol: h2" in s_client(edge, "-alpn", "http/1.1,h2").stdout
+    assert "ALPN protocol: http/1.1" in s_client(edge, "-alpn", "http/1.1").stdout
     assert "No ALPN" in s_client(edge).stdout
     refused = s_client(edge, "-alpn", "h9")
     assert "no application protocol" in refused.stderr and refused.returncode != 0
@@ -52,8 +53,14 @@ def test_versions_and_alpn(make_edge):
             edge, old, "-cipher", "ALL:@SECLEVEL=0")
     edge.wait_counter("edge_connections_active", 0)
     c = edge.settled()
-    assert c["edge_handshakes_total"] == 5 and c["edge_handshake_failures_total"] == 3
+    assert c["edge_handshakes_total"] == 6 and c["edge_handshake_failures_total"] == 3
     assert c["edge_connection_end_client_handshake_failed_total"] == 3
+
+
+def test_protocols_are_those_of_the_configuration(make_edge):
+    edge = make_edge(http="protocols: [http/1.1]")
+    assert "ALPN protocol: http/1.1" in s_client(edge, "-alpn", "h2,http/1.1").stdout
+    assert "no application protocol" in s_client(edge, "-alpn", "h2").stderr
 
 
 def test_gnutls_client(make_edge):

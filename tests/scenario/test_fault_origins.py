@@ -233,7 +233,7 @@ def uploads(tmp_path):
             body = tmp_path / "body"
             body.write_bytes(b"x" * 100000)
             self.child = subprocess.Popen(
-                ["curl", "-sS", "-Z", "--parallel-immediate", "--parallel-max", str(n),
+                ["curl", "-sS", "--http1.1", "-Z", "--parallel-immediate", "--parallel-max", str(n),
                  "--cacert", edge.authority.certificate,
                  "--resolve", f"{HOST}:{edge.port}:127.0.0.1", "--max-time", "60",
                  "-H", "Expect:", "-o", "/dev/null", "-w", "%{http_code}\\n",

@@ -230,7 +230,7 @@ RESPONSES = [
     (b"HTTP/1.1 200 O\x01K\r\n\r\n", stricter(CTL)),
     (b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", stricter(BARE_LF)),
     (OK + b"A: b\r\n c\r\nContent-Length: 0\r\n\r\n", stricter(FOLD)),
-    (OK + b"A : b\r\n\r\n", None),
+    (OK + b"A : b\r\n\r\n", laxer("RFC 9112 section 5.1: a proxy must remove the white space")),
     (OK + b"Content-Length: 3, 4\r\n\r\nabc", None),
     (OK + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", stricter(LENGTHS)),
     (OK + b"Content-Length: 3\r\n" + TE + b"0\r\n\r\n", stricter(BOTH)),

@@ -20,20 +20,24 @@ class Edge(perigee.Daemon):
     """One edge on a free port of 127.0.0.1, with its fleet file."""
 
     def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
-                 plain=False, inside=(), access_log=None, listen="127.0.0.1:0"):
+                 plain=False, inside=(), access_log=None, log="", listen="127.0.0.1:0",
+                 node="fra1"):
         """plain: it listens without TLS too. inside: see Daemon; curl runs there as well.
-        access_log: another path than .access_log_path, "-" for standard output."""
+        access_log: another path than .access_log_path, "-" for standard output. log: more options
+        of http.access_log."""
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
         self.access_log_path = self.directory / "access.log"
         self.access_log_option = access_log or self.access_log_path
+        self.log_options = log
+        self.node = node
         self.workers = workers
         self.plain = plain
         self.listen = listen
         self.inside = inside
         self.write(sites, origins, http)
-        super().__init__(perigee.EDGE, self.fleet, "fra1", self.directory, args, inside=inside)
+        super().__init__(perigee.EDGE, self.fleet, node, self.directory, args, inside=inside)
         self.port = self.addresses()[0][1]
         self.plain_port = self.addresses()[-1][1] if plain else None
 
@@ -45,10 +49,10 @@ class Edge(perigee.Daemon):
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
         text = [
-            f"http: {{access_log: {{output: '{self.access_log_option}'}}, {http}}}",
+            f"http: {{access_log: {{output: '{self.access_log_option}', {self.log_options}}}, {http}}}",
             "log: {level: debug}",
             "edges:",
-            f'  fra1: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '
+            f'  {self.node}: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '
             f"workers: {self.workers}}}",
             "origins:",
             *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
@@ -72,9 +76,10 @@ class Edge(perigee.Daemon):
     def url(self, path, host=HOST):
         return f"https://{host}:{self.port}{path}"
 
-    def curl(self, *args, host=HOST, check=True, text=True):
+    def curl(self, *args, host=HOST, check=True, text=True, http2=False):
         return subprocess.run(
             [*self.inside, "curl", "-q", "-sS", "--max-time", "60",
+             "--http2" if http2 else "--http1.1",
              "--cacert", self.authority.certificate,
              "--resolve", f"{host}:{self.port}:127.0.0.1", *map(str, args)],
             capture_output=True, text=text, check=check,

@@ -2,6 +2,16 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
+check_PROGRAMS += tests/unit/edge/auth/test_password
+tests_unit_edge_auth_test_password_SOURCES = tests/unit/edge/auth/test_password.c
+tests_unit_edge_auth_test_password_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_password
+
+check_PROGRAMS += tests/unit/edge/auth/test_verifier
+tests_unit_edge_auth_test_verifier_SOURCES = tests/unit/edge/auth/test_verifier.c
+tests_unit_edge_auth_test_verifier_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/auth/test_verifier
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -31,6 +41,20 @@ check_PROGRAMS += tests/unit/edge/exchange/test_forward
 tests_unit_edge_exchange_test_forward_SOURCES = tests/unit/edge/exchange/test_forward.c
 tests_unit_edge_exchange_test_forward_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_forward
+
+check_PROGRAMS += tests/unit/edge/exchange/test_proxy_status
+tests_unit_edge_exchange_test_proxy_status_SOURCES = tests/unit/edge/exchange/test_proxy_status.c
+tests_unit_edge_exchange_test_proxy_status_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_proxy_status
+check_PROGRAMS += tests/unit/edge/exchange/test_grpc
+tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
+tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_grpc
+
+check_PROGRAMS += tests/unit/edge/exchange/test_server_timing
+tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/test_server_timing.c
+tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/exchange/test_server_timing
 
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
@@ -94,10 +118,43 @@ tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_counters
 
+check_PROGRAMS += tests/unit/edge/filter/test_coding_choice
+tests_unit_edge_filter_test_coding_choice_SOURCES = tests/unit/edge/filter/test_coding_choice.c
+tests_unit_edge_filter_test_coding_choice_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_coding_choice
+
+check_PROGRAMS += tests/unit/edge/filter/test_compress
+tests_unit_edge_filter_test_compress_SOURCES = tests/unit/edge/filter/test_compress.c
+tests_unit_edge_filter_test_compress_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_compress
+
+check_PROGRAMS += tests/unit/edge/filter/test_compressor
+tests_unit_edge_filter_test_compressor_SOURCES = tests/unit/edge/filter/test_compressor.c
+tests_unit_edge_filter_test_compressor_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_compressor
+
+check_PROGRAMS += tests/unit/edge/filter/test_encoder
+tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
+tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/filter/test_encoder
+check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
+tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
+tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_guard
+
+check_PROGRAMS += tests/unit/edge/h2/test_h2_head
+tests_unit_edge_h2_test_h2_head_SOURCES = tests/unit/edge/h2/test_h2_head.c
+tests_unit_edge_h2_test_h2_head_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_head
 check_PROGRAMS += tests/unit/edge/limit/test_access
 tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_access
+
+check_PROGRAMS += tests/unit/edge/limit/test_pace
+tests_unit_edge_limit_test_pace_SOURCES = tests/unit/edge/limit/test_pace.c
+tests_unit_edge_limit_test_pace_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_pace
 
 check_PROGRAMS += tests/unit/edge/limit/test_rates
 tests_unit_edge_limit_test_rates_SOURCES = tests/unit/edge/limit/test_rates.c

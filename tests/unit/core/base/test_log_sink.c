@@ -62,7 +62,7 @@ static void tell(const char *name, enum log_sink_event event, uint64_t value)
 static struct log_sink *start_path(void)
 {
 	const struct log_sink_spec spec = {
-	    .name = path, .is_path = true, .capacity = CAPACITY, .tell = tell};
+	    .name = path, .target = {.path = path}, .capacity = CAPACITY, .tell = tell};
 	int error;
 	struct log_sink *sink = log_sink_start(&spec, &error);
 
@@ -72,8 +72,10 @@ static struct log_sink *start_path(void)
 
 static struct log_sink *start_fd(int fd)
 {
-	const struct log_sink_spec spec = {
-	    .name = "fd", .fd = fd, .capacity = CAPACITY, .tell = tell};
+	const struct log_sink_spec spec = {.name = "fd",
+					   .target = {.kind = LOG_TARGET_INHERITED, .fd = fd},
+					   .capacity = CAPACITY,
+					   .tell = tell};
 	int error;
 	struct log_sink *sink = log_sink_start(&spec, &error);
 
@@ -432,7 +434,7 @@ static void test_after_a_torn_line_of_before_the_next_begins_on_its_own(void **s
 static void test_a_stop_gives_up_a_full_disk_at_once(void **state)
 {
 	const struct log_sink_spec spec = {
-	    .name = "/dev/full", .is_path = true, .capacity = CAPACITY, .tell = tell};
+	    .name = "full", .target = {.path = "/dev/full"}, .capacity = CAPACITY, .tell = tell};
 	int error;
 	struct log_sink *sink = log_sink_start(&spec, &error);
 
@@ -445,12 +447,12 @@ static void test_a_stop_gives_up_a_full_disk_at_once(void **state)
 static void test_what_cannot_be_opened_is_an_error(void **state)
 {
 	struct log_sink_spec spec = {
-	    .name = dir, .is_path = true, .capacity = CAPACITY, .tell = tell};
+	    .name = "dir", .target = {.path = dir}, .capacity = CAPACITY, .tell = tell};
 	int error;
 
 	assert_null(log_sink_start(&spec, &error));
 	assert_int_equal(error, -EISDIR);
-	spec.name = "/nonexistent/log";
+	spec.target.path = "/nonexistent/log";
 	assert_null(log_sink_start(&spec, &error));
 	assert_int_equal(error, -ENOENT);
 }

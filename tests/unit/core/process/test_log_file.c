@@ -57,6 +57,13 @@ static char *read_file(const char *name, size_t *len)
 	return text;
 }
 
+static struct log_file *open_log(const char *name, struct loop_group *group, char **error)
+{
+	const struct log_target target = {.kind = LOG_TARGET_FILE, .path = name};
+
+	return log_file_open(name, &target, group, error);
+}
+
 static size_t size_of(const char *name)
 {
 	struct stat st;
@@ -87,7 +94,7 @@ static void test_a_file_is_appended_to_and_reopened(void **state)
 	char *error = NULL, *text;
 	size_t n;
 
-	file = log_file_open(path, group, &error);
+	file = open_log(path, group, &error);
 	assert_non_null(file);
 	append(file, group->control, 'a', 40000);
 	append(file, group->control, 'b', 40000); /* does not fit: the first is written */
@@ -113,7 +120,7 @@ static void test_a_file_is_appended_to_and_reopened(void **state)
 	free(text);
 
 	/* Opened again, it is continued. */
-	file = log_file_open(path, group, &error);
+	file = open_log(path, group, &error);
 	append(file, group->control, 'e', 5);
 	log_file_close(&file);
 	text = read_file(path, &n);
@@ -140,7 +147,7 @@ static void test_a_quiet_loops_lines_do_get_written(void **state)
 	struct log_file *file;
 	char *error;
 
-	file = log_file_open(path, group, &error);
+	file = open_log(path, group, &error);
 	ev =
 	    event_new(loop_base(group->control), -1, EV_PERSIST, stop_when_written, group->control);
 	event_add(ev, &interval);
@@ -156,7 +163,7 @@ static void test_a_file_that_cannot_be_opened_is_an_error(void **state)
 	struct loop_group *group = loop_group_create(0);
 	char *error = NULL;
 
-	assert_null(log_file_open("/nonexistent/access.log", group, &error));
+	assert_null(open_log("/nonexistent/access.log", group, &error));
 	assert_string_equal(error,
 			    "cannot open /nonexistent/access.log: No such file or directory");
 	free(error);
@@ -170,7 +177,7 @@ static void test_a_failed_reopen_keeps_the_old_file(void **state)
 	char *error, *text;
 	size_t n;
 
-	file = log_file_open(path, group, &error);
+	file = open_log(path, group, &error);
 	assert_int_equal(rename(path, rotated), 0);
 	assert_int_equal(mkdir(path, 0700), 0); /* cannot be opened for writing */
 	log_file_reopen(file);
@@ -188,7 +195,7 @@ static void test_a_folder_is_an_error(void **state)
 	struct loop_group *group = loop_group_create(0);
 	char *error = NULL;
 
-	assert_null(log_file_open("/", group, &error));
+	assert_null(open_log("/", group, &error));
 	assert_string_equal(error, "cannot open /: Is a directory");
 	free(error);
 	loop_group_destroy(&group);
@@ -202,7 +209,7 @@ static void test_lines_that_cannot_be_written_are_counted(void **state)
 	char *error;
 
 	log_set_level(LOG_LEVEL_ERROR);
-	file = log_file_open("/dev/full", group, &error);
+	file = open_log("/dev/full", group, &error);
 	assert_non_null(file);
 	/* 4 MiB are held, and as much or less in the thread's hands. */
 	for (; appended < 40; appended++)
@@ -260,7 +267,7 @@ static void test_loops_share_a_file_while_it_is_rotated(void **state)
 	struct log_file *file;
 	char *error;
 
-	file = log_file_open(path, group, &error);
+	file = open_log(path, group, &error);
 	loop_group_start_workers(group);
 	for (unsigned i = 0; i < ARRAY_SIZE(writers); i++) {
 		writers[i] = (struct writer){file, group->workers[i]};

@@ -79,53 +79,54 @@ static struct http_head request(struct arena *a, const char *lines)
 	"X-Forwarded-Host: www.example.com\n"                                                      \
 	"Forwarded: for=192.0.2.1;host=www.example.com;proto=https\n"
 
+#define LOOP "CDN-Loop: perigee-fra1\n"
+#define BY_US "Via: 1.1 perigee-fra1\n" LOOP
+
 static void test_requests(void **state)
 {
 	static const struct {
 		const struct edge_forward *from;
 		const char *in, *out;
 	} cases[] = {
-	    {&stranger, "", OURS "Via: 1.1 perigee-fra1\n"},
+	    {&stranger, "", OURS BY_US},
 	    {&stranger, "A: b\nVia: 1.0 x\nvia: 1.1 y (z)\nC: d\n",
-	     "A: b\nC: d\n" OURS "Via: 1.0 x, 1.1 y (z), 1.1 perigee-fra1\n"},
+	     "A: b\nC: d\n" OURS "Via: 1.0 x, 1.1 y (z), 1.1 perigee-fra1\n" LOOP},
 	    {&stranger,
 	     "Connection: close, X-One\nX-One: 1\nKeep-Alive: 3\nTE: gzip\nUpgrade: h2c\n"
 	     "Proxy-Connection: keep-alive\nX-Two: 2\nTrailer: X-Sum\n",
-	     "X-Two: 2\nTrailer: X-Sum\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "X-Two: 2\nTrailer: X-Sum\n" OURS BY_US},
 	    {&stranger, "TE: deflate\nConnection: TE\nTE: gzip, Trailers\n",
-	     "TE: trailers\n" OURS "Via: 1.1 perigee-fra1\n"},
-	    {&stranger, "TE: trailers;q=1, \"trailers\"\n", OURS "Via: 1.1 perigee-fra1\n"},
+	     "TE: trailers\n" OURS BY_US},
+	    {&stranger, "TE: trailers;q=1, \"trailers\"\n", OURS BY_US},
 	    {&stranger,
 	     "X-Forwarded-For: 6.6.6.6\nx-forwarded-anything: 1\nFORWARDED: for=6.6.6.6\n"
 	     "X-Forwarded-Proto: http\nX-Forwardedness: stays\n",
-	     "X-Forwardedness: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "X-Forwardedness: stays\n" OURS BY_US},
 	    {&stranger,
 	     "x-real-ip: 6.6.6.6\nCF-Connecting-IP: 6.6.6.6\nPROXY: evil\nX-Real-IPs: stays\n"
 	     "Proxyless: stays\nX-Real: stays\n",
-	     "X-Real-IPs: stays\nProxyless: stays\nX-Real: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "X-Real-IPs: stays\nProxyless: stays\nX-Real: stays\n" OURS BY_US},
 	    {&proxy, "X-Real-IP: 192.0.2.7\nProxy: it\nX_Other: goes\n",
 	     "X-Real-IP: 192.0.2.7\nProxy: it\nX-Forwarded-For: 2001:db8::1\n"
 	     "X-Forwarded-Proto: https\nX-Forwarded-Host: www.example.com\n"
-	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n"
-	     "Via: 1.1 perigee-fra1\n"},
+	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n" BY_US},
 	    /* CGI and its kind take an underscore for a hyphen */
 	    {&stranger,
 	     "X_Forwarded_For: 6.6.6.6\nContent_Length: 5\nMy_Own: 1\nForwarded_: 1\nX: 1\n_: 1\n",
-	     "X: 1\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "X: 1\n" OURS BY_US},
 	    {&old_fashioned,
 	     "X_Forwarded_For: 6.6.6.6\nX-FORWARDED_proto: http\nx_real-ip: 6.6.6.6\n"
 	     "Content_Length: 5\nTransfer_encoding: chunked\nMy_Own: 1\nForwarded_: stays\n",
-	     "My_Own: 1\nForwarded_: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "My_Own: 1\nForwarded_: stays\n" OURS BY_US},
 	    /* and some of it every other sign */
 	    {&stranger,
 	     "X.Forwarded.For: 6.6.6.6\nX!Real'IP: 6.6.6.6\nContent.Length: 5\n"
 	     "Transfer~Encoding: chunked\nx+forwarded|port: 1\nMy.Own: stays\n",
-	     "My.Own: stays\n" OURS "Via: 1.1 perigee-fra1\n"},
+	     "My.Own: stays\n" OURS BY_US},
 	    {&proxy, "X.Real.IP: 192.0.2.7\nContent.Length: 5\n",
 	     "X.Real.IP: 192.0.2.7\nX-Forwarded-For: 2001:db8::1\n"
 	     "X-Forwarded-Proto: https\nX-Forwarded-Host: www.example.com\n"
-	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n"
-	     "Via: 1.1 perigee-fra1\n"},
+	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n" BY_US},
 	    {&proxy,
 	     "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Port: 80\n"
 	     "X-Forwarded-For: 192.0.2.8\nForwarded: for=192.0.2.7\n",
@@ -133,15 +134,13 @@ static void test_requests(void **state)
 	     "X-Forwarded-For: 192.0.2.7, 192.0.2.8, 2001:db8::1\n"
 	     "X-Forwarded-Host: www.example.com\n"
 	     "Forwarded: for=192.0.2.7, "
-	     "for=\"[2001:db8::1]\";host=www.example.com;proto=https\n"
-	     "Via: 1.1 perigee-fra1\n"},
+	     "for=\"[2001:db8::1]\";host=www.example.com;proto=https\n" BY_US},
 	    {&proxy, "X-Forwarded-For: \n",
 	     "X-Forwarded-For: 2001:db8::1\nX-Forwarded-Proto: https\n"
 	     "X-Forwarded-Host: www.example.com\n"
-	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n"
-	     "Via: 1.1 perigee-fra1\n"},
+	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n" BY_US},
 	    {&stranger, "Max-Forwards: 0\n",
-	     "Max-Forwards: 0\n" OURS "Via: 1.1 perigee-fra1\n"}, /* for OPTIONS and TRACE only */
+	     "Max-Forwards: 0\n" OURS BY_US}, /* for OPTIONS and TRACE only */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -214,10 +213,10 @@ static void test_expectation_of_1_0_is_dropped(void **state)
 	head = request(&a, "Expect: 100-continue\n");
 	head.minor = 0;
 	assert_int_equal(edge_forward_request(&head, &stranger), 0);
-	assert_lines(&head, OURS "Via: 1.0 perigee-fra1\n");
+	assert_lines(&head, OURS "Via: 1.0 perigee-fra1\n" LOOP);
 	head = request(&a, "Expect: 100-continue\n");
 	assert_int_equal(edge_forward_request(&head, &stranger), 0);
-	assert_lines(&head, "Expect: 100-continue\n" OURS "Via: 1.1 perigee-fra1\n");
+	assert_lines(&head, "Expect: 100-continue\n" OURS BY_US);
 	arena_fini(&a);
 }
 
@@ -234,6 +233,16 @@ static void test_loops(void **state)
 	    /* what a stranger opened hid the rest */
 	    {"Via: 1.0 \"x, 1.1 perigee-fra1, 1.1 perigee-fra1\n", 508},
 	    {"Via: 1.0 x (\\, 1.1 perigee-fra1,,1.1 perigee-fra1\n", 508},
+	    /* RFC 8586 */
+	    {"CDN-Loop: perigee-fra1\n", 0},
+	    {"CDN-Loop: perigee-fra1, perigee-fra1\n", 508},
+	    {"cdn-loop: Perigee-FRA1;v=1 , x\nA: b\nCDN-Loop: x,\t perigee-fra1 ;a=\"b,c\"\n", 508},
+	    {"CDN-Loop: perigee-fra10, perigee-fra1.x, xperigee-fra1;perigee-fra1\n", 0},
+	    {"CDN-Loop: \"perigee-fra1, x\"\n", 0},
+	    {"CDN-Loop: x;a=\"perigee-fra1,perigee-fra1 , perigee-fra1\n", 508},
+	    {"CDN-Loop: a, b, c, d, e, f, g, ,,\n", 0},
+	    {"CDN-Loop: a, b, c, d, e, f, g, h\n", 508},
+	    {"Via: 1.1 perigee-fra1\nCDN-Loop: perigee-fra1\n", 0},
 	    {"Via: ,\n", 0},
 	    {"Via: perigee-fra1, perigee-fra1\n", 0}, /* no protocol: not what we write */
 	};

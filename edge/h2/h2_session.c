@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What nghttp2 is told of us and tells of frames: the table of its callbacks, from which everything
+ * goes on to the file that deals with it. Here too is what counts as a flood. nghttp2 keeps the
+ * rules of RFC 9113 on frames, streams and HPACK, and answers what breaks them. Worker's loop only.
+ */
+#define LOG_MODULE LOG_HTTP
+#include <string.h>
+
+#include "config/fleet.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "edge/h2/h2_internal.h"
+#include "edge/node/view.h"
+
+/* What a connection may send before the exchanges have taken it: as much as several streams. */
+#define CONNECTION_WINDOW (1024 * 1024)
+/* The largest head that an origin's limits let through. */
+#define SECTION_MAX (2 * 1024 * 1024)
+/* Frames that make up the largest header section that is let in, and some that are not full. */
+#define CONTINUATIONS 8
+#define FRAME_MAX 16384
+/* Answers to PING and SETTINGS that a client does not read. */
+#define UNREAD_ACKS_MAX 64
+
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+	struct h2_stream *s = nghttp2_session_get_stream_user_data(session, id);
+
+	if (s != NULL)
+		MAGIC_CHECK(s, H2_STREAM_MAGIC);
+	return s;
+}
+
+static struct edge_h2 *conn_of(void *arg)
+{
+	struct edge_h2 *c = arg;
+
+	MAGIC_CHECK(c, H2_MAGIC);
+	return c;
+}
+
+/* Floods */
+
+static void count(struct edge_h2 *c, enum h2_flood kind, unsigned burst)
+{
+	if (!h2_guard_count(&c->guard, kind, 1, burst, h2_now(c)))
+		h2_flooded(c, kind);
+}
+
+/* Frames that do no work, by what their headers say. */
+static void watch_frame(struct edge_h2 *c, const nghttp2_frame_hd *hd)
+{
+	unsigned burst = h2_http(c)->h2.frames;
+
+	switch (hd->type) {
+	case NGHTTP2_DATA:
+		if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+			count(c, H2_FLOOD_EMPTY, burst);
+		break;
+	case NGHTTP2_HEADERS:
+	case NGHTTP2_CONTINUATION: /* nghttp2 bounds those of a section */
+	case NGHTTP2_GOAWAY:
+		break;
+	case NGHTTP2_PRIORITY:
+	case NGHTTP2_PRIORITY_UPDATE:
+		count(c, H2_FLOOD_PRIORITY, burst);
+		break;
+	case NGHTTP2_RST_STREAM:
+		count(c, H2_FLOOD_RESET, h2_http(c)->h2.resets);
+		break;
+	case NGHTTP2_SETTINGS:
+		count(c, H2_FLOOD_SETTINGS, burst);
+		break;
+	case NGHTTP2_PING:
+		count(c, H2_FLOOD_PING, burst);
+		break;
+	case NGHTTP2_WINDOW_UPDATE:
+		count(c, H2_FLOOD_WINDOW_UPDATE, burst);
+		break;
+	default:
+		count(c, H2_FLOOD_UNKNOWN, burst);
+		break;
+	}
+}
+
+/* What comes in */
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
+{
+	watch_frame(conn_of(arg), hd);
+	return 0;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct edge_h2 *c = conn_of(arg);
+	struct h2_stream *s;
+
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+		c->in_head = stream_of(session, frame->hd.stream_id);
+		return 0;
+	}
+	s = h2_stream_open(c, frame->hd.stream_id);
+	if (s == NULL) {
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+					  NGHTTP2_REFUSED_STREAM);
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
+	c->in_head = s;
+	CHECK(nghttp2_session_set_stream_user_data(session, s->id, s) == 0);
+	return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+		     void *arg)
+{
+	struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+
+	if (s != NULL)
+		h2_request_field(s, (struct span){(const char *)name, name_len},
+				 (struct span){(const char *)value, value_len});
+	return 0;
+}
+
+/* nghttp2 would leave such a field out: for us the request is malformed. */
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+			     const uint8_t *name, size_t name_len, const uint8_t *value,
+			     size_t value_len, uint8_t flags, void *arg)
+{
+	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+static void headers_are_whole(struct edge_h2 *c, struct h2_stream *s, bool end)
+{
+	c->in_head = NULL;
+	if (s->request_side == H2_REQUEST_HEAD)
+		h2_request_head(s, end);
+	else if (end)
+		h2_request_end(s);
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct edge_h2 *c = conn_of(arg);
+	bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+	struct h2_stream *s;
+
+	switch (frame->hd.type) {
+	case NGHTTP2_HEADERS:
+		s = stream_of(session, frame->hd.stream_id);
+		if (s != NULL)
+			headers_are_whole(c, s, end);
+		break;
+	case NGHTTP2_DATA:
+		s = stream_of(session, frame->hd.stream_id);
+		if (s != NULL && end)
+			h2_request_end(s);
+		break;
+	case NGHTTP2_PING:
+		if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && c->leaving == H2_NOTICED)
+			h2_leave(c);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+			 size_t n, void *arg)
+{
+	struct h2_stream *s = stream_of(session, id);
+
+	if (s != NULL)
+		h2_request_content(s, data, n);
+	else
+		nghttp2_session_consume_connection(session, n);
+	return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
+{
+	struct h2_stream *s = stream_of(session, id);
+
+	if (s != NULL)
+		h2_stream_closed(s, code);
+	else
+		h2_stream_lingers_no_more(conn_of(arg), id);
+	return 0;
+}
+
+/* What goes out */
+
+static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t n, int flags,
+		       void *arg)
+{
+	return h2_write_control(conn_of(arg), data, n);
+}
+
+static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
+			size_t n, nghttp2_data_source *source, void *arg)
+{
+	return h2_write_content(source->ptr, header, n);
+}
+
+/* The client's doing: by breaking the rules it can have streams reset as well as by RST_STREAM
+ * (CVE-2025-8671). */
+static bool is_blame(uint32_t code)
+{
+	return code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_FLOW_CONTROL_ERROR ||
+	       code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR ||
+	       code == NGHTTP2_REFUSED_STREAM;
+}
+
+static void stream_was_reset(struct edge_h2 *c, uint32_t code)
+{
+	if (code == NGHTTP2_REFUSED_STREAM)
+		edge_count(c->worker, EDGE_H2_STREAMS_REFUSED, 1);
+	if (is_blame(code))
+		count(c, H2_FLOOD_MADE_RESET, h2_http(c)->h2.resets);
+}
+
+static void end_was_sent(struct edge_h2 *c, int32_t id)
+{
+	struct h2_stream *s = stream_of(c->session, id);
+
+	if (s != NULL && !s->all_here)
+		h2_stream_linger(s);
+}
+
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct edge_h2 *c = conn_of(arg);
+
+	switch (frame->hd.type) {
+	case NGHTTP2_DATA:
+	case NGHTTP2_HEADERS:
+		if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+			end_was_sent(c, frame->hd.stream_id);
+		break;
+	case NGHTTP2_RST_STREAM:
+		stream_was_reset(c, frame->rst_stream.error_code);
+		break;
+	case NGHTTP2_GOAWAY:
+		/* nghttp2 has found a fault of the connection. */
+		if (frame->goaway.error_code != NGHTTP2_NO_ERROR && c->leaving != H2_OVER) {
+			c->leaving = H2_OVER;
+			c->end_reason = REASON_CLIENT_MALFORMED;
+		}
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* A response that cannot be sent: it is too large, say. */
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error,
+			     void *arg)
+{
+	struct h2_stream *s = stream_of(session, frame->hd.stream_id);
+
+	if (frame->hd.type == NGHTTP2_HEADERS && s != NULL)
+		h2_stream_reset(s, NGHTTP2_INTERNAL_ERROR, REASON_LIMIT);
+	return 0;
+}
+
+/* The session */
+
+static void set_callbacks(nghttp2_session_callbacks *to)
+{
+	nghttp2_session_callbacks_set_on_begin_frame_callback(to, on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(to, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(to, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback(to, on_invalid_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_recv);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data_chunk);
+	nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
+	nghttp2_session_callbacks_set_send_callback(to, on_send);
+	nghttp2_session_callbacks_set_send_data_callback(to, on_send_data);
+	nghttp2_session_callbacks_set_on_frame_send_callback(to, on_frame_send);
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(to, on_frame_not_send);
+}
+
+static void set_options(nghttp2_option *option, size_t head_bytes)
+{
+	nghttp2_option_set_no_auto_window_update(option, 1);
+	nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+	nghttp2_option_set_max_send_header_block_length(option, SECTION_MAX);
+	nghttp2_option_set_max_outbound_ack(option, UNREAD_ACKS_MAX);
+	nghttp2_option_set_max_continuations(option, head_bytes / FRAME_MAX + CONTINUATIONS);
+	/* Our own count comes first. */
+	nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
+}
+
+/* The first frames: our settings, and a window for uploads. */
+static int greet(const struct edge_h2 *c, nghttp2_session *session)
+{
+	const struct edge_view *view = edge_view_current(&c->worker->common->views);
+	const nghttp2_settings_entry settings[] = {
+	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, h2_http(c)->h2.streams},
+	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)view->limits.head_bytes},
+	    {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+	    {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+	};
+	int rv =
+	    nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings));
+
+	if (rv == 0)
+		rv = nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
+							   CONNECTION_WINDOW);
+	return rv;
+}
+
+nghttp2_session *h2_session_create(struct edge_h2 *c)
+{
+	const struct edge_view *view = edge_view_current(&c->worker->common->views);
+	nghttp2_session_callbacks *callbacks = NULL;
+	nghttp2_option *option = NULL;
+	nghttp2_session *session = NULL;
+
+	if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
+		h2_memory_init(c);
+		set_callbacks(callbacks);
+		set_options(option, view->limits.head_bytes);
+		if (nghttp2_session_server_new3(&session, callbacks, c, option, &c->memory) == 0 &&
+		    greet(c, session) != 0) {
+			nghttp2_session_del(session);
+			session = NULL;
+		}
+	}
+	nghttp2_option_del(option);
+	nghttp2_session_callbacks_del(callbacks);
+	return session;
+}

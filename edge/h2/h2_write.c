@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is written when. Frames come from nghttp2, which puts those of the more urgent streams first
+ * (RFC 9218); their content comes straight from what the exchange pushes, without a copy, and many
+ * frames go to the stream at once. While the stream does not take more, content waits in the queue
+ * of its own stream, so that what is more urgent can still overtake it. Worker's loop only.
+ *
+ * Credit: each stream is granted a window, which grows while all of it is written at once and is
+ * small again when it is not; all windows of a connection together are bounded.
+ */
+#include <string.h>
+
+#include "config/fleet.h"
+#include "core/base/check.h"
+#include "edge/h2/h2_internal.h"
+
+/* Of one stream: at least as much as keeps it going when there are many, and as much as is cheap
+ * for bulk, as with HTTP/1.1. */
+#define WINDOW_MIN (16 * 1024)
+#define WINDOW_FIRST (64 * 1024)
+#define WINDOW_MAX STREAM_READ_MAX
+/* Of all streams of a connection, beyond WINDOW_MIN for each. */
+#define WINDOWS_MAX (1024 * 1024)
+
+/* RFC 9113 section 4.1. */
+#define FRAME_HEADER 9
+/* So much is given to the stream at once: as much as it gathers. */
+#define OUTPUT_BYTES STREAM_GATHER_MAX
+#define OUTPUT_PIECES 32
+/* Frame headers, and frames without content. */
+#define OUTPUT_SMALL 8192
+
+struct h2_output {
+	struct iovec v[OUTPUT_PIECES];
+	unsigned n;
+	size_t bytes;
+	size_t used;                      /* of `small` */
+	struct slice done[OUTPUT_PIECES]; /* what it points to, to be dropped when it is written */
+	unsigned n_done;
+	bool last; /* it does not matter whether the stream takes it at once */
+	char small[OUTPUT_SMALL];
+};
+
+static void flush(struct edge_h2 *c)
+{
+	struct h2_output *out = c->output;
+	bool waited = c->write_waits;
+
+	if (out->n > 0) {
+		edge_count(c->worker, EDGE_BYTES_SENT, (int64_t)out->bytes);
+		c->write_waits = !stream_write(c->stream, out->v, (int)out->n);
+	}
+	if (c->write_waits && !waited)
+		c->write_since = h2_now(c);
+	for (unsigned i = 0; i < out->n_done; i++)
+		slice_drop(&out->done[i]);
+	out->n = out->n_done = 0;
+	out->bytes = out->used = 0;
+}
+
+static void add(struct h2_output *out, const void *data, size_t n)
+{
+	struct iovec *last = out->n > 0 ? &out->v[out->n - 1] : NULL;
+
+	out->bytes += n;
+	if (last != NULL && (char *)last->iov_base + last->iov_len == (const char *)data) {
+		last->iov_len += n;
+		return;
+	}
+	CHECK(out->n < OUTPUT_PIECES);
+	out->v[out->n++] = (struct iovec){(void *)data, n};
+}
+
+static void add_small(struct h2_output *out, const void *data, size_t n)
+{
+	CHECK(n <= sizeof(out->small) - out->used);
+	memcpy(out->small + out->used, data, n);
+	add(out, out->small + out->used, n);
+	out->used += n;
+}
+
+static bool has_room(const struct h2_output *out, size_t small, unsigned pieces)
+{
+	return out->used + small <= sizeof(out->small) && out->n + pieces <= OUTPUT_PIECES &&
+	       out->n_done + pieces <= OUTPUT_PIECES;
+}
+
+ssize_t h2_write_control(struct edge_h2 *c, const uint8_t *data, size_t n)
+{
+	struct h2_output *out = c->output;
+
+	if (!has_room(out, n, 1))
+		flush(c);
+	if (n <= sizeof(out->small)) {
+		add_small(out, data, n);
+	} else {
+		add(out, data, n);
+		flush(c);
+	}
+	return (ssize_t)n;
+}
+
+/* Content */
+
+static size_t at_hand(const struct h2_stream *s)
+{
+	return s->down.bytes + s->now.n;
+}
+
+ssize_t h2_write_offer(struct h2_stream *s, size_t max, uint32_t *flags)
+{
+	size_t n = MIN(at_hand(s), max);
+	bool all = n == at_hand(s) && s->response_side == H2_RESPONSE_ENDED;
+
+	MAGIC_CHECK(s, H2_STREAM_MAGIC);
+	if (n == 0 && !all) {
+		s->deferred = true;
+		return NGHTTP2_ERR_DEFERRED;
+	}
+	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+	if (all)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (all && s->response_trailers != NULL) {
+		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		if (h2_response_trailers(s) != 0)
+			return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	}
+	return (ssize_t)n;
+}
+
+/* The next bytes of a stream, with the one who keeps them: kept ones are owed a drop. */
+static struct slice next_piece(struct h2_stream *s, size_t max)
+{
+	struct slice piece;
+
+	if (s->down.bytes > 0) {
+		piece = h2_queue_take(&s->down, max);
+		h2_hold(s->conn, -(ssize_t)piece.n);
+		return piece;
+	}
+	piece = (struct slice){.p = s->now.p, .n = MIN(s->now.n, max)};
+	s->now.p += piece.n;
+	s->now.n -= piece.n;
+	return piece;
+}
+
+/* Many short frames because the client's window lets through no more, with more at hand: that is
+ * how to make a server work and hold memory (CVE-2019-9511). */
+#define TINY 256
+
+static void watch_size(struct h2_stream *s, size_t n)
+{
+	struct edge_h2 *c = s->conn;
+	unsigned burst = h2_http(c)->h2.frames;
+
+	h2_guard_forgive(&c->guard, H2_FLOOD_PING, 1, burst);
+	if (n >= TINY || at_hand(s) == 0)
+		h2_guard_forgive(&c->guard, H2_FLOOD_WINDOW_UPDATE, 4, burst);
+	else if (!h2_guard_count(&c->guard, H2_FLOOD_TINY_WINDOW, 1, burst, h2_now(c)))
+		h2_flooded(c, H2_FLOOD_TINY_WINDOW);
+}
+
+int h2_write_content(struct h2_stream *s, const uint8_t *header, size_t n)
+{
+	struct edge_h2 *c = s->conn;
+	struct h2_output *out = c->output;
+	size_t left = n;
+
+	MAGIC_CHECK(s, H2_STREAM_MAGIC);
+	if (!has_room(out, FRAME_HEADER, 2))
+		flush(c);
+	add_small(out, header, FRAME_HEADER);
+	while (left > 0) {
+		struct slice piece = next_piece(s, left);
+
+		if (!has_room(out, 0, 1))
+			flush(c);
+		add(out, piece.p, piece.n);
+		left -= piece.n;
+		if (piece.owner != NULL)
+			out->done[out->n_done++] = piece;
+	}
+	s->last_out = h2_now(c);
+	watch_size(s, n);
+	if (out->bytes >= OUTPUT_BYTES)
+		flush(c);
+	if (s->down.bytes == 0)
+		h2_write_grant(s);
+	return c->write_waits && !out->last ? NGHTTP2_ERR_PAUSE : 0;
+}
+
+/* Writing */
+
+static void write_all(struct edge_h2 *c, bool last)
+{
+	struct h2_output out;
+	int rv;
+
+	out.n = out.n_done = 0;
+	out.bytes = out.used = 0;
+	out.last = last;
+	c->output = &out;
+	rv = nghttp2_session_send(c->session);
+	flush(c);
+	c->output = NULL;
+	if (rv != 0)
+		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);
+}
+
+void h2_write(struct edge_h2 *c)
+{
+	if (c->state == H2_ENDED || c->feeding || c->output != NULL || c->write_waits ||
+	    !nghttp2_session_want_write(c->session))
+		return;
+	write_all(c, false);
+}
+
+void h2_write_last(struct edge_h2 *c)
+{
+	if (!c->feeding && c->output == NULL)
+		write_all(c, true);
+}
+
+void h2_write_resume(struct h2_stream *s)
+{
+	if (s->deferred && !s->closed) {
+		s->deferred = false;
+		if (nghttp2_is_fatal(nghttp2_session_resume_data(s->conn->session, s->id)))
+			h2_end(s->conn, REASON_LIMIT, EDGE_CLOSE_BREAK);
+	}
+	h2_defer(s->conn);
+}
+
+/* Credit */
+
+static void set_window(struct h2_stream *s, size_t wanted)
+{
+	struct edge_h2 *c = s->conn;
+	size_t others = c->windows - s->window;
+	size_t left = WINDOWS_MAX - MIN(others, (size_t)WINDOWS_MAX);
+
+	s->window = MAX(MIN(MIN(wanted, (size_t)WINDOW_MAX), left), (size_t)WINDOW_MIN);
+	c->windows = others + s->window;
+}
+
+static size_t room_at_client(const struct h2_stream *s)
+{
+	return (size_t)MAX(nghttp2_session_get_stream_remote_window_size(s->conn->session, s->id),
+			   WINDOW_MIN);
+}
+
+/* Only once most of it was used: each grant is a call through all that stand between. */
+void h2_write_grant(struct h2_stream *s)
+{
+	size_t here = s->granted + at_hand(s), window;
+
+	if (s->closed || s->response_side > H2_RESPONSE_TUNNEL || here > s->window / 2)
+		return;
+	if (s->window == 0)
+		set_window(s, WINDOW_FIRST);
+	/* What the client would not take now is not fetched either, but for a little. */
+	window = MIN(s->window, room_at_client(s));
+	if (here >= window)
+		return;
+	s->granted += window - here;
+	s->leg.response->ops->grant(s->leg.response, window - here);
+}
+
+void h2_write_push(struct h2_stream *s, struct slice slice)
+{
+	struct edge_h2 *c = s->conn;
+
+	if (at_hand(s) == 0)
+		s->last_out = h2_now(c);
+	s->now = slice;
+	h2_write_resume(s);
+	h2_write(c);
+	slice.n = s->now.n;
+	slice.p = s->now.p;
+	s->now = (struct slice){0};
+	if (s->closed || s->response_side == H2_RESPONSE_MUTED)
+		return;
+	if (slice.n == 0) {
+		if (s->granted <= s->window / 2)
+			set_window(s, 2 * s->window);
+		return;
+	}
+	set_window(s, MIN(s->window, (size_t)WINDOW_FIRST));
+	if (h2_queue_put(&s->down, slice))
+		h2_hold(c, (ssize_t)slice.n);
+	else
+		h2_stream_reset(s, NGHTTP2_INTERNAL_ERROR, REASON_LIMIT);
+}
