@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "config/change.h"
 #include "config/limit.h"
-#include "config/values.h"
 
 /* What listeners without TLS do with a request. */
 enum cfg_plain {
@@ -90,4 +90,7 @@ struct cfg_http {
 	struct cfg_prefixes trusted_proxies; /* whose X-Forwarded- and Forwarded are kept */
 	struct cfg_strings trusted_fields;   /* and these, which are tokens */
 	enum cfg_underscores underscores;
+	struct cfg_request_id request_id;
+	struct cfg_trace trace;
+	const char *alt_svc; /* value of Alt-Svc; "": none */
 };

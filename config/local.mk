@@ -2,12 +2,12 @@
 
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
+	config/change.h config/compression.h \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
-	config/http.h config/limit.h config/route.h config/site.h config/terms.h config/values.h \
-	config/http.h config/limit.h config/route.h config/site.h config/values.h \
-	config/http.h config/match.h config/route.h config/site.h config/values.h \
+	config/http.h config/limit.h config/match.h config/route.h config/site.h config/terms.h \
+	config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
@@ -15,6 +15,7 @@ config_libconfig_a_SOURCES = \
 	config/load/restart.c \
 	config/load/rules.c config/load/rules.h \
 	config/load/validate.c config/load/validate.h \
+	config/load/validate_changes.c \
 	config/load/validate_geo.c \
 	config/load/validate_limits.c \
 	config/load/validate_match.c \
@@ -28,6 +29,7 @@ config_libconfig_a_SOURCES = \
 	config/option.c config/option.h \
 	config/options/answers.c \
 	config/options/compression.c \
+	config/options/change.c \
 	config/options/edge.c \
 	config/options/fleet.c \
 	config/options/geo.c \
@@ -51,6 +53,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/env.c config/syntax/env.h \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
+	config/types/change.c \
 	config/types/geo.c \
 	config/types/log.c \
 	config/types/match.c \

@@ -4,22 +4,14 @@
  */
 #pragma once
 
+#include "config/change.h"
+#include "config/compression.h"
 #include "config/limit.h"
 #include "config/match.h"
 #include "config/terms.h"
 #include "config/values.h"
 
 struct cfg_origin;
-
-enum cfg_field_action { CFG_FIELD_SET, CFG_FIELD_ADD, CFG_FIELD_REMOVE };
-
-/* One change of a message's fields. */
-struct cfg_field_rule {
-	const char *name; /* a token, as written; no field that frames a message or is hop by hop */
-	enum cfg_field_action action; /* default: set */
-	const char *value;            /* "" with CFG_FIELD_REMOVE */
-	struct cfg_place place;
-};
 
 /* A share of a route's requests. */
 struct cfg_split {
@@ -57,24 +49,6 @@ struct cfg_error_page {
 	struct cfg_place place;
 };
 
-/* In the order of the choices of compression.formats. */
-enum cfg_coding { CFG_CODING_ZSTD, CFG_CODING_BR, CFG_CODING_GZIP };
-
-/* Which responses the edge compresses. */
-struct cfg_compression {
-	bool enabled;             /* false */
-	enum cfg_coding *formats; /* the first that the client likes as well as any other */
-	unsigned n_formats;
-	const char **types; /* lower case; "*" stands for any part of a subtype */
-	unsigned n_types;
-	uint64_t min_size; /* 1 KiB; of a response whose size is known */
-	struct {
-		unsigned zstd, br, gzip; /* by the coding's own scale */
-	} level;
-	bool secrets;           /* also what may hold secrets beside what a stranger wrote */
-	struct cfg_place place; /* no file: it was not written, and is the site's */
-};
-
 struct cfg_route {
 	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
 	bool exact;       /* the path itself only */
@@ -92,9 +66,14 @@ struct cfg_route {
 	const char *split_by; /* requests with equal values of it stay together; with variables */
 	struct cfg_error_page *errors; /* before the site's; the first for a status counts */
 	unsigned n_errors;
-	struct cfg_field_rule *response_fields; /* in the order in which they are applied */
+	struct cfg_rewrite rewrite;
+	struct cfg_field_rule *request_fields; /* in the order in which they are applied */
+	unsigned n_request_fields;
+	struct cfg_field_rule *response_fields; /* likewise */
 	unsigned n_response_fields;
 	struct cfg_compression compression;
+	struct cfg_cors cors;
+	enum cfg_route_security security; /* default: the site's */
 	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;

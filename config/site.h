@@ -27,6 +27,8 @@ struct cfg_site {
 	struct cfg_route *routes;
 	unsigned n_routes;
 	struct cfg_compression compression; /* of routes that say nothing of it */
+	struct cfg_hsts hsts;
+	enum cfg_security security;
 	struct cfg_access *access;
 	unsigned n_access;
 	struct cfg_error_page *errors;

@@ -19,24 +19,30 @@ edge_libedge_a_SOURCES = \
 	edge/log/output.c edge/log/output.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
+	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
 	edge/exchange/exchange_terms.c \
 	edge/exchange/finish.c \
+	edge/rules/cors.c edge/rules/cors.h \
 	edge/exchange/proxy_status.c edge/exchange/proxy_status.h \
 	edge/rules/field_rules.c edge/rules/field_rules.h \
+	edge/rules/identity.c edge/rules/identity.h \
+	edge/rules/rewrite.c edge/rules/rewrite.h \
+	edge/rules/rules.c edge/rules/rules.h \
+	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/exchange/grpc.c edge/exchange/grpc.h \
+	edge/exchange/mirror.c edge/exchange/mirror.h \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/route_answer.c \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
-	edge/rules/response_rules.c edge/rules/response_rules.h \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
-	edge/facts/client.h edge/facts/facts.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \

@@ -12,6 +12,7 @@
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
+#include "edge/exchange/mirror.h"
 #include "edge/filter/compressor.h"
 #include "edge/h1/h1.h"
 #include "edge/h2/h2.h"
@@ -108,6 +109,7 @@ void edge_worker_destroy(struct edge_worker **wp)
 	w->stopping = true;
 	edge_listeners_destroy(&w->listeners);
 	edge_conns_destroy(w);
+	edge_mirrors_end(w);
 	edge_exchange_free_spares(w);
 	edge_verifier_destroy(&w->verifier);
 	edge_h2_free_memory(w);

@@ -47,6 +47,7 @@ void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, s
 	cfg_validate_nameservers(&v);
 	cfg_validate_origins(&v);
 	cfg_validate_sites(&v);
+	cfg_validate_changes(&v);
 	cfg_validate_zones(&v);
 	cfg_validate_geo(&v);
 	cfg_validate_limits(&v);

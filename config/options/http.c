@@ -199,5 +199,23 @@ const struct cfg_option cfg_http_options[] = {
     CHOICE("underscores", AT(cfg_http, underscores), "drop", underscores,
 	   "Fields with \"_\" in their names, which CGI and its kind take for \"-\": \"drop\" "
 	   "removes them, \"pass\" sends on those that would not frame the message."),
+    {.key = "request_id",
+     .shape = CFG_SECTION,
+     AT(cfg_http, request_id),
+     .shorthand = "enabled",
+     .prose = "An id by which a request is found in the logs of all who had to do with it; a UUID "
+	      "of version 7 where none is kept.",
+     .children = cfg_request_id_options},
+    SECTION_AT("trace", AT(cfg_http, trace),
+	       "W3C Trace Context: traceparent and tracestate go to the origin as they came, since "
+	       "the edge records no spans; but they may begin here.",
+	       cfg_trace_options),
+    {.key = "alt_svc",
+     .type = &cfg_type_field_value,
+     AT(cfg_http, alt_svc),
+     .fallback = "",
+     .prose =
+	 "Value of Alt-Svc in responses over TLS, in place of what an origin says; \"\": none is "
+	 "added."},
     END,
 };

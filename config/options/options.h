@@ -25,5 +25,10 @@ extern const struct cfg_option cfg_split_options[], cfg_redirect_options[], cfg_
     cfg_errors_options[];
 /* Of conditions on requests; and on responses, which are on their requests too. */
 extern const struct cfg_option cfg_match_options[], cfg_response_match_options[];
+/* Of what is changed, by http, sites and routes. */
+extern const struct cfg_option cfg_request_fields_options[], cfg_response_fields_options[],
+    cfg_rewrite_options[], cfg_cors_options[], cfg_hsts_options[], cfg_request_id_options[],
+    cfg_trace_options[];
+extern const char *const cfg_securities[], *const cfg_route_securities[];
 /* Of checks, which edges and origins have. */
 extern const char *const cfg_check_kinds[], *const cfg_check_methods[];

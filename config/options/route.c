@@ -9,27 +9,8 @@ IS_ARRAY(cfg_route, split);
 IS_ARRAY(cfg_route, redirect);
 IS_ARRAY(cfg_route, respond);
 IS_ARRAY(cfg_route, errors);
+IS_ARRAY(cfg_route, request_fields);
 IS_ARRAY(cfg_route, response_fields);
-
-static const char *const field_actions[] = {"set", "add", "remove", NULL};
-
-static const struct cfg_option response_fields_options[] = {
-    {.key = "name",
-     .type = &cfg_type_field_name,
-     AT(cfg_field_rule, name),
-     .required = true,
-     .prose = "The field's name; fields of framing and of the connection are the edge's own."},
-    CHOICE("action", AT(cfg_field_rule, action), "set", field_actions,
-	   "What is done: \"set\" puts one field in the place of all of that name, \"add\" adds "
-	   "one, \"remove\" removes all of that name."),
-    {.key = "value",
-     .type = &cfg_type_response_value,
-     AT(cfg_field_rule, value),
-     .fallback = "",
-     WHEN("action", 1U << CFG_FIELD_SET | 1U << CFG_FIELD_ADD),
-     .prose = "Its value, which may be empty."},
-    END,
-};
 
 const struct cfg_option cfg_route_options[] = {
     {.key = "path",
@@ -93,13 +74,24 @@ const struct cfg_option cfg_route_options[] = {
      OF(cfg_error_page),
      .prose = "Error pages; before those of the site, and the first that is for a status counts.",
      .children = cfg_errors_options},
+    SECTION_AT("rewrite", AT(cfg_route, rewrite),
+	       "What the origin is asked for in place of what the client has asked for; one of "
+	       "strip_prefix, path, and regex with to.",
+	       cfg_rewrite_options),
+    {.key = "request_fields",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, request_fields),
+     OF(cfg_field_rule),
+     .prose = "What is changed in the fields of requests of this route, in this order, after all "
+	      "else that the edge changes in them.",
+     .children = cfg_request_fields_options},
     {.key = "response_fields",
      .shape = CFG_ITEMS,
      AT(cfg_route, response_fields),
      OF(cfg_field_rule),
      .prose = "What is changed in the fields of responses from this route, in this order, before "
 	      "they go to the client.",
-     .children = response_fields_options},
+     .children = cfg_response_fields_options},
     {.key = "compression",
      .shape = CFG_SECTION,
      AT(cfg_route, compression),
@@ -108,6 +100,11 @@ const struct cfg_option cfg_route_options[] = {
 	 "Which responses from this route the edge compresses; the site's when it is not here.",
      .children = cfg_compression_options,
      .shorthand = "enabled"},
+    SECTION_AT("cors", AT(cfg_route, cors),
+	       "Which pages of other origins may read the responses of this route.",
+	       cfg_cors_options),
+    CHOICE("security", AT(cfg_route, security), "site", cfg_route_securities,
+	   "Fields of security, as with the site; \"site\": what that has."),
     SECTION("auth", "Who is let in.", cfg_auth_options),
     SECTION("timeout", "How long a request may take.", cfg_route_timeout_options),
     SECTION("limit", "How much a client may send.", cfg_route_limit_options),

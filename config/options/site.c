@@ -61,6 +61,12 @@ const struct cfg_option cfg_site_options[] = {
      OF(cfg_error_page),
      .prose = "Error pages of all its routes, and of requests that none of them matches.",
      .children = cfg_errors_options},
+    SECTION_AT("hsts", AT(cfg_site, hsts),
+	       "Strict-Transport-Security, in responses over TLS, in place of what an origin says.",
+	       cfg_hsts_options),
+    CHOICE("security", AT(cfg_site, security), "none", cfg_securities,
+	   "Fields of security that responses get if they have none of that name: see \"Presets\" "
+	   "in perigee-edge(8)."),
     {.key = "edges",
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,

@@ -40,6 +40,16 @@ static inline int http_hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* A sign of a field's name, as origins have it that make variables of fields (CGI, WSGI, PHP): all
+ * take '_' for '-', some (lighttpd, Apache 2.2) everything else that is neither a letter nor a
+ * digit. */
+static inline char http_name_folded(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c | 0x20);
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
+}
+
 /* A field line without its CRLF; the spans point into it. NULL, or what is wrong with it. White
  * space before the colon is left out of a response, and is a fault of a request (RFC 9112
  * section 5.1). */

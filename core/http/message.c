@@ -269,6 +269,38 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	f->n = kept;
 }
 
+static char *put(char *p, struct span s)
+{
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+bool http_fields_append(struct http_fields *f, struct arena *a, struct span name,
+			struct span member)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+	size_t size = member.n;
+	char *text, *p;
+
+	while ((field = http_fields_find(f, name, &from)) != NULL)
+		size += field->value.n + 2;
+	if (size == member.n)
+		return http_fields_add(f, a, name, member);
+	p = text = arena_alloc(a, size);
+	if (text == NULL)
+		return false;
+	from = 0;
+	while ((field = http_fields_find(f, name, &from)) != NULL) {
+		if (field->value.n > 0)
+			p = put(put(p, field->value), SPAN(", "));
+	}
+	p = put(p, member);
+	http_fields_remove(f, name);
+	return http_fields_add(f, a, name, (struct span){text, (size_t)(p - text)});
+}
+
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t';

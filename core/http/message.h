@@ -103,6 +103,10 @@ const struct http_field *http_fields_find(const struct http_fields *f, struct sp
 /* Spans are kept, not copied. False when the arena is full. */
 bool http_fields_add(struct http_fields *f, struct arena *a, struct span name, struct span value);
 void http_fields_remove(struct http_fields *f, struct span name);
+/* One more member of a list: all fields of that name become one, at the end. False when the arena
+ * is full. */
+bool http_fields_append(struct http_fields *f, struct arena *a, struct span name,
+			struct span member);
 /* Next member of a comma-separated list (RFC 9110 section 5.6.1), trimmed; false at the end.
  * Quoted strings are not split. *rest is advanced. */
 bool http_list_next(struct span *rest, struct span *member);

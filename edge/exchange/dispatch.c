@@ -88,7 +88,6 @@ static struct edge_dispatch by_route(const struct edge_question *q)
 struct edge_dispatch edge_dispatch(const struct edge_question *q)
 {
 	const struct http_head *request = q->facts->request;
-	struct http_path *path;
 	const char *why;
 
 	switch (request->method_id) {
@@ -99,19 +98,16 @@ struct edge_dispatch edge_dispatch(const struct edge_question *q)
 	default:
 		break;
 	}
-	path = arena_alloc(q->arena, sizeof(*path));
-	if (!path)
-		return answer(NULL, 431, REASON_DONE);
-	switch (http_path_parse(path, request->target, q->arena, &why)) {
+	switch (http_path_parse(q->path, request->target, q->arena, &why)) {
 	case HTTP_PATH_OK:
+		q->facts->path = q->path;
 		break;
 	case HTTP_PATH_BAD:
 		return refuse(NULL, why);
 	case HTTP_PATH_NO_ROOM:
 		return answer(NULL, 431, REASON_DONE);
 	}
-	q->facts->path = path;
-	if (span_equal(path->text, SPAN(EDGE_HEALTH_PATH)))
+	if (span_equal(q->path->text, SPAN(EDGE_HEALTH_PATH)))
 		return answer(NULL, health_status(q), REASON_DONE);
 	return by_route(q);
 }

@@ -14,6 +14,7 @@ struct edge_facts;
 struct edge_route;
 struct edge_site;
 struct edge_view;
+struct http_path;
 
 /* The path that perigee-dns and others ask, on any host. */
 #define EDGE_HEALTH_PATH "/.well-known/perigee/health"
@@ -25,8 +26,9 @@ struct edge_question {
 	const struct edge_view *view;
 	/* Of the request and its client; what is found out goes there. */
 	struct edge_facts *facts;
-	bool stopping;       /* the program is */
-	struct arena *arena; /* for the path in normal form */
+	bool stopping;          /* the program is */
+	struct http_path *path; /* where its path in normal form comes, */
+	struct arena *arena;    /* with its bytes */
 };
 
 struct edge_dispatch {

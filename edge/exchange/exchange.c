@@ -253,6 +253,8 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 		write_log(x);
 	if (x->cancel_wait)
 		x->cancel_wait(x);
+	exchange_close_auth(x);
+	exchange_drop_mirrors(x);
 	if (x->origin)
 		olink_request_close(&x->origin);
 	loop_task_cancel(x->worker->loop, &x->own_task);

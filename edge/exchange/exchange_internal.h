@@ -39,6 +39,7 @@
 
 #include "core/base/check.h"
 #include "core/http/flow.h"
+#include "core/http/path.h"
 #include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
@@ -78,11 +79,13 @@ struct edge_exchange {
 	struct arena arena;
 	struct http_head received, forwarded;
 	struct http_head answer; /* the response as it goes to the client */
+	struct http_path path;   /* of the request, once facts.path is set */
 	struct edge_facts facts; /* names in it are the view's, until a tunnel copies them */
 	/* NULL: none, or a tunnel has let the view go. */
 	const struct edge_site *site;
 	const struct edge_route *route;
-	const struct cfg_origin *to; /* whom the route sends it to; NULL: it answers itself */
+	const struct edge_rules *rules; /* of the route, or of the site */
+	const struct cfg_origin *to;    /* whom the route sends it to; NULL: it answers itself */
 
 	struct flow_sink from_client;
 	struct flow_source for_client;
@@ -102,8 +105,12 @@ struct edge_exchange {
 	/* Set while it waits: lets go of what it waits for. */
 	void (*cancel_wait)(struct edge_exchange *x);
 	struct edge_verification *verification; /* of a password, while that is waited for */
+	struct exchange_auth *auth;             /* NULL: no other origin was asked */
 	enum request_ending ending;
 	struct http_fields *trailers; /* with ENDING_TRAILERS */
+
+	struct edge_mirror **mirrors; /* copies of the request, as far as it has come */
+	unsigned n_mirrors;
 
 	struct olink_request *origin; /* NULL: none was asked, so far */
 	struct flow_leg leg;          /* to it */
@@ -202,6 +209,22 @@ void exchange_step_done(struct edge_exchange *x);
 enum step_result exchange_step_basic(struct edge_exchange *x);
 /* Whether name and password are ours alone. */
 bool exchange_hides_credentials(const struct edge_exchange *x);
+
+/* auth_forward.c */
+enum step_result exchange_step_forward_auth(struct edge_exchange *x);
+/* Of what it asked. */
+void exchange_close_auth(struct edge_exchange *x);
+/* What was answered goes into `forwarded`. False: no room. */
+bool exchange_apply_auth(struct edge_exchange *x);
+/* What no origin is to see of a request's trailers. */
+void exchange_clean_trailers(struct edge_exchange *x, struct http_fields *trailers);
+
+/* exchange_mirror.c */
+enum step_result exchange_step_mirror(struct edge_exchange *x);
+/* What goes on to the origin. */
+void exchange_mirror_content(struct edge_exchange *x, const struct slice *slice, bool end);
+/* Those of a request that did not come whole. */
+void exchange_drop_mirrors(struct edge_exchange *x);
 
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);

@@ -183,6 +183,7 @@ static bool begin_tunnel(struct edge_exchange *x)
 	x->site = NULL;
 	x->route = NULL;
 	x->to = NULL;
+	x->rules = NULL;
 	if (x->request_side == REQUEST_ASKED)
 		exchange_set_request(x, REQUEST_TUNNEL);
 	return true;

@@ -10,8 +10,11 @@
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/grpc.h"
+#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
+#include "edge/rules/identity.h"
+#include "edge/rules/rules.h"
 #include "origin-link/olink.h"
 
 /* Who answers */
@@ -23,16 +26,20 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 	    .facts = &x->facts,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
+	    .path = &x->path,
 	};
 	struct edge_dispatch found = edge_dispatch(&question);
 
 	x->site = found.site;
 	x->route = found.route;
 	x->facts.node = span_of(x->view->self->name);
-	if (found.site)
+	if (found.site) {
 		x->facts.site = span_of(found.site->cfg->name);
+		x->rules = found.site->rules;
+	}
 	if (found.route) {
 		x->facts.route = found.route->name;
+		x->rules = found.route->rules;
 		x->to = edge_route_origin(found.route, &x->facts, &x->arena);
 	}
 	if (x->to)
@@ -42,6 +49,16 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 		  SPAN_ARG(x->received.authority), SPAN_ARG(x->received.target),
 		  SPAN_ARG(x->facts.site), SPAN_ARG(x->facts.origin));
 	return found;
+}
+
+/* What it is found by in logs. False: no room. */
+static bool identify(struct edge_exchange *x)
+{
+	const struct cfg_http *http = &x->view->fleet->http;
+	bool trusted = edge_is_trusted(&http->trusted_proxies, &x->client->addr);
+
+	return edge_identify(http, trusted, clock_wall(), &x->worker->randomness, &x->facts,
+			     &x->arena);
 }
 
 static bool open_origin(struct edge_exchange *x)
@@ -73,7 +90,8 @@ static void push_ending(struct edge_exchange *x)
 		to->ops->body(to, (struct slice){0}, true);
 		break;
 	case ENDING_TRAILERS:
-		edge_forward_trailers(x->trailers, &x->forward);
+		exchange_clean_trailers(x, x->trailers);
+		edge_rules_trailers(x->rules, x->trailers);
 		to->ops->trailers(to, x->trailers);
 		break;
 	}
@@ -107,6 +125,10 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
 	x->is_grpc = edge_grpc_is(head);
+	if (!identify(x)) {
+		exchange_respond(x, 431, REASON_DONE);
+		return;
+	}
 	found = dispatch(x);
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);
@@ -128,6 +150,8 @@ static void client_body(struct flow_sink *sink, struct slice slice, bool end)
 	}
 	if (end)
 		exchange_set_request(x, REQUEST_ENDED);
+	if (x->n_mirrors > 0)
+		exchange_mirror_content(x, &slice, end);
 	if (x->origin)
 		x->leg.request->ops->body(x->leg.request, slice, end);
 	else if (end)
@@ -146,7 +170,10 @@ static void client_trailers(struct flow_sink *sink, struct http_fields *trailers
 		x->trailers = trailers;
 		return;
 	}
-	edge_forward_trailers(trailers, &x->forward);
+	exchange_clean_trailers(x, trailers);
+	edge_rules_trailers(x->rules, trailers);
+	if (x->n_mirrors > 0)
+		exchange_mirror_content(x, &(struct slice){0}, true);
 	x->leg.request->ops->trailers(x->leg.request, trailers);
 }
 

@@ -11,7 +11,7 @@
 #include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
-#include "edge/rules/response_rules.h"
+#include "edge/rules/rules.h"
 #include "origin-link/olink.h"
 
 static bool add_server_timing(struct edge_exchange *x)
@@ -83,7 +83,7 @@ bool exchange_finish(struct edge_exchange *x)
 	/* Here, in this order, each by a call of its own: hints are learned; rules for fields;
 	 * Proxy-Status and Server-Timing; RateLimit fields; a filter is put in the way of the
 	 * content. An error page has taken the place of the content before. */
-	if (x->route && !response_rules_apply(x->route->cfg, &x->answer))
+	if (!edge_rules_response(x->rules, &x->facts, &x->answer))
 		return false;
 	if (!add_proxy_status(x) || !add_server_timing(x))
 		return false;

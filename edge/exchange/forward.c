@@ -10,6 +10,7 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/http/chars.h"
 
 /* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
  * another path is legal. More than that is a circle. */
@@ -26,30 +27,9 @@ static char *put(char *p, struct span s)
 	return p + s.n;
 }
 
-/* One field with the members of all fields of that name, and `member` at the end. */
 static bool append_to_list(struct http_head *head, struct span name, struct span member)
 {
-	const struct http_field *field;
-	unsigned from = 0;
-	size_t size = member.n;
-	char *text, *p;
-
-	while ((field = http_fields_find(&head->fields, name, &from)) != NULL)
-		size += field->value.n + 2;
-	if (size == member.n)
-		return http_fields_add(&head->fields, head->arena, name, member);
-	p = text = arena_alloc(head->arena, size);
-	if (text == NULL)
-		return false;
-	from = 0;
-	while ((field = http_fields_find(&head->fields, name, &from)) != NULL) {
-		if (field->value.n > 0)
-			p = put(put(p, field->value), SPAN(", "));
-	}
-	p = put(p, member);
-	http_fields_remove(&head->fields, name);
-	return http_fields_add(&head->fields, head->arena, name,
-			       (struct span){text, (size_t)(p - text)});
+	return http_fields_append(&head->fields, head->arena, name, member);
 }
 
 static bool add_via(struct http_head *head, struct span pseudonym)
@@ -181,21 +161,13 @@ static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
 	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
 }
 
-/* As origins have it that make variables of fields (CGI, WSGI, PHP): all take '_' for '-', some
- * (lighttpd, Apache 2.2) everything else that is neither a letter nor a digit. */
-static char folded(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c | 0x20);
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
-}
-
 /* How many bytes of both are the same. */
 static size_t common_length(struct span name, const char *other)
 {
 	size_t n = 0;
 
-	while (n < name.n && other[n] != '\0' && folded(name.p[n]) == folded(other[n]))
+	while (n < name.n && other[n] != '\0' &&
+	       http_name_folded(name.p[n]) == http_name_folded(other[n]))
 		n++;
 	return n;
 }
@@ -212,17 +184,21 @@ static bool is_same(struct span name, const char *other)
 	return n == name.n && other[n] == '\0';
 }
 
+static bool is_one_of(struct span name, const struct cfg_strings *names)
+{
+	for (unsigned i = 0; i < names->n; i++) {
+		if (is_same(name, names->v[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Says who the client is, or something else that only our own proxies are believed. */
 static bool is_claim(struct span name, const struct cfg_strings *trusted)
 {
 	/* Origins know X-Forwarded-Port, -Server, -Prefix and more. */
-	if (begins_with(name, "x-forwarded-") || is_same(name, "forwarded"))
-		return true;
-	for (unsigned i = 0; i < trusted->n; i++) {
-		if (is_same(name, trusted->v[i]))
-			return true;
-	}
-	return false;
+	return begins_with(name, "x-forwarded-") || is_same(name, "forwarded") ||
+	       is_one_of(name, trusted);
 }
 
 /* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
@@ -246,7 +222,7 @@ static bool frames(struct span name)
 /* What a name begins with, as a bit. */
 static uint32_t first_byte(char c)
 {
-	return UINT32_C(1) << (folded(c) & 31);
+	return UINT32_C(1) << (http_name_folded(c) & 31);
 }
 
 /* What a name must begin with to be a claim or to frame: most fields need no closer look. */
@@ -279,6 +255,17 @@ static void drop_fields(struct http_fields *fields, const struct edge_forward *f
 
 	for (unsigned i = 0; i < fields->n; i++) {
 		if (!is_dropped(fields->v[i].name, f, firsts))
+			fields->v[kept++] = fields->v[i];
+	}
+	fields->n = kept;
+}
+
+void edge_forward_strip(struct http_fields *fields, const struct cfg_strings *names)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (!is_one_of(fields->v[i].name, names))
 			fields->v[kept++] = fields->v[i];
 	}
 	fields->n = kept;

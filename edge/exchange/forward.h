@@ -21,6 +21,8 @@ struct edge_forward {
 /* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:
  * 200 (OPTIONS with Max-Forwards: 0), 431 (no room in the arena), 508 (it has been here before). */
 int edge_forward_request(struct http_head *head, const struct edge_forward *f);
+/* Removes all fields that an origin might take for one of these names, however they are spelt. */
+void edge_forward_strip(struct http_fields *fields, const struct cfg_strings *names);
 /* What is not to be forwarded of a request's trailers. */
 void edge_forward_trailers(struct http_fields *trailers, const struct edge_forward *f);
 /* Rewrites a response for the client; `date` is used when the origin gave none. False: no room. */

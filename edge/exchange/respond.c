@@ -101,6 +101,14 @@ bool edge_respond_only_read(struct http_head *head)
 	return add(head, SPAN("Allow"), SPAN("GET, HEAD"));
 }
 
+bool edge_respond_empty(struct http_head *head, struct arena *arena, int status, struct span date)
+{
+	bool begun = begin(head, arena, status, date);
+
+	head->framing = HTTP_FRAMING_NONE;
+	return begun;
+}
+
 bool edge_respond_location(struct http_head *head, const struct http_head *request)
 {
 	struct span host, port, target = request->target;

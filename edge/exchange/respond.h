@@ -19,6 +19,8 @@ bool edge_respond(struct http_head *head, struct arena *arena, int status, struc
 		  struct span *body);
 /* Of a 405: only what a content of ours is there for. False: no room. */
 bool edge_respond_only_read(struct http_head *head);
+/* One without content, by its status. */
+bool edge_respond_empty(struct http_head *head, struct arena *arena, int status, struct span date);
 /* Adds where a redirect goes: the request's host and target, by https. False: no room. */
 bool edge_respond_location(struct http_head *head, const struct http_head *request);
 /* A redirect elsewhere, with a line of content. False: no room. */

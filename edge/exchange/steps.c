@@ -11,14 +11,15 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/respond.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
+#include "edge/rules/rules.h"
 
-/* A second head is made for the origin; the first stays as it was received. */
-static enum step_result rewrite(struct edge_exchange *x)
+/* What all that goes on from here is told of the client. */
+static enum step_result introduce(struct edge_exchange *x)
 {
 	const struct edge_client *client = x->client;
-	int status = 431;
 
 	x->forward = (struct edge_forward){
 	    .client_ip = client->ip,
@@ -29,15 +30,47 @@ static enum step_result rewrite(struct edge_exchange *x)
 	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
+	return STEP_GO_ON;
+}
+
+/* A second head is made for the origin; the first stays as it was received. */
+static enum step_result rewrite(struct edge_exchange *x)
+{
+	int status = 431;
+
 	if (http_head_copy(&x->forwarded, &x->received, &x->arena)) {
 		if (exchange_hides_credentials(x))
 			http_fields_remove(&x->forwarded.fields, SPAN("Authorization"));
-		/* Here: the rewriting of the target and the rules for request fields. */
 		status = edge_forward_request(&x->forwarded, &x->forward);
+		if (status == 0 && !exchange_apply_auth(x))
+			status = 431;
+		if (status == 0)
+			status = edge_rules_request(x->rules, &x->facts, &x->forwarded);
 	}
 	if (status == 0)
 		return STEP_GO_ON;
 	exchange_respond(x, status, REASON_DONE);
+	return STEP_ANSWERED;
+}
+
+/* The edge answers, so that no origin need know about pages of others. */
+static enum step_result preflight(struct edge_exchange *x)
+{
+	struct span date = edge_date_text(&x->worker->date, clock_wall());
+
+	switch (edge_rules_preflight(x->rules, &x->received)) {
+	case EDGE_CORS_NONE:
+		return STEP_GO_ON;
+	case EDGE_CORS_REFUSED:
+		exchange_respond(x, 403, REASON_DONE);
+		return STEP_ANSWERED;
+	case EDGE_CORS_ALLOWED:
+		break;
+	}
+	if (edge_respond_empty(&x->answer, &x->arena, 204, date))
+		exchange_answer(x, SPAN(""), REASON_DONE);
+	else
+		exchange_fail(x, REASON_LIMIT);
 	return STEP_ANSWERED;
 }
 
@@ -53,14 +86,15 @@ static const struct step {
 } steps[] = {
     /* access */
     /* limits */
-    /* preflight */
+    {"preflight", preflight},
     {"time", exchange_step_time},
-    {"basic", exchange_step_basic},
-    /* forwarded authentication */
+    {"basic authentication", exchange_step_basic},
+    {"introduction", introduce},
+    {"forwarded authentication", exchange_step_forward_auth},
     {"content", exchange_step_content},
     {"route", exchange_answer_by_route},
     {"rewrite", rewrite},
-    /* mirror */
+    {"mirror", exchange_step_mirror},
     {"origin", ask_origin},
 };
 

@@ -112,6 +112,11 @@ void edge_template_destroy(struct edge_template **tp)
 	free(t);
 }
 
+bool edge_template_has_variables(const struct edge_template *t)
+{
+	return t->n > 0;
+}
+
 bool edge_template_expand(const struct edge_template *t, const struct edge_facts *facts,
 			  struct arena *arena, struct span *out)
 {

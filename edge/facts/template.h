@@ -16,6 +16,7 @@ struct edge_template;
 /* `text` is one that the configuration has checked, and must outlive it. */
 struct edge_template *edge_template_create(const char *text, enum edge_text_use use);
 void edge_template_destroy(struct edge_template **t);
+bool edge_template_has_variables(const struct edge_template *t);
 /* Into *out, which points into the template when it has no variables, else into the arena. False:
  * no room, or it is longer than EDGE_TEMPLATE_MAX. */
 bool edge_template_expand(const struct edge_template *t, const struct edge_facts *facts,

@@ -84,10 +84,10 @@ static void put_text(struct edge_writer *w, struct span s)
 		put_all(w, s);
 }
 
-/* A path in normal form, or a piece of one: decoded, but for what is read differently. */
-static void put_path(struct edge_writer *w, struct span s)
+/* It is decoded, but for what is read differently, which stays as it is. */
+void edge_write_path(struct edge_writer *w, struct span path)
 {
-	put_for_path(w, s, true);
+	put_for_path(w, path, true);
 }
 
 static void put_number(struct edge_writer *w, unsigned number)
@@ -352,11 +352,11 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 		break;
 	case CFG_VAR_PATH:
 		if (facts->path)
-			put_path(w, facts->path->text);
+			edge_write_path(w, facts->path->text);
 		break;
 	case CFG_VAR_MATCH:
 		if (part->number < facts->n_captures)
-			put_path(w, facts->captures[part->number]);
+			edge_write_path(w, facts->captures[part->number]);
 		break;
 	case CFG_VAR_STATUS:
 		if (facts->response)

@@ -29,5 +29,7 @@ struct edge_writer {
 
 /* As the operator wrote it. */
 void edge_write_literal(struct edge_writer *w, struct span text);
+/* A path in normal form, or a piece of one. */
+void edge_write_path(struct edge_writer *w, struct span path);
 void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *part,
 			 const struct edge_facts *facts);

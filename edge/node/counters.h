@@ -32,7 +32,7 @@
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
-	  "Requests whose name and password were missing or wrong")                                \
+	  "Requests that were not let in, by name and password or by an origin that was asked")    \
 	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \
 	  "Requests refused because too many passwords were waiting to be checked")                \
 	X(EDGE_H2_CONNECTIONS, "edge_h2_connections_total", COUNTER,                               \
@@ -62,6 +62,11 @@
 	  "HTTP/2 connections ended: clients whose header section was far over the limit")         \
 	X(EDGE_H2_FLOOD_UNKNOWN, "edge_h2_flood_unknown_total", COUNTER,                           \
 	  "HTTP/2 connections ended: clients that sent too many frames of unknown types")          \
+	X(EDGE_MIRRORED, "edge_mirrored_total", COUNTER, "Copies of requests sent to mirrors")     \
+	X(EDGE_MIRROR_DROPPED, "edge_mirror_dropped_total", COUNTER,                               \
+	  "Copies of requests that were not sent: too large, too many, or not whole")              \
+	X(EDGE_MIRROR_FAILURES, "edge_mirror_failures_total", COUNTER,                             \
+	  "Copies of requests that their mirror did not answer")                                   \
 	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
 	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
 	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \

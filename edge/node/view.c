@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/auth/passwords.h"
+#include "edge/facts/template.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "origin-link/olink.h"
@@ -20,11 +21,14 @@
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
  * stands in two lists that grow by doubling (as received, as forwarded), some values are put
  * together anew, and its path may be written in normal form. Of a response the fields stand in one
- * more list; their bytes are the origin link's. A block that the next piece does not fit into is
+ * more list; their bytes are the origin link's. What rules put together, of both, has a part for
+ * itself. A block that the next piece does not fit into is
  * given up in part: hence twice all that.
  */
 #define ARENA_BASE (32 * 1024)
 #define LISTS_PER_FIELD 4
+/* What rules put together of both. */
+#define CHANGES_MAX EDGE_TEMPLATE_MAX
 
 static size_t arena_max(const struct cfg_fleet *fleet)
 {
@@ -39,7 +43,7 @@ static size_t arena_max(const struct cfg_fleet *fleet)
 			       LISTS_PER_FIELD * origin->limit.fields * sizeof(struct http_field) +
 				   origin->limit.head_bytes);
 	}
-	return ARENA_BASE + 2 * (request + response);
+	return ARENA_BASE + 2 * (request + response + CHANGES_MAX);
 }
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "core/http/message.h"
 #include "core/loop/snapshot.h"
 #include "core/net/stream.h"
 #include "edge/node/counters.h"
 #include "edge/node/date.h"
+#include "edge/rules/identity.h"
 
 struct edge_worker;
 struct log_file;
@@ -49,6 +51,7 @@ struct edge_admission;
 struct edge_compressors;
 struct edge_inlets;
 struct edge_listeners;
+struct edge_mirror;
 struct edge_protocol;
 struct edge_verifier;
 
@@ -69,8 +72,12 @@ struct edge_worker {
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;
 	struct edge_compressors *compressors;
+	struct edge_randomness randomness;     /* of the names of requests */
 	struct edge_exchange *spare_exchanges; /* for the next requests */
 	unsigned n_spare_exchanges;
+	LIST_HEAD(edge_mirror_list, edge_mirror) mirrors; /* copies of requests */
+	unsigned n_mirrors;
+	uint64_t n_mirror_choices;
 	void *h2_frame; /* of edge/h2/h2_memory.c */
 };
 

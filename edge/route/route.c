@@ -14,6 +14,7 @@
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "edge/facts/match.h"
+#include "edge/rules/rules.h"
 #include "edge/tls/host_table.h"
 
 struct edge_routes {
@@ -24,6 +25,12 @@ struct edge_routes {
 };
 
 /* Compiling */
+
+/* What is needed for it beside the site. */
+struct compiler {
+	const struct cfg_http *http;
+	const struct edge_files *files;
+};
 
 static struct edge_error_page *compile_errors(const struct cfg_error_page *cfg, unsigned n,
 					      const struct edge_files *files)
@@ -39,7 +46,7 @@ static struct edge_error_page *compile_errors(const struct cfg_error_page *cfg, 
 }
 
 static void compile_route(struct edge_route *route, const struct cfg_route *cfg,
-			  const struct edge_site *site, const struct edge_files *files)
+			  const struct edge_site *site, const struct compiler *with)
 {
 	*route = (struct edge_route){
 	    .cfg = cfg,
@@ -48,19 +55,21 @@ static void compile_route(struct edge_route *route, const struct cfg_route *cfg,
 	    .name = span_of(cfg->name && *cfg->name != '\0' ? cfg->name : cfg->path),
 	    .when = edge_match_create(&cfg->when),
 	    .split = edge_split_create(cfg, site->cfg->name),
-	    .errors = compile_errors(cfg->errors, cfg->n_errors, files),
+	    .errors = compile_errors(cfg->errors, cfg->n_errors, with->files),
+	    .rules = edge_rules_create(with->http, site->cfg, cfg),
 	};
 	if (route->split)
 		route->split_by = edge_template_create(cfg->split_by, EDGE_TEXT_PLAIN);
 	if (cfg->n_redirect > 0)
 		route->redirect = edge_template_create(cfg->redirect->to, EDGE_TEXT_TARGET);
 	if (cfg->n_respond > 0)
-		route->content = edge_content_of(files, cfg->respond->text, cfg->respond->file,
-						 cfg->respond->type);
+		route->content = edge_content_of(with->files, cfg->respond->text,
+						 cfg->respond->file, cfg->respond->type);
 }
 
 static void free_route(struct edge_route *route)
 {
+	edge_rules_destroy(&route->rules);
 	edge_match_destroy(&route->when);
 	edge_split_destroy(&route->split);
 	edge_template_destroy(&route->split_by);
@@ -69,20 +78,22 @@ static void free_route(struct edge_route *route)
 }
 
 static void compile_site(struct edge_site *site, const struct cfg_site *cfg,
-			 const struct edge_files *files)
+			 const struct compiler *with)
 {
 	*site = (struct edge_site){
 	    .cfg = cfg,
 	    .routes = xcalloc(cfg->n_routes, sizeof(*site->routes)),
 	    .n_routes = cfg->n_routes,
-	    .errors = compile_errors(cfg->errors, cfg->n_errors, files),
+	    .errors = compile_errors(cfg->errors, cfg->n_errors, with->files),
+	    .rules = edge_rules_create(with->http, cfg, NULL),
 	};
 	for (unsigned i = 0; i < cfg->n_routes; i++)
-		compile_route(&site->routes[i], &cfg->routes[i], site, files);
+		compile_route(&site->routes[i], &cfg->routes[i], site, with);
 }
 
 static void free_site(struct edge_site *site)
 {
+	edge_rules_destroy(&site->rules);
 	for (unsigned i = 0; i < site->n_routes; i++)
 		free_route(&site->routes[i]);
 	free(site->routes);
@@ -93,6 +104,7 @@ struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const stru
 				       struct diag *diag)
 {
 	struct edge_files *files = edge_files_load(fleet, self, diag);
+	struct compiler with = {.http = &fleet->http, .files = files};
 	struct edge_routes *routes;
 
 	if (!files)
@@ -108,7 +120,7 @@ struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const stru
 		if (!cfg_site_is_served_by(cfg, self))
 			continue;
 		routes->n_sites++;
-		compile_site(site, cfg, files);
+		compile_site(site, cfg, &with);
 		for (unsigned h = 0; h < cfg->hosts.n; h++)
 			edge_host_table_add(routes->hosts, span_of(cfg->hosts.v[h]), site);
 	}

@@ -29,6 +29,7 @@ struct cfg_site;
 struct diag;
 struct edge_facts;
 struct edge_match;
+struct edge_rules;
 struct edge_routes;
 
 struct edge_error_page {
@@ -50,6 +51,7 @@ struct edge_route {
 	struct edge_template *redirect; /* where to; NULL: nowhere */
 	struct edge_content content;    /* with cfg->n_respond > 0 */
 	struct edge_error_page *errors; /* cfg->n_errors */
+	struct edge_rules *rules;       /* NULL: nothing is changed */
 };
 
 /* One for each struct cfg_site that is served here; the same holds. */
@@ -58,6 +60,7 @@ struct edge_site {
 	struct edge_route *routes; /* in the order in which they are tried */
 	unsigned n_routes;
 	struct edge_error_page *errors; /* cfg->n_errors */
+	struct edge_rules *rules;       /* of what no route is the reason of; NULL likewise */
 };
 
 /* Of the sites that `self` serves. `fleet` must outlive it. NULL, with the reasons in `diag`, when

@@ -19,11 +19,13 @@ scenarios = \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
+	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
 	tests/scenario/test_edge_terms.py \

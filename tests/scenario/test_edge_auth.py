@@ -198,3 +198,161 @@ def test_file_that_cannot_be_used_is_an_error_of_the_configuration(basic, tmp_pa
     checked = subprocess.run([perigee.CTL, "check", edge.fleet], capture_output=True, text=True)
     assert checked.returncode == 1 and why in checked.stdout + checked.stderr
     assert edge.curl("-u", "ann:secret", edge.url("/")).stdout == "ok"
+
+
+# By an origin that is asked first
+
+
+class Judge:
+    """An origin that answers every question with the same, and keeps the heads."""
+
+    def __init__(self, answer):
+        self.answer, self.heads = answer, []
+
+    def __call__(self, conn):
+        while data := read_head(conn):
+            self.heads.append(data.decode())
+            conn.sendall(self.answer)
+
+
+def fields_of(head):
+    return [tuple(line.split(": ", 1)) for line in head.split("\r\n")[1:] if line]
+
+
+@pytest.fixture
+def judged(make_edge, scripted_origin):
+    """judged(answer, more): an edge that asks a judge first, the judge, and the route's origin."""
+    def make(judge, more="", basic="", judge_more="", app=None, http=""):
+        seen = app or Recorder()
+        judge = judge if callable(judge) else Judge(judge)
+        edge = make_edge({"app": scripted_origin(seen).origin(),
+                          "judge": scripted_origin(judge).origin(judge_more)},
+                         {"/": ("app", "auth: {forward: {origin: judge, path: /auth, "
+                                f"response_fields: [X-User], {more}}}, {basic}}}")}, http)
+        return edge, judge, seen
+
+    return make
+
+
+LET_IN = (b"HTTP/1.1 200 OK\r\nX-User: ann\r\nX-Other: no\r\nContent-Length: 5\r\n\r\nhello")
+
+
+def test_judge_lets_in(judged):
+    edge, judge, seen = judged(LET_IN)
+    with edge.connect() as s:
+        r = Responses(s)
+        s.sendall(f"PUT /a?b=c HTTP/1.1\r\n{H}Content-Length: 3\r\nCookie: k=v\r\nX-User: root\r\n"
+                  "x-USER: root\r\nX-Secret: s\r\nX-Forwarded-Uri: /lie\r\n\r\nabc".encode())
+        assert r.response()[2] == b"ok"
+        s.sendall(f"GET /second HTTP/1.1\r\n{H}\r\n".encode())
+        assert r.response()[2] == b"ok"
+    asked = fields_of(judge.heads[0])
+    assert judge.heads[0].startswith("GET /auth HTTP/1.1\r\n")
+    assert ("Cookie", "k=v") in asked
+    assert ("X-Forwarded-Method", "PUT") in asked and ("X-Forwarded-Uri", "/a?b=c") in asked
+    assert ("X-Forwarded-Host", HOST) in asked and ("X-Forwarded-Proto", "https") in asked
+    assert ("X-Forwarded-For", "127.0.0.1") in asked and ("Host", HOST) in asked
+    assert not [n for n, _ in asked if n.lower() in ("x-secret", "x-user", "content-length")]
+    assert len([n for n, _ in asked if n.lower() == "x-forwarded-uri"]) == 1
+    users = [line for line in seen.heads[0].split("\r\n") if line.startswith("x-user")]
+    assert users == ["x-user: ann"] and "x-other" not in seen.heads[0]
+    # Both questions went over one connection.
+    assert edge.settled()["olink_connects_total"] == 2
+
+
+@pytest.mark.parametrize("name", ["X-User", "x-user", "X_User", "x.user"])
+def test_nobody_says_who_he_is_himself(judged, name):
+    """Some origins take an underscore, or anything else, for a dash."""
+    edge, _, seen = judged(b"HTTP/1.1 204 No Content\r\n\r\n", http="underscores: pass")
+    assert edge.curl("-H", f"{name}: root", edge.url("/")).stdout == "ok"
+    assert "root" not in seen.heads[0]
+
+
+def test_nobody_says_who_he_is_in_a_trailer(judged):
+    got = []
+
+    def script(conn):
+        data = read_head(conn)
+        while not data.endswith(b"\r\n\r\n") or b"\r\n0\r\n" not in data:
+            data += conn.recv(65536)
+        got.append(data)
+        conn.sendall(OK)
+
+    edge, _, _ = judged(LET_IN, app=script)
+    with edge.connect() as s:
+        s.sendall(f"POST / HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n"
+                  "1\r\nx\r\n0\r\nX-User: root\r\nX-Sum: 1\r\n\r\n".encode())
+        assert Responses(s).response()[2] == b"ok"
+    assert b"X-Sum: 1" in got[0] and b"root" not in got[0]
+
+
+def test_judge_refuses_with_its_own_words(judged):
+    edge, judge, seen = judged(b"HTTP/1.1 302 Found\r\nLocation: https://login.example/\r\n"
+                               b"Content-Length: 5\r\n\r\nlogin")
+    with edge.connect() as s:
+        r = Responses(s)
+        s.sendall(f"GET / HTTP/1.1\r\n{H}\r\n".encode())
+        status, fields, body = r.response()
+        assert (status, fields["location"], body) == (302, "https://login.example/", b"login")
+        s.sendall(f"HEAD / HTTP/1.1\r\n{H}\r\n".encode())
+        status, fields = r.head()
+        assert status == 302 and fields["content-length"] == "5"
+        s.sendall(f"GET / HTTP/1.1\r\n{H}\r\n".encode())
+        assert r.response()[0] == 302
+    assert not seen.heads
+    assert edge.settled()["edge_auth_refused_total"] == 3
+    assert edge.access_log(1)[0]["origin"] == "judge"
+
+
+def test_judge_refuses_an_upload_that_it_did_not_wait_for(judged):
+    edge, judge, seen = judged(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+    with edge.connect() as s:
+        s.sendall(f"POST / HTTP/1.1\r\n{H}Content-Length: 100000000\r\n\r\nabc".encode())
+        assert Responses(s).response()[2] == b"no"
+    assert not seen.heads
+
+
+def gone(conn):
+    read_head(conn)
+
+
+def silent(conn):
+    read_head(conn)
+    conn.recv(1)
+
+
+def garbled(conn):
+    read_head(conn)
+    conn.sendall(b"what?\r\n\r\n")
+
+
+@pytest.mark.parametrize("judge, more, status", [
+    (gone, "", 502), (garbled, "", 502), (silent, "timeout: {response: 200ms}", 504)])
+def test_judge_that_fails_lets_nobody_in(judged, judge, more, status):
+    edge, _, seen = judged(judge, judge_more=more)
+    got = edge.curl("-o", "/dev/null", "-w", "%{http_code}", edge.url("/")).stdout
+    assert got == str(status) and not seen.heads
+
+
+def test_client_that_leaves_while_the_judge_thinks(judged):
+    left = []
+
+    def script(conn):
+        read_head(conn)
+        left.append(conn.recv(1))
+
+    edge, _, seen = judged(script)
+    with edge.connect() as s:
+        s.sendall(f"POST / HTTP/1.1\r\n{H}Content-Length: 3\r\n\r\n".encode())
+        edge.wait_counter("olink_requests_total", 1)
+    perigee.wait_for(lambda: left, "the judge to be left alone")
+    assert left == [b""] and not seen.heads
+
+
+def test_password_is_not_shown_to_the_judge(judged, tmp_path):
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "4"))
+    edge, judge, seen = judged(LET_IN, basic=f"basic: {{file: {users}}}")
+    assert edge.curl("-u", "ann:wrong", edge.url("/")).stdout.startswith("401")
+    assert not judge.heads
+    assert edge.curl("-u", "ann:secret", edge.url("/")).stdout == "ok"
+    assert "authorization" not in judge.heads[0].lower()

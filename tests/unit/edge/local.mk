@@ -2,6 +2,7 @@
 #
 # Unit tests of edge/: they link $(LINK_EDGE), so nothing above it.
 
+known_request = tests/support/known_request.c tests/support/known_request.h
 check_PROGRAMS += tests/unit/edge/auth/test_password
 tests_unit_edge_auth_test_password_SOURCES = tests/unit/edge/auth/test_password.c
 tests_unit_edge_auth_test_password_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -33,7 +34,7 @@ tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
 
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
-tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c
+tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)
 tests_unit_edge_rules_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/rules/test_field_rules
 
@@ -85,11 +86,6 @@ check_PROGRAMS += tests/unit/edge/node/test_date
 tests_unit_edge_node_test_date_SOURCES = tests/unit/edge/node/test_date.c
 tests_unit_edge_node_test_date_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/node/test_date
-
-check_PROGRAMS += tests/unit/edge/rules/test_response_rules
-tests_unit_edge_rules_test_response_rules_SOURCES = tests/unit/edge/rules/test_response_rules.c
-tests_unit_edge_rules_test_response_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/rules/test_response_rules
 
 check_PROGRAMS += tests/unit/edge/conn/test_hello
 tests_unit_edge_conn_test_hello_SOURCES = tests/unit/edge/conn/test_hello.c
@@ -167,7 +163,7 @@ tests_unit_edge_limit_test_tally_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_tally
 
 check_PROGRAMS += tests/unit/edge/facts/test_template
-tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c
+tests_unit_edge_facts_test_template_SOURCES = tests/unit/edge/facts/test_template.c $(known_request)
 tests_unit_edge_facts_test_template_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_template
 
@@ -185,3 +181,18 @@ check_PROGRAMS += tests/unit/edge/limit/test_guard
 tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
 tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_guard
+
+check_PROGRAMS += tests/unit/edge/rules/test_cors
+tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
+tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_cors
+
+check_PROGRAMS += tests/unit/edge/rules/test_rewrite
+tests_unit_edge_rules_test_rewrite_SOURCES = tests/unit/edge/rules/test_rewrite.c $(known_request)
+tests_unit_edge_rules_test_rewrite_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_rewrite
+
+check_PROGRAMS += tests/unit/edge/rules/test_rules
+tests_unit_edge_rules_test_rules_SOURCES = tests/unit/edge/rules/test_rules.c $(known_request)
+tests_unit_edge_rules_test_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/rules/test_rules

@@ -549,13 +549,11 @@ static void test_wrong_response_fields(void **state)
 	    "\"Proxy-Connection\": " FIELD_IS_OWN
 	    "fleet.yaml:24:31: sites.w.routes[1].response_fields[13].action: \"replace\" is not "
 	    "one "
-	    "of set, add, remove\n"
-	    "fleet.yaml:25:39: sites.w.routes[1].response_fields[14].value belongs to action set "
-	    "or "
-	    "add, but here action is remove\n"
-	    "fleet.yaml:26:39: sites.w.routes[1].response_fields[15].value belongs to action set "
-	    "or "
-	    "add, but here action is remove\n"
+	    "of set, add, append, remove\n"
+	    "fleet.yaml:25:39: sites.w.routes[1].response_fields[14].value belongs to action set, "
+	    "add or append, but here action is remove\n"
+	    "fleet.yaml:26:39: sites.w.routes[1].response_fields[15].value belongs to action set, "
+	    "add or append, but here action is remove\n"
 	    "fleet.yaml:27:13: sites.w.routes[1].response_fields[16]: a map of options was "
 	    "expected, not a value\n");
 }

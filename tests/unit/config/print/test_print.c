@@ -116,6 +116,12 @@ static void test_dump_of_defaults(void **state)
 				  "  - X-Rewrite-URL\n"
 				  "  - Proxy\n"
 				  "  underscores: drop\n"
+				  "  request_id:\n"
+				  "    enabled: false\n"
+				  "  trace:\n"
+				  "    start: never\n"
+				  "    sampled: true\n"
+				  "  alt_svc: \"\"\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
@@ -184,6 +190,18 @@ static void test_dump_of_many_sites_could_not_be_loaded(void **state)
 	free(text);
 }
 
+/* Without a condition. */
+#define ALWAYS                                                                                     \
+	"        when:\n"                                                                          \
+	"          methods: []\n"                                                                  \
+	"          fields: []\n"                                                                   \
+	"          query: []\n"                                                                    \
+	"          networks: []\n"                                                                 \
+	"          countries: []\n"                                                                \
+	"          continents: []\n"                                                               \
+	"          hosts: []\n"                                                                    \
+	"          status: []\n"
+
 /* A list of things within a list of things, and texts that are not set. */
 static void test_dump_of_routes_and_tls(void **state)
 {
@@ -223,15 +241,15 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "      redirect: []\n"
 				     "      respond: []\n"
 				     "      errors: []\n"
+				     "      rewrite: {}\n"
+				     "      request_fields: []\n"
 				     "      response_fields:\n"
 				     "      - name: X\n"
 				     "        action: set\n"
-				     "        value: 0\n"
-				     "      - name: \"~\"\n"
+				     "        value: 0\n" ALWAYS "      - name: \"~\"\n"
 				     "        action: add\n"
-				     "        value: '$${{y}: #'\n"
-				     "      - name: Date\n"
-				     "        action: remove\n"));
+				     "        value: '$${{y}: #'\n" ALWAYS "      - name: Date\n"
+				     "        action: remove\n" ALWAYS));
 	assert_non_null(strstr(text, "    - path: /\n"));
 	assert_non_null(strstr(text, "      response_fields: []\n"));
 	free(text);

@@ -213,6 +213,25 @@ static void test_fields(void **state)
 	arena_fini(&a);
 }
 
+static void test_append_makes_one_list(void **state)
+{
+	struct http_fields fields = {0};
+	struct arena arena;
+
+	arena_init(&arena, 4096);
+	assert_true(http_fields_append(&fields, &arena, SPAN("Vary"), SPAN("a")));
+	assert_true(http_fields_add(&fields, &arena, SPAN("X"), SPAN("1")));
+	assert_true(http_fields_add(&fields, &arena, SPAN("vary"), SPAN("")));
+	assert_true(http_fields_append(&fields, &arena, SPAN("Vary"), SPAN("b")));
+	assert_int_equal(fields.n, 2);
+	assert_true(span_equal(fields.v[0].name, SPAN("X")));
+	assert_true(span_equal(fields.v[1].value, SPAN("a, b")));
+	arena_fini(&arena);
+	arena_init(&arena, 0);
+	assert_false(http_fields_append(&fields, &arena, SPAN("X"), SPAN("2")));
+	arena_fini(&arena);
+}
+
 static void test_fields_add_fails_when_the_arena_is_full(void **state)
 {
 	struct http_fields f = {0};
@@ -398,6 +417,7 @@ int main(void)
 	    cmocka_unit_test(test_authorities),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_append_makes_one_list),
 	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_head_copy_has_its_own_fields),
 	    cmocka_unit_test(test_head_without_fields_is_copied),

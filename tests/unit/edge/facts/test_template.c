@@ -14,66 +14,18 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "core/http/path.h"
-#include "edge/facts/client.h"
-#include "edge/facts/facts.h"
 #include "edge/facts/template.h"
-#include "geo/places.h"
+#include "tests/support/known_request.h"
 
-struct world {
-	struct arena arena;
-	struct http_head request, response;
-	struct http_path path;
-	struct edge_client client;
-	struct geo_place place;
-	struct edge_facts facts;
-};
-
-static void add(struct http_head *head, const char *name, const char *value)
+static void begin(struct known_request *w, const char *target)
 {
-	assert_true(http_fields_add(&head->fields, head->arena, span_of(name), span_of(value)));
+	known_request_init(w, target);
+	w->facts.captures[0] = SPAN("/a/b c");
+	w->facts.captures[1] = SPAN("b c");
+	w->facts.n_captures = 2;
 }
 
-static void begin(struct world *w, const char *target)
-{
-	const char *why;
-
-	*w = (struct world){.client = {.protocol = "HTTP/1.1",
-				       .tls = "TLS1.3",
-				       .tls_suite = "TLS_AES_128_GCM_SHA256",
-				       .sni = "www.example.com",
-				       .ip = "2001:db8::7",
-				       .scheme = SPAN("https")},
-			    .place = {.asn = 64500, .country = "DE", .continent = "EU"}};
-	arena_init(&w->arena, 1 << 20);
-	http_head_init(&w->request, &w->arena);
-	http_head_init(&w->response, &w->arena);
-	assert_true(net_addr_parse(w->client.ip, 4711, &w->client.addr));
-	w->request.method = SPAN("GET");
-	w->request.scheme = SPAN("https");
-	w->request.authority = SPAN("www.example.com");
-	w->request.target = span_of(target);
-	w->response.status = 404;
-	assert_int_equal(http_path_parse(&w->path, w->request.target, &w->arena, &why),
-			 HTTP_PATH_OK);
-	w->facts = (struct edge_facts){
-	    .client = &w->client,
-	    .place = &w->place,
-	    .request = &w->request,
-	    .path = &w->path,
-	    .response = &w->response,
-	    .node = SPAN("fra1"),
-	    .site = SPAN("www"),
-	    .route = SPAN("api"),
-	    .origin = SPAN("app"),
-	    .request_id = SPAN("0190-1"),
-	    .trace_id = SPAN("4bf92f3577b34da6a3ce929d0e0e4736"),
-	    .captures = {SPAN("/a/b c"), SPAN("b c")},
-	    .n_captures = 2,
-	};
-}
-
-static void assert_expands(struct world *w, const char *text, enum edge_text_use use,
+static void assert_expands(struct known_request *w, const char *text, enum edge_text_use use,
 			   const char *expected)
 {
 	struct edge_template *t = edge_template_create(text, use);
@@ -111,24 +63,24 @@ static void test_values(void **state)
 	     "TLS1.3 TLS_AES_128_GCM_SHA256 www.example.com no HTTP/1.1"},
 	    {"{status} {response.etag}", "404 \"x\""},
 	};
-	struct world w;
+	struct known_request w;
 
 	begin(&w, "/a/./b%20c?x=1&y=%2F&x=2&z");
-	add(&w.request, "Accept", "a");
-	add(&w.request, "Accept", "b");
-	add(&w.request, "Cookie", "other=1; sid=abc=d;s");
-	add(&w.response, "ETag", "\"x\"");
+	known_request_add(&w.request, "Accept", "a");
+	known_request_add(&w.request, "Accept", "b");
+	known_request_add(&w.request, "Cookie", "other=1; sid=abc=d;s");
+	known_request_add(&w.response, "ETag", "\"x\"");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_expands(&w, cases[i][0], EDGE_TEXT_PLAIN, cases[i][1]);
 		assert_expands(&w, cases[i][0], EDGE_TEXT_FIELD, cases[i][1]);
 	}
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 }
 
 /* What is not known is empty, whatever it is. */
 static void test_nothing_known(void **state)
 {
-	struct world w;
+	struct known_request w;
 
 	begin(&w, "/");
 	w.facts = (struct edge_facts){0};
@@ -142,13 +94,13 @@ static void test_nothing_known(void **state)
 			 argument ? "1" : "");
 		assert_expands(&w, text, EDGE_TEXT_FIELD, "");
 	}
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 }
 
 /* A path is decoded when it is looked at: its line ends must not come out as such. */
 static void test_nothing_splits_a_field(void **state)
 {
-	struct world w;
+	struct known_request w;
 
 	begin(&w, "/a%0d%0aSet-Cookie:%20x");
 	w.facts.captures[0] = SPAN("\r\nEvil: 1");
@@ -158,7 +110,7 @@ static void test_nothing_splits_a_field(void **state)
 	assert_expands(&w, "{match.0}{match.1}", EDGE_TEXT_FIELD, "%0D%0AEvil:%201%01%7F");
 	assert_expands(&w, "{site}", EDGE_TEXT_FIELD, "a  b");
 	assert_expands(&w, "{site}", EDGE_TEXT_TARGET, "%20%09a%0D%0Ab%7F%00%20");
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 }
 
 static void test_targets(void **state)
@@ -172,19 +124,19 @@ static void test_targets(void **state)
 	    {"/#{cookie.c}", "/#%3F%23"},
 	    {"/\xc3\xbc b", "/%C3%BC%20b"},
 	};
-	struct world w;
+	struct known_request w;
 
 	begin(&w, "/%c3%bc/x%2fy?a=1?2&b=%26");
-	add(&w.request, "X", "a \"b\"?c#d%e/\xc3\xbc");
-	add(&w.request, "Cookie", "c=?#");
+	known_request_add(&w.request, "X", "a \"b\"?c#d%e/\xc3\xbc");
+	known_request_add(&w.request, "Cookie", "c=?#");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_expands(&w, cases[i][0], EDGE_TEXT_TARGET, cases[i][1]);
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 }
 
 static void test_ports_and_hosts(void **state)
 {
-	struct world w;
+	struct known_request w;
 
 	begin(&w, "/");
 	w.request.authority = SPAN("[2001:db8::1]:8443");
@@ -193,7 +145,7 @@ static void test_ports_and_hosts(void **state)
 	w.request.authority = SPAN("example.com:");
 	w.request.scheme = SPAN("http");
 	assert_expands(&w, "{host}:{port}", EDGE_TEXT_FIELD, "example.com:80");
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 }
 
 /* A long text is written a second time; one that is too long, or for which there is no room, is
@@ -203,7 +155,7 @@ static void test_bounds(void **state)
 	struct edge_template *t = edge_template_create("{query.q}{query.q}", EDGE_TEXT_FIELD);
 	char *target = xmalloc(EDGE_TEMPLATE_MAX + 64);
 	struct arena none;
-	struct world w;
+	struct known_request w;
 	struct span got;
 
 	memset(target, 'x', EDGE_TEMPLATE_MAX);
@@ -217,14 +169,14 @@ static void test_bounds(void **state)
 	arena_init(&none, 0);
 	assert_false(edge_template_expand(t, &w.facts, &none, &got));
 	arena_fini(&none);
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 
 	memset(target, 'x', EDGE_TEMPLATE_MAX);
 	memcpy(target, "/?q=", 4);
 	target[4 + EDGE_TEMPLATE_MAX / 2 + 1] = '\0';
 	begin(&w, target);
 	assert_false(edge_template_expand(t, &w.facts, &w.arena, &got));
-	arena_fini(&w.arena);
+	known_request_fini(&w);
 	edge_template_destroy(&t);
 	free(target);
 }

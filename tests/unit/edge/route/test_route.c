@@ -37,7 +37,8 @@ static void test_sites(void **state)
 	    {.name = "b", .hosts = {hosts_b, 1}},
 	    {.name = "c", .hosts = {hosts_c, 1}, .edges = only_two, .n_edges = 1, .edge_ids = ids},
 	};
-	struct cfg_fleet fleet = {.sites = sites, .n_sites = 3, .edges = edges, .n_edges = 2};
+	struct cfg_fleet fleet = {
+	    .sites = sites, .n_sites = 3, .edges = edges, .n_edges = 2, .http = {.alt_svc = ""}};
 	static const struct {
 		const char *authority;
 		int site;
@@ -89,7 +90,8 @@ static void check_request(const struct cfg_site *site, const struct request *req
 {
 	struct cfg_edge self = {.name = "one"};
 	struct cfg_site served = *site;
-	struct cfg_fleet fleet = {.sites = &served, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct cfg_fleet fleet = {
+	    .sites = &served, .n_sites = 1, .edges = &self, .n_edges = 1, .http = {.alt_svc = ""}};
 	struct diag *diag = diag_create();
 	struct edge_routes *routes;
 	const struct edge_route *route;
@@ -356,7 +358,11 @@ static void test_error_pages(void **state)
 				    .n_routes = 1,
 				    .errors = of_site,
 				    .n_errors = 2};
-	struct cfg_fleet fleet = {.sites = &cfg_site, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct cfg_fleet fleet = {.sites = &cfg_site,
+				  .n_sites = 1,
+				  .edges = &self,
+				  .n_edges = 1,
+				  .http = {.alt_svc = ""}};
 	struct diag *diag = diag_create();
 	struct edge_routes *routes = edge_routes_create(&fleet, &self, diag);
 	const struct edge_site *site = edge_route_site(routes, span_of(host));

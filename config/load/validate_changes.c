@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Rules of what is changed in requests and responses: what excludes each other, and what cannot be.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/load/rules.h"
+#include "core/base/check.h"
+
+/* Their members are divided by something else than a comma, or not at all. */
+static bool is_no_list(const char *name)
+{
+	return strcasecmp(name, "Cookie") == 0 || strcasecmp(name, "Set-Cookie") == 0;
+}
+
+static void validate_fields(struct validator *v, const char *what, const char *key,
+			    const struct cfg_field_rule *rules, unsigned n,
+			    const struct cfg_entry *map)
+{
+	const struct cfg_entry *item = cfg_first_item(map, key);
+
+	for (unsigned i = 0; i < n; i++) {
+		char *path = xasprintf("%s.%s[%u].when", what, key, i);
+
+		if (rules[i].name && rules[i].action == CFG_FIELD_APPEND &&
+		    is_no_list(rules[i].name))
+			diag_add(v->diag, rules[i].place,
+				 "%s.%s[%u]: %s is no list that could be appended to; use add or "
+				 "set",
+				 what, key, i, rules[i].name);
+		cfg_validate_match(v, path, &rules[i].when, cfg_entry_get(item, "when"),
+				   rules[i].place);
+		free(path);
+		item = item ? item->next : NULL;
+	}
+}
+
+static void validate_rewrite(struct validator *v, const char *what,
+			     const struct cfg_rewrite *rewrite, struct cfg_place place)
+{
+	if ((rewrite->strip_prefix != NULL) + (rewrite->path != NULL) + (rewrite->regex != NULL) >
+	    1)
+		diag_add(v->diag, place,
+			 "%s.rewrite: one of strip_prefix, path, regex was expected, not several",
+			 what);
+	if ((rewrite->regex != NULL) != (rewrite->to != NULL))
+		diag_add(v->diag, place, "%s.rewrite: %s is missing, which goes with %s", what,
+			 rewrite->regex ? "to" : "regex", rewrite->regex ? "regex" : "to");
+}
+
+static bool has_any(const struct cfg_strings *strings)
+{
+	for (unsigned i = 0; i < strings->n; i++) {
+		if (strings->v[i] && strcmp(strings->v[i], "*") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void validate_cors(struct validator *v, const char *what, const struct cfg_cors *cors,
+			  struct cfg_place place)
+{
+	if (cors->credentials &&
+	    (has_any(&cors->origins) || has_any(&cors->fields) || has_any(&cors->expose)))
+		diag_add(v->diag, place,
+			 "%s.cors: \"*\" does not go with credentials: any page could act in the "
+			 "user's name; write a list",
+			 what);
+}
+
+/* The entry of the list's item that this was filled from; NULL: it cannot be told, since routes are
+ * sorted by then. */
+static const struct cfg_entry *entry_at(const struct cfg_entry *list, struct cfg_place place)
+{
+	const struct cfg_entry *item = list;
+
+	if (list && list->kind == CFG_ENTRY_LIST)
+		item = list->first;
+	while (item && (item->place.line != place.line || item->place.column != place.column ||
+			item->place.file != place.file))
+		item = item->next;
+	return item;
+}
+
+static void validate_route(struct validator *v, const struct cfg_site *site,
+			   const struct cfg_route *route, const struct cfg_entry *map)
+{
+	char *what = xasprintf("sites.%s.routes.*", site->name);
+
+	validate_fields(v, what, "request_fields", route->request_fields, route->n_request_fields,
+			map);
+	validate_fields(v, what, "response_fields", route->response_fields,
+			route->n_response_fields, map);
+	validate_rewrite(v, what, &route->rewrite, cfg_place_of(map, "rewrite", route->place));
+	validate_cors(v, what, &route->cors, cfg_place_of(map, "cors", route->place));
+	free(what);
+}
+
+static void validate_hsts(struct validator *v, const struct cfg_site *site,
+			  const struct cfg_entry *map)
+{
+	const struct cfg_hsts *hsts = &site->hsts;
+	/* What the list of browsers asks for. */
+	bool is_listed = hsts->subdomains && hsts->max_age.ns >= DUR_S(365 * 86400).ns;
+
+	if (hsts->preload && !is_listed)
+		diag_add(v->diag, cfg_place_of(map, "hsts", site->place),
+			 "sites.%s.hsts: preload needs subdomains and a max_age of 365d at least",
+			 site->name);
+}
+
+void cfg_validate_changes(struct validator *v)
+{
+	const struct cfg_entry *entry = cfg_first_thing(v, "sites");
+
+	for (unsigned i = 0; i < v->fleet->n_sites; i++, entry = entry->next) {
+		const struct cfg_site *site = &v->fleet->sites[i];
+		const struct cfg_entry *routes = cfg_entry_get(entry, "routes");
+
+		validate_hsts(v, site, entry);
+		for (unsigned r = 0; r < site->n_routes; r++)
+			validate_route(v, site, &site->routes[r],
+				       entry_at(routes, site->routes[r].place));
+	}
+}

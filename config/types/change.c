@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Types of what is changed in requests and responses. Any thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/types/template.h"
+#include "config/types/types.h"
+#include "core/base/check.h"
+#include "core/http/chars.h"
+
+static char *format_text(const struct cfg_option *option, const void *value)
+{
+	const char *text = *(const char *const *)value;
+
+	return text ? xstrdup(text) : NULL;
+}
+
+/* NULL: a rule may change it in a request. */
+static const char *why_not_changed(const char *name)
+{
+	static const struct {
+		const char *name, *why;
+	} own[] = {
+	    {"Host", "the host is changed by rewrite.host"},
+	    {"Via", "circles are found by it"},
+	    {"CDN-Loop", "circles are found by it"},
+	    {"Expect", "the edge itself says whether it waits"},
+	    {"Max-Forwards", "the edge itself counts it down"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (strcasecmp(name, own[i].name) == 0)
+			return own[i].why;
+	}
+	return NULL;
+}
+
+static bool parse_request_field_name(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *why = why_not_changed(text);
+
+	if (why)
+		return cfg_refuse_because(v, text, why);
+	return cfg_type_field_name.parse(v, text, out);
+}
+
+const struct cfg_type cfg_type_request_field_name = {
+    .name = "field name",
+    .expected = "the name of a field such as X-Client: letters, digits, \"-\" and other "
+		"characters of a token",
+    .pattern = "^[-!#$%&'*+.^_`|~0-9A-Za-z]+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_request_field_name,
+    .format = format_text,
+};
+
+/* A fragment is never sent (RFC 9110 section 7.1). */
+static bool parse_rewrite_text(const struct cfg_value *v, const char *text, void *out)
+{
+	if (strchr(text, '#'))
+		return cfg_refuse_because(v, text, "\"#\" is no part of what a server is asked");
+	return cfg_type_template.parse(v, text, out);
+}
+
+static bool parse_rewrite_path(const struct cfg_value *v, const char *text, void *out)
+{
+	if (text[0] != '/' && text[0] != '{')
+		return cfg_refuse(v, text);
+	return parse_rewrite_text(v, text, out);
+}
+
+const struct cfg_type cfg_type_rewrite_text = {
+    .name = "template",
+    .expected = "a part of a URL path, in which {name} is a variable",
+    .pattern = "^[^#]*$",
+    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .size = sizeof(char *),
+    .parse = parse_rewrite_text,
+    .format = format_text,
+};
+
+const struct cfg_type cfg_type_rewrite_path = {
+    .name = "template",
+    .expected = "a URL path such as \"/v2{path}\", in which {name} is a variable",
+    .pattern = "^[/{][^#]*$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_rewrite_path,
+    .format = format_text,
+};
+
+static bool is_scheme(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !http_char_is_digit(s.p[i]) &&
+		    (i == 0 || !strchr("+-.", s.p[i])))
+			return false;
+	}
+	return s.n > 0;
+}
+
+/* As browsers write it in Origin (RFC 6454 section 6.2); one "*" may stand for the first labels of
+ * the host. */
+static bool is_cors_origin(const char *text)
+{
+	const char *divider = strstr(text, "://"), *rest;
+	struct span host, port;
+
+	if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
+		return true;
+	if (!divider || !is_scheme((struct span){text, (size_t)(divider - text)}))
+		return false;
+	rest = divider + 3;
+	if (strncmp(rest, "*.", 2) == 0)
+		rest += 2;
+	return !strpbrk(rest, "*/%") && http_authority_split(span_of(rest), &host, &port) &&
+	       host.n > 0 && (port.n > 0 || rest[strlen(rest) - 1] != ':');
+}
+
+static bool parse_cors_origin(const struct cfg_value *v, const char *text, void *out)
+{
+	return is_cors_origin(text) ? cfg_keep(v, text, out) : cfg_refuse(v, text);
+}
+
+const struct cfg_type cfg_type_cors_origin = {
+    .name = "origin",
+    .expected = "an origin such as https://app.example.com, https://*.example.com or \"*\"",
+    .pattern = "^(\\*|null|[a-z][a-z0-9+.-]*://[^/%]+)$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_cors_origin,
+    .format = format_text,
+};
