@@ -32,12 +32,18 @@ enum cfg_proxy_status {
 /* Of RFC 5426. */
 #define CFG_SYSLOG_PORT 514
 
+#define CFG_LOG_JSON "json"
+#define CFG_LOG_COMBINED "combined"
+/* Of a text with variables. */
+#define CFG_LOG_FORMAT_MAX 4096
+
 /* Which of the failed requests get a line where others are a sample. */
 enum cfg_log_failures { CFG_LOG_FAILURES_ALL, CFG_LOG_FAILURES_SAMPLED };
 
 /* http.access_log: a line for each request. */
 struct cfg_access_log {
 	const char *output; /* path, one of the words above, "-" for standard output, "" for none */
+	const char *format; /* a word below, or a text with variables */
 	double sample;      /* percent */
 	enum cfg_log_failures failures;
 	struct {
@@ -82,6 +88,8 @@ struct cfg_http {
 	struct cfg_per_client per_client;
 	struct cfg_access *access;
 	unsigned n_access;
+	struct cfg_limit *limits;
+	unsigned n_limits;
 	enum cfg_plain plain;
 	struct cfg_access_log access_log;
 	enum cfg_proxy_status proxy_status;

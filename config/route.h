@@ -78,5 +78,7 @@ struct cfg_route {
 	struct cfg_access *access;
 	unsigned n_access;
 	unsigned number; /* in the order of the file */
+	struct cfg_limit *limits;
+	unsigned n_limits;
 	struct cfg_place place;
 };

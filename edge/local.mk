@@ -9,6 +9,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
+	edge/conn/judge.c \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/filter/coding_choice.c edge/filter/coding_choice.h \
@@ -16,12 +17,15 @@ edge_libedge_a_SOURCES = \
 	edge/filter/compressor.c edge/filter/compressor.h \
 	edge/filter/encoder.c edge/filter/encoder.h \
 	edge/log/access_log.c edge/log/access_log.h \
-	edge/log/output.c edge/log/output.h \
+	edge/log/entry.h \
+	edge/log/format.c edge/log/format.h \
+	edge/log/text.c edge/log/text.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
 	edge/exchange/auth_basic.c \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_hints.c \
 	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
 	edge/exchange/exchange_request.c \
@@ -35,8 +39,10 @@ edge_libedge_a_SOURCES = \
 	edge/rules/rules.c edge/rules/rules.h \
 	edge/rules/security.c edge/rules/security.h \
 	edge/exchange/forward.c edge/exchange/forward.h \
-	edge/exchange/grpc.c edge/exchange/grpc.h \
-	edge/exchange/mirror.c edge/exchange/mirror.h \
+	edge/terms/grpc.c edge/terms/grpc.h \
+	edge/terms/hints.c edge/terms/hints.h \
+	edge/terms/mirror.c edge/terms/mirror.h \
+	edge/exchange/guard.c \
 	edge/exchange/respond.c edge/exchange/respond.h \
 	edge/exchange/route_answer.c \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
@@ -58,6 +64,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
 	edge/h2/h2_memory.c \
+	edge/h2/h2_priority.c edge/h2/h2_priority.h \
 	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \
 	edge/h2/h2_response.c \
@@ -65,6 +72,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
+	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/pace.c edge/limit/pace.h \
 	edge/limit/rates.c edge/limit/rates.h \

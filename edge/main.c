@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <gnutls/crypto.h>
+
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -15,14 +17,16 @@
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
-#include "core/process/log_file.h"
 #include "core/process/metrics.h"
-#include "edge/log/output.h"
+#include "edge/limit/guard.h"
+#include "edge/log/access_log.h"
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
 #include "edge/status.h"
+#include "edge/terms/hints.h"
 #include "edge/worker.h"
+#include "geo/places.h"
 #include "origin-link/olink.h"
 
 struct program {
@@ -34,6 +38,8 @@ struct program {
 	struct edge_listening *listeners;
 	struct edge_socket *sockets; /* of worker w: from w * n_listeners on, until it took them */
 	unsigned n_idle;             /* workers, while stopping */
+	/* What the last configuration was loaded with that is right; the jobs' thread's. */
+	const struct geo_places *places;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -48,14 +54,27 @@ static struct edge_view *current_view(struct program *p)
 
 /* Views */
 
+/* A reference is taken; NULL: there are none any more. */
+static void keep_places(struct program *p, const struct geo_places *places)
+{
+	const struct geo_places *before = p->places;
+
+	p->places = places == NULL ? NULL : geo_places_ref(places);
+	if (before != NULL)
+		geo_places_unref(&before);
+}
+
 static void *load(struct daemon *d, char **complaints)
 {
+	struct program *p = program_of(d);
 	struct diag *diag = diag_create();
 	struct cfg_fleet *fleet = cfg_load(d->options.config, diag);
 	struct edge_view *view = NULL;
 
 	if (fleet != NULL)
-		view = edge_view_load(&fleet, d->options.node, &program_of(d)->ticket_key, diag);
+		view = edge_view_load(&fleet, d->options.node, &p->ticket_key, p->places, diag);
+	if (view != NULL)
+		keep_places(p, view->places);
 	cfg_fleet_destroy(&fleet);
 	*complaints = diag_text(diag);
 	diag_destroy(&diag);
@@ -198,14 +217,12 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 
 static bool open_access_log(struct program *p, const struct cfg_access_log *log)
 {
-	struct log_target target;
 	char *error = NULL;
 
 	if (log->output[0] == '\0')
 		return true;
-	target = edge_log_target(log);
-	p->common.access_log =
-	    log_file_open(edge_log_target_name(log), &target, p->common.group, &error);
+	p->common.access_log = edge_access_log_open(log, "perigee-edge", p->daemon.options.node,
+						    p->common.group, &error);
 	if (p->common.access_log == NULL)
 		log_error("access log: %s", error);
 	free(error);
@@ -242,12 +259,15 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->common.group = d->group;
 	p->common.metrics = edge_counters_create(d->group->n_workers + 1);
 	p->common.pseudonym = span_of(xasprintf("perigee-%s", d->options.node));
+	CHECK(gnutls_rnd(GNUTLS_RND_NONCE, &p->common.hints_seed, sizeof(p->common.hints_seed)) ==
+	      0);
 	p->common.worker_idle = worker_idle;
 	p->common.arg = p;
 	snapshot_slot_init(&p->common.views, d->group);
 	p->control_buffers = stream_buffers_create(d->group->control);
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
+	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
 	ok &= open_access_log(p, &view->fleet->http.access_log);
 	if (!ok)
@@ -292,14 +312,18 @@ static void close_sockets(struct program *p)
 static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
+	struct edge_hints *hints = atomic_load(&p->common.hints);
 
 	if (p->common.workers == NULL)
 		close_sockets(p);
 	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
 		edge_worker_destroy(&p->common.workers[w]);
+	edge_hints_destroy(&hints);
 	snapshot_slot_fini(&p->common.views);
+	keep_places(p, NULL);
+	edge_guard_destroy(&p->common.guard);
 	olink_destroy(&p->common.olink);
-	log_file_close(&p->common.access_log);
+	edge_access_log_close(&p->common.access_log);
 	stream_buffers_destroy(&p->control_buffers);
 	metrics_destroy(&p->common.metrics);
 	free(p->common.workers);
@@ -316,7 +340,7 @@ static void reopen_logs(struct daemon *d)
 	struct program *p = program_of(d);
 
 	if (p->common.access_log != NULL)
-		log_file_reopen(p->common.access_log);
+		edge_access_log_reopen(p->common.access_log);
 }
 
 static void status(struct daemon *d, json_t *status)

@@ -12,11 +12,11 @@
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
 #include "edge/exchange/exchange.h"
-#include "edge/exchange/mirror.h"
 #include "edge/filter/compressor.h"
 #include "edge/h1/h1.h"
 #include "edge/h2/h2.h"
 #include "edge/node/worker.h"
+#include "edge/terms/mirror.h"
 #include "origin-link/olink.h"
 
 #define WORKER_MAGIC 0x574f524bu

@@ -9,6 +9,7 @@ IS_ARRAY(cfg_route, split);
 IS_ARRAY(cfg_route, redirect);
 IS_ARRAY(cfg_route, respond);
 IS_ARRAY(cfg_route, errors);
+IS_ARRAY(cfg_route, limits);
 IS_ARRAY(cfg_route, request_fields);
 IS_ARRAY(cfg_route, response_fields);
 
@@ -40,6 +41,7 @@ const struct cfg_option cfg_route_options[] = {
 	      "respond."},
     ACCESS(AT(cfg_route, access),
 	   "Who may come here, of those whom http.access and that of the site let in; as there."),
+    LIMITS(AT(cfg_route, limits), "How many requests in a time come this way; as http.limits."),
     {.key = "split",
      .shape = CFG_PAIRS,
      .type = &cfg_type_origin_ref,

@@ -9,6 +9,7 @@ IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
 IS_ARRAY(cfg_site, access);
 IS_ARRAY(cfg_site, errors);
+IS_ARRAY(cfg_site, limits);
 IS_ARRAY(cfg_site, edges);
 
 static const struct cfg_option certificates_options[] = {
@@ -55,6 +56,7 @@ const struct cfg_option cfg_site_options[] = {
      .children = cfg_compression_options,
      .shorthand = "enabled"},
     ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
+    LIMITS(AT(cfg_site, limits), "How many requests in a time the site takes; as http.limits."),
     {.key = "errors",
      .shape = CFG_ITEMS,
      AT(cfg_site, errors),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Types of what is said about a log: where it goes. Any thread.
+ * Types of what is said about a log: where it goes, how it looks. Any thread.
  */
+#include "config/types/template.h"
 #include "config/types/types.h"
 
 #include <stdlib.h>
@@ -37,5 +38,43 @@ const struct cfg_type cfg_type_output = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_output,
+    .format = format_text,
+};
+
+/* A word that was meant for another, or a text that says the same of every request. */
+static bool has_variable(const char *text)
+{
+	struct cfg_template_part part;
+
+	while (cfg_template_next(&text, &part)) {
+		if (part.is_variable)
+			return true;
+	}
+	return false;
+}
+
+static bool parse_format(const struct cfg_value *v, const char *text, void *out)
+{
+	char *why;
+	bool ok;
+
+	if (strcmp(text, CFG_LOG_JSON) == 0 || strcmp(text, CFG_LOG_COMBINED) == 0)
+		return cfg_keep(v, text, out);
+	if (strlen(text) > CFG_LOG_FORMAT_MAX)
+		return cfg_refuse_because(v, text, "it has more than 4096 bytes");
+	why = cfg_template_check(text, CFG_KNOWN_END);
+	if (why == NULL)
+		return has_variable(text) ? cfg_keep(v, text, out) : cfg_refuse(v, text);
+	ok = cfg_refuse_because(v, text, why);
+	free(why);
+	return ok;
+}
+
+const struct cfg_type cfg_type_log_format = {
+    .name = "format",
+    .expected = "json, combined or a text with variables such as {client.ip}",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_format,
     .format = format_text,
 };

@@ -36,8 +36,14 @@ struct variable {
 		.name = name_, .shown = shown_, .argument = argument_                              \
 	}
 
+#define AT_END_ONLY(name_)                                                                         \
+	{                                                                                          \
+		.name = name_, .shown = name_, .known = CFG_KNOWN_END                              \
+	}
+
 static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_CLIENT_IP] = PLAIN("client.ip"),
+    [CFG_VAR_CLIENT_NETWORK] = PLAIN("client.network"),
     [CFG_VAR_CLIENT_PORT] = PLAIN("client.port"),
     [CFG_VAR_CLIENT_COUNTRY] = PLAIN("client.country"),
     [CFG_VAR_CLIENT_CONTINENT] = PLAIN("client.continent"),
@@ -57,10 +63,13 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_SITE] = PLAIN("site"),
     [CFG_VAR_ROUTE] = PLAIN("route"),
     [CFG_VAR_ORIGIN] = PLAIN("origin"),
+    [CFG_VAR_USER] = PLAIN("user"),
+    [CFG_VAR_REFUSED_BY] = PLAIN("refused_by"),
     [CFG_VAR_REQUEST_ID] = PLAIN("request_id"),
     [CFG_VAR_TRACE_ID] = PLAIN("trace_id"),
     [CFG_VAR_TLS_VERSION] = PLAIN("tls.version"),
     [CFG_VAR_TLS_SUITE] = PLAIN("tls.suite"),
+    [CFG_VAR_TLS_GROUP] = PLAIN("tls.group"),
     [CFG_VAR_TLS_SNI] = PLAIN("tls.sni"),
     [CFG_VAR_TLS_RESUMED] = PLAIN("tls.resumed"),
     [CFG_VAR_PROTOCOL] = PLAIN("protocol"),
@@ -69,11 +78,29 @@ static const struct variable variables[CFG_VARIABLES] = {
 			       .shown = "response.NAME",
 			       .argument = OF_TOKEN,
 			       .known = CFG_KNOWN_RESPONSE},
+    [CFG_VAR_TIME] = AT_END_ONLY("time"),
+    [CFG_VAR_BYTES_IN] = AT_END_ONLY("bytes_in"),
+    [CFG_VAR_BYTES] = AT_END_ONLY("bytes"),
+    [CFG_VAR_DURATION_US] = AT_END_ONLY("duration_us"),
+    [CFG_VAR_FIRST_BYTE_US] = AT_END_ONLY("first_byte_us"),
+    [CFG_VAR_HANDSHAKE_US] = AT_END_ONLY("handshake_us"),
+    [CFG_VAR_QUEUE_US] = AT_END_ONLY("queue_us"),
+    [CFG_VAR_CONNECT_US] = AT_END_ONLY("connect_us"),
+    [CFG_VAR_ORIGIN_US] = AT_END_ONLY("origin_us"),
+    [CFG_VAR_SERVER] = AT_END_ONLY("server"),
+    [CFG_VAR_REUSED] = AT_END_ONLY("reused"),
+    [CFG_VAR_RETRIES] = AT_END_ONLY("retries"),
+    [CFG_VAR_END] = AT_END_ONLY("end"),
 };
 
 const char *cfg_variable_name(enum cfg_variable variable)
 {
 	return variables[variable].shown;
+}
+
+enum cfg_known cfg_variable_known(enum cfg_variable variable)
+{
+	return variables[variable].known;
 }
 
 static bool is_argument(struct span text, enum argument argument)
@@ -206,7 +233,9 @@ char *cfg_template_check(const char *text, enum cfg_known known)
 			break;
 		}
 		if (part.is_variable && variables[part.variable].known > known)
-			return xasprintf("{%s} is not known before there is a response",
+			return xasprintf(variables[part.variable].known == CFG_KNOWN_END
+					     ? "{%s} is known to the access log only"
+					     : "{%s} is not known before there is a response",
 					 variables[part.variable].shown);
 	}
 }

@@ -12,6 +12,7 @@
 /* In the order of the table in template.c. */
 enum cfg_variable {
 	CFG_VAR_CLIENT_IP,
+	CFG_VAR_CLIENT_NETWORK,
 	CFG_VAR_CLIENT_PORT,
 	CFG_VAR_CLIENT_COUNTRY,
 	CFG_VAR_CLIENT_CONTINENT,
@@ -31,15 +32,31 @@ enum cfg_variable {
 	CFG_VAR_SITE,
 	CFG_VAR_ROUTE,
 	CFG_VAR_ORIGIN,
+	CFG_VAR_USER,
+	CFG_VAR_REFUSED_BY,
 	CFG_VAR_REQUEST_ID,
 	CFG_VAR_TRACE_ID,
 	CFG_VAR_TLS_VERSION,
 	CFG_VAR_TLS_SUITE,
+	CFG_VAR_TLS_GROUP,
 	CFG_VAR_TLS_SNI,
 	CFG_VAR_TLS_RESUMED,
 	CFG_VAR_PROTOCOL,
 	CFG_VAR_STATUS,
 	CFG_VAR_RESPONSE_NAME,
+	CFG_VAR_TIME,
+	CFG_VAR_BYTES_IN,
+	CFG_VAR_BYTES,
+	CFG_VAR_DURATION_US,
+	CFG_VAR_FIRST_BYTE_US,
+	CFG_VAR_HANDSHAKE_US,
+	CFG_VAR_QUEUE_US,
+	CFG_VAR_CONNECT_US,
+	CFG_VAR_ORIGIN_US,
+	CFG_VAR_SERVER,
+	CFG_VAR_REUSED,
+	CFG_VAR_RETRIES,
+	CFG_VAR_END,
 	CFG_VARIABLES,
 };
 
@@ -47,6 +64,7 @@ enum cfg_variable {
 enum cfg_known {
 	CFG_KNOWN_REQUEST,  /* the request's head is there, and its route is known */
 	CFG_KNOWN_RESPONSE, /* the response's head is too */
+	CFG_KNOWN_END,      /* all has ended: for the access log */
 };
 
 struct cfg_template_part {
@@ -66,3 +84,4 @@ bool cfg_template_next(const char **rest, struct cfg_template_part *part);
 char *cfg_template_check(const char *text, enum cfg_known known);
 /* The name as it is written, "field.NAME". */
 const char *cfg_variable_name(enum cfg_variable variable);
+enum cfg_known cfg_variable_known(enum cfg_variable variable);

@@ -52,8 +52,8 @@ extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cf
 extern const struct cfg_type cfg_type_percent;
 /* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_socket;
-/* Where a log goes: see struct cfg_access_log. */
-extern const struct cfg_type cfg_type_output, cfg_type_syslog;
+/* Where a log goes and how it looks: see struct cfg_access_log. */
+extern const struct cfg_type cfg_type_output, cfg_type_log_format, cfg_type_syslog;
 /* A file with NAME in its default, as with a socket, or "". */
 extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */

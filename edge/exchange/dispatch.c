@@ -47,8 +47,7 @@ static bool asks_for_challenge(const struct http_head *request)
 
 static bool must_redirect(const struct edge_question *q)
 {
-	return q->facts->client->tls[0] == '\0' &&
-	       q->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
+	return q->client->tls[0] == '\0' && q->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
 	       !asks_for_challenge(q->facts->request);
 }
 
@@ -68,7 +67,7 @@ static struct edge_dispatch by_route(const struct edge_question *q)
 	/* RFC 9110 section 15.5.20: no site of ours, or not on this connection. */
 	if (!site)
 		return answer(NULL, 421, REASON_CLIENT_MISDIRECTED);
-	if (edge_authority_is_misdirected(q->view, q->facts->client, site, authority))
+	if (edge_authority_is_misdirected(q->view, q->client, site, authority))
 		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	if (must_redirect(q))
 		return answer(site, EDGE_REDIRECT_STATUS, REASON_DONE);
@@ -108,6 +107,7 @@ struct edge_dispatch edge_dispatch(const struct edge_question *q)
 		return answer(NULL, 431, REASON_DONE);
 	}
 	if (span_equal(q->path->text, SPAN(EDGE_HEALTH_PATH)))
-		return answer(NULL, health_status(q), REASON_DONE);
+		return (struct edge_dispatch){
+		    .status = health_status(q), .reason = REASON_DONE, .for_all = true};
 	return by_route(q);
 }

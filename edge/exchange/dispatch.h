@@ -10,6 +10,7 @@
 #include "core/base/reason.h"
 
 struct arena;
+struct edge_client;
 struct edge_facts;
 struct edge_route;
 struct edge_site;
@@ -24,7 +25,8 @@ struct http_path;
 
 struct edge_question {
 	const struct edge_view *view;
-	/* Of the request and its client; what is found out goes there. */
+	const struct edge_client *client; /* the connection's */
+	/* Of the request and of whom it is from; what is found out goes there. */
 	struct edge_facts *facts;
 	bool stopping;          /* the program is */
 	struct http_path *path; /* where its path in normal form comes, */
@@ -36,6 +38,7 @@ struct edge_dispatch {
 	enum reason reason;             /* what the edge's own answer ends with */
 	const struct edge_site *site;   /* NULL: none, or it was not looked for */
 	const struct edge_route *route; /* NULL unless status is 0 */
+	bool for_all;                   /* the health answer: whoever asks is to have it */
 };
 
 struct edge_dispatch edge_dispatch(const struct edge_question *question);

@@ -12,7 +12,6 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "core/process/log_file.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/filter/compress.h"
 #include "edge/log/access_log.h"
@@ -130,9 +129,8 @@ void edge_exchange_free_spares(struct edge_worker *w)
 	w->n_spare_exchanges = 0;
 }
 
-struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
-					 const struct edge_client *client, struct flow_ends ends,
-					 struct flow_leg *leg)
+struct edge_exchange *edge_exchange_open(struct edge_worker *worker, struct edge_client *client,
+					 struct flow_ends ends, struct flow_leg *leg)
 {
 	struct edge_exchange *x = take_spare(worker);
 	struct arena arena;
@@ -184,38 +182,40 @@ void edge_exchange_refuse(struct edge_exchange *x, int status, enum reason reaso
 	exchange_respond(x, status, reason);
 }
 
-static void write_log(const struct edge_exchange *x)
+static void write_log(struct edge_exchange *x)
 {
+	struct edge_access_log *log = x->worker->common->access_log;
 	duration total = mono_since(loop_now(x->worker->loop), x->began);
 	struct edge_log_entry entry = {
+	    .facts = &x->facts,
 	    .time = {clock_wall().ns - total.ns},
-	    .client = x->client->ip,
-	    .protocol = x->client->protocol,
-	    .tls = x->client->tls,
-	    .method = x->received.method,
-	    .host = x->received.authority,
-	    .target = x->received.target,
 	    .status = x->status,
 	    .bytes_in = x->bytes_in,
 	    .bytes_out = x->bytes_out,
-	    .site = x->facts.site.n > 0 ? x->facts.site.p : "",
-	    .origin = "",
 	    .total = total,
 	    .first_byte = x->first_byte,
 	    .end = x->end,
 	};
-	char line[EDGE_LOG_LINE_MAX];
 
 	if (x->origin) {
 		struct olink_facts facts = olink_request_facts(x->origin);
 
-		if (facts.addr.sa.sa_family != AF_UNSPEC)
-			entry.origin = x->facts.origin.p;
+		entry.asked = true;
 		entry.server = facts.addr;
 		entry.reused = facts.reused;
+		entry.retries = facts.retries;
+		entry.queue = facts.queue;
+		entry.connect = facts.connect;
+		entry.response = DUR_NS(-1);
+		if (facts.bytes_received > 0)
+			entry.response.ns = facts.first_byte.ns - facts.queue.ns - facts.connect.ns;
 	}
-	log_file_append(x->worker->common->access_log, x->worker->loop, line,
-			edge_access_log_format(&entry, line));
+	/* One that no connection was tried to is not to blame. */
+	if (entry.server.sa.sa_family == AF_UNSPEC)
+		x->facts.origin = SPAN("");
+	/* A tunnel goes by what holds now. */
+	if (!edge_access_log_write(log, x->worker->loop, edge_exchange_view(x)->log_rules, &entry))
+		edge_count(x->worker, EDGE_ACCESS_LOG_UNSAMPLED, 1);
 }
 
 _Static_assert(EDGE_RESPONSES_2XX == EDGE_RESPONSES_1XX + 1 &&
@@ -253,6 +253,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 		write_log(x);
 	if (x->cancel_wait)
 		x->cancel_wait(x);
+	exchange_guard_end(x);
 	exchange_close_auth(x);
 	exchange_drop_mirrors(x);
 	if (x->origin)

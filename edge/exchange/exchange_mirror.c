@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The copies that an exchange makes of its request (edge/exchange/mirror.h): which ones, and what
+ * The copies that an exchange makes of its request (edge/terms/mirror.h): which ones, and what
  * they are fed. Worker's loop only; owns those that are not sent yet.
  */
 #include <xxhash.h>
 
 #include "config/fleet.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/mirror.h"
 #include "edge/route/route.h"
+#include "edge/terms/mirror.h"
 #include "origin-link/olink.h"
 
 /* One of so many; evenly, whatever else the worker's number of the request is used for. */

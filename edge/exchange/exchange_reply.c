@@ -11,11 +11,11 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/exchange/respond.h"
 #include "edge/filter/compress.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
+#include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
 
 /* The final head goes out, and what was granted so far is passed on. */

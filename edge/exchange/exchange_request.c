@@ -9,12 +9,12 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
 #include "edge/rules/rules.h"
+#include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
 
 /* Who answers */
@@ -23,6 +23,7 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 {
 	struct edge_question question = {
 	    .view = x->view,
+	    .client = x->client,
 	    .facts = &x->facts,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
@@ -55,7 +56,8 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 static bool identify(struct edge_exchange *x)
 {
 	const struct cfg_http *http = &x->view->fleet->http;
-	bool trusted = edge_is_trusted(&http->trusted_proxies, &x->client->addr);
+	bool asks = http->request_id.enabled || http->trace.start != CFG_TRACE_NEVER;
+	bool trusted = asks && edge_is_trusted(&http->trusted_proxies, &x->client->addr);
 
 	return edge_identify(http, trusted, clock_wall(), &x->worker->randomness, &x->facts,
 			     &x->arena);
@@ -108,6 +110,7 @@ void exchange_ask_origin(struct edge_exchange *x)
 		  (unsigned long long)olink_request_facts(x->origin).number);
 	x->leg.request->ops->head(x->leg.request, &x->forwarded, x->ending == ENDING_HEAD);
 	push_ending(x);
+	exchange_send_hints(x);
 }
 
 /* From the client */
@@ -125,11 +128,13 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
 	x->is_grpc = edge_grpc_is(head);
-	if (!identify(x)) {
-		exchange_respond(x, 431, REASON_DONE);
+	if (!identify(x) || !exchange_know_client(x)) {
+		exchange_respond(x, 431, REASON_LIMIT);
 		return;
 	}
 	found = dispatch(x);
+	if (!found.for_all && !exchange_guard(x, found.site))
+		return;
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);
 	else

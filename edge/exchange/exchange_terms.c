@@ -5,8 +5,8 @@
  */
 #include "config/fleet.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/exchange/grpc.h"
 #include "edge/route/route.h"
+#include "edge/terms/grpc.h"
 
 static void fire(struct deadline *deadline)
 {

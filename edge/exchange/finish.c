@@ -80,12 +80,13 @@ static bool compress(struct edge_exchange *x)
 bool exchange_finish(struct edge_exchange *x)
 {
 	x->facts.response = &x->answer;
-	/* Here, in this order, each by a call of its own: hints are learned; rules for fields;
-	 * Proxy-Status and Server-Timing; RateLimit fields; a filter is put in the way of the
-	 * content. An error page has taken the place of the content before. */
+	exchange_learn_hints(x);
+	/* Here, in this order, each by a call of its own: rules for fields; Proxy-Status and
+	 * Server-Timing; RateLimit fields; a filter is put in the way of the content. An error page
+	 * has taken the place of the content before. */
 	if (!edge_rules_response(x->rules, &x->facts, &x->answer))
 		return false;
 	if (!add_proxy_status(x) || !add_server_timing(x))
 		return false;
-	return !x->route || compress(x);
+	return exchange_tell_limits(x) && (!x->route || compress(x));
 }

@@ -25,6 +25,7 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_CLIENT_DISPLACED] = "http_request_error",
     [REASON_CLIENT_MISDIRECTED] = "destination_not_found",
     [REASON_CLIENT_CONTENT_LIMIT] = "http_request_error",
+    [REASON_CLIENT_TOO_SLOW] = "http_request_error",
     [REASON_CLIENT_FLOOD] = "http_request_denied",
     [REASON_ORIGIN_ALL_DOWN] = "destination_unavailable",
     [REASON_ORIGIN_RESOLVE_FAILED] = "dns_error",

@@ -49,7 +49,7 @@ static enum step_result rewrite(struct edge_exchange *x)
 	}
 	if (status == 0)
 		return STEP_GO_ON;
-	exchange_respond(x, status, REASON_DONE);
+	exchange_respond(x, status, status == 400 ? REASON_CLIENT_MALFORMED : REASON_DONE);
 	return STEP_ANSWERED;
 }
 
@@ -84,8 +84,6 @@ static const struct step {
 	const char *name; /* in the log */
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
-    /* access */
-    /* limits */
     {"preflight", preflight},
     {"time", exchange_step_time},
     {"basic authentication", exchange_step_basic},

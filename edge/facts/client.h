@@ -21,7 +21,9 @@ struct edge_client {
 	struct span scheme;   /* "https" or "http" */
 	/* With TLS. */
 	const char *tls_suite; /* "TLS_AES_128_GCM_SHA256"; static; NULL: not known */
+	const char *tls_group; /* "X25519"; static; NULL: none, or not known */
 	bool tls_resumed;
+	duration handshake; /* from its ClientHello on */
 	/* Where it is, once somebody has asked; and the places it was looked up in, which may be
 	 * gone. */
 	struct geo_place place;

@@ -22,6 +22,7 @@ struct edge_facts {
 	const struct http_path *path;     /* in normal form; NULL: it could not be read */
 	const struct http_head *response; /* as far as it has been made; NULL: there is none yet */
 	struct span user;                 /* whose password was right; empty: none was asked for */
+	struct span refused_by;           /* the rule or limit that did; empty: none */
 	/* Names; empty: none. */
 	struct span node, site, route, origin;
 	/* Empty: none. */

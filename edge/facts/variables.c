@@ -188,16 +188,17 @@ static void put_cookie(struct edge_writer *w, const struct http_fields *fields, 
 	}
 }
 
-/* RFC 9110 section 5.3: several fields of a name are one list. */
+/* RFC 9110 section 5.3: several fields of a name are one list. Cookie is none, but HTTP/2 may
+ * divide it (RFC 9113 section 8.2.3). */
 static void put_fields(struct edge_writer *w, const struct http_head *head, struct span name)
 {
 	const struct http_field *field;
+	bool is_cookie = span_equal_nocase(name, SPAN("Cookie")), more = false;
 	unsigned from = 0;
-	bool more = false;
 
 	while (head && (field = http_fields_find(&head->fields, name, &from)) != NULL) {
 		if (more)
-			put_text(w, SPAN(", "));
+			put_text(w, is_cookie ? SPAN("; ") : SPAN(", "));
 		put_text(w, field->value);
 		more = true;
 	}
@@ -221,6 +222,18 @@ static void put_host(struct edge_writer *w, const struct http_head *request)
 		put_url(w, host);
 }
 
+/* Of IPv4 the address. */
+static void put_network(struct edge_writer *w, const struct net_addr *addr)
+{
+	struct net_prefix network = edge_client_network(addr);
+	char text[NET_ADDR_TEXT];
+
+	net_prefix_format(&network, text);
+	if (network.family == AF_INET)
+		*strchrnul(text, '/') = '\0';
+	put_text(w, span_of(text));
+}
+
 static void write_client(struct edge_writer *w, enum cfg_variable variable,
 			 const struct edge_facts *facts)
 {
@@ -231,6 +244,9 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 	case CFG_VAR_CLIENT_IP:
 		put_text(w, text_of(client->ip));
 		break;
+	case CFG_VAR_CLIENT_NETWORK:
+		put_network(w, &client->addr);
+		break;
 	case CFG_VAR_CLIENT_PORT:
 		put_number(w, net_addr_port(&client->addr));
 		break;
@@ -239,6 +255,9 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 		break;
 	case CFG_VAR_TLS_SUITE:
 		put_text(w, text_of(client->tls_suite));
+		break;
+	case CFG_VAR_TLS_GROUP:
+		put_text(w, text_of(client->tls_group));
 		break;
 	case CFG_VAR_TLS_SNI:
 		put_text(w, text_of(client->sni));
@@ -319,6 +338,12 @@ static void write_name(struct edge_writer *w, enum cfg_variable variable,
 	case CFG_VAR_ORIGIN:
 		put_text(w, facts->origin);
 		break;
+	case CFG_VAR_USER:
+		put_text(w, facts->user);
+		break;
+	case CFG_VAR_REFUSED_BY:
+		put_text(w, facts->refused_by);
+		break;
 	case CFG_VAR_REQUEST_ID:
 		put_text(w, facts->request_id);
 		break;
@@ -335,9 +360,11 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 {
 	switch (part->variable) {
 	case CFG_VAR_CLIENT_IP:
+	case CFG_VAR_CLIENT_NETWORK:
 	case CFG_VAR_CLIENT_PORT:
 	case CFG_VAR_TLS_VERSION:
 	case CFG_VAR_TLS_SUITE:
+	case CFG_VAR_TLS_GROUP:
 	case CFG_VAR_TLS_SNI:
 	case CFG_VAR_TLS_RESUMED:
 	case CFG_VAR_PROTOCOL:

@@ -331,7 +331,11 @@ static duration tick(const struct edge_h2 *c)
 	    MIN(MIN(http->timeout.body.ns, http->timeout.write.ns), http->timeout.tunnel.ns);
 
 	least = MAX(least / LOOKS, 1);
-	return DUR_NS(c->n_lingering > 0 ? MIN(least, H2_LINGER.ns) : least);
+	if (c->n_lingering > 0)
+		least = MIN(least, H2_LINGER.ns);
+	if (c->held_back)
+		least = MIN(least, H2_PRIORITY_FLOWS.ns);
+	return DUR_NS(least);
 }
 
 static void look_at_streams(struct edge_h2 *c)
@@ -344,6 +348,7 @@ static void look_at_streams(struct edge_h2 *c)
 	}
 	check_write(c);
 	h2_stream_reset_lingering(c, c->n_lingering);
+	h2_write_grant_held_back(c);
 	if (c->leaving == H2_NOTICED)
 		h2_leave(c);
 	if (c->state == H2_BUSY)
@@ -431,6 +436,8 @@ static void on_turn(struct loop_task *task)
 	MAGIC_CHECK(c, H2_MAGIC);
 	if (c->state != H2_ENDED && c->up_waits)
 		take_kept(c);
+	if (c->state != H2_ENDED)
+		h2_write_grant_held_back(c);
 	h2_write(c);
 	free_closed(c);
 	if (c->state != H2_ENDED && c->n_streams == 0 && c->worker->stopping)

@@ -45,6 +45,7 @@
 #include "edge/exchange/exchange.h"
 #include "edge/h2/h2_guard.h"
 #include "edge/h2/h2_head.h"
+#include "edge/h2/h2_priority.h"
 #include "edge/h2/h2_queue.h"
 
 #define H2_MAGIC 0x48324332u
@@ -111,13 +112,14 @@ struct h2_stream {
 	mono_time last_in;                        /* content, or leave to send it */
 
 	/* the response */
-	bool bodiless;        /* answers HEAD: content that comes all the same is dropped */
-	bool submitted;       /* nghttp2 asks for its content */
-	bool deferred;        /* and does so again when it is told to */
-	size_t granted;       /* of the response, and not yet pushed */
-	size_t window;        /* up to which it is granted again */
-	struct slice now;     /* what is being pushed, until the push returns */
-	struct h2_queue down; /* content that could not be written yet */
+	bool bodiless; /* answers HEAD: content that comes all the same is dropped */
+	unsigned urgency;
+	bool flows;                            /* it is among the connection's priorities */
+	bool deferred;                         /* and does so again when it is told to */
+	size_t granted;                        /* of the response, and not yet pushed */
+	size_t window;                         /* up to which it is granted again */
+	struct slice now;                      /* what is being pushed, until the push returns */
+	struct h2_queue down;                  /* content that could not be written yet */
 	struct http_fields *response_trailers; /* NULL: none */
 	mono_time last_out; /* when some of it was written, or when there was something to write */
 };
@@ -139,6 +141,8 @@ struct edge_h2 {
 	enum edge_close end_how;
 	struct h2_streams streams, closed;
 	unsigned n_streams;
+	/* Of the client's streams, used or not; and those between two that were passed over. */
+	int32_t highest, passed_from, passed_to;
 	struct h2_stream *in_head; /* whose header section is being read, trailers too; or NULL */
 	bool reading;              /* not paused */
 	bool feeding;              /* nghttp2 is reading: it must not be made to write */
@@ -152,6 +156,8 @@ struct edge_h2 {
 	unsigned n_lingering;
 	size_t held;    /* bytes in the queues of all streams */
 	size_t windows; /* of all streams, for their responses */
+	struct h2_priorities priorities;
+	bool held_back; /* some streams were not granted because others are more urgent */
 	struct h2_guard guard;
 	nghttp2_mem memory; /* where nghttp2 has its own from */
 	bool shares_frame;  /* its first buffer of frames is the worker's */
@@ -249,3 +255,8 @@ void h2_write_push(struct h2_stream *s, struct slice slice);
 void h2_write_resume(struct h2_stream *s);
 /* Grants as much as may be held for it. */
 void h2_write_grant(struct h2_stream *s);
+/* Its response begins to flow, or flows no more. */
+void h2_write_set_flowing(struct h2_stream *s, bool flows);
+void h2_write_set_urgency(struct h2_stream *s, unsigned urgency);
+/* Streams that were held back get their turn, if it has come. */
+void h2_write_grant_held_back(struct edge_h2 *c);

@@ -140,6 +140,15 @@ static bool complete_websocket(struct h2_stream *s)
 			       (struct span){s->websocket_key, H2_WEBSOCKET_KEY});
 }
 
+static void take_priority(struct h2_stream *s)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(&s->request->fields, SPAN("Priority"), &from)) != NULL)
+		h2_write_set_urgency(s, h2_priority_urgency(field->value, s->urgency));
+}
+
 void h2_request_head(struct h2_stream *s, bool end)
 {
 	struct http_head *head = s->request;
@@ -160,6 +169,7 @@ void h2_request_head(struct h2_stream *s, bool end)
 		h2_request_refuse(s, 503);
 		return;
 	}
+	take_priority(s);
 	head->scheme = s->conn->conn->client.scheme;
 	s->request_window = WINDOW_MIN;
 	s->all_here = end;

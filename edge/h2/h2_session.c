@@ -20,8 +20,6 @@
 /* Frames that make up the largest header section that is let in, and some that are not full. */
 #define CONTINUATIONS 8
 #define FRAME_MAX 16384
-/* Answers to PING and SETTINGS that a client does not read. */
-#define UNREAD_ACKS_MAX 64
 
 static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
 {
@@ -60,7 +58,6 @@ static void watch_frame(struct edge_h2 *c, const nghttp2_frame_hd *hd)
 		break;
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_CONTINUATION: /* nghttp2 bounds those of a section */
-	case NGHTTP2_GOAWAY:
 		break;
 	case NGHTTP2_PRIORITY:
 	case NGHTTP2_PRIORITY_UPDATE:
@@ -84,11 +81,46 @@ static void watch_frame(struct edge_h2 *c, const nghttp2_frame_hd *hd)
 	}
 }
 
+/* What nghttp2 lets pass, though it is a fault of the connection. */
+
+/* RFC 9113 section 5.1.1: a stream that was passed over is closed, and must not be opened any more.
+ * nghttp2 takes it for one that it has forgotten. Of what was passed over the last is remembered:
+ * clients do not do this at all. */
+static bool opens_passed_over(struct edge_h2 *c, int32_t id)
+{
+	if (id > c->highest) {
+		if (id > c->highest + 2) {
+			c->passed_from = c->highest + 1;
+			c->passed_to = id - 1;
+		}
+		c->highest = id;
+		return false;
+	}
+	return id >= c->passed_from && id <= c->passed_to;
+}
+
+static bool is_fault(struct edge_h2 *c, const nghttp2_frame_hd *hd)
+{
+	switch (hd->type) {
+	case NGHTTP2_HEADERS:
+		return opens_passed_over(c, hd->stream_id);
+	case NGHTTP2_PRIORITY:
+		/* RFC 9113 section 6.3. */
+		return hd->stream_id == 0;
+	default:
+		return false;
+	}
+}
+
 /* What comes in */
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
-	watch_frame(conn_of(arg), hd);
+	struct edge_h2 *c = conn_of(arg);
+
+	watch_frame(c, hd);
+	if (is_fault(c, hd))
+		h2_terminate(c, NGHTTP2_PROTOCOL_ERROR, REASON_CLIENT_MALFORMED);
 	return 0;
 }
 
@@ -141,6 +173,16 @@ static void headers_are_whole(struct edge_h2 *c, struct h2_stream *s, bool end)
 		h2_request_end(s);
 }
 
+/* nghttp2 has taken it for the order of what it writes. */
+static void priority_changed(nghttp2_session *session, const nghttp2_ext_priority_update *update)
+{
+	struct h2_stream *s = stream_of(session, update->stream_id);
+	struct span value = {(const char *)update->field_value, update->field_value_len};
+
+	if (s != NULL)
+		h2_write_set_urgency(s, h2_priority_urgency(value, H2_URGENCY_DEFAULT));
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct edge_h2 *c = conn_of(arg);
@@ -154,6 +196,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 			headers_are_whole(c, s, end);
 		break;
 	case NGHTTP2_DATA:
+		if (frame->data.padlen > 0 && frame->data.padlen == frame->hd.length && !end)
+			count(c, H2_FLOOD_EMPTY, h2_http(c)->h2.frames);
 		s = stream_of(session, frame->hd.stream_id);
 		if (s != NULL && end)
 			h2_request_end(s);
@@ -161,6 +205,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 	case NGHTTP2_PING:
 		if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && c->leaving == H2_NOTICED)
 			h2_leave(c);
+		break;
+	case NGHTTP2_PRIORITY_UPDATE:
+		priority_changed(session, frame->ext.payload);
 		break;
 	default:
 		break;
@@ -189,6 +236,13 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	else
 		h2_stream_lingers_no_more(conn_of(arg), id);
 	return 0;
+}
+
+/* Nothing is done with frames of unknown types; but they are seen, and so counted. */
+static int on_unknown(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+		      void *arg)
+{
+	return NGHTTP2_ERR_CANCEL;
 }
 
 /* What goes out */
@@ -277,6 +331,7 @@ static void set_callbacks(nghttp2_session_callbacks *to)
 	nghttp2_session_callbacks_set_on_invalid_header_callback(to, on_invalid_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_recv);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data_chunk);
+	nghttp2_session_callbacks_set_unpack_extension_callback(to, on_unknown);
 	nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
 	nghttp2_session_callbacks_set_send_callback(to, on_send);
 	nghttp2_session_callbacks_set_send_data_callback(to, on_send_data);
@@ -284,14 +339,22 @@ static void set_callbacks(nghttp2_session_callbacks *to)
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(to, on_frame_not_send);
 }
 
-static void set_options(nghttp2_option *option, size_t head_bytes)
+static void set_options(const struct edge_h2 *c, nghttp2_option *option)
 {
+	const struct edge_view *view = edge_view_current(&c->worker->common->views);
+	size_t head_frames = view->limits.head_bytes / FRAME_MAX;
+
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+	for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++) {
+		if (type != NGHTTP2_PRIORITY_UPDATE)
+			nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
+	}
 	nghttp2_option_set_max_send_header_block_length(option, SECTION_MAX);
-	nghttp2_option_set_max_outbound_ack(option, UNREAD_ACKS_MAX);
-	nghttp2_option_set_max_continuations(option, head_bytes / FRAME_MAX + CONTINUATIONS);
-	/* Our own count comes first. */
+	nghttp2_option_set_max_continuations(option, head_frames + CONTINUATIONS);
+	/* Our own counts come first: those of PING and SETTINGS, which are answered, and of resets.
+	 */
+	nghttp2_option_set_max_outbound_ack(option, 2 * h2_http(c)->h2.frames);
 	nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
 }
 
@@ -316,7 +379,6 @@ static int greet(const struct edge_h2 *c, nghttp2_session *session)
 
 nghttp2_session *h2_session_create(struct edge_h2 *c)
 {
-	const struct edge_view *view = edge_view_current(&c->worker->common->views);
 	nghttp2_session_callbacks *callbacks = NULL;
 	nghttp2_option *option = NULL;
 	nghttp2_session *session = NULL;
@@ -324,7 +386,7 @@ nghttp2_session *h2_session_create(struct edge_h2 *c)
 	if (nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0) {
 		h2_memory_init(c);
 		set_callbacks(callbacks);
-		set_options(option, view->limits.head_bytes);
+		set_options(c, option);
 		if (nghttp2_session_server_new3(&session, callbacks, c, option, &c->memory) == 0 &&
 		    greet(c, session) != 0) {
 			nghttp2_session_del(session);

@@ -34,6 +34,7 @@ struct h2_stream *h2_stream_open(struct edge_h2 *c, int32_t id)
 	s->sink.ops = &h2_sink_ops;
 	s->request = edge_exchange_head(s->exchange);
 	s->last_in = h2_now(c);
+	s->urgency = H2_URGENCY_DEFAULT;
 	h2_head_init(&s->parser, s->request, &edge_exchange_view(s->exchange)->limits);
 	h2_queue_init(&s->up);
 	h2_queue_init(&s->down);
@@ -53,6 +54,7 @@ static void drop_queues(struct h2_stream *s)
 	h2_queue_clear(&s->up);
 	h2_queue_clear(&s->down);
 	s->now = (struct slice){0};
+	h2_write_set_flowing(s, false);
 	c->windows -= s->window;
 	s->window = 0;
 }

@@ -181,6 +181,7 @@ int h2_write_content(struct h2_stream *s, const uint8_t *header, size_t n)
 			out->done[out->n_done++] = piece;
 	}
 	s->last_out = h2_now(c);
+	c->priorities.flowed[s->urgency] = s->last_out;
 	watch_size(s, n);
 	if (out->bytes >= OUTPUT_BYTES)
 		flush(c);
@@ -233,13 +234,26 @@ void h2_write_resume(struct h2_stream *s)
 
 /* Credit */
 
+/* The most that may be held for it: an even share for the most urgent of those that flow, what they
+ * leave for the others. */
+static size_t window_max(const struct h2_stream *s)
+{
+	const struct edge_h2 *c = s->conn;
+	const struct h2_priorities *p = &c->priorities;
+	size_t others = c->windows - s->window;
+
+	if (s->flows && !h2_priority_waits(p, s->urgency, h2_now(c)))
+		return WINDOWS_MAX / p->n[s->urgency];
+	return WINDOWS_MAX - MIN(others, (size_t)WINDOWS_MAX);
+}
+
 static void set_window(struct h2_stream *s, size_t wanted)
 {
 	struct edge_h2 *c = s->conn;
 	size_t others = c->windows - s->window;
-	size_t left = WINDOWS_MAX - MIN(others, (size_t)WINDOWS_MAX);
+	size_t max = MIN(window_max(s), (size_t)WINDOW_MAX);
 
-	s->window = MAX(MIN(MIN(wanted, (size_t)WINDOW_MAX), left), (size_t)WINDOW_MIN);
+	s->window = MAX(MIN(wanted, max), (size_t)WINDOW_MIN);
 	c->windows = others + s->window;
 }
 
@@ -249,6 +263,15 @@ static size_t room_at_client(const struct h2_stream *s)
 			   WINDOW_MIN);
 }
 
+static void hold_back(struct edge_h2 *c)
+{
+	if (c->held_back)
+		return;
+	c->held_back = true;
+	if (c->state == H2_BUSY)
+		deadline_set(&c->deadline, H2_PRIORITY_FLOWS);
+}
+
 /* Only once most of it was used: each grant is a call through all that stand between. */
 void h2_write_grant(struct h2_stream *s)
 {
@@ -256,6 +279,10 @@ void h2_write_grant(struct h2_stream *s)
 
 	if (s->closed || s->response_side > H2_RESPONSE_TUNNEL || here > s->window / 2)
 		return;
+	if (h2_priority_waits(&s->conn->priorities, s->urgency, h2_now(s->conn))) {
+		hold_back(s->conn);
+		return;
+	}
 	if (s->window == 0)
 		set_window(s, WINDOW_FIRST);
 	/* What the client would not take now is not fetched either, but for a little. */
@@ -264,6 +291,41 @@ void h2_write_grant(struct h2_stream *s)
 		return;
 	s->granted += window - here;
 	s->leg.response->ops->grant(s->leg.response, window - here);
+}
+
+void h2_write_grant_held_back(struct edge_h2 *c)
+{
+	struct h2_stream *s, *next;
+
+	if (!c->held_back)
+		return;
+	c->held_back = false;
+	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		h2_write_grant(s);
+	}
+}
+
+void h2_write_set_flowing(struct h2_stream *s, bool flows)
+{
+	struct edge_h2 *c = s->conn;
+
+	if (s->flows == flows)
+		return;
+	s->flows = flows;
+	c->priorities.n[s->urgency] += flows ? 1 : -1;
+	c->priorities.flowed[s->urgency] = h2_now(c);
+	if (!flows && c->held_back)
+		h2_defer(c);
+}
+
+void h2_write_set_urgency(struct h2_stream *s, unsigned urgency)
+{
+	bool flows = s->flows;
+
+	h2_write_set_flowing(s, false);
+	s->urgency = urgency;
+	h2_write_set_flowing(s, flows);
 }
 
 void h2_write_push(struct h2_stream *s, struct slice slice)

@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One line of JSON an exchange. Formatted by hand: it is written for every request. Pure; what
- * becomes of the line is the caller's business.
+ * The access log of a node: which requests get a line, and how it goes to where the configuration
+ * says. Opened once, and written by every worker; how lines look and how many there are belongs to
+ * the view, so that a reload may change it.
  */
 #pragma once
 
-#include "core/base/addr.h"
-#include "core/base/clock.h"
-#include "core/base/reason.h"
-#include "core/http/message.h"
+#include "config/http.h"
+#include "core/loop/loop.h"
+#include "edge/log/entry.h"
 
-/* What strangers choose is cut to this many bytes, and a mark says so. */
-#define EDGE_LOG_METHOD_MAX 32
-#define EDGE_LOG_HOST_MAX 255
-#define EDGE_LOG_TARGET_MAX 1024
-/* Every such byte may become six ("\u00ff"); the rest has names and numbers of bounded length. */
-#define EDGE_LOG_LINE_MAX                                                                          \
-	(6 * (EDGE_LOG_METHOD_MAX + EDGE_LOG_HOST_MAX + EDGE_LOG_TARGET_MAX) + 1536)
+/* What of the configuration a reload may change. Immutable between _create and _destroy. */
+struct edge_log_rules;
+/* `config` must outlive it. */
+struct edge_log_rules *edge_log_rules_create(const struct cfg_access_log *config);
+void edge_log_rules_destroy(struct edge_log_rules **rules);
+/* Whether a request gets a line: by its id, or, if it has none, by its number among those of its
+ * worker. Pure. */
+bool edge_log_is_wanted(const struct edge_log_rules *rules, const struct edge_log_entry *e,
+			uint64_t number);
 
-struct edge_log_entry {
-	wall_time time; /* when the request began */
-	const char *client;
-	const char *protocol; /* "HTTP/1.1" */
-	const char *tls;      /* "TLS1.3"; "" for none */
-	struct span method, host, target;
-	int status;                   /* 0: no response was begun */
-	uint64_t bytes_in, bytes_out; /* of content */
-	const char *site;             /* "": none was found */
-	const char *origin;           /* "": none was asked: no connection to it was tried */
-	struct net_addr server;       /* the last one that was; AF_UNSPEC: none */
-	bool reused;                  /* over a connection to the origin that was open before */
-	duration total, first_byte;   /* first_byte < 0: there was none */
-	enum reason end;
-};
-
-/* Returns the length, with a final newline; never more than EDGE_LOG_LINE_MAX. */
-size_t edge_access_log_format(const struct edge_log_entry *e, char out[EDGE_LOG_LINE_MAX]);
+struct edge_access_log;
+/* Not for an output of "". `program` and `node` are what syslog and the journal are told. NULL when
+ * it cannot be opened; *error (malloc'd, caller frees) then says why. */
+struct edge_access_log *edge_access_log_open(const struct cfg_access_log *config,
+					     const char *program, const char *node,
+					     struct loop_group *group, char **error);
+/* Owner: any loop of the group. False: it is not among those that get a line. */
+bool edge_access_log_write(struct edge_access_log *log, struct loop *loop,
+			   const struct edge_log_rules *rules, const struct edge_log_entry *e);
+/* Any thread: lines that were lost so far. */
+uint64_t edge_access_log_dropped(const struct edge_access_log *log);
+/* Any thread: opens a file again, after rotation. */
+void edge_access_log_reopen(struct edge_access_log *log);
+/* After the workers were joined. */
+void edge_access_log_close(struct edge_access_log **log);

@@ -16,6 +16,12 @@
 	  "Client connections closed at once: over the limit")                                     \
 	X(EDGE_CONNECTIONS_DISPLACED, "edge_connections_displaced_total", COUNTER,                 \
 	  "Client connections, silent or idle, that gave way to others")                           \
+	X(EDGE_CONNECTIONS_DENIED, "edge_connections_denied_total", COUNTER,                       \
+	  "Client connections closed at once: http.access denies their network")                   \
+	X(EDGE_CONNECTIONS_TOO_MANY, "edge_connections_too_many_total", COUNTER,                   \
+	  "Client connections closed at once: over http.per_client.connections")                   \
+	X(EDGE_CONNECTIONS_TOO_FAST, "edge_connections_too_fast_total", COUNTER,                   \
+	  "Client connections closed at once: over http.per_client.connection_rate")               \
 	X(EDGE_SILENT_ACTIVE, "edge_silent_active", GAUGE,                                         \
 	  "Client connections that have not yet said enough")                                      \
 	X(EDGE_PROXY_HEADERS, "edge_proxy_headers_total", COUNTER, "PROXY headers received")       \
@@ -31,6 +37,24 @@
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
+	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \
+	  "Requests that access denied by the client's network")                                   \
+	X(EDGE_DENIED_ASN, "edge_denied_asn_total", COUNTER,                                       \
+	  "Requests that access denied by the client's autonomous system")                         \
+	X(EDGE_DENIED_COUNTRY, "edge_denied_country_total", COUNTER,                               \
+	  "Requests that access denied by the client's country")                                   \
+	X(EDGE_DENIED_CONTINENT, "edge_denied_continent_total", COUNTER,                           \
+	  "Requests that access denied by the client's continent")                                 \
+	X(EDGE_REQUESTS_TOO_MANY, "edge_requests_too_many_total", COUNTER,                         \
+	  "Requests refused over http.per_client.requests")                                        \
+	X(EDGE_REQUESTS_TOO_FAST, "edge_requests_too_fast_total", COUNTER,                         \
+	  "Requests refused over http.per_client.request_rate")                                    \
+	X(EDGE_REQUESTS_LIMITED, "edge_requests_limited_total", COUNTER,                           \
+	  "Requests refused over one of limits")                                                   \
+	X(EDGE_LIMITS_FORGOTTEN, "edge_limits_forgotten_total", COUNTER,                           \
+	  "Clients and keys that limits forgot for others while they still counted")               \
+	X(EDGE_LIMITS_MISSED, "edge_limits_missed_total", COUNTER,                                 \
+	  "Clients that were not counted, as too many others were")                                \
 	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
 	  "Requests that were not let in, by name and password or by an origin that was asked")    \
 	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \
@@ -67,6 +91,8 @@
 	  "Copies of requests that were not sent: too large, too many, or not whole")              \
 	X(EDGE_MIRROR_FAILURES, "edge_mirror_failures_total", COUNTER,                             \
 	  "Copies of requests that their mirror did not answer")                                   \
+	X(EDGE_EARLY_HINTS, "edge_early_hints_total", COUNTER,                                     \
+	  "Responses 103 (Early Hints) of our own")                                                \
 	X(EDGE_RESPONSES_1XX, "edge_responses_1xx_total", COUNTER, "Informational responses")      \
 	X(EDGE_RESPONSES_2XX, "edge_responses_2xx_total", COUNTER, "Responses of class 2xx")       \
 	X(EDGE_RESPONSES_3XX, "edge_responses_3xx_total", COUNTER, "Responses of class 3xx")       \
@@ -91,6 +117,8 @@
 	  "http.limit.buffered was used up")                                                       \
 	X(EDGE_ACCESS_LOG_DROPPED, "edge_access_log_dropped_total", COUNTER,                       \
 	  "Lines of the access log that could not be written in time")                             \
+	X(EDGE_ACCESS_LOG_UNSAMPLED, "edge_access_log_unsampled_total", COUNTER,                   \
+	  "Requests that got no line in the access log, by http.access_log.sample")                \
 	X(EDGE_LOG_DROPPED, "edge_log_dropped_total", COUNTER,                                     \
 	  "Lines of the program's log that could not be written in time")                          \
 	X(EDGE_RELOADS, "edge_reloads_total", COUNTER, "Configurations taken over while running")  \

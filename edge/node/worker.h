@@ -15,8 +15,9 @@
 #include "edge/node/date.h"
 #include "edge/rules/identity.h"
 
+struct edge_guard;
+struct edge_access_log;
 struct edge_worker;
-struct log_file;
 struct olink;
 struct olink_worker;
 
@@ -35,20 +36,24 @@ struct edge_common {
 	struct edge_worker **workers; /* each NULL once it is destroyed, after all were joined */
 	struct metrics *metrics;
 	struct olink *olink;
-	struct log_file *access_log; /* NULL: none */
-	struct span pseudonym;       /* of this node in Via */
+	struct edge_access_log *access_log; /* NULL: none */
+	struct span pseudonym;              /* of this node in Via */
 	/* Posted to the control loop by each worker that was told to stop, once it is idle. */
 	void (*worker_idle)(void *arg);
 	void *arg;
 	/* These guard themselves. */
 	struct snapshot_slot views;
 	struct edge_places places;
-	struct stream_budget budget; /* its limit is http.limit.buffered */
+	_Atomic(struct edge_hints *) hints; /* NULL: none were needed so far */
+	uint64_t hints_seed;                /* random */
+	struct edge_guard *guard;           /* what http.per_client and limits remember */
+	struct stream_budget budget;        /* its limit is http.limit.buffered */
 };
 
 struct edge_exchange;
 struct edge_admission;
 struct edge_compressors;
+struct edge_hints;
 struct edge_inlets;
 struct edge_listeners;
 struct edge_mirror;

@@ -14,6 +14,8 @@
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "edge/facts/match.h"
+#include "edge/limit/access.h"
+#include "edge/limit/buckets.h"
 #include "edge/rules/rules.h"
 #include "edge/tls/host_table.h"
 
@@ -57,6 +59,8 @@ static void compile_route(struct edge_route *route, const struct cfg_route *cfg,
 	    .split = edge_split_create(cfg, site->cfg->name),
 	    .errors = compile_errors(cfg->errors, cfg->n_errors, with->files),
 	    .rules = edge_rules_create(with->http, site->cfg, cfg),
+	    .access = edge_access_create(cfg->access, cfg->n_access),
+	    .buckets = edge_buckets_create(cfg->limits, cfg->n_limits, site->cfg->name),
 	};
 	if (route->split)
 		route->split_by = edge_template_create(cfg->split_by, EDGE_TEXT_PLAIN);
@@ -70,6 +74,8 @@ static void compile_route(struct edge_route *route, const struct cfg_route *cfg,
 static void free_route(struct edge_route *route)
 {
 	edge_rules_destroy(&route->rules);
+	edge_access_destroy(&route->access);
+	edge_buckets_destroy(&route->buckets);
 	edge_match_destroy(&route->when);
 	edge_split_destroy(&route->split);
 	edge_template_destroy(&route->split_by);
@@ -87,6 +93,8 @@ static void compile_site(struct edge_site *site, const struct cfg_site *cfg,
 	    .errors = compile_errors(cfg->errors, cfg->n_errors, with->files),
 	    .rules = edge_rules_create(with->http, cfg, NULL),
 	};
+	site->access = edge_access_create(cfg->access, cfg->n_access);
+	site->buckets = edge_buckets_create(cfg->limits, cfg->n_limits, cfg->name);
 	for (unsigned i = 0; i < cfg->n_routes; i++)
 		compile_route(&site->routes[i], &cfg->routes[i], site, with);
 }
@@ -94,6 +102,8 @@ static void compile_site(struct edge_site *site, const struct cfg_site *cfg,
 static void free_site(struct edge_site *site)
 {
 	edge_rules_destroy(&site->rules);
+	edge_access_destroy(&site->access);
+	edge_buckets_destroy(&site->buckets);
 	for (unsigned i = 0; i < site->n_routes; i++)
 		free_route(&site->routes[i]);
 	free(site->routes);
@@ -139,6 +149,18 @@ void edge_routes_destroy(struct edge_routes **routesp)
 	free(routes->sites);
 	edge_files_destroy(&routes->files);
 	free(routes);
+}
+
+void edge_routes_each_buckets(const struct edge_routes *routes, const struct edge_guard *guard,
+			      edge_buckets_visit *visit, void *arg)
+{
+	for (unsigned i = 0; i < routes->n_sites; i++) {
+		const struct edge_site *site = &routes->sites[i];
+
+		edge_buckets_each(site->buckets, guard, visit, arg);
+		for (unsigned r = 0; r < site->n_routes; r++)
+			edge_buckets_each(site->routes[r].buckets, guard, visit, arg);
+	}
 }
 
 /* Finding */

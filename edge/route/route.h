@@ -18,6 +18,7 @@
 
 #include "core/http/path.h"
 #include "edge/facts/template.h"
+#include "edge/limit/buckets.h"
 #include "edge/route/content.h"
 #include "edge/route/split.h"
 
@@ -27,6 +28,7 @@ struct cfg_fleet;
 struct cfg_route;
 struct cfg_site;
 struct diag;
+struct edge_access;
 struct edge_facts;
 struct edge_match;
 struct edge_rules;
@@ -52,6 +54,8 @@ struct edge_route {
 	struct edge_content content;    /* with cfg->n_respond > 0 */
 	struct edge_error_page *errors; /* cfg->n_errors */
 	struct edge_rules *rules;       /* NULL: nothing is changed */
+	struct edge_access *access;     /* NULL: everybody */
+	struct edge_buckets *buckets;   /* NULL: none */
 };
 
 /* One for each struct cfg_site that is served here; the same holds. */
@@ -61,6 +65,8 @@ struct edge_site {
 	unsigned n_routes;
 	struct edge_error_page *errors; /* cfg->n_errors */
 	struct edge_rules *rules;       /* of what no route is the reason of; NULL likewise */
+	struct edge_access *access;
+	struct edge_buckets *buckets;
 };
 
 /* Of the sites that `self` serves. `fleet` must outlive it. NULL, with the reasons in `diag`, when
@@ -68,6 +74,10 @@ struct edge_site {
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				       struct diag *diag);
 void edge_routes_destroy(struct edge_routes **routes);
+
+/* Calls visit() for each limit of sites and routes: see edge_buckets_each(). */
+void edge_routes_each_buckets(const struct edge_routes *routes, const struct edge_guard *guard,
+			      edge_buckets_visit *visit, void *arg);
 
 /* The authority's port and case do not matter. NULL: no such host here. */
 const struct edge_site *edge_route_site(const struct edge_routes *routes, struct span authority);

@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""perigee-edge: HTTP/2 through it, with real clients."""
+"""perigee-edge: HTTP/2 through it, with real clients and with one that sees each frame."""
 
 import hashlib
+import signal
+import struct
+import subprocess
+import threading
 
 import pytest
+
+import h2_client
+import perigee
+import rfc6455
+from edge_fleet import HOST, Responses, read_head
+from h2_client import Client, ErrorCodes, SettingCodes, frame
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @pytest.fixture
@@ -37,3 +49,526 @@ def test_large_contents_arrive_whole(edge, tmp_path):
     assert got == data
     got = edge.curl(edge.url("/bytes/20000000"), http2=True, text=False).stdout
     assert len(got) == 20000000
+
+
+def test_nghttp_and_h2load(edge):
+    url = f"https://localhost:{edge.port}/bytes/1000"
+    got = subprocess.run(["nghttp", "-nv", "--no-verify-peer", "-H", f":authority: {HOST}", url],
+                         capture_output=True, text=True, timeout=60, check=True).stdout
+    assert ":status: 200" in got and "error_code=NO_ERROR" in got
+    got = subprocess.run(["h2load", "-n", "2000", "-c", "4", "-m", "50",
+                          "--connect-to", f"127.0.0.1:{edge.port}", edge.url("/bytes/1000")],
+                         capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "2000 succeeded, 0 failed" in got
+    assert edge.settled()["edge_end_done_total"] == 2001
+
+
+def test_what_the_origin_sees(scripted):
+    heads = []
+
+    def script(conn):
+        heads.append(read_head(conn).decode())
+        conn.sendall(OK)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        assert c.get("/a?b", fields=[("cookie", "a=1"), ("x", "y"), ("cookie", "b=2"),
+                                     ("te", "trailers")]).body == b"ok"
+        assert c.settings[SettingCodes.ENABLE_CONNECT_PROTOCOL] == 1
+    lines = heads[0].split("\r\n")
+    assert lines[0] == "GET /a?b HTTP/1.1" and f"Host: {HOST}" in lines
+    assert "cookie: a=1; b=2" in lines and "x: y" in lines
+    assert not any(line.startswith(":") for line in lines)
+
+
+def test_trailers_pass_both_ways(scripted):
+    asked = []
+
+    def script(conn):
+        data = read_head(conn)
+        while b"\r\n\r\n" not in data.partition(b"\r\n\r\n")[2]:
+            data += conn.recv(65536)
+        asked.append(data.partition(b"\r\n\r\n")[2])
+        conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n")
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        stream = c.ask(method="POST", body=b"content", end=False)
+        c.h2.send_headers(stream, [("x-checksum", "1"), ("host", "evil")], end_stream=True)
+        c.flush()
+        s = c.finish(stream)
+        assert s.status == 200 and s.body == b"ok" and s.trailers == {"grpc-status": "0"}
+        # Trailers alone, after no content.
+    assert asked[0] == b"7\r\ncontent\r\n0\r\nx-checksum: 1\r\n\r\n"
+
+
+def test_informational_responses_pass(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        s = c.get()
+        assert s.informational == [{":status": "103", "link": "</a>"}] and s.body == b"ok"
+
+
+def test_content_waits_for_leave(scripted):
+    """Expect: 100-continue."""
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert conn.recv(100).endswith(b"content")
+        conn.sendall(OK)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        stream = c.ask(method="POST", end=False, fields=[("expect", "100-continue"),
+                                                         ("content-length", "7")])
+        c.until(lambda: c.streams[stream].informational)
+        c.h2.send_data(stream, b"content", end_stream=True)
+        c.flush()
+        assert c.finish(stream).body == b"ok"
+
+
+def test_client_that_resets_cancels_the_origins_request(scripted):
+    gone = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        assert conn.recv(1) == b""
+        gone.set()
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        stream = c.ask()
+        edge.wait_counter("edge_requests_active", 1)
+        edge.wait_counter("olink_active_connections", 1)
+        c.h2.reset_stream(stream, ErrorCodes.CANCEL)
+        c.flush()
+        assert gone.wait(perigee.PATIENCE)
+        assert edge.settled()["edge_end_client_reset_total"] == 1
+
+
+def test_client_can_tell_that_the_origin_died(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart")
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        s = c.get()
+        assert s.status == 200 and not s.ended and s.reset == ErrorCodes.INTERNAL_ERROR
+        # The connection goes on.
+        assert c.get("/.well-known/perigee/health").status == 200
+    assert edge.settled()["edge_end_origin_truncated_total"] == 1
+
+
+def test_response_before_the_request_has_ended(scripted):
+    """It arrives whole, and then the client is told to send no more."""
+    def script(conn):
+        read_head(conn)
+        conn.sendall(OK)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        stream = c.ask(method="POST", end=False)
+        s = c.streams[stream]
+        c.until(lambda: s.ended)
+        assert s.body == b"ok" and s.reset is None
+        c.until(lambda: s.reset is not None)
+        assert s.reset == ErrorCodes.NO_ERROR
+    assert edge.settled()["edge_end_done_total"] == 1
+
+
+def test_upload_waits_for_the_origin(scripted):
+    """The client's window is not opened while the origin takes nothing, and memory is bounded."""
+    go = threading.Event()
+
+    def script(conn):
+        left = (32 << 20) - len(read_head(conn).partition(b"\r\n\r\n")[2])
+        assert go.wait(perigee.PATIENCE)
+        while left > 0 and (data := conn.recv(1 << 20)):
+            left -= len(data)
+        conn.sendall(OK)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        stream = c.ask(method="POST", end=False, fields=[("content-length", str(32 << 20))])
+        sent = 0
+        c.socket.settimeout(0.5)
+        for _ in range(400):
+            room = min(c.h2.local_flow_control_window(stream), 16384, (32 << 20) - sent)
+            if room > 0:
+                c.h2.send_data(stream, b"x" * room, end_stream=sent + room == 32 << 20)
+                sent += room
+                c.flush()
+                continue
+            try:
+                c.read()
+            except TimeoutError:
+                break
+        assert 65535 <= sent < 8 << 20
+        c.socket.settimeout(perigee.PATIENCE)
+        go.set()
+        while sent < 32 << 20:
+            room = min(c.h2.local_flow_control_window(stream), 16384, (32 << 20) - sent)
+            if room > 0:
+                c.h2.send_data(stream, b"x" * room, end_stream=sent + room == 32 << 20)
+                sent += room
+                c.flush()
+            else:
+                c.read()
+        assert c.finish(stream).body == b"ok"
+
+
+def test_download_waits_for_the_client(scripted):
+    """A client that opens no window gets no more than a little of the origin's response fetched."""
+    sent, over = [], threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        conn.settimeout(2)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n")
+        try:
+            for _ in range(1024):
+                conn.sendall(b"x" * 65536)
+                sent.append(65536)
+        except TimeoutError:
+            over.set()
+
+    edge = scripted(script)
+    with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 0}) as c:
+        stream = c.ask()
+        c.until(lambda: c.streams[stream].status == 200)
+        assert over.wait(perigee.PATIENCE)
+        assert len(c.streams[stream].body) == 0
+        # What the kernels between the origin and the edge have taken is most of it.
+        assert sum(sent) < 16 << 20
+
+
+def test_websocket(scripted):
+    """RFC 8441: for the origin it is a request of HTTP/1.1."""
+    asked = {}
+
+    def script(conn):
+        ws, fields = rfc6455.accept(conn, "Sec-WebSocket-Protocol: chat\r\n")
+        asked.update(fields)
+        while (received := ws.receive())[0] != rfc6455.CLOSE:
+            ws.send(*received)
+        ws.send(*received)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        stream = c.ask(end=False, whole=[
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
+            (":path", "/chat"), (":authority", HOST), ("sec-websocket-version", "13"),
+            ("sec-websocket-protocol", "chat"), ("origin", f"https://{HOST}")])
+        s = c.streams[stream]
+        c.until(lambda: s.status is not None)
+        assert s.status == 200 and s.fields["sec-websocket-protocol"] == "chat"
+        for gone in ("upgrade", "connection", "sec-websocket-accept"):
+            assert gone not in s.fields
+        for opcode, data in ((rfc6455.TEXT, b"hello"), (rfc6455.BINARY, bytes(range(256)) * 100),
+                             (rfc6455.CLOSE, b"\x03\xe8bye")):
+            echo = rfc6455.frame(opcode, data)
+            have = len(s.body)
+            sent = rfc6455.frame(opcode, data, mask=True)
+            for at in range(0, len(sent), 16384):
+                c.h2.send_data(stream, sent[at:at + 16384])
+            c.flush()
+            c.until(lambda: len(s.body) >= have + len(echo))
+            assert s.body[have:] == echo
+        c.h2.end_stream(stream)
+        c.flush()
+        assert c.finish(stream).ended
+    assert asked["upgrade"] == "websocket" and len(asked["sec-websocket-key"]) == 24
+    assert edge.settled()["edge_end_done_total"] == 1
+
+
+def ask_websocket(c, protocol="websocket"):
+    return c.finish(c.ask(end=False, whole=[
+        (":method", "CONNECT"), (":protocol", protocol), (":scheme", "https"), (":path", "/chat"),
+        (":authority", HOST), ("sec-websocket-version", "13")]))
+
+
+def test_websocket_that_the_origin_refuses(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+
+    with Client(scripted(script)) as c:
+        s = ask_websocket(c)
+        assert s.status == 403 and s.body == b"no"
+        assert ask_websocket(c, "connect-udp").status == 501
+
+
+def test_websocket_whose_accept_is_wrong(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
+                     b"Upgrade: websocket\r\nSec-WebSocket-Accept: AAAA\r\n\r\n")
+        conn.recv(1)
+
+    edge = scripted(script)
+    with Client(edge) as c:
+        s = ask_websocket(c)
+        assert s.status is None and s.reset == ErrorCodes.INTERNAL_ERROR
+    assert edge.settled()["edge_end_origin_malformed_total"] == 1
+
+
+def test_success_without_a_tunnel_is_no_websocket(scripted):
+    def script(conn):
+        read_head(conn)
+        conn.sendall(OK)
+
+    with Client(scripted(script)) as c:
+        s = ask_websocket(c)
+        assert s.status is None and s.reset == ErrorCodes.INTERNAL_ERROR
+
+
+def test_malformed_requests_are_reset(edge):
+    """Each alone; the connection goes on. They are counted and logged as requests."""
+    bad = [
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "a b")],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/ x"), (":authority", HOST)],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("host", "other.example")],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("connection", "close")],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("x", "a\r\nb: c")],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("transfer-encoding", "chunked")],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("X-Upper", "1")],
+        [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("te", "gzip")],
+        [(":method", "GET"), (":scheme", "https"), (":authority", HOST)],
+        [(":method", "POST"), (":scheme", "https"), (":path", "/"), (":authority", HOST),
+         ("content-length", "5")],
+    ]
+    with Client(edge) as c:
+        for section in bad:
+            s = c.finish(c.ask(whole=section))
+            assert s.reset == ErrorCodes.PROTOCOL_ERROR and s.status is None, section
+        assert c.get("/bytes/10").status == 200
+    counted = edge.settled()
+    assert counted["edge_requests_total"] == len(bad) + 1
+    assert counted["edge_end_client_malformed_total"] == len(bad)
+    lines = edge.access_log(len(bad) + 1)
+    assert [line["status"] for line in lines] == [400] * len(bad) + [200]
+    assert {line["protocol"] for line in lines} == {"HTTP/2"}
+
+
+def test_limits_are_answered(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                     http="limit: {head_bytes: 4KiB, fields: 20, target_bytes: 100}")
+    with Client(edge) as c:
+        assert c.get("/" + "a" * 100).status == 414
+        assert c.get(fields=[("x", "y")] * 21).status == 431
+        assert c.get(fields=[("x", "y" * 1000)] * 5).status == 431
+        assert c.get("/bytes/10").status == 200
+        # Far over the limit: nobody reads on.
+        c.ask(fields=[("x", "y" * 1000)] * 20)
+        assert c.until_closed() == ErrorCodes.ENHANCE_YOUR_CALM
+    assert edge.counters()["edge_h2_flood_header_list_total"] == 1
+
+
+def test_streams_over_the_limit_are_refused(make_edge, scripted_origin):
+    go = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        assert go.wait(perigee.PATIENCE)
+        conn.sendall(OK)
+
+    edge = make_edge({"app": scripted_origin(script).origin()}, http="h2: {streams: 3}")
+    with Client(edge) as c:
+        # Before it can know the limit.
+        streams = [c.ask() for _ in range(5)]
+        assert [c.finish(s).reset for s in streams[3:]] == [ErrorCodes.REFUSED_STREAM] * 2
+        go.set()
+        assert [c.finish(s).status for s in streams[:3]] == [200] * 3
+        assert c.settings[SettingCodes.MAX_CONCURRENT_STREAMS] == 3
+    assert edge.settled()["edge_h2_streams_refused_total"] == 2
+
+
+FLOODS = {
+    "reset": None,
+    "made_reset": None,
+    "ping": frame(h2_client.PING, payload=b"12345678"),
+    "settings": frame(h2_client.SETTINGS),
+    "priority": frame(h2_client.PRIORITY, stream=1, payload=b"\0\0\0\0\x10"),
+    "empty": None,
+    "window_update": frame(h2_client.WINDOW_UPDATE, payload=struct.pack(">I", 1)),
+    "unknown": frame(0xee),
+    "continuation": None,
+}
+
+
+def flood(c, kind, n):
+    """Bytes that do it, so many times."""
+    if FLOODS[kind]:
+        return FLOODS[kind] * n
+    section = c.h2.encoder.encode(c.fields())
+    out = b""
+    if kind in ("reset", "made_reset"):
+        harm = (frame(h2_client.RST_STREAM, stream=0, payload=struct.pack(">I", 8)),
+                frame(h2_client.WINDOW_UPDATE, stream=0, payload=struct.pack(">I", 2**31 - 1)))
+        harm = harm[kind == "made_reset"]
+        for i in range(n):
+            stream = struct.pack(">I", 2 * i + 1)
+            out += frame(h2_client.HEADERS, 5, 2 * i + 1, section)
+            out += harm[:5] + stream + harm[9:]
+        return out
+    if kind == "empty":
+        return frame(h2_client.HEADERS, 4, 1, section) + frame(h2_client.DATA, stream=1) * n
+    return frame(h2_client.HEADERS, 1, 1, section[:1]) + frame(h2_client.CONTINUATION, 0, 1) * n
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_flood_is_ended_with_a_word(make_edge, scripted_origin, kind):
+    """GOAWAY says why, a counter which; and who shares the worker notices nothing."""
+    def script(conn):
+        while read_head(conn):
+            conn.sendall(OK)
+
+    edge = make_edge({"app": scripted_origin(script).origin()},
+                     http="h2: {resets: 20, frames: 300}")
+    with Client(edge) as bystander, Client(edge) as c:
+        assert bystander.get().body == b"ok"
+        c.until(lambda: c.settings)
+        try:
+            c.send(flood(c, kind, 99 if "reset" in kind else 1000))
+        except OSError:
+            pass
+        assert c.until_closed() == ErrorCodes.ENHANCE_YOUR_CALM
+        assert bystander.get().body == b"ok"
+    counted = edge.settled()
+    assert counted[f"edge_h2_flood_{kind}_total"] == 1
+    assert sum(v for k, v in counted.items() if k.startswith("edge_h2_flood_")) == 1
+    edge.wait_counter("edge_connection_end_client_flood_total", 1)
+
+
+def test_response_in_crumbs_is_a_flood(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'}, http="h2: {frames: 50}")
+    with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 0}, greedy=False) as c:
+        stream = c.ask("/bytes/100000")
+        c.until(lambda: c.streams[stream].status == 200)
+        for have in range(200):
+            try:
+                c.send(frame(h2_client.WINDOW_UPDATE, stream=stream, payload=struct.pack(">I", 1)))
+            except OSError:
+                break
+            c.h2._get_stream_by_id(stream)._inbound_window_manager.window_opened(1)
+            while len(c.streams[stream].body) <= have and not c.goaways and c.read():
+                pass
+            if c.goaways:
+                break
+        assert c.until_closed() == ErrorCodes.ENHANCE_YOUR_CALM
+    got = edge.counters()
+    assert got["edge_h2_flood_tiny_window_total"] + got["edge_h2_flood_window_update_total"] == 1
+
+
+def test_idle_connection_is_told_in_two_steps(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                     http="timeout: {keep_alive: 100ms}")
+    with Client(edge) as c:
+        assert c.get("/bytes/1").status == 200
+        assert c.until_closed() == ErrorCodes.NO_ERROR
+        assert c.goaways == [(0, 2**31 - 1), (0, 1)]
+    edge.wait_counter("edge_connection_end_client_idle_timeout_total", 1)
+
+
+def test_stop_serves_what_is_under_way(make_edge, scripted_origin):
+    go = threading.Event()
+
+    def script(conn):
+        read_head(conn)
+        assert go.wait(perigee.PATIENCE)
+        conn.sendall(OK)
+
+    edge = make_edge({"app": scripted_origin(script).origin()})
+    with Client(edge) as c:
+        first = c.ask()
+        edge.wait_counter("edge_requests_active", 1)
+        edge.send_signal(signal.SIGTERM)
+        c.until(lambda: c.goaways)
+        assert c.goaways[0] == (0, 2**31 - 1)
+        c.until(lambda: len(c.goaways) == 2)
+        assert c.goaways[1] == (0, first)
+        go.set()
+        assert c.finish(first).body == b"ok"
+        assert c.until_closed() == ErrorCodes.NO_ERROR
+
+
+def test_head_that_does_not_end(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'}, http="timeout: {head: 200ms}")
+    with Client(edge) as c:
+        c.until(lambda: c.settings)
+        c.send(frame(h2_client.HEADERS, 1, 1, c.h2.encoder.encode(c.fields())))
+        assert c.until_closed() == ErrorCodes.ENHANCE_YOUR_CALM
+    edge.wait_counter("edge_connection_end_client_head_timeout_total", 1)
+
+
+def test_content_that_does_not_come(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'}, http="timeout: {body: 200ms}")
+    with Client(edge) as c:
+        s = c.finish(c.ask("/echo", method="POST", end=False))
+        assert s.status == 408
+        assert c.get("/bytes/5").body is not None
+    assert edge.settled()["edge_end_client_body_timeout_total"] == 1
+
+
+def test_response_that_is_not_taken(make_edge, origin):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                     http="timeout: {write: 300ms}")
+    with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000}, greedy=False) as c:
+        s = c.finish(c.ask("/bytes/100000"))
+        assert len(s.body) == 1000 and s.reset == ErrorCodes.CANCEL
+    assert edge.settled()["edge_end_client_write_timeout_total"] == 1
+
+
+def test_urgent_stream_overtakes(edge):
+    """RFC 9218: by the field, and by PRIORITY_UPDATE. The client takes nothing until all have
+    asked, and then sees who comes first."""
+    size = 200000
+    big = {SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}
+    with Client(edge, settings=big, greedy=False) as c:
+        c.until(lambda: c.settings)
+        bulk = [c.ask(f"/bytes/{size}", fields=[("priority", "u=5")]) for _ in range(4)]
+        urgent = c.ask(f"/bytes/{size}", fields=[("priority", "u=0")])
+        raised = c.ask(f"/bytes/{size}", fields=[("priority", "u=6")])
+        c.send(frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", raised) + b"u=1"))
+        # The connection's window is 65535 bytes: they are gone by now.
+        edge.wait_counter("edge_requests_active", 6)
+        c.until(lambda: sum(n for _, n in c.order) == 65535)
+        c.order.clear()
+        c.h2.increment_flow_control_window(10 << 20)
+        c.flush()
+        done = []
+        while len(done) < 6:
+            c.read()
+            done += [s for s in (*bulk, urgent, raised) if c.streams[s].ended and s not in done]
+        assert done.index(urgent) == 0 and done.index(raised) == 1
+
+
+def test_incremental_streams_share(edge):
+    size = 300000
+    big = {SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}
+    for fields, shared in (([("priority", "u=3, i")], True), ([("priority", "u=3")], False)):
+        with Client(edge, settings=big, greedy=False) as c:
+            c.until(lambda: c.settings)
+            streams = [c.ask(f"/bytes/{size}", fields=fields) for _ in range(3)]
+            edge.wait_counter("edge_requests_active", 3)
+            c.until(lambda: sum(n for _, n in c.order) == 65535)
+            c.order.clear()
+            c.h2.increment_flow_control_window(10 << 20)
+            c.flush()
+            for s in streams:
+                c.finish(s)
+            turns = sum(a[0] != b[0] for a, b in zip(c.order, c.order[1:]))
+            # 16 KiB at a time, or as much as is fetched at a time.
+            assert (turns > 22) == shared and (turns <= 22) != shared, c.order

@@ -43,6 +43,7 @@ void known_request_init(struct known_request *k, const char *target)
 	    .site = SPAN("www"),
 	    .route = SPAN("api"),
 	    .origin = SPAN("app"),
+	    .user = SPAN("jo"),
 	    .request_id = SPAN("0190-1"),
 	    .trace_id = SPAN("4bf92f3577b34da6a3ce929d0e0e4736"),
 	};

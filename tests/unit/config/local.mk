@@ -95,6 +95,12 @@ tests_unit_config_test_units_SOURCES = tests/unit/config/test_units.c $(config_t
 tests_unit_config_test_units_LDADD = $(config_test_libs)
 TESTS += tests/unit/config/test_units
 
+check_PROGRAMS += tests/unit/config/types/test_log
+tests_unit_config_types_test_log_SOURCES = \
+	tests/unit/config/types/test_log.c $(config_test_support)
+tests_unit_config_types_test_log_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/types/test_log
+
 check_PROGRAMS += tests/unit/config/types/test_template
 tests_unit_config_types_test_template_SOURCES = tests/unit/config/types/test_template.c
 tests_unit_config_types_test_template_LDADD = $(LINK_CONFIG) $(CMOCKA_LIBS)

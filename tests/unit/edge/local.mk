@@ -18,6 +18,11 @@ tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_lo
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/log/test_access_log
 
+check_PROGRAMS += tests/unit/edge/log/test_format
+tests_unit_edge_log_test_format_SOURCES = tests/unit/edge/log/test_format.c
+tests_unit_edge_log_test_format_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/log/test_format
+
 check_PROGRAMS += tests/unit/edge/facts/test_match
 tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
 tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -47,15 +52,20 @@ check_PROGRAMS += tests/unit/edge/exchange/test_proxy_status
 tests_unit_edge_exchange_test_proxy_status_SOURCES = tests/unit/edge/exchange/test_proxy_status.c
 tests_unit_edge_exchange_test_proxy_status_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_proxy_status
-check_PROGRAMS += tests/unit/edge/exchange/test_grpc
-tests_unit_edge_exchange_test_grpc_SOURCES = tests/unit/edge/exchange/test_grpc.c
-tests_unit_edge_exchange_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/exchange/test_grpc
+check_PROGRAMS += tests/unit/edge/terms/test_grpc
+tests_unit_edge_terms_test_grpc_SOURCES = tests/unit/edge/terms/test_grpc.c
+tests_unit_edge_terms_test_grpc_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/terms/test_grpc
 
 check_PROGRAMS += tests/unit/edge/exchange/test_server_timing
 tests_unit_edge_exchange_test_server_timing_SOURCES = tests/unit/edge/exchange/test_server_timing.c
 tests_unit_edge_exchange_test_server_timing_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_server_timing
+
+check_PROGRAMS += tests/unit/edge/terms/test_hints
+tests_unit_edge_terms_test_hints_SOURCES = tests/unit/edge/terms/test_hints.c
+tests_unit_edge_terms_test_hints_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/terms/test_hints
 
 check_PROGRAMS += tests/unit/edge/exchange/test_respond
 tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_respond.c
@@ -147,6 +157,10 @@ tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_access
 
+check_PROGRAMS += tests/unit/edge/limit/test_buckets
+tests_unit_edge_limit_test_buckets_SOURCES = tests/unit/edge/limit/test_buckets.c
+tests_unit_edge_limit_test_buckets_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_buckets
 check_PROGRAMS += tests/unit/edge/limit/test_pace
 tests_unit_edge_limit_test_pace_SOURCES = tests/unit/edge/limit/test_pace.c
 tests_unit_edge_limit_test_pace_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -182,6 +196,10 @@ tests_unit_edge_limit_test_guard_SOURCES = tests/unit/edge/limit/test_guard.c
 tests_unit_edge_limit_test_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_guard
 
+check_PROGRAMS += tests/unit/edge/h2/test_h2_priority
+tests_unit_edge_h2_test_h2_priority_SOURCES = tests/unit/edge/h2/test_h2_priority.c
+tests_unit_edge_h2_test_h2_priority_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_priority
 check_PROGRAMS += tests/unit/edge/rules/test_cors
 tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
 tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -477,15 +477,6 @@ static void test_server_ports_follow_tls(void **state)
 	"characters of a token\n"
 #define FIELD_IS_OWN "the edge itself says how a message is framed and how its connection goes on\n"
 
-/* RFC 8586 section 2: whoever could take it away could send requests round for ever. */
-static void test_the_guard_against_loops_is_no_field_to_change(void **state)
-{
-	assert_complaints(
-	    "http: {trusted_fields: [cdn-loop]}\n",
-	    "fleet.yaml:1:25: http.trusted_fields[0]: \"cdn-loop\": it keeps requests "
-	    "from going in circles for ever\n");
-}
-
 static void test_wrong_response_fields(void **state)
 {
 	assert_complaints(
@@ -752,7 +743,6 @@ int main(void)
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_check_port_follows_listen),
 	    cmocka_unit_test(test_server_ports_follow_tls),
-	    cmocka_unit_test(test_the_guard_against_loops_is_no_field_to_change),
 	    cmocka_unit_test(test_wrong_response_fields),
 	    cmocka_unit_test(test_wrong_values),
 	    cmocka_unit_test(test_empty_lists_and_maps),

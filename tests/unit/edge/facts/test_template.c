@@ -48,6 +48,7 @@ static void test_values(void **state)
 	    {"plain", "plain"},
 	    {"{{a}", "{a}"},
 	    {"{client.ip} {client.port}", "2001:db8::7 4711"},
+	    {"{client.network}", "2001:db8::/64"},
 	    {"{client.country}/{client.continent}/{client.asn}", "DE/EU/64500"},
 	    {"{method} {scheme} {host} {port}", "GET https www.example.com 443"},
 	    {"{path}?{query}", "/a/b%20c?x=1&y=%2F&x=2&z"},
@@ -55,9 +56,11 @@ static void test_values(void **state)
 	    {"{query.x},{query.y},{query.z},{query.none}", "1,%2F,,"},
 	    {"{field.accept}", "a, b"},
 	    {"[{field.None}]", "[]"},
+	    {"{field.cookie}", "other=1; sid=abc=d;s; b=2"},
 	    {"{cookie.sid}{cookie.s}", "abc=d"},
 	    {"{match.0}|{match.1}|{match.2}", "/a/b%20c|b%20c|"},
 	    {"{node} {site} {route} {origin}", "fra1 www api app"},
+	    {"{user}", "jo"},
 	    {"{request_id} {trace_id}", "0190-1 4bf92f3577b34da6a3ce929d0e0e4736"},
 	    {"{tls.version} {tls.suite} {tls.sni} {tls.resumed} {protocol}",
 	     "TLS1.3 TLS_AES_128_GCM_SHA256 www.example.com no HTTP/1.1"},
@@ -69,6 +72,7 @@ static void test_values(void **state)
 	known_request_add(&w.request, "Accept", "a");
 	known_request_add(&w.request, "Accept", "b");
 	known_request_add(&w.request, "Cookie", "other=1; sid=abc=d;s");
+	known_request_add(&w.request, "cookie", "b=2");
 	known_request_add(&w.response, "ETag", "\"x\"");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_expands(&w, cases[i][0], EDGE_TEXT_PLAIN, cases[i][1]);

@@ -1,120 +1,126 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The access log's line: exact text, escaping of every byte, bounds.
+ * Which requests get a line.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include <jansson.h>
-
+#include "core/base/check.h"
 #include "edge/log/access_log.h"
 
-static struct edge_log_entry entry(void)
+#define REQUESTS 20000
+
+static struct edge_log_rules *rules_of(double sample, enum cfg_log_failures failures)
 {
-	struct edge_log_entry e = {
-	    .time = {INT64_C(1767323045678000000)},
-	    .client = "192.0.2.1",
-	    .protocol = "HTTP/1.1",
-	    .tls = "TLS1.3",
-	    .method = SPAN("GET"),
-	    .host = SPAN("www.example.com"),
-	    .target = SPAN("/a?b"),
-	    .status = 200,
-	    .bytes_out = 12345678901,
-	    .site = "www",
-	    .origin = "app",
-	    .reused = true,
-	    .total = DUR_US(1500),
-	    .first_byte = DUR_US(1200),
-	    .end = REASON_DONE,
+	struct cfg_access_log config = {
+	    .format = CFG_LOG_JSON,
+	    .sample = sample,
+	    .failures = failures,
 	};
 
-	assert_true(net_addr_parse("192.0.2.80:8080", 0, &e.server));
-	return e;
+	return edge_log_rules_create(&config);
 }
 
-static void test_a_line(void **state)
+static bool is_wanted(double sample, enum cfg_log_failures failures, int status, enum reason end,
+		      const char *id, uint64_t number)
 {
-	struct edge_log_entry e = entry();
-	char line[EDGE_LOG_LINE_MAX];
-	size_t n = edge_access_log_format(&e, line);
-	const char *expected =
-	    "{\"time\":\"2026-01-02T03:04:05.678Z\",\"client\":\"192.0.2.1\",\"method\":\"GET\","
-	    "\"host\":\"www.example.com\",\"target\":\"/a?b\",\"protocol\":\"HTTP/1.1\","
-	    "\"tls\":\"TLS1.3\",\"status\":200,\"bytes_in\":0,\"bytes\":12345678901,"
-	    "\"site\":\"www\",\"origin\":\"app\",\"server\":\"192.0.2.80:8080\",\"reused\":true,"
-	    "\"duration_us\":1500,\"first_byte_us\":1200,\"end\":\"done\"}\n";
+	struct edge_log_rules *rules = rules_of(sample, failures);
+	struct edge_facts facts = {.request_id = span_of(id)};
+	struct edge_log_entry e = {.facts = &facts, .status = status, .end = end};
+	bool wanted = edge_log_is_wanted(rules, &e, number);
 
-	assert_int_equal(n, strlen(expected));
-	assert_memory_equal(line, expected, n);
+	edge_log_rules_destroy(&rules);
+	return wanted;
 }
 
-/* Every byte at every place that a stranger can fill, at several lengths: always one line of JSON.
- */
-static void test_hostile_bytes(void **state)
+/* Near enough to what was asked for: five times the deviation of so many throws. */
+static void assert_share(unsigned n, double percent)
 {
-	static const size_t lengths[] = {0, 1, 32, 33, 255, 256, 1024, 1025, 5000};
-	char bytes[5000];
-	char line[EDGE_LOG_LINE_MAX];
+	double expected = REQUESTS * percent / 100, slack = 5 * 0.5 * 141.5;
 
-	for (int b = 0; b < 256; b++) {
-		memset(bytes, b, sizeof(bytes));
-		for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-			struct edge_log_entry e = entry();
-			json_error_t error;
-			json_t *json;
-			size_t n;
+	assert_true((double)n >= expected - slack && (double)n <= expected + slack);
+}
 
-			e.method = e.host = e.target = (struct span){bytes, lengths[i]};
-			n = edge_access_log_format(&e, line);
-			assert_true(n <= EDGE_LOG_LINE_MAX);
-			assert_ptr_equal(memchr(line, '\n', n), line + n - 1);
-			for (size_t k = 0; k + 1 < n; k++)
-				assert_in_range(line[k], 0x20, 0x7e);
-			json = json_loadb(line, n, JSON_ALLOW_NUL, &error);
-			assert_non_null(json);
-			if (lengths[i] <= EDGE_LOG_HOST_MAX && b < 0x80) {
-				json_t *host = json_object_get(json, "host");
+static void test_share_of_requests(void **state)
+{
+	static const double samples[] = {0, 1, 10, 50, 99, 100};
 
-				assert_int_equal(json_string_length(host), lengths[i]);
-				assert_memory_equal(json_string_value(host), bytes, lengths[i]);
-			}
-			json_decref(json);
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		unsigned by_number = 0, by_id = 0;
+
+		for (unsigned k = 0; k < REQUESTS; k++) {
+			char id[32];
+
+			snprintf(id, sizeof(id), "id-%u", k);
+			by_number +=
+			    is_wanted(samples[i], CFG_LOG_FAILURES_ALL, 200, REASON_DONE, "", k);
+			by_id +=
+			    is_wanted(samples[i], CFG_LOG_FAILURES_ALL, 200, REASON_DONE, id, 0);
+		}
+		assert_share(by_number, samples[i]);
+		assert_share(by_id, samples[i]);
+		if (samples[i] == 0 || samples[i] == 100) {
+			assert_int_equal(by_number, REQUESTS * samples[i] / 100);
+			assert_int_equal(by_id, REQUESTS * samples[i] / 100);
 		}
 	}
 }
 
-static void test_nothing_known(void **state)
+/* All edges that a request comes by decide alike, and a larger sample has all of a smaller one. */
+static void test_an_id_decides(void **state)
 {
-	struct edge_log_entry e = {.client = "",
-				   .protocol = "",
-				   .tls = "",
-				   .site = "",
-				   .origin = "",
-				   .first_byte = DUR_NS(-1),
-				   .end = REASON_CLIENT_HEAD_TIMEOUT};
-	char line[EDGE_LOG_LINE_MAX];
-	size_t n = edge_access_log_format(&e, line);
-	json_t *json = json_loadb(line, n, 0, NULL);
+	for (unsigned k = 0; k < 1000; k++) {
+		char id[32];
+		bool one, two;
 
-	assert_non_null(json);
-	assert_null(json_object_get(json, "first_byte_us"));
-	assert_string_equal(json_string_value(json_object_get(json, "server")), "");
-	assert_string_equal(json_string_value(json_object_get(json, "end")), "client-head-timeout");
-	json_decref(json);
+		snprintf(id, sizeof(id), "%u", k);
+		one = is_wanted(30, CFG_LOG_FAILURES_ALL, 200, REASON_DONE, id, k);
+		two = is_wanted(30, CFG_LOG_FAILURES_ALL, 200, REASON_DONE, id, k + 1);
+		assert_int_equal(one, two);
+		assert_true(!one || is_wanted(60, CFG_LOG_FAILURES_ALL, 200, REASON_DONE, id, 0));
+	}
+}
+
+static void test_failures(void **state)
+{
+	static const struct {
+		int status;
+		enum reason end;
+		bool failed;
+	} cases[] = {
+	    {200, REASON_DONE, false},
+	    {404, REASON_DONE, false},
+	    {429, REASON_LIMIT, false},
+	    {408, REASON_CLIENT_BODY_TIMEOUT, false},
+	    {500, REASON_DONE, true},
+	    {502, REASON_ORIGIN_CLOSED, true},
+	    {200, REASON_ORIGIN_TRUNCATED, true},
+	    {200, REASON_CLIENT_CLOSED, true},
+	    {0, REASON_CLIENT_CLOSED, true},
+	    {101, REASON_TUNNEL_IDLE_TIMEOUT, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(
+		    is_wanted(0, CFG_LOG_FAILURES_ALL, cases[i].status, cases[i].end, "", 0),
+		    cases[i].failed);
+		assert_false(
+		    is_wanted(0, CFG_LOG_FAILURES_SAMPLED, cases[i].status, cases[i].end, "", 0));
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_line),
-	    cmocka_unit_test(test_hostile_bytes),
-	    cmocka_unit_test(test_nothing_known),
+	    cmocka_unit_test(test_share_of_requests),
+	    cmocka_unit_test(test_an_id_decides),
+	    cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

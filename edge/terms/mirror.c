@@ -4,7 +4,7 @@
  * to, whatever framing the request had.
  */
 #define LOG_MODULE LOG_EXCHANGE
-#include "edge/exchange/mirror.h"
+#include "edge/terms/mirror.h"
 
 #include <stdlib.h>
 #include <string.h>

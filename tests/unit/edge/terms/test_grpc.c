@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "edge/exchange/grpc.h"
+#include "edge/terms/grpc.h"
 
 static struct http_head request(struct arena *a, const char *name, const char *value)
 {

@@ -2,7 +2,7 @@
  *
  * gRPC's own words. It has names for its statuses; only those that are used here have one below.
  */
-#include "edge/exchange/grpc.h"
+#include "edge/terms/grpc.h"
 
 #include <stdio.h>
 #include <string.h>

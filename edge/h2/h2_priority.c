@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Urgencies, read and compared. Pure.
+ */
+#include "edge/h2/h2_priority.h"
+
+/* A member of the dictionary (RFC 8941) is "u=3" or "u=3;parameter"; what is not an integer from 0
+ * to 7 is ignored (RFC 9218 section 4.1). */
+unsigned h2_priority_urgency(struct span value, unsigned before)
+{
+	unsigned urgency = before;
+	struct span member;
+
+	while (http_list_next(&value, &member)) {
+		if (member.n >= 3 && member.p[0] == 'u' && member.p[1] == '=' &&
+		    member.p[2] >= '0' && member.p[2] < '0' + H2_URGENCIES &&
+		    (member.n == 3 || member.p[3] == ';' || member.p[3] == ' '))
+			urgency = (unsigned)(member.p[2] - '0');
+	}
+	return urgency;
+}
+
+bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, mono_time now)
+{
+	for (unsigned u = 0; u < urgency; u++) {
+		if (p->n[u] > 0 && !mono_reached(mono_add(p->flowed[u], H2_PRIORITY_FLOWS), now))
+			return true;
+	}
+	return false;
+}

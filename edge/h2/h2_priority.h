@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a client says of the order of responses (RFC 9218), and what follows for who is fetched from
+ * the origins. nghttp2 writes the more urgent first of what is here; this sees to it that the less
+ * urgent is not even fetched while the more urgent flows. Pure: no clock of its own.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/base/clock.h"
+#include "core/http/message.h"
+
+#define H2_URGENCIES 8
+#define H2_URGENCY_DEFAULT 3
+
+/* Of a Priority field or a PRIORITY_UPDATE: 0, the most urgent, to 7. `before`: when it says
+ * nothing. */
+unsigned h2_priority_urgency(struct span value, unsigned before);
+
+/* How long after its last content a response still counts as flowing: some turns of a busy loop. */
+#define H2_PRIORITY_FLOWS DUR_MS(20)
+
+/* The responses of a connection that have begun and not ended, by urgency. */
+struct h2_priorities {
+	unsigned short n[H2_URGENCIES];
+	mono_time flowed[H2_URGENCIES]; /* when some content of one last came or went */
+};
+
+/* Whether a response of that urgency has to wait for more urgent ones. */
+bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, mono_time now);
