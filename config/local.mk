@@ -14,6 +14,7 @@ config_libconfig_a_SOURCES = \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
 	config/load/load.c \
+	config/load/needs.c \
 	config/load/restart.c \
 	config/load/rules.c config/load/rules.h \
 	config/load/validate.c config/load/validate.h \

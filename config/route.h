@@ -27,5 +27,7 @@ struct cfg_route {
 	struct cfg_terms terms;
 	struct cfg_access *access;
 	unsigned n_access;
+	struct cfg_limit *limits;
+	unsigned n_limits;
 	struct cfg_place place;
 };

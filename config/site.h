@@ -29,6 +29,8 @@ struct cfg_site {
 	enum cfg_security security;
 	struct cfg_access *access;
 	unsigned n_access;
+	struct cfg_limit *limits;
+	unsigned n_limits;
 	const struct cfg_edge **edges; /* default: all; sites with equal lists share one */
 	unsigned n_edges;
 	const uint16_t *edge_ids; /* theirs, in order: for cfg_site_is_served_by() */

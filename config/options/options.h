@@ -14,6 +14,8 @@ extern const struct cfg_option cfg_log_options[], cfg_http_options[], cfg_edge_o
     cfg_geo_options[];
 /* Of a route of a site. */
 extern const struct cfg_option cfg_route_options[];
+/* Whom http, a site or a route lets in, and how many; what each client may have. */
+extern const struct cfg_option cfg_access_options[], cfg_limit_options[], cfg_per_client_options[];
 /* Of sites and of routes. */
 extern const struct cfg_option cfg_compression_options[];
 extern const struct cfg_option cfg_auth_options[], cfg_mirror_options[],

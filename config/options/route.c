@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 
 IS_ARRAY(cfg_route, access);
+IS_ARRAY(cfg_route, limits);
 IS_ARRAY(cfg_route, request_fields);
 IS_ARRAY(cfg_route, response_fields);
 
@@ -22,6 +23,7 @@ const struct cfg_option cfg_route_options[] = {
      .prose = "The origin that answers."},
     ACCESS(AT(cfg_route, access),
 	   "Who may come here, of those whom http.access and that of the site let in; as there."),
+    LIMITS(AT(cfg_route, limits), "How many requests in a time come this way; as http.limits."),
     SECTION_AT("rewrite", AT(cfg_route, rewrite),
 	       "What the origin is asked for in place of what the client has asked for; one of "
 	       "strip_prefix, path, and regex with to.",

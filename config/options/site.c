@@ -8,6 +8,7 @@ COMES_FIRST(cfg_site, name);
 IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
 IS_ARRAY(cfg_site, access);
+IS_ARRAY(cfg_site, limits);
 IS_ARRAY(cfg_site, edges);
 
 static const struct cfg_option certificates_options[] = {
@@ -53,6 +54,7 @@ const struct cfg_option cfg_site_options[] = {
      .children = cfg_compression_options,
      .shorthand = "enabled"},
     ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
+    LIMITS(AT(cfg_site, limits), "How many requests in a time the site takes; as http.limits."),
     SECTION_AT("hsts", AT(cfg_site, hsts),
 	       "Strict-Transport-Security, in responses over TLS, in place of what an origin says.",
 	       cfg_hsts_options),

@@ -104,6 +104,7 @@ struct edge_dispatch edge_dispatch(const struct edge_question *q)
 		return answer(NULL, 431, REASON_DONE);
 	}
 	if (span_equal(q->path->text, SPAN(EDGE_HEALTH_PATH)))
-		return answer(NULL, health_status(q), REASON_DONE);
+		return (struct edge_dispatch){
+		    .status = health_status(q), .reason = REASON_DONE, .for_all = true};
 	return by_route(q, q->path);
 }

@@ -39,6 +39,7 @@ struct edge_dispatch {
 	enum reason reason;             /* what the edge's own answer ends with */
 	const struct edge_site *site;   /* NULL: none, or it was not looked for */
 	const struct edge_route *route; /* NULL unless status is 0 */
+	bool for_all;                   /* the health answer: whoever asks is to have it */
 };
 
 struct edge_dispatch edge_dispatch(const struct edge_question *question);

@@ -2,8 +2,10 @@
  *
  * One exchange, as its parts see it: exchange.c (its life), exchange_request.c (what comes from the
  * client), exchange_reply.c (what goes to it), steps.c (what comes before an origin is asked),
- * finish.c (what is done with every final response head). Nobody else includes this, but for the
- * steps that wait for something, in files of their own in this folder.
+ * guard.c
+ * (who may come, and how often), finish.c (what is done with every final response head). Nobody
+ * else includes this, but for the steps that wait for something, in files of their own in this
+ * folder.
  *
  * It stands between the client's protocol and the link to the origin:
  *
@@ -44,7 +46,10 @@
 #include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
+#include "edge/limit/guard.h"
 #include "edge/node/worker.h"
+
+struct edge_site;
 
 #define EXCHANGE_MAGIC 0x45584348u
 
@@ -71,9 +76,10 @@ struct edge_exchange {
 	unsigned magic;
 	struct edge_worker *worker;
 	struct edge_exchange *next_spare;
-	struct edge_view *view; /* NULL: a tunnel has let it go */
-	const struct edge_client *client;
-	struct flow_ends ends; /* the client's */
+	struct edge_view *view;     /* NULL: a tunnel has let it go */
+	struct edge_client *client; /* of the connection */
+	struct edge_client *person; /* whom a trusted proxy speaks for, or the same */
+	struct flow_ends ends;      /* the client's */
 
 	struct arena arena;
 	struct http_head received, forwarded;
@@ -92,6 +98,9 @@ struct edge_exchange {
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
 	struct edge_compress *compress; /* the filter; NULL: none */
 
+	/* what limits have to do with it; empty: not to be said */
+	struct edge_guard_hold hold; /* on a place among the requests of its client */
+	struct span retry_after, limit_policy, limit_left;
 	uint64_t content_max;     /* of the request */
 	struct deadline deadline; /* of all of it; without a timer: none */
 	bool is_grpc;             /* it wants to be told what fails in gRPC's words */
@@ -183,6 +192,17 @@ void exchange_push_own(struct loop_task *task);
 /* The filter stands in the way of the content from now on; in exchange_finish() only, once. It
  * finds before and after set. The exchange does not free it. */
 void exchange_put_filter(struct edge_exchange *x, struct flow_filter *filter);
+
+/* guard.c */
+
+/* Fills the facts about the client, whom a trusted proxy may speak for. False: no room. */
+bool exchange_know_client(struct edge_exchange *x);
+/* Whether the client may come here, and is within all limits: of http, of the site, of the route.
+ * False: it has been answered. */
+bool exchange_guard(struct edge_exchange *x, const struct edge_site *site);
+void exchange_guard_end(struct edge_exchange *x);
+/* What limits tell goes into x->answer. False: no room. */
+bool exchange_tell_limits(struct edge_exchange *x);
 
 /* steps.c */
 

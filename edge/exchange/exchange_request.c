@@ -125,11 +125,13 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
 	x->is_grpc = edge_grpc_is(head);
-	if (!identify(x)) {
-		exchange_respond(x, 431, REASON_DONE);
+	if (!identify(x) || !exchange_know_client(x)) {
+		exchange_respond(x, 431, REASON_LIMIT);
 		return;
 	}
 	found = dispatch(x);
+	if (!found.for_all && !exchange_guard(x, found.site))
+		return;
 	if (found.status != 0)
 		exchange_respond(x, found.status, found.reason);
 	else

@@ -88,5 +88,5 @@ bool exchange_finish(struct edge_exchange *x)
 		return false;
 	if (!add_proxy_status(x) || !add_server_timing(x))
 		return false;
-	return !x->route || compress(x);
+	return exchange_tell_limits(x) && (!x->route || compress(x));
 }

@@ -21,6 +21,8 @@ static const char *explanation_of(int status)
 		return "this is served by https only";
 	case 400:
 		return "this is not proper HTTP, or its path can be read in different ways";
+	case 403:
+		return "this client may not come here";
 	case 404:
 		return "no such path is served here";
 	case 408:
@@ -29,6 +31,8 @@ static const char *explanation_of(int status)
 		return "only 100-continue is known";
 	case 421:
 		return "no such host is served here, or not on this connection";
+	case 429:
+		return "this client asks too often, or for too much at once";
 	case 502:
 		return "the origin gave no proper response";
 	case 503:

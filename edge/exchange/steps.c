@@ -84,8 +84,6 @@ static const struct step {
 	const char *name; /* in the log */
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
-    /* access */
-    /* limits */
     {"preflight", preflight},
     {"time", exchange_step_time},
     {"basic authentication", exchange_step_basic},

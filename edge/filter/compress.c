@@ -11,8 +11,9 @@
 #include "edge/filter/compressor.h"
 #include "edge/node/worker.h"
 
-/* Encoded in a turn, for each response: about as long as a step of a TLS handshake takes. */
-#define PIECE ((size_t)16 * 1024)
+/* Encoded in a turn, for each response: it takes about as long as a step of a TLS handshake, and is
+ * more than most responses are. */
+#define PIECE ((size_t)32 * 1024)
 
 struct edge_compress {
 	struct flow_filter filter;
@@ -127,11 +128,13 @@ static bool encode(struct edge_compress *c, size_t *most)
 	struct span in = {p->in + p->in_at, n};
 	enum edge_encoder_op op = next_op(c, n);
 	enum edge_encoder_result result;
+	struct edge_encoder *encoder;
 	char *out = p->out;
 
 	if (n == 0 && (op == EDGE_ENCODER_GO_ON || (op == EDGE_ENCODER_FLUSH && !c->unflushed)))
 		return false;
-	result = edge_encoder_run(p->encoder, op, &in, &out, &room);
+	encoder = edge_compressor_encoder(c->worker->compressors, p);
+	result = encoder ? edge_encoder_run(encoder, op, &in, &out, &room) : EDGE_ENCODER_FAILED;
 	if (result == EDGE_ENCODER_FAILED) {
 		fail(c);
 		return false;
@@ -201,10 +204,10 @@ static void sink_body(struct flow_sink *sink, struct slice slice, bool ends)
 	c->granted -= MIN(c->granted, slice.n); /* what the edge answers itself is not granted */
 	c->input_ended = ends;
 	edge_count(c->worker, EDGE_COMPRESSED_IN, (int64_t)slice.n);
-	if (edge_compressor_add(c->compressor, slice.p, slice.n))
-		wake(c);
-	else
+	if (!edge_compressor_add(c->compressor, slice.p, slice.n))
 		fail(c);
+	else if (ends || c->flush || edge_compressor_waiting(c->compressor) >= PIECE)
+		wake(c);
 }
 
 static void sink_trailers(struct flow_sink *sink, struct http_fields *trailers)

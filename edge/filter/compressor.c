@@ -11,13 +11,16 @@
 
 #define COMPRESSOR_MAGIC 0x434f4d50u
 
-/* Of each coding: most responses are done in the turn in which they begin, so a few serve many. */
+/* Of each coding. They are used only by what takes longer than a turn, and by what there is at a
+ * time of that; one would do for the rest. */
 #define SPARES_MAX 8
 
 struct edge_compressors {
-	size_t held; /* by those that are lent and by the spares */
-	struct edge_compressor *spares[CFG_CODING_GZIP + 1];
-	unsigned n_spares[CFG_CODING_GZIP + 1];
+	size_t held; /* set aside for those that are lent, and by the spares */
+	struct {
+		struct edge_encoder *v[SPARES_MAX]; /* the last is the newest */
+		unsigned n;
+	} spares[CFG_CODING_GZIP + 1];
 };
 
 static size_t size_of(enum cfg_coding coding)
@@ -25,58 +28,25 @@ static size_t size_of(enum cfg_coding coding)
 	return sizeof(struct edge_compressor) + EDGE_COMPRESSOR_WINDOW + edge_encoder_size(coding);
 }
 
-static void destroy(struct edge_compressors *stock, struct edge_compressor **cp)
+static struct edge_encoder *take_spare(struct edge_compressors *stock, enum cfg_coding coding)
 {
-	struct edge_compressor *c = TAKE(cp);
-
-	stock->held -= size_of(edge_encoder_coding(c->encoder));
-	edge_encoder_destroy(&c->encoder);
-	free(c->in);
-	c->magic = MAGIC_DEAD;
-	free(c);
+	if (stock->spares[coding].n == 0)
+		return NULL;
+	stock->held -= edge_encoder_size(coding);
+	return stock->spares[coding].v[--stock->spares[coding].n];
 }
 
-static struct edge_compressor *take_spare(struct edge_compressors *stock, enum cfg_coding coding)
-{
-	struct edge_compressor *c = stock->spares[coding];
-
-	if (c) {
-		stock->spares[coding] = c->next_spare;
-		stock->n_spares[coding]--;
-	}
-	return c;
-}
-
-/* Whether there is room for one more; spares of other codings make room. */
+/* Whether there is room for `size` more; spares make room. */
 static bool make_room(struct edge_compressors *stock, size_t size, size_t limit)
 {
 	for (unsigned coding = 0; coding < ARRAY_SIZE(stock->spares); coding++) {
-		struct edge_compressor *c;
+		struct edge_encoder *e;
 
 		while ((size > limit || stock->held > limit - size) &&
-		       (c = take_spare(stock, coding)))
-			destroy(stock, &c);
+		       (e = take_spare(stock, coding)))
+			edge_encoder_destroy(&e);
 	}
 	return size <= limit && stock->held <= limit - size;
-}
-
-static struct edge_compressor *create(struct edge_compressors *stock, enum cfg_coding coding,
-				      unsigned level, uint64_t length)
-{
-	struct edge_compressor *c = malloc(sizeof(*c));
-
-	if (!c)
-		return NULL;
-	/* Not what is to be pushed: it is written before it is read. */
-	memset(c, 0, offsetof(struct edge_compressor, out));
-	c->magic = COMPRESSOR_MAGIC;
-	c->encoder = edge_encoder_create(coding, level, length);
-	if (!c->encoder) {
-		free(c);
-		return NULL;
-	}
-	stock->held += size_of(coding);
-	return c;
 }
 
 struct edge_compressor *edge_compressor_take(struct edge_compressors *stock, enum cfg_coding coding,
@@ -84,34 +54,37 @@ struct edge_compressor *edge_compressor_take(struct edge_compressors *stock, enu
 {
 	struct edge_compressor *c;
 
-	while ((c = take_spare(stock, coding))) {
-		/* The limit may be lower than it was. */
-		if (stock->held <= limit && edge_encoder_reuse(c->encoder, level, length)) {
-			c->in_at = c->in_end = c->out_at = c->out_end = 0;
-			return c;
-		}
-		destroy(stock, &c);
-	}
-	return make_room(stock, size_of(coding), limit) ? create(stock, coding, level, length)
-							: NULL;
+	if (!make_room(stock, size_of(coding), limit))
+		return NULL;
+	c = malloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	/* Not what is to be pushed: it is written before it is read. */
+	memset(c, 0, offsetof(struct edge_compressor, out));
+	c->magic = COMPRESSOR_MAGIC;
+	c->coding = coding;
+	c->level = level;
+	c->length = length;
+	stock->held += size_of(coding);
+	return c;
 }
 
 void edge_compressor_give(struct edge_compressors *stock, struct edge_compressor **cp)
 {
 	struct edge_compressor *c = TAKE(cp);
-	enum cfg_coding coding;
 
 	MAGIC_CHECK(c, COMPRESSOR_MAGIC);
-	coding = edge_encoder_coding(c->encoder);
+	stock->held -= size_of(c->coding);
 	/* Nothing of a Brotli encoder can be used again. */
-	if (coding == CFG_CODING_BR || stock->n_spares[coding] >= SPARES_MAX ||
-	    c->in_size > EDGE_COMPRESSOR_WINDOW) {
-		destroy(stock, &c);
-		return;
+	if (c->encoder && c->coding != CFG_CODING_BR && stock->spares[c->coding].n < SPARES_MAX) {
+		stock->held += edge_encoder_size(c->coding);
+		stock->spares[c->coding].v[stock->spares[c->coding].n++] = c->encoder;
+	} else if (c->encoder) {
+		edge_encoder_destroy(&c->encoder);
 	}
-	c->next_spare = stock->spares[coding];
-	stock->spares[coding] = c;
-	stock->n_spares[coding]++;
+	free(c->in);
+	c->magic = MAGIC_DEAD;
+	free(c);
 }
 
 struct edge_compressors *edge_compressors_create(void)
@@ -123,14 +96,26 @@ void edge_compressors_destroy(struct edge_compressors **stockp)
 {
 	struct edge_compressors *stock = TAKE(stockp);
 
-	for (unsigned coding = 0; coding < ARRAY_SIZE(stock->spares); coding++) {
-		struct edge_compressor *c;
-
-		while ((c = take_spare(stock, coding)))
-			destroy(stock, &c);
-	}
+	make_room(stock, 0, 0);
 	CHECK(stock->held == 0);
 	free(stock);
+}
+
+struct edge_encoder *edge_compressor_encoder(struct edge_compressors *stock,
+					     struct edge_compressor *c)
+{
+	struct edge_encoder *spare;
+
+	MAGIC_CHECK(c, COMPRESSOR_MAGIC);
+	while (!c->encoder && (spare = take_spare(stock, c->coding))) {
+		if (edge_encoder_reuse(spare, c->level, c->length))
+			c->encoder = spare;
+		else
+			edge_encoder_destroy(&spare);
+	}
+	if (!c->encoder)
+		c->encoder = edge_encoder_create(c->coding, c->level, c->length);
+	return c->encoder;
 }
 
 bool edge_compressor_add(struct edge_compressor *c, const char *p, size_t n)

@@ -141,6 +141,8 @@ struct edge_h2 {
 	enum edge_close end_how;
 	struct h2_streams streams, closed;
 	unsigned n_streams;
+	/* Of the client's streams, used or not; and those between two that were passed over. */
+	int32_t highest, passed_from, passed_to;
 	struct h2_stream *in_head; /* whose header section is being read, trailers too; or NULL */
 	bool reading;              /* not paused */
 	bool feeding;              /* nghttp2 is reading: it must not be made to write */

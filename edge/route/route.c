@@ -10,6 +10,8 @@
 
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "edge/limit/access.h"
+#include "edge/limit/buckets.h"
 #include "edge/rules/rules.h"
 #include "edge/tls/host_table.h"
 
@@ -28,19 +30,31 @@ static void compile_site(struct edge_site *site, const struct cfg_site *cfg,
 	    .n_routes = cfg->n_routes,
 	    .rules = edge_rules_create(http, cfg, NULL),
 	};
-	for (unsigned i = 0; i < cfg->n_routes; i++)
+	site->access = edge_access_create(cfg->access, cfg->n_access);
+	site->buckets = edge_buckets_create(cfg->limits, cfg->n_limits, cfg->name);
+	for (unsigned i = 0; i < cfg->n_routes; i++) {
+		const struct cfg_route *route = &cfg->routes[i];
+
 		site->routes[i] = (struct edge_route){
-		    .cfg = &cfg->routes[i],
+		    .cfg = route,
 		    .site = site,
-		    .rules = edge_rules_create(http, cfg, &cfg->routes[i]),
+		    .rules = edge_rules_create(http, cfg, route),
+		    .access = edge_access_create(route->access, route->n_access),
+		    .buckets = edge_buckets_create(route->limits, route->n_limits, cfg->name),
 		};
+	}
 }
 
 static void free_site(struct edge_site *site)
 {
 	edge_rules_destroy(&site->rules);
-	for (unsigned i = 0; i < site->n_routes; i++)
+	edge_access_destroy(&site->access);
+	edge_buckets_destroy(&site->buckets);
+	for (unsigned i = 0; i < site->n_routes; i++) {
 		edge_rules_destroy(&site->routes[i].rules);
+		edge_access_destroy(&site->routes[i].access);
+		edge_buckets_destroy(&site->routes[i].buckets);
+	}
 	free(site->routes);
 }
 
@@ -75,6 +89,18 @@ void edge_routes_destroy(struct edge_routes **routesp)
 		free_site(&routes->sites[i]);
 	free(routes->sites);
 	free(routes);
+}
+
+void edge_routes_each_buckets(const struct edge_routes *routes, const struct edge_guard *guard,
+			      edge_buckets_visit *visit, void *arg)
+{
+	for (unsigned i = 0; i < routes->n_sites; i++) {
+		const struct edge_site *site = &routes->sites[i];
+
+		edge_buckets_each(site->buckets, guard, visit, arg);
+		for (unsigned r = 0; r < site->n_routes; r++)
+			edge_buckets_each(site->routes[r].buckets, guard, visit, arg);
+	}
 }
 
 static struct span without_port(struct span authority)

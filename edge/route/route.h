@@ -14,11 +14,13 @@
 #pragma once
 
 #include "core/http/path.h"
+#include "edge/limit/buckets.h"
 
 struct cfg_edge;
 struct cfg_fleet;
 struct cfg_route;
 struct cfg_site;
+struct edge_access;
 struct edge_rules;
 struct edge_routes;
 
@@ -27,7 +29,9 @@ struct edge_routes;
 struct edge_route {
 	const struct cfg_route *cfg;
 	const struct edge_site *site;
-	struct edge_rules *rules; /* NULL: nothing is changed */
+	struct edge_rules *rules;     /* NULL: nothing is changed */
+	struct edge_access *access;   /* NULL: everybody */
+	struct edge_buckets *buckets; /* NULL: none */
 };
 
 /* One for each struct cfg_site that is served here; the same holds. */
@@ -36,11 +40,17 @@ struct edge_site {
 	struct edge_route *routes; /* in the order in which they are tried */
 	unsigned n_routes;
 	struct edge_rules *rules; /* of what no route is the reason of; NULL likewise */
+	struct edge_access *access;
+	struct edge_buckets *buckets;
 };
 
 /* Of the sites that `self` serves. `fleet` must outlive it. */
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self);
 void edge_routes_destroy(struct edge_routes **routes);
+
+/* Calls visit() for each limit of sites and routes: see edge_buckets_each(). */
+void edge_routes_each_buckets(const struct edge_routes *routes, const struct edge_guard *guard,
+			      edge_buckets_visit *visit, void *arg);
 
 /* The authority's port and case do not matter. NULL: no such host here. */
 const struct edge_site *edge_route_site(const struct edge_routes *routes, struct span authority);

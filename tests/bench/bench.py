@@ -32,7 +32,7 @@ import edge_works  # noqa: E402
 from work import Bench  # noqa: E402
 
 WORKS = edge_works.WORKS + dns_works.WORKS + dns_scale_works.WORKS
-SERVERS = list({**edges.EDGES, **responders.RESPONDERS})
+SERVERS = list(dict.fromkeys(s for w in WORKS for s in w.servers))
 VERSION = {"nginx": ("nginx", "-v"), "haproxy": ("haproxy", "-v"), "hitch": ("hitch", "--version"),
            "gdnsd": ("gdnsd", "-v"), "knot": ("knotd", "--version"),
            "powerdns": ("pdns_server", "--version"), "perigee": (project.EDGE, "--version")}

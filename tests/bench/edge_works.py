@@ -5,13 +5,18 @@ connections.
 
 import contextlib
 import filecmp
+import functools
 import json
 import re
+import resource
+import statistics
 import subprocess
+import sys
+import zlib
 
 import measure
 from demo import free_port
-from edges import EDGES, Setup
+from edges import EDGES, Edge, Setup
 from measure import BIG, BODY, HOST, Wrong
 from work import Sample, costed, one
 
@@ -36,13 +41,14 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 
 @contextlib.contextmanager
-def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False):
+def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False,
+         gzip=False, echo=""):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, h2)
+                  bench.authority.certificate if origin_tls else None, echo, gzip)
     with measure.running(name, EDGES[name].command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
@@ -88,10 +94,10 @@ def handshakes(kind, resume):
     return run
 
 
-def run_wrk(bench, port):
+def run_wrk(bench, port, path="/", coding="identity"):
     out = measure.output_of(bench.load_core, [
         "wrk", "-c64", "-t1", f"-d{max(1, round(bench.seconds))}s", "-H", f"Host: {HOST}",
-        f"https://127.0.0.1:{port}/"])
+        "-H", f"Accept-Encoding: {coding}", f"https://127.0.0.1:{port}{path}"])
     total = re.search(r"(\d+) requests in", out)
     if not total or "Socket errors" in out or "Non-2xx" in out:
         raise Wrong(f"wrk saw errors:\n{out}")
@@ -120,12 +126,13 @@ def requests(generator, at_once, **options):
     return run
 
 
-def bulk(bench, name):
+def bulk(bench, name, h2=False):
     """Several transfers over one connection; the content is compared once. CPU s for each GB."""
     transfers = max(1, round(bench.seconds * 4))
-    with edge(bench, name) as (process, port):
+    version = "--http2" if h2 else "--http1.1"
+    with edge(bench, name, h2=h2) as (process, port):
         passed_on = measure.folder(bench.directory, name) / "big"
-        curl(bench, port, "--http1.1", "-o", passed_on, path="/big")
+        curl(bench, port, version, "-o", passed_on, path="/big")
         if not filecmp.cmp(passed_on, bench.origin.directory / "big", shallow=False):
             raise Wrong(f"{name} did not pass the file on as it is")
         passed_on.unlink()
@@ -133,7 +140,7 @@ def bulk(bench, name):
         def go():
             # The first -o /dev/null and URL are the last of these.
             more = ["-o", "/dev/null", f"https://{HOST}:{port}/big"] * (transfers - 1)
-            out = curl(bench, port, "--http1.1", "-w",
+            out = curl(bench, port, version, "-w",
                        "%{http_code} %{size_download} %{num_connects}\n", *more, "-o", "/dev/null",
                        path="/big").split("\n")[:-1]
             if out != [f"200 {BIG} 1"] + [f"200 {BIG} 0"] * (transfers - 1):
@@ -147,13 +154,16 @@ def bulk(bench, name):
                    "system": sample.more["system"] / 1e6 / gb, "count": transfers})
 
 
-def idle(bench, name):
+def idle(bench, name, h2=False):
     """Memory that each kept connection adds, after one request over it."""
-    with edge(bench, name) as (process, port):
+    connections = bench.connections
+    if h2:  # twice as many, where descriptors allow; Perigee wants two and a half for each
+        connections = min(2 * connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 8)
+    with edge(bench, name, h2=h2) as (process, port):
         before = measure.memory_of(process.pid, "Pss_Anon")
         child = subprocess.Popen(
-            measure.pinned(bench.load_core, [measure.TLSLOAD, "--hold", bench.connections, "--name",
-                                             HOST, f"127.0.0.1:{port}"]),
+            measure.pinned(bench.load_core, [measure.TLSLOAD, *(["--h2"] if h2 else []), "--hold",
+                                             connections, "--name", HOST, f"127.0.0.1:{port}"]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             found = json.loads(child.stdout.readline() or "{}")
@@ -166,10 +176,105 @@ def idle(bench, name):
                 child.kill()
                 child.wait()
             child.stdout.close()
-        if found.get("held") != bench.connections or found["still_open"] != bench.connections:
-            raise Wrong(f"{name} was to hold {bench.connections} connections: {found}")
-    return Sample((after - before) / bench.connections / 1000,
-                  {"before_mb": before / 1e6, "after_mb": after / 1e6, "count": bench.connections})
+        if found.get("held") != connections or found["still_open"] != connections:
+            raise Wrong(f"{name} was to hold {connections} connections: {found}")
+    return Sample((after - before) / connections / 1000,
+                  {"before_mb": before / 1e6, "after_mb": after / 1e6, "count": connections})
+
+
+ZLIB = """
+import pathlib, sys, time, zlib
+content = pathlib.Path(sys.argv[1]).read_bytes()
+end, count = time.monotonic() + float(sys.argv[2]), 0
+began = time.process_time()
+while time.monotonic() < end:
+    z = zlib.compressobj(4, zlib.DEFLATED, 15 + 16)
+    z.compress(content) + z.flush()
+    count += 1
+print((time.process_time() - began) / count * 1e6)
+"""
+
+
+def gzip_cost(bench, name):
+    """What a response of 32 KiB costs more when it is compressed; of zlib, what that alone costs."""
+    if name == "zlib":
+        return Sample(float(measure.output_of(bench.server_core, [
+            sys.executable, "-c", ZLIB, bench.origin.directory / "json", bench.seconds])))
+    with edge(bench, name, gzip=True) as (process, port):
+        verify_gzip(bench, name, port)
+        plain = costed(bench, process, lambda: run_wrk(bench, port, "/json"))
+        packed = costed(bench, process, lambda: run_wrk(bench, port, "/json", "gzip"))
+    return Sample(packed.figure - plain.figure,
+                  {"user": packed.more["user"] - plain.more["user"],
+                   "system": packed.more["system"] - plain.more["system"],
+                   "count": packed.more["count"], "busy": packed.more["busy"]})
+
+
+def verify_gzip(bench, name, port):
+    packed = measure.folder(bench.directory, name) / "json.gz"
+    curl(bench, port, "-H", "Accept-Encoding: gzip", "-o", packed, path="/json")
+    wanted = (bench.origin.directory / "json").read_bytes()
+    alone = len(zlib.compress(wanted, 4))
+    content = packed.read_bytes()
+    if content[:2] != b"\x1f\x8b" or zlib.decompress(content, 15 + 16) != wanted:
+        raise Wrong(f"{name} did not compress by gzip")
+    if not 0.95 * alone < len(content) < 1.05 * alone:
+        raise Wrong(f"{name} made {len(content)} bytes where level 4 makes {alone}")
+
+
+def urgent(bench, name):
+    """How many times as long as alone an urgent stream takes among 99 bulk ones."""
+    def last_byte(port, bulk):
+        found = measure.load(bench.load_core, [
+            measure.STREAMS, "--name", HOST, "--path", "/megabyte", "--body", 1_000_000, "--bulk",
+            bulk, f"127.0.0.1:{port}"])
+        if not found["ok"]:
+            raise Wrong(f"{name} did not answer all streams: {found}")
+        return found["urgent_ms"]
+
+    with edge(bench, name, h2=True) as (_, port):
+        last_byte(port, 99)  # opens connections to the origin
+        alone = statistics.median(last_byte(port, 0) for _ in range(15))
+        among = statistics.median(last_byte(port, 99) for _ in range(5))
+    return Sample(among / alone, {"alone_ms": alone, "among_ms": among})
+
+
+@contextlib.contextmanager
+def echo_origin(bench):
+    """The address of one."""
+    address = f"127.0.0.1:{free_port(['127.0.0.1'])}"
+    origin = subprocess.Popen([str(a) for a in measure.pinned(
+        bench.load_core, [measure.MESSAGES, "--echo", address])], stdout=subprocess.PIPE, text=True)
+    try:
+        if not origin.stdout.readline():
+            raise Wrong("the origin that echoes does not start")
+        yield address
+    finally:
+        origin.kill()
+        origin.wait()
+        origin.stdout.close()
+
+
+def messages(bench, name):
+    """CPU time for a WebSocket message of 64 bytes and its echo."""
+    with echo_origin(bench) as address, edge(bench, name, echo=address) as (process, port):
+        clients = subprocess.Popen([str(a) for a in measure.pinned(bench.load_core, [
+            measure.MESSAGES, "--seconds", bench.seconds, "--name", HOST, f"127.0.0.1:{port}"])],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+        def talk():
+            found = json.loads(clients.communicate("\n", measure.CLIENT_PATIENCE)[0] or "{}")
+            if found.get("errors") != 0:
+                raise Wrong(f"{name} did not bring all echoes back: {found}")
+            return found["messages"]
+
+        try:
+            if not clients.stdout.readline():
+                raise Wrong(f"{name} made no tunnels for WebSockets")
+            return costed(bench, process, talk)
+        finally:
+            clients.kill()
+            clients.wait()
 
 
 def reuse(workers):
@@ -190,6 +295,8 @@ def reuse(workers):
 
 EDGES_OF_TLS = ("perigee", "nginx", "haproxy", "hitch")
 PROXIES = ("perigee", "nginx", "haproxy")
+# What it costs without any server.
+ZLIB_ALONE = Edge(sys.executable, None)
 PASSES_ON = {"hitch": "passes bytes on, with an origin connection for each client"}
 
 WORKS = [
@@ -208,7 +315,14 @@ WORKS = [
     one("http-h1-tls", EDGES, "1 KiB request, h1 -> TLS h1", "us", PROXIES,
         requests(run_wrk, at_once=64, origin_tls=True), tools=("wrk",)),
     one("http-bulk", EDGES, "100 MB over one connection", "s/GB", EDGES_OF_TLS, bulk),
+    one("h2-bulk", EDGES, "100 MB over one h2 stream", "s/GB", PROXIES,
+        functools.partial(bulk, h2=True)),
     one("http-idle", EDGES, "idle connection", "KB", EDGES_OF_TLS, idle),
+    one("h2-idle", EDGES, "idle h2 connection", "KB", PROXIES, functools.partial(idle, h2=True)),
+    one("h2-urgent", EDGES, "urgent h2 stream among 99 others", "x alone", PROXIES, urgent),
+    one("messages", EDGES, "WebSocket message and echo", "us", PROXIES, messages),
+    one("gzip", {**EDGES, "zlib": ZLIB_ALONE}, "gzip of 32 KiB of JSON", "us",
+        ("perigee", "nginx", "zlib"), gzip_cost, tools=("wrk",)),
     one("http-reuse-1", EDGES, "origin connections reused, 1 worker", "%", PROXIES, reuse(1),
         more_is_better=True),
     one("http-reuse-4", EDGES, "origin connections reused, 4 workers", "%", PROXIES, reuse(4),

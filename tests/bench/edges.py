@@ -34,7 +34,8 @@ class Setup:
     host: str  # the site's name
     workers: int = 1
     origin_tls: Path | None = None  # the origin's authority, when the link to it is TLS
-    h2: bool = False  # whether clients will want HTTP/2
+    echo: str = ""  # "ADDRESS:PORT" of an origin of WebSockets, for /echo
+    gzip: bool = False  # whether it compresses JSON, level 4
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,25 @@ class Edge:
 
 
 def perigee(setup):
-    if setup.h2:
-        raise NotYet("HTTP/2 for clients")
     link = (f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
             if setup.origin_tls else "")
+    echo = f"""
+  echo: {{servers: ["{setup.echo}"], health: {{enabled: false}}}}""" if setup.echo else ""
+    echo_route = "{path: /echo, origin: echo}, " if setup.echo else ""
+    compression = ("compression: {enabled: true, formats: gzip, level: {gzip: 4}}" if setup.gzip
+                   else "")
     (setup.directory / "perigee.yaml").write_text(
-        f"""http: {{access_log: {{output: ""}}}}
+        f"""http: {{access_log: {{output: ""}}, timeout: {{keep_alive: 600s}}}}
 edges:
   bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
 origins:
-  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}{link}}}
+  app: {{servers: ["{setup.origin}"], health: {{enabled: false}}, pool: {{max_idle: 1024}}{link}}}{echo}
 sites:
   www:
     hosts: [{setup.host}]
     certificates: [{{certificate: {setup.certificate[0]}, key: {setup.certificate[1]}}}]
-    routes: [{{path: /, origin: app}}]
+    routes: [{echo_route}{{path: /, origin: app}}]
+    {compression}
 """
     )
     return [project.EDGE, "--config", setup.directory / "perigee.yaml", "--node", "bench",
@@ -76,17 +81,22 @@ def nginx(setup):
     verify = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {setup.origin_tls};
    proxy_ssl_name {setup.host}; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;
    proxy_ssl_conf_command Ciphersuites {CIPHER};""" if setup.origin_tls else ""
+    echo = f"""location = /echo {{ proxy_pass http://{setup.echo}; proxy_http_version 1.1;
+   proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
+   proxy_read_timeout 600s; }}""" if setup.echo else ""
     (setup.directory / "nginx.conf").write_text(
         f"""daemon off; worker_processes {setup.workers}; pid {setup.directory}/pid;
 error_log {setup.directory}/error.log;
-events {{ worker_connections 8192; multi_accept on; }}
+events {{ worker_connections 32768; multi_accept on; }}
 http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; server_tokens off;
+ {"gzip on; gzip_comp_level 4; gzip_types application/json; gzip_proxied any;" if setup.gzip else ""}
  {nginx_temp(setup.directory)} proxy_max_temp_file_size 0; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
  upstream app {{ server {setup.origin}; keepalive 1024; keepalive_requests 100000000; }}
  server {{ listen {setup.listen} ssl http2 backlog=4096 reuseport;
   ssl_certificate {setup.certificate[0]}; ssl_certificate_key {setup.certificate[1]};
   ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
   ssl_conf_command NumTickets 1; ssl_ecdh_curve X25519; ssl_session_tickets on;
+  {echo}
   location / {{ proxy_pass {scheme}://app; proxy_http_version 1.1;
    proxy_set_header Connection ""; proxy_set_header Host $host;
    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -109,10 +119,13 @@ def haproxy(setup):
     link = (f"ssl verify required ca-file {setup.origin_tls} sni str({setup.host}) "
             f"verifyhost {setup.host} ciphersuites {CIPHER} alpn http/1.1"
             if setup.origin_tls else "")
+    echo_rule = "use_backend echo if { path /echo }" if setup.echo else ""
+    echo = f"backend echo\n timeout tunnel 600s\n server e {setup.echo}\n" if setup.echo else ""
     (setup.directory / "haproxy.cfg").write_text(
         f"""global
  nbthread {setup.workers}
- maxconn 8000
+ maxconn 12000
+ no strict-limits
  ssl-default-bind-ciphersuites {CIPHER}
  ssl-default-bind-curves X25519
  ssl-default-bind-options ssl-min-ver TLSv1.2
@@ -126,11 +139,12 @@ defaults
 frontend f
  bind {setup.listen} ssl crt {both_in_one(setup)} alpn h2,http/1.1
  http-request set-header X-Forwarded-Proto https
+ {echo_rule}
  default_backend b
 backend b
  http-reuse always
  server s {setup.origin} pool-max-conn 1024 {link}
-"""
+{echo}"""
     )
     return ["haproxy", "-db", "-f", setup.directory / "haproxy.cfg"]
 

@@ -4,10 +4,12 @@
 # (tests/scenario/test_bench.py). ONLY=WORK,... chooses works; BENCH_ARGS has more (BENCH_ARGS=--help).
 
 if BENCH
-bench_programs = tests/bench/bench-tlsload tests/bench/bench-dnsload
+bench_programs = tests/bench/bench-tlsload tests/bench/bench-dnsload \
+	tests/bench/bench-streams tests/bench/bench-messages
 endif
 check_PROGRAMS += $(bench_programs)
-EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload tests/bench/bench-geo
+EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload tests/bench/bench-geo \
+	tests/bench/bench-streams tests/bench/bench-messages
 EXTRA_DIST += tests/bench/bench.py tests/bench/city_database.pl \
 	tests/bench/dns_scale_works.py tests/bench/dns_works.py tests/bench/edge_works.py \
 	tests/bench/edges.py tests/bench/goals.toml \
@@ -21,6 +23,14 @@ tests_bench_bench_tlsload_LDADD = $(LINK_CORE) $(OPENSSL_LIBS)
 
 tests_bench_bench_dnsload_SOURCES = tests/bench/dnsload.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_dnsload_LDADD = $(KNOT_LIBS) $(LINK_CORE)
+
+tests_bench_bench_streams_SOURCES = tests/bench/streams.c tests/bench/load.c tests/bench/load.h
+tests_bench_bench_streams_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) $(NGHTTP2_CFLAGS)
+tests_bench_bench_streams_LDADD = $(LINK_CORE) $(OPENSSL_LIBS) $(NGHTTP2_LIBS)
+
+tests_bench_bench_messages_SOURCES = tests/bench/messages.c tests/bench/load.c tests/bench/load.h
+tests_bench_bench_messages_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_bench_bench_messages_LDADD = $(LINK_CORE) $(OPENSSL_LIBS)
 
 tests_bench_bench_geo_SOURCES = tests/bench/geo.c
 tests_bench_bench_geo_LDADD = $(LINK_GEO)

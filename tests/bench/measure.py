@@ -6,6 +6,7 @@ memory of its processes. And the origin, an nginx that counts what reaches it.
 import contextlib
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -21,9 +22,20 @@ from edges import CIPHER, nginx_temp  # noqa: E402
 
 HOST = "www.example.com"
 BODY = "x" * 1024
+WORDS = ("alpine basket candle drawer engine filter garden hammer island jacket kettle ladder "
+         "mirror needle orange pencil quiver ribbon silver ticket").split()
 BIG = 100_000_000
+# As an API answers: a list of things with names, numbers and times, 32 KiB.
+JSON = json.dumps([
+    {"id": 7919 * i % 100_003, "name": f"{random.Random(i).choice(WORDS)} {i}",
+     "price": round(random.Random(i).random() * 500, 2), "available": i % 3 == 0,
+     "updated": f"2026-0{i % 9 + 1}-{i % 28 + 1:02}T{i % 24:02}:{7 * i % 60:02}:00Z",
+     "tags": random.Random(i).sample(WORDS, 3)}
+    for i in range(400)])[:32768]
 # No client runs for so long; one that does hangs.
 CLIENT_PATIENCE = 120
+STREAMS = project.BUILD / "tests" / "bench" / "bench-streams"
+MESSAGES = project.BUILD / "tests" / "bench" / "bench-messages"
 TLSLOAD = project.BUILD / "tests" / "bench" / "bench-tlsload"
 DNSLOAD = project.BUILD / "tests" / "bench" / "bench-dnsload"
 
@@ -95,6 +107,8 @@ class Origin:
         directory.mkdir()
         self.port, self.tls_port = free_port(["127.0.0.1"]), free_port(["127.0.0.1"])
         (directory / "big").write_bytes(os.urandom(1_000_000) * (BIG // 1_000_000))
+        (directory / "json").write_text(JSON)
+        (directory / "megabyte").write_bytes(os.urandom(1_000_000))
         (directory / "nginx.conf").write_text(
             f"""daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
 events {{ worker_connections 8192; }}
@@ -107,6 +121,8 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
   default_type text/plain;
   location / {{ return 200 "{BODY}"; }}
   location = /big {{ root {directory}; }}
+  location = /megabyte {{ root {directory}; }}
+  location = /json {{ root {directory}; default_type application/json; }}
   location = /forwarded {{ return 200 "$http_x_forwarded_for $http_x_forwarded_proto over $scheme"; }}
   location = /stub {{ stub_status; }} }} }}
 """

@@ -3,7 +3,8 @@
  * bench-tlsload: opens TLS 1.3 connections as fast as the server takes them, a fixed number at a
  * time. One operation is all that a client with one question does: connect, handshake, GET, the
  * whole response, close_notify, close. With --resume each handshake uses the newest ticket. With
- * --hold the connections are kept open instead, so that the server's memory can be looked at.
+ * --hold the connections are kept open instead, so that the server's memory can be looked at. With
+ * --h2 the question is asked by HTTP/2.
  *
  * Everything that was begun is finished before the result is printed, so that operations here,
  * requests at the origin and connections at the server are the same number. A response that is not
@@ -30,7 +31,13 @@
 /* How long what was begun may take to finish, and a hold to be reached. */
 #define PATIENCE DUR_S(30)
 
-enum state { CONNECTING, HANDSHAKE, SENDING, HEAD, BODY, HELD };
+enum state { CONNECTING, HANDSHAKE, SENDING, HEAD, BODY, FRAMES, HELD };
+
+#define FRAME_HEADER 9 /* RFC 9113 section 4.1 */
+enum frame_type { FRAME_DATA = 0, FRAME_HEADERS = 1, FRAME_SETTINGS = 4 };
+#define FLAG_END_STREAM 1
+#define FLAG_ACK 1
+#define FLAG_END_HEADERS 4
 
 struct visit {
 	int fd; /* -1: free */
@@ -41,6 +48,9 @@ struct visit {
 	size_t head_len;
 	long body_left;
 	char head[2048];
+	/* of the frame that is being read */
+	long frame_left; /* of its payload */
+	bool last_frame;
 };
 
 struct load {
@@ -52,6 +62,7 @@ struct load {
 	long body; /* expected length of a response's body */
 	bool resume;
 	bool hold;
+	bool h2;
 	char request[512];
 	size_t request_len;
 	struct visit *visits;
@@ -139,6 +150,52 @@ static bool understand(struct load *l, struct visit *v)
 	return v->body_left >= 0;
 }
 
+static long frame_length(const char *header)
+{
+	const unsigned char *h = (const unsigned char *)header;
+
+	return h[0] << 16 | h[1] << 8 | h[2];
+}
+
+/* A frame's header is whole. False when the frame is not one that should come. */
+static bool take_frame(struct load *l, struct visit *v)
+{
+	static const char ack[FRAME_HEADER] = {0, 0, 0, FRAME_SETTINGS, FLAG_ACK};
+	int type = v->head[3], flags = v->head[4];
+	bool ours = v->head[8] == 1 && (type == FRAME_DATA || type == FRAME_HEADERS);
+
+	errno = EBADMSG;
+	v->head_len = 0;
+	v->frame_left = frame_length(v->head);
+	v->last_frame = ours && (flags & FLAG_END_STREAM) != 0;
+	if (ours && type == FRAME_DATA)
+		v->body_left -= v->frame_left;
+	if (type == FRAME_SETTINGS && !(flags & FLAG_ACK))
+		return SSL_write(v->tls, ack, sizeof(ack)) == sizeof(ack);
+	return v->body_left >= 0;
+}
+
+/* Takes what was read of frames; false when it is not what it should be. */
+static bool take_frames(struct load *l, struct visit *v, const char *p, size_t n)
+{
+	while (n > 0) {
+		size_t some = v->frame_left > 0 ? MIN((size_t)v->frame_left, n)
+						: MIN(FRAME_HEADER - v->head_len, n);
+
+		if (v->frame_left > 0) {
+			v->frame_left -= (long)some;
+		} else {
+			memcpy(v->head + v->head_len, p, some);
+			v->head_len += some;
+			if (v->head_len == FRAME_HEADER && !take_frame(l, v))
+				return false;
+		}
+		p += some;
+		n -= some;
+	}
+	return true;
+}
+
 /* After a TLS call that did not succeed: waits for what it wants, or fails. */
 static void wait_or_fail(struct load *l, struct visit *v, int result, const char *what)
 {
@@ -184,7 +241,23 @@ static void advance(struct load *l, struct visit *v)
 				wait_or_fail(l, v, r, "request");
 				return;
 			}
-			v->state = HEAD;
+			v->state = l->h2 ? FRAMES : HEAD;
+			v->body_left = l->body;
+			break;
+		case FRAMES:
+			if (v->last_frame && !v->frame_left && !v->body_left) {
+				succeed(l, v);
+				return;
+			}
+			r = SSL_read(v->tls, body, sizeof(body));
+			if (r <= 0) {
+				wait_or_fail(l, v, r, "response");
+				return;
+			}
+			if (!take_frames(l, v, body, (size_t)r)) {
+				fail(l, v, "response");
+				return;
+			}
 			break;
 		case HEAD:
 			r = SSL_read(v->tls, v->head + v->head_len,
@@ -344,6 +417,34 @@ static SSL_CTX *make_tls(struct load *l)
 	return tls;
 }
 
+/* GET of `path` as the first request of an HTTP/2 connection, with nothing in it compressed but by
+ * the static table (RFC 7541, appendix A). Returns its size; 0: too long. */
+static size_t make_h2_request(char *out, size_t size, const char *path, const char *name)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	size_t fields = 2 + 2 + strlen(path) + 2 + strlen(name);
+	char *p = out;
+
+	if (strlen(path) > 126 || strlen(name) > 126 || size < sizeof(preface) + 18 + fields)
+		return 0;
+	p = mempcpy(p, preface, sizeof(preface) - 1);
+	p = mempcpy(p, "\0\0\0\4\0\0\0\0\0", FRAME_HEADER);
+	*p++ = 0;
+	*p++ = 0;
+	*p++ = (char)fields;
+	*p++ = FRAME_HEADERS;
+	*p++ = FLAG_END_STREAM | FLAG_END_HEADERS;
+	p = mempcpy(p, "\0\0\0\1", 4);
+	p = mempcpy(p, "\x82\x87", 2); /* :method GET, :scheme https */
+	*p++ = 4;                      /* :path, not indexed */
+	*p++ = (char)strlen(path);
+	p = mempcpy(p, path, strlen(path));
+	*p++ = 1; /* :authority */
+	*p++ = (char)strlen(name);
+	p = mempcpy(p, name, strlen(name));
+	return (size_t)(p - out);
+}
+
 static void usage(void)
 {
 	puts("usage: bench-tlsload [OPTION...] ADDRESS:PORT\n"
@@ -355,6 +456,7 @@ static void usage(void)
 	     "  --seconds S       how long (5)\n"
 	     "  --resume          resume with the newest ticket\n"
 	     "  --hold N          open N, keep them until the end of standard input\n"
+	     "  --h2              ask by HTTP/2\n"
 	     "  --name NAME       the server's name (www.example.com)\n"
 	     "  --path PATH       what is asked for (/)\n"
 	     "  --body N          length of the right answer (1024)");
@@ -365,6 +467,7 @@ static const struct option options[] = {
     {"seconds", required_argument, NULL, 's'},
     {"resume", no_argument, NULL, 'r'},
     {"hold", required_argument, NULL, 'h'},
+    {"h2", no_argument, NULL, '2'},
     {"name", required_argument, NULL, 'n'},
     {"path", required_argument, NULL, 'p'},
     {"body", required_argument, NULL, 'b'},
@@ -393,6 +496,9 @@ int main(int argc, char **argv)
 			l.hold = true;
 			l.n_visits = load_number("hold", optarg, 1, 15000);
 			break;
+		case '2':
+			l.h2 = true;
+			break;
 		case 'n':
 			l.name = optarg;
 			break;
@@ -411,15 +517,20 @@ int main(int argc, char **argv)
 		usage();
 		return 2;
 	}
-	int n = snprintf(l.request, sizeof(l.request), "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path,
-			 l.name);
-	if (n >= (int)sizeof(l.request)) {
+	if (l.h2)
+		l.request_len = make_h2_request(l.request, sizeof(l.request), path, l.name);
+	else
+		l.request_len =
+		    (size_t)snprintf(l.request, sizeof(l.request),
+				     "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, l.name);
+	if (l.request_len == 0 || l.request_len >= sizeof(l.request)) {
 		fputs("path and name are too long\n", stderr);
 		return 2;
 	}
-	l.request_len = (size_t)n;
 	signal(SIGPIPE, SIG_IGN);
 	l.tls = make_tls(&l);
+	if (l.h2)
+		CHECK(SSL_CTX_set_alpn_protos(l.tls, (const unsigned char *)"\2h2", 3) == 0);
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.visits = xcalloc((size_t)l.n_visits, sizeof(*l.visits));
 	for (long i = 0; i < l.n_visits; i++)

@@ -7,6 +7,7 @@ PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/scenario/run
 
 scenarios = \
 	tests/scenario/test_bench.py \
+	tests/scenario/test_chromium.py \
 	tests/scenario/test_compression.py \
 	tests/scenario/test_config.py \
 	tests/scenario/test_demo.py \
@@ -17,10 +18,13 @@ scenarios = \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
+	tests/scenario/test_edge_h2_conformance.py \
+	tests/scenario/test_edge_h2_floods.py \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
 	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
@@ -32,6 +36,7 @@ scenarios = \
 	tests/scenario/test_edge_slowhttptest.py \
 	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
+	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

@@ -147,6 +147,10 @@ tests_unit_edge_limit_test_access_SOURCES = tests/unit/edge/limit/test_access.c
 tests_unit_edge_limit_test_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/limit/test_access
 
+check_PROGRAMS += tests/unit/edge/limit/test_buckets
+tests_unit_edge_limit_test_buckets_SOURCES = tests/unit/edge/limit/test_buckets.c
+tests_unit_edge_limit_test_buckets_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/limit/test_buckets
 check_PROGRAMS += tests/unit/edge/limit/test_pace
 tests_unit_edge_limit_test_pace_SOURCES = tests/unit/edge/limit/test_pace.c
 tests_unit_edge_limit_test_pace_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -22,7 +22,7 @@
 #include "edge/node/worker.h"
 
 #define CONTENT_MAX ((size_t)1024 * 1024)
-#define PIECE ((size_t)16 * 1024) /* as in compress.c */
+#define PIECE ((size_t)32 * 1024) /* as in compress.c */
 
 static enum cfg_coding formats[] = {CFG_CODING_GZIP};
 static const char *types[] = {"text/*"};

@@ -51,8 +51,10 @@ static void test_spares_of_one_coding_give_way_to_another(void **state)
 	size_t limit = 6 * cost(CFG_CODING_GZIP);
 
 	assert_true(cost(CFG_CODING_ZSTD) < limit);
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 6; i++) {
 		c[i] = edge_compressor_take(stock, CFG_CODING_GZIP, 4, 1000, limit);
+		assert_non_null(edge_compressor_encoder(stock, c[i]));
+	}
 	assert_null(edge_compressor_take(stock, CFG_CODING_ZSTD, 3, 1000, limit));
 	for (unsigned i = 0; i < 6; i++)
 		edge_compressor_give(stock, &c[i]);
@@ -62,16 +64,25 @@ static void test_spares_of_one_coding_give_way_to_another(void **state)
 	edge_compressors_destroy(&stock);
 }
 
-static void test_a_spare_of_another_level_is_not_used(void **state)
+static void test_the_newest_spare_is_used_unless_it_has_another_level(void **state)
 {
 	struct edge_compressors *stock = edge_compressors_create();
-	struct edge_compressor *c = edge_compressor_take(stock, CFG_CODING_GZIP, 1, 1000, SIZE_MAX);
+	struct edge_compressor *c[3];
+	struct edge_encoder *e;
 
-	edge_compressor_give(stock, &c);
-	/* The one of level 1 made room for it. */
-	c = edge_compressor_take(stock, CFG_CODING_GZIP, 9, 1000, cost(CFG_CODING_GZIP));
-	assert_non_null(c);
-	edge_compressor_give(stock, &c);
+	for (unsigned i = 0; i < 3; i++)
+		c[i] = edge_compressor_take(stock, CFG_CODING_GZIP, 1, 1000, SIZE_MAX);
+	e = edge_compressor_encoder(stock, c[0]);
+	assert_ptr_equal(edge_compressor_encoder(stock, c[0]), e);
+	assert_ptr_not_equal(edge_compressor_encoder(stock, c[1]), e);
+	edge_compressor_give(stock, &c[1]);
+	edge_compressor_give(stock, &c[0]);
+	/* It was not needed before. */
+	assert_ptr_equal(edge_compressor_encoder(stock, c[2]), e);
+	edge_compressor_give(stock, &c[2]);
+	c[0] = edge_compressor_take(stock, CFG_CODING_GZIP, 9, 1000, SIZE_MAX);
+	assert_non_null(edge_compressor_encoder(stock, c[0]));
+	edge_compressor_give(stock, &c[0]);
 	edge_compressors_destroy(&stock);
 }
 
@@ -106,7 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_no_more_are_lent_than_the_limit_allows),
 	    cmocka_unit_test(test_spares_of_one_coding_give_way_to_another),
-	    cmocka_unit_test(test_a_spare_of_another_level_is_not_used),
+	    cmocka_unit_test(test_the_newest_spare_is_used_unless_it_has_another_level),
 	    cmocka_unit_test(test_what_waits_stays_in_order),
 	};
 
