@@ -223,6 +223,8 @@ const struct cfg_edge *cfg_find_edge(const struct cfg_fleet *fleet, const char *
 const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, const char *name);
 /* A site without a list of edges is served by all of them. */
 bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *edge);
+/* Whether anything that edges are to do depends on the places of clients. */
+bool cfg_needs_places(const struct cfg_fleet *fleet);
 /* Writes the path of the first option of class "restart" that differs into `path`; false when the
  * new fleet can be reloaded without a restart of that node. */
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,

@@ -88,6 +88,8 @@ struct cfg_http {
 	struct cfg_per_client per_client;
 	struct cfg_access *access;
 	unsigned n_access;
+	struct cfg_limit *limits;
+	unsigned n_limits;
 	enum cfg_plain plain;
 	struct cfg_access_log access_log;
 	enum cfg_proxy_status proxy_status;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/match.h"
 #include "config/values.h"
 
 /* Clients that are in one of these. */
@@ -25,6 +26,21 @@ struct cfg_access {
 struct cfg_rate {
 	unsigned count; /* 0: no limit */
 	duration per;   /* whole seconds */
+};
+
+/* Which responses tell how much is left. */
+enum cfg_tell { CFG_TELL_REFUSED, CFG_TELL_ALWAYS, CFG_TELL_NEVER };
+
+/* An item of limits: a token bucket for each value of the key. */
+struct cfg_limit {
+	const char *name; /* counts with the others of http, or of the site, that are called so */
+	struct cfg_rate rate;
+	unsigned burst;  /* so many may come at once; 0: the count of the rate */
+	const char *key; /* with variables; "": one bucket for all */
+	struct cfg_match when;
+	unsigned status; /* of a refusal, 429 */
+	enum cfg_tell tell;
+	struct cfg_place place;
 };
 
 /* http.per_client: what each client may have, an IPv4 address or an IPv6 /64; 0: no limit. */

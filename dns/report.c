@@ -25,6 +25,7 @@
 #include "geo/distance.h"
 #include "geo/places.h"
 #include "geo/ranges.h"
+#include "geo/report.h"
 #include "origin-link/servers/health.h"
 
 /* Verdicts */
@@ -84,24 +85,6 @@ static json_t *report_edge(const struct dns_view *view, unsigned id, sa_family_t
 }
 
 /* Status */
-
-static json_t *report_geo(const struct geo_places *places)
-{
-	unsigned n;
-	const struct geo_database *databases = geo_places_databases(places, &n);
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < n; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:I, s:I}", "path", databases[i].path,
-						"type", databases[i].type, "build_epoch",
-						(json_int_t)databases[i].build_epoch, "networks",
-						(json_int_t)databases[i].networks));
-	return json_pack("{s:o, s:I, s:I, s:I}", "databases", list, "places",
-			 (json_int_t)geo_places_n(places), "ranges",
-			 (json_int_t)geo_ranges_count(geo_places_ranges(places)), "bytes",
-			 (json_int_t)geo_places_bytes(places));
-}
 
 static json_t *report_steering(const struct dns_view *view)
 {
@@ -188,7 +171,7 @@ void dns_report_view(const struct dns_view *view, json_t *status)
 				    report_edge(view, i, AF_UNSPEC));
 	json_object_set_new(status, "zones", zones);
 	json_object_set_new(status, "edges", edges);
-	json_object_set_new(status, "geo", report_geo(view->steer.places));
+	json_object_set_new(status, "geo", geo_places_report(view->steer.places));
 	json_object_set_new(status, "steering", report_steering(view));
 	json_object_set_new(status, "steered", report_steered(view));
 }

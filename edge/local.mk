@@ -9,6 +9,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
+	edge/conn/judge.c \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/filter/coding_choice.c edge/filter/coding_choice.h \
@@ -41,12 +42,13 @@ edge_libedge_a_SOURCES = \
 	edge/terms/grpc.c edge/terms/grpc.h \
 	edge/terms/hints.c edge/terms/hints.h \
 	edge/terms/mirror.c edge/terms/mirror.h \
+	edge/exchange/guard.c \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/route_answer.c \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
-	edge/facts/client.h edge/facts/facts.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \
@@ -70,13 +72,16 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
 	edge/limit/access.c edge/limit/access.h \
+	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
 	edge/limit/pace.c edge/limit/pace.h \
 	edge/limit/rates.c edge/limit/rates.h \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
+	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \
+	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
 	edge/tls/certs.c edge/tls/certs.h \

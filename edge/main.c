@@ -18,6 +18,7 @@
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
 #include "core/process/metrics.h"
+#include "edge/limit/guard.h"
 #include "edge/log/access_log.h"
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
@@ -25,6 +26,7 @@
 #include "edge/status.h"
 #include "edge/terms/hints.h"
 #include "edge/worker.h"
+#include "geo/places.h"
 #include "origin-link/olink.h"
 
 struct program {
@@ -36,6 +38,8 @@ struct program {
 	struct edge_listening *listeners;
 	struct edge_socket *sockets; /* of worker w: from w * n_listeners on, until it took them */
 	unsigned n_idle;             /* workers, while stopping */
+	/* What the last configuration was loaded with that is right; the jobs' thread's. */
+	const struct geo_places *places;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -50,14 +54,27 @@ static struct edge_view *current_view(struct program *p)
 
 /* Views */
 
+/* A reference is taken; NULL: there are none any more. */
+static void keep_places(struct program *p, const struct geo_places *places)
+{
+	const struct geo_places *before = p->places;
+
+	p->places = places == NULL ? NULL : geo_places_ref(places);
+	if (before != NULL)
+		geo_places_unref(&before);
+}
+
 static void *load(struct daemon *d, char **complaints)
 {
+	struct program *p = program_of(d);
 	struct diag *diag = diag_create();
 	struct cfg_fleet *fleet = cfg_load(d->options.config, diag);
 	struct edge_view *view = NULL;
 
 	if (fleet != NULL)
-		view = edge_view_load(&fleet, d->options.node, &program_of(d)->ticket_key, diag);
+		view = edge_view_load(&fleet, d->options.node, &p->ticket_key, p->places, diag);
+	if (view != NULL)
+		keep_places(p, view->places);
 	cfg_fleet_destroy(&fleet);
 	*complaints = diag_text(diag);
 	diag_destroy(&diag);
@@ -250,6 +267,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->control_buffers = stream_buffers_create(d->group->control);
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
+	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
 	ok &= open_access_log(p, &view->fleet->http.access_log);
 	if (!ok)
@@ -302,6 +320,8 @@ static bool close_edge(struct daemon *d)
 		edge_worker_destroy(&p->common.workers[w]);
 	edge_hints_destroy(&hints);
 	snapshot_slot_fini(&p->common.views);
+	keep_places(p, NULL);
+	edge_guard_destroy(&p->common.guard);
 	olink_destroy(&p->common.olink);
 	edge_access_log_close(&p->common.access_log);
 	stream_buffers_destroy(&p->control_buffers);

@@ -4,12 +4,18 @@
  */
 #include "edge/status.h"
 
+#include <stdlib.h>
+
 #include "config/fleet.h"
+#include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/limit/buckets.h"
 #include "edge/log/access_log.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
+#include "edge/route/route.h"
 #include "edge/tls/certs.h"
+#include "geo/report.h"
 #include "origin-link/olink.h"
 
 static json_t *listeners(const struct edge_status *s)
@@ -45,6 +51,33 @@ static json_t *sites(const struct edge_view *view)
 	return list;
 }
 
+/* Those that are called alike are one. */
+static void add_limit(void *arg, const struct cfg_limit *limit, const char *space, uint64_t allowed,
+		      uint64_t refused)
+{
+	json_t *all = arg;
+	char *name = xasprintf("%s%s%s", space, *space != '\0' ? "/" : "", limit->name);
+
+	if (json_object_get(all, name) == NULL)
+		json_object_set_new(all, name,
+				    json_pack("{s:I, s:I}", "allowed", (json_int_t)allowed,
+					      "refused", (json_int_t)refused));
+	free(name);
+}
+
+static json_t *limits(const struct edge_common *common, const struct edge_view *view)
+{
+	const struct edge_guard *guard = common->guard;
+	json_t *all = json_object();
+
+	edge_buckets_each(view->buckets, guard, add_limit, all);
+	edge_routes_each_buckets(view->routes, guard, add_limit, all);
+	return json_pack("{s:o, s:I, s:I, s:I}", "limits", all, "tracked",
+			 (json_int_t)edge_rates_size(guard->rates), "keys",
+			 (json_int_t)edge_rates_used(guard->rates, clock_mono()), "clients",
+			 (json_int_t)edge_tally_used(guard->tally));
+}
+
 /* What all loops count together, or others count, becomes the control loop's. */
 static void count_totals(const struct edge_common *common)
 {
@@ -53,6 +86,10 @@ static void count_totals(const struct edge_common *common)
 
 	metrics_set_total(metrics, control, EDGE_STALLED_CUT, atomic_load(&common->budget.cut));
 	metrics_set_total(metrics, control, EDGE_LOG_DROPPED, log_dropped());
+	metrics_set_total(metrics, control, EDGE_LIMITS_FORGOTTEN,
+			  (int64_t)edge_rates_forgotten(common->guard->rates));
+	metrics_set_total(metrics, control, EDGE_LIMITS_MISSED,
+			  (int64_t)edge_tally_missed(common->guard->tally));
 	if (common->access_log != NULL)
 		metrics_set_total(metrics, control, EDGE_ACCESS_LOG_DROPPED,
 				  edge_access_log_dropped(common->access_log));
@@ -67,6 +104,9 @@ void edge_status_add(const struct edge_status *s, json_t *status)
 	json_object_set_new(status, "buffered",
 			    json_integer((json_int_t)atomic_load(&s->common->budget.queued)));
 	json_object_set_new(status, "descriptors", descriptors_status(&view->descriptors));
+	json_object_set_new(status, "limits", limits(s->common, view));
+	if (view->places != NULL)
+		json_object_set_new(status, "geo", geo_places_report(view->places));
 	count_totals(s->common);
 	olink_status(s->common->olink, view->origins, status);
 	if (json_object_get(status, "counters") == NULL)

@@ -13,6 +13,7 @@ geo_libgeo_a_SOURCES = \
 	geo/overrides.c geo/overrides.h \
 	geo/places.c geo/places.h \
 	geo/ranges.c geo/ranges.h geo/ranges_internal.h \
+	geo/report.c geo/report.h \
 	geo/table.c geo/table.h \
 	geo/walk.c geo/walk.h
 

@@ -7,12 +7,33 @@
 #include <strings.h>
 
 #include "config/load/rules.h"
+#include "config/types/template.h"
 #include "core/base/check.h"
+#include "core/http/path.h"
 
 /* Their members are divided by something else than a comma, or not at all. */
 static bool is_no_list(const char *name)
 {
 	return strcasecmp(name, "Cookie") == 0 || strcasecmp(name, "Set-Cookie") == 0;
+}
+
+/* Only a database knows where a client is. */
+static void validate_text(struct validator *v, const char *what, const char *text,
+			  struct cfg_place place)
+{
+	struct cfg_template_part part;
+
+	if (!text || v->fleet->geo.databases.n > 0)
+		return;
+	while (cfg_template_next(&text, &part)) {
+		if (part.is_variable && (part.variable == CFG_VAR_CLIENT_COUNTRY ||
+					 part.variable == CFG_VAR_CLIENT_CONTINENT ||
+					 part.variable == CFG_VAR_CLIENT_ASN))
+			diag_add(v->diag, place,
+				 "%s: {%s} is never known: geo.database is missing, which would "
+				 "tell it",
+				 what, cfg_variable_name(part.variable));
+	}
 }
 
 static void validate_fields(struct validator *v, const char *what, const char *key,
@@ -22,8 +43,10 @@ static void validate_fields(struct validator *v, const char *what, const char *k
 	const struct cfg_entry *item = cfg_first_item(map, key);
 
 	for (unsigned i = 0; i < n; i++) {
-		char *path = xasprintf("%s.%s[%u].when", what, key, i);
+		char *at = xasprintf("%s.%s[%u]", what, key, i);
+		char *path = xasprintf("%s.when", at);
 
+		validate_text(v, at, rules[i].value, rules[i].place);
 		if (rules[i].name && rules[i].action == CFG_FIELD_APPEND &&
 		    is_no_list(rules[i].name))
 			diag_add(v->diag, rules[i].place,
@@ -33,21 +56,43 @@ static void validate_fields(struct validator *v, const char *what, const char *k
 		cfg_validate_match(v, path, &rules[i].when, cfg_entry_get(item, "when"),
 				   rules[i].place);
 		free(path);
+		free(at);
 		item = item ? item->next : NULL;
 	}
 }
 
-static void validate_rewrite(struct validator *v, const char *what,
-			     const struct cfg_rewrite *rewrite, struct cfg_place place)
+/* Whether a route of that path can be asked for anything below the prefix. */
+static bool can_strip(const char *prefix, const char *path)
 {
+	return http_path_is_under(span_of(path), span_of(prefix)) ||
+	       http_path_is_under(span_of(prefix), span_of(path));
+}
+
+static void validate_rewrite(struct validator *v, const char *what, const struct cfg_route *route,
+			     const struct cfg_entry *map, struct cfg_place place)
+{
+	const struct cfg_rewrite *rewrite = &route->rewrite;
+	/* Also when it was written wrong, which was complained about. */
+	bool has_regex = rewrite->regex || cfg_entry_get(map, "regex");
+	bool has_to = rewrite->to || cfg_entry_get(map, "to");
+	char *at = xasprintf("%s.rewrite", what);
+
+	validate_text(v, at, rewrite->path, place);
+	validate_text(v, at, rewrite->to, place);
+	validate_text(v, at, rewrite->host, place);
+	free(at);
+	if (rewrite->strip_prefix && route->path && !can_strip(rewrite->strip_prefix, route->path))
+		diag_add(v->diag, place,
+			 "%s.rewrite.strip_prefix: \"%s\" never matches: the route is for %s", what,
+			 rewrite->strip_prefix, route->path);
 	if ((rewrite->strip_prefix != NULL) + (rewrite->path != NULL) + (rewrite->regex != NULL) >
 	    1)
 		diag_add(v->diag, place,
 			 "%s.rewrite: one of strip_prefix, path, regex was expected, not several",
 			 what);
-	if ((rewrite->regex != NULL) != (rewrite->to != NULL))
+	if (has_regex != has_to)
 		diag_add(v->diag, place, "%s.rewrite: %s is missing, which goes with %s", what,
-			 rewrite->regex ? "to" : "regex", rewrite->regex ? "regex" : "to");
+			 has_regex ? "to" : "regex", has_regex ? "regex" : "to");
 }
 
 static bool has_any(const struct cfg_strings *strings)
@@ -93,7 +138,8 @@ static void validate_route(struct validator *v, const struct cfg_site *site,
 			map);
 	validate_fields(v, what, "response_fields", route->response_fields,
 			route->n_response_fields, map);
-	validate_rewrite(v, what, &route->rewrite, cfg_place_of(map, "rewrite", route->place));
+	validate_rewrite(v, what, route, cfg_entry_get(map, "rewrite"),
+			 cfg_place_of(map, "rewrite", route->place));
 	validate_cors(v, what, &route->cors, cfg_place_of(map, "cors", route->place));
 	free(what);
 }

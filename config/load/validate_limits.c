@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules of access, wherever it stands: each item says for whom, and none is there in vain.
+ * Rules of access and limits, wherever they stand: each item of access says for whom, and none is
+ * there in vain; limits that are called alike are alike.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/load/rules.h"
 #include "core/base/check.h"
+
+/* Of a bucket: the times of edge/limit/rates.c stay far from their ends. */
+#define REFILL_MAX DUR_S(30 * 86400).ns
 
 static unsigned count(const struct cfg_clients *c)
 {
@@ -57,27 +62,72 @@ static void validate_access(struct validator *v, const char *what, const struct 
 	}
 }
 
-static void validate_route(struct validator *v, const struct cfg_site *site,
-			   const struct cfg_route *route)
+/* Those that are called alike are one: `names` has the first of each. */
+static void validate_limit(struct validator *v, const char *path, const struct cfg_limit *limit,
+			   struct cfg_hash *names)
 {
-	char *path = xasprintf("sites.%s.routes.*", site->name);
+	duration full = {limit->rate.per.ns * (int64_t)limit->burst / MAX(limit->rate.count, 1)};
+	const struct cfg_limit *first;
 
-	validate_access(v, path, route->access, route->n_access);
+	if (limit->name == NULL || limit->key == NULL || limit->rate.per.ns == 0)
+		return;
+	if (full.ns > REFILL_MAX)
+		diag_add(v->diag, limit->place,
+			 "%s: with this rate it takes more than 30 days until a burst of %u is "
+			 "there again",
+			 path, limit->burst);
+	first = cfg_hash_get(names, limit->name, strlen(limit->name));
+	if (first == NULL)
+		cfg_hash_put(names, limit->name, strlen(limit->name), limit);
+	else if (first->rate.count != limit->rate.count || first->burst != limit->burst ||
+		 first->rate.per.ns != limit->rate.per.ns || strcmp(first->key, limit->key) != 0)
+		diag_add(v->diag, limit->place,
+			 "%s: the rate, burst or key differs from that of the limit in line %u, "
+			 "which is called \"%s\" too",
+			 path, first->place.line, limit->name);
+}
+
+static void validate_limits(struct validator *v, const char *what, const struct cfg_limit *limits,
+			    unsigned n, struct cfg_hash *names)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char *path = xasprintf("%s.limits[%u]", what, i);
+		char *when = xasprintf("%s.when", path);
+
+		validate_limit(v, path, &limits[i], names);
+		cfg_validate_match(v, when, &limits[i].when, NULL, limits[i].place);
+		free(when);
+		free(path);
+	}
+}
+
+static void validate_site(struct validator *v, const struct cfg_site *site)
+{
+	char *path = xasprintf("sites.%s", site->name);
+	char *routes = xasprintf("%s.routes.*", path);
+	struct cfg_hash names = {0};
+
+	validate_access(v, path, site->access, site->n_access);
+	validate_limits(v, path, site->limits, site->n_limits, &names);
+	for (unsigned i = 0; i < site->n_routes; i++) {
+		const struct cfg_route *route = &site->routes[i];
+
+		validate_access(v, routes, route->access, route->n_access);
+		validate_limits(v, routes, route->limits, route->n_limits, &names);
+	}
+	cfg_hash_fini(&names);
+	free(routes);
 	free(path);
 }
 
 void cfg_validate_limits(struct validator *v)
 {
-	const struct cfg_fleet *fleet = v->fleet;
+	const struct cfg_http *http = &v->fleet->http;
+	struct cfg_hash names = {0};
 
-	validate_access(v, "http", fleet->http.access, fleet->http.n_access);
-	for (unsigned s = 0; s < fleet->n_sites; s++) {
-		const struct cfg_site *site = &fleet->sites[s];
-		char *path = xasprintf("sites.%s", site->name);
-
-		validate_access(v, path, site->access, site->n_access);
-		free(path);
-		for (unsigned r = 0; r < site->n_routes; r++)
-			validate_route(v, site, &site->routes[r]);
-	}
+	validate_access(v, "http", http->access, http->n_access);
+	validate_limits(v, "http", http->limits, http->n_limits, &names);
+	cfg_hash_fini(&names);
+	for (unsigned s = 0; s < v->fleet->n_sites; s++)
+		validate_site(v, &v->fleet->sites[s]);
 }

@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 
 IS_ARRAY(cfg_http, access);
+IS_ARRAY(cfg_http, limits);
 
 static const char *const protocols[] = {"h2", "http/1.1", NULL};
 static const char *const plains[] = {"redirect", "serve", NULL};
@@ -156,6 +157,11 @@ const struct cfg_option cfg_http_options[] = {
     ACCESS(AT(cfg_http, access),
 	   "Whom the edges let in: of these items the first counts that a client is in; who is in "
 	   "none is let in, and who is denied by network is closed before anything is read."),
+    LIMITS(
+	AT(cfg_http, limits),
+	"How many requests in a time the edge takes, in all or by a key. All of its workers "
+	"count into the same limits; other edges have their own. A request must be within all of "
+	"http.limits, those of its site, and those of its route."),
     {.key = "protocols",
      .shape = CFG_VALUES,
      .type = &cfg_type_choice,
@@ -193,8 +199,11 @@ const struct cfg_option cfg_http_options[] = {
      .shape = CFG_VALUES,
      .type = &cfg_type_prefix,
      AT(cfg_http, trusted_proxies),
-     .prose = "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
-	      "are kept."},
+     .prose =
+	 "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
+	 "are kept, and believed: of whom such a request is, for access, limits, conditions and "
+	 "variables, the last address says that is in X-Forwarded-For, or else in Forwarded, "
+	 "and not of these."},
     {.key = "trusted_fields",
      .shape = CFG_VALUES,
      .type = &cfg_type_field_name,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * access, of http, sites and routes, and http.per_client. Constants only.
+ * access and limits, of http, sites and routes, and http.per_client. Constants only.
  */
 #include "config/options/rows.h"
 
@@ -38,6 +38,41 @@ const struct cfg_option cfg_access_options[] = {
 	       clients_options),
     SECTION_AT("deny", AT(cfg_access, deny),
 	       "Clients that get 403: those that are in any of these lists.", clients_options),
+    END,
+};
+
+static const char *const tells[] = {"refused", "always", "never", NULL};
+
+const struct cfg_option cfg_limit_options[] = {
+    {.key = "name",
+     .type = &cfg_type_name,
+     AT(cfg_limit, name),
+     .required = true,
+     .prose = "What it is called, also to clients. Limits of http that are called alike are one "
+	      "limit, and so are those of a site and its routes; they must have the same rate, "
+	      "burst and key."},
+    {.key = "rate",
+     .type = &cfg_type_rate,
+     AT(cfg_limit, rate),
+     .required = true,
+     .prose = "How many requests may come in a time, spread over it."},
+    COUNT("burst", AT(cfg_limit, burst), "0", 0, 1000000,
+	  "How many may come at once after a time without any; 0: as many as the rate counts."),
+    {.key = "key",
+     .type = &cfg_type_template,
+     AT(cfg_limit, key),
+     .fallback = "",
+     .prose = "What requests are told apart by: each value has a limit of its own; those for which "
+	      "it is empty have none. \"{client.network}\" is the client's address, or its IPv6 "
+	      "network of 64 bits. Without a key all have one limit."},
+    SECTION_AT("when", AT(cfg_limit, when),
+	       "Which requests it is for; all that is said here must hold, and those count too of "
+	       "which it cannot be told.",
+	       cfg_match_options),
+    COUNT("status", AT(cfg_limit, status), "429", 400, 599, "The status of a refusal."),
+    CHOICE("tell", AT(cfg_limit, tell), "refused", tells,
+	   "Which responses say by RateLimit and RateLimit-Policy fields how much is left: those "
+	   "that are \"refused\", \"always\" all, or \"never\" any."),
     END,
 };
 

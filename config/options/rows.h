@@ -69,6 +69,11 @@
 		.key = "access", .shape = CFG_ITEMS, at, OF(cfg_access), .prose = prose_,          \
 		.children = cfg_access_options                                                     \
 	}
+#define LIMITS(at, prose_)                                                                         \
+	{                                                                                          \
+		.key = "limits", .shape = CFG_ITEMS, at, OF(cfg_limit), .prose = prose_,           \
+		.children = cfg_limit_options                                                      \
+	}
 #define CHOICE(key_, at, fallback_, choices_, prose_)                                              \
 	{                                                                                          \
 		.key = key_, .type = &cfg_type_choice, at, .fallback = fallback_,                  \

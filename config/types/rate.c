@@ -32,6 +32,8 @@ static bool parse_rate(const struct cfg_value *v, const char *text, void *out)
 	bool ok;
 
 	if (strcmp(text, "0") == 0) {
+		if (v->option->required)
+			return cfg_refuse_because(v, text, "a limit must be of one at least");
 		*(struct cfg_rate *)out = rate;
 		return true;
 	}

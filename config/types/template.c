@@ -43,6 +43,7 @@ struct variable {
 
 static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_CLIENT_IP] = PLAIN("client.ip"),
+    [CFG_VAR_CLIENT_NETWORK] = PLAIN("client.network"),
     [CFG_VAR_CLIENT_PORT] = PLAIN("client.port"),
     [CFG_VAR_CLIENT_COUNTRY] = PLAIN("client.country"),
     [CFG_VAR_CLIENT_CONTINENT] = PLAIN("client.continent"),

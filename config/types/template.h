@@ -12,6 +12,7 @@
 /* In the order of the table in template.c. */
 enum cfg_variable {
 	CFG_VAR_CLIENT_IP,
+	CFG_VAR_CLIENT_NETWORK,
 	CFG_VAR_CLIENT_PORT,
 	CFG_VAR_CLIENT_COUNTRY,
 	CFG_VAR_CLIENT_CONTINENT,

@@ -25,6 +25,8 @@
 	X(REASON_CLIENT_CONTENT_LIMIT, "client-content-limit")                                     \
 	X(REASON_CLIENT_STALLED, "client-stalled")                                                 \
 	X(REASON_CLIENT_DISPLACED, "client-displaced")                                             \
+	X(REASON_CLIENT_DENIED, "client-denied")                                                   \
+	X(REASON_CLIENT_LIMITED, "client-limited")                                                 \
 	X(REASON_CLIENT_FLOOD, "client-flood")                                                     \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
 	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \

@@ -293,9 +293,12 @@ bool http_fields_append(struct http_fields *f, struct arena *a, struct span name
 		return false;
 	from = 0;
 	while ((field = http_fields_find(f, name, &from)) != NULL) {
-		if (field->value.n > 0)
-			p = put(put(p, field->value), SPAN(", "));
+		if (p > text && field->value.n > 0)
+			p = put(p, SPAN(", "));
+		p = put(p, field->value);
 	}
+	if (p > text && member.n > 0)
+		p = put(p, SPAN(", "));
 	p = put(p, member);
 	http_fields_remove(f, name);
 	return http_fields_add(f, a, name, (struct span){text, (size_t)(p - text)});

@@ -15,6 +15,7 @@
 #include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/inlet.h"
+#include "edge/limit/guard.h"
 #include "edge/node/view.h"
 
 #define CONN_MAGIC 0x436f6e6eu
@@ -174,7 +175,20 @@ static bool let_in(struct edge_worker *w, struct edge_conn *newcomer)
 	}
 }
 
-struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr *remote)
+static bool take_in(struct edge_conn *conn, bool is_client)
+{
+	if (is_client && edge_conn_judge(conn) != REASON_NONE)
+		return false;
+	if (let_in(conn->worker, conn))
+		return true;
+	edge_count(conn->worker, EDGE_CONNECTIONS_REFUSED, 1);
+	LOG_LIMITED(LOG_LEVEL_WARN, "too many client connections: newcomers are closed");
+	edge_guard_leave(&conn->client);
+	return false;
+}
+
+struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr *remote,
+				   bool is_client)
 {
 	struct edge_conn *conn = xcalloc(1, sizeof(*conn));
 
@@ -183,9 +197,7 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 	conn->client.addr = *remote;
 	net_addr_format_ip(remote, conn->client.ip);
 	conn->client.protocol = conn->client.tls = conn->client.sni = "";
-	if (!let_in(w, conn)) {
-		edge_count(w, EDGE_CONNECTIONS_REFUSED, 1);
-		LOG_LIMITED(LOG_LEVEL_WARN, "too many client connections: newcomers are closed");
+	if (!take_in(conn, is_client)) {
 		free(conn);
 		return NULL;
 	}
@@ -212,6 +224,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 		stream_abort(&conn->stream);
 	if (conn->inlet != NULL)
 		edge_inlet_end(&conn->inlet, reason);
+	edge_guard_leave(&conn->client);
 	edge_admission_remove(w->admission, conn);
 	stage_changed(conn, stage, EDGE_STAGES);
 	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);

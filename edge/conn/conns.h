@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/base/reason.h"
+
 struct edge_conn;
 struct edge_protocol;
 struct edge_worker;
@@ -29,9 +31,14 @@ unsigned edge_conns_host(const struct edge_worker *w);
 
 /* For the inlet. */
 
-/* A newcomer, SILENT, without a stream as yet; others may have had to give way. NULL: it is turned
- * away, which is counted. */
-struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr *remote);
+/* A newcomer, SILENT, without a stream as yet; others may have had to give way. `is_client`: it is
+ * the client itself, so it is judged before it takes anybody's place. NULL: it is turned away,
+ * which is counted. */
+struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr *remote,
+				   bool is_client);
+/* When it is known who the client is, once: REASON_NONE, or why it is not let in, which is counted.
+ */
+enum reason edge_conn_judge(struct edge_conn *conn);
 /* HANDSHAKING: true; or WAITING. */
 bool edge_conn_take_handshake(struct edge_conn *conn);
 /* One that is WAITING no more but HANDSHAKING; NULL when there is none or no place. `all`: the

@@ -33,6 +33,7 @@
 #include "edge/conn/conns.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
+#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/tls/certs.h"
 
@@ -331,19 +332,11 @@ static bool take_while_waiting(struct edge_inlet *in, const char *buf, size_t n)
 
 /* The PROXY header */
 
-static bool expects_header(const struct edge_inlet *in)
+static bool sends_header(struct edge_worker *w, const struct net_addr *remote)
 {
-	const struct cfg_prefixes *from = &http_of(in)->proxy_protocol;
-	struct net_prefix remote;
+	const struct edge_view *view = edge_view_current(&w->common->views);
 
-	if (from->n == 0)
-		return false;
-	remote = net_prefix_of(&in->conn->client.addr);
-	for (unsigned i = 0; i < from->n; i++) {
-		if (net_prefix_covers(&from->v[i], &remote))
-			return true;
-	}
-	return false;
+	return edge_is_trusted(&view->fleet->http.proxy_protocol, remote);
 }
 
 static void refuse_header(struct edge_inlet *in)
@@ -353,19 +346,26 @@ static void refuse_header(struct edge_inlet *in)
 	end(in, REASON_CLIENT_MALFORMED, EDGE_CLOSE_BREAK);
 }
 
-static void take_header(struct edge_inlet *in, const struct proxy_header *header)
+/* False: the client is not let in, `in` is gone. */
+static bool take_header(struct edge_inlet *in, const struct proxy_header *header)
 {
 	struct edge_client *client = &in->conn->client;
+	enum reason reason;
 
 	edge_count(in->all->worker, EDGE_PROXY_HEADERS, 1);
 	set_state(in, INLET_FIRST_BYTES);
 	if (header->local)
-		return;
+		return true;
 	log_debug("%s: stands for %s, says its PROXY header", net_addr_shown(&client->addr),
 		  net_addr_shown(&header->source));
 	client->addr = header->source;
 	client->local = header->destination;
 	net_addr_format_ip(&client->addr, client->ip);
+	reason = edge_conn_judge(in->conn);
+	if (reason == REASON_NONE)
+		return true;
+	end(in, reason, EDGE_CLOSE_BREAK);
+	return false;
 }
 
 /* Bytes */
@@ -385,7 +385,8 @@ static bool take(struct edge_inlet *in, char *buf, size_t n)
 			refuse_header(in);
 			return false;
 		case PROXY_HEADER_OK:
-			take_header(in, &header);
+			if (!take_header(in, &header))
+				return false;
 			break;
 		}
 	}
@@ -521,7 +522,8 @@ static const struct stream_ops stream_ops = {
 void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *remote,
 		       enum edge_listener_kind kind)
 {
-	struct edge_conn *conn = edge_conn_create(w, remote);
+	bool header = sends_header(w, remote);
+	struct edge_conn *conn = edge_conn_create(w, remote, !header);
 	struct edge_inlet *in;
 	duration limit;
 
@@ -534,7 +536,7 @@ void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *rem
 	in->kind = kind;
 	in->conn = conn;
 	in->all = w->inlets;
-	in->state = expects_header(in) ? INLET_PROXY_HEADER : INLET_FIRST_BYTES;
+	in->state = header ? INLET_PROXY_HEADER : INLET_FIRST_BYTES;
 	log_debug("%s: accepted on fd %d by %s, %s awaited", net_addr_shown(remote), fd,
 		  loop_name(w->loop), state_text(in->state));
 	deadline_init(&in->deadline, w->loop, on_deadline);

@@ -129,9 +129,8 @@ void edge_exchange_free_spares(struct edge_worker *w)
 	w->n_spare_exchanges = 0;
 }
 
-struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
-					 const struct edge_client *client, struct flow_ends ends,
-					 struct flow_leg *leg)
+struct edge_exchange *edge_exchange_open(struct edge_worker *worker, struct edge_client *client,
+					 struct flow_ends ends, struct flow_leg *leg)
 {
 	struct edge_exchange *x = take_spare(worker);
 	struct arena arena;
@@ -254,6 +253,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 		write_log(x);
 	if (x->cancel_wait)
 		x->cancel_wait(x);
+	exchange_guard_end(x);
 	exchange_close_auth(x);
 	exchange_drop_mirrors(x);
 	if (x->origin)

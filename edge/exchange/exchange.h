@@ -25,9 +25,8 @@ struct edge_exchange;
  * At the first byte of a request. `client` and `ends` must live as long. The request's head is
  * parsed into edge_exchange_head(), then pushed into leg->request. NULL: memory is gone.
  */
-struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
-					 const struct edge_client *client, struct flow_ends ends,
-					 struct flow_leg *leg);
+struct edge_exchange *edge_exchange_open(struct edge_worker *worker, struct edge_client *client,
+					 struct flow_ends ends, struct flow_leg *leg);
 /* To be parsed into; it lives in the exchange's arena, with all that it points to. */
 struct http_head *edge_exchange_head(struct edge_exchange *x);
 /* Valid until the end of the turn. */

@@ -2,8 +2,9 @@
  *
  * One exchange, as its parts see it: exchange.c (its life), exchange_request.c (what comes from the
  * client), exchange_reply.c (what goes to it), steps.c (what comes before an origin is asked),
- * finish.c (what is done with every final response head). Nobody else includes this, but for the
- * steps that wait for something, in files of their own in this folder.
+ * guard.c (who may come, and how often), route_answer.c (what a route answers in an origin's
+ * place), finish.c (what is done with every final response head). Nobody else includes this, but
+ * for the steps that wait for something, in files of their own in this folder.
  *
  * It stands between the client's protocol and the link to the origin:
  *
@@ -44,7 +45,10 @@
 #include "edge/exchange/forward.h"
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
+#include "edge/limit/guard.h"
 #include "edge/node/worker.h"
+
+struct edge_site;
 
 #define EXCHANGE_MAGIC 0x45584348u
 
@@ -71,17 +75,21 @@ struct edge_exchange {
 	unsigned magic;
 	struct edge_worker *worker;
 	struct edge_exchange *next_spare;
-	struct edge_view *view; /* NULL: a tunnel has let it go */
-	const struct edge_client *client;
-	struct flow_ends ends; /* the client's */
+	struct edge_view *view;     /* NULL: a tunnel has let it go */
+	struct edge_client *client; /* of the connection */
+	struct edge_client *person; /* whom a trusted proxy speaks for, or the same */
+	struct flow_ends ends;      /* the client's */
 
 	struct arena arena;
 	struct http_head received, forwarded;
-	struct http_head answer;        /* the response as it goes to the client */
-	struct http_path path;          /* of the request, once facts.path is set */
-	struct edge_facts facts;        /* names in it are the view's, until a tunnel copies them */
-	const struct edge_rules *rules; /* of the route, or of the site; NULL as `route` */
-	const struct edge_route *route; /* NULL: none, or a tunnel has let the view go */
+	struct http_head answer; /* the response as it goes to the client */
+	struct http_path path;   /* of the request, once facts.path is set */
+	struct edge_facts facts; /* names in it are the view's, until a tunnel copies them */
+	/* NULL: none, or a tunnel has let the view go. */
+	const struct edge_site *site;
+	const struct edge_route *route;
+	const struct edge_rules *rules; /* of the route, or of the site */
+	const struct cfg_origin *to;    /* whom the route sends it to; NULL: it answers itself */
 
 	struct flow_sink from_client;
 	struct flow_source for_client;
@@ -92,6 +100,9 @@ struct edge_exchange {
 	struct flow_source *granted;   /* whom the client's grants go to: a filter, or for_filter */
 	struct edge_compress *compress; /* the filter; NULL: none */
 
+	/* what limits have to do with it; empty: not to be said */
+	struct edge_guard_hold hold; /* on a place among the requests of its client */
+	struct span retry_after, limit_policy, limit_left;
 	uint64_t content_max;     /* of the request */
 	struct deadline deadline; /* of all of it; without a timer: none */
 	bool is_grpc;             /* it wants to be told what fails in gRPC's words */
@@ -114,8 +125,9 @@ struct edge_exchange {
 	bool origin_ended; /* nothing more comes from the origin */
 
 	/* an answer of our own */
-	struct span own_content; /* what is left to push; the arena's or the view's */
-	size_t own_credit;       /* granted for it */
+	const struct edge_content *page; /* that stands in place of the content; NULL: none */
+	struct span own_content;         /* what is left to push; the arena's or the view's */
+	size_t own_credit;               /* granted for it */
 	struct loop_task own_task;
 
 	size_t early_credit;
@@ -168,7 +180,10 @@ extern const struct flow_sink_ops exchange_from_origin_ops;
 extern const struct flow_source_ops exchange_for_client_ops;
 extern const struct flow_source_ops exchange_for_filter_ops;
 extern const struct flow_sink_ops exchange_nobody_ops;
-/* Answers with a status and a line of ours in the origin's place; no final head has gone out. */
+/* Kept back from the arena for an answer of our own, whatever the request has filled it with. */
+#define EXCHANGE_OWN_HEAD_MAX 4096
+/* Answers with a status and a line of ours, or an error page, in the origin's place; no final head
+ * has gone out. */
 void exchange_respond(struct edge_exchange *x, int status, enum reason reason);
 /* The same with one more field. */
 void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
@@ -183,6 +198,17 @@ void exchange_push_own(struct loop_task *task);
 /* The filter stands in the way of the content from now on; in exchange_finish() only, once. It
  * finds before and after set. The exchange does not free it. */
 void exchange_put_filter(struct edge_exchange *x, struct flow_filter *filter);
+
+/* guard.c */
+
+/* Fills the facts about the client, whom a trusted proxy may speak for. False: no room. */
+bool exchange_know_client(struct edge_exchange *x);
+/* Whether the client may come here, and is within all limits: of http, of the site, of the route.
+ * False: it has been answered. */
+bool exchange_guard(struct edge_exchange *x, const struct edge_site *site);
+void exchange_guard_end(struct edge_exchange *x);
+/* What limits tell goes into x->answer. False: no room. */
+bool exchange_tell_limits(struct edge_exchange *x);
 
 /* steps.c */
 
@@ -227,6 +253,11 @@ void exchange_send_hints(struct edge_exchange *x);
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);
 enum step_result exchange_step_content(struct edge_exchange *x);
+
+/* route_answer.c */
+
+/* The step of what the route answers itself: a redirect, a text or a file. */
+enum step_result exchange_answer_by_route(struct edge_exchange *x);
 
 /* finish.c */
 

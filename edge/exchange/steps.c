@@ -84,15 +84,13 @@ static const struct step {
 	const char *name; /* in the log */
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
-    /* access */
-    /* limits */
     {"preflight", preflight},
     {"time", exchange_step_time},
     {"basic authentication", exchange_step_basic},
     {"introduction", introduce},
     {"forwarded authentication", exchange_step_forward_auth},
     {"content", exchange_step_content},
-    /* what the route answers itself: respond, file, redirect */
+    {"route", exchange_answer_by_route},
     {"rewrite", rewrite},
     {"mirror", exchange_step_mirror},
     {"origin", ask_origin},

@@ -222,6 +222,18 @@ static void put_host(struct edge_writer *w, const struct http_head *request)
 		put_url(w, host);
 }
 
+/* Of IPv4 the address. */
+static void put_network(struct edge_writer *w, const struct net_addr *addr)
+{
+	struct net_prefix network = edge_client_network(addr);
+	char text[NET_ADDR_TEXT];
+
+	net_prefix_format(&network, text);
+	if (network.family == AF_INET)
+		*strchrnul(text, '/') = '\0';
+	put_text(w, span_of(text));
+}
+
 static void write_client(struct edge_writer *w, enum cfg_variable variable,
 			 const struct edge_facts *facts)
 {
@@ -231,6 +243,9 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 	switch (variable) {
 	case CFG_VAR_CLIENT_IP:
 		put_text(w, text_of(client->ip));
+		break;
+	case CFG_VAR_CLIENT_NETWORK:
+		put_network(w, &client->addr);
 		break;
 	case CFG_VAR_CLIENT_PORT:
 		put_number(w, net_addr_port(&client->addr));
@@ -345,6 +360,7 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 {
 	switch (part->variable) {
 	case CFG_VAR_CLIENT_IP:
+	case CFG_VAR_CLIENT_NETWORK:
 	case CFG_VAR_CLIENT_PORT:
 	case CFG_VAR_TLS_VERSION:
 	case CFG_VAR_TLS_SUITE:

@@ -81,11 +81,46 @@ static void watch_frame(struct edge_h2 *c, const nghttp2_frame_hd *hd)
 	}
 }
 
+/* What nghttp2 lets pass, though it is a fault of the connection. */
+
+/* RFC 9113 section 5.1.1: a stream that was passed over is closed, and must not be opened any more.
+ * nghttp2 takes it for one that it has forgotten. Of what was passed over the last is remembered:
+ * clients do not do this at all. */
+static bool opens_passed_over(struct edge_h2 *c, int32_t id)
+{
+	if (id > c->highest) {
+		if (id > c->highest + 2) {
+			c->passed_from = c->highest + 1;
+			c->passed_to = id - 1;
+		}
+		c->highest = id;
+		return false;
+	}
+	return id >= c->passed_from && id <= c->passed_to;
+}
+
+static bool is_fault(struct edge_h2 *c, const nghttp2_frame_hd *hd)
+{
+	switch (hd->type) {
+	case NGHTTP2_HEADERS:
+		return opens_passed_over(c, hd->stream_id);
+	case NGHTTP2_PRIORITY:
+		/* RFC 9113 section 6.3. */
+		return hd->stream_id == 0;
+	default:
+		return false;
+	}
+}
+
 /* What comes in */
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
-	watch_frame(conn_of(arg), hd);
+	struct edge_h2 *c = conn_of(arg);
+
+	watch_frame(c, hd);
+	if (is_fault(c, hd))
+		h2_terminate(c, NGHTTP2_PROTOCOL_ERROR, REASON_CLIENT_MALFORMED);
 	return 0;
 }
 

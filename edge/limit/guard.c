@@ -10,6 +10,8 @@
 
 #include "core/base/check.h"
 
+/* Of the table of counts: only where it is all but full it takes as many. */
+#define PROBES_MAX 64
 #define GUARD_MAGIC 0x47726464u
 
 /* Any two numbers: the key is one that nobody can guess. */
@@ -23,6 +25,7 @@ struct edge_guard *edge_guard_create(unsigned tracked)
 	g->magic = GUARD_MAGIC;
 	g->rates = edge_rates_create(tracked);
 	g->tally = edge_tally_create(tracked);
+	g->counts = xcalloc(EDGE_LIMITS_COUNTED, sizeof(g->counts[0]));
 	CHECK(gnutls_rnd(GNUTLS_RND_KEY, g->seed.bytes, sizeof(g->seed.bytes)) == 0);
 	return g;
 }
@@ -37,6 +40,7 @@ void edge_guard_destroy(struct edge_guard **guardp)
 	g->magic = MAGIC_DEAD;
 	edge_rates_destroy(&g->rates);
 	edge_tally_destroy(&g->tally);
+	free(g->counts);
 	free(g);
 }
 
@@ -45,9 +49,32 @@ uint64_t edge_guard_key(const struct edge_guard *g, const void *data, size_t n)
 	return siphash(&g->seed, data, n);
 }
 
+struct edge_limit_counts *edge_guard_counts(const struct edge_guard *g, uint64_t identity)
+{
+	for (unsigned i = 0; i < PROBES_MAX; i++) {
+		struct edge_limit_counts *c = &g->counts[(identity + i) % EDGE_LIMITS_COUNTED];
+		uint64_t other = atomic_load_explicit(&c->identity, memory_order_relaxed);
+
+		/* Who fails has lost it to another limit, or to its own. */
+		if (other == 0 &&
+		    atomic_compare_exchange_strong_explicit(
+			&c->identity, &other, identity, memory_order_relaxed, memory_order_relaxed))
+			return c;
+		if (other == identity)
+			return c;
+	}
+	return NULL;
+}
+
 struct edge_rate edge_rate_of(const struct cfg_rate *rate, unsigned burst)
 {
 	return (struct edge_rate){DUR_NS(rate->per.ns / rate->count), burst};
+}
+
+bool edge_guard_is_needed(const struct cfg_per_client *limits)
+{
+	return (limits->connections | limits->requests | limits->connection_rate.count |
+		limits->request_rate.count) != 0;
 }
 
 static uint64_t key_of(const struct edge_guard *g, struct edge_client *client)

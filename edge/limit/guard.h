@@ -8,11 +8,23 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "config/limit.h"
 #include "core/base/siphash.h"
 #include "edge/facts/client.h"
 #include "edge/limit/rates.h"
 #include "edge/limit/tally.h"
+
+/* What a limit has done, through all reloads. */
+struct edge_limit_counts {
+	_Atomic uint64_t identity; /* 0: free */
+	_Atomic uint64_t allowed, refused;
+};
+
+/* So many limits, under whatever name, in the life of a program; more are not counted one by one.
+ */
+#define EDGE_LIMITS_COUNTED 4096
 
 struct edge_guard {
 	unsigned magic;
@@ -20,6 +32,7 @@ struct edge_guard {
 	struct edge_rates *rates;
 	struct edge_tally *tally;
 	struct siphash_seed seed;
+	struct edge_limit_counts *counts;
 };
 
 /* `tracked`: clients, and keys, that are remembered at a time. */
@@ -30,6 +43,9 @@ void edge_guard_destroy(struct edge_guard **guard);
 /* What `data` is known by. Equal data of different uses has prefixes of its own that differ. */
 uint64_t edge_guard_key(const struct edge_guard *guard, const void *data, size_t n);
 
+/* Those of a limit; NULL: there are too many. */
+struct edge_limit_counts *edge_guard_counts(const struct edge_guard *guard, uint64_t identity);
+
 /* A rate with its burst; of a configured one that burst may come at once. */
 struct edge_rate edge_rate_of(const struct cfg_rate *rate, unsigned burst);
 
@@ -38,6 +54,9 @@ enum edge_guard_verdict {
 	EDGE_GUARD_TOO_MANY, /* at a time */
 	EDGE_GUARD_TOO_FAST,
 };
+
+/* Whether anything is limited, which is whether the guard need be asked at all. */
+bool edge_guard_is_needed(const struct cfg_per_client *limits);
 
 /* A new connection of the client, to be counted until edge_guard_leave() when it passes. */
 enum edge_guard_verdict edge_guard_enter(struct edge_guard *guard,

@@ -16,6 +16,12 @@
 	  "Client connections closed at once: over the limit")                                     \
 	X(EDGE_CONNECTIONS_DISPLACED, "edge_connections_displaced_total", COUNTER,                 \
 	  "Client connections, silent or idle, that gave way to others")                           \
+	X(EDGE_CONNECTIONS_DENIED, "edge_connections_denied_total", COUNTER,                       \
+	  "Client connections closed at once: http.access denies their network")                   \
+	X(EDGE_CONNECTIONS_TOO_MANY, "edge_connections_too_many_total", COUNTER,                   \
+	  "Client connections closed at once: over http.per_client.connections")                   \
+	X(EDGE_CONNECTIONS_TOO_FAST, "edge_connections_too_fast_total", COUNTER,                   \
+	  "Client connections closed at once: over http.per_client.connection_rate")               \
 	X(EDGE_SILENT_ACTIVE, "edge_silent_active", GAUGE,                                         \
 	  "Client connections that have not yet said enough")                                      \
 	X(EDGE_PROXY_HEADERS, "edge_proxy_headers_total", COUNTER, "PROXY headers received")       \
@@ -31,6 +37,24 @@
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
+	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \
+	  "Requests that access denied by the client's network")                                   \
+	X(EDGE_DENIED_ASN, "edge_denied_asn_total", COUNTER,                                       \
+	  "Requests that access denied by the client's autonomous system")                         \
+	X(EDGE_DENIED_COUNTRY, "edge_denied_country_total", COUNTER,                               \
+	  "Requests that access denied by the client's country")                                   \
+	X(EDGE_DENIED_CONTINENT, "edge_denied_continent_total", COUNTER,                           \
+	  "Requests that access denied by the client's continent")                                 \
+	X(EDGE_REQUESTS_TOO_MANY, "edge_requests_too_many_total", COUNTER,                         \
+	  "Requests refused over http.per_client.requests")                                        \
+	X(EDGE_REQUESTS_TOO_FAST, "edge_requests_too_fast_total", COUNTER,                         \
+	  "Requests refused over http.per_client.request_rate")                                    \
+	X(EDGE_REQUESTS_LIMITED, "edge_requests_limited_total", COUNTER,                           \
+	  "Requests refused over one of limits")                                                   \
+	X(EDGE_LIMITS_FORGOTTEN, "edge_limits_forgotten_total", COUNTER,                           \
+	  "Clients and keys that limits forgot for others while they still counted")               \
+	X(EDGE_LIMITS_MISSED, "edge_limits_missed_total", COUNTER,                                 \
+	  "Clients that were not counted, as too many others were")                                \
 	X(EDGE_AUTH_REFUSED, "edge_auth_refused_total", COUNTER,                                   \
 	  "Requests that were not let in, by name and password or by an origin that was asked")    \
 	X(EDGE_AUTH_BUSY, "edge_auth_busy_total", COUNTER,                                         \

@@ -14,9 +14,12 @@
 #include "core/base/log.h"
 #include "edge/auth/passwords.h"
 #include "edge/facts/template.h"
+#include "edge/limit/access.h"
+#include "edge/limit/buckets.h"
 #include "edge/log/access_log.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
+#include "geo/places.h"
 #include "origin-link/olink.h"
 
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
@@ -47,12 +50,23 @@ static size_t arena_max(const struct cfg_fleet *fleet)
 	return ARENA_BASE + 2 * (request + response + CHANGES_MAX);
 }
 
+static bool load_places(struct edge_view *view, const struct cfg_fleet *fleet,
+			const struct geo_places *before, struct diag *diag)
+{
+	if (fleet->geo.databases.n == 0 || !cfg_needs_places(fleet))
+		return true;
+	view->places = geo_places_load(&fleet->geo, before, diag);
+	return view->places != NULL;
+}
+
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
-				 const gnutls_datum_t *ticket_key, struct diag *diag)
+				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
+				 struct diag *diag)
 {
 	const struct cfg_fleet *fleet = *fleetp;
 	const struct cfg_edge *self = cfg_expect_edge(fleet, node, diag);
 	struct edge_view *view;
+	bool placed;
 
 	if (self == NULL)
 		return NULL;
@@ -61,12 +75,16 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
-	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL) {
+	view->routes = edge_routes_create(fleet, self, diag);
+	placed = load_places(view, fleet, before, diag);
+	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL ||
+	    view->routes == NULL || !placed) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
-	view->routes = edge_routes_create(fleet, self);
+	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
+	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->log_rules = edge_log_rules_create(&fleet->http.access_log);
 	view->limits.head_bytes = fleet->http.limit.head_bytes;
 	view->limits.fields = fleet->http.limit.fields;
@@ -102,7 +120,11 @@ bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint
 static void empty(struct edge_view *view)
 {
 	olink_origins_destroy(&view->origins);
+	edge_access_destroy(&view->access);
+	edge_buckets_destroy(&view->buckets);
 	edge_routes_destroy(&view->routes);
+	if (view->places != NULL)
+		geo_places_unref(&view->places);
 	edge_log_rules_destroy(&view->log_rules);
 	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);

@@ -15,10 +15,13 @@
 struct cfg_edge;
 struct cfg_fleet;
 struct diag;
+struct edge_access;
+struct edge_buckets;
 struct edge_certs;
 struct edge_log_rules;
 struct edge_passwords;
 struct edge_routes;
+struct geo_places;
 struct olink;
 struct olink_origins;
 
@@ -29,6 +32,9 @@ struct edge_view {
 	struct edge_certs *certs;
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
+	struct edge_access *access;      /* of http; NULL: everybody */
+	struct edge_buckets *buckets;    /* of http; NULL: none */
+	const struct geo_places *places; /* NULL: nothing needs them */
 	struct edge_log_rules *log_rules;
 	struct olink_origins *origins;
 	struct h1_limits limits;
@@ -40,11 +46,13 @@ struct edge_view {
 	struct descriptor_budget descriptors;
 };
 
-/* What an edge of a fleet needs, with the certificates (ours, and what the origins need). NULL with
- * every error in `diag`, and *fleet is left to the caller; else *fleet is consumed. Nothing is
- * started yet. Blocking. */
+/* What an edge of a fleet needs, with the certificates (ours, and what the origins need), and the
+ * places of clients where something needs them; `before`, which may be NULL, are those of the view
+ * before. NULL with every error in `diag`, and *fleet is left to the caller; else *fleet is
+ * consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node,
-				 const gnutls_datum_t *ticket_key, struct diag *diag);
+				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
+				 struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */
 bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);

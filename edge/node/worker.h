@@ -15,6 +15,7 @@
 #include "edge/node/date.h"
 #include "edge/rules/identity.h"
 
+struct edge_guard;
 struct edge_access_log;
 struct edge_worker;
 struct olink;
@@ -45,6 +46,7 @@ struct edge_common {
 	struct edge_places places;
 	_Atomic(struct edge_hints *) hints; /* NULL: none were needed so far */
 	uint64_t hints_seed;                /* random */
+	struct edge_guard *guard;           /* what http.per_client and limits remember */
 	struct stream_budget budget;        /* its limit is http.limit.buffered */
 };
 

@@ -99,10 +99,11 @@ def origin(processes, tmp_path):
 
 @pytest.fixture
 def make_edge(processes, tmp_path, authority, certificate):
-    """make_edge(origins): an edge with one site; its first origin serves all paths."""
-    def make(origins, routes=None, http="", **more):
+    """make_edge(origins): an edge with one site; its first origin serves all paths.
+    site: lines with more of the site's options."""
+    def make(origins, routes=None, http="", site=(), **more):
         sites = {"www": ([HOST, "*.example.com"], [certificate],
-                         routes or {"/": next(iter(origins))})}
+                         routes or {"/": next(iter(origins))}, *site)}
         edge = Edge(tmp_path, authority, sites, origins, http, **more)
         processes.append(edge)
         return edge

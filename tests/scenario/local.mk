@@ -16,21 +16,28 @@ scenarios = \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
+	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
+	tests/scenario/test_edge_h2_conformance.py \
+	tests/scenario/test_edge_h2_floods.py \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_life.py \
+	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
 	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
+	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
+	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

@@ -48,8 +48,8 @@ def routed(make_edge, scripted_origin):
         edge = make_edge({"app": origin}, routes={"/": ("app", route), **(more or {})},
                          http=http, **options)
 
-        def get(path, *args):
-            got = edge.curl("-i", "--path-as-is", *args, edge.url(path)).stdout
+        def get(path, *args, http2=False):
+            got = edge.curl("-i", "--path-as-is", *args, edge.url(path), http2=http2).stdout
             head = got.replace("\r", "").partition("\n\n")[0]
             return int(head.split(" ")[1]), head
 
@@ -239,6 +239,25 @@ def test_trace(routed):
     assert origin.values("tracestate") == []
     (begun,) = origin.values("traceparent")
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", begun)
+
+
+def test_all_of_it_over_http2(routed):
+    """Cookies come in pieces, names in lower case, and the authority in place of Host."""
+    get, origin = routed(f"""rewrite: {{strip_prefix: /api, host: inner.example}}, {CORS},
+        request_fields: [{{name: X-User, value: "{{cookie.user}} {{host}}"}}],
+        response_fields: [{{name: X-Node, value: "{{node}} {{status}} {{protocol}}"}}]
+        """.replace("\n", " "), http="request_id: {enabled: true, response: true}")
+    status, head = get("/api/x?q", "-H", "Cookie: a=b; user=me", "-H", "X.User: root",
+                       "-H", "Origin: https://a.example", http2=True)
+    assert status == 200 and head.startswith("HTTP/2 ")
+    assert origin.target() == "/x?q" and origin.values("Host") == ["inner.example"]
+    assert origin.values("X-User") == [f"me {HOST}"] and origin.values("X.User") == []
+    assert values(head, "X-Node") == ["fra1 200 HTTP/2"]
+    assert values(head, "Access-Control-Allow-Origin") == ["https://a.example"]
+    assert UUID_7.fullmatch(values(head, "X-Request-Id")[0])
+    status, head = get("/api/x", "-X", "OPTIONS", "-H", "Origin: https://a.example", "-H",
+                       "Access-Control-Request-Method: PUT", http2=True)
+    assert status == 204 and values(head, "Access-Control-Max-Age") == ["60"]
 
 
 def test_nothing_is_changed_by_default(routed):

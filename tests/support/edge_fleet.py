@@ -21,10 +21,10 @@ class Edge(perigee.Daemon):
 
     def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
                  plain=False, inside=(), access_log=None, log="", listen="127.0.0.1:0",
-                 node="fra1"):
+                 node="fra1", top=()):
         """plain: it listens without TLS too. inside: see Daemon; curl runs there as well.
         access_log: another path than .access_log_path, "-" for standard output. log: more options
-        of http.access_log."""
+        of http.access_log. top: lines with more sections."""
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
@@ -36,14 +36,17 @@ class Edge(perigee.Daemon):
         self.plain = plain
         self.listen = listen
         self.inside = inside
+        self.top = top
         self.write(sites, origins, http)
         super().__init__(perigee.EDGE, self.fleet, node, self.directory, args, inside=inside)
         self.port = self.addresses()[0][1]
         self.plain_port = self.addresses()[-1][1] if plain else None
 
     def write(self, sites, origins, http=""):
-        """sites: {name: (hosts, [(certificate, key)], {path: origin})}; origins: {name: yaml}.
-        An origin of a path may be (origin, yaml) with more of the route's options."""
+        """sites: {name: (hosts, [(certificate, key)], {path: origin}, line...)}, with lines of more
+        options; origins: {name: yaml}.
+        An origin of a path may be (origin, yaml) with more of the route's options. The routes may
+        be a list of yaml instead."""
         listen = f'listen: ["{self.listen}"]'
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
@@ -57,16 +60,20 @@ class Edge(perigee.Daemon):
             *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
             "sites:",
         ]
-        for name, (hosts, certificates, routes) in sites.items():
+        for name, (hosts, certificates, routes, *more) in sites.items():
             text.append(f"  {name}:")
+            text.extend(f"    {line}" for line in more)
             text.append(f"    hosts: [{', '.join(repr(h) for h in hosts)}]")
             text.append("    certificates:")
             text.extend(f"      - {{certificate: {c}, key: {k}}}" for c, k in certificates)
             text.append("    routes:")
-            for path, origin in routes.items():
-                origin, more = (origin, "") if isinstance(origin, str) else origin
-                text.append(f"      - {{path: {path}, origin: {origin}, {more}}}")
-        self.fleet.write_text("\n".join(text) + "\n")
+            if isinstance(routes, dict):
+                pairs = ((path, (origin, "") if isinstance(origin, str) else origin)
+                         for path, origin in routes.items())
+                routes = [f"path: {path}, origin: {origin}, {more}"
+                          for path, (origin, more) in pairs]
+            text.extend(f"      - {{{route}}}" for route in routes)
+        self.fleet.write_text("\n".join([*text, *self.top]) + "\n")
 
     def url(self, path, host=HOST):
         return f"https://{host}:{self.port}{path}"

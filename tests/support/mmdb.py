@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A MaxMind database of any size, made here: every IPv4 network of one length has a record."""
+"""MaxMind databases, made here: of any size, where every IPv4 network of one length has a record;
+and of a few networks."""
 
 import array
+import ipaddress
 import itertools
 import struct
 import sys
@@ -46,10 +48,39 @@ def build(depth, places):
     tree.extend(itertools.islice(itertools.cycle(records), nodes + 1))
     if sys.byteorder == "little":
         tree.byteswap()
+    return _whole(tree.tobytes(), nodes, data)
+
+
+def build_networks(networks):
+    """The bytes of a database of IPv4 networks that do not overlap: {"127.0.0.2/32": record}, where
+    a record is of maps, texts, floats and (UINT32, number)."""
+    nodes, data = [[None, None]], b""
+    for network, record in networks.items():
+        network = ipaddress.ip_network(network)
+        bits = f"{int(network.network_address):032b}"[:network.prefixlen]
+        node = nodes[0]
+        for bit in bits[:-1]:
+            if node[int(bit)] is None:
+                nodes.append([None, None])
+                node[int(bit)] = len(nodes) - 1
+            node = nodes[node[int(bit)]]
+        node[int(bits[-1])] = ("data", len(data))
+        data += _encode(record)
+
+    def value(child):
+        if child is None:
+            return len(nodes)
+        return child if isinstance(child, int) else len(nodes) + 16 + child[1]
+
+    tree = b"".join(struct.pack(">II", *map(value, node)) for node in nodes)
+    return _whole(tree, len(nodes), data)
+
+
+def _whole(tree, nodes, data):
     metadata = {
         "binary_format_major_version": (UINT16, 2), "binary_format_minor_version": (UINT16, 0),
         "build_epoch": (UINT64, 1), "database_type": "Test-City",
         "description": {"en": "made by a test"}, "ip_version": (UINT16, 4), "languages": ["en"],
         "node_count": (UINT32, nodes), "record_size": (UINT16, 32),
     }
-    return tree.tobytes() + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + _encode(metadata)
+    return tree + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + _encode(metadata)

@@ -109,6 +109,76 @@ static void test_access_in_vain(void **state)
 	    "fleet.yaml:6:124: sites.w.routes.*.access[0]" EITHER "none of them\n");
 }
 
+static const struct need_case {
+	const char *http, *route;
+	bool needs;
+} needs[] = {
+    {"", "", false},
+    {"access: [{deny: {networks: 192.0.2.0/24}}]", "", false},
+    {"access: [{deny: {asns: 1}}]", "", true},
+    {"access: [{deny: {networks: 192.0.2.0/24}}, {allow: {continents: EU}}]", "", true},
+    {"", "access: {allow: {countries: DE}}", true},
+    {"", "response_fields: {name: X, value: \"{client.ip} {{client.country}\"}", false},
+    {"", "response_fields: [{name: Y, action: remove}, {name: X, value: \"a {client.asn}\"}]",
+     true},
+};
+
+/* Databases take hundreds of megabytes: they are read where something needs them. */
+static void test_who_needs_places(void **state)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
+		char *text = xasprintf(START "geo: {database: x.mmdb}\n"
+					     "http: {%s}\n" SITE "routes: {origin: o, %s}}}\n",
+				       needs[i].http, needs[i].route);
+		struct cfg_fleet *f = load_good(text);
+
+		assert_int_equal(cfg_needs_places(f), needs[i].needs);
+		cfg_fleet_destroy(&f);
+		free(text);
+	}
+}
+
+static void test_limits(void **state)
+{
+	struct cfg_fleet *f =
+	    load_good(START "http: {limits: {name: all, rate: 100/s}}\n" SITE
+			    "limits: {name: x, rate: 5/m, burst: 10, key: \"{client.network}\",\n"
+			    "  when: {methods: POST}, status: 503, tell: always},\n"
+			    "routes: {origin: o, limits: [{name: x, rate: 5/m, burst: 10, key: "
+			    "\"{client.network}\"}, {name: y, rate: 1/s}]}}}\n");
+	const struct cfg_limit *limit = &f->http.limits[0];
+
+	assert_string_equal(limit->key, "");
+	assert_int_equal(limit->burst, 0);
+	assert_int_equal(limit->status, 429);
+	assert_int_equal(limit->tell, CFG_TELL_REFUSED);
+	limit = &f->sites[0].limits[0];
+	assert_int_equal(limit->rate.count, 5);
+	assert_int_equal(limit->burst, 10);
+	assert_int_equal(limit->status, 503);
+	assert_int_equal(limit->tell, CFG_TELL_ALWAYS);
+	assert_string_equal(limit->when.methods.v[0], "POST");
+	assert_int_equal(f->sites[0].routes[0].n_limits, 2);
+	cfg_fleet_destroy(&f);
+}
+
+static void test_limits_that_contradict(void **state)
+{
+	assert_complaints(
+	    START "http: {limits: [{name: a, rate: 1/s}, {name: x, rate: 1/h, burst: 1000}]}\n" SITE
+		  "limits: {name: a, rate: 2/s},\n"
+		  "routes: {origin: o, limits: [{name: a, rate: 2/s, key: \"{host}\"}, "
+		  "{name: b, rate: 0, key: \"{hots}\"}]}}}\n",
+	    "fleet.yaml:3:39: http.limits[1]: with this rate it takes more than 30 days until a "
+	    "burst of 1000 is there again\n"
+	    "fleet.yaml:5:30: sites.w.routes.*.limits[0]: the rate, burst or key differs from that "
+	    "of the limit in line 4, which is called \"a\" too\n"
+	    "fleet.yaml:5:83: sites.w.routes[0].limits[1].rate: \"0\": a limit must be of one at "
+	    "least\n"
+	    "fleet.yaml:5:91: sites.w.routes[0].limits[1].key: \"{hots}\": there is no variable "
+	    "{hots}; did you mean {host}?\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +186,9 @@ int main(void)
 	    cmocka_unit_test(test_bad_rates),
 	    cmocka_unit_test(test_access),
 	    cmocka_unit_test(test_access_in_vain),
+	    cmocka_unit_test(test_who_needs_places),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_limits_that_contradict),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

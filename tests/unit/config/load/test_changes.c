@@ -108,6 +108,9 @@ static void test_wrong_texts(void **state)
 	assert_complaints(ROUTE "rewrite: {path: 'x'}" END,
 			  "fleet.yaml:4:17: sites.w.routes[0].rewrite.path: \"x\" is not a URL "
 			  "path such as \"/v2{path}\", in which {name} is a variable\n");
+	assert_complaints(ROUTE "rewrite: {regex: x, to: '{hots}'}" END,
+			  "fleet.yaml:4:25: sites.w.routes[0].rewrite.to: \"{hots}\": there is no "
+			  "variable {hots}; did you mean {host}?\n");
 	assert_complaints(ROUTE "rewrite: {path: '/#x'}" END,
 			  "fleet.yaml:4:17: sites.w.routes[0].rewrite.path: \"/#x\": \"#\" is no "
 			  "part of what a server is asked\n");
@@ -130,6 +133,12 @@ static void test_what_does_not_go_together(void **state)
 	assert_complaints(ROUTE "response_fields: {name: Set-Cookie, action: append, value: x}" END,
 			  "fleet.yaml:4:18: sites.w.routes.*.response_fields[0]: Set-Cookie is no "
 			  "list that could be appended to; use add or set\n");
+	assert_complaints(ROUTE "path: /v1, rewrite: {strip_prefix: /api}" END,
+			  "fleet.yaml:4:21: sites.w.routes.*.rewrite.strip_prefix: \"/api\" never "
+			  "matches: the route is for /v1\n");
+	assert_complaints(ROUTE "request_fields: {name: X, value: 'a{client.country}'}" END,
+			  "fleet.yaml:4:17: sites.w.routes.*.request_fields[0]: {client.country} "
+			  "is never known: geo.database is missing, which would tell it\n");
 	assert_complaints(START "hsts: {max_age: 30d, preload: true}, routes: {origin: o}}}\n",
 			  "fleet.yaml:3:69: sites.w.hsts: preload needs subdomains and a max_age "
 			  "of 365d at least\n");

@@ -113,7 +113,7 @@ static void test_all_names(void **state)
 		snprintf(text, sizeof(text), "{%.*s%s}",
 			 argument ? (int)(argument + 1 - shown) : (int)strlen(shown), shown,
 			 argument ? "1" : "");
-		assert_null(cfg_template_check(text, CFG_KNOWN_RESPONSE));
+		assert_null(cfg_template_check(text, CFG_KNOWN_END));
 		rest = text;
 		assert_true(cfg_template_next(&rest, &part));
 		assert_true(part.is_variable);

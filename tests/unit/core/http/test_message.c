@@ -226,6 +226,9 @@ static void test_append_makes_one_list(void **state)
 	assert_int_equal(fields.n, 2);
 	assert_true(span_equal(fields.v[0].name, SPAN("X")));
 	assert_true(span_equal(fields.v[1].value, SPAN("a, b")));
+	/* A member of nothing left ", " at the end. */
+	assert_true(http_fields_append(&fields, &arena, SPAN("Vary"), SPAN("")));
+	assert_true(span_equal(fields.v[1].value, SPAN("a, b")));
 	arena_fini(&arena);
 	arena_init(&arena, 0);
 	assert_false(http_fields_append(&fields, &arena, SPAN("X"), SPAN("2")));

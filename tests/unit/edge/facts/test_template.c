@@ -48,6 +48,7 @@ static void test_values(void **state)
 	    {"plain", "plain"},
 	    {"{{a}", "{a}"},
 	    {"{client.ip} {client.port}", "2001:db8::7 4711"},
+	    {"{client.network}", "2001:db8::/64"},
 	    {"{client.country}/{client.continent}/{client.asn}", "DE/EU/64500"},
 	    {"{method} {scheme} {host} {port}", "GET https www.example.com 443"},
 	    {"{path}?{query}", "/a/b%20c?x=1&y=%2F&x=2&z"},
