@@ -31,6 +31,7 @@ scenarios = \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
