@@ -36,7 +36,8 @@ static void test_sites(void **state)
 	    {.name = "b", .hosts = {hosts_b, 1}},
 	    {.name = "c", .hosts = {hosts_c, 1}, .edges = only_two, .n_edges = 1, .edge_ids = ids},
 	};
-	struct cfg_fleet fleet = {.sites = sites, .n_sites = 3, .edges = edges, .n_edges = 2};
+	struct cfg_fleet fleet = {
+	    .http.alt_svc = "", .sites = sites, .n_sites = 3, .edges = edges, .n_edges = 2};
 	static const struct {
 		const char *authority;
 		int site;
@@ -72,7 +73,8 @@ static void check_route(const struct cfg_site *site, const char *target, int exp
 {
 	struct cfg_edge self = {.name = "one"};
 	struct cfg_site served = *site;
-	struct cfg_fleet fleet = {.sites = &served, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct cfg_fleet fleet = {
+	    .http.alt_svc = "", .sites = &served, .n_sites = 1, .edges = &self, .n_edges = 1};
 	struct edge_routes *routes;
 	const struct edge_route *route;
 	enum edge_route_result result;
