@@ -6,10 +6,8 @@ config_libconfig_a_SOURCES = \
 	config/diag.c config/diag.h \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
-	config/http.h config/limit.h config/match.h config/route.h config/site.h config/values.h \
-	config/http.h config/limit.h config/route.h config/site.h config/terms.h config/values.h \
-	config/http.h config/limit.h config/route.h config/site.h config/values.h \
-	config/http.h config/match.h config/route.h config/site.h config/values.h \
+	config/http.h config/limit.h config/match.h config/route.h config/site.h config/terms.h \
+	config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
 	config/load/fill.c config/load/fill.h \
@@ -24,11 +22,13 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_match.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
+	config/load/validate_routes.c \
 	config/load/validate_sites.c \
 	config/load/validate_zones.c \
 	config/memory.c config/memory.h \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
+	config/options/answers.c \
 	config/options/compression.c \
 	config/options/change.c \
 	config/options/edge.c \

@@ -22,13 +22,17 @@ struct cfg_site {
 	struct cfg_strings hosts; /* lower case; "*.example.com" matches one or more labels */
 	struct cfg_certificate *certificates;
 	unsigned n_certificates;
-	struct cfg_route *routes; /* longest path first */
+	/* In the order in which they are tried: longest path first, of one path the exact ones
+	 * first, then in the order of the file. */
+	struct cfg_route *routes;
 	unsigned n_routes;
 	struct cfg_compression compression; /* of routes that say nothing of it */
 	struct cfg_hsts hsts;
 	enum cfg_security security;
 	struct cfg_access *access;
 	unsigned n_access;
+	struct cfg_error_page *errors;
+	unsigned n_errors;
 	struct cfg_limit *limits;
 	unsigned n_limits;
 	const struct cfg_edge **edges; /* default: all; sites with equal lists share one */

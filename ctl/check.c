@@ -15,6 +15,7 @@
 #include "ctl/perigeectl.h"
 #include "dns/view/parts.h"
 #include "edge/auth/passwords.h"
+#include "edge/route/content.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
 
@@ -66,6 +67,27 @@ static bool pass_over_certificates(struct cfg_site *site)
 	return kept == all;
 }
 
+/* What an edge answers itself is not looked at then. */
+static void pass_over_pages(struct cfg_error_page *errors, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (!may_read(errors[i].file))
+			errors[i].file = NULL;
+	}
+}
+
+static void pass_over_answers(struct cfg_site *site)
+{
+	pass_over_pages(site->errors, site->n_errors);
+	for (unsigned i = 0; i < site->n_routes; i++) {
+		struct cfg_route *route = &site->routes[i];
+
+		pass_over_pages(route->errors, route->n_errors);
+		if (route->n_respond > 0 && !may_read(route->respond->file))
+			route->respond->file = NULL;
+	}
+}
+
 static void pass_over_passwords(struct cfg_site *site)
 {
 	for (unsigned i = 0; i < site->n_routes; i++) {
@@ -91,6 +113,7 @@ static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *sc
 		if (!has_site(scope, &fleet->sites[i]))
 			continue;
 		whole &= pass_over_certificates(&fleet->sites[i]);
+		pass_over_answers(&fleet->sites[i]);
 		pass_over_passwords(&fleet->sites[i]);
 	}
 	return whole;
@@ -118,8 +141,10 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 {
 	bool whole = pass_over_edge_files(fleet, scope);
 	struct olink_origins *origins = olink_origins_load(fleet, diag);
+	struct edge_files *files = edge_files_load(fleet, scope->edge, diag);
 	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
 
+	edge_files_destroy(&files);
 	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
 	edge_certs_check(fleet, scope->edge, whole, clock_wall(), diag);

@@ -44,6 +44,7 @@ edge_libedge_a_SOURCES = \
 	edge/terms/mirror.c edge/terms/mirror.h \
 	edge/exchange/guard.c \
 	edge/exchange/respond.c edge/exchange/respond.h \
+	edge/exchange/route_answer.c \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
@@ -78,7 +79,9 @@ edge_libedge_a_SOURCES = \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
+	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \
+	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
 	edge/tls/certs.c edge/tls/certs.h \

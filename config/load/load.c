@@ -23,7 +23,7 @@ struct cfg_private {
 	struct cfg_memory mem;
 };
 
-/* Longest path first, so that the first that matches is the one; equal lengths keep their order. */
+/* Longest path first, so that the first that matches is the one. */
 static int compare_routes(const void *left, const void *right)
 {
 	const struct cfg_route *a = left, *b = right;
@@ -31,7 +31,18 @@ static int compare_routes(const void *left, const void *right)
 
 	if (a_len != b_len)
 		return a_len > b_len ? -1 : 1;
-	return strcmp(a->path, b->path);
+	if (strcmp(a->path, b->path) != 0)
+		return strcmp(a->path, b->path);
+	if (a->exact != b->exact)
+		return a->exact ? -1 : 1;
+	return (a->number > b->number) - (a->number < b->number);
+}
+
+static void sort_routes(struct cfg_site *s)
+{
+	for (unsigned i = 0; i < s->n_routes; i++)
+		s->routes[i].number = i;
+	qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
 }
 
 /* Sites without a list of edges share the one of them all: a list for each would take edges times
@@ -164,7 +175,7 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 
 		s->id = i;
 		give_compression(s);
-		qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
+		sort_routes(s);
 		number_passwords(s, &n_passwords);
 	}
 	for (unsigned i = 0; i < fleet->n_zones; i++)

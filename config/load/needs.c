@@ -25,10 +25,11 @@ static bool text_needs(const char *text)
 	return false;
 }
 
-/* All types of texts with variables are called the same. */
+/* All types of texts with variables are called the same, but for that of a log's lines. */
 static bool is_text(const struct cfg_option *o)
 {
-	return strcmp(o->type->name, cfg_type_template.name) == 0;
+	return o->type == &cfg_type_log_format ||
+	       strcmp(o->type->name, cfg_type_template.name) == 0;
 }
 
 static bool is_of_places(const struct cfg_option *o)

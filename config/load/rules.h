@@ -24,6 +24,9 @@ void cfg_validate_edges(struct validator *v);
 void cfg_validate_nameservers(struct validator *v);
 void cfg_validate_origins(struct validator *v);
 void cfg_validate_sites(struct validator *v);
+/* `entry` is the site's. */
+void cfg_validate_routes(struct validator *v, const struct cfg_site *site,
+			 const struct cfg_entry *entry);
 void cfg_validate_zones(struct validator *v);
 void cfg_validate_geo(struct validator *v);
 void cfg_validate_changes(struct validator *v);

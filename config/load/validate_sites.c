@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules of sites: hosts, routes and edges that differ.
+ * Rules of sites: hosts and edges that differ. Their routes have a file of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,30 +24,6 @@ static void claim_hosts(struct validator *v, const struct cfg_site *s,
 	}
 }
 
-static void validate_auth(struct validator *v, const struct cfg_auth *auth, const char *path)
-{
-	if (auth->n_basic > 1)
-		diag_add(v->diag, auth->basic[1].place, "%s.auth.basic: there may be one only",
-			 path);
-	if (auth->n_forward > 1)
-		diag_add(v->diag, auth->forward[1].place, "%s.auth.forward: there may be one only",
-			 path);
-}
-
-static void validate_routes(struct validator *v, const struct cfg_site *s)
-{
-	char *path = xasprintf("sites.%s.routes", s->name);
-	struct cfg_claims paths = {0};
-
-	for (unsigned i = 0; i < s->n_routes; i++) {
-		validate_auth(v, &s->routes[i].terms.auth, path);
-		if (s->routes[i].path != NULL)
-			cfg_claim(v, &paths, s->routes[i].path, path, s->routes[i].place);
-	}
-	cfg_claims_fini(&paths);
-	free(path);
-}
-
 void cfg_validate_sites(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "sites");
@@ -59,7 +35,7 @@ void cfg_validate_sites(struct validator *v)
 		char *path;
 
 		claim_hosts(v, s, n, &hosts);
-		validate_routes(v, s);
+		cfg_validate_routes(v, s, n);
 		if (cfg_hash_get(&lists, &s->edges, sizeof(s->edges)) != NULL)
 			continue;
 		cfg_hash_put(&lists, &s->edges, sizeof(s->edges), s);

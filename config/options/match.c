@@ -52,7 +52,9 @@ static const struct cfg_option query_options[] = {
 	     .type = &cfg_type_regex,                                                              \
 	     AT(cfg_match, regex),                                                                 \
 	     .prose = "A regular expression (PCRE2) that matches somewhere in the path, in its "   \
-		      "normal form and without the query; \"^\" and \"$\" are its ends."},         \
+		      "normal form and without the query; \"^\" is its beginning, and \"$$\", as " \
+		      "\"$\" is written "                                                          \
+		      "in a configuration, its end."},                                             \
 	    {.key = "fields",                                                                      \
 	     .shape = CFG_ITEMS,                                                                   \
 	     AT(cfg_match, fields),                                                                \

@@ -22,6 +22,9 @@ extern const struct cfg_option cfg_auth_options[], cfg_mirror_options[],
     cfg_route_timeout_options[], cfg_route_limit_options[];
 /* Whom http, a site or a route lets in; what each client may have. */
 extern const struct cfg_option cfg_access_options[], cfg_per_client_options[];
+/* What the edge answers itself. */
+extern const struct cfg_option cfg_split_options[], cfg_redirect_options[], cfg_respond_options[],
+    cfg_errors_options[];
 /* Of conditions on requests; and on responses, which are on their requests too. */
 extern const struct cfg_option cfg_match_options[], cfg_response_match_options[];
 /* Of what is changed, by http, sites and routes. */

@@ -5,6 +5,10 @@
 #include "config/options/rows.h"
 
 IS_ARRAY(cfg_route, access);
+IS_ARRAY(cfg_route, split);
+IS_ARRAY(cfg_route, redirect);
+IS_ARRAY(cfg_route, respond);
+IS_ARRAY(cfg_route, errors);
 IS_ARRAY(cfg_route, limits);
 IS_ARRAY(cfg_route, request_fields);
 IS_ARRAY(cfg_route, response_fields);
@@ -16,14 +20,62 @@ const struct cfg_option cfg_route_options[] = {
      .fallback = "/",
      .prose = "\"/api\" matches /api and all that is under it, but not /apix; how other spellings "
 	      "of a path are taken is in perigee-edge(8)."},
+    {.key = "exact",
+     .type = &cfg_type_bool,
+     AT(cfg_route, exact),
+     .fallback = "false",
+     .prose = "Whether it is for the path itself only, not for what is under it."},
+    {.key = "name",
+     .type = &cfg_type_content,
+     AT(cfg_route, name),
+     .fallback = "",
+     .prose = "What the route is called, in the access log and by {route}; its path by default."},
+    SECTION_AT("when", AT(cfg_route, when),
+	       "What must hold of a request beside its path, all of it; else the next route is "
+	       "tried.",
+	       cfg_match_options),
     {.key = "origin",
      .type = &cfg_type_origin_ref,
      AT(cfg_route, origin),
-     .required = true,
-     .prose = "The origin that answers."},
+     .prose = "The origin that answers. Each route has one of origin, split, redirect and "
+	      "respond."},
     ACCESS(AT(cfg_route, access),
 	   "Who may come here, of those whom http.access and that of the site let in; as there."),
     LIMITS(AT(cfg_route, limits), "How many requests in a time come this way; as http.limits."),
+    {.key = "split",
+     .shape = CFG_PAIRS,
+     .type = &cfg_type_origin_ref,
+     AT(cfg_route, split),
+     OF(cfg_split),
+     .prose = "Origins that share the requests by weight, as in {app: 95, canary: 5}. When one "
+	      "weight changes no more clients change their origin than must.",
+     .children = cfg_split_options},
+    {.key = "split_by",
+     .type = &cfg_type_template,
+     AT(cfg_route, split_by),
+     .fallback = "{client.ip}",
+     .prose = "What is equal of the requests that go to the same origin of a split; for instance "
+	      "{cookie.session}."},
+    {.key = "redirect",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, redirect),
+     OF(cfg_redirect),
+     .prose = "Where clients are sent instead.",
+     .children = cfg_redirect_options},
+    {.key = "respond",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, respond),
+     OF(cfg_respond),
+     .prose =
+	 "What the edge answers itself: a maintenance page, for instance. With status 200 it is "
+	 "for GET and HEAD, else for all methods.",
+     .children = cfg_respond_options},
+    {.key = "errors",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, errors),
+     OF(cfg_error_page),
+     .prose = "Error pages; before those of the site, and the first that is for a status counts.",
+     .children = cfg_errors_options},
     SECTION_AT("rewrite", AT(cfg_route, rewrite),
 	       "What the origin is asked for in place of what the client has asked for; one of "
 	       "strip_prefix, path, and regex with to.",

@@ -8,6 +8,7 @@ COMES_FIRST(cfg_site, name);
 IS_ARRAY(cfg_site, certificates);
 IS_ARRAY(cfg_site, routes);
 IS_ARRAY(cfg_site, access);
+IS_ARRAY(cfg_site, errors);
 IS_ARRAY(cfg_site, limits);
 IS_ARRAY(cfg_site, edges);
 
@@ -44,7 +45,8 @@ const struct cfg_option cfg_site_options[] = {
      AT(cfg_site, routes),
      .required = true,
      OF(cfg_route),
-     .prose = "Which origin answers for which paths; the longest path that matches wins.",
+     .prose = "What happens to which requests. Of the routes that match, the one with the longest "
+	      "path is taken; of equal paths the exact ones first, then the first in this order.",
      .children = cfg_route_options},
     {.key = "compression",
      .shape = CFG_SECTION,
@@ -55,6 +57,12 @@ const struct cfg_option cfg_site_options[] = {
      .shorthand = "enabled"},
     ACCESS(AT(cfg_site, access), "Who may come here, of those whom http.access lets in; as there."),
     LIMITS(AT(cfg_site, limits), "How many requests in a time the site takes; as http.limits."),
+    {.key = "errors",
+     .shape = CFG_ITEMS,
+     AT(cfg_site, errors),
+     OF(cfg_error_page),
+     .prose = "Error pages of all its routes, and of requests that none of them matches.",
+     .children = cfg_errors_options},
     SECTION_AT("hsts", AT(cfg_site, hsts),
 	       "Strict-Transport-Security, in responses over TLS, in place of what an origin says.",
 	       cfg_hsts_options),

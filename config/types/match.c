@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Types of what conditions are made of. Any thread.
+ * Types of what conditions are made of, and texts as such. Any thread.
  */
 #include "config/types/types.h"
 
@@ -10,6 +10,11 @@
 #include "core/base/check.h"
 #include "core/http/chars.h"
 #include "core/http/regex.h"
+
+static bool parse_content(const struct cfg_value *v, const char *text, void *out)
+{
+	return cfg_keep(v, text, out);
+}
 
 static bool is_token(const char *text)
 {
@@ -22,6 +27,15 @@ static char *format_text(const struct cfg_option *option, const void *value)
 
 	return text != NULL ? xstrdup(text) : NULL;
 }
+
+const struct cfg_type cfg_type_content = {
+    .name = "text",
+    .expected = "a text",
+    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .size = sizeof(char *),
+    .parse = parse_content,
+    .format = format_text,
+};
 
 static bool parse_any_field(const struct cfg_value *v, const char *text, void *out)
 {

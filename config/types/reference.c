@@ -70,7 +70,9 @@ static bool parse_reference(const struct cfg_value *v, const char *text, const c
 
 static char *format_reference(const struct cfg_option *option, const void *value)
 {
-	return xstrdup(**(const char *const *const *)value);
+	const char *const *thing = *(const char *const *const *)value;
+
+	return thing != NULL ? xstrdup(*thing) : NULL;
 }
 
 static bool parse_edge_ref(const struct cfg_value *v, const char *text, void *out)

@@ -61,6 +61,8 @@ extern const struct cfg_type cfg_type_country, cfg_type_continent, cfg_type_own_
 extern const struct cfg_type cfg_type_url_path, cfg_type_route_path;
 /* A field that may be changed, and what it is changed to. */
 extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
+/* Any text, "" too. */
+extern const struct cfg_type cfg_type_content;
 /* Of content, in lower case; a "*" may stand for a part of its subtype. */
 extern const struct cfg_type cfg_type_media_type;
 /* A field of requests that may be changed; what a path and a part of it are rewritten to, as texts

@@ -22,7 +22,7 @@ static struct edge_dispatch answer(const struct edge_site *site, int status, enu
 	return (struct edge_dispatch){.status = status, .reason = reason, .site = site};
 }
 
-static struct edge_dispatch refuse_path(const struct edge_site *site, const char *why)
+static struct edge_dispatch refuse(const struct edge_site *site, const char *why)
 {
 	log_debug("a request is refused: %s", why);
 	return answer(site, 400, REASON_CLIENT_MALFORMED);
@@ -48,7 +48,7 @@ static bool asks_for_challenge(const struct http_head *request)
 static bool must_redirect(const struct edge_question *q)
 {
 	return q->client->tls[0] == '\0' && q->view->fleet->http.plain == CFG_PLAIN_REDIRECT &&
-	       !asks_for_challenge(q->request);
+	       !asks_for_challenge(q->facts->request);
 }
 
 /* A drained edge is as healthy as another one: that it is sent nobody, those know from their own
@@ -58,35 +58,38 @@ static int health_status(const struct edge_question *q)
 	return q->stopping ? 503 : 200;
 }
 
-static struct edge_dispatch by_route(const struct edge_question *q, const struct http_path *path)
+static struct edge_dispatch by_route(const struct edge_question *q)
 {
-	const struct edge_site *site = edge_route_site(q->view->routes, q->request->authority);
+	struct span authority = q->facts->request->authority;
+	const struct edge_site *site = edge_route_site(q->view->routes, authority);
 	struct edge_dispatch found = {.reason = REASON_DONE, .site = site};
 
 	/* RFC 9110 section 15.5.20: no site of ours, or not on this connection. */
 	if (!site)
 		return answer(NULL, 421, REASON_CLIENT_MISDIRECTED);
-	if (edge_authority_is_misdirected(q->view, q->client, site, q->request->authority))
+	if (edge_authority_is_misdirected(q->view, q->client, site, authority))
 		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	if (must_redirect(q))
 		return answer(site, EDGE_REDIRECT_STATUS, REASON_DONE);
-	switch (edge_route_path(site, path, &found.route)) {
+	switch (edge_route_find(site, q->facts, &found.route)) {
 	case EDGE_ROUTE_FOUND:
 		break;
 	case EDGE_ROUTE_NONE:
 		return answer(site, 404, REASON_DONE);
 	case EDGE_ROUTE_UNSURE:
-		return refuse_path(
-		    site, "its path leads to another route for who reads it in another way");
+		return refuse(site,
+			      "it leads to another route for who reads its path, its query or its "
+			      "fields in another way");
 	}
 	return found;
 }
 
 struct edge_dispatch edge_dispatch(const struct edge_question *q)
 {
+	const struct http_head *request = q->facts->request;
 	const char *why;
 
-	switch (q->request->method_id) {
+	switch (request->method_id) {
 	case HTTP_METHOD_TRACE:
 		return answer(NULL, 405, REASON_DONE);
 	case HTTP_METHOD_CONNECT:
@@ -94,17 +97,17 @@ struct edge_dispatch edge_dispatch(const struct edge_question *q)
 	default:
 		break;
 	}
-	switch (http_path_parse(q->path, q->request->target, q->arena, &why)) {
+	switch (http_path_parse(q->path, request->target, q->arena, &why)) {
 	case HTTP_PATH_OK:
 		q->facts->path = q->path;
 		break;
 	case HTTP_PATH_BAD:
-		return refuse_path(NULL, why);
+		return refuse(NULL, why);
 	case HTTP_PATH_NO_ROOM:
 		return answer(NULL, 431, REASON_DONE);
 	}
 	if (span_equal(q->path->text, SPAN(EDGE_HEALTH_PATH)))
 		return (struct edge_dispatch){
 		    .status = health_status(q), .reason = REASON_DONE, .for_all = true};
-	return by_route(q, q->path);
+	return by_route(q);
 }

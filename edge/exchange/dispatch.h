@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Who answers a request: the origin of a route, or the edge itself, and with which status. Pure but
- * for the arena. Called by the thread that owns the exchange.
+ * Who answers a request: a route says, or the edge itself, and with which status. Pure but for the
+ * arena. Called by the thread that owns the exchange.
  */
 #pragma once
 
@@ -11,11 +11,10 @@
 
 struct arena;
 struct edge_client;
+struct edge_facts;
 struct edge_route;
 struct edge_site;
 struct edge_view;
-struct edge_facts;
-struct http_head;
 struct http_path;
 
 /* The path that perigee-dns and others ask, on any host. */
@@ -26,16 +25,16 @@ struct http_path;
 
 struct edge_question {
 	const struct edge_view *view;
-	const struct http_head *request;
-	const struct edge_client *client;
-	bool stopping;            /* the program is */
-	struct arena *arena;      /* for the path in normal form, */
-	struct http_path *path;   /* which comes here, */
-	struct edge_facts *facts; /* and is known of the request then */
+	const struct edge_client *client; /* the connection's */
+	/* Of the request and of whom it is from; what is found out goes there. */
+	struct edge_facts *facts;
+	bool stopping;          /* the program is */
+	struct http_path *path; /* where its path in normal form comes, */
+	struct arena *arena;    /* with its bytes */
 };
 
 struct edge_dispatch {
-	int status;                     /* 0: the route's origin is asked; else the edge answers */
+	int status;                     /* 0: the route says; else the edge answers with it */
 	enum reason reason;             /* what the edge's own answer ends with */
 	const struct edge_site *site;   /* NULL: none, or it was not looked for */
 	const struct edge_route *route; /* NULL unless status is 0 */

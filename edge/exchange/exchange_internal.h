@@ -2,10 +2,9 @@
  *
  * One exchange, as its parts see it: exchange.c (its life), exchange_request.c (what comes from the
  * client), exchange_reply.c (what goes to it), steps.c (what comes before an origin is asked),
- * guard.c
- * (who may come, and how often), finish.c (what is done with every final response head). Nobody
- * else includes this, but for the steps that wait for something, in files of their own in this
- * folder.
+ * guard.c (who may come, and how often), route_answer.c (what a route answers in an origin's
+ * place), finish.c (what is done with every final response head). Nobody else includes this, but
+ * for the steps that wait for something, in files of their own in this folder.
  *
  * It stands between the client's protocol and the link to the origin:
  *
@@ -83,11 +82,14 @@ struct edge_exchange {
 
 	struct arena arena;
 	struct http_head received, forwarded;
-	struct http_head answer;        /* the response as it goes to the client */
-	struct http_path path;          /* of the request, once facts.path is set */
-	struct edge_facts facts;        /* names in it are the view's, until a tunnel copies them */
-	const struct edge_rules *rules; /* of the route, or of the site; NULL as `route` */
-	const struct edge_route *route; /* NULL: none, or a tunnel has let the view go */
+	struct http_head answer; /* the response as it goes to the client */
+	struct http_path path;   /* of the request, once facts.path is set */
+	struct edge_facts facts; /* names in it are the view's, until a tunnel copies them */
+	/* NULL: none, or a tunnel has let the view go. */
+	const struct edge_site *site;
+	const struct edge_route *route;
+	const struct edge_rules *rules; /* of the route, or of the site */
+	const struct cfg_origin *to;    /* whom the route sends it to; NULL: it answers itself */
 
 	struct flow_sink from_client;
 	struct flow_source for_client;
@@ -123,8 +125,9 @@ struct edge_exchange {
 	bool origin_ended; /* nothing more comes from the origin */
 
 	/* an answer of our own */
-	struct span own_content; /* what is left to push; the arena's or the view's */
-	size_t own_credit;       /* granted for it */
+	const struct edge_content *page; /* that stands in place of the content; NULL: none */
+	struct span own_content;         /* what is left to push; the arena's or the view's */
+	size_t own_credit;               /* granted for it */
 	struct loop_task own_task;
 
 	size_t early_credit;
@@ -177,7 +180,10 @@ extern const struct flow_sink_ops exchange_from_origin_ops;
 extern const struct flow_source_ops exchange_for_client_ops;
 extern const struct flow_source_ops exchange_for_filter_ops;
 extern const struct flow_sink_ops exchange_nobody_ops;
-/* Answers with a status and a line of ours in the origin's place; no final head has gone out. */
+/* Kept back from the arena for an answer of our own, whatever the request has filled it with. */
+#define EXCHANGE_OWN_HEAD_MAX 4096
+/* Answers with a status and a line of ours, or an error page, in the origin's place; no final head
+ * has gone out. */
 void exchange_respond(struct edge_exchange *x, int status, enum reason reason);
 /* The same with one more field. */
 void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
@@ -247,6 +253,11 @@ void exchange_send_hints(struct edge_exchange *x);
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);
 enum step_result exchange_step_content(struct edge_exchange *x);
+
+/* route_answer.c */
+
+/* The step of what the route answers itself: a redirect, a text or a file. */
+enum step_result exchange_answer_by_route(struct edge_exchange *x);
 
 /* finish.c */
 

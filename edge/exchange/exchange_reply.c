@@ -14,11 +14,9 @@
 #include "edge/exchange/respond.h"
 #include "edge/filter/compress.h"
 #include "edge/node/view.h"
+#include "edge/route/route.h"
 #include "edge/terms/grpc.h"
 #include "origin-link/olink.h"
-
-/* Kept back from the arena for an answer of our own, whatever the request has filled it with. */
-#define OWN_RESPONSE_MAX 4096
 
 /* The final head goes out, and what was granted so far is passed on. */
 static void begin_response(struct edge_exchange *x, enum response_side side)
@@ -39,7 +37,7 @@ static bool push_grpc_trailers(struct edge_exchange *x, enum reason reason)
 {
 	struct http_fields *trailers;
 
-	x->arena.cap += OWN_RESPONSE_MAX;
+	x->arena.cap += EXCHANGE_OWN_HEAD_MAX;
 	trailers = arena_alloc(&x->arena, sizeof(*trailers));
 	if (!trailers)
 		return false;
@@ -90,23 +88,46 @@ void exchange_push_own(struct loop_task *task)
 	}
 }
 
-void exchange_answer(struct edge_exchange *x, struct span content, enum reason reason)
+/* The head is finished; nothing of the origin's goes out any more. */
+static void send_own(struct edge_exchange *x, struct span content)
 {
 	bool bodiless = x->received.method_id == HTTP_METHOD_HEAD || content.n == 0 ||
 			http_status_has_no_content(x->answer.status);
 
-	CHECK(x->response_side == RESPONSE_AWAITED);
-	x->end = reason;
-	exchange_stop_both(x, reason);
-	if (!exchange_finish(x)) {
-		break_off(x, REASON_LIMIT);
-		return;
-	}
 	if (!bodiless)
 		x->own_content = content;
 	begin_response(x, bodiless ? RESPONSE_ENDED : RESPONSE_CONTENT);
 	if (!bodiless && content.n <= EDGE_OWN_CONTENT_MAX && x->response_side == RESPONSE_CONTENT)
 		push_some(x, content.n);
+}
+
+void exchange_answer(struct edge_exchange *x, struct span content, enum reason reason)
+{
+	CHECK(x->response_side == RESPONSE_AWAITED);
+	x->end = reason;
+	exchange_stop_both(x, reason);
+	if (exchange_finish(x))
+		send_own(x, content);
+	else
+		break_off(x, REASON_LIMIT);
+}
+
+/* gRPC has no use for one. False: no room. */
+static bool take_page(struct edge_exchange *x, bool own)
+{
+	if (x->site && !x->is_grpc)
+		x->page = edge_route_error_page(x->site, x->route, x->answer.status, own);
+	return !x->page || edge_respond_page(&x->answer, x->page);
+}
+
+/* What some statuses say beside their line. False: no room. */
+static bool complete(struct edge_exchange *x)
+{
+	if (x->answer.status == EDGE_REDIRECT_STATUS)
+		return edge_respond_location(&x->answer, &x->received);
+	if (x->answer.status == 405 && x->route)
+		return edge_respond_only_read(&x->answer);
+	return true;
 }
 
 void exchange_respond_with(struct edge_exchange *x, int status, enum reason reason,
@@ -115,14 +136,13 @@ void exchange_respond_with(struct edge_exchange *x, int status, enum reason reas
 	struct span date = edge_date_text(&x->worker->date, clock_wall());
 	struct span content;
 
-	x->arena.cap += OWN_RESPONSE_MAX;
+	x->arena.cap += EXCHANGE_OWN_HEAD_MAX;
 	if (x->is_grpc && edge_grpc_respond(&x->answer, &x->arena, status, reason))
 		exchange_answer(x, SPAN(""), reason);
-	else if (edge_respond(&x->answer, &x->arena, status, date, &content) &&
-		 (status != EDGE_REDIRECT_STATUS ||
-		  edge_respond_location(&x->answer, &x->received)) &&
-		 (name.n == 0 || http_fields_add(&x->answer.fields, &x->arena, name, value)))
-		exchange_answer(x, content, reason);
+	else if (edge_respond(&x->answer, &x->arena, status, date, &content) && complete(x) &&
+		 (name.n == 0 || http_fields_add(&x->answer.fields, &x->arena, name, value)) &&
+		 take_page(x, true))
+		exchange_answer(x, x->page ? x->page->bytes : content, reason);
 	else
 		break_off(x, REASON_LIMIT);
 }
@@ -160,7 +180,9 @@ static bool begin_tunnel(struct edge_exchange *x)
 	if (!copy_name(x, &f->node) || !copy_name(x, &f->site) || !copy_name(x, &f->route) ||
 	    !copy_name(x, &f->origin))
 		return false;
+	x->site = NULL;
 	x->route = NULL;
+	x->to = NULL;
 	x->rules = NULL;
 	if (x->request_side == REQUEST_ASKED)
 		exchange_set_request(x, REQUEST_TUNNEL);
@@ -179,7 +201,8 @@ static bool take_answer(struct edge_exchange *x, const struct http_head *head)
 	struct span date = edge_date_text(&x->worker->date, clock_wall());
 
 	return http_head_copy(&x->answer, head, &x->arena) &&
-	       edge_forward_response(&x->answer, &x->forward, date) && exchange_finish(x);
+	       edge_forward_response(&x->answer, &x->forward, date) && take_page(x, false) &&
+	       exchange_finish(x);
 }
 
 static void origin_head(struct flow_sink *sink, struct http_head *head, bool end)
@@ -202,6 +225,11 @@ static void origin_head(struct flow_sink *sink, struct http_head *head, bool end
 	/* It has ended with its head, then. */
 	if (!tunnel && x->request_side == REQUEST_ASKED)
 		exchange_set_request(x, REQUEST_ENDED);
+	if (x->page) {
+		exchange_stop_both(x, REASON_DONE);
+		send_own(x, x->page->bytes);
+		return;
+	}
 	begin_response(x, tunnel ? RESPONSE_TUNNEL : end ? RESPONSE_ENDED : RESPONSE_CONTENT);
 	if (tunnel)
 		edge_view_unpin(&x->view, x->worker->loop);

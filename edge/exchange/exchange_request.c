@@ -23,15 +23,15 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 {
 	struct edge_question question = {
 	    .view = x->view,
-	    .request = &x->received,
 	    .client = x->client,
+	    .facts = &x->facts,
 	    .stopping = x->worker->stopping,
 	    .arena = &x->arena,
 	    .path = &x->path,
-	    .facts = &x->facts,
 	};
 	struct edge_dispatch found = edge_dispatch(&question);
 
+	x->site = found.site;
 	x->route = found.route;
 	x->facts.node = span_of(x->view->self->name);
 	if (found.site) {
@@ -39,9 +39,12 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 		x->rules = found.site->rules;
 	}
 	if (found.route) {
-		x->facts.origin = span_of(found.route->cfg->origin->name);
+		x->facts.route = found.route->name;
 		x->rules = found.route->rules;
+		x->to = edge_route_origin(found.route, &x->facts, &x->arena);
 	}
+	if (x->to)
+		x->facts.origin = span_of(x->to->name);
 	log_debug("%s: " SPAN_FMT " " SPAN_FMT SPAN_FMT ": site " SPAN_FMT ", origin " SPAN_FMT,
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->received.method),
 		  SPAN_ARG(x->received.authority), SPAN_ARG(x->received.target),
@@ -67,7 +70,7 @@ static bool open_origin(struct edge_exchange *x)
 	struct olink_open open = {
 	    .origins = x->view->origins,
 	    .terms = &terms,
-	    .origin = x->route->cfg->origin,
+	    .origin = x->to,
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};

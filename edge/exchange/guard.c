@@ -69,6 +69,7 @@ static unsigned counter_of(enum edge_access_verdict verdict)
 
 static bool is_let_in(struct edge_exchange *x, const struct edge_access *const *lists, unsigned n)
 {
+	static const char *const names[] = {"http.access", "site.access", "route.access"};
 	struct net_prefix address = net_prefix_of(&x->person->addr);
 
 	for (unsigned i = 0; i < n; i++) {
@@ -78,6 +79,7 @@ static bool is_let_in(struct edge_exchange *x, const struct edge_access *const *
 		if (verdict == EDGE_ACCESS_GRANTED)
 			continue;
 		edge_count(x->worker, counter_of(verdict), 1);
+		x->facts.refused_by = span_of(names[i]);
 		exchange_respond(x, 403, REASON_CLIENT_DENIED);
 		return false;
 	}
@@ -86,8 +88,10 @@ static bool is_let_in(struct edge_exchange *x, const struct edge_access *const *
 
 /* Limits */
 
-static void refuse(struct edge_exchange *x, unsigned counter, int status, duration wait)
+static void refuse(struct edge_exchange *x, const char *by, unsigned counter, int status,
+		   duration wait)
 {
+	x->facts.refused_by = span_of(by);
 	edge_count(x->worker, counter, 1);
 	x->retry_after = edge_limit_retry_after(wait, &x->arena);
 	exchange_respond(x, status, REASON_CLIENT_LIMITED);
@@ -101,10 +105,10 @@ static bool is_within_its_own(struct edge_exchange *x)
 	switch (edge_guard_begin(x->worker->common->guard, limits, x->person,
 				 loop_now(x->worker->loop), &x->hold, &wait)) {
 	case EDGE_GUARD_TOO_MANY:
-		refuse(x, EDGE_REQUESTS_TOO_MANY, 429, BUSY_WAIT);
+		refuse(x, "per_client.requests", EDGE_REQUESTS_TOO_MANY, 429, BUSY_WAIT);
 		return false;
 	case EDGE_GUARD_TOO_FAST:
-		refuse(x, EDGE_REQUESTS_TOO_FAST, 429, wait);
+		refuse(x, "per_client.request_rate", EDGE_REQUESTS_TOO_FAST, 429, wait);
 		return false;
 	case EDGE_GUARD_PASSES:
 		break;
@@ -127,7 +131,8 @@ static bool is_within(struct edge_exchange *x, const struct edge_buckets *const 
 	if (!within) {
 		log_debug("%s: over limit %s", net_addr_shown(&x->person->addr),
 			  report.refused->name);
-		refuse(x, EDGE_REQUESTS_LIMITED, (int)report.refused->status, report.wait);
+		refuse(x, report.refused->name, EDGE_REQUESTS_LIMITED, (int)report.refused->status,
+		       report.wait);
 	}
 	return within;
 }

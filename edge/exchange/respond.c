@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "edge/route/content.h"
 
 /* The longest name and the longest explanation have half of it. */
 #define BODY_MAX 256
@@ -17,8 +18,6 @@
 static const char *explanation_of(int status)
 {
 	switch (status) {
-	case EDGE_REDIRECT_STATUS:
-		return "this is served by https only";
 	case 400:
 		return "this is not proper HTTP, or its path can be read in different ways";
 	case 403:
@@ -64,8 +63,7 @@ static bool write_body(struct arena *arena, int status, struct span *body)
 	return body->p != NULL;
 }
 
-bool edge_respond(struct http_head *head, struct arena *arena, int status, struct span date,
-		  struct span *body)
+static bool begin(struct http_head *head, struct arena *arena, int status, struct span date)
 {
 	char *own_date = arena_copy(arena, date.p, date.n);
 
@@ -74,36 +72,45 @@ bool edge_respond(struct http_head *head, struct arena *arena, int status, struc
 	head->minor = 1;
 	head->keep_alive = true;
 	head->reason_phrase = span_of(http_status_text(status));
-	if (!write_body(arena, status, body))
-		return false;
 	head->framing = HTTP_FRAMING_LENGTH;
+	return own_date != NULL &&
+	       http_fields_add(&head->fields, arena, SPAN("Date"), (struct span){own_date, date.n});
+}
+
+static bool add(struct http_head *head, struct span name, struct span value)
+{
+	return http_fields_add(&head->fields, head->arena, name, value);
+}
+
+bool edge_respond(struct http_head *head, struct arena *arena, int status, struct span date,
+		  struct span *body)
+{
+	if (!begin(head, arena, status, date) || !write_body(arena, status, body))
+		return false;
 	head->content_length = body->n;
-	if (own_date == NULL ||
-	    !http_fields_add(&head->fields, arena, SPAN("Date"), (struct span){own_date, date.n}) ||
-	    !http_fields_add(&head->fields, arena, SPAN("Content-Type"),
-			     SPAN("text/plain; charset=utf-8")) ||
-	    !http_fields_add(&head->fields, arena, SPAN("Cache-Control"), SPAN("no-store")))
+	if (!add(head, SPAN("Content-Type"), SPAN("text/plain; charset=utf-8")) ||
+	    !add(head, SPAN("Cache-Control"), SPAN("no-store")))
 		return false;
 	if (status == 405 || status == 200)
-		return http_fields_add(&head->fields, arena, SPAN("Allow"),
-				       SPAN("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
+		return add(head, SPAN("Allow"),
+			   SPAN("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
 	if (status == 503)
-		return http_fields_add(&head->fields, arena, SPAN("Retry-After"), SPAN("5"));
+		return add(head, SPAN("Retry-After"), SPAN("5"));
 	return true;
+}
+
+bool edge_respond_only_read(struct http_head *head)
+{
+	http_fields_remove(&head->fields, SPAN("Allow"));
+	return add(head, SPAN("Allow"), SPAN("GET, HEAD"));
 }
 
 bool edge_respond_empty(struct http_head *head, struct arena *arena, int status, struct span date)
 {
-	char *own_date = arena_copy(arena, date.p, date.n);
+	bool begun = begin(head, arena, status, date);
 
-	http_head_init(head, arena);
-	head->status = status;
-	head->minor = 1;
-	head->keep_alive = true;
-	head->reason_phrase = span_of(http_status_text(status));
 	head->framing = HTTP_FRAMING_NONE;
-	return own_date &&
-	       http_fields_add(&head->fields, arena, SPAN("Date"), (struct span){own_date, date.n});
+	return begun;
 }
 
 bool edge_respond_location(struct http_head *head, const struct http_head *request)
@@ -121,8 +128,83 @@ bool edge_respond_location(struct http_head *head, const struct http_head *reque
 	p = mempcpy(p, "https://", 8);
 	p = mempcpy(p, host.p, host.n);
 	p = mempcpy(p, target.p, target.n);
-	return http_fields_add(&head->fields, head->arena, SPAN("Location"),
-			       (struct span){text, (size_t)(p - text)});
+	return add(head, SPAN("Location"), (struct span){text, (size_t)(p - text)});
+}
+
+bool edge_respond_redirect(struct http_head *head, struct arena *arena, int status,
+			   struct span date, struct span location, struct span *body)
+{
+	if (!begin(head, arena, status, date) || !write_body(arena, status, body))
+		return false;
+	head->content_length = body->n;
+	return add(head, SPAN("Location"), location) &&
+	       add(head, SPAN("Content-Type"), SPAN("text/plain; charset=utf-8"));
+}
+
+bool edge_respond_content(struct http_head *head, struct arena *arena, int status, struct span date,
+			  const struct edge_content *content)
+{
+	if (!begin(head, arena, status, date))
+		return false;
+	if (http_status_has_no_content(status))
+		head->framing = HTTP_FRAMING_NONE;
+	else
+		head->content_length = content->bytes.n;
+	if (content->bytes.n > 0 && !add(head, SPAN("Content-Type"), content->type))
+		return false;
+	return status == 200 ? add(head, SPAN("ETag"), span_of(content->etag))
+			     : add(head, SPAN("Cache-Control"), SPAN("no-store"));
+}
+
+/* RFC 9110 section 13.1.2: by the weak comparison. */
+static bool is_named(const struct http_fields *fields, struct span etag)
+{
+	const struct http_field *field;
+	struct span rest, member;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(fields, SPAN("If-None-Match"), &from))) {
+		rest = field->value;
+		while (http_list_next(&rest, &member)) {
+			if (member.n > 2 && memcmp(member.p, "W/", 2) == 0)
+				member.p += 2, member.n -= 2;
+			if (span_equal(member, etag) || span_equal(member, SPAN("*")))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool edge_respond_unchanged(struct http_head *head, const struct http_head *request)
+{
+	const struct http_field *etag = http_fields_find(&head->fields, SPAN("ETag"), NULL);
+
+	if (!etag || !is_named(&request->fields, etag->value))
+		return false;
+	head->status = 304;
+	head->reason_phrase = span_of(http_status_text(304));
+	head->framing = HTTP_FRAMING_NONE;
+	head->content_length = 0;
+	http_fields_remove(&head->fields, SPAN("Content-Type"));
+	return true;
+}
+
+bool edge_respond_page(struct http_head *head, const struct edge_content *page)
+{
+	/* What is said of the content that was there before (RFC 9110 section 8, RFC 9530). */
+	static const char *const of_content[] = {
+	    "Content-Type",  "Content-Encoding", "Content-Language", "Content-Location",
+	    "Content-Range", "Content-MD5",      "Content-Digest",   "Repr-Digest",
+	    "ETag",          "Last-Modified",    "Accept-Ranges",    "Content-Disposition",
+	    "Trailer",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_content); i++)
+		http_fields_remove(&head->fields, span_of(of_content[i]));
+	head->framing = HTTP_FRAMING_LENGTH;
+	head->length_declared = false;
+	head->content_length = page->bytes.n;
+	return page->bytes.n == 0 || add(head, SPAN("Content-Type"), page->type);
 }
 
 int edge_respond_status(enum reason reason)

@@ -90,7 +90,7 @@ static const struct step {
     {"introduction", introduce},
     {"forwarded authentication", exchange_step_forward_auth},
     {"content", exchange_step_content},
-    /* what the route answers itself: respond, file, redirect */
+    {"route", exchange_answer_by_route},
     {"rewrite", rewrite},
     {"mirror", exchange_step_mirror},
     {"origin", ask_origin},

@@ -255,8 +255,11 @@ void h2_write_push(struct h2_stream *s, struct slice slice);
 void h2_write_resume(struct h2_stream *s);
 /* Grants as much as may be held for it. */
 void h2_write_grant(struct h2_stream *s);
-/* Its response begins to flow, or flows no more. */
-void h2_write_set_flowing(struct h2_stream *s, bool flows);
+/* A response is awaited from now on: it is granted at the end of the turn, when it is known what
+ * else was asked for. */
+void h2_write_begin(struct h2_stream *s);
+/* It is awaited no more. */
+void h2_write_end(struct h2_stream *s);
 void h2_write_set_urgency(struct h2_stream *s, unsigned urgency);
 /* Streams that were held back get their turn, if it has come. */
 void h2_write_grant_held_back(struct edge_h2 *c);

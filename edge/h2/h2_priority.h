@@ -18,10 +18,11 @@
  * nothing. */
 unsigned h2_priority_urgency(struct span value, unsigned before);
 
-/* How long after its last content a response still counts as flowing: some turns of a busy loop. */
-#define H2_PRIORITY_FLOWS DUR_MS(20)
+/* How long after it was asked for, and after its last content, a response counts as flowing: some
+ * turns of a busy loop, or what a near origin takes to answer. */
+#define H2_PRIORITY_FLOWS DUR_MS(50)
 
-/* The responses of a connection that have begun and not ended, by urgency. */
+/* The responses of a connection that were asked for and have not ended, by urgency. */
 struct h2_priorities {
 	unsigned short n[H2_URGENCIES];
 	mono_time flowed[H2_URGENCIES]; /* when some content of one last came or went */

@@ -30,10 +30,12 @@ static struct h2_stream *of_source(struct flow_source *source)
 	return s;
 }
 
+/* Of one that was reset nothing goes on: what comes after the gap would look like its end. */
 static bool takes_content(const struct h2_stream *s)
 {
-	return !s->closed &&
-	       (s->request_side == H2_REQUEST_CONTENT || s->request_side == H2_REQUEST_TUNNEL);
+	if (s->closed || s->response_side == H2_RESPONSE_MUTED)
+		return false;
+	return s->request_side == H2_REQUEST_CONTENT || s->request_side == H2_REQUEST_TUNNEL;
 }
 
 /* The window follows what the exchange would take. */
@@ -178,7 +180,7 @@ void h2_request_head(struct h2_stream *s, bool end)
 		begin(s, H2_REQUEST_ASKED);
 	else
 		begin(s, end ? H2_REQUEST_ENDED : H2_REQUEST_CONTENT);
-	h2_write_grant(s);
+	h2_write_begin(s);
 	s->leg.request->ops->head(s->leg.request, head, s->request_side == H2_REQUEST_ENDED);
 }
 

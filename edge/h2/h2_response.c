@@ -151,7 +151,6 @@ static void submit(struct h2_stream *s, const struct http_head *head, bool end)
 					     end ? NULL : &provider);
 		section_fini(&section);
 	}
-	h2_write_set_flowing(s, rv == 0 && !end);
 	submitted(s, rv);
 }
 

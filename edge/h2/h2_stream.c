@@ -54,7 +54,7 @@ static void drop_queues(struct h2_stream *s)
 	h2_queue_clear(&s->up);
 	h2_queue_clear(&s->down);
 	s->now = (struct slice){0};
-	h2_write_set_flowing(s, false);
+	h2_write_end(s);
 	c->windows -= s->window;
 	s->window = 0;
 }

@@ -306,7 +306,7 @@ void h2_write_grant_held_back(struct edge_h2 *c)
 	}
 }
 
-void h2_write_set_flowing(struct h2_stream *s, bool flows)
+static void set_flowing(struct h2_stream *s, bool flows)
 {
 	struct edge_h2 *c = s->conn;
 
@@ -319,13 +319,25 @@ void h2_write_set_flowing(struct h2_stream *s, bool flows)
 		h2_defer(c);
 }
 
+void h2_write_begin(struct h2_stream *s)
+{
+	set_flowing(s, true);
+	s->conn->held_back = true;
+	h2_defer(s->conn);
+}
+
+void h2_write_end(struct h2_stream *s)
+{
+	set_flowing(s, false);
+}
+
 void h2_write_set_urgency(struct h2_stream *s, unsigned urgency)
 {
 	bool flows = s->flows;
 
-	h2_write_set_flowing(s, false);
+	set_flowing(s, false);
 	s->urgency = urgency;
-	h2_write_set_flowing(s, flows);
+	set_flowing(s, flows);
 }
 
 void h2_write_push(struct h2_stream *s, struct slice slice)

@@ -75,13 +75,14 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
+	view->routes = edge_routes_create(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
-	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL || !placed) {
+	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL ||
+	    view->routes == NULL || !placed) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
-	view->routes = edge_routes_create(fleet, self);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->log_rules = edge_log_rules_create(&fleet->http.access_log);

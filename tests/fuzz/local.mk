@@ -9,7 +9,7 @@
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
 fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_fields \
-	tests/fuzz/fuzz_flow tests/fuzz/fuzz_hello \
+	tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 tests/fuzz/fuzz_hello \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_options tests/fuzz/fuzz_path \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request tests/fuzz/fuzz_rules \
 	tests/fuzz/fuzz_zone
@@ -44,6 +44,13 @@ tests_fuzz_fuzz_flow_SOURCES = tests/fuzz/fuzz_flow.c $(fuzz_main) \
 	tests/support/flow_party.c tests/support/flow_party.h
 tests_fuzz_fuzz_flow_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_flow_LDADD = $(LINK_CORE)
+
+tests_fuzz_fuzz_h2_SOURCES = tests/fuzz/fuzz_h2.c $(fuzz_main) \
+	tests/support/flow_chain.c tests/support/flow_chain.h \
+	tests/support/flow_filters.c tests/support/flow_filters.h \
+	tests/support/flow_party.c tests/support/flow_party.h
+tests_fuzz_fuzz_h2_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_h2_LDADD = $(LINK_EDGE)
 
 tests_fuzz_fuzz_hello_SOURCES = tests/fuzz/fuzz_hello.c $(fuzz_main)
 tests_fuzz_fuzz_hello_LDFLAGS = $(fuzz_flags)

@@ -16,6 +16,7 @@ scenarios = \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
+	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_h2_conformance.py \
 	tests/scenario/test_edge_h2_floods.py \
@@ -30,9 +31,11 @@ scenarios = \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
+	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tunnel.py \

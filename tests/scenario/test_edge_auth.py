@@ -356,3 +356,24 @@ def test_password_is_not_shown_to_the_judge(judged, tmp_path):
     assert not judge.heads
     assert edge.curl("-u", "ann:secret", edge.url("/")).stdout == "ok"
     assert "authorization" not in judge.heads[0].lower()
+
+
+def test_by_http2(judged, tmp_path):
+    """Streams wait for themselves only; a refusal is whole, also of HEAD and of an upload."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "4"))
+    (tmp_path / "upload").write_bytes(b"x" * 1000000)
+    edge, judge, seen = judged(LET_IN, basic=f"basic: {{file: {users}}}")
+    ask = ("-u", "ann:secret", "--parallel", edge.url("/a"), edge.url("/b"), edge.url("/c"))
+    assert edge.curl(*ask, http2=True).stdout == "okokok"
+    judge.answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+    assert edge.curl("-u", "ann:secret", edge.url("/"), http2=True).stdout == "no"
+    head = edge.curl("-u", "ann:secret", "-I", edge.url("/"), http2=True).stdout
+    assert head.startswith("HTTP/2 403") and "content-length: 2" in head
+    upload = edge.curl("-u", "ann:secret", "-T", tmp_path / "upload", edge.url("/"), http2=True)
+    assert upload.stdout == "no" and len(seen.heads) == 3
+    wrong = edge.curl("-u", "ann:wrong", "-T", tmp_path / "upload", edge.url("/"), http2=True)
+    assert wrong.stdout.startswith("401")
+    # The end of a content of which there is none comes while the password is checked.
+    judge.answer = LET_IN
+    empty = edge.curl("-u", "ann:secret", "-T", "-", edge.url("/"), http2=True)
+    assert empty.stdout == "ok"

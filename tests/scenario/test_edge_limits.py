@@ -184,8 +184,11 @@ def test_rates_of_one_client(make_edge, app):
 def test_clients_behind_trusted_proxies(make_edge, app):
     """They share the proxy's connections, but not what each may have."""
     edge = make_edge(app, http="trusted_proxies: [127.0.0.2/32], access: [{deny: {networks: "
-                     "203.0.113.0/24}}], per_client: {connections: 1, request_rate: 2/h}")
-    with edge.connect(source="127.0.0.2"), edge.connect(source="127.0.0.2"):
+                     "203.0.113.0/24}}], per_client: {connections: 3, request_rate: 2/h}")
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(edge.connect(source="127.0.0.2"))
+
         def by(client, source="127.0.0.2"):
             return status_of(edge, source=source, fields=f"X-Forwarded-For: {client}\r\n")
 
@@ -216,10 +219,10 @@ def test_clients_behind_a_load_balancer(make_edge, app):
         assert Responses(begin("192.0.2.2")).response()[0] == 200
         assert is_broken_off(begin("192.0.2.1"))
         assert is_broken_off(begin("203.0.113.1"))
-    c = edge.settled()
+    edge.wait_counter("edge_connection_end_client_limited_total", 1)
+    edge.wait_counter("edge_connection_end_client_denied_total", 1)
+    c = edge.counters()
     assert c["edge_connections_too_many_total"] == 1 and c["edge_connections_denied_total"] == 1
-    assert c["edge_connection_end_client_limited_total"] == 1
-    assert c["edge_connection_end_client_denied_total"] == 1
 
 
 # Limits

@@ -15,6 +15,7 @@ import pytest
 import perigee
 import private_etc
 from edge_fleet import HOST, Responses, read_head
+from mmdb import UINT32, build_networks
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 JOURNALD = Path("/usr/lib/systemd/systemd-journald")
@@ -88,6 +89,25 @@ def test_own_format(edge_with):
     assert first == (f"127.0.0.1 {{GET}}}} 200 2 app {server} no done 1\\xc3\\xa4 1.1 perigee-fra1 "
                      "HTTP/1.1 <d e>")
     assert second.startswith("127.0.0.1 {GET}} 404 ")
+
+
+def test_where_clients_are_and_what_refused_them(edge_with, tmp_path):
+    database = tmp_path / "places.mmdb"
+    database.write_bytes(build_networks({"127.0.0.0/8": {
+        "country": {"iso_code": "DE"}, "continent": {"code": "EU"},
+        "autonomous_system_number": (UINT32, 64500)}}))
+    edge = edge_with(
+        'format: "{client.country} {client.continent} {client.asn} {status} {refused_by} {end}"',
+        http="limits: {name: few, rate: 1/h, when: {methods: POST}}",
+        site=["access: {deny: {networks: 127.0.0.9/32}}"], top=[f"geo: {{database: {database}}}"])
+    edge.curl("-d", "", edge.url("/app"))
+    refused = edge.curl("-i", "-d", "", edge.url("/app")).stdout
+    assert 'proxy-status: perigee-fra1; error=http_request_denied; details="client-limited"' in \
+        refused.lower()
+    edge.curl("--interface", "127.0.0.9", edge.url("/app"))
+    assert lines(edge, 3) == [
+        "DE EU 64500 200  done", "DE EU 64500 429 few client-limited",
+        "DE EU 64500 403 site.access client-denied"]
 
 
 def test_format_changes_on_reload(edge_with):

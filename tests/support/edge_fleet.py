@@ -45,7 +45,8 @@ class Edge(perigee.Daemon):
     def write(self, sites, origins, http=""):
         """sites: {name: (hosts, [(certificate, key)], {path: origin}, line...)}, with lines of more
         options; origins: {name: yaml}.
-        An origin of a path may be (origin, yaml) with more of the route's options."""
+        An origin of a path may be (origin, yaml) with more of the route's options. The routes may
+        be a list of yaml instead."""
         listen = f'listen: ["{self.listen}"]'
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
@@ -66,9 +67,12 @@ class Edge(perigee.Daemon):
             text.append("    certificates:")
             text.extend(f"      - {{certificate: {c}, key: {k}}}" for c, k in certificates)
             text.append("    routes:")
-            for path, origin in routes.items():
-                origin, more = (origin, "") if isinstance(origin, str) else origin
-                text.append(f"      - {{path: {path}, origin: {origin}, {more}}}")
+            if isinstance(routes, dict):
+                pairs = ((path, (origin, "") if isinstance(origin, str) else origin)
+                         for path, origin in routes.items())
+                routes = [f"path: {path}, origin: {origin}, {more}"
+                          for path, (origin, more) in pairs]
+            text.extend(f"      - {{{route}}}" for route in routes)
         self.fleet.write_text("\n".join([*text, *self.top]) + "\n")
 
     def url(self, path, host=HOST):

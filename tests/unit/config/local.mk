@@ -36,6 +36,12 @@ tests_unit_config_load_test_restart_SOURCES = \
 tests_unit_config_load_test_restart_LDADD = $(config_test_libs)
 TESTS += tests/unit/config/load/test_restart
 
+check_PROGRAMS += tests/unit/config/load/test_routes
+tests_unit_config_load_test_routes_SOURCES = \
+	tests/unit/config/load/test_routes.c $(config_test_support)
+tests_unit_config_load_test_routes_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/load/test_routes
+
 check_PROGRAMS += tests/unit/config/load/test_steering
 tests_unit_config_load_test_steering_SOURCES = \
 	tests/unit/config/load/test_steering.c $(config_test_support)

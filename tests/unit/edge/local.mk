@@ -72,10 +72,20 @@ tests_unit_edge_exchange_test_respond_SOURCES = tests/unit/edge/exchange/test_re
 tests_unit_edge_exchange_test_respond_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/exchange/test_respond
 
+check_PROGRAMS += tests/unit/edge/route/test_content
+tests_unit_edge_route_test_content_SOURCES = tests/unit/edge/route/test_content.c
+tests_unit_edge_route_test_content_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/route/test_content
+
 check_PROGRAMS += tests/unit/edge/route/test_route
 tests_unit_edge_route_test_route_SOURCES = tests/unit/edge/route/test_route.c
 tests_unit_edge_route_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/route/test_route
+
+check_PROGRAMS += tests/unit/edge/route/test_split
+tests_unit_edge_route_test_split_SOURCES = tests/unit/edge/route/test_split.c
+tests_unit_edge_route_test_split_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/route/test_split
 
 check_PROGRAMS += tests/unit/edge/h1/test_h1_response
 tests_unit_edge_h1_test_h1_response_SOURCES = tests/unit/edge/h1/test_h1_response.c
