@@ -8,10 +8,8 @@
 # made one crash becomes a file of its corpus. A new target: its lines as below, its name in
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
-fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 \
-	tests/fuzz/fuzz_hello \
 fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_fields \
-	tests/fuzz/fuzz_flow tests/fuzz/fuzz_hello \
+	tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 tests/fuzz/fuzz_hello \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_options tests/fuzz/fuzz_path \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request tests/fuzz/fuzz_rules \
 	tests/fuzz/fuzz_zone
