@@ -128,8 +128,9 @@ static bool add_fields(struct http_head *head, struct span rest)
 	struct span name, value;
 
 	while (next_field(&rest, &name, &value)) {
+		/* What the parser lets through; of expectations only one. */
 		if (name.n == 0 || !http_chars_are(name, HTTP_CHAR_TOKEN) ||
-		    !http_chars_are_value(value))
+		    !http_chars_are_value(value) || span_equal_nocase(name, SPAN("Expect")))
 			return false;
 		while (value.n > 0 && is_blank(value.p[0]))
 			value = (struct span){value.p + 1, value.n - 1};

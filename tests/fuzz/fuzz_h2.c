@@ -91,9 +91,8 @@ static void choose_response(struct edge_exchange *x)
 	x->informational.status = decide(&play.d, 2) ? 100 : 103;
 }
 
-struct edge_exchange *edge_exchange_open(struct edge_worker *worker,
-					 const struct edge_client *client, struct flow_ends ends,
-					 struct flow_leg *leg)
+struct edge_exchange *edge_exchange_open(struct edge_worker *worker, struct edge_client *client,
+					 struct flow_ends ends, struct flow_leg *leg)
 {
 	struct edge_exchange *x = xcalloc(1, sizeof(*x));
 
