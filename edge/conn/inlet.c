@@ -271,18 +271,24 @@ static void refuse(struct edge_inlet *in, const char *why, const void *answer, s
 static void refuse_http(struct edge_inlet *in)
 {
 	static const char text[] = "This port speaks TLS: use https.\n";
+	const struct edge_worker *w = in->all->worker;
+	bool tells = http_of(in)->proxy_status != CFG_PROXY_STATUS_OFF;
+	char *status = xasprintf("Proxy-Status: " SPAN_FMT "; error=http_request_error\r\n",
+				 SPAN_ARG(w->common->pseudonym));
 	char *answer = xasprintf("HTTP/1.1 400 Bad Request\r\n"
 				 "Date: %s\r\n"
+				 "%s"
 				 "Content-Type: text/plain\r\n"
 				 "Content-Length: %zu\r\n"
 				 "Connection: close\r\n"
 				 "\r\n"
 				 "%s",
 				 edge_date_text(&in->all->worker->date, clock_wall()).p,
-				 sizeof(text) - 1, text);
+				 tells ? status : "", sizeof(text) - 1, text);
 
 	refuse(in, "an HTTP request without TLS", answer, strlen(answer));
 	free(answer);
+	free(status);
 }
 
 static void refuse_hello(struct edge_inlet *in, uint8_t alert)

@@ -256,7 +256,7 @@ static int rewrite_target(const struct edge_rewrite *rewrite, const struct edge_
 {
 	struct span target = head->target;
 	const char *mark = memchr(target.p, '?', target.n);
-	struct draft d = {.arena = head->arena};
+	struct draft d = {.arena = head->arena, .query = SPAN("")};
 	char *text;
 
 	if (mark)

@@ -32,7 +32,8 @@ def answer(s):
 def edge_with(make_edge, scripted_origin):
     """edge_with(log=..., access_log=...): an edge whose access log has these options."""
     def make(log="", **more):
-        return make_edge({"app": scripted_origin(answer).origin()}, routes={"/app": "app"}, log=log,
+        return make_edge({"app": scripted_origin(answer).origin()}, routes={"/app": ("app", "name: api")},
+                         log=log,
                          **more)
     return make
 
@@ -58,7 +59,8 @@ def test_json(edge_with):
     edge = edge_with()
     edge.curl(edge.url("/app/a?b=c"), edge.url("/app"))
     first, second = map(json.loads, lines(edge, 2))
-    assert first["target"] == "/app/a?b=c" and first["origin"] == "app" and first["end"] == "done"
+    assert first["target"] == "/app/a?b=c" and first["end"] == "done"
+    assert first["route"] == "api" and first["origin"] == "app"
     assert first["tls"] == "TLS1.3" and first["tls_suite"].startswith("TLS_")
     assert first["tls_group"] and first["sni"] == HOST and first["tls_resumed"] is False
     assert first["handshake_us"] > 0
@@ -265,7 +267,7 @@ def test_journal(edge_with, own_run):
             "PRIORITY": "6", "SYSLOG_IDENTIFIER": "perigee-edge", "PERIGEE_NODE": "fra1",
             "PERIGEE_CLIENT": "127.0.0.1", "PERIGEE_METHOD": "GET", "PERIGEE_HOST": f"{HOST}:{edge.port}",
             "PERIGEE_TARGET": "/app?a=b", "PERIGEE_STATUS": "200", "PERIGEE_BYTES": "2",
-            "PERIGEE_SITE": "www", "PERIGEE_ORIGIN": "app",
+            "PERIGEE_SITE": "www", "PERIGEE_ROUTE": "api", "PERIGEE_ORIGIN": "app",
             "PERIGEE_END": "done"}
 
 

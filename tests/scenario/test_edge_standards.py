@@ -58,6 +58,17 @@ def test_proxy_status_of_a_request_that_is_no_http(make_edge, origin):
            b"details=\"client-malformed\"\r\n" in data
 
 
+@pytest.mark.parametrize("option, told", [("errors", True), ("off", False)])
+def test_proxy_status_of_a_request_without_tls(make_edge, origin, option, told):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"], health: {{enabled: false}}'},
+                     http=f"proxy_status: {option}")
+    with edge.connect_tcp() as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        data = b"".join(iter(lambda: s.recv(65536), b""))
+    assert data.startswith(b"HTTP/1.1 400 ")
+    assert (b"\r\nProxy-Status: perigee-fra1; error=http_request_error\r\n" in data) == told
+
+
 def answers(fields, status="200 OK"):
     def script(s):
         read_head(s)
