@@ -151,6 +151,19 @@ def test_client_that_leaves_while_its_password_is_checked(make_edge, scripted_or
     assert edge.running()
 
 
+def test_name_whose_password_nobody_has_checked_is_not_logged(make_edge, scripted_origin, tmp_path):
+    """Who left before the word was given was logged by the name that it had claimed."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "14"))
+    edge = make_edge({"app": scripted_origin(Recorder()).origin()},
+                     {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
+    with edge.connect() as s:
+        s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials('ann:guessed')}"
+                  "\r\n\r\n".encode())
+        edge.wait_counter("edge_requests_active", 1)
+    line, = edge.access_log(1)
+    assert line["status"] == 0 and line["end"] == "client-closed" and "user" not in line
+
+
 def test_bystander_does_not_wait_for_the_passwords_of_others(make_edge, scripted_origin, tmp_path):
     """Each of them takes a quarter of a second: on the worker's loop all would wait for them."""
     users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
