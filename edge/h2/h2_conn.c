@@ -277,6 +277,7 @@ static void on_drained(void *arg)
 
 	MAGIC_CHECK(c, H2_MAGIC);
 	c->write_waits = false;
+	h2_pace_update_conn(c);
 	h2_write(c);
 	h2_defer(c);
 }
@@ -307,21 +308,11 @@ static uint64_t bytes_acked(const struct edge_h2 *c)
 	return info.tcpi_bytes_acked;
 }
 
-/* A slow client is no dead one, as long as it acknowledges something. */
+/* What the client has acknowledged is what it took. */
 static void check_write(struct edge_h2 *c)
 {
-	mono_time now = h2_now(c);
-	uint64_t acked;
-
-	if (!c->write_waits)
-		return;
-	acked = bytes_acked(c);
-	if (acked != c->acked) {
-		c->acked = acked;
-		c->write_since = now;
-	} else if (mono_reached(mono_add(c->write_since, h2_http(c)->timeout.write), now)) {
-		h2_end(c, REASON_CLIENT_WRITE_TIMEOUT, EDGE_CLOSE_BREAK);
-	}
+	if (c->write_waits)
+		h2_pace_check_conn(c, bytes_acked(c));
 }
 
 static duration tick(const struct edge_h2 *c)
@@ -498,6 +489,7 @@ static void start(struct edge_conn *conn, char *bytes, size_t n)
 	c->stream = conn->stream;
 	c->reading = true;
 	c->turn.run = on_turn;
+	h2_pace_begin_conn(c);
 	TAILQ_INIT(&c->streams);
 	TAILQ_INIT(&c->closed);
 	deadline_init(&c->deadline, w->loop, on_deadline);
