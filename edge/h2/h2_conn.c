@@ -329,10 +329,21 @@ static duration tick(const struct edge_h2 *c)
 	return DUR_NS(least);
 }
 
+void h2_look_within(struct edge_h2 *c, duration after)
+{
+	mono_time now = h2_now(c), at = mono_add(now, after);
+
+	if (c->look.ns == 0 || at.ns < c->look.ns)
+		c->look = at;
+	if (c->state == H2_BUSY)
+		deadline_set(&c->deadline, DUR_NS(MAX(mono_since(c->look, now).ns, 0)));
+}
+
 static void look_at_streams(struct edge_h2 *c)
 {
 	struct h2_stream *s, *next;
 
+	c->look = (mono_time){0};
 	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link); /* it may be closed */
 		h2_stream_check_time(s);
@@ -343,7 +354,7 @@ static void look_at_streams(struct edge_h2 *c)
 	if (c->leaving == H2_NOTICED)
 		h2_leave(c);
 	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, tick(c));
+		h2_look_within(c, tick(c));
 	h2_defer(c);
 }
 
@@ -397,6 +408,7 @@ static void enter(struct edge_h2 *c, enum h2_state state)
 	set_state(c, state);
 	switch (state) {
 	case H2_IDLE:
+		c->look = (mono_time){0};
 		edge_conn_set_stage(c->conn, EDGE_IDLE);
 		if (c->leaving == H2_STAYS)
 			deadline_set(&c->deadline, http->timeout.keep_alive);
@@ -407,7 +419,7 @@ static void enter(struct edge_h2 *c, enum h2_state state)
 		deadline_set(&c->deadline, http->timeout.head);
 		break;
 	case H2_BUSY:
-		deadline_set(&c->deadline, tick(c));
+		h2_look_within(c, tick(c));
 		break;
 	case H2_ENDED:
 		break;

@@ -141,6 +141,7 @@ struct edge_h2 {
 	struct stream *stream; /* the connection's */
 	nghttp2_session *session;
 	struct deadline deadline;
+	mono_time look;        /* when the streams are to be looked at; ns == 0: not yet known */
 	struct loop_task turn; /* what is left to the end of the turn */
 	enum reason end_reason;
 	enum edge_close end_how;
@@ -182,6 +183,8 @@ void h2_terminate(struct edge_h2 *c, uint32_t code, enum reason reason);
 void h2_flooded(struct edge_h2 *c, enum h2_flood kind);
 /* The client has seen the notice: now it is told which stream was the last. */
 void h2_leave(struct edge_h2 *c);
+/* The streams are looked at no later than that: what is asked for often puts nothing off. */
+void h2_look_within(struct edge_h2 *c, duration after);
 /* At the end of the turn: what is left to do. */
 void h2_defer(struct edge_h2 *c);
 /* Bytes more or less in the queues of its streams: they count as what the node holds for it. */

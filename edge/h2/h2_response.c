@@ -202,7 +202,8 @@ static void begin_tunnel(struct h2_stream *s, struct http_head *head)
 	http_fields_remove(&head->fields, SPAN("Upgrade"));
 	head->status = 200;
 	s->response_side = H2_RESPONSE_TUNNEL;
-	s->request_side = H2_REQUEST_TUNNEL;
+	if (s->request_side == H2_REQUEST_ASKED)
+		s->request_side = H2_REQUEST_TUNNEL;
 	s->last_in = s->last_out = h2_now(s->conn);
 	s->conn->up_waits = true;
 	submit(s, head, false);

@@ -123,8 +123,7 @@ void h2_stream_linger(struct h2_stream *s)
 	c->lingering[c->n_lingering++] = s->id;
 	nghttp2_session_set_stream_user_data(c->session, s->id, NULL);
 	leave(s, NGHTTP2_NO_ERROR);
-	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, H2_LINGER);
+	h2_look_within(c, H2_LINGER);
 }
 
 void h2_stream_free(struct h2_stream *s)

@@ -267,8 +267,7 @@ static void hold_back(struct edge_h2 *c)
 	if (c->held_back)
 		return;
 	c->held_back = true;
-	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, H2_PRIORITY_FLOWS);
+	h2_look_within(c, H2_PRIORITY_FLOWS);
 }
 
 /* Only once most of it was used: each grant is a call through all that stand between. */
