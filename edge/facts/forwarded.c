@@ -22,27 +22,13 @@ bool edge_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span s)
-{
-	for (; s.n > 0 && is_blank(s.p[0]); s.p++, s.n--)
-		;
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 /* "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80"; in quotes too.
  */
 static bool read_address(struct span text, struct net_addr *addr)
 {
 	char copy[NET_ADDR_TEXT];
 
-	text = trim(text);
+	text = http_trim(text);
 	if (text.n >= 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
 		text = (struct span){text.p + 1, text.n - 2};
 	if (text.n == 0 || text.n >= sizeof(copy) || text.p[0] == '*' ||
@@ -103,7 +89,7 @@ static bool read_for(struct span element, struct net_addr *client)
 	struct span pair;
 
 	while (take_last(&element, ';', &pair)) {
-		pair = trim(pair);
+		pair = http_trim(pair);
 		if (pair.n > 4 && strncasecmp(pair.p, "for=", 4) == 0)
 			return read_address((struct span){pair.p + 4, pair.n - 4}, client);
 	}
@@ -123,7 +109,7 @@ static bool from_chain(const struct http_fields *fields, struct span name, read_
 		if (!span_equal_nocase(field->name, name))
 			continue;
 		while (take_last(&list, ',', &member)) {
-			if (trim(member).n == 0)
+			if (http_trim(member).n == 0)
 				continue;
 			if (!read(member, client))
 				return false;
