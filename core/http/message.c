@@ -269,6 +269,17 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	f->n = kept;
 }
 
+bool http_name_reads_as(struct span name, struct span other)
+{
+	if (name.n != other.n)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		if (http_name_folded(name.p[i]) != http_name_folded(other.p[i]))
+			return false;
+	}
+	return true;
+}
+
 bool http_fields_set(struct http_fields *f, struct arena *a, struct span name, struct span value)
 {
 	http_fields_remove(f, name);

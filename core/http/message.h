@@ -97,6 +97,8 @@ void http_head_init(struct http_head *head, struct arena *arena);
  * and still be known as received. Spans are shared: their bytes must outlive both. False when the
  * arena is full; *copy is then untouched. */
 bool http_head_copy(struct http_head *copy, const struct http_head *head, struct arena *arena);
+/* Whether some origins take both for the same field: see http_name_folded(). */
+bool http_name_reads_as(struct span name, struct span other);
 /* First field of that name from `from` on, or NULL; *from (may be NULL) becomes the index after. */
 const struct http_field *http_fields_find(const struct http_fields *f, struct span name,
 					  unsigned *from);

@@ -302,6 +302,17 @@ static enum edge_match_result judge_joined(const struct part *part,
 	return result;
 }
 
+/* "X.A" is "X-A" to some, CGI and its kind. */
+static bool is_spelled_otherwise(struct span name, const struct http_fields *fields)
+{
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (http_name_reads_as(name, fields->v[i].name) &&
+		    !span_equal_nocase(name, fields->v[i].name))
+			return true;
+	}
+	return false;
+}
+
 static enum edge_match_result judge_field(const struct part *part, const struct http_fields *fields)
 {
 	struct answers answers = {0};
@@ -312,6 +323,8 @@ static enum edge_match_result judge_field(const struct part *part, const struct 
 		n++;
 		add_answer(&answers, judge_value(part, field->value));
 	}
+	if (is_spelled_otherwise(part->name, fields))
+		return EDGE_MATCH_UNSURE;
 	if (n == 0)
 		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;
 	if (is_taken_out(part->name, fields))

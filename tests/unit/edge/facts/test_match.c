@@ -291,6 +291,13 @@ static void test_fields(void **state)
 	     {FIELD("X-A", "1"), FIELD("Connection", "close, x-a")},
 	     EDGE_MATCH_UNSURE},
 	    {{.name = "x-a"}, {FIELD("Connection", "close, x-a")}, EDGE_MATCH_NO},
+	    /* the origin sees it by another spelling */
+	    {{.name = "x-a", .absent = true}, {FIELD("X.A", "1")}, EDGE_MATCH_UNSURE},
+	    {{.name = "x-a"}, {FIELD("x_a", "1")}, EDGE_MATCH_UNSURE},
+	    {{.name = "x-a", .value = "1"},
+	     {FIELD("X-A", "1"), FIELD("X.A", "2")},
+	     EDGE_MATCH_UNSURE},
+	    {{.name = "x-a"}, {FIELD("X-B", "1"), FIELD("XXA", "1")}, EDGE_MATCH_NO},
 	    {{.name = "upgrade", .value = "websocket"},
 	     {FIELD("Upgrade", "websocket"), FIELD("Connection", "Upgrade")},
 	     EDGE_MATCH_YES},
