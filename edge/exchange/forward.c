@@ -304,8 +304,7 @@ static int count_down(struct http_head *head)
 	copy = arena_copy(head->arena, text + sizeof(text) - n, (size_t)n);
 	if (copy == NULL)
 		return 431;
-	http_fields_remove(&head->fields, SPAN("Max-Forwards"));
-	return http_fields_add(&head->fields, head->arena, SPAN("Max-Forwards"),
+	return http_fields_set(&head->fields, head->arena, SPAN("Max-Forwards"),
 			       (struct span){copy, (size_t)n})
 		   ? 0
 		   : 431;
