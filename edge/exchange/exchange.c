@@ -249,7 +249,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 		edge_compress_quit(x->compress);
 		x->bytes_out = edge_compress_pushed(x->compress);
 	}
-	/* Before the log: what was not found out is not to be told. */
+	/* First: what is not known any more is not logged. */
 	if (x->cancel_wait)
 		x->cancel_wait(x);
 	if (counted && x->worker->common->access_log)

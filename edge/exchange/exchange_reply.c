@@ -184,6 +184,31 @@ static bool copy_name(struct edge_exchange *x, struct span *name)
 	return name->n == 0 || name->p;
 }
 
+/* Names and values that rules have set are the configuration's, and the log may ask for them at the
+ * end. False: no room. */
+static bool copy_response_fields(struct edge_exchange *x)
+{
+	struct http_fields *fields = &x->answer.fields;
+	size_t size = 1;
+	char *p;
+
+	for (unsigned i = 0; i < fields->n; i++)
+		size += fields->v[i].name.n + fields->v[i].value.n;
+	/* Beyond what a head may have, which they have had already. */
+	x->arena.cap += size + EXCHANGE_OWN_HEAD_MAX;
+	p = arena_alloc(&x->arena, size);
+	for (unsigned i = 0; p != NULL && i < fields->n; i++) {
+		struct http_field *f = &fields->v[i];
+
+		f->name.p = memcpy(p, f->name.p, f->name.n);
+		p += f->name.n;
+		if (f->value.n > 0)
+			f->value.p = memcpy(p, f->value.p, f->value.n);
+		p += f->value.n;
+	}
+	return p != NULL;
+}
+
 /* The protocol that was asked for begins. What it needs of the configuration is copied, and the
  * view let go soon: a tunnel may stay for days. */
 static bool begin_tunnel(struct edge_exchange *x)
@@ -191,7 +216,7 @@ static bool begin_tunnel(struct edge_exchange *x)
 	struct edge_facts *f = &x->facts;
 
 	if (!copy_name(x, &f->node) || !copy_name(x, &f->site) || !copy_name(x, &f->route) ||
-	    !copy_name(x, &f->origin))
+	    !copy_name(x, &f->origin) || !copy_response_fields(x))
 		return false;
 	x->site = NULL;
 	x->route = NULL;

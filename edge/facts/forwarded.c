@@ -110,6 +110,21 @@ static bool read_for(struct span element, struct net_addr *client)
 	return false;
 }
 
+/* Whether a quote that is opened in the field is closed in it. One that a client leaves open would
+ * hide from us what a proxy has added behind it. */
+static bool is_closed(struct span value)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] == '"')
+			quoted = !quoted;
+		else if (value.p[i] == '\\' && quoted)
+			i++;
+	}
+	return !quoted;
+}
+
 static bool from_forwarded(const struct http_fields *fields, const struct cfg_prefixes *trusted,
 			   struct net_addr *client)
 {
@@ -121,6 +136,10 @@ static bool from_forwarded(const struct http_fields *fields, const struct cfg_pr
 	while ((field = http_fields_find(fields, SPAN("Forwarded"), &from)) != NULL) {
 		struct span rest = field->value, element;
 
+		if (!is_closed(rest)) {
+			found = false;
+			continue;
+		}
 		while (http_list_next(&rest, &element)) {
 			if (!read_for(element, &addr)) {
 				found = false;

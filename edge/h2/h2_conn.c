@@ -334,7 +334,7 @@ static duration tick(const struct edge_h2 *c)
 	if (c->n_lingering > 0)
 		least = MIN(least, H2_LINGER.ns);
 	if (c->held_back)
-		least = MIN(least, H2_PRIORITY_FLOWS.ns);
+		least = MIN(least, H2_PRIORITY_ASKS.ns);
 	return DUR_NS(least);
 }
 

@@ -222,6 +222,9 @@ static void join_cookies(struct h2_head_parser *p)
 	}
 	from = 0;
 	while ((crumb = http_fields_find(fields, SPAN("cookie"), &from)) != NULL) {
+		/* Of an empty one only white space would be left, at the end of the value. */
+		if (crumb->value.n == 0)
+			continue;
 		if (end > text)
 			end = mempcpy(end, "; ", 2);
 		end = mempcpy(end, crumb->value.p, crumb->value.n);

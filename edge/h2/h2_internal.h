@@ -105,6 +105,7 @@ struct h2_stream {
 	bool all_here;      /* END_STREAM has come */
 	bool informed;      /* a 100 (Continue) was sent */
 	bool content_began; /* something of it has come, with or without leave */
+	bool unasked;       /* whole, and not yet passed on: others may go first */
 	char websocket_key[H2_WEBSOCKET_KEY + 1]; /* empty: it asks for none */
 	size_t request_credit;                    /* content that the exchange will still take */
 	size_t request_window;                    /* what the client may send, as it was told */
@@ -145,7 +146,7 @@ struct edge_h2 {
 	int32_t highest, passed_from, passed_to;
 	struct h2_stream *in_head; /* whose header section is being read, trailers too; or NULL */
 	bool reading;              /* not paused */
-	bool feeding;              /* nghttp2 is reading: it must not be made to write */
+	bool feeding;              /* nghttp2 is reading, say: it must not be made to write */
 	bool up_waits;             /* some stream has content whose credit has come */
 	bool drain_acked;          /* the client has seen our notice */
 	bool write_waits;          /* the stream has not yet drained */
@@ -157,7 +158,7 @@ struct edge_h2 {
 	size_t held;    /* bytes in the queues of all streams */
 	size_t windows; /* of all streams, for their responses */
 	struct h2_priorities priorities;
-	bool held_back; /* some streams were not granted because others are more urgent */
+	bool held_back; /* some streams were not asked or granted because others are more urgent */
 	struct h2_guard guard;
 	nghttp2_mem memory; /* where nghttp2 has its own from */
 	bool shares_frame;  /* its first buffer of frames is the worker's */
@@ -218,6 +219,8 @@ extern const struct flow_source_ops h2_source_ops;
 void h2_request_field(struct h2_stream *s, struct span name, struct span value);
 /* Its header section is whole. */
 void h2_request_head(struct h2_stream *s, bool end);
+/* Passes on one that waits for others. */
+void h2_request_ask(struct h2_stream *s);
 void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n);
 /* END_STREAM, on whatever frame. */
 void h2_request_end(struct h2_stream *s);
@@ -255,11 +258,11 @@ void h2_write_push(struct h2_stream *s, struct slice slice);
 void h2_write_resume(struct h2_stream *s);
 /* Grants as much as may be held for it. */
 void h2_write_grant(struct h2_stream *s);
-/* A response is awaited from now on: it is granted at the end of the turn, when it is known what
- * else was asked for. */
+/* A response is awaited from now on: it is asked for and granted at the end of the turn, when it is
+ * known what else the client wants. */
 void h2_write_begin(struct h2_stream *s);
 /* It is awaited no more. */
 void h2_write_end(struct h2_stream *s);
 void h2_write_set_urgency(struct h2_stream *s, unsigned urgency);
-/* Streams that were held back get their turn, if it has come. */
+/* Streams that were held back are asked for and granted, if their turn has come. */
 void h2_write_grant_held_back(struct edge_h2 *c);

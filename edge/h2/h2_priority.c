@@ -20,10 +20,11 @@ unsigned h2_priority_urgency(struct span value, unsigned before)
 	return urgency;
 }
 
-bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, mono_time now)
+bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, duration time,
+		       mono_time now)
 {
 	for (unsigned u = 0; u < urgency; u++) {
-		if (p->n[u] > 0 && !mono_reached(mono_add(p->flowed[u], H2_PRIORITY_FLOWS), now))
+		if (p->n[u] > 0 && !mono_reached(mono_add(p->flowed[u], time), now))
 			return true;
 	}
 	return false;

@@ -22,11 +22,17 @@ unsigned h2_priority_urgency(struct span value, unsigned before);
  * turns of a busy loop, or what a near origin takes to answer. */
 #define H2_PRIORITY_FLOWS DUR_MS(50)
 
+/* So long requests wait for more urgent ones, which are asked first. Short, as what the client then
+ * waits for is an origin's time to answer: those of far origins overlap. */
+#define H2_PRIORITY_ASKS DUR_MS(20)
+
 /* The responses of a connection that were asked for and have not ended, by urgency. */
 struct h2_priorities {
 	unsigned short n[H2_URGENCIES];
 	mono_time flowed[H2_URGENCIES]; /* when some content of one last came or went */
 };
 
-/* Whether a response of that urgency has to wait for more urgent ones. */
-bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, mono_time now);
+/* Whether one of that urgency has to wait for more urgent ones, if these have flowed within `time`.
+ */
+bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, duration time,
+		       mono_time now);

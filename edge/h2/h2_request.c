@@ -181,7 +181,16 @@ void h2_request_head(struct h2_stream *s, bool end)
 	else
 		begin(s, end ? H2_REQUEST_ENDED : H2_REQUEST_CONTENT);
 	h2_write_begin(s);
-	s->leg.request->ops->head(s->leg.request, head, s->request_side == H2_REQUEST_ENDED);
+	s->unasked = true;
+	/* Content that comes while others go first would have to be kept. */
+	if (s->request_side != H2_REQUEST_ENDED)
+		h2_request_ask(s);
+}
+
+void h2_request_ask(struct h2_stream *s)
+{
+	s->unasked = false;
+	s->leg.request->ops->head(s->leg.request, s->request, s->request_side == H2_REQUEST_ENDED);
 }
 
 /* Content */

@@ -130,6 +130,10 @@ void h2_stream_linger(struct h2_stream *s)
 void h2_stream_free(struct h2_stream *s)
 {
 	MAGIC_CHECK(s, H2_STREAM_MAGIC);
+	/* It was a request all the same, and there is a line in the log. */
+	s->closed = true;
+	if (s->unasked)
+		h2_request_ask(s);
 	edge_exchange_close(&s->exchange, s->end_reason);
 	s->magic = MAGIC_DEAD;
 	free(s);

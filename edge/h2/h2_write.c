@@ -234,6 +234,11 @@ void h2_write_resume(struct h2_stream *s)
 
 /* Credit */
 
+static bool waits(const struct h2_stream *s, duration time)
+{
+	return h2_priority_waits(&s->conn->priorities, s->urgency, time, h2_now(s->conn));
+}
+
 /* The most that may be held for it: an even share for the most urgent of those that flow, what they
  * leave for the others. */
 static size_t window_max(const struct h2_stream *s)
@@ -242,7 +247,7 @@ static size_t window_max(const struct h2_stream *s)
 	const struct h2_priorities *p = &c->priorities;
 	size_t others = c->windows - s->window;
 
-	if (s->flows && !h2_priority_waits(p, s->urgency, h2_now(c)))
+	if (s->flows && !waits(s, H2_PRIORITY_FLOWS))
 		return WINDOWS_MAX / p->n[s->urgency];
 	return WINDOWS_MAX - MIN(others, (size_t)WINDOWS_MAX);
 }
@@ -269,7 +274,7 @@ static void hold_back(struct edge_h2 *c)
 		return;
 	c->held_back = true;
 	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, H2_PRIORITY_FLOWS);
+		deadline_set(&c->deadline, H2_PRIORITY_ASKS);
 }
 
 /* Only once most of it was used: each grant is a call through all that stand between. */
@@ -279,7 +284,7 @@ void h2_write_grant(struct h2_stream *s)
 
 	if (s->closed || s->response_side > H2_RESPONSE_TUNNEL || here > s->window / 2)
 		return;
-	if (h2_priority_waits(&s->conn->priorities, s->urgency, h2_now(s->conn))) {
+	if (s->unasked || waits(s, H2_PRIORITY_FLOWS)) {
 		hold_back(s->conn);
 		return;
 	}
@@ -293,6 +298,19 @@ void h2_write_grant(struct h2_stream *s)
 	s->leg.response->ops->grant(s->leg.response, window - here);
 }
 
+/* Nothing is written meanwhile, so no stream is closed. */
+static void ask_held_back(struct edge_h2 *c)
+{
+	struct h2_stream *s;
+
+	c->feeding = true;
+	TAILQ_FOREACH (s, &c->streams, link) {
+		if (s->unasked && !waits(s, H2_PRIORITY_ASKS))
+			h2_request_ask(s);
+	}
+	c->feeding = false;
+}
+
 void h2_write_grant_held_back(struct edge_h2 *c)
 {
 	struct h2_stream *s, *next;
@@ -300,6 +318,7 @@ void h2_write_grant_held_back(struct edge_h2 *c)
 	if (!c->held_back)
 		return;
 	c->held_back = false;
+	ask_held_back(c);
 	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		h2_write_grant(s);

@@ -243,8 +243,12 @@ static void check_by_http2(struct http_head *head, struct span rest, uint8_t cho
 	struct span name, value;
 
 	h2_head_init(&parser, head, &limits);
-	while (next_field(&rest, &name, &value))
+	while (next_field(&rest, &name, &value)) {
+		/* nghttp2 sees to that (RFC 9113 section 8.2.1). */
+		if (value.n > 0 && (is_blank(value.p[0]) || is_blank(value.p[value.n - 1])))
+			return;
 		h2_head_add(&parser, name, value);
+	}
 	if (h2_head_finish(&parser, (choice & CHOOSE_END) != 0) != H2_HEAD_OK ||
 	    head->method_id == HTTP_METHOD_CONNECT)
 		return;

@@ -459,7 +459,8 @@ def test_a_short_run(tmp_path):
         [sys.executable, BENCH / "bench.py", "--database", database, "--out", tmp_path / "out",
          "--rounds", "1", "--seconds", seconds, "--connections", "20",
          "--servers", "perigee,nginx", "--only",
-         "handshake-ecdsa-resumed,http-h1,http-h2,http-bulk,http-idle,http-reuse-4,dns-database"],
+         "handshake-ecdsa-resumed,http-h1,http-h2,http-bulk,http-idle,h2-idle,messages,http-reuse-4,"
+         "dns-database"],
         capture_output=True, text=True, check=False, timeout=200)
     if done.returncode == 77:
         pytest.skip(done.stdout)
@@ -469,7 +470,7 @@ def test_a_short_run(tmp_path):
     if shutil.which("wrk") and shutil.which("h2load"):
         assert set(found["figures"]) == {
             "handshake-ecdsa-resumed", "http-h1", "http-h2", "http-bulk", "http-idle",
-            "http-reuse-4", "database-memory", "database-start"}
+            "h2-idle", "messages", "http-reuse-4", "database-memory", "database-start"}
     for name, row in found["figures"].items():
         servers = set(row["samples"])
         expected = {"perigee"} if name.startswith(("dns", "database")) else {"perigee", "nginx"}

@@ -555,6 +555,35 @@ def test_urgent_stream_overtakes(edge):
         assert done.index(urgent) == 0 and done.index(raised) == 1
 
 
+def test_urgent_request_is_asked_first(edge):
+    """Of those that come at once, whatever their order. The others do wait, but not for long."""
+    with Client(edge) as c:
+        c.until(lambda: c.settings)
+        bulk = [c.ask("/bytes/100", fields=[("priority", "u=5")], now=False) for _ in range(4)]
+        urgent = c.finish(c.ask("/bytes/100", fields=[("priority", "u=0")]))
+        assert urgent.fields["origin-connection"] == "1; request=1"
+        assert all(len(c.finish(s).body) == 100 for s in bulk)
+        slow = c.ask("/delay/30000", fields=[("priority", "u=0")])
+        assert len(c.get("/bytes/100", fields=[("priority", "u=5")]).body) == 100
+        assert not c.streams[slow].ended
+
+
+def test_requests_that_wait_for_others_may_end_before_they_are_asked(edge):
+    def ask(c):
+        slow = c.ask("/delay/30000", fields=[("priority", "u=0")], now=False)
+        return slow, c.ask("/bytes/10", fields=[("priority", "u=5")], now=False)
+
+    with Client(edge) as c:
+        c.until(lambda: c.settings)
+        for s in ask(c):
+            c.h2.reset_stream(s, ErrorCodes.CANCEL)
+        assert len(c.get("/bytes/20").body) == 20
+        ask(c)
+        c.flush()
+        edge.wait_counter("edge_requests_total", 4)
+    assert edge.settled()["edge_requests_total"] == 5 == len(edge.access_log(5))
+
+
 def test_incremental_streams_share(edge):
     size = 300000
     big = {SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}

@@ -74,15 +74,16 @@ class Client:
         return [(":method", method), (":scheme", "https"), (":path", path),
                 (":authority", self.host), *more]
 
-    def ask(self, path="/", method="GET", fields=(), end=True, body=None, whole=None):
-        """The number of a new stream. whole: the header section instead."""
+    def ask(self, path="/", method="GET", fields=(), end=True, body=None, whole=None, now=True):
+        """The number of a new stream. whole: the header section instead. now: or with the next."""
         stream = self.h2.get_next_available_stream_id()
         self.streams[stream] = Exchange()
         self.h2.send_headers(stream, whole or self.fields(method, path, fields),
                              end_stream=end and body is None)
         if body is not None:
             self.h2.send_data(stream, body, end_stream=end)
-        self.flush()
+        if now:
+            self.flush()
         return stream
 
     def take(self, event):

@@ -78,6 +78,11 @@ static const struct chain {
     {"Forwarded: for=192.0.2.1, for=_x, for=10.0.0.1", NULL},
     {"Forwarded: for=10.0.0.1", NULL},
     {"Forwarded: for=\"6.6.6.6, for=192.0.2.1\"", NULL},
+    /* A quote that was left open swallows what a proxy has added. */
+    {"Forwarded: for=6.6.6.6;x=\", for=192.0.2.1", NULL},
+    {"Forwarded: for=6.6.6.6;x=\", for=192.0.2.1;host=\"a\"", NULL},
+    {"Forwarded: for=6.6.6.6;x=\"\\, for=\"[2001:db8::7]\"", NULL},
+    {"Forwarded: for=6.6.6.6;x=\"\nForwarded: for=192.0.2.1", "192.0.2.1"},
     /* One chain, not both. */
     {"Forwarded: for=6.6.6.6\nX-Forwarded-For: 192.0.2.1", "192.0.2.1"},
     {"Forwarded: for=6.6.6.6\nX-Forwarded-For: unknown", NULL},

@@ -37,17 +37,18 @@ static void test_the_less_urgent_waits_while_the_more_urgent_flows(void **state)
 	struct h2_priorities p = {0};
 	mono_time now = {1000000000};
 
-	assert_false(h2_priority_waits(&p, 7, now));
+	assert_false(h2_priority_waits(&p, 7, H2_PRIORITY_FLOWS, now));
 	p.n[2] = 1;
 	p.flowed[2] = now;
-	assert_true(h2_priority_waits(&p, 3, now));
-	assert_true(h2_priority_waits(&p, 7, now));
-	assert_false(h2_priority_waits(&p, 2, now));
-	assert_false(h2_priority_waits(&p, 0, now));
+	assert_true(h2_priority_waits(&p, 3, H2_PRIORITY_FLOWS, now));
+	assert_true(h2_priority_waits(&p, 7, H2_PRIORITY_FLOWS, now));
+	assert_false(h2_priority_waits(&p, 2, H2_PRIORITY_FLOWS, now));
+	assert_false(h2_priority_waits(&p, 0, H2_PRIORITY_FLOWS, now));
 	/* One whose origin says nothing holds nobody up. */
-	assert_false(h2_priority_waits(&p, 7, mono_add(now, H2_PRIORITY_FLOWS)));
+	assert_false(h2_priority_waits(&p, 7, H2_PRIORITY_FLOWS, mono_add(now, H2_PRIORITY_FLOWS)));
+	assert_false(h2_priority_waits(&p, 7, H2_PRIORITY_ASKS, mono_add(now, H2_PRIORITY_ASKS)));
 	p.n[2] = 0;
-	assert_false(h2_priority_waits(&p, 7, now));
+	assert_false(h2_priority_waits(&p, 7, H2_PRIORITY_FLOWS, now));
 }
 
 int main(void)
