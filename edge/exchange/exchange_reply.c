@@ -25,6 +25,8 @@ static void begin_response(struct edge_exchange *x, enum response_side side)
 {
 	size_t credit = x->early_credit;
 
+	/* Whatever that has to add: the response may be a tunnel, and stay for days. */
+	exchange_close_auth(x);
 	x->status = x->answer.status;
 	x->first_byte = mono_since(loop_now(x->worker->loop), x->began);
 	exchange_set_response(x, side);
@@ -50,10 +52,19 @@ static bool push_grpc_trailers(struct edge_exchange *x, enum reason reason)
 	return true;
 }
 
-/* The client must see that something is missing. gRPC has trailers to say what. */
+/* gRPC's trailers say that something is missing, where they can follow: not by HTTP/1.1, which has
+ * them in chunks only and none that reads them, nor where a length was promised. */
+static bool can_tell_grpc(const struct edge_exchange *x)
+{
+	return x->is_grpc && x->response_side == RESPONSE_CONTENT &&
+	       x->answer.framing != HTTP_FRAMING_LENGTH &&
+	       strcmp(x->client->protocol, "HTTP/2") == 0;
+}
+
+/* The client must see that something is missing. */
 static void break_off(struct edge_exchange *x, enum reason reason)
 {
-	bool can_tell = x->is_grpc && x->response_side == RESPONSE_CONTENT;
+	bool can_tell = can_tell_grpc(x);
 
 	x->end = reason;
 	exchange_stop_both(x, reason);

@@ -164,6 +164,28 @@ def test_name_whose_password_nobody_has_checked_is_not_logged(make_edge, scripte
     assert line["status"] == 0 and line["end"] == "client-closed" and "user" not in line
 
 
+def test_passwords_of_clients_that_have_left_are_not_looked_at(make_edge, scripted_origin,
+                                                                tmp_path):
+    """Each took its quarter of a second still, and everybody waited for them."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
+    edge = make_edge({"app": scripted_origin(Recorder()).origin()},
+                     {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
+    guessers = [edge.connect() for _ in range(40)]
+    before = edge.cpu_seconds()
+    edge.curl("-u", "ann:wrong", "-o", "/dev/null", edge.url("/"))
+    of_one = edge.cpu_seconds() - before
+    for i, s in enumerate(guessers):
+        s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials(f'ann:{i}')}\r\n\r\n"
+                  .encode())
+    edge.wait_counter("edge_requests_active", 40)
+    for s in guessers:
+        s.close()
+    edge.wait_counter("edge_requests_active", 0)
+    before = edge.cpu_seconds()
+    assert edge.curl("-u", "ann:secret", edge.url("/")).stdout == "ok"
+    assert edge.cpu_seconds() - before < 10 * of_one
+
+
 def test_bystander_does_not_wait_for_the_passwords_of_others(make_edge, scripted_origin, tmp_path):
     """Each of them takes a quarter of a second: on the worker's loop all would wait for them."""
     users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
