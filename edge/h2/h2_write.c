@@ -184,7 +184,8 @@ int h2_write_content(struct h2_stream *s, const uint8_t *header, size_t n)
 	watch_size(s, n);
 	if (out->bytes >= OUTPUT_BYTES)
 		flush(c);
-	if (s->down.bytes == 0)
+	/* Of what is just being pushed it is known only then whether all could be written. */
+	if (s->down.bytes == 0 && s->now.p == NULL)
 		h2_write_grant(s);
 	return c->write_waits && !out->last ? NGHTTP2_ERR_PAUSE : 0;
 }

@@ -25,6 +25,8 @@
 struct load {
 	SSL *tls;
 	nghttp2_session *session;
+	uint8_t unsent[65536];
+	size_t n_unsent;
 	const char *name, *path;
 	long expected; /* bytes of each content */
 	long bulk;
@@ -40,9 +42,23 @@ static ssize_t send_cb(nghttp2_session *session, const uint8_t *data, size_t n, 
 		       void *arg)
 {
 	struct load *l = arg;
-	int sent = SSL_write(l->tls, data, (int)n);
 
-	return sent > 0 ? sent : NGHTTP2_ERR_CALLBACK_FAILURE;
+	if (n > sizeof(l->unsent) - l->n_unsent)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	memcpy(l->unsent + l->n_unsent, data, n);
+	l->n_unsent += n;
+	return (ssize_t)n;
+}
+
+static bool send_all(struct load *l)
+{
+	int n;
+
+	if (nghttp2_session_send(l->session) != 0)
+		return false;
+	n = (int)l->n_unsent;
+	l->n_unsent = 0;
+	return n == 0 || SSL_write(l->tls, l->unsent, n) == n;
 }
 
 static int data_cb(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
@@ -113,14 +129,13 @@ static bool receive(struct load *l)
 	static uint8_t bytes[65536];
 	int n = SSL_read(l->tls, bytes, sizeof(bytes));
 
-	return n > 0 && nghttp2_session_mem_recv(l->session, bytes, (size_t)n) == n &&
-	       nghttp2_session_send(l->session) == 0;
+	return n > 0 && nghttp2_session_mem_recv(l->session, bytes, (size_t)n) == n && send_all(l);
 }
 
 /* Until the server's settings are here: before that not all streams may be opened. */
 static bool greet(struct load *l)
 {
-	if (nghttp2_session_send(l->session) != 0)
+	if (!send_all(l))
 		return false;
 	while (nghttp2_session_get_remote_settings(
 		   l->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) == UINT32_MAX) {
@@ -139,7 +154,7 @@ static bool run(struct load *l)
 	for (long i = 0; i < l->bulk; i++)
 		ask(l, "u=7, i");
 	l->urgent = ask(l, "u=0");
-	if (nghttp2_session_send(l->session) != 0)
+	if (!send_all(l))
 		return false;
 	while (l->open > 0) {
 		if (!receive(l))
