@@ -3,6 +3,7 @@
 
 import base64
 import subprocess
+import threading
 
 import pytest
 
@@ -367,6 +368,33 @@ def test_judge_that_fails_lets_nobody_in(judged, judge, more, status):
     edge, _, seen = judged(judge, judge_more=more)
     got = edge.curl("-o", "/dev/null", "-w", "%{http_code}", edge.url("/")).stdout
     assert got == str(status) and not seen.heads
+
+
+def test_judge_that_never_ends_is_let_go_when_the_response_begins(judged):
+    """Its connection was held for as long as the response took: of a tunnel, for days."""
+    gone, done = threading.Event(), threading.Event()
+
+    def judge(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhm")
+        try:
+            if conn.recv(1) == b"":
+                gone.set()
+        except ConnectionResetError:
+            gone.set()
+
+    def app(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+        done.wait(perigee.PATIENCE)
+        conn.sendall(b"k")
+
+    edge = judged(judge, app=app)[0]
+    with edge.connect() as s:
+        s.sendall(f"GET / HTTP/1.1\r\n{H}\r\n".encode())
+        assert gone.wait(10)
+        done.set()
+        assert Responses(s).response()[2] == b"ok"
 
 
 def test_client_that_leaves_while_the_judge_thinks(judged):
