@@ -124,12 +124,19 @@ enum step_result exchange_step_basic(struct edge_exchange *x)
 
 	if (x->route->cfg->terms.auth.n_basic == 0)
 		return STEP_GO_ON;
+	x->credentials_read = true;
 	raw = decode(&x->received.fields);
 	result = judge(x, &raw);
 	if (raw.data)
 		explicit_bzero(raw.data, raw.size);
 	gnutls_free(raw.data);
 	return result;
+}
+
+void exchange_wipe_credentials(struct edge_exchange *x)
+{
+	if (x->credentials_read)
+		http_fields_wipe(&x->received.fields, SPAN("Authorization"));
 }
 
 bool exchange_hides_credentials(const struct edge_exchange *x)
