@@ -64,6 +64,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
 	edge/h2/h2_memory.c \
+	edge/h2/h2_pace.c \
 	edge/h2/h2_priority.c edge/h2/h2_priority.h \
 	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \

@@ -24,9 +24,13 @@
 #include "geo/table.h"
 #include "geo/walk.h"
 
+/* How many were made. */
+static _Atomic uint64_t generations;
+
 struct geo_places {
 	_Atomic unsigned references;
 	XXH128_hash_t digest; /* of the databases and the options */
+	uint64_t generation;
 	struct geo_array places;
 	struct geo_ranges *ranges;
 	struct geo_database *databases;
@@ -402,6 +406,7 @@ static struct geo_places *build(const struct cfg_geo *geo, struct geo_db **dbs,
 
 	p->references = 1;
 	p->digest = digest;
+	p->generation = atomic_fetch_add(&generations, 1) + 1;
 	p->n_databases = geo->databases.n;
 	p->databases = xcalloc(p->n_databases + 1, sizeof(*p->databases));
 	layer_empty(&layer);
@@ -445,6 +450,11 @@ const struct geo_places *geo_places_load(const struct cfg_geo *geo, const struct
 static struct geo_places *counted(const struct geo_places *places)
 {
 	return (struct geo_places *)places;
+}
+
+uint64_t geo_places_generation(const struct geo_places *places)
+{
+	return places->generation;
 }
 
 const struct geo_places *geo_places_ref(const struct geo_places *places)

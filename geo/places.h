@@ -54,6 +54,8 @@ void geo_places_unref(const struct geo_places **places);
 
 uint32_t geo_places_n(const struct geo_places *places); /* 1 at least */
 const struct geo_place *geo_places_get(const struct geo_places *places, uint32_t number);
+/* What no other in the life of the program has; never 0. */
+uint64_t geo_places_generation(const struct geo_places *places);
 /* The values are numbers of places. */
 const struct geo_ranges *geo_places_ranges(const struct geo_places *places);
 

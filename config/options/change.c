@@ -72,7 +72,7 @@ const struct cfg_option cfg_rewrite_options[] = {
      .prose = "What comes in the place of the match, whose groups are {match.1} to {match.9}; "
 	      "with a \"?\" in the result also the query, which otherwise stays."},
     {.key = "host",
-     .type = &cfg_type_request_value,
+     .type = &cfg_type_rewrite_host,
      AT(cfg_rewrite, host),
      .prose = "The host that is asked for instead, with its port if it is to have one; "
 	      "X-Forwarded-Host says which one the client has asked for."},

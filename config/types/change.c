@@ -66,11 +66,39 @@ static bool parse_rewrite_text(const struct cfg_value *v, const char *text, void
 	return cfg_type_template.parse(v, text, out);
 }
 
+/* As it stands; in a value of a variable it is found when there is a request. */
+static bool has_dot_segment(const char *path)
+{
+	const char *end = path + strcspn(path, "?");
+
+	for (const char *p = path; p < end; p++) {
+		size_t n = p[0] == '/' ? strspn(p + 1, ".") : 0;
+
+		if ((n == 1 || n == 2) && (p + 1 + n == end || p[1 + n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static bool parse_rewrite_path(const struct cfg_value *v, const char *text, void *out)
 {
 	if (text[0] != '/' && text[0] != '{')
 		return cfg_refuse(v, text);
+	if (has_dot_segment(text))
+		return cfg_refuse_because(v, text,
+					  "\".\" and \"..\" would lead elsewhere than they say");
 	return parse_rewrite_text(v, text, out);
+}
+
+/* What has variables is known when there is a request. */
+static bool parse_rewrite_host(const struct cfg_value *v, const char *text, void *out)
+{
+	struct span host, port;
+
+	if (!strchr(text, '{') &&
+	    (!http_authority_split(span_of(text), &host, &port) || host.n == 0))
+		return cfg_refuse(v, text);
+	return cfg_type_request_value.parse(v, text, out);
 }
 
 const struct cfg_type cfg_type_rewrite_text = {
@@ -90,6 +118,16 @@ const struct cfg_type cfg_type_rewrite_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_rewrite_path,
+    .format = format_text,
+};
+
+const struct cfg_type cfg_type_rewrite_host = {
+    .name = "template",
+    .expected = "a host with or without a port, such as \"app.internal:8080\", in which {name} is "
+		"a variable",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_rewrite_host,
     .format = format_text,
 };
 

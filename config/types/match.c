@@ -72,6 +72,9 @@ static bool parse_method(const struct cfg_value *v, const char *text, void *out)
 {
 	if (!is_token(text))
 		return cfg_refuse(v, text);
+	/* A token as well, but meant for all of them, which it is not. */
+	if (strcmp(text, "*") == 0)
+		return cfg_refuse_because(v, text, "there is no word for all methods: list them");
 	for (const char *p = text; *p != '\0'; p++) {
 		if (*p >= 'a' && *p <= 'z')
 			return cfg_refuse(v, text);
@@ -82,7 +85,7 @@ static bool parse_method(const struct cfg_value *v, const char *text, void *out)
 const struct cfg_type cfg_type_method = {
     .name = "method",
     .expected = "a method such as GET or POST, in upper case",
-    .pattern = "^[-!#$%&'*+.^_`|~0-9A-Z]+$",
+    .pattern = "^(?!\\*$)[-!#$%&'*+.^_`|~0-9A-Z]+$",
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_method,

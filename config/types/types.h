@@ -65,10 +65,10 @@ extern const struct cfg_type cfg_type_field_name, cfg_type_field_value;
 extern const struct cfg_type cfg_type_content;
 /* Of content, in lower case; a "*" may stand for a part of its subtype. */
 extern const struct cfg_type cfg_type_media_type;
-/* A field of requests that may be changed; what a path and a part of it are rewritten to, as texts
- * with variables; whom a page may come from. */
+/* A field of requests that may be changed; what a path, a part of it and a host are rewritten to,
+ * as texts with variables; whom a page may come from. */
 extern const struct cfg_type cfg_type_request_field_name, cfg_type_rewrite_path,
-    cfg_type_rewrite_text, cfg_type_cors_origin;
+    cfg_type_rewrite_text, cfg_type_rewrite_host, cfg_type_cors_origin;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
 extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
     cfg_type_regex;

@@ -269,6 +269,23 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	f->n = kept;
 }
 
+bool http_name_reads_as(struct span name, struct span other)
+{
+	if (name.n != other.n)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		if (http_name_folded(name.p[i]) != http_name_folded(other.p[i]))
+			return false;
+	}
+	return true;
+}
+
+bool http_fields_set(struct http_fields *f, struct arena *a, struct span name, struct span value)
+{
+	http_fields_remove(f, name);
+	return http_fields_add(f, a, name, value);
+}
+
 static char *put(char *p, struct span s)
 {
 	if (s.n > 0)
@@ -309,7 +326,7 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
-static struct span trim(struct span s)
+struct span http_trim(struct span s)
 {
 	while (s.n > 0 && is_space(s.p[0])) {
 		s.p++;
@@ -353,7 +370,7 @@ bool http_list_next(struct span *rest, struct span *member)
 		size_t n = member_length(*rest);
 		size_t taken = n < rest->n ? n + 1 : n;
 
-		*member = trim((struct span){rest->p, n});
+		*member = http_trim((struct span){rest->p, n});
 		rest->p += taken;
 		rest->n -= taken;
 		if (member->n > 0)

@@ -101,16 +101,22 @@ void http_head_init(struct http_head *head, struct arena *arena);
  * and still be known as received. Spans are shared: their bytes must outlive both. False when the
  * arena is full; *copy is then untouched. */
 bool http_head_copy(struct http_head *copy, const struct http_head *head, struct arena *arena);
+/* Whether some origins take both for the same field: see http_name_folded(). */
+bool http_name_reads_as(struct span name, struct span other);
 /* First field of that name from `from` on, or NULL; *from (may be NULL) becomes the index after. */
 const struct http_field *http_fields_find(const struct http_fields *f, struct span name,
 					  unsigned *from);
 /* Spans are kept, not copied. False when the arena is full. */
 bool http_fields_add(struct http_fields *f, struct arena *a, struct span name, struct span value);
 void http_fields_remove(struct http_fields *f, struct span name);
+/* One in the place of all of that name, at the end. False when the arena is full. */
+bool http_fields_set(struct http_fields *f, struct arena *a, struct span name, struct span value);
 /* One more member of a list: all fields of that name become one, at the end. False when the arena
  * is full. */
 bool http_fields_append(struct http_fields *f, struct arena *a, struct span name,
 			struct span member);
+/* Without spaces and tabs at its ends. */
+struct span http_trim(struct span s);
 /* Next member of a comma-separated list (RFC 9110 section 5.6.1), trimmed; false at the end.
  * Quoted strings are not split. *rest is advanced. */
 bool http_list_next(struct span *rest, struct span *member);

@@ -10,7 +10,7 @@
 
 struct span http_query_of(struct span target)
 {
-	const char *mark = memchr(target.p, '?', target.n);
+	const char *mark = target.n > 0 ? memchr(target.p, '?', target.n) : NULL;
 
 	if (!mark)
 		return (struct span){0};

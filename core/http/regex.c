@@ -18,6 +18,9 @@
  * about 10 ms. */
 #define STEPS_MAX (2 * 1000 * 1000)
 #define STEPS_PER_START_MIN 100
+/* How many steps of machine code one of the interpreter takes the time of; of one that goes into a
+ * recursion much more. */
+#define INTERPRETED_STEP 16
 /* For what goes deeper than the 32 KiB of stack that the machine code has: 8,192 bytes, where each
  * is a step back, take 1 MiB. */
 #define HEAP_KIB_MAX 8192
@@ -78,9 +81,10 @@ static int run(const struct regex *regex, struct span text, uint32_t options,
 	pcre2_set_match_limit(limits, steps);
 	pcre2_set_heap_limit(limits, HEAP_KIB_MAX);
 	rc = pcre2_match(regex->code, at, text.n, 0, options, found, limits);
-	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match(regex->code, at, text.n, 0, options | PCRE2_NO_JIT, found, limits);
-	return rc;
+	if (rc != PCRE2_ERROR_JIT_STACKLIMIT)
+		return rc;
+	pcre2_set_match_limit(limits, MAX(steps / INTERPRETED_STEP, STEPS_PER_START_MIN));
+	return pcre2_match(regex->code, at, text.n, 0, options | PCRE2_NO_JIT, found, limits);
 }
 
 static void keep_captures(struct regex_captures *captures, struct span text,

@@ -6,6 +6,7 @@
 #define LOG_MODULE LOG_EXCHANGE
 #include "edge/auth/verifier.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,8 @@ struct edge_verification {
 	void *arg;
 	bool known;
 	unsigned char mac[MAC_BYTES];
+	/* Both's: who has gone must not cost the others the time that looking would take. */
+	_Atomic bool unwanted;
 	/* The job's. */
 	char password[EDGE_CREDENTIALS_MAX + 1];
 	char hash[EDGE_PASSWORD_HASH_MAX + 1];
@@ -146,7 +149,8 @@ static void run(struct job *job)
 {
 	struct edge_verification *one = CONTAINER_OF(job, struct edge_verification, job);
 
-	one->right = edge_password_matches(one->password, one->hash);
+	if (!atomic_load(&one->unwanted))
+		one->right = edge_password_matches(one->password, one->hash);
 	explicit_bzero(one->password, sizeof(one->password));
 }
 
@@ -217,6 +221,8 @@ void edge_verification_cancel(struct edge_verification **verification)
 {
 	struct edge_verification *one = TAKE(verification);
 
-	if (one)
-		one->told = NULL;
+	if (!one)
+		return;
+	one->told = NULL;
+	atomic_store(&one->unwanted, true);
 }

@@ -78,12 +78,6 @@ static bool copy_chosen(struct edge_exchange *x, struct http_head *head)
 	       copy_fields(to, &x->received.fields, SPAN("CDN-Loop"), &x->arena);
 }
 
-static bool set_field(struct http_head *head, struct span name, struct span value)
-{
-	http_fields_remove(&head->fields, name);
-	return http_fields_add(&head->fields, head->arena, name, value);
-}
-
 /* 0, or the status to answer with. */
 static int make_question(struct edge_exchange *x, struct http_head *head)
 {
@@ -101,8 +95,10 @@ static int make_question(struct edge_exchange *x, struct http_head *head)
 	status = edge_forward_request(head, &x->forward);
 	if (status != 0)
 		return status;
-	return set_field(head, SPAN("X-Forwarded-Method"), received->method) &&
-		       set_field(head, SPAN("X-Forwarded-Uri"), received->target)
+	return http_fields_set(&head->fields, head->arena, SPAN("X-Forwarded-Method"),
+			       received->method) &&
+		       http_fields_set(&head->fields, head->arena, SPAN("X-Forwarded-Uri"),
+				       received->target)
 		   ? 0
 		   : 431;
 }

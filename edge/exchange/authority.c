@@ -26,10 +26,14 @@ static struct span host_of(struct span authority)
 bool edge_authority_is_misdirected(const struct edge_view *view, const struct edge_client *client,
 				   const struct edge_site *site, struct span authority)
 {
-	struct span sni = host_of(span_of(client->sni)), host = host_of(authority);
+	struct span sni = span_of(client->sni), host;
 	const struct edge_site *named;
 
-	if (client->tls[0] == '\0' || span_equal_nocase(sni, host) ||
+	if (client->tls[0] == '\0' || span_equal_nocase(sni, authority))
+		return false;
+	sni = host_of(sni);
+	host = host_of(authority);
+	if (span_equal_nocase(sni, host) ||
 	    edge_is_trusted(&view->fleet->http.trusted_proxies, &client->addr))
 		return false;
 	named = sni.n > 0 ? edge_route_site(view->routes, sni) : NULL;

@@ -249,10 +249,11 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 		edge_compress_quit(x->compress);
 		x->bytes_out = edge_compress_pushed(x->compress);
 	}
-	if (counted && x->worker->common->access_log)
-		write_log(x);
+	/* First: what is not known any more is not logged. */
 	if (x->cancel_wait)
 		x->cancel_wait(x);
+	if (counted && x->worker->common->access_log)
+		write_log(x);
 	exchange_guard_end(x);
 	exchange_close_auth(x);
 	exchange_drop_mirrors(x);

@@ -7,6 +7,8 @@
  * as its sink grants.
  */
 #define LOG_MODULE LOG_EXCHANGE
+#include <string.h>
+
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -23,6 +25,8 @@ static void begin_response(struct edge_exchange *x, enum response_side side)
 {
 	size_t credit = x->early_credit;
 
+	/* Whatever that has to add: the response may be a tunnel, and stay for days. */
+	exchange_close_auth(x);
 	x->status = x->answer.status;
 	x->first_byte = mono_since(loop_now(x->worker->loop), x->began);
 	exchange_set_response(x, side);
@@ -48,10 +52,19 @@ static bool push_grpc_trailers(struct edge_exchange *x, enum reason reason)
 	return true;
 }
 
-/* The client must see that something is missing. gRPC has trailers to say what. */
+/* gRPC's trailers say that something is missing, where they can follow: not by HTTP/1.1, which has
+ * them in chunks only and none that reads them, nor where a length was promised. */
+static bool can_tell_grpc(const struct edge_exchange *x)
+{
+	return x->is_grpc && x->response_side == RESPONSE_CONTENT &&
+	       x->answer.framing != HTTP_FRAMING_LENGTH &&
+	       strcmp(x->client->protocol, "HTTP/2") == 0;
+}
+
+/* The client must see that something is missing. */
 static void break_off(struct edge_exchange *x, enum reason reason)
 {
-	bool can_tell = x->is_grpc && x->response_side == RESPONSE_CONTENT;
+	bool can_tell = can_tell_grpc(x);
 
 	x->end = reason;
 	exchange_stop_both(x, reason);
@@ -171,6 +184,31 @@ static bool copy_name(struct edge_exchange *x, struct span *name)
 	return name->n == 0 || name->p;
 }
 
+/* Names and values that rules have set are the configuration's, and the log may ask for them at the
+ * end. False: no room. */
+static bool copy_response_fields(struct edge_exchange *x)
+{
+	struct http_fields *fields = &x->answer.fields;
+	size_t size = 1;
+	char *p;
+
+	for (unsigned i = 0; i < fields->n; i++)
+		size += fields->v[i].name.n + fields->v[i].value.n;
+	/* Beyond what a head may have, which they have had already. */
+	x->arena.cap += size + EXCHANGE_OWN_HEAD_MAX;
+	p = arena_alloc(&x->arena, size);
+	for (unsigned i = 0; p != NULL && i < fields->n; i++) {
+		struct http_field *f = &fields->v[i];
+
+		f->name.p = memcpy(p, f->name.p, f->name.n);
+		p += f->name.n;
+		if (f->value.n > 0)
+			f->value.p = memcpy(p, f->value.p, f->value.n);
+		p += f->value.n;
+	}
+	return p != NULL;
+}
+
 /* The protocol that was asked for begins. What it needs of the configuration is copied, and the
  * view let go soon: a tunnel may stay for days. */
 static bool begin_tunnel(struct edge_exchange *x)
@@ -178,7 +216,7 @@ static bool begin_tunnel(struct edge_exchange *x)
 	struct edge_facts *f = &x->facts;
 
 	if (!copy_name(x, &f->node) || !copy_name(x, &f->site) || !copy_name(x, &f->route) ||
-	    !copy_name(x, &f->origin))
+	    !copy_name(x, &f->origin) || !copy_response_fields(x))
 		return false;
 	x->site = NULL;
 	x->route = NULL;

@@ -32,13 +32,15 @@ static bool append_to_list(struct http_head *head, struct span name, struct span
 	return http_fields_append(&head->fields, head->arena, name, member);
 }
 
-static bool add_via(struct http_head *head, struct span pseudonym)
+/* RFC 9110 section 7.6.3: by which version the message came to us. */
+static bool add_via(struct http_head *head, bool http2, struct span pseudonym)
 {
+	struct span version = http2 ? SPAN("2.0 ") : head->minor == 0 ? SPAN("1.0 ") : SPAN("1.1 ");
 	char *text = arena_alloc(head->arena, 4 + pseudonym.n);
 
 	if (text == NULL)
 		return false;
-	put(put(text, head->minor == 0 ? SPAN("1.0 ") : SPAN("1.1 ")), pseudonym);
+	put(put(text, version), pseudonym);
 	return append_to_list(head, SPAN("Via"), (struct span){text, 4 + pseudonym.n});
 }
 
@@ -302,8 +304,7 @@ static int count_down(struct http_head *head)
 	copy = arena_copy(head->arena, text + sizeof(text) - n, (size_t)n);
 	if (copy == NULL)
 		return 431;
-	http_fields_remove(&head->fields, SPAN("Max-Forwards"));
-	return http_fields_add(&head->fields, head->arena, SPAN("Max-Forwards"),
+	return http_fields_set(&head->fields, head->arena, SPAN("Max-Forwards"),
 			       (struct span){copy, (size_t)n})
 		   ? 0
 		   : 431;
@@ -363,7 +364,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	if (append_to_list(head, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
 	    add_if_missing(head, SPAN("X-Forwarded-Proto"), head->scheme) &&
 	    add_if_missing(head, SPAN("X-Forwarded-Host"), head->authority) &&
-	    add_forwarded(head, f) && add_via(head, f->pseudonym) &&
+	    add_forwarded(head, f) && add_via(head, f->client_speaks_http2, f->pseudonym) &&
 	    append_to_list(head, SPAN("CDN-Loop"), f->pseudonym))
 		return 0;
 	return 431;
@@ -378,6 +379,7 @@ bool edge_forward_response(struct http_head *head, const struct edge_forward *f,
 {
 	if (!keep_end_to_end(head))
 		return false;
-	/* RFC 9110 section 6.6.1: who forwards a response without a date gives it one. */
-	return add_if_missing(head, SPAN("Date"), date) && add_via(head, f->pseudonym);
+	/* Origins are asked by HTTP/1.1. RFC 9110 section 6.6.1: who forwards a response without a
+	 * date gives it one. */
+	return add_if_missing(head, SPAN("Date"), date) && add_via(head, false, f->pseudonym);
 }

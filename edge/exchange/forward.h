@@ -11,6 +11,7 @@
 struct edge_forward {
 	const char *client_ip; /* as text, without brackets */
 	bool client_is_ipv6;
+	bool client_speaks_http2;
 	bool client_is_trusted; /* a proxy of ours: what it says of its client is kept */
 	/* Of http, looked at with the request only. */
 	const struct cfg_strings *trusted_fields;

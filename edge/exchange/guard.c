@@ -29,7 +29,7 @@ static struct edge_client *client_for(struct edge_exchange *x, const struct net_
 	*client = *x->client;
 	client->addr = *addr;
 	net_addr_format_ip(addr, client->ip);
-	client->looked_up = NULL;
+	client->looked_up = 0;
 	client->key = 0;
 	client->counted = NULL;
 	return client;

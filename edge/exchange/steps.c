@@ -24,6 +24,7 @@ static enum step_result introduce(struct edge_exchange *x)
 	x->forward = (struct edge_forward){
 	    .client_ip = client->ip,
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
+	    .client_speaks_http2 = strcmp(client->protocol, "HTTP/2") == 0,
 	    .client_is_trusted =
 		edge_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,

@@ -19,11 +19,11 @@ const struct geo_place *edge_client_place(struct edge_client *client,
 
 	if (places == NULL)
 		return NULL;
-	if (client->looked_up != places) {
+	if (client->looked_up != geo_places_generation(places)) {
 		address = net_prefix_of(&client->addr);
 		number = geo_ranges_find(geo_places_ranges(places), &address).value;
 		client->place = *geo_places_get(places, number);
-		client->looked_up = places;
+		client->looked_up = geo_places_generation(places);
 	}
 	return &client->place;
 }

@@ -24,10 +24,10 @@ struct edge_client {
 	const char *tls_group; /* "X25519"; static; NULL: none, or not known */
 	bool tls_resumed;
 	duration handshake; /* from its ClientHello on */
-	/* Where it is, once somebody has asked; and the places it was looked up in, which may be
-	 * gone. */
+	/* Where it is, once somebody has asked; and the generation of the places it was looked up
+	 * in; 0: nobody has. Those may be gone, and others stand where they stood. */
 	struct geo_place place;
-	const struct geo_places *looked_up;
+	uint64_t looked_up;
 	/* What edge/limit/guard.h knows it by; 0: nobody has asked. */
 	uint64_t key;
 	/* Where its connection is counted; NULL: nowhere. */

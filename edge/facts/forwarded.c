@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * X-Forwarded-For is read from its end, where it is ours; Forwarded, whose members may be quoted,
- * from its beginning.
+ * Chains are read from their end, which our own proxies wrote: who opens a quote before and never
+ * closes it does not hide what comes after.
  */
 #include "edge/facts/forwarded.h"
 
@@ -22,27 +22,13 @@ bool edge_is_trusted(const struct cfg_prefixes *trusted, const struct net_addr *
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct span trim(struct span s)
-{
-	for (; s.n > 0 && is_blank(s.p[0]); s.p++, s.n--)
-		;
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 /* "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:80"; in quotes too.
  */
 static bool read_address(struct span text, struct net_addr *addr)
 {
 	char copy[NET_ADDR_TEXT];
 
-	text = trim(text);
+	text = http_trim(text);
 	if (text.n >= 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
 		text = (struct span){text.p + 1, text.n - 2};
 	if (text.n == 0 || text.n >= sizeof(copy) || text.p[0] == '*' ||
@@ -53,38 +39,79 @@ static bool read_address(struct span text, struct net_addr *addr)
 	return net_addr_parse(copy, 0, addr);
 }
 
-/* The last member of a list, which is taken off; false when nothing is left. */
-static bool take_last(struct span *list, struct span *member)
+/* Whether the quote at `at` is a part of the text that it stands in (RFC 9110 section 5.6.4). */
+static bool is_escaped(struct span list, size_t at)
 {
-	const char *comma;
+	size_t n = 0;
+
+	while (n < at && list.p[at - n - 1] == '\\')
+		n++;
+	return n % 2 != 0;
+}
+
+/* The last of `divider` that is in no quotes; NULL: there is none. */
+static const char *last_divider(struct span list, char divider)
+{
+	bool quoted = false;
+
+	for (size_t i = list.n; i > 0; i--) {
+		char c = list.p[i - 1];
+
+		if (c == '"' && !(quoted && is_escaped(list, i - 1)))
+			quoted = !quoted;
+		else if (c == divider && !quoted)
+			return list.p + i - 1;
+	}
+	return NULL;
+}
+
+/* The last member of a list, which is taken off; false when nothing is left. */
+static bool take_last(struct span *list, char divider, struct span *member)
+{
+	const char *at;
 
 	if (list->p == NULL)
 		return false;
-	comma = list->n > 0 ? memrchr(list->p, ',', list->n) : NULL;
-	if (comma == NULL) {
+	at = last_divider(*list, divider);
+	if (at == NULL) {
 		*member = *list;
 		*list = (struct span){NULL, 0};
 		return true;
 	}
-	*member = (struct span){comma + 1, list->n - (size_t)(comma + 1 - list->p)};
-	list->n = (size_t)(comma - list->p);
+	*member = (struct span){at + 1, list->n - (size_t)(at + 1 - list->p)};
+	list->n = (size_t)(at - list->p);
 	return true;
 }
 
+/* The value of "for" in "for=192.0.2.1;proto=https". */
+static bool read_for(struct span element, struct net_addr *client)
+{
+	struct span pair;
+
+	while (take_last(&element, ';', &pair)) {
+		pair = http_trim(pair);
+		if (pair.n > 4 && strncasecmp(pair.p, "for=", 4) == 0)
+			return read_address((struct span){pair.p + 4, pair.n - 4}, client);
+	}
+	return false;
+}
+
+typedef bool read_member(struct span member, struct net_addr *client);
+
 /* Fields of a name are one list, of which the last one has the end. */
-static bool from_x_forwarded_for(const struct http_fields *fields,
-				 const struct cfg_prefixes *trusted, struct net_addr *client)
+static bool from_chain(const struct http_fields *fields, struct span name, read_member *read,
+		       const struct cfg_prefixes *trusted, struct net_addr *client)
 {
 	for (unsigned i = fields->n; i > 0; i--) {
 		const struct http_field *field = &fields->v[i - 1];
 		struct span list = field->value, member;
 
-		if (!span_equal_nocase(field->name, SPAN("X-Forwarded-For")))
+		if (!span_equal_nocase(field->name, name))
 			continue;
-		while (take_last(&list, &member)) {
-			if (trim(member).n == 0)
+		while (take_last(&list, ',', &member)) {
+			if (http_trim(member).n == 0)
 				continue;
-			if (!read_address(member, client))
+			if (!read(member, client))
 				return false;
 			if (!edge_is_trusted(trusted, client))
 				return true;
@@ -93,52 +120,13 @@ static bool from_x_forwarded_for(const struct http_fields *fields,
 	return false;
 }
 
-/* The value of "for" in "for=192.0.2.1;proto=https". */
-static bool read_for(struct span element, struct net_addr *client)
-{
-	while (element.n > 0) {
-		const char *semicolon = memchr(element.p, ';', element.n);
-		size_t n = semicolon != NULL ? (size_t)(semicolon - element.p) : element.n;
-		struct span pair = trim((struct span){element.p, n});
-
-		if (pair.n > 4 && strncasecmp(pair.p, "for=", 4) == 0)
-			return read_address((struct span){pair.p + 4, pair.n - 4}, client);
-		if (semicolon == NULL)
-			break;
-		element = (struct span){semicolon + 1, element.n - n - 1};
-	}
-	return false;
-}
-
-static bool from_forwarded(const struct http_fields *fields, const struct cfg_prefixes *trusted,
-			   struct net_addr *client)
-{
-	const struct http_field *field;
-	struct net_addr addr;
-	unsigned from = 0;
-	bool found = false;
-
-	while ((field = http_fields_find(fields, SPAN("Forwarded"), &from)) != NULL) {
-		struct span rest = field->value, element;
-
-		while (http_list_next(&rest, &element)) {
-			if (!read_for(element, &addr)) {
-				found = false;
-			} else if (!edge_is_trusted(trusted, &addr)) {
-				*client = addr;
-				found = true;
-			}
-		}
-	}
-	return found;
-}
-
 bool edge_forwarded_client(const struct http_head *request, const struct cfg_prefixes *trusted,
 			   struct net_addr *client)
 {
 	const struct http_fields *fields = &request->fields;
+	struct span name = SPAN("X-Forwarded-For");
 
-	if (http_fields_find(fields, SPAN("X-Forwarded-For"), NULL) != NULL)
-		return from_x_forwarded_for(fields, trusted, client);
-	return from_forwarded(fields, trusted, client);
+	if (http_fields_find(fields, name, NULL) != NULL)
+		return from_chain(fields, name, read_address, trusted, client);
+	return from_chain(fields, SPAN("Forwarded"), read_for, trusted, client);
 }

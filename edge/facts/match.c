@@ -96,20 +96,6 @@ void edge_match_destroy(struct edge_match **matchp)
 
 /* What does not depend on who reads it */
 
-static bool method_is(const struct cfg_strings *methods, const struct http_head *request)
-{
-	bool is_head = request->method_id == HTTP_METHOD_HEAD;
-
-	for (unsigned i = 0; i < methods->n; i++) {
-		struct span method = span_of(methods->v[i]);
-
-		if (span_equal(method, request->method) ||
-		    (is_head && span_equal(method, SPAN("GET"))))
-			return true;
-	}
-	return methods->n == 0;
-}
-
 static bool status_is(const struct cfg_match *cfg, const struct http_head *response)
 {
 	for (unsigned i = 0; i < cfg->statuses.n && response; i++) {
@@ -316,6 +302,17 @@ static enum edge_match_result judge_joined(const struct part *part,
 	return result;
 }
 
+/* "X.A" is "X-A" to some, CGI and its kind. */
+static bool is_spelled_otherwise(struct span name, const struct http_fields *fields)
+{
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (http_name_reads_as(name, fields->v[i].name) &&
+		    !span_equal_nocase(name, fields->v[i].name))
+			return true;
+	}
+	return false;
+}
+
 static enum edge_match_result judge_field(const struct part *part, const struct http_fields *fields)
 {
 	struct answers answers = {0};
@@ -326,6 +323,8 @@ static enum edge_match_result judge_field(const struct part *part, const struct 
 		n++;
 		add_answer(&answers, judge_value(part, field->value));
 	}
+	if (is_spelled_otherwise(part->name, fields))
+		return EDGE_MATCH_UNSURE;
 	if (n == 0)
 		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;
 	if (is_taken_out(part->name, fields))
@@ -338,19 +337,58 @@ static enum edge_match_result judge_field(const struct part *part, const struct 
 	return sum(&answers);
 }
 
+static bool is_method(const struct cfg_strings *methods, struct span method, bool nocase)
+{
+	bool is_head = span_equal(method, SPAN("HEAD"));
+
+	for (unsigned i = 0; i < methods->n; i++) {
+		struct span one = span_of(methods->v[i]);
+
+		if (nocase ? span_equal_nocase(one, method) : span_equal(one, method))
+			return true;
+		if (is_head && span_equal(one, SPAN("GET")))
+			return true;
+	}
+	return false;
+}
+
+/* Rails, Symfony, ASP.NET and others take the method from a field, in either case. */
+static enum edge_match_result judge_method(const struct cfg_strings *methods,
+					   const struct http_head *request)
+{
+	static const struct span overrides[] = {
+	    SPAN("X-HTTP-Method-Override"),
+	    SPAN("X-HTTP-Method"),
+	    SPAN("X-Method-Override"),
+	};
+	bool holds = methods->n == 0 || is_method(methods, request->method, false);
+
+	for (size_t i = 0; i < ARRAY_SIZE(overrides) && methods->n > 0; i++) {
+		const struct http_field *field;
+		unsigned from = 0;
+
+		while ((field = http_fields_find(&request->fields, overrides[i], &from))) {
+			if (is_method(methods, field->value, true) != holds)
+				return EDGE_MATCH_UNSURE;
+		}
+	}
+	return holds ? EDGE_MATCH_YES : EDGE_MATCH_NO;
+}
+
 /* All together */
 
 enum edge_match_result edge_match_judge_rest(const struct edge_match *match,
 					     const struct edge_facts *facts)
 {
 	const struct cfg_match *cfg;
-	enum edge_match_result result = EDGE_MATCH_YES;
+	enum edge_match_result result;
 	struct span query;
 
 	if (!match)
 		return EDGE_MATCH_YES;
 	cfg = match->cfg;
-	if (!method_is(&cfg->methods, facts->request) || !status_is(cfg, facts->response) ||
+	result = judge_method(&cfg->methods, facts->request);
+	if (result == EDGE_MATCH_NO || !status_is(cfg, facts->response) ||
 	    !is_in_networks(&cfg->networks, facts->client) || !is_at_place(cfg, facts->place) ||
 	    !host_is(&cfg->hosts, facts->request))
 		return EDGE_MATCH_NO;

@@ -5,9 +5,9 @@
  * it costs is bounded by the length of the request.
  *
  * An origin may read a request in another way than we do: the first of two parameters of one name
- * or the last one, ";" between parameters, one or the other line of a field. Where a condition
- * holds for one reader and not for another it is EDGE_MATCH_UNSURE, and who lets a request through
- * by conditions refuses it then.
+ * or the last one, ";" between parameters, one or the other line of a field, "X.A" as "X-A", a
+ * field in the place of the method. Where a condition holds for one reader and not for another it
+ * is EDGE_MATCH_UNSURE, and who lets a request through by conditions refuses it then.
  */
 #pragma once
 

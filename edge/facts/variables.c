@@ -11,6 +11,7 @@
 
 #include "core/http/chars.h"
 #include "core/http/path.h"
+#include "core/http/query.h"
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "geo/places.h"
@@ -54,11 +55,18 @@ static bool is_octet(struct span s, size_t at)
 	       http_hex_value(s.p[at + 2]) >= 0;
 }
 
-/* `octets`: what is percent-encoding already stays. */
-static void put_for_path(struct edge_writer *w, struct span s, bool octets)
+/* What would divide a query, or is a space in it: a value there is to stay one value. */
+#define DIVIDES_QUERY "&;=+"
+
+/* As a part of a path, or of a query when that has begun. `octets`: what is percent-encoding
+ * already stays. */
+static void put_part(struct edge_writer *w, struct span s, bool octets, const char *divides_query)
 {
+	const char *divides = w->in_query ? divides_query : "";
+
 	for (size_t i = 0; i < s.n; i++) {
-		if (is_path_char(s.p[i]) || (octets && is_octet(s, i)))
+		if ((is_path_char(s.p[i]) && strchr(divides, s.p[i]) == NULL) ||
+		    (octets && is_octet(s, i)))
 			put(w, s.p[i]);
 		else
 			put_encoded(w, s.p[i]);
@@ -68,6 +76,7 @@ static void put_for_path(struct edge_writer *w, struct span s, bool octets)
 /* A proper URL, or a part of one. In a text of the operator's the rest is encoded. */
 static void put_url(struct edge_writer *w, struct span s)
 {
+	w->in_query |= w->use == EDGE_TEXT_TARGET && s.n > 0 && memchr(s.p, '?', s.n) != NULL;
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] > ' ' && s.p[i] < 0x7f)
 			put(w, s.p[i]);
@@ -79,7 +88,7 @@ static void put_url(struct edge_writer *w, struct span s)
 static void put_text(struct edge_writer *w, struct span s)
 {
 	if (w->use == EDGE_TEXT_TARGET)
-		put_for_path(w, s, false);
+		put_part(w, s, false, DIVIDES_QUERY);
 	else
 		put_all(w, s);
 }
@@ -87,7 +96,7 @@ static void put_text(struct edge_writer *w, struct span s)
 /* It is decoded, but for what is read differently, which stays as it is. */
 void edge_write_path(struct edge_writer *w, struct span path)
 {
-	put_for_path(w, path, true);
+	put_part(w, path, true, DIVIDES_QUERY);
 }
 
 static void put_number(struct edge_writer *w, unsigned number)
@@ -108,15 +117,6 @@ void edge_write_literal(struct edge_writer *w, struct span text)
 static struct span text_of(const char *text)
 {
 	return span_of(text ? text : "");
-}
-
-static struct span query_of(struct span target)
-{
-	const char *mark = target.n > 0 ? memchr(target.p, '?', target.n) : NULL;
-
-	if (!mark)
-		return SPAN("");
-	return (struct span){mark + 1, target.n - (size_t)(mark + 1 - target.p)};
 }
 
 /* The piece of *rest up to `divider`; *rest is what follows. False at the end. */
@@ -160,8 +160,9 @@ static void put_parameter(struct edge_writer *w, struct span query, struct span 
 	while (next_piece(&query, '&', &piece)) {
 		if (!is_named(piece, name, &value))
 			continue;
+		/* It is of a query already, where some take ";" for "&". */
 		if (w->use == EDGE_TEXT_TARGET)
-			put_for_path(w, value, true);
+			put_part(w, value, true, ";");
 		else
 			put_all(w, value);
 		return;
@@ -202,6 +203,17 @@ static void put_fields(struct edge_writer *w, const struct http_head *head, stru
 		put_text(w, field->value);
 		more = true;
 	}
+}
+
+/* Within a query it is one value of that. */
+static void put_target(struct edge_writer *w, struct span target)
+{
+	if (w->in_query)
+		put_text(w, target);
+	else if (w->use == EDGE_TEXT_TARGET && span_equal(target, SPAN("*")))
+		put_url(w, SPAN("/"));
+	else
+		put_url(w, target);
 }
 
 static void put_port(struct edge_writer *w, const struct http_head *request)
@@ -303,13 +315,13 @@ static void write_request(struct edge_writer *w, const struct cfg_template_part 
 		put_port(w, request);
 		break;
 	case CFG_VAR_QUERY:
-		put_url(w, query_of(request->target));
+		put_url(w, http_query_of(request->target));
 		break;
 	case CFG_VAR_TARGET:
-		put_url(w, request->target);
+		put_target(w, request->target);
 		break;
 	case CFG_VAR_QUERY_NAME:
-		put_parameter(w, query_of(request->target), argument);
+		put_parameter(w, http_query_of(request->target), argument);
 		break;
 	case CFG_VAR_FIELD_NAME:
 		put_fields(w, request, argument);

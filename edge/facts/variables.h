@@ -16,7 +16,8 @@ enum edge_text_use {
 	EDGE_TEXT_FIELD,  /* the value of a field: no control characters, no spaces at its ends */
 	EDGE_TEXT_TARGET, /* a URL, or a part of one: what does not belong there is
 			   * percent-encoded, and so is what would divide it in a text that came by
-			   * a field, a cookie or a parameter, but for slashes */
+			   * a field, a cookie or a parameter, but for slashes; after a "?" also
+			   * what would make another parameter of it */
 };
 
 /* Where a text is written to. What goes beyond `cap` is counted only. */
@@ -25,6 +26,7 @@ struct edge_writer {
 	size_t cap;
 	size_t n; /* of the whole text */
 	enum edge_text_use use;
+	bool in_query; /* a target has had its "?" */
 };
 
 /* As the operator wrote it. */

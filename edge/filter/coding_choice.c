@@ -57,15 +57,6 @@ static int quality(struct span text)
 	return value <= 1000 ? value : -1;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.n > 0 && (*s.p == ' ' || *s.p == '\t'))
-		s = (struct span){s.p + 1, s.n - 1};
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* `member` is "gzip;q=0.5": its coding, and the quality, or -1 when it makes no sense. */
 static int split_quality(struct span member, struct span *coding)
 {
@@ -76,8 +67,8 @@ static int split_quality(struct span member, struct span *coding)
 	if (!semicolon)
 		return 1000;
 	coding->n = (size_t)(semicolon - member.p);
-	weight = trim((struct span){semicolon + 1, member.n - coding->n - 1});
-	*coding = trim(*coding);
+	weight = http_trim((struct span){semicolon + 1, member.n - coding->n - 1});
+	*coding = http_trim(*coding);
 	if (weight.n < 2 || (*weight.p | 0x20) != 'q' || weight.p[1] != '=')
 		return -1;
 	return quality((struct span){weight.p + 2, weight.n - 2});
@@ -161,7 +152,7 @@ static bool has_type(const struct cfg_compression *cfg, const struct http_head *
 	type = field->value;
 	semicolon = type.n > 0 ? memchr(type.p, ';', type.n) : NULL;
 	if (semicolon)
-		type = trim((struct span){type.p, (size_t)(semicolon - type.p)});
+		type = http_trim((struct span){type.p, (size_t)(semicolon - type.p)});
 	for (unsigned i = 0; i < cfg->n_types; i++) {
 		if (type_matches(cfg->types[i], type))
 			return true;

@@ -277,6 +277,7 @@ static void on_drained(void *arg)
 
 	MAGIC_CHECK(c, H2_MAGIC);
 	c->write_waits = false;
+	h2_pace_update_conn(c);
 	h2_write(c);
 	h2_defer(c);
 }
@@ -307,21 +308,11 @@ static uint64_t bytes_acked(const struct edge_h2 *c)
 	return info.tcpi_bytes_acked;
 }
 
-/* A slow client is no dead one, as long as it acknowledges something. */
+/* What the client has acknowledged is what it took. */
 static void check_write(struct edge_h2 *c)
 {
-	mono_time now = h2_now(c);
-	uint64_t acked;
-
-	if (!c->write_waits)
-		return;
-	acked = bytes_acked(c);
-	if (acked != c->acked) {
-		c->acked = acked;
-		c->write_since = now;
-	} else if (mono_reached(mono_add(c->write_since, h2_http(c)->timeout.write), now)) {
-		h2_end(c, REASON_CLIENT_WRITE_TIMEOUT, EDGE_CLOSE_BREAK);
-	}
+	if (c->write_waits)
+		h2_pace_check_conn(c, bytes_acked(c));
 }
 
 static duration tick(const struct edge_h2 *c)
@@ -338,10 +329,21 @@ static duration tick(const struct edge_h2 *c)
 	return DUR_NS(least);
 }
 
+void h2_look_within(struct edge_h2 *c, duration after)
+{
+	mono_time now = h2_now(c), at = mono_add(now, after);
+
+	if (c->look.ns == 0 || at.ns < c->look.ns)
+		c->look = at;
+	if (c->state == H2_BUSY)
+		deadline_set(&c->deadline, DUR_NS(MAX(mono_since(c->look, now).ns, 0)));
+}
+
 static void look_at_streams(struct edge_h2 *c)
 {
 	struct h2_stream *s, *next;
 
+	c->look = (mono_time){0};
 	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link); /* it may be closed */
 		h2_stream_check_time(s);
@@ -352,7 +354,7 @@ static void look_at_streams(struct edge_h2 *c)
 	if (c->leaving == H2_NOTICED)
 		h2_leave(c);
 	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, tick(c));
+		h2_look_within(c, tick(c));
 	h2_defer(c);
 }
 
@@ -406,6 +408,7 @@ static void enter(struct edge_h2 *c, enum h2_state state)
 	set_state(c, state);
 	switch (state) {
 	case H2_IDLE:
+		c->look = (mono_time){0};
 		edge_conn_set_stage(c->conn, EDGE_IDLE);
 		if (c->leaving == H2_STAYS)
 			deadline_set(&c->deadline, http->timeout.keep_alive);
@@ -416,7 +419,7 @@ static void enter(struct edge_h2 *c, enum h2_state state)
 		deadline_set(&c->deadline, http->timeout.head);
 		break;
 	case H2_BUSY:
-		deadline_set(&c->deadline, tick(c));
+		h2_look_within(c, tick(c));
 		break;
 	case H2_ENDED:
 		break;
@@ -498,6 +501,7 @@ static void start(struct edge_conn *conn, char *bytes, size_t n)
 	c->stream = conn->stream;
 	c->reading = true;
 	c->turn.run = on_turn;
+	h2_pace_begin_conn(c);
 	TAILQ_INIT(&c->streams);
 	TAILQ_INIT(&c->closed);
 	deadline_init(&c->deadline, w->loop, on_deadline);

@@ -3,7 +3,8 @@
  * The parts of an HTTP/2 client connection share this: h2_conn.c has its life, its stream of bytes
  * and its deadlines, h2_session.c what nghttp2 tells of frames, h2_stream.c the life of one stream,
  * h2_memory.c its memory, h2_request.c reads requests, h2_response.c takes responses, h2_write.c
- * decides what of them is written when. Nobody else includes it.
+ * decides what of them is written when, h2_pace.c whether the client keeps pace. Nobody else
+ * includes it.
  *
  * A connection:
  *
@@ -47,6 +48,7 @@
 #include "edge/h2/h2_head.h"
 #include "edge/h2/h2_priority.h"
 #include "edge/h2/h2_queue.h"
+#include "edge/limit/pace.h"
 
 #define H2_MAGIC 0x48324332u
 #define H2_STREAM_MAGIC 0x48325332u
@@ -110,7 +112,8 @@ struct h2_stream {
 	size_t request_credit;                    /* content that the exchange will still take */
 	size_t request_window;                    /* what the client may send, as it was told */
 	struct h2_queue up;                       /* content that came before its credit */
-	mono_time last_in;                        /* content, or leave to send it */
+	struct pace sending;
+	mono_time last_in; /* content */
 
 	/* the response */
 	bool bodiless; /* answers HEAD: content that comes all the same is dropped */
@@ -122,7 +125,9 @@ struct h2_stream {
 	struct slice now;                      /* what is being pushed, until the push returns */
 	struct h2_queue down;                  /* content that could not be written yet */
 	struct http_fields *response_trailers; /* NULL: none */
-	mono_time last_out; /* when some of it was written, or when there was something to write */
+	struct pace taking;                    /* when it is the client's window that is shut */
+	uint64_t seen_sent; /* content_sent of the connection, when that was last looked at */
+	mono_time last_out; /* when some of it was written */
 };
 
 struct h2_output;
@@ -137,6 +142,7 @@ struct edge_h2 {
 	struct stream *stream; /* the connection's */
 	nghttp2_session *session;
 	struct deadline deadline;
+	mono_time look;        /* when the streams are to be looked at; ns == 0: not yet known */
 	struct loop_task turn; /* what is left to the end of the turn */
 	enum reason end_reason;
 	enum edge_close end_how;
@@ -150,8 +156,9 @@ struct edge_h2 {
 	bool up_waits;             /* some stream has content whose credit has come */
 	bool drain_acked;          /* the client has seen our notice */
 	bool write_waits;          /* the stream has not yet drained */
-	mono_time write_since;     /* and since when, or since the last progress */
-	uint64_t acked;            /* of all we sent, then */
+	struct pace taking;        /* while it has not */
+	uint64_t acked;            /* of all we sent, when that was last looked at */
+	uint64_t content_sent;     /* of all streams */
 	struct h2_output *output;  /* what is being written, while nghttp2 writes */
 	int32_t lingering[H2_LINGERING_MAX]; /* oldest first */
 	unsigned n_lingering;
@@ -177,6 +184,8 @@ void h2_terminate(struct edge_h2 *c, uint32_t code, enum reason reason);
 void h2_flooded(struct edge_h2 *c, enum h2_flood kind);
 /* The client has seen the notice: now it is told which stream was the last. */
 void h2_leave(struct edge_h2 *c);
+/* The streams are looked at no later than that: what is asked for often puts nothing off. */
+void h2_look_within(struct edge_h2 *c, duration after);
 /* At the end of the turn: what is left to do. */
 void h2_defer(struct edge_h2 *c);
 /* Bytes more or less in the queues of its streams: they count as what the node holds for it. */
@@ -212,6 +221,25 @@ void h2_stream_reset_lingering(struct edge_h2 *c, unsigned n);
 void h2_stream_reset(struct h2_stream *s, uint32_t code, enum reason reason);
 /* What it waits for may have taken too long. */
 void h2_stream_check_time(struct h2_stream *s);
+
+/* h2_pace.c */
+
+/* Of a new stream. */
+void h2_pace_begin(struct h2_stream *s);
+/* Whether it is the client's turn to send content may have changed. */
+void h2_pace_update(struct h2_stream *s);
+/* The final head has come: what the client was behind by is forgiven. */
+void h2_pace_answered(struct h2_stream *s);
+void h2_pace_content_came(struct h2_stream *s, size_t n);
+void h2_pace_content_sent(struct h2_stream *s, size_t n);
+/* At a tick: one that is too slow fails, or is reset. */
+void h2_pace_check_sending(struct h2_stream *s);
+void h2_pace_check_taking(struct h2_stream *s);
+/* Of a new connection, when what is written begins or ceases to wait, and at a tick. `acked`: of
+ * all that was sent. */
+void h2_pace_begin_conn(struct edge_h2 *c);
+void h2_pace_update_conn(struct edge_h2 *c);
+void h2_pace_check_conn(struct edge_h2 *c, uint64_t acked);
 
 /* h2_request.c */
 

@@ -11,7 +11,7 @@
 
 struct h2_piece;
 struct h2_queue {
-	STAILQ_HEAD(h2_pieces, h2_piece) pieces;
+	TAILQ_HEAD(h2_pieces, h2_piece) pieces;
 	size_t bytes;
 };
 

@@ -56,10 +56,9 @@ static void source_grant(struct flow_source *source, size_t n)
 
 	if (s->closed)
 		return;
-	if (s->request_credit == 0)
-		s->last_in = h2_now(s->conn);
 	s->request_credit += n;
 	widen(s);
+	h2_pace_update(s);
 	if (s->up.bytes > 0 || s->all_here)
 		s->conn->up_waits = true;
 	h2_defer(s->conn);
@@ -175,7 +174,6 @@ void h2_request_head(struct h2_stream *s, bool end)
 	head->scheme = s->conn->conn->client.scheme;
 	s->request_window = WINDOW_MIN;
 	s->all_here = end;
-	s->last_in = h2_now(s->conn);
 	if (head->framing == HTTP_FRAMING_TUNNEL)
 		begin(s, H2_REQUEST_ASKED);
 	else
@@ -238,6 +236,7 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n)
 	}
 	s->content_began = true;
 	s->last_in = h2_now(s->conn);
+	h2_pace_content_came(s, n);
 	if (takes_content(s) && s->up.bytes == 0)
 		at_once = MIN(n, s->request_credit);
 	if (at_once > 0)
@@ -246,6 +245,7 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n)
 		nghttp2_session_consume_connection(s->conn->session, n - at_once);
 	else
 		keep(s, data + at_once, n - at_once);
+	h2_pace_update(s);
 }
 
 static void push_end(struct h2_stream *s)
@@ -281,6 +281,7 @@ void h2_request_take_kept(struct h2_stream *s)
 	}
 	if (takes_content(s) && s->up.bytes == 0 && s->all_here)
 		push_end(s);
+	h2_pace_update(s);
 }
 
 void h2_request_failed(struct h2_stream *s, enum reason reason)

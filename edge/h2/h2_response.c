@@ -177,7 +177,7 @@ static void inform(struct h2_stream *s, const struct http_head *head)
 	section_fini(&section);
 	if (rv == 0 && head->status == 100) {
 		s->informed = true;
-		s->last_in = h2_now(s->conn);
+		h2_pace_update(s);
 	}
 	submitted(s, rv);
 }
@@ -197,7 +197,8 @@ static void begin_tunnel(struct h2_stream *s, struct http_head *head)
 	http_fields_remove(&head->fields, SPAN("Upgrade"));
 	head->status = 200;
 	s->response_side = H2_RESPONSE_TUNNEL;
-	s->request_side = H2_REQUEST_TUNNEL;
+	if (s->request_side == H2_REQUEST_ASKED)
+		s->request_side = H2_REQUEST_TUNNEL;
 	s->last_in = s->last_out = h2_now(s->conn);
 	s->conn->up_waits = true;
 	submit(s, head, false);
@@ -233,6 +234,7 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 		s->request_side = H2_REQUEST_UNWANTED;
 	s->bodiless = s->request->method_id == HTTP_METHOD_HEAD;
 	s->response_side = H2_RESPONSE_CONTENT;
+	h2_pace_answered(s);
 	submit(s, head, end || s->bodiless);
 	if (end)
 		s->response_side = H2_RESPONSE_ENDED;

@@ -33,11 +33,11 @@ struct h2_stream *h2_stream_open(struct edge_h2 *c, int32_t id)
 	s->source.ops = &h2_source_ops;
 	s->sink.ops = &h2_sink_ops;
 	s->request = edge_exchange_head(s->exchange);
-	s->last_in = h2_now(c);
 	s->urgency = H2_URGENCY_DEFAULT;
 	h2_head_init(&s->parser, s->request, &edge_exchange_view(s->exchange)->limits);
 	h2_queue_init(&s->up);
 	h2_queue_init(&s->down);
+	h2_pace_begin(s);
 	TAILQ_INSERT_TAIL(&c->streams, s, link);
 	c->n_streams++;
 	return s;
@@ -123,8 +123,7 @@ void h2_stream_linger(struct h2_stream *s)
 	c->lingering[c->n_lingering++] = s->id;
 	nghttp2_session_set_stream_user_data(c->session, s->id, NULL);
 	leave(s, NGHTTP2_NO_ERROR);
-	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, H2_LINGER);
+	h2_look_within(c, H2_LINGER);
 }
 
 void h2_stream_free(struct h2_stream *s)
@@ -156,17 +155,6 @@ void h2_stream_reset(struct h2_stream *s, uint32_t code, enum reason reason)
 	h2_defer(c);
 }
 
-/* There is something to be written that the client's window does not let through: its own or the
- * connection's. Others that go first are no reason to give up. */
-static bool is_stalled(const struct h2_stream *s)
-{
-	nghttp2_session *session = s->conn->session;
-
-	return s->down.bytes > 0 && !s->conn->write_waits &&
-	       (nghttp2_session_get_stream_remote_window_size(session, s->id) <= 0 ||
-		nghttp2_session_get_remote_window_size(session) <= 0);
-}
-
 static bool is_past(mono_time since, duration limit, mono_time now)
 {
 	return mono_reached(mono_add(since, limit), now);
@@ -184,9 +172,9 @@ void h2_stream_check_time(struct h2_stream *s)
 
 		if (is_past(last, http->timeout.tunnel, now))
 			h2_stream_reset(s, NGHTTP2_CANCEL, REASON_TUNNEL_IDLE_TIMEOUT);
-	} else if (is_stalled(s) && is_past(s->last_out, http->timeout.write, now)) {
-		h2_stream_reset(s, NGHTTP2_CANCEL, REASON_CLIENT_WRITE_TIMEOUT);
-	} else if (h2_request_is_due(s) && is_past(s->last_in, http->timeout.body, now)) {
-		h2_request_failed(s, REASON_CLIENT_BODY_TIMEOUT);
+		return;
 	}
+	h2_pace_check_taking(s);
+	if (s->response_side != H2_RESPONSE_MUTED)
+		h2_pace_check_sending(s);
 }

@@ -44,14 +44,12 @@ struct h2_output {
 static void flush(struct edge_h2 *c)
 {
 	struct h2_output *out = c->output;
-	bool waited = c->write_waits;
 
 	if (out->n > 0) {
 		edge_count(c->worker, EDGE_BYTES_SENT, (int64_t)out->bytes);
 		c->write_waits = !stream_write(c->stream, out->v, (int)out->n);
 	}
-	if (c->write_waits && !waited)
-		c->write_since = h2_now(c);
+	h2_pace_update_conn(c);
 	for (unsigned i = 0; i < out->n_done; i++)
 		slice_drop(&out->done[i]);
 	out->n = out->n_done = 0;
@@ -182,6 +180,7 @@ int h2_write_content(struct h2_stream *s, const uint8_t *header, size_t n)
 	}
 	s->last_out = h2_now(c);
 	c->priorities.flowed[s->urgency] = s->last_out;
+	h2_pace_content_sent(s, n);
 	watch_size(s, n);
 	if (out->bytes >= OUTPUT_BYTES)
 		flush(c);
@@ -274,8 +273,7 @@ static void hold_back(struct edge_h2 *c)
 	if (c->held_back)
 		return;
 	c->held_back = true;
-	if (c->state == H2_BUSY)
-		deadline_set(&c->deadline, H2_PRIORITY_ASKS);
+	h2_look_within(c, H2_PRIORITY_ASKS);
 }
 
 /* Only once most of it was used: each grant is a call through all that stand between. */
@@ -364,8 +362,6 @@ void h2_write_push(struct h2_stream *s, struct slice slice)
 {
 	struct edge_h2 *c = s->conn;
 
-	if (at_hand(s) == 0)
-		s->last_out = h2_now(c);
 	s->now = slice;
 	h2_write_resume(s);
 	h2_write(c);

@@ -83,7 +83,8 @@ static uint64_t key_of(const struct edge_guard *g, struct edge_client *client)
 
 	if (client->key == 0) {
 		network = edge_client_network(&client->addr);
-		client->key = edge_guard_key(g, &network, sizeof(network)) | 1;
+		/* All of it: its low bits say where it is kept. One that is 0 is found again. */
+		client->key = edge_guard_key(g, &network, sizeof(network));
 	}
 	return client->key;
 }

@@ -4,6 +4,8 @@
  */
 #include "edge/limit/pace.h"
 
+#include "core/base/check.h"
+
 #define SECOND INT64_C(1000000000)
 
 void pace_init(struct pace *pace, const struct pace_terms *terms)
@@ -45,12 +47,10 @@ void pace_progress(struct pace *pace, const struct pace_terms *terms, uint64_t b
 		return;
 	settle(pace, now);
 	pace->heard = now;
-	if (terms->rate == 0)
-		pace->left = terms->slack;
-	else
-		pace->left.ns += worth(terms, bytes);
-	if (pace->left.ns > terms->slack.ns)
-		pace->left = terms->slack;
+	/* Who is looked at late has none left, or less: that is no debt. */
+	if (pace->left.ns < 0)
+		pace->left.ns = 0;
+	pace->left.ns = MIN(pace->left.ns + worth(terms, bytes), terms->slack.ns);
 }
 
 duration pace_left(const struct pace *pace, mono_time now)

@@ -233,7 +233,9 @@ bool edge_cors_respond(const struct edge_cors *cors, const struct http_head *req
 	remove_access_control(&response->fields);
 	if (!for_all && !add_vary(response, SPAN("Origin")))
 		return false;
-	if (!allows_origin(cors, request))
+	/* What is the same for all stands in all responses: one that is kept may be used for a page
+	 * of another origin later. */
+	if (!for_all && !allows_origin(cors, request))
 		return true;
 	if (!add(response, SPAN("Access-Control-Allow-Origin"),
 		 for_all ? SPAN("*") : origin_of(request)->value))

@@ -9,7 +9,6 @@
 
 #include "config/change.h"
 #include "core/base/check.h"
-#include "core/http/chars.h"
 #include "edge/facts/facts.h"
 #include "edge/facts/match.h"
 #include "edge/facts/template.h"
@@ -62,20 +61,9 @@ void field_rules_destroy(struct field_rules **rulesp)
 	free(rules);
 }
 
-static bool reads_as(struct span name, struct span other)
-{
-	if (name.n != other.n)
-		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		if (http_name_folded(name.p[i]) != http_name_folded(other.p[i]))
-			return false;
-	}
-	return true;
-}
-
 static bool is_meant(enum field_rules_of of, struct span name, struct span other)
 {
-	return of == FIELD_RULES_OF_REQUESTS ? reads_as(name, other)
+	return of == FIELD_RULES_OF_REQUESTS ? http_name_reads_as(name, other)
 					     : span_equal_nocase(name, other);
 }
 

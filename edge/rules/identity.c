@@ -197,21 +197,16 @@ bool edge_identify(const struct cfg_http *http, bool trusted, wall_time now,
 	       find_trace(&http->trace, trusted, randomness, facts, arena);
 }
 
-static bool set(struct http_head *head, struct span name, struct span value)
-{
-	http_fields_remove(&head->fields, name);
-	return http_fields_add(&head->fields, head->arena, name, value);
-}
-
 bool edge_identity_forward(const struct cfg_http *http, const struct edge_facts *facts,
 			   struct http_head *head)
 {
 	if (http->request_id.enabled && facts->request_id.n > 0 &&
-	    !set(head, span_of(http->request_id.field), facts->request_id))
+	    !http_fields_set(&head->fields, head->arena, span_of(http->request_id.field),
+			     facts->request_id))
 		return false;
 	if (facts->traceparent.n == 0)
 		return true;
 	/* Section 3.3: a state without its parent is of another trace. */
 	http_fields_remove(&head->fields, SPAN("tracestate"));
-	return set(head, SPAN("traceparent"), facts->traceparent);
+	return http_fields_set(&head->fields, head->arena, SPAN("traceparent"), facts->traceparent);
 }

@@ -137,18 +137,15 @@ enum edge_cors_result edge_rules_preflight(const struct edge_rules *rules,
 	return edge_cors_preflight(rules->cors, request);
 }
 
-static bool set(struct http_head *head, struct span name, struct span value)
-{
-	http_fields_remove(&head->fields, name);
-	return http_fields_add(&head->fields, head->arena, name, value);
-}
-
 /* What holds for a whole host is believed over TLS alone (RFC 6797 section 7.2, RFC 7838 section
  * 2.1), so it is not sent otherwise. */
 static bool add_for_host(const struct edge_rules *rules, struct http_head *head)
 {
-	return (rules->hsts.n == 0 || set(head, SPAN("Strict-Transport-Security"), rules->hsts)) &&
-	       (rules->alt_svc.n == 0 || set(head, SPAN("Alt-Svc"), rules->alt_svc));
+	return (rules->hsts.n == 0 ||
+		http_fields_set(&head->fields, head->arena, SPAN("Strict-Transport-Security"),
+				rules->hsts)) &&
+	       (rules->alt_svc.n == 0 ||
+		http_fields_set(&head->fields, head->arena, SPAN("Alt-Svc"), rules->alt_svc));
 }
 
 static bool complete(const struct edge_rules *rules, const struct edge_facts *facts,
@@ -161,7 +158,7 @@ static bool complete(const struct edge_rules *rules, const struct edge_facts *fa
 	if (rules->cors && !edge_cors_respond(rules->cors, facts->request, head))
 		return false;
 	if (id->enabled && id->response && facts->request_id.n > 0 &&
-	    !set(head, span_of(id->field), facts->request_id))
+	    !http_fields_set(&head->fields, head->arena, span_of(id->field), facts->request_id))
 		return false;
 	return edge_security_apply(rules->security, head);
 }

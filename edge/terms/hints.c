@@ -157,15 +157,6 @@ static bool is_heeded(struct span rel)
 	return false;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s.p++, s.n--;
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* `<uri>; rel=preload; as=style`: by its first rel (RFC 8288 section 3.3). */
 static bool is_hint(struct span member)
 {
@@ -176,11 +167,12 @@ static bool is_hint(struct span member)
 	while ((p = memchr(p, ';', (size_t)(end - p)))) {
 		const char *next = memchr(p + 1, ';', (size_t)(end - p - 1));
 		struct span parameter =
-		    trim((struct span){p + 1, (size_t)((next ? next : end) - p - 1)});
+		    http_trim((struct span){p + 1, (size_t)((next ? next : end) - p - 1)});
 
 		if (parameter.n > 4 &&
 		    span_equal_nocase((struct span){parameter.p, 4}, SPAN("rel=")))
-			return is_heeded(trim((struct span){parameter.p + 4, parameter.n - 4}));
+			return is_heeded(
+			    http_trim((struct span){parameter.p + 4, parameter.n - 4}));
 		p++;
 	}
 	return false;

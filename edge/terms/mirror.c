@@ -12,6 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/loop/deadline.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
 #include "origin-link/olink.h"
@@ -20,6 +21,9 @@
 
 /* So much of a response is read, so that its connection can be used again. */
 #define RESPONSE_READ (64 * 1024)
+/* Beside the time that its origin has for the response, for all else: a copy that is taken, or a
+ * response that comes, by the byte would keep its place for as long as the other side likes. */
+#define SPARE_TIME DUR_S(10)
 /* Of the head; what forwarding has added to it is little. */
 #define ARENA_MAX (1024 * 1024)
 
@@ -38,7 +42,9 @@ struct edge_mirror {
 	struct flow_leg leg;
 	struct flow_source source;
 	struct flow_sink sink;
-	size_t sent, credit;
+	size_t sent, credit; /* of the request's content */
+	size_t to_read;      /* of the response's */
+	struct deadline deadline;
 	struct loop_task turn_end; /* pushes, or frees it */
 	bool over;
 };
@@ -50,6 +56,7 @@ static void free_mirror(struct edge_mirror *m)
 	LIST_REMOVE(m, link);
 	w->n_mirrors--;
 	loop_task_cancel(w->loop, &m->turn_end);
+	deadline_fini(&m->deadline);
 	if (m->request)
 		olink_request_close(&m->request);
 	arena_fini(&m->arena);
@@ -63,6 +70,15 @@ static void end(struct edge_mirror *m)
 {
 	m->over = true;
 	loop_defer(m->worker->loop, &m->turn_end);
+}
+
+static void took_too_long(struct deadline *deadline)
+{
+	struct edge_mirror *m = CONTAINER_OF(deadline, struct edge_mirror, deadline);
+
+	MAGIC_CHECK(m, MIRROR_MAGIC);
+	edge_count(m->worker, EDGE_MIRROR_FAILURES, 1);
+	end(m);
 }
 
 /* The request */
@@ -154,15 +170,15 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool is_en
 		end(m);
 	else
 		m->leg.response->ops->grant(m->leg.response, RESPONSE_READ);
-	m->credit = RESPONSE_READ; /* from now on that of the response */
+	m->to_read = RESPONSE_READ;
 }
 
 static void sink_body(struct flow_sink *sink, struct slice slice, bool is_end)
 {
 	struct edge_mirror *m = of_sink(sink);
 
-	m->credit -= MIN(m->credit, slice.n);
-	if (is_end || m->credit == 0)
+	m->to_read -= MIN(m->to_read, slice.n);
+	if (is_end || m->to_read == 0)
 		end(m);
 }
 
@@ -271,6 +287,8 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
 	};
 
 	MAGIC_CHECK(m, MIRROR_MAGIC);
+	deadline_init(&m->deadline, m->worker->loop, took_too_long);
+	deadline_set(&m->deadline, DUR_NS(m->origin->timeout.response.ns + SPARE_TIME.ns));
 	m->origin = NULL;
 	settle_framing(m);
 	m->request = olink_request_open(m->worker->olink, &open, &m->leg);

@@ -6,7 +6,7 @@
  *
  * What must hold: the rules of core/http/flow.h (each exchange CHECKs them), what comes out is a
  * row of whole frames of a lawful size, and at the end nothing is left over: no exchange, no slice,
- * no bytes that are held. Time limits are out of reach here.
+ * no bytes that are held. Time does not go by, but what it would do may be done at any moment.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -15,12 +15,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <gnutls/crypto.h>
+
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/conn/conn.h"
 #include "edge/exchange/exchange.h"
 #include "edge/h2/h2.h"
+#include "edge/h2/h2_internal.h"
 #include "edge/node/view.h"
 #include "tests/support/flow_chain.h"
 #include "tests/support/flow_party.h"
@@ -354,6 +357,30 @@ static struct edge_exchange *choose_exchange(void)
 	return x;
 }
 
+/* RFC 6455 section 4.2.2. */
+static struct span accept_of(struct edge_exchange *x)
+{
+	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+	const struct http_field *key =
+	    http_fields_find(&x->head.fields, SPAN("Sec-WebSocket-Key"), NULL);
+	char text[H2_WEBSOCKET_KEY + sizeof(guid)];
+	gnutls_datum_t accept, raw;
+	uint8_t digest[20];
+	const char *kept;
+
+	if (key == NULL || decide(&play.d, 4) == 3)
+		return SPAN("wrong");
+	CHECK(key->value.n == H2_WEBSOCKET_KEY);
+	memcpy(text, key->value.p, H2_WEBSOCKET_KEY);
+	memcpy(text + H2_WEBSOCKET_KEY, guid, sizeof(guid));
+	CHECK(gnutls_hash_fast(GNUTLS_DIG_SHA1, text, sizeof(text) - 1, digest) == 0);
+	raw = (gnutls_datum_t){digest, sizeof(digest)};
+	CHECK(gnutls_base64_encode2(&raw, &accept) == 0 && accept.size == H2_WEBSOCKET_ACCEPT);
+	kept = arena_copy(&x->arena, accept.data, accept.size);
+	gnutls_free(accept.data);
+	return (struct span){kept, H2_WEBSOCKET_ACCEPT};
+}
+
 /* The other protocol begins, or does not. */
 static void answer_tunnel(struct edge_exchange *x)
 {
@@ -363,8 +390,7 @@ static void answer_tunnel(struct edge_exchange *x)
 	x->response.framing = HTTP_FRAMING_TUNNEL;
 	x->response_end = false;
 	x->party.sent_max = UINT64_MAX;
-	http_fields_add(&x->response.fields, &x->arena, SPAN("Sec-WebSocket-Accept"),
-			SPAN("wrong"));
+	http_fields_add(&x->response.fields, &x->arena, SPAN("Sec-WebSocket-Accept"), accept_of(x));
 }
 
 static void act_exchange(void)
@@ -396,12 +422,55 @@ static void act_exchange(void)
 	}
 }
 
+/* What time does */
+
+static void run_out(struct pace *pace)
+{
+	pace->left = DUR_NS(0);
+}
+
+/* All that is awaited of the client is late, and the connection is looked at. */
+static void act_time(void)
+{
+	struct edge_h2 *c = play.conn.protocol;
+	duration *tunnel = &program.fleet.http.timeout.tunnel, never = *tunnel;
+	struct h2_stream *s;
+
+	if (c->state == H2_ENDED)
+		return;
+	if (decide(&play.d, 2)) {
+		*tunnel = DUR_NS(0);
+		run_out(&c->taking);
+		TAILQ_FOREACH (s, &c->streams, link) {
+			run_out(&s->sending);
+			run_out(&s->taking);
+		}
+	}
+	deadline_clear(&c->deadline);
+	c->deadline.fire(&c->deadline);
+	*tunnel = never;
+}
+
+static void act_edge(void)
+{
+	static const enum reason reasons[] = {REASON_SHUTDOWN, REASON_CLIENT_DISPLACED};
+
+	if (decide(&play.d, 4) > 0)
+		act_time();
+	else
+		play.conn.ops->drain(&play.conn, reasons[decide(&play.d, ARRAY_SIZE(reasons))]);
+}
+
 static void begin(void)
 {
 	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	const int little = 4096;
 	int fds[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+	/* Some clients take little before what is written has to wait. */
+	if (decide(&play.d, 2))
+		setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
 	play.client = fds[1];
 	play.conn = (struct edge_conn){
 	    .worker = &program.worker,
@@ -448,6 +517,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			act_client();
 		else if (what < 6)
 			act_exchange();
+		else if (what == 6 && decide(&play.d, 4) == 3)
+			act_edge();
 		else
 			turn();
 	}

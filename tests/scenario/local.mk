@@ -49,6 +49,7 @@ scenarios = \
 	tests/scenario/test_fault_dns_end.py \
 	tests/scenario/test_fault_edge_certificates.py \
 	tests/scenario/test_fault_files.py \
+	tests/scenario/test_fault_h2_times.py \
 	tests/scenario/test_fault_heads.py \
 	tests/scenario/test_fault_health_page.py \
 	tests/scenario/test_fault_late_checks.py \

@@ -3,6 +3,7 @@
 
 import base64
 import subprocess
+import threading
 
 import pytest
 
@@ -149,6 +150,41 @@ def test_client_that_leaves_while_its_password_is_checked(make_edge, scripted_or
             s.close()
         edge.wait_counter("edge_requests_active", 0)
     assert edge.running()
+
+
+def test_name_whose_password_nobody_has_checked_is_not_logged(make_edge, scripted_origin, tmp_path):
+    """Who left before the word was given was logged by the name that it had claimed."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "14"))
+    edge = make_edge({"app": scripted_origin(Recorder()).origin()},
+                     {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
+    with edge.connect() as s:
+        s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials('ann:guessed')}"
+                  "\r\n\r\n".encode())
+        edge.wait_counter("edge_requests_active", 1)
+    line, = edge.access_log(1)
+    assert line["status"] == 0 and line["end"] == "client-closed" and "user" not in line
+
+
+def test_passwords_of_clients_that_have_left_are_not_looked_at(make_edge, scripted_origin,
+                                                                tmp_path):
+    """Each took its quarter of a second still, and everybody waited for them."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
+    edge = make_edge({"app": scripted_origin(Recorder()).origin()},
+                     {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
+    guessers = [edge.connect() for _ in range(40)]
+    before = edge.cpu_seconds()
+    edge.curl("-u", "ann:wrong", "-o", "/dev/null", edge.url("/"))
+    of_one = edge.cpu_seconds() - before
+    for i, s in enumerate(guessers):
+        s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials(f'ann:{i}')}\r\n\r\n"
+                  .encode())
+    edge.wait_counter("edge_requests_active", 40)
+    for s in guessers:
+        s.close()
+    edge.wait_counter("edge_requests_active", 0)
+    before = edge.cpu_seconds()
+    assert edge.curl("-u", "ann:secret", edge.url("/")).stdout == "ok"
+    assert edge.cpu_seconds() - before < 10 * of_one
 
 
 def test_bystander_does_not_wait_for_the_passwords_of_others(make_edge, scripted_origin, tmp_path):
@@ -332,6 +368,33 @@ def test_judge_that_fails_lets_nobody_in(judged, judge, more, status):
     edge, _, seen = judged(judge, judge_more=more)
     got = edge.curl("-o", "/dev/null", "-w", "%{http_code}", edge.url("/")).stdout
     assert got == str(status) and not seen.heads
+
+
+def test_judge_that_never_ends_is_let_go_when_the_response_begins(judged):
+    """Its connection was held for as long as the response took: of a tunnel, for days."""
+    gone, done = threading.Event(), threading.Event()
+
+    def judge(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhm")
+        try:
+            if conn.recv(1) == b"":
+                gone.set()
+        except ConnectionResetError:
+            gone.set()
+
+    def app(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+        done.wait(perigee.PATIENCE)
+        conn.sendall(b"k")
+
+    edge = judged(judge, app=app)[0]
+    with edge.connect() as s:
+        s.sendall(f"GET / HTTP/1.1\r\n{H}\r\n".encode())
+        assert gone.wait(10)
+        done.set()
+        assert Responses(s).response()[2] == b"ok"
 
 
 def test_client_that_leaves_while_the_judge_thinks(judged):

@@ -2,6 +2,7 @@
 """perigee-edge: gRPC with its own client (grpcio). Origins are asked by HTTP/1.1, which no server of
 gRPC speaks: here a script answers, whose trailers come after chunks."""
 
+import socket
 import struct
 import subprocess
 import threading
@@ -249,6 +250,40 @@ def test_origin_that_goes_in_the_middle_of_a_stream(stub):
     assert next(stream) == b"one"
     e = fails(lambda: next(stream))
     assert e.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+    assert edge.settled()["edge_end_origin_truncated_total"] == 1
+
+
+@pytest.mark.parametrize("declared", ["Content-Length: 100", "Connection: close",
+                                      "Transfer-Encoding: chunked"])
+def test_cut_response_is_not_made_whole_by_trailers(make_edge, scripted_origin, declared):
+    """HTTP/1.1 has no place for them after a length: the next response was read as the rest."""
+    def script(conn):
+        Call(conn)
+        piece = chunk(b"half") if "chunked" in declared else b"half"
+        conn.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n{declared}\r\n\r\n"
+                     .encode() + piece)
+        if "close" in declared:
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    edge = make_edge({"app": scripted_origin(script).origin()}, {"/": "app"})
+    one = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/grpc\r\n"
+    got, orderly = edge.exchange(2 * (one + "Content-Length: 0\r\n\r\n").encode())
+    assert got.count(b"HTTP/1.1 ") == 1 and b"grpc-status" not in got
+    assert not got.endswith(b"\r\n0\r\n\r\n") and not orderly
+    edge.settled()
+
+
+def test_cut_response_of_a_known_length_is_reset_by_http2(stub):
+    """Trailers after less than was promised make no response."""
+    def script(conn):
+        Call(conn).message()
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\n"
+                     b"Content-Length: 100\r\n\r\n" + message(b"one") + b"half")
+
+    edge, channel = stub(script)
+    stream = call(channel, "unary_stream")(b"hello", timeout=20)
+    assert next(stream) == b"one"
+    fails(lambda: next(stream))
     assert edge.settled()["edge_end_origin_truncated_total"] == 1
 
 

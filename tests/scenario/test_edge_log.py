@@ -112,6 +112,31 @@ def test_where_clients_are_and_what_refused_them(edge_with, tmp_path):
         "DE EU 64500 403 site.access client-denied"]
 
 
+def test_fields_of_rules_after_the_rules_are_gone(make_edge, scripted_origin):
+    """A tunnel lets the configuration go, which the fields of its response pointed to."""
+    def script(s):
+        read_head(s)
+        s.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+                  b"Upgrade: lines\r\nX-Origin: its\r\n\r\n")
+        while s.recv(4096):
+            pass
+
+    value = "constant" * 20
+    edge = make_edge({"app": scripted_origin(script).origin()},
+                     routes={"/": ("app", f'response_fields: [{{name: X-Rule, value: {value}}}]')},
+                     log='format: "{response.X-Rule} {response.X-Origin} {response.X-None}|"')
+    with edge.connect() as s:
+        s.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\n"
+                  "Upgrade: lines\r\n\r\n".encode())
+        assert Responses(s).head()[0] == 101
+        for i in range(3):
+            edge.fleet.write_text(edge.fleet.read_text().replace(
+                value if i == 0 else f"another{i - 1}", f"another{i}"))
+            edge.reload()
+            edge.wait_counter("edge_reloads_total", i + 1)
+    assert lines(edge, 1)[0] == f"{value} its |"
+
+
 def test_format_changes_on_reload(edge_with):
     edge = edge_with()
     edge.curl(edge.url("/app"))

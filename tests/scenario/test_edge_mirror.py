@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """perigee-edge: copies of requests to other origins, which neither slow nor fail the real ones."""
 
+import socket
 import threading
 
 import pytest
@@ -46,10 +47,12 @@ class Taker:
 @pytest.fixture
 def mirrored(make_edge, scripted_origin):
     """mirrored(mirror, options): an edge whose requests are copied to it; its real origin."""
-    def make(mirror, more=""):
-        real = Taker()
-        edge = make_edge({"app": scripted_origin(real).origin(),
-                          "copy": scripted_origin(mirror).origin()},
+    def make(mirror, more="", of_copy="", segment=None):
+        real, copy = Taker(), scripted_origin(mirror, receive_buffer=segment)
+        if segment:
+            # The kernel has room for some segments only, as it has for an origin that is far away.
+            copy.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        edge = make_edge({"app": scripted_origin(real).origin(), "copy": copy.origin(of_copy)},
                          {"/": ("app", f"mirror: {{origin: copy, {more}}}")})
         return edge, real
 
@@ -131,6 +134,46 @@ def test_mirror_that_fails_fails_nobody(mirrored, answer):
     for _ in range(5):
         assert edge.curl("-d", "x", edge.url("/")).stdout == "ok"
     edge.wait_counter("edge_mirrored_total", 5)
+
+
+def test_mirror_that_answers_before_it_has_taken_the_copy(mirrored):
+    """What was to be read of its answer was taken for room for the copy, and the edge ended."""
+    def script(conn):
+        read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+        while conn.recv(65536):
+            pass
+
+    # Most of the copy is still to come when it is answered.
+    edge, real = mirrored(script, "body: 1MiB", segment=536)
+    with edge.connect() as s:
+        r = Responses(s)
+        for _ in range(5):
+            s.sendall(f"POST / HTTP/1.1\r\n{H}Content-Length: 1000000\r\n\r\n".encode()
+                      + b"x" * 1000000)
+            assert r.response()[2] == b"ok"
+    assert edge.settled()["edge_mirrored_total"] == 5
+    assert edge.running()
+
+
+def test_mirror_that_drips_does_not_keep_its_place(mirrored):
+    """Each byte was in time for itself."""
+    ended = threading.Event()
+
+    def script(conn):
+        read_request(conn)
+        try:
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+            while True:
+                conn.sendall(b"x")
+                ended.wait(0.2)
+        except OSError:
+            ended.set()
+
+    edge, real = mirrored(script, of_copy="timeout: {response: 1s}")
+    assert edge.curl(edge.url("/")).stdout == "ok"
+    assert ended.wait(perigee.PATIENCE)
+    edge.wait_counter("edge_mirror_failures_total", 1)
 
 
 def test_request_that_does_not_come_whole_is_not_copied(mirrored):

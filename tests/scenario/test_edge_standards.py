@@ -135,6 +135,20 @@ def test_cdn_loop_is_written(make_edge, scripted_origin):
 
 
 @pytest.mark.parametrize("http2", [False, True])
+def test_via_names_the_version_that_came(make_edge, scripted_origin, http2):
+    heads = []
+
+    def script(s):
+        heads.append(read_head(s))
+        s.sendall(f"HTTP/1.1 200 OK\r\n{CLOSED}".encode())
+
+    edge = make_edge({"app": scripted_origin(script).origin()})
+    shown = edge.curl("-i", edge.url("/"), http2=http2).stdout
+    assert f"\r\nVia: {'2.0' if http2 else '1.1'} perigee-fra1\r\n".encode() in heads[0]
+    assert "\nvia: 1.1 perigee-fra1\n" in shown.lower().replace("\r", "")
+
+
+@pytest.mark.parametrize("http2", [False, True])
 @pytest.mark.parametrize("n", [1, 2, 12])
 def test_edges_that_are_each_others_origin(tmp_path, processes, authority, certificate, n, http2):
     """A fleet whose DNS points at itself: requests went round until descriptors ran out."""

@@ -79,10 +79,11 @@ class Ended(Exception):
 
 
 class RawH2:
-    def __init__(self, edge, host=HOST, first=PREFACE + settings(), source="127.0.0.1"):
+    def __init__(self, edge, host=HOST, first=PREFACE + settings(), source="127.0.0.1",
+                 tcp=None):
         context = edge.client_context()
         context.set_alpn_protocols(["h2"])
-        self.socket = context.wrap_socket(edge.connect_tcp(source), server_hostname=host,
+        self.socket = context.wrap_socket(tcp or edge.connect_tcp(source), server_hostname=host,
                                           suppress_ragged_eofs=False)
         assert self.socket.selected_alpn_protocol() == "h2"
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()

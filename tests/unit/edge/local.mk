@@ -200,6 +200,11 @@ check_PROGRAMS += tests/unit/edge/h2/test_h2_priority
 tests_unit_edge_h2_test_h2_priority_SOURCES = tests/unit/edge/h2/test_h2_priority.c
 tests_unit_edge_h2_test_h2_priority_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/h2/test_h2_priority
+
+check_PROGRAMS += tests/unit/edge/h2/test_h2_queue
+tests_unit_edge_h2_test_h2_queue_SOURCES = tests/unit/edge/h2/test_h2_queue.c
+tests_unit_edge_h2_test_h2_queue_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/h2/test_h2_queue
 check_PROGRAMS += tests/unit/edge/rules/test_cors
 tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
 tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

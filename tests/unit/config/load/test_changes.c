@@ -116,6 +116,60 @@ static void test_wrong_texts(void **state)
 			  "part of what a server is asked\n");
 }
 
+static void test_match_without_an_expression(void **state)
+{
+	static const char *const good[] = {
+	    ROUTE "rewrite: {regex: '^/(.)', to: '/{match.1}'}" END,
+	    ROUTE "when: {regex: x}, rewrite: {path: '/x{match.0}'}" END,
+	    ROUTE "request_fields: {name: X, value: '{match.0}', when: {regex: x}}" END,
+	};
+
+	assert_complaints(ROUTE "rewrite: {path: '/x{match.1}'}" END,
+			  "fleet.yaml:4:10: sites.w.routes.*.rewrite: {match.1} is always empty: "
+			  "when.regex is missing, which would find it\n");
+	assert_complaints(ROUTE "request_fields: {name: X, value: '{match.0}'}" END,
+			  "fleet.yaml:4:17: sites.w.routes.*.request_fields[0]: {match.0} is "
+			  "always empty: when.regex is missing, which would find it\n");
+	/* Of the rewrite itself, of the route, of the rule. */
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		struct cfg_fleet *f = load_good(good[i]);
+
+		cfg_fleet_destroy(&f);
+	}
+}
+
+/* They were taken, and each request was answered with 400. */
+static void test_rewrites_that_no_request_survives(void **state)
+{
+	static const char *const paths[] = {"/../x", "/a/.", "/a/..?x", "/a/./{path}"};
+	static const char *const hosts[] = {"a b", "a/b", "'a:99999'", "''"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		char *text = xasprintf(ROUTE "rewrite: {path: '%s'}" END, paths[i]);
+		char *expected = xasprintf("fleet.yaml:4:17: sites.w.routes[0].rewrite.path: "
+					   "\"%s\": \".\" and \"..\" would lead elsewhere than "
+					   "they say\n",
+					   paths[i]);
+
+		assert_complaints(text, expected);
+		free(text);
+		free(expected);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		char *text = xasprintf(ROUTE "rewrite: {host: %s}" END, hosts[i]);
+		char *expected =
+		    xasprintf("fleet.yaml:4:17: sites.w.routes[0].rewrite.host: \"%.*s\" is not "
+			      "a host with or without a port, such as \"app.internal:8080\", in "
+			      "which {name} is a variable\n",
+			      (int)strcspn(hosts[i] + (hosts[i][0] == '\''), "'"),
+			      hosts[i] + (hosts[i][0] == '\''));
+
+		assert_complaints(text, expected);
+		free(text);
+		free(expected);
+	}
+}
+
 static void test_what_does_not_go_together(void **state)
 {
 	assert_complaints(ROUTE "rewrite: {path: /x, strip_prefix: /a}" END,
@@ -192,6 +246,8 @@ int main(void)
 	    cmocka_unit_test(test_defaults),
 	    cmocka_unit_test(test_fields_that_are_the_edges_own),
 	    cmocka_unit_test(test_wrong_texts),
+	    cmocka_unit_test(test_match_without_an_expression),
+	    cmocka_unit_test(test_rewrites_that_no_request_survives),
 	    cmocka_unit_test(test_what_does_not_go_together),
 	    cmocka_unit_test(test_origins_of_pages),
 	};

@@ -213,6 +213,30 @@ static void test_fields(void **state)
 	arena_fini(&a);
 }
 
+static void test_set_replaces_all_of_a_name(void **state)
+{
+	struct http_fields f = {0};
+	struct arena arena;
+	unsigned from = 0;
+
+	arena_init(&arena, 4096);
+	assert_true(http_fields_add(&f, &arena, SPAN("A"), SPAN("1")));
+	assert_true(http_fields_add(&f, &arena, SPAN("B"), SPAN("2")));
+	assert_true(http_fields_add(&f, &arena, SPAN("a"), SPAN("3")));
+	assert_true(http_fields_set(&f, &arena, SPAN("A"), SPAN("4")));
+	assert_int_equal(f.n, 2);
+	assert_true(span_equal(http_fields_find(&f, SPAN("a"), &from)->value, SPAN("4")));
+	assert_null(http_fields_find(&f, SPAN("a"), &from));
+	arena_fini(&arena);
+}
+
+static void test_trim(void **state)
+{
+	assert_true(span_equal(http_trim(SPAN(" \ta b\t ")), SPAN("a b")));
+	assert_int_equal(http_trim(SPAN(" \t")).n, 0);
+	assert_int_equal(http_trim((struct span){NULL, 0}).n, 0);
+}
+
 static void test_append_makes_one_list(void **state)
 {
 	struct http_fields fields = {0};
@@ -437,6 +461,8 @@ int main(void)
 	    cmocka_unit_test(test_authorities),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_set_replaces_all_of_a_name),
+	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_append_makes_one_list),
 	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_head_copy_has_its_own_fields),

@@ -171,12 +171,16 @@ static void publish_view(void)
 	snapshot_publish(&world.common.views, &snapshot);
 }
 
+static unsigned spoken[] = {CFG_PROTOCOL_HTTP1};
+
 int world_setup(void **state)
 {
 	struct cfg_http *http = &world.fleet.http;
 
 	memset(&world, 0, sizeof(world));
 	http->timeout.handshake = DUR_S(PATIENCE_S);
+	/* The worker has another one besides, for who names none. */
+	http->protocols = (struct cfg_uints){spoken, ARRAY_SIZE(spoken)};
 	http->limit.connections = 10000;
 	http->limit.silent = 10000;
 	http->limit.handshakes = 1000;

@@ -27,6 +27,10 @@ static const struct edge_forward old_fashioned = {.client_ip = "192.0.2.1",
 						  .trusted_fields = &for_proxies,
 						  .underscores = CFG_UNDERSCORES_PASS,
 						  .pseudonym = {"perigee-fra1", 12}};
+static const struct edge_forward modern = {.trusted_fields = &for_proxies,
+					   .client_ip = "192.0.2.1",
+					   .client_speaks_http2 = true,
+					   .pseudonym = {"perigee-fra1", 12}};
 static const struct edge_forward proxy = {.trusted_fields = &for_proxies,
 					  .client_ip = "2001:db8::1",
 					  .client_is_ipv6 = true,
@@ -89,6 +93,8 @@ static void test_requests(void **state)
 		const char *in, *out;
 	} cases[] = {
 	    {&stranger, "", OURS BY_US},
+	    /* Of HTTP/2 it said that it had been HTTP/1.1. */
+	    {&modern, "", OURS "Via: 2.0 perigee-fra1\n" LOOP},
 	    {&stranger, "A: b\nVia: 1.0 x\nvia: 1.1 y (z)\nC: d\n",
 	     "A: b\nC: d\n" OURS "Via: 1.0 x, 1.1 y (z), 1.1 perigee-fra1\n" LOOP},
 	    {&stranger,

@@ -42,11 +42,32 @@ static void test_no_places(void **state)
 	assert_null(edge_client_place(&client, NULL));
 }
 
+/* A connection may outlive many reloads, and new places come to lie where old ones lay. */
+static void test_places_at_the_address_of_others(void **state)
+{
+	struct cfg_geo geo = {.unknown = {.set = true}};
+	struct edge_client client = {.protocol = ""};
+	struct diag *diag = diag_create();
+
+	assert_true(net_addr_parse("192.0.2.1", 0, &client.addr));
+	for (int i = 0; i < 80; i++) {
+		const struct geo_places *places;
+
+		geo.unknown.latitude = i;
+		places = geo_places_load(&geo, NULL, diag);
+		assert_non_null(places);
+		assert_true(edge_client_place(&client, places)->latitude == i);
+		geo_places_unref(&places);
+	}
+	diag_destroy(&diag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_networks),
 	    cmocka_unit_test(test_no_places),
+	    cmocka_unit_test(test_places_at_the_address_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

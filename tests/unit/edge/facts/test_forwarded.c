@@ -78,6 +78,19 @@ static const struct chain {
     {"Forwarded: for=192.0.2.1, for=_x, for=10.0.0.1", NULL},
     {"Forwarded: for=10.0.0.1", NULL},
     {"Forwarded: for=\"6.6.6.6, for=192.0.2.1\"", NULL},
+    /* A quote that was left open swallows nothing that a proxy has added. */
+    {"Forwarded: for=6.6.6.6;x=\", for=192.0.2.1", "192.0.2.1"},
+    {"Forwarded: for=6.6.6.6;x=\", for=192.0.2.1;host=\"a\"", "192.0.2.1"},
+    {"Forwarded: for=6.6.6.6;x=\"\\, for=\"[2001:db8::7]\"", "2001:db8::7"},
+    {"Forwarded: for=6.6.6.6;x=\"\nForwarded: for=192.0.2.1", "192.0.2.1"},
+    /* Quotes that a client opens hide nobody, and what is quoted names nobody. */
+    {"Forwarded: for=\"6.6.6.6, for=192.0.2.1", "192.0.2.1"},
+    {"Forwarded: for=x;host=\"\\, for=192.0.2.1, for=10.0.0.1", "192.0.2.1"},
+    {"Forwarded: for=192.0.2.1;host=\"a;for=6.6.6.6;b\";proto=https", "192.0.2.1"},
+    {"Forwarded: host=\"a;for=6.6.6.6;b\";for=192.0.2.1", "192.0.2.1"},
+    {"Forwarded: for=192.0.2.1;host=\"a, for=6.6.6.6\"", "192.0.2.1"},
+    {"Forwarded: for=192.0.2.1;host=\"a\\\", for=6.6.6.6;b=\\\"\"", "192.0.2.1"},
+    {"Forwarded: \", for=192.0.2.1;host=\"a\\\\\"", "192.0.2.1"},
     /* One chain, not both. */
     {"Forwarded: for=6.6.6.6\nX-Forwarded-For: 192.0.2.1", "192.0.2.1"},
     {"Forwarded: for=6.6.6.6\nX-Forwarded-For: unknown", NULL},

@@ -138,6 +138,43 @@ static void test_targets(void **state)
 	known_request_fini(&w);
 }
 
+/* What a client chooses is one value, where the operator has written one. */
+static void test_no_parameter_is_added_by_a_value(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"/x?p={path}", "/x?p=/1%26admin%3D1%3Ba%2Bb%3Bc"},
+	    {"/x?p={match.0}&q", "/x?p=1%26admin%3D1&q"},
+	    {"/x?p={field.x}", "/x?p=1%26admin%3D1%3B%2B%25%23"},
+	    {"/x?p={query.p}", "/x?p=a=b+c%26d%3Be"},
+	    {"https://{host}/in?to={target}",
+	     "https://www.example.com/in?to=/"
+	     "1%26admin%3D1%253Ba%2Bb%253bc%3Fp%3Da%3Db%2Bc%2526d%3Be"},
+	    {"{target}&p={field.x}",
+	     "/1&admin=1%3Ba+b%3bc?p=a=b+c%26d;e&p=1%26admin%3D1%3B%2B%25%23"},
+	    {"/{field.x}?{query}", "/1&admin=1;+%25%23?p=a=b+c%26d;e"},
+	};
+	struct known_request w;
+
+	begin(&w, "/1&admin=1%3Ba+b%3bc?p=a=b+c%26d;e");
+	w.facts.captures[0] = SPAN("1&admin=1");
+	known_request_add(&w.request, "X", "1&admin=1;+%#");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_expands(&w, cases[i][0], EDGE_TEXT_TARGET, cases[i][1]);
+	assert_expands(&w, "?{field.x}", EDGE_TEXT_FIELD, "?1&admin=1;+%#");
+	known_request_fini(&w);
+}
+
+/* A redirect of "OPTIONS *" does not go to another host. */
+static void test_asterisk_is_no_part_of_a_host(void **state)
+{
+	struct known_request w;
+
+	begin(&w, "*");
+	assert_expands(&w, "https://{host}{target}", EDGE_TEXT_TARGET, "https://www.example.com/");
+	assert_expands(&w, "{target}", EDGE_TEXT_PLAIN, "*");
+	known_request_fini(&w);
+}
+
 static void test_ports_and_hosts(void **state)
 {
 	struct known_request w;
@@ -208,6 +245,8 @@ int main(void)
 	    cmocka_unit_test(test_nothing_known),
 	    cmocka_unit_test(test_nothing_splits_a_field),
 	    cmocka_unit_test(test_targets),
+	    cmocka_unit_test(test_no_parameter_is_added_by_a_value),
+	    cmocka_unit_test(test_asterisk_is_no_part_of_a_host),
 	    cmocka_unit_test(test_ports_and_hosts),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_literal_is_not_copied),

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -124,6 +126,37 @@ static void test_request_rate(void **state)
 	assert_empty(&g);
 }
 
+/* Their keys were all odd, and half of both tables was never used. */
+static void test_clients_fill_the_tables(void **state)
+{
+	enum { TRACKED = 1024, CLIENTS = 8 * TRACKED };
+	struct edge_guard *g = edge_guard_create(TRACKED);
+	const struct cfg_per_client limits = {
+	    .connections = 1, .connection_rate = {1, DUR_S(100)}, .request_rate = {1, DUR_S(100)}};
+	struct edge_client *clients = xcalloc(CLIENTS, sizeof(*clients));
+	struct edge_guard_hold hold;
+	duration wait;
+
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		char address[32];
+
+		snprintf(address, sizeof(address), "10.0.%u.%u", i / 256, i % 256);
+		clients[i] = client_of(address);
+		assert_int_equal(edge_guard_enter(g, &limits, &clients[i], start),
+				 EDGE_GUARD_PASSES);
+	}
+	/* A set that none of so many clients falls into would need e^-64 of luck. */
+	assert_int_equal(edge_tally_used(g->tally), TRACKED);
+	assert_int_equal(edge_rates_used(g->rates, start), TRACKED);
+	assert_int_equal(edge_guard_begin(g, &limits, &clients[0], start, &hold, &wait),
+			 EDGE_GUARD_PASSES);
+	edge_guard_end(&hold);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		edge_guard_leave(&clients[i]);
+	free(clients);
+	assert_empty(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +164,7 @@ int main(void)
 	    cmocka_unit_test(test_connection_rate),
 	    cmocka_unit_test(test_requests),
 	    cmocka_unit_test(test_request_rate),
+	    cmocka_unit_test(test_clients_fill_the_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

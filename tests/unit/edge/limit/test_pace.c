@@ -118,6 +118,17 @@ static void test_time_of_others_is_not_counted(void **state)
 	ASSERT_LEFT(&pace, 21, 30);
 }
 
+/* What it was looked at too late was taken from its next slack, and its silence then was none. */
+static void test_who_is_looked_at_late_has_all_of_its_slack_again(void **state)
+{
+	struct pace pace = begun(&hundred);
+
+	pace_progress(&pace, &hundred, 100000, at(30.5));
+	ASSERT_LEFT(&pace, 30.5, 30);
+	ASSERT_LEFT(&pace, 60.5, 0);
+	assert_true(pace_is_silent(&pace, &hundred, at(60.5)));
+}
+
 static void test_terms_may_change(void **state)
 {
 	const struct pace_terms shorter = {.rate = 100, .slack = DUR_S(5)};
@@ -137,6 +148,7 @@ int main(void)
 	    cmocka_unit_test(test_least_rate_is_enough_for_ever),
 	    cmocka_unit_test(test_nobody_saves_up),
 	    cmocka_unit_test(test_time_of_others_is_not_counted),
+	    cmocka_unit_test(test_who_is_looked_at_late_has_all_of_its_slack_again),
 	    cmocka_unit_test(test_terms_may_change),
 	};
 

@@ -128,6 +128,15 @@ static void test_all_origins(void **state)
 	assert_answer(&cfg, request, "Vary=Accept|Access-Control-Allow-Origin=*");
 }
 
+/* A browser that has it by a link uses it for a page of another origin as well. */
+static void test_kept_response_is_for_all_origins(void **state)
+{
+	struct cfg_cors cfg = {.origins = LIST("*")};
+	static const char *const none[] = {NULL};
+
+	assert_answer(&cfg, none, "Vary=Accept|Access-Control-Allow-Origin=*");
+}
+
 static void test_credentials(void **state)
 {
 	struct cfg_cors cfg = {.origins = LIST("https://a.example"), .credentials = true};
@@ -213,6 +222,7 @@ int main(void)
 	    cmocka_unit_test(test_origins),
 	    cmocka_unit_test(test_no_or_two_origins),
 	    cmocka_unit_test(test_all_origins),
+	    cmocka_unit_test(test_kept_response_is_for_all_origins),
 	    cmocka_unit_test(test_credentials),
 	    cmocka_unit_test(test_preflights),
 	    cmocka_unit_test(test_answer_to_a_preflight),

@@ -153,6 +153,9 @@ static void test_regex(void **state)
 	    {"$", "/index.html", {"/a/b", "/a/b/index.html"}},
 	    {"^", "/pre", {"/a", "/pre/a"}},
 	    {"^/(.*)$", "/x?p={match.1}", {"/a%20b?q", "/x?p=a%20b"}},
+	    /* no parameter is added by a value */
+	    {"^/(.*)$", "/x?p={match.1}", {"/a&admin=1", "/x?p=a%26admin%3D1"}},
+	    {"^/item/", "/x?p=", {"/item/a&admin=1", "/x?p=a%26admin%3D1"}},
 	    {"^/(.)(.)(.*)$", "/{match.1}./{match.3}", {"/.a/x", "400"}},
 	    {"/", "", {"/x", "400"}},
 	    {"2F", "x", {"/a%2fb", "/a%25xb"}},

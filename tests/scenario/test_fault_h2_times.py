@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""perigee-edge: what a client of HTTP/2 does all the time put off for ever what has its time. Whatever
+else goes on on its connection, a response that is not taken is given up."""
+
+import select
+import threading
+
+import pytest
+
+import h2_client
+from edge_fleet import read_head
+from h2_client import Client, ErrorCodes, SettingCodes, frame
+
+# Well within all that is waited for.
+STEP = 0.005
+
+
+def ask_in_two_parts(c):
+    """Its head is not whole for a while."""
+    stream = c.h2.get_next_available_stream_id()
+    block = c.h2.encoder.encode(c.fields(path="/bytes/1"))
+    c.h2.state_machine.process_input(h2_client.h2.connection.ConnectionInputs.SEND_HEADERS)
+    c.h2._begin_new_stream(stream, h2_client.h2.connection.AllowedStreamIDs(c.h2.config.client_side))
+    c.send(frame(h2_client.HEADERS, h2_client.END_STREAM, stream, block[:5]))
+    select.select([], [], [], STEP)
+    c.send(frame(h2_client.CONTINUATION, h2_client.END_HEADERS, stream, block[5:]))
+
+
+def ask_without_end(c):
+    """It is answered before it is whole, and lingers."""
+    c.ask("/bytes/1", method="POST", end=False, fields=[("expect", "nothing")])
+
+
+def go_on(c, s, what):
+    """Until the stream was reset, or it is clear that it will not be."""
+    for _ in range(190):
+        what(c)
+        while select.select([c.socket], [], [], 0)[0] or c.socket.pending():
+            assert c.read()
+        if s.reset is not None:
+            break
+        select.select([], [], [], STEP)
+
+
+@pytest.mark.parametrize("what", [ask_in_two_parts, ask_without_end])
+def test_response_that_is_not_taken_while_others_are_asked_for(make_edge, origin, what):
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                     http="h2: {streams: 300}, timeout: {write: 400ms}")
+    with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000}, greedy=False) as c:
+        s = c.streams[c.ask("/bytes/100000")]
+        c.until(lambda: len(s.body) == 1000)
+        go_on(c, s, what)
+        assert s.reset == ErrorCodes.CANCEL
+    assert edge.settled()["edge_end_client_write_timeout_total"] == 1
+
+
+def test_response_that_is_not_taken_while_one_is_held_back(scripted):
+    """One flows, and one that is less urgent is not fetched meanwhile: that is looked at each turn."""
+    over = threading.Event()
+
+    def script(conn):
+        head = read_head(conn)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if head.startswith(b"GET /flows "):
+            while not over.wait(STEP):
+                conn.sendall(b"1\r\nx\r\n")
+            conn.sendall(b"0\r\n\r\n")
+            return
+        conn.sendall(b"10000\r\n" + bytes(65536) + b"\r\n0\r\n\r\n")
+
+    edge = scripted(script, http="timeout: {write: 400ms}")
+    with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000}) as c:
+        c.greedy = False
+        s = c.streams[c.ask("/stalls")]
+        c.until(lambda: len(s.body) == 1000)
+        c.ask("/flows", fields=[("priority", "u=0")])
+        c.until(lambda: len(c.streams[3].body) > 1)
+        c.ask("/held-back", fields=[("priority", "u=7")])
+        c.until(lambda: s.reset is not None or len(c.streams[3].body) > 300)
+        assert s.reset == ErrorCodes.CANCEL
+        over.set()
+        assert c.finish(3).ended
