@@ -255,6 +255,7 @@ static void test_append_makes_one_list(void **state)
 	assert_true(span_equal(fields.v[1].value, SPAN("a, b")));
 	arena_fini(&arena);
 	arena_init(&arena, 0);
+	fields = (struct http_fields){0};
 	assert_false(http_fields_append(&fields, &arena, SPAN("X"), SPAN("2")));
 	arena_fini(&arena);
 }
