@@ -28,14 +28,9 @@ static void put(struct out *o, struct span s)
 
 static void put_number(struct out *o, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[HTTP_DIGITS_MAX];
 
-	do {
-		digits[--at] = '0' + value % 10;
-		value /= 10;
-	} while (value > 0);
-	put(o, (struct span){digits + at, sizeof(digits) - at});
+	put(o, http_digits(value, digits));
 }
 
 static void put_field(struct out *o, struct span name, struct span value)

@@ -359,6 +359,17 @@ static size_t member_length(struct span s)
 	return s.n;
 }
 
+struct span http_digits(uint64_t value, char space[HTTP_DIGITS_MAX])
+{
+	size_t at = HTTP_DIGITS_MAX;
+
+	do {
+		space[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	return (struct span){space + at, HTTP_DIGITS_MAX - at};
+}
+
 bool http_list_next(struct span *rest, struct span *member)
 {
 	while (rest->n > 0) {

@@ -91,6 +91,10 @@ struct http_head {
  * IPv6 host keeps its brackets; the port is digits up to 65535, or empty. */
 bool http_authority_split(struct span authority, struct span *host, struct span *port);
 
+/* In decimal, put into `space`. */
+#define HTTP_DIGITS_MAX 20
+struct span http_digits(uint64_t value, char space[HTTP_DIGITS_MAX]);
+
 /* An HTTP/1.1 message without fields or content that leaves the connection open. */
 void http_head_init(struct http_head *head, struct arena *arena);
 /* The same message with a vector of fields of its own in `arena`, so that a head can be rewritten

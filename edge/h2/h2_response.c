@@ -3,7 +3,6 @@
  * Responses of the exchange to HTTP/2: heads become header sections, a WebSocket's 101 a 200 (RFC
  * 8441 section 5); content and its pace are h2_write.c's. Worker's loop only.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +59,7 @@ struct section {
 	size_t n, cap;
 	nghttp2_nv few[SMALL_SECTION];
 	char status[3];
-	char length[24];
+	char length[HTTP_DIGITS_MAX];
 };
 
 /* Room for so many; false when memory is gone. */
@@ -107,19 +106,15 @@ static bool says_length(const struct http_head *head)
 /* False when memory is gone. */
 static bool section_of(struct section *section, const struct http_head *head)
 {
-	int n;
-
 	if (!section_init(section, head->fields.n + 2))
 		return false;
 	for (int i = 2, status = head->status; i >= 0; i--, status /= 10)
 		section->status[i] = (char)('0' + status % 10);
 	put(section, SPAN(":status"), (struct span){section->status, 3});
 	put_fields(section, &head->fields);
-	if (says_length(head)) {
-		n = snprintf(section->length, sizeof(section->length), "%llu",
-			     (unsigned long long)head->content_length);
-		put(section, SPAN("content-length"), (struct span){section->length, (size_t)n});
-	}
+	if (says_length(head))
+		put(section, SPAN("content-length"),
+		    http_digits(head->content_length, section->length));
 	return true;
 }
 

@@ -184,8 +184,10 @@ int h2_write_content(struct h2_stream *s, const uint8_t *header, size_t n)
 	watch_size(s, n);
 	if (out->bytes >= OUTPUT_BYTES)
 		flush(c);
-	/* Of what is just being pushed it is known only then whether all could be written. */
-	if (s->down.bytes == 0 && s->now.p == NULL)
+	/* One that is alone is granted when all that is being pushed was written, and then more at
+	 * a time; of those that share the next content should be here when it is their turn again.
+	 */
+	if (s->down.bytes == 0 && (s->now.p == NULL || c->priorities.n[s->urgency] > 1))
 		h2_write_grant(s);
 	return c->write_waits && !out->last ? NGHTTP2_ERR_PAUSE : 0;
 }

@@ -186,6 +186,7 @@ def test_the_site_decides_where_a_route_says_nothing(make_edge, scripted_origin)
     edge.fleet.write_text(edge.fleet.read_text().replace(
         "    routes:", "    compression: on\n    routes:"))
     edge.reload()
+    edge.wait_counter("edge_reloads_total", 1)
     assert get(edge, "/large")[1]["content-encoding"] == ["gzip"]
     assert "content-encoding" not in get(edge, "/page")[1]
 

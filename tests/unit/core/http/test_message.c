@@ -435,6 +435,23 @@ static void test_status(void **state)
 	assert_false(http_status_has_no_content(205));
 }
 
+static void test_digits(void **state)
+{
+	static const struct {
+		uint64_t value;
+		struct span digits;
+	} cases[] = {
+	    {0, SPAN("0")},
+	    {9, SPAN("9")},
+	    {10, SPAN("10")},
+	    {UINT64_MAX, SPAN("18446744073709551615")},
+	};
+	char space[HTTP_DIGITS_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_true(span_equal(http_digits(cases[i].value, space), cases[i].digits));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +470,7 @@ int main(void)
 	    cmocka_unit_test(test_head_copy_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_hop_by_hop),
 	    cmocka_unit_test(test_status),
+	    cmocka_unit_test(test_digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
