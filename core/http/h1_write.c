@@ -35,17 +35,10 @@ static void put_number(struct out *o, uint64_t value)
 
 static void put_field(struct out *o, struct span name, struct span value)
 {
-	size_t size = name.n + 2 + value.n + 2;
-
-	if (size > o->left)
-		o->full = true;
-	if (o->full)
-		return;
-	o->left -= size;
-	o->p = mempcpy(mempcpy(o->p, name.p, name.n), ": ", 2);
-	if (value.n > 0)
-		o->p = mempcpy(o->p, value.p, value.n);
-	o->p = mempcpy(o->p, "\r\n", 2);
+	put(o, name);
+	put(o, SPAN(": "));
+	put(o, value);
+	put(o, SPAN("\r\n"));
 }
 
 /* The writer's own, whatever a filter may have added. */

@@ -226,17 +226,11 @@ bool http_head_copy(struct http_head *copy, const struct http_head *head, struct
 	return true;
 }
 
-/* Of most pairs of names the lengths tell, without a call. */
-static inline bool is_named(const struct http_field *field, struct span name)
-{
-	return field->name.n == name.n && span_equal_nocase(field->name, name);
-}
-
 const struct http_field *http_fields_find(const struct http_fields *f, struct span name,
 					  unsigned *from)
 {
 	for (unsigned i = from ? *from : 0; i < f->n; i++) {
-		if (is_named(&f->v[i], name)) {
+		if (span_equal_nocase(f->v[i].name, name)) {
 			if (from)
 				*from = i + 1;
 			return &f->v[i];
@@ -269,7 +263,7 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < f->n; i++) {
-		if (!is_named(&f->v[i], name))
+		if (!span_equal_nocase(f->v[i].name, name))
 			f->v[kept++] = f->v[i];
 	}
 	f->n = kept;
@@ -413,7 +407,7 @@ static void unname_listed(struct http_fields *f, struct span connection)
 		if (is_hop_by_hop(option))
 			continue;
 		for (unsigned i = 0; i < f->n; i++) {
-			if (is_named(&f->v[i], option))
+			if (span_equal_nocase(f->v[i].name, option))
 				f->v[i].name.n = 0;
 		}
 	}
