@@ -152,7 +152,8 @@ const struct cfg_option cfg_http_options[] = {
 	"per_client", AT(cfg_http, per_client),
 	"How much each client may have of an edge: an IPv4 address, or an IPv6 network of 64 "
 	"bits. It is the one that a PROXY header names, or, of requests, the one that "
-	"http.trusted_proxies name; their connections are not limited.",
+	"http.trusted_proxies name; their connections are not limited, but all requests in "
+	"which such a proxy names nobody count as its own, together.",
 	cfg_per_client_options),
     ACCESS(AT(cfg_http, access),
 	   "Whom the edges let in: of these items the first counts that a client is in; who is in "
@@ -203,7 +204,8 @@ const struct cfg_option cfg_http_options[] = {
 	 "Clients whose X-Forwarded- and Forwarded fields, and those of http.trusted_fields, "
 	 "are kept, and believed: of whom such a request is, for access, limits, conditions and "
 	 "variables, the last address says that is in X-Forwarded-For, or else in Forwarded, "
-	 "and not of these."},
+	 "and not of these. When they say nobody, it is the proxy: all such requests of it count "
+	 "as one client's, for http.per_client too."},
     {.key = "trusted_fields",
      .shape = CFG_VALUES,
      .type = &cfg_type_field_name,

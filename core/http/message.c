@@ -269,6 +269,17 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	f->n = kept;
 }
 
+void http_fields_wipe(const struct http_fields *f, struct span name)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(f, name, &from))) {
+		if (field->value.n > 0)
+			explicit_bzero((void *)field->value.p, field->value.n);
+	}
+}
+
 bool http_name_reads_as(struct span name, struct span other)
 {
 	if (name.n != other.n)

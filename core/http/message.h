@@ -109,6 +109,8 @@ const struct http_field *http_fields_find(const struct http_fields *f, struct sp
 /* Spans are kept, not copied. False when the arena is full. */
 bool http_fields_add(struct http_fields *f, struct arena *a, struct span name, struct span value);
 void http_fields_remove(struct http_fields *f, struct span name);
+/* Overwrites the values of that name, which stand in an arena: nobody is to read them any more. */
+void http_fields_wipe(const struct http_fields *f, struct span name);
 /* One in the place of all of that name, at the end. False when the arena is full. */
 bool http_fields_set(struct http_fields *f, struct arena *a, struct span name, struct span value);
 /* One more member of a list: all fields of that name become one, at the end. False when the arena

@@ -27,6 +27,7 @@ struct set {
 	struct file text;
 	struct entry *entries; /* by name */
 	unsigned n_entries;
+	const char *costliest; /* of the hashes; NULL: there are none */
 	char *challenge;
 };
 
@@ -75,11 +76,14 @@ static void add(struct set *set, char *line, unsigned number, const struct cfg_a
 	if (more)
 		*more = '\0';
 	fault = edge_password_fault(hash);
-	if (fault)
+	if (fault) {
 		diag_add(diag, basic->place, "%s, line %u: the hash of %s %s", set->path, number,
 			 line, fault);
-	else
-		set->entries[set->n_entries++] = (struct entry){line, hash};
+		return;
+	}
+	set->entries[set->n_entries++] = (struct entry){line, hash};
+	if (!set->costliest || edge_password_cost(hash) > edge_password_cost(set->costliest))
+		set->costliest = hash;
 }
 
 static unsigned count_lines(const struct file *text)
@@ -202,19 +206,23 @@ static int compare_name(const void *name, const void *entry)
 	return order != 0 ? order : (a->n > b.n) - (a->n < b.n);
 }
 
-const char *edge_passwords_find(const struct edge_passwords *passwords,
-				const struct cfg_auth_basic *basic, struct span name, bool *known)
+struct edge_password_check edge_passwords_find(const struct edge_passwords *passwords,
+					       const struct cfg_auth_basic *basic, struct span name)
 {
 	const struct set *set = &passwords->sets[basic->id];
+	struct edge_password_check check = {.hash = set->costliest};
 	const struct entry *found = NULL;
 
 	if (set->n_entries > 0)
 		found = bsearch(&name, set->entries, set->n_entries, sizeof(*set->entries),
 				compare_name);
-	*known = found != NULL;
-	if (found)
-		return found->hash;
-	return set->n_entries > 0 ? set->entries[0].hash : NULL;
+	if (!found)
+		return check;
+	check.hash = found->hash;
+	check.known = true;
+	if (edge_password_cost(found->hash) < edge_password_cost(set->costliest))
+		check.decoy = set->costliest;
+	return check;
 }
 
 struct span edge_passwords_challenge(const struct edge_passwords *passwords,

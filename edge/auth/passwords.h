@@ -20,11 +20,19 @@ struct edge_passwords *edge_passwords_load(const struct cfg_fleet *fleet,
 /* Overwrites what it holds. */
 void edge_passwords_destroy(struct edge_passwords **passwords);
 
-/* The hash of that name's password. When there is no such name, that of another one with *known
- * false: to check that costs as much, so that nobody learns which names there are. NULL: there is
- * none at all. */
-const char *edge_passwords_find(const struct edge_passwords *passwords,
-				const struct cfg_auth_basic *basic, struct span name, bool *known);
+/* What to check a password against, so that what is wrong costs as much whatever the name, and
+ * nobody learns which names there are. */
+struct edge_password_check {
+	const char
+	    *hash; /* that name's, or the costliest of the file; NULL: there is none at all */
+	const char
+	    *decoy; /* to be checked as well when it is wrong; NULL: it is as costly as any */
+	bool known; /* there is such a name */
+};
+
+struct edge_password_check edge_passwords_find(const struct edge_passwords *passwords,
+					       const struct cfg_auth_basic *basic,
+					       struct span name);
 /* The value of WWW-Authenticate. */
 struct span edge_passwords_challenge(const struct edge_passwords *passwords,
 				     const struct cfg_auth_basic *basic);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
@@ -26,6 +27,8 @@
 #define RIGHT_FOR DUR_S(600)
 /* With bcrypt's usual cost (5 of htpasswd, 10 of others) the last one waits a second, or five. */
 #define WAITING_MAX 64
+/* One that stays and guesses leaves the other places to others. */
+#define WAITING_OF_ONE_MAX (WAITING_MAX / 4)
 
 struct right {
 	unsigned char mac[MAC_BYTES];
@@ -35,6 +38,7 @@ struct right {
 struct edge_verifier {
 	struct loop *loop;
 	struct jobs *jobs; /* NULL: none was needed so far */
+	LIST_HEAD(, edge_verification) waiting;
 	unsigned n_waiting;
 	unsigned char key[MAC_BYTES];
 	struct right table[SETS][WAYS];
@@ -44,6 +48,8 @@ struct edge_verification {
 	struct job job;
 	/* The loop's. */
 	struct edge_verifier *verifier;
+	LIST_ENTRY(edge_verification) link;
+	struct net_prefix client;
 	void (*told)(void *arg, bool right); /* NULL: nobody wants to know */
 	void *arg;
 	bool known;
@@ -53,6 +59,7 @@ struct edge_verification {
 	/* The job's. */
 	char password[EDGE_CREDENTIALS_MAX + 1];
 	char hash[EDGE_PASSWORD_HASH_MAX + 1];
+	char decoy[EDGE_PASSWORD_HASH_MAX + 1]; /* "" for none */
 	bool right;
 };
 
@@ -141,6 +148,8 @@ static void remember(struct edge_verifier *v, const unsigned char mac[MAC_BYTES]
 
 static void free_verification(struct edge_verification *one)
 {
+	LIST_REMOVE(one, link);
+	one->verifier->n_waiting--;
 	explicit_bzero(one, sizeof(*one));
 	free(one);
 }
@@ -149,8 +158,11 @@ static void run(struct job *job)
 {
 	struct edge_verification *one = CONTAINER_OF(job, struct edge_verification, job);
 
-	if (!atomic_load(&one->unwanted))
+	if (!atomic_load(&one->unwanted)) {
 		one->right = edge_password_matches(one->password, one->hash);
+		if (!one->right && one->decoy[0] != '\0')
+			edge_password_matches(one->password, one->decoy);
+	}
 	explicit_bzero(one->password, sizeof(one->password));
 }
 
@@ -159,7 +171,6 @@ static void done(struct job *job)
 	struct edge_verification *one = CONTAINER_OF(job, struct edge_verification, job);
 	bool right = one->right && one->known;
 
-	one->verifier->n_waiting--;
 	if (right)
 		remember(one->verifier, one->mac);
 	if (one->told)
@@ -186,6 +197,16 @@ static bool is_sane(const struct edge_credentials *c)
 	       (c->password.n == 0 || !memchr(c->password.p, '\0', c->password.n));
 }
 
+static bool has_place(const struct edge_verifier *v, const struct net_prefix *client)
+{
+	const struct edge_verification *one;
+	unsigned n = 0;
+
+	LIST_FOREACH (one, &v->waiting, link)
+		n += memcmp(&one->client, client, sizeof(*client)) == 0;
+	return v->n_waiting < WAITING_MAX && n < WAITING_OF_ONE_MAX;
+}
+
 enum edge_verdict edge_verify(struct edge_verifier *v, const struct edge_credentials *c,
 			      void (*told)(void *arg, bool right), void *arg,
 			      struct edge_verification **verification)
@@ -198,7 +219,7 @@ enum edge_verdict edge_verify(struct edge_verifier *v, const struct edge_credent
 		return EDGE_VERDICT_WRONG;
 	if (c->known && was_right(v, mac))
 		return EDGE_VERDICT_RIGHT;
-	if (v->n_waiting >= WAITING_MAX || !have_thread(v))
+	if (!has_place(v, &c->client) || !have_thread(v))
 		return EDGE_VERDICT_BUSY;
 	one = calloc(1, sizeof(*one));
 	if (!one)
@@ -211,6 +232,10 @@ enum edge_verdict edge_verify(struct edge_verifier *v, const struct edge_credent
 	if (c->password.n > 0)
 		memcpy(one->password, c->password.p, c->password.n);
 	strcpy(one->hash, c->hash);
+	if (c->decoy)
+		strcpy(one->decoy, c->decoy);
+	one->client = c->client;
+	LIST_INSERT_HEAD(&v->waiting, one, link);
 	v->n_waiting++;
 	job_start(v->jobs, &one->job, &ops);
 	*verification = one;

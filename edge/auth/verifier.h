@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "core/base/addr.h"
 #include "core/http/message.h"
 #include "core/loop/loop.h"
 
@@ -19,14 +20,16 @@ struct edge_verifier;
 struct edge_credentials {
 	struct span name, password; /* no NUL in them */
 	const char *hash;           /* what the password is checked against */
+	const char *decoy;          /* and if it is wrong, for the time it takes; or NULL */
 	bool known;                 /* false: it is wrong, whatever comes out */
+	struct net_prefix client;   /* who asks: edge_client_network() */
 };
 
 enum edge_verdict {
 	EDGE_VERDICT_RIGHT,
 	EDGE_VERDICT_WRONG,
 	EDGE_VERDICT_WAITS, /* told later */
-	EDGE_VERDICT_BUSY,  /* too many wait */
+	EDGE_VERDICT_BUSY,  /* too many wait, in all or of that client */
 };
 
 /* Its thread is started when it is needed. */

@@ -82,7 +82,8 @@ static void cancel(struct edge_exchange *x)
 
 static enum step_result judge(struct edge_exchange *x, const gnutls_datum_t *raw)
 {
-	struct edge_credentials c = {0};
+	struct edge_credentials c = {.client = edge_client_network(&x->person->addr)};
+	struct edge_password_check check;
 	struct span text = {(const char *)raw->data, raw->size};
 	const char *colon = text.n > 0 ? memchr(text.p, ':', text.n) : NULL;
 	enum edge_verdict verdict = EDGE_VERDICT_WRONG;
@@ -90,7 +91,10 @@ static enum step_result judge(struct edge_exchange *x, const gnutls_datum_t *raw
 	if (colon) {
 		c.name = (struct span){text.p, (size_t)(colon - text.p)};
 		c.password = (struct span){colon + 1, text.n - c.name.n - 1};
-		c.hash = edge_passwords_find(x->view->passwords, basic_of(x), c.name, &c.known);
+		check = edge_passwords_find(x->view->passwords, basic_of(x), c.name);
+		c.hash = check.hash;
+		c.decoy = check.decoy;
+		c.known = check.known;
 	}
 	if (c.hash)
 		verdict = edge_verify(x->worker->verifier, &c, told, x, &x->verification);
@@ -120,12 +124,19 @@ enum step_result exchange_step_basic(struct edge_exchange *x)
 
 	if (x->route->cfg->terms.auth.n_basic == 0)
 		return STEP_GO_ON;
+	x->credentials_read = true;
 	raw = decode(&x->received.fields);
 	result = judge(x, &raw);
 	if (raw.data)
 		explicit_bzero(raw.data, raw.size);
 	gnutls_free(raw.data);
 	return result;
+}
+
+void exchange_wipe_credentials(struct edge_exchange *x)
+{
+	if (x->credentials_read)
+		http_fields_wipe(&x->received.fields, SPAN("Authorization"));
 }
 
 bool exchange_hides_credentials(const struct edge_exchange *x)

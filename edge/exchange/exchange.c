@@ -262,6 +262,7 @@ void edge_exchange_close(struct edge_exchange **xp, enum reason reason)
 	loop_task_cancel(x->worker->loop, &x->own_task);
 	deadline_fini(&x->deadline);
 	edge_view_unpin(&x->view, x->worker->loop);
+	exchange_wipe_credentials(x);
 	if (counted)
 		count_out(x);
 	give_spare(x->worker, x);

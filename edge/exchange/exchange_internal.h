@@ -111,6 +111,7 @@ struct edge_exchange {
 	unsigned step; /* the one that is taken now, or waits */
 	/* Set while it waits: lets go of what it waits for. */
 	void (*cancel_wait)(struct edge_exchange *x);
+	bool credentials_read;                  /* Authorization: it is overwritten at the end */
 	struct edge_verification *verification; /* of a password, while that is waited for */
 	struct exchange_auth *auth;             /* NULL: no other origin was asked */
 	enum request_ending ending;
@@ -225,6 +226,8 @@ void exchange_step_done(struct edge_exchange *x);
 
 /* auth_basic.c */
 enum step_result exchange_step_basic(struct edge_exchange *x);
+/* At the end: the memory of the exchange is another's next. */
+void exchange_wipe_credentials(struct edge_exchange *x);
 /* Whether name and password are ours alone. */
 bool exchange_hides_credentials(const struct edge_exchange *x);
 

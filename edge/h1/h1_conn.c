@@ -142,6 +142,17 @@ void h1_begin_paces(struct edge_h1 *c)
 	pace_init(&c->message->taking, &taking);
 }
 
+/* What the client was behind by when a rate was asked is forgiven. */
+void h1_pace_answered(struct edge_h1 *c)
+{
+	struct pace_terms terms = sending_terms(c);
+
+	if (c->message->request_side != H1_REQUEST_CONTENT)
+		return;
+	pace_init(&c->message->sending, &terms);
+	h1_update_deadline(c);
+}
+
 void h1_content_progress(struct edge_h1 *c, size_t n)
 {
 	struct pace_terms terms = sending_terms(c);

@@ -111,6 +111,8 @@ void h1_update_reading(struct edge_h1 *c);
 void h1_update_deadline(struct edge_h1 *c);
 /* At the first byte of a request. */
 void h1_begin_paces(struct edge_h1 *c);
+/* The final head has gone out. */
+void h1_pace_answered(struct edge_h1 *c);
 /* Some content came, or went out in answer to some that is still to come. */
 void h1_content_progress(struct edge_h1 *c, size_t n);
 const struct cfg_http *h1_http(const struct edge_h1 *c);

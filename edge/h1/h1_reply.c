@@ -184,6 +184,7 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 	if (m->request_side == H1_REQUEST_ASKED)
 		m->request_side = H1_REQUEST_UNWANTED;
 	m->response_side = H1_RESPONSE_CONTENT;
+	h1_pace_answered(c);
 	if (end)
 		response_done(c);
 }

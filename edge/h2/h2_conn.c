@@ -159,6 +159,22 @@ static void conn_free(struct edge_h2 *c)
 
 /* Leaving */
 
+static duration left_to_leave(const struct edge_h2 *c)
+{
+	return DUR_NS(MAX(mono_since(c->leave_at, h2_now(c)).ns, 0));
+}
+
+/* A head that is being read keeps its own time, and what it has begun is served: the streams are
+ * looked at once it is whole. */
+static void await_word(struct edge_h2 *c)
+{
+	c->leave_at = mono_add(h2_now(c), LAST_WAIT);
+	if (c->state == H2_IDLE)
+		deadline_set(&c->deadline, LAST_WAIT);
+	else
+		h2_look_within(c, LAST_WAIT);
+}
+
 static void give_notice(struct edge_h2 *c, enum reason reason)
 {
 	static const uint8_t opaque[8] = "leaving";
@@ -171,7 +187,7 @@ static void give_notice(struct edge_h2 *c, enum reason reason)
 	    nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, opaque) != 0)
 		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);
 	else
-		deadline_set(&c->deadline, LAST_WAIT);
+		await_word(c);
 	h2_defer(c);
 }
 
@@ -326,6 +342,8 @@ static duration tick(const struct edge_h2 *c)
 		least = MIN(least, H2_LINGER.ns);
 	if (c->held_back)
 		least = MIN(least, H2_PRIORITY_ASKS.ns);
+	if (c->leaving == H2_NOTICED)
+		least = MIN(least, left_to_leave(c).ns);
 	return DUR_NS(least);
 }
 
@@ -351,7 +369,7 @@ static void look_at_streams(struct edge_h2 *c)
 	check_write(c);
 	h2_stream_reset_lingering(c, c->n_lingering);
 	h2_write_grant_held_back(c);
-	if (c->leaving == H2_NOTICED)
+	if (c->leaving == H2_NOTICED && left_to_leave(c).ns == 0)
 		h2_leave(c);
 	if (c->state == H2_BUSY)
 		h2_look_within(c, tick(c));
@@ -412,6 +430,8 @@ static void enter(struct edge_h2 *c, enum h2_state state)
 		edge_conn_set_stage(c->conn, EDGE_IDLE);
 		if (c->leaving == H2_STAYS)
 			deadline_set(&c->deadline, http->timeout.keep_alive);
+		else if (c->leaving == H2_NOTICED)
+			deadline_set(&c->deadline, left_to_leave(c));
 		else
 			deadline_set(&c->deadline, LAST_WAIT);
 		break;

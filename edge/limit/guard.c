@@ -136,7 +136,7 @@ static bool count_in(struct edge_guard *g, unsigned max, struct edge_client *cli
 		return true;
 	if (hold->own)
 		edge_tally_close(&hold->counted);
-	*hold = (struct edge_guard_hold){NULL};
+	*hold = (struct edge_guard_hold){.counted = NULL};
 	return false;
 }
 
@@ -146,7 +146,7 @@ enum edge_guard_verdict edge_guard_begin(struct edge_guard *g, const struct cfg_
 {
 	struct edge_rate_state state = {.allowed = true};
 
-	*hold = (struct edge_guard_hold){NULL};
+	*hold = (struct edge_guard_hold){.counted = NULL};
 	if (limits->request_rate.count > 0)
 		state = take(g, &limits->request_rate, key_of(g, client) ^ FOR_REQUESTS, now);
 	*wait = state.wait;
@@ -164,5 +164,5 @@ void edge_guard_end(struct edge_guard_hold *hold)
 	edge_tally_end(hold->counted);
 	if (hold->own)
 		edge_tally_close(&hold->counted);
-	*hold = (struct edge_guard_hold){NULL};
+	*hold = (struct edge_guard_hold){.counted = NULL};
 }

@@ -295,7 +295,7 @@ static void act_client(void)
 	uint32_t stream = 2 * decide(d, 24) + 1;
 	unsigned what = decide(d, 16), flags = decide(d, 2);
 	size_t n = decide(d, 64), size;
-	uint8_t bytes[1024];
+	uint8_t bytes[1024], kind;
 
 	n = MIN(n, (size_t)(d->end - d->next));
 	switch (what) {
@@ -318,8 +318,11 @@ static void act_client(void)
 		send_frame(3, 0, stream, "\0\0\0\x08", 4);
 		break;
 	case 8: /* a frame of any kind and content */
-		send_frame((uint8_t)decide(d, 20), (uint8_t)decide(d, 256),
-			   decide(d, 4) ? stream : 0, d->next, n);
+		kind = (uint8_t)decide(d, 20);
+		flags = decide(d, 256);
+		stream = decide(d, 4) ? stream : 0;
+		n = MIN(n, (size_t)(d->end - d->next));
+		send_frame(kind, (uint8_t)flags, stream, d->next, n);
 		d->next += n;
 		break;
 	case 9: /* anything */

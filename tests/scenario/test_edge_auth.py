@@ -171,7 +171,7 @@ def test_passwords_of_clients_that_have_left_are_not_looked_at(make_edge, script
     users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
     edge = make_edge({"app": scripted_origin(Recorder()).origin()},
                      {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
-    guessers = [edge.connect() for _ in range(40)]
+    guessers = [edge.connect(source=f"127.0.0.{2 + i % 4}") for i in range(40)]
     before = edge.cpu_seconds()
     edge.curl("-u", "ann:wrong", "-o", "/dev/null", edge.url("/"))
     of_one = edge.cpu_seconds() - before
@@ -192,7 +192,7 @@ def test_bystander_does_not_wait_for_the_passwords_of_others(make_edge, scripted
     users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
     edge = make_edge({"app": scripted_origin(Recorder()).origin()},
                      {"/": ("app", f"auth: {{basic: {{file: {users}}}}}"), "/open": "app"})
-    guessers = [edge.connect() for _ in range(20)]
+    guessers = [edge.connect(source=f"127.0.0.{2 + i % 4}") for i in range(20)]
     for i, s in enumerate(guessers):
         s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials(f'ann:{i}')}\r\n\r\n"
                   .encode())
@@ -212,13 +212,50 @@ def test_too_many_passwords_at_once(make_edge, scripted_origin, tmp_path):
     users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
     edge = make_edge({"app": scripted_origin(Recorder()).origin()},
                      {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
-    guessers = [edge.connect() for _ in range(80)]
+    guessers = [edge.connect(source=f"127.0.0.{2 + i % 8}") for i in range(80)]
     for i, s in enumerate(guessers):
         s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials(f'ann:{i}')}\r\n\r\n"
                   .encode())
     perigee.wait_for(lambda: edge.counters()["edge_auth_busy_total"] >= 1, "somebody refused")
     for s in guessers:
         s.close()
+
+
+def test_one_client_that_stayed_and_guessed_held_all_places(make_edge, scripted_origin, tmp_path):
+    """Whoever else had to be asked for a password was then turned away."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-B", "-C", "12"))
+    edge = make_edge({"app": scripted_origin(Recorder()).origin()},
+                     {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
+    guessers = [edge.connect(source="127.0.0.2") for _ in range(80)]
+    for i, s in enumerate(guessers):
+        s.sendall(f"GET / HTTP/1.1\r\n{H}Authorization: Basic {credentials(f'ann:{i}')}\r\n\r\n"
+                  .encode())
+    perigee.wait_for(lambda: edge.counters()["edge_auth_busy_total"] >= 1, "somebody refused")
+    # Some of them wait still.
+    got = edge.curl("-u", "ann:secret", edge.url("/"))
+    assert got.stdout == "ok"
+    for s in guessers:
+        s.close()
+
+
+def milliseconds_of(edge, user):
+    """Of the processor, for what is wrong."""
+    before = edge.cpu_seconds()
+    for i in range(3):
+        got = edge.curl("-u", f"{user}:guess{i}", "-o", "/dev/null", "-w", "%{http_code}", edge.url("/"))
+        assert got.stdout == "401"
+    return (edge.cpu_seconds() - before) * 1000
+
+
+@pytest.mark.parametrize("name", ["ann", "bob", "cid", "nobody"])
+def test_time_of_a_check_told_which_names_there_are(make_edge, scripted_origin, tmp_path, name):
+    """Who is unknown was checked against the first hash of the file, whatever kind that was of."""
+    users = htpasswd(tmp_path / "users", ("ann", "secret", "-s"), ("bob", "secret", "-5"),
+                     ("cid", "secret", "-B", "-C", "12"))
+    edge = make_edge({"app": scripted_origin(Recorder()).origin()},
+                     {"/": ("app", f"auth: {{basic: {{file: {users}}}}}")})
+    # As much as three of bcrypt, which is far more than all else.
+    assert milliseconds_of(edge, name) > 250
 
 
 @pytest.mark.parametrize("text, why", [

@@ -126,6 +126,33 @@ def test_talk_in_both_directions_is_no_trickle(scripted):
     assert edge.settled()["edge_end_done_total"] == 1
 
 
+def test_what_the_client_was_behind_by_is_forgiven_when_it_is_answered(scripted):
+    """It was cut off at its first pause after that, however short."""
+    go = threading.Event()
+
+    def script(conn):
+        data = read_head(conn).partition(b"\r\n\r\n")[2]
+        assert go.wait(perigee.PATIENCE)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while b"0\r\n\r\n" not in data:
+            data += conn.recv(65536)
+        conn.sendall(b"0\r\n\r\n")
+
+    edge = scripted(script, http="timeout: {body: 3s}, limit: {min_rate: 1MiB}")
+    with edge.connect() as s:
+        s.sendall(f"POST /x HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for _ in range(18):
+            select.select([], [], [], 0.1)
+            s.sendall(b"1\r\nx\r\n")
+        go.set()
+        r = Responses(s)
+        assert r.head()[0] == 200
+        select.select([], [], [], 1.8)
+        s.sendall(b"0\r\n\r\n")
+        assert r.body({"transfer-encoding": "chunked"}) == b""
+    assert edge.settled()["edge_end_done_total"] == 1
+
+
 def test_http2_content_that_trickles(make_edge, origin):
     edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'},
                      http="timeout: {body: 400ms}, limit: {min_rate: 100KiB}")

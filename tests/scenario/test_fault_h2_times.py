@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """perigee-edge: what a client of HTTP/2 does all the time put off for ever what has its time. Whatever
-else goes on on its connection, a response that is not taken is given up."""
+else goes on on its connection, a response that is not taken is given up. Nor does it bring forward what
+has its time when the connection is to end."""
 
 import select
+import signal
 import threading
+import time
 
 import pytest
 
 import h2_client
 from edge_fleet import read_head
 from h2_client import Client, ErrorCodes, SettingCodes, frame
+from h2_frames import (CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, RawH2, request)
+from h2_frames import frame as raw_frame
 
 # Well within all that is waited for.
 STEP = 0.005
@@ -80,3 +85,50 @@ def test_response_that_is_not_taken_while_one_is_held_back(scripted):
         assert s.reset == ErrorCodes.CANCEL
         over.set()
         assert c.finish(3).ended
+
+
+def is_goaway(f):
+    return f.kind == GOAWAY
+
+
+def in_two_parts(c, stream, path):
+    block = c.block(request(path=path))
+    return (raw_frame(HEADERS, END_STREAM, stream, block[:3]),
+            raw_frame(CONTINUATION, END_HEADERS, stream, block[3:]))
+
+
+def test_second_goaway_came_at_the_next_tick(make_edge, origin):
+    """The client has a second to send what it had begun; but a tick may be far less."""
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'}, http="timeout: {body: 80ms}")
+    with RawH2(edge) as c:
+        c.send(c.get(1, path="/delay/3000"))
+        edge.wait_counter("edge_requests_active", 1)
+        began = time.monotonic()
+        edge.send_signal(signal.SIGTERM)
+        assert c.wait(is_goaway).last_stream() == 2**31 - 1
+        # With its end the ticks begin anew.
+        first, rest = in_two_parts(c, 3, "/bytes/1")
+        c.send(first)
+        select.select([c.socket], [], [], STEP)
+        c.send(rest)
+        assert c.response(3)[0] == 200
+        second = c.wait(is_goaway)
+        assert time.monotonic() - began >= 1
+        assert second.last_stream() == 3 and second.code() == NO_ERROR
+        assert c.response(1)[0] == 200
+
+
+def test_head_that_was_begun_before_the_notice_had_a_second(make_edge, origin):
+    """It was then refused as a flood, however long http.timeout.head was."""
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'}, http="timeout: {head: 20s}")
+    with RawH2(edge) as c:
+        first, rest = in_two_parts(c, 1, "/bytes/1")
+        c.barrier()
+        c.send(first)
+        edge.send_signal(signal.SIGTERM)
+        assert c.wait(is_goaway).last_stream() == 2**31 - 1
+        while select.select([c.socket], [], [], 1.5)[0]:
+            assert c.read().kind != GOAWAY
+        c.send(rest)
+        assert c.response(1)[0] == 200
+        assert c.goaway() == NO_ERROR

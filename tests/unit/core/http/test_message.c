@@ -418,6 +418,29 @@ static void test_hop_by_hop(void **state)
 	arena_fini(&a);
 }
 
+/* A password stood in the memory of its request after that had ended. */
+static void test_wiped_values_stood_in_memory(void **state)
+{
+	static const char zeros[16];
+	struct http_fields f = {0};
+	struct arena a;
+	char *first, *second, *other;
+
+	arena_init(&a, 1 << 16);
+	first = arena_copy(&a, "Basic dXNlcg==", 14);
+	second = arena_copy(&a, "Basic x", 7);
+	other = arena_copy(&a, "kept", 4);
+	assert_true(http_fields_add(&f, &a, SPAN("Authorization"), (struct span){first, 14}));
+	assert_true(http_fields_add(&f, &a, SPAN("Other"), (struct span){other, 4}));
+	assert_true(http_fields_add(&f, &a, SPAN("Authorization"), SPAN("")));
+	assert_true(http_fields_add(&f, &a, SPAN("authorization"), (struct span){second, 7}));
+	http_fields_wipe(&f, SPAN("Authorization"));
+	assert_memory_equal(first, zeros, 14);
+	assert_memory_equal(second, zeros, 7);
+	assert_string_equal(other, "kept");
+	arena_fini(&a);
+}
+
 static void test_status(void **state)
 {
 	assert_string_equal(http_status_text(200), "OK");
@@ -469,6 +492,7 @@ int main(void)
 	    cmocka_unit_test(test_head_without_fields_is_copied),
 	    cmocka_unit_test(test_head_copy_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_hop_by_hop),
+	    cmocka_unit_test(test_wiped_values_stood_in_memory),
 	    cmocka_unit_test(test_status),
 	    cmocka_unit_test(test_digits),
 	};

@@ -60,11 +60,29 @@ static void test_hashes_that_are_refused(void **state)
 	}
 }
 
+static void test_costs_of_all_kinds_compare(void **state)
+{
+	/* By what they take, the least first. */
+	static const char *const hashes[] = {
+	    "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+	    "$2y$05$CNR8y1Zn5W8IRgVGM.We1eSgXurzWV.9O29B254vqpBJwdB7v5DLG",
+	    "$5$5TBmj845iPAKB.8h$yhc00a.UvYJ3XS7fIT3oW2yqsXqVoURP5o.VrLbRIjA",
+	    "$y$j9T$abcdefgh$uMUXG79B2cFpoAYyDccUnsaH/aGTyBYMlnQidzyag01",
+	    "$2y$10$CNR8y1Zn5W8IRgVGM.We1eSgXurzWV.9O29B254vqpBJwdB7v5DLG",
+	    "$5$rounds=500000$5TBmj845iPAKB.8h$yhc00a.UvYJ3XS7fIT3oW2yqsXqVoURP5o.VrLbRIjA",
+	    "$2b$14$CNR8y1Zn5W8IRgVGM.We1eSgXurzWV.9O29B254vqpBJwdB7v5DLG",
+	};
+
+	for (size_t i = 1; i < ARRAY_SIZE(hashes); i++)
+		assert_true(edge_password_cost(hashes[i - 1]) < edge_password_cost(hashes[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hashes_of_each_kind),
 	    cmocka_unit_test(test_hashes_that_are_refused),
+	    cmocka_unit_test(test_costs_of_all_kinds_compare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static struct net_prefix client_of(const char *text)
+{
+	struct net_prefix client;
+
+	assert_true(net_prefix_parse(text, &client));
+	return client;
+}
+
 static void told(void *arg, bool right)
 {
 	n_right += right;
@@ -46,7 +54,13 @@ static void told(void *arg, bool right)
 static enum edge_verdict ask(const char *name, const char *password, const char *hash, bool known,
 			     unsigned *wanted, struct edge_verification **one)
 {
-	struct edge_credentials c = {span_of(name), span_of(password), hash, known};
+	struct edge_credentials c = {
+	    .name = span_of(name),
+	    .password = span_of(password),
+	    .hash = hash,
+	    .known = known,
+	    .client = client_of("192.0.2.1"),
+	};
 
 	return edge_verify(verifier, &c, told, wanted, one);
 }
@@ -96,13 +110,68 @@ static void test_ends_while_some_wait(void **state)
 	do
 		snprintf(password, sizeof(password), "%u", n++);
 	while (ask("ann", password, HASH, true, &wanted, &one) == EDGE_VERDICT_WAITS);
-	assert_int_equal(n, 65);
+	/* A quarter of the places is one client's. */
+	assert_int_equal(n, 17);
+}
+
+static enum edge_verdict guess(const char *client, unsigned *wanted)
+{
+	struct edge_verification *one;
+	struct edge_credentials c = {
+	    .name = SPAN("ann"),
+	    .password = SPAN("guess"),
+	    .hash = HASH,
+	    .known = true,
+	    .client = client_of(client),
+	};
+
+	return edge_verify(verifier, &c, told, wanted, &one);
+}
+
+static void test_one_client_that_stayed_and_guessed_held_all_places(void **state)
+{
+	unsigned wanted = 64;
+
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(guess("192.0.2.1", &wanted), EDGE_VERDICT_WAITS);
+	assert_int_equal(guess("192.0.2.1", &wanted), EDGE_VERDICT_BUSY);
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(guess("192.0.2.2", &wanted), EDGE_VERDICT_WAITS);
+		assert_int_equal(guess("2001:db8::/64", &wanted), EDGE_VERDICT_WAITS);
+		assert_int_equal(guess("2001:db8:0:1::/64", &wanted), EDGE_VERDICT_WAITS);
+	}
+	/* All are taken, but not for ever. */
+	assert_int_equal(guess("192.0.2.3", &wanted), EDGE_VERDICT_BUSY);
+	loop_run(loop);
+	assert_int_equal(n_wrong, 64);
+	wanted = 65;
+	assert_int_equal(guess("192.0.2.1", &wanted), EDGE_VERDICT_WAITS);
+	loop_run(loop);
+}
+
+/* What a decoy says counts for nothing. */
+static void test_password_of_a_decoy_is_wrong(void **state)
+{
+	struct edge_verification *one;
+	struct edge_credentials c = {
+	    .name = SPAN("ann"),
+	    .password = SPAN("secret"),
+	    .hash = "{SHA}6Z8x5en6G6MezRroT3XKqkdPOmY=",
+	    .decoy = HASH,
+	    .known = true,
+	};
+	unsigned wanted = 1;
+
+	assert_int_equal(edge_verify(verifier, &c, told, &wanted, &one), EDGE_VERDICT_WAITS);
+	loop_run(loop);
+	assert_int_equal(n_wrong, 1);
 }
 
 static void test_credentials_that_are_not_sane(void **state)
 {
 	static char text[EDGE_CREDENTIALS_MAX + 1];
-	struct edge_credentials c = {SPAN("ann"), SPAN("secret\0x"), HASH, true};
+	struct edge_credentials c = {
+	    .name = SPAN("ann"), .password = SPAN("secret\0x"), .hash = HASH, .known = true};
 	struct edge_verification *one;
 
 	assert_int_equal(edge_verify(verifier, &c, told, NULL, &one), EDGE_VERDICT_WRONG);
@@ -116,6 +185,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_what_was_right_is_known, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_who_has_gone_is_not_told, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_ends_while_some_wait, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_one_client_that_stayed_and_guessed_held_all_places,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_password_of_a_decoy_is_wrong, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_credentials_that_are_not_sane, set_up, tear_down),
 	};
 
