@@ -62,45 +62,46 @@ bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
  */
 static char *put_decimal(char *p, unsigned value)
 {
-	char digits[5];
-	size_t n = sizeof(digits);
+	unsigned width = 1 + (value >= 10) + (value >= 100) + (value >= 1000) + (value >= 10000);
 
-	do
-		digits[--n] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	return mempcpy(p, digits + n, sizeof(digits) - n);
+	for (char *at = p + width; at > p; value /= 10)
+		*--at = (char)('0' + value % 10);
+	return p + width;
+}
+
+static char *put_ipv4(char *p, const uint8_t bytes[4])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		p = put_decimal(p, bytes[i]);
+		*p++ = '.';
+	}
+	return p - 1;
 }
 
 const char *net_addr_format_ip(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 {
 	const uint8_t *bytes;
-	char *p = buf;
 
-	if (address_bytes(a, &bytes) != 4) {
+	if (address_bytes(a, &bytes) == 4)
+		*put_ipv4(buf, bytes) = '\0';
+	else
 		CHECK(inet_ntop(AF_INET6, bytes, buf, NET_ADDR_TEXT) != NULL);
-		return buf;
-	}
-	for (unsigned i = 0; i < 4; i++) {
-		p = put_decimal(p, bytes[i]);
-		*p++ = '.';
-	}
-	p[-1] = '\0';
 	return buf;
 }
 
 const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 {
-	char ip[NET_ADDR_TEXT];
+	const uint8_t *bytes;
 	char *p = buf;
-	bool v6;
 
-	net_addr_format_ip(a, ip);
-	v6 = strchr(ip, ':') != NULL;
-	if (v6)
+	if (address_bytes(a, &bytes) == 4) {
+		p = put_ipv4(p, bytes);
+	} else {
 		*p++ = '[';
-	p = stpcpy(p, ip);
-	if (v6)
+		CHECK(inet_ntop(AF_INET6, bytes, p, INET6_ADDRSTRLEN) != NULL);
+		p += strlen(p);
 		*p++ = ']';
+	}
 	*p++ = ':';
 	*put_decimal(p, net_addr_port(a)) = '\0';
 	return buf;

@@ -27,13 +27,34 @@ static char *put(char *p, struct span s)
 	return p + s.n;
 }
 
-static bool append_to_list(struct http_head *head, struct span name, struct span member)
+/* The lengths that the names of fields have, as bits. Of the many names that are looked for here
+ * most messages have none, and this says so without a look at each field for each of them. */
+static uint32_t name_lengths(const struct http_fields *fields)
 {
-	return http_fields_append(&head->fields, head->arena, name, member);
+	uint32_t lengths = 0;
+
+	for (unsigned i = 0; i < fields->n; i++)
+		lengths |= UINT32_C(1) << MIN(fields->v[i].name.n, 31);
+	return lengths;
+}
+
+/* `name` is one of fewer than 31 bytes. */
+static inline bool may_have(uint32_t lengths, struct span name)
+{
+	return (lengths >> name.n & 1) != 0;
+}
+
+/* `lengths` are those of what was received. */
+static inline bool append_to_list(struct http_head *head, uint32_t lengths, struct span name,
+				  struct span member)
+{
+	return may_have(lengths, name)
+		   ? http_fields_append(&head->fields, head->arena, name, member)
+		   : http_fields_add(&head->fields, head->arena, name, member);
 }
 
 /* RFC 9110 section 7.6.3: by which version the message came to us. */
-static bool add_via(struct http_head *head, bool http2, struct span pseudonym)
+static bool add_via(struct http_head *head, uint32_t lengths, bool http2, struct span pseudonym)
 {
 	struct span version = http2 ? SPAN("2.0 ") : head->minor == 0 ? SPAN("1.0 ") : SPAN("1.1 ");
 	char *text = arena_alloc(head->arena, 4 + pseudonym.n);
@@ -41,7 +62,7 @@ static bool add_via(struct http_head *head, bool http2, struct span pseudonym)
 	if (text == NULL)
 		return false;
 	put(put(text, version), pseudonym);
-	return append_to_list(head, SPAN("Via"), (struct span){text, 4 + pseudonym.n});
+	return append_to_list(head, lengths, SPAN("Via"), (struct span){text, 4 + pseudonym.n});
 }
 
 /* The name in a member of Via: "1.1 name (comment)". */
@@ -108,12 +129,15 @@ static struct hops hops_of(const struct http_fields *fields, struct span name,
 	return hops;
 }
 
-static bool goes_in_circles(const struct http_fields *fields, struct span self)
+static bool goes_in_circles(const struct http_fields *fields, uint32_t lengths, struct span self)
 {
-	struct hops networks = hops_of(fields, SPAN("CDN-Loop"), network_name, self);
+	struct hops networks = {0}, vias = {0};
 
-	return networks.self > SELF_MAX || networks.all >= NETWORKS_MAX ||
-	       hops_of(fields, SPAN("Via"), via_name, self).self > SELF_MAX;
+	if (may_have(lengths, SPAN("CDN-Loop")))
+		networks = hops_of(fields, SPAN("CDN-Loop"), network_name, self);
+	if (may_have(lengths, SPAN("Via")))
+		vias = hops_of(fields, SPAN("Via"), via_name, self);
+	return networks.self > SELF_MAX || networks.all >= NETWORKS_MAX || vias.self > SELF_MAX;
 }
 
 static bool is_token(struct span s)
@@ -141,7 +165,7 @@ static char *put_quoted(char *p, struct span s)
 }
 
 /* RFC 7239: for=192.0.2.1;host=www.example.com;proto=https */
-static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
+static bool add_forwarded(struct http_head *head, uint32_t lengths, const struct edge_forward *f)
 {
 	struct span ip = span_of(f->client_ip), host = head->authority;
 	/* fixed text, brackets and quotes; each byte of the host may need a backslash */
@@ -160,7 +184,8 @@ static bool add_forwarded(struct http_head *head, const struct edge_forward *f)
 		p = is_token(host) ? put(p, host) : put_quoted(p, host);
 	}
 	p = put(put(p, SPAN(";proto=")), head->scheme);
-	return append_to_list(head, SPAN("Forwarded"), (struct span){text, (size_t)(p - text)});
+	return append_to_list(head, lengths, SPAN("Forwarded"),
+			      (struct span){text, (size_t)(p - text)});
 }
 
 /* How many bytes of both are the same. */
@@ -273,9 +298,10 @@ void edge_forward_strip(struct http_fields *fields, const struct cfg_strings *na
 	fields->n = kept;
 }
 
-static bool add_if_missing(struct http_head *head, struct span name, struct span value)
+static inline bool add_if_missing(struct http_head *head, uint32_t lengths, struct span name,
+				  struct span value)
 {
-	return http_fields_find(&head->fields, name, NULL) != NULL ||
+	return (may_have(lengths, name) && http_fields_find(&head->fields, name, NULL) != NULL) ||
 	       http_fields_add(&head->fields, head->arena, name, value);
 }
 
@@ -314,12 +340,15 @@ static int count_down(struct http_head *head)
  * next hop as well (RFC 9110 section 7.8). False: no room. */
 static bool keep_end_to_end(struct http_head *head)
 {
-	const struct http_field *upgrade = http_fields_find(&head->fields, SPAN("Upgrade"), NULL);
-	bool keep = head->framing == HTTP_FRAMING_TUNNEL && upgrade != NULL;
-	struct span protocol = keep ? upgrade->value : SPAN("");
+	const struct http_field *upgrade =
+	    head->framing == HTTP_FRAMING_TUNNEL
+		? http_fields_find(&head->fields, SPAN("Upgrade"), NULL)
+		: NULL;
+	struct span protocol = upgrade != NULL ? upgrade->value : SPAN("");
 
 	http_fields_remove_hop_by_hop(&head->fields);
-	return !keep || http_fields_add(&head->fields, head->arena, SPAN("Upgrade"), protocol);
+	return upgrade == NULL ||
+	       http_fields_add(&head->fields, head->arena, SPAN("Upgrade"), protocol);
 }
 
 /* RFC 9110 section 10.1.4. What else TE may name is for the codings of this connection. */
@@ -341,9 +370,10 @@ static bool takes_trailers(const struct http_fields *fields)
 
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
+	uint32_t lengths = name_lengths(&head->fields);
 	bool trailers;
 
-	if (goes_in_circles(&head->fields, f->pseudonym))
+	if (goes_in_circles(&head->fields, lengths, f->pseudonym))
 		return 508;
 	if (head->method_id == HTTP_METHOD_OPTIONS) {
 		int status = count_down(head);
@@ -351,7 +381,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 		if (status != 0)
 			return status;
 	}
-	trailers = takes_trailers(&head->fields);
+	trailers = may_have(lengths, SPAN("TE")) && takes_trailers(&head->fields);
 	if (!keep_end_to_end(head) || (trailers && !http_fields_add(&head->fields, head->arena,
 								    SPAN("TE"), SPAN("trailers"))))
 		return 431;
@@ -361,11 +391,12 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 		http_fields_remove(&head->fields, SPAN("Expect"));
 		head->expect_continue = false;
 	}
-	if (append_to_list(head, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
-	    add_if_missing(head, SPAN("X-Forwarded-Proto"), head->scheme) &&
-	    add_if_missing(head, SPAN("X-Forwarded-Host"), head->authority) &&
-	    add_forwarded(head, f) && add_via(head, f->client_speaks_http2, f->pseudonym) &&
-	    append_to_list(head, SPAN("CDN-Loop"), f->pseudonym))
+	if (append_to_list(head, lengths, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
+	    add_if_missing(head, lengths, SPAN("X-Forwarded-Proto"), head->scheme) &&
+	    add_if_missing(head, lengths, SPAN("X-Forwarded-Host"), head->authority) &&
+	    add_forwarded(head, lengths, f) &&
+	    add_via(head, lengths, f->client_speaks_http2, f->pseudonym) &&
+	    append_to_list(head, lengths, SPAN("CDN-Loop"), f->pseudonym))
 		return 0;
 	return 431;
 }
@@ -377,9 +408,12 @@ void edge_forward_trailers(struct http_fields *trailers, const struct edge_forwa
 
 bool edge_forward_response(struct http_head *head, const struct edge_forward *f, struct span date)
 {
+	uint32_t lengths = name_lengths(&head->fields);
+
 	if (!keep_end_to_end(head))
 		return false;
 	/* Origins are asked by HTTP/1.1. RFC 9110 section 6.6.1: who forwards a response without a
 	 * date gives it one. */
-	return add_if_missing(head, SPAN("Date"), date) && add_via(head, false, f->pseudonym);
+	return add_if_missing(head, lengths, SPAN("Date"), date) &&
+	       add_via(head, lengths, false, f->pseudonym);
 }

@@ -41,37 +41,37 @@ struct edge_log_format {
 	unsigned n;
 };
 
-/* JSON */
+/* JSON. Inline, so that the compiler knows the length of each key. */
 
-static char *put_text(char *p, struct span key, struct span value, size_t max)
+static inline char *put_text(char *p, struct span key, struct span value, size_t max)
 {
 	return log_put_json(log_put(p, key), value, max);
 }
 
 /* A word of ours or of a library's, in which there is nothing to escape. */
-static char *put_word(char *p, struct span key, const char *word)
+static inline char *put_word(char *p, struct span key, const char *word)
 {
 	p = log_put(log_put(p, key), SPAN("\""));
 	return log_put(log_put(p, span_of(word)), SPAN("\""));
 }
 
 /* What is not known has no member. */
-static char *put_known(char *p, struct span key, struct span value, size_t max)
+static inline char *put_known(char *p, struct span key, struct span value, size_t max)
 {
 	return value.n > 0 ? put_text(p, key, value, max) : p;
 }
 
-static char *put_number(char *p, struct span key, uint64_t n)
+static inline char *put_number(char *p, struct span key, uint64_t n)
 {
 	return log_put_number(log_put(p, key), n);
 }
 
-static char *put_us(char *p, struct span key, duration d)
+static inline char *put_us(char *p, struct span key, duration d)
 {
 	return d.ns >= 0 ? log_put_us(log_put(p, key), d) : p;
 }
 
-static char *put_bool(char *p, struct span key, bool value)
+static inline char *put_bool(char *p, struct span key, bool value)
 {
 	return log_put(log_put(p, key), value ? SPAN("true") : SPAN("false"));
 }

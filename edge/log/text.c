@@ -5,23 +5,38 @@
  */
 #include "edge/log/text.h"
 
-#include <time.h>
-
 #include "core/base/check.h"
 
 static const char hex[] = "0123456789abcdef";
 
+/* Two digits at once: half of the divisions. */
+static char *put_pair(char *p, unsigned n)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+
+	memcpy(p, pairs + 2 * n, 2);
+	return p + 2;
+}
+
 char *log_put_number(char *p, uint64_t n)
 {
 	char digits[20];
-	unsigned len = 0;
+	unsigned at = sizeof(digits);
 
-	do {
-		digits[len++] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	while (len > 0)
-		*p++ = digits[--len];
+	for (; n >= 100; n /= 100) {
+		at -= 2;
+		put_pair(digits + at, (unsigned)(n % 100));
+	}
+	if (n >= 10)
+		p = put_pair(p, (unsigned)n);
+	else
+		*p++ = (char)('0' + n);
+	/* Those that come after the first one or two. */
+	for (; at < sizeof(digits); at += 2, p += 2)
+		memcpy(p, digits + at, 2);
 	return p;
 }
 
@@ -30,44 +45,65 @@ char *log_put_us(char *p, duration d)
 	return log_put_number(p, (uint64_t)MAX(dur_to_us(d), 0));
 }
 
-static char *put_digits(char *p, unsigned n, unsigned width)
+/* A second of UTC, as it is written. */
+struct civil_time {
+	unsigned year, month, day; /* the first of each is 1 */
+	unsigned hour, minute, second;
+};
+
+/* As gmtime_r(), which takes a lock and looks for time zones. Years begin in March here, so that
+ * the day that some of them have more is their last; 400 years are an era, of 146,097 days. Before
+ * 1970 it is 1970. */
+static struct civil_time civil_time(wall_time t)
 {
-	for (unsigned i = width; i > 0; i--, n /= 10)
-		p[i - 1] = (char)('0' + n % 10);
-	return p + width;
+	uint64_t seconds = (uint64_t)(MAX(t.ns, 0) / 1000000000);
+	unsigned of_day = (unsigned)(seconds % 86400);
+	/* From 1 March of the year 0. */
+	unsigned days = (unsigned)(seconds / 86400) + 719468, of_era = days % 146097;
+	unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+	/* Five months from March on have 153 days, and so have the next five. */
+	unsigned month = (5 * of_year + 2) / 153;
+
+	return (struct civil_time){
+	    .year = days / 146097 * 400 + year + (month >= 10),
+	    .month = month < 10 ? month + 3 : month - 9,
+	    .day = of_year - (153 * month + 2) / 5 + 1,
+	    .hour = of_day / 3600,
+	    .minute = of_day / 60 % 60,
+	    .second = of_day % 60,
+	};
 }
 
-static struct tm broken_down(wall_time t)
+static char *put_year(char *p, unsigned year)
 {
-	time_t second = (time_t)(t.ns / 1000000000);
-	struct tm tm;
-
-	CHECK(gmtime_r(&second, &tm) != NULL);
-	return tm;
+	return put_pair(put_pair(p, year / 100), year % 100);
 }
 
-static char *put_clock(char *p, const struct tm *tm)
+static char *put_clock(char *p, const struct civil_time *t)
 {
-	p = put_digits(p, (unsigned)tm->tm_hour, 2);
+	p = put_pair(p, t->hour);
 	*p++ = ':';
-	p = put_digits(p, (unsigned)tm->tm_min, 2);
+	p = put_pair(p, t->minute);
 	*p++ = ':';
-	return put_digits(p, (unsigned)tm->tm_sec, 2);
+	return put_pair(p, t->second);
 }
 
 char *log_put_time(char *p, wall_time t)
 {
-	struct tm tm = broken_down(t);
+	struct civil_time civil = civil_time(t);
+	unsigned ms = (unsigned)(MAX(t.ns, 0) / 1000000 % 1000);
 
-	p = put_digits(p, (unsigned)tm.tm_year + 1900, 4);
+	p = put_year(p, civil.year);
 	*p++ = '-';
-	p = put_digits(p, (unsigned)tm.tm_mon + 1, 2);
+	p = put_pair(p, civil.month);
 	*p++ = '-';
-	p = put_digits(p, (unsigned)tm.tm_mday, 2);
+	p = put_pair(p, civil.day);
 	*p++ = 'T';
-	p = put_clock(p, &tm);
+	p = put_clock(p, &civil);
 	*p++ = '.';
-	p = put_digits(p, (unsigned)(t.ns / 1000000 % 1000), 3);
+	*p++ = (char)('0' + ms / 100);
+	p = put_pair(p, ms % 100);
 	*p++ = 'Z';
 	return p;
 }
@@ -75,15 +111,15 @@ char *log_put_time(char *p, wall_time t)
 char *log_put_common_time(char *p, wall_time t)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	struct tm tm = broken_down(t);
+	struct civil_time civil = civil_time(t);
 
-	p = put_digits(p, (unsigned)tm.tm_mday, 2);
+	p = put_pair(p, civil.day);
 	*p++ = '/';
-	p = log_put(p, (struct span){months + 3 * tm.tm_mon, 3});
+	p = log_put(p, (struct span){months + 3 * (civil.month - 1), 3});
 	*p++ = '/';
-	p = put_digits(p, (unsigned)tm.tm_year + 1900, 4);
+	p = put_year(p, civil.year);
 	*p++ = ':';
-	p = put_clock(p, &tm);
+	p = put_clock(p, &civil);
 	return log_put(p, SPAN(" +0000"));
 }
 

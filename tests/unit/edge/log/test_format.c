@@ -2,12 +2,14 @@
  *
  * Lines of the access log: exact text in each format, escaping of every byte, bounds.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -17,6 +19,7 @@
 #include "core/base/check.h"
 #include "edge/facts/client.h"
 #include "edge/log/format.h"
+#include "edge/log/text.h"
 #include "geo/places.h"
 
 static struct arena arena;
@@ -200,6 +203,43 @@ static void assert_one_line(const char *line, size_t n)
 
 /* Every byte at every place that a stranger can fill, at several lengths: always one line, and of
  * JSON if it is to be. */
+/* Days around the ends of months, of leap years and of centuries. */
+static void test_times_are_those_of_the_calendar(void **state)
+{
+	const int64_t day = INT64_C(86400) * 1000000000;
+
+	for (int64_t i = 0; i < 366 * 200; i++) {
+		wall_time t = {i * day + i * INT64_C(1009) * 1000000000 % day + 7000000};
+		time_t second = (time_t)(t.ns / 1000000000);
+		char got[64], expected[64];
+		struct tm tm;
+
+		assert_non_null(gmtime_r(&second, &tm));
+		*log_put_time(got, t) = '\0';
+		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+		assert_string_equal(got, expected);
+		*log_put_common_time(got, t) = '\0';
+		strftime(expected, sizeof(expected), "%d/%b/%Y:%H:%M:%S +0000", &tm);
+		assert_string_equal(got, expected);
+	}
+}
+
+static void test_numbers_of_each_length(void **state)
+{
+	char got[32], expected[32];
+
+	for (uint64_t n = 1, before = 0; n > before;
+	     before = n, n = n > UINT64_MAX / 10 ? 0 : n * 10) {
+		const uint64_t numbers[] = {n - 1, n, n + 1, n / 9 * 8, UINT64_MAX - n};
+
+		for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+			*log_put_number(got, numbers[i]) = '\0';
+			snprintf(expected, sizeof(expected), "%" PRIu64, numbers[i]);
+			assert_string_equal(got, expected);
+		}
+	}
+}
+
 static void test_hostile_bytes(void **state)
 {
 	static const char *const formats[] = {
@@ -283,6 +323,8 @@ int main(void)
 	    TEST(test_combined),
 	    TEST(test_own),
 	    TEST(test_own_of_nothing),
+	    TEST(test_times_are_those_of_the_calendar),
+	    TEST(test_numbers_of_each_length),
 	    TEST(test_hostile_bytes),
 	    TEST(test_json_strings_read_back),
 	    TEST(test_a_long_line_is_cut),
