@@ -166,6 +166,9 @@ struct edge_h2 {
 	size_t held;    /* bytes in the queues of all streams */
 	size_t windows; /* of all streams, for their responses */
 	struct h2_priorities priorities;
+	struct h2_update update; /* that is being read */
+	struct h2_early_priority early[H2_EARLY_MAX];
+	unsigned next_early;
 	bool held_back; /* some streams were not asked or granted because others are more urgent */
 	struct h2_guard guard;
 	nghttp2_mem memory; /* where nghttp2 has its own from */
@@ -198,6 +201,8 @@ mono_time h2_now(const struct edge_h2 *c);
 
 /* NULL when memory is gone. */
 nghttp2_session *h2_session_create(struct edge_h2 *c);
+/* A stream that was just opened gets the priority that was said of it before. */
+void h2_session_take_early_priority(struct h2_stream *s);
 
 /* h2_memory.c */
 

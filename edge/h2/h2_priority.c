@@ -20,6 +20,21 @@ unsigned h2_priority_urgency(struct span value, unsigned before)
 	return urgency;
 }
 
+/* A boolean of RFC 8941: "i", "i=?1" or "i=?0". */
+bool h2_priority_is_incremental(struct span value)
+{
+	bool incremental = false;
+	struct span member;
+
+	while (http_list_next(&value, &member)) {
+		if (span_equal(member, SPAN("i")) || span_equal(member, SPAN("i=?1")))
+			incremental = true;
+		else if (span_equal(member, SPAN("i=?0")))
+			incremental = false;
+	}
+	return incremental;
+}
+
 bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, duration time,
 		       mono_time now)
 {

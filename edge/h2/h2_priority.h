@@ -17,6 +17,23 @@
 /* Of a Priority field or a PRIORITY_UPDATE: 0, the most urgent, to 7. `before`: when it says
  * nothing. */
 unsigned h2_priority_urgency(struct span value, unsigned before);
+/* Whether parts of the response are of use (RFC 9218 section 4.2). */
+bool h2_priority_is_incremental(struct span value);
+
+/* What a PRIORITY_UPDATE has said of a stream that is not open yet. */
+struct h2_early_priority {
+	int32_t id; /* 0: of none */
+	uint8_t urgency;
+	bool incremental;
+};
+/* So many are remembered; of more the oldest goes. */
+#define H2_EARLY_MAX 8
+
+/* A PRIORITY_UPDATE as it comes: the stream's number, and the field's value. */
+struct h2_update {
+	char bytes[64];
+	size_t n; /* may be more than there is room for: then it says nothing that we could use */
+};
 
 /* How long after it was asked for, and after its last content, a response counts as flowing: some
  * turns of a busy loop, or what a near origin takes to answer. */

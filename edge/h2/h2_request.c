@@ -148,6 +148,7 @@ static void take_priority(struct h2_stream *s)
 
 	while ((field = http_fields_find(&s->request->fields, SPAN("Priority"), &from)) != NULL)
 		h2_write_set_urgency(s, h2_priority_urgency(field->value, s->urgency));
+	h2_session_take_early_priority(s);
 }
 
 void h2_request_head(struct h2_stream *s, bool end)

@@ -119,6 +119,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	struct edge_h2 *c = conn_of(arg);
 
 	watch_frame(c, hd);
+	c->update.n = 0;
 	if (is_fault(c, hd))
 		h2_terminate(c, NGHTTP2_PROTOCOL_ERROR, REASON_CLIENT_MALFORMED);
 	return 0;
@@ -173,14 +174,92 @@ static void headers_are_whole(struct edge_h2 *c, struct h2_stream *s, bool end)
 		h2_request_end(s);
 }
 
-/* nghttp2 has taken it for the order of what it writes. */
-static void priority_changed(nghttp2_session *session, const nghttp2_ext_priority_update *update)
-{
-	struct h2_stream *s = stream_of(session, update->stream_id);
-	struct span value = {(const char *)update->field_value, update->field_value_len};
+/* Priorities, which nghttp2 heeds when it writes; but their frames it is not to see: it keeps a
+ * stream that is named before it is open in a list of idle ones, does not take it off that when it
+ * is opened (1.52), and so aborts at a GOAWAY, or follows a stream that is no more. */
 
+static void set_priority(struct h2_stream *s, unsigned urgency, bool incremental)
+{
+	nghttp2_extpri priority = {.urgency = urgency, .inc = incremental};
+
+	h2_write_set_urgency(s, urgency);
+	nghttp2_session_change_extpri_stream_priority(s->conn->session, s->id, &priority, 0);
+}
+
+void h2_session_take_early_priority(struct h2_stream *s)
+{
+	for (unsigned i = 0; i < H2_EARLY_MAX; i++) {
+		struct h2_early_priority *early = &s->conn->early[i];
+
+		if (early->id == s->id) {
+			early->id = 0;
+			set_priority(s, early->urgency, early->incremental);
+		}
+	}
+}
+
+static void remember_priority(struct edge_h2 *c, struct h2_early_priority early)
+{
+	for (unsigned i = 0; i < H2_EARLY_MAX; i++) {
+		if (c->early[i].id == early.id) {
+			c->early[i] = early;
+			return;
+		}
+	}
+	c->early[c->next_early++ % H2_EARLY_MAX] = early;
+}
+
+/* RFC 9218 section 7.1. */
+static void take_update(struct edge_h2 *c, const nghttp2_frame_hd *hd)
+{
+	const struct h2_update *update = &c->update;
+	const uint8_t *id_bytes = (const uint8_t *)update->bytes;
+	struct h2_early_priority said;
+	struct h2_stream *s;
+	struct span value;
+
+	if (update->n < 4) {
+		h2_terminate(c, NGHTTP2_FRAME_SIZE_ERROR, REASON_CLIENT_MALFORMED);
+		return;
+	}
+	said.id = (int32_t)((id_bytes[0] & 0x7fU) << 24 | (uint32_t)id_bytes[1] << 16 |
+			    (uint32_t)id_bytes[2] << 8 | id_bytes[3]);
+	if (hd->stream_id != 0 || said.id % 2 == 0) {
+		h2_terminate(c, NGHTTP2_PROTOCOL_ERROR, REASON_CLIENT_MALFORMED);
+		return;
+	}
+	if (update->n > sizeof(update->bytes))
+		return;
+	value = (struct span){update->bytes + 4, update->n - 4};
+	said.urgency = (uint8_t)h2_priority_urgency(value, H2_URGENCY_DEFAULT);
+	said.incremental = h2_priority_is_incremental(value);
+	s = stream_of(c->session, said.id);
 	if (s != NULL)
-		h2_write_set_urgency(s, h2_priority_urgency(value, H2_URGENCY_DEFAULT));
+		set_priority(s, said.urgency, said.incremental);
+	else if (said.id > c->highest)
+		remember_priority(c, said);
+}
+
+static int on_extension_chunk(nghttp2_session *session, const nghttp2_frame_hd *hd,
+			      const uint8_t *data, size_t n, void *arg)
+{
+	struct h2_update *update = &conn_of(arg)->update;
+
+	if (hd->type != NGHTTP2_PRIORITY_UPDATE)
+		return 0;
+	if (update->n < sizeof(update->bytes))
+		memcpy(update->bytes + update->n, data, MIN(n, sizeof(update->bytes) - update->n));
+	update->n += n;
+	return 0;
+}
+
+/* Nothing is done with frames of unknown types; but they are seen, and so counted. */
+static int on_extension(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+			void *arg)
+{
+	if (hd->type == NGHTTP2_PRIORITY_UPDATE)
+		take_update(conn_of(arg), hd);
+	return NGHTTP2_ERR_CANCEL;
 }
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
@@ -205,9 +284,6 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 	case NGHTTP2_PING:
 		if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && c->leaving == H2_NOTICED)
 			h2_leave(c);
-		break;
-	case NGHTTP2_PRIORITY_UPDATE:
-		priority_changed(session, frame->ext.payload);
 		break;
 	default:
 		break;
@@ -236,13 +312,6 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	else
 		h2_stream_lingers_no_more(conn_of(arg), id);
 	return 0;
-}
-
-/* Nothing is done with frames of unknown types; but they are seen, and so counted. */
-static int on_unknown(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
-		      void *arg)
-{
-	return NGHTTP2_ERR_CANCEL;
 }
 
 /* What goes out */
@@ -331,7 +400,8 @@ static void set_callbacks(nghttp2_session_callbacks *to)
 	nghttp2_session_callbacks_set_on_invalid_header_callback(to, on_invalid_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_recv);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data_chunk);
-	nghttp2_session_callbacks_set_unpack_extension_callback(to, on_unknown);
+	nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(to, on_extension_chunk);
+	nghttp2_session_callbacks_set_unpack_extension_callback(to, on_extension);
 	nghttp2_session_callbacks_set_on_stream_close_callback(to, on_stream_close);
 	nghttp2_session_callbacks_set_send_callback(to, on_send);
 	nghttp2_session_callbacks_set_send_data_callback(to, on_send_data);
@@ -345,11 +415,8 @@ static void set_options(const struct edge_h2 *c, nghttp2_option *option)
 	size_t head_frames = view->limits.head_bytes / FRAME_MAX;
 
 	nghttp2_option_set_no_auto_window_update(option, 1);
-	nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
-	for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++) {
-		if (type != NGHTTP2_PRIORITY_UPDATE)
-			nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
-	}
+	for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	nghttp2_option_set_max_send_header_block_length(option, SECTION_MAX);
 	nghttp2_option_set_max_continuations(option, head_frames + CONTINUATIONS);
 	/* Our own counts come first: those of PING and SETTINGS, which are answered, and of resets.

@@ -16,7 +16,7 @@ if not shutil.which("slowhttptest"):
 CONNECTIONS = 150
 COMMON = ["-c", CONNECTIONS, "-r", CONNECTIONS, "-i", 1, "-l", 100, "-p", 20]
 
-# Its options, the path, and the counters of which each of its connections ends in one.
+# Its options, the path, and the counters that its connections end in, if it is as slow as it means to be.
 MODES = {
     # What it invents as a field is none, at times.
     "slow headers": (["-H"], "/",
@@ -53,13 +53,14 @@ def test_holds_up_no_one_else(processes, tmp_path, authority, certificate, origi
                 assert (status, len(body)) == (200, asked)
                 asked += 1
                 counters = edge.counters()
-                ended = sum(counters[name] for name in ends) - (asked if "done" in str(ends) else 0)
-                return ended >= CONNECTIONS
+                # All of it, by whatever slow machines are slow at; but the bystander's own.
+                ended = sum(n for name, n in counters.items() if name.startswith("edge_end_")) - asked
+                return ended >= CONNECTIONS and any(counters[name] for name in ends)
 
             perigee.wait_for(goes_on, "the attack to have been dealt with", timeout=90)
             counters = edge.counters()
             assert counters["edge_connections_total"] > CONNECTIONS
-            assert asked > 20
+            assert asked > 5
     finally:
         attack.kill()
         attack.wait()

@@ -32,6 +32,21 @@ static void test_urgencies(void **state)
 	assert_int_equal(h2_priority_urgency(SPAN("i"), 6), 6);
 }
 
+static void test_incremental(void **state)
+{
+	static const struct {
+		struct span value;
+		bool incremental;
+	} cases[] = {
+	    {SPAN(""), false},    {SPAN("i"), true},        {SPAN("u=7, i"), true},
+	    {SPAN("i=?1"), true}, {SPAN("i, i=?0"), false}, {SPAN("i=1"), false},
+	    {SPAN("u=1"), false}, {SPAN("ii"), false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(h2_priority_is_incremental(cases[i].value), cases[i].incremental);
+}
+
 static void test_the_less_urgent_waits_while_the_more_urgent_flows(void **state)
 {
 	struct h2_priorities p = {0};
@@ -55,6 +70,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_urgencies),
+	    cmocka_unit_test(test_incremental),
 	    cmocka_unit_test(test_the_less_urgent_waits_while_the_more_urgent_flows),
 	};
 
