@@ -28,7 +28,7 @@ static bool add_server_timing(struct edge_exchange *x)
 		timing.asked = true;
 		timing.queue = facts.queue;
 		timing.connect = facts.connect;
-		timing.response.ns = facts.first_byte.ns - facts.queue.ns - facts.connect.ns;
+		timing.response = facts.response;
 	}
 	return edge_server_timing_add(&x->answer, &timing);
 }
