@@ -390,6 +390,43 @@ bool http_list_next(struct span *rest, struct span *member)
 	return false;
 }
 
+bool http_list_has(const struct http_fields *f, struct span name, struct span member)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(f, name, &from))) {
+		struct span rest = field->value, found;
+
+		while (http_list_next(&rest, &found)) {
+			if (span_equal_nocase(found, member))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool http_cache_control_has(const struct http_fields *f, struct span directive)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(f, SPAN("Cache-Control"), &from))) {
+		struct span rest = field->value, found;
+
+		while (http_list_next(&rest, &found)) {
+			const char *equals = memchr(found.p, '=', found.n);
+
+			if (equals)
+				found =
+				    http_trim((struct span){found.p, (size_t)(equals - found.p)});
+			if (span_equal_nocase(found, directive))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool is_hop_by_hop(struct span name)
 {
 	switch (name.n) {

@@ -122,6 +122,10 @@ struct span http_trim(struct span s);
 /* Next member of a comma-separated list (RFC 9110 section 5.6.1), trimmed; false at the end.
  * Quoted strings are not split. *rest is advanced. */
 bool http_list_next(struct span *rest, struct span *member);
+/* Whether a field of that name has this member in its list, in whatever case. */
+bool http_list_has(const struct http_fields *f, struct span name, struct span member);
+/* Whether Cache-Control has this directive, with an argument or without (RFC 9111 section 5.2). */
+bool http_cache_control_has(const struct http_fields *f, struct span directive);
 /* Removes Connection, what it names, and the other hop-by-hop fields (RFC 9110 section 7.6.1):
  * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade. Trailer stays. */
 void http_fields_remove_hop_by_hop(struct http_fields *f);

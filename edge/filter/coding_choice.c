@@ -17,27 +17,6 @@ static bool has(const struct http_head *head, struct span name)
 	return http_fields_find(&head->fields, name, NULL) != NULL;
 }
 
-/* Whether some field of that name has `member` in its list; what follows "=" does not count. */
-static bool lists(const struct http_head *head, struct span name, struct span member)
-{
-	const struct http_field *field;
-	unsigned from = 0;
-
-	while ((field = http_fields_find(&head->fields, name, &from))) {
-		struct span rest = field->value, found;
-
-		while (http_list_next(&rest, &found)) {
-			const char *equals = found.n > 0 ? memchr(found.p, '=', found.n) : NULL;
-
-			if (equals)
-				found.n = (size_t)(equals - found.p);
-			if (span_equal_nocase(found, member))
-				return true;
-		}
-	}
-	return false;
-}
-
 /* What the client takes */
 
 /* qvalue, RFC 9110 section 12.4.2, in thousandths; -1: it is none. */
@@ -84,7 +63,7 @@ static int said_of(const struct http_head *request, struct span name)
 		struct span rest = field->value, member, coding;
 
 		while (http_list_next(&rest, &member)) {
-			int q = member.n > 0 ? split_quality(member, &coding) : -1;
+			int q = split_quality(member, &coding);
 
 			if (q >= 0 && span_equal_nocase(coding, name))
 				return q;
@@ -174,18 +153,18 @@ static bool is_untouchable(const struct http_head *request, const struct http_he
 			return true;
 	}
 	return response->status == 206 ||
-	       lists(response, SPAN("Cache-Control"), SPAN("no-transform")) ||
-	       lists(request, SPAN("Cache-Control"), SPAN("no-transform"));
+	       http_cache_control_has(&response->fields, SPAN("no-transform")) ||
+	       http_cache_control_has(&request->fields, SPAN("no-transform"));
 }
 
 static bool is_private(const struct http_head *request, const struct http_head *response)
 {
 	if (has(response, SPAN("Set-Cookie")) ||
-	    lists(response, SPAN("Cache-Control"), SPAN("private")) ||
-	    lists(response, SPAN("Cache-Control"), SPAN("no-store")))
+	    http_cache_control_has(&response->fields, SPAN("private")) ||
+	    http_cache_control_has(&response->fields, SPAN("no-store")))
 		return true;
 	return (has(request, SPAN("Cookie")) || has(request, SPAN("Authorization"))) &&
-	       !lists(response, SPAN("Cache-Control"), SPAN("public"));
+	       !http_cache_control_has(&response->fields, SPAN("public"));
 }
 
 /* To GET it would have content that is large enough, as far as one can tell. */
@@ -282,8 +261,8 @@ bool edge_coding_apply(struct edge_coding_choice choice, struct http_head *respo
 {
 	struct http_fields *fields = &response->fields;
 
-	if (choice.varies && !lists(response, SPAN("Vary"), SPAN("Accept-Encoding")) &&
-	    !lists(response, SPAN("Vary"), SPAN("*")) &&
+	if (choice.varies && !http_list_has(fields, SPAN("Vary"), SPAN("Accept-Encoding")) &&
+	    !http_list_has(fields, SPAN("Vary"), SPAN("*")) &&
 	    !http_fields_add(fields, response->arena, SPAN("Vary"), SPAN("Accept-Encoding")))
 		return false;
 	if ((choice.encode || choice.weaken) && !weaken_tag(response))

@@ -197,18 +197,12 @@ static void remove_access_control(struct http_fields *fields)
 /* Who keeps the response must not give it to a page of another origin. */
 static bool add_vary(struct http_head *response, struct span name)
 {
-	const struct http_field *field;
-	unsigned from = 0;
+	struct http_fields *fields = &response->fields;
 
-	while ((field = http_fields_find(&response->fields, SPAN("Vary"), &from)) != NULL) {
-		struct span rest = field->value, member;
-
-		while (http_list_next(&rest, &member)) {
-			if (span_equal(member, SPAN("*")) || span_equal_nocase(member, name))
-				return true;
-		}
-	}
-	return http_fields_append(&response->fields, response->arena, SPAN("Vary"), name);
+	if (http_list_has(fields, SPAN("Vary"), SPAN("*")) ||
+	    http_list_has(fields, SPAN("Vary"), name))
+		return true;
+	return http_fields_append(fields, response->arena, SPAN("Vary"), name);
 }
 
 static bool add(struct http_head *response, struct span name, struct span value)

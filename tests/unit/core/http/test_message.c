@@ -237,6 +237,35 @@ static void test_trim(void **state)
 	assert_int_equal(http_trim((struct span){NULL, 0}).n, 0);
 }
 
+static void test_members_of_lists(void **state)
+{
+	struct http_fields f = {0};
+	struct arena arena;
+
+	arena_init(&arena, 4096);
+	assert_false(http_list_has(&f, SPAN("Vary"), SPAN("Cookie")));
+	assert_false(http_cache_control_has(&f, SPAN("private")));
+	assert_true(http_fields_add(&f, &arena, SPAN("Vary"), SPAN("")));
+	assert_true(http_fields_add(&f, &arena, SPAN("Vary"), SPAN("Accept, cookie")));
+	assert_true(http_fields_add(&f, &arena, SPAN("VARY"), SPAN("Origin")));
+	assert_true(http_fields_add(&f, &arena, SPAN("Cache-Control"),
+				    SPAN("private =\"a, no-store\", max-age=3")));
+	assert_true(http_fields_add(&f, &arena, SPAN("Cache-Control"), SPAN("public")));
+	assert_true(http_list_has(&f, SPAN("vary"), SPAN("COOKIE")));
+	assert_true(http_list_has(&f, SPAN("Vary"), SPAN("Origin")));
+	assert_false(http_list_has(&f, SPAN("Vary"), SPAN("Cook")));
+	assert_false(http_list_has(&f, SPAN("Vary"), SPAN("")));
+	/* What the quote holds is no member. */
+	assert_false(http_list_has(&f, SPAN("Cache-Control"), SPAN("no-store")));
+	assert_false(http_cache_control_has(&f, SPAN("no-store")));
+	assert_false(http_list_has(&f, SPAN("Cache-Control"), SPAN("private")));
+	assert_true(http_cache_control_has(&f, SPAN("private")));
+	assert_true(http_cache_control_has(&f, SPAN("max-age")));
+	assert_true(http_cache_control_has(&f, SPAN("Public")));
+	assert_false(http_cache_control_has(&f, SPAN("max")));
+	arena_fini(&arena);
+}
+
 static void test_append_makes_one_list(void **state)
 {
 	struct http_fields fields = {0};
@@ -487,6 +516,7 @@ int main(void)
 	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_set_replaces_all_of_a_name),
 	    cmocka_unit_test(test_trim),
+	    cmocka_unit_test(test_members_of_lists),
 	    cmocka_unit_test(test_append_makes_one_list),
 	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_head_copy_has_its_own_fields),
