@@ -5,8 +5,6 @@
  * that sets one, or is private by its own word. Worker's loop only.
  */
 #define LOG_MODULE LOG_EXCHANGE
-#include <string.h>
-
 #include <xxhash.h>
 
 #include "config/fleet.h"
@@ -86,7 +84,7 @@ static bool is_navigation(const struct edge_exchange *x)
 	    http_fields_find(&x->received.fields, SPAN("Sec-Fetch-Mode"), NULL);
 
 	return mode && span_equal_nocase(mode->value, SPAN("navigate")) &&
-	       strcmp(x->client->protocol, "HTTP/2") == 0;
+	       edge_client_speaks_http2(x->client);
 }
 
 void exchange_send_hints(struct edge_exchange *x)
