@@ -38,6 +38,11 @@ void cfg_validate_check(struct validator *v, const char *path, const struct cfg_
 void cfg_validate_match(struct validator *v, const char *path, const struct cfg_match *match,
 			const struct cfg_entry *map, struct cfg_place place);
 
+/* A text with variables, or NULL: that each of them can be known. `captures`: an expression comes
+ * before it, in which there may be groups. */
+void cfg_validate_text(struct validator *v, const char *what, const char *text, bool captures,
+		       struct cfg_place place);
+
 /* Texts that may be there once. All zero: none yet. */
 struct cfg_claims {
 	struct cfg_hash first; /* where each stands first, by the text */

@@ -18,8 +18,8 @@ static bool is_no_list(const char *name)
 }
 
 /* Only a database knows where a client is, and only an expression captures. */
-static void validate_text(struct validator *v, const char *what, const char *text, bool captures,
-			  struct cfg_place place)
+void cfg_validate_text(struct validator *v, const char *what, const char *text, bool captures,
+		       struct cfg_place place)
 {
 	bool has_places = v->fleet->geo.databases.n > 0;
 	struct cfg_template_part part;
@@ -58,8 +58,8 @@ static void validate_fields(struct validator *v, const char *what, const char *k
 		char *at = xasprintf("%s.%s[%u]", what, key, i);
 		char *path = xasprintf("%s.when", at);
 
-		validate_text(v, at, rules[i].value,
-			      route_captures || captures(&rules[i].when, item), rules[i].place);
+		cfg_validate_text(v, at, rules[i].value,
+				  route_captures || captures(&rules[i].when, item), rules[i].place);
 		if (rules[i].name && rules[i].action == CFG_FIELD_APPEND &&
 		    is_no_list(rules[i].name))
 			diag_add(v->diag, rules[i].place,
@@ -91,9 +91,9 @@ static void validate_rewrite(struct validator *v, const char *what, const struct
 	bool has_to = rewrite->to || cfg_entry_get(map, "to");
 	char *at = xasprintf("%s.rewrite", what);
 
-	validate_text(v, at, rewrite->path, route_captures, place);
-	validate_text(v, at, rewrite->to, true, place);
-	validate_text(v, at, rewrite->host, route_captures, place);
+	cfg_validate_text(v, at, rewrite->path, route_captures, place);
+	cfg_validate_text(v, at, rewrite->to, true, place);
+	cfg_validate_text(v, at, rewrite->host, route_captures, place);
 	free(at);
 	if (rewrite->strip_prefix && route->path && !can_strip(rewrite->strip_prefix, route->path))
 		diag_add(v->diag, place,
@@ -107,6 +107,15 @@ static void validate_rewrite(struct validator *v, const char *what, const struct
 	if (has_regex != has_to)
 		diag_add(v->diag, place, "%s.rewrite: %s is missing, which goes with %s", what,
 			 has_regex ? "to" : "regex", has_regex ? "regex" : "to");
+}
+
+static void validate_split_by(struct validator *v, const char *what, const struct cfg_route *route,
+			      bool route_captures, struct cfg_place place)
+{
+	char *at = xasprintf("%s.split_by", what);
+
+	cfg_validate_text(v, at, route->split_by, route_captures, place);
+	free(at);
 }
 
 static bool has_any(const struct cfg_strings *strings)
@@ -129,20 +138,6 @@ static void validate_cors(struct validator *v, const char *what, const struct cf
 			 what);
 }
 
-/* The entry of the list's item that this was filled from; NULL: it cannot be told, since routes are
- * sorted by then. */
-static const struct cfg_entry *entry_at(const struct cfg_entry *list, struct cfg_place place)
-{
-	const struct cfg_entry *item = list;
-
-	if (list && list->kind == CFG_ENTRY_LIST)
-		item = list->first;
-	while (item && (item->place.line != place.line || item->place.column != place.column ||
-			item->place.file != place.file))
-		item = item->next;
-	return item;
-}
-
 static void validate_route(struct validator *v, const struct cfg_site *site,
 			   const struct cfg_route *route, const struct cfg_entry *map)
 {
@@ -153,12 +148,15 @@ static void validate_route(struct validator *v, const struct cfg_site *site,
 			map, has_captures);
 	validate_fields(v, what, "response_fields", route->response_fields,
 			route->n_response_fields, map, has_captures);
+	validate_split_by(v, what, route, has_captures,
+			  cfg_place_of(map, "split_by", route->place));
 	validate_rewrite(v, what, route, cfg_entry_get(map, "rewrite"), has_captures,
 			 cfg_place_of(map, "rewrite", route->place));
 	for (unsigned i = 0; i < route->n_redirect; i++) {
 		char *at = xasprintf("%s.redirect.to", what);
 
-		validate_text(v, at, route->redirect[i].to, has_captures, route->redirect[i].place);
+		cfg_validate_text(v, at, route->redirect[i].to, has_captures,
+				  route->redirect[i].place);
 		free(at);
 	}
 	validate_cors(v, what, &route->cors, cfg_place_of(map, "cors", route->place));
@@ -184,11 +182,10 @@ void cfg_validate_changes(struct validator *v)
 
 	for (unsigned i = 0; i < v->fleet->n_sites; i++, entry = entry->next) {
 		const struct cfg_site *site = &v->fleet->sites[i];
-		const struct cfg_entry *routes = cfg_entry_get(entry, "routes");
+		const struct cfg_entry *item = cfg_first_item(entry, "routes");
 
 		validate_hsts(v, site, entry);
-		for (unsigned r = 0; r < site->n_routes; r++)
-			validate_route(v, site, &site->routes[r],
-				       entry_at(routes, site->routes[r].place));
+		for (unsigned r = 0; r < site->n_routes; r++, item = item ? item->next : NULL)
+			validate_route(v, site, &site->routes[r], item);
 	}
 }

@@ -95,6 +95,8 @@ static void validate_limits(struct validator *v, const char *what, const struct 
 		char *when = xasprintf("%s.when", path);
 
 		validate_limit(v, path, &limits[i], names);
+		/* All requests would be those for which the key is empty. */
+		cfg_validate_text(v, path, limits[i].key, true, limits[i].place);
 		cfg_validate_match(v, when, &limits[i].when, NULL, limits[i].place);
 		free(when);
 		free(path);
