@@ -155,11 +155,6 @@ void edge_tally_end(edge_place_of_client *place)
 
 /* The table */
 
-size_t edge_tally_size(const struct edge_tally *t)
-{
-	return t->n_sets * WAYS;
-}
-
 size_t edge_tally_used(const struct edge_tally *t)
 {
 	size_t n = 0;
