@@ -9,7 +9,6 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
@@ -56,11 +55,9 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 static bool identify(struct edge_exchange *x)
 {
 	const struct cfg_http *http = &x->view->fleet->http;
-	bool asks = http->request_id.enabled || http->trace.start != CFG_TRACE_NEVER;
-	bool trusted = asks && edge_is_trusted(&http->trusted_proxies, &x->client->addr);
 
-	return edge_identify(http, trusted, clock_wall(), &x->worker->randomness, &x->facts,
-			     &x->arena);
+	return edge_identify(http, x->client_is_trusted, clock_wall(), &x->worker->randomness,
+			     &x->facts, &x->arena);
 }
 
 static bool open_origin(struct edge_exchange *x)
@@ -128,7 +125,7 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
 	x->is_grpc = edge_grpc_is(head);
-	if (!identify(x) || !exchange_know_client(x)) {
+	if (!exchange_know_client(x) || !identify(x)) {
 		exchange_respond(x, 431, REASON_LIMIT);
 		return;
 	}
