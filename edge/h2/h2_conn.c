@@ -47,6 +47,17 @@ void h2_defer(struct edge_h2 *c)
 	loop_defer(c->worker->loop, &c->turn);
 }
 
+void h2_each_stream(struct edge_h2 *c, void (*visit)(struct h2_stream *))
+{
+	struct h2_stream *s;
+
+	CHECK(!c->feeding);
+	c->feeding = true;
+	TAILQ_FOREACH (s, &c->streams, link)
+		visit(s);
+	c->feeding = false;
+}
+
 void h2_hold(struct edge_h2 *c, ssize_t n)
 {
 	if (n == 0)
@@ -359,13 +370,8 @@ void h2_look_within(struct edge_h2 *c, duration after)
 
 static void look_at_streams(struct edge_h2 *c)
 {
-	struct h2_stream *s, *next;
-
 	c->look = (mono_time){0};
-	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link); /* it may be closed */
-		h2_stream_check_time(s);
-	}
+	h2_each_stream(c, h2_stream_check_time);
 	check_write(c);
 	h2_stream_reset_lingering(c, c->n_lingering);
 	h2_write_grant_held_back(c);
@@ -403,13 +409,8 @@ static void on_deadline(struct deadline *deadline)
 
 static void take_kept(struct edge_h2 *c)
 {
-	struct h2_stream *s, *next;
-
 	c->up_waits = false;
-	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		h2_request_take_kept(s);
-	}
+	h2_each_stream(c, h2_request_take_kept);
 }
 
 static enum h2_state state_now(const struct edge_h2 *c)
