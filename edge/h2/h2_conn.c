@@ -8,14 +8,12 @@
  * steps (RFC 9113 section 6.8): a notice first, so that requests on their way are still served.
  */
 #define LOG_MODULE LOG_HTTP
-#include <linux/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/conn/pacing.h"
 #include "edge/conn/reason.h"
 #include "edge/h2/h2.h"
 #include "edge/h2/h2_internal.h"
@@ -325,21 +323,11 @@ static const struct stream_ops stream_ops = {
 
 /* Time */
 
-static uint64_t bytes_acked(const struct edge_h2 *c)
-{
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(stream_fd(c->stream), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return 0;
-	return info.tcpi_bytes_acked;
-}
-
 /* What the client has acknowledged is what it took. */
 static void check_write(struct edge_h2 *c)
 {
 	if (c->write_waits)
-		h2_pace_check_conn(c, bytes_acked(c));
+		h2_pace_check_conn(c, edge_pacing_acked(c->conn));
 }
 
 static duration tick(const struct edge_h2 *c)
