@@ -262,6 +262,8 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n);
 void h2_request_end(struct h2_stream *s);
 /* What was kept, when there may be credit for it. */
 void h2_request_take_kept(struct h2_stream *s);
+/* It will not be taken, so it does not count against the connection's window any more. */
+void h2_request_drop_kept(struct h2_stream *s);
 /* Its head cannot be taken: it counts as a request, which gets `status`, or with 0 a reset. */
 void h2_request_refuse(struct h2_stream *s, int status);
 /* Awaited content did not come. */
