@@ -11,6 +11,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/judge.c \
 	edge/conn/listener.c edge/conn/listener.h \
+	edge/conn/pacing.c edge/conn/pacing.h \
 	edge/conn/reason.c edge/conn/reason.h \
 	edge/filter/coding_choice.c edge/filter/coding_choice.h \
 	edge/filter/compress.c edge/filter/compress.h \

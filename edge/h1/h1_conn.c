@@ -9,14 +9,13 @@
  * response. Every end goes through h1_end(), and the object is freed at the end of the turn.
  */
 #define LOG_MODULE LOG_HTTP
-#include <linux/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/conn/pacing.h"
 #include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
 #include "edge/node/view.h"
@@ -97,16 +96,6 @@ void h1_update_reading(struct edge_h1 *c)
 		stream_pause(c->stream);
 }
 
-static uint64_t bytes_acked(const struct edge_h1 *c)
-{
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(stream_fd(c->stream), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return 0;
-	return info.tcpi_bytes_acked;
-}
-
 /* Content is awaited, there is room for it, and it is the client's turn: one that waits for leave
  * to send it waits for the origin, but who has begun does not wait. */
 static bool content_is_due(const struct h1_message *m)
@@ -117,21 +106,14 @@ static bool content_is_due(const struct h1_message *m)
 	       (!m->request->expect_continue || m->informed || m->content_began);
 }
 
-/* Once the response has begun, no rate is asked: who talks with an origin in both directions sends
- * when there is something to say. */
 static struct pace_terms sending_terms(const struct edge_h1 *c)
 {
-	const struct cfg_http *http = h1_http(c);
-	bool answered = c->message->response_side != H1_RESPONSE_AWAITED;
-
-	return (struct pace_terms){answered ? 0 : http->limit.min_rate, http->timeout.body};
+	return edge_pacing_sending(h1_http(c), c->message->response_side != H1_RESPONSE_AWAITED);
 }
 
 static struct pace_terms taking_terms(const struct edge_h1 *c)
 {
-	const struct cfg_http *http = h1_http(c);
-
-	return (struct pace_terms){http->limit.min_rate, http->timeout.write};
+	return edge_pacing_taking(h1_http(c));
 }
 
 void h1_begin_paces(struct edge_h1 *c)
@@ -164,7 +146,7 @@ void h1_content_progress(struct edge_h1 *c, size_t n)
 static void look_at_taking(struct edge_h1 *c)
 {
 	struct pace_terms terms = taking_terms(c);
-	uint64_t acked = bytes_acked(c);
+	uint64_t acked = edge_pacing_acked(c->conn);
 
 	if (c->message->taking.runs && acked > c->acked)
 		pace_progress(&c->message->taking, &terms, acked - c->acked,
@@ -292,10 +274,9 @@ static void check_taking(struct edge_h1 *c)
 	look_at_taking(c);
 	if (pace_left(pace, now).ns > 0)
 		h1_update_deadline(c);
-	else if (pace_is_silent(pace, &terms, now))
-		h1_end(c, REASON_CLIENT_WRITE_TIMEOUT, EDGE_CLOSE_BREAK);
 	else
-		h1_end(c, REASON_CLIENT_TOO_SLOW, EDGE_CLOSE_BREAK);
+		h1_end(c, edge_pacing_reason(pace, &terms, now, REASON_CLIENT_WRITE_TIMEOUT),
+		       EDGE_CLOSE_BREAK);
 }
 
 static void check_sending(struct edge_h1 *c)
@@ -306,10 +287,9 @@ static void check_sending(struct edge_h1 *c)
 
 	if (pace_left(pace, now).ns > 0)
 		h1_update_deadline(c);
-	else if (pace_is_silent(pace, &terms, now))
-		h1_content_failed(c, REASON_CLIENT_BODY_TIMEOUT);
 	else
-		h1_content_failed(c, REASON_CLIENT_TOO_SLOW);
+		h1_content_failed(
+		    c, edge_pacing_reason(pace, &terms, now, REASON_CLIENT_BODY_TIMEOUT));
 }
 
 static void exchange_deadline(struct edge_h1 *c)

@@ -13,11 +13,12 @@
  * ENDED    | to be freed at the end of the turn     | any      | none
  *
  * in EXCHANGE, the first that is so:
- *   in a tunnel                                     http.timeout.tunnel since the last byte
- *   the client does not take the response           http.timeout.write, by its pace
- *   content is awaited, and somebody would take it  http.timeout.body, by its pace; an early
- * response is progress too: its reader may have stopped else it is the origin's time, which the
- * link to it watches
+ *   in a tunnel                             http.timeout.tunnel since the last byte
+ *   the client does not take the response   http.timeout.write, by its pace
+ *   content is awaited, and would be taken  http.timeout.body, by its pace
+ *   else it is the origin's time, which the link to it watches
+ * While content is awaited, an early response that goes out is progress too: its reader may have
+ * stopped.
  *
  * request_side  | content from the client      response_side | content to the client
  * --------------+-----------------------       --------------+------------------------------

@@ -8,14 +8,12 @@
  * steps (RFC 9113 section 6.8): a notice first, so that requests on their way are still served.
  */
 #define LOG_MODULE LOG_HTTP
-#include <linux/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/conn/pacing.h"
 #include "edge/conn/reason.h"
 #include "edge/h2/h2.h"
 #include "edge/h2/h2_internal.h"
@@ -45,6 +43,17 @@ mono_time h2_now(const struct edge_h2 *c)
 void h2_defer(struct edge_h2 *c)
 {
 	loop_defer(c->worker->loop, &c->turn);
+}
+
+void h2_each_stream(struct edge_h2 *c, void (*visit)(struct h2_stream *))
+{
+	struct h2_stream *s;
+
+	CHECK(!c->feeding);
+	c->feeding = true;
+	TAILQ_FOREACH (s, &c->streams, link)
+		visit(s);
+	c->feeding = false;
 }
 
 void h2_hold(struct edge_h2 *c, ssize_t n)
@@ -314,21 +323,11 @@ static const struct stream_ops stream_ops = {
 
 /* Time */
 
-static uint64_t bytes_acked(const struct edge_h2 *c)
-{
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(stream_fd(c->stream), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return 0;
-	return info.tcpi_bytes_acked;
-}
-
 /* What the client has acknowledged is what it took. */
 static void check_write(struct edge_h2 *c)
 {
 	if (c->write_waits)
-		h2_pace_check_conn(c, bytes_acked(c));
+		h2_pace_check_conn(c, edge_pacing_acked(c->conn));
 }
 
 static duration tick(const struct edge_h2 *c)
@@ -359,13 +358,8 @@ void h2_look_within(struct edge_h2 *c, duration after)
 
 static void look_at_streams(struct edge_h2 *c)
 {
-	struct h2_stream *s, *next;
-
 	c->look = (mono_time){0};
-	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link); /* it may be closed */
-		h2_stream_check_time(s);
-	}
+	h2_each_stream(c, h2_stream_check_time);
 	check_write(c);
 	h2_stream_reset_lingering(c, c->n_lingering);
 	h2_write_grant_held_back(c);
@@ -403,13 +397,8 @@ static void on_deadline(struct deadline *deadline)
 
 static void take_kept(struct edge_h2 *c)
 {
-	struct h2_stream *s, *next;
-
 	c->up_waits = false;
-	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		h2_request_take_kept(s);
-	}
+	h2_each_stream(c, h2_request_take_kept);
 }
 
 static enum h2_state state_now(const struct edge_h2 *c)

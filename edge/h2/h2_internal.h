@@ -153,9 +153,8 @@ struct edge_h2 {
 	int32_t highest, passed_from, passed_to;
 	struct h2_stream *in_head; /* whose header section is being read, trailers too; or NULL */
 	bool reading;              /* not paused */
-	bool feeding;              /* nghttp2 is reading, say: it must not be made to write */
+	bool feeding;              /* nghttp2 reads, or h2_each_stream(): nothing is written */
 	bool up_waits;             /* some stream has content whose credit has come */
-	bool drain_acked;          /* the client has seen our notice */
 	bool write_waits;          /* the stream has not yet drained */
 	struct pace taking;        /* while it has not */
 	uint64_t acked;            /* of all we sent, when that was last looked at */
@@ -192,6 +191,9 @@ void h2_leave(struct edge_h2 *c);
 void h2_look_within(struct edge_h2 *c, duration after);
 /* At the end of the turn: what is left to do. */
 void h2_defer(struct edge_h2 *c);
+/* Nothing is written meanwhile, whatever the exchanges push: so no stream is closed, which would
+ * take the way through the others away. */
+void h2_each_stream(struct edge_h2 *c, void (*visit)(struct h2_stream *));
 /* Bytes more or less in the queues of its streams: they count as what the node holds for it. */
 void h2_hold(struct edge_h2 *c, ssize_t n);
 const struct cfg_http *h2_http(const struct edge_h2 *c);
@@ -260,6 +262,8 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n);
 void h2_request_end(struct h2_stream *s);
 /* What was kept, when there may be credit for it. */
 void h2_request_take_kept(struct h2_stream *s);
+/* It will not be taken, so it does not count against the connection's window any more. */
+void h2_request_drop_kept(struct h2_stream *s);
 /* Its head cannot be taken: it counts as a request, which gets `status`, or with 0 a reset. */
 void h2_request_refuse(struct h2_stream *s, int status);
 /* Awaited content did not come. */

@@ -6,23 +6,17 @@
  * connection. Worker's loop only.
  */
 #include "config/fleet.h"
+#include "edge/conn/pacing.h"
 #include "edge/h2/h2_internal.h"
 
-/* Once the response has begun, no rate is asked: who talks with an origin in both directions sends
- * when there is something to say. */
 static struct pace_terms sending_terms(const struct h2_stream *s)
 {
-	const struct cfg_http *http = h2_http(s->conn);
-	bool answered = s->response_side != H2_RESPONSE_AWAITED;
-
-	return (struct pace_terms){answered ? 0 : http->limit.min_rate, http->timeout.body};
+	return edge_pacing_sending(h2_http(s->conn), s->response_side != H2_RESPONSE_AWAITED);
 }
 
 static struct pace_terms taking_terms(const struct edge_h2 *c)
 {
-	const struct cfg_http *http = h2_http(c);
-
-	return (struct pace_terms){http->limit.min_rate, http->timeout.write};
+	return edge_pacing_taking(h2_http(c));
 }
 
 /* Of content */
@@ -67,12 +61,6 @@ void h2_pace_content_came(struct h2_stream *s, size_t n)
 	pace_progress(&s->sending, &terms, n, h2_now(s->conn));
 }
 
-static enum reason slowness(const struct pace *pace, const struct pace_terms *terms, mono_time now,
-			    enum reason silent)
-{
-	return pace_is_silent(pace, terms, now) ? silent : REASON_CLIENT_TOO_SLOW;
-}
-
 void h2_pace_check_sending(struct h2_stream *s)
 {
 	struct pace_terms terms = sending_terms(s);
@@ -80,8 +68,8 @@ void h2_pace_check_sending(struct h2_stream *s)
 
 	h2_pace_update(s);
 	if (s->sending.runs && pace_left(&s->sending, now).ns <= 0)
-		h2_request_failed(s,
-				  slowness(&s->sending, &terms, now, REASON_CLIENT_BODY_TIMEOUT));
+		h2_request_failed(
+		    s, edge_pacing_reason(&s->sending, &terms, now, REASON_CLIENT_BODY_TIMEOUT));
 }
 
 /* Of the response */
@@ -110,8 +98,9 @@ void h2_pace_check_taking(struct h2_stream *s)
 	s->seen_sent = c->content_sent;
 	pace_turn(&s->taking, &terms, shut && s->down.bytes > 0 && !c->write_waits, now);
 	if (s->taking.runs && pace_left(&s->taking, now).ns <= 0)
-		h2_stream_reset(s, NGHTTP2_CANCEL,
-				slowness(&s->taking, &terms, now, REASON_CLIENT_WRITE_TIMEOUT));
+		h2_stream_reset(
+		    s, NGHTTP2_CANCEL,
+		    edge_pacing_reason(&s->taking, &terms, now, REASON_CLIENT_WRITE_TIMEOUT));
 }
 
 /* Of the connection */
@@ -139,6 +128,6 @@ void h2_pace_check_conn(struct edge_h2 *c, uint64_t acked)
 		pace_progress(&c->taking, &terms, acked - c->acked, now);
 	c->acked = acked;
 	if (c->taking.runs && pace_left(&c->taking, now).ns <= 0)
-		h2_end(c, slowness(&c->taking, &terms, now, REASON_CLIENT_WRITE_TIMEOUT),
+		h2_end(c, edge_pacing_reason(&c->taking, &terms, now, REASON_CLIENT_WRITE_TIMEOUT),
 		       EDGE_CLOSE_BREAK);
 }

@@ -64,7 +64,7 @@ static void source_grant(struct flow_source *source, size_t n)
 	h2_defer(s->conn);
 }
 
-static void drop_kept(struct h2_stream *s)
+void h2_request_drop_kept(struct h2_stream *s)
 {
 	if (s->up.bytes > 0)
 		nghttp2_session_consume_connection(s->conn->session, s->up.bytes);
@@ -81,7 +81,7 @@ static void source_stop(struct flow_source *source, enum reason reason)
 	    s->request_side == H2_REQUEST_UNWANTED)
 		return;
 	s->request_side = H2_REQUEST_UNWANTED;
-	drop_kept(s);
+	h2_request_drop_kept(s);
 	/* Some of what the client has sent may be lost: it must see that. */
 	if (tunnel && reason != REASON_DONE)
 		h2_stream_reset(s, NGHTTP2_INTERNAL_ERROR, reason);
@@ -228,8 +228,6 @@ static void keep(struct h2_stream *s, const uint8_t *data, size_t n)
 
 void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n)
 {
-	size_t at_once = 0;
-
 	if (s->request_side == H2_REQUEST_UNWANTED || s->request_side == H2_REQUEST_ENDED ||
 	    s->response_side == H2_RESPONSE_MUTED) {
 		nghttp2_session_consume_connection(s->conn->session, n);
@@ -238,14 +236,18 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n)
 	s->content_began = true;
 	s->last_in = h2_now(s->conn);
 	h2_pace_content_came(s, n);
-	if (takes_content(s) && s->up.bytes == 0)
-		at_once = MIN(n, s->request_credit);
-	if (at_once > 0)
+	/* What was pushed may have been answered with new credit. */
+	while (n > 0 && takes_content(s) && s->up.bytes == 0 && s->request_credit > 0) {
+		size_t at_once = MIN(n, s->request_credit);
+
 		push(s, (struct slice){.p = (const char *)data, .n = at_once});
+		data += at_once;
+		n -= at_once;
+	}
 	if (s->request_side == H2_REQUEST_UNWANTED)
-		nghttp2_session_consume_connection(s->conn->session, n - at_once);
+		nghttp2_session_consume_connection(s->conn->session, n);
 	else
-		keep(s, data + at_once, n - at_once);
+		keep(s, data, n);
 	h2_pace_update(s);
 }
 
@@ -290,7 +292,7 @@ void h2_request_failed(struct h2_stream *s, enum reason reason)
 	if (s->request_side == H2_REQUEST_ENDED || s->request_side == H2_REQUEST_UNWANTED)
 		return;
 	s->request_side = H2_REQUEST_UNWANTED;
-	drop_kept(s);
+	h2_request_drop_kept(s);
 	s->leg.request->ops->reset(s->leg.request, reason);
 }
 

@@ -181,9 +181,13 @@ static void headers_are_whole(struct edge_h2 *c, struct h2_stream *s, bool end)
 static void set_priority(struct h2_stream *s, unsigned urgency, bool incremental)
 {
 	nghttp2_extpri priority = {.urgency = urgency, .inc = incremental};
+	struct edge_h2 *c = s->conn;
 
 	h2_write_set_urgency(s, urgency);
-	nghttp2_session_change_extpri_stream_priority(s->conn->session, s->id, &priority, 0);
+	/* Without memory it is in no queue any more, and would never be written. */
+	if (nghttp2_is_fatal(
+		nghttp2_session_change_extpri_stream_priority(c->session, s->id, &priority, 0)))
+		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);
 }
 
 void h2_session_take_early_priority(struct h2_stream *s)

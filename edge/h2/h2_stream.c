@@ -47,11 +47,8 @@ static void drop_queues(struct h2_stream *s)
 {
 	struct edge_h2 *c = s->conn;
 
-	/* What will not be taken does not count against the connection's window any more. */
-	if (s->up.bytes > 0)
-		nghttp2_session_consume_connection(c->session, s->up.bytes);
-	h2_hold(c, -(ssize_t)(s->up.bytes + s->down.bytes));
-	h2_queue_clear(&s->up);
+	h2_request_drop_kept(s);
+	h2_hold(c, -(ssize_t)s->down.bytes);
 	h2_queue_clear(&s->down);
 	s->now = (struct slice){0};
 	h2_write_end(s);

@@ -299,31 +299,19 @@ void h2_write_grant(struct h2_stream *s)
 	s->leg.response->ops->grant(s->leg.response, window - here);
 }
 
-/* Nothing is written meanwhile, so no stream is closed. */
-static void ask_held_back(struct edge_h2 *c)
+static void ask_held_back(struct h2_stream *s)
 {
-	struct h2_stream *s;
-
-	c->feeding = true;
-	TAILQ_FOREACH (s, &c->streams, link) {
-		if (s->unasked && !waits(s, H2_PRIORITY_ASKS))
-			h2_request_ask(s);
-	}
-	c->feeding = false;
+	if (s->unasked && !waits(s, H2_PRIORITY_ASKS))
+		h2_request_ask(s);
 }
 
 void h2_write_grant_held_back(struct edge_h2 *c)
 {
-	struct h2_stream *s, *next;
-
 	if (!c->held_back)
 		return;
 	c->held_back = false;
-	ask_held_back(c);
-	for (s = TAILQ_FIRST(&c->streams); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		h2_write_grant(s);
-	}
+	h2_each_stream(c, ask_held_back);
+	h2_each_stream(c, h2_write_grant);
 }
 
 static void set_flowing(struct h2_stream *s, bool flows)

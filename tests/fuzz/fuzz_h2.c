@@ -5,8 +5,9 @@
  * for edge/exchange, and what else of the edge it needs; nghttp2 and the stream are the real ones.
  *
  * What must hold: the rules of core/http/flow.h (each exchange CHECKs them), what comes out is a
- * row of whole frames of a lawful size, and at the end nothing is left over: no exchange, no slice,
- * no bytes that are held. Time does not go by, but what it would do may be done at any moment.
+ * row of whole frames of a lawful size, no content is kept that could go on, and at the end nothing
+ * is left over: no exchange, no slice, no bytes that are held. Time does not go by, but what it
+ * would do may be done at any moment.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -185,10 +186,29 @@ static void program_start(void)
 	program.worker.buffers = stream_buffers_create(program.worker.loop);
 }
 
+/* Content that came before its credit goes on when that has come, and what is kept is counted. */
+static void check_kept(const struct edge_h2 *c)
+{
+	const struct h2_stream *s;
+	size_t held = 0;
+
+	TAILQ_FOREACH (s, &c->streams, link) {
+		bool takes =
+		    s->request_side == H2_REQUEST_CONTENT || s->request_side == H2_REQUEST_TUNNEL;
+
+		held += s->up.bytes + s->down.bytes;
+		CHECK(!takes || s->response_side == H2_RESPONSE_MUTED || s->up.bytes == 0 ||
+		      s->request_credit == 0 || c->up_waits);
+	}
+	CHECK(c->held == held);
+}
+
 static void turn(void)
 {
 	loop_stop_mt(program.worker.loop);
 	loop_run(program.worker.loop);
+	if (!play.ended)
+		check_kept(play.conn.protocol);
 }
 
 /* The client */
