@@ -182,9 +182,11 @@ static enum edge_match_result sum(const struct answers *a)
 	return a->yes ? EDGE_MATCH_YES : EDGE_MATCH_NO;
 }
 
-static enum edge_match_result by_regex(const struct regex *regex, struct span text)
+/* `captures` may be NULL. */
+static enum edge_match_result by_regex(const struct regex *regex, struct span text,
+				       struct regex_captures *captures)
 {
-	switch (regex_match(regex, text, NULL)) {
+	switch (regex_match(regex, text, captures)) {
 	case REGEX_NO:
 		return EDGE_MATCH_NO;
 	case REGEX_YES:
@@ -199,7 +201,7 @@ static enum edge_match_result by_regex(const struct regex *regex, struct span te
 static enum edge_match_result judge_value(const struct part *part, struct span value)
 {
 	if (part->regex)
-		return by_regex(part->regex, value);
+		return by_regex(part->regex, value, NULL);
 	if (part->cfg->value && !span_equal(value, part->value))
 		return EDGE_MATCH_NO;
 	return part->cfg->absent ? EDGE_MATCH_NO : EDGE_MATCH_YES;
@@ -218,7 +220,8 @@ static enum edge_match_result judge_param(const struct part *part, struct span r
 	decoded = malloc(raw.n + 1);
 	if (!decoded)
 		return EDGE_MATCH_UNSURE;
-	result = by_regex(part->regex, (struct span){decoded, http_query_decode(raw, decoded)});
+	result =
+	    by_regex(part->regex, (struct span){decoded, http_query_decode(raw, decoded)}, NULL);
 	free(decoded);
 	return result;
 }
@@ -297,7 +300,7 @@ static enum edge_match_result judge_joined(const struct part *part,
 			p = mempcpy(p, is_cookie ? "; " : ", ", 2);
 		p = mempcpy(p, field->value.p, field->value.n);
 	}
-	result = by_regex(part->regex, (struct span){joined, (size_t)(p - joined)});
+	result = by_regex(part->regex, (struct span){joined, (size_t)(p - joined)}, NULL);
 	free(joined);
 	return result;
 }
@@ -415,22 +418,7 @@ const struct regex *edge_match_path(const struct edge_match *match)
 
 static enum edge_match_result judge_path(const struct regex *regex, struct edge_facts *facts)
 {
-	struct regex_captures captures;
-
-	if (!facts->path)
-		return EDGE_MATCH_NO;
-	switch (regex_match(regex, facts->path->text, &captures)) {
-	case REGEX_NO:
-		return EDGE_MATCH_NO;
-	case REGEX_UNSURE:
-		return EDGE_MATCH_UNSURE;
-	case REGEX_YES:
-		break;
-	}
-	_Static_assert(sizeof(facts->captures) == sizeof(captures.v), "as many of both");
-	memcpy(facts->captures, captures.v, sizeof(captures.v));
-	facts->n_captures = captures.n;
-	return EDGE_MATCH_YES;
+	return facts->path ? by_regex(regex, facts->path->text, &facts->captures) : EDGE_MATCH_NO;
 }
 
 enum edge_match_result edge_match_judge(const struct edge_match *match, struct edge_facts *facts)
@@ -441,9 +429,4 @@ enum edge_match_result edge_match_judge(const struct edge_match *match, struct e
 		return rest;
 	path = judge_path(match->path, facts);
 	return path == EDGE_MATCH_YES ? rest : path;
-}
-
-bool edge_match(const struct edge_match *match, struct edge_facts *facts)
-{
-	return !match || edge_match_judge(match, facts) == EDGE_MATCH_YES;
 }

@@ -394,8 +394,8 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 			edge_write_path(w, facts->path->text);
 		break;
 	case CFG_VAR_MATCH:
-		if (part->number < facts->n_captures)
-			edge_write_path(w, facts->captures[part->number]);
+		if (part->number < facts->captures.n)
+			edge_write_path(w, facts->captures.v[part->number]);
 		break;
 	case CFG_VAR_STATUS:
 		if (facts->response)

@@ -198,10 +198,9 @@ static void replace(struct draft *d, const struct edge_rewrite *rewrite,
 		    const struct edge_facts *facts)
 {
 	struct span text = facts->path->text, before = text, after = text, found;
-	struct regex_captures captures;
-	struct edge_facts own;
+	struct edge_facts own = *facts;
 
-	switch (regex_match(rewrite->regex, text, &captures)) {
+	switch (regex_match(rewrite->regex, text, &own.captures)) {
 	case REGEX_NO:
 		return;
 	case REGEX_UNSURE:
@@ -210,11 +209,7 @@ static void replace(struct draft *d, const struct edge_rewrite *rewrite,
 	case REGEX_YES:
 		break;
 	}
-	own = *facts;
-	_Static_assert(sizeof(own.captures) == sizeof(captures.v), "as many of both");
-	memcpy(own.captures, captures.v, sizeof(captures.v));
-	own.n_captures = captures.n;
-	found = captures.v[0];
+	found = own.captures.v[0];
 	if (!found.p) {
 		/* Its end is before its beginning, by "\K" in what is looked for ahead. */
 		fail(d, 400);

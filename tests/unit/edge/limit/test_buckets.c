@@ -143,12 +143,12 @@ static void test_an_expression_of_a_limit_took_the_place_of_the_routes(void **st
 	b = edge_buckets_create(limits, 1, "");
 	request_init(&r, "192.0.2.1", NULL);
 	r.facts.path = &path;
-	r.facts.captures[0] = SPAN("/a/b");
-	r.facts.captures[1] = SPAN("b");
-	r.facts.n_captures = 2;
+	r.facts.captures.v[0] = SPAN("/a/b");
+	r.facts.captures.v[1] = SPAN("b");
+	r.facts.captures.n = 2;
 	assert_true(edge_buckets_take(b, g, &r.facts, &r.arena, start, &report));
-	assert_int_equal(r.facts.n_captures, 2);
-	assert_true(span_equal(r.facts.captures[1], SPAN("b")));
+	assert_int_equal(r.facts.captures.n, 2);
+	assert_true(span_equal(r.facts.captures.v[1], SPAN("b")));
 	/* Its own key has had its own. */
 	assert_false(edge_buckets_take(b, g, &r.facts, &r.arena, start, &report));
 	path.text = SPAN("/b/");
