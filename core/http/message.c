@@ -269,6 +269,14 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	f->n = kept;
 }
 
+const struct http_field *http_fields_only(const struct http_fields *f, struct span name)
+{
+	unsigned from = 0;
+	const struct http_field *field = http_fields_find(f, name, &from);
+
+	return field && !http_fields_find(f, name, &from) ? field : NULL;
+}
+
 void http_fields_wipe(const struct http_fields *f, struct span name)
 {
 	const struct http_field *field;
@@ -390,7 +398,34 @@ bool http_list_next(struct span *rest, struct span *member)
 	return false;
 }
 
-static bool is_hop_by_hop(struct span name)
+bool http_fields_list(const struct http_fields *f, struct span name, struct span member)
+{
+	const struct http_field *field;
+	unsigned from = 0;
+
+	while ((field = http_fields_find(f, name, &from)) != NULL) {
+		struct span rest = field->value, found;
+
+		while (http_list_next(&rest, &found)) {
+			const char *equals = memchr(found.p, '=', found.n);
+
+			if (equals)
+				found.n = (size_t)(equals - found.p);
+			if (span_equal_nocase(found, member))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool http_fields_vary(struct http_fields *f, struct arena *a, struct span name)
+{
+	return http_fields_list(f, SPAN("Vary"), SPAN("*")) ||
+	       http_fields_list(f, SPAN("Vary"), name) ||
+	       http_fields_append(f, a, SPAN("Vary"), name);
+}
+
+bool http_field_is_hop_by_hop(struct span name)
 {
 	switch (name.n) {
 	case 2:
@@ -415,7 +450,7 @@ static void unname_listed(struct http_fields *f, struct span connection)
 	struct span option;
 
 	while (http_list_next(&connection, &option)) {
-		if (is_hop_by_hop(option))
+		if (http_field_is_hop_by_hop(option))
 			continue;
 		for (unsigned i = 0; i < f->n; i++) {
 			if (span_equal_nocase(f->v[i].name, option))
@@ -432,7 +467,7 @@ void http_fields_remove_hop_by_hop(struct http_fields *f)
 	while ((connection = http_fields_find(f, SPAN("Connection"), &from)) != NULL)
 		unname_listed(f, connection->value);
 	for (unsigned i = 0; i < f->n; i++) {
-		if (f->v[i].name.n > 0 && !is_hop_by_hop(f->v[i].name))
+		if (f->v[i].name.n > 0 && !http_field_is_hop_by_hop(f->v[i].name))
 			f->v[kept++] = f->v[i];
 	}
 	f->n = kept;

@@ -54,24 +54,6 @@ static bool has(const struct http_fields *fields, struct span name)
 	return http_fields_find(fields, name, NULL) != NULL;
 }
 
-/* Whether one of the members of all fields of that name begins so. */
-static bool lists(const struct http_fields *fields, struct span name, struct span what)
-{
-	const struct http_field *field;
-	unsigned from = 0;
-
-	while ((field = http_fields_find(fields, name, &from))) {
-		struct span rest = field->value, member;
-
-		while (http_list_next(&rest, &member)) {
-			if (member.n >= what.n &&
-			    span_equal_nocase((struct span){member.p, what.n}, what))
-				return true;
-		}
-	}
-	return false;
-}
-
 static bool is_public(const struct edge_exchange *x)
 {
 	const struct http_fields *asked = &x->received.fields, *answered = &x->answer.fields;
@@ -79,11 +61,11 @@ static bool is_public(const struct edge_exchange *x)
 	if (x->facts.user.n > 0 || x->auth || has(asked, SPAN("Authorization")) ||
 	    has(asked, SPAN("Cookie")) || has(answered, SPAN("Set-Cookie")))
 		return false;
-	return !lists(answered, SPAN("Cache-Control"), SPAN("private")) &&
-	       !lists(answered, SPAN("Cache-Control"), SPAN("no-store")) &&
-	       !lists(answered, SPAN("Vary"), SPAN("*")) &&
-	       !lists(answered, SPAN("Vary"), SPAN("Cookie")) &&
-	       !lists(answered, SPAN("Vary"), SPAN("Authorization"));
+	return !http_fields_list(answered, SPAN("Cache-Control"), SPAN("private")) &&
+	       !http_fields_list(answered, SPAN("Cache-Control"), SPAN("no-store")) &&
+	       !http_fields_list(answered, SPAN("Vary"), SPAN("*")) &&
+	       !http_fields_list(answered, SPAN("Vary"), SPAN("Cookie")) &&
+	       !http_fields_list(answered, SPAN("Vary"), SPAN("Authorization"));
 }
 
 void exchange_learn_hints(struct edge_exchange *x)

@@ -91,11 +91,7 @@ static struct span network_name(struct span member)
 
 	if (semicolon != NULL)
 		member.n = (size_t)(semicolon - member.p);
-	while (member.n > 0 && (member.p[0] == ' ' || member.p[0] == '\t'))
-		member.p++, member.n--;
-	while (member.n > 0 && (member.p[member.n - 1] == ' ' || member.p[member.n - 1] == '\t'))
-		member.n--;
-	return member;
+	return http_trim(member);
 }
 
 struct hops {
@@ -140,18 +136,6 @@ static bool goes_in_circles(const struct http_fields *fields, uint32_t lengths, 
 	return networks.self > SELF_MAX || networks.all >= NETWORKS_MAX || vias.self > SELF_MAX;
 }
 
-static bool is_token(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		      memchr("!#$%&'*+-.^_`|~", c, 15) != NULL))
-			return false;
-	}
-	return s.n > 0;
-}
-
 static char *put_quoted(char *p, struct span s)
 {
 	*p++ = '"';
@@ -181,7 +165,7 @@ static bool add_forwarded(struct http_head *head, uint32_t lengths, const struct
 		p = put(p, ip);
 	if (host.n > 0) {
 		p = put(p, SPAN(";host="));
-		p = is_token(host) ? put(p, host) : put_quoted(p, host);
+		p = http_chars_are(host, HTTP_CHAR_TOKEN) ? put(p, host) : put_quoted(p, host);
 	}
 	p = put(put(p, SPAN(";proto=")), head->scheme);
 	return append_to_list(head, lengths, SPAN("Forwarded"),
@@ -310,10 +294,9 @@ static int count_down(struct http_head *head)
 {
 	const struct http_field *field =
 	    http_fields_find(&head->fields, SPAN("Max-Forwards"), NULL);
-	char text[12];
-	unsigned long left = 0;
-	int n = 0;
-	char *copy;
+	char space[HTTP_DIGITS_MAX];
+	struct span text;
+	uint64_t left = 0;
 
 	/* Not a number of a sensible size: the field is for others to judge. */
 	if (field == NULL || field->value.n == 0 || field->value.n > 8)
@@ -321,17 +304,13 @@ static int count_down(struct http_head *head)
 	for (size_t i = 0; i < field->value.n; i++) {
 		if (field->value.p[i] < '0' || field->value.p[i] > '9')
 			return 0;
-		left = left * 10 + (unsigned long)(field->value.p[i] - '0');
+		left = left * 10 + (uint64_t)(field->value.p[i] - '0');
 	}
 	if (left == 0)
 		return 200;
-	for (left--; n == 0 || left > 0; left /= 10)
-		text[sizeof(text) - 1 - n++] = (char)('0' + left % 10);
-	copy = arena_copy(head->arena, text + sizeof(text) - n, (size_t)n);
-	if (copy == NULL)
-		return 431;
-	return http_fields_set(&head->fields, head->arena, SPAN("Max-Forwards"),
-			       (struct span){copy, (size_t)n})
+	text = http_digits(left - 1, space);
+	text.p = arena_copy(head->arena, text.p, text.n);
+	return text.p && http_fields_set(&head->fields, head->arena, SPAN("Max-Forwards"), text)
 		   ? 0
 		   : 431;
 }
@@ -351,23 +330,6 @@ static bool keep_end_to_end(struct http_head *head)
 	       http_fields_add(&head->fields, head->arena, SPAN("Upgrade"), protocol);
 }
 
-/* RFC 9110 section 10.1.4. What else TE may name is for the codings of this connection. */
-static bool takes_trailers(const struct http_fields *fields)
-{
-	const struct http_field *field;
-	struct span member, rest;
-	unsigned from = 0;
-
-	while ((field = http_fields_find(fields, SPAN("TE"), &from)) != NULL) {
-		rest = field->value;
-		while (http_list_next(&rest, &member)) {
-			if (span_equal_nocase(member, SPAN("trailers")))
-				return true;
-		}
-	}
-	return false;
-}
-
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
 	uint32_t lengths = name_lengths(&head->fields);
@@ -381,7 +343,9 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 		if (status != 0)
 			return status;
 	}
-	trailers = may_have(lengths, SPAN("TE")) && takes_trailers(&head->fields);
+	/* RFC 9110 section 10.1.4. What else TE may name is for the codings of this connection. */
+	trailers = may_have(lengths, SPAN("TE")) &&
+		   http_fields_list(&head->fields, SPAN("TE"), SPAN("trailers"));
 	if (!keep_end_to_end(head) || (trailers && !http_fields_add(&head->fields, head->arena,
 								    SPAN("TE"), SPAN("trailers"))))
 		return 431;

@@ -258,24 +258,8 @@ static enum edge_match_result judge_query(const struct part *part, struct span q
  * one hop anyway are looked at as they come. */
 static bool is_taken_out(struct span name, const struct http_fields *fields)
 {
-	static const char *const of_one_hop[] = {"Connection", "Keep-Alive", "Upgrade", "TE",
-						 "Proxy-Connection"};
-	const struct http_field *connection;
-	struct span rest, member;
-	unsigned from = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(of_one_hop); i++) {
-		if (span_equal_nocase(name, span_of(of_one_hop[i])))
-			return false;
-	}
-	while ((connection = http_fields_find(fields, SPAN("Connection"), &from))) {
-		rest = connection->value;
-		while (http_list_next(&rest, &member)) {
-			if (span_equal_nocase(member, name))
-				return true;
-		}
-	}
-	return false;
+	return !http_field_is_hop_by_hop(name) &&
+	       http_fields_list(fields, SPAN("Connection"), name);
 }
 
 /* The value that several lines are together (RFC 9110 section 5.3; RFC 9113 section 8.2.3). */

@@ -6,7 +6,6 @@
  */
 #include "edge/facts/variables.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/http/chars.h"
@@ -15,9 +14,6 @@
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "geo/places.h"
-
-/* How many bytes of a number, at most. */
-#define NUMBER_MAX 16
 
 static void put(struct edge_writer *w, char c)
 {
@@ -101,9 +97,9 @@ void edge_write_path(struct edge_writer *w, struct span path)
 
 static void put_number(struct edge_writer *w, unsigned number)
 {
-	char text[NUMBER_MAX];
+	char space[HTTP_DIGITS_MAX];
 
-	put_all(w, (struct span){text, (size_t)snprintf(text, sizeof(text), "%u", number)});
+	put_all(w, http_digits(number, space));
 }
 
 void edge_write_literal(struct edge_writer *w, struct span text)

@@ -17,27 +17,6 @@ static bool has(const struct http_head *head, struct span name)
 	return http_fields_find(&head->fields, name, NULL) != NULL;
 }
 
-/* Whether some field of that name has `member` in its list; what follows "=" does not count. */
-static bool lists(const struct http_head *head, struct span name, struct span member)
-{
-	const struct http_field *field;
-	unsigned from = 0;
-
-	while ((field = http_fields_find(&head->fields, name, &from))) {
-		struct span rest = field->value, found;
-
-		while (http_list_next(&rest, &found)) {
-			const char *equals = found.n > 0 ? memchr(found.p, '=', found.n) : NULL;
-
-			if (equals)
-				found.n = (size_t)(equals - found.p);
-			if (span_equal_nocase(found, member))
-				return true;
-		}
-	}
-	return false;
-}
-
 /* What the client takes */
 
 /* qvalue, RFC 9110 section 12.4.2, in thousandths; -1: it is none. */
@@ -141,13 +120,11 @@ static bool type_matches(const char *pattern, struct span type)
 
 static bool has_type(const struct cfg_compression *cfg, const struct http_head *response)
 {
-	unsigned next = 0;
-	const struct http_field *field =
-	    http_fields_find(&response->fields, SPAN("Content-Type"), &next);
+	const struct http_field *field = http_fields_only(&response->fields, SPAN("Content-Type"));
 	const char *semicolon;
 	struct span type;
 
-	if (!field || http_fields_find(&response->fields, SPAN("Content-Type"), &next))
+	if (!field)
 		return false;
 	type = field->value;
 	semicolon = type.n > 0 ? memchr(type.p, ';', type.n) : NULL;
@@ -174,18 +151,18 @@ static bool is_untouchable(const struct http_head *request, const struct http_he
 			return true;
 	}
 	return response->status == 206 ||
-	       lists(response, SPAN("Cache-Control"), SPAN("no-transform")) ||
-	       lists(request, SPAN("Cache-Control"), SPAN("no-transform"));
+	       http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("no-transform")) ||
+	       http_fields_list(&request->fields, SPAN("Cache-Control"), SPAN("no-transform"));
 }
 
 static bool is_private(const struct http_head *request, const struct http_head *response)
 {
 	if (has(response, SPAN("Set-Cookie")) ||
-	    lists(response, SPAN("Cache-Control"), SPAN("private")) ||
-	    lists(response, SPAN("Cache-Control"), SPAN("no-store")))
+	    http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("private")) ||
+	    http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("no-store")))
 		return true;
 	return (has(request, SPAN("Cookie")) || has(request, SPAN("Authorization"))) &&
-	       !lists(response, SPAN("Cache-Control"), SPAN("public"));
+	       !http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("public"));
 }
 
 /* To GET it would have content that is large enough, as far as one can tell. */
@@ -282,9 +259,7 @@ bool edge_coding_apply(struct edge_coding_choice choice, struct http_head *respo
 {
 	struct http_fields *fields = &response->fields;
 
-	if (choice.varies && !lists(response, SPAN("Vary"), SPAN("Accept-Encoding")) &&
-	    !lists(response, SPAN("Vary"), SPAN("*")) &&
-	    !http_fields_add(fields, response->arena, SPAN("Vary"), SPAN("Accept-Encoding")))
+	if (choice.varies && !http_fields_vary(fields, response->arena, SPAN("Accept-Encoding")))
 		return false;
 	if ((choice.encode || choice.weaken) && !weaken_tag(response))
 		return false;

@@ -260,6 +260,57 @@ static void test_append_makes_one_list(void **state)
 	arena_fini(&arena);
 }
 
+static void test_only(void **state)
+{
+	struct http_field v[] = {
+	    {SPAN("A"), SPAN("1")}, {SPAN("b"), SPAN("2")}, {SPAN("a"), SPAN("")}};
+	struct http_fields fields = {.v = v, .n = 3};
+
+	assert_null(http_fields_only(&fields, SPAN("A")));
+	assert_ptr_equal(http_fields_only(&fields, SPAN("B")), &v[1]);
+	assert_null(http_fields_only(&fields, SPAN("C")));
+}
+
+static void test_members(void **state)
+{
+	struct http_field v[] = {{SPAN("L"), SPAN("a, private=\"x, b\"")},
+				 {SPAN("l"), SPAN("C;q=1")}};
+	struct http_fields fields = {.v = v, .n = 2};
+
+	assert_true(http_fields_list(&fields, SPAN("L"), SPAN("A")));
+	assert_true(http_fields_list(&fields, SPAN("L"), SPAN("private")));
+	assert_true(http_fields_list(&fields, SPAN("L"), SPAN("c;q")));
+	assert_false(http_fields_list(&fields, SPAN("L"), SPAN("c")));
+	assert_false(http_fields_list(&fields, SPAN("L"), SPAN("b\"")));
+	assert_false(http_fields_list(&fields, SPAN("M"), SPAN("a")));
+}
+
+static void test_vary(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} cases[] = {
+	    {NULL, "Origin"},
+	    {"a", "a, Origin"},
+	    {"a, origin", "a, origin"},
+	    {"a, *", "a, *"},
+	};
+	struct arena arena;
+
+	arena_init(&arena, 4096);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct http_fields f = {0};
+
+		if (cases[i].before)
+			assert_true(
+			    http_fields_add(&f, &arena, SPAN("Vary"), span_of(cases[i].before)));
+		assert_true(http_fields_vary(&f, &arena, SPAN("Origin")));
+		assert_int_equal(f.n, 1);
+		assert_true(span_equal(f.v[0].value, span_of(cases[i].after)));
+	}
+	arena_fini(&arena);
+}
+
 static void test_fields_add_fails_when_the_arena_is_full(void **state)
 {
 	struct http_fields f = {0};
@@ -488,6 +539,9 @@ int main(void)
 	    cmocka_unit_test(test_set_replaces_all_of_a_name),
 	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_append_makes_one_list),
+	    cmocka_unit_test(test_only),
+	    cmocka_unit_test(test_members),
+	    cmocka_unit_test(test_vary),
 	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_head_copy_has_its_own_fields),
 	    cmocka_unit_test(test_head_without_fields_is_copied),
