@@ -59,7 +59,7 @@ struct edge_buckets *edge_buckets_create(const struct cfg_limit *limits, unsigne
 		b->v[i] = (struct bucket){
 		    .cfg = limit,
 		    .when = edge_match_create(&limit->when),
-		    .key = limit->key[0] != '\0' ? edge_template_create(limit->key, EDGE_TEXT_PLAIN)
+		    .key = limit->key[0] != '\0' ? edge_template_create(limit->key, EDGE_TEXT_KEY)
 						 : NULL,
 		    .rate = edge_rate_of(&limit->rate, burst),
 		    .identity = identity_of(limit, space),

@@ -238,6 +238,25 @@ static void test_literal_is_not_copied(void **state)
 	edge_template_destroy(&t);
 }
 
+/* It was none, or another one, and so a way around the limit whose key it is. */
+static void test_a_parameter_that_was_spelled_otherwise(void **state)
+{
+	static const char *const targets[] = {"/?user=a+b", "/?x&%75se%72=%61%20b",
+					      "/?user=a%20%62"};
+	struct known_request w;
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		begin(&w, targets[i]);
+		assert_expands(&w, "{query.user}", EDGE_TEXT_KEY, "a b");
+		assert_expands(&w, "{query.use%72}", EDGE_TEXT_KEY, "a b");
+		known_request_fini(&w);
+	}
+	begin(&w, "/?%75ser=%61");
+	assert_expands(&w, "{query.user}", EDGE_TEXT_FIELD, "%61");
+	assert_expands(&w, "{query.user}{query.u}{query.users}", EDGE_TEXT_PLAIN, "%61");
+	known_request_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +269,7 @@ int main(void)
 	    cmocka_unit_test(test_ports_and_hosts),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_literal_is_not_copied),
+	    cmocka_unit_test(test_a_parameter_that_was_spelled_otherwise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
