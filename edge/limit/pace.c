@@ -32,25 +32,29 @@ void pace_turn(struct pace *pace, const struct pace_terms *terms, bool its, mono
 		pace->left = terms->slack;
 }
 
-/* In nanoseconds; no more than the slack, whatever the number of bytes. */
-static int64_t worth(const struct pace_terms *terms, uint64_t bytes)
+/* In nanoseconds; no more than `most`, whatever the number of bytes. */
+static int64_t worth(const struct pace_terms *terms, uint64_t bytes, int64_t most)
 {
-	if (terms->rate == 0 || bytes / terms->rate >= (uint64_t)(terms->slack.ns / SECOND) + 1)
-		return terms->slack.ns;
-	return (int64_t)(bytes / terms->rate) * SECOND +
-	       (int64_t)((double)(bytes % terms->rate) * (double)SECOND / (double)terms->rate);
+	if (terms->rate == 0 || bytes / terms->rate > (uint64_t)(most / SECOND))
+		return most;
+	return MIN(
+	    (int64_t)(bytes / terms->rate) * SECOND +
+		(int64_t)((double)(bytes % terms->rate) * (double)SECOND / (double)terms->rate),
+	    most);
 }
 
+/* Who is looked at late may be behind by more than the slack, and what it gave counts against all
+ * of that: with enough it has all its slack again, with less it is too slow. */
 void pace_progress(struct pace *pace, const struct pace_terms *terms, uint64_t bytes, mono_time now)
 {
 	if (bytes == 0)
 		return;
 	settle(pace, now);
 	pace->heard = now;
-	/* Who is looked at late has none left, or less: that is no debt. */
-	if (pace->left.ns < 0)
-		pace->left.ns = 0;
-	pace->left.ns = MIN(pace->left.ns + worth(terms, bytes), terms->slack.ns);
+	if (pace->left.ns < terms->slack.ns)
+		pace->left.ns += worth(terms, bytes, terms->slack.ns - pace->left.ns);
+	else
+		pace->left = terms->slack;
 }
 
 duration pace_left(const struct pace *pace, mono_time now)

@@ -35,6 +35,7 @@ def test_holds_up_no_one_else(processes, tmp_path, authority, certificate, origi
     options, path, ends = MODES[mode]
     edge = Edge(tmp_path, authority, {"www": ([HOST, "localhost"], [certificate], {"/": "app"})},
                 {"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                listen="*:0",  # "localhost" may be ::1
                 http="timeout: {head: 3s, body: 3s, write: 3s}, per_client: {connections: 0}, "
                      "limit: {min_rate: 1KiB}")
     processes.append(edge)

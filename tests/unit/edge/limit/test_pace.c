@@ -129,6 +129,25 @@ static void test_who_is_looked_at_late_has_all_of_its_slack_again(void **state)
 	assert_true(pace_is_silent(&pace, &hundred, at(60.5)));
 }
 
+/* It was looked at in ticks, each a little late, and what little had come by then was forgiven as
+ * all: so it was never too slow. */
+static void test_who_is_too_slow_and_looked_at_late_is_not_forgiven(void **state)
+{
+	struct pace pace = begun(&hundred);
+	double t = 0;
+
+	do {
+		t += 4;
+		pace_progress(&pace, &hundred, 100, at(t));
+	} while (pace_left(&pace, at(t)).ns > 0 && t < 1000);
+	assert_true(t == 40);
+	ASSERT_LEFT(&pace, t, 0);
+	pace = begun(&hundred);
+	pace_progress(&pace, &hundred, 100, at(35));
+	ASSERT_LEFT(&pace, 35, -4);
+	assert_false(pace_is_silent(&pace, &hundred, at(35)));
+}
+
 static void test_terms_may_change(void **state)
 {
 	const struct pace_terms shorter = {.rate = 100, .slack = DUR_S(5)};
@@ -149,6 +168,7 @@ int main(void)
 	    cmocka_unit_test(test_nobody_saves_up),
 	    cmocka_unit_test(test_time_of_others_is_not_counted),
 	    cmocka_unit_test(test_who_is_looked_at_late_has_all_of_its_slack_again),
+	    cmocka_unit_test(test_who_is_too_slow_and_looked_at_late_is_not_forgiven),
 	    cmocka_unit_test(test_terms_may_change),
 	};
 
