@@ -38,6 +38,15 @@ void cfg_validate_check(struct validator *v, const char *path, const struct cfg_
 void cfg_validate_match(struct validator *v, const char *path, const struct cfg_match *match,
 			const struct cfg_entry *map, struct cfg_place place);
 
+/* How many of {match.N} there are by that expression; `otherwise` when it is NULL. */
+unsigned cfg_captures_by(const char *expression, unsigned otherwise);
+/* The same of the conditions of the map `map`. */
+unsigned cfg_captures_of(const struct cfg_match *when, const struct cfg_entry *map,
+			 unsigned otherwise);
+/* A text with variables, which may be NULL, where there are so many of {match.N}. */
+void cfg_validate_text(struct validator *v, const char *what, const char *text, unsigned captures,
+		       struct cfg_place place);
+
 /* Texts that may be there once. All zero: none yet. */
 struct cfg_claims {
 	struct cfg_hash first; /* where each stands first, by the text */
@@ -62,6 +71,8 @@ bool cfg_network_is_carrier(const struct net_prefix *network);
 struct cfg_place cfg_place_of(const struct cfg_entry *map, const char *key,
 			      struct cfg_place otherwise);
 /* The first item of the list under `key`; a single value is a list of itself. */
+/* The entry of the item of that place; NULL: it cannot be told. For lists that are sorted since. */
+const struct cfg_entry *cfg_entry_at(const struct cfg_entry *list, struct cfg_place place);
 const struct cfg_entry *cfg_first_item(const struct cfg_entry *map, const char *key);
 /* Place of item `i` of the list under `key`. */
 struct cfg_place cfg_place_of_item(const struct cfg_entry *map, const char *key, unsigned i,
