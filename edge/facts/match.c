@@ -13,6 +13,7 @@
 #include "core/http/query.h"
 #include "core/http/regex.h"
 #include "edge/facts/client.h"
+#include "edge/tls/host_table.h"
 #include "geo/places.h"
 
 struct part {
@@ -25,6 +26,7 @@ struct edge_match {
 	const struct cfg_match *cfg;
 	struct regex *path;
 	struct part *fields, *query;
+	struct edge_host_table *hosts; /* NULL: any; the values say nothing */
 };
 
 /* It was compiled before, when the configuration was read. */
@@ -60,6 +62,15 @@ static void free_parts(struct part *parts, unsigned n)
 	free(parts);
 }
 
+static struct edge_host_table *compile_hosts(const struct cfg_strings *hosts)
+{
+	struct edge_host_table *table = hosts->n > 0 ? edge_host_table_create() : NULL;
+
+	for (unsigned i = 0; i < hosts->n; i++)
+		edge_host_table_add(table, span_of(hosts->v[i]), hosts);
+	return table;
+}
+
 static bool says_nothing(const struct cfg_match *cfg)
 {
 	return cfg->methods.n + cfg->n_fields + cfg->n_query + cfg->networks.n + cfg->countries.n +
@@ -79,6 +90,7 @@ struct edge_match *edge_match_create(const struct cfg_match *cfg)
 	match->path = compile(cfg->regex);
 	match->fields = compile_parts(cfg->fields, cfg->n_fields);
 	match->query = compile_parts(cfg->query, cfg->n_query);
+	match->hosts = compile_hosts(&cfg->hosts);
 	return match;
 }
 
@@ -91,6 +103,7 @@ void edge_match_destroy(struct edge_match **matchp)
 	regex_destroy(&match->path);
 	free_parts(match->fields, match->cfg->n_fields);
 	free_parts(match->query, match->cfg->n_query);
+	edge_host_table_destroy(&match->hosts);
 	free(match);
 }
 
@@ -135,30 +148,12 @@ static bool is_at_place(const struct cfg_match *cfg, const struct geo_place *pla
 	       is_one_of(&cfg->continents, place ? place->continent : "");
 }
 
-static bool host_is(const struct cfg_strings *hosts, const struct http_head *request)
+static bool host_is(const struct edge_host_table *hosts, const struct http_head *request)
 {
 	struct span host, port;
 
-	if (hosts->n == 0)
-		return true;
-	if (!http_authority_split(request->authority, &host, &port))
-		return false;
-	if (host.n > 0 && host.p[host.n - 1] == '.')
-		host.n--;
-	for (unsigned i = 0; i < hosts->n; i++) {
-		struct span wanted = span_of(hosts->v[i]), end = host;
-
-		if (wanted.p[0] == '*') {
-			wanted.p++, wanted.n--;
-			if (host.n <= wanted.n)
-				continue;
-			end.p += host.n - wanted.n;
-			end.n = wanted.n;
-		}
-		if (span_equal_nocase(end, wanted))
-			return true;
-	}
-	return false;
+	return !hosts || (http_authority_split(request->authority, &host, &port) &&
+			  edge_host_table_find(hosts, host, EDGE_WILDCARD_ANY_LABELS));
 }
 
 /* What does */
@@ -377,7 +372,7 @@ enum edge_match_result edge_match_judge_rest(const struct edge_match *match,
 	result = judge_method(&cfg->methods, facts->request);
 	if (result == EDGE_MATCH_NO || !status_is(cfg, facts->response) ||
 	    !is_in_networks(&cfg->networks, facts->client) || !is_at_place(cfg, facts->place) ||
-	    !host_is(&cfg->hosts, facts->request))
+	    !host_is(match->hosts, facts->request))
 		return EDGE_MATCH_NO;
 	/* One that does not hold for anybody decides, whatever the others are. */
 	for (unsigned i = 0; i < cfg->n_fields && result != EDGE_MATCH_NO; i++) {

@@ -149,6 +149,7 @@ static void test_hosts(void **state)
 	    {"www.example.com.", EDGE_MATCH_YES}, {"a.b.example.org", EDGE_MATCH_YES},
 	    {"example.org", EDGE_MATCH_NO},       {".example.org", EDGE_MATCH_NO},
 	    {"xexample.org", EDGE_MATCH_NO},      {"", EDGE_MATCH_NO},
+	    {"%77ww.example.org", EDGE_MATCH_NO},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
