@@ -43,7 +43,7 @@ enum cfg_log_failures { CFG_LOG_FAILURES_ALL, CFG_LOG_FAILURES_SAMPLED };
 /* http.access_log: a line for each request. */
 struct cfg_access_log {
 	const char *output; /* path, one of the words above, "-" for standard output, "" for none */
-	const char *format; /* a word below, or a text with variables */
+	const char *format; /* a word above, or a text with variables */
 	double sample;      /* percent */
 	enum cfg_log_failures failures;
 	struct {

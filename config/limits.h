@@ -17,7 +17,7 @@
 #define CFG_FILES_MAX 10000
 /* Includes of includes; nobody nests deeper on purpose. */
 #define CFG_INCLUDE_DEPTH_MAX 16
-/* Of maps and lists in each other; the option table goes 7 deep. */
+/* Of maps and lists in each other; the option table goes 10 deep. */
 #define CFG_DEPTH_MAX 32
 /* A value with its environment variables put in: a few bytes can name a variable of 128 KiB. */
 #define CFG_VALUE_BYTES_MAX (64 << 10)

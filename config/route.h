@@ -52,7 +52,7 @@ struct cfg_error_page {
 struct cfg_route {
 	const char *path; /* prefix on segment borders: "/api" matches /api and /api/x, not /apix */
 	bool exact;       /* the path itself only */
-	const char *name; /* "": none */
+	const char *name; /* "": as its path */
 	struct cfg_match when;
 	/* One of these is set. */
 	const struct cfg_origin *origin;

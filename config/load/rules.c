@@ -70,18 +70,6 @@ struct cfg_place cfg_place_of(const struct cfg_entry *map, const char *key,
 	return n != NULL ? n->place : otherwise;
 }
 
-const struct cfg_entry *cfg_entry_at(const struct cfg_entry *list, struct cfg_place place)
-{
-	const struct cfg_entry *item = list;
-
-	if (list && list->kind == CFG_ENTRY_LIST)
-		item = list->first;
-	while (item && (item->place.line != place.line || item->place.column != place.column ||
-			item->place.file != place.file))
-		item = item->next;
-	return item;
-}
-
 const struct cfg_entry *cfg_first_item(const struct cfg_entry *map, const char *key)
 {
 	const struct cfg_entry *n = cfg_entry_get(map, key);

@@ -71,8 +71,6 @@ bool cfg_network_is_carrier(const struct net_prefix *network);
 struct cfg_place cfg_place_of(const struct cfg_entry *map, const char *key,
 			      struct cfg_place otherwise);
 /* The first item of the list under `key`; a single value is a list of itself. */
-/* The entry of the item of that place; NULL: it cannot be told. For lists that are sorted since. */
-const struct cfg_entry *cfg_entry_at(const struct cfg_entry *list, struct cfg_place place);
 const struct cfg_entry *cfg_first_item(const struct cfg_entry *map, const char *key);
 /* Place of item `i` of the list under `key`. */
 struct cfg_place cfg_place_of_item(const struct cfg_entry *map, const char *key, unsigned i,

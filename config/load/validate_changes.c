@@ -80,6 +80,15 @@ static void validate_rewrite(struct validator *v, const char *what, const struct
 			 has_regex ? "to" : "regex", has_regex ? "regex" : "to");
 }
 
+static void validate_split_by(struct validator *v, const char *what, const struct cfg_route *route,
+			      unsigned route_captures, struct cfg_place place)
+{
+	char *at = xasprintf("%s.split_by", what);
+
+	cfg_validate_text(v, at, route->split_by, route_captures, place);
+	free(at);
+}
+
 static bool has_any(const struct cfg_strings *strings)
 {
 	for (unsigned i = 0; i < strings->n; i++) {
@@ -110,19 +119,13 @@ static void validate_route(struct validator *v, const struct cfg_site *site,
 			map, captures);
 	validate_fields(v, what, "response_fields", route->response_fields,
 			route->n_response_fields, map, captures);
+	validate_split_by(v, what, route, captures, cfg_place_of(map, "split_by", route->place));
 	validate_rewrite(v, what, route, cfg_entry_get(map, "rewrite"), captures,
 			 cfg_place_of(map, "rewrite", route->place));
 	for (unsigned i = 0; i < route->n_redirect; i++) {
 		char *at = xasprintf("%s.redirect.to", what);
 
 		cfg_validate_text(v, at, route->redirect[i].to, captures, route->redirect[i].place);
-		free(at);
-	}
-	if (route->n_split > 0) {
-		char *at = xasprintf("%s.split_by", what);
-
-		cfg_validate_text(v, at, route->split_by, captures,
-				  cfg_place_of(map, "split_by", route->place));
 		free(at);
 	}
 	validate_cors(v, what, &route->cors, cfg_place_of(map, "cors", route->place));
@@ -148,11 +151,10 @@ void cfg_validate_changes(struct validator *v)
 
 	for (unsigned i = 0; i < v->fleet->n_sites; i++, entry = entry->next) {
 		const struct cfg_site *site = &v->fleet->sites[i];
-		const struct cfg_entry *routes = cfg_entry_get(entry, "routes");
+		const struct cfg_entry *item = cfg_first_item(entry, "routes");
 
 		validate_hsts(v, site, entry);
-		for (unsigned r = 0; r < site->n_routes; r++)
-			validate_route(v, site, &site->routes[r],
-				       cfg_entry_at(routes, site->routes[r].place));
+		for (unsigned r = 0; r < site->n_routes; r++, item = item ? item->next : NULL)
+			validate_route(v, site, &site->routes[r], item);
 	}
 }

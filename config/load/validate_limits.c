@@ -93,12 +93,11 @@ static void validate_limits(struct validator *v, const char *what, const struct 
 			    unsigned n, const struct cfg_entry *map, unsigned captures,
 			    struct cfg_hash *names)
 {
-	const struct cfg_entry *list = cfg_entry_get(map, "limits");
+	const struct cfg_entry *item = cfg_first_item(map, "limits");
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++, item = item ? item->next : NULL) {
 		char *path = xasprintf("%s.limits[%u]", what, i);
 		char *when = xasprintf("%s.when", path), *key = xasprintf("%s.key", path);
-		const struct cfg_entry *item = cfg_entry_at(list, limits[i].place);
 
 		validate_limit(v, path, &limits[i], names);
 		cfg_validate_text(v, key, limits[i].key,
@@ -115,8 +114,7 @@ static void validate_limits(struct validator *v, const char *what, const struct 
 static void validate_site(struct validator *v, const struct cfg_site *site,
 			  const struct cfg_entry *map)
 {
-	const struct cfg_entry *list = cfg_entry_get(map, "routes");
-
+	const struct cfg_entry *item = cfg_first_item(map, "routes");
 	char *path = xasprintf("sites.%s", site->name);
 	char *routes = xasprintf("%s.routes.*", path);
 	struct cfg_hash names = {0};
@@ -124,9 +122,8 @@ static void validate_site(struct validator *v, const struct cfg_site *site,
 	validate_access(v, path, site->access, site->n_access);
 	/* The route, which may have an expression, has been found by then. */
 	validate_limits(v, path, site->limits, site->n_limits, map, REGEX_CAPTURES_MAX, &names);
-	for (unsigned i = 0; i < site->n_routes; i++) {
+	for (unsigned i = 0; i < site->n_routes; i++, item = item ? item->next : NULL) {
 		const struct cfg_route *route = &site->routes[i];
-		const struct cfg_entry *item = cfg_entry_at(list, route->place);
 
 		validate_access(v, routes, route->access, route->n_access);
 		validate_limits(v, routes, route->limits, route->n_limits, item,

@@ -18,10 +18,9 @@ extern const struct cfg_option cfg_route_options[];
 extern const struct cfg_option cfg_access_options[], cfg_limit_options[], cfg_per_client_options[];
 /* Of sites and of routes. */
 extern const struct cfg_option cfg_compression_options[];
+/* The terms of a route. */
 extern const struct cfg_option cfg_auth_options[], cfg_mirror_options[],
     cfg_route_timeout_options[], cfg_route_limit_options[];
-/* Whom http, a site or a route lets in; what each client may have. */
-extern const struct cfg_option cfg_access_options[], cfg_per_client_options[];
 /* What the edge answers itself. */
 extern const struct cfg_option cfg_split_options[], cfg_redirect_options[], cfg_respond_options[],
     cfg_errors_options[];

@@ -104,8 +104,9 @@ const struct cfg_option cfg_route_options[] = {
      .shorthand = "enabled"},
     SECTION_AT("cors", AT(cfg_route, cors),
 	       "Which pages of other origins may read the responses of this route. Browsers ask "
-	       "first by OPTIONS (a preflight): a route with when.methods that does not name it, "
-	       "such as [PUT], never sees those for its own requests.",
+	       "first by OPTIONS (a preflight), without the fields that they ask for: a route with "
+	       "when.methods that does not name it, such as [PUT], or with such a field in "
+	       "when.fields, never sees those for its own requests.",
 	       cfg_cors_options),
     CHOICE("security", AT(cfg_route, security), "site", cfg_route_securities,
 	   "Fields of security, as with the site; \"site\": what that has."),

@@ -2,7 +2,6 @@
  *
  * Types of what is changed in requests and responses. Any thread.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,13 +9,6 @@
 #include "config/types/types.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
-
-static char *format_text(const struct cfg_option *option, const void *value)
-{
-	const char *text = *(const char *const *)value;
-
-	return text ? xstrdup(text) : NULL;
-}
 
 /* NULL: a rule may change it in a request. */
 static const char *why_not_changed(const char *name)
@@ -55,7 +47,7 @@ const struct cfg_type cfg_type_request_field_name = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_request_field_name,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* A fragment is never sent (RFC 9110 section 7.1). */
@@ -105,10 +97,10 @@ const struct cfg_type cfg_type_rewrite_text = {
     .name = "template",
     .expected = "a part of a URL path, in which {name} is a variable",
     .pattern = "^[^#]*$",
-    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .json = CFG_JSON_SCALAR,
     .size = sizeof(char *),
     .parse = parse_rewrite_text,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 const struct cfg_type cfg_type_rewrite_path = {
@@ -118,7 +110,7 @@ const struct cfg_type cfg_type_rewrite_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_rewrite_path,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 const struct cfg_type cfg_type_rewrite_host = {
@@ -128,7 +120,7 @@ const struct cfg_type cfg_type_rewrite_host = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_rewrite_host,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool is_scheme(struct span s)
@@ -171,5 +163,5 @@ const struct cfg_type cfg_type_cors_origin = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_cors_origin,
-    .format = format_text,
+    .format = cfg_format_text,
 };

@@ -27,18 +27,13 @@ static bool parse_output(const struct cfg_value *v, const char *text, void *out)
 	return is_own_word(text) ? cfg_keep(v, text, out) : cfg_type_path.parse(v, text, out);
 }
 
-static char *format_text(const struct cfg_option *option, const void *value)
-{
-	return xstrdup(*(const char *const *)value);
-}
-
 const struct cfg_type cfg_type_output = {
     .name = "output",
     .expected = "the path of a file, \"-\", syslog, journald or \"\"",
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_output,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* A word that was meant for another, or a text that says the same of every request. */
@@ -76,5 +71,5 @@ const struct cfg_type cfg_type_log_format = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_format,
-    .format = format_text,
+    .format = cfg_format_text,
 };

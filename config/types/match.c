@@ -11,30 +11,18 @@
 #include "core/http/chars.h"
 #include "core/http/regex.h"
 
-static bool parse_content(const struct cfg_value *v, const char *text, void *out)
-{
-	return cfg_keep(v, text, out);
-}
-
 static bool is_token(const char *text)
 {
 	return *text != '\0' && http_chars_are(span_of(text), HTTP_CHAR_TOKEN);
 }
 
-static char *format_text(const struct cfg_option *option, const void *value)
-{
-	const char *text = *(const char *const *)value;
-
-	return text != NULL ? xstrdup(text) : NULL;
-}
-
 const struct cfg_type cfg_type_content = {
     .name = "text",
     .expected = "a text",
-    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .json = CFG_JSON_SCALAR,
     .size = sizeof(char *),
-    .parse = parse_content,
-    .format = format_text,
+    .parse = cfg_keep,
+    .format = cfg_format_text,
 };
 
 static bool parse_any_field(const struct cfg_value *v, const char *text, void *out)
@@ -50,7 +38,7 @@ const struct cfg_type cfg_type_any_field = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_any_field,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_parameter(const struct cfg_value *v, const char *text, void *out)
@@ -62,10 +50,10 @@ const struct cfg_type cfg_type_parameter = {
     .name = "text",
     .expected = "the name of a parameter",
     .pattern = "^.+$",
-    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .json = CFG_JSON_SCALAR,
     .size = sizeof(char *),
     .parse = parse_parameter,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_method(const struct cfg_value *v, const char *text, void *out)
@@ -89,7 +77,7 @@ const struct cfg_type cfg_type_method = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_method,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_regex(const struct cfg_value *v, const char *text, void *out)
@@ -116,5 +104,5 @@ const struct cfg_type cfg_type_regex = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_regex,
-    .format = format_text,
+    .format = cfg_format_text,
 };

@@ -27,11 +27,6 @@ static bool keep_lower(const struct cfg_value *v, const char *text, void *out)
 	return true;
 }
 
-static char *format_text(const struct cfg_option *option, const void *value)
-{
-	return xstrdup(*(const char *const *)value);
-}
-
 static bool parse_host(const struct cfg_value *v, const char *text, void *out)
 {
 	const char *fault = *text != '\0' ? cfg_host_fault(text, CFG_NAME_UNDERSCORE) : NULL;
@@ -46,7 +41,7 @@ const struct cfg_type cfg_type_host = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_host,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_host_pattern(const struct cfg_value *v, const char *text, void *out)
@@ -68,7 +63,7 @@ const struct cfg_type cfg_type_host_pattern = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_host_pattern,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_zone(const struct cfg_value *v, const char *text, void *out)
@@ -92,7 +87,7 @@ const struct cfg_type cfg_type_zone = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_zone,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_owner(const struct cfg_value *v, const char *text, void *out)
@@ -119,7 +114,7 @@ const struct cfg_type cfg_type_owner = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_owner,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* A type, and a subtype in which one "*" may stand for something (RFC 9110 section 8.3.1). */
@@ -143,7 +138,7 @@ const struct cfg_type cfg_type_media_type = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_media_type,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* It becomes part of paths, log lines and commands. */
@@ -167,5 +162,5 @@ const struct cfg_type cfg_type_name = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_name,
-    .format = format_text,
+    .format = cfg_format_text,
 };

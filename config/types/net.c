@@ -206,11 +206,6 @@ static bool parse_syslog(const struct cfg_value *v, const char *text, void *out)
 	return cfg_keep(v, text, out);
 }
 
-static char *format_syslog(const struct cfg_option *option, const void *value)
-{
-	return xstrdup(*(const char *const *)value);
-}
-
 const struct cfg_type cfg_type_syslog = {
     .name = "receiver",
     .expected = "the path of a socket such as /dev/log, or an address such as 192.0.2.1:514",
@@ -218,5 +213,5 @@ const struct cfg_type cfg_type_syslog = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_syslog,
-    .format = format_syslog,
+    .format = cfg_format_text,
 };

@@ -285,20 +285,11 @@ static bool parse_response_value(const struct cfg_value *v, const char *text, vo
 	return parse_known(v, text, CFG_KNOWN_RESPONSE, out);
 }
 
-static char *format_template(const struct cfg_option *option, const void *value)
-{
-	const char *text = *(const char *const *)value;
-
-	return text ? xstrdup(text) : NULL;
-}
-
-/* YAML makes other things of what looks like a number. */
-#define ANY_SCALAR (CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER)
 #define TEMPLATE(expected_, pattern_, parse_)                                                      \
 	{                                                                                          \
 		.name = "template", .expected = expected_, .pattern = pattern_,                    \
-		.json = ANY_SCALAR, .size = sizeof(char *), .parse = parse_,                       \
-		.format = format_template                                                          \
+		.json = CFG_JSON_SCALAR, .size = sizeof(char *), .parse = parse_,                  \
+		.format = cfg_format_text                                                          \
 	}
 #define VALUE_PATTERN "^([^ ]|[^ ].*[^ ])?$"
 

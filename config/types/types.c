@@ -40,6 +40,13 @@ bool cfg_keep(const struct cfg_value *v, const char *text, void *out)
 	return true;
 }
 
+char *cfg_format_text(const struct cfg_option *option, const void *value)
+{
+	const char *text = *(const char *const *)value;
+
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
 char *cfg_type_range(const struct cfg_option *option)
 {
 	char *low, *high, *range;
@@ -319,13 +326,6 @@ const struct cfg_type cfg_type_status = {
     .format = format_status,
 };
 
-static char *format_text(const struct cfg_option *option, const void *value)
-{
-	const char *text = *(const char *const *)value;
-
-	return text != NULL ? xstrdup(text) : NULL;
-}
-
 static bool parse_path(const struct cfg_value *v, const char *text, void *out)
 {
 	char *resolved;
@@ -346,7 +346,7 @@ const struct cfg_type cfg_type_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_path,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* A path; only the default, which is for everybody, has NAME in it. */
@@ -388,7 +388,7 @@ const struct cfg_type cfg_type_socket = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_socket,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 static bool parse_state(const struct cfg_value *v, const char *text, void *out)
@@ -404,7 +404,7 @@ const struct cfg_type cfg_type_state = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_state,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* What may stand in a request target's path: visible ASCII without query and fragment. */
@@ -433,7 +433,7 @@ const struct cfg_type cfg_type_url_path = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_url_path,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* Whether dot segments went: nothing else makes slashes fewer where they are not doubled. */
@@ -570,7 +570,7 @@ const struct cfg_type cfg_type_field_name = {
     .json = CFG_JSON_STRING,
     .size = sizeof(char *),
     .parse = parse_field_name,
-    .format = format_text,
+    .format = cfg_format_text,
 };
 
 /* RFC 9110 section 5.5; control characters are in no value: see yaml.c. */
@@ -587,8 +587,8 @@ const struct cfg_type cfg_type_field_value = {
     .name = "text",
     .expected = "the value of a field: a text without spaces at its ends",
     .pattern = "^([^ ]|[^ ].*[^ ])?$",
-    .json = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
+    .json = CFG_JSON_SCALAR,
     .size = sizeof(char *),
     .parse = parse_field_value,
-    .format = format_text,
+    .format = cfg_format_text,
 };

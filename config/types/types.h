@@ -16,7 +16,9 @@ enum cfg_json {
 	CFG_JSON_STRING = 1,
 	CFG_JSON_INTEGER = 2,
 	CFG_JSON_BOOLEAN = 4,
-	CFG_JSON_NUMBER = 8
+	CFG_JSON_NUMBER = 8,
+	/* Of a text: YAML makes other things of what looks like a number. */
+	CFG_JSON_SCALAR = CFG_JSON_STRING | CFG_JSON_INTEGER | CFG_JSON_BOOLEAN | CFG_JSON_NUMBER,
 };
 
 /* A value that is being read. */
@@ -92,3 +94,5 @@ bool cfg_refuse(const struct cfg_value *v, const char *text);
 bool cfg_refuse_because(const struct cfg_value *v, const char *text, const char *why);
 /* `text` becomes the value, as a copy; false when memory is out. */
 bool cfg_keep(const struct cfg_value *v, const char *text, void *out);
+/* Of such a value. NULL: it was not written, and has no default. */
+char *cfg_format_text(const struct cfg_option *option, const void *value);

@@ -398,7 +398,7 @@ bool http_list_next(struct span *rest, struct span *member)
 	return false;
 }
 
-bool http_fields_list(const struct http_fields *f, struct span name, struct span member)
+bool http_fields_list_has(const struct http_fields *f, struct span name, struct span member)
 {
 	const struct http_field *field;
 	unsigned from = 0;
@@ -410,7 +410,8 @@ bool http_fields_list(const struct http_fields *f, struct span name, struct span
 			const char *equals = memchr(found.p, '=', found.n);
 
 			if (equals)
-				found.n = (size_t)(equals - found.p);
+				found =
+				    http_trim((struct span){found.p, (size_t)(equals - found.p)});
 			if (span_equal_nocase(found, member))
 				return true;
 		}
@@ -420,8 +421,8 @@ bool http_fields_list(const struct http_fields *f, struct span name, struct span
 
 bool http_fields_vary(struct http_fields *f, struct arena *a, struct span name)
 {
-	return http_fields_list(f, SPAN("Vary"), SPAN("*")) ||
-	       http_fields_list(f, SPAN("Vary"), name) ||
+	return http_fields_list_has(f, SPAN("Vary"), SPAN("*")) ||
+	       http_fields_list_has(f, SPAN("Vary"), name) ||
 	       http_fields_append(f, a, SPAN("Vary"), name);
 }
 

@@ -110,7 +110,7 @@ const struct http_field *http_fields_find(const struct http_fields *f, struct sp
 const struct http_field *http_fields_only(const struct http_fields *f, struct span name);
 /* Whether the list of that name has the member, without regard to case; what follows "=" in one
  * does not count. */
-bool http_fields_list(const struct http_fields *f, struct span name, struct span member);
+bool http_fields_list_has(const struct http_fields *f, struct span name, struct span member);
 /* Spans are kept, not copied. False when the arena is full. */
 bool http_fields_add(struct http_fields *f, struct arena *a, struct span name, struct span value);
 void http_fields_remove(struct http_fields *f, struct span name);

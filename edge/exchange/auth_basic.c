@@ -49,14 +49,6 @@ static gnutls_datum_t decode(const struct http_fields *fields)
 	return raw;
 }
 
-static void let_in(struct edge_exchange *x, struct span user)
-{
-	char *copy = arena_copy(&x->arena, user.p, user.n);
-
-	if (copy)
-		x->facts.user = (struct span){copy, user.n};
-}
-
 static void told(void *arg, bool right)
 {
 	struct edge_exchange *x = arg;
@@ -86,6 +78,7 @@ static enum step_result judge(struct edge_exchange *x, const gnutls_datum_t *raw
 	struct span text = {(const char *)raw->data, raw->size};
 	const char *colon = text.n > 0 ? memchr(text.p, ':', text.n) : NULL;
 	enum edge_verdict verdict = EDGE_VERDICT_WRONG;
+	struct span user = {0};
 
 	if (colon) {
 		c.name = (struct span){text.p, (size_t)(colon - text.p)};
@@ -95,11 +88,18 @@ static enum step_result judge(struct edge_exchange *x, const gnutls_datum_t *raw
 		c.decoy = check.decoy;
 		c.known = check.known;
 	}
-	if (c.hash)
+	if (c.hash) {
+		/* Nobody is let in without the name that the origin may be told. */
+		user = (struct span){arena_copy(&x->arena, c.name.p, c.name.n), c.name.n};
+		if (!user.p) {
+			exchange_respond(x, 431, REASON_LIMIT);
+			return STEP_ANSWERED;
+		}
 		verdict = edge_verify(x->worker->verifier, &c, told, x, &x->verification);
+	}
 	switch (verdict) {
 	case EDGE_VERDICT_RIGHT:
-		let_in(x, c.name);
+		x->facts.user = user;
 		return STEP_GO_ON;
 	case EDGE_VERDICT_WRONG:
 		refuse(x);
@@ -111,7 +111,7 @@ static enum step_result judge(struct edge_exchange *x, const gnutls_datum_t *raw
 	case EDGE_VERDICT_WAITS:
 		break;
 	}
-	let_in(x, c.name);
+	x->facts.user = user;
 	x->cancel_wait = cancel;
 	return STEP_WAITS;
 }

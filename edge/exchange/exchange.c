@@ -206,9 +206,7 @@ static void write_log(struct edge_exchange *x)
 		entry.retries = facts.retries;
 		entry.queue = facts.queue;
 		entry.connect = facts.connect;
-		entry.response = DUR_NS(-1);
-		if (facts.bytes_received > 0)
-			entry.response.ns = facts.first_byte.ns - facts.queue.ns - facts.connect.ns;
+		entry.response = facts.response;
 	}
 	/* One that no connection was tried to is not to blame. */
 	if (entry.server.sa.sa_family == AF_UNSPEC)

@@ -5,10 +5,6 @@
  * that sets one, or is private by its own word. Worker's loop only.
  */
 #define LOG_MODULE LOG_EXCHANGE
-#include <string.h>
-
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <xxhash.h>
 
 #include "config/fleet.h"
@@ -61,11 +57,11 @@ static bool is_public(const struct edge_exchange *x)
 	if (x->facts.user.n > 0 || x->auth || has(asked, SPAN("Authorization")) ||
 	    has(asked, SPAN("Cookie")) || has(answered, SPAN("Set-Cookie")))
 		return false;
-	return !http_fields_list(answered, SPAN("Cache-Control"), SPAN("private")) &&
-	       !http_fields_list(answered, SPAN("Cache-Control"), SPAN("no-store")) &&
-	       !http_fields_list(answered, SPAN("Vary"), SPAN("*")) &&
-	       !http_fields_list(answered, SPAN("Vary"), SPAN("Cookie")) &&
-	       !http_fields_list(answered, SPAN("Vary"), SPAN("Authorization"));
+	return !http_fields_list_has(answered, SPAN("Cache-Control"), SPAN("private")) &&
+	       !http_fields_list_has(answered, SPAN("Cache-Control"), SPAN("no-store")) &&
+	       !http_fields_list_has(answered, SPAN("Vary"), SPAN("*")) &&
+	       !http_fields_list_has(answered, SPAN("Vary"), SPAN("Cookie")) &&
+	       !http_fields_list_has(answered, SPAN("Vary"), SPAN("Authorization"));
 }
 
 void exchange_learn_hints(struct edge_exchange *x)
@@ -88,7 +84,7 @@ static bool is_navigation(const struct edge_exchange *x)
 	    http_fields_find(&x->received.fields, SPAN("Sec-Fetch-Mode"), NULL);
 
 	return mode && span_equal_nocase(mode->value, SPAN("navigate")) &&
-	       strcmp(x->client->protocol, "HTTP/2") == 0;
+	       edge_client_speaks_http2(x->client);
 }
 
 void exchange_send_hints(struct edge_exchange *x)

@@ -78,6 +78,7 @@ struct edge_exchange {
 	struct edge_view *view;     /* NULL: a tunnel has let it go */
 	struct edge_client *client; /* of the connection */
 	struct edge_client *person; /* whom a trusted proxy speaks for, or the same */
+	bool is_from_proxy;         /* the connection is a trusted proxy's */
 	struct flow_ends ends;      /* the client's */
 
 	struct arena arena;

@@ -57,8 +57,7 @@ static bool push_grpc_trailers(struct edge_exchange *x, enum reason reason)
 static bool can_tell_grpc(const struct edge_exchange *x)
 {
 	return x->is_grpc && x->response_side == RESPONSE_CONTENT &&
-	       x->answer.framing != HTTP_FRAMING_LENGTH &&
-	       strcmp(x->client->protocol, "HTTP/2") == 0;
+	       x->answer.framing != HTTP_FRAMING_LENGTH && edge_client_speaks_http2(x->client);
 }
 
 /* The client must see that something is missing. */
@@ -75,7 +74,7 @@ static void break_off(struct edge_exchange *x, enum reason reason)
 
 /* Our own answers */
 
-static bool push_some(struct edge_exchange *x, size_t n)
+static void push_some(struct edge_exchange *x, size_t n)
 {
 	struct span piece = {x->own_content.p, n};
 
@@ -85,7 +84,6 @@ static bool push_some(struct edge_exchange *x, size_t n)
 	if (x->own_content.n == 0)
 		exchange_set_response(x, RESPONSE_ENDED);
 	x->out->ops->body(x->out, (struct slice){.p = piece.p, .n = n}, x->own_content.n == 0);
-	return x->response_side == RESPONSE_CONTENT;
 }
 
 void exchange_push_own(struct loop_task *task)

@@ -56,11 +56,9 @@ static struct edge_dispatch dispatch(struct edge_exchange *x)
 static bool identify(struct edge_exchange *x)
 {
 	const struct cfg_http *http = &x->view->fleet->http;
-	bool asks = http->request_id.enabled || http->trace.start != CFG_TRACE_NEVER;
-	bool trusted = asks && edge_is_trusted(&http->trusted_proxies, &x->client->addr);
 
-	return edge_identify(http, trusted, clock_wall(), &x->worker->randomness, &x->facts,
-			     &x->arena);
+	return edge_identify(http, x->is_from_proxy, clock_wall(), &x->worker->randomness,
+			     &x->facts, &x->arena);
 }
 
 static bool open_origin(struct edge_exchange *x)
@@ -128,6 +126,7 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
 	x->is_grpc = edge_grpc_is(head);
+	x->is_from_proxy = edge_is_trusted(&x->view->fleet->http.trusted_proxies, &x->client->addr);
 	if (!identify(x) || !exchange_know_client(x)) {
 		exchange_respond(x, 431, REASON_LIMIT);
 		return;

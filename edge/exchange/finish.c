@@ -28,7 +28,7 @@ static bool add_server_timing(struct edge_exchange *x)
 		timing.asked = true;
 		timing.queue = facts.queue;
 		timing.connect = facts.connect;
-		timing.response.ns = facts.first_byte.ns - facts.queue.ns - facts.connect.ns;
+		timing.response = facts.response;
 	}
 	return edge_server_timing_add(&x->answer, &timing);
 }
@@ -81,9 +81,9 @@ bool exchange_finish(struct edge_exchange *x)
 {
 	x->facts.response = &x->answer;
 	exchange_learn_hints(x);
-	/* Here, in this order, each by a call of its own: rules for fields; Proxy-Status and
-	 * Server-Timing; RateLimit fields; a filter is put in the way of the content. An error page
-	 * has taken the place of the content before. */
+	/* In this order: rules may take an origin's fields away, not what the edge says itself; the
+	 * filter goes by all that the head has come to. An error page has taken the place of the
+	 * content before. */
 	if (!edge_rules_response(x->rules, &x->facts, &x->answer))
 		return false;
 	if (!add_proxy_status(x) || !add_server_timing(x))

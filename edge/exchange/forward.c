@@ -302,7 +302,7 @@ static int count_down(struct http_head *head)
 	if (field == NULL || field->value.n == 0 || field->value.n > 8)
 		return 0;
 	for (size_t i = 0; i < field->value.n; i++) {
-		if (field->value.p[i] < '0' || field->value.p[i] > '9')
+		if (!http_char_is_digit(field->value.p[i]))
 			return 0;
 		left = left * 10 + (uint64_t)(field->value.p[i] - '0');
 	}
@@ -345,7 +345,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	}
 	/* RFC 9110 section 10.1.4. What else TE may name is for the codings of this connection. */
 	trailers = may_have(lengths, SPAN("TE")) &&
-		   http_fields_list(&head->fields, SPAN("TE"), SPAN("trailers"));
+		   http_fields_list_has(&head->fields, SPAN("TE"), SPAN("trailers"));
 	if (!keep_end_to_end(head) || (trailers && !http_fields_add(&head->fields, head->arena,
 								    SPAN("TE"), SPAN("trailers"))))
 		return 431;

@@ -91,14 +91,6 @@ static char *put_string(char *p, struct span s)
 	return put(put(put(p, SPAN("\"")), s), SPAN("\""));
 }
 
-static char *put_status(char *p, int status)
-{
-	*p++ = (char)('0' + status / 100 % 10);
-	*p++ = (char)('0' + status / 10 % 10);
-	*p++ = (char)('0' + status % 10);
-	return p;
-}
-
 static char *put_error(char *p, const struct edge_proxy_status *what, int status)
 {
 	const char *error = edge_proxy_error(what->reason);
@@ -118,7 +110,7 @@ static char *put_error(char *p, const struct edge_proxy_status *what, int status
 bool edge_proxy_status_add(struct http_head *response, const struct edge_proxy_status *what)
 {
 	size_t size = TEXT_MAX + what->proxy.n + what->next_hop.n;
-	char *text = arena_alloc(response->arena, size), *p = text;
+	char *text = arena_alloc(response->arena, size), *p = text, digits[HTTP_DIGITS_MAX];
 
 	if (text == NULL)
 		return false;
@@ -128,7 +120,8 @@ bool edge_proxy_status_add(struct http_head *response, const struct edge_proxy_s
 	if (what->next_hop.n > 0)
 		p = put_string(put(p, SPAN("; next-hop=")), what->next_hop);
 	if (what->received != 0)
-		p = put_status(put(p, SPAN("; received-status=")), what->received);
+		p = put(put(p, SPAN("; received-status=")),
+			http_digits((uint64_t)what->received, digits));
 	CHECK((size_t)(p - text) <= size);
 	return http_fields_add(&response->fields, response->arena, SPAN("Proxy-Status"),
 			       (struct span){text, (size_t)(p - text)});

@@ -12,7 +12,6 @@
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/respond.h"
-#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/rules/rules.h"
 
@@ -24,9 +23,8 @@ static enum step_result introduce(struct edge_exchange *x)
 	x->forward = (struct edge_forward){
 	    .client_ip = client->ip,
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
-	    .client_speaks_http2 = strcmp(client->protocol, "HTTP/2") == 0,
-	    .client_is_trusted =
-		edge_is_trusted(&x->view->fleet->http.trusted_proxies, &client->addr),
+	    .client_speaks_http2 = edge_client_speaks_http2(client),
+	    .client_is_trusted = x->is_from_proxy,
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 #include "core/http/message.h"
@@ -33,6 +35,11 @@ struct edge_client {
 	/* Where its connection is counted; NULL: nowhere. */
 	_Atomic uint64_t *counted;
 };
+
+static inline bool edge_client_speaks_http2(const struct edge_client *client)
+{
+	return strcmp(client->protocol, "HTTP/2") == 0;
+}
 
 /* Its place in `places`, which is looked up once for them; NULL without places. */
 const struct geo_place *edge_client_place(struct edge_client *client,

@@ -254,7 +254,7 @@ static enum edge_match_result judge_query(const struct part *part, struct span q
 static bool is_taken_out(struct span name, const struct http_fields *fields)
 {
 	return !http_field_is_hop_by_hop(name) &&
-	       http_fields_list(fields, SPAN("Connection"), name);
+	       http_fields_list_has(fields, SPAN("Connection"), name);
 }
 
 /* The value that several lines are together (RFC 9110 section 5.3; RFC 9113 section 8.2.3). */

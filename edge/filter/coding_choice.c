@@ -63,7 +63,7 @@ static int said_of(const struct http_head *request, struct span name)
 		struct span rest = field->value, member, coding;
 
 		while (http_list_next(&rest, &member)) {
-			int q = member.n > 0 ? split_quality(member, &coding) : -1;
+			int q = split_quality(member, &coding);
 
 			if (q >= 0 && span_equal_nocase(coding, name))
 				return q;
@@ -151,18 +151,19 @@ static bool is_untouchable(const struct http_head *request, const struct http_he
 			return true;
 	}
 	return response->status == 206 ||
-	       http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("no-transform")) ||
-	       http_fields_list(&request->fields, SPAN("Cache-Control"), SPAN("no-transform"));
+	       http_fields_list_has(&response->fields, SPAN("Cache-Control"),
+				    SPAN("no-transform")) ||
+	       http_fields_list_has(&request->fields, SPAN("Cache-Control"), SPAN("no-transform"));
 }
 
 static bool is_private(const struct http_head *request, const struct http_head *response)
 {
 	if (has(response, SPAN("Set-Cookie")) ||
-	    http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("private")) ||
-	    http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("no-store")))
+	    http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("private")) ||
+	    http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("no-store")))
 		return true;
 	return (has(request, SPAN("Cookie")) || has(request, SPAN("Authorization"))) &&
-	       !http_fields_list(&response->fields, SPAN("Cache-Control"), SPAN("public"));
+	       !http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("public"));
 }
 
 /* To GET it would have content that is large enough, as far as one can tell. */

@@ -11,12 +11,15 @@
 #include "edge/filter/compressor.h"
 #include "edge/node/worker.h"
 
+#define COMPRESS_MAGIC 0x434f4d46u
+
 /* Encoded in a turn, for each response: it takes about as long as a step of a TLS handshake, and is
  * more than most responses are. */
 #define PIECE ((size_t)32 * 1024)
 
 struct edge_compress {
 	struct flow_filter filter;
+	unsigned magic;
 	struct edge_worker *worker;
 	struct edge_compressor *compressor; /* lent, until the end */
 	bool ended;                         /* nothing more goes out */
@@ -33,14 +36,18 @@ struct edge_compress {
 
 static struct edge_compress *of_sink(struct flow_sink *sink)
 {
-	return CONTAINER_OF(CONTAINER_OF(sink, struct flow_filter, sink), struct edge_compress,
-			    filter);
+	struct edge_compress *c = CONTAINER_OF(sink, struct edge_compress, filter.sink);
+
+	MAGIC_CHECK(c, COMPRESS_MAGIC);
+	return c;
 }
 
 static struct edge_compress *of_source(struct flow_source *source)
 {
-	return CONTAINER_OF(CONTAINER_OF(source, struct flow_filter, source), struct edge_compress,
-			    filter);
+	struct edge_compress *c = CONTAINER_OF(source, struct edge_compress, filter.source);
+
+	MAGIC_CHECK(c, COMPRESS_MAGIC);
+	return c;
 }
 
 /* The response cannot go on. */
@@ -166,6 +173,7 @@ static void run(struct loop_task *task)
 	size_t most = PIECE;
 	bool more = true;
 
+	MAGIC_CHECK(c, COMPRESS_MAGIC);
 	while (more && push(c)) {
 		if (most == 0) {
 			wake(c);
@@ -301,6 +309,7 @@ static bool make_filter(struct edge_compress **cp, const struct edge_compress_se
 	if (!c)
 		return false;
 	*c = (struct edge_compress){
+	    .magic = COMPRESS_MAGIC,
 	    .filter = {.sink.ops = &sink_ops, .source.ops = &source_ops},
 	    .worker = setup->worker,
 	    .compressor = lend(setup, choice->coding,

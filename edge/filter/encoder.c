@@ -164,11 +164,6 @@ void edge_encoder_destroy(struct edge_encoder **ep)
 	free(e);
 }
 
-enum cfg_coding edge_encoder_coding(const struct edge_encoder *e)
-{
-	return e->coding;
-}
-
 static enum edge_encoder_result run_gzip(struct edge_encoder *e, enum edge_encoder_op op,
 					 struct span *in, char **out, size_t *room)
 {

@@ -27,7 +27,6 @@ struct edge_encoder *edge_encoder_create(enum cfg_coding coding, unsigned level,
  */
 bool edge_encoder_reuse(struct edge_encoder *e, unsigned level, uint64_t length);
 void edge_encoder_destroy(struct edge_encoder **e);
-enum cfg_coding edge_encoder_coding(const struct edge_encoder *e);
 
 enum edge_encoder_op {
 	EDGE_ENCODER_GO_ON,  /* it may keep what it was given */

@@ -25,13 +25,12 @@
 /* What an exchange's arena may grow to. A request's head is copied line by line, each field then
  * stands in two lists that grow by doubling (as received, as forwarded), some values are put
  * together anew, and its path may be written in normal form. Of a response the fields stand in one
- * more list; their bytes are the origin link's. What rules put together, of both, has a part for
- * itself. A block that the next piece does not fit into is
- * given up in part: hence twice all that.
+ * more list; their bytes are the origin link's. What rules put together has a part for itself. A
+ * block that the next piece does not fit into is given up in part: hence twice all that.
  */
 #define ARENA_BASE (32 * 1024)
 #define LISTS_PER_FIELD 4
-/* What rules put together of both. */
+/* What rules put together, of request and response. */
 #define CHANGES_MAX EDGE_TEMPLATE_MAX
 
 static size_t arena_max(const struct cfg_fleet *fleet)

@@ -87,6 +87,7 @@ static struct span join(struct draft *d, struct span before, struct span middle,
 	edge_write_path(&w, before);
 	edge_write_literal(&w, middle);
 	edge_write_path(&w, after);
+	CHECK(w.n <= cap);
 	return (struct span){text, w.n};
 }
 

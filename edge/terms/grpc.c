@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/http/chars.h"
 
 enum grpc_status {
 	GRPC_UNKNOWN = 2,
@@ -70,7 +71,7 @@ bool edge_grpc_timeout(const struct http_head *request, duration *timeout)
 		return false;
 	n = field->value.n - 1;
 	for (size_t i = 0; i < n; i++) {
-		if (field->value.p[i] < '0' || field->value.p[i] > '9')
+		if (!http_char_is_digit(field->value.p[i]))
 			return false;
 		number = number * 10 + (field->value.p[i] - '0');
 	}

@@ -162,7 +162,7 @@ static bool is_hint(struct span member)
 {
 	const char *end = member.p + member.n, *p;
 
-	if (member.n == 0 || member.p[0] != '<' || !(p = memchr(member.p, '>', member.n)))
+	if (member.p[0] != '<' || !(p = memchr(member.p, '>', member.n)))
 		return false;
 	while ((p = memchr(p, ';', (size_t)(end - p)))) {
 		const char *next = memchr(p + 1, ';', (size_t)(end - p - 1));

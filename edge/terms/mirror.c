@@ -97,7 +97,6 @@ static bool copy_head(struct edge_mirror *m, const struct http_head *head)
 
 	if (!http_head_copy(own, head, &m->arena))
 		return false;
-	own->arena = &m->arena;
 	own->expect_continue = false;
 	http_fields_remove(&own->fields, SPAN("Expect"));
 	http_fields_remove(&own->fields, SPAN("Trailer"));
@@ -133,9 +132,17 @@ static void turn_end(struct loop_task *task)
 		push(m);
 }
 
-static void source_grant(struct flow_source *source, size_t n)
+static struct edge_mirror *of_source(struct flow_source *source)
 {
 	struct edge_mirror *m = CONTAINER_OF(source, struct edge_mirror, source);
+
+	MAGIC_CHECK(m, MIRROR_MAGIC);
+	return m;
+}
+
+static void source_grant(struct flow_source *source, size_t n)
+{
+	struct edge_mirror *m = of_source(source);
 
 	m->credit += n;
 	loop_defer(m->worker->loop, &m->turn_end);
@@ -143,7 +150,7 @@ static void source_grant(struct flow_source *source, size_t n)
 
 static void source_stop(struct flow_source *source, enum reason reason)
 {
-	struct edge_mirror *m = CONTAINER_OF(source, struct edge_mirror, source);
+	struct edge_mirror *m = of_source(source);
 
 	m->sent = m->n;
 }

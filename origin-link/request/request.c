@@ -221,8 +221,10 @@ static void opened(struct olink_request *r)
 	r->facts.addr = r->looked_at;
 	r->facts.reused = lease_is_reused(&r->lease);
 	r->facts.connect = lease_connect_time(&r->lease);
-	r->facts.queue = mono_since(loop_now(request_loop(r)), r->began);
+	r->opened = loop_now(request_loop(r));
+	r->facts.queue = mono_since(r->opened, r->began);
 	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);
+	r->facts.response = DUR_NS(-1);
 }
 
 duration request_share_of_time(duration left, unsigned n)
@@ -252,7 +254,7 @@ static enum lease_result take_lease(struct olink_request *r, enum reason *reason
 	    .endpoint = endpoint,
 	    .terms = r->settings.terms,
 	    .client = r->settings.tells_client ? &r->client : NULL,
-	    .fresh = r->facts.retried,
+	    .fresh = r->facts.retries > 0,
 	    .careful = r->side == REQUEST_BODY || !http_method_is_idempotent(r->head->method_id),
 	    .time = request_share_of_time(r->connect_left, r->n_candidates - r->candidate),
 	};
@@ -366,7 +368,6 @@ static void repeat(struct olink_request *r, enum reason reason)
 	let_go(r, false);
 	r->attempt = (struct attempt){0};
 	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
-	r->facts.retried = true;
 	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	count(r, OLINK_RETRIES);
@@ -618,7 +619,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .look = r->look,
 	    .turn_end = {.run = turn_end},
 	    .worker = w,
-	    .facts.number = ++w->n_opened,
+	    .facts = {.number = ++w->n_opened, .response = DUR_NS(-1)},
 	    .sink = {.ops = &request_sink_ops},
 	    .source = {.ops = &request_source_ops},
 	    .ends = open->ends,

@@ -62,15 +62,13 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 struct olink_facts {
 	uint64_t number;      /* among the requests of its worker, as the log has it */
 	bool reused;          /* sent over a connection that was already open */
-	bool retried;         /* sent more than once */
 	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
 	unsigned retries;     /* how often it was sent again */
 	/* Until it had the connection that it was last sent by, but for the time to make that:
 	 * waiting for a place, and attempts that came to nothing. */
 	duration queue;
-	duration connect;        /* to make that one, TLS included; zero when reused */
-	duration first_byte;     /* from open to the first byte of the response */
-	uint64_t bytes_received; /* on the wire, framing included */
+	duration connect;  /* to make that one, TLS included; zero when reused */
+	duration response; /* from then on to the first byte that came; < 0: none did */
 };
 struct olink_facts olink_request_facts(const struct olink_request *r);
 

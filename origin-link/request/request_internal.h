@@ -151,6 +151,7 @@ struct olink_request {
 	enum reason failed; /* told at the end of the turn */
 	struct olink_facts facts;
 	mono_time began;
+	mono_time opened; /* with the connection that it was last sent by */
 
 	/* where it goes */
 	struct net_addr looked_at; /* the last candidate's, for the log */

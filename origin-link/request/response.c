@@ -326,9 +326,8 @@ static void received(struct olink_request *r, char *buf, size_t n_held, size_t n
 {
 	struct attempt *a = &r->attempt;
 
-	if (r->facts.bytes_received == 0)
-		r->facts.first_byte = mono_since(loop_now(request_loop(r)), r->began);
-	r->facts.bytes_received += n;
+	if (a->received == 0)
+		r->facts.response = mono_since(loop_now(request_loop(r)), r->opened);
 	a->received += n;
 	/* Nothing was asked: this is about something else, and so is what may follow. */
 	if (a->given == GIVEN_NOTHING) {

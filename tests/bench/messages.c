@@ -255,7 +255,7 @@ int main(int argc, char **argv)
 	bool is_echo = false;
 	double seconds = 5;
 	long n = 64;
-	int option;
+	int option, said;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
@@ -287,8 +287,9 @@ int main(int argc, char **argv)
 	for (long i = 0; i < n; i++)
 		clients[i] = dial(tls, &server, name);
 	load_print(json_pack("{s:I}", "connected", (json_int_t)n));
-	while (getchar() != '\n')
-		;
+	do
+		said = getchar();
+	while (said != '\n' && said != EOF);
 	talk(clients, n, seconds);
 	for (long i = 0; i < n; i++)
 		SSL_free(clients[i]);

@@ -93,11 +93,13 @@ def judge_cost(figure, samples, goal, lesser):
     server -> figures, one for each round; lesser: servers that do less, and what they leave out:
     where one of them is the cheapest, `same` tells of the cheapest that does the same as we."""
     peers = medians_of_peers(samples)
-    peer = goal["peer"].get(figure.name)
-    if peer not in peers:
-        peer = min(peers, key=peers.get, default=None)
+    cheapest = min(peers, key=peers.get, default=None)
+    peer = goal["peer"].get(figure.name, cheapest)
+    wanted = goal["ratio"].get(figure.name)
+    if peer not in peers:  # so that nobody takes another's figure for the goal's
+        peer, wanted = cheapest, None
     row = {"title": figure.title, "unit": figure.unit, "peer": peer, "peer_figure": peers.get(peer),
-           "goal": goal["ratio"].get(figure.name)}
+           "goal": wanted}
     if OURS not in samples:
         return row
     row["ours"] = statistics.median(samples[OURS])

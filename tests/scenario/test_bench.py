@@ -300,7 +300,7 @@ FIGURES = {"cost": work.Figure("cost", "a cost", "us"),
            "named": work.Figure("named", "a cost beside one peer", "ms"),
            "share": work.Figure("share", "a share", "%", more_is_better=True),
            "share-more": work.Figure("share-more", "the same with more workers", "%", True)}
-GOALS = {"ratio": {"cost": 0.8}, "ceiling": {"bounded": 5}, "peer": {"named": "slow"},
+GOALS = {"ratio": {"cost": 0.8, "named": 1.1}, "ceiling": {"bounded": 5}, "peer": {"named": "slow"},
          "floor": {"share": 99.9, "share-more": 99.9}, "no-lower": {"share-more": "share"}}
 
 
@@ -323,9 +323,13 @@ def test_a_goal_is_reached_or_not(ours, verdict):
 
 def test_a_goal_may_name_its_peer():
     row = judge({"named": {"perigee": [8], "slow": [10], "fast": [4]}})["named"]
-    assert row["peer"] == "slow" and row["ratio"] == 0.8
-    row = judge({"named": {"perigee": [8], "fast": [4]}})["named"]
-    assert row["peer"] == "fast" and row["ratio"] == 2
+    assert row["peer"] == "slow" and row["ratio"] == 0.8 and row["verdict"] == "ok"
+
+
+def test_a_goal_that_names_its_peer_says_nothing_beside_another():
+    row = judge({"named": {"perigee": [8], "fast": [8]}})["named"]
+    assert row["peer"] == "fast" and row["ratio"] == 1
+    assert row["goal"] is None and "verdict" not in row
 
 
 @pytest.mark.parametrize("ours, verdict", [([4, 5, 6], "ok"), ([5.1], "short")])

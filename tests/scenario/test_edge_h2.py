@@ -9,11 +9,12 @@ import threading
 
 import pytest
 
-import h2_client
 import perigee
 import rfc6455
 from edge_fleet import HOST, Responses, read_head
-from h2_client import Client, ErrorCodes, SettingCodes, frame
+from h2_client import Client, ErrorCodes, SettingCodes
+from h2_frames import (CONTINUATION, DATA, HEADERS, PING, PRIORITY, PRIORITY_UPDATE, RST_STREAM, SETTINGS,
+                       WINDOW_UPDATE, frame)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -398,11 +399,11 @@ def test_streams_over_the_limit_are_refused(make_edge, scripted_origin):
 FLOODS = {
     "reset": None,
     "made_reset": None,
-    "ping": frame(h2_client.PING, payload=b"12345678"),
-    "settings": frame(h2_client.SETTINGS),
-    "priority": frame(h2_client.PRIORITY, stream=1, payload=b"\0\0\0\0\x10"),
+    "ping": frame(PING, payload=b"12345678"),
+    "settings": frame(SETTINGS),
+    "priority": frame(PRIORITY, stream=1, payload=b"\0\0\0\0\x10"),
     "empty": None,
-    "window_update": frame(h2_client.WINDOW_UPDATE, payload=struct.pack(">I", 1)),
+    "window_update": frame(WINDOW_UPDATE, payload=struct.pack(">I", 1)),
     "unknown": frame(0xee),
     "continuation": None,
 }
@@ -415,17 +416,17 @@ def flood(c, kind, n):
     section = c.h2.encoder.encode(c.fields())
     out = b""
     if kind in ("reset", "made_reset"):
-        harm = (frame(h2_client.RST_STREAM, stream=0, payload=struct.pack(">I", 8)),
-                frame(h2_client.WINDOW_UPDATE, stream=0, payload=struct.pack(">I", 2**31 - 1)))
+        harm = (frame(RST_STREAM, stream=0, payload=struct.pack(">I", 8)),
+                frame(WINDOW_UPDATE, stream=0, payload=struct.pack(">I", 2**31 - 1)))
         harm = harm[kind == "made_reset"]
         for i in range(n):
             stream = struct.pack(">I", 2 * i + 1)
-            out += frame(h2_client.HEADERS, 5, 2 * i + 1, section)
+            out += frame(HEADERS, 5, 2 * i + 1, section)
             out += harm[:5] + stream + harm[9:]
         return out
     if kind == "empty":
-        return frame(h2_client.HEADERS, 4, 1, section) + frame(h2_client.DATA, stream=1) * n
-    return frame(h2_client.HEADERS, 1, 1, section[:1]) + frame(h2_client.CONTINUATION, 0, 1) * n
+        return frame(HEADERS, 4, 1, section) + frame(DATA, stream=1) * n
+    return frame(HEADERS, 1, 1, section[:1]) + frame(CONTINUATION, 0, 1) * n
 
 
 @pytest.mark.parametrize("kind", FLOODS)
@@ -459,7 +460,7 @@ def test_response_in_crumbs_is_a_flood(make_edge, origin):
         c.until(lambda: c.streams[stream].status == 200)
         for have in range(200):
             try:
-                c.send(frame(h2_client.WINDOW_UPDATE, stream=stream, payload=struct.pack(">I", 1)))
+                c.send(frame(WINDOW_UPDATE, stream=stream, payload=struct.pack(">I", 1)))
             except OSError:
                 break
             c.h2._get_stream_by_id(stream)._inbound_window_manager.window_opened(1)
@@ -508,7 +509,7 @@ def test_head_that_does_not_end(make_edge, origin):
     edge = make_edge({"app": f'servers: ["127.0.0.1:{origin.port}"]'}, http="timeout: {head: 200ms}")
     with Client(edge) as c:
         c.until(lambda: c.settings)
-        c.send(frame(h2_client.HEADERS, 1, 1, c.h2.encoder.encode(c.fields())))
+        c.send(frame(HEADERS, 1, 1, c.h2.encoder.encode(c.fields())))
         assert c.until_closed() == ErrorCodes.ENHANCE_YOUR_CALM
     edge.wait_counter("edge_connection_end_client_head_timeout_total", 1)
 
@@ -541,7 +542,7 @@ def test_urgent_stream_overtakes(edge):
         bulk = [c.ask(f"/bytes/{size}", fields=[("priority", "u=5")]) for _ in range(4)]
         urgent = c.ask(f"/bytes/{size}", fields=[("priority", "u=0")])
         raised = c.ask(f"/bytes/{size}", fields=[("priority", "u=6")])
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", raised) + b"u=1"))
+        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", raised) + b"u=1"))
         # The connection's window is 65535 bytes: they are gone by now.
         edge.wait_counter("edge_requests_active", 6)
         c.until(lambda: sum(n for _, n in c.order) == 65535)
@@ -563,8 +564,8 @@ def test_priority_that_comes_before_its_stream(edge):
     with Client(edge, settings=big, greedy=False) as c:
         c.until(lambda: c.settings)
         for stream in (1, 3, 5):
-            c.send(frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", stream) + b"u=5"))
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", 7) + b"u=0"))
+            c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", stream) + b"u=5"))
+        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 7) + b"u=0"))
         streams = [c.ask(f"/bytes/{size}", fields=[("priority", "u=4")]) for _ in range(4)]
         assert streams == [1, 3, 5, 7]
         edge.wait_counter("edge_requests_active", 4)
@@ -574,10 +575,10 @@ def test_priority_that_comes_before_its_stream(edge):
         c.flush()
         c.until(lambda: c.streams[7].ended)
         assert not any(c.streams[s].ended for s in streams[:3])
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", 9) + b"u=2"))
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", 11) + b"u=2"))
+        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 9) + b"u=2"))
+        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 11) + b"u=2"))
         # Over the idle streams, and the open ones.
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=b"\0\0\0"))
+        c.send(frame(PRIORITY_UPDATE, payload=b"\0\0\0"))
         assert c.until_closed() == ErrorCodes.FRAME_SIZE_ERROR
     edge.wait_counter("edge_requests_active", 0)
     assert edge.curl("-o", "/dev/null", "-w", "%{http_code}", edge.url("/bytes/1")).stdout == "200"

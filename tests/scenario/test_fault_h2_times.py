@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-import h2_client
+import h2.connection
 from edge_fleet import read_head
-from h2_client import Client, ErrorCodes, SettingCodes, frame
-from h2_frames import (CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, RawH2, request)
-from h2_frames import frame as raw_frame
+from h2_client import Client, ErrorCodes, SettingCodes
+from h2_frames import (CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, RawH2, frame,
+                       request)
 
 # Well within all that is waited for.
 STEP = 0.005
@@ -24,11 +24,11 @@ def ask_in_two_parts(c):
     """Its head is not whole for a while."""
     stream = c.h2.get_next_available_stream_id()
     block = c.h2.encoder.encode(c.fields(path="/bytes/1"))
-    c.h2.state_machine.process_input(h2_client.h2.connection.ConnectionInputs.SEND_HEADERS)
-    c.h2._begin_new_stream(stream, h2_client.h2.connection.AllowedStreamIDs(c.h2.config.client_side))
-    c.send(frame(h2_client.HEADERS, h2_client.END_STREAM, stream, block[:5]))
+    c.h2.state_machine.process_input(h2.connection.ConnectionInputs.SEND_HEADERS)
+    c.h2._begin_new_stream(stream, h2.connection.AllowedStreamIDs(c.h2.config.client_side))
+    c.send(frame(HEADERS, END_STREAM, stream, block[:5]))
     select.select([], [], [], STEP)
-    c.send(frame(h2_client.CONTINUATION, h2_client.END_HEADERS, stream, block[5:]))
+    c.send(frame(CONTINUATION, END_HEADERS, stream, block[5:]))
 
 
 def ask_without_end(c):
@@ -93,8 +93,8 @@ def is_goaway(f):
 
 def in_two_parts(c, stream, path):
     block = c.block(request(path=path))
-    return (raw_frame(HEADERS, END_STREAM, stream, block[:3]),
-            raw_frame(CONTINUATION, END_HEADERS, stream, block[3:]))
+    return (frame(HEADERS, END_STREAM, stream, block[:3]),
+            frame(CONTINUATION, END_HEADERS, stream, block[3:]))
 
 
 def test_second_goaway_came_at_the_next_tick(make_edge, origin):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP/2 client of an edge that sees each frame, and can send its own."""
+"""An HTTP/2 client of an edge that keeps the rules, by python3-h2, but can send frames of its own (of
+h2_frames) in between."""
 
 import ssl
-import struct
 
 import h2.config
 import h2.connection
@@ -12,17 +12,6 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
 from edge_fleet import HOST
-
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
-    0, 1, 2, 3, 4, 6, 7, 8, 9)
-PRIORITY_UPDATE = 16
-END_STREAM, END_HEADERS = 1, 4
-
-
-def frame(kind, flags=0, stream=0, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(
-        ">I", stream) + payload
-
 
 class Exchange:
     """What has come of one stream."""
@@ -150,4 +139,4 @@ class Client:
         return self.finish(self.ask(path, **more))
 
 
-__all__ = ["Client", "ErrorCodes", "SettingCodes", "frame"]
+__all__ = ["Client", "ErrorCodes", "SettingCodes"]

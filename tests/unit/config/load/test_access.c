@@ -179,6 +179,18 @@ static void test_limits_that_contradict(void **state)
 	    "{hots}; did you mean {host}?\n");
 }
 
+/* It was right, and no request was ever counted. */
+static void test_limit_by_what_is_never_known(void **state)
+{
+	assert_complaints(
+	    START "http: {limits: {name: a, rate: 1/s, key: \"{client.country}\"}}\n" SITE
+		  "routes: {origin: o, limits: {name: b, rate: 1/s, key: \"a {client.asn}\"}}}}\n",
+	    "fleet.yaml:3:16: http.limits[0]: {client.country} is never known: geo.database is "
+	    "missing, which would tell it\n"
+	    "fleet.yaml:4:91: sites.w.routes.*.limits[0]: {client.asn} is never known: "
+	    "geo.database is missing, which would tell it\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +201,7 @@ int main(void)
 	    cmocka_unit_test(test_who_needs_places),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_limits_that_contradict),
+	    cmocka_unit_test(test_limit_by_what_is_never_known),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

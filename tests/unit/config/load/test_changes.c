@@ -215,6 +215,22 @@ static void test_what_does_not_go_together(void **state)
 			  "of 365d at least\n");
 }
 
+/* They were right, and all requests went to one origin. */
+static void test_split_by_what_is_never_known(void **state)
+{
+	struct cfg_fleet *f;
+
+	assert_complaints(START "routes: {split: {o: 1}, split_by: '{client.country}'}}}\n",
+			  "fleet.yaml:3:97: sites.w.routes.*.split_by: {client.country} is never "
+			  "known: geo.database is missing, which would tell it\n");
+	assert_complaints(START "routes: {split: {o: 1}, split_by: '{match.1}'}}}\n",
+			  "fleet.yaml:3:97: sites.w.routes.*.split_by: {match.1} is always empty: "
+			  "when.regex is missing, which would find it\n");
+	f = load_good(START "routes: {when: {regex: '^/(.)'}, split: {o: 1}, split_by: "
+			    "'{match.1}'}}}\n");
+	cfg_fleet_destroy(&f);
+}
+
 static void test_origins_of_pages(void **state)
 {
 	static const struct {
@@ -266,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(test_match_without_an_expression),
 	    cmocka_unit_test(test_rewrites_that_no_request_survives),
 	    cmocka_unit_test(test_what_does_not_go_together),
+	    cmocka_unit_test(test_split_by_what_is_never_known),
 	    cmocka_unit_test(test_origins_of_pages),
 	};
 

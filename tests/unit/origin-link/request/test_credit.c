@@ -236,7 +236,7 @@ static void test_not_read_without_credit(void **state)
 	for (int i = 0; i < 100; i++)
 		rig_turn(rig);
 	assert_true(c.request->attempt.paused);
-	assert_true(c.request->facts.bytes_received <= 64 * KIB);
+	assert_true(c.request->attempt.received <= 64 * KIB);
 	assert_int_equal(c.n_body, 0);
 	/* Some of it is wanted: that much comes. */
 	c.at_body = stop_loop;
