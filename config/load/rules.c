@@ -109,16 +109,3 @@ const struct cfg_entry *cfg_first_thing(const struct validator *v, const char *s
 
 	return n != NULL ? n->first : NULL;
 }
-
-bool cfg_network_is_carrier(const struct net_prefix *p)
-{
-	static const char *const carriers[] = {"2002::/16", "2001::/32", "64:ff9b::/96"};
-	struct net_prefix carrier;
-
-	for (size_t i = 0; i < ARRAY_SIZE(carriers); i++) {
-		CHECK(net_prefix_parse(carriers[i], &carrier));
-		if (net_prefix_covers(&carrier, p))
-			return true;
-	}
-	return false;
-}

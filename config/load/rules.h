@@ -64,9 +64,6 @@ void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *e
 			    const struct cfg_entry *entry, struct cfg_place place,
 			    const char *path);
 
-/* Networks of IPv6 addresses that have an IPv4 address in them, by which clients are looked at. */
-bool cfg_network_is_carrier(const struct net_prefix *network);
-
 /* Where `key` of a thing was written, or else where the thing was. */
 struct cfg_place cfg_place_of(const struct cfg_entry *map, const char *key,
 			      struct cfg_place otherwise);

@@ -26,6 +26,20 @@ static void validate_whole(struct validator *v, const struct cfg_override *o,
 	free(list);
 }
 
+/* Addresses that have an IPv4 address in them are looked at by that one. */
+static bool is_carrier(const struct net_prefix *p)
+{
+	static const char *const carriers[] = {"2002::/16", "2001::/32", "64:ff9b::/96"};
+	struct net_prefix carrier;
+
+	for (size_t i = 0; i < ARRAY_SIZE(carriers); i++) {
+		CHECK(net_prefix_parse(carriers[i], &carrier));
+		if (net_prefix_covers(&carrier, p))
+			return true;
+	}
+	return false;
+}
+
 static void claim_networks(struct validator *v, struct cfg_claims *networks,
 			   const struct cfg_override *o, const struct cfg_entry *entry)
 {
@@ -39,7 +53,7 @@ static void claim_networks(struct validator *v, struct cfg_claims *networks,
 			continue;
 		net_prefix_format(&o->networks.v[i], text);
 		if (cfg_claim(v, networks, text, "geo.overrides.*.networks", place) &&
-		    cfg_network_is_carrier(&o->networks.v[i]))
+		    is_carrier(&o->networks.v[i]))
 			diag_add(
 			    v->diag, place,
 			    "geo.overrides.*.networks: %s never matches: clients there are "

@@ -18,20 +18,6 @@ static unsigned count(const struct cfg_clients *c)
 	return c->networks.n + c->asns.n + c->countries.n + c->continents.n;
 }
 
-static void validate_networks(struct validator *v, const struct cfg_prefixes *networks,
-			      const char *path, struct cfg_place place)
-{
-	char text[NET_ADDR_TEXT];
-
-	for (unsigned i = 0; i < networks->n; i++) {
-		if (networks->v[i].family != 0 && cfg_network_is_carrier(&networks->v[i]))
-			diag_add(v->diag, place,
-				 "%s: %s never matches: clients there are looked at by the IPv4 "
-				 "address that is in theirs; write its network",
-				 path, net_prefix_format(&networks->v[i], text));
-	}
-}
-
 static void validate_item(struct validator *v, const struct cfg_access *item, const char *path)
 {
 	const struct cfg_clients *clients = count(&item->allow) > 0 ? &item->allow : &item->deny;
@@ -48,7 +34,6 @@ static void validate_item(struct validator *v, const struct cfg_access *item, co
 			 "%s never matches by asns, countries or continents: geo.database is "
 			 "missing, which would tell them",
 			 path);
-	validate_networks(v, &clients->networks, path, item->place);
 }
 
 /* `what`: whose list it is. */

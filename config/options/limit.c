@@ -37,7 +37,9 @@ const struct cfg_option cfg_access_options[] = {
 	       "Clients that are let through: those that are in any of these lists.",
 	       clients_options),
     SECTION_AT("deny", AT(cfg_access, deny),
-	       "Clients that get 403: those that are in any of these lists.", clients_options),
+	       "Clients that get 403: those that are in any of these lists, and those whose IPv6 "
+	       "address carries an IPv4 address of these networks (6to4, Teredo, NAT64).",
+	       clients_options),
     END,
 };
 

@@ -160,11 +160,11 @@ static int find_reader(struct log_output *output)
 {
 	int fd;
 
-	if (output->fd >= 0)
+	if (output->fd >= 0 || output->target.kind == LOG_TARGET_JOURNAL)
 		return 0;
 	if (output->target.kind == LOG_TARGET_INHERITED)
 		return -EBADF;
-	fd = open_path(output->target.path);
+	fd = open_target(&output->target);
 	if (fd < 0)
 		return fd;
 	take_fd(output, fd);
@@ -173,10 +173,8 @@ static int find_reader(struct log_output *output)
 
 static ssize_t write_file(struct log_output *output, const char *p, size_t n)
 {
-	ssize_t written = find_reader(output);
+	ssize_t written;
 
-	if (written < 0)
-		return written;
 	if (output->begin_line) {
 		written = write_once(output, "\n", 1);
 		output->begin_line = written <= 0;
@@ -193,6 +191,13 @@ static ssize_t write_file(struct log_output *output, const char *p, size_t n)
 
 ssize_t log_output_write(struct log_output *output, const char *p, size_t n)
 {
+	int error = output->failed;
+
+	output->failed = 0;
+	if (error == 0)
+		error = find_reader(output);
+	if (error < 0)
+		return error;
 	if (output->target.kind == LOG_TARGET_JOURNAL)
 		return log_receiver_write_entries(p, n);
 	if (is_datagram(&output->target))

@@ -66,7 +66,7 @@ ssize_t log_output_write(struct log_output *output, const char *p, size_t n);
 int log_receiver_connect(const struct log_target *target);
 /* Whether by such an error a socket says that nobody reads it, at present. */
 bool log_receiver_is_unread(int error);
-/* As log_output_write(), to a socket. */
+/* As log_output_write(), to a socket that is connected. */
 ssize_t log_receiver_write_datagrams(struct log_output *output, const char *p, size_t n);
 /* The same, to the journal. */
 ssize_t log_receiver_write_entries(const char *p, size_t n);

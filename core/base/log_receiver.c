@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A log's lines for who takes them one by one (log_output.h): as datagrams, or as entries of
- * systemd's journal. A Unix socket tells when its reader is slow or
- * gone, and no line that it has taken is lost; UDP may tell that one that was sent before has not
- * arrived. The journal's own library blocks while the journal is slow, for which the thread of a
- * sink is made, but says nothing when there is no journal, so that this is looked at before.
+ * systemd's journal. A Unix socket tells when its reader is slow or gone, and no line that it has
+ * taken is lost; UDP may tell that one that was sent before has not arrived. The journal's own
+ * library blocks while the journal is slow, for which the thread of a sink is made, but says
+ * nothing when there is no journal, so that this is looked at before.
  */
 #define SD_JOURNAL_SUPPRESS_LOCATION /* it would be that of this file, for every entry */
 #include "core/base/log_output.h"
@@ -59,20 +59,6 @@ bool log_receiver_is_unread(int error)
 	       error == ENOTCONN || error == EPIPE;
 }
 
-/* 0, or a negative errno. */
-static int find_reader(struct log_output *output)
-{
-	int fd;
-
-	if (output->fd >= 0)
-		return 0;
-	fd = log_receiver_connect(&output->target);
-	if (fd < 0)
-		return fd;
-	output->fd = fd;
-	return 0;
-}
-
 /* A line was not sent: what that says of those before it, and of the socket. */
 static void failed(struct log_output *output, int error)
 {
@@ -107,14 +93,9 @@ static ssize_t send_line(struct log_output *output, const char *p, size_t n)
 
 ssize_t log_receiver_write_datagrams(struct log_output *output, const char *p, size_t n)
 {
-	struct pollfd poll_fd = {.events = POLLOUT};
-	int error = output->failed < 0 ? output->failed : find_reader(output);
+	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
 	size_t sent = 0;
 
-	output->failed = 0;
-	if (error < 0)
-		return error;
-	poll_fd.fd = output->fd;
 	if (poll(&poll_fd, 1, WRITABLE_MS) == 0)
 		return -EAGAIN;
 	for (unsigned i = 0; i < LINES_AT_ONCE && sent < n; i++) {

@@ -77,8 +77,8 @@ struct edge_exchange {
 	struct edge_exchange *next_spare;
 	struct edge_view *view;     /* NULL: a tunnel has let it go */
 	struct edge_client *client; /* of the connection */
+	bool client_is_trusted;     /* is a proxy of ours */
 	struct edge_client *person; /* whom a trusted proxy speaks for, or the same */
-	bool is_from_proxy;         /* the connection is a trusted proxy's */
 	struct flow_ends ends;      /* the client's */
 
 	struct arena arena;
@@ -203,7 +203,8 @@ void exchange_put_filter(struct edge_exchange *x, struct flow_filter *filter);
 
 /* guard.c */
 
-/* Fills the facts about the client, whom a trusted proxy may speak for. False: no room. */
+/* Fills client_is_trusted and the facts about the client, whom such a proxy may speak for. False:
+ * no room. */
 bool exchange_know_client(struct edge_exchange *x);
 /* Whether the client may come here, and is within all limits: of http, of the site, of the route.
  * False: it has been answered. */

@@ -9,7 +9,6 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
-#include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
@@ -57,7 +56,7 @@ static bool identify(struct edge_exchange *x)
 {
 	const struct cfg_http *http = &x->view->fleet->http;
 
-	return edge_identify(http, x->is_from_proxy, clock_wall(), &x->worker->randomness,
+	return edge_identify(http, x->client_is_trusted, clock_wall(), &x->worker->randomness,
 			     &x->facts, &x->arena);
 }
 
@@ -126,8 +125,7 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 				: head->framing == HTTP_FRAMING_TUNNEL ? REQUEST_ASKED
 								       : REQUEST_CONTENT);
 	x->is_grpc = edge_grpc_is(head);
-	x->is_from_proxy = edge_is_trusted(&x->view->fleet->http.trusted_proxies, &x->client->addr);
-	if (!identify(x) || !exchange_know_client(x)) {
+	if (!exchange_know_client(x) || !identify(x)) {
 		exchange_respond(x, 431, REASON_LIMIT);
 		return;
 	}

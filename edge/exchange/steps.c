@@ -24,7 +24,7 @@ static enum step_result introduce(struct edge_exchange *x)
 	    .client_ip = client->ip,
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_speaks_http2 = edge_client_speaks_http2(client),
-	    .client_is_trusted = x->is_from_proxy,
+	    .client_is_trusted = x->client_is_trusted,
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
 	    .pseudonym = x->worker->common->pseudonym,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The networks of all items become ranges whose value is the number of the first item, plus one;
- * what is known of a place is looked for in the items before that one.
+ * The networks of each item are sorted, and those left out that lie in others of it: the last that
+ * begins at an address or before is the only one that may have it.
  */
 #include "edge/limit/access.h"
 
@@ -12,24 +12,18 @@
 #include "geo/places.h"
 #include "geo/ranges.h"
 
-struct edge_access {
-	const struct cfg_access *items;
+struct item {
+	const struct cfg_clients *clients;
+	bool denies;
+	struct net_prefix *networks;
 	unsigned n;
-	struct geo_ranges *networks;
-	bool by_place;
 };
 
-static bool denies(const struct cfg_access *item)
-{
-	const struct cfg_clients *c = &item->deny;
-
-	return c->networks.n + c->asns.n + c->countries.n + c->continents.n > 0;
-}
-
-static const struct cfg_clients *clients_of(const struct cfg_access *item)
-{
-	return denies(item) ? &item->deny : &item->allow;
-}
+struct edge_access {
+	bool by_place;
+	unsigned n;
+	struct item items[];
+};
 
 /* Building */
 
@@ -37,76 +31,48 @@ static const struct cfg_clients *clients_of(const struct cfg_access *item)
 static int compare(const void *va, const void *vb)
 {
 	const struct net_prefix *a = va, *b = vb;
-	geo_bits x = geo_bits_of(a), y = geo_bits_of(b);
+	int order = memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 
 	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	if (x != y)
-		return x < y ? -1 : 1;
-	return a->len - b->len;
+		return a->family - b->family;
+	return order != 0 ? order : a->len - b->len;
 }
 
-/* Ranges that are `value` in the networks and 0 elsewhere. */
-static struct geo_ranges *ranges_of(const struct cfg_prefixes *networks, uint32_t value)
+static void take_networks(struct item *item, const struct cfg_prefixes *networks)
 {
-	struct net_prefix *sorted = xcalloc(networks->n + 1, sizeof(*sorted));
-	const struct net_prefix *last = NULL;
-	struct geo_builder *b = geo_builder_create();
+	struct net_prefix *all = xcalloc(networks->n + 1, sizeof(*all));
 
-	if (networks->n > 0)
-		memcpy(sorted, networks->v, networks->n * sizeof(*sorted));
-	qsort(sorted, networks->n, sizeof(*sorted), compare);
+	for (unsigned i = 0; i < networks->n; i++)
+		all[i] = networks->v[i];
+	qsort(all, networks->n, sizeof(*all), compare);
+	item->networks = all;
 	for (unsigned i = 0; i < networks->n; i++) {
-		const struct net_prefix *p = &sorted[i];
-		unsigned width = p->family == AF_INET ? 32 : 128;
-		geo_bits end;
-
-		if (last != NULL && net_prefix_covers(last, p))
-			continue;
-		last = p;
-		geo_builder_add(b, p->family, geo_bits_of(p), value);
-		if (p->len == 0)
-			continue;
-		end = geo_bits_of(p) + ((geo_bits)1 << (width - p->len));
-		if (end != 0 && (p->family == AF_INET6 || end <= UINT32_MAX))
-			geo_builder_add(b, p->family, end, 0);
+		if (item->n == 0 || !net_prefix_covers(&all[item->n - 1], &all[i]))
+			all[item->n++] = all[i];
 	}
-	free(sorted);
-	return geo_builder_finish(&b);
 }
 
-static uint32_t first_of(void *arg, uint32_t a, uint32_t b)
+static bool tells_place(const struct cfg_clients *c)
 {
-	return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-static void add_networks(struct edge_access *a, const struct cfg_prefixes *networks, uint32_t value)
-{
-	struct geo_ranges *more = ranges_of(networks, value), *joined;
-
-	joined = geo_ranges_join(a->networks, more, first_of, NULL);
-	geo_ranges_free(&a->networks);
-	geo_ranges_free(&more);
-	a->networks = joined;
+	return c->asns.n + c->countries.n + c->continents.n > 0;
 }
 
 struct edge_access *edge_access_create(const struct cfg_access *items, unsigned n)
 {
-	const struct cfg_prefixes none = {0};
 	struct edge_access *a;
 
 	if (n == 0)
 		return NULL;
-	a = xcalloc(1, sizeof(*a));
-	a->items = items;
+	a = xcalloc(1, sizeof(*a) + n * sizeof(a->items[0]));
 	a->n = n;
-	a->networks = ranges_of(&none, 0);
 	for (unsigned i = 0; i < n; i++) {
-		const struct cfg_clients *c = clients_of(&items[i]);
+		const struct cfg_clients *deny = &items[i].deny;
+		struct item *item = &a->items[i];
 
-		if (c->networks.n > 0)
-			add_networks(a, &c->networks, i + 1);
-		a->by_place |= c->asns.n + c->countries.n + c->continents.n > 0;
+		item->denies = deny->networks.n > 0 || tells_place(deny);
+		item->clients = item->denies ? deny : &items[i].allow;
+		take_networks(item, &item->clients->networks);
+		a->by_place |= tells_place(item->clients);
 	}
 	return a;
 }
@@ -115,9 +81,8 @@ void edge_access_destroy(struct edge_access **ap)
 {
 	struct edge_access *a = TAKE(ap);
 
-	if (a == NULL)
-		return;
-	geo_ranges_free(&a->networks);
+	for (unsigned i = 0; a != NULL && i < a->n; i++)
+		free(a->items[i].networks);
 	free(a);
 }
 
@@ -154,24 +119,52 @@ static enum edge_access_verdict find_place(const struct cfg_clients *c,
 	return EDGE_ACCESS_GRANTED;
 }
 
+static bool has_network(const struct item *item, const struct net_prefix *client)
+{
+	unsigned from = 0, to = item->n;
+
+	while (from < to) {
+		unsigned middle = from + (to - from) / 2;
+
+		if (compare(&item->networks[middle], client) <= 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from > 0 && net_prefix_covers(&item->networks[from - 1], client);
+}
+
+/* By what a client is in an item; GRANTED: it is not. `carried`: the IPv4 address in its own, or
+ * that itself. It is a reason to deny, but whoever has such an address need not have the other. */
+static enum edge_access_verdict find(const struct item *item, const struct net_prefix *client,
+				     const struct net_prefix *carried,
+				     const struct geo_place *place)
+{
+	if (has_network(item, client))
+		return EDGE_ACCESS_DENIED_NETWORK;
+	if (item->denies && carried->family != client->family && has_network(item, carried))
+		return EDGE_ACCESS_DENIED_NETWORK;
+	return place != NULL ? find_place(item->clients, place) : EDGE_ACCESS_GRANTED;
+}
+
 enum edge_access_verdict edge_access_ask(const struct edge_access *a,
 					 const struct net_prefix *client,
 					 const struct geo_place *place)
 {
-	uint32_t number;
+	struct net_prefix carried;
+	unsigned before;
 
 	if (a == NULL)
 		return EDGE_ACCESS_GRANTED;
-	number = geo_ranges_find(a->networks, client).value;
-	for (unsigned i = 0; a->by_place && place != NULL && i < (number > 0 ? number - 1 : a->n);
-	     i++) {
-		enum edge_access_verdict by = find_place(clients_of(&a->items[i]), place);
+	carried = geo_unwrap(client, &before);
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct item *item = &a->items[i];
+		enum edge_access_verdict by = find(item, client, &carried, place);
 
 		if (by != EDGE_ACCESS_GRANTED)
-			return denies(&a->items[i]) ? by : EDGE_ACCESS_GRANTED;
+			return item->denies ? by : EDGE_ACCESS_GRANTED;
 	}
-	return number > 0 && denies(&a->items[number - 1]) ? EDGE_ACCESS_DENIED_NETWORK
-							   : EDGE_ACCESS_GRANTED;
+	return EDGE_ACCESS_GRANTED;
 }
 
 bool edge_access_needs_place(const struct edge_access *a)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Whom a list of `access` lets in: the first of its items counts that a client is in. Built with
- * the view, immutable; networks are looked up in a time that does not grow with their number. Any
- * thread.
+ * the view, immutable; the networks of an item are looked up by halving. Any thread.
+ *
+ * Addresses are what they are, not what geo/ranges.h takes them for; but who has an IPv6 address
+ * that carries an IPv4 address (6to4, Teredo, NAT64) is denied by either.
  */
 #pragma once
 

@@ -45,7 +45,7 @@ struct edge_rate_state edge_rates_take(struct edge_rates *rates, uint64_t key,
 				       const struct edge_rate *rate, mono_time now);
 
 size_t edge_rates_size(const struct edge_rates *rates);
-/* Entries that are ahead of `now`; looks at all of them. */
+/* Entries that are ahead of `now`; of a large table an estimate, by a part of it. */
 size_t edge_rates_used(const struct edge_rates *rates, mono_time now);
 /* How many had to be forgotten for others. */
 uint64_t edge_rates_forgotten(const struct edge_rates *rates);

@@ -44,8 +44,7 @@ void edge_tally_close(edge_place_of_client **place);
 bool edge_tally_begin(edge_place_of_client *place, unsigned max);
 void edge_tally_end(edge_place_of_client *place);
 
-size_t edge_tally_size(const struct edge_tally *tally);
-/* Places that are taken; looks at all of them. */
+/* Places that are taken; of a large table an estimate, by a part of it. */
 size_t edge_tally_used(const struct edge_tally *tally);
 /* How many went without. */
 uint64_t edge_tally_missed(const struct edge_tally *tally);

@@ -202,54 +202,52 @@ static size_t write_combined(const struct edge_log_format *format, const struct 
 
 /* A text of the operator's */
 
-static size_t put_time_left(char *p, duration d)
+static char *put_duration(char *p, duration d)
 {
-	return d.ns >= 0 ? (size_t)(log_put_us(p, d) - p) : 0;
+	return d.ns >= 0 ? log_put_us(p, d) : p;
 }
 
-static size_t put_server(char *p, const struct edge_log_entry *e)
+static char *put_server(char *p, const struct net_addr *server)
 {
-	if (e->server.sa.sa_family == AF_UNSPEC)
-		return 0;
-	return strlen(net_addr_format(&e->server, p));
+	return server->sa.sa_family == AF_UNSPEC ? p : p + strlen(net_addr_format(server, p));
 }
 
 /* What only the log knows; with room for a number, a time or an address. */
-static size_t put_value(char *p, enum cfg_variable variable, const struct edge_log_entry *e)
+static char *put_value(char *p, enum cfg_variable variable, const struct edge_log_entry *e)
 {
 	switch (variable) {
 	case CFG_VAR_TIME:
-		return (size_t)(log_put_time(p, e->time) - p);
+		return log_put_time(p, e->time);
 	case CFG_VAR_STATUS:
-		return (size_t)(log_put_number(p, (uint64_t)e->status) - p);
+		return log_put_number(p, (uint64_t)e->status);
 	case CFG_VAR_BYTES:
-		return (size_t)(log_put_number(p, e->bytes_out) - p);
+		return log_put_number(p, e->bytes_out);
 	case CFG_VAR_BYTES_IN:
-		return (size_t)(log_put_number(p, e->bytes_in) - p);
+		return log_put_number(p, e->bytes_in);
 	case CFG_VAR_DURATION_US:
-		return put_time_left(p, e->total);
+		return put_duration(p, e->total);
 	case CFG_VAR_FIRST_BYTE_US:
-		return put_time_left(p, e->first_byte);
+		return put_duration(p, e->first_byte);
 	case CFG_VAR_HANDSHAKE_US:
-		return put_time_left(p, e->facts->client->handshake);
+		return put_duration(p, e->facts->client->handshake);
 	case CFG_VAR_QUEUE_US:
-		return e->asked ? put_time_left(p, e->queue) : 0;
+		return e->asked ? put_duration(p, e->queue) : p;
 	case CFG_VAR_CONNECT_US:
-		return e->asked ? put_time_left(p, e->connect) : 0;
+		return e->asked ? put_duration(p, e->connect) : p;
 	case CFG_VAR_ORIGIN_US:
-		return e->asked ? put_time_left(p, e->response) : 0;
+		return e->asked ? put_duration(p, e->response) : p;
 	case CFG_VAR_SERVER:
-		return put_server(p, e);
+		return put_server(p, &e->server);
 	case CFG_VAR_REUSED:
-		return (size_t)(log_put(p, e->reused ? SPAN("yes") : SPAN("no")) - p);
+		return log_put(p, e->reused ? SPAN("yes") : SPAN("no"));
 	case CFG_VAR_RETRIES:
-		return (size_t)(log_put_number(p, e->retries) - p);
+		return log_put_number(p, e->retries);
 	case CFG_VAR_END:
-		return (size_t)(log_put(p, span_of(reason_text(e->end))) - p);
+		return log_put(p, span_of(reason_text(e->end)));
 	default:
 		CHECK(false);
 	}
-	return 0;
+	return p;
 }
 
 /* The whole length of the value, of which the first `size` bytes are written. */
@@ -259,7 +257,7 @@ static size_t value_of(const struct cfg_template_part *part, const struct edge_l
 	struct edge_writer w = {.p = value, .cap = size, .use = EDGE_TEXT_PLAIN};
 
 	if (part->variable == CFG_VAR_STATUS || cfg_variable_known(part->variable) == CFG_KNOWN_END)
-		return put_value(value, part->variable, e);
+		return (size_t)(put_value(value, part->variable, e) - value);
 	edge_write_variable(&w, part, e->facts);
 	return w.n;
 }

@@ -128,12 +128,43 @@ static void test_all_others(void **state)
 	edge_access_destroy(&access);
 }
 
+/* The networks of IPv6 that carry IPv4 addresses were never looked at, with ::1 among them: who had
+ * let in its own host was locked out. Nor does an IPv4 address let in whom it is only carried by.
+ */
+static void test_addresses_that_carry_others(void **state)
+{
+	struct net_prefix all[] = {prefix("0.0.0.0/0"), prefix("::/0")};
+	struct net_prefix host[] = {prefix("127.0.0.0/8"), prefix("::1/128"),
+				    prefix("192.0.2.0/24")};
+	struct net_prefix tunnels[] = {prefix("2002::/16"), prefix("2001::/32")};
+	struct cfg_access only_host[] = {{.allow.networks = {host, 3}},
+					 {.deny.networks = {all, 2}}};
+	struct cfg_access no_ipv6[] = {{.deny.networks = {all + 1, 1}}};
+	struct cfg_access no_tunnels[] = {{.deny.networks = {tunnels, 2}}};
+	struct edge_access *a = edge_access_create(only_host, 2),
+			   *b = edge_access_create(no_ipv6, 1),
+			   *c = edge_access_create(no_tunnels, 1);
+	struct net_prefix one = prefix("::1/128"), tunnel = prefix("2002:c000:201::1/128"),
+			  six = prefix("2001:db8::1/128");
+
+	assert_int_equal(edge_access_ask(a, &one, NULL), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(a, &tunnel, NULL), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(b, &one, NULL), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(b, &tunnel, NULL), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(c, &tunnel, NULL), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(c, &six, NULL), EDGE_ACCESS_GRANTED);
+	edge_access_destroy(&a);
+	edge_access_destroy(&b);
+	edge_access_destroy(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_item_counts),
 	    cmocka_unit_test(test_empty_list_grants),
 	    cmocka_unit_test(test_all_others),
+	    cmocka_unit_test(test_addresses_that_carry_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,24 @@ static void test_most(void **state)
 	edge_tally_destroy(&tally);
 }
 
+static void test_use_of_a_large_table_is_estimated(void **state)
+{
+	enum { PLACES = 1 << 18, CLIENTS = 1 << 16 };
+	struct edge_tally *tally = edge_tally_create(PLACES);
+	edge_place_of_client **places = xcalloc(CLIENTS, sizeof(*places));
+
+	/* Two in each set. */
+	for (uint64_t i = 0; i < CLIENTS; i++)
+		assert_int_equal(edge_tally_open(tally, KEY(i + 1) | i, 0, &places[i]),
+				 EDGE_TALLY_COUNTED);
+	assert_int_equal(edge_tally_used(tally), CLIENTS);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		edge_tally_close(&places[i]);
+	assert_int_equal(edge_tally_used(tally), 0);
+	free(places);
+	edge_tally_destroy(&tally);
+}
+
 /* Threads */
 
 #define THREADS 4
@@ -165,9 +183,12 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_limits),   cmocka_unit_test(test_key_zero),
-	    cmocka_unit_test(test_no_place), cmocka_unit_test(test_most),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_key_zero),
+	    cmocka_unit_test(test_no_place),
+	    cmocka_unit_test(test_most),
 	    cmocka_unit_test(test_threads),
+	    cmocka_unit_test(test_use_of_a_large_table_is_estimated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

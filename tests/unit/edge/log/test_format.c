@@ -201,8 +201,6 @@ static void assert_one_line(const char *line, size_t n)
 		assert_in_range(line[i], 0x20, 0x7e);
 }
 
-/* Every byte at every place that a stranger can fill, at several lengths: always one line, and of
- * JSON if it is to be. */
 /* Days around the ends of months, of leap years and of centuries. */
 static void test_times_are_those_of_the_calendar(void **state)
 {
@@ -240,6 +238,8 @@ static void test_numbers_of_each_length(void **state)
 	}
 }
 
+/* Every byte at every place that a stranger can fill, at several lengths: always one line, and of
+ * JSON if it is to be. */
 static void test_hostile_bytes(void **state)
 {
 	static const char *const formats[] = {
