@@ -38,9 +38,13 @@ void cfg_validate_check(struct validator *v, const char *path, const struct cfg_
 void cfg_validate_match(struct validator *v, const char *path, const struct cfg_match *match,
 			const struct cfg_entry *map, struct cfg_place place);
 
-/* A text with variables, or NULL: that each of them can be known. `captures`: an expression comes
- * before it, in which there may be groups. */
-void cfg_validate_text(struct validator *v, const char *what, const char *text, bool captures,
+/* How many of {match.N} there are by that expression; `otherwise` when it is NULL. */
+unsigned cfg_captures_by(const char *expression, unsigned otherwise);
+/* The same of the conditions of the map `map`. */
+unsigned cfg_captures_of(const struct cfg_match *when, const struct cfg_entry *map,
+			 unsigned otherwise);
+/* A text with variables, which may be NULL, where there are so many of {match.N}. */
+void cfg_validate_text(struct validator *v, const char *what, const char *text, unsigned captures,
 		       struct cfg_place place);
 
 /* Texts that may be there once. All zero: none yet. */

@@ -7,9 +7,9 @@
 #include <strings.h>
 
 #include "config/load/rules.h"
-#include "config/types/template.h"
 #include "core/base/check.h"
 #include "core/http/path.h"
+#include "core/http/regex.h"
 
 /* Their members are divided by something else than a comma, or not at all. */
 static bool is_no_list(const char *name)
@@ -17,40 +17,9 @@ static bool is_no_list(const char *name)
 	return strcasecmp(name, "Cookie") == 0 || strcasecmp(name, "Set-Cookie") == 0;
 }
 
-/* Only a database knows where a client is, and only an expression captures. */
-void cfg_validate_text(struct validator *v, const char *what, const char *text, bool captures,
-		       struct cfg_place place)
-{
-	bool has_places = v->fleet->geo.databases.n > 0;
-	struct cfg_template_part part;
-
-	while (text && cfg_template_next(&text, &part)) {
-		if (!part.is_variable)
-			continue;
-		if (!has_places && (part.variable == CFG_VAR_CLIENT_COUNTRY ||
-				    part.variable == CFG_VAR_CLIENT_CONTINENT ||
-				    part.variable == CFG_VAR_CLIENT_ASN))
-			diag_add(v->diag, place,
-				 "%s: {%s} is never known: geo.database is missing, which would "
-				 "tell it",
-				 what, cfg_variable_name(part.variable));
-		if (!captures && part.variable == CFG_VAR_MATCH)
-			diag_add(v->diag, place,
-				 "%s: {match.%u} is always empty: when.regex is missing, which "
-				 "would find it",
-				 what, part.number);
-	}
-}
-
-/* Also when it was written wrong, which was complained about. */
-static bool captures(const struct cfg_match *when, const struct cfg_entry *map)
-{
-	return when->regex || cfg_entry_get(cfg_entry_get(map, "when"), "regex");
-}
-
 static void validate_fields(struct validator *v, const char *what, const char *key,
 			    const struct cfg_field_rule *rules, unsigned n,
-			    const struct cfg_entry *map, bool route_captures)
+			    const struct cfg_entry *map, unsigned route_captures)
 {
 	const struct cfg_entry *item = cfg_first_item(map, key);
 
@@ -59,7 +28,8 @@ static void validate_fields(struct validator *v, const char *what, const char *k
 		char *path = xasprintf("%s.when", at);
 
 		cfg_validate_text(v, at, rules[i].value,
-				  route_captures || captures(&rules[i].when, item), rules[i].place);
+				  cfg_captures_of(&rules[i].when, item, route_captures),
+				  rules[i].place);
 		if (rules[i].name && rules[i].action == CFG_FIELD_APPEND &&
 		    is_no_list(rules[i].name))
 			diag_add(v->diag, rules[i].place,
@@ -82,7 +52,7 @@ static bool can_strip(const char *prefix, const char *path)
 }
 
 static void validate_rewrite(struct validator *v, const char *what, const struct cfg_route *route,
-			     const struct cfg_entry *map, bool route_captures,
+			     const struct cfg_entry *map, unsigned route_captures,
 			     struct cfg_place place)
 {
 	const struct cfg_rewrite *rewrite = &route->rewrite;
@@ -92,7 +62,8 @@ static void validate_rewrite(struct validator *v, const char *what, const struct
 	char *at = xasprintf("%s.rewrite", what);
 
 	cfg_validate_text(v, at, rewrite->path, route_captures, place);
-	cfg_validate_text(v, at, rewrite->to, true, place);
+	cfg_validate_text(v, at, rewrite->to, cfg_captures_by(rewrite->regex, REGEX_CAPTURES_MAX),
+			  place);
 	cfg_validate_text(v, at, rewrite->host, route_captures, place);
 	free(at);
 	if (rewrite->strip_prefix && route->path && !can_strip(rewrite->strip_prefix, route->path))
@@ -110,7 +81,7 @@ static void validate_rewrite(struct validator *v, const char *what, const struct
 }
 
 static void validate_split_by(struct validator *v, const char *what, const struct cfg_route *route,
-			      bool route_captures, struct cfg_place place)
+			      unsigned route_captures, struct cfg_place place)
 {
 	char *at = xasprintf("%s.split_by", what);
 
@@ -142,21 +113,19 @@ static void validate_route(struct validator *v, const struct cfg_site *site,
 			   const struct cfg_route *route, const struct cfg_entry *map)
 {
 	char *what = xasprintf("sites.%s.routes.*", site->name);
-	bool has_captures = captures(&route->when, map);
+	unsigned captures = cfg_captures_of(&route->when, map, 0);
 
 	validate_fields(v, what, "request_fields", route->request_fields, route->n_request_fields,
-			map, has_captures);
+			map, captures);
 	validate_fields(v, what, "response_fields", route->response_fields,
-			route->n_response_fields, map, has_captures);
-	validate_split_by(v, what, route, has_captures,
-			  cfg_place_of(map, "split_by", route->place));
-	validate_rewrite(v, what, route, cfg_entry_get(map, "rewrite"), has_captures,
+			route->n_response_fields, map, captures);
+	validate_split_by(v, what, route, captures, cfg_place_of(map, "split_by", route->place));
+	validate_rewrite(v, what, route, cfg_entry_get(map, "rewrite"), captures,
 			 cfg_place_of(map, "rewrite", route->place));
 	for (unsigned i = 0; i < route->n_redirect; i++) {
 		char *at = xasprintf("%s.redirect.to", what);
 
-		cfg_validate_text(v, at, route->redirect[i].to, has_captures,
-				  route->redirect[i].place);
+		cfg_validate_text(v, at, route->redirect[i].to, captures, route->redirect[i].place);
 		free(at);
 	}
 	validate_cors(v, what, &route->cors, cfg_place_of(map, "cors", route->place));

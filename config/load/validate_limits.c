@@ -8,6 +8,7 @@
 
 #include "config/load/rules.h"
 #include "core/base/check.h"
+#include "core/http/regex.h"
 
 /* Of a bucket: the times of edge/limit/rates.c stay far from their ends. */
 #define REFILL_MAX DUR_S(30 * 86400).ns
@@ -72,35 +73,46 @@ static void validate_limit(struct validator *v, const char *path, const struct c
 			 path, first->place.line, limit->name);
 }
 
+/* Of the map `map`; `captures`: by what stands there beside them. */
 static void validate_limits(struct validator *v, const char *what, const struct cfg_limit *limits,
-			    unsigned n, struct cfg_hash *names)
+			    unsigned n, const struct cfg_entry *map, unsigned captures,
+			    struct cfg_hash *names)
 {
-	for (unsigned i = 0; i < n; i++) {
+	const struct cfg_entry *item = cfg_first_item(map, "limits");
+
+	for (unsigned i = 0; i < n; i++, item = item ? item->next : NULL) {
 		char *path = xasprintf("%s.limits[%u]", what, i);
-		char *when = xasprintf("%s.when", path);
+		char *when = xasprintf("%s.when", path), *key = xasprintf("%s.key", path);
 
 		validate_limit(v, path, &limits[i], names);
-		/* All requests would be those for which the key is empty. */
-		cfg_validate_text(v, path, limits[i].key, true, limits[i].place);
-		cfg_validate_match(v, when, &limits[i].when, NULL, limits[i].place);
+		cfg_validate_text(v, key, limits[i].key,
+				  cfg_captures_of(&limits[i].when, item, captures),
+				  limits[i].place);
+		cfg_validate_match(v, when, &limits[i].when, cfg_entry_get(item, "when"),
+				   limits[i].place);
+		free(key);
 		free(when);
 		free(path);
 	}
 }
 
-static void validate_site(struct validator *v, const struct cfg_site *site)
+static void validate_site(struct validator *v, const struct cfg_site *site,
+			  const struct cfg_entry *map)
 {
+	const struct cfg_entry *item = cfg_first_item(map, "routes");
 	char *path = xasprintf("sites.%s", site->name);
 	char *routes = xasprintf("%s.routes.*", path);
 	struct cfg_hash names = {0};
 
 	validate_access(v, path, site->access, site->n_access);
-	validate_limits(v, path, site->limits, site->n_limits, &names);
-	for (unsigned i = 0; i < site->n_routes; i++) {
+	/* The route, which may have an expression, has been found by then. */
+	validate_limits(v, path, site->limits, site->n_limits, map, REGEX_CAPTURES_MAX, &names);
+	for (unsigned i = 0; i < site->n_routes; i++, item = item ? item->next : NULL) {
 		const struct cfg_route *route = &site->routes[i];
 
 		validate_access(v, routes, route->access, route->n_access);
-		validate_limits(v, routes, route->limits, route->n_limits, &names);
+		validate_limits(v, routes, route->limits, route->n_limits, item,
+				cfg_captures_of(&route->when, item, 0), &names);
 	}
 	cfg_hash_fini(&names);
 	free(routes);
@@ -110,11 +122,13 @@ static void validate_site(struct validator *v, const struct cfg_site *site)
 void cfg_validate_limits(struct validator *v)
 {
 	const struct cfg_http *http = &v->fleet->http;
+	const struct cfg_entry *site = cfg_first_thing(v, "sites");
 	struct cfg_hash names = {0};
 
 	validate_access(v, "http", http->access, http->n_access);
-	validate_limits(v, "http", http->limits, http->n_limits, &names);
+	validate_limits(v, "http", http->limits, http->n_limits, cfg_entry_get(v->root, "http"),
+			REGEX_CAPTURES_MAX, &names);
 	cfg_hash_fini(&names);
-	for (unsigned s = 0; s < v->fleet->n_sites; s++)
-		validate_site(v, &v->fleet->sites[s]);
+	for (unsigned s = 0; s < v->fleet->n_sites; s++, site = site->next)
+		validate_site(v, &v->fleet->sites[s], site);
 }

@@ -66,7 +66,8 @@ const struct cfg_option cfg_limit_options[] = {
      .fallback = "",
      .prose = "What requests are told apart by: each value has a limit of its own; those for which "
 	      "it is empty have none. \"{client.network}\" is the client's address, or its IPv6 "
-	      "network of 64 bits. Without a key all have one limit."},
+	      "network of 64 bits. A parameter of the query is decoded: how it is spelled makes no "
+	      "difference. Without a key all have one limit."},
     SECTION_AT("when", AT(cfg_limit, when),
 	       "Which requests it is for; all that is said here must hold, and those count too of "
 	       "which it cannot be told.",

@@ -269,6 +269,14 @@ void http_fields_remove(struct http_fields *f, struct span name)
 	f->n = kept;
 }
 
+const struct http_field *http_fields_only(const struct http_fields *f, struct span name)
+{
+	unsigned from = 0;
+	const struct http_field *field = http_fields_find(f, name, &from);
+
+	return field && !http_fields_find(f, name, &from) ? field : NULL;
+}
+
 void http_fields_wipe(const struct http_fields *f, struct span name)
 {
 	const struct http_field *field;
@@ -390,28 +398,12 @@ bool http_list_next(struct span *rest, struct span *member)
 	return false;
 }
 
-bool http_list_has(const struct http_fields *f, struct span name, struct span member)
+bool http_fields_list_has(const struct http_fields *f, struct span name, struct span member)
 {
 	const struct http_field *field;
 	unsigned from = 0;
 
-	while ((field = http_fields_find(f, name, &from))) {
-		struct span rest = field->value, found;
-
-		while (http_list_next(&rest, &found)) {
-			if (span_equal_nocase(found, member))
-				return true;
-		}
-	}
-	return false;
-}
-
-bool http_cache_control_has(const struct http_fields *f, struct span directive)
-{
-	const struct http_field *field;
-	unsigned from = 0;
-
-	while ((field = http_fields_find(f, SPAN("Cache-Control"), &from))) {
+	while ((field = http_fields_find(f, name, &from)) != NULL) {
 		struct span rest = field->value, found;
 
 		while (http_list_next(&rest, &found)) {
@@ -420,14 +412,21 @@ bool http_cache_control_has(const struct http_fields *f, struct span directive)
 			if (equals)
 				found =
 				    http_trim((struct span){found.p, (size_t)(equals - found.p)});
-			if (span_equal_nocase(found, directive))
+			if (span_equal_nocase(found, member))
 				return true;
 		}
 	}
 	return false;
 }
 
-static bool is_hop_by_hop(struct span name)
+bool http_fields_vary(struct http_fields *f, struct arena *a, struct span name)
+{
+	return http_fields_list_has(f, SPAN("Vary"), SPAN("*")) ||
+	       http_fields_list_has(f, SPAN("Vary"), name) ||
+	       http_fields_append(f, a, SPAN("Vary"), name);
+}
+
+bool http_field_is_hop_by_hop(struct span name)
 {
 	switch (name.n) {
 	case 2:
@@ -452,7 +451,7 @@ static void unname_listed(struct http_fields *f, struct span connection)
 	struct span option;
 
 	while (http_list_next(&connection, &option)) {
-		if (is_hop_by_hop(option))
+		if (http_field_is_hop_by_hop(option))
 			continue;
 		for (unsigned i = 0; i < f->n; i++) {
 			if (span_equal_nocase(f->v[i].name, option))
@@ -469,7 +468,7 @@ void http_fields_remove_hop_by_hop(struct http_fields *f)
 	while ((connection = http_fields_find(f, SPAN("Connection"), &from)) != NULL)
 		unname_listed(f, connection->value);
 	for (unsigned i = 0; i < f->n; i++) {
-		if (f->v[i].name.n > 0 && !is_hop_by_hop(f->v[i].name))
+		if (f->v[i].name.n > 0 && !http_field_is_hop_by_hop(f->v[i].name))
 			f->v[kept++] = f->v[i];
 	}
 	f->n = kept;

@@ -106,6 +106,11 @@ bool http_name_reads_as(struct span name, struct span other);
 /* First field of that name from `from` on, or NULL; *from (may be NULL) becomes the index after. */
 const struct http_field *http_fields_find(const struct http_fields *f, struct span name,
 					  unsigned *from);
+/* The only field of that name; NULL: there is none, or several. */
+const struct http_field *http_fields_only(const struct http_fields *f, struct span name);
+/* Whether the list of that name has the member, without regard to case; what follows "=" in one
+ * does not count. */
+bool http_fields_list_has(const struct http_fields *f, struct span name, struct span member);
 /* Spans are kept, not copied. False when the arena is full. */
 bool http_fields_add(struct http_fields *f, struct arena *a, struct span name, struct span value);
 void http_fields_remove(struct http_fields *f, struct span name);
@@ -117,15 +122,16 @@ bool http_fields_set(struct http_fields *f, struct arena *a, struct span name, s
  * is full. */
 bool http_fields_append(struct http_fields *f, struct arena *a, struct span name,
 			struct span member);
+/* A response depends on that field of the request (Vary, RFC 9110 section 12.5.5). False when the
+ * arena is full. */
+bool http_fields_vary(struct http_fields *f, struct arena *a, struct span name);
 /* Without spaces and tabs at its ends. */
 struct span http_trim(struct span s);
+/* Whether it is a field of one connection, even if Connection does not name it. */
+bool http_field_is_hop_by_hop(struct span name);
 /* Next member of a comma-separated list (RFC 9110 section 5.6.1), trimmed; false at the end.
  * Quoted strings are not split. *rest is advanced. */
 bool http_list_next(struct span *rest, struct span *member);
-/* Whether a field of that name has this member in its list, in whatever case. */
-bool http_list_has(const struct http_fields *f, struct span name, struct span member);
-/* Whether Cache-Control has this directive, with an argument or without (RFC 9111 section 5.2). */
-bool http_cache_control_has(const struct http_fields *f, struct span directive);
 /* Removes Connection, what it names, and the other hop-by-hop fields (RFC 9110 section 7.6.1):
  * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade. Trailer stays. */
 void http_fields_remove_hop_by_hop(struct http_fields *f);

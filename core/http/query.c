@@ -39,8 +39,7 @@ bool http_query_next(struct span *rest, const char *separators, struct http_para
 	return true;
 }
 
-/* The byte that comes next; *raw, which is not empty, is advanced. */
-static char take_byte(struct span *raw)
+char http_query_byte(struct span *raw)
 {
 	char c = *raw->p;
 	size_t n = 1;
@@ -57,12 +56,21 @@ static char take_byte(struct span *raw)
 	return c;
 }
 
+bool http_query_same(struct span raw, struct span other)
+{
+	while (raw.n > 0 && other.n > 0) {
+		if (http_query_byte(&raw) != http_query_byte(&other))
+			return false;
+	}
+	return raw.n == other.n;
+}
+
 bool http_query_equal(struct span raw, struct span text)
 {
 	size_t n = 0;
 
 	while (raw.n > 0) {
-		if (n == text.n || take_byte(&raw) != text.p[n++])
+		if (n == text.n || http_query_byte(&raw) != text.p[n++])
 			return false;
 	}
 	return n == text.n;
@@ -73,6 +81,6 @@ size_t http_query_decode(struct span raw, char *out)
 	size_t n = 0;
 
 	while (raw.n > 0)
-		out[n++] = take_byte(&raw);
+		out[n++] = http_query_byte(&raw);
 	return n;
 }

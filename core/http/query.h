@@ -18,6 +18,10 @@ struct span http_query_of(struct span target);
 /* The next parameter of *rest, which is advanced; false at the end. `separators`: "&", or "&;" as
  * some origins have it too. */
 bool http_query_next(struct span *rest, const char *separators, struct http_param *param);
+/* The byte that comes next, decoded; *raw, which is not empty, is advanced. */
+char http_query_byte(struct span *raw);
+/* Whether both are the same once they are decoded. */
+bool http_query_same(struct span raw, struct span other);
 /* Whether `raw` is `text` once it is decoded. */
 bool http_query_equal(struct span raw, struct span text);
 /* Decoded into `out`, which takes no more than raw.n bytes; their number. */

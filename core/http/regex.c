@@ -69,6 +69,14 @@ void regex_destroy(struct regex **regexp)
 	free(regex);
 }
 
+unsigned regex_captures_of(const struct regex *regex)
+{
+	uint32_t groups = 0;
+
+	pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &groups);
+	return MIN(groups + 1, REGEX_CAPTURES_MAX);
+}
+
 static int run(const struct regex *regex, struct span text, uint32_t options,
 	       pcre2_match_data *found, pcre2_match_context *limits)
 {

@@ -25,6 +25,9 @@ enum regex_result {
 struct regex *regex_compile(const char *pattern, char **why);
 void regex_destroy(struct regex **regex);
 
+/* How many of the captures it has, the whole match among them. */
+unsigned regex_captures_of(const struct regex *regex);
+
 struct regex_captures {
 	struct span v[REGEX_CAPTURES_MAX]; /* into the text; empty: it is not part of the match */
 	unsigned n;

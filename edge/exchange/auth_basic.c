@@ -34,11 +34,10 @@ static gnutls_datum_t decode(const struct http_fields *fields)
 {
 	static const struct span scheme = {"Basic ", 6};
 	gnutls_datum_t raw = {0}, text;
-	unsigned from = 0;
-	const struct http_field *field = http_fields_find(fields, SPAN("Authorization"), &from);
+	const struct http_field *field = http_fields_only(fields, SPAN("Authorization"));
 	struct span value;
 
-	if (!field || http_fields_find(fields, SPAN("Authorization"), &from))
+	if (!field)
 		return raw;
 	value = field->value;
 	if (value.n <= scheme.n || value.n > 2 * EDGE_CREDENTIALS_MAX ||

@@ -57,11 +57,11 @@ static bool is_public(const struct edge_exchange *x)
 	if (x->facts.user.n > 0 || x->auth || has(asked, SPAN("Authorization")) ||
 	    has(asked, SPAN("Cookie")) || has(answered, SPAN("Set-Cookie")))
 		return false;
-	return !http_cache_control_has(answered, SPAN("private")) &&
-	       !http_cache_control_has(answered, SPAN("no-store")) &&
-	       !http_list_has(answered, SPAN("Vary"), SPAN("*")) &&
-	       !http_list_has(answered, SPAN("Vary"), SPAN("Cookie")) &&
-	       !http_list_has(answered, SPAN("Vary"), SPAN("Authorization"));
+	return !http_fields_list_has(answered, SPAN("Cache-Control"), SPAN("private")) &&
+	       !http_fields_list_has(answered, SPAN("Cache-Control"), SPAN("no-store")) &&
+	       !http_fields_list_has(answered, SPAN("Vary"), SPAN("*")) &&
+	       !http_fields_list_has(answered, SPAN("Vary"), SPAN("Cookie")) &&
+	       !http_fields_list_has(answered, SPAN("Vary"), SPAN("Authorization"));
 }
 
 void exchange_learn_hints(struct edge_exchange *x)

@@ -294,9 +294,9 @@ static int count_down(struct http_head *head)
 {
 	const struct http_field *field =
 	    http_fields_find(&head->fields, SPAN("Max-Forwards"), NULL);
-	char space[HTTP_DIGITS_MAX], *copy;
-	unsigned long left = 0;
+	char space[HTTP_DIGITS_MAX];
 	struct span text;
+	uint64_t left = 0;
 
 	/* Not a number of a sensible size: the field is for others to judge. */
 	if (field == NULL || field->value.n == 0 || field->value.n > 8)
@@ -304,16 +304,13 @@ static int count_down(struct http_head *head)
 	for (size_t i = 0; i < field->value.n; i++) {
 		if (!http_char_is_digit(field->value.p[i]))
 			return 0;
-		left = left * 10 + (unsigned long)(field->value.p[i] - '0');
+		left = left * 10 + (uint64_t)(field->value.p[i] - '0');
 	}
 	if (left == 0)
 		return 200;
 	text = http_digits(left - 1, space);
-	copy = arena_copy(head->arena, text.p, text.n);
-	if (copy == NULL)
-		return 431;
-	return http_fields_set(&head->fields, head->arena, SPAN("Max-Forwards"),
-			       (struct span){copy, text.n})
+	text.p = arena_copy(head->arena, text.p, text.n);
+	return text.p && http_fields_set(&head->fields, head->arena, SPAN("Max-Forwards"), text)
 		   ? 0
 		   : 431;
 }
@@ -348,7 +345,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	}
 	/* RFC 9110 section 10.1.4. What else TE may name is for the codings of this connection. */
 	trailers = may_have(lengths, SPAN("TE")) &&
-		   http_list_has(&head->fields, SPAN("TE"), SPAN("trailers"));
+		   http_fields_list_has(&head->fields, SPAN("TE"), SPAN("trailers"));
 	if (!keep_end_to_end(head) || (trailers && !http_fields_add(&head->fields, head->arena,
 								    SPAN("TE"), SPAN("trailers"))))
 		return 431;

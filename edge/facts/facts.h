@@ -7,13 +7,11 @@
 #pragma once
 
 #include "core/http/message.h"
+#include "core/http/regex.h"
 
 struct edge_client;
 struct geo_place;
 struct http_path;
-
-/* The whole match of a route's regular expression, and its groups. */
-#define EDGE_CAPTURES_MAX 10
 
 struct edge_facts {
 	const struct edge_client *client;
@@ -26,9 +24,8 @@ struct edge_facts {
 	/* Names; empty: none. */
 	struct span node, site, route, origin;
 	/* Empty: none. */
-	struct span request_id;  /* the same at every hop, in every log */
-	struct span trace_id;    /* of W3C Trace Context: 32 hexadecimal digits */
-	struct span traceparent; /* of a trace that begins here */
-	struct span captures[EDGE_CAPTURES_MAX];
-	unsigned n_captures;
+	struct span request_id;         /* the same at every hop, in every log */
+	struct span trace_id;           /* of W3C Trace Context: 32 hexadecimal digits */
+	struct span traceparent;        /* of a trace that begins here */
+	struct regex_captures captures; /* of the path, by the expression of the route */
 };

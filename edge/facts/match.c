@@ -13,6 +13,7 @@
 #include "core/http/query.h"
 #include "core/http/regex.h"
 #include "edge/facts/client.h"
+#include "edge/tls/host_table.h"
 #include "geo/places.h"
 
 struct part {
@@ -25,6 +26,7 @@ struct edge_match {
 	const struct cfg_match *cfg;
 	struct regex *path;
 	struct part *fields, *query;
+	struct edge_host_table *hosts; /* NULL: any; the values say nothing */
 };
 
 /* It was compiled before, when the configuration was read. */
@@ -60,6 +62,15 @@ static void free_parts(struct part *parts, unsigned n)
 	free(parts);
 }
 
+static struct edge_host_table *compile_hosts(const struct cfg_strings *hosts)
+{
+	struct edge_host_table *table = hosts->n > 0 ? edge_host_table_create() : NULL;
+
+	for (unsigned i = 0; i < hosts->n; i++)
+		edge_host_table_add(table, span_of(hosts->v[i]), hosts);
+	return table;
+}
+
 static bool says_nothing(const struct cfg_match *cfg)
 {
 	return cfg->methods.n + cfg->n_fields + cfg->n_query + cfg->networks.n + cfg->countries.n +
@@ -79,6 +90,7 @@ struct edge_match *edge_match_create(const struct cfg_match *cfg)
 	match->path = compile(cfg->regex);
 	match->fields = compile_parts(cfg->fields, cfg->n_fields);
 	match->query = compile_parts(cfg->query, cfg->n_query);
+	match->hosts = compile_hosts(&cfg->hosts);
 	return match;
 }
 
@@ -91,6 +103,7 @@ void edge_match_destroy(struct edge_match **matchp)
 	regex_destroy(&match->path);
 	free_parts(match->fields, match->cfg->n_fields);
 	free_parts(match->query, match->cfg->n_query);
+	edge_host_table_destroy(&match->hosts);
 	free(match);
 }
 
@@ -135,30 +148,12 @@ static bool is_at_place(const struct cfg_match *cfg, const struct geo_place *pla
 	       is_one_of(&cfg->continents, place ? place->continent : "");
 }
 
-static bool host_is(const struct cfg_strings *hosts, const struct http_head *request)
+static bool host_is(const struct edge_host_table *hosts, const struct http_head *request)
 {
 	struct span host, port;
 
-	if (hosts->n == 0)
-		return true;
-	if (!http_authority_split(request->authority, &host, &port))
-		return false;
-	if (host.n > 0 && host.p[host.n - 1] == '.')
-		host.n--;
-	for (unsigned i = 0; i < hosts->n; i++) {
-		struct span wanted = span_of(hosts->v[i]), end = host;
-
-		if (wanted.p[0] == '*') {
-			wanted.p++, wanted.n--;
-			if (host.n <= wanted.n)
-				continue;
-			end.p += host.n - wanted.n;
-			end.n = wanted.n;
-		}
-		if (span_equal_nocase(end, wanted))
-			return true;
-	}
-	return false;
+	return !hosts || (http_authority_split(request->authority, &host, &port) &&
+			  edge_host_table_find(hosts, host, EDGE_WILDCARD_ANY_LABELS));
 }
 
 /* What does */
@@ -182,9 +177,11 @@ static enum edge_match_result sum(const struct answers *a)
 	return a->yes ? EDGE_MATCH_YES : EDGE_MATCH_NO;
 }
 
-static enum edge_match_result by_regex(const struct regex *regex, struct span text)
+/* `captures` may be NULL. */
+static enum edge_match_result by_regex(const struct regex *regex, struct span text,
+				       struct regex_captures *captures)
 {
-	switch (regex_match(regex, text, NULL)) {
+	switch (regex_match(regex, text, captures)) {
 	case REGEX_NO:
 		return EDGE_MATCH_NO;
 	case REGEX_YES:
@@ -199,7 +196,7 @@ static enum edge_match_result by_regex(const struct regex *regex, struct span te
 static enum edge_match_result judge_value(const struct part *part, struct span value)
 {
 	if (part->regex)
-		return by_regex(part->regex, value);
+		return by_regex(part->regex, value, NULL);
 	if (part->cfg->value && !span_equal(value, part->value))
 		return EDGE_MATCH_NO;
 	return part->cfg->absent ? EDGE_MATCH_NO : EDGE_MATCH_YES;
@@ -218,7 +215,8 @@ static enum edge_match_result judge_param(const struct part *part, struct span r
 	decoded = malloc(raw.n + 1);
 	if (!decoded)
 		return EDGE_MATCH_UNSURE;
-	result = by_regex(part->regex, (struct span){decoded, http_query_decode(raw, decoded)});
+	result =
+	    by_regex(part->regex, (struct span){decoded, http_query_decode(raw, decoded)}, NULL);
 	free(decoded);
 	return result;
 }
@@ -255,14 +253,8 @@ static enum edge_match_result judge_query(const struct part *part, struct span q
  * one hop anyway are looked at as they come. */
 static bool is_taken_out(struct span name, const struct http_fields *fields)
 {
-	static const char *const of_one_hop[] = {"Connection", "Keep-Alive", "Upgrade", "TE",
-						 "Proxy-Connection"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(of_one_hop); i++) {
-		if (span_equal_nocase(name, span_of(of_one_hop[i])))
-			return false;
-	}
-	return http_list_has(fields, SPAN("Connection"), name);
+	return !http_field_is_hop_by_hop(name) &&
+	       http_fields_list_has(fields, SPAN("Connection"), name);
 }
 
 /* The value that several lines are together (RFC 9110 section 5.3; RFC 9113 section 8.2.3). */
@@ -287,7 +279,7 @@ static enum edge_match_result judge_joined(const struct part *part,
 			p = mempcpy(p, is_cookie ? "; " : ", ", 2);
 		p = mempcpy(p, field->value.p, field->value.n);
 	}
-	result = by_regex(part->regex, (struct span){joined, (size_t)(p - joined)});
+	result = by_regex(part->regex, (struct span){joined, (size_t)(p - joined)}, NULL);
 	free(joined);
 	return result;
 }
@@ -380,7 +372,7 @@ enum edge_match_result edge_match_judge_rest(const struct edge_match *match,
 	result = judge_method(&cfg->methods, facts->request);
 	if (result == EDGE_MATCH_NO || !status_is(cfg, facts->response) ||
 	    !is_in_networks(&cfg->networks, facts->client) || !is_at_place(cfg, facts->place) ||
-	    !host_is(&cfg->hosts, facts->request))
+	    !host_is(match->hosts, facts->request))
 		return EDGE_MATCH_NO;
 	/* One that does not hold for anybody decides, whatever the others are. */
 	for (unsigned i = 0; i < cfg->n_fields && result != EDGE_MATCH_NO; i++) {
@@ -405,22 +397,7 @@ const struct regex *edge_match_path(const struct edge_match *match)
 
 static enum edge_match_result judge_path(const struct regex *regex, struct edge_facts *facts)
 {
-	struct regex_captures captures;
-
-	if (!facts->path)
-		return EDGE_MATCH_NO;
-	switch (regex_match(regex, facts->path->text, &captures)) {
-	case REGEX_NO:
-		return EDGE_MATCH_NO;
-	case REGEX_UNSURE:
-		return EDGE_MATCH_UNSURE;
-	case REGEX_YES:
-		break;
-	}
-	_Static_assert(sizeof(facts->captures) == sizeof(captures.v), "as many of both");
-	memcpy(facts->captures, captures.v, sizeof(captures.v));
-	facts->n_captures = captures.n;
-	return EDGE_MATCH_YES;
+	return facts->path ? by_regex(regex, facts->path->text, &facts->captures) : EDGE_MATCH_NO;
 }
 
 enum edge_match_result edge_match_judge(const struct edge_match *match, struct edge_facts *facts)
@@ -431,9 +408,4 @@ enum edge_match_result edge_match_judge(const struct edge_match *match, struct e
 		return rest;
 	path = judge_path(match->path, facts);
 	return path == EDGE_MATCH_YES ? rest : path;
-}
-
-bool edge_match(const struct edge_match *match, struct edge_facts *facts)
-{
-	return !match || edge_match_judge(match, facts) == EDGE_MATCH_YES;
 }

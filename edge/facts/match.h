@@ -11,8 +11,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "edge/facts/facts.h"
 
 struct cfg_match;
@@ -32,8 +30,6 @@ enum edge_match_result {
 /* NULL as a match is always met. When it is, and it has an expression for the path, the captures of
  * the facts become its own. */
 enum edge_match_result edge_match_judge(const struct edge_match *match, struct edge_facts *facts);
-/* For who only needs to know whether it is sure to hold. */
-bool edge_match(const struct edge_match *match, struct edge_facts *facts);
 
 /* The same in two parts: all that is not about the path; and the expression for it, NULL: none. */
 enum edge_match_result edge_match_judge_rest(const struct edge_match *match,

@@ -51,25 +51,14 @@ static size_t write_parts(const struct edge_template *t, const struct edge_facts
 	return w.n;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* RFC 9110 section 5.5: what must not be in a value becomes a space; none stands at its ends. */
 static struct span make_value(char *p, size_t n)
 {
-	struct span value = {p, n};
-
 	for (size_t i = 0; i < n; i++) {
 		if ((http_char_class[(uint8_t)p[i]] & HTTP_CHAR_VALUE) == 0)
 			p[i] = ' ';
 	}
-	while (value.n > 0 && is_blank(value.p[0]))
-		value.p++, value.n--;
-	while (value.n > 0 && is_blank(value.p[value.n - 1]))
-		value.n--;
-	return value;
+	return http_trim((struct span){p, n});
 }
 
 /* A text of nothing but literals: what "{{" stands for, in one piece. */

@@ -6,7 +6,6 @@
  */
 #include "edge/facts/variables.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/http/chars.h"
@@ -15,9 +14,6 @@
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "geo/places.h"
-
-/* How many bytes of a number, at most. */
-#define NUMBER_MAX 16
 
 static void put(struct edge_writer *w, char c)
 {
@@ -101,9 +97,9 @@ void edge_write_path(struct edge_writer *w, struct span path)
 
 static void put_number(struct edge_writer *w, unsigned number)
 {
-	char text[NUMBER_MAX];
+	char space[HTTP_DIGITS_MAX];
 
-	put_all(w, (struct span){text, (size_t)snprintf(text, sizeof(text), "%u", number)});
+	put_all(w, http_digits(number, space));
 }
 
 void edge_write_literal(struct edge_writer *w, struct span text)
@@ -119,70 +115,39 @@ static struct span text_of(const char *text)
 	return span_of(text ? text : "");
 }
 
-/* The piece of *rest up to `divider`; *rest is what follows. False at the end. */
-static bool next_piece(struct span *rest, char divider, struct span *piece)
-{
-	const char *at;
-
-	if (!rest->p)
-		return false;
-	at = rest->n > 0 ? memchr(rest->p, divider, rest->n) : NULL;
-	*piece = *rest;
-	if (!at) {
-		*rest = (struct span){NULL, 0};
-		return true;
-	}
-	piece->n = (size_t)(at - rest->p);
-	*rest = (struct span){at + 1, rest->n - piece->n - 1};
-	return true;
-}
-
-/* Whether `piece` is "name=value", or "name", which has an empty one. */
-static bool is_named(struct span piece, struct span name, struct span *value)
-{
-	if (piece.n < name.n || memcmp(piece.p, name.p, name.n) != 0)
-		return false;
-	*value = (struct span){piece.p + name.n, piece.n - name.n};
-	if (value->n == 0)
-		return true;
-	if (value->p[0] != '=')
-		return false;
-	value->p++;
-	value->n--;
-	return true;
-}
-
-/* The first of that name; as it came, so percent-encoded. */
+/* The first of that name, both percent-encoded. */
 static void put_parameter(struct edge_writer *w, struct span query, struct span name)
 {
-	struct span piece, value;
+	struct http_param param;
 
-	while (next_piece(&query, '&', &piece)) {
-		if (!is_named(piece, name, &value))
+	while (http_query_next(&query, "&", &param)) {
+		if (!http_query_same(param.name, name))
 			continue;
 		/* It is of a query already, where some take ";" for "&". */
 		if (w->use == EDGE_TEXT_TARGET)
-			put_part(w, value, true, ";");
-		else
-			put_all(w, value);
+			put_part(w, param.value, true, ";");
+		else if (w->use != EDGE_TEXT_KEY)
+			put_all(w, param.value);
+		while (w->use == EDGE_TEXT_KEY && param.value.n > 0)
+			put(w, http_query_byte(&param.value));
 		return;
 	}
 }
 
-/* RFC 6265 section 4.2.1: pairs divided by "; ". The first of that name. */
+/* RFC 6265 section 4.2.1: pairs divided by "; ", which are written like parameters. The first of
+ * that name. */
 static void put_cookie(struct edge_writer *w, const struct http_fields *fields, struct span name)
 {
 	const struct http_field *field;
 	unsigned from = 0;
 
 	while ((field = http_fields_find(fields, SPAN("Cookie"), &from)) != NULL) {
-		struct span rest = field->value, piece, value;
+		struct span rest = field->value;
+		struct http_param pair;
 
-		while (next_piece(&rest, ';', &piece)) {
-			while (piece.n > 0 && (piece.p[0] == ' ' || piece.p[0] == '\t'))
-				piece.p++, piece.n--;
-			if (is_named(piece, name, &value)) {
-				put_text(w, value);
+		while (http_query_next(&rest, ";", &pair)) {
+			if (span_equal(http_trim(pair.name), name)) {
+				put_text(w, http_trim(pair.value));
 				return;
 			}
 		}
@@ -394,8 +359,8 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 			edge_write_path(w, facts->path->text);
 		break;
 	case CFG_VAR_MATCH:
-		if (part->number < facts->n_captures)
-			edge_write_path(w, facts->captures[part->number]);
+		if (part->number < facts->captures.n)
+			edge_write_path(w, facts->captures.v[part->number]);
 		break;
 	case CFG_VAR_STATUS:
 		if (facts->response)

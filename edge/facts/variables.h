@@ -12,7 +12,9 @@ struct edge_facts;
 
 /* What a text becomes, and so what must not get into it by a value that strangers choose. */
 enum edge_text_use {
-	EDGE_TEXT_PLAIN,  /* a log line, a key: values as they are */
+	EDGE_TEXT_PLAIN,  /* a log line: values as they are */
+	EDGE_TEXT_KEY,    /* what requests are told apart by: a parameter is decoded, so that
+			   * another spelling of it is not another key */
 	EDGE_TEXT_FIELD,  /* the value of a field: no control characters, no spaces at its ends */
 	EDGE_TEXT_TARGET, /* a URL, or a part of one: what does not belong there is
 			   * percent-encoded, and so is what would divide it in a text that came by

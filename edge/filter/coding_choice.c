@@ -120,13 +120,11 @@ static bool type_matches(const char *pattern, struct span type)
 
 static bool has_type(const struct cfg_compression *cfg, const struct http_head *response)
 {
-	unsigned next = 0;
-	const struct http_field *field =
-	    http_fields_find(&response->fields, SPAN("Content-Type"), &next);
+	const struct http_field *field = http_fields_only(&response->fields, SPAN("Content-Type"));
 	const char *semicolon;
 	struct span type;
 
-	if (!field || http_fields_find(&response->fields, SPAN("Content-Type"), &next))
+	if (!field)
 		return false;
 	type = field->value;
 	semicolon = type.n > 0 ? memchr(type.p, ';', type.n) : NULL;
@@ -153,18 +151,19 @@ static bool is_untouchable(const struct http_head *request, const struct http_he
 			return true;
 	}
 	return response->status == 206 ||
-	       http_cache_control_has(&response->fields, SPAN("no-transform")) ||
-	       http_cache_control_has(&request->fields, SPAN("no-transform"));
+	       http_fields_list_has(&response->fields, SPAN("Cache-Control"),
+				    SPAN("no-transform")) ||
+	       http_fields_list_has(&request->fields, SPAN("Cache-Control"), SPAN("no-transform"));
 }
 
 static bool is_private(const struct http_head *request, const struct http_head *response)
 {
 	if (has(response, SPAN("Set-Cookie")) ||
-	    http_cache_control_has(&response->fields, SPAN("private")) ||
-	    http_cache_control_has(&response->fields, SPAN("no-store")))
+	    http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("private")) ||
+	    http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("no-store")))
 		return true;
 	return (has(request, SPAN("Cookie")) || has(request, SPAN("Authorization"))) &&
-	       !http_cache_control_has(&response->fields, SPAN("public"));
+	       !http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("public"));
 }
 
 /* To GET it would have content that is large enough, as far as one can tell. */
@@ -261,9 +260,7 @@ bool edge_coding_apply(struct edge_coding_choice choice, struct http_head *respo
 {
 	struct http_fields *fields = &response->fields;
 
-	if (choice.varies && !http_list_has(fields, SPAN("Vary"), SPAN("Accept-Encoding")) &&
-	    !http_list_has(fields, SPAN("Vary"), SPAN("*")) &&
-	    !http_fields_add(fields, response->arena, SPAN("Vary"), SPAN("Accept-Encoding")))
+	if (choice.varies && !http_fields_vary(fields, response->arena, SPAN("Accept-Encoding")))
 		return false;
 	if ((choice.encode || choice.weaken) && !weaken_tag(response))
 		return false;

@@ -59,7 +59,7 @@ struct edge_buckets *edge_buckets_create(const struct cfg_limit *limits, unsigne
 		b->v[i] = (struct bucket){
 		    .cfg = limit,
 		    .when = edge_match_create(&limit->when),
-		    .key = limit->key[0] != '\0' ? edge_template_create(limit->key, EDGE_TEXT_PLAIN)
+		    .key = limit->key[0] != '\0' ? edge_template_create(limit->key, EDGE_TEXT_KEY)
 						 : NULL,
 		    .rate = edge_rate_of(&limit->rate, burst),
 		    .identity = identity_of(limit, space),
@@ -112,15 +112,18 @@ static void tell(struct edge_limit_report *report, const struct bucket *bucket,
 }
 
 /* False: it is over the limit. */
-static bool take(const struct bucket *bucket, struct edge_guard *guard, struct edge_facts *facts,
-		 struct arena *arena, mono_time now, struct edge_limit_report *report)
+static bool take(const struct bucket *bucket, struct edge_guard *guard,
+		 const struct edge_facts *facts, struct arena *arena, mono_time now,
+		 struct edge_limit_report *report)
 {
+	/* What its condition captures is for its key alone: the rest is the route's. */
+	struct edge_facts own = *facts;
 	struct edge_limit_counts *counts;
 	struct edge_rate_state state;
 	uint64_t key;
 
-	if (edge_match_judge(bucket->when, facts) == EDGE_MATCH_NO ||
-	    !find_key(bucket, guard, facts, arena, &key))
+	if (edge_match_judge(bucket->when, &own) == EDGE_MATCH_NO ||
+	    !find_key(bucket, guard, &own, arena, &key))
 		return true;
 	state = edge_rates_take(guard->rates, key, &bucket->rate, now);
 	tell(report, bucket, &state);
@@ -136,7 +139,7 @@ static bool take(const struct bucket *bucket, struct edge_guard *guard, struct e
 }
 
 bool edge_buckets_take(const struct edge_buckets *b, struct edge_guard *guard,
-		       struct edge_facts *facts, struct arena *arena, mono_time now,
+		       const struct edge_facts *facts, struct arena *arena, mono_time now,
 		       struct edge_limit_report *report)
 {
 	for (unsigned i = 0; b != NULL && i < b->n; i++) {

@@ -40,7 +40,7 @@ struct edge_limit_report {
 /* Charges the request to each of the limits that it falls under, up to the first that it is not
  * within; `report` is added to. False: it is refused. `buckets` NULL: true. */
 bool edge_buckets_take(const struct edge_buckets *buckets, struct edge_guard *guard,
-		       struct edge_facts *facts, struct arena *arena, mono_time now,
+		       const struct edge_facts *facts, struct arena *arena, mono_time now,
 		       struct edge_limit_report *report);
 
 /* RateLimit-Policy and RateLimit of the draft-ietf-httpapi-ratelimit-headers-11 for what is told;

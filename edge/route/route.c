@@ -63,7 +63,7 @@ static void compile_route(struct edge_route *route, const struct cfg_route *cfg,
 	    .buckets = edge_buckets_create(cfg->limits, cfg->n_limits, site->cfg->name),
 	};
 	if (route->split)
-		route->split_by = edge_template_create(cfg->split_by, EDGE_TEXT_PLAIN);
+		route->split_by = edge_template_create(cfg->split_by, EDGE_TEXT_KEY);
 	if (cfg->n_redirect > 0)
 		route->redirect = edge_template_create(cfg->redirect->to, EDGE_TEXT_TARGET);
 	if (cfg->n_respond > 0)

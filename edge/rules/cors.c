@@ -32,10 +32,12 @@ static struct span list_of(const struct cfg_strings *strings)
 	return (struct span){text, (size_t)(p - text)};
 }
 
-static bool has_any(const struct cfg_strings *strings)
+static bool is_in(const struct cfg_strings *strings, struct span text, bool nocase)
 {
 	for (unsigned i = 0; i < strings->n; i++) {
-		if (strcmp(strings->v[i], "*") == 0)
+		struct span one = span_of(strings->v[i]);
+
+		if (nocase ? span_equal_nocase(one, text) : span_equal(one, text))
 			return true;
 	}
 	return false;
@@ -49,8 +51,8 @@ struct edge_cors *edge_cors_create(const struct cfg_cors *cfg)
 		return NULL;
 	cors = xcalloc(1, sizeof(*cors));
 	cors->cfg = cfg;
-	cors->any_origin = has_any(&cfg->origins);
-	cors->any_field = has_any(&cfg->fields);
+	cors->any_origin = is_in(&cfg->origins, SPAN("*"), false);
+	cors->any_field = is_in(&cfg->fields, SPAN("*"), false);
 	cors->methods = list_of(&cfg->methods);
 	cors->fields = list_of(&cfg->fields);
 	cors->expose = list_of(&cfg->expose);
@@ -100,37 +102,19 @@ static bool is_like(struct span origin, const char *pattern)
 	return true;
 }
 
-/* The request's only Origin; NULL: there is none, or several. */
 static const struct http_field *origin_of(const struct http_head *request)
 {
-	const struct http_field *origin;
-	unsigned from = 0;
-
-	origin = http_fields_find(&request->fields, SPAN("Origin"), &from);
-	if (!origin || http_fields_find(&request->fields, SPAN("Origin"), &from))
-		return NULL;
-	return origin;
+	return http_fields_only(&request->fields, SPAN("Origin"));
 }
 
 static bool allows_origin(const struct edge_cors *cors, const struct http_head *request)
 {
 	const struct http_field *origin = origin_of(request);
 
-	for (unsigned i = 0; origin && i < cors->cfg->origins.n; i++) {
-		const char *pattern = cors->cfg->origins.v[i];
-
-		if (strcmp(pattern, "*") == 0 || is_like(origin->value, pattern))
-			return true;
-	}
-	return false;
-}
-
-static bool is_in(const struct cfg_strings *strings, struct span text, bool nocase)
-{
-	for (unsigned i = 0; i < strings->n; i++) {
-		struct span one = span_of(strings->v[i]);
-
-		if (nocase ? span_equal_nocase(one, text) : span_equal(one, text))
+	if (!origin || cors->any_origin)
+		return origin != NULL;
+	for (unsigned i = 0; i < cors->cfg->origins.n; i++) {
+		if (is_like(origin->value, cors->cfg->origins.v[i]))
 			return true;
 	}
 	return false;
@@ -197,12 +181,7 @@ static void remove_access_control(struct http_fields *fields)
 /* Who keeps the response must not give it to a page of another origin. */
 static bool add_vary(struct http_head *response, struct span name)
 {
-	struct http_fields *fields = &response->fields;
-
-	if (http_list_has(fields, SPAN("Vary"), SPAN("*")) ||
-	    http_list_has(fields, SPAN("Vary"), name))
-		return true;
-	return http_fields_append(fields, response->arena, SPAN("Vary"), name);
+	return http_fields_vary(&response->fields, response->arena, name);
 }
 
 static bool add(struct http_head *response, struct span name, struct span value)

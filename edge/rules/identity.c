@@ -75,15 +75,6 @@ static struct span make_uuid(struct edge_randomness *randomness, wall_time now, 
 	return (struct span){text, UUID_LENGTH};
 }
 
-/* The only field of that name; NULL: there is none, or several. */
-static const struct http_field *only(const struct http_head *head, struct span name)
-{
-	unsigned from = 0;
-	const struct http_field *field = http_fields_find(&head->fields, name, &from);
-
-	return field && !http_fields_find(&head->fields, name, &from) ? field : NULL;
-}
-
 /* Visible, and without what would end it in some log. */
 static bool is_request_id(struct span id)
 {
@@ -101,7 +92,7 @@ static bool find_request_id(const struct cfg_request_id *cfg, bool trusted, wall
 	const struct http_field *field = NULL;
 
 	if (trusted && cfg->from == CFG_REQUEST_ID_TRUSTED)
-		field = only(facts->request, span_of(cfg->field));
+		field = http_fields_only(&facts->request->fields, span_of(cfg->field));
 	if (field && is_request_id(field->value)) {
 		facts->request_id = field->value;
 		return true;
@@ -173,7 +164,7 @@ static bool find_trace(const struct cfg_trace *cfg, bool trusted,
 	struct span parent;
 
 	if (trusted || cfg->start != CFG_TRACE_UNTRUSTED)
-		field = only(facts->request, SPAN("traceparent"));
+		field = http_fields_only(&facts->request->fields, SPAN("traceparent"));
 	if (field && is_traceparent(field->value)) {
 		parent = field->value;
 	} else if (cfg->start != CFG_TRACE_NEVER) {

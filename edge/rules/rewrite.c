@@ -87,6 +87,7 @@ static struct span join(struct draft *d, struct span before, struct span middle,
 	edge_write_path(&w, before);
 	edge_write_literal(&w, middle);
 	edge_write_path(&w, after);
+	CHECK(w.n <= cap);
 	return (struct span){text, w.n};
 }
 
@@ -198,10 +199,9 @@ static void replace(struct draft *d, const struct edge_rewrite *rewrite,
 		    const struct edge_facts *facts)
 {
 	struct span text = facts->path->text, before = text, after = text, found;
-	struct regex_captures captures;
-	struct edge_facts own;
+	struct edge_facts own = *facts;
 
-	switch (regex_match(rewrite->regex, text, &captures)) {
+	switch (regex_match(rewrite->regex, text, &own.captures)) {
 	case REGEX_NO:
 		return;
 	case REGEX_UNSURE:
@@ -210,11 +210,7 @@ static void replace(struct draft *d, const struct edge_rewrite *rewrite,
 	case REGEX_YES:
 		break;
 	}
-	own = *facts;
-	_Static_assert(sizeof(own.captures) == sizeof(captures.v), "as many of both");
-	memcpy(own.captures, captures.v, sizeof(captures.v));
-	own.n_captures = captures.n;
-	found = captures.v[0];
+	found = own.captures.v[0];
 	if (!found.p) {
 		/* Its end is before its beginning, by "\K" in what is looked for ahead. */
 		fail(d, 400);

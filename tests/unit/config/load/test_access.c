@@ -183,9 +183,9 @@ static void test_limit_by_what_is_never_known(void **state)
 	assert_complaints(
 	    START "http: {limits: {name: a, rate: 1/s, key: \"{client.country}\"}}\n" SITE
 		  "routes: {origin: o, limits: {name: b, rate: 1/s, key: \"a {client.asn}\"}}}}\n",
-	    "fleet.yaml:3:16: http.limits[0]: {client.country} is never known: geo.database is "
+	    "fleet.yaml:3:16: http.limits[0].key: {client.country} is never known: geo.database is "
 	    "missing, which would tell it\n"
-	    "fleet.yaml:4:91: sites.w.routes.*.limits[0]: {client.asn} is never known: "
+	    "fleet.yaml:4:91: sites.w.routes.*.limits[0].key: {client.asn} is never known: "
 	    "geo.database is missing, which would tell it\n");
 }
 

@@ -122,6 +122,8 @@ static void test_match_without_an_expression(void **state)
 	    ROUTE "rewrite: {regex: '^/(.)', to: '/{match.1}'}" END,
 	    ROUTE "when: {regex: x}, rewrite: {path: '/x{match.0}'}" END,
 	    ROUTE "request_fields: {name: X, value: '{match.0}', when: {regex: x}}" END,
+	    ROUTE "limits: {name: l, rate: 1/s, key: '{match.1}', when: {regex: '(x)'}}" END,
+	    ROUTE "when: {regex: '(x)'}, limits: {name: l, rate: 1/s, key: '{match.1}'}" END,
 	};
 
 	assert_complaints(ROUTE "rewrite: {path: '/x{match.1}'}" END,
@@ -130,7 +132,22 @@ static void test_match_without_an_expression(void **state)
 	assert_complaints(ROUTE "request_fields: {name: X, value: '{match.0}'}" END,
 			  "fleet.yaml:4:17: sites.w.routes.*.request_fields[0]: {match.0} is "
 			  "always empty: when.regex is missing, which would find it\n");
-	/* Of the rewrite itself, of the route, of the rule. */
+	/* Beyond the groups of the expression that is there. */
+	assert_complaints(ROUTE "rewrite: {regex: '^/(.)', to: '/{match.2}'}" END,
+			  "fleet.yaml:4:10: sites.w.routes.*.rewrite: {match.2} is always empty: "
+			  "the regular expression has no more than {match.1}\n");
+	assert_complaints(START
+			  "routes: {when: {regex: x}, split: {o: 1}, split_by: '{match.1}'" END,
+			  "fleet.yaml:3:115: sites.w.routes.*.split_by: {match.1} is always empty: "
+			  "the regular expression has no more than {match.0}\n");
+	assert_complaints(ROUTE "limits: {name: l, rate: 1/s, key: '{match.0}'}" END,
+			  "fleet.yaml:4:9: sites.w.routes.*.limits[0].key: {match.0} is always "
+			  "empty: when.regex is missing, which would find it\n");
+	assert_complaints(
+	    ROUTE "limits: {name: l, rate: 1/s, key: '{match.2}', when: {regex: '(x)'}}" END,
+	    "fleet.yaml:4:9: sites.w.routes.*.limits[0].key: {match.2} is always empty: the "
+	    "regular expression has no more than {match.1}\n");
+	/* Of the rewrite itself, of the route, of the rule, of the limit. */
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		struct cfg_fleet *f = load_good(good[i]);
 

@@ -125,7 +125,7 @@ static void test_actions_that_are_none_or_several(void **state)
 
 static void check_redirect(const char *to, bool good)
 {
-	char *text = xasprintf(HEAD "    routes: {when: {regex: x}, redirect: {to: '%s'}}\n", to);
+	char *text = xasprintf(HEAD "    routes: {when: {regex: (x)}, redirect: {to: '%s'}}\n", to);
 	char *complaints = NULL;
 	struct cfg_fleet *fleet = load_text(text, &complaints);
 

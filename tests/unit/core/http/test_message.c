@@ -243,26 +243,24 @@ static void test_members_of_lists(void **state)
 	struct arena arena;
 
 	arena_init(&arena, 4096);
-	assert_false(http_list_has(&f, SPAN("Vary"), SPAN("Cookie")));
-	assert_false(http_cache_control_has(&f, SPAN("private")));
+	assert_false(http_fields_list_has(&f, SPAN("Vary"), SPAN("Cookie")));
 	assert_true(http_fields_add(&f, &arena, SPAN("Vary"), SPAN("")));
 	assert_true(http_fields_add(&f, &arena, SPAN("Vary"), SPAN("Accept, cookie")));
 	assert_true(http_fields_add(&f, &arena, SPAN("VARY"), SPAN("Origin")));
 	assert_true(http_fields_add(&f, &arena, SPAN("Cache-Control"),
 				    SPAN("private =\"a, no-store\", max-age=3")));
 	assert_true(http_fields_add(&f, &arena, SPAN("Cache-Control"), SPAN("public")));
-	assert_true(http_list_has(&f, SPAN("vary"), SPAN("COOKIE")));
-	assert_true(http_list_has(&f, SPAN("Vary"), SPAN("Origin")));
-	assert_false(http_list_has(&f, SPAN("Vary"), SPAN("Cook")));
-	assert_false(http_list_has(&f, SPAN("Vary"), SPAN("")));
+	assert_true(http_fields_list_has(&f, SPAN("vary"), SPAN("COOKIE")));
+	assert_true(http_fields_list_has(&f, SPAN("Vary"), SPAN("Origin")));
+	assert_false(http_fields_list_has(&f, SPAN("Vary"), SPAN("Cook")));
+	assert_false(http_fields_list_has(&f, SPAN("Vary"), SPAN("")));
 	/* What the quote holds is no member. */
-	assert_false(http_list_has(&f, SPAN("Cache-Control"), SPAN("no-store")));
-	assert_false(http_cache_control_has(&f, SPAN("no-store")));
-	assert_false(http_list_has(&f, SPAN("Cache-Control"), SPAN("private")));
-	assert_true(http_cache_control_has(&f, SPAN("private")));
-	assert_true(http_cache_control_has(&f, SPAN("max-age")));
-	assert_true(http_cache_control_has(&f, SPAN("Public")));
-	assert_false(http_cache_control_has(&f, SPAN("max")));
+	assert_false(http_fields_list_has(&f, SPAN("Cache-Control"), SPAN("no-store")));
+	assert_true(http_fields_list_has(&f, SPAN("Cache-Control"), SPAN("private")));
+	assert_true(http_fields_list_has(&f, SPAN("Cache-Control"), SPAN("max-age")));
+	assert_true(http_fields_list_has(&f, SPAN("Cache-Control"), SPAN("Public")));
+	assert_false(http_fields_list_has(&f, SPAN("Cache-Control"), SPAN("max")));
+	assert_false(http_fields_list_has(&f, SPAN("L"), SPAN("Cookie")));
 	arena_fini(&arena);
 }
 
@@ -286,6 +284,43 @@ static void test_append_makes_one_list(void **state)
 	arena_init(&arena, 0);
 	fields = (struct http_fields){0};
 	assert_false(http_fields_append(&fields, &arena, SPAN("X"), SPAN("2")));
+	arena_fini(&arena);
+}
+
+static void test_only(void **state)
+{
+	struct http_field v[] = {
+	    {SPAN("A"), SPAN("1")}, {SPAN("b"), SPAN("2")}, {SPAN("a"), SPAN("")}};
+	struct http_fields fields = {.v = v, .n = 3};
+
+	assert_null(http_fields_only(&fields, SPAN("A")));
+	assert_ptr_equal(http_fields_only(&fields, SPAN("B")), &v[1]);
+	assert_null(http_fields_only(&fields, SPAN("C")));
+}
+
+static void test_vary(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} cases[] = {
+	    {NULL, "Origin"},
+	    {"a", "a, Origin"},
+	    {"a, origin", "a, origin"},
+	    {"a, *", "a, *"},
+	};
+	struct arena arena;
+
+	arena_init(&arena, 4096);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct http_fields f = {0};
+
+		if (cases[i].before)
+			assert_true(
+			    http_fields_add(&f, &arena, SPAN("Vary"), span_of(cases[i].before)));
+		assert_true(http_fields_vary(&f, &arena, SPAN("Origin")));
+		assert_int_equal(f.n, 1);
+		assert_true(span_equal(f.v[0].value, span_of(cases[i].after)));
+	}
 	arena_fini(&arena);
 }
 
@@ -518,6 +553,8 @@ int main(void)
 	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_members_of_lists),
 	    cmocka_unit_test(test_append_makes_one_list),
+	    cmocka_unit_test(test_only),
+	    cmocka_unit_test(test_vary),
 	    cmocka_unit_test(test_fields_add_fails_when_the_arena_is_full),
 	    cmocka_unit_test(test_head_copy_has_its_own_fields),
 	    cmocka_unit_test(test_head_without_fields_is_copied),

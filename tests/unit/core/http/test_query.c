@@ -58,6 +58,8 @@ static void test_decoding(void **state)
 
 		assert_true(http_query_equal(raw, text));
 		assert_false(http_query_equal(raw, SPAN("x")));
+		assert_true(http_query_same(raw, raw));
+		assert_false(http_query_same(raw, SPAN("%78")));
 		assert_int_equal(http_query_decode(raw, out), text.n);
 		assert_memory_equal(out, text.p, text.n);
 		if (text.n > 0)

@@ -20,9 +20,9 @@
 static void begin(struct known_request *w, const char *target)
 {
 	known_request_init(w, target);
-	w->facts.captures[0] = SPAN("/a/b c");
-	w->facts.captures[1] = SPAN("b c");
-	w->facts.n_captures = 2;
+	w->facts.captures.v[0] = SPAN("/a/b c");
+	w->facts.captures.v[1] = SPAN("b c");
+	w->facts.captures.n = 2;
 }
 
 static void assert_expands(struct known_request *w, const char *text, enum edge_text_use use,
@@ -107,8 +107,8 @@ static void test_nothing_splits_a_field(void **state)
 	struct known_request w;
 
 	begin(&w, "/a%0d%0aSet-Cookie:%20x");
-	w.facts.captures[0] = SPAN("\r\nEvil: 1");
-	w.facts.captures[1] = SPAN("\x01\x7f");
+	w.facts.captures.v[0] = SPAN("\r\nEvil: 1");
+	w.facts.captures.v[1] = SPAN("\x01\x7f");
 	w.facts.site = SPAN(" \ta\r\nb\x7f\x00 ");
 	assert_expands(&w, "{path}", EDGE_TEXT_FIELD, "/a%0D%0ASet-Cookie:%20x");
 	assert_expands(&w, "{match.0}{match.1}", EDGE_TEXT_FIELD, "%0D%0AEvil:%201%01%7F");
@@ -156,7 +156,7 @@ static void test_no_parameter_is_added_by_a_value(void **state)
 	struct known_request w;
 
 	begin(&w, "/1&admin=1%3Ba+b%3bc?p=a=b+c%26d;e");
-	w.facts.captures[0] = SPAN("1&admin=1");
+	w.facts.captures.v[0] = SPAN("1&admin=1");
 	known_request_add(&w.request, "X", "1&admin=1;+%#");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_expands(&w, cases[i][0], EDGE_TEXT_TARGET, cases[i][1]);
@@ -238,6 +238,25 @@ static void test_literal_is_not_copied(void **state)
 	edge_template_destroy(&t);
 }
 
+/* It was none, or another one, and so a way around the limit whose key it is. */
+static void test_a_parameter_that_was_spelled_otherwise(void **state)
+{
+	static const char *const targets[] = {"/?user=a+b", "/?x&%75se%72=%61%20b",
+					      "/?user=a%20%62"};
+	struct known_request w;
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		begin(&w, targets[i]);
+		assert_expands(&w, "{query.user}", EDGE_TEXT_KEY, "a b");
+		assert_expands(&w, "{query.use%72}", EDGE_TEXT_KEY, "a b");
+		known_request_fini(&w);
+	}
+	begin(&w, "/?%75ser=%61");
+	assert_expands(&w, "{query.user}", EDGE_TEXT_FIELD, "%61");
+	assert_expands(&w, "{query.user}{query.u}{query.users}", EDGE_TEXT_PLAIN, "%61");
+	known_request_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +269,7 @@ int main(void)
 	    cmocka_unit_test(test_ports_and_hosts),
 	    cmocka_unit_test(test_bounds),
 	    cmocka_unit_test(test_literal_is_not_copied),
+	    cmocka_unit_test(test_a_parameter_that_was_spelled_otherwise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
+#include "core/http/path.h"
 #include "edge/facts/facts.h"
 #include "edge/limit/buckets.h"
 
@@ -124,6 +125,35 @@ static void test_conditions(void **state)
 	b = edge_buckets_create(limits, 1, "");
 	for (unsigned i = 0; i < 5; i++)
 		assert_true(passes(b, g, "192.0.2.1", NULL));
+	edge_buckets_destroy(&b);
+	edge_guard_destroy(&g);
+}
+
+/* What the route had captured was gone then, so that it sent requests elsewhere. */
+static void test_an_expression_of_a_limit_took_the_place_of_the_routes(void **state)
+{
+	struct edge_guard *g = edge_guard_create(1024);
+	struct cfg_limit limits[] = {limit("x", 1, "{match.1}")};
+	struct edge_limit_report report = {.refused = NULL};
+	struct http_path path = {.text = SPAN("/a/b")};
+	struct edge_buckets *b;
+	struct request r;
+
+	limits[0].when.regex = "^/(a)/";
+	b = edge_buckets_create(limits, 1, "");
+	request_init(&r, "192.0.2.1", NULL);
+	r.facts.path = &path;
+	r.facts.captures.v[0] = SPAN("/a/b");
+	r.facts.captures.v[1] = SPAN("b");
+	r.facts.captures.n = 2;
+	assert_true(edge_buckets_take(b, g, &r.facts, &r.arena, start, &report));
+	assert_int_equal(r.facts.captures.n, 2);
+	assert_true(span_equal(r.facts.captures.v[1], SPAN("b")));
+	/* Its own key has had its own. */
+	assert_false(edge_buckets_take(b, g, &r.facts, &r.arena, start, &report));
+	path.text = SPAN("/b/");
+	assert_true(edge_buckets_take(b, g, &r.facts, &r.arena, start, &report));
+	arena_fini(&r.arena);
 	edge_buckets_destroy(&b);
 	edge_guard_destroy(&g);
 }
@@ -243,10 +273,14 @@ static void test_retry_after(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_keys),        cmocka_unit_test(test_long_keys_are_limited),
-	    cmocka_unit_test(test_conditions),  cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_counts),      cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_keys),
+	    cmocka_unit_test(test_long_keys_are_limited),
+	    cmocka_unit_test(test_conditions),
+	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_counts),
+	    cmocka_unit_test(test_fields),
 	    cmocka_unit_test(test_retry_after),
+	    cmocka_unit_test(test_an_expression_of_a_limit_took_the_place_of_the_routes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,7 @@ static enum field_rules_result apply(const struct cfg_field_rule *cfg, unsigned 
 	else
 		assert_null(rules);
 	assert_lines(&fields, out);
-	assert_int_equal(k.facts.n_captures, 0);
+	assert_int_equal(k.facts.captures.n, 0);
 	known_request_fini(&k);
 	field_rules_destroy(&rules);
 	return result;
