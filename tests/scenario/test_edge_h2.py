@@ -589,12 +589,12 @@ def test_priority_update_of_any_length(edge):
     size = 1000000
     with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}, greedy=False) as c:
         c.until(lambda: c.settings)
-        update = frame(h2_client.PRIORITY_UPDATE, payload=struct.pack(">I", 3) + b"u=1")
+        update = frame(PRIORITY_UPDATE, payload=struct.pack(">I", 3) + b"u=1")
         for at in range(len(update)):
             c.send(update[at:at + 1])
         full = struct.pack(">I", 1) + b"u=0," + b"x," * 8188
         assert len(full) == 16384
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=full))
+        c.send(frame(PRIORITY_UPDATE, payload=full))
         streams = [c.ask(f"/bytes/{size}") for _ in range(2)]
         edge.wait_counter("edge_requests_active", 2)
         c.until(lambda: sum(n for _, n in c.order) == 65535)
@@ -605,11 +605,11 @@ def test_priority_update_of_any_length(edge):
         done = [stream for stream, _ in c.order][::-1]
         assert done.index(3) > done.index(1), c.order
         assert [len(c.streams[s].body) for s in streams] == [size, size]
-        c.send(frame(h2_client.PRIORITY_UPDATE, payload=full + b"x"))
+        c.send(frame(PRIORITY_UPDATE, payload=full + b"x"))
         assert c.until_closed() == ErrorCodes.FRAME_SIZE_ERROR
     for stream, payload in ((1, struct.pack(">I", 1)), (0, bytes(4)), (0, struct.pack(">I", 2))):
         with Client(edge) as c:
-            c.send(frame(h2_client.PRIORITY_UPDATE, stream=stream, payload=payload))
+            c.send(frame(PRIORITY_UPDATE, stream=stream, payload=payload))
             assert c.until_closed() == ErrorCodes.PROTOCOL_ERROR
 
 
