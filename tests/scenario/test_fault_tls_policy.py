@@ -106,8 +106,8 @@ def test_profile_may_be_a_priority_string(edge_of_profile):
                            "+GROUP-SECP521R1")
     assert refused(edge, "-tls1_3")
     assert refused(edge, "-tls1_2", "-groups", "X25519") == HANDSHAKE_FAILURE
-    said = handshake(edge, "-tls1_2", "-groups", "P-521").stdout
-    assert "P-521" in said and "AES256-GCM-SHA384" in said
+    said = handshake(edge, "-tls1_2", "-groups", "P-256:P-521").stdout
+    assert "secp521r1" in said and "AES256-GCM-SHA384" in said
 
 
 def test_profile_takes_effect_on_reload(edge_of_profile):
