@@ -50,12 +50,16 @@ struct cfg_type {
 
 extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cfg_type_size,
     cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
+/* A number of threads, or CFG_THREADS_AUTO. */
+extern const struct cfg_type cfg_type_threads;
 /* A share: a double. */
 extern const struct cfg_type cfg_type_percent;
 /* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_socket;
 /* Where a log goes and how it looks: see struct cfg_access_log. */
 extern const struct cfg_type cfg_type_output, cfg_type_log_format, cfg_type_syslog;
+/* What TLS is spoken: see core/net/tls_profile.h. */
+extern const struct cfg_type cfg_type_tls_profile;
 /* A file with NAME in its default, as with a socket, or "". */
 extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
