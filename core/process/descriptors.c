@@ -13,8 +13,8 @@
 #include "core/base/log.h"
 #include "core/process/control.h"
 
-/* libevent's epoll and the pair for signals, and the mailbox. */
-#define PER_LOOP 4
+/* libevent's epoll and the pair for signals, the mailbox, and what lent handshakes come back by. */
+#define PER_LOOP 5
 /* The control socket, the access log, what the threads of logs and jobs wake each other by. */
 #define FOR_PROCESS 8
 /* A configuration that is read again, with what it includes; certificates, zones and databases come
