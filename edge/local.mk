@@ -86,7 +86,10 @@ edge_libedge_a_SOURCES = \
 	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
-	edge/tls/certs.c edge/tls/certs.h \
+	edge/tls/cert.c \
+	edge/tls/cert_sets.c \
+	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
+	edge/tls/certs_status.c \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
