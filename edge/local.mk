@@ -73,7 +73,9 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_session.c \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
-	edge/keys/keys.c edge/keys/keys.h \
+	edge/keys/gnutls_key.c \
+	edge/keys/keys.c edge/keys/keys.h edge/keys/keys_internal.h \
+	edge/keys/libcrypto_key.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
