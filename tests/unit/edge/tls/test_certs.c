@@ -22,6 +22,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/tls.h"
+#include "core/net/tls_profile.h"
 #include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
 
@@ -113,7 +114,11 @@ static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *e
 {
 	static const char *hosts[] = {"a.test"};
 	static struct cfg_site site;
-	struct cfg_fleet fleet = {.sites = &site, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct cfg_fleet fleet = {.sites = &site,
+				  .n_sites = 1,
+				  .edges = &self,
+				  .n_edges = 1,
+				  .tls.profile = TLS_PROFILE_INTERMEDIATE};
 	struct diag *diag = diag_create();
 	FILE *out = fmemopen(errors, size, "w");
 	struct edge_certs *certs;
@@ -147,6 +152,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 				   const char *priority, const char *expected)
 {
 	const struct tls_server *tls = edge_certs_tls(certs);
+	struct tls_use use = {.server = tls};
 	gnutls_certificate_credentials_t trust;
 	gnutls_session_t server, client;
 	bool server_done = false, client_done = false;
@@ -157,7 +163,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
-	gnutls_session_set_ptr(server, (void *)tls);
+	gnutls_session_set_ptr(server, &use);
 	CHECK(gnutls_priority_set(server, tls->priority) == 0);
 	CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, tls->credentials) == 0);
 	gnutls_handshake_set_post_client_hello_function(server, tls->client_hello);
