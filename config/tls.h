@@ -4,6 +4,10 @@
  */
 #pragma once
 
+/* As many as workers. */
+#define CFG_THREADS_AUTO (~0U)
+
 struct cfg_tls {
-	const char *profile; /* for tls_profile_create() */
+	const char *profile;        /* for tls_profile_create() */
+	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
 };

@@ -126,6 +126,7 @@ static void test_dump_of_defaults(void **state)
 				  "  alt_svc: \"\"\n"
 				  "tls:\n"
 				  "  profile: intermediate\n"
+				  "  handshake_threads: auto\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
