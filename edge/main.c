@@ -13,11 +13,13 @@
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/net/handshakes.h"
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
+#include "core/process/file_watch.h"
 #include "core/process/metrics.h"
 #include "edge/keys/keys.h"
 #include "edge/limit/guard.h"
@@ -43,6 +45,7 @@ struct program {
 	unsigned n_idle;             /* workers, while stopping */
 	/* What the last configuration was loaded with that is right; the jobs' thread's. */
 	const struct geo_places *places;
+	struct file_watch watch;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -67,6 +70,21 @@ static void keep_places(struct program *p, const struct geo_places *places)
 		geo_places_unref(&before);
 }
 
+/* The files that it reads are looked after from then on, whether or not they are right. Not the
+ * configuration: that is for whoever edits it to say. */
+static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, struct diag *diag)
+{
+	struct file_notes *notes = file_notes_create();
+	struct edge_view *view;
+
+	file_notes_begin(notes);
+	view =
+	    edge_view_load(fleet, p->daemon.options.node, p->keys, &p->ticket_key, p->places, diag);
+	file_notes_begin(NULL);
+	file_watch_notes(&p->watch, &notes);
+	return view;
+}
+
 static void *load(struct daemon *d, char **complaints)
 {
 	struct program *p = program_of(d);
@@ -75,8 +93,7 @@ static void *load(struct daemon *d, char **complaints)
 	struct edge_view *view = NULL;
 
 	if (fleet != NULL)
-		view = edge_view_load(&fleet, d->options.node, p->keys, &p->ticket_key, p->places,
-				      diag);
+		view = load_view(p, &fleet, diag);
 	if (view != NULL)
 		keep_places(p, view->places);
 	cfg_fleet_destroy(&fleet);
@@ -156,6 +173,15 @@ static void reloaded(struct daemon *d, bool ok)
 {
 	metrics_add(program_of(d)->common.metrics, d->control,
 		    ok ? EDGE_RELOADS : EDGE_RELOAD_FAILURES, 1);
+	file_watch_look(&program_of(d)->watch);
+}
+
+static void file_changed(struct file_watch *w, const char *path)
+{
+	struct program *p = CONTAINER_OF(w, struct program, watch);
+
+	log_info("%s has changed", path);
+	daemon_reload(&p->daemon);
 }
 
 /* Start */
@@ -272,6 +298,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	const struct edge_view *view = v;
 	bool ok;
 
+	file_watch_init(&p->watch, d->control, d->jobs, file_changed);
 	p->common.group = d->group;
 	p->common.metrics = edge_counters_create(d->group->n_workers + 1);
 	p->common.pseudonym = span_of(xasprintf("perigee-%s", d->options.node));
@@ -304,6 +331,7 @@ static void serve(struct daemon *d)
 	for (unsigned i = 0; i < p->status.n_listeners; i++)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
 			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
+	file_watch_look(&p->watch);
 }
 
 /* Stop */
@@ -331,6 +359,7 @@ static bool close_edge(struct daemon *d)
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
 
+	file_watch_stop(&p->watch);
 	if (p->common.workers == NULL)
 		close_sockets(p);
 	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
@@ -397,6 +426,7 @@ int main(int argc, char **argv)
 	program.keys = edge_keys_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
 	edge_keys_destroy(&program.keys);
+	file_watch_fini(&program.watch);
 	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
 	gnutls_free(program.ticket_key.data);
 	return code;

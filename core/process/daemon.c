@@ -250,13 +250,16 @@ void daemon_stopped(struct daemon *d)
 
 /* The other signals */
 
-static void reload(void *arg)
+void daemon_reload(struct daemon *d)
 {
-	struct daemon *d = arg;
-
 	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (d->state != DAEMON_STOPPING)
 		daemon_views_reload(d->views, NULL);
+}
+
+static void reload(void *arg)
+{
+	daemon_reload(arg);
 }
 
 static void reopen_logs(void *arg)

@@ -132,5 +132,8 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 /* Nothing is under way any more; of no effect unless stopping. Control loop. */
 void daemon_stopped(struct daemon *d);
 
+/* Reads the configuration anew, as SIGHUP has it; of no effect when stopping. Control loop. */
+void daemon_reload(struct daemon *d);
+
 /* Raises the soft limit on open files to the hard one. A failure is logged. */
 void daemon_raise_file_limit(void);

@@ -115,16 +115,17 @@ static void listen_to_all_locked(struct signer_link *link, int wait_ms)
 		wait_ms = 0;
 }
 
-/* It hangs: the keeper ends it and starts another. */
-static void accuse(struct signer_link *link, uint32_t generation)
+/* That one is done with: the keeper ends it, where it is not dead yet, and starts another. */
+static void give_up(struct signer_link *link, uint32_t generation, bool hangs)
 {
-	const struct signer_hangs hangs = {generation};
+	const struct signer_hangs message = {generation};
 
 	pthread_mutex_lock(&link->lock);
 	listen_to_all_locked(link, 0);
 	if (!link->over && generation == atomic_load(&link->generation) && link->control >= 0) {
-		log_error("the signer does not answer: it is ended");
-		send(link->keeper, &hangs, sizeof(hangs), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (hangs)
+			log_error("the signer does not answer: it is ended");
+		send(link->keeper, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(link->control);
 		link->control = -1;
 	}
@@ -252,10 +253,9 @@ enum signer_call signer_link_ask(struct signer_link *link, const struct signer_r
 			return SIGNER_ANSWERED;
 		}
 		close_channel(channel);
-		if (n != 0) {
-			accuse(link, channel->generation);
+		give_up(link, channel->generation, n != 0);
+		if (n != 0)
 			break;
-		}
 	}
 	return unanswered(link);
 }
