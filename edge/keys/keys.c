@@ -31,9 +31,9 @@ void edge_keys_destroy(struct edge_keys **keysp)
 	free(keys);
 }
 
-bool edge_keys_use_signer(struct edge_keys *keys, int keeper, unsigned rate, char **error)
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate, char **error)
 {
-	const struct signer_settings settings = {rate};
+	const struct signer_settings settings = {rate.count, (uint32_t)(rate.per.ns / 1000000000)};
 
 	if (!signed_data_works()) {
 		*error =

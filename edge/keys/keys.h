@@ -13,6 +13,8 @@
 #include <gnutls/x509.h>
 #include <jansson.h>
 
+#include "config/limit.h"
+
 /* The place where the keys are; lives as long as the process. */
 struct edge_keys;
 /* One private key. */
@@ -20,10 +22,10 @@ struct edge_key;
 
 /* In this process, unless told otherwise before anything is loaded. */
 struct edge_keys *edge_keys_create(void);
-/* Keys are in the signer whose keeper that is (edge_signer_keep(); taken over), which makes at most
- * so many signatures a second (0: any number). False, and why in *error (malloc'd; goes on from
+/* Keys are in the signer whose keeper that is (edge_signer_keep(); taken over), which makes so many
+ * signatures at most. False, and why in *error (malloc'd; goes on from
  * "the signer"). Blocking. */
-bool edge_keys_use_signer(struct edge_keys *keys, int keeper, unsigned rate, char **error);
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate, char **error);
 /* Every key is gone before. */
 void edge_keys_destroy(struct edge_keys **keys);
 

@@ -40,9 +40,10 @@ static struct {
 	uint32_t *unused; /* room for n_slots */
 	uint32_t n_unused;
 	atomic_uint n_channels;
-	/* Signatures: one more may be made from `next` on, less a second's worth. */
+	/* Signatures: one more may be made from `next` on, less what may be made at once. */
 	pthread_mutex_t pace_lock;
 	int64_t interval_ns; /* 0: no limit */
+	int64_t burst_ns;
 	int64_t next_ns;
 } signer = {.lock = PTHREAD_RWLOCK_INITIALIZER, .pace_lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -138,7 +139,7 @@ static bool within_pace(void)
 		return true;
 	pthread_mutex_lock(&signer.pace_lock);
 	signer.next_ns = MAX(signer.next_ns, now);
-	ok = signer.next_ns + signer.interval_ns <= now + 1000000000;
+	ok = signer.next_ns + signer.interval_ns <= now + signer.burst_ns;
 	if (ok)
 		signer.next_ns += signer.interval_ns;
 	pthread_mutex_unlock(&signer.pace_lock);
@@ -290,14 +291,15 @@ static void protect(void)
 
 int edge_signer_main(int argc, char **argv)
 {
-	unsigned long rate;
+	long signatures;
 	int control;
 
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
 	control = (int)strtol(argv[1], NULL, 10);
-	rate = strtoul(argv[2], NULL, 10);
-	signer.interval_ns = rate > 0 ? 1000000000 / (int64_t)rate : 0;
+	signatures = strtol(argv[2], NULL, 10);
+	signer.burst_ns = strtol(argv[3], NULL, 10) * 1000000000;
+	signer.interval_ns = signatures > 0 ? signer.burst_ns / signatures : 0;
 	protect();
 	while (serve_control(control))
 		;

@@ -33,8 +33,8 @@ struct keeper {
 
 _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t parent)
 {
-	char fd[16], rate[16];
-	char *const argv[] = {(char *)EDGE_SIGNER_NAME, fd, rate, NULL};
+	char fd[16], signatures[16], seconds[16];
+	char *const argv[] = {(char *)EDGE_SIGNER_NAME, fd, signatures, seconds, NULL};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -43,7 +43,8 @@ _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t 
 		_exit(1);
 	close_range(CONTROL_FD + 1, ~0u, 0);
 	snprintf(fd, sizeof(fd), "%d", CONTROL_FD);
-	snprintf(rate, sizeof(rate), "%u", (unsigned)keeper->settings.rate);
+	snprintf(signatures, sizeof(signatures), "%u", (unsigned)keeper->settings.signatures);
+	snprintf(seconds, sizeof(seconds), "%u", (unsigned)keeper->settings.seconds);
 	/* Anew: with no memory of the edge, and at other addresses. */
 	execv("/proc/self/exe", argv);
 	_exit(1);
@@ -146,6 +147,7 @@ static void ignore_signals(void)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
 		signal(signals[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
 }
 
 int edge_signer_keep(void)

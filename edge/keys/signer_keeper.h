@@ -17,7 +17,8 @@ struct signer_started {
 
 /* Edge to keeper: first how signers are to be started, which cannot be said again. */
 struct signer_settings {
-	uint32_t rate; /* signatures a second; 0: no limit */
+	uint32_t signatures; /* in so many seconds at most; 0: no limit */
+	uint32_t seconds;
 };
 /* Then that the signer of that generation hangs. */
 struct signer_hangs {

@@ -58,7 +58,7 @@ static void start(unsigned rate)
 	assert_true(fd >= 0);
 	keeper = child_of(getpid());
 	keys = edge_keys_create();
-	if (!edge_keys_use_signer(keys, fd, rate, &error))
+	if (!edge_keys_use_signer(keys, fd, (struct cfg_rate){rate, DUR_S(60)}, &error))
 		fail_msg("the signer %s", error);
 }
 
