@@ -34,6 +34,7 @@ core_libcore_a_SOURCES = \
 	core/loop/loop_internal.h \
 	core/loop/snapshot.c core/loop/snapshot.h \
 	core/net/acceptor.c core/net/acceptor.h \
+	core/net/handshakes.c core/net/handshakes.h \
 	core/net/proxy_header.c core/net/proxy_header.h \
 	core/net/sock.c core/net/sock.h \
 	core/net/stream.c core/net/stream.h \
@@ -48,6 +49,7 @@ core_libcore_a_SOURCES = \
 	core/net/tls.c core/net/tls.h \
 	core/net/tls_client.c \
 	core/net/tls_internal.h \
+	core/net/tls_profile.c core/net/tls_profile.h \
 	core/net/tls_sessions.c core/net/tls_sessions.h \
 	core/process/control.c core/process/control.h \
 	core/process/control_call.c \

@@ -73,6 +73,9 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_session.c \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
+	edge/keys/gnutls_key.c \
+	edge/keys/keys.c edge/keys/keys.h edge/keys/keys_internal.h \
+	edge/keys/libcrypto_key.c \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
@@ -90,6 +93,8 @@ edge_libedge_a_SOURCES = \
 	edge/tls/cert_sets.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
+	edge/tls/certs.c edge/tls/certs.h \
+	edge/tls/handshake.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h

@@ -20,6 +20,7 @@
 #include "core/process/daemon.h"
 #include "core/process/file_watch.h"
 #include "core/process/metrics.h"
+#include "edge/keys/keys.h"
 #include "edge/limit/guard.h"
 #include "edge/log/access_log.h"
 #include "edge/node/counters.h"
@@ -34,6 +35,7 @@
 struct program {
 	struct daemon daemon;
 	gnutls_datum_t ticket_key; /* never changes */
+	struct edge_keys *keys;
 	struct edge_common common;
 	struct edge_status status;
 	struct stream_buffers *control_buffers;
@@ -75,7 +77,8 @@ static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, 
 	struct edge_view *view;
 
 	file_notes_begin(notes);
-	view = edge_view_load(fleet, p->daemon.options.node, &p->ticket_key, p->places, diag);
+	view =
+	    edge_view_load(fleet, p->daemon.options.node, p->keys, &p->ticket_key, p->places, diag);
 	file_notes_begin(NULL);
 	file_watch_notes(&p->watch, &notes);
 	return view;
@@ -405,8 +408,10 @@ int main(int argc, char **argv)
 
 	daemon_signals_block();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	program.keys = edge_keys_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
 	file_watch_fini(&program.watch);
+	edge_keys_destroy(&program.keys);
 	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
 	gnutls_free(program.ticket_key.data);
 	return code;

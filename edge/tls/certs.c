@@ -12,6 +12,8 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
+#include "core/net/tls.h"
+#include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
 
@@ -50,7 +52,7 @@ static bool load_site(struct edge_certs *certs, const struct cfg_site *site, voi
 		    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
 		cert = &certs->certs[certs->n_certs++];
 		*cert = (struct cert){.site = site};
-		ok &= cert_load(cert, &site->certificates[c], now, diag);
+		ok &= cert_load(cert, certs->keys, &site->certificates[c], now, diag);
 	}
 	return ok;
 }
@@ -143,11 +145,13 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 }
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     const gnutls_datum_t *ticket_key, wall_time now,
-				     struct diag *diag)
+				     struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				     wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+	char *error;
 
+	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
 	if (!load_own(certs, fleet, self, now, diag)) {
 		edge_certs_destroy(&certs);
@@ -157,7 +161,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	for (unsigned i = 0; i < certs->n_certs; i++)
 		cert_forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self, diag);
-	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
+	certs->priority = tls_profile_create(fleet->tls.profile, &error);
+	CHECK(certs->priority != NULL); /* it was tried when it was read */
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
@@ -192,11 +197,12 @@ static void check_edges(const struct cfg_fleet *fleet, struct diag *diag)
 }
 
 void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self, bool whole,
-		      wall_time now, struct diag *diag)
+		      struct edge_keys *keys, wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 	bool ok;
 
+	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
 	if (self == NULL)
 		check_edges(fleet, diag);

@@ -22,6 +22,8 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/tls.h"
+#include "core/net/tls_profile.h"
+#include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
 
 #define MAX_FILES 40
@@ -29,6 +31,7 @@
 static char directory[64];
 static char *paths[MAX_FILES];
 static unsigned n_paths;
+static struct edge_keys *keys;
 
 static const char *write_file(const void *data, size_t len)
 {
@@ -89,6 +92,7 @@ static struct cfg_certificate make_cert(gnutls_pk_algorithm_t type, const char *
 static int set_up(void **state)
 {
 	strcpy(directory, "/tmp/perigee-certs-XXXXXX");
+	keys = edge_keys_create();
 	return mkdtemp(directory) != NULL ? 0 : -1;
 }
 
@@ -98,6 +102,7 @@ static int tear_down(void **state)
 		unlink(paths[i]);
 		free(paths[i]);
 	}
+	edge_keys_destroy(&keys);
 	return rmdir(directory);
 }
 
@@ -109,14 +114,18 @@ static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *e
 {
 	static const char *hosts[] = {"a.test"};
 	static struct cfg_site site;
-	struct cfg_fleet fleet = {.sites = &site, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct cfg_fleet fleet = {.sites = &site,
+				  .n_sites = 1,
+				  .edges = &self,
+				  .n_edges = 1,
+				  .tls.profile = TLS_PROFILE_INTERMEDIATE};
 	struct diag *diag = diag_create();
 	FILE *out = fmemopen(errors, size, "w");
 	struct edge_certs *certs;
 
 	site = (struct cfg_site){
 	    .name = "www", .hosts = {hosts, 1}, .certificates = list, .n_certificates = n};
-	certs = edge_certs_create(&fleet, &self, &no_tickets, clock_wall(), diag);
+	certs = edge_certs_create(&fleet, &self, keys, &no_tickets, clock_wall(), diag);
 	assert_int_equal(certs == NULL, diag_count(diag) > 0);
 	errors[0] = '\0';
 	diag_print(diag, out);
@@ -143,6 +152,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 				   const char *priority, const char *expected)
 {
 	const struct tls_server *tls = edge_certs_tls(certs);
+	struct tls_use use = {.server = tls};
 	gnutls_certificate_credentials_t trust;
 	gnutls_session_t server, client;
 	bool server_done = false, client_done = false;
@@ -153,7 +163,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
-	gnutls_session_set_ptr(server, (void *)tls);
+	gnutls_session_set_ptr(server, &use);
 	CHECK(gnutls_priority_set(server, tls->priority) == 0);
 	CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, tls->credentials) == 0);
 	gnutls_handshake_set_post_client_hello_function(server, tls->client_hello);
