@@ -13,8 +13,8 @@
 #include "core/base/log.h"
 #include "core/process/control.h"
 
-/* libevent's epoll and the pair for signals, the mailbox, what lent handshakes come back by, and the
- * channel to the signer. */
+/* libevent's epoll and the pair for signals, the mailbox, what lent handshakes come back by, and
+ * the channel to the signer. */
 #define PER_LOOP 6
 /* The control socket, the access log, what the threads of logs and jobs wake each other by;
  * inotify, twice while the files are looked at; the signer and its keeper. */
