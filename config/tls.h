@@ -9,5 +9,5 @@
 
 struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
-	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
+	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 };
