@@ -22,6 +22,6 @@ struct cfg_keys {
 
 struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
-	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
+	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 	struct cfg_keys keys;
 };
