@@ -3,7 +3,32 @@
  * tls: how every edge speaks TLS with clients. Constants only.
  */
 #include "config/options/rows.h"
+#include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
+
+static const char *const places[] = {"process", "signer", NULL};
+
+static const struct cfg_option keys_options[] = {
+    {.key = "place",
+     .type = &cfg_type_choice,
+     AT(cfg_tls, keys.place),
+     .fallback = "process",
+     .choices = places,
+     .reload = CFG_RESTART,
+     .prose =
+	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
+	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
+	 "them; see perigee-edge(8)."},
+    {.key = "rate",
+     .type = &cfg_type_rate,
+     AT(cfg_tls, keys.rate),
+     .fallback = "0",
+     .reload = CFG_RESTART,
+     WHEN("place", 1U << CFG_KEYS_SIGNER),
+     .prose = "How many signatures the signer makes at most, such as \"2000/s\"; handshakes that "
+	      "want more fail. 0: any number."},
+    END,
+};
 
 const struct cfg_option cfg_tls_options[] = {
     {.key = "profile",
@@ -13,5 +38,16 @@ const struct cfg_option cfg_tls_options[] = {
      .prose = "What is spoken: \"modern\" is TLS 1.3 only, \"intermediate\" TLS 1.2 too, by "
 	      "ECDHE with AEAD; or a priority string of GnuTLS such as "
 	      "\"SECURE192:-VERS-ALL:+VERS-TLS1.3\", which says all of it."},
+    {.key = "handshake_threads",
+     .type = &cfg_type_threads,
+     AT(cfg_tls, handshake_threads),
+     .fallback = "auto",
+     .reload = CFG_RESTART,
+     RANGE(0, HANDSHAKES_THREADS_MAX),
+     .prose = "Threads that sign and agree on keys in handshakes with clients, so that workers "
+	      "go on with requests meanwhile; \"auto\" is one for each worker, with 0 the workers "
+	      "do it themselves. Who has keys on another machine needs one for each signature that "
+	      "is waited for at a time."},
+    SECTION("keys", "The private keys of certificates.", keys_options),
     END,
 };

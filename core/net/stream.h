@@ -96,8 +96,8 @@ struct stream_buffers {
 struct stream_buffers *stream_buffers_create(struct loop *loop);
 /* NULL: none. `budget` must outlive the buffers. */
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
-/* Steps of servers' handshakes run on those threads from now on; they must outlive the buffers. At
- * most once. */
+/* Steps of servers' handshakes run on those threads from now on, unless there is no descriptor
+ * left; they must outlive the buffers. At most once. */
 void stream_buffers_set_handshakes(struct stream_buffers *b, struct handshakes *handshakes);
 /* Whether a stream that closes in the background is owed something: bytes that the kernel has not
  * taken yet, or patience while it goes on sending, as a RST might cost it the end of its response.

@@ -35,6 +35,9 @@ struct tls_server {
 	 * (gnutls_handshake_set_post_client_hello_function): may replace the session's credentials
 	 * by SNI, so that GnuTLS itself finds the key type that suits the client. */
 	int (*client_hello)(gnutls_session_t session);
+	/* A signature is waited for (another process, a token), whatever the algorithm: handshakes
+	 * that need one go to the threads for handshakes. Those by RSA always do. */
+	bool slow_keys;
 	void *user; /* for callbacks: tls_session_server(session)->user */
 };
 

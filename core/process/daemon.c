@@ -248,6 +248,13 @@ void daemon_stopped(struct daemon *d)
 		loop_stop_mt(d->control);
 }
 
+void daemon_end(struct daemon *d)
+{
+	d->exit_code = 1;
+	if (d->state != DAEMON_STOPPING)
+		stop(d);
+}
+
 /* The other signals */
 
 void daemon_reload(struct daemon *d)
@@ -328,6 +335,8 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 	d->ops = ops;
 	if (d->options.check_only)
 		return check(d);
+	if (ops->begin != NULL && !ops->begin(d))
+		return 1;
 	if (!log_start_writer())
 		return 1;
 	d->began = clock_mono();

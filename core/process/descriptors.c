@@ -13,8 +13,8 @@
 #include "core/base/log.h"
 #include "core/process/control.h"
 
-/* libevent's epoll and the pair for signals, and the mailbox. */
-#define PER_LOOP 4
+/* libevent's epoll and the pair for signals, the mailbox, and what lent handshakes come back by. */
+#define PER_LOOP 5
 /* The control socket, the access log, what the threads of logs and jobs wake each other by;
  * inotify, twice while the files are looked at. */
 #define FOR_PROCESS 10

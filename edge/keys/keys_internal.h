@@ -27,10 +27,17 @@ struct edge_key {
 	unsigned char id[KEY_ID_SIZE];
 };
 
-/* Keys in this process. Each takes over what it is made of when it can be used, and is NULL when
+/* A key in this process, as edge_keys_load() has it. */
+struct edge_key *local_key_load(const char *path, char **error);
+
+/* What it is made of. Each takes over what it is made of when it can be used, and is NULL when
  * not. */
 
 /* By GnuTLS; any kind. */
 struct edge_key *gnutls_key_create(gnutls_x509_privkey_t *secret);
 /* By libcrypto: RSA and ECDSA, for which it is faster. NULL too when it was not built in. */
 struct edge_key *libcrypto_key_create(gnutls_x509_privkey_t *secret);
+
+struct signer_link;
+/* A key that the signer has; `link` outlives it. As edge_keys_load() has it. */
+struct edge_key *signer_key_load(struct signer_link *link, const char *path, char **error);

@@ -24,6 +24,7 @@ scenarios = \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
+	tests/scenario/test_edge_keys.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
