@@ -35,6 +35,10 @@
 	  "TLS handshakes that wait for a place")                                                  \
 	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
 	  "TLS handshakes that failed or took too long")                                           \
+	X(EDGE_CERTIFICATES_ENDING, "edge_certificates_ending", GAUGE,                             \
+	  "Certificates in the last third of their time")                                          \
+	X(EDGE_CERTIFICATES_EXPIRED, "edge_certificates_expired", GAUGE,                           \
+	  "Certificates that have expired")                                                        \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \
