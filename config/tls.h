@@ -31,4 +31,5 @@ struct cfg_tls {
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 	struct cfg_keys keys;
 	enum cfg_unknown_host unknown_host;
+	bool ocsp; /* responses are fetched and shown */
 };

@@ -52,6 +52,12 @@ const struct cfg_option cfg_tls_options[] = {
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
 	   "refused by the alert unrecognized_name."),
+    {.key = "ocsp",
+     .type = &cfg_type_bool,
+     AT(cfg_tls, ocsp),
+     .fallback = "yes",
+     .prose = "Whether the responders that certificates name are asked about them (OCSP), so that "
+	      "clients are shown a fresh response with the certificate."},
     SECTION("keys", "The private keys of certificates.", keys_options),
     END,
 };

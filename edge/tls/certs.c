@@ -71,7 +71,7 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	ok = cert_store_load(store, certs, diag);
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		if (certs->certs[i].pair != NULL)
-			cert_warn(&certs->certs[i], now, diag);
+			cert_warn(&certs->certs[i], fleet->tls.ocsp, now, diag);
 	}
 	return ok;
 }
@@ -243,4 +243,14 @@ void edge_certs_destroy(struct edge_certs **certsp)
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
 {
 	return &certs->tls;
+}
+
+unsigned edge_certs_count(const struct edge_certs *certs)
+{
+	return certs->n_certs;
+}
+
+struct staple *edge_certs_staple(const struct edge_certs *certs, unsigned i)
+{
+	return certs->certs[i].pair->staple;
 }

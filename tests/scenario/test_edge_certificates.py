@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import perigee
+from certtool import certtool, issue
 from edge_fleet import HOST, Edge
 
 
@@ -120,25 +121,6 @@ def test_configuration_itself_is_not_read_before_it_is_said(edge, authority, pai
 
 
 # What is doubtful
-
-
-def certtool(*args):
-    subprocess.run(["certtool", *map(str, args)], check=True, capture_output=True)
-
-
-def issue(directory, name, issuer=None, bits=None, days=(0, 90), lines=()):
-    """(certificate, key) for HOST that begins and ends so many days from now, by certtool."""
-    key, certificate, template = (directory / f"{name}.{s}" for s in ("key", "pem", "cfg"))
-    now = datetime.datetime.now(datetime.timezone.utc)
-    begins, ends = (f"{now + datetime.timedelta(days=d):%Y-%m-%d %H:%M:%S}" for d in days)
-    template.write_text(f'cn = "{name}"\ndns_name = "{HOST}"\nactivation_date = "{begins}"\n'
-                        f'expiration_date = "{ends}"\n' + "\n".join(lines) + "\n")
-    kind = ["--key-type", "rsa", "--bits", bits] if bits else ["--key-type", "ecdsa"]
-    certtool("--generate-privkey", *kind, "--outfile", key)
-    by = (["--generate-certificate", "--load-ca-certificate", issuer[0], "--load-ca-privkey",
-           issuer[1]] if issuer else ["--generate-self-signed"])
-    certtool(*by, "--load-privkey", key, "--template", template, "--outfile", certificate)
-    return certificate, key
 
 
 def check(tmp_path, pair):
