@@ -13,6 +13,26 @@ tests_unit_edge_auth_test_verifier_SOURCES = tests/unit/edge/auth/test_verifier.
 tests_unit_edge_auth_test_verifier_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/auth/test_verifier
 
+check_PROGRAMS += tests/unit/edge/keys/test_keys
+tests_unit_edge_keys_test_keys_SOURCES = tests/unit/edge/keys/test_keys.c
+tests_unit_edge_keys_test_keys_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_keys
+
+check_PROGRAMS += tests/unit/edge/keys/test_signable
+tests_unit_edge_keys_test_signable_SOURCES = tests/unit/edge/keys/test_signable.c
+tests_unit_edge_keys_test_signable_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_signable
+
+check_PROGRAMS += tests/unit/edge/keys/test_signer
+tests_unit_edge_keys_test_signer_SOURCES = tests/unit/edge/keys/test_signer.c
+tests_unit_edge_keys_test_signer_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_signer
+
+check_PROGRAMS += tests/unit/edge/keys/test_signer_message
+tests_unit_edge_keys_test_signer_message_SOURCES = tests/unit/edge/keys/test_signer_message.c
+tests_unit_edge_keys_test_signer_message_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_signer_message
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -127,6 +127,8 @@ static void test_dump_of_defaults(void **state)
 				  "tls:\n"
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
+				  "  keys:\n"
+				  "    place: process\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
