@@ -44,9 +44,9 @@ const struct cfg_option cfg_tls_options[] = {
      .fallback = "auto",
      .reload = CFG_RESTART,
      RANGE(0, HANDSHAKES_THREADS_MAX),
-     .prose = "Threads that make slow signatures in handshakes with clients, by RSA or where the "
-	      "keys are not in the process, so that workers go on with requests meanwhile; "
-	      "\"auto\" is one for each worker, with 0 the workers do it themselves."},
+     .prose = "Threads that sign, by RSA or by the signer, in handshakes with clients, so that "
+	      "workers go on with requests meanwhile; \"auto\" is one for each worker, with 0 the "
+	      "workers do it themselves."},
     SECTION("keys", "The private keys of certificates.", keys_options),
     END,
 };

@@ -168,7 +168,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.priority = certs->priority;
 	certs->tls.ticket_key = *ticket_key;
 	certs->tls.client_hello = choose_credentials;
-	certs->tls.slow_keys = fleet->tls.keys.place != CFG_KEYS_PROCESS;
+	certs->tls.slow_keys = edge_keys_are_elsewhere(keys);
 	certs->tls.user = certs;
 	return certs;
 }
