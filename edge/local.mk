@@ -7,6 +7,7 @@ edge_libedge_a_SOURCES = \
 	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
+	edge/conn/greeting.c edge/conn/greeting.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/judge.c \
@@ -109,8 +110,10 @@ edge_libedge_a_SOURCES = \
 	edge/tls/client_hello.c edge/tls/client_hello.h \
 	edge/tls/ocsp_http.c edge/tls/ocsp_http.h \
 	edge/tls/staple.c edge/tls/staple.h \
+	edge/tls/failure.c edge/tls/failure.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
+	edge/tls/policy.c edge/tls/policy.h \
 	edge/expiry.c edge/expiry.h \
 	edge/stapling.c edge/stapling.h \
 	edge/status.c edge/status.h \

@@ -12,6 +12,7 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/tls.h"
 #include "edge/auth/passwords.h"
 #include "edge/facts/template.h"
 #include "edge/limit/access.h"
@@ -83,6 +84,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
+	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->log_rules = edge_log_rules_create(&fleet->http.access_log);

@@ -11,6 +11,7 @@
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
 #include "core/process/descriptors.h"
+#include "edge/tls/policy.h"
 
 struct cfg_edge;
 struct cfg_fleet;
@@ -32,6 +33,7 @@ struct edge_view {
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
 	struct edge_certs *certs;
+	struct edge_tls_policy tls_policy;
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
