@@ -128,7 +128,7 @@ static void test_dump_of_defaults(void **state)
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
 				  "  unknown_host: default\n"
-				  "  ocsp: yes\n"
+				  "  ocsp: true\n"
 				  "  keys:\n"
 				  "    place: process\n"
 				  "edges: {}\n"
