@@ -84,6 +84,7 @@ struct edge_certs {
 	bool refuse_nameless;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn[CFG_PROTOCOLS];
+	gnutls_compression_method_t compressions[CFG_CERTIFICATE_COMPRESSIONS];
 	struct tls_server tls;
 };
 

@@ -224,3 +224,22 @@ def test_unknown_hosts_are_refused_when_that_is_wanted(processes, tmp_path, auth
         said = connect(*name)
         assert said.returncode != 0 and "unrecognized name" in said.stderr
     assert edge.settled()["edge_handshake_failures_total"] == 2
+
+
+def test_compression_that_gnutls_lacks_is_warned_of_and_left_out(processes, tmp_path, authority,
+                                                                 origin, certificate):
+    """Which it has shows when it is tried: each is used or warned of."""
+    edge = Edge(tmp_path, authority, {"www": ([HOST], [certificate], {"/": "app"})},
+                {"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                top=["tls: {certificate_compression: [brotli, zlib, zstd, zlib]}"])
+    processes.append(edge)
+    for name in "brotli", "zlib", "zstd":
+        said = edge.log().count(f"this GnuTLS has no {name}")
+        tried = subprocess.run(
+            ["gnutls-cli", f"--compress-cert={name}", "--x509cafile", authority.certificate,
+             "--sni-hostname", HOST, "--verify-hostname", HOST, "-p", str(edge.port), "127.0.0.1"],
+            input="", capture_output=True, text=True, check=False)
+        # It has the same library.
+        lacks = "Unknown compression method" in tried.stdout + tried.stderr
+        assert tried.returncode == 0 and said == lacks, tried.stderr
+    assert edge.curl(edge.url("/hello")).returncode == 0
