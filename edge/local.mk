@@ -104,7 +104,9 @@ edge_libedge_a_SOURCES = \
 	edge/tls/certs_status.c \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
+	edge/tls/client_hello.c edge/tls/client_hello.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
+	edge/tls/ja4.c edge/tls/ja4.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

@@ -53,10 +53,22 @@ tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_certs
 
+check_PROGRAMS += tests/unit/edge/tls/test_client_hello
+tests_unit_edge_tls_test_client_hello_SOURCES = tests/unit/edge/tls/test_client_hello.c
+tests_unit_edge_tls_test_client_hello_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_client_hello
+
 check_PROGRAMS += tests/unit/edge/tls/test_host_table
 tests_unit_edge_tls_test_host_table_SOURCES = tests/unit/edge/tls/test_host_table.c
 tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
+
+check_PROGRAMS += tests/unit/edge/tls/test_ja4
+tests_unit_edge_tls_test_ja4_SOURCES = tests/unit/edge/tls/test_ja4.c
+tests_unit_edge_tls_test_ja4_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DCORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/hello"'
+tests_unit_edge_tls_test_ja4_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_ja4
 
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
 tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)
