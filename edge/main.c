@@ -23,6 +23,7 @@
 #include "core/process/daemon.h"
 #include "core/process/file_watch.h"
 #include "core/process/metrics.h"
+#include "core/process/privileges.h"
 #include "edge/keys/keys.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
@@ -359,6 +360,60 @@ static void worker_idle(void *arg)
 		daemon_stopped(&p->daemon);
 }
 
+/* Files of one kind, of which the first is named. */
+struct files {
+	const char *first;
+	unsigned n;
+};
+
+static void add_file(struct files *files, const char *path)
+{
+	if (files->n++ == 0)
+		files->first = path;
+}
+
+static void warn_of(const struct files *files, const char *what)
+{
+	if (files->n > 1)
+		log_warn("%s, and %u more files, %s", files->first, files->n - 1, what);
+	else if (files->n == 1)
+		log_warn("%s %s", files->first, what);
+}
+
+static void look_at_pair(const struct cfg_certificate *pair, bool signer, struct files *unreadable,
+			 struct files *exposed)
+{
+	bool readable = privileges_may_read(pair->key);
+
+	if (!privileges_may_read(pair->certificate))
+		add_file(unreadable, pair->certificate);
+	if (!signer && !readable)
+		add_file(unreadable, pair->key);
+	if (signer && readable)
+		add_file(exposed, pair->key);
+}
+
+/* What a reload would complain about, and keys that are in the signer for nothing. */
+static void look_at_files(const struct program *p, const struct edge_view *view)
+{
+	bool signer = edge_keys_are_elsewhere(p->keys);
+	const struct cfg_fleet *fleet = view->fleet;
+	struct files unreadable = {0}, exposed = {0};
+
+	if (!privileges_may_read(fleet->file))
+		add_file(&unreadable, fleet->file);
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		if (!cfg_site_is_served_by(site, view->self))
+			continue;
+		for (unsigned c = 0; c < site->n_certificates; c++)
+			look_at_pair(&site->certificates[c], signer, &unreadable, &exposed);
+	}
+	warn_of(&unreadable, "cannot be read any more: a reload will fail");
+	warn_of(&exposed, "can be read by the edge itself: the signer protects nothing there");
+}
+
 static bool open_edge(struct daemon *d, const void *v)
 {
 	struct program *p = program_of(d);
@@ -380,7 +435,11 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->status.keys = p->keys;
 	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
-	ok &= open_access_log(p, &view->fleet->http.access_log);
+	/* What comes now can be opened again later, and so must work without root's rights. */
+	if (!ok || !privileges_give_up(view->fleet->user))
+		return false;
+	look_at_files(p, view);
+	ok = open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
 	if (!ok)
 		return false;

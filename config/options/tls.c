@@ -18,7 +18,7 @@ static const struct cfg_option keys_options[] = {
      .prose =
 	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
 	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
-	 "them; see perigee-edge(8)."},
+	 "them; see perigee-edge(8), and user."},
     {.key = "rate",
      .type = &cfg_type_rate,
      AT(cfg_tls, keys.rate),

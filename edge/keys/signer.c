@@ -296,6 +296,7 @@ int edge_signer_main(int argc, char **argv)
 
 	if (argc != 4)
 		return 2;
+	prctl(PR_SET_NAME, EDGE_SIGNER_NAME);
 	control = (int)strtol(argv[1], NULL, 10);
 	signatures = strtol(argv[2], NULL, 10);
 	signer.burst_ns = strtol(argv[3], NULL, 10) * 1000000000;

@@ -75,6 +75,7 @@ scenarios = \
 	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_log_levels.py \
-	tests/scenario/test_perigeectl.py
+	tests/scenario/test_perigeectl.py \
+	tests/scenario/test_privileges.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

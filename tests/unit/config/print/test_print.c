@@ -57,7 +57,8 @@ static void test_dump_of_defaults(void **state)
 {
 	char *text = round_trip(load_good("nameservers: {n: {control: /n, state: /s}}\n"));
 
-	assert_string_equal(text, "log:\n"
+	assert_string_equal(text, "user: \"\"\n"
+				  "log:\n"
 				  "  level: info\n"
 				  "http:\n"
 				  "  timeout:\n"
