@@ -52,6 +52,11 @@ struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char *
 				    : local_key_load(path, error);
 }
 
+bool edge_keys_are_elsewhere(const struct edge_keys *keys)
+{
+	return keys->signer != NULL;
+}
+
 int edge_keys_keeper(const struct edge_keys *keys)
 {
 	return keys->signer != NULL ? signer_link_keeper(keys->signer) : -1;

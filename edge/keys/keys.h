@@ -42,6 +42,9 @@ bool edge_key_matches(const struct edge_key *key, gnutls_x509_crt_t crt);
  * is no handshake. */
 gnutls_privkey_t edge_key_handle(struct edge_key *key);
 
+/* Whether a signature is waited for, rather than computed. */
+bool edge_keys_are_elsewhere(const struct edge_keys *keys);
+
 /* A descriptor that is readable when edge_keys_attend() is to be called, which does not block: it
  * says in the log that the signer died and another one was started. False: there will be no signer
  * any more. -1: there is none to attend to. */

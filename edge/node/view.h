@@ -11,12 +11,14 @@
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
 #include "core/process/descriptors.h"
+#include "edge/tls/policy.h"
 
 struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_access;
 struct edge_buckets;
+struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
 struct edge_log_rules;
@@ -31,6 +33,7 @@ struct edge_view {
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
 	struct edge_certs *certs;
+	struct edge_tls_policy tls_policy;
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
@@ -52,8 +55,8 @@ struct edge_view {
  * before. NULL with every error in `diag`, and *fleet is left to the caller; else *fleet is
  * consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag);
+				 struct edge_cert_store *certs, const gnutls_datum_t *ticket_key,
+				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */
 bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);

@@ -92,11 +92,22 @@ static void read_files(const char *const *paths)
 	loop_run(world.loop);
 }
 
-/* Runs until the first look has set the watches. */
+static void stop_when_settled(evutil_socket_t fd, short what, void *arg)
+{
+	if (world.watch.look == NULL)
+		loop_stop_mt(world.loop);
+}
+
+/* Runs until a look has set the watches. */
 static void settle(void)
 {
-	while (world.watch.look != NULL)
-		event_base_loop(loop_base(world.loop), EVLOOP_ONCE);
+	struct event *timer =
+	    event_new(loop_base(world.loop), -1, EV_PERSIST, stop_when_settled, NULL);
+	const struct timeval time = dur_to_timeval(DUR_MS(1));
+
+	assert_int_equal(event_add(timer, &time), 0);
+	loop_run(world.loop);
+	event_free(timer);
 }
 
 static void expect_told(const char *path)
