@@ -294,6 +294,35 @@ def reuse(workers):
     return run
 
 
+def flood(bench, name):
+    """How many times as long as before, at the 99th percentile, requests over established
+    connections take while 32 clients at a time make full handshakes by RSA-2048. Each of 16
+    connections asks 10 ms after its last answer: that leaves the server's core nearly idle."""
+    def established(port):
+        found = tlsload(bench, port, bench.seconds, "--connections", 16, "--again", 10)
+        return found["latency_ms"]["p99"]
+
+    def crowd(port):
+        # Where the load's core is short of time, those who measure come first.
+        return subprocess.Popen([str(a) for a in measure.pinned(bench.load_core, [
+            "nice", "-n", 15, measure.TLSLOAD, "--seconds", 3 * bench.seconds, "--name", HOST,
+            f"127.0.0.1:{port}"])], stdout=subprocess.PIPE, text=True)
+
+    with edge(bench, name, "rsa") as (_, port):
+        quiet = established(port)
+        clients = crowd(port)
+        try:
+            loaded = established(port)
+            found = json.loads(clients.communicate(timeout=measure.CLIENT_PATIENCE)[0] or "{}")
+        finally:
+            clients.kill()
+            clients.wait()
+        if found.get("errors") != 0 or not found["operations"]:
+            raise Wrong(f"{name} did not serve the crowd: {found}")
+    return Sample(loaded / quiet, {"quiet_ms": quiet, "loaded_ms": loaded,
+                                   "count": found["operations"] / found["seconds"]})
+
+
 EDGES_OF_TLS = ("perigee", "nginx", "haproxy", "hitch")
 PROXIES = ("perigee", "nginx", "haproxy")
 # What it costs without any server.
@@ -309,6 +338,7 @@ WORKS = [
         handshakes("rsa", resume=False)),
     one("handshake-rsa-resumed", EDGES, "resumed handshake, RSA-2048", "us", EDGES_OF_TLS,
         handshakes("rsa", resume=True)),
+    one("handshake-flood", EDGES, "p99 of requests in a flood of RSA", "x quiet", EDGES_OF_TLS, flood),
     one("http-h1", EDGES, "1 KiB request, h1 -> h1", "us", EDGES_OF_TLS,
         requests(run_wrk, at_once=64), tools=("wrk",), lesser=PASSES_ON),
     one("http-h2", EDGES, "1 KiB request, h2 -> h1", "us", PROXIES,

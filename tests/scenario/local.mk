@@ -21,6 +21,7 @@ scenarios = \
 	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_h2_conformance.py \
 	tests/scenario/test_edge_h2_floods.py \
+	tests/scenario/test_edge_handshake_threads.py \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
