@@ -82,6 +82,7 @@ edge_libedge_a_SOURCES = \
 	edge/keys/signed_data.c edge/keys/signed_data.h \
 	edge/keys/signed_data_works.c \
 	edge/keys/signer.c edge/keys/signer.h \
+	edge/keys/signer_files.c edge/keys/signer_files.h \
 	edge/keys/signer_keeper.c edge/keys/signer_keeper.h \
 	edge/keys/signer_key.c \
 	edge/keys/signer_link.c edge/keys/signer_link.h \

@@ -126,7 +126,7 @@ static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct 
 		close(keeper);
 		return true;
 	}
-	if (edge_keys_use_signer(p->keys, keeper, keys->rate, &error))
+	if (edge_keys_use_signer(p->keys, keeper, keys->rate, fleet->file, &error))
 		return true;
 	diag_add(diag, (struct cfg_place){.file = fleet->file}, "tls.keys.place: the signer %s",
 		 error);

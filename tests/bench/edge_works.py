@@ -42,14 +42,14 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 @contextlib.contextmanager
 def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False,
-         gzip=False, echo=""):
+         gzip=False, echo="", signer=False):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, echo, gzip)
-    with measure.running(name, EDGES[name].command(setup), bench.server_core,
+                  bench.authority.certificate if origin_tls else None, echo, gzip, signer)
+    with measure.running(name, EDGES.get(name, EDGES["perigee"]).command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
         yield process, port
@@ -92,6 +92,12 @@ def handshakes(kind, resume):
         return sample
 
     return run
+
+
+def signed_handshakes(bench, name):
+    """Full handshakes with the key in the signer; of "in-process" with the key in the edge."""
+    with edge(bench, name, signer=name == "perigee") as (process, port):
+        return costed(bench, process, lambda: tlsload(bench, port, bench.seconds)["operations"])
 
 
 def run_wrk(bench, port, path="/", coding="identity"):
@@ -338,6 +344,9 @@ WORKS = [
         handshakes("rsa", resume=False)),
     one("handshake-rsa-resumed", EDGES, "resumed handshake, RSA-2048", "us", EDGES_OF_TLS,
         handshakes("rsa", resume=True)),
+    one("handshake-signer", {**EDGES, "in-process": EDGES["perigee"]},
+        "full handshake by the signer, ECDSA P-256", "us", ("perigee", "in-process"),
+        signed_handshakes),
     one("handshake-flood", EDGES, "p99 of requests in a flood of RSA", "x quiet", EDGES_OF_TLS, flood),
     one("http-h1", EDGES, "1 KiB request, h1 -> h1", "us", EDGES_OF_TLS,
         requests(run_wrk, at_once=64), tools=("wrk",), lesser=PASSES_ON),
