@@ -33,6 +33,7 @@
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
+#include "edge/stapling.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
 #include "edge/tls/certs.h"
@@ -57,6 +58,7 @@ struct program {
 	struct edge_cert_store *certs;
 	struct file_watch watch;
 	struct edge_expiry expiry;
+	struct edge_stapling stapling;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -204,6 +206,7 @@ static void publish(struct daemon *d, void *v)
 	atomic_store(&p->common.budget.closing,
 		     MAX(view->descriptors.closing / d->group->n_workers, 1));
 	olink_set_idle_limit(p->common.olink, view->descriptors.idle);
+	edge_stapling_use(&p->stapling, view->fleet->tls.ocsp ? view->certs : NULL);
 	edge_view_publish(&view, &p->common.views);
 }
 
@@ -445,6 +448,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	look_at_files(p, view);
 	ok = open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
+	ok &= edge_stapling_start(&p->stapling, d->control, p->common.metrics);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
@@ -491,6 +495,7 @@ static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
+	bool whole = edge_stapling_stop(&p->stapling);
 
 	edge_expiry_stop(&p->expiry);
 	file_watch_stop(&p->watch);
@@ -513,7 +518,7 @@ static bool close_edge(struct daemon *d)
 	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);
-	return true;
+	return whole;
 }
 
 /* The rest */

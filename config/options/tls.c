@@ -7,6 +7,7 @@
 #include "core/net/tls_profile.h"
 
 static const char *const unknown_hosts[] = {"default", "refuse", NULL};
+static const char *const compressions[] = {"zlib", "brotli", "zstd", NULL};
 static const char *const places[] = {"process", "signer", NULL};
 
 static const struct cfg_option keys_options[] = {
@@ -52,6 +53,22 @@ const struct cfg_option cfg_tls_options[] = {
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
 	   "refused by the alert unrecognized_name."),
+    {.key = "ocsp",
+     .type = &cfg_type_bool,
+     AT(cfg_tls, ocsp),
+     .fallback = "yes",
+     .prose = "Whether the responders that certificates name are asked about them (OCSP), so that "
+	      "clients are shown a fresh response with the certificate."},
+    {.key = "certificate_compression",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_tls, certificate_compression),
+     .choices = compressions,
+     .prose =
+	 "How certificates are compressed for clients that can take it (RFC 8879), in order of "
+	 "preference; by default not. It saves about a third of their bytes, and costs work in "
+	 "each handshake that is not resumed. What the GnuTLS at hand lacks is left out, with a "
+	 "warning."},
     SECTION("keys", "The private keys of certificates.", keys_options),
     END,
 };

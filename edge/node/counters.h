@@ -54,6 +54,10 @@
 	  "Certificates in the last third of their time")                                          \
 	X(EDGE_CERTIFICATES_EXPIRED, "edge_certificates_expired", GAUGE,                           \
 	  "Certificates that have expired")                                                        \
+	X(EDGE_OCSP_RESPONSES, "edge_ocsp_responses_total", COUNTER,                               \
+	  "OCSP responses that were fetched and are right")                                        \
+	X(EDGE_OCSP_FAILURES, "edge_ocsp_failures_total", COUNTER,                                 \
+	  "Times that an OCSP responder gave none, or a wrong one")                                \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \

@@ -129,6 +129,8 @@ static void test_dump_of_defaults(void **state)
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
 				  "  unknown_host: default\n"
+				  "  ocsp: true\n"
+				  "  certificate_compression: []\n"
 				  "  keys:\n"
 				  "    place: process\n"
 				  "edges: {}\n"
