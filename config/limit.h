@@ -13,6 +13,7 @@ struct cfg_clients {
 	struct cfg_uints asns;
 	struct cfg_strings countries;  /* ISO 3166-1 alpha-2, upper case */
 	struct cfg_strings continents; /* as cfg_edge.continent */
+	struct cfg_strings ja4;        /* fingerprints of their TLS: see edge/tls/ja4.h */
 };
 
 /* An item of access: it is for the clients of one of the two; the other is empty. Of a list the

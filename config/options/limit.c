@@ -29,6 +29,12 @@ static const struct cfg_option clients_options[] = {
      .type = &cfg_type_continent,
      AT(cfg_clients, continents),
      .prose = "Their continents: AF, AN, AS, EU, NA, OC or SA, which a geo.database tells."},
+    {.key = "ja4",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_ja4,
+     AT(cfg_clients, ja4),
+     .prose = "JA4 fingerprints of what they say first over TLS; those of http.access are refused "
+	      "before the handshake costs anything."},
     END,
 };
 
