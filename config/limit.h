@@ -47,5 +47,5 @@ struct cfg_limit {
 /* http.per_client: what each client may have, an IPv4 address or an IPv6 /64; 0: no limit. */
 struct cfg_per_client {
 	unsigned connections, requests; /* at a time */
-	struct cfg_rate connection_rate, request_rate;
+	struct cfg_rate connection_rate, handshake_rate, request_rate;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Who is let in at all, by http.access and http.per_client, before anything is read of it. Worker's
- * loop only.
+ * Who is let in at all, by http.access and http.per_client: before anything is read of it, and by
+ * its ClientHello. Worker's loop only.
  */
 #define LOG_MODULE LOG_CLIENT
 #include "config/fleet.h"
@@ -81,6 +81,19 @@ static enum reason judge_by_limits(struct edge_conn *conn, const struct cfg_http
 		break;
 	}
 	return REASON_NONE;
+}
+
+bool edge_conn_shakes_too_fast(struct edge_conn *conn)
+{
+	const struct edge_worker *w = conn->worker;
+	const struct edge_view *view = edge_view_current(&conn->worker->common->views);
+	const struct cfg_http *http = &view->fleet->http;
+
+	return http->per_client.handshake_rate.count > 0 &&
+	       !is_name_server(view->fleet, &conn->client.addr) &&
+	       !edge_is_trusted(&http->trusted_proxies, &conn->client.addr) &&
+	       !edge_guard_shake(w->common->guard, &http->per_client, &conn->client,
+				 loop_now(w->loop));
 }
 
 enum reason edge_conn_judge(struct edge_conn *conn)
