@@ -20,8 +20,15 @@ struct cfg_keys {
 	struct cfg_rate rate;
 };
 
+/* Clients that name no host, or one that no certificate is for. */
+enum cfg_unknown_host {
+	CFG_UNKNOWN_HOST_DEFAULT, /* are shown the first certificate */
+	CFG_UNKNOWN_HOST_REFUSE,
+};
+
 struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 	struct cfg_keys keys;
+	enum cfg_unknown_host unknown_host;
 };

@@ -99,8 +99,10 @@ edge_libedge_a_SOURCES = \
 	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
-	edge/tls/cert.c \
+	edge/tls/cert_doubts.c \
+	edge/tls/cert_pair.c \
 	edge/tls/cert_sets.c \
+	edge/tls/cert_store.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
 	edge/tls/certs.c edge/tls/certs.h \
@@ -110,6 +112,7 @@ edge_libedge_a_SOURCES = \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
 	edge/tls/policy.c edge/tls/policy.h \
+	edge/expiry.c edge/expiry.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

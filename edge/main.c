@@ -23,6 +23,7 @@
 #include "core/process/daemon.h"
 #include "core/process/file_watch.h"
 #include "core/process/metrics.h"
+#include "edge/expiry.h"
 #include "edge/keys/keys.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
@@ -33,6 +34,7 @@
 #include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
+#include "edge/tls/certs.h"
 #include "edge/worker.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
@@ -51,7 +53,9 @@ struct program {
 	unsigned n_idle;             /* workers, while stopping */
 	/* What the last configuration was loaded with that is right; the jobs' thread's. */
 	const struct geo_places *places;
+	struct edge_cert_store *certs;
 	struct file_watch watch;
+	struct edge_expiry expiry;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -84,8 +88,8 @@ static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, 
 	struct edge_view *view;
 
 	file_notes_begin(notes);
-	view =
-	    edge_view_load(fleet, p->daemon.options.node, p->keys, &p->ticket_key, p->places, diag);
+	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->ticket_key,
+			      p->places, diag);
 	file_notes_begin(NULL);
 	file_watch_notes(&p->watch, &notes);
 	return view;
@@ -401,6 +405,7 @@ static void serve(struct daemon *d)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
 			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
 	file_watch_look(&p->watch);
+	edge_expiry_start(&p->expiry, d->control, &p->common.views);
 }
 
 /* Stop */
@@ -428,6 +433,7 @@ static bool close_edge(struct daemon *d)
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
 
+	edge_expiry_stop(&p->expiry);
 	file_watch_stop(&p->watch);
 	if (p->common.workers == NULL)
 		close_sockets(p);
@@ -498,7 +504,9 @@ int main(int argc, char **argv)
 	daemon_signals_block();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
 	program.keys = edge_keys_create();
+	program.certs = edge_cert_store_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
+	edge_cert_store_destroy(&program.certs);
 	edge_keys_destroy(&program.keys);
 	file_watch_fini(&program.watch);
 	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);

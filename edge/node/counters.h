@@ -50,6 +50,10 @@
 	  "ClientHellos that offer nothing later than TLS 1.1")                                    \
 	X(EDGE_HELLOS_HYBRID, "edge_hellos_x25519mlkem768_total", COUNTER,                         \
 	  "ClientHellos that offer X25519MLKEM768, which also withstands quantum computers")       \
+	X(EDGE_CERTIFICATES_ENDING, "edge_certificates_ending", GAUGE,                             \
+	  "Certificates in the last third of their time")                                          \
+	X(EDGE_CERTIFICATES_EXPIRED, "edge_certificates_expired", GAUGE,                           \
+	  "Certificates that have expired")                                                        \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \

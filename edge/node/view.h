@@ -18,6 +18,7 @@ struct cfg_fleet;
 struct diag;
 struct edge_access;
 struct edge_buckets;
+struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
 struct edge_log_rules;
@@ -55,8 +56,8 @@ struct edge_view {
  * before. NULL with every error in `diag`, and *fleet is left to the caller; else *fleet is
  * consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag);
+				 struct edge_cert_store *certs, const gnutls_datum_t *ticket_key,
+				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */
 bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);

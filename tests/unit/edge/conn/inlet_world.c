@@ -170,7 +170,8 @@ static void publish_view(void)
 	view->descriptors.clients = world.fleet.http.limit.connections;
 	view->self = &self;
 	keys = edge_keys_create();
-	view->certs = edge_certs_create(&world.fleet, &self, keys, &no_tickets, clock_wall(), diag);
+	view->certs =
+	    edge_certs_create(&world.fleet, &self, keys, NULL, &no_tickets, clock_wall(), diag);
 	diag_print(diag, stderr);
 	CHECK(view->certs != NULL);
 	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
