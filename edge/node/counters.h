@@ -68,6 +68,8 @@
 	  "Requests that access denied by the client's country")                                   \
 	X(EDGE_DENIED_CONTINENT, "edge_denied_continent_total", COUNTER,                           \
 	  "Requests that access denied by the client's continent")                                 \
+	X(EDGE_DENIED_JA4, "edge_denied_ja4_total", COUNTER,                                       \
+	  "Requests that access denied by the client's JA4 fingerprint")                           \
 	X(EDGE_REQUESTS_TOO_MANY, "edge_requests_too_many_total", COUNTER,                         \
 	  "Requests refused over http.per_client.requests")                                        \
 	X(EDGE_REQUESTS_TOO_FAST, "edge_requests_too_fast_total", COUNTER,                         \

@@ -26,6 +26,7 @@ scenarios = \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_keys.py \
+	tests/scenario/test_edge_ja4.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \

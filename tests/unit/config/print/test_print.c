@@ -84,6 +84,7 @@ static void test_dump_of_defaults(void **state)
 				  "    connections: 0\n"
 				  "    requests: 0\n"
 				  "    connection_rate: 0\n"
+				  "    handshake_rate: 0\n"
 				  "    request_rate: 0\n"
 				  "  access: []\n"
 				  "  limits: []\n"
