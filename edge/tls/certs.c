@@ -12,6 +12,7 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
+#include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
 
@@ -147,6 +148,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+	char *error;
 
 	certs->by_name = edge_host_table_create();
 	if (!load_own(certs, fleet, self, now, diag)) {
@@ -157,7 +159,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	for (unsigned i = 0; i < certs->n_certs; i++)
 		cert_forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self, diag);
-	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
+	certs->priority = tls_profile_create(fleet->tls.profile, &error);
+	CHECK(certs->priority != NULL); /* it was tried when it was read */
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
