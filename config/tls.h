@@ -4,6 +4,16 @@
  */
 #pragma once
 
+#include "core/base/clock.h"
+
+/* tls.tickets: how sessions are resumed. */
+struct cfg_tickets {
+	const char *keys;  /* directory; NULL: the process has a key of its own */
+	unsigned count;    /* that a client of TLS 1.3 is given; 0: none is resumed */
+	duration lifetime; /* whole seconds; 1 day */
+};
+
 struct cfg_tls {
 	const char *profile; /* for tls_profile_create() */
+	struct cfg_tickets tickets;
 };

@@ -214,7 +214,7 @@ void stream_let_go(struct stream *s)
 	CHECK(s->phase != STREAM_CLOSING);
 	stream_gather_drop(s);
 	stream_unwatch(s);
-	stream_ticket_forget(s);
+	stream_tickets_forget(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;

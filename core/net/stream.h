@@ -132,7 +132,7 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
  * gone: the stream is of no more use.
  *
  * `tls` must outlive the handshake: once established() was called the stream does not look at it
- * again. With TLS 1.3 the client gets its ticket with the first that is written to it, or a tenth
+ * again. With TLS 1.3 the client gets its tickets with the first that is written to it, or a tenth
  * of a second after the handshake. */
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, const void *prefix,
 			     size_t n);

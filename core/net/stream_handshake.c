@@ -65,8 +65,8 @@ static void handshake_done(struct stream *s)
 	if (tls->client && !is_tls13(tls->session))
 		tls_client_remember(tls->client, tls->session, s->fd);
 	/* With TLS 1.2 it is part of the handshake. */
-	if (!tls->client && server->ticket_key.data && is_tls13(tls->session))
-		stream_ticket_owe(s);
+	if (!tls->client && server->tickets && is_tls13(tls->session))
+		stream_tickets_owe(s, server->tickets->count);
 	if (!stream_call(s, s->ops->established))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
@@ -145,20 +145,33 @@ void stream_handshake_readable(struct stream *s)
 
 /* The start */
 
+/* Called by GnuTLS with each message of the kind that comes. */
+static int hello_came(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		      const gnutls_datum_t *message)
+{
+	const struct tls_server *server = tls_session_server(session);
+
+	if (server->tickets && server->tickets->choose)
+		server->tickets->choose(server->tickets, session, message);
+	return 0;
+}
+
 static int set_up_server(gnutls_session_t session, const struct tls_server *server)
 {
 	int ret = gnutls_priority_set(session, server->priority);
 
 	if (ret == 0)
 		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->credentials);
-	if (ret == 0 && server->ticket_key.data)
-		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
+	if (ret == 0 && server->tickets)
+		ret = server->tickets->start(server->tickets, session);
 	if (ret == 0 && server->n_alpn > 0)
 		/* Mandatory: a client that names only others is refused with
 		 * no_application_protocol (RFC 7301, 3.2); one that names none is served. */
 		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
 						GNUTLS_ALPN_MANDATORY |
 						    GNUTLS_ALPN_SERVER_PRECEDENCE);
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+					   hello_came);
 	if (server->client_hello)
 		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
 	gnutls_session_set_ptr(session, (void *)server);

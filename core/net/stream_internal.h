@@ -53,7 +53,7 @@ struct stream {
 	bool paused;
 	bool watched; /* no read event, but a user */
 	TAILQ_ENTRY(stream) watch_link;
-	TAILQ_ENTRY(stream) ticket_link; /* while tls->ticket_owed */
+	TAILQ_ENTRY(stream) ticket_link; /* while tls->tickets_owed */
 
 	/* What comes in. */
 	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
@@ -145,11 +145,11 @@ void stream_handshake_readable(struct stream *s);
 
 struct stream_tickets *stream_tickets_create(struct loop *loop);
 void stream_tickets_destroy(struct stream_tickets **tickets);
-/* The client gets a ticket with the first that is written, or else soon. */
-void stream_ticket_owe(struct stream *s);
-/* Now, if it is owed; stream_tls_flush() must follow. */
-void stream_ticket_send(struct stream *s);
-void stream_ticket_forget(struct stream *s);
+/* The client gets so many tickets with the first that is written, or else soon. */
+void stream_tickets_owe(struct stream *s, unsigned n);
+/* Now, if any are owed; stream_tls_flush() must follow. */
+void stream_tickets_send(struct stream *s);
+void stream_tickets_forget(struct stream *s);
 
 /* stream_tls.c */
 
@@ -168,8 +168,8 @@ struct stream_tls {
 	mono_time last_write;
 	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
-	bool ticket_owed;
-	mono_time ticket_by;
+	unsigned tickets_owed;
+	mono_time tickets_by;
 };
 
 struct stream_tls_buffers *stream_tls_buffers_create(void);

@@ -385,7 +385,7 @@ void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 		c.left += iov[i].iov_len;
 	if (c.left == 0)
 		return;
-	stream_ticket_send(s);
+	stream_tickets_send(s);
 	advance(&c, 0);
 	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
 		tls->ramp_written = 0;

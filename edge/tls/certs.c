@@ -144,7 +144,7 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 }
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     const gnutls_datum_t *ticket_key, wall_time now,
+				     const struct tls_tickets *tickets, wall_time now,
 				     struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
@@ -164,7 +164,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
-	certs->tls.ticket_key = *ticket_key;
+	certs->tls.tickets = tickets;
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.user = certs;
 	return certs;
