@@ -93,6 +93,8 @@ edge_libedge_a_SOURCES = \
 	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
 	edge/tls/ticket_names.c edge/tls/ticket_names.h \
 	edge/tls/tickets.c edge/tls/tickets.h \
+	edge/tls/certs.c edge/tls/certs.h \
+	edge/tls/handshake.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
