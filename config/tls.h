@@ -6,6 +6,9 @@
 
 #include "core/base/clock.h"
 
+/* As many as workers. */
+#define CFG_THREADS_AUTO (~0U)
+
 /* tls.tickets: how sessions are resumed. */
 struct cfg_tickets {
 	const char *keys;  /* directory; NULL: the process has a key of its own */
@@ -14,6 +17,7 @@ struct cfg_tickets {
 };
 
 struct cfg_tls {
-	const char *profile; /* for tls_profile_create() */
+	const char *profile;        /* for tls_profile_create() */
+	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
 	struct cfg_tickets tickets;
 };

@@ -3,6 +3,7 @@
  * tls: how every edge speaks TLS with clients. Constants only.
  */
 #include "config/options/rows.h"
+#include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
 
 /* RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)". */
@@ -38,6 +39,16 @@ const struct cfg_option cfg_tls_options[] = {
      .prose = "What is spoken: \"modern\" is TLS 1.3 only, \"intermediate\" TLS 1.2 too, by "
 	      "ECDHE with AEAD; or a priority string of GnuTLS such as "
 	      "\"SECURE192:-VERS-ALL:+VERS-TLS1.3\", which says all of it."},
+    {.key = "handshake_threads",
+     .type = &cfg_type_threads,
+     AT(cfg_tls, handshake_threads),
+     .fallback = "auto",
+     .reload = CFG_RESTART,
+     RANGE(0, HANDSHAKES_THREADS_MAX),
+     .prose = "Threads that sign and agree on keys in handshakes with clients, so that workers "
+	      "go on with requests meanwhile; \"auto\" is one for each worker, with 0 the workers "
+	      "do it themselves. Who has keys on another machine needs one for each signature that "
+	      "is waited for at a time."},
     SECTION("tickets",
 	    "How sessions are resumed, which saves a client the certificate and the "
 	    "edge a signature.",

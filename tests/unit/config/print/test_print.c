@@ -126,6 +126,7 @@ static void test_dump_of_defaults(void **state)
 				  "  alt_svc: \"\"\n"
 				  "tls:\n"
 				  "  profile: intermediate\n"
+				  "  handshake_threads: auto\n"
 				  "  tickets:\n"
 				  "    count: 1\n"
 				  "    lifetime: 1d\n"
