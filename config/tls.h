@@ -20,4 +20,5 @@ struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
 	struct cfg_tickets tickets;
+	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };

@@ -7,6 +7,7 @@ edge_libedge_a_SOURCES = \
 	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
+	edge/conn/early.c edge/conn/early.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/judge.c \
@@ -26,6 +27,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_early.c \
 	edge/exchange/exchange_hints.c \
 	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
@@ -49,6 +51,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
+	edge/facts/early.c edge/facts/early.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \

@@ -26,13 +26,14 @@
 #include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
+#include "edge/tls/tickets.h"
 #include "edge/worker.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
 struct program {
 	struct daemon daemon;
-	gnutls_datum_t ticket_key; /* never changes */
+	struct edge_resumption resumption; /* never changes */
 	struct edge_common common;
 	struct edge_status status;
 	struct stream_buffers *control_buffers;
@@ -73,7 +74,7 @@ static void *load(struct daemon *d, char **complaints)
 	struct edge_view *view = NULL;
 
 	if (fleet != NULL)
-		view = edge_view_load(&fleet, d->options.node, &p->ticket_key, p->places, diag);
+		view = edge_view_load(&fleet, d->options.node, &p->resumption, p->places, diag);
 	if (view != NULL)
 		keep_places(p, view->places);
 	cfg_fleet_destroy(&fleet);
@@ -390,9 +391,8 @@ int main(int argc, char **argv)
 	int code;
 
 	daemon_signals_block();
-	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	edge_resumption_init(&program.resumption);
 	code = daemon_main(&program.daemon, &ops, argc, argv);
-	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
-	gnutls_free(program.ticket_key.data);
+	edge_resumption_fini(&program.resumption);
 	return code;
 }

@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 #include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
+#include "core/tls/early.h"
 
 /* RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)". */
 #define LIFETIME_MAX (7 * DAY)
@@ -53,5 +54,8 @@ const struct cfg_option cfg_tls_options[] = {
 	    "How sessions are resumed, which saves a client the certificate and the "
 	    "edge a signature.",
 	    ticket_options),
+    BYTES("early_data", AT(cfg_tls, early_data), "16KiB", KIB, TLS_EARLY_MAX,
+	  "The most that a client may send as early data (0-RTT), before the handshake is done. "
+	  "None is taken unless a route says early_data."),
     END,
 };

@@ -73,6 +73,8 @@ static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 	const struct tls_server *server = tls->use.server;
+	bool early = s->phase == STREAM_EARLY;
+	bool waited = tls->early.waiting.end > 0;
 
 	stream_tls_flush(s);
 	if (s->out == OUT_FAILED)
@@ -85,9 +87,15 @@ static void handshake_done(struct stream *s)
 	if (tls->client && !is_tls13(tls->session))
 		tls_client_remember(tls->client, tls->session, s->fd);
 	/* With TLS 1.2 it is part of the handshake. */
-	if (!tls->client && server->tickets && is_tls13(tls->session))
+	if (!tls->client && server->tickets && is_tls13(tls->session)) {
+		stream_early_expect_tickets(tls);
 		stream_tickets_owe(s, server->tickets->count);
-	if (!tell(s, s->ops->established))
+	}
+	if (early)
+		stream_early_flush(s);
+	if (!tell(s, early ? s->ops->handshaken : s->ops->established))
+		return;
+	if (waited && stream_is_drained(s) && !stream_call(s, s->ops->drained))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);
@@ -113,7 +121,7 @@ static void step_made(struct stream *s)
 		handshake_failed(s, ret);
 	} else {
 		stream_tls_flush(s);
-		if (s->out != OUT_FAILED)
+		if (s->out != OUT_FAILED && stream_early_step_made(s))
 			stream_arm_read(s);
 	}
 }
@@ -240,7 +248,17 @@ static int hello_came(gnutls_session_t session, unsigned type, unsigned when, un
 
 	if (server->tickets && server->tickets->choose)
 		server->tickets->choose(server->tickets, session, message);
+	stream_early_look(gnutls_transport_get_ptr(session), message);
 	return 0;
+}
+
+static int hello_read(gnutls_session_t session)
+{
+	const struct tls_server *server = tls_session_server(session);
+	int ret = server->client_hello ? server->client_hello(session) : 0;
+
+	stream_early_decide(gnutls_transport_get_ptr(session));
+	return ret;
 }
 
 static int set_up_server(gnutls_session_t session, const struct tls_server *server)
@@ -259,8 +277,7 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 						    GNUTLS_ALPN_SERVER_PRECEDENCE);
 	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
 					   hello_came);
-	if (server->client_hello)
-		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
+	gnutls_handshake_set_post_client_hello_function(session, hello_read);
 	return ret;
 }
 
@@ -290,7 +307,9 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 			     void (*release)(void *arg), void *arg, const void *prefix, size_t n)
 {
-	struct stream_tls *mine = start(s, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET, prefix, n);
+	const unsigned flags = GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET;
+	struct stream_tls *mine =
+	    start(s, tls->early ? flags | GNUTLS_ENABLE_EARLY_DATA : flags, prefix, n);
 	struct tls_use use = {tls, release, arg};
 
 	if (!mine || set_up_server(mine->session, tls) < 0) {
@@ -298,6 +317,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 		return false;
 	}
 	mine->use = use;
+	stream_early_set_up(mine, tls);
 	gnutls_session_set_ptr(mine->session, &mine->use);
 	stream_arm_read(s);
 	if (n > 0)

@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
+#include "edge/conn/early.h"
 #include "edge/conn/inlet.h"
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
@@ -222,6 +223,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 		stream_close(&conn->stream, LINGER);
 	else
 		stream_abort(&conn->stream);
+	edge_conn_end_early(conn);
 	if (conn->inlet != NULL)
 		edge_inlet_end(&conn->inlet, reason);
 	edge_guard_leave(&conn->client);

@@ -31,6 +31,7 @@
 #include "edge/conn/admission.h"
 #include "edge/conn/conn.h"
 #include "edge/conn/conns.h"
+#include "edge/conn/early.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
 #include "edge/facts/forwarded.h"
@@ -509,13 +510,11 @@ static void on_established(void *arg)
 	take_sni(in->conn, session);
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
 	in->conn->client.tls_group = gnutls_group_get_name(gnutls_group_get(session));
-	in->conn->client.handshake = mono_since(loop_now(w->loop), in->handshake->since);
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
-	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
-		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");
-	edge_count(w, EDGE_HANDSHAKES, 1);
-	if (gnutls_session_is_resumed(session))
-		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
+	if (stream_is_early(in->conn->stream))
+		edge_conn_begin_early(in->conn, in->handshake->since, in->deadline.at);
+	else
+		edge_conn_count_handshake(in->conn, in->handshake->since);
 	leave(in, protocol_of(w, session), NULL, 0);
 }
 

@@ -35,6 +35,13 @@
 	  "TLS handshakes that wait for a place")                                                  \
 	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
 	  "TLS handshakes that failed or took too long")                                           \
+	X(EDGE_EARLY_DATA, "edge_early_data_total", COUNTER,                                       \
+	  "Client connections whose early data was taken")                                         \
+	X(EDGE_EARLY_DATA_REFUSED, "edge_early_data_refused_total", COUNTER,                       \
+	  "Client connections whose early data was not taken")                                     \
+	X(EDGE_REQUESTS_EARLY, "edge_requests_early_total", COUNTER,                               \
+	  "Requests that were served before the handshake was done")                               \
+	X(EDGE_TOO_EARLY, "edge_too_early_total", COUNTER, "Responses 425 (Too Early) of our own") \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \

@@ -60,8 +60,8 @@ static bool load_places(struct edge_view *view, const struct cfg_fleet *fleet,
 }
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag)
+				 const struct edge_resumption *resumption,
+				 const struct geo_places *before, struct diag *diag)
 {
 	const struct cfg_fleet *fleet = *fleetp;
 	const struct cfg_edge *self = cfg_expect_edge(fleet, node, diag);
@@ -72,10 +72,9 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 		return NULL;
 	view = xcalloc(1, sizeof(*view));
 	view->self = self;
-	view->tickets = edge_tickets_create(fleet, ticket_key, clock_wall(), diag);
+	view->tickets = edge_tickets_create(fleet, resumption, clock_wall(), diag);
 	if (view->tickets != NULL)
-		view->certs = edge_certs_create(fleet, self, edge_tickets_tls(view->tickets),
-						clock_wall(), diag);
+		view->certs = edge_certs_create(fleet, self, view->tickets, clock_wall(), diag);
 	else
 		edge_certs_check(fleet, self, true, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);

@@ -20,6 +20,7 @@ struct edge_buckets;
 struct edge_certs;
 struct edge_log_rules;
 struct edge_passwords;
+struct edge_resumption;
 struct edge_routes;
 struct edge_tickets;
 struct geo_places;
@@ -50,11 +51,11 @@ struct edge_view {
 
 /* What an edge of a fleet needs, with the certificates (ours, and what the origins need), and the
  * places of clients where something needs them; `before`, which may be NULL, are those of the view
- * before. `ticket_key`: the process's own. NULL with every error in `diag`, and *fleet is left to
+ * before. `resumption`: the process's. NULL with every error in `diag`, and *fleet is left to
  * the caller; else *fleet is consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag);
+				 const struct edge_resumption *resumption,
+				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */
 bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);

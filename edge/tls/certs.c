@@ -15,6 +15,7 @@
 #include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
+#include "edge/tls/tickets.h"
 
 static int compare_files(const void *left, const void *right)
 {
@@ -144,7 +145,7 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 }
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     const struct tls_tickets *tickets, wall_time now,
+				     const struct edge_tickets *tickets, wall_time now,
 				     struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
@@ -164,7 +165,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
-	certs->tls.tickets = tickets;
+	if (tickets != NULL)
+		edge_tickets_serve(tickets, &certs->tls);
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.user = certs;
 	return certs;

@@ -19,15 +19,15 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_certs;
+struct edge_tickets;
 struct tls_server;
-struct tls_tickets;
 
 /* What is wrong goes into `diag`, all of it: then NULL. Warns about certificates that have expired
- * and about hosts that no certificate covers. `fleet` and `tickets` (NULL: none) must outlive it.
- * Blocking.
+ * and about hosts that no certificate covers. `fleet` and `tickets` (NULL: sessions are not
+ * resumed) must outlive it. Blocking.
  */
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     const struct tls_tickets *tickets, wall_time now,
+				     const struct edge_tickets *tickets, wall_time now,
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 

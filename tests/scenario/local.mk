@@ -15,6 +15,7 @@ scenarios = \
 	tests/scenario/test_edge_auth.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
+	tests/scenario/test_edge_early_data.py \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \

@@ -130,6 +130,7 @@ static void test_dump_of_defaults(void **state)
 				  "  tickets:\n"
 				  "    count: 1\n"
 				  "    lifetime: 1d\n"
+				  "  early_data: 16KiB\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
