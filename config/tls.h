@@ -4,10 +4,22 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "core/base/clock.h"
 
 /* As many as workers. */
 #define CFG_THREADS_AUTO (~0U)
+
+/* Where the private keys of certificates are. */
+enum cfg_keys_place {
+	CFG_KEYS_PROCESS,
+	CFG_KEYS_SIGNER, /* in a process of their own */
+};
+
+struct cfg_keys {
+	unsigned place; /* enum cfg_keys_place */
+	struct cfg_rate rate;
+};
 
 /* tls.tickets: how sessions are resumed. */
 struct cfg_tickets {
@@ -18,7 +30,8 @@ struct cfg_tickets {
 
 struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
-	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
+	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
+	struct cfg_keys keys;
 	struct cfg_tickets tickets;
 	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };

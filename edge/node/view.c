@@ -60,7 +60,7 @@ static bool load_places(struct edge_view *view, const struct cfg_fleet *fleet,
 }
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
-				 const struct edge_resumption *resumption,
+				 struct edge_keys *keys, const struct edge_resumption *resumption,
 				 const struct geo_places *before, struct diag *diag)
 {
 	const struct cfg_fleet *fleet = *fleetp;
@@ -73,16 +73,13 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view = xcalloc(1, sizeof(*view));
 	view->self = self;
 	view->tickets = edge_tickets_create(fleet, resumption, clock_wall(), diag);
-	if (view->tickets != NULL)
-		view->certs = edge_certs_create(fleet, self, view->tickets, clock_wall(), diag);
-	else
-		edge_certs_check(fleet, self, true, clock_wall(), diag);
+	view->certs = edge_certs_create(fleet, self, keys, view->tickets, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
-	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL ||
-	    view->routes == NULL || !placed) {
+	if (view->tickets == NULL || view->certs == NULL || view->origins == NULL ||
+	    view->passwords == NULL || view->routes == NULL || !placed) {
 		edge_view_destroy(&view);
 		return NULL;
 	}

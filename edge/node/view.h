@@ -18,6 +18,7 @@ struct diag;
 struct edge_access;
 struct edge_buckets;
 struct edge_certs;
+struct edge_keys;
 struct edge_log_rules;
 struct edge_passwords;
 struct edge_resumption;
@@ -51,9 +52,9 @@ struct edge_view {
 
 /* What an edge of a fleet needs, with the certificates (ours, and what the origins need), and the
  * places of clients where something needs them; `before`, which may be NULL, are those of the view
- * before. `resumption`: the process's. NULL with every error in `diag`, and *fleet is left to
- * the caller; else *fleet is consumed. Nothing is started yet. Blocking. */
-struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node,
+ * before. `resumption`: the process's. NULL with every error in `diag`, and *fleet is left to the
+ * caller; else *fleet is consumed. Nothing is started yet. Blocking. */
+struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
 				 const struct edge_resumption *resumption,
 				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.

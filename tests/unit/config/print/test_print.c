@@ -127,6 +127,8 @@ static void test_dump_of_defaults(void **state)
 				  "tls:\n"
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
+				  "  keys:\n"
+				  "    place: process\n"
 				  "  tickets:\n"
 				  "    count: 1\n"
 				  "    lifetime: 1d\n"
