@@ -21,6 +21,12 @@ struct cfg_keys {
 	struct cfg_rate rate;
 };
 
+/* Clients that name no host, or one that no certificate is for. */
+enum cfg_unknown_host {
+	CFG_UNKNOWN_HOST_DEFAULT, /* are shown the first certificate */
+	CFG_UNKNOWN_HOST_REFUSE,
+};
+
 /* tls.tickets: how sessions are resumed. */
 struct cfg_tickets {
 	const char *keys;  /* directory; NULL: the process has a key of its own */
@@ -32,6 +38,7 @@ struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 	struct cfg_keys keys;
+	enum cfg_unknown_host unknown_host;
 	struct cfg_tickets tickets;
 	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };

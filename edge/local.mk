@@ -8,6 +8,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
 	edge/conn/early.c edge/conn/early.h \
+	edge/conn/greeting.c edge/conn/greeting.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/judge.c \
@@ -101,8 +102,10 @@ edge_libedge_a_SOURCES = \
 	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
-	edge/tls/cert.c \
+	edge/tls/cert_doubts.c \
+	edge/tls/cert_pair.c \
 	edge/tls/cert_sets.c \
+	edge/tls/cert_store.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
 	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
@@ -111,8 +114,11 @@ edge_libedge_a_SOURCES = \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/client_hello.c edge/tls/client_hello.h \
+	edge/tls/failure.c edge/tls/failure.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
+	edge/tls/policy.c edge/tls/policy.h \
+	edge/expiry.c edge/expiry.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

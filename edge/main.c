@@ -23,6 +23,7 @@
 #include "core/process/daemon.h"
 #include "core/process/file_watch.h"
 #include "core/process/metrics.h"
+#include "edge/expiry.h"
 #include "edge/keys/keys.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
@@ -33,6 +34,7 @@
 #include "edge/node/worker.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
+#include "edge/tls/certs.h"
 #include "edge/tls/tickets.h"
 #include "edge/worker.h"
 #include "geo/places.h"
@@ -52,7 +54,9 @@ struct program {
 	unsigned n_idle;             /* workers, while stopping */
 	/* What the last configuration was loaded with that is right; the jobs' thread's. */
 	const struct geo_places *places;
+	struct edge_cert_store *certs;
 	struct file_watch watch;
+	struct edge_expiry expiry;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -85,8 +89,8 @@ static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, 
 	struct edge_view *view;
 
 	file_notes_begin(notes);
-	view =
-	    edge_view_load(fleet, p->daemon.options.node, p->keys, &p->resumption, p->places, diag);
+	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->resumption,
+			      p->places, diag);
 	file_notes_begin(NULL);
 	file_watch_notes(&p->watch, &notes);
 	return view;
@@ -402,6 +406,7 @@ static void serve(struct daemon *d)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
 			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
 	file_watch_look(&p->watch);
+	edge_expiry_start(&p->expiry, d->control, &p->common.views);
 }
 
 /* Stop */
@@ -429,6 +434,7 @@ static bool close_edge(struct daemon *d)
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
 
+	edge_expiry_stop(&p->expiry);
 	file_watch_stop(&p->watch);
 	if (p->common.workers == NULL)
 		close_sockets(p);
@@ -499,7 +505,9 @@ int main(int argc, char **argv)
 	daemon_signals_block();
 	edge_resumption_init(&program.resumption);
 	program.keys = edge_keys_create();
+	program.certs = edge_cert_store_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
+	edge_cert_store_destroy(&program.certs);
 	edge_keys_destroy(&program.keys);
 	file_watch_fini(&program.watch);
 	edge_resumption_fini(&program.resumption);

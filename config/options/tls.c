@@ -32,6 +32,7 @@ static const struct cfg_option ticket_options[] = {
     END,
 };
 
+static const char *const unknown_hosts[] = {"default", "refuse", NULL};
 static const char *const places[] = {"process", "signer", NULL};
 
 static const struct cfg_option keys_options[] = {
@@ -73,6 +74,10 @@ const struct cfg_option cfg_tls_options[] = {
      .prose = "Threads that sign, by RSA or by the signer, in handshakes with clients, so that "
 	      "workers go on with requests meanwhile; \"auto\" is one for each worker, with 0 the "
 	      "workers do it themselves."},
+    CHOICE("unknown_host", AT(cfg_tls, unknown_host), "default", unknown_hosts,
+	   "What becomes of clients that name no host, or one that no certificate is for: they are "
+	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
+	   "refused by the alert unrecognized_name."),
     SECTION("keys", "The private keys of certificates.", keys_options),
     SECTION("tickets",
 	    "How sessions are resumed, which saves a client the certificate and the "

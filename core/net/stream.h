@@ -192,8 +192,8 @@ void stream_abort(struct stream **s);
 /* Orderly, in the background: flushes, sends close_notify and FIN, and reads away what the other
  * side still sends, so that a last response is not lost to a RST. While it flushes, and while it
  * reads away, `linger` is how long there may be no progress; a minute for the one and half a minute
- * for the other is the most, and 64 MiB are. A stream in its handshake, or that has failed, is just
- * destroyed. */
+ * for the other is the most, and 64 MiB are. A stream in its handshake says that it is canceled.
+ * One that has failed is just destroyed, but for one that has sent an alert, which is to arrive. */
 void stream_close(struct stream **s, duration linger);
 
 /* On the way from one loop to another: a parked stream belongs to none and has no event. Only an
@@ -212,6 +212,8 @@ int stream_fd(const struct stream *s);
  * this way goes out before what is gathered, with the stream_write() that must follow at once; an
  * empty one will do. */
 gnutls_session_t stream_tls_session(const struct stream *s);
+/* The error of GnuTLS by which reading or the handshake has failed; 0: something else, or none. */
+int stream_tls_error(const struct stream *s);
 /* TLS: time from its start to established; zero for plain. */
 duration stream_handshake_time(const struct stream *s);
 

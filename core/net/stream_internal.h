@@ -204,6 +204,8 @@ struct stream_tls {
 	mono_time last_write;
 	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
+	int error;          /* of the library, by which it has failed; 0: none */
+	bool alerted;       /* the other side was told that this is the end, and why */
 	unsigned tickets_owed;
 	mono_time tickets_by;
 	struct stream_tls_early {
@@ -231,6 +233,8 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len);
 /* stream_tls_flush() must follow. */
 void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n);
 void stream_tls_say_goodbye(struct stream *s);
+/* Of a handshake that has not failed, but is given up. */
+void stream_tls_cancel(struct stream *s);
 /* Sends what the library has pushed; after each call of it. */
 void stream_tls_flush(struct stream *s);
 /* Ciphertext or decrypted bytes that a read would find without the socket. */

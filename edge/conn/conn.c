@@ -219,11 +219,11 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	LOOP_ASSERT_OWNER(w->loop);
 	log_debug("%s: ends %s: %s", net_addr_shown(&conn->client.addr),
 		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
+	edge_conn_end_early(conn, reason);
 	if (how == EDGE_CLOSE_ORDERLY)
 		stream_close(&conn->stream, LINGER);
 	else
 		stream_abort(&conn->stream);
-	edge_conn_end_early(conn);
 	if (conn->inlet != NULL)
 		edge_inlet_end(&conn->inlet, reason);
 	edge_guard_leave(&conn->client);

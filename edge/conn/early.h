@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/base/clock.h"
+#include "core/base/reason.h"
 
 struct edge_conn;
 struct edge_early;
@@ -14,7 +15,7 @@ struct edge_early;
 void edge_conn_begin_early(struct edge_conn *conn, mono_time since, mono_time until);
 /* It is done: for protocols, from the stream's handshaken(). */
 void edge_conn_handshaken(struct edge_conn *conn);
-/* For edge_conn_end(): of one that may be early. */
-void edge_conn_end_early(struct edge_conn *conn);
+/* For edge_conn_end(), while the stream is there: of one that may be early. */
+void edge_conn_end_early(struct edge_conn *conn, enum reason reason);
 /* Counts a handshake that is done, and keeps what is known of it. */
 void edge_conn_count_handshake(struct edge_conn *conn, mono_time since);

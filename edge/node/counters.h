@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the edge counts: one table for core/process/metrics.h. Reasons are counted twice over: how
- * exchanges ended (edge_end_*), and how client connections did (edge_connection_end_*).
+ * exchanges ended (edge_end_*), and how client connections did (edge_connection_end_*). Why
+ * handshakes failed is counted by kind (edge_handshake_failures_*).
  */
 #pragma once
 
 #include "core/base/reason.h"
 #include "core/process/metrics.h"
+#include "edge/tls/failure.h"
 
 #define EDGE_COUNTER_LIST(X)                                                                       \
 	X(EDGE_CONNECTIONS, "edge_connections_total", COUNTER, "Client connections accepted")      \
@@ -33,6 +35,12 @@
 	X(EDGE_HANDSHAKES_ACTIVE, "edge_handshakes_active", GAUGE, "TLS handshakes in flight")     \
 	X(EDGE_HANDSHAKES_WAITING, "edge_handshakes_waiting", GAUGE,                               \
 	  "TLS handshakes that wait for a place")                                                  \
+	X(EDGE_HANDSHAKES_TLS12, "edge_handshakes_tls12_total", COUNTER,                           \
+	  "TLS handshakes by TLS 1.2 or before; the others are by TLS 1.3")                        \
+	X(EDGE_HANDSHAKES_X25519, "edge_handshakes_x25519_total", COUNTER,                         \
+	  "TLS handshakes that agreed on keys by X25519")                                          \
+	X(EDGE_HANDSHAKES_HYBRID, "edge_handshakes_x25519mlkem768_total", COUNTER,                 \
+	  "TLS handshakes that agreed on keys by X25519MLKEM768")                                  \
 	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_EARLY_DATA, "edge_early_data_total", COUNTER,                                       \
@@ -42,6 +50,17 @@
 	X(EDGE_REQUESTS_EARLY, "edge_requests_early_total", COUNTER,                               \
 	  "Requests that were served before the handshake was done")                               \
 	X(EDGE_TOO_EARLY, "edge_too_early_total", COUNTER, "Responses 425 (Too Early) of our own") \
+	X(EDGE_HELLOS, "edge_hellos_total", COUNTER, "ClientHellos received whole")                \
+	X(EDGE_HELLOS_TLS13, "edge_hellos_tls13_total", COUNTER,                                   \
+	  "ClientHellos that offer TLS 1.3")                                                       \
+	X(EDGE_HELLOS_OLD, "edge_hellos_old_total", COUNTER,                                       \
+	  "ClientHellos that offer nothing later than TLS 1.1")                                    \
+	X(EDGE_HELLOS_HYBRID, "edge_hellos_x25519mlkem768_total", COUNTER,                         \
+	  "ClientHellos that offer X25519MLKEM768, which also withstands quantum computers")       \
+	X(EDGE_CERTIFICATES_ENDING, "edge_certificates_ending", GAUGE,                             \
+	  "Certificates in the last third of their time")                                          \
+	X(EDGE_CERTIFICATES_EXPIRED, "edge_certificates_expired", GAUGE,                           \
+	  "Certificates that have expired")                                                        \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \
@@ -133,10 +152,11 @@
 	  "Configurations refused while running")
 
 enum edge_counter {
-	EDGE_COUNTER_LIST(METRIC_ID)                   /* in the order of the list */
-	EDGE_END,                                      /* + enum reason */
-	EDGE_CONNECTION_END = EDGE_END + REASON_COUNT, /* + enum reason */
-	EDGE_N_COUNTERS = EDGE_CONNECTION_END + REASON_COUNT,
+	EDGE_COUNTER_LIST(METRIC_ID)                                 /* in the order of the list */
+	EDGE_END,                                                    /* + enum reason */
+	EDGE_CONNECTION_END = EDGE_END + REASON_COUNT,               /* + enum reason */
+	EDGE_HANDSHAKE_FAILURE = EDGE_CONNECTION_END + REASON_COUNT, /* + enum edge_failure - 1 */
+	EDGE_N_COUNTERS = EDGE_HANDSHAKE_FAILURE + EDGE_FAILURES - 1,
 };
 
 struct metrics *edge_counters_create(unsigned n_shards);

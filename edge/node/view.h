@@ -11,12 +11,14 @@
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
 #include "core/process/descriptors.h"
+#include "edge/tls/policy.h"
 
 struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_access;
 struct edge_buckets;
+struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
 struct edge_log_rules;
@@ -34,6 +36,7 @@ struct edge_view {
 	const struct cfg_edge *self;
 	struct edge_tickets *tickets;
 	struct edge_certs *certs;
+	struct edge_tls_policy tls_policy;
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
@@ -55,6 +58,7 @@ struct edge_view {
  * before. `resumption`: the process's. NULL with every error in `diag`, and *fleet is left to the
  * caller; else *fleet is consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
+				 struct edge_cert_store *certs,
 				 const struct edge_resumption *resumption,
 				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.

@@ -15,12 +15,10 @@
 static gnutls_certificate_credentials_t credentials_of(struct edge_certs *certs,
 						       const unsigned *members, unsigned n)
 {
-	gnutls_certificate_credentials_t credentials = certs->certs[members[0]].credentials;
+	gnutls_certificate_credentials_t credentials;
 
-	if (n == 1) {
-		certs->certs[members[0]].credentials = NULL;
-		return credentials;
-	}
+	if (n == 1)
+		return certs->certs[members[0]].pair->credentials;
 	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
 	for (unsigned i = 0; i < n; i++)
 		CHECK(cert_add_to(credentials, &certs->certs[members[i]]) >= 0);
@@ -45,6 +43,7 @@ static const struct cert_set *set_of(struct edge_certs *certs, const unsigned *m
 	memcpy(set->certs, members, n * sizeof(*members));
 	set->next = first->set;
 	first->set = certs->n_sets;
+	set->borrowed = n == 1;
 	set->credentials = credentials_of(certs, members, n);
 	return set;
 }
@@ -213,7 +212,8 @@ bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct sp
 void cert_sets_free(struct edge_certs *certs)
 {
 	for (unsigned i = 0; i < certs->n_sets; i++) {
-		gnutls_certificate_free_credentials(certs->sets[i]->credentials);
+		if (!certs->sets[i]->borrowed)
+			gnutls_certificate_free_credentials(certs->sets[i]->credentials);
 		free(certs->sets[i]->certs);
 		free(certs->sets[i]);
 	}

@@ -38,23 +38,16 @@ static void keep(void *cfg)
 {
 }
 
-static bool load_site(struct edge_certs *certs, const struct cfg_site *site, void **seen,
-		      wall_time now, struct diag *diag)
+static void list_site(struct edge_certs *certs, const struct cfg_site *site, void **seen)
 {
-	bool ok = true;
-
 	for (unsigned c = 0; c < site->n_certificates; c++) {
-		struct cert *cert;
-
 		if (!is_new(seen, &site->certificates[c]))
 			continue;
 		certs->certs =
 		    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
-		cert = &certs->certs[certs->n_certs++];
-		*cert = (struct cert){.site = site};
-		ok &= cert_load(cert, certs->keys, &site->certificates[c], now, diag);
+		certs->certs[certs->n_certs++] =
+		    (struct cert){.site = site, .cfg = &site->certificates[c]};
 	}
-	return ok;
 }
 
 static void complain_no_site(const struct cfg_edge *edge, struct diag *diag)
@@ -64,17 +57,22 @@ static void complain_no_site(const struct cfg_edge *edge, struct diag *diag)
 
 /* Without `self`: of all sites. */
 static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
-		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+		     const struct cfg_edge *self, struct edge_cert_store *store, wall_time now,
+		     struct diag *diag)
 {
 	void *seen = NULL;
-	bool ok = true;
+	bool ok;
 
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
-		progress_say("certificates of sites, %u of %u", s + 1, fleet->n_sites);
 		if (self == NULL || cfg_site_is_served_by(&fleet->sites[s], self))
-			ok &= load_site(certs, &fleet->sites[s], &seen, now, diag);
+			list_site(certs, &fleet->sites[s], &seen);
 	}
 	tdestroy(seen, keep);
+	ok = cert_store_load(store, certs, diag);
+	for (unsigned i = 0; i < certs->n_certs; i++) {
+		if (certs->certs[i].pair != NULL)
+			cert_warn(&certs->certs[i], now, diag);
+	}
 	return ok;
 }
 
@@ -96,27 +94,37 @@ static void warn_uncovered(const struct edge_certs *certs, const struct cfg_flee
 	}
 }
 
-/* Called by GnuTLS in the middle of a worker's handshake. */
-static int choose_credentials(gnutls_session_t session)
+/* What a client that says this is shown; NULL: it names nobody whom we know. */
+static gnutls_certificate_credentials_t credentials_for(const struct edge_certs *certs,
+							gnutls_session_t session)
 {
-	const struct edge_certs *certs = tls_session_server(session)->user;
-	gnutls_certificate_credentials_t credentials;
 	char name[256];
 	size_t len = sizeof(name) - 1;
 	unsigned type;
 
 	if (gnutls_server_name_get(session, name, &len, &type, 0) != 0 || type != GNUTLS_NAME_DNS)
-		return 0;
-	credentials = edge_certs_find(certs, (struct span){name, strnlen(name, len)});
+		return NULL;
+	return edge_certs_find(certs, (struct span){name, strnlen(name, len)});
+}
+
+/* Called by GnuTLS in the middle of a worker's handshake. */
+static int choose_credentials(gnutls_session_t session)
+{
+	const struct edge_certs *certs = tls_session_server(session)->user;
+	gnutls_certificate_credentials_t credentials = credentials_for(certs, session);
+
+	if (credentials == NULL && certs->refuse_nameless)
+		return GNUTLS_E_UNRECOGNIZED_NAME;
 	if (credentials == NULL || credentials == certs->tls.credentials)
 		return 0;
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
 }
 
 static bool load_own(struct edge_certs *certs, const struct cfg_fleet *fleet,
-		     const struct cfg_edge *self, wall_time now, struct diag *diag)
+		     const struct cfg_edge *self, struct edge_cert_store *store, wall_time now,
+		     struct diag *diag)
 {
-	bool ok = load_all(certs, fleet, self, now, diag);
+	bool ok = load_all(certs, fleet, self, store, now, diag);
 
 	if (certs->n_certs > 0)
 		return ok;
@@ -145,24 +153,24 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 }
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     struct edge_keys *keys, const struct edge_tickets *tickets,
-				     wall_time now, struct diag *diag)
+				     struct edge_keys *keys, struct edge_cert_store *store,
+				     const struct edge_tickets *tickets, wall_time now,
+				     struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 	char *error;
 
 	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
-	if (!load_own(certs, fleet, self, now, diag)) {
+	if (!load_own(certs, fleet, self, store, now, diag)) {
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
 	cert_sets_build(certs);
-	for (unsigned i = 0; i < certs->n_certs; i++)
-		cert_forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self, diag);
 	certs->priority = tls_profile_create(fleet->tls.profile, &error);
 	CHECK(certs->priority != NULL); /* it was tried when it was read */
+	certs->refuse_nameless = fleet->tls.unknown_host == CFG_UNKNOWN_HOST_REFUSE;
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
@@ -208,8 +216,8 @@ void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self
 	certs->by_name = edge_host_table_create();
 	if (self == NULL)
 		check_edges(fleet, diag);
-	ok = self != NULL && whole ? load_own(certs, fleet, self, now, diag)
-				   : load_all(certs, fleet, self, now, diag);
+	ok = self != NULL && whole ? load_own(certs, fleet, self, NULL, now, diag)
+				   : load_all(certs, fleet, self, NULL, now, diag);
 	if (ok && whole && certs->n_certs > 0) {
 		cert_sets_build(certs);
 		warn_uncovered(certs, fleet, self, diag);
@@ -223,10 +231,10 @@ void edge_certs_destroy(struct edge_certs **certsp)
 
 	if (certs == NULL)
 		return;
-	for (unsigned i = 0; i < certs->n_certs; i++)
-		cert_free(&certs->certs[i]);
-	free(certs->certs);
 	cert_sets_free(certs);
+	for (unsigned i = 0; i < certs->n_certs; i++)
+		cert_pair_unref(&certs->certs[i].pair);
+	free(certs->certs);
 	edge_host_table_destroy(&certs->by_name);
 	if (certs->priority != NULL)
 		gnutls_priority_deinit(certs->priority);

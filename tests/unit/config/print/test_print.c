@@ -127,6 +127,7 @@ static void test_dump_of_defaults(void **state)
 				  "tls:\n"
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
+				  "  unknown_host: default\n"
 				  "  keys:\n"
 				  "    place: process\n"
 				  "  tickets:\n"
