@@ -37,13 +37,14 @@
 #include "edge/status.h"
 #include "edge/terms/hints.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "edge/worker.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
 struct program {
 	struct daemon daemon;
-	gnutls_datum_t ticket_key; /* never changes */
+	struct edge_resumption resumption; /* never changes */
 	struct edge_keys *keys;
 	int keeper; /* of the signer, until it is known where keys are to be; -1: none */
 	struct event *keeper_event;
@@ -91,7 +92,7 @@ static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, 
 	struct edge_view *view;
 
 	file_notes_begin(notes);
-	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->ticket_key,
+	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->resumption,
 			      p->places, diag);
 	file_notes_begin(NULL);
 	file_watch_notes(&p->watch, &notes);
@@ -566,14 +567,13 @@ int main(int argc, char **argv)
 	if (argc > 0 && strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
 		return edge_signer_main(argc, argv);
 	daemon_signals_block();
-	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	edge_resumption_init(&program.resumption);
 	program.keys = edge_keys_create();
 	program.certs = edge_cert_store_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
 	edge_cert_store_destroy(&program.certs);
 	edge_keys_destroy(&program.keys);
 	file_watch_fini(&program.watch);
-	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
-	gnutls_free(program.ticket_key.data);
+	edge_resumption_fini(&program.resumption);
 	return code;
 }

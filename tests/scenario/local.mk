@@ -16,6 +16,7 @@ scenarios = \
 	tests/scenario/test_edge_certificates.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
+	tests/scenario/test_edge_early_data.py \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
@@ -43,6 +44,7 @@ scenarios = \
 	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_timeouts.py \
+	tests/scenario/test_edge_tickets.py \
 	tests/scenario/test_edge_tls_failures.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
