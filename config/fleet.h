@@ -212,6 +212,7 @@ struct cfg_fleet {
 	struct cfg_http http;
 	struct cfg_tls tls;
 	struct cfg_log log;
+	const char *user;            /* whom the daemons become; "": nobody else */
 	const char *file;            /* as given */
 	struct cfg_private *private; /* memory and tree, for dump */
 };

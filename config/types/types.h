@@ -90,6 +90,8 @@ extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix,
 extern const struct cfg_type cfg_type_host, cfg_type_host_pattern, cfg_type_zone, cfg_type_owner;
 /* The name of an edge, an origin, a site, a name server. */
 extern const struct cfg_type cfg_type_name;
+/* Of the operating system; "": none. */
+extern const struct cfg_type cfg_type_user;
 /* A pointer to the edge, origin or site of that name. */
 extern const struct cfg_type cfg_type_edge_ref, cfg_type_origin_ref, cfg_type_site_ref;
 

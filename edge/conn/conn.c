@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
+#include "edge/conn/early.h"
 #include "edge/conn/inlet.h"
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
@@ -219,6 +220,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	LOOP_ASSERT_OWNER(w->loop);
 	log_debug("%s: ends %s: %s", net_addr_shown(&conn->client.addr),
 		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
+	edge_conn_end_early(conn, reason);
 	if (how == EDGE_CLOSE_ORDERLY)
 		stream_close(&conn->stream, LINGER);
 	else

@@ -70,6 +70,7 @@ struct edge_conn {
 	/* The protocol's, NULL before. */
 	const struct edge_conn_ops *ops;
 	void *protocol;
+	struct edge_early *early; /* NULL: its handshake is done, or not as far */
 	/* The inlet's, NULL after. */
 	struct edge_inlet *inlet;
 };

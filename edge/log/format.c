@@ -150,7 +150,10 @@ static size_t write_json(const struct edge_log_format *format, const struct edge
 	p = put_known(p, SPAN(",\"user\":"), f->user, EDGE_LOG_NAME_MAX);
 	p = put_known(p, SPAN(",\"request_id\":"), f->request_id, EDGE_LOG_ID_MAX);
 	p = put_known(p, SPAN(",\"trace_id\":"), f->trace_id, EDGE_LOG_NAME_MAX);
-	p = put_place(put_tls(p, f->client), f->place);
+	p = put_tls(p, f->client);
+	if (f->early)
+		p = put_bool(p, SPAN(",\"tls_early\":"), true);
+	p = put_place(p, f->place);
 	p = put_known(p, SPAN(",\"refused_by\":"), f->refused_by, EDGE_LOG_NAME_MAX);
 	p = put_word(p, SPAN(",\"end\":"), reason_text(e->end));
 	p = log_put(p, SPAN("}"));

@@ -57,7 +57,8 @@ static void test_dump_of_defaults(void **state)
 {
 	char *text = round_trip(load_good("nameservers: {n: {control: /n, state: /s}}\n"));
 
-	assert_string_equal(text, "log:\n"
+	assert_string_equal(text, "user: \"\"\n"
+				  "log:\n"
 				  "  level: info\n"
 				  "http:\n"
 				  "  timeout:\n"
@@ -129,8 +130,14 @@ static void test_dump_of_defaults(void **state)
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
 				  "  unknown_host: default\n"
+				  "  ocsp: true\n"
+				  "  certificate_compression: []\n"
 				  "  keys:\n"
 				  "    place: process\n"
+				  "  tickets:\n"
+				  "    count: 1\n"
+				  "    lifetime: 1d\n"
+				  "  early_data: 16KiB\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
