@@ -42,11 +42,14 @@ core_libcore_a_SOURCES = \
 	core/net/stream_handshake.c \
 	core/net/stream_internal.h \
 	core/net/stream_stall.c core/net/stream_stall.h \
+	core/net/stream_early.c \
 	core/net/stream_ticket.c \
 	core/net/stream_tls.c \
 	core/net/stream_watch.c \
 	core/net/stream_write.c \
+	core/tls/early_hello.c core/tls/early_hello.h \
 	core/net/tls.c core/net/tls.h \
+	core/tls/early.c core/tls/early.h \
 	core/net/tls_client.c \
 	core/net/tls_internal.h \
 	core/net/tls_profile.c core/net/tls_profile.h \

@@ -33,16 +33,18 @@
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
+#include "edge/stapling.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "edge/worker.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
 struct program {
 	struct daemon daemon;
-	gnutls_datum_t ticket_key; /* never changes */
+	struct edge_resumption resumption; /* never changes */
 	struct edge_keys *keys;
 	int keeper; /* of the signer, until it is known where keys are to be; -1: none */
 	struct event *keeper_event;
@@ -57,6 +59,7 @@ struct program {
 	struct edge_cert_store *certs;
 	struct file_watch watch;
 	struct edge_expiry expiry;
+	struct edge_stapling stapling;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -89,7 +92,7 @@ static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, 
 	struct edge_view *view;
 
 	file_notes_begin(notes);
-	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->ticket_key,
+	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->resumption,
 			      p->places, diag);
 	file_notes_begin(NULL);
 	file_watch_notes(&p->watch, &notes);
@@ -204,6 +207,7 @@ static void publish(struct daemon *d, void *v)
 	atomic_store(&p->common.budget.closing,
 		     MAX(view->descriptors.closing / d->group->n_workers, 1));
 	olink_set_idle_limit(p->common.olink, view->descriptors.idle);
+	edge_stapling_use(&p->stapling, view->fleet->tls.ocsp ? view->certs : NULL);
 	edge_view_publish(&view, &p->common.views);
 }
 
@@ -445,6 +449,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	look_at_files(p, view);
 	ok = open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
+	ok &= edge_stapling_start(&p->stapling, d->control, p->common.metrics);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
@@ -491,6 +496,7 @@ static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
+	bool whole = edge_stapling_stop(&p->stapling);
 
 	edge_expiry_stop(&p->expiry);
 	file_watch_stop(&p->watch);
@@ -513,7 +519,7 @@ static bool close_edge(struct daemon *d)
 	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);
-	return true;
+	return whole;
 }
 
 /* The rest */
@@ -561,14 +567,13 @@ int main(int argc, char **argv)
 	if (argc > 0 && strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
 		return edge_signer_main(argc, argv);
 	daemon_signals_block();
-	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	edge_resumption_init(&program.resumption);
 	program.keys = edge_keys_create();
 	program.certs = edge_cert_store_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
 	edge_cert_store_destroy(&program.certs);
 	edge_keys_destroy(&program.keys);
 	file_watch_fini(&program.watch);
-	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
-	gnutls_free(program.ticket_key.data);
+	edge_resumption_fini(&program.resumption);
 	return code;
 }

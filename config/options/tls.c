@@ -5,8 +5,35 @@
 #include "config/options/rows.h"
 #include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
+#include "core/tls/early.h"
+
+/* RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)". */
+#define LIFETIME_MAX (7 * DAY)
+
+static const struct cfg_option ticket_options[] = {
+    {.key = "keys",
+     .type = &cfg_type_path,
+     AT(cfg_tls, tickets.keys),
+     .prose =
+	 "A directory with the keys that all edges share, made by perigeectl ticket-key: a "
+	 "session that has begun at one edge is resumed at any other. Each edge needs the same "
+	 "files. Without it sessions are resumed at the edge where they began, until it is "
+	 "started anew. How keys change is told in perigee-edge(8)."},
+    COUNT("count", AT(cfg_tls, tickets.count), "1", 0, 8,
+	  "How many tickets a client of TLS 1.3 is given with its first response; a client of TLS "
+	  "1.2 is given one. 0: none, no session is resumed."),
+    {.key = "lifetime",
+     .type = &cfg_type_duration,
+     AT(cfg_tls, tickets.lifetime),
+     .fallback = "1d",
+     RANGE(60 * SECOND, LIFETIME_MAX),
+     .prose = "How long a session may be resumed after its full handshake. All edges must have the "
+	      "same: tickets that were given before it was changed lead to a full handshake."},
+    END,
+};
 
 static const char *const unknown_hosts[] = {"default", "refuse", NULL};
+static const char *const compressions[] = {"zlib", "brotli", "zstd", NULL};
 static const char *const places[] = {"process", "signer", NULL};
 
 static const struct cfg_option keys_options[] = {
@@ -52,6 +79,29 @@ const struct cfg_option cfg_tls_options[] = {
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
 	   "refused by the alert unrecognized_name."),
+    {.key = "ocsp",
+     .type = &cfg_type_bool,
+     AT(cfg_tls, ocsp),
+     .fallback = "yes",
+     .prose = "Whether the responders that certificates name are asked about them (OCSP), so that "
+	      "clients are shown a fresh response with the certificate."},
+    {.key = "certificate_compression",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_tls, certificate_compression),
+     .choices = compressions,
+     .prose =
+	 "How certificates are compressed for clients that can take it (RFC 8879), in order of "
+	 "preference; by default not. It saves about a third of their bytes, and costs work in "
+	 "each handshake that is not resumed. What the GnuTLS at hand lacks is left out, with a "
+	 "warning."},
     SECTION("keys", "The private keys of certificates.", keys_options),
+    SECTION("tickets",
+	    "How sessions are resumed, which saves a client the certificate and the "
+	    "edge a signature.",
+	    ticket_options),
+    BYTES("early_data", AT(cfg_tls, early_data), "16KiB", KIB, TLS_EARLY_MAX,
+	  "The most that a client may send as early data (0-RTT), before the handshake is done. "
+	  "None is taken unless a route says early_data."),
     END,
 };

@@ -16,6 +16,7 @@ scenarios = \
 	tests/scenario/test_edge_certificates.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
+	tests/scenario/test_edge_early_data.py \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
@@ -26,6 +27,7 @@ scenarios = \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_keys.py \
+	tests/scenario/test_edge_ja4.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
@@ -33,6 +35,7 @@ scenarios = \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
+	tests/scenario/test_edge_ocsp.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
@@ -41,6 +44,7 @@ scenarios = \
 	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_timeouts.py \
+	tests/scenario/test_edge_tickets.py \
 	tests/scenario/test_edge_tls_failures.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \

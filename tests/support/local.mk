@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-EXTRA_DIST += tests/support/busy_clients.py tests/support/demo.py \
+EXTRA_DIST += tests/support/busy_clients.py tests/support/certtool.py \
+	tests/support/demo.py \
 	tests/support/desync_contents.py tests/support/desync_requests.py \
 	tests/support/desync_responses.py \
 	tests/support/dns_fleet.py tests/support/edge_fleet.py \
@@ -9,7 +10,7 @@ EXTRA_DIST += tests/support/busy_clients.py tests/support/demo.py \
 	tests/support/name_server.py tests/support/netns.py tests/support/no_ipv6.py \
 	tests/support/nginx.py tests/support/perigee.py tests/support/private_etc.py \
 	tests/support/ja4.py tests/support/rfc6455.py tests/support/skip.h \
-	tests/support/tls_frames.py tests/support/tsan.supp
+	tests/support/tls13.py tests/support/tls_frames.py tests/support/tsan.supp
 
 check_LIBRARIES += tests/support/libcases.a
 tests_support_libcases_a_SOURCES = tests/support/case_filter.c
