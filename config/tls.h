@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/limit.h"
+#include "core/base/clock.h"
 
 /* As many as workers. */
 #define CFG_THREADS_AUTO (~0U)
@@ -34,6 +35,13 @@ enum cfg_unknown_host {
 	CFG_UNKNOWN_HOST_REFUSE,
 };
 
+/* tls.tickets: how sessions are resumed. */
+struct cfg_tickets {
+	const char *keys;  /* directory; NULL: the process has a key of its own */
+	unsigned count;    /* that a client of TLS 1.3 is given; 0: none is resumed */
+	duration lifetime; /* whole seconds; 1 day */
+};
+
 struct cfg_tls {
 	const char *profile;        /* for tls_profile_create() */
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
@@ -41,4 +49,6 @@ struct cfg_tls {
 	enum cfg_unknown_host unknown_host;
 	bool ocsp;                                /* responses are fetched and shown */
 	struct cfg_uints certificate_compression; /* in order of preference; none */
+	struct cfg_tickets tickets;
+	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };

@@ -7,6 +7,7 @@ edge_libedge_a_SOURCES = \
 	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
+	edge/conn/early.c edge/conn/early.h \
 	edge/conn/greeting.c edge/conn/greeting.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
@@ -27,6 +28,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_early.c \
 	edge/exchange/exchange_hints.c \
 	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
@@ -50,6 +52,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
+	edge/facts/early.c edge/facts/early.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
@@ -82,6 +85,7 @@ edge_libedge_a_SOURCES = \
 	edge/keys/signed_data.c edge/keys/signed_data.h \
 	edge/keys/signed_data_works.c \
 	edge/keys/signer.c edge/keys/signer.h \
+	edge/keys/signer_files.c edge/keys/signer_files.h \
 	edge/keys/signer_keeper.c edge/keys/signer_keeper.h \
 	edge/keys/signer_key.c \
 	edge/keys/signer_link.c edge/keys/signer_link.h \
@@ -105,6 +109,9 @@ edge_libedge_a_SOURCES = \
 	edge/tls/cert_store.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
+	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
+	edge/tls/ticket_names.c edge/tls/ticket_names.h \
+	edge/tls/tickets.c edge/tls/tickets.h \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/client_hello.c edge/tls/client_hello.h \

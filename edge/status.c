@@ -16,6 +16,7 @@
 #include "edge/node/worker.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "geo/report.h"
 #include "origin-link/olink.h"
 
@@ -120,4 +121,5 @@ void edge_status_add(const struct edge_status *s, json_t *status)
 	json_object_set_new(status, "sites", sites(view));
 	json_object_set_new(status, "keys", edge_keys_status(s->keys));
 	json_object_set_new(status, "certificates", edge_certs_status(view->certs, clock_wall()));
+	json_object_set_new(status, "tickets", edge_tickets_status(view->tickets, clock_wall()));
 }

@@ -5,6 +5,32 @@
 #include "config/options/rows.h"
 #include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
+#include "core/tls/early.h"
+
+/* RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)". */
+#define LIFETIME_MAX (7 * DAY)
+
+static const struct cfg_option ticket_options[] = {
+    {.key = "keys",
+     .type = &cfg_type_path,
+     AT(cfg_tls, tickets.keys),
+     .prose =
+	 "A directory with the keys that all edges share, made by perigeectl ticket-key: a "
+	 "session that has begun at one edge is resumed at any other. Each edge needs the same "
+	 "files. Without it sessions are resumed at the edge where they began, until it is "
+	 "started anew. How keys change is told in perigee-edge(8)."},
+    COUNT("count", AT(cfg_tls, tickets.count), "1", 0, 8,
+	  "How many tickets a client of TLS 1.3 is given with its first response; a client of TLS "
+	  "1.2 is given one. 0: none, no session is resumed."),
+    {.key = "lifetime",
+     .type = &cfg_type_duration,
+     AT(cfg_tls, tickets.lifetime),
+     .fallback = "1d",
+     RANGE(60 * SECOND, LIFETIME_MAX),
+     .prose = "How long a session may be resumed after its full handshake. All edges must have the "
+	      "same: tickets that were given before it was changed lead to a full handshake."},
+    END,
+};
 
 static const char *const unknown_hosts[] = {"default", "refuse", NULL};
 static const char *const compressions[] = {"zlib", "brotli", "zstd", NULL};
@@ -20,7 +46,7 @@ static const struct cfg_option keys_options[] = {
      .prose =
 	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
 	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
-	 "them; see perigee-edge(8)."},
+	 "them; see perigee-edge(8), and user."},
     {.key = "rate",
      .type = &cfg_type_rate,
      AT(cfg_tls, keys.rate),
@@ -70,5 +96,12 @@ const struct cfg_option cfg_tls_options[] = {
 	 "each handshake that is not resumed. What the GnuTLS at hand lacks is left out, with a "
 	 "warning."},
     SECTION("keys", "The private keys of certificates.", keys_options),
+    SECTION("tickets",
+	    "How sessions are resumed, which saves a client the certificate and the "
+	    "edge a signature.",
+	    ticket_options),
+    BYTES("early_data", AT(cfg_tls, early_data), "16KiB", KIB, TLS_EARLY_MAX,
+	  "The most that a client may send as early data (0-RTT), before the handshake is done. "
+	  "None is taken unless a route says early_data."),
     END,
 };

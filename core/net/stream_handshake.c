@@ -74,6 +74,8 @@ static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 	const struct tls_server *server = tls->use.server;
+	bool early = s->phase == STREAM_EARLY;
+	bool waited = tls->early.waiting.end > 0;
 
 	stream_tls_flush(s);
 	if (s->out == OUT_FAILED)
@@ -86,9 +88,15 @@ static void handshake_done(struct stream *s)
 	if (tls->client && !is_tls13(tls->session))
 		tls_client_remember(tls->client, tls->session, s->fd);
 	/* With TLS 1.2 it is part of the handshake. */
-	if (!tls->client && server->ticket_key.data && is_tls13(tls->session))
-		stream_ticket_owe(s);
-	if (!tell(s, s->ops->established))
+	if (!tls->client && server->tickets && is_tls13(tls->session)) {
+		stream_early_expect_tickets(tls);
+		stream_tickets_owe(s, server->tickets->count);
+	}
+	if (early)
+		stream_early_flush(s);
+	if (!tell(s, early ? s->ops->handshaken : s->ops->established))
+		return;
+	if (waited && stream_is_drained(s) && !stream_call(s, s->ops->drained))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);
@@ -115,7 +123,7 @@ static void step_made(struct stream *s)
 		handshake_failed(s, ret);
 	} else {
 		stream_tls_flush(s);
-		if (s->out != OUT_FAILED)
+		if (s->out != OUT_FAILED && stream_early_step_made(s))
 			stream_arm_read(s);
 	}
 }
@@ -260,6 +268,19 @@ void stream_handshake_readable(struct stream *s)
 
 /* The start */
 
+/* Called by GnuTLS with each ClientHello, before it looks at it. */
+static int hello_comes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		       const gnutls_datum_t *message)
+{
+	struct stream_tls *tls = gnutls_transport_get_ptr(session);
+	const struct tls_tickets *tickets = tls->use.server->tickets;
+
+	if (tickets && tickets->choose)
+		tickets->choose(tickets, session, message);
+	stream_early_look(tls, message);
+	return 0;
+}
+
 /* Called by GnuTLS when it has read a ClientHello. Told so, it deals with the hello, chooses what
  * it will sign with, and stops before it answers. */
 static int hello_came(gnutls_session_t session)
@@ -268,6 +289,7 @@ static int hello_came(gnutls_session_t session)
 	const struct tls_server *server = tls->use.server;
 	int ret = server->client_hello ? server->client_hello(session) : 0;
 
+	stream_early_decide(tls);
 	return ret < 0 || tls->lent || !tls->stream->b->lender ? ret : GNUTLS_E_INTERRUPTED;
 }
 
@@ -277,8 +299,8 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 
 	if (ret == 0)
 		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->credentials);
-	if (ret == 0 && server->ticket_key.data)
-		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
+	if (ret == 0 && server->tickets)
+		ret = server->tickets->start(server->tickets, session);
 	if (ret == 0 && server->n_alpn > 0)
 		/* Mandatory: a client that names only others is refused with
 		 * no_application_protocol (RFC 7301, 3.2); one that names none is served. */
@@ -288,6 +310,8 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 	if (ret == 0 && server->n_compressions > 0)
 		ret = gnutls_compress_certificate_set_methods(session, server->compressions,
 							      server->n_compressions);
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+					   hello_comes);
 	gnutls_handshake_set_post_client_hello_function(session, hello_came);
 	return ret;
 }
@@ -318,7 +342,9 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 			     void (*release)(void *arg), void *arg, const void *prefix, size_t n)
 {
-	struct stream_tls *mine = start(s, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET, prefix, n);
+	const unsigned flags = GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET;
+	struct stream_tls *mine =
+	    start(s, tls->early ? flags | GNUTLS_ENABLE_EARLY_DATA : flags, prefix, n);
 	struct tls_use use = {tls, release, arg};
 
 	if (!mine || set_up_server(mine->session, tls) < 0) {
@@ -326,6 +352,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 		return false;
 	}
 	mine->use = use;
+	stream_early_set_up(mine, tls);
 	gnutls_session_set_ptr(mine->session, &mine->use);
 	stream_arm_read(s);
 	if (n > 0)

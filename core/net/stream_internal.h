@@ -2,7 +2,8 @@
  *
  * What the parts of a stream share: stream.c (the socket, its events, its user), stream_write.c
  * (what goes out, and its queue), stream_tls.c (what GnuTLS does between those and the user),
- * stream_handshake.c (how TLS begins), stream_ticket.c (what follows it), stream_watch.c (resets
+ * stream_handshake.c (how TLS begins), stream_early.c (what may come before it is done),
+ * stream_ticket.c (what follows it), stream_watch.c (resets
  * while nobody reads), stream_close.c (the orderly end). Nobody else includes this.
  */
 #pragma once
@@ -18,6 +19,7 @@
 enum stream_phase {
 	STREAM_OPEN,      /* plain, or TLS established */
 	STREAM_HANDSHAKE, /* goes on, or has failed */
+	STREAM_EARLY,     /* the same, but the user has it already, and reads early data */
 	STREAM_PARKED,    /* has no loop: b, ops and arg are NULL */
 	STREAM_CLOSING,   /* has no user: ops and arg are NULL; `closing` is set; no TLS any more */
 };
@@ -54,7 +56,7 @@ struct stream {
 	bool paused;
 	bool watched; /* no read event, but a user */
 	TAILQ_ENTRY(stream) watch_link;
-	TAILQ_ENTRY(stream) ticket_link; /* while tls->ticket_owed */
+	TAILQ_ENTRY(stream) ticket_link; /* while tls->tickets_owed */
 
 	/* What comes in. */
 	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
@@ -119,8 +121,10 @@ void stream_fail_writing(struct stream *s);
 void stream_arm_write(struct stream *s);
 void stream_disarm_write(struct stream *s);
 void stream_queue_clear(struct stream *s);
-/* It belongs to a loop again: what was queued meanwhile counts from now on. */
-void stream_queue_attached(struct stream *s);
+/* Whether the socket has taken all; what waits for a handshake does not matter. */
+bool stream_queue_is_empty(const struct stream *s);
+/* Its queues have grown or shrunk, or it belongs to a loop again. */
+void stream_count_held(struct stream *s);
 
 /* stream_watch.c */
 
@@ -146,11 +150,29 @@ void stream_handshake_readable(struct stream *s);
 
 struct stream_tickets *stream_tickets_create(struct loop *loop);
 void stream_tickets_destroy(struct stream_tickets **tickets);
-/* The client gets a ticket with the first that is written, or else soon. */
-void stream_ticket_owe(struct stream *s);
-/* Now, if it is owed; stream_tls_flush() must follow. */
-void stream_ticket_send(struct stream *s);
-void stream_ticket_forget(struct stream *s);
+/* The client gets so many tickets with the first that is written, or else soon. */
+void stream_tickets_owe(struct stream *s, unsigned n);
+/* Now, if any are owed; stream_tls_flush() must follow. */
+void stream_tickets_send(struct stream *s);
+void stream_tickets_forget(struct stream *s);
+
+/* stream_early.c */
+
+struct stream_tls;
+/* Of a server's session, before the handshake; then with each ClientHello, and when that was read.
+ */
+void stream_early_set_up(struct stream_tls *tls, const struct tls_server *server);
+void stream_early_look(struct stream_tls *tls, const gnutls_datum_t *message);
+void stream_early_decide(struct stream_tls *tls);
+/* A step was made and more are to come: established() if there is early data. False when the stream
+ * is no longer ours. */
+bool stream_early_step_made(struct stream *s);
+/* 0: none, for now. */
+size_t stream_early_read(struct stream *s, void *buf, size_t len);
+/* The handshake is done: what was written meanwhile goes out. */
+void stream_early_flush(struct stream *s);
+/* Before any are sent. */
+void stream_early_expect_tickets(struct stream_tls *tls);
 
 /* stream_tls.c */
 
@@ -182,10 +204,20 @@ struct stream_tls {
 	mono_time last_write;
 	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
-	bool ticket_owed;
-	int error;    /* of the library, by which it has failed; 0: none */
-	bool alerted; /* the other side was told that this is the end, and why */
-	mono_time ticket_by;
+	int error;          /* of the library, by which it has failed; 0: none */
+	bool alerted;       /* the other side was told that this is the end, and why */
+	unsigned tickets_owed;
+	mono_time tickets_by;
+	struct stream_tls_early {
+		struct tls_early *tickets; /* the server's; NULL: none is taken */
+		uint32_t max;
+		bool offered;          /* * by a ClientHello */
+		bool has_ticket;       /* * it may be accepted with `ticket`, */
+		gnutls_datum_t ticket; /* * while the ClientHello is read */
+		bool accepted;
+		bool unread;                 /* the library may have some that nobody has read */
+		struct stream_queue waiting; /* written meanwhile, to be encrypted */
+	} early;
 };
 
 struct stream_tls_buffers *stream_tls_buffers_create(void);

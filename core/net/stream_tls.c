@@ -110,7 +110,7 @@ void stream_tls_keep(struct stream *s)
 
 bool stream_tls_has_buffered(const struct stream *s)
 {
-	return s->tls->kept || held(s) > 0 || s->tls->socket_ended ||
+	return s->tls->early.unread || s->tls->kept || held(s) > 0 || s->tls->socket_ended ||
 	       gnutls_record_check_pending(s->tls->session) > 0;
 }
 
@@ -310,7 +310,7 @@ static void send_alert(struct stream *s, int error)
 void stream_tls_failed(struct stream *s, int ret)
 {
 	gnutls_session_t session = s->tls->session;
-	bool handshaking = s->phase == STREAM_HANDSHAKE;
+	bool handshaking = s->phase == STREAM_HANDSHAKE || s->phase == STREAM_EARLY;
 	enum stream_fault fault = handshaking ? STREAM_FAULT_HANDSHAKE : STREAM_FAULT_MALFORMED;
 
 	s->tls->error = ret;
@@ -365,6 +365,8 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 	bool stopped_short = !s->b;
 	size_t got = 0;
 
+	while (tls->early.unread && got < len)
+		got += stream_early_read(s, (char *)buf + got, len - got);
 	while (got < len && s->end == STREAM_AGAIN) {
 		ssize_t ret;
 
@@ -437,7 +439,7 @@ void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 		c.left += iov[i].iov_len;
 	if (c.left == 0)
 		return;
-	stream_ticket_send(s);
+	stream_tickets_send(s);
 	advance(&c, 0);
 	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
 		tls->ramp_written = 0;
@@ -535,6 +537,7 @@ void stream_tls_destroy(struct stream_tls **tlsp)
 	tls_client_unref(&tls->client);
 	free(tls->pushed.data);
 	free(tls->kept);
+	free(tls->early.waiting.data);
 	tls->magic = MAGIC_DEAD;
 	free(tls);
 }

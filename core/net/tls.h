@@ -8,6 +8,8 @@
 
 #include <gnutls/gnutls.h>
 
+#include "core/tls/early.h"
+
 /* RFC 9325: forward secrecy and authenticated encryption only, no SHA-1. Short, with
  * AES-128-GCM-SHA256 first: a third cheaper handshakes than NORMAL (measured; mostly SHA-256 in
  * place of SHA-384 in the key schedule). `first_groups`: "+GROUP-NAME:" for each, or "". */
@@ -24,10 +26,27 @@
  * RSA-4096 certificates 16 KiB. */
 #define TLS_PEM_MAX (4 << 20)
 
+/* How the sessions of a server are resumed: by tickets (RFC 8446 section 4.6.1, RFC 5077). Shared
+ * by all handshakes: the functions may be called by several threads at once. */
+struct tls_tickets {
+	/* Before the handshake: gives the session the key that its tickets are encrypted with. 0 or
+	 * an error of GnuTLS. */
+	int (*start)(const struct tls_tickets *tickets, gnutls_session_t session);
+	/* May be NULL. With the ClientHello, before anything of it is looked at: may give the
+	 * session another key (gnutls_session_ticket_enable_server), for the ticket in there. */
+	void (*choose)(const struct tls_tickets *tickets, gnutls_session_t session,
+		       const gnutls_datum_t *hello);
+	unsigned count; /* that a client of TLS 1.3 is given, 1 or more; with TLS 1.2 it is one */
+};
+
 struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
-	gnutls_datum_t ticket_key; /* shared by all workers; data == NULL: no tickets */
+	const struct tls_tickets *tickets; /* NULL: none, no session is resumed */
+	/* NULL: no early data is taken. It outlives the streams. The most that is taken of one
+	 * connection: 1 to TLS_EARLY_MAX bytes. */
+	struct tls_early *early;
+	uint32_t early_max;
 	/* In order of preference. A client that names others, and only those, is refused. */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;

@@ -31,6 +31,7 @@
 #include "edge/conn/admission.h"
 #include "edge/conn/conn.h"
 #include "edge/conn/conns.h"
+#include "edge/conn/early.h"
 #include "edge/conn/greeting.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
@@ -110,27 +111,12 @@ static const struct cfg_http *http_of(const struct edge_inlet *in)
 
 /* The end of an inlet */
 
-/* Of a handshake that did not fail by itself. */
-static enum edge_failure failure_of(enum reason reason)
-{
-	switch (reason) {
-	case REASON_CLIENT_CLOSED:
-		return EDGE_FAILURE_CLOSED;
-	case REASON_CLIENT_RESET:
-		return EDGE_FAILURE_RESET;
-	case REASON_CLIENT_HANDSHAKE_TIMEOUT:
-		return EDGE_FAILURE_TIMEOUT;
-	default:
-		return EDGE_FAILURE_OWN;
-	}
-}
-
 static void count_failure(const struct edge_inlet *in, enum reason reason)
 {
 	enum edge_failure failure = in->failure;
 
 	if (failure == EDGE_FAILURE_NONE)
-		failure = failure_of(reason);
+		failure = edge_failure_of_reason(reason);
 	edge_count(in->all->worker, EDGE_HANDSHAKE_FAILURES, 1);
 	edge_count(in->all->worker, EDGE_HANDSHAKE_FAILURE + failure - 1, 1);
 }
@@ -566,21 +552,6 @@ static void take_sni(struct edge_conn *conn, gnutls_session_t session)
 	conn->client.sni = conn->sni = xstrdup(name);
 }
 
-static void count_handshake(struct edge_worker *w, gnutls_session_t session)
-{
-	const char *group = gnutls_group_get_name(gnutls_group_get(session));
-
-	edge_count(w, EDGE_HANDSHAKES, 1);
-	if (gnutls_session_is_resumed(session))
-		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
-	if (gnutls_protocol_get_version(session) < GNUTLS_TLS1_3)
-		edge_count(w, EDGE_HANDSHAKES_TLS12, 1);
-	if (group != NULL && strcmp(group, "X25519") == 0)
-		edge_count(w, EDGE_HANDSHAKES_X25519, 1);
-	else if (group != NULL && strcmp(group, "X25519-MLKEM768") == 0)
-		edge_count(w, EDGE_HANDSHAKES_HYBRID, 1);
-}
-
 static void on_established(void *arg)
 {
 	struct edge_inlet *in = arg;
@@ -594,11 +565,11 @@ static void on_established(void *arg)
 	take_sni(in->conn, session);
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
 	in->conn->client.tls_group = gnutls_group_get_name(gnutls_group_get(session));
-	in->conn->client.handshake = mono_since(loop_now(w->loop), in->handshake->since);
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
-	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
-		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");
-	count_handshake(w, session);
+	if (stream_is_early(in->conn->stream))
+		edge_conn_begin_early(in->conn, in->handshake->since, in->deadline.at);
+	else
+		edge_conn_count_handshake(in->conn, in->handshake->since);
 	leave(in, protocol_of(w, session), NULL, 0);
 }
 

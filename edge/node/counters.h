@@ -43,6 +43,13 @@
 	  "TLS handshakes that agreed on keys by X25519MLKEM768")                                  \
 	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
 	  "TLS handshakes that failed or took too long")                                           \
+	X(EDGE_EARLY_DATA, "edge_early_data_total", COUNTER,                                       \
+	  "Client connections whose early data was taken")                                         \
+	X(EDGE_EARLY_DATA_REFUSED, "edge_early_data_refused_total", COUNTER,                       \
+	  "Client connections whose early data was not taken")                                     \
+	X(EDGE_REQUESTS_EARLY, "edge_requests_early_total", COUNTER,                               \
+	  "Requests that were served before the handshake was done")                               \
+	X(EDGE_TOO_EARLY, "edge_too_early_total", COUNTER, "Responses 425 (Too Early) of our own") \
 	X(EDGE_HELLOS, "edge_hellos_total", COUNTER, "ClientHellos received whole")                \
 	X(EDGE_HELLOS_TLS13, "edge_hellos_tls13_total", COUNTER,                                   \
 	  "ClientHellos that offer TLS 1.3")                                                       \
@@ -68,6 +75,8 @@
 	  "Requests that access denied by the client's country")                                   \
 	X(EDGE_DENIED_CONTINENT, "edge_denied_continent_total", COUNTER,                           \
 	  "Requests that access denied by the client's continent")                                 \
+	X(EDGE_DENIED_JA4, "edge_denied_ja4_total", COUNTER,                                       \
+	  "Requests that access denied by the client's JA4 fingerprint")                           \
 	X(EDGE_REQUESTS_TOO_MANY, "edge_requests_too_many_total", COUNTER,                         \
 	  "Requests refused over http.per_client.requests")                                        \
 	X(EDGE_REQUESTS_TOO_FAST, "edge_requests_too_fast_total", COUNTER,                         \

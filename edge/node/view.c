@@ -20,6 +20,7 @@
 #include "edge/log/access_log.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
@@ -61,8 +62,8 @@ static bool load_places(struct edge_view *view, const struct cfg_fleet *fleet,
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 				 struct edge_keys *keys, struct edge_cert_store *certs,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag)
+				 const struct edge_resumption *resumption,
+				 const struct geo_places *before, struct diag *diag)
 {
 	const struct cfg_fleet *fleet = *fleetp;
 	const struct cfg_edge *self = cfg_expect_edge(fleet, node, diag);
@@ -73,17 +74,20 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 		return NULL;
 	view = xcalloc(1, sizeof(*view));
 	view->self = self;
-	view->certs = edge_certs_create(fleet, self, keys, certs, ticket_key, clock_wall(), diag);
+	view->tickets = edge_tickets_create(fleet, resumption, clock_wall(), diag);
+	view->certs =
+	    edge_certs_create(fleet, self, keys, certs, view->tickets, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
-	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL ||
-	    view->routes == NULL || !placed) {
+	if (view->tickets == NULL || view->certs == NULL || view->origins == NULL ||
+	    view->passwords == NULL || view->routes == NULL || !placed) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
+	view->needs_ja4 = cfg_needs_ja4(fleet);
 	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
@@ -130,6 +134,7 @@ static void empty(struct edge_view *view)
 	edge_log_rules_destroy(&view->log_rules);
 	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
+	edge_tickets_destroy(&view->tickets);
 	cfg_fleet_destroy(&view->fleet);
 }
 

@@ -23,7 +23,9 @@ struct edge_certs;
 struct edge_keys;
 struct edge_log_rules;
 struct edge_passwords;
+struct edge_resumption;
 struct edge_routes;
+struct edge_tickets;
 struct geo_places;
 struct olink;
 struct olink_origins;
@@ -32,8 +34,10 @@ struct edge_view {
 	struct snapshot snapshot; /* first: the snapshot is the view */
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
+	struct edge_tickets *tickets;
 	struct edge_certs *certs;
 	struct edge_tls_policy tls_policy;
+	bool needs_ja4; /* anything does */
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
@@ -52,10 +56,11 @@ struct edge_view {
 
 /* What an edge of a fleet needs, with the certificates (ours, and what the origins need), and the
  * places of clients where something needs them; `before`, which may be NULL, are those of the view
- * before. NULL with every error in `diag`, and *fleet is left to the caller; else *fleet is
- * consumed. Nothing is started yet. Blocking. */
+ * before. `resumption`: the process's. NULL with every error in `diag`, and *fleet is left to the
+ * caller; else *fleet is consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
-				 struct edge_cert_store *certs, const gnutls_datum_t *ticket_key,
+				 struct edge_cert_store *certs,
+				 const struct edge_resumption *resumption,
 				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */

@@ -12,10 +12,10 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
-#include "core/net/tls.h"
 #include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
+#include "edge/tls/tickets.h"
 
 static int compare_files(const void *left, const void *right)
 {
@@ -198,7 +198,7 @@ static unsigned choose_compressions(const struct cfg_fleet *fleet,
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				     struct edge_keys *keys, struct edge_cert_store *store,
-				     const gnutls_datum_t *ticket_key, wall_time now,
+				     const struct edge_tickets *tickets, wall_time now,
 				     struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
@@ -220,7 +220,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
-	certs->tls.ticket_key = *ticket_key;
+	if (tickets != NULL)
+		edge_tickets_serve(tickets, &certs->tls);
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.slow_keys = edge_keys_are_elsewhere(keys);
 	certs->tls.user = certs;

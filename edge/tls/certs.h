@@ -23,6 +23,7 @@ struct diag;
 struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
+struct edge_tickets;
 struct staple;
 struct tls_server;
 
@@ -34,10 +35,10 @@ void edge_cert_store_destroy(struct edge_cert_store **store);
 /* What is wrong goes into `diag`, all of it: then NULL. But a certificate whose files are wrong now
  * and were right before (so `store`, which may be NULL, has it) stays as it was, with a warning.
  * Warns about certificates that clients may refuse, and about hosts that none covers. `fleet`,
- * `keys` and `ticket_key` must outlive it. Blocking. */
+ * `keys` and `tickets` (NULL: sessions are not resumed) must outlive it. Blocking. */
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				     struct edge_keys *keys, struct edge_cert_store *store,
-				     const gnutls_datum_t *ticket_key, wall_time now,
+				     const struct edge_tickets *tickets, wall_time now,
 				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 

@@ -63,6 +63,15 @@ tests_unit_edge_tls_test_host_table_SOURCES = tests/unit/edge/tls/test_host_tabl
 tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
 
+check_PROGRAMS += tests/unit/edge/tls/test_ticket_keys
+tests_unit_edge_tls_test_ticket_keys_SOURCES = tests/unit/edge/tls/test_ticket_keys.c
+tests_unit_edge_tls_test_ticket_keys_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_ticket_keys
+
+check_PROGRAMS += tests/unit/edge/tls/test_tickets
+tests_unit_edge_tls_test_tickets_SOURCES = tests/unit/edge/tls/test_tickets.c tests/support/test_cert.c
+tests_unit_edge_tls_test_tickets_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_tickets
 check_PROGRAMS += tests/unit/edge/tls/test_ja4
 tests_unit_edge_tls_test_ja4_SOURCES = tests/unit/edge/tls/test_ja4.c
 tests_unit_edge_tls_test_ja4_CPPFLAGS = $(AM_CPPFLAGS) \

@@ -57,7 +57,8 @@ static void test_dump_of_defaults(void **state)
 {
 	char *text = round_trip(load_good("nameservers: {n: {control: /n, state: /s}}\n"));
 
-	assert_string_equal(text, "log:\n"
+	assert_string_equal(text, "user: \"\"\n"
+				  "log:\n"
 				  "  level: info\n"
 				  "http:\n"
 				  "  timeout:\n"
@@ -83,6 +84,7 @@ static void test_dump_of_defaults(void **state)
 				  "    connections: 0\n"
 				  "    requests: 0\n"
 				  "    connection_rate: 0\n"
+				  "    handshake_rate: 0\n"
 				  "    request_rate: 0\n"
 				  "  access: []\n"
 				  "  limits: []\n"
@@ -132,6 +134,10 @@ static void test_dump_of_defaults(void **state)
 				  "  certificate_compression: []\n"
 				  "  keys:\n"
 				  "    place: process\n"
+				  "  tickets:\n"
+				  "    count: 1\n"
+				  "    lifetime: 1d\n"
+				  "  early_data: 16KiB\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"
