@@ -21,6 +21,14 @@ struct cfg_keys {
 	struct cfg_rate rate;
 };
 
+/* RFC 8879. */
+enum cfg_certificate_compression {
+	CFG_CERTIFICATE_ZLIB,
+	CFG_CERTIFICATE_BROTLI,
+	CFG_CERTIFICATE_ZSTD,
+	CFG_CERTIFICATE_COMPRESSIONS,
+};
+
 /* Clients that name no host, or one that no certificate is for. */
 enum cfg_unknown_host {
 	CFG_UNKNOWN_HOST_DEFAULT, /* are shown the first certificate */
@@ -39,6 +47,8 @@ struct cfg_tls {
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 	struct cfg_keys keys;
 	enum cfg_unknown_host unknown_host;
+	bool ocsp;                                /* responses are fetched and shown */
+	struct cfg_uints certificate_compression; /* in order of preference; none */
 	struct cfg_tickets tickets;
 	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };

@@ -65,4 +65,5 @@ core_libcore_a_SOURCES = \
 	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \
 	core/process/metrics.c core/process/metrics.h \
-	core/process/pid_lock.c core/process/pid_lock.h
+	core/process/pid_lock.c core/process/pid_lock.h \
+	core/process/privileges.c core/process/privileges.h

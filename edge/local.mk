@@ -85,6 +85,7 @@ edge_libedge_a_SOURCES = \
 	edge/keys/signed_data.c edge/keys/signed_data.h \
 	edge/keys/signed_data_works.c \
 	edge/keys/signer.c edge/keys/signer.h \
+	edge/keys/signer_files.c edge/keys/signer_files.h \
 	edge/keys/signer_keeper.c edge/keys/signer_keeper.h \
 	edge/keys/signer_key.c \
 	edge/keys/signer_link.c edge/keys/signer_link.h \
@@ -114,11 +115,14 @@ edge_libedge_a_SOURCES = \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/client_hello.c edge/tls/client_hello.h \
+	edge/tls/ocsp_http.c edge/tls/ocsp_http.h \
+	edge/tls/staple.c edge/tls/staple.h \
 	edge/tls/failure.c edge/tls/failure.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
 	edge/tls/policy.c edge/tls/policy.h \
 	edge/expiry.c edge/expiry.h \
+	edge/stapling.c edge/stapling.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

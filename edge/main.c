@@ -23,6 +23,7 @@
 #include "core/process/daemon.h"
 #include "core/process/file_watch.h"
 #include "core/process/metrics.h"
+#include "core/process/privileges.h"
 #include "edge/expiry.h"
 #include "edge/keys/keys.h"
 #include "edge/keys/signer.h"
@@ -32,6 +33,7 @@
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
+#include "edge/stapling.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
 #include "edge/tls/certs.h"
@@ -57,6 +59,7 @@ struct program {
 	struct edge_cert_store *certs;
 	struct file_watch watch;
 	struct edge_expiry expiry;
+	struct edge_stapling stapling;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -126,7 +129,7 @@ static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct 
 		close(keeper);
 		return true;
 	}
-	if (edge_keys_use_signer(p->keys, keeper, keys->rate, &error))
+	if (edge_keys_use_signer(p->keys, keeper, keys->rate, fleet->file, &error))
 		return true;
 	diag_add(diag, (struct cfg_place){.file = fleet->file}, "tls.keys.place: the signer %s",
 		 error);
@@ -204,6 +207,7 @@ static void publish(struct daemon *d, void *v)
 	atomic_store(&p->common.budget.closing,
 		     MAX(view->descriptors.closing / d->group->n_workers, 1));
 	olink_set_idle_limit(p->common.olink, view->descriptors.idle);
+	edge_stapling_use(&p->stapling, view->fleet->tls.ocsp ? view->certs : NULL);
 	edge_view_publish(&view, &p->common.views);
 }
 
@@ -364,6 +368,60 @@ static void worker_idle(void *arg)
 		daemon_stopped(&p->daemon);
 }
 
+/* Files of one kind, of which the first is named. */
+struct files {
+	const char *first;
+	unsigned n;
+};
+
+static void add_file(struct files *files, const char *path)
+{
+	if (files->n++ == 0)
+		files->first = path;
+}
+
+static void warn_of(const struct files *files, const char *what)
+{
+	if (files->n > 1)
+		log_warn("%s, and %u more files, %s", files->first, files->n - 1, what);
+	else if (files->n == 1)
+		log_warn("%s %s", files->first, what);
+}
+
+static void look_at_pair(const struct cfg_certificate *pair, bool signer, struct files *unreadable,
+			 struct files *exposed)
+{
+	bool readable = privileges_may_read(pair->key);
+
+	if (!privileges_may_read(pair->certificate))
+		add_file(unreadable, pair->certificate);
+	if (!signer && !readable)
+		add_file(unreadable, pair->key);
+	if (signer && readable)
+		add_file(exposed, pair->key);
+}
+
+/* What a reload would complain about, and keys that are in the signer for nothing. */
+static void look_at_files(const struct program *p, const struct edge_view *view)
+{
+	bool signer = edge_keys_are_elsewhere(p->keys);
+	const struct cfg_fleet *fleet = view->fleet;
+	struct files unreadable = {0}, exposed = {0};
+
+	if (!privileges_may_read(fleet->file))
+		add_file(&unreadable, fleet->file);
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		if (!cfg_site_is_served_by(site, view->self))
+			continue;
+		for (unsigned c = 0; c < site->n_certificates; c++)
+			look_at_pair(&site->certificates[c], signer, &unreadable, &exposed);
+	}
+	warn_of(&unreadable, "cannot be read any more: a reload will fail");
+	warn_of(&exposed, "can be read by the edge itself: the signer protects nothing there");
+}
+
 static bool open_edge(struct daemon *d, const void *v)
 {
 	struct program *p = program_of(d);
@@ -385,8 +443,13 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->status.keys = p->keys;
 	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
-	ok &= open_access_log(p, &view->fleet->http.access_log);
+	/* What comes now can be opened again later, and so must work without root's rights. */
+	if (!ok || !privileges_give_up(view->fleet->user))
+		return false;
+	look_at_files(p, view);
+	ok = open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
+	ok &= edge_stapling_start(&p->stapling, d->control, p->common.metrics);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
@@ -433,6 +496,7 @@ static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
+	bool whole = edge_stapling_stop(&p->stapling);
 
 	edge_expiry_stop(&p->expiry);
 	file_watch_stop(&p->watch);
@@ -455,7 +519,7 @@ static bool close_edge(struct daemon *d)
 	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);
-	return true;
+	return whole;
 }
 
 /* The rest */

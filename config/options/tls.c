@@ -33,6 +33,7 @@ static const struct cfg_option ticket_options[] = {
 };
 
 static const char *const unknown_hosts[] = {"default", "refuse", NULL};
+static const char *const compressions[] = {"zlib", "brotli", "zstd", NULL};
 static const char *const places[] = {"process", "signer", NULL};
 
 static const struct cfg_option keys_options[] = {
@@ -45,7 +46,7 @@ static const struct cfg_option keys_options[] = {
      .prose =
 	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
 	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
-	 "them; see perigee-edge(8)."},
+	 "them; see perigee-edge(8), and user."},
     {.key = "rate",
      .type = &cfg_type_rate,
      AT(cfg_tls, keys.rate),
@@ -78,6 +79,22 @@ const struct cfg_option cfg_tls_options[] = {
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
 	   "refused by the alert unrecognized_name."),
+    {.key = "ocsp",
+     .type = &cfg_type_bool,
+     AT(cfg_tls, ocsp),
+     .fallback = "yes",
+     .prose = "Whether the responders that certificates name are asked about them (OCSP), so that "
+	      "clients are shown a fresh response with the certificate."},
+    {.key = "certificate_compression",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_tls, certificate_compression),
+     .choices = compressions,
+     .prose =
+	 "How certificates are compressed for clients that can take it (RFC 8879), in order of "
+	 "preference; by default not. It saves about a third of their bytes, and costs work in "
+	 "each handshake that is not resumed. What the GnuTLS at hand lacks is left out, with a "
+	 "warning."},
     SECTION("keys", "The private keys of certificates.", keys_options),
     SECTION("tickets",
 	    "How sessions are resumed, which saves a client the certificate and the "

@@ -72,6 +72,7 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_TLS_GROUP] = PLAIN("tls.group"),
     [CFG_VAR_TLS_SNI] = PLAIN("tls.sni"),
     [CFG_VAR_TLS_RESUMED] = PLAIN("tls.resumed"),
+    [CFG_VAR_TLS_JA4] = PLAIN("tls.ja4"),
     [CFG_VAR_TLS_EARLY] = PLAIN("tls.early"),
     [CFG_VAR_PROTOCOL] = PLAIN("protocol"),
     [CFG_VAR_STATUS] = {.name = "status", .shown = "status", .known = CFG_KNOWN_RESPONSE},

@@ -307,6 +307,9 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
 						GNUTLS_ALPN_MANDATORY |
 						    GNUTLS_ALPN_SERVER_PRECEDENCE);
+	if (ret == 0 && server->n_compressions > 0)
+		ret = gnutls_compress_certificate_set_methods(session, server->compressions,
+							      server->n_compressions);
 	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
 					   hello_comes);
 	gnutls_handshake_set_post_client_hello_function(session, hello_came);

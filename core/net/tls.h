@@ -50,6 +50,9 @@ struct tls_server {
 	/* In order of preference. A client that names others, and only those, is refused. */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;
+	/* In order of preference; those that the library has (RFC 8879). */
+	const gnutls_compression_method_t *compressions;
+	unsigned n_compressions;
 	/* May be NULL. Called when the ClientHello was read, before the cipher suite is chosen
 	 * (gnutls_handshake_set_post_client_hello_function): may replace the session's credentials
 	 * by SNI, so that GnuTLS itself finds the key type that suits the client. After a

@@ -198,6 +198,7 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 	conn->client.addr = *remote;
 	net_addr_format_ip(remote, conn->client.ip);
 	conn->client.protocol = conn->client.tls = conn->client.sni = "";
+	conn->client.ja4 = "";
 	if (!take_in(conn, is_client)) {
 		free(conn);
 		return NULL;
@@ -232,6 +233,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);
 	edge_count(w, EDGE_CONNECTION_END + reason, 1);
 	free(conn->sni);
+	free(conn->ja4);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
 }

@@ -99,6 +99,8 @@ static char *put_tls(char *p, const struct edge_client *client)
 		p = put_word(p, SPAN(",\"tls_suite\":"), client->tls_suite);
 	if (client->tls_group != NULL)
 		p = put_word(p, SPAN(",\"tls_group\":"), client->tls_group);
+	if (client->ja4 != NULL && client->ja4[0] != '\0')
+		p = put_word(p, SPAN(",\"tls_ja4\":"), client->ja4);
 	p = put_bool(p, SPAN(",\"tls_resumed\":"), client->tls_resumed);
 	return put_us(p, SPAN(",\"handshake_us\":"), client->handshake);
 }

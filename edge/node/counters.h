@@ -61,6 +61,10 @@
 	  "Certificates in the last third of their time")                                          \
 	X(EDGE_CERTIFICATES_EXPIRED, "edge_certificates_expired", GAUGE,                           \
 	  "Certificates that have expired")                                                        \
+	X(EDGE_OCSP_RESPONSES, "edge_ocsp_responses_total", COUNTER,                               \
+	  "OCSP responses that were fetched and are right")                                        \
+	X(EDGE_OCSP_FAILURES, "edge_ocsp_failures_total", COUNTER,                                 \
+	  "Times that an OCSP responder gave none, or a wrong one")                                \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \
@@ -71,6 +75,8 @@
 	  "Requests that access denied by the client's country")                                   \
 	X(EDGE_DENIED_CONTINENT, "edge_denied_continent_total", COUNTER,                           \
 	  "Requests that access denied by the client's continent")                                 \
+	X(EDGE_DENIED_JA4, "edge_denied_ja4_total", COUNTER,                                       \
+	  "Requests that access denied by the client's JA4 fingerprint")                           \
 	X(EDGE_REQUESTS_TOO_MANY, "edge_requests_too_many_total", COUNTER,                         \
 	  "Requests refused over http.per_client.requests")                                        \
 	X(EDGE_REQUESTS_TOO_FAST, "edge_requests_too_fast_total", COUNTER,                         \

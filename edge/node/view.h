@@ -37,6 +37,7 @@ struct edge_view {
 	struct edge_tickets *tickets;
 	struct edge_certs *certs;
 	struct edge_tls_policy tls_policy;
+	bool needs_ja4; /* anything does */
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */

@@ -109,7 +109,7 @@ static void warn_of_time(const struct cert *cert, wall_time now, struct diag *di
 	}
 }
 
-void cert_warn(const struct cert *cert, wall_time now, struct diag *diag)
+void cert_warn(const struct cert *cert, bool staples, wall_time now, struct diag *diag)
 {
 	const struct cfg_certificate *cfg = cert->cfg;
 	unsigned doubts = cert->pair->doubts;
@@ -136,4 +136,11 @@ void cert_warn(const struct cert *cert, wall_time now, struct diag *diag)
 			  "%s lacks the certificate of its issuer, without which most clients "
 			  "refuse it",
 			  cfg->certificate);
+	if (cert->pair->must_staple && (!staples || cert->pair->staple == NULL))
+		diag_warn(diag, cfg->place,
+			  "%s must be shown with an OCSP response, and there can be none: %s",
+			  cfg->certificate,
+			  !staples ? "tls.ocsp is off"
+				   : "it names no responder, or its issuer's certificate is not in "
+				     "the file");
 }

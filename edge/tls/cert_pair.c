@@ -100,7 +100,7 @@ static int read_chain(gnutls_x509_crt_t *list, unsigned n, struct chain *chain)
 }
 
 static int add_chain(gnutls_certificate_credentials_t credentials, gnutls_x509_crt_t *list,
-		     unsigned n, struct edge_key *key)
+		     unsigned n, const struct cert_pair *pair)
 {
 	struct chain chain;
 	gnutls_privkey_t handle;
@@ -108,8 +108,9 @@ static int add_chain(gnutls_certificate_credentials_t credentials, gnutls_x509_c
 
 	if (ret < 0)
 		return ret;
-	handle = edge_key_handle(key);
-	gnutls_certificate_set_flags(credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	handle = edge_key_handle(pair->key);
+	gnutls_certificate_set_flags(credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH |
+						      GNUTLS_CERTIFICATE_API_V2);
 	/* The credentials take over the key, and what is in the chain; not so when it fails. */
 	ret = gnutls_certificate_set_key(credentials, NULL, 0, chain.certs, (int)chain.n, handle);
 	for (unsigned i = 0; ret < 0 && i < chain.n; i++)
@@ -117,6 +118,8 @@ static int add_chain(gnutls_certificate_credentials_t credentials, gnutls_x509_c
 	if (ret < 0)
 		gnutls_privkey_deinit(handle);
 	free(chain.certs);
+	if (ret >= 0 && pair->staple != NULL)
+		staple_attach(pair->staple, credentials, (unsigned)ret);
 	return ret;
 }
 
@@ -135,7 +138,7 @@ int cert_add_to(gnutls_certificate_credentials_t credentials, const struct cert 
 
 	if (ret < 0)
 		return ret;
-	ret = add_chain(credentials, list, n, cert->pair->key);
+	ret = add_chain(credentials, list, n, cert->pair);
 	free_list(list, n);
 	return ret;
 }
@@ -152,7 +155,7 @@ static bool make_credentials(struct loading *l, gnutls_x509_crt_t *list, unsigne
 		return false;
 	}
 	CHECK(gnutls_certificate_allocate_credentials(&pair->credentials) == 0);
-	ret = add_chain(pair->credentials, list, n, pair->key);
+	ret = add_chain(pair->credentials, list, n, pair);
 	if (ret < 0)
 		complain(l, "cannot use %s with %s: %s", l->cfg->certificate, l->cfg->key,
 			 gnutls_strerror(ret));
@@ -215,6 +218,8 @@ static bool load(struct loading *l, struct edge_keys *keys)
 		return false;
 	read_certificate(l->pair, list[0]);
 	l->pair->doubts = cert_doubts_of(list, n);
+	l->pair->must_staple = staple_is_must(list[0]);
+	l->pair->staple = staple_create(l->cfg->certificate, list, n);
 	ok = ok && make_credentials(l, list, n);
 	free_list(list, n);
 	return ok;
@@ -252,6 +257,7 @@ void cert_pair_unref(struct cert_pair **pairp)
 	if (pair->credentials != NULL)
 		gnutls_certificate_free_credentials(pair->credentials);
 	edge_key_unref(&pair->key);
+	staple_unref(&pair->staple);
 	for (unsigned n = 0; n < pair->n_names; n++)
 		free(pair->names[n]);
 	free(pair->names);

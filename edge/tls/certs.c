@@ -71,7 +71,7 @@ static bool load_all(struct edge_certs *certs, const struct cfg_fleet *fleet,
 	ok = cert_store_load(store, certs, diag);
 	for (unsigned i = 0; i < certs->n_certs; i++) {
 		if (certs->certs[i].pair != NULL)
-			cert_warn(&certs->certs[i], now, diag);
+			cert_warn(&certs->certs[i], fleet->tls.ocsp, now, diag);
 	}
 	return ok;
 }
@@ -152,6 +152,50 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 	return n;
 }
 
+/* Whether the library was built with it is known only when it is tried. */
+static bool has_compression(gnutls_compression_method_t method)
+{
+	gnutls_session_t session;
+	int ret;
+
+	CHECK(gnutls_init(&session, GNUTLS_SERVER) == 0);
+	ret = gnutls_compress_certificate_set_methods(session, &method, 1);
+	gnutls_deinit(session);
+	return ret == 0;
+}
+
+/* Those that can be used, each once; how many. Warns of the others. */
+static unsigned choose_compressions(const struct cfg_fleet *fleet,
+				    gnutls_compression_method_t *methods, struct diag *diag)
+{
+	static const struct {
+		const char *name;
+		gnutls_compression_method_t method;
+	} known[] = {
+	    [CFG_CERTIFICATE_ZLIB] = {"zlib", GNUTLS_COMP_ZLIB},
+	    [CFG_CERTIFICATE_BROTLI] = {"brotli", GNUTLS_COMP_BROTLI},
+	    [CFG_CERTIFICATE_ZSTD] = {"zstd", GNUTLS_COMP_ZSTD},
+	};
+	const struct cfg_uints *wanted = &fleet->tls.certificate_compression;
+	bool met[CFG_CERTIFICATE_COMPRESSIONS] = {false};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < wanted->n; i++) {
+		unsigned which = wanted->v[i];
+
+		if (met[which])
+			continue;
+		met[which] = true;
+		if (has_compression(known[which].method))
+			methods[n++] = known[which].method;
+		else
+			diag_warn(diag, (struct cfg_place){.file = fleet->file},
+				  "tls.certificate_compression: this GnuTLS has no %s",
+				  known[which].name);
+	}
+	return n;
+}
+
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				     struct edge_keys *keys, struct edge_cert_store *store,
 				     const struct edge_tickets *tickets, wall_time now,
@@ -171,6 +215,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->priority = tls_profile_create(fleet->tls.profile, &error);
 	CHECK(certs->priority != NULL); /* it was tried when it was read */
 	certs->refuse_nameless = fleet->tls.unknown_host == CFG_UNKNOWN_HOST_REFUSE;
+	certs->tls.compressions = certs->compressions;
+	certs->tls.n_compressions = choose_compressions(fleet, certs->compressions, diag);
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
@@ -244,4 +290,14 @@ void edge_certs_destroy(struct edge_certs **certsp)
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs)
 {
 	return &certs->tls;
+}
+
+unsigned edge_certs_count(const struct edge_certs *certs)
+{
+	return certs->n_certs;
+}
+
+struct staple *edge_certs_staple(const struct edge_certs *certs, unsigned i)
+{
+	return certs->certs[i].pair->staple;
 }

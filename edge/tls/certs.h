@@ -23,6 +23,7 @@ struct diag;
 struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
+struct staple;
 struct edge_tickets;
 struct tls_server;
 
@@ -46,6 +47,10 @@ void edge_certs_destroy(struct edge_certs **certs);
  * what is missing is worth a word. Blocking. */
 void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self, bool whole,
 		      struct edge_keys *keys, wall_time now, struct diag *diag);
+
+unsigned edge_certs_count(const struct edge_certs *certs);
+/* Whom to ask about it; NULL: nobody. */
+struct staple *edge_certs_staple(const struct edge_certs *certs, unsigned i);
 
 /* For stream_start_tls_server(). */
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);

@@ -17,6 +17,7 @@
 #include "core/net/tls.h"
 #include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/staple.h"
 
 struct edge_host_table;
 
@@ -44,7 +45,9 @@ struct cert_pair {
 	int algorithm;            /* gnutls_pk_algorithm_t */
 	gnutls_ecc_curve_t curve; /* GNUTLS_ECC_CURVE_INVALID: none */
 	time_t not_before, not_after;
-	unsigned doubts; /* enum cert_doubt */
+	unsigned doubts;       /* enum cert_doubt */
+	struct staple *staple; /* NULL: nobody can be asked about it */
+	bool must_staple;
 };
 
 /* One of a view. */
@@ -81,6 +84,7 @@ struct edge_certs {
 	bool refuse_nameless;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn[CFG_PROTOCOLS];
+	gnutls_compression_method_t compressions[CFG_CERTIFICATE_COMPRESSIONS];
 	struct tls_server tls;
 };
 
@@ -103,8 +107,9 @@ int cert_add_to(gnutls_certificate_credentials_t credentials, const struct cert 
 
 /* The enum cert_doubt of certificates as they stand in their file. */
 unsigned cert_doubts_of(const gnutls_x509_crt_t *list, unsigned n);
-/* Warns about them, and about a time that is over, or soon will be. */
-void cert_warn(const struct cert *cert, wall_time now, struct diag *diag);
+/* Warns about them, about a time that is over, or soon will be, and when it must have a staple and
+ * can have none. */
+void cert_warn(const struct cert *cert, bool staples, wall_time now, struct diag *diag);
 
 /* Loads the pairs of all certificates, but for those that `store` (may be NULL) has; false when one
  * has none. Blocking, several threads. */

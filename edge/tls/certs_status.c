@@ -119,11 +119,12 @@ json_t *edge_certs_status(const struct edge_certs *certs, wall_time now)
 		strftime(not_after, sizeof(not_after), "%Y-%m-%dT%H:%M:%SZ", &tm);
 		json_array_append_new(
 		    list,
-		    json_pack("{s:s, s:s, s:o, s:s, s:s, s:f, s:o}", "site", cert->site->name,
+		    json_pack("{s:s, s:s, s:o, s:s, s:s, s:f, s:o, s:o*}", "site", cert->site->name,
 			      "certificate", pair->certificate, "names", names(cert), "key",
 			      gnutls_pk_algorithm_get_name(cert->algorithm), "not_after", not_after,
 			      "days_left", (double)(pair->not_after - seconds(now)) / DAY,
-			      "warnings", warnings(cert, now)));
+			      "warnings", warnings(cert, now), "ocsp",
+			      pair->staple != NULL ? staple_status(pair->staple, now) : NULL));
 	}
 	return list;
 }

@@ -22,10 +22,12 @@ scenarios = \
 	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_h2_conformance.py \
 	tests/scenario/test_edge_h2_floods.py \
+	tests/scenario/test_edge_handshake_threads.py \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_keys.py \
+	tests/scenario/test_edge_ja4.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
@@ -33,6 +35,7 @@ scenarios = \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
+	tests/scenario/test_edge_ocsp.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
@@ -78,6 +81,7 @@ scenarios = \
 	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_log_levels.py \
-	tests/scenario/test_perigeectl.py
+	tests/scenario/test_perigeectl.py \
+	tests/scenario/test_privileges.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

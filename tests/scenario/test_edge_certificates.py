@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import perigee
+from certtool import certtool, issue
 from edge_fleet import HOST, Edge
 
 
@@ -122,25 +123,6 @@ def test_configuration_itself_is_not_read_before_it_is_said(edge, authority, pai
 # What is doubtful
 
 
-def certtool(*args):
-    subprocess.run(["certtool", *map(str, args)], check=True, capture_output=True)
-
-
-def issue(directory, name, issuer=None, bits=None, days=(0, 90), lines=()):
-    """(certificate, key) for HOST that begins and ends so many days from now, by certtool."""
-    key, certificate, template = (directory / f"{name}.{s}" for s in ("key", "pem", "cfg"))
-    now = datetime.datetime.now(datetime.timezone.utc)
-    begins, ends = (f"{now + datetime.timedelta(days=d):%Y-%m-%d %H:%M:%S}" for d in days)
-    template.write_text(f'cn = "{name}"\ndns_name = "{HOST}"\nactivation_date = "{begins}"\n'
-                        f'expiration_date = "{ends}"\n' + "\n".join(lines) + "\n")
-    kind = ["--key-type", "rsa", "--bits", bits] if bits else ["--key-type", "ecdsa"]
-    certtool("--generate-privkey", *kind, "--outfile", key)
-    by = (["--generate-certificate", "--load-ca-certificate", issuer[0], "--load-ca-privkey",
-           issuer[1]] if issuer else ["--generate-self-signed"])
-    certtool(*by, "--load-privkey", key, "--template", template, "--outfile", certificate)
-    return certificate, key
-
-
 def check(tmp_path, pair):
     """What is said of one certificate."""
     fleet = tmp_path / "check.yaml"
@@ -242,3 +224,22 @@ def test_unknown_hosts_are_refused_when_that_is_wanted(processes, tmp_path, auth
         said = connect(*name)
         assert said.returncode != 0 and "unrecognized name" in said.stderr
     assert edge.settled()["edge_handshake_failures_total"] == 2
+
+
+def test_compression_that_gnutls_lacks_is_warned_of_and_left_out(processes, tmp_path, authority,
+                                                                 origin, certificate):
+    """Which it has shows when it is tried: each is used or warned of."""
+    edge = Edge(tmp_path, authority, {"www": ([HOST], [certificate], {"/": "app"})},
+                {"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                top=["tls: {certificate_compression: [brotli, zlib, zstd, zlib]}"])
+    processes.append(edge)
+    for name in "brotli", "zlib", "zstd":
+        said = edge.log().count(f"this GnuTLS has no {name}")
+        tried = subprocess.run(
+            ["gnutls-cli", f"--compress-cert={name}", "--x509cafile", authority.certificate,
+             "--sni-hostname", HOST, "--verify-hostname", HOST, "-p", str(edge.port), "127.0.0.1"],
+            input="", capture_output=True, text=True, check=False)
+        # It has the same library.
+        lacks = "Unknown compression method" in tried.stdout + tried.stderr
+        assert tried.returncode == 0 and said == lacks, tried.stderr
+    assert edge.curl(edge.url("/hello")).returncode == 0

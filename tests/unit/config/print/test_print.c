@@ -57,7 +57,8 @@ static void test_dump_of_defaults(void **state)
 {
 	char *text = round_trip(load_good("nameservers: {n: {control: /n, state: /s}}\n"));
 
-	assert_string_equal(text, "log:\n"
+	assert_string_equal(text, "user: \"\"\n"
+				  "log:\n"
 				  "  level: info\n"
 				  "http:\n"
 				  "  timeout:\n"
@@ -83,6 +84,7 @@ static void test_dump_of_defaults(void **state)
 				  "    connections: 0\n"
 				  "    requests: 0\n"
 				  "    connection_rate: 0\n"
+				  "    handshake_rate: 0\n"
 				  "    request_rate: 0\n"
 				  "  access: []\n"
 				  "  limits: []\n"
@@ -128,6 +130,8 @@ static void test_dump_of_defaults(void **state)
 				  "  profile: intermediate\n"
 				  "  handshake_threads: auto\n"
 				  "  unknown_host: default\n"
+				  "  ocsp: true\n"
+				  "  certificate_compression: []\n"
 				  "  keys:\n"
 				  "    place: process\n"
 				  "  tickets:\n"
