@@ -26,11 +26,11 @@ struct edge_client {
 	const char *tls_suite; /* "TLS_AES_128_GCM_SHA256"; static; NULL: not known */
 	const char *tls_group; /* "X25519"; static; NULL: none, or not known */
 	bool tls_resumed;
-	bool early; /* its handshake is not done: what it says may be a replay */
-	struct edge_early_waits early_waits; /* while it is, or has been */
 	/* Its fingerprint; "" for none, or when nobody asks for it. The connection's. */
 	const char *ja4;
-	duration handshake; /* from its ClientHello on */
+	bool early; /* its handshake is not done: what it says may be a replay */
+	struct edge_early_waits early_waits; /* while it is, or has been */
+	duration handshake;                  /* from its ClientHello on */
 	/* Where it is, once somebody has asked; and the generation of the places it was looked up
 	 * in; 0: nobody has. Those may be gone, and others stand where they stood. */
 	struct geo_place place;

@@ -23,8 +23,8 @@ struct diag;
 struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
-struct staple;
 struct edge_tickets;
+struct staple;
 struct tls_server;
 
 /* The certificates that were loaded last, so that those whose files are as they were need not be

@@ -46,6 +46,7 @@ scenarios = \
 	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tickets.py \
 	tests/scenario/test_edge_tls_failures.py \
+	tests/scenario/test_edge_tls_scanners.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

@@ -232,8 +232,8 @@ static void test_handshakes_of_all_kinds(void **state)
 /* Whoever has the edge has its handles. */
 static void test_other_things_are_not_signed(void **state)
 {
-	const gnutls_datum_t token = {(unsigned char *)"{\"alg\":\"ES256\"}.{\"sub\":\"root\"}",
-				      32};
+	static const char text[] = "{\"alg\":\"ES256\"}.{\"sub\":\"root\"}";
+	const gnutls_datum_t token = {(unsigned char *)text, sizeof(text) - 1};
 	struct pair pair;
 	gnutls_privkey_t handle;
 	gnutls_datum_t signature;
