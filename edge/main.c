@@ -391,13 +391,14 @@ static void warn_of(const struct files *files, const char *what)
 static void look_at_pair(const struct cfg_certificate *pair, bool signer, struct files *unreadable,
 			 struct files *exposed)
 {
+	bool on_token = strncmp(pair->key, CFG_PKCS11, strlen(CFG_PKCS11)) == 0;
 	bool readable = privileges_may_read(pair->key);
 
 	if (!privileges_may_read(pair->certificate))
 		add_file(unreadable, pair->certificate);
 	if (!signer && !readable)
 		add_file(unreadable, pair->key);
-	if (signer && readable)
+	if (signer && readable && !on_token)
 		add_file(exposed, pair->key);
 }
 
