@@ -90,6 +90,8 @@ edge_libedge_a_SOURCES = \
 	edge/tls/cert_sets.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
+	edge/tls/certs.c edge/tls/certs.h \
+	edge/tls/handshake.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h

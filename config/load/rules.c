@@ -109,3 +109,12 @@ const struct cfg_entry *cfg_first_thing(const struct validator *v, const char *s
 
 	return n != NULL ? n->first : NULL;
 }
+
+void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
+			const struct cfg_entry *map, struct cfg_place place)
+{
+	if (check->interval.ns == 0 || check->timeout.ns <= check->interval.ns)
+		return;
+	place = cfg_place_of(map, "timeout", cfg_place_of(map, "interval", place));
+	diag_add(v->diag, place, "%s: the timeout is longer than the interval", path);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules about several values together: limits of requests and checks, and the sections one by one,
- * which have files of their own.
+ * Rules about several values together: limits of requests, and the sections one by one, which have
+ * files of their own.
  */
 #include "config/load/validate.h"
 
@@ -9,15 +9,6 @@
 
 #include "config/load/rules.h"
 #include "core/base/check.h"
-
-void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
-			const struct cfg_entry *map, struct cfg_place place)
-{
-	if (check->interval.ns == 0 || check->timeout.ns <= check->interval.ns)
-		return;
-	place = cfg_place_of(map, "timeout", cfg_place_of(map, "interval", place));
-	diag_add(v->diag, place, "%s: the timeout is longer than the interval", path);
-}
 
 static void validate_http(struct validator *v)
 {

@@ -131,11 +131,13 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
  * queue, our own at the end of the turn; a time limit on it is the caller's. False when memory is
  * gone: the stream is of no more use.
  *
- * `tls` must outlive the handshake: once established() was called the stream does not look at it
- * again. With TLS 1.3 the client gets its ticket with the first that is written to it, or a tenth
- * of a second after the handshake. */
-bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, const void *prefix,
-			     size_t n);
+ * `tls` must be there until release(arg), which is called once, on the loop, when the stream does
+ * not look at it any more: after established(); after failed() or the stream's end, at once or
+ * later; before this returns false. It may be NULL. `arg` is what tls_session_arg() gives to
+ * GnuTLS's callbacks meanwhile. With TLS 1.3 the client gets its ticket with the first that is
+ * written to it, or a tenth of a second after the handshake. */
+bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
+			     void (*release)(void *arg), void *arg, const void *prefix, size_t n);
 /* The stream holds `tls` as long as it lives. */
 bool stream_start_tls_client(struct stream *s, struct tls_client *tls, const void *prefix,
 			     size_t n);

@@ -19,13 +19,25 @@ static const char *role_text(const struct stream *s)
 	return s->tls->client ? "client" : "server";
 }
 
+/* The user is told, and then the server is released, even if the stream is gone by then. */
+static bool tell(struct stream *s, void (*fn)(void *arg))
+{
+	struct tls_use use = s->tls->use;
+	bool ours;
+
+	s->tls->use = (struct tls_use){0};
+	ours = stream_call(s, fn);
+	tls_use_end(&use);
+	return ours;
+}
+
 static void handshake_failed(struct stream *s, int ret)
 {
 	stream_tls_failed(s, ret);
 	log_debug("fd %d: handshake as %s failed: %s", s->fd, role_text(s), stream_fault_detail(s));
 	stream_tls_flush(s);
 	s->failed_told = true;
-	stream_call(s, s->ops->failed);
+	tell(s, s->ops->failed);
 }
 
 static bool is_tls13(gnutls_session_t session)
@@ -52,7 +64,7 @@ static void trace_done(const struct stream *s)
 static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
-	const struct tls_server *server = tls_session_server(tls->session);
+	const struct tls_server *server = tls->use.server;
 
 	stream_tls_flush(s);
 	if (s->out == OUT_FAILED)
@@ -67,7 +79,7 @@ static void handshake_done(struct stream *s)
 	/* With TLS 1.2 it is part of the handshake. */
 	if (!tls->client && server->ticket_key.data && is_tls13(tls->session))
 		stream_ticket_owe(s);
-	if (!stream_call(s, s->ops->established))
+	if (!tell(s, s->ops->established))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);
@@ -161,7 +173,6 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 						    GNUTLS_ALPN_SERVER_PRECEDENCE);
 	if (server->client_hello)
 		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
-	gnutls_session_set_ptr(session, (void *)server);
 	return ret;
 }
 
@@ -188,13 +199,18 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 	return tls;
 }
 
-bool stream_start_tls_server(struct stream *s, const struct tls_server *tls, const void *prefix,
-			     size_t n)
+bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
+			     void (*release)(void *arg), void *arg, const void *prefix, size_t n)
 {
 	struct stream_tls *mine = start(s, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET, prefix, n);
+	struct tls_use use = {tls, release, arg};
 
-	if (!mine || set_up_server(mine->session, tls) < 0)
+	if (!mine || set_up_server(mine->session, tls) < 0) {
+		tls_use_end(&use);
 		return false;
+	}
+	mine->use = use;
+	gnutls_session_set_ptr(mine->session, &mine->use);
 	stream_arm_read(s);
 	if (n > 0)
 		queue_step(s);

@@ -157,6 +157,7 @@ struct stream_tls {
 	gnutls_session_t session;
 	struct loop_task step;     /* of the handshake */
 	struct tls_client *client; /* NULL: a server */
+	struct tls_use use;        /* a server's, until its release */
 	mono_time started;
 	duration handshake_time;
 	/* Ciphertext that does not lie in the loop's buffer; NULL mostly. */

@@ -454,6 +454,7 @@ void stream_tls_free(struct stream *s)
 	}
 	s->tls = NULL;
 	gnutls_deinit(tls->session);
+	tls_use_end(&tls->use);
 	tls_client_unref(&tls->client);
 	free(tls->kept);
 	free(tls);

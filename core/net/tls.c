@@ -2,9 +2,27 @@
  *
  * Servers, as GnuTLS's callbacks see them. Any thread.
  */
-#include "core/net/tls.h"
+#include "core/net/tls_internal.h"
 
 const struct tls_server *tls_session_server(gnutls_session_t session)
 {
-	return gnutls_session_get_ptr(session);
+	const struct tls_use *use = gnutls_session_get_ptr(session);
+
+	return use ? use->server : NULL;
+}
+
+void *tls_session_arg(gnutls_session_t session)
+{
+	const struct tls_use *use = gnutls_session_get_ptr(session);
+
+	return use ? use->arg : NULL;
+}
+
+void tls_use_end(struct tls_use *use)
+{
+	struct tls_use ended = *use;
+
+	*use = (struct tls_use){0};
+	if (ended.release)
+		ended.release(ended.arg);
 }

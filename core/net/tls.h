@@ -35,9 +35,18 @@ struct tls_server {
 	void *user; /* for callbacks: tls_session_server(session)->user */
 };
 
-/* The tls_server that a session was started with, for GnuTLS's callbacks; NULL once the handshake
- * is done, and for clients. */
+/* Who holds a server for one handshake: what the session's pointer (gnutls_session_set_ptr()) leads
+ * to as long as that lasts. */
+struct tls_use {
+	const struct tls_server *server;
+	void (*release)(void *arg); /* the server is not looked at any more; may be NULL */
+	void *arg;
+};
+
+/* For GnuTLS's callbacks: what the session was started with. NULL once the handshake is done, and
+ * for clients. */
 const struct tls_server *tls_session_server(gnutls_session_t session);
+void *tls_session_arg(gnutls_session_t session);
 
 /* What is asked of a server's certificate. */
 enum tls_verify {

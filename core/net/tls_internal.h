@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What a stream needs of its tls_client. Nobody else includes this.
+ * What a stream needs of its tls_server and its tls_client. Nobody else includes this.
  */
 #pragma once
 
 #include "core/net/tls.h"
+
+/* Releases the server, unless that was done. */
+void tls_use_end(struct tls_use *use);
 
 /* Makes a new session one of this client; a GnuTLS error when that fails. The session must not
  * outlive the client. */

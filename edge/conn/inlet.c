@@ -36,6 +36,7 @@
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/handshake.h"
 
 #define INLETS_MAGIC 0x496e4c73u
 #define INLET_MAGIC 0x496e4c74u
@@ -74,8 +75,8 @@ struct edge_inlet {
 	struct deadline deadline;
 	char *kept; /* bytes read too early to be dealt with; NULL: none */
 	size_t kept_len;
-	struct edge_view *view;  /* HANDSHAKING: its certificates are in use; else NULL */
-	mono_time shaking_since; /* HANDSHAKING */
+	struct edge_handshake
+	    *handshake; /* HANDSHAKING, until on_established() or on_failed() end */
 };
 
 static const char *state_text(enum inlet_state state)
@@ -108,7 +109,6 @@ static const struct cfg_http *http_of(const struct edge_inlet *in)
 static void inlet_free(struct edge_inlet *in)
 {
 	deadline_fini(&in->deadline);
-	edge_view_unpin(&in->view, in->all->worker->loop);
 	in->all->kept -= in->kept_len;
 	free(in->kept);
 	in->magic = MAGIC_DEAD;
@@ -205,13 +205,34 @@ static bool keep(struct edge_inlet *in, const char *buf, size_t n)
 
 /* TLS */
 
+static struct edge_handshake *handshake_create(struct edge_worker *w)
+{
+	struct edge_handshake *handshake = xcalloc(1, sizeof(*handshake));
+
+	handshake->loop = w->loop;
+	handshake->since = loop_now(w->loop);
+	handshake->view = edge_view_pin(&w->common->views, w->loop);
+	handshake->certs = handshake->view->certs;
+	return handshake;
+}
+
+/* The inlet may be gone. */
+static void release_handshake(void *arg)
+{
+	struct edge_handshake *handshake = arg;
+
+	edge_view_unpin(&handshake->view, handshake->loop);
+	free(handshake);
+}
+
 static void start_tls(struct edge_inlet *in, const char *hello, size_t n)
 {
 	struct edge_worker *w = in->all->worker;
+	struct edge_handshake *handshake = handshake_create(w);
 
-	in->view = edge_view_pin(&w->common->views, w->loop);
-	in->shaking_since = loop_now(w->loop);
-	if (stream_start_tls_server(in->conn->stream, edge_certs_tls(in->view->certs), hello, n))
+	in->handshake = handshake;
+	if (stream_start_tls_server(in->conn->stream, edge_certs_tls(handshake->certs),
+				    release_handshake, handshake, hello, n))
 		drop_kept(in);
 	else
 		end(in, REASON_LIMIT, EDGE_CLOSE_BREAK);
@@ -488,7 +509,7 @@ static void on_established(void *arg)
 	take_sni(in->conn, session);
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
 	in->conn->client.tls_group = gnutls_group_get_name(gnutls_group_get(session));
-	in->conn->client.handshake = mono_since(loop_now(w->loop), in->shaking_since);
+	in->conn->client.handshake = mono_since(loop_now(w->loop), in->handshake->since);
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
 	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
 		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");

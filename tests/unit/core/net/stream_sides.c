@@ -266,7 +266,7 @@ static void start_tls(struct side *client, struct side *server, enum kind kind)
 		assert_int_equal(gnutls_priority_set_direct(stream_tls_session(client->s),
 							    TLS_PRIORITY ":-VERS-TLS1.3", NULL),
 				 0);
-	assert_true(stream_start_tls_server(server->s, &test_server, NULL, 0));
+	assert_true(stream_start_tls_server(server->s, &test_server, NULL, NULL, NULL, 0));
 }
 
 void sides_open(struct side *client, struct side *server, enum kind kind)
@@ -292,7 +292,7 @@ int side_open_raw(struct side *server)
 	*server = (struct side){.name = "server", .b = test_buffers, .end = STREAM_AGAIN};
 	server->s = stream_create(test_buffers, fds[1], &side_ops, server);
 	assert_non_null(server->s);
-	assert_true(stream_start_tls_server(server->s, &test_server, NULL, 0));
+	assert_true(stream_start_tls_server(server->s, &test_server, NULL, NULL, NULL, 0));
 	return fds[0];
 }
 

@@ -130,6 +130,76 @@ static void test_sni_reaches_server(void **state)
 	side_fini(&server);
 }
 
+/* What a server is held by. */
+struct hold {
+	struct side *server;
+	int released, established_before;
+	void *seen_arg;
+};
+
+static void release(void *arg)
+{
+	struct hold *hold = arg;
+
+	hold->released++;
+	hold->established_before = hold->server->established;
+}
+
+static int note_arg(gnutls_session_t session)
+{
+	struct hold *hold = tls_session_arg(session);
+
+	hold->seen_arg = hold;
+	assert_int_equal(hold->released, 0);
+	return 0;
+}
+
+static void open_held(struct side *client, struct side *server, struct hold *hold)
+{
+	struct tls_client *tls = test_client_create();
+
+	sides_open(client, server, PLAIN);
+	*hold = (struct hold){.server = server};
+	test_server.client_hello = note_arg;
+	assert_true(stream_start_tls_client(client->s, tls, NULL, 0));
+	assert_true(stream_start_tls_server(server->s, &test_server, release, hold, NULL, 0));
+	tls_client_unref(&tls);
+}
+
+static bool is_released(void *arg)
+{
+	return ((struct hold *)arg)->released > 0;
+}
+
+static void test_server_is_released_once(void **state)
+{
+	struct side client, server;
+	struct hold hold;
+
+	open_held(&client, &server, &hold);
+	run_until(is_released, &hold);
+	assert_int_equal(hold.established_before, 1);
+	assert_ptr_equal(hold.seen_arg, &hold);
+	assert_null(tls_session_arg(stream_tls_session(server.s)));
+	side_fini(&client);
+	side_fini(&server);
+	assert_int_equal(hold.released, 1);
+
+	open_held(&client, &server, &hold);
+	side_fini(&client);
+	run_until(is_released, &hold);
+	assert_int_equal(server.failed, 1);
+	side_fini(&server);
+	assert_int_equal(hold.released, 1);
+
+	open_held(&client, &server, &hold);
+	side_fini(&server);
+	run_until(is_released, &hold);
+	side_fini(&client);
+	assert_int_equal(hold.released, 1);
+	assert_int_equal(server.established + server.failed, 0);
+}
+
 static void test_no_sni_for_an_address(void **state)
 {
 	static const char *const addresses[] = {"192.0.2.1", "2001:db8::1"};
@@ -322,7 +392,7 @@ static void read_prefix_and_start_tls(struct side *side)
 		return;
 	assert_true(n > 0);
 	side->on_readable = NULL;
-	assert_true(stream_start_tls_server(side->s, &test_server, first, n));
+	assert_true(stream_start_tls_server(side->s, &test_server, NULL, NULL, first, n));
 }
 
 /* A look at the first bytes, as one who has to choose what follows takes it; then TLS with them. */
@@ -358,7 +428,8 @@ static void test_start_with_all_of_a_flight(void **state)
 	server.on_readable = read_all_and_pause;
 	stream_start_tls_client(client.s, tls, NULL, 0);
 	wait_len(&server, 100);
-	assert_true(stream_start_tls_server(server.s, &test_server, server.data, server.len));
+	assert_true(
+	    stream_start_tls_server(server.s, &test_server, NULL, NULL, server.data, server.len));
 	server.on_readable = NULL;
 	server.len = 0;
 	client.on_established = write_request;
@@ -376,7 +447,7 @@ static void test_start_after_the_end(void **state)
 	sides_open(&client, &server, PLAIN);
 	side_fini(&client);
 	run_until(side_ended, &server);
-	assert_true(stream_start_tls_server(server.s, &test_server, "\x16", 1));
+	assert_true(stream_start_tls_server(server.s, &test_server, NULL, NULL, "\x16", 1));
 	run_until(side_failed, &server);
 	assert_failed(&server, STREAM_FAULT_CLOSED, "closed during the TLS handshake");
 	side_fini(&server);
@@ -501,6 +572,7 @@ int main(void)
 	    RUN(request_with_finished),
 	    RUN(many_handshakes_at_once),
 	    RUN(sni_reaches_server),
+	    RUN(server_is_released_once),
 	    RUN(no_sni_for_an_address),
 	    RUN(alpn_prefers_servers_order),
 	    RUN(client_verifies_chain),

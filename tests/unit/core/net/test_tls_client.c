@@ -119,7 +119,7 @@ static void test_always_full(void **state)
 
 		sides_open(&client, &server, PLAIN);
 		assert_true(stream_start_tls_client(client.s, tls, NULL, 0));
-		assert_true(stream_start_tls_server(server.s, &test_server, NULL, 0));
+		assert_true(stream_start_tls_server(server.s, &test_server, NULL, NULL, NULL, 0));
 		run_until(side_established, &client);
 		run_until(side_established, &server);
 		side_write(&server, "a ticket comes before this");

@@ -143,6 +143,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 				   const char *priority, const char *expected)
 {
 	const struct tls_server *tls = edge_certs_tls(certs);
+	struct tls_use use = {.server = tls};
 	gnutls_certificate_credentials_t trust;
 	gnutls_session_t server, client;
 	bool server_done = false, client_done = false;
@@ -153,7 +154,7 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
-	gnutls_session_set_ptr(server, (void *)tls);
+	gnutls_session_set_ptr(server, &use);
 	CHECK(gnutls_priority_set(server, tls->priority) == 0);
 	CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, tls->credentials) == 0);
 	gnutls_handshake_set_post_client_hello_function(server, tls->client_hello);

@@ -209,7 +209,7 @@ static void tls_accept_cb(evutil_socket_t fd, short what, void *arg)
 
 	service->stream =
 	    stream_create(service->buffers, sock_accept(fd, &remote), &tls_ops, service);
-	assert_true(stream_start_tls_server(service->stream, &service->tls, NULL, 0));
+	assert_true(stream_start_tls_server(service->stream, &service->tls, NULL, NULL, NULL, 0));
 }
 
 static struct net_addr start_service(struct tls_service *service, struct probe_rig *t,
