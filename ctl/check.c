@@ -15,6 +15,7 @@
 #include "ctl/perigeectl.h"
 #include "dns/view/parts.h"
 #include "edge/auth/passwords.h"
+#include "edge/keys/keys.h"
 #include "edge/route/content.h"
 #include "edge/tls/certs.h"
 #include "origin-link/servers/origins.h"
@@ -143,11 +144,13 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 	struct olink_origins *origins = olink_origins_load(fleet, diag);
 	struct edge_files *files = edge_files_load(fleet, scope->edge, diag);
 	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
+	struct edge_keys *keys = edge_keys_create();
 
 	edge_files_destroy(&files);
 	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
-	edge_certs_check(fleet, scope->edge, whole, clock_wall(), diag);
+	edge_certs_check(fleet, scope->edge, whole, keys, clock_wall(), diag);
+	edge_keys_destroy(&keys);
 }
 
 /* Consumes *fleet. */

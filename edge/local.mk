@@ -73,6 +73,7 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_session.c \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
+	edge/keys/keys.c edge/keys/keys.h \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \

@@ -18,6 +18,7 @@
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
 #include "core/process/metrics.h"
+#include "edge/keys/keys.h"
 #include "edge/limit/guard.h"
 #include "edge/log/access_log.h"
 #include "edge/node/counters.h"
@@ -32,6 +33,7 @@
 struct program {
 	struct daemon daemon;
 	gnutls_datum_t ticket_key; /* never changes */
+	struct edge_keys *keys;
 	struct edge_common common;
 	struct edge_status status;
 	struct stream_buffers *control_buffers;
@@ -72,7 +74,8 @@ static void *load(struct daemon *d, char **complaints)
 	struct edge_view *view = NULL;
 
 	if (fleet != NULL)
-		view = edge_view_load(&fleet, d->options.node, &p->ticket_key, p->places, diag);
+		view = edge_view_load(&fleet, d->options.node, p->keys, &p->ticket_key, p->places,
+				      diag);
 	if (view != NULL)
 		keep_places(p, view->places);
 	cfg_fleet_destroy(&fleet);
@@ -376,7 +379,9 @@ int main(int argc, char **argv)
 
 	daemon_signals_block();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	program.keys = edge_keys_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
+	edge_keys_destroy(&program.keys);
 	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
 	gnutls_free(program.ticket_key.data);
 	return code;

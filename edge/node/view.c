@@ -59,8 +59,8 @@ static bool load_places(struct edge_view *view, const struct cfg_fleet *fleet,
 }
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag)
+				 struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				 const struct geo_places *before, struct diag *diag)
 {
 	const struct cfg_fleet *fleet = *fleetp;
 	const struct cfg_edge *self = cfg_expect_edge(fleet, node, diag);
@@ -71,7 +71,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 		return NULL;
 	view = xcalloc(1, sizeof(*view));
 	view->self = self;
-	view->certs = edge_certs_create(fleet, self, ticket_key, clock_wall(), diag);
+	view->certs = edge_certs_create(fleet, self, keys, ticket_key, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);

@@ -18,6 +18,7 @@ struct diag;
 struct edge_access;
 struct edge_buckets;
 struct edge_certs;
+struct edge_keys;
 struct edge_log_rules;
 struct edge_passwords;
 struct edge_routes;
@@ -50,7 +51,7 @@ struct edge_view {
  * places of clients where something needs them; `before`, which may be NULL, are those of the view
  * before. NULL with every error in `diag`, and *fleet is left to the caller; else *fleet is
  * consumed. Nothing is started yet. Blocking. */
-struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node,
+struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
 				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
 				 struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.

@@ -63,52 +63,93 @@ static void read_names(struct cert *cert, gnutls_x509_crt_t crt)
 void cert_forget_secrets(struct cert *cert)
 {
 	file_wipe(&cert->pem);
-	file_wipe(&cert->key);
+	edge_key_unref(&cert->key);
 	if (cert->credentials != NULL)
 		gnutls_certificate_free_credentials(cert->credentials);
 	cert->credentials = NULL;
 }
 
+struct chain {
+	gnutls_pcert_st *certs; /* the certificate itself, then who signed it */
+	unsigned n;
+};
+
+static int read_chain(const struct cert *cert, struct chain *chain)
+{
+	const gnutls_datum_t pem = datum_of(&cert->pem);
+	gnutls_x509_crt_t *list = NULL;
+	unsigned n;
+	int ret = gnutls_x509_crt_list_import2(&list, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
+
+	if (ret < 0)
+		return ret;
+	chain->n = n;
+	chain->certs = xcalloc(n, sizeof(*chain->certs));
+	ret =
+	    gnutls_pcert_import_x509_list(chain->certs, list, &chain->n, GNUTLS_X509_CRT_LIST_SORT);
+	if (ret < 0)
+		free(chain->certs);
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(list[i]);
+	gnutls_free(list);
+	return ret;
+}
+
 int cert_add_to(gnutls_certificate_credentials_t credentials, const struct cert *cert)
 {
-	const gnutls_datum_t pem = datum_of(&cert->pem), key = datum_of(&cert->key);
-
-	return gnutls_certificate_set_x509_key_mem2(credentials, &pem, &key, GNUTLS_X509_FMT_PEM,
-						    NULL, 0);
-}
-
-static void complain_key(const struct cert *cert, const struct cfg_certificate *cfg, int error,
-			 struct diag *diag)
-{
-	const gnutls_datum_t pem = datum_of(&cert->key);
+	struct chain chain;
 	gnutls_privkey_t key;
-	int ret;
+	int ret = read_chain(cert, &chain);
 
-	CHECK(gnutls_privkey_init(&key) == 0);
-	ret = gnutls_privkey_import_x509_raw(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	gnutls_privkey_deinit(key);
-	if (ret != 0)
-		diag_add(diag, cfg->place, "%s is not a private key in PEM: %s", cfg->key,
-			 gnutls_strerror(ret));
-	else if (error == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-		diag_add(diag, cfg->place, "the key %s does not match the certificate %s", cfg->key,
-			 cfg->certificate);
-	else
-		diag_add(diag, cfg->place, "cannot use %s with %s: %s", cfg->certificate, cfg->key,
-			 gnutls_strerror(error));
+	if (ret < 0)
+		return ret;
+	key = edge_key_handle(cert->key);
+	gnutls_certificate_set_flags(credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	/* The credentials take over the key, and what is in the chain; not so when it fails. */
+	ret = gnutls_certificate_set_key(credentials, NULL, 0, chain.certs, (int)chain.n, key);
+	for (unsigned i = 0; ret < 0 && i < chain.n; i++)
+		gnutls_pcert_deinit(&chain.certs[i]);
+	if (ret < 0)
+		gnutls_privkey_deinit(key);
+	free(chain.certs);
+	return ret;
 }
 
-/* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. To
- * find out costs a signature, so the credentials are kept for the set that has nothing else. */
-static bool check_key(struct cert *cert, const struct cfg_certificate *cfg, struct diag *diag)
+/* Credentials of it alone, for the set that has nothing else; else the reason in `diag`. */
+static bool make_credentials(struct cert *cert, const struct cfg_certificate *cfg,
+			     struct diag *diag)
 {
 	int ret;
 
 	CHECK(gnutls_certificate_allocate_credentials(&cert->credentials) == 0);
 	ret = cert_add_to(cert->credentials, cert);
 	if (ret < 0)
-		complain_key(cert, cfg, ret, diag);
+		diag_add(diag, cfg->place, "cannot use %s with %s: %s", cfg->certificate, cfg->key,
+			 gnutls_strerror(ret));
 	return ret >= 0;
+}
+
+/* The certificate and its key belong together and GnuTLS takes them; else the reason in `diag`. */
+static bool check_key(struct cert *cert, gnutls_x509_crt_t crt, const struct cfg_certificate *cfg,
+		      struct diag *diag)
+{
+	if (edge_key_matches(cert->key, crt))
+		return make_credentials(cert, cfg, diag);
+	diag_add(diag, cfg->place, "the key %s does not match the certificate %s", cfg->key,
+		 cfg->certificate);
+	return false;
+}
+
+static bool load_key(struct cert *cert, struct edge_keys *keys, const struct cfg_certificate *cfg,
+		     struct diag *diag)
+{
+	char *error = NULL;
+
+	cert->key = edge_keys_load(keys, cfg->key, &error);
+	if (cert->key == NULL)
+		diag_add(diag, cfg->place, "%s %s", cfg->key, error);
+	free(error);
+	return cert->key != NULL;
 }
 
 static void check_dates(const struct cert *cert, gnutls_x509_crt_t crt,
@@ -129,30 +170,37 @@ static void read_key_type(struct cert *cert, gnutls_x509_crt_t crt)
 		cert->curve = GNUTLS_ECC_CURVE_INVALID;
 }
 
-bool cert_load(struct cert *cert, const struct cfg_certificate *cfg, wall_time now,
-	       struct diag *diag)
+/* The certificates of its file; else the reason in `diag`. */
+static bool read_certificates(struct cert *cert, const struct cfg_certificate *cfg,
+			      gnutls_x509_crt_t **chain, unsigned *n, struct diag *diag)
 {
-	gnutls_x509_crt_t *chain = NULL;
 	gnutls_datum_t pem;
-	unsigned n = 0;
-	bool readable, ok;
 	int ret;
 
-	readable = read_file(cfg->certificate, cfg->place, &cert->pem, diag);
-	readable &= read_file(cfg->key, cfg->place, &cert->key, diag);
-	if (!readable)
+	if (!read_file(cfg->certificate, cfg->place, &cert->pem, diag))
 		return false;
 	pem = datum_of(&cert->pem);
-	ret = gnutls_x509_crt_list_import2(&chain, &n, &pem, GNUTLS_X509_FMT_PEM, 0);
-	if (ret < 0) {
+	ret = gnutls_x509_crt_list_import2(chain, n, &pem, GNUTLS_X509_FMT_PEM, 0);
+	if (ret < 0)
 		diag_add(diag, cfg->place, "%s holds no certificate in PEM: %s", cfg->certificate,
 			 gnutls_strerror(ret));
+	return ret >= 0;
+}
+
+bool cert_load(struct cert *cert, struct edge_keys *keys, const struct cfg_certificate *cfg,
+	       wall_time now, struct diag *diag)
+{
+	gnutls_x509_crt_t *chain = NULL;
+	unsigned n = 0;
+	bool read = read_certificates(cert, cfg, &chain, &n, diag);
+	bool ok = load_key(cert, keys, cfg, diag);
+
+	if (!read)
 		return false;
-	}
 	read_key_type(cert, chain[0]);
 	cert->not_after = gnutls_x509_crt_get_expiration_time(chain[0]);
 	read_names(cert, chain[0]);
-	ok = check_key(cert, cfg, diag);
+	ok = ok && check_key(cert, chain[0], cfg, diag);
 	if (ok)
 		check_dates(cert, chain[0], cfg, now, diag);
 	for (unsigned i = 0; i < n; i++)

@@ -50,7 +50,7 @@ static bool load_site(struct edge_certs *certs, const struct cfg_site *site, voi
 		    xreallocarray(certs->certs, certs->n_certs + 1, sizeof(*certs->certs));
 		cert = &certs->certs[certs->n_certs++];
 		*cert = (struct cert){.site = site};
-		ok &= cert_load(cert, &site->certificates[c], now, diag);
+		ok &= cert_load(cert, certs->keys, &site->certificates[c], now, diag);
 	}
 	return ok;
 }
@@ -143,11 +143,12 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 }
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     const gnutls_datum_t *ticket_key, wall_time now,
-				     struct diag *diag)
+				     struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				     wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 
+	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
 	if (!load_own(certs, fleet, self, now, diag)) {
 		edge_certs_destroy(&certs);
@@ -192,11 +193,12 @@ static void check_edges(const struct cfg_fleet *fleet, struct diag *diag)
 }
 
 void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self, bool whole,
-		      wall_time now, struct diag *diag)
+		      struct edge_keys *keys, wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 	bool ok;
 
+	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
 	if (self == NULL)
 		check_edges(fleet, diag);

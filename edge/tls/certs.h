@@ -19,21 +19,23 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_certs;
+struct edge_keys;
 struct tls_server;
 
 /* What is wrong goes into `diag`, all of it: then NULL. Warns about certificates that have expired
- * and about hosts that no certificate covers. `fleet` and `ticket_key` must outlive it. Blocking.
+ * and about hosts that no certificate covers. `fleet`, `keys` and `ticket_key` must outlive it.
+ * Blocking.
  */
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     const gnutls_datum_t *ticket_key, wall_time now,
-				     struct diag *diag);
+				     struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				     wall_time now, struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
 /* Complains in the same way, and keeps nothing. Without `self`: about the certificates of all
  * sites, and about every edge that has none. `whole`: none of them was left out of `fleet`, so that
  * what is missing is worth a word. Blocking. */
 void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self, bool whole,
-		      wall_time now, struct diag *diag);
+		      struct edge_keys *keys, wall_time now, struct diag *diag);
 
 /* For stream_start_tls_server(). */
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);

@@ -13,6 +13,7 @@
 #include "config/fleet.h"
 #include "core/base/file.h"
 #include "core/net/tls.h"
+#include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
 
 struct edge_host_table;
@@ -20,7 +21,8 @@ struct edge_host_table;
 struct cert {
 	const struct cfg_site *site; /* the first that names its files */
 	/* Until the sets are built. */
-	struct file pem, key;
+	struct file pem;
+	struct edge_key *key;
 	gnutls_certificate_credentials_t credentials; /* of it alone; NULL: a set has taken them */
 	unsigned set; /* one more than the last that begins with it */
 	char **names;
@@ -41,6 +43,7 @@ struct cert_set {
 };
 
 struct edge_certs {
+	struct edge_keys *keys;
 	struct cert *certs;
 	unsigned n_certs;
 	struct cert_set **sets;
@@ -54,8 +57,8 @@ struct edge_certs {
 
 /* Reads the certificate and its key, checks that they belong together, and says what is wrong or
  * doubtful; false when it cannot be used. */
-bool cert_load(struct cert *cert, const struct cfg_certificate *cfg, wall_time now,
-	       struct diag *diag);
+bool cert_load(struct cert *cert, struct edge_keys *keys, const struct cfg_certificate *cfg,
+	       wall_time now, struct diag *diag);
 /* One more certificate, with its key, for `credentials`; negative: an error of GnuTLS. */
 int cert_add_to(gnutls_certificate_credentials_t credentials, const struct cert *cert);
 /* What only building needs. */

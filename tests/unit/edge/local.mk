@@ -13,6 +13,11 @@ tests_unit_edge_auth_test_verifier_SOURCES = tests/unit/edge/auth/test_verifier.
 tests_unit_edge_auth_test_verifier_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/auth/test_verifier
 
+check_PROGRAMS += tests/unit/edge/keys/test_keys
+tests_unit_edge_keys_test_keys_SOURCES = tests/unit/edge/keys/test_keys.c
+tests_unit_edge_keys_test_keys_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_keys
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -17,6 +17,7 @@
 #include "core/base/check.h"
 #include "core/net/sock.h"
 #include "edge/conn/conn.h"
+#include "edge/keys/keys.h"
 #include "edge/node/view.h"
 #include "edge/tls/certs.h"
 #include "tests/support/test_cert.h"
@@ -29,6 +30,7 @@ static char crt_path[] = "/tmp/perigee-inlet-crt-XXXXXX";
 static char key_path[] = "/tmp/perigee-inlet-key-XXXXXX";
 static gnutls_certificate_credentials_t client_credentials;
 static gnutls_datum_t no_tickets;
+static struct edge_keys *keys;
 
 int world_prepare(void **state)
 {
@@ -142,6 +144,7 @@ static void destroy_view(struct snapshot *snapshot)
 
 	snapshot_fini(snapshot);
 	edge_certs_destroy(&view->certs);
+	edge_keys_destroy(&keys);
 	free(view);
 }
 
@@ -163,7 +166,8 @@ static void publish_view(void)
 	view->fleet = &world.fleet;
 	view->descriptors.clients = world.fleet.http.limit.connections;
 	view->self = &self;
-	view->certs = edge_certs_create(&world.fleet, &self, &no_tickets, clock_wall(), diag);
+	keys = edge_keys_create();
+	view->certs = edge_certs_create(&world.fleet, &self, keys, &no_tickets, clock_wall(), diag);
 	diag_print(diag, stderr);
 	CHECK(view->certs != NULL);
 	diag_destroy(&diag);

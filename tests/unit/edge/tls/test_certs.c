@@ -22,6 +22,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/tls.h"
+#include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
 
 #define MAX_FILES 40
@@ -29,6 +30,7 @@
 static char directory[64];
 static char *paths[MAX_FILES];
 static unsigned n_paths;
+static struct edge_keys *keys;
 
 static const char *write_file(const void *data, size_t len)
 {
@@ -89,6 +91,7 @@ static struct cfg_certificate make_cert(gnutls_pk_algorithm_t type, const char *
 static int set_up(void **state)
 {
 	strcpy(directory, "/tmp/perigee-certs-XXXXXX");
+	keys = edge_keys_create();
 	return mkdtemp(directory) != NULL ? 0 : -1;
 }
 
@@ -98,6 +101,7 @@ static int tear_down(void **state)
 		unlink(paths[i]);
 		free(paths[i]);
 	}
+	edge_keys_destroy(&keys);
 	return rmdir(directory);
 }
 
@@ -116,7 +120,7 @@ static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *e
 
 	site = (struct cfg_site){
 	    .name = "www", .hosts = {hosts, 1}, .certificates = list, .n_certificates = n};
-	certs = edge_certs_create(&fleet, &self, &no_tickets, clock_wall(), diag);
+	certs = edge_certs_create(&fleet, &self, keys, &no_tickets, clock_wall(), diag);
 	assert_int_equal(certs == NULL, diag_count(diag) > 0);
 	errors[0] = '\0';
 	diag_print(diag, out);

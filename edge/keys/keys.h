@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The private keys of certificates: where they are, and who signs by them. A certificate holds a
+ * struct edge_key, which may or may not have the secret itself; handshakes sign by the handles that
+ * it gives out. That may block for as long as a signature takes. Any thread may call everything
+ * here.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+/* The place where the keys are; lives as long as the process. */
+struct edge_keys;
+/* One private key. */
+struct edge_key;
+
+struct edge_keys *edge_keys_create(void);
+/* Every key is gone before. */
+void edge_keys_destroy(struct edge_keys **keys);
+
+/* The key in the file of that name, in PEM, which must be a whole one: it has made a signature that
+ * its public half verifies. A new reference; or NULL, with what is wrong in *error, malloc'd: in
+ * words that go on from the file's name. Blocking. */
+struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char **error);
+void edge_key_unref(struct edge_key **key);
+
+/* Whether the certificate is for this key. */
+bool edge_key_matches(const struct edge_key *key, gnutls_x509_crt_t crt);
+/* For gnutls_certificate_set_key(): the caller's, and valid beyond the reference. Credentials that
+ * take it must not try it out (GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH): not every place signs what
+ * is no handshake. */
+gnutls_privkey_t edge_key_handle(struct edge_key *key);
