@@ -8,6 +8,7 @@
 
 #include "config/http.h"
 #include "config/site.h"
+#include "config/tls.h"
 #include "core/base/log.h"
 
 /* How to find out whether something serves. A server is asked the way requests go to it, so by TLS
@@ -209,6 +210,7 @@ struct cfg_fleet {
 	unsigned n_zones;
 	struct cfg_geo geo;
 	struct cfg_http http;
+	struct cfg_tls tls;
 	struct cfg_log log;
 	const char *file;            /* as given */
 	struct cfg_private *private; /* memory and tree, for dump */

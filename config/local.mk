@@ -7,6 +7,7 @@ config_libconfig_a_SOURCES = \
 	config/domain_name.c config/domain_name.h \
 	config/fleet.c config/fleet.h \
 	config/http.h config/limit.h config/match.h config/route.h config/site.h config/terms.h \
+	config/tls.h \
 	config/values.h \
 	config/hash.c config/hash.h \
 	config/limits.h \
@@ -44,10 +45,11 @@ config_libconfig_a_SOURCES = \
 	config/options/route.c \
 	config/options/site.c \
 	config/options/terms.c \
+	config/options/tls.c \
 	config/options/zone.c \
-	config/print.h \
 	config/print/dump.c \
 	config/print/man.c \
+	config/print/print.h \
 	config/print/schema.c \
 	config/suggest.c config/suggest.h \
 	config/syntax/entry.c config/syntax/entry.h \
@@ -64,6 +66,7 @@ config_libconfig_a_SOURCES = \
 	config/types/rate.c \
 	config/types/reference.c config/types/reference.h \
 	config/types/template.c config/types/template.h \
+	config/types/tls.c \
 	config/types/types.c config/types/types.h \
 	config/units.c config/units.h
 

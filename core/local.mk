@@ -48,6 +48,7 @@ core_libcore_a_SOURCES = \
 	core/net/tls.c core/net/tls.h \
 	core/net/tls_client.c \
 	core/net/tls_internal.h \
+	core/net/tls_profile.c core/net/tls_profile.h \
 	core/net/tls_sessions.c core/net/tls_sessions.h \
 	core/process/control.c core/process/control.h \
 	core/process/control_call.c \

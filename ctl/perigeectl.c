@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "config/fleet.h"
-#include "config/print.h"
+#include "config/print/print.h"
 #include "core/base/check.h"
 #include "ctl/table.h"
 

@@ -71,6 +71,31 @@ static bool node_differs(const char *section, const struct cfg_option *table, co
 	return false;
 }
 
+/* The same of what all edges do. */
+static bool shared_differs(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
+			   char *path, size_t size)
+{
+	static const struct {
+		const char *key;
+		const struct cfg_option *table;
+		size_t offset;
+	} sections[] = {
+	    {"http", cfg_http_options, offsetof(struct cfg_fleet, http)},
+	    {"tls", cfg_tls_options, offsetof(struct cfg_fleet, tls)},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+		size_t offset = sections[i].offset;
+
+		snprintf(path, size, "%s", sections[i].key);
+		if (differs(sections[i].table, (const char *)old_fleet + offset,
+			    (const char *)new_fleet + offset, path, size))
+			return true;
+	}
+	*path = '\0';
+	return false;
+}
+
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
 		       const char *node, char *path, size_t size)
 {
@@ -84,10 +109,5 @@ bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet
 		return true;
 	if (old_edge == NULL)
 		return false;
-	snprintf(path, size, "http");
-	if (differs(cfg_http_options, (const char *)&old_fleet->http,
-		    (const char *)&new_fleet->http, path, size))
-		return true;
-	*path = '\0';
-	return false;
+	return shared_differs(old_fleet, new_fleet, path, size);
 }

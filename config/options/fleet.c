@@ -21,6 +21,8 @@ const struct cfg_option cfg_options[] = {
     SECTION_AT("log", AT(cfg_fleet, log), "The programs' own log, on standard error.",
 	       cfg_log_options),
     SECTION_AT("http", AT(cfg_fleet, http), "What every edge does to requests.", cfg_http_options),
+    SECTION_AT("tls", AT(cfg_fleet, tls), "How every edge speaks TLS with clients.",
+	       cfg_tls_options),
     {.key = "edges",
      .shape = CFG_NAMED,
      .type = &cfg_type_name,

@@ -9,7 +9,7 @@
 
 #include "config/hash.h"
 #include "config/options/options.h"
-#include "config/print.h"
+#include "config/print/print.h"
 #include "config/types/types.h"
 #include "core/base/check.h"
 

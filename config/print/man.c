@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "config/options/options.h"
-#include "config/print.h"
+#include "config/print/print.h"
 #include "config/types/types.h"
 #include "core/base/check.h"
 

@@ -56,6 +56,8 @@ extern const struct cfg_type cfg_type_percent;
 extern const struct cfg_type cfg_type_path, cfg_type_socket;
 /* Where a log goes and how it looks: see struct cfg_access_log. */
 extern const struct cfg_type cfg_type_output, cfg_type_log_format, cfg_type_syslog;
+/* What TLS is spoken: see core/net/tls_profile.h. */
+extern const struct cfg_type cfg_type_tls_profile;
 /* A file with NAME in its default, as with a socket, or "". */
 extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */

@@ -8,14 +8,17 @@
 
 #include <gnutls/gnutls.h>
 
-/* RFC 9325: TLS 1.2 and 1.3, forward secrecy and authenticated encryption only, no SHA-1. Short,
- * with AES-128-GCM-SHA256 first: a third cheaper handshakes than NORMAL (measured; mostly SHA-256
- * in place of SHA-384 in the key schedule). */
-#define TLS_PRIORITY                                                                               \
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"              \
+/* RFC 9325: forward secrecy and authenticated encryption only, no SHA-1. Short, with
+ * AES-128-GCM-SHA256 first: a third cheaper handshakes than NORMAL (measured; mostly SHA-256 in
+ * place of SHA-384 in the key schedule). `first_groups`: "+GROUP-NAME:" for each, or "". */
+#define TLS_PRIORITY_OF(versions, first_groups)                                                    \
+	"NORMAL:-VERS-ALL:" versions ":-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"                           \
 	"-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:"                 \
-	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"                              \
+	"-GROUP-ALL:" first_groups "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"              \
 	"-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:%SERVER_PRECEDENCE"
+
+/* Of clients; for servers see tls_profile.h. */
+#define TLS_PRIORITY TLS_PRIORITY_OF("+VERS-TLS1.3:+VERS-TLS1.2", "")
 
 /* The most that a PEM file may hold. Debian's store of 144 certificates has 220 KiB, a chain of
  * RSA-4096 certificates 16 KiB. */

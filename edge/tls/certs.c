@@ -12,7 +12,12 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
+<<<<<<< HEAD
 #include "edge/tls/certs_internal.h"
+=======
+#include "core/net/tls.h"
+#include "core/net/tls_profile.h"
+>>>>>>> policy
 #include "edge/tls/host_table.h"
 
 static int compare_files(const void *left, const void *right)
@@ -147,6 +152,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 				     wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
+	char *error;
 
 	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
@@ -158,7 +164,8 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	for (unsigned i = 0; i < certs->n_certs; i++)
 		cert_forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self, diag);
-	CHECK(gnutls_priority_init(&certs->priority, TLS_PRIORITY, NULL) == 0);
+	certs->priority = tls_profile_create(fleet->tls.profile, &error);
+	CHECK(certs->priority != NULL); /* it was tried when it was read */
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;

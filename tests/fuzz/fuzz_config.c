@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "config/limits.h"
-#include "config/print.h"
+#include "config/print/print.h"
 #include "config/syntax/yaml.h"
 #include "core/base/check.h"
 

@@ -25,6 +25,19 @@ def edge(processes, tmp_path, authority, origin):
     return edge
 
 
+@pytest.fixture
+def edge_of_profile(processes, tmp_path, authority, certificate, origin):
+    """edge_of_profile(text): with tls.profile."""
+    def make(profile):
+        edge = Edge(tmp_path, authority, {"www": ([HOST], [certificate], {"/": "app"})},
+                    {"app": f'servers: ["127.0.0.1:{origin.port}"]'},
+                    top=[f"tls: {{profile: '{profile}'}}"])
+        processes.append(edge)
+        return edge
+
+    return make
+
+
 def client(edge, *args):
     return ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", HOST, *args]
 
@@ -80,6 +93,29 @@ def test_what_rfc_9325_recommends_is_taken(edge, ciphers):
     said = handshake(edge, "-tls1_2", "-cipher", ciphers)
     assert said.returncode == 0
     assert ciphers in said.stdout and "Compression: NONE" in said.stdout
+
+
+def test_profile_modern_takes_tls_1_3_only(edge_of_profile):
+    edge = edge_of_profile("modern")
+    assert refused(edge, "-tls1_2")
+    assert "TLSv1.3" in handshake(edge, "-tls1_3").stdout
+
+
+def test_profile_may_be_a_priority_string(edge_of_profile):
+    edge = edge_of_profile("SECURE192:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:-GROUP-ALL:"
+                           "+GROUP-SECP521R1")
+    assert refused(edge, "-tls1_3")
+    assert refused(edge, "-tls1_2", "-groups", "X25519") == HANDSHAKE_FAILURE
+    said = handshake(edge, "-tls1_2", "-groups", "P-256:P-521").stdout
+    assert "secp521r1" in said and "AES256-GCM-SHA384" in said
+
+
+def test_profile_takes_effect_on_reload(edge_of_profile):
+    edge = edge_of_profile("modern")
+    edge.fleet.write_text(edge.fleet.read_text().replace("modern", "intermediate"))
+    edge.reload()
+    edge.wait_counter("edge_reloads_total", 1)
+    assert handshake(edge, "-tls1_2").returncode == 0
 
 
 def test_renegotiation_was_taken(edge):

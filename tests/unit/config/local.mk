@@ -106,6 +106,11 @@ tests_unit_config_types_test_template_SOURCES = tests/unit/config/types/test_tem
 tests_unit_config_types_test_template_LDADD = $(LINK_CONFIG) $(CMOCKA_LIBS)
 TESTS += tests/unit/config/types/test_template
 
+check_PROGRAMS += tests/unit/config/types/test_tls
+tests_unit_config_types_test_tls_SOURCES = tests/unit/config/types/test_tls.c $(config_test_support)
+tests_unit_config_types_test_tls_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/types/test_tls
+
 check_PROGRAMS += tests/unit/config/load/test_changes
 tests_unit_config_load_test_changes_SOURCES = \
 	tests/unit/config/load/test_changes.c $(config_test_support)

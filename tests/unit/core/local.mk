@@ -201,6 +201,10 @@ tests_unit_core_net_test_tls_client_SOURCES = tests/unit/core/net/test_tls_clien
 	$(stream_test_sources)
 tests_unit_core_net_test_tls_client_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_tls_client
+check_PROGRAMS += tests/unit/core/net/test_tls_profile
+tests_unit_core_net_test_tls_profile_SOURCES = tests/unit/core/net/test_tls_profile.c
+tests_unit_core_net_test_tls_profile_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_tls_profile
 check_PROGRAMS += tests/unit/core/net/test_tls_sessions
 tests_unit_core_net_test_tls_sessions_SOURCES = tests/unit/core/net/test_tls_sessions.c
 tests_unit_core_net_test_tls_sessions_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

@@ -11,7 +11,7 @@
 
 #include "config/limits.h"
 #include "config/options/options.h"
-#include "config/print.h"
+#include "config/print/print.h"
 #include "config/syntax/yaml.h"
 #include "core/base/check.h"
 
@@ -124,6 +124,8 @@ static void test_dump_of_defaults(void **state)
 				  "    start: never\n"
 				  "    sampled: true\n"
 				  "  alt_svc: \"\"\n"
+				  "tls:\n"
+				  "  profile: intermediate\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"

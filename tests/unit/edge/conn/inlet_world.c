@@ -16,6 +16,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/sock.h"
+#include "core/net/tls_profile.h"
 #include "edge/conn/conn.h"
 #include "edge/keys/keys.h"
 #include "edge/node/view.h"
@@ -163,6 +164,7 @@ static void publish_view(void)
 	world.fleet.n_sites = 1;
 	world.fleet.edges = &self;
 	world.fleet.n_edges = 1;
+	world.fleet.tls.profile = TLS_PROFILE_INTERMEDIATE;
 	view->fleet = &world.fleet;
 	view->descriptors.clients = world.fleet.http.limit.connections;
 	view->self = &self;

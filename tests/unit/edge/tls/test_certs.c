@@ -22,6 +22,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/tls.h"
+#include "core/net/tls_profile.h"
 #include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
 
@@ -113,7 +114,11 @@ static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *e
 {
 	static const char *hosts[] = {"a.test"};
 	static struct cfg_site site;
-	struct cfg_fleet fleet = {.sites = &site, .n_sites = 1, .edges = &self, .n_edges = 1};
+	struct cfg_fleet fleet = {.sites = &site,
+				  .n_sites = 1,
+				  .edges = &self,
+				  .n_edges = 1,
+				  .tls.profile = TLS_PROFILE_INTERMEDIATE};
 	struct diag *diag = diag_create();
 	FILE *out = fmemopen(errors, size, "w");
 	struct edge_certs *certs;
