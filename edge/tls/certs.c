@@ -12,12 +12,9 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
-<<<<<<< HEAD
-#include "edge/tls/certs_internal.h"
-=======
 #include "core/net/tls.h"
 #include "core/net/tls_profile.h"
->>>>>>> policy
+#include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
 
 static int compare_files(const void *left, const void *right)
