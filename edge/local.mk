@@ -91,9 +91,12 @@ edge_libedge_a_SOURCES = \
 	edge/tls/cert_sets.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
-	edge/tls/certs.c edge/tls/certs.h \
+	edge/tls/client_auth.c edge/tls/client_auth.h edge/tls/client_auth_internal.h \
+	edge/tls/client_auths.c \
+	edge/tls/client_cert.c edge/tls/client_cert.h \
 	edge/tls/handshake.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
+	edge/tls/revoked.c edge/tls/revoked.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

@@ -99,6 +99,8 @@ static void run_step(struct loop_task *task)
 		ret = gnutls_handshake(tls->session);
 	} while (ret < 0 && !gnutls_error_is_fatal(ret) && !tls->pulled_empty);
 
+	if (ret == 0 && tls->use.server && tls->use.server->finished)
+		ret = tls->use.server->finished(tls->session);
 	if (ret == 0) {
 		handshake_done(s);
 	} else if (gnutls_error_is_fatal(ret)) {

@@ -292,6 +292,11 @@ void stream_tls_failed(struct stream *s, int ret)
 		gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
 		break;
 	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
+		if (!s->tls->client) {
+			stream_set_fault(s, STREAM_FAULT_CERTIFICATE,
+					 "TLS: the client's certificate is not valid");
+			break;
+		}
 		set_verify_error(s);
 		gnutls_alert_send_appropriate(session, ret);
 		break;

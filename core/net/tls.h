@@ -35,6 +35,10 @@ struct tls_server {
 	 * (gnutls_handshake_set_post_client_hello_function): may replace the session's credentials
 	 * by SNI, so that GnuTLS itself finds the key type that suits the client. */
 	int (*client_hello)(gnutls_session_t session);
+	/* May be NULL. Called when the handshake is done, before established(): 0, or a GnuTLS
+	 * error of which it fails after all. GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, from here and
+	 * from GnuTLS's function for verifying certificates, means that the alert was sent. */
+	int (*finished)(gnutls_session_t session);
 	void *user; /* for callbacks: tls_session_server(session)->user */
 };
 

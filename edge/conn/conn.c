@@ -17,6 +17,7 @@
 #include "edge/conn/inlet.h"
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
+#include "edge/tls/client_cert.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
@@ -230,6 +231,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);
 	edge_count(w, EDGE_CONNECTION_END + reason, 1);
 	free(conn->sni);
+	edge_client_cert_destroy(&conn->client.cert);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
 }

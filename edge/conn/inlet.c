@@ -221,6 +221,7 @@ static void release_handshake(void *arg)
 {
 	struct edge_handshake *handshake = arg;
 
+	edge_client_cert_destroy(&handshake->client_cert);
 	edge_view_unpin(&handshake->view, handshake->loop);
 	free(handshake);
 }
@@ -496,6 +497,15 @@ static void take_sni(struct edge_conn *conn, gnutls_session_t session)
 	conn->client.sni = conn->sni = xstrdup(name);
 }
 
+_Static_assert(EDGE_CLIENT_CERT_INVALID - EDGE_CLIENT_CERT_NONE ==
+		   EDGE_CLIENT_INVALID - EDGE_CLIENT_NONE,
+	       "count_verdict() finds the counter of a verdict by its number");
+
+static void count_verdict(struct edge_worker *w, const struct edge_handshake *handshake)
+{
+	edge_count(w, EDGE_CLIENT_CERT_NONE + handshake->client_verdict, 1);
+}
+
 static void on_established(void *arg)
 {
 	struct edge_inlet *in = arg;
@@ -516,6 +526,9 @@ static void on_established(void *arg)
 	edge_count(w, EDGE_HANDSHAKES, 1);
 	if (gnutls_session_is_resumed(session))
 		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
+	if (in->handshake->client_auth != NULL)
+		count_verdict(w, in->handshake);
+	in->conn->client.cert = TAKE(&in->handshake->client_cert);
 	leave(in, protocol_of(w, session), NULL, 0);
 }
 
@@ -533,6 +546,12 @@ static void on_failed(void *arg)
 	s = in->conn->stream;
 	log_debug("%s: handshake failed: %s", net_addr_shown(&in->conn->client.addr),
 		  stream_fault_detail(s));
+	if (stream_fault(s) == STREAM_FAULT_CERTIFICATE) {
+		log_debug("%s: certificate of the client: %s",
+			  net_addr_shown(&in->conn->client.addr),
+			  edge_client_verdict_text(in->handshake->client_verdict));
+		count_verdict(in->all->worker, in->handshake);
+	}
 	/* An alert may be on its way. */
 	end(in, edge_client_reason(stream_fault(s)), EDGE_CLOSE_ORDERLY);
 }

@@ -96,21 +96,44 @@ static void warn_uncovered(const struct edge_certs *certs, const struct cfg_flee
 	}
 }
 
-/* Called by GnuTLS in the middle of a worker's handshake. */
+/* Called by GnuTLS in the middle of a handshake. */
 static int choose_credentials(gnutls_session_t session)
 {
 	const struct edge_certs *certs = tls_session_server(session)->user;
 	gnutls_certificate_credentials_t credentials;
+	const struct edge_client_auth *auth;
+	const struct cert_set *set;
 	char name[256];
+	struct span host = {name, 0};
 	size_t len = sizeof(name) - 1;
 	unsigned type;
+	int ret;
 
 	if (gnutls_server_name_get(session, name, &len, &type, 0) != 0 || type != GNUTLS_NAME_DNS)
 		return 0;
-	credentials = edge_certs_find(certs, (struct span){name, strnlen(name, len)});
-	if (credentials == NULL || credentials == certs->tls.credentials)
+	host.n = strnlen(name, len);
+	set = cert_sets_find(certs, host);
+	if (set == NULL)
+		set = certs->nameless;
+	credentials = set->credentials;
+	auth = edge_client_auths_find(certs->clients, host);
+	if (auth != NULL) {
+		ret = edge_client_auth_begin(auth, session, &certs->tls.ticket_key);
+		if (ret < 0)
+			return ret;
+		credentials = cert_sets_asking(certs, set, auth);
+	}
+	if (credentials == certs->tls.credentials)
 		return 0;
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+}
+
+/* Without `self`: of all sites. */
+static bool load_clients(struct edge_certs *certs, const struct cfg_fleet *fleet,
+			 const struct cfg_edge *self, wall_time now, struct diag *diag)
+{
+	certs->clients = edge_client_auths_create(fleet, self, now, diag);
+	return certs->clients != NULL;
 }
 
 static bool load_own(struct edge_certs *certs, const struct cfg_fleet *fleet,
@@ -150,14 +173,18 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 	char *error;
+	bool ok;
 
 	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
-	if (!load_own(certs, fleet, self, now, diag)) {
+	ok = load_own(certs, fleet, self, now, diag);
+	ok &= load_clients(certs, fleet, self, now, diag);
+	if (!ok) {
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
 	cert_sets_build(certs);
+	cert_sets_build_asking(certs);
 	for (unsigned i = 0; i < certs->n_certs; i++)
 		cert_forget_secrets(&certs->certs[i]);
 	warn_uncovered(certs, fleet, self, diag);
@@ -168,6 +195,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.priority = certs->priority;
 	certs->tls.ticket_key = *ticket_key;
 	certs->tls.client_hello = choose_credentials;
+	certs->tls.finished = edge_client_auth_finish;
 	certs->tls.user = certs;
 	return certs;
 }
@@ -208,6 +236,7 @@ void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self
 		check_edges(fleet, diag);
 	ok = self != NULL && whole ? load_own(certs, fleet, self, now, diag)
 				   : load_all(certs, fleet, self, now, diag);
+	load_clients(certs, fleet, self, now, diag);
 	if (ok && whole && certs->n_certs > 0) {
 		cert_sets_build(certs);
 		warn_uncovered(certs, fleet, self, diag);
@@ -225,10 +254,16 @@ void edge_certs_destroy(struct edge_certs **certsp)
 		cert_free(&certs->certs[i]);
 	free(certs->certs);
 	cert_sets_free(certs);
+	edge_client_auths_destroy(&certs->clients);
 	edge_host_table_destroy(&certs->by_name);
 	if (certs->priority != NULL)
 		gnutls_priority_deinit(certs->priority);
 	free(certs);
+}
+
+const struct edge_client_auths *edge_certs_clients(const struct edge_certs *certs)
+{
+	return certs->clients;
 }
 
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs)

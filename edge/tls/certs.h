@@ -19,6 +19,7 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_certs;
+struct edge_client_auths;
 struct edge_keys;
 struct tls_server;
 
@@ -45,5 +46,7 @@ gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs,
  * well. So too when we have none for that host: another connection would be shown nothing better.
  */
 bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct span host);
+/* What clients of a host are asked to show. */
+const struct edge_client_auths *edge_certs_clients(const struct edge_certs *certs);
 /* [{"names": [...], "key": "...", "not_after": "2026-01-02T03:04:05Z"}]; a new reference. */
 json_t *edge_certs_status(const struct edge_certs *certs);

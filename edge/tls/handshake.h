@@ -10,8 +10,10 @@
 #pragma once
 
 #include "core/loop/loop.h"
+#include "edge/tls/client_cert.h"
 
 struct edge_certs;
+struct edge_client_auth;
 struct edge_view;
 
 struct edge_handshake {
@@ -20,4 +22,8 @@ struct edge_handshake {
 	struct edge_view *view;         /* pinned on the loop */
 	const struct loop *loop;        /* the worker's */
 	mono_time since;
+	/* Of the callbacks, then the inlet's. */
+	const struct edge_client_auth *client_auth; /* NULL: no certificate is asked for */
+	struct edge_client_cert *client_cert;       /* NULL: none was shown, or not yet */
+	enum edge_client_verdict client_verdict;    /* EDGE_CLIENT_NONE: likewise */
 };
