@@ -96,33 +96,30 @@ static void warn_uncovered(const struct edge_certs *certs, const struct cfg_flee
 	}
 }
 
-/* Called by GnuTLS in the middle of a handshake. */
+/* Called by GnuTLS in the middle of a handshake, for each ClientHello. */
 static int choose_credentials(gnutls_session_t session)
 {
 	const struct edge_certs *certs = tls_session_server(session)->user;
+	const struct edge_client_auth *auth = NULL;
 	gnutls_certificate_credentials_t credentials;
-	const struct edge_client_auth *auth;
-	const struct cert_set *set;
+	const struct cert_set *set = NULL;
 	char name[256];
-	struct span host = {name, 0};
 	size_t len = sizeof(name) - 1;
 	unsigned type;
 	int ret;
 
-	if (gnutls_server_name_get(session, name, &len, &type, 0) != 0 || type != GNUTLS_NAME_DNS)
-		return 0;
-	host.n = strnlen(name, len);
-	set = cert_sets_find(certs, host);
+	if (gnutls_server_name_get(session, name, &len, &type, 0) == 0 && type == GNUTLS_NAME_DNS) {
+		struct span host = {name, strnlen(name, len)};
+
+		set = cert_sets_find(certs, host);
+		auth = edge_client_auths_find(certs->clients, host);
+	}
 	if (set == NULL)
 		set = certs->nameless;
-	credentials = set->credentials;
-	auth = edge_client_auths_find(certs->clients, host);
-	if (auth != NULL) {
-		ret = edge_client_auth_begin(auth, session, &certs->tls.ticket_key);
-		if (ret < 0)
-			return ret;
-		credentials = cert_sets_asking(certs, set, auth);
-	}
+	ret = edge_client_auth_begin(auth, session, &certs->tls.ticket_key);
+	if (ret < 0)
+		return ret;
+	credentials = auth != NULL ? cert_sets_asking(certs, set, auth) : set->credentials;
 	if (credentials == certs->tls.credentials)
 		return 0;
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);

@@ -245,7 +245,15 @@ int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t
 {
 	struct edge_handshake *handshake = tls_session_arg(session);
 
+	/* After a HelloRetryRequest the ClientHello comes again, with the same name (RFC 8446
+	 * section 4.1.2). The key was set, and cannot be once more when a ticket was tried by it.
+	 */
+	if (handshake->hello_seen)
+		return handshake->client_auth == auth ? 0 : GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+	handshake->hello_seen = true;
 	handshake->client_auth = auth;
+	if (auth == NULL)
+		return 0;
 	/* Never GNUTLS_CERT_REQUIRE: who shows none is to be told so by the right alert. */
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 	gnutls_session_set_verify_function(session, judge_handshake);

@@ -538,3 +538,62 @@ def test_list_that_is_out_of_date_or_missing(make, ca, alice):
     reload(edge, crl=ca.revoke(middle, name="middle"))
     assert alert(edge, NEEDED, one).endswith("certificate unknown")
     edge.wait_counter("edge_client_cert_no_crl_total", 3)
+
+
+def test_session_is_resumed_although_the_hello_has_to_be_repeated(make, alice, tmp_path):
+    """It shows its key share for a group that the edge has not."""
+    edge = make()
+    session = tmp_path / "session"
+
+    def talk(*args, sni=NEEDED):
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", sni,
+             "-tls1_3", "-groups", "P-521:X25519", "-ign_eof", "-trace", *map(str, args)],
+            input=f"GET / HTTP/1.1\r\nHost: {NEEDED}\r\nConnection: close\r\n\r\n".encode(),
+            capture_output=True, timeout=perigee.PATIENCE).stdout.decode(errors="replace")
+        assert done.count("ClientHello, Length=") == 2
+        return done
+
+    shown = ["-cert", alice.chain, "-key", alice.key]
+    first = talk(*shown, "-sess_out", session)
+    assert "Client-Cert-Subject: CN=alice" in first and "\nNew, TLSv1.3" in first
+    again = talk(*shown, "-sess_in", session)
+    assert "Client-Cert-Subject: CN=alice" in again and "\nReused, TLSv1.3" in again
+    assert "HTTP/1.1 421" in talk(*shown, "-sess_in", session, sni=OPEN)
+    assert "HTTP/1.1" not in talk()
+
+
+def hello_record(name, shares):
+    """A ClientHello of TLS 1.3 that offers X25519."""
+    def sized(data, n):
+        return len(data).to_bytes(n, "big") + data
+
+    def extension(number, data):
+        return number.to_bytes(2, "big") + sized(data, 2)
+
+    extensions = (extension(0, sized(b"\0" + sized(name.encode(), 2), 2)) +
+                  extension(10, sized(b"\0\x1d", 2)) + extension(13, sized(b"\4\3\10\4", 2)) +
+                  extension(43, sized(b"\3\4", 1)) + extension(51, sized(shares, 2)))
+    body = (b"\3\3" + bytes(32) + sized(bytes(32), 1) + sized(b"\x13\1", 2) + b"\1\0" +
+            sized(extensions, 2))
+    return b"\x16\3\1" + sized(b"\1" + sized(body, 3), 2)
+
+
+@pytest.mark.parametrize("first, second", [(OPEN, NEEDED), (NEEDED, OPEN), (NEEDED, OTHER)])
+def test_second_hello_names_another_site(make, first, second):
+    edge = make()
+    share = b"\0\x1d\0\x20" + b"\x42" * 32
+    for names, refused in (((first, second), True), ((first, first), False)):
+        with edge.connect_tcp() as s, s.makefile("rb") as file:
+            def record():
+                header = file.read(5)
+                return header[:1] + file.read(int.from_bytes(header[3:], "big"))
+
+            s.sendall(hello_record(names[0], b""))
+            assert record()[:2] == b"\x16\2"  # a HelloRetryRequest
+            s.sendall(hello_record(names[1], share))
+            answer = record()
+            while answer[:1] == b"\x14":
+                answer = record()
+            # An alert that is fatal, illegal_parameter; or a ServerHello.
+            assert answer[:3] == b"\x15\2\x2f" if refused else answer[:2] == b"\x16\2", answer[:8]
