@@ -34,6 +34,7 @@ core_libcore_a_SOURCES = \
 	core/loop/loop_internal.h \
 	core/loop/snapshot.c core/loop/snapshot.h \
 	core/net/acceptor.c core/net/acceptor.h \
+	core/net/handshakes.c core/net/handshakes.h \
 	core/net/proxy_header.c core/net/proxy_header.h \
 	core/net/sock.c core/net/sock.h \
 	core/net/stream.c core/net/stream.h \

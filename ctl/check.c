@@ -4,8 +4,10 @@
  * passes here passes there: for the whole fleet what each of its nodes would say, or for one node
  * what that one would. What only the daemons may read (keys, most often) is named and passed over.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "config/diag.h"
@@ -18,6 +20,7 @@
 #include "edge/keys/keys.h"
 #include "edge/route/content.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "origin-link/servers/origins.h"
 
 /* What is checked: both are NULL for the whole fleet. */
@@ -99,11 +102,34 @@ static void pass_over_passwords(struct cfg_site *site)
 	}
 }
 
+/* Keys of tickets, one of which may not be read, are not checked at all. */
+static void pass_over_tickets(struct cfg_tickets *tickets)
+{
+	DIR *directory;
+	struct dirent *entry;
+
+	if (tickets->keys == NULL)
+		return;
+	directory = opendir(tickets->keys);
+	while (tickets->keys != NULL && directory != NULL && (entry = readdir(directory)) != NULL) {
+		char *path = xasprintf("%s/%s", tickets->keys, entry->d_name);
+
+		if (!may_read(path))
+			tickets->keys = NULL;
+		free(path);
+	}
+	if (directory != NULL)
+		closedir(directory);
+	else if (!may_read(tickets->keys))
+		tickets->keys = NULL;
+}
+
 /* False: there were certificates of our own among them. */
 static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *scope)
 {
 	bool whole = true;
 
+	pass_over_tickets(&fleet->tls.tickets);
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		struct cfg_origin_tls *tls = &fleet->origins[i].tls;
 
@@ -150,6 +176,7 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
 	edge_certs_check(fleet, scope->edge, whole, keys, clock_wall(), diag);
+	edge_tickets_check(fleet, clock_wall(), diag);
 	edge_keys_destroy(&keys);
 }
 

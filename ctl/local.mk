@@ -2,7 +2,7 @@
 
 bin_PROGRAMS += ctl/perigeectl
 ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/check.c ctl/machine.c \
-	ctl/print.c ctl/table.c ctl/table.h ctl/perigeectl.h
+	ctl/print.c ctl/ticket_key.c ctl/table.c ctl/table.h ctl/perigeectl.h
 ctl_perigeectl_CFLAGS = $(AM_CFLAGS) $(SMARTCOLS_CFLAGS)
 ctl_perigeectl_LDADD = $(LINK_CTL) $(SMARTCOLS_LIBS)
 

@@ -179,6 +179,8 @@ static const struct command commands[] = {
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",
      ctl_explain},
     {"log", "SOCKET [LEVEL [MODULE]]", "show or change what a running node logs", ctl_log},
+    {"ticket-key", "new|list|retire DIRECTORY", "manage the keys by which TLS sessions are resumed",
+     ctl_ticket_key},
 };
 
 static int help(void)
@@ -187,7 +189,7 @@ static int help(void)
 	     "\n"
 	     "The operator's tool of Perigee.\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-7s %-24s %s\n", commands[i].name, commands[i].arguments,
+		printf("  %-10s %-25s %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].summary);
 	puts("\n"
 	     "  --help       show this; after a command: show how to use it\n"

@@ -29,6 +29,7 @@ int ctl_status(int argc, char **argv);
 int ctl_reload(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
 int ctl_log(int argc, char **argv);
+int ctl_ticket_key(int argc, char **argv);
 
 /* `text` of somebody else on a line of its own, by printable(). */
 void ctl_say(FILE *out, const char *before, const char *text);

@@ -94,6 +94,10 @@ edge_libedge_a_SOURCES = \
 	edge/tls/client_auth.c edge/tls/client_auth.h edge/tls/client_auth_internal.h \
 	edge/tls/client_auths.c \
 	edge/tls/client_cert.c edge/tls/client_cert.h \
+	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
+	edge/tls/ticket_names.c edge/tls/ticket_names.h \
+	edge/tls/tickets.c edge/tls/tickets.h \
+	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/tls/revoked.c edge/tls/revoked.h \

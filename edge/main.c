@@ -14,6 +14,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/handshakes.h"
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
@@ -232,6 +233,18 @@ static bool open_access_log(struct program *p, const struct cfg_access_log *log)
 	return p->common.access_log != NULL;
 }
 
+static bool start_handshakes(struct program *p, const struct cfg_tls *tls)
+{
+	unsigned n = tls->handshake_threads;
+
+	if (n == CFG_THREADS_AUTO)
+		n = p->common.group->n_workers;
+	if (n == 0)
+		return true;
+	p->common.handshakes = handshakes_create(n);
+	return p->common.handshakes != NULL;
+}
+
 static void create_workers(struct program *p)
 {
 	struct loop_group *group = p->common.group;
@@ -273,6 +286,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
 	ok &= open_access_log(p, &view->fleet->http.access_log);
+	ok &= start_handshakes(p, &view->fleet->tls);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
@@ -321,6 +335,7 @@ static bool close_edge(struct daemon *d)
 		close_sockets(p);
 	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
 		edge_worker_destroy(&p->common.workers[w]);
+	handshakes_destroy(&p->common.handshakes);
 	edge_hints_destroy(&hints);
 	snapshot_slot_fini(&p->common.views);
 	keep_places(p, NULL);

@@ -15,6 +15,7 @@
 #include "edge/node/worker.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "geo/report.h"
 #include "origin-link/olink.h"
 
@@ -114,4 +115,5 @@ void edge_status_add(const struct edge_status *s, json_t *status)
 	metrics_to_json(s->common->metrics, json_object_get(status, "counters"));
 	json_object_set_new(status, "sites", sites(view));
 	json_object_set_new(status, "certificates", edge_certs_status(view->certs));
+	json_object_set_new(status, "tickets", edge_tickets_status(view->tickets, clock_wall()));
 }

@@ -89,6 +89,8 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 	w->loop = loop;
 	w->buffers = stream_buffers_create(loop);
 	stream_buffers_set_budget(w->buffers, &common->budget);
+	if (common->handshakes != NULL)
+		stream_buffers_set_handshakes(w->buffers, common->handshakes);
 	w->olink = olink_worker_create(common->olink, w->buffers);
 	w->listeners = edge_listeners_create(loop, sockets, n, accepted, w);
 	w->protocols = protocols;

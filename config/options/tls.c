@@ -3,7 +3,33 @@
  * tls: how every edge speaks TLS with clients. Constants only.
  */
 #include "config/options/rows.h"
+#include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
+
+/* RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)". */
+#define LIFETIME_MAX (7 * DAY)
+
+static const struct cfg_option ticket_options[] = {
+    {.key = "keys",
+     .type = &cfg_type_path,
+     AT(cfg_tls, tickets.keys),
+     .prose =
+	 "A directory with the keys that all edges share, made by perigeectl ticket-key: a "
+	 "session that has begun at one edge is resumed at any other. Each edge needs the same "
+	 "files. Without it sessions are resumed at the edge where they began, until it is "
+	 "started anew. How keys change is told in perigee-edge(8)."},
+    COUNT("count", AT(cfg_tls, tickets.count), "1", 0, 8,
+	  "How many tickets a client of TLS 1.3 is given with its first response; a client of TLS "
+	  "1.2 is given one. 0: none, no session is resumed."),
+    {.key = "lifetime",
+     .type = &cfg_type_duration,
+     AT(cfg_tls, tickets.lifetime),
+     .fallback = "1d",
+     RANGE(60 * SECOND, LIFETIME_MAX),
+     .prose = "How long a session may be resumed after its full handshake. All edges must have the "
+	      "same: tickets that were given before it was changed lead to a full handshake."},
+    END,
+};
 
 const struct cfg_option cfg_tls_options[] = {
     {.key = "profile",
@@ -13,5 +39,19 @@ const struct cfg_option cfg_tls_options[] = {
      .prose = "What is spoken: \"modern\" is TLS 1.3 only, \"intermediate\" TLS 1.2 too, by "
 	      "ECDHE with AEAD; or a priority string of GnuTLS such as "
 	      "\"SECURE192:-VERS-ALL:+VERS-TLS1.3\", which says all of it."},
+    {.key = "handshake_threads",
+     .type = &cfg_type_threads,
+     AT(cfg_tls, handshake_threads),
+     .fallback = "auto",
+     .reload = CFG_RESTART,
+     RANGE(0, HANDSHAKES_THREADS_MAX),
+     .prose = "Threads that sign and agree on keys in handshakes with clients, so that workers "
+	      "go on with requests meanwhile; \"auto\" is one for each worker, with 0 the workers "
+	      "do it themselves. Who has keys on another machine needs one for each signature that "
+	      "is waited for at a time."},
+    SECTION("tickets",
+	    "How sessions are resumed, which saves a client the certificate and the "
+	    "edge a signature.",
+	    ticket_options),
     END,
 };

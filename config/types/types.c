@@ -189,6 +189,30 @@ const struct cfg_type cfg_type_uint = {
     .format = format_uint,
 };
 
+static bool parse_threads(const struct cfg_value *v, const char *text, void *out)
+{
+	if (strcmp(text, "auto") != 0)
+		return parse_uint(v, text, out);
+	*(unsigned *)out = CFG_THREADS_AUTO;
+	return true;
+}
+
+static char *format_threads(const struct cfg_option *option, const void *value)
+{
+	return *(const unsigned *)value == CFG_THREADS_AUTO ? xstrdup("auto")
+							    : format_uint(option, value);
+}
+
+const struct cfg_type cfg_type_threads = {
+    .name = "threads",
+    .expected = "a whole number or auto",
+    .pattern = "^auto$",
+    .json = CFG_JSON_STRING | CFG_JSON_INTEGER,
+    .size = sizeof(unsigned),
+    .parse = parse_threads,
+    .format = format_threads,
+};
+
 static bool parse_port(const struct cfg_value *v, const char *text, void *out)
 {
 	uint64_t value;

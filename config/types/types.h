@@ -50,6 +50,8 @@ struct cfg_type {
 
 extern const struct cfg_type cfg_type_bool, cfg_type_duration, cfg_type_rate, cfg_type_size,
     cfg_type_uint, cfg_type_port, cfg_type_choice, cfg_type_coords, cfg_type_km, cfg_type_status;
+/* A number of threads, or CFG_THREADS_AUTO. */
+extern const struct cfg_type cfg_type_threads;
 /* A share: a double. */
 extern const struct cfg_type cfg_type_percent;
 /* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */

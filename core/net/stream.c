@@ -50,6 +50,13 @@ void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *b
 	stalls_set_budget(b->stalls, budget);
 }
 
+void stream_buffers_set_handshakes(struct stream_buffers *b, struct handshakes *handshakes)
+{
+	LOOP_ASSERT_OWNER(b->loop);
+	CHECK(!b->lender);
+	b->lender = handshake_lender_create(handshakes, b->loop);
+}
+
 void stream_buffers_destroy(struct stream_buffers **buffers)
 {
 	struct stream_buffers *b = TAKE(buffers);
@@ -60,6 +67,7 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 	LOOP_ASSERT_OWNER(b->loop);
 	while ((s = TAILQ_FIRST(&b->closing)))
 		stream_free(s);
+	handshake_lender_destroy(&b->lender);
 	stream_gather_destroy(&b->gather);
 	stream_watch_destroy(&b->watch);
 	stream_tickets_destroy(&b->tickets);
@@ -214,7 +222,7 @@ void stream_let_go(struct stream *s)
 	CHECK(s->phase != STREAM_CLOSING);
 	stream_gather_drop(s);
 	stream_unwatch(s);
-	stream_ticket_forget(s);
+	stream_tickets_forget(s);
 	if (s->left)
 		*s->left = true;
 	s->left = NULL;

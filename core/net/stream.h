@@ -34,6 +34,7 @@
 #include "core/loop/loop.h"
 #include "core/net/tls.h"
 
+struct handshakes;
 struct stream;
 
 /* Size of stream_buffers->plain: the most that one read takes at once, and so the bound on what one
@@ -88,17 +89,22 @@ struct stream_buffers {
 	struct stream_tickets *tickets;
 	struct stream_turn turn;
 	struct stalls *stalls;
+	struct handshake_lender *lender; /* NULL: all steps of handshakes are its loop's */
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
 	unsigned n_closing;
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
 /* NULL: none. `budget` must outlive the buffers. */
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
+/* Steps of servers' handshakes run on those threads from now on; they must outlive the buffers. At
+ * most once. */
+void stream_buffers_set_handshakes(struct stream_buffers *b, struct handshakes *handshakes);
 /* Whether a stream that closes in the background is owed something: bytes that the kernel has not
  * taken yet, or patience while it goes on sending, as a RST might cost it the end of its response.
  * A program that ends waits until none is; those that only say nothing more are owed nothing. */
 bool stream_closing_is_owed(const struct stream_buffers *b);
-/* Ends what is still closing. No other stream may be left. */
+/* Ends what is still closing, and waits for steps that are lent to other threads. No other stream
+ * may be left. */
 void stream_buffers_destroy(struct stream_buffers **buffers);
 
 enum stream_status {
@@ -127,14 +133,14 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
 
 /* Begins a TLS handshake on a plain stream; established() or failed() follows. `prefix`: `n` bytes
  * that were read off the stream and belong to the handshake; copied. What was written before goes
- * out first, in the clear. A pause is over. A server's handshake runs in the loop's background
- * queue, our own at the end of the turn; a time limit on it is the caller's. False when memory is
- * gone: the stream is of no more use.
+ * out first, in the clear. A pause is over. A server's handshake runs on threads for it, or in the
+ * loop's background queue, our own at the end of the turn; a time limit on it is the caller's.
+ * False when memory is gone: the stream is of no more use.
  *
  * `tls` must be there until release(arg), which is called once, on the loop, when the stream does
  * not look at it any more: after established(); after failed() or the stream's end, at once or
  * later; before this returns false. It may be NULL. `arg` is what tls_session_arg() gives to
- * GnuTLS's callbacks meanwhile. With TLS 1.3 the client gets its ticket with the first that is
+ * GnuTLS's callbacks meanwhile. With TLS 1.3 the client gets its tickets with the first that is
  * written to it, or a tenth of a second after the handshake. */
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 			     void (*release)(void *arg), void *arg, const void *prefix, size_t n);

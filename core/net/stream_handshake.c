@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Streams: how TLS begins, as server or client. The steps of a handshake run in the loop's
- * background queue, for they are what costs most of all that a stream does. Called by the stream's
- * loop. Time limits are the user's.
+ * Streams: how TLS begins, as server or client. The steps of a handshake are what costs most of all
+ * that a stream does: those in which a server signs are lent to other threads, if there are any;
+ * all others run in the loop's background queue. All but run_away() is called by the stream's loop.
+ * Time limits are the user's.
+ *
+ * While a step is lent, the session is the thread's (struct stream_tls says with what), and the
+ * loop reads nothing: what a client sends meanwhile, be it its FIN, stays in the socket. A stream
+ * that ends leaves the session to the step, and it is freed when that is back.
  */
 #define LOG_MODULE LOG_TLS
 #include <errno.h>
+#include <stdlib.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -33,6 +39,8 @@ static bool tell(struct stream *s, void (*fn)(void *arg))
 
 static void handshake_failed(struct stream *s, int ret)
 {
+	if (s->failed_told)
+		return;
 	stream_tls_failed(s, ret);
 	log_debug("fd %d: handshake as %s failed: %s", s->fd, role_text(s), stream_fault_detail(s));
 	stream_tls_flush(s);
@@ -77,8 +85,8 @@ static void handshake_done(struct stream *s)
 	if (tls->client && !is_tls13(tls->session))
 		tls_client_remember(tls->client, tls->session, s->fd);
 	/* With TLS 1.2 it is part of the handshake. */
-	if (!tls->client && server->ticket_key.data && is_tls13(tls->session))
-		stream_ticket_owe(s);
+	if (!tls->client && server->tickets && is_tls13(tls->session))
+		stream_tickets_owe(s, server->tickets->count);
 	if (!tell(s, s->ops->established))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
@@ -86,21 +94,21 @@ static void handshake_done(struct stream *s)
 	stream_look_again(s);
 }
 
-static void run_step(struct loop_task *task)
+static void make_step(struct stream_tls *tls)
 {
-	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
-	struct stream *s = gnutls_transport_get_ptr(tls->session);
-	int ret;
-
-	MAGIC_CHECK(s, STREAM_MAGIC);
 	tls->pulled_empty = false;
 	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
 	do {
-		ret = gnutls_handshake(tls->session);
-	} while (ret < 0 && !gnutls_error_is_fatal(ret) && !tls->pulled_empty);
+		tls->ret = gnutls_handshake(tls->session);
+	} while (tls->ret < 0 && !gnutls_error_is_fatal(tls->ret) && !tls->pulled_empty);
+	if (tls->ret == 0 && tls->use.server && tls->use.server->finished)
+		tls->ret = tls->use.server->finished(tls->session);
+}
 
-	if (ret == 0 && tls->use.server && tls->use.server->finished)
-		ret = tls->use.server->finished(tls->session);
+static void step_made(struct stream *s)
+{
+	int ret = s->tls->ret;
+
 	if (ret == 0) {
 		handshake_done(s);
 	} else if (gnutls_error_is_fatal(ret)) {
@@ -112,6 +120,72 @@ static void run_step(struct loop_task *task)
 	}
 }
 
+static void run_step(struct loop_task *task)
+{
+	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
+
+	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
+	make_step(tls);
+	step_made(tls->stream);
+}
+
+/* On another thread. */
+static void run_away(struct handshake_step *step)
+{
+	struct stream_tls *tls = CONTAINER_OF(step, struct stream_tls, away);
+
+	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
+	make_step(tls);
+}
+
+static void send_pushed(struct stream *s)
+{
+	struct stream_tls_pushed *p = &s->tls->pushed;
+	struct iovec iov = {p->data, p->len};
+
+	if (p->len > 0)
+		stream_send(s, &iov, 1);
+	free(p->data);
+	*p = (struct stream_tls_pushed){0};
+}
+
+static void come_back(struct handshake_step *step)
+{
+	struct stream_tls *tls = CONTAINER_OF(step, struct stream_tls, away);
+
+	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
+	tls->lent = false;
+	if (!tls->stream) {
+		stream_tls_destroy(&tls);
+		return;
+	}
+	send_pushed(tls->stream);
+	step_made(tls->stream);
+}
+
+/* Whether it may be one with a signature, or a key to agree on. After the Finished of a server of
+ * TLS 1.3 comes the client's, which is a matter of some hashes, unless a certificate is verified.
+ */
+static bool is_costly(const struct stream_tls *tls)
+{
+	return tls->use.verifies ||
+	       gnutls_handshake_get_last_out(tls->session) != GNUTLS_HANDSHAKE_FINISHED;
+}
+
+static void queue_server_step(struct stream *s)
+{
+	struct stream_tls *tls = s->tls;
+
+	if (!s->b->lender || !is_costly(tls)) {
+		loop_queue_background(s->b->loop, &tls->step);
+		return;
+	}
+	tls->lent = true;
+	tls->away.run = run_away;
+	tls->away.back = come_back;
+	handshake_lend(s->b->lender, &tls->away);
+}
+
 /* Servers' handshakes are strangers', and wait for their turn in the background. Our own are as
  * many as we begin, somebody's request waits for each, and behind a crowd of strangers they would
  * look like a server that does not answer; but for those of checks, of which thousands may come at
@@ -120,10 +194,12 @@ static void queue_step(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 
-	if (tls->client && !tls_client_in_background(tls->client))
-		loop_defer(s->b->loop, &tls->step);
-	else
+	if (!tls->client)
+		queue_server_step(s);
+	else if (tls_client_in_background(tls->client))
 		loop_queue_background(s->b->loop, &tls->step);
+	else
+		loop_defer(s->b->loop, &tls->step);
 }
 
 /* Takes what has come out of the socket, so that it is quiet until the turn of the next step. */
@@ -151,7 +227,8 @@ static void receive(struct stream *s)
 
 void stream_handshake_readable(struct stream *s)
 {
-	if (s->out == OUT_FAILED)
+	/* While the step is away, it comes again when that is back. */
+	if (s->out == OUT_FAILED || s->tls->lent)
 		stream_disarm_read(s);
 	else
 		receive(s);
@@ -159,20 +236,33 @@ void stream_handshake_readable(struct stream *s)
 
 /* The start */
 
+/* Called by GnuTLS with each message of the kind that comes. */
+static int hello_came(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		      const gnutls_datum_t *message)
+{
+	const struct tls_server *server = tls_session_server(session);
+
+	if (server->tickets && server->tickets->choose)
+		server->tickets->choose(server->tickets, session, message);
+	return 0;
+}
+
 static int set_up_server(gnutls_session_t session, const struct tls_server *server)
 {
 	int ret = gnutls_priority_set(session, server->priority);
 
 	if (ret == 0)
 		ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, server->credentials);
-	if (ret == 0 && server->ticket_key.data)
-		ret = gnutls_session_ticket_enable_server(session, &server->ticket_key);
+	if (ret == 0 && server->tickets)
+		ret = server->tickets->start(server->tickets, session);
 	if (ret == 0 && server->n_alpn > 0)
 		/* Mandatory: a client that names only others is refused with
 		 * no_application_protocol (RFC 7301, 3.2); one that names none is served. */
 		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
 						GNUTLS_ALPN_MANDATORY |
 						    GNUTLS_ALPN_SERVER_PRECEDENCE);
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+					   hello_came);
 	if (server->client_hello)
 		gnutls_handshake_set_post_client_hello_function(session, server->client_hello);
 	return ret;
@@ -205,7 +295,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 			     void (*release)(void *arg), void *arg, const void *prefix, size_t n)
 {
 	struct stream_tls *mine = start(s, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET, prefix, n);
-	struct tls_use use = {tls, release, arg};
+	struct tls_use use = {.server = tls, .release = release, .arg = arg};
 
 	if (!mine || set_up_server(mine->session, tls) < 0) {
 		tls_use_end(&use);
@@ -226,16 +316,16 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 static int ticket_came(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
 		       const gnutls_datum_t *message)
 {
-	struct stream *s = gnutls_transport_get_ptr(session);
+	struct stream_tls *tls = gnutls_transport_get_ptr(session);
 
-	MAGIC_CHECK(s, STREAM_MAGIC);
+	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
 	/* With TLS 1.2 it comes before the handshake is done. Unless the library has the ticket it
 	 * would wait for one. */
 	if (incoming && is_tls13(session) &&
 	    gnutls_session_get_flags(session) & GNUTLS_SFLAGS_SESSION_TICKET &&
-	    s->tls->n_tickets < TICKETS_MAX) {
-		s->tls->n_tickets++;
-		tls_client_remember(s->tls->client, session, s->fd);
+	    tls->n_tickets < TICKETS_MAX) {
+		tls->n_tickets++;
+		tls_client_remember(tls->client, session, tls->stream->fd);
 	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <event2/event_struct.h>
 
+#include "core/net/handshakes.h"
 #include "core/net/stream.h"
 #include "core/net/stream_stall.h"
 
@@ -53,7 +54,7 @@ struct stream {
 	bool paused;
 	bool watched; /* no read event, but a user */
 	TAILQ_ENTRY(stream) watch_link;
-	TAILQ_ENTRY(stream) ticket_link; /* while tls->ticket_owed */
+	TAILQ_ENTRY(stream) ticket_link; /* while tls->tickets_owed */
 
 	/* What comes in. */
 	enum stream_status end; /* what reading ended with; STREAM_AGAIN: it goes on */
@@ -145,32 +146,44 @@ void stream_handshake_readable(struct stream *s);
 
 struct stream_tickets *stream_tickets_create(struct loop *loop);
 void stream_tickets_destroy(struct stream_tickets **tickets);
-/* The client gets a ticket with the first that is written, or else soon. */
-void stream_ticket_owe(struct stream *s);
-/* Now, if it is owed; stream_tls_flush() must follow. */
-void stream_ticket_send(struct stream *s);
-void stream_ticket_forget(struct stream *s);
+/* The client gets so many tickets with the first that is written, or else soon. */
+void stream_tickets_owe(struct stream *s, unsigned n);
+/* Now, if any are owed; stream_tls_flush() must follow. */
+void stream_tickets_send(struct stream *s);
+void stream_tickets_forget(struct stream *s);
 
 /* stream_tls.c */
 
+#define STREAM_TLS_MAGIC 0x57e4a302u
+
+/* What GnuTLS knows us by. It outlives its stream when that ends while a thread has the session. */
 struct stream_tls {
+	uint32_t magic;
+	struct stream *stream; /* NULL: it has ended */
 	gnutls_session_t session;
-	struct loop_task step;     /* of the handshake */
+	struct loop_task step;      /* of the handshake */
+	struct handshake_step away; /* the same on another thread */
+	bool lent;                  /* so; `session` and what is marked * is the thread's then */
+	int ret;                    /* * what the step came to */
+	struct stream_tls_pushed {
+		char *data;
+		size_t len, size;
+	} pushed;                  /* * by the step, to be sent when it is back */
 	struct tls_client *client; /* NULL: a server */
 	struct tls_use use;        /* a server's, until its release */
 	mono_time started;
 	duration handshake_time;
 	/* Ciphertext that does not lie in the loop's buffer; NULL mostly. */
-	char *kept;
+	char *kept; /* * */
 	size_t kept_start, kept_end;
-	bool pulled_empty; /* pull has said EAGAIN since this was last cleared */
+	bool pulled_empty; /* * pull has said EAGAIN since this was last cleared */
 	bool socket_ended; /* after the ciphertext at hand comes a FIN, or `socket_errno` */
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;
 	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
-	bool ticket_owed;
-	mono_time ticket_by;
+	unsigned tickets_owed;
+	mono_time tickets_by;
 };
 
 struct stream_tls_buffers *stream_tls_buffers_create(void);
@@ -179,6 +192,8 @@ void stream_tls_buffers_destroy(struct stream_tls_buffers **buffers);
 struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags);
 /* Back to a plain one. */
 void stream_tls_free(struct stream *s);
+/* Without a stream. */
+void stream_tls_destroy(struct stream_tls **tls);
 /* Bytes read; 0: none now, or see s->end. */
 size_t stream_tls_read(struct stream *s, void *buf, size_t len);
 /* stream_tls_flush() must follow. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The ticket that a TLS 1.3 server owes its client after the handshake. It goes with the first
- * response, which costs neither a packet nor a system call; a client that asks nothing gets it by
+ * The tickets that a TLS 1.3 server owes its client after the handshake. They go with the first
+ * response, which costs neither a packet nor a system call; a client that asks nothing gets them by
  * the loop's timer. Runs on the streams' loop.
  */
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void set_timer(struct stream_tickets *t)
 		event_del(&t->timer);
 		return;
 	}
-	left = mono_since(first->tls->ticket_by, loop_now(t->loop)).ns;
+	left = mono_since(first->tls->tickets_by, loop_now(t->loop)).ns;
 	if (left > 0)
 		tv = dur_to_timeval(DUR_NS(left));
 	CHECK(event_add(&t->timer, &tv) == 0);
@@ -43,45 +43,45 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 	struct stream *s;
 
 	for (int n = 0; n < PER_TURN && (s = TAILQ_FIRST(&t->owed)); n++) {
-		if (!mono_reached(s->tls->ticket_by, now))
+		if (!mono_reached(s->tls->tickets_by, now))
 			break;
-		stream_ticket_send(s);
+		stream_tickets_send(s);
 		stream_tls_flush(s);
 	}
 	set_timer(t);
 }
 
-void stream_ticket_owe(struct stream *s)
+void stream_tickets_owe(struct stream *s, unsigned n)
 {
 	struct stream_tickets *t = s->b->tickets;
 	bool none = TAILQ_EMPTY(&t->owed);
 
-	s->tls->ticket_owed = true;
-	s->tls->ticket_by = mono_add(loop_now(t->loop), PATIENCE);
+	s->tls->tickets_owed = n;
+	s->tls->tickets_by = mono_add(loop_now(t->loop), PATIENCE);
 	TAILQ_INSERT_TAIL(&t->owed, s, ticket_link);
 	if (none)
 		set_timer(t);
 }
 
-void stream_ticket_forget(struct stream *s)
+void stream_tickets_forget(struct stream *s)
 {
-	if (!s->tls || !s->tls->ticket_owed)
+	if (!s->tls || s->tls->tickets_owed == 0)
 		return;
-	s->tls->ticket_owed = false;
+	s->tls->tickets_owed = 0;
 	/* The timer, if this was the first, comes too early for the next: that costs less than to
 	 * move it each time. */
 	TAILQ_REMOVE(&s->b->tickets->owed, s, ticket_link);
 }
 
-void stream_ticket_send(struct stream *s)
+void stream_tickets_send(struct stream *s)
 {
-	if (!s->tls->ticket_owed)
+	unsigned n = s->tls->tickets_owed;
+
+	if (n == 0)
 		return;
-	stream_ticket_forget(s);
-	/* One, where the library would send two on its own: they cost 7 us each, and a client that
-	 * opens two connections at once can use one ticket for both. Without it all goes on; what
-	 * matters shows up at the next call. */
-	gnutls_session_ticket_send(s->tls->session, 1, 0);
+	stream_tickets_forget(s);
+	/* Without them all goes on; what matters shows up at the next call. */
+	gnutls_session_ticket_send(s->tls->session, n, 0);
 }
 
 struct stream_tickets *stream_tickets_create(struct loop *loop)

@@ -30,6 +30,9 @@
 #define RAMP_BYTES 14000
 #define RAMP_IDLE DUR_S(1)
 
+/* A server's first flight with a short chain, mostly. */
+#define PUSHED_SIZE 4096
+
 struct stream_tls_buffers {
 	struct stream *holder;   /* whose ciphertext is in `in` */
 	struct stream *gatherer; /* whose is in `out`; only between a library call and its flush */
@@ -170,18 +173,19 @@ static ssize_t pull_held(struct stream *s, void *buf, size_t len)
 
 static ssize_t pull_cb(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
-	struct stream *s = ptr;
-	struct stream_tls *tls = s->tls;
+	struct stream_tls *tls = ptr;
+	/* Another thread has nothing but what is kept. */
+	struct stream *s = tls->lent ? NULL : tls->stream;
 	ssize_t n = -EAGAIN;
 
-	MAGIC_CHECK(s, STREAM_MAGIC);
+	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
 	if (tls->kept)
 		return pull_kept(tls, buf, len);
-	if (held(s) > 0)
+	if (s && held(s) > 0)
 		return pull_held(s, buf, len);
 	if (tls->socket_ended)
 		n = -tls->socket_errno;
-	else if (!s->b)
+	else if (s && !s->b)
 		n = stream_recv(s, buf, len);
 	if (n >= 0)
 		return n;
@@ -226,12 +230,51 @@ static void gather(struct stream *s, const char *data, size_t len)
 	}
 }
 
-static ssize_t push_cb(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
+static bool push_lent(struct stream_tls_pushed *p, const giovec_t *iov)
 {
-	struct stream *s = ptr;
+	size_t size = MAX(p->size, PUSHED_SIZE);
+	char *grown;
+
+	while (size - p->len < iov->iov_len)
+		size *= 2;
+	if (size > p->size) {
+		grown = realloc(p->data, size);
+		if (!grown)
+			return false;
+		p->data = grown;
+		p->size = size;
+	}
+	if (iov->iov_len > 0)
+		memcpy(p->data + p->len, iov->iov_base, iov->iov_len);
+	p->len += iov->iov_len;
+	return true;
+}
+
+/* On the thread of the step. No more than a server says in one flight: its certificates, mostly. */
+static ssize_t push_all_lent(struct stream_tls *tls, const giovec_t *iov, int n)
+{
 	size_t total = 0;
 
-	MAGIC_CHECK(s, STREAM_MAGIC);
+	for (int i = 0; i < n; i++) {
+		if (!push_lent(&tls->pushed, &iov[i])) {
+			gnutls_transport_set_errno(tls->session, ENOMEM);
+			return -1;
+		}
+		total += iov[i].iov_len;
+	}
+	return total;
+}
+
+static ssize_t push_cb(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
+{
+	struct stream_tls *tls = ptr;
+	struct stream *s;
+	size_t total = 0;
+
+	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
+	if (tls->lent)
+		return push_all_lent(tls, iov, n);
+	s = tls->stream;
 	for (int i = 0; i < n; i++) {
 		if (s->b)
 			gather(s, iov[i].iov_base, iov[i].iov_len);
@@ -282,6 +325,7 @@ void stream_tls_failed(struct stream *s, int ret)
 				 gnutls_alert_get_name(gnutls_alert_get(session)));
 		break;
 	case GNUTLS_E_MEMORY_ERROR:
+	case GNUTLS_E_PUSH_ERROR: /* a push that is not lent never fails */
 		stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "TLS: out of memory");
 		gnutls_alert_send_appropriate(session, ret);
 		break;
@@ -390,7 +434,7 @@ void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n)
 		c.left += iov[i].iov_len;
 	if (c.left == 0)
 		return;
-	stream_ticket_send(s);
+	stream_tickets_send(s);
 	advance(&c, 0);
 	if (mono_since(now, tls->last_write).ns > RAMP_IDLE.ns)
 		tls->ramp_written = 0;
@@ -437,7 +481,9 @@ struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags)
 		free(tls);
 		return NULL;
 	}
-	gnutls_transport_set_ptr(tls->session, s);
+	tls->magic = STREAM_TLS_MAGIC;
+	tls->stream = s;
+	gnutls_transport_set_ptr(tls->session, tls);
 	gnutls_transport_set_pull_function(tls->session, pull_cb);
 	gnutls_transport_set_vec_push_function(tls->session, push_cb);
 	s->tls = tls;
@@ -458,10 +504,22 @@ void stream_tls_free(struct stream *s)
 		}
 	}
 	s->tls = NULL;
+	tls->stream = NULL;
+	/* Else it comes back by itself. */
+	if (!tls->lent || handshake_take_back(&tls->away))
+		stream_tls_destroy(&tls);
+}
+
+void stream_tls_destroy(struct stream_tls **tlsp)
+{
+	struct stream_tls *tls = TAKE(tlsp);
+
 	gnutls_deinit(tls->session);
 	tls_use_end(&tls->use);
 	tls_client_unref(&tls->client);
+	free(tls->pushed.data);
 	free(tls->kept);
+	tls->magic = MAGIC_DEAD;
 	free(tls);
 }
 

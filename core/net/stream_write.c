@@ -374,7 +374,7 @@ void stream_write_last(struct stream *s)
 		return;
 	}
 	stream_tls_encrypt(s, &iov, n);
-	stream_ticket_forget(s); /* it could only come after close_notify */
+	stream_tickets_forget(s); /* it could only come after close_notify */
 	stream_tls_say_goodbye(s);
 	stream_tls_flush(s);
 }

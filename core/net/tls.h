@@ -24,10 +24,27 @@
  * RSA-4096 certificates 16 KiB. */
 #define TLS_PEM_MAX (4 << 20)
 
+/* How the sessions of a server are resumed: by tickets (RFC 8446 section 4.6.1, RFC 5077). Shared
+ * by all handshakes: the functions may be called by several threads at once. */
+struct tls_tickets {
+	/* Before the handshake: gives the session the key that its tickets are encrypted with. 0 or
+	 * an error of GnuTLS. */
+	int (*start)(const struct tls_tickets *tickets, gnutls_session_t session);
+	/* May be NULL. With the ClientHello, before anything of it is looked at: may give the
+	 * session another key (gnutls_session_ticket_enable_server), for the ticket in there. */
+	void (*choose)(const struct tls_tickets *tickets, gnutls_session_t session,
+		       const gnutls_datum_t *hello);
+	/* Gives the session a key that is made of the one in use and of `mark`: its tickets open
+	 * nothing but sessions with the same mark. Before a ticket is looked at; 0 or an error. */
+	int (*mark)(const struct tls_tickets *tickets, gnutls_session_t session,
+		    const gnutls_datum_t *mark);
+	unsigned count; /* that a client of TLS 1.3 is given, 1 or more; with TLS 1.2 it is one */
+};
+
 struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
-	gnutls_datum_t ticket_key; /* shared by all workers; data == NULL: no tickets */
+	const struct tls_tickets *tickets; /* NULL: none, no session is resumed */
 	/* In order of preference. A client that names others, and only those, is refused. */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;
@@ -48,12 +65,15 @@ struct tls_use {
 	const struct tls_server *server;
 	void (*release)(void *arg); /* the server is not looked at any more; may be NULL */
 	void *arg;
+	bool verifies; /* the client's certificate is verified, which may come late and costs */
 };
 
 /* For GnuTLS's callbacks: what the session was started with. NULL once the handshake is done, and
  * for clients. */
 const struct tls_server *tls_session_server(gnutls_session_t session);
 void *tls_session_arg(gnutls_session_t session);
+/* From a callback: see verifies. */
+void tls_session_verifies(gnutls_session_t session);
 
 /* What is asked of a server's certificate. */
 enum tls_verify {

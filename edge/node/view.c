@@ -19,6 +19,7 @@
 #include "edge/log/access_log.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
@@ -71,7 +72,12 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 		return NULL;
 	view = xcalloc(1, sizeof(*view));
 	view->self = self;
-	view->certs = edge_certs_create(fleet, self, keys, ticket_key, clock_wall(), diag);
+	view->tickets = edge_tickets_create(fleet, ticket_key, clock_wall(), diag);
+	if (view->tickets != NULL)
+		view->certs = edge_certs_create(fleet, self, keys, edge_tickets_tls(view->tickets),
+						clock_wall(), diag);
+	else
+		edge_certs_check(fleet, self, true, keys, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
@@ -127,6 +133,7 @@ static void empty(struct edge_view *view)
 	edge_log_rules_destroy(&view->log_rules);
 	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
+	edge_tickets_destroy(&view->tickets);
 	cfg_fleet_destroy(&view->fleet);
 }
 

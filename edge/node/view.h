@@ -22,6 +22,7 @@ struct edge_keys;
 struct edge_log_rules;
 struct edge_passwords;
 struct edge_routes;
+struct edge_tickets;
 struct geo_places;
 struct olink;
 struct olink_origins;
@@ -30,6 +31,7 @@ struct edge_view {
 	struct snapshot snapshot; /* first: the snapshot is the view */
 	struct cfg_fleet *fleet;
 	const struct cfg_edge *self;
+	struct edge_tickets *tickets;
 	struct edge_certs *certs;
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
@@ -49,8 +51,8 @@ struct edge_view {
 
 /* What an edge of a fleet needs, with the certificates (ours, and what the origins need), and the
  * places of clients where something needs them; `before`, which may be NULL, are those of the view
- * before. NULL with every error in `diag`, and *fleet is left to the caller; else *fleet is
- * consumed. Nothing is started yet. Blocking. */
+ * before. `ticket_key`: the process's own. NULL with every error in `diag`, and *fleet is left to
+ * the caller; else *fleet is consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
 				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
 				 struct diag *diag);

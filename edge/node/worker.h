@@ -18,6 +18,7 @@
 struct edge_guard;
 struct edge_access_log;
 struct edge_worker;
+struct handshakes;
 struct olink;
 struct olink_worker;
 
@@ -38,6 +39,7 @@ struct edge_common {
 	struct olink *olink;
 	struct edge_access_log *access_log; /* NULL: none */
 	struct span pseudonym;              /* of this node in Via */
+	struct handshakes *handshakes;      /* NULL: workers do it themselves */
 	/* Posted to the control loop by each worker that was told to stop, once it is idle. */
 	void (*worker_idle)(void *arg);
 	void *arg;

@@ -12,7 +12,6 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
-#include "core/net/tls.h"
 #include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
@@ -116,7 +115,7 @@ static int choose_credentials(gnutls_session_t session)
 	}
 	if (set == NULL)
 		set = certs->nameless;
-	ret = edge_client_auth_begin(auth, session, &certs->tls.ticket_key);
+	ret = edge_client_auth_begin(auth, session, certs->tls.tickets);
 	if (ret < 0)
 		return ret;
 	credentials = auth != NULL ? cert_sets_asking(certs, set, auth) : set->credentials;
@@ -165,7 +164,7 @@ static unsigned name_protocols(const struct cfg_uints *protocols, gnutls_datum_t
 }
 
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				     struct edge_keys *keys, const struct tls_tickets *tickets,
 				     wall_time now, struct diag *diag)
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
@@ -190,7 +189,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.alpn = certs->alpn;
 	certs->tls.n_alpn = name_protocols(&fleet->http.protocols, certs->alpn);
 	certs->tls.priority = certs->priority;
-	certs->tls.ticket_key = *ticket_key;
+	certs->tls.tickets = tickets;
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.finished = edge_client_auth_finish;
 	certs->tls.user = certs;

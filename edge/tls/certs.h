@@ -22,13 +22,14 @@ struct edge_certs;
 struct edge_client_auths;
 struct edge_keys;
 struct tls_server;
+struct tls_tickets;
 
 /* What is wrong goes into `diag`, all of it: then NULL. Warns about certificates that have expired
- * and about hosts that no certificate covers. `fleet`, `keys` and `ticket_key` must outlive it.
- * Blocking.
+ * and about hosts that no certificate covers. `fleet`, `keys` and `tickets` (NULL: none) must
+ * outlive it. Blocking.
  */
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				     struct edge_keys *keys, const struct tls_tickets *tickets,
 				     wall_time now, struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 

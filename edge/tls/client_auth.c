@@ -3,7 +3,6 @@
  * How certificates of clients are asked for and judged. What is loaded for it: client_auths.c. See
  * client_auth.h.
  */
-#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "core/base/check.h"
@@ -222,42 +221,31 @@ static int judge_handshake(gnutls_session_t session)
 	return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 }
 
-/* What tickets of such connections are sealed by. */
-static int set_ticket_key(const struct edge_client_auth *auth, gnutls_session_t session,
-			  const gnutls_datum_t *fleet_key)
-{
-	unsigned char key[64];
-	const gnutls_datum_t own = {key, sizeof(key)};
-	int ret;
-
-	if (fleet_key->data == NULL)
-		return 0;
-	ret = gnutls_hmac_fast(GNUTLS_MAC_SHA512, fleet_key->data, fleet_key->size, auth->rules,
-			       sizeof(auth->rules), key);
-	if (ret == 0)
-		ret = gnutls_session_ticket_enable_server(session, &own);
-	gnutls_memset(key, 0, sizeof(key));
-	return ret;
-}
-
 int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t session,
-			   const gnutls_datum_t *ticket_key)
+			   const struct tls_tickets *tickets)
 {
 	struct edge_handshake *handshake = tls_session_arg(session);
+	bool again = handshake->hello_seen;
+	int ret = 0;
 
-	/* After a HelloRetryRequest the ClientHello comes again, with the same name (RFC 8446
-	 * section 4.1.2). The key was set, and cannot be once more when a ticket was tried by it.
-	 */
-	if (handshake->hello_seen)
-		return handshake->client_auth == auth ? 0 : GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+	/* After a HelloRetryRequest it comes again, with the same name (RFC 8446 section 4.1.2). */
+	if (again && handshake->client_auth != auth)
+		return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
 	handshake->hello_seen = true;
 	handshake->client_auth = auth;
 	if (auth == NULL)
 		return 0;
+	tls_session_verifies(session);
 	/* Never GNUTLS_CERT_REQUIRE: who shows none is to be told so by the right alert. */
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 	gnutls_session_set_verify_function(session, judge_handshake);
-	return set_ticket_key(auth, session, ticket_key);
+	if (tickets != NULL) {
+		const gnutls_datum_t mark = {(unsigned char *)auth->rules, sizeof(auth->rules)};
+
+		ret = tickets->mark(tickets, session, &mark);
+	}
+	/* Once a ticket was tried by a key, and that was ours, GnuTLS takes no other. */
+	return again ? 0 : ret;
 }
 
 int edge_client_auth_finish(gnutls_session_t session)

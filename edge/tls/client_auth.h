@@ -26,6 +26,7 @@ struct cfg_site;
 struct diag;
 struct edge_client_auth;
 struct edge_client_auths;
+struct tls_tickets;
 
 /* Of the sites that `self` serves; without it, of all. NULL with the reasons in `diag` when a file
  * is of no use. `fleet` must outlive it. Blocking. */
@@ -48,11 +49,11 @@ bool edge_client_auth_is_optional(const struct edge_client_auth *auth);
 int edge_client_auth_name_authorities(const struct edge_client_auth *auth,
 				      gnutls_certificate_credentials_t credentials);
 
-/* For the callback on each ClientHello: the session is to ask, unless `auth` is NULL. `ticket_key`
- * is the fleet's; no data: no tickets. The session's handshake is a struct edge_handshake
- * (tls_session_arg()), and keeps the certificate. A GnuTLS error, or 0. */
+/* For the callback on each ClientHello: the session is to ask, unless `auth` is NULL. `tickets`
+ * NULL: there are none. The session's handshake is a struct edge_handshake (tls_session_arg()), and
+ * keeps the certificate. A GnuTLS error, or 0. */
 int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t session,
-			   const gnutls_datum_t *ticket_key);
+			   const struct tls_tickets *tickets);
 /* For struct tls_server: when the handshake is done, before anybody is told. */
 int edge_client_auth_finish(gnutls_session_t session);
 

@@ -157,6 +157,11 @@ tests_unit_core_net_test_acceptor_SOURCES = tests/unit/core/net/test_acceptor.c
 tests_unit_core_net_test_acceptor_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_acceptor
 
+check_PROGRAMS += tests/unit/core/net/test_handshakes
+tests_unit_core_net_test_handshakes_SOURCES = tests/unit/core/net/test_handshakes.c
+tests_unit_core_net_test_handshakes_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_handshakes
+
 check_PROGRAMS += tests/unit/core/net/test_proxy_header
 tests_unit_core_net_test_proxy_header_SOURCES = tests/unit/core/net/test_proxy_header.c
 tests_unit_core_net_test_proxy_header_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
@@ -191,6 +196,11 @@ tests_unit_core_net_test_stream_handshake_SOURCES = tests/unit/core/net/test_str
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_handshake_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_handshake
+check_PROGRAMS += tests/unit/core/net/test_stream_lent
+tests_unit_core_net_test_stream_lent_SOURCES = tests/unit/core/net/test_stream_lent.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_lent_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_lent
 check_PROGRAMS += tests/unit/core/net/test_stream_resume
 tests_unit_core_net_test_stream_resume_SOURCES = tests/unit/core/net/test_stream_resume.c \
 	$(stream_test_sources)

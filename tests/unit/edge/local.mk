@@ -49,6 +49,16 @@ tests_unit_edge_tls_test_host_table_SOURCES = tests/unit/edge/tls/test_host_tabl
 tests_unit_edge_tls_test_host_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_host_table
 
+check_PROGRAMS += tests/unit/edge/tls/test_ticket_keys
+tests_unit_edge_tls_test_ticket_keys_SOURCES = tests/unit/edge/tls/test_ticket_keys.c
+tests_unit_edge_tls_test_ticket_keys_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_ticket_keys
+
+check_PROGRAMS += tests/unit/edge/tls/test_tickets
+tests_unit_edge_tls_test_tickets_SOURCES = tests/unit/edge/tls/test_tickets.c tests/support/test_cert.c
+tests_unit_edge_tls_test_tickets_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_tickets
+
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
 tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)
 tests_unit_edge_rules_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -31,6 +31,10 @@ static void test_needs_restart(void **state)
 	     "a", NULL},
 	    {"http: {access_log: {output: /b}}\n" BASE_EDGES BASE_SERVERS, "a",
 	     "http.access_log.output"},
+	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {handshake_threads: auto}\n", "a", NULL},
+	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {handshake_threads: 0}\n", "a",
+	     "tls.handshake_threads"},
+	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {handshake_threads: 0}\n", "n", NULL},
 	    /* Name servers write no access log. */
 	    {"http: {access_log: {output: /b}}\n" BASE_EDGES BASE_SERVERS, "n", NULL},
 	    {BASE_HTTP

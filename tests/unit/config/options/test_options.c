@@ -225,10 +225,10 @@ static void test_variants(void **state)
 static void check_restart(const char *path, const struct cfg_option *o)
 {
 	static const char *const restart[] = {
-	    "http.limit.tracked",  "http.access_log.output", "http.access_log.syslog.receiver",
-	    "edges.*.listen",      "edges.*.listen_plain",   "edges.*.control",
-	    "edges.*.workers",     "nameservers.*.listen",   "nameservers.*.control",
-	    "nameservers.*.state", "nameservers.*.workers",
+	    "http.limit.tracked",    "http.access_log.output", "http.access_log.syslog.receiver",
+	    "tls.handshake_threads", "edges.*.listen",         "edges.*.listen_plain",
+	    "edges.*.control",       "edges.*.workers",        "nameservers.*.listen",
+	    "nameservers.*.control", "nameservers.*.state",    "nameservers.*.workers",
 	};
 	static unsigned n;
 

@@ -18,6 +18,7 @@
 struct loop *test_loop;
 struct stream_buffers *test_buffers;
 struct tls_server test_server;
+static gnutls_datum_t ticket_key;
 struct tls_client_config test_client;
 
 /* Made once for all tests of a program. */
@@ -335,18 +336,26 @@ static void make_cert(void)
 	test_cert_write(&cert, ca_file, NULL);
 }
 
+static int give_ticket_key(const struct tls_tickets *tickets, gnutls_session_t session)
+{
+	return gnutls_session_ticket_enable_server(session, &ticket_key);
+}
+
 static void server_init(void)
 {
-	test_server = (struct tls_server){.credentials = test_cert_server(&cert)};
+	static const struct tls_tickets tickets = {.start = give_ticket_key, .count = 1};
+
+	test_server =
+	    (struct tls_server){.credentials = test_cert_server(&cert), .tickets = &tickets};
 	CHECK(gnutls_priority_init(&test_server.priority, TLS_PRIORITY, NULL) == 0);
-	CHECK(gnutls_session_ticket_key_generate(&test_server.ticket_key) == 0);
+	CHECK(gnutls_session_ticket_key_generate(&ticket_key) == 0);
 }
 
 static void server_fini(void)
 {
 	gnutls_certificate_free_credentials(test_server.credentials);
 	gnutls_priority_deinit(test_server.priority);
-	gnutls_free(test_server.ticket_key.data);
+	gnutls_free(ticket_key.data);
 }
 
 void streams_renew_server(void)

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "core/net/handshakes.h"
 #include "core/net/stream.h"
 
 enum kind { PLAIN, TLS12, TLS13 };

@@ -563,32 +563,53 @@ static void test_a_long_first_flight_is_bounded(void **state)
 	close(flight.fd);
 }
 
+/* The same, with threads for the costly steps. */
+
+static struct handshakes *handshakes;
+
+static int threads_setup(void **state)
+{
+	streams_setup(state);
+	handshakes = handshakes_create(2);
+	stream_buffers_set_handshakes(test_buffers, handshakes);
+	return 0;
+}
+
+static int threads_teardown(void **state)
+{
+	stream_buffers_destroy(&test_buffers);
+	handshakes_destroy(&handshakes);
+	return streams_teardown(state);
+}
+
 #define RUN(name) cmocka_unit_test_setup_teardown(test_##name, streams_setup, streams_teardown)
+#define RUN_BOTH(name)                                                                             \
+	RUN(name), cmocka_unit_test_setup_teardown(test_##name, threads_setup, threads_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    RUN(our_own_handshake_does_not_queue_behind_strangers),
-	    RUN(request_with_finished),
-	    RUN(many_handshakes_at_once),
-	    RUN(sni_reaches_server),
-	    RUN(server_is_released_once),
-	    RUN(no_sni_for_an_address),
-	    RUN(alpn_prefers_servers_order),
-	    RUN(client_verifies_chain),
-	    RUN(client_verifies_host),
-	    RUN(server_refusal_reaches_client_as_alert),
-	    RUN(client_hello_callback_refuses),
-	    RUN(garbage_gets_an_alert),
-	    RUN(fin_and_reset_in_handshake),
-	    RUN(nothing_is_told_after_a_failed_handshake),
-	    RUN(close_in_handshake_just_destroys),
-	    RUN(start_with_a_prefix),
-	    RUN(start_with_all_of_a_flight),
-	    RUN(start_after_the_end),
-	    RUN(hand_over_when_established),
-	    RUN(waiting_for_a_step_costs_no_change_of_events),
-	    RUN(all_in_one_packet),
+	    RUN_BOTH(request_with_finished),
+	    RUN_BOTH(many_handshakes_at_once),
+	    RUN_BOTH(sni_reaches_server),
+	    RUN_BOTH(server_is_released_once),
+	    RUN_BOTH(no_sni_for_an_address),
+	    RUN_BOTH(alpn_prefers_servers_order),
+	    RUN_BOTH(client_verifies_chain),
+	    RUN_BOTH(client_verifies_host),
+	    RUN_BOTH(server_refusal_reaches_client_as_alert),
+	    RUN_BOTH(client_hello_callback_refuses),
+	    RUN_BOTH(garbage_gets_an_alert),
+	    RUN_BOTH(fin_and_reset_in_handshake),
+	    RUN_BOTH(nothing_is_told_after_a_failed_handshake),
+	    RUN_BOTH(close_in_handshake_just_destroys),
+	    RUN_BOTH(start_with_a_prefix),
+	    RUN_BOTH(start_with_all_of_a_flight),
+	    RUN_BOTH(start_after_the_end),
+	    RUN_BOTH(hand_over_when_established),
+	    RUN_BOTH(waiting_for_a_step_costs_no_change_of_events),
+	    RUN_BOTH(all_in_one_packet),
 	    RUN(a_long_first_flight_is_bounded),
 	};
 

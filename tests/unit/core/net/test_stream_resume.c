@@ -85,10 +85,9 @@ static void test_resumption_tls13(void **state)
 	assert_true(resumes(TLS13, false));
 }
 
-static void test_no_resumption_without_ticket_key(void **state)
+static void test_no_resumption_without_tickets(void **state)
 {
-	gnutls_free(test_server.ticket_key.data);
-	test_server.ticket_key.data = NULL;
+	test_server.tickets = NULL;
 	assert_false(resumes(TLS13, true));
 	assert_false(resumes(TLS12, true));
 }
@@ -186,7 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    RUN(resumption_tls12),
 	    RUN(resumption_tls13),
-	    RUN(no_resumption_without_ticket_key),
+	    RUN(no_resumption_without_tickets),
 	    RUN(the_ticket_goes_with_the_first_response),
 	    RUN(quiet_clients_get_their_tickets_in_time),
 	    RUN(a_ticket_does_not_need_the_credentials),

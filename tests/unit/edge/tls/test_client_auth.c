@@ -29,6 +29,7 @@
 #include "edge/tls/certs.h"
 #include "edge/tls/client_auth.h"
 #include "edge/tls/handshake.h"
+#include "edge/tls/tickets.h"
 #include "tests/support/test_cert.h"
 
 #define TLS_1_2 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
@@ -138,6 +139,7 @@ static int tear_down(void **state)
 /* An edge with one site. */
 struct rig {
 	struct edge_certs *certs;
+	struct edge_tickets *tickets;
 	struct cfg_fleet fleet;
 	struct cfg_site site;
 	struct cfg_certificate certificate;
@@ -161,13 +163,17 @@ static void load(struct rig *rig, const struct cfg_client_certificates *clients)
 				      .certificates = &rig->certificate,
 				      .n_certificates = 1,
 				      .client_certificates = *clients};
-	rig->fleet = (struct cfg_fleet){.sites = &rig->site,
-					.n_sites = 1,
-					.edges = &self,
-					.n_edges = 1,
-					.tls.profile = TLS_PROFILE_INTERMEDIATE};
+	rig->fleet =
+	    (struct cfg_fleet){.sites = &rig->site,
+			       .n_sites = 1,
+			       .edges = &self,
+			       .n_edges = 1,
+			       .tls.profile = TLS_PROFILE_INTERMEDIATE,
+			       .tls.tickets = {.count = 1, .lifetime = DUR_S(KEY_PERIOD / 3)}};
 	rig->errors[0] = '\0';
-	rig->certs = edge_certs_create(&rig->fleet, &self, keys, &ticket_key, clock_wall(), diag);
+	rig->tickets = edge_tickets_create(&rig->fleet, &ticket_key, clock_wall(), diag);
+	rig->certs = edge_certs_create(&rig->fleet, &self, keys, edge_tickets_tls(rig->tickets),
+				       clock_wall(), diag);
 	diag_print(diag, out);
 	fclose(out);
 	diag_destroy(&diag);
@@ -176,6 +182,7 @@ static void load(struct rig *rig, const struct cfg_client_certificates *clients)
 static void drop(struct rig *rig)
 {
 	edge_certs_destroy(&rig->certs);
+	edge_tickets_destroy(&rig->tickets);
 }
 
 /* What a client shows, and what has come of it. */
@@ -217,7 +224,7 @@ static gnutls_session_t start_server(struct rig *rig, struct tls_use *use, int f
 	gnutls_session_set_ptr(server, use);
 	CHECK(gnutls_priority_set(server, tls->priority) == 0);
 	CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, tls->credentials) == 0);
-	CHECK(gnutls_session_ticket_enable_server(server, &tls->ticket_key) == 0);
+	CHECK(tls->tickets->start(tls->tickets, server) == 0);
 	gnutls_handshake_set_post_client_hello_function(server, tls->client_hello);
 	gnutls_transport_set_int(server, fd);
 	return server;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * How clients' sessions are resumed: the keys of tickets, and which of them is for whom. Part of
+ * the snapshot: built by the job that loads it, then used by all handshakes, on any thread.
+ *
+ * The newest key whose time has come encrypts; tickets of all others that are there, those whose
+ * time is still to come too (another edge's clock may be ahead), are understood. A session that is
+ * resumed under an older key gets its next ticket under that one as well, but no later end: a key
+ * is of use to nobody once it has been replaced for as long as a ticket lives.
+ *
+ * Without a directory of the fleet's keys, and until one of them is to be used, a key that only
+ * this process has takes their place.
+ */
+#pragma once
+
+#include <gnutls/gnutls.h>
+#include <jansson.h>
+
+#include "core/base/clock.h"
+
+struct cfg_fleet;
+struct diag;
+struct edge_tickets;
+struct tls_tickets;
+
+/* What is wrong goes into `diag`, all of it: then NULL. `own`: the process's key, copied. Blocking.
+ */
+struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet, const gnutls_datum_t *own,
+					 wall_time now, struct diag *diag);
+void edge_tickets_destroy(struct edge_tickets **tickets);
+/* Complains in the same way, and keeps nothing. Blocking. */
+void edge_tickets_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag);
+
+/* For a tls_server; NULL: sessions are not resumed. */
+const struct tls_tickets *edge_tickets_tls(const struct edge_tickets *tickets);
+/* {"keys": [{"name": "...", "from": "2026-01-02T03:04:05Z", "in_use": true}], "lifetime": 86400};
+ * the process's own is called "own" and has no "from". A new reference. */
+json_t *edge_tickets_status(const struct edge_tickets *tickets, wall_time now);

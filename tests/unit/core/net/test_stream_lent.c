@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Servers' handshakes whose steps are lent to other threads: what happens to the stream, and what
+ * its client does, while a thread has the session. The thread is stopped at a gate inside the step,
+ * in the callback that chooses the certificate.
+ */
+#include <linux/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "tests/unit/core/net/stream_sides.h"
+
+static struct handshakes *handshakes;
+static sem_t arrived, leave; /* of the gate */
+
+static int lent_setup(void **state)
+{
+	streams_setup(state);
+	/* One: what is lent after a step that waits is in the queue. */
+	handshakes = handshakes_create(1);
+	stream_buffers_set_handshakes(test_buffers, handshakes);
+	CHECK(sem_init(&arrived, 0, 0) == 0 && sem_init(&leave, 0, 0) == 0);
+	return 0;
+}
+
+static int lent_teardown(void **state)
+{
+	if (test_buffers)
+		stream_buffers_destroy(&test_buffers);
+	handshakes_destroy(&handshakes);
+	sem_destroy(&arrived);
+	sem_destroy(&leave);
+	return streams_teardown(state);
+}
+
+/* A handshake, and by whom it is held. */
+struct shake {
+	struct side client, server;
+	int released;
+};
+
+static void release(void *arg)
+{
+	struct shake *shake = arg;
+
+	shake->released++;
+}
+
+static bool is_released(void *arg)
+{
+	return ((struct shake *)arg)->released > 0;
+}
+
+static int stop_at_gate(gnutls_session_t session)
+{
+	sem_post(&arrived);
+	CHECK(sem_wait(&leave) == 0);
+	return 0;
+}
+
+static int refuse_at_gate(gnutls_session_t session)
+{
+	stop_at_gate(session);
+	return GNUTLS_E_UNRECOGNIZED_NAME;
+}
+
+static bool has_data(void *arg)
+{
+	return ((struct side *)arg)->len > 0;
+}
+
+/* The client's hello was read, and was lent with the start. */
+static void lend(struct shake *shake, int (*client_hello)(gnutls_session_t))
+{
+	struct tls_client *tls = test_client_create();
+
+	*shake = (struct shake){0};
+	test_server.client_hello = client_hello;
+	sides_open(&shake->client, &shake->server, PLAIN);
+	assert_true(stream_start_tls_client(shake->client.s, tls, NULL, 0));
+	tls_client_unref(&tls);
+	run_until(has_data, &shake->server);
+	assert_true(stream_start_tls_server(shake->server.s, &test_server, release, shake,
+					    shake->server.data, shake->server.len));
+	shake->server.len = 0;
+}
+
+static void lend_to_gate(struct shake *shake, int (*client_hello)(gnutls_session_t))
+{
+	lend(shake, client_hello);
+	while (sem_wait(&arrived) != 0)
+		;
+}
+
+static void leave_gate(void)
+{
+	sem_post(&leave);
+}
+
+static void fini(struct shake *shake)
+{
+	side_fini(&shake->client);
+	side_fini(&shake->server);
+}
+
+/* The loop goes on: that is what it is for. */
+static void test_others_are_served_while_a_step_is_lent(void **state)
+{
+	struct side client, server;
+	struct shake shake;
+
+	sides_connect(&client, &server, PLAIN);
+	lend_to_gate(&shake, stop_at_gate);
+	side_write(&client, "request");
+	wait_len(&server, 7);
+	assert_int_equal(shake.server.established + shake.released, 0);
+	leave_gate();
+	run_until(side_established, &shake.server);
+	run_until(side_established, &shake.client);
+	assert_int_equal(shake.released, 1);
+	assert_int_equal(shake.server.failed + shake.client.failed, 0);
+	fini(&shake);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+static void destroy(struct stream **s)
+{
+	stream_destroy(s);
+}
+
+static void close_orderly(struct stream **s)
+{
+	stream_close(s, DUR_S(20));
+}
+
+/* Its client learns of it at once; the server is held until the step is back. */
+static void test_ended_while_lent(void **state)
+{
+	static void (*const ends[])(struct stream **) = {destroy, close_orderly, stream_abort};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct shake shake;
+
+		lend_to_gate(&shake, stop_at_gate);
+		ends[i](&shake.server.s);
+		run_until(side_failed, &shake.client);
+		assert_int_equal(stream_fault(shake.client.s), ends[i] == stream_abort
+								   ? STREAM_FAULT_RESET
+								   : STREAM_FAULT_CLOSED);
+		assert_int_equal(shake.released, 0);
+		leave_gate();
+		run_until(is_released, &shake);
+		assert_int_equal(shake.released, 1);
+		assert_int_equal(shake.server.established + shake.server.failed, 0);
+		fini(&shake);
+	}
+}
+
+/* No thread has had it, so nothing has to be waited for. */
+static void test_ended_while_queued(void **state)
+{
+	struct shake first, second;
+
+	lend_to_gate(&first, stop_at_gate);
+	lend(&second, stop_at_gate);
+	stream_destroy(&second.server.s);
+	assert_int_equal(second.released, 1);
+	leave_gate();
+	run_until(side_established, &first.server);
+	assert_int_equal(first.server.failed, 0);
+	/* The second has never come to the gate. */
+	assert_int_equal(sem_trywait(&arrived), -1);
+	fini(&first);
+	fini(&second);
+}
+
+/* As when the program ends: control destroys what was a worker's. */
+static void test_buffers_end_while_lent(void **state)
+{
+	struct shake shake;
+
+	lend_to_gate(&shake, stop_at_gate);
+	fini(&shake);
+	assert_int_equal(shake.released, 0);
+	leave_gate();
+	stream_buffers_destroy(&test_buffers);
+	assert_int_equal(shake.released, 1);
+}
+
+/* What the kernel has not given out is its own. */
+static size_t taken_from(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	int waiting;
+
+	CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0);
+	CHECK(ioctl(fd, FIONREAD, &waiting) == 0);
+	return info.tcpi_bytes_received - (size_t)waiting;
+}
+
+static void test_what_is_sent_while_lent_stays_in_the_socket(void **state)
+{
+	static const char zeros[10000];
+	struct shake shake;
+	size_t before;
+	int from, to;
+
+	lend_to_gate(&shake, stop_at_gate);
+	from = stream_fd(shake.client.s);
+	to = stream_fd(shake.server.s);
+	before = taken_from(to);
+	for (unsigned i = 0; i < 200; i++) {
+		if (send(from, zeros, sizeof(zeros), MSG_DONTWAIT) > 0)
+			run_turns(1);
+	}
+	assert_int_equal(taken_from(to), before);
+	leave_gate();
+	/* It was no TLS. */
+	run_until(side_failed, &shake.server);
+	assert_int_equal(stream_fault(shake.server.s), STREAM_FAULT_HANDSHAKE);
+	assert_int_equal(shake.released, 1);
+	fini(&shake);
+}
+
+static void test_fin_while_lent(void **state)
+{
+	struct shake shake;
+
+	lend_to_gate(&shake, stop_at_gate);
+	assert_int_equal(shutdown(stream_fd(shake.client.s), SHUT_WR), 0);
+	run_turns(3);
+	assert_int_equal(shake.server.failed, 0);
+	leave_gate();
+	run_until(side_failed, &shake.server);
+	assert_int_equal(stream_fault(shake.server.s), STREAM_FAULT_CLOSED);
+	assert_int_equal(shake.server.established, 0);
+	assert_int_equal(shake.released, 1);
+	fini(&shake);
+}
+
+static void test_reset_while_lent(void **state)
+{
+	struct shake shake;
+
+	lend_to_gate(&shake, stop_at_gate);
+	stream_abort(&shake.client.s);
+	run_turns(3);
+	leave_gate();
+	run_until(side_failed, &shake.server);
+	assert_int_equal(stream_fault(shake.server.s), STREAM_FAULT_RESET);
+	assert_int_equal(shake.server.failed, 1);
+	run_turns(3);
+	assert_int_equal(shake.server.failed, 1);
+	fini(&shake);
+	assert_int_equal(shake.released, 1);
+}
+
+static void test_alert_of_a_lent_step_reaches_the_client(void **state)
+{
+	struct shake shake;
+
+	lend_to_gate(&shake, refuse_at_gate);
+	leave_gate();
+	run_until(side_failed, &shake.client);
+	run_until(side_failed, &shake.server);
+	assert_non_null(strstr(stream_fault_detail(shake.client.s),
+			       "alert received: The server name sent was not recognized"));
+	assert_int_equal(stream_fault(shake.server.s), STREAM_FAULT_HANDSHAKE);
+	assert_int_equal(shake.released, 1);
+	fini(&shake);
+}
+
+/* Which messages were dealt with where; only one thread at a time. */
+static pthread_t loop_thread;
+static bool on_loop[2048], away[2048]; /* the types of GnuTLS, which has some of its own */
+
+static int note_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+			const gnutls_datum_t *message)
+{
+	CHECK(type < ARRAY_SIZE(on_loop));
+	if (pthread_equal(pthread_self(), loop_thread))
+		on_loop[type] = true;
+	else
+		away[type] = true;
+	return 0;
+}
+
+static int note_messages(gnutls_session_t session)
+{
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_POST,
+					   note_message);
+	return 0;
+}
+
+static void shake_hands(enum kind kind, const char *client_priority)
+{
+	struct side client, server;
+
+	loop_thread = pthread_self();
+	memset(on_loop, 0, sizeof(on_loop));
+	memset(away, 0, sizeof(away));
+	test_server.client_hello = note_messages;
+	sides_open(&client, &server, kind);
+	if (client_priority)
+		assert_int_equal(
+		    gnutls_priority_set_direct(stream_tls_session(client.s), client_priority, NULL),
+		    0);
+	run_until(side_established, &client);
+	run_until(side_established, &server);
+	assert_int_equal(client.failed + server.failed, 0);
+	side_write(&server, "a ticket comes before this");
+	wait_len(&client, 26);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+/* Keys and signatures are the threads'; the client's Finished of TLS 1.3 is not worth the way. */
+static void test_costly_messages_are_lent(void **state)
+{
+	shake_hands(TLS13, NULL);
+	assert_true(away[GNUTLS_HANDSHAKE_SERVER_HELLO] &&
+		    away[GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY]);
+	assert_false(on_loop[GNUTLS_HANDSHAKE_SERVER_HELLO] ||
+		     on_loop[GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY]);
+	assert_true(on_loop[GNUTLS_HANDSHAKE_FINISHED]);
+
+	shake_hands(TLS12, NULL);
+	assert_true(away[GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE] &&
+		    away[GNUTLS_HANDSHAKE_CLIENT_KEY_EXCHANGE]);
+	assert_false(on_loop[GNUTLS_HANDSHAKE_SERVER_KEY_EXCHANGE] ||
+		     on_loop[GNUTLS_HANDSHAKE_CLIENT_KEY_EXCHANGE]);
+}
+
+/* The signature comes in the second step then. */
+static void test_hello_retry_is_lent(void **state)
+{
+	gnutls_priority_deinit(test_server.priority);
+	CHECK(gnutls_priority_init(&test_server.priority,
+				   "NORMAL:-GROUP-ALL:+GROUP-SECP384R1:-VERS-ALL:+VERS-TLS1.3",
+				   NULL) == 0);
+	/* It sends no share of the third. */
+	shake_hands(TLS13, "NORMAL:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:"
+			   "-VERS-ALL:+VERS-TLS1.3");
+	assert_true(away[GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST]);
+	assert_true(away[GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY]);
+	assert_false(on_loop[GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY]);
+}
+
+static void write_request_and_close(struct side *side)
+{
+	side_write(side, "request");
+	stream_close(&side->s, DUR_S(20));
+}
+
+/* Many at once, on more threads than there are processors; each ends at once. */
+static void test_many(void **state)
+{
+	enum { COUNT = 60 };
+	static struct side clients[COUNT], servers[COUNT];
+	struct handshakes *more = handshakes_create(4);
+
+	stream_buffers_destroy(&test_buffers);
+	test_buffers = stream_buffers_create(test_loop);
+	stream_buffers_set_handshakes(test_buffers, more);
+	for (int i = 0; i < COUNT; i++) {
+		sides_open(&clients[i], &servers[i], i % 3 == 0 ? TLS12 : TLS13);
+		clients[i].on_established = write_request_and_close;
+	}
+	for (int i = 0; i < COUNT; i++) {
+		/* Every fifth goes somewhere on its way. */
+		if (i % 5 == 0) {
+			run_turns(1);
+			stream_destroy(&servers[i].s);
+			stream_destroy(&clients[i].s);
+		} else {
+			run_until(side_ended, &servers[i]);
+			assert_int_equal(servers[i].len, 7);
+		}
+		side_fini(&clients[i]);
+		side_fini(&servers[i]);
+	}
+	run_until(nothing_closes, NULL);
+	stream_buffers_destroy(&test_buffers);
+	handshakes_destroy(&more);
+}
+
+#define RUN(name) cmocka_unit_test_setup_teardown(test_##name, lent_setup, lent_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    RUN(others_are_served_while_a_step_is_lent),
+	    RUN(ended_while_lent),
+	    RUN(ended_while_queued),
+	    RUN(buffers_end_while_lent),
+	    RUN(what_is_sent_while_lent_stays_in_the_socket),
+	    RUN(fin_while_lent),
+	    RUN(reset_while_lent),
+	    RUN(alert_of_a_lent_step_reaches_the_client),
+	    RUN(costly_messages_are_lent),
+	    RUN(hello_retry_is_lent),
+	    RUN(many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
