@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/limit.h"
 #include "core/base/clock.h"
 
 /* As many as workers. */
@@ -16,8 +17,20 @@ struct cfg_tickets {
 	duration lifetime; /* whole seconds; 1 day */
 };
 
+/* Where the private keys of certificates are. */
+enum cfg_keys_place {
+	CFG_KEYS_PROCESS,
+	CFG_KEYS_SIGNER, /* in a process of their own */
+};
+
+struct cfg_keys {
+	unsigned place; /* enum cfg_keys_place */
+	struct cfg_rate rate;
+};
+
 struct cfg_tls {
-	const char *profile;        /* for tls_profile_create() */
-	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it all */
+	const char *profile; /* for tls_profile_create() */
 	struct cfg_tickets tickets;
+	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
+	struct cfg_keys keys;
 };

@@ -58,6 +58,7 @@ core_libcore_a_SOURCES = \
 	core/process/daemon_signals.c core/process/daemon_signals.h \
 	core/process/daemon_views.c core/process/daemon_views.h \
 	core/process/descriptors.c core/process/descriptors.h \
+	core/process/file_watch.c core/process/file_watch.h \
 	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \
 	core/process/metrics.c core/process/metrics.h \

@@ -73,7 +73,18 @@ edge_libedge_a_SOURCES = \
 	edge/h2/h2_session.c \
 	edge/h2/h2_stream.c \
 	edge/h2/h2_write.c \
-	edge/keys/keys.c edge/keys/keys.h \
+	edge/keys/gnutls_key.c \
+	edge/keys/keys.c edge/keys/keys.h edge/keys/keys_internal.h \
+	edge/keys/libcrypto_key.c \
+	edge/keys/local_key.c \
+	edge/keys/signable.c edge/keys/signable.h \
+	edge/keys/signed_data.c edge/keys/signed_data.h \
+	edge/keys/signed_data_works.c \
+	edge/keys/signer.c edge/keys/signer.h \
+	edge/keys/signer_keeper.c edge/keys/signer_keeper.h \
+	edge/keys/signer_key.c \
+	edge/keys/signer_link.c edge/keys/signer_link.h \
+	edge/keys/signer_message.c edge/keys/signer_message.h \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
@@ -99,8 +110,10 @@ edge_libedge_a_SOURCES = \
 	edge/tls/tickets.c edge/tls/tickets.h \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
+	edge/tls/client_hello.c edge/tls/client_hello.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
 	edge/tls/revoked.c edge/tls/revoked.h \
+	edge/tls/ja4.c edge/tls/ja4.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

@@ -3,23 +3,29 @@
  * perigee-edge: what of a daemon's life (core/process/daemon.h) is an edge's own. Runs on the main
  * thread, which is the control loop; owns everything that lives as long as the process.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/event.h>
 #include <gnutls/crypto.h>
 
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/net/handshakes.h"
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "core/process/daemon.h"
+#include "core/process/file_watch.h"
 #include "core/process/metrics.h"
 #include "edge/keys/keys.h"
+#include "edge/keys/signer.h"
+#include "edge/keys/signer_keeper.h"
 #include "edge/limit/guard.h"
 #include "edge/log/access_log.h"
 #include "edge/node/counters.h"
@@ -35,6 +41,8 @@ struct program {
 	struct daemon daemon;
 	gnutls_datum_t ticket_key; /* never changes */
 	struct edge_keys *keys;
+	int keeper; /* of the signer, until it is known where keys are to be; -1: none */
+	struct event *keeper_event;
 	struct edge_common common;
 	struct edge_status status;
 	struct stream_buffers *control_buffers;
@@ -43,6 +51,7 @@ struct program {
 	unsigned n_idle;             /* workers, while stopping */
 	/* What the last configuration was loaded with that is right; the jobs' thread's. */
 	const struct geo_places *places;
+	struct file_watch watch;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -67,6 +76,59 @@ static void keep_places(struct program *p, const struct geo_places *places)
 		geo_places_unref(&before);
 }
 
+/* The files that it reads are looked after from then on, whether or not they are right. Not the
+ * configuration: that is for whoever edits it to say. */
+static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, struct diag *diag)
+{
+	struct file_notes *notes = file_notes_create();
+	struct edge_view *view;
+
+	file_notes_begin(notes);
+	view =
+	    edge_view_load(fleet, p->daemon.options.node, p->keys, &p->ticket_key, p->places, diag);
+	file_notes_begin(NULL);
+	file_watch_notes(&p->watch, &notes);
+	return view;
+}
+
+/* Forked in any case: when the configuration is known it is too late. */
+static bool begin(struct daemon *d)
+{
+	int fd;
+
+	/* The keeper is the only child, and nobody waits for it. */
+	signal(SIGCHLD, SIG_IGN);
+	fd = edge_signer_keep();
+	if (fd < 0)
+		log_error("the signer's keeper cannot be started: %s", strerrordesc_np(-fd));
+	else
+		program_of(d)->keeper = fd;
+	return fd >= 0;
+}
+
+/* At the first load; another place takes a restart. --check has no keeper, and reads keys itself.
+ */
+static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct diag *diag)
+{
+	const struct cfg_keys *keys = &fleet->tls.keys;
+	int keeper = p->keeper;
+	char *error = NULL;
+
+	p->keeper = -1;
+	if (keeper < 0)
+		return true;
+	if (keys->place == CFG_KEYS_PROCESS) {
+		close(keeper);
+		return true;
+	}
+	if (edge_keys_use_signer(p->keys, keeper, keys->rate, &error))
+		return true;
+	diag_add(diag, (struct cfg_place){.file = fleet->file}, "tls.keys.place: the signer %s",
+		 error);
+	free(error);
+	return false;
+}
+
 static void *load(struct daemon *d, char **complaints)
 {
 	struct program *p = program_of(d);
@@ -74,9 +136,8 @@ static void *load(struct daemon *d, char **complaints)
 	struct cfg_fleet *fleet = cfg_load(d->options.config, diag);
 	struct edge_view *view = NULL;
 
-	if (fleet != NULL)
-		view = edge_view_load(&fleet, d->options.node, p->keys, &p->ticket_key, p->places,
-				      diag);
+	if (fleet != NULL && place_keys(p, fleet, diag))
+		view = load_view(p, &fleet, diag);
 	if (view != NULL)
 		keep_places(p, view->places);
 	cfg_fleet_destroy(&fleet);
@@ -156,6 +217,15 @@ static void reloaded(struct daemon *d, bool ok)
 {
 	metrics_add(program_of(d)->common.metrics, d->control,
 		    ok ? EDGE_RELOADS : EDGE_RELOAD_FAILURES, 1);
+	file_watch_look(&program_of(d)->watch);
+}
+
+static void file_changed(struct file_watch *w, const char *path)
+{
+	struct program *p = CONTAINER_OF(w, struct program, watch);
+
+	log_info("%s has changed", path);
+	daemon_reload(&p->daemon);
 }
 
 /* Start */
@@ -245,6 +315,29 @@ static bool start_handshakes(struct program *p, const struct cfg_tls *tls)
 	return p->common.handshakes != NULL;
 }
 
+static void on_keeper(evutil_socket_t fd, short what, void *arg)
+{
+	struct program *p = arg;
+
+	MAGIC_CHECK(&p->daemon, DAEMON_MAGIC);
+	if (edge_keys_attend(p->keys))
+		return;
+	log_error("the signer's keeper is gone: handshakes are signed no more, and the edge ends");
+	event_del(p->keeper_event);
+	daemon_end(&p->daemon);
+}
+
+static void attend_to_keeper(struct program *p)
+{
+	int fd = edge_keys_keeper(p->keys);
+
+	if (fd < 0)
+		return;
+	p->keeper_event =
+	    event_new(loop_base(p->daemon.control), fd, EV_READ | EV_PERSIST, on_keeper, p);
+	CHECK(p->keeper_event != NULL && event_add(p->keeper_event, NULL) == 0);
+}
+
 static void create_workers(struct program *p)
 {
 	struct loop_group *group = p->common.group;
@@ -272,6 +365,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	const struct edge_view *view = v;
 	bool ok;
 
+	file_watch_init(&p->watch, d->control, d->jobs, file_changed);
 	p->common.group = d->group;
 	p->common.metrics = edge_counters_create(d->group->n_workers + 1);
 	p->common.pseudonym = span_of(xasprintf("perigee-%s", d->options.node));
@@ -283,6 +377,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->control_buffers = stream_buffers_create(d->group->control);
 	stream_buffers_set_budget(p->control_buffers, &p->common.budget);
 	p->status.common = &p->common;
+	p->status.keys = p->keys;
 	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
 	ok &= open_access_log(p, &view->fleet->http.access_log);
@@ -290,6 +385,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
+	attend_to_keeper(p);
 	create_workers(p);
 	return true;
 }
@@ -304,6 +400,7 @@ static void serve(struct daemon *d)
 	for (unsigned i = 0; i < p->status.n_listeners; i++)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
 			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
+	file_watch_look(&p->watch);
 }
 
 /* Stop */
@@ -331,8 +428,11 @@ static bool close_edge(struct daemon *d)
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
 
+	file_watch_stop(&p->watch);
 	if (p->common.workers == NULL)
 		close_sockets(p);
+	if (p->keeper_event != NULL)
+		event_free(p->keeper_event);
 	for (unsigned w = 0; p->common.workers != NULL && w < p->common.group->n_workers; w++)
 		edge_worker_destroy(&p->common.workers[w]);
 	handshakes_destroy(&p->common.handshakes);
@@ -369,6 +469,7 @@ static void status(struct daemon *d, json_t *status)
 static const struct daemon_ops ops = {
     .program = {"perigee-edge",
 		"Ends TLS near the clients and forwards their requests to the origins."},
+    .begin = begin,
     .load = load,
     .discard = discard,
     .settings = settings,
@@ -389,14 +490,17 @@ static const struct daemon_ops ops = {
 
 int main(int argc, char **argv)
 {
-	struct program program = {0};
+	struct program program = {.keeper = -1};
 	int code;
 
+	if (argc > 0 && strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
+		return edge_signer_main(argc, argv);
 	daemon_signals_block();
 	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
 	program.keys = edge_keys_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
 	edge_keys_destroy(&program.keys);
+	file_watch_fini(&program.watch);
 	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
 	gnutls_free(program.ticket_key.data);
 	return code;

@@ -9,6 +9,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/keys/keys.h"
 #include "edge/limit/buckets.h"
 #include "edge/log/access_log.h"
 #include "edge/node/view.h"
@@ -114,6 +115,7 @@ void edge_status_add(const struct edge_status *s, json_t *status)
 		json_object_set_new(status, "counters", json_object());
 	metrics_to_json(s->common->metrics, json_object_get(status, "counters"));
 	json_object_set_new(status, "sites", sites(view));
+	json_object_set_new(status, "keys", edge_keys_status(s->keys));
 	json_object_set_new(status, "certificates", edge_certs_status(view->certs));
 	json_object_set_new(status, "tickets", edge_tickets_status(view->tickets, clock_wall()));
 }

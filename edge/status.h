@@ -11,6 +11,7 @@
 #include "edge/conn/listener.h"
 
 struct edge_common;
+struct edge_keys;
 
 /* A listening address, with the sockets of all workers. */
 struct edge_listening {
@@ -20,6 +21,7 @@ struct edge_listening {
 
 struct edge_status {
 	struct edge_common *common;
+	const struct edge_keys *keys;
 	const struct edge_listening *listeners;
 	unsigned n_listeners;
 };

@@ -31,6 +31,30 @@ static const struct cfg_option ticket_options[] = {
     END,
 };
 
+static const char *const places[] = {"process", "signer", NULL};
+
+static const struct cfg_option keys_options[] = {
+    {.key = "place",
+     .type = &cfg_type_choice,
+     AT(cfg_tls, keys.place),
+     .fallback = "process",
+     .choices = places,
+     .reload = CFG_RESTART,
+     .prose =
+	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
+	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
+	 "them; see perigee-edge(8)."},
+    {.key = "rate",
+     .type = &cfg_type_rate,
+     AT(cfg_tls, keys.rate),
+     .fallback = "0",
+     .reload = CFG_RESTART,
+     WHEN("place", 1U << CFG_KEYS_SIGNER),
+     .prose = "How many signatures the signer makes at most, such as \"2000/s\"; handshakes that "
+	      "want more fail. 0: any number."},
+    END,
+};
+
 const struct cfg_option cfg_tls_options[] = {
     {.key = "profile",
      .type = &cfg_type_tls_profile,
@@ -45,13 +69,13 @@ const struct cfg_option cfg_tls_options[] = {
      .fallback = "auto",
      .reload = CFG_RESTART,
      RANGE(0, HANDSHAKES_THREADS_MAX),
-     .prose = "Threads that sign and agree on keys in handshakes with clients, so that workers "
-	      "go on with requests meanwhile; \"auto\" is one for each worker, with 0 the workers "
-	      "do it themselves. Who has keys on another machine needs one for each signature that "
-	      "is waited for at a time."},
+     .prose = "Threads that sign, by RSA or by the signer, and verify certificates of clients, in "
+	      "handshakes with clients, so that workers go on with requests meanwhile; \"auto\" is "
+	      "one for each worker, with 0 the workers do it themselves."},
     SECTION("tickets",
-	    "How sessions are resumed, which saves a client the certificate and the "
-	    "edge a signature.",
+	    "How sessions are resumed, which saves a client the certificate and the edge a "
+	    "signature.",
 	    ticket_options),
+    SECTION("keys", "The private keys of certificates.", keys_options),
     END,
 };

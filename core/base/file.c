@@ -17,11 +17,110 @@
 
 #include "core/base/check.h"
 
+/* Notes. A file is known by what stat() says of it: who replaces, writes or unlocks one changes its
+ * inode, or the time of the last change of that. */
+
+struct note {
+	char *path;
+	bool there; /* then what follows */
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+};
+
+struct file_notes {
+	struct note *v;
+	unsigned n, room;
+};
+
+static _Thread_local struct file_notes *current;
+
+struct file_notes *file_notes_create(void)
+{
+	return xcalloc(1, sizeof(struct file_notes));
+}
+
+void file_notes_destroy(struct file_notes **notesp)
+{
+	struct file_notes *notes = TAKE(notesp);
+
+	if (notes == NULL)
+		return;
+	for (unsigned i = 0; i < notes->n; i++)
+		free(notes->v[i].path);
+	free(notes->v);
+	free(notes);
+}
+
+void file_notes_begin(struct file_notes *notes)
+{
+	current = notes;
+}
+
+static struct note note_of(char *path, const struct stat *st)
+{
+	if (st == NULL)
+		return (struct note){.path = path};
+	return (struct note){path,        true,        st->st_dev, st->st_ino,
+			     st->st_size, st->st_mtim, st->st_ctim};
+}
+
+static bool is_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool is_same(const struct note *a, const struct note *b)
+{
+	return a->there == b->there && a->device == b->device && a->inode == b->inode &&
+	       a->size == b->size && is_same_time(a->modified, b->modified) &&
+	       is_same_time(a->changed, b->changed);
+}
+
+void file_note(const char *path, const struct stat *st)
+{
+	struct file_notes *notes = current;
+
+	if (notes == NULL)
+		return;
+	if (notes->n == notes->room) {
+		notes->room = MAX(2 * notes->room, 16);
+		notes->v = xreallocarray(notes->v, notes->room, sizeof(*notes->v));
+	}
+	notes->v[notes->n++] = note_of(xstrdup(path), st);
+}
+
+unsigned file_notes_count(const struct file_notes *notes)
+{
+	return notes->n;
+}
+
+const char *file_notes_path(const struct file_notes *notes, unsigned i)
+{
+	return notes->v[i].path;
+}
+
+bool file_notes_look(struct file_notes *notes, unsigned i)
+{
+	struct note *before = &notes->v[i], now;
+	struct stat st;
+	bool same;
+
+	now = note_of(before->path, stat(before->path, &st) == 0 ? &st : NULL);
+	same = is_same(before, &now);
+	*before = now;
+	return !same;
+}
+
+/* Reading */
+
 #define CHANGED "was changed while it was read"
 
 /* A file that was found to be one that can be read. */
 struct source {
 	int fd;
+	bool found; /* then `stat` is set */
 	struct stat stat;
 };
 
@@ -70,7 +169,8 @@ static char *source_open(struct source *s, const char *path, size_t max)
 
 	s->fd = -1;
 	/* A look first: opening is not without effect on a device or on the writer of a FIFO. */
-	if (stat(path, &s->stat) != 0)
+	s->found = stat(path, &s->stat) == 0;
+	if (!s->found)
 		return cannot_read(errno);
 	error = refuse(&s->stat, max);
 	if (error != NULL)
@@ -82,6 +182,15 @@ static char *source_open(struct source *s, const char *path, size_t max)
 	error = fstat(s->fd, &s->stat) != 0 ? cannot_read(errno) : refuse(&s->stat, max);
 	if (error != NULL)
 		close(s->fd);
+	return error;
+}
+
+/* The same, noted as what it was before anything was read of it. */
+static char *source_open_noted(struct source *s, const char *path, size_t max)
+{
+	char *error = source_open(s, path, max);
+
+	file_note(path, s->found ? &s->stat : NULL);
 	return error;
 }
 
@@ -117,7 +226,7 @@ char *file_read(struct file *file, const char *path, size_t max)
 	char *error;
 
 	*file = (struct file){0};
-	error = source_open(&s, path, max);
+	error = source_open_noted(&s, path, max);
 	if (error != NULL)
 		return error;
 	file->len = (size_t)s.stat.st_size;
@@ -171,7 +280,7 @@ char *file_read_to_memfd(int *fd, size_t *len, const char *path, size_t max)
 
 	*fd = -1;
 	*len = 0;
-	error = source_open(&s, path, max);
+	error = source_open_noted(&s, path, max);
 	if (error != NULL)
 		return error;
 	*fd = memfd_create("perigee", MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -4,12 +4,16 @@
  * rewrites or truncates a file while it is in use can spoil the next load at most. Nothing that is
  * loaded is mapped, and only regular files are read: a FIFO never ends, a device has no size.
  *
+ * What a thread reads is noted, if it wants it: so it can be told later whether any of the files is
+ * not any more what was read.
+ *
  * Blocking, as long as the disk takes: not for a loop's thread while it serves. Any thread.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 /* The contents of a file. All zero: none. */
 struct file {
@@ -29,3 +33,21 @@ void file_wipe(struct file *file);
 /* The same into a sealed memfd, for libraries that want to open a file themselves. *fd is the
  * caller's to close, and -1 when something is wrong. */
 char *file_read_to_memfd(int *fd, size_t *len, const char *path, size_t max);
+
+/* Which files were read, and as what. Of one thread at a time. */
+struct file_notes;
+
+struct file_notes *file_notes_create(void);
+void file_notes_destroy(struct file_notes **notes);
+
+/* From now on, what this thread reads; NULL: it is not noted. */
+void file_notes_begin(struct file_notes *notes);
+/* A file, or a folder that is listed, as it is met; NULL: it is not there. Of no effect when this
+ * thread has begun no notes. */
+void file_note(const char *path, const struct stat *st);
+
+unsigned file_notes_count(const struct file_notes *notes);
+const char *file_notes_path(const struct file_notes *notes, unsigned i);
+/* Whether it is another now, or is written or its owner or mode changed; then that is noted in its
+ * place. Blocking. */
+bool file_notes_look(struct file_notes *notes, unsigned i);

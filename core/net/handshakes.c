@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The threads, their queue, and the way back. Steps that have been run wait in a list of their
- * lender, and the mail only says that there are some, so that none is lost when the loop ends
- * before the mail is read: such a mail finds the lender ended, and is what frees it.
+ * The threads, their queue, and the way back. Steps that have been run lie on a stack of their
+ * lender, and an eventfd tells its loop that there are some. No lock is held while it is written:
+ * where processors are short the loop, which is woken by it, takes that of the thread at once, and
+ * would wait for the lock (measured on one processor: 140 us a handshake more, by eight changes of
+ * threads in place of one). As a thread may be anywhere in there when the loop finds the step and
+ * ends, what both touch is kept until the threads have ended.
  */
 #define LOG_MODULE LOG_TLS
 #include "core/net/handshakes.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -31,80 +39,69 @@ struct handshakes {
 	/* Under the lock. */
 	struct step_list queue;
 	bool stopped;
-	unsigned n_lenders;
+	unsigned n_lenders;                     /* that have not ended */
+	SLIST_HEAD(, handshake_lender) lenders; /* all that there were */
 };
 
 struct handshake_lender {
 	unsigned magic;
 	struct handshakes *handshakes;
-	struct loop *loop; /* not touched by the threads once nothing is lent */
-	/* The loop's. */
+	SLIST_ENTRY(handshake_lender) link;
+	int fd; /* of the eventfd */
+	/* The loop's; NULL when it has ended. */
+	struct loop *loop;
+	struct event *event;
 	unsigned n_lent;
-	/* Under the lock. */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct step_list ended;
-	unsigned references; /* the loop's, that of a mail on its way */
+	/* The threads' and the loop's: the last one that was run. */
+	_Atomic(struct handshake_step *) ended;
 };
 
 /* The way back */
 
-/* With the lock held, which is released. */
-static void unref_and_unlock(struct handshake_lender *lender)
+/* Each in the order of its run. */
+static void take_ended(struct handshake_lender *lender)
 {
-	bool last = --lender->references == 0;
+	struct handshake_step *step =
+	    atomic_exchange_explicit(&lender->ended, NULL, memory_order_acquire);
+	struct handshake_step *first = NULL, *next;
 
-	pthread_mutex_unlock(&lender->lock);
-	if (!last)
-		return;
-	pthread_cond_destroy(&lender->changed);
-	pthread_mutex_destroy(&lender->lock);
-	lender->magic = MAGIC_DEAD;
-	free(lender);
-}
-
-/* What has ended by now; more comes with its own mail. */
-static void take_ended(struct handshake_lender *lender, struct step_list *ended)
-{
-	struct handshake_step *step;
-
-	while ((step = TAILQ_FIRST(ended)) != NULL) {
-		TAILQ_REMOVE(ended, step, link);
+	for (; step; step = next) {
+		next = step->before;
+		step->before = first;
+		first = step;
+	}
+	for (step = first; step; step = next) {
+		next = step->before;
 		lender->n_lent--;
 		step->back(step);
 	}
 }
 
-/* On the loop. */
-static void some_ended(void *arg)
+static void event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct handshake_lender *lender = arg;
-	struct step_list ended = TAILQ_HEAD_INITIALIZER(ended);
+	uint64_t n;
 
 	MAGIC_CHECK(lender, LENDER_MAGIC);
-	pthread_mutex_lock(&lender->lock);
-	TAILQ_CONCAT(&ended, &lender->ended, link);
-	pthread_mutex_unlock(&lender->lock);
-	take_ended(lender, &ended);
-	pthread_mutex_lock(&lender->lock);
-	unref_and_unlock(lender);
+	/* Before they are taken: what ends in between only wakes us once too often. */
+	if (read(fd, &n, sizeof(n)) < 0)
+		CHECK(errno == EAGAIN || errno == EINTR);
+	take_ended(lender);
 }
 
 static void give_back(struct handshake_step *step)
 {
 	struct handshake_lender *lender = step->lender;
-	bool first;
+	const uint64_t one = 1;
 
-	pthread_mutex_lock(&lender->lock);
-	first = TAILQ_EMPTY(&lender->ended);
-	TAILQ_INSERT_TAIL(&lender->ended, step, link);
-	/* Inside the lock: once it is released the lender may be destroyed, and its loop end. */
-	if (first) {
-		lender->references++;
-		loop_post_mt(lender->loop, some_ended, lender);
-	}
-	pthread_cond_signal(&lender->changed);
-	pthread_mutex_unlock(&lender->lock);
+	/* Once it is there, the step is the loop's. */
+	struct handshake_step *before = atomic_load_explicit(&lender->ended, memory_order_relaxed);
+	do {
+		step->before = before;
+	} while (!atomic_compare_exchange_weak_explicit(
+	    &lender->ended, &before, step, memory_order_release, memory_order_relaxed));
+	if (!before)
+		CHECK(write(lender->fd, &one, sizeof(one)) == sizeof(one));
 }
 
 /* The threads */
@@ -162,6 +159,7 @@ struct handshakes *handshakes_create(unsigned n_threads)
 	h->magic = HANDSHAKES_MAGIC;
 	h->threads = xcalloc(n_threads, sizeof(*h->threads));
 	TAILQ_INIT(&h->queue);
+	SLIST_INIT(&h->lenders);
 	CHECK(pthread_mutex_init(&h->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&h->changed, NULL) == 0);
 	while (h->n_threads < n_threads && start_thread(h))
@@ -169,6 +167,18 @@ struct handshakes *handshakes_create(unsigned n_threads)
 	if (h->n_threads < n_threads)
 		handshakes_destroy(&h);
 	return h;
+}
+
+static void lenders_free(struct handshakes *h)
+{
+	struct handshake_lender *lender;
+
+	while ((lender = SLIST_FIRST(&h->lenders))) {
+		SLIST_REMOVE_HEAD(&h->lenders, link);
+		close(lender->fd);
+		lender->magic = MAGIC_DEAD;
+		free(lender);
+	}
 }
 
 void handshakes_destroy(struct handshakes **handshakes)
@@ -185,6 +195,7 @@ void handshakes_destroy(struct handshakes **handshakes)
 	pthread_mutex_unlock(&h->lock);
 	for (unsigned i = 0; i < h->n_threads; i++)
 		CHECK(pthread_join(h->threads[i], NULL) == 0);
+	lenders_free(h);
 	pthread_cond_destroy(&h->changed);
 	pthread_mutex_destroy(&h->lock);
 	h->magic = MAGIC_DEAD;
@@ -194,26 +205,28 @@ void handshakes_destroy(struct handshakes **handshakes)
 
 /* Lenders */
 
-static void count_lender(struct handshakes *h, int n)
-{
-	pthread_mutex_lock(&h->lock);
-	h->n_lenders += (unsigned)n;
-	pthread_mutex_unlock(&h->lock);
-}
-
 struct handshake_lender *handshake_lender_create(struct handshakes *h, struct loop *loop)
 {
 	struct handshake_lender *lender = xcalloc(1, sizeof(*lender));
 
 	MAGIC_CHECK(h, HANDSHAKES_MAGIC);
+	LOOP_ASSERT_OWNER(loop);
 	lender->magic = LENDER_MAGIC;
 	lender->handshakes = h;
 	lender->loop = loop;
-	lender->references = 1;
-	TAILQ_INIT(&lender->ended);
-	CHECK(pthread_mutex_init(&lender->lock, NULL) == 0);
-	CHECK(pthread_cond_init(&lender->changed, NULL) == 0);
-	count_lender(h, 1);
+	lender->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (lender->fd < 0) {
+		log_error("cannot have handshakes on threads: %s", strerrordesc_np(errno));
+		free(lender);
+		return NULL;
+	}
+	lender->event =
+	    event_new(loop_base(loop), lender->fd, EV_READ | EV_PERSIST, event_cb, lender);
+	CHECK(lender->event != NULL && event_add(lender->event, NULL) == 0);
+	pthread_mutex_lock(&h->lock);
+	h->n_lenders++;
+	SLIST_INSERT_HEAD(&h->lenders, lender, link);
+	pthread_mutex_unlock(&h->lock);
 	return lender;
 }
 
@@ -226,18 +239,17 @@ void handshake_lender_destroy(struct handshake_lender **lenderp)
 	MAGIC_CHECK(lender, LENDER_MAGIC);
 	LOOP_ASSERT_OWNER(lender->loop);
 	while (lender->n_lent > 0) {
-		struct step_list ended = TAILQ_HEAD_INITIALIZER(ended);
+		struct pollfd pollfd = {.fd = lender->fd, .events = POLLIN};
 
-		pthread_mutex_lock(&lender->lock);
-		while (TAILQ_EMPTY(&lender->ended))
-			pthread_cond_wait(&lender->changed, &lender->lock);
-		TAILQ_CONCAT(&ended, &lender->ended, link);
-		pthread_mutex_unlock(&lender->lock);
-		take_ended(lender, &ended);
+		if (poll(&pollfd, 1, -1) > 0)
+			event_cb(lender->fd, EV_READ, lender);
 	}
-	count_lender(lender->handshakes, -1);
-	pthread_mutex_lock(&lender->lock);
-	unref_and_unlock(lender);
+	event_free(lender->event);
+	lender->event = NULL;
+	lender->loop = NULL;
+	pthread_mutex_lock(&lender->handshakes->lock);
+	lender->handshakes->n_lenders--;
+	pthread_mutex_unlock(&lender->handshakes->lock);
 }
 
 void handshake_lend(struct handshake_lender *lender, struct handshake_step *step)

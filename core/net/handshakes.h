@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Threads that run the costly steps of servers' handshakes, so that a signature, be it computed for
- * a millisecond or asked of another machine, holds up nobody's requests. The connection stays with
- * its loop, which lends the step and gets it back by mail.
+ * Threads that run steps of servers' handshakes, so that a signature, be it computed for a
+ * millisecond or asked of another machine, holds up nobody's requests. The connection stays with
+ * its loop, which lends the step and gets it back.
  *
  * All threads take from one queue, in the order of lending whoever lends, so that none is idle
  * while a step waits. They are nicer than the loops by HANDSHAKES_NICE: where processors are short,
@@ -34,6 +34,7 @@ struct handshake_step {
 	void (*back)(struct handshake_step *step);
 	struct handshake_lender *lender; /* the last one */
 	bool queued;                     /* under the lock of the handshakes */
+	struct handshake_step *before;   /* that has come to its end */
 };
 
 /* Starts the threads; NULL when there cannot be as many, which was logged. */
@@ -41,7 +42,8 @@ struct handshakes *handshakes_create(unsigned n_threads);
 /* No lender may be left. */
 void handshakes_destroy(struct handshakes **handshakes);
 
-/* A loop that lends; all that follows belongs to its thread. */
+/* A loop that lends; all that follows belongs to its thread. NULL: no descriptor is left, which was
+ * logged. */
 struct handshake_lender *handshake_lender_create(struct handshakes *handshakes, struct loop *loop);
 /* Waits for what is lent: back() is called for each from in here. Nothing may be lent meanwhile. */
 void handshake_lender_destroy(struct handshake_lender **lender);

@@ -89,15 +89,15 @@ struct stream_buffers {
 	struct stream_tickets *tickets;
 	struct stream_turn turn;
 	struct stalls *stalls;
-	struct handshake_lender *lender; /* NULL: all steps of handshakes are its loop's */
+	struct handshake_lender *lender;                 /* NULL: the loop signs itself */
 	TAILQ_HEAD(stream_closing_list, stream) closing; /* oldest first */
 	unsigned n_closing;
 };
 struct stream_buffers *stream_buffers_create(struct loop *loop);
 /* NULL: none. `budget` must outlive the buffers. */
 void stream_buffers_set_budget(struct stream_buffers *b, struct stream_budget *budget);
-/* Steps of servers' handshakes run on those threads from now on; they must outlive the buffers. At
- * most once. */
+/* Slow signatures of servers' handshakes are made on those threads from now on, unless there is no
+ * descriptor left; they must outlive the buffers. At most once. */
 void stream_buffers_set_handshakes(struct stream_buffers *b, struct handshakes *handshakes);
 /* Whether a stream that closes in the background is owed something: bytes that the kernel has not
  * taken yet, or patience while it goes on sending, as a RST might cost it the end of its response.
@@ -133,8 +133,9 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
 
 /* Begins a TLS handshake on a plain stream; established() or failed() follows. `prefix`: `n` bytes
  * that were read off the stream and belong to the handshake; copied. What was written before goes
- * out first, in the clear. A pause is over. A server's handshake runs on threads for it, or in the
- * loop's background queue, our own at the end of the turn; a time limit on it is the caller's.
+ * out first, in the clear. A pause is over. A server's handshake runs in the loop's background
+ * queue, but for slow signatures if there are threads for them, our own at the end of the turn; a
+ * time limit on it is the caller's.
  * False when memory is gone: the stream is of no more use.
  *
  * `tls` must be there until release(arg), which is called once, on the loop, when the stream does

@@ -50,12 +50,16 @@ struct tls_server {
 	unsigned n_alpn;
 	/* May be NULL. Called when the ClientHello was read, before the cipher suite is chosen
 	 * (gnutls_handshake_set_post_client_hello_function): may replace the session's credentials
-	 * by SNI, so that GnuTLS itself finds the key type that suits the client. */
+	 * by SNI, so that GnuTLS itself finds the key type that suits the client. After a
+	 * HelloRetryRequest on a thread for handshakes, else on the loop. */
 	int (*client_hello)(gnutls_session_t session);
 	/* May be NULL. Called when the handshake is done, before established(): 0, or a GnuTLS
 	 * error of which it fails after all. GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, from here and
 	 * from GnuTLS's function for verifying certificates, means that the alert was sent. */
 	int (*finished)(gnutls_session_t session);
+	/* A signature is waited for (another process, a token), whatever the algorithm: handshakes
+	 * that need one go to the threads for handshakes. Those by RSA always do. */
+	bool slow_keys;
 	void *user; /* for callbacks: tls_session_server(session)->user */
 };
 

@@ -248,15 +248,25 @@ void daemon_stopped(struct daemon *d)
 		loop_stop_mt(d->control);
 }
 
+void daemon_end(struct daemon *d)
+{
+	d->exit_code = 1;
+	if (d->state != DAEMON_STOPPING)
+		stop(d);
+}
+
 /* The other signals */
 
-static void reload(void *arg)
+void daemon_reload(struct daemon *d)
 {
-	struct daemon *d = arg;
-
 	MAGIC_CHECK(d, DAEMON_MAGIC);
 	if (d->state != DAEMON_STOPPING)
 		daemon_views_reload(d->views, NULL);
+}
+
+static void reload(void *arg)
+{
+	daemon_reload(arg);
 }
 
 static void reopen_logs(void *arg)
@@ -325,6 +335,8 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 	d->ops = ops;
 	if (d->options.check_only)
 		return check(d);
+	if (ops->begin != NULL && !ops->begin(d))
+		return 1;
 	if (!log_start_writer())
 		return 1;
 	d->began = clock_mono();

@@ -3,10 +3,9 @@
  * The life of a daemon: signals, command line, start, reload, stop, control socket. A program says
  * by its operations what is its own, and is served by main() calling daemon_main().
  *
- *   start:   load (a job) -> control socket, which is the lock of the node -> open -> watch ->
- *            publish -> settled -> serve
- *   reload:  load (a job) -> watch -> settled -> publish
- *   stop:    stop -> daemon_stopped(), or its time is over, or a second signal -> close
+ *   start:   begin -> load (a job) -> control socket, which is the lock of the node -> open ->
+ * watch -> publish -> settled -> serve reload:  load (a job) -> watch -> settled -> publish stop:
+ * stop -> daemon_stopped(), or its time is over, or a second signal -> close
  *
  * What a configuration makes is a view here: whatever the program answers by, made by load() as a
  * whole or not at all. The main thread runs the control loop and everything here but load() and
@@ -58,6 +57,9 @@ struct daemon_ops {
 	const struct daemon_verb *verbs; /* its own, beside those of all daemons */
 	unsigned n_verbs;
 
+	/* May be NULL. While the process has one thread still: what must be forked. False when it
+	 * could not be, which was logged. */
+	bool (*begin)(struct daemon *d);
 	/* Not on the control loop; nothing may be touched but d->options and what never changes.
 	 * Reads and checks all that the configuration names, and says what it is at by
 	 * core/base/progress.h. NULL when anything is wrong. *complaints, malloc'd, has one line
@@ -131,6 +133,12 @@ struct daemon {
 int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char **argv);
 /* Nothing is under way any more; of no effect unless stopping. Control loop. */
 void daemon_stopped(struct daemon *d);
+/* It cannot go on: it stops as by a signal, and exits with 1. Control loop; said in the log by the
+ * caller. */
+void daemon_end(struct daemon *d);
+
+/* Reads the configuration anew, as SIGHUP has it; of no effect when stopping. Control loop. */
+void daemon_reload(struct daemon *d);
 
 /* Raises the soft limit on open files to the hard one. A failure is logged. */
 void daemon_raise_file_limit(void);

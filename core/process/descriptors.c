@@ -13,10 +13,12 @@
 #include "core/base/log.h"
 #include "core/process/control.h"
 
-/* libevent's epoll and the pair for signals, and the mailbox. */
-#define PER_LOOP 4
-/* The control socket, the access log, what the threads of logs and jobs wake each other by. */
-#define FOR_PROCESS 8
+/* libevent's epoll and the pair for signals, the mailbox, what lent handshakes come back by, and
+ * the channel to the signer. */
+#define PER_LOOP 6
+/* The control socket, the access log, what the threads of logs and jobs wake each other by;
+ * inotify, twice while the files are looked at; the signer and its keeper. */
+#define FOR_PROCESS 12
 /* A configuration that is read again, with what it includes; certificates, zones and databases come
  * one after the other. */
 #define FOR_FILES 8

@@ -339,7 +339,7 @@ static duration tick(const struct edge_h2 *c)
 	least = MAX(least / LOOKS, 1);
 	if (c->n_lingering > 0)
 		least = MIN(least, H2_LINGER.ns);
-	if (c->held_back)
+	if (c->held_back != 0)
 		least = MIN(least, H2_PRIORITY_ASKS.ns);
 	if (c->leaving == H2_NOTICED)
 		least = MIN(least, left_to_leave(c).ns);

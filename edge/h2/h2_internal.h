@@ -168,7 +168,9 @@ struct edge_h2 {
 	struct h2_update update; /* that is being read */
 	struct h2_early_priority early[H2_EARLY_MAX];
 	unsigned next_early;
-	bool held_back; /* some streams were not asked or granted because others are more urgent */
+	/* Bits: urgencies of which some streams may not be asked or granted yet, as others are more
+	 * urgent. */
+	unsigned held_back;
 	struct h2_guard guard;
 	nghttp2_mem memory; /* where nghttp2 has its own from */
 	bool shares_frame;  /* its first buffer of frames is the worker's */

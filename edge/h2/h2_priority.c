@@ -44,3 +44,13 @@ bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, duration
 	}
 	return false;
 }
+
+bool h2_priority_may_go(const struct h2_priorities *p, unsigned urgencies, duration time,
+			mono_time now)
+{
+	for (unsigned u = 0; u < H2_URGENCIES; u++) {
+		if ((urgencies & 1U << u) != 0 && !h2_priority_waits(p, u, time, now))
+			return true;
+	}
+	return false;
+}

@@ -53,3 +53,6 @@ struct h2_priorities {
  */
 bool h2_priority_waits(const struct h2_priorities *p, unsigned urgency, duration time,
 		       mono_time now);
+/* Whether one of these urgencies, each a bit, has not to wait. */
+bool h2_priority_may_go(const struct h2_priorities *p, unsigned urgencies, duration time,
+			mono_time now);

@@ -270,12 +270,14 @@ static size_t room_at_client(const struct h2_stream *s)
 			   WINDOW_MIN);
 }
 
-static void hold_back(struct edge_h2 *c)
+static void hold_back(struct h2_stream *s)
 {
-	if (c->held_back)
-		return;
-	c->held_back = true;
-	h2_look_within(c, H2_PRIORITY_ASKS);
+	struct edge_h2 *c = s->conn;
+	bool is_first = c->held_back == 0;
+
+	c->held_back |= 1U << s->urgency;
+	if (is_first)
+		h2_look_within(c, H2_PRIORITY_ASKS);
 }
 
 /* Only once most of it was used: each grant is a call through all that stand between. */
@@ -286,7 +288,7 @@ void h2_write_grant(struct h2_stream *s)
 	if (s->closed || s->response_side > H2_RESPONSE_TUNNEL || here > s->window / 2)
 		return;
 	if (s->unasked || waits(s, H2_PRIORITY_FLOWS)) {
-		hold_back(s->conn);
+		hold_back(s);
 		return;
 	}
 	if (s->window == 0)
@@ -305,11 +307,17 @@ static void ask_held_back(struct h2_stream *s)
 		h2_request_ask(s);
 }
 
+/* Each stream is looked at only once there is one whose turn has come: that takes as long as some
+ * of their requests, and what is more urgent would wait for it in every turn. */
 void h2_write_grant_held_back(struct edge_h2 *c)
 {
-	if (!c->held_back)
+	if (c->held_back == 0)
 		return;
-	c->held_back = false;
+	if (!h2_priority_may_go(&c->priorities, c->held_back, H2_PRIORITY_ASKS, h2_now(c))) {
+		h2_look_within(c, H2_PRIORITY_ASKS);
+		return;
+	}
+	c->held_back = 0;
 	h2_each_stream(c, ask_held_back);
 	h2_each_stream(c, h2_write_grant);
 }
@@ -323,14 +331,14 @@ static void set_flowing(struct h2_stream *s, bool flows)
 	s->flows = flows;
 	c->priorities.n[s->urgency] += flows ? 1 : -1;
 	c->priorities.flowed[s->urgency] = h2_now(c);
-	if (!flows && c->held_back)
+	if (!flows && c->held_back != 0)
 		h2_defer(c);
 }
 
 void h2_write_begin(struct h2_stream *s)
 {
 	set_flowing(s, true);
-	s->conn->held_back = true;
+	s->conn->held_back |= 1U << s->urgency;
 	h2_defer(s->conn);
 }
 
@@ -345,6 +353,8 @@ void h2_write_set_urgency(struct h2_stream *s, unsigned urgency)
 
 	set_flowing(s, false);
 	s->urgency = urgency;
+	if (s->conn->held_back != 0) /* it may be among them */
+		s->conn->held_back |= 1U << urgency;
 	set_flowing(s, flows);
 }
 

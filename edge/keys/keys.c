@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Keys in the process itself, by GnuTLS. Each handle is a copy of the key of its own.
+ * Where keys are, and lending them to GnuTLS: a handle is a key of GnuTLS's that has nothing but a
+ * reference to ours, which signs.
  */
 #include "edge/keys/keys.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/file.h"
-#include "core/net/tls.h"
-
-#define KEY_ID_SIZE 32 /* SHA-256 of the public key */
+#include "edge/keys/keys_internal.h"
+#include "edge/keys/signed_data.h"
+#include "edge/keys/signer_link.h"
 
 struct edge_keys {
-	char unused;
-};
-
-struct edge_key {
-	atomic_uint refs;
-	gnutls_x509_privkey_t secret;
-	unsigned char id[KEY_ID_SIZE];
+	struct signer_link *signer; /* NULL: keys are in this process */
 };
 
 struct edge_keys *edge_keys_create(void)
@@ -31,92 +25,109 @@ struct edge_keys *edge_keys_create(void)
 
 void edge_keys_destroy(struct edge_keys **keysp)
 {
-	free(TAKE(keysp));
+	struct edge_keys *keys = TAKE(keysp);
+
+	signer_link_destroy(&keys->signer);
+	free(keys);
+}
+
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate, char **error)
+{
+	const struct signer_settings settings = {rate.count, (uint32_t)(rate.per.ns / 1000000000)};
+
+	if (!signed_data_works()) {
+		*error =
+		    xstrdup("cannot be used with this GnuTLS: what handshakes sign is not to be "
+			    "seen");
+		close(keeper);
+		return false;
+	}
+	keys->signer = signer_link_create(keeper, &settings, error);
+	return keys->signer != NULL;
+}
+
+struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char **error)
+{
+	return keys->signer != NULL ? signer_key_load(keys->signer, path, error)
+				    : local_key_load(path, error);
+}
+
+bool edge_keys_are_elsewhere(const struct edge_keys *keys)
+{
+	return keys->signer != NULL;
+}
+
+int edge_keys_keeper(const struct edge_keys *keys)
+{
+	return keys->signer != NULL ? signer_link_keeper(keys->signer) : -1;
+}
+
+bool edge_keys_attend(struct edge_keys *keys)
+{
+	return signer_link_attend(keys->signer);
+}
+
+json_t *edge_keys_status(const struct edge_keys *keys)
+{
+	struct signer_link_counts counts;
+
+	if (keys->signer == NULL)
+		return json_pack("{s:s}", "place", "process");
+	counts = signer_link_counts(keys->signer);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "place", "signer", "started",
+			 (json_int_t)counts.generation, "signatures", (json_int_t)counts.signatures,
+			 "refused", (json_int_t)counts.refused, "limited",
+			 (json_int_t)counts.limited, "failed", (json_int_t)counts.failed,
+			 "unanswered", (json_int_t)counts.unanswered);
 }
 
 void edge_key_unref(struct edge_key **keyp)
 {
 	struct edge_key *key = TAKE(keyp);
 
-	if (key == NULL || atomic_fetch_sub(&key->refs, 1) > 1)
-		return;
-	gnutls_x509_privkey_deinit(key->secret);
-	free(key);
+	if (key != NULL && atomic_fetch_sub(&key->refs, 1) == 1)
+		key->ops->free(key);
+}
+
+/* Handles */
+
+static int sign(gnutls_privkey_t handle, gnutls_sign_algorithm_t algorithm, void *arg,
+		unsigned flags, const gnutls_datum_t *input, gnutls_datum_t *signature)
+{
+	const struct edge_key *key = arg;
+
+	return key->ops->sign(key, algorithm, input, signature);
+}
+
+static int tell(gnutls_privkey_t handle, unsigned flags, void *arg)
+{
+	const struct edge_key *key = arg;
+
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO)
+		return key->algorithm;
+	if (flags & GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS)
+		return (int)key->bits;
+	if (flags & GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO)
+		return gnutls_sign_supports_pk_algorithm(GNUTLS_FLAGS_TO_SIGN_ALGO(flags),
+							 key->algorithm) != 0;
+	return -1;
+}
+
+static void let_go(gnutls_privkey_t handle, void *arg)
+{
+	struct edge_key *key = arg;
+
+	edge_key_unref(&key);
 }
 
 gnutls_privkey_t edge_key_handle(struct edge_key *key)
 {
 	gnutls_privkey_t handle;
 
+	atomic_fetch_add(&key->refs, 1);
 	CHECK(gnutls_privkey_init(&handle) == 0);
-	CHECK(gnutls_privkey_import_x509(handle, key->secret, GNUTLS_PRIVKEY_IMPORT_COPY) == 0);
+	CHECK(gnutls_privkey_import_ext4(handle, key, sign, sign, NULL, let_go, tell, 0) == 0);
 	return handle;
-}
-
-/* A key whose halves do not belong together would fail every handshake. */
-static int prove(struct edge_key *key)
-{
-	gnutls_datum_t text = {(unsigned char *)"perigee", 7}, signature = {0};
-	gnutls_privkey_t handle = edge_key_handle(key);
-	gnutls_digest_algorithm_t digest;
-	gnutls_sign_algorithm_t algorithm;
-	gnutls_pubkey_t half;
-	int ret;
-
-	CHECK(gnutls_pubkey_init(&half) == 0);
-	ret = gnutls_pubkey_import_privkey(half, handle, 0, 0);
-	if (ret == 0)
-		ret = gnutls_pubkey_get_preferred_hash_algorithm(half, &digest, NULL);
-	algorithm = ret == 0 ? gnutls_pk_to_sign(gnutls_pubkey_get_pk_algorithm(half, NULL), digest)
-			     : GNUTLS_SIGN_UNKNOWN;
-	if (ret == 0)
-		ret = gnutls_privkey_sign_data2(handle, algorithm, 0, &text, &signature);
-	if (ret == 0)
-		ret = gnutls_pubkey_verify_data2(half, algorithm, 0, &text, &signature);
-	gnutls_free(signature.data);
-	gnutls_pubkey_deinit(half);
-	gnutls_privkey_deinit(handle);
-	return ret < 0 ? ret : 0;
-}
-
-static struct edge_key *import(const struct file *file, char **error)
-{
-	const gnutls_datum_t pem = {(unsigned char *)file->data, (unsigned)file->len};
-	struct edge_key *key = xcalloc(1, sizeof(*key));
-	size_t size = sizeof(key->id);
-	int ret;
-
-	key->refs = 1;
-	CHECK(gnutls_x509_privkey_init(&key->secret) == 0);
-	ret = gnutls_x509_privkey_import2(key->secret, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (ret == 0)
-		ret = gnutls_x509_privkey_get_key_id(key->secret, GNUTLS_KEYID_USE_SHA256, key->id,
-						     &size);
-	if (ret < 0) {
-		*error = xasprintf("is not a private key in PEM: %s", gnutls_strerror(ret));
-		edge_key_unref(&key);
-		return NULL;
-	}
-	ret = prove(key);
-	if (ret < 0) {
-		*error =
-		    xasprintf("is a private key that cannot be used: %s", gnutls_strerror(ret));
-		edge_key_unref(&key);
-	}
-	return key;
-}
-
-struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char **error)
-{
-	struct edge_key *key;
-	struct file file;
-
-	*error = file_read(&file, path, TLS_PEM_MAX);
-	if (*error != NULL)
-		return NULL;
-	key = import(&file, error);
-	file_wipe(&file);
-	return key;
 }
 
 bool edge_key_matches(const struct edge_key *key, gnutls_x509_crt_t crt)

@@ -11,13 +11,21 @@
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
+#include <jansson.h>
+
+#include "config/limit.h"
 
 /* The place where the keys are; lives as long as the process. */
 struct edge_keys;
 /* One private key. */
 struct edge_key;
 
+/* In this process, unless told otherwise before anything is loaded. */
 struct edge_keys *edge_keys_create(void);
+/* Keys are in the signer whose keeper that is (edge_signer_keep(); taken over), which makes so many
+ * signatures at most. False, and why in *error (malloc'd; goes on from
+ * "the signer"). Blocking. */
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate, char **error);
 /* Every key is gone before. */
 void edge_keys_destroy(struct edge_keys **keys);
 
@@ -33,3 +41,14 @@ bool edge_key_matches(const struct edge_key *key, gnutls_x509_crt_t crt);
  * take it must not try it out (GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH): not every place signs what
  * is no handshake. */
 gnutls_privkey_t edge_key_handle(struct edge_key *key);
+
+/* Whether a signature is waited for, rather than computed. */
+bool edge_keys_are_elsewhere(const struct edge_keys *keys);
+
+/* A descriptor that is readable when edge_keys_attend() is to be called, which does not block: it
+ * says in the log that the signer died and another one was started. False: there will be no signer
+ * any more. -1: there is none to attend to. */
+int edge_keys_keeper(const struct edge_keys *keys);
+bool edge_keys_attend(struct edge_keys *keys);
+/* {"place": ..., what was asked of the signer}; a new reference. */
+json_t *edge_keys_status(const struct edge_keys *keys);

@@ -12,6 +12,7 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/progress.h"
+#include "core/net/tls.h"
 #include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
 #include "edge/tls/host_table.h"
@@ -192,6 +193,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	certs->tls.tickets = tickets;
 	certs->tls.client_hello = choose_credentials;
 	certs->tls.finished = edge_client_auth_finish;
+	certs->tls.slow_keys = edge_keys_are_elsewhere(keys);
 	certs->tls.user = certs;
 	return certs;
 }

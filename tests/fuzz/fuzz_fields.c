@@ -237,6 +237,15 @@ static void check_by_http1(struct http_head *head, struct span rest, uint8_t cho
 		check_request(head, choice);
 }
 
+static bool has_capitals(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.p[i] >= 'A' && name.p[i] <= 'Z')
+			return true;
+	}
+	return false;
+}
+
 static void check_by_http2(struct http_head *head, struct span rest, uint8_t choice)
 {
 	struct h2_head_parser parser;
@@ -246,6 +255,8 @@ static void check_by_http2(struct http_head *head, struct span rest, uint8_t cho
 	while (next_field(&rest, &name, &value)) {
 		/* nghttp2 sees to that (RFC 9113 section 8.2.1). */
 		if (value.n > 0 && (is_blank(value.p[0]) || is_blank(value.p[value.n - 1])))
+			return;
+		if (has_capitals(name))
 			return;
 		h2_head_add(&parser, name, value);
 	}

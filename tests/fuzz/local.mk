@@ -12,7 +12,7 @@ fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_fields
 	tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 tests/fuzz/fuzz_hello \
 	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_options tests/fuzz/fuzz_path \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request tests/fuzz/fuzz_rules \
-	tests/fuzz/fuzz_zone
+	tests/fuzz/fuzz_signer tests/fuzz/fuzz_zone
 
 if FUZZING
 fuzz_main =
@@ -88,6 +88,10 @@ tests_fuzz_fuzz_request_LDADD = $(LINK_ORIGIN_LINK)
 tests_fuzz_fuzz_rules_SOURCES = tests/fuzz/fuzz_rules.c $(fuzz_main)
 tests_fuzz_fuzz_rules_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_rules_LDADD = $(LINK_EDGE)
+
+tests_fuzz_fuzz_signer_SOURCES = tests/fuzz/fuzz_signer.c $(fuzz_main)
+tests_fuzz_fuzz_signer_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_signer_LDADD = $(LINK_EDGE)
 
 tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz_zone.c $(fuzz_main)
 tests_fuzz_fuzz_zone_LDFLAGS = $(fuzz_flags)

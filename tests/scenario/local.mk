@@ -14,6 +14,7 @@ scenarios = \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_auth.py \
 	tests/scenario/test_edge_client_certs.py \
+	tests/scenario/test_edge_certificates.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_exchange.py \
@@ -24,6 +25,7 @@ scenarios = \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
+	tests/scenario/test_edge_keys.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \

@@ -10,15 +10,18 @@
 
 #include "core/base/check.h"
 
-/* issuer: NULL: itself. */
-static void create(struct test_cert *cert, const char *name, const struct test_cert *issuer,
-		   time_t from, time_t until)
+static void make_key(struct test_cert *cert, gnutls_pk_algorithm_t algorithm, unsigned bits)
 {
-	unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+	CHECK(gnutls_x509_privkey_init(&cert->key) == 0);
+	CHECK(gnutls_x509_privkey_generate(cert->key, algorithm, bits, 0) == 0);
+}
+
+/* Of its key. issuer: NULL: itself. */
+static void certify(struct test_cert *cert, const char *name, const struct test_cert *issuer,
+		    time_t from, time_t until)
+{
 	const unsigned char serial = 1;
 
-	CHECK(gnutls_x509_privkey_init(&cert->key) == 0);
-	CHECK(gnutls_x509_privkey_generate(cert->key, GNUTLS_PK_ECDSA, bits, 0) == 0);
 	CHECK(gnutls_x509_crt_init(&cert->crt) == 0);
 	CHECK(gnutls_x509_crt_set_version(cert->crt, 3) == 0);
 	CHECK(gnutls_x509_crt_set_serial(cert->crt, &serial, 1) == 0);
@@ -36,6 +39,21 @@ static void create(struct test_cert *cert, const char *name, const struct test_c
 		issuer = cert;
 	CHECK(gnutls_x509_crt_sign2(cert->crt, issuer->crt, issuer->key, GNUTLS_DIG_SHA256, 0) ==
 	      0);
+}
+
+static void create(struct test_cert *cert, const char *name, const struct test_cert *issuer,
+		   time_t from, time_t until)
+{
+	make_key(cert, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+	certify(cert, name, issuer, from, until);
+}
+
+void test_cert_init_rsa(struct test_cert *cert, const char *name)
+{
+	time_t now = time(NULL);
+
+	make_key(cert, GNUTLS_PK_RSA, 2048);
+	certify(cert, name, NULL, now - 3600, now + 86400);
 }
 
 void test_cert_init(struct test_cert *cert, const char *name)

@@ -17,7 +17,9 @@ struct test_cert {
 
 /* `name` is the subject and the one DNS name. */
 void test_cert_init(struct test_cert *cert, const char *name);
-/* The same, valid until yesterday. */
+/* The same with a key of RSA, 2048 bits. */
+void test_cert_init_rsa(struct test_cert *cert, const char *name);
+/* The same as the first, valid until yesterday. */
 void test_cert_init_expired(struct test_cert *cert, const char *name);
 /* Issued by `issuer`; expired or not. */
 void test_cert_issue(struct test_cert *cert, const char *name, const struct test_cert *issuer,

@@ -112,6 +112,11 @@ tests_unit_core_base_test_log_receiver_SOURCES = tests/unit/core/base/test_log_r
 tests_unit_core_base_test_log_receiver_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/base/test_log_receiver
 
+check_PROGRAMS += tests/unit/core/process/test_file_watch
+tests_unit_core_process_test_file_watch_SOURCES = tests/unit/core/process/test_file_watch.c
+tests_unit_core_process_test_file_watch_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_file_watch
+
 check_PROGRAMS += tests/unit/core/process/test_log_control
 tests_unit_core_process_test_log_control_SOURCES = tests/unit/core/process/test_log_control.c
 tests_unit_core_process_test_log_control_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

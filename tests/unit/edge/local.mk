@@ -18,6 +18,21 @@ tests_unit_edge_keys_test_keys_SOURCES = tests/unit/edge/keys/test_keys.c
 tests_unit_edge_keys_test_keys_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/keys/test_keys
 
+check_PROGRAMS += tests/unit/edge/keys/test_signable
+tests_unit_edge_keys_test_signable_SOURCES = tests/unit/edge/keys/test_signable.c
+tests_unit_edge_keys_test_signable_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_signable
+
+check_PROGRAMS += tests/unit/edge/keys/test_signer
+tests_unit_edge_keys_test_signer_SOURCES = tests/unit/edge/keys/test_signer.c
+tests_unit_edge_keys_test_signer_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_signer
+
+check_PROGRAMS += tests/unit/edge/keys/test_signer_message
+tests_unit_edge_keys_test_signer_message_SOURCES = tests/unit/edge/keys/test_signer_message.c
+tests_unit_edge_keys_test_signer_message_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_signer_message
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -43,6 +58,10 @@ tests_unit_edge_tls_test_client_auth_SOURCES = tests/unit/edge/tls/test_client_a
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_edge_tls_test_client_auth_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_client_auth
+check_PROGRAMS += tests/unit/edge/tls/test_client_hello
+tests_unit_edge_tls_test_client_hello_SOURCES = tests/unit/edge/tls/test_client_hello.c
+tests_unit_edge_tls_test_client_hello_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_client_hello
 
 check_PROGRAMS += tests/unit/edge/tls/test_host_table
 tests_unit_edge_tls_test_host_table_SOURCES = tests/unit/edge/tls/test_host_table.c
@@ -58,6 +77,12 @@ check_PROGRAMS += tests/unit/edge/tls/test_tickets
 tests_unit_edge_tls_test_tickets_SOURCES = tests/unit/edge/tls/test_tickets.c tests/support/test_cert.c
 tests_unit_edge_tls_test_tickets_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_tickets
+check_PROGRAMS += tests/unit/edge/tls/test_ja4
+tests_unit_edge_tls_test_ja4_SOURCES = tests/unit/edge/tls/test_ja4.c
+tests_unit_edge_tls_test_ja4_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DCORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/hello"'
+tests_unit_edge_tls_test_ja4_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_ja4
 
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
 tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)

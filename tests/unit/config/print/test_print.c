@@ -130,6 +130,8 @@ static void test_dump_of_defaults(void **state)
 				  "  tickets:\n"
 				  "    count: 1\n"
 				  "    lifetime: 1d\n"
+				  "  keys:\n"
+				  "    place: process\n"
 				  "edges: {}\n"
 				  "nameservers:\n"
 				  "  n:\n"

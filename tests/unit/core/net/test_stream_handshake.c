@@ -563,7 +563,7 @@ static void test_a_long_first_flight_is_bounded(void **state)
 	close(flight.fd);
 }
 
-/* The same, with threads for the costly steps. */
+/* The same, with threads for signatures. */
 
 static struct handshakes *handshakes;
 
@@ -571,6 +571,7 @@ static int threads_setup(void **state)
 {
 	streams_setup(state);
 	handshakes = handshakes_create(2);
+	test_server.slow_keys = true;
 	stream_buffers_set_handshakes(test_buffers, handshakes);
 	return 0;
 }

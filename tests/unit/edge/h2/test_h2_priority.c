@@ -66,12 +66,32 @@ static void test_the_less_urgent_waits_while_the_more_urgent_flows(void **state)
 	assert_false(h2_priority_waits(&p, 7, H2_PRIORITY_FLOWS, now));
 }
 
+static void test_one_that_need_not_wait_is_found_among_those_that_do(void **state)
+{
+	struct h2_priorities p = {0};
+	mono_time now = {1000000000};
+
+	assert_false(h2_priority_may_go(&p, 0, H2_PRIORITY_ASKS, now));
+	assert_true(h2_priority_may_go(&p, 1U << 7, H2_PRIORITY_ASKS, now));
+	p.n[2] = 1;
+	p.flowed[2] = now;
+	assert_false(h2_priority_may_go(&p, 0, H2_PRIORITY_ASKS, now));
+	assert_false(h2_priority_may_go(&p, 1U << 3 | 1U << 7, H2_PRIORITY_ASKS, now));
+	assert_true(h2_priority_may_go(&p, 1U << 2 | 1U << 7, H2_PRIORITY_ASKS, now));
+	assert_true(h2_priority_may_go(&p, 1U << 0 | 1U << 7, H2_PRIORITY_ASKS, now));
+	assert_true(
+	    h2_priority_may_go(&p, 1U << 7, H2_PRIORITY_ASKS, mono_add(now, H2_PRIORITY_ASKS)));
+	p.n[2] = 0;
+	assert_true(h2_priority_may_go(&p, 1U << 7, H2_PRIORITY_ASKS, now));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_urgencies),
 	    cmocka_unit_test(test_incremental),
 	    cmocka_unit_test(test_the_less_urgent_waits_while_the_more_urgent_flows),
+	    cmocka_unit_test(test_one_that_need_not_wait_is_found_among_those_that_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * Keys of every kind, made here and written to a file: what is loaded, what it signs, which
  * certificates it is taken for, and what is said of those that cannot be used.
  */
+#include <config.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "edge/keys/keys.h"
+#include "edge/keys/keys_internal.h"
 
 static char path[] = "/tmp/perigee-key-XXXXXX";
 static struct edge_keys *keys;
@@ -144,6 +145,120 @@ static void test_every_kind_of_key(void **state)
 	check_kind(GNUTLS_PK_EDDSA_ED25519, ed25519, true, GNUTLS_SIGN_EDDSA_ED25519);
 }
 
+struct kind {
+	gnutls_pk_algorithm_t type;
+	unsigned bits;
+	gnutls_sign_algorithm_t algorithms[8];
+};
+
+/* All that TLS 1.2 and 1.3 may ask of keys that two libraries can sign by. */
+static const struct kind two_ways[] = {
+    {GNUTLS_PK_RSA,
+     2048,
+     {GNUTLS_SIGN_RSA_SHA256, GNUTLS_SIGN_RSA_SHA384, GNUTLS_SIGN_RSA_SHA512,
+      GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, GNUTLS_SIGN_RSA_PSS_RSAE_SHA384,
+      GNUTLS_SIGN_RSA_PSS_RSAE_SHA512}},
+    {GNUTLS_PK_RSA, 3072, {GNUTLS_SIGN_RSA_SHA256, GNUTLS_SIGN_RSA_PSS_RSAE_SHA256}},
+    {GNUTLS_PK_ECDSA,
+     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+     {GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, GNUTLS_SIGN_ECDSA_SHA256, GNUTLS_SIGN_ECDSA_SHA384,
+      GNUTLS_SIGN_ECDSA_SHA512}},
+    {GNUTLS_PK_ECDSA,
+     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1),
+     {GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, GNUTLS_SIGN_ECDSA_SHA384}},
+    {GNUTLS_PK_ECDSA,
+     GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1),
+     {GNUTLS_SIGN_ECDSA_SECP521R1_SHA512, GNUTLS_SIGN_ECDSA_SHA512}},
+};
+
+/* A handle on a key in memory, which has only that reference. */
+static gnutls_privkey_t handle_on(struct edge_key *key, const struct kind *kind)
+{
+	gnutls_privkey_t handle;
+
+	assert_non_null(key);
+	key->refs = 1;
+	key->algorithm = kind->type;
+	key->bits = kind->bits;
+	handle = edge_key_handle(key);
+	edge_key_unref(&key);
+	return handle;
+}
+
+static gnutls_datum_t sign(gnutls_privkey_t handle, gnutls_sign_algorithm_t algorithm,
+			   gnutls_x509_crt_t crt)
+{
+	const gnutls_datum_t text = {(unsigned char *)"to be signed", 12};
+	gnutls_datum_t signature;
+	gnutls_pubkey_t half;
+
+	CHECK(gnutls_pubkey_init(&half) == 0 && gnutls_pubkey_import_x509(half, crt, 0) == 0);
+	assert_int_equal(gnutls_privkey_sign_data2(handle, algorithm, 0, &text, &signature), 0);
+	assert_true(gnutls_pubkey_verify_data2(half, algorithm, 0, &text, &signature) >= 0);
+	gnutls_pubkey_deinit(half);
+	return signature;
+}
+
+static bool is_determined(gnutls_sign_algorithm_t algorithm)
+{
+	return algorithm == GNUTLS_SIGN_RSA_SHA256 || algorithm == GNUTLS_SIGN_RSA_SHA384 ||
+	       algorithm == GNUTLS_SIGN_RSA_SHA512;
+}
+
+static void compare_ways(const struct kind *kind)
+{
+	gnutls_x509_privkey_t secret = make(kind->type, kind->bits), copy;
+	gnutls_x509_crt_t crt = certificate_of(secret);
+	gnutls_privkey_t by_gnutls, by_libcrypto;
+
+	CHECK(gnutls_x509_privkey_init(&copy) == 0);
+	CHECK(gnutls_x509_privkey_cpy(copy, secret) == 0);
+	by_gnutls = handle_on(gnutls_key_create(&secret), kind);
+	by_libcrypto = handle_on(libcrypto_key_create(&copy), kind);
+	assert_null(secret);
+	assert_null(copy);
+	for (unsigned i = 0; kind->algorithms[i] != GNUTLS_SIGN_UNKNOWN; i++) {
+		gnutls_datum_t a = sign(by_gnutls, kind->algorithms[i], crt);
+		gnutls_datum_t b = sign(by_libcrypto, kind->algorithms[i], crt);
+
+		if (is_determined(kind->algorithms[i])) {
+			assert_int_equal(a.size, b.size);
+			assert_memory_equal(a.data, b.data, a.size);
+		}
+		gnutls_free(a.data);
+		gnutls_free(b.data);
+	}
+	gnutls_privkey_deinit(by_gnutls);
+	gnutls_privkey_deinit(by_libcrypto);
+	gnutls_x509_crt_deinit(crt);
+}
+
+/* The signatures of both verify by GnuTLS; where nothing is random they are the same. */
+static void test_libcrypto_signs_what_gnutls_signs(void **state)
+{
+#ifndef HAVE_LIBCRYPTO
+	skip();
+#endif
+	for (unsigned i = 0; i < ARRAY_SIZE(two_ways); i++)
+		compare_ways(&two_ways[i]);
+}
+
+static void test_libcrypto_is_not_asked_for_what_it_is_not_meant_for(void **state)
+{
+	static const struct kind others[] = {
+	    {GNUTLS_PK_RSA_PSS, 2048, {0}},
+	    {GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519), {0}},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		gnutls_x509_privkey_t secret = make(others[i].type, others[i].bits);
+
+		assert_null(libcrypto_key_create(&secret));
+		assert_non_null(secret);
+		gnutls_x509_privkey_deinit(secret);
+	}
+}
+
 static void assert_refused(const char *reason)
 {
 	char *error = NULL;
@@ -193,6 +308,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_kind_of_key),
+	    cmocka_unit_test(test_libcrypto_signs_what_gnutls_signs),
+	    cmocka_unit_test(test_libcrypto_is_not_asked_for_what_it_is_not_meant_for),
 	    cmocka_unit_test(test_what_is_no_key),
 	    cmocka_unit_test(test_halves_that_do_not_belong_together),
 	};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The signer's keeper: a process that starts the signer (edge/keys/signer.h), and starts another
+ * when that one has died or is said to hang. It is forked before the edge has threads or has given
+ * up any right, has no key itself, and does only what can do no harm for whoever has taken the
+ * edge. It ends with the edge, and the signer with it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* Keeper to edge, with the control socket of the signer that was just started. */
+struct signer_started {
+	uint32_t generation; /* 1, 2, 3 ... */
+	int32_t ended;       /* how the one before did, as waitpid() says it */
+};
+
+/* Edge to keeper: first how signers are to be started, which cannot be said again. */
+struct signer_settings {
+	uint32_t signatures; /* in so many seconds at most; 0: no limit */
+	uint32_t seconds;
+};
+/* Then that the signer of that generation hangs. */
+struct signer_hangs {
+	uint32_t generation;
+};
+
+/* Forks the keeper, which waits for its settings, and ends when the socket (SOCK_SEQPACKET, that is
+ * returned) is closed. -errno when it cannot. Only while the process has one thread. */
+int edge_signer_keep(void);

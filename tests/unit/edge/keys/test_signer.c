@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A real signer, with its keeper, and handshakes that it signs: of every version and kind of key;
+ * when it dies, when it hangs, when it is asked for what it must not sign, or for too much. This
+ * program is the signer too, when it is started as one.
+ */
+#include <config.h>
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/check.h"
+#include "edge/keys/keys.h"
+#include "edge/keys/signed_data.h"
+#include "edge/keys/signer.h"
+#include "edge/keys/signer_keeper.h"
+
+#define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+#define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
+
+static char path[64];
+static struct edge_keys *keys;
+static pid_t keeper;
+
+/* The only child of a process. */
+static pid_t child_of(pid_t parent)
+{
+	char name[64];
+	int child = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	f = fopen(name, "r");
+	CHECK(f != NULL);
+	if (fscanf(f, "%d", &child) != 1)
+		child = 0;
+	fclose(f);
+	return child;
+}
+
+static void start(unsigned rate)
+{
+	char *error = NULL;
+	int fd = edge_signer_keep();
+
+	assert_true(fd >= 0);
+	keeper = child_of(getpid());
+	keys = edge_keys_create();
+	if (!edge_keys_use_signer(keys, fd, (struct cfg_rate){rate, DUR_S(60)}, &error))
+		fail_msg("the signer %s", error);
+}
+
+static int set_up(void **state)
+{
+	int fd;
+
+	strcpy(path, "/tmp/perigee-signer-XXXXXX");
+	fd = mkstemp(path);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int tear_down(void **state)
+{
+	int ended;
+
+	edge_keys_destroy(&keys);
+	/* It ends by itself, and the signer with it. */
+	CHECK(waitpid(keeper, &ended, 0) == keeper);
+	CHECK(child_of(getpid()) == 0);
+	return unlink(path);
+}
+
+struct pair {
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+};
+
+static void write_key(gnutls_x509_privkey_t key)
+{
+	FILE *f = fopen(path, "w");
+	gnutls_datum_t pem;
+
+	assert_non_null(f);
+	CHECK(gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
+						&pem) == 0);
+	assert_int_equal(fwrite(pem.data, 1, pem.size, f), pem.size);
+	assert_int_equal(fclose(f), 0);
+	gnutls_free(pem.data);
+}
+
+static struct pair make(gnutls_pk_algorithm_t type, unsigned bits)
+{
+	const unsigned char serial = 1;
+	struct pair pair;
+
+	CHECK(gnutls_x509_privkey_init(&pair.key) == 0 && gnutls_x509_crt_init(&pair.crt) == 0);
+	CHECK(gnutls_x509_privkey_generate(pair.key, type, bits, 0) == 0);
+	CHECK(gnutls_x509_crt_set_version(pair.crt, 3) == 0);
+	CHECK(gnutls_x509_crt_set_serial(pair.crt, &serial, 1) == 0);
+	CHECK(gnutls_x509_crt_set_activation_time(pair.crt, time(NULL)) == 0);
+	CHECK(gnutls_x509_crt_set_expiration_time(pair.crt, time(NULL) + 600) == 0);
+	CHECK(gnutls_x509_crt_set_key(pair.crt, pair.key) == 0);
+	CHECK(gnutls_x509_crt_sign2(
+		  pair.crt, pair.crt, pair.key,
+		  type == GNUTLS_PK_EDDSA_ED25519 ? GNUTLS_DIG_SHA512 : GNUTLS_DIG_SHA256, 0) == 0);
+	write_key(pair.key);
+	return pair;
+}
+
+static struct pair make_p256(void)
+{
+	return make(GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1));
+}
+
+static void drop(struct pair *pair)
+{
+	gnutls_x509_privkey_deinit(pair->key);
+	gnutls_x509_crt_deinit(pair->crt);
+}
+
+static gnutls_certificate_credentials_t load(const struct pair *pair)
+{
+	gnutls_certificate_credentials_t credentials;
+	char *error = NULL;
+	struct edge_key *key = edge_keys_load(keys, path, &error);
+	gnutls_pcert_st shown;
+
+	if (key == NULL)
+		fail_msg("the key %s", error);
+	assert_true(edge_key_matches(key, pair->crt));
+	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
+	CHECK(gnutls_pcert_import_x509(&shown, pair->crt, 0) == 0);
+	gnutls_certificate_set_flags(credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	CHECK(gnutls_certificate_set_key(credentials, NULL, 0, &shown, 1, edge_key_handle(key)) ==
+	      0);
+	edge_key_unref(&key);
+	return credentials;
+}
+
+static gnutls_session_t begin(unsigned role, const char *priority, int fd,
+			      gnutls_certificate_credentials_t credentials)
+{
+	gnutls_session_t session;
+
+	CHECK(gnutls_init(&session, role | GNUTLS_NONBLOCK) == 0);
+	CHECK(gnutls_priority_set_direct(session, priority, NULL) == 0);
+	CHECK(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) == 0);
+	gnutls_transport_set_int(session, fd);
+	return session;
+}
+
+/* What the server's side came to. */
+static int shake_hands(gnutls_certificate_credentials_t of_server, const char *priority)
+{
+	gnutls_certificate_credentials_t of_client;
+	int fds[2], client_ret = GNUTLS_E_AGAIN, server_ret = GNUTLS_E_AGAIN;
+	gnutls_session_t client, server;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	CHECK(gnutls_certificate_allocate_credentials(&of_client) == 0);
+	client = begin(GNUTLS_CLIENT, priority, fds[0], of_client);
+	server = begin(GNUTLS_SERVER, priority, fds[1], of_server);
+	do {
+		if (client_ret != 0)
+			client_ret = gnutls_handshake(client);
+		if (server_ret != 0)
+			server_ret = gnutls_handshake(server);
+	} while ((client_ret != 0 || server_ret != 0) && !gnutls_error_is_fatal(client_ret) &&
+		 !gnutls_error_is_fatal(server_ret));
+	if (server_ret == 0)
+		assert_int_equal(client_ret, 0); /* which has verified the signature */
+	gnutls_deinit(client);
+	gnutls_deinit(server);
+	gnutls_certificate_free_credentials(of_client);
+	close(fds[0]);
+	close(fds[1]);
+	return server_ret;
+}
+
+static json_int_t counted(const char *name)
+{
+	json_t *status = edge_keys_status(keys);
+	json_int_t n = json_integer_value(json_object_get(status, name));
+
+	json_decref(status);
+	return n;
+}
+
+static void test_handshakes_of_all_kinds(void **state)
+{
+	static const struct {
+		gnutls_pk_algorithm_t type;
+		unsigned bits;
+	} kinds[] = {
+	    {GNUTLS_PK_RSA, 2048},
+	    {GNUTLS_PK_RSA_PSS, 2048},
+	    {GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)},
+	    {GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1)},
+	    {GNUTLS_PK_EDDSA_ED25519, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519)},
+	};
+
+	start(0);
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct pair pair = make(kinds[i].type, kinds[i].bits);
+		gnutls_certificate_credentials_t credentials = load(&pair);
+
+		/* The file is of no use to anybody any more. */
+		assert_int_equal(truncate(path, 0), 0);
+		assert_int_equal(shake_hands(credentials, TLS13), 0);
+		assert_int_equal(shake_hands(credentials, TLS12), 0);
+		assert_int_equal(shake_hands(credentials, TLS12 ":-GROUP-ALL:+GROUP-SECP384R1"), 0);
+		gnutls_certificate_free_credentials(credentials);
+		drop(&pair);
+	}
+	assert_int_equal(counted("signatures"), 3 * ARRAY_SIZE(kinds));
+	assert_int_equal(counted("refused"), 0);
+}
+
+/* Whoever has the edge has its handles. */
+static void test_other_things_are_not_signed(void **state)
+{
+	const gnutls_datum_t token = {(unsigned char *)"{\"alg\":\"ES256\"}.{\"sub\":\"root\"}",
+				      32};
+	struct pair pair;
+	gnutls_privkey_t handle;
+	gnutls_datum_t signature;
+	struct edge_key *key;
+	char *error = NULL;
+
+	start(0);
+	pair = make_p256();
+	key = edge_keys_load(keys, path, &error);
+	assert_non_null(key);
+	handle = edge_key_handle(key);
+	assert_true(
+	    gnutls_privkey_sign_data2(handle, GNUTLS_SIGN_ECDSA_SHA256, 0, &token, &signature) < 0);
+	assert_int_equal(counted("refused"), 1);
+	/* A digest of who knows what is not even asked for. */
+	assert_true(
+	    gnutls_privkey_sign_hash2(handle, GNUTLS_SIGN_ECDSA_SHA256, 0, &token, &signature) < 0);
+	assert_int_equal(counted("refused"), 1);
+	assert_int_equal(counted("signatures"), 0);
+	gnutls_privkey_deinit(handle);
+	edge_key_unref(&key);
+	drop(&pair);
+}
+
+static void test_a_limit_of_signatures(void **state)
+{
+	gnutls_certificate_credentials_t credentials;
+	unsigned made = 0, failed = 0;
+	struct pair pair;
+
+	start(1);
+	pair = make_p256();
+	credentials = load(&pair);
+	for (unsigned i = 0; i < 200 && failed == 0; i++) {
+		if (shake_hands(credentials, TLS13) == 0)
+			made++;
+		else
+			failed++;
+	}
+	assert_true(made >= 1);
+	assert_int_equal(failed, 1);
+	assert_int_equal(counted("limited"), 1);
+	assert_int_equal(counted("signatures"), made);
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+}
+
+/* By its keys' names it loads them again; who waits meanwhile is served. */
+static void test_signer_that_is_killed(void **state)
+{
+	gnutls_certificate_credentials_t credentials;
+	struct pair pair;
+
+	start(0);
+	pair = make_p256();
+	credentials = load(&pair);
+	assert_int_equal(shake_hands(credentials, TLS13), 0);
+	for (int generation = 2; generation < 4; generation++) {
+		kill(child_of(keeper), SIGKILL);
+		assert_int_equal(shake_hands(credentials, TLS13), 0);
+		assert_int_equal(counted("started"), generation);
+	}
+	assert_int_equal(counted("unanswered"), 0);
+	assert_true(edge_keys_attend(keys));
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+}
+
+static void test_key_that_another_has_replaced_meanwhile(void **state)
+{
+	gnutls_certificate_credentials_t credentials;
+	struct pair pair, other;
+
+	start(0);
+	pair = make_p256();
+	credentials = load(&pair);
+	other = make_p256();
+	assert_int_equal(shake_hands(credentials, TLS13), 0);
+	kill(child_of(keeper), SIGKILL);
+	assert_int_equal(shake_hands(credentials, TLS13), GNUTLS_E_PK_SIGN_FAILED);
+	write_key(pair.key);
+	assert_int_equal(shake_hands(credentials, TLS13), 0);
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+	drop(&other);
+}
+
+/* One handshake waits in vain; then there is another signer. */
+static void test_signer_that_hangs(void **state)
+{
+	gnutls_certificate_credentials_t credentials;
+	struct pair pair;
+
+	start(0);
+	pair = make_p256();
+	credentials = load(&pair);
+	kill(child_of(keeper), SIGSTOP);
+	assert_int_equal(shake_hands(credentials, TLS12), GNUTLS_E_PK_SIGN_FAILED);
+	assert_int_equal(counted("unanswered"), 1);
+	assert_int_equal(shake_hands(credentials, TLS12), 0);
+	assert_int_equal(counted("started"), 2);
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+}
+
+/* Without a keeper there is no other; that is told at once. */
+static void test_keeper_that_is_killed(void **state)
+{
+	gnutls_certificate_credentials_t credentials;
+	struct pair pair;
+
+	start(0);
+	pair = make_p256();
+	credentials = load(&pair);
+	kill(keeper, SIGKILL);
+	while (edge_keys_attend(keys))
+		usleep(1000);
+	assert_true(shake_hands(credentials, TLS13) < 0);
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+}
+
+static void test_what_is_no_key(void **state)
+{
+	char *error = NULL;
+
+	start(0);
+	assert_null(edge_keys_load(keys, path, &error));
+	assert_non_null(strstr(error, "is not a private key in PEM"));
+	free(error);
+	assert_null(edge_keys_load(keys, "/nowhere/at/all", &error));
+	assert_string_equal(error, "cannot be read: No such file or directory");
+	free(error);
+	assert_null(edge_keys_load(keys, "/dev/zero", &error));
+	assert_string_equal(error, "is a device, not a regular file");
+	free(error);
+}
+
+/* Thousands of reloads leave nothing behind in it. */
+static void test_keys_are_dropped(void **state)
+{
+	struct pair pair;
+	char *error = NULL;
+
+	start(0);
+	pair = make_p256();
+	for (unsigned i = 0; i < 2000; i++) {
+		struct edge_key *key = edge_keys_load(keys, path, &error);
+
+		assert_non_null(key);
+		edge_key_unref(&key);
+	}
+	drop(&pair);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_handshakes_of_all_kinds, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_other_things_are_not_signed, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_limit_of_signatures, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_signer_that_is_killed, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_key_that_another_has_replaced_meanwhile, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_signer_that_hangs, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_keeper_that_is_killed, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_is_no_key, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_keys_are_dropped, set_up, tear_down),
+	};
+
+	if (strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
+		return edge_signer_main(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
