@@ -212,6 +212,7 @@ struct cfg_fleet {
 	struct cfg_http http;
 	struct cfg_tls tls;
 	struct cfg_log log;
+	const char *user;            /* whom the daemons become; "": nobody else */
 	const char *file;            /* as given */
 	struct cfg_private *private; /* memory and tree, for dump */
 };
@@ -227,6 +228,8 @@ const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, 
 bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *edge);
 /* Whether anything that edges are to do depends on the places of clients. */
 bool cfg_needs_places(const struct cfg_fleet *fleet);
+/* The same of their JA4 fingerprints, which the access log in JSON shows. */
+bool cfg_needs_ja4(const struct cfg_fleet *fleet);
 /* Writes the path of the first option of class "restart" that differs into `path`; false when the
  * new fleet can be reloaded without a restart of that node. */
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,

@@ -13,6 +13,7 @@ struct cfg_clients {
 	struct cfg_uints asns;
 	struct cfg_strings countries;  /* ISO 3166-1 alpha-2, upper case */
 	struct cfg_strings continents; /* as cfg_edge.continent */
+	struct cfg_strings ja4;        /* fingerprints of their TLS: see edge/tls/ja4.h */
 };
 
 /* An item of access: it is for the clients of one of the two; the other is empty. Of a list the
@@ -46,5 +47,5 @@ struct cfg_limit {
 /* http.per_client: what each client may have, an IPv4 address or an IPv6 /64; 0: no limit. */
 struct cfg_per_client {
 	unsigned connections, requests; /* at a time */
-	struct cfg_rate connection_rate, request_rate;
+	struct cfg_rate connection_rate, handshake_rate, request_rate;
 };

@@ -54,5 +54,6 @@ struct cfg_terms {
 	unsigned retries; /* how often a request that was sent may be sent again */
 	struct cfg_mirror *mirrors;
 	unsigned n_mirrors;
+	bool early_data;  /* requests of safe methods go on before the handshake is done */
 	bool early_hints; /* 103 is sent while the origin thinks */
 };

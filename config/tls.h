@@ -10,13 +10,6 @@
 /* As many as workers. */
 #define CFG_THREADS_AUTO (~0U)
 
-/* tls.tickets: how sessions are resumed. */
-struct cfg_tickets {
-	const char *keys;  /* directory; NULL: the process has a key of its own */
-	unsigned count;    /* that a client of TLS 1.3 is given; 0: none is resumed */
-	duration lifetime; /* whole seconds; 1 day */
-};
-
 /* Where the private keys of certificates are. */
 enum cfg_keys_place {
 	CFG_KEYS_PROCESS,
@@ -28,9 +21,34 @@ struct cfg_keys {
 	struct cfg_rate rate;
 };
 
+/* RFC 8879. */
+enum cfg_certificate_compression {
+	CFG_CERTIFICATE_ZLIB,
+	CFG_CERTIFICATE_BROTLI,
+	CFG_CERTIFICATE_ZSTD,
+	CFG_CERTIFICATE_COMPRESSIONS,
+};
+
+/* Clients that name no host, or one that no certificate is for. */
+enum cfg_unknown_host {
+	CFG_UNKNOWN_HOST_DEFAULT, /* are shown the first certificate */
+	CFG_UNKNOWN_HOST_REFUSE,
+};
+
+/* tls.tickets: how sessions are resumed. */
+struct cfg_tickets {
+	const char *keys;  /* directory; NULL: the process has a key of its own */
+	unsigned count;    /* that a client of TLS 1.3 is given; 0: none is resumed */
+	duration lifetime; /* whole seconds; 1 day */
+};
+
 struct cfg_tls {
-	const char *profile; /* for tls_profile_create() */
-	struct cfg_tickets tickets;
+	const char *profile;        /* for tls_profile_create() */
 	unsigned handshake_threads; /* or CFG_THREADS_AUTO; 0: workers do it themselves */
 	struct cfg_keys keys;
+	enum cfg_unknown_host unknown_host;
+	bool ocsp;                                /* responses are fetched and shown */
+	struct cfg_uints certificate_compression; /* in order of preference; none */
+	struct cfg_tickets tickets;
+	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };

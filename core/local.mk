@@ -42,11 +42,14 @@ core_libcore_a_SOURCES = \
 	core/net/stream_handshake.c \
 	core/net/stream_internal.h \
 	core/net/stream_stall.c core/net/stream_stall.h \
+	core/net/stream_early.c \
 	core/net/stream_ticket.c \
 	core/net/stream_tls.c \
 	core/net/stream_watch.c \
 	core/net/stream_write.c \
+	core/tls/early_hello.c core/tls/early_hello.h \
 	core/net/tls.c core/net/tls.h \
+	core/tls/early.c core/tls/early.h \
 	core/net/tls_client.c \
 	core/net/tls_internal.h \
 	core/net/tls_profile.c core/net/tls_profile.h \
@@ -62,4 +65,5 @@ core_libcore_a_SOURCES = \
 	core/process/log_control.c core/process/log_control.h \
 	core/process/log_file.c core/process/log_file.h \
 	core/process/metrics.c core/process/metrics.h \
-	core/process/pid_lock.c core/process/pid_lock.h
+	core/process/pid_lock.c core/process/pid_lock.h \
+	core/process/privileges.c core/process/privileges.h

@@ -17,6 +17,7 @@
 #include "core/process/control.h"
 #include "core/process/daemon.h"
 #include "core/process/descriptors.h"
+#include "core/process/privileges.h"
 #include "dns/answer/answer.h"
 #include "dns/report.h"
 #include "dns/serve/counters.h"
@@ -228,7 +229,8 @@ static void reloaded(struct daemon *d, bool ok)
 
 static bool open_server(struct daemon *d, const void *generation)
 {
-	const struct cfg_nameserver *node = own_node(d, dns_generation_parts(generation)->fleet);
+	const struct cfg_fleet *fleet = dns_generation_parts(generation)->fleet;
+	const struct cfg_nameserver *node = own_node(d, fleet);
 	struct program *p = program_of(d);
 
 	p->metrics = dns_counters_create(d->group->n_workers + 1);
@@ -245,8 +247,12 @@ static bool open_server(struct daemon *d, const void *generation)
 	p->workers = dns_workers_create(d->group, &p->views, p->metrics, &p->descriptors);
 	p->bound = xcalloc(node->listen.n, sizeof(*p->bound));
 	p->n_bound = node->listen.n;
-	return dns_workers_bind(p->workers, &node->listen, p->bound) && p->steering != NULL &&
-	       p->keeping != NULL;
+	if (!dns_workers_bind(p->workers, &node->listen, p->bound) || p->steering == NULL ||
+	    p->keeping == NULL || !privileges_give_up(fleet->user))
+		return false;
+	if (!privileges_may_read(fleet->file))
+		log_warn("%s cannot be read any more: reloads will fail", fleet->file);
+	return true;
 }
 
 static void serve(struct daemon *d)

@@ -7,6 +7,8 @@ edge_libedge_a_SOURCES = \
 	edge/auth/verifier.c edge/auth/verifier.h \
 	edge/conn/admission.c edge/conn/admission.h \
 	edge/conn/conn.c edge/conn/conn.h edge/conn/conns.h \
+	edge/conn/early.c edge/conn/early.h \
+	edge/conn/greeting.c edge/conn/greeting.h \
 	edge/conn/hello.c edge/conn/hello.h \
 	edge/conn/inlet.c edge/conn/inlet.h \
 	edge/conn/judge.c \
@@ -26,6 +28,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \
 	edge/exchange/exchange.c edge/exchange/exchange.h edge/exchange/exchange_internal.h \
+	edge/exchange/exchange_early.c \
 	edge/exchange/exchange_hints.c \
 	edge/exchange/exchange_mirror.c \
 	edge/exchange/exchange_reply.c \
@@ -49,6 +52,7 @@ edge_libedge_a_SOURCES = \
 	edge/exchange/server_timing.c edge/exchange/server_timing.h \
 	edge/exchange/steps.c \
 	edge/facts/client.c edge/facts/client.h edge/facts/facts.h \
+	edge/facts/early.c edge/facts/early.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/match.c edge/facts/match.h \
 	edge/facts/template.c edge/facts/template.h \
@@ -81,6 +85,7 @@ edge_libedge_a_SOURCES = \
 	edge/keys/signed_data.c edge/keys/signed_data.h \
 	edge/keys/signed_data_works.c \
 	edge/keys/signer.c edge/keys/signer.h \
+	edge/keys/signer_files.c edge/keys/signer_files.h \
 	edge/keys/signer_keeper.c edge/keys/signer_keeper.h \
 	edge/keys/signer_key.c \
 	edge/keys/signer_link.c edge/keys/signer_link.h \
@@ -98,22 +103,30 @@ edge_libedge_a_SOURCES = \
 	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
-	edge/tls/cert.c \
+	edge/tls/cert_doubts.c \
+	edge/tls/cert_pair.c \
 	edge/tls/cert_sets.c \
+	edge/tls/cert_store.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
-	edge/tls/client_auth.c edge/tls/client_auth.h edge/tls/client_auth_internal.h \
-	edge/tls/client_auths.c \
-	edge/tls/client_cert.c edge/tls/client_cert.h \
+	edge/clients/client_auth.c edge/clients/client_auth.h edge/clients/client_auth_internal.h \
+	edge/clients/client_auths.c \
+	edge/clients/client_cert.c edge/clients/client_cert.h \
 	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
 	edge/tls/ticket_names.c edge/tls/ticket_names.h \
 	edge/tls/tickets.c edge/tls/tickets.h \
 	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/client_hello.c edge/tls/client_hello.h \
+	edge/tls/ocsp_http.c edge/tls/ocsp_http.h \
+	edge/tls/staple.c edge/tls/staple.h \
+	edge/tls/failure.c edge/tls/failure.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
-	edge/tls/revoked.c edge/tls/revoked.h \
+	edge/clients/revoked.c edge/clients/revoked.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
+	edge/tls/policy.c edge/tls/policy.h \
+	edge/expiry.c edge/expiry.h \
+	edge/stapling.c edge/stapling.h \
 	edge/status.c edge/status.h \
 	edge/worker.c edge/worker.h
 

@@ -23,6 +23,8 @@
 #include "core/process/daemon.h"
 #include "core/process/file_watch.h"
 #include "core/process/metrics.h"
+#include "core/process/privileges.h"
+#include "edge/expiry.h"
 #include "edge/keys/keys.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
@@ -31,15 +33,18 @@
 #include "edge/node/counters.h"
 #include "edge/node/view.h"
 #include "edge/node/worker.h"
+#include "edge/stapling.h"
 #include "edge/status.h"
 #include "edge/terms/hints.h"
+#include "edge/tls/certs.h"
+#include "edge/tls/tickets.h"
 #include "edge/worker.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
 struct program {
 	struct daemon daemon;
-	gnutls_datum_t ticket_key; /* never changes */
+	struct edge_resumption resumption; /* never changes */
 	struct edge_keys *keys;
 	int keeper; /* of the signer, until it is known where keys are to be; -1: none */
 	struct event *keeper_event;
@@ -51,7 +56,10 @@ struct program {
 	unsigned n_idle;             /* workers, while stopping */
 	/* What the last configuration was loaded with that is right; the jobs' thread's. */
 	const struct geo_places *places;
+	struct edge_cert_store *certs;
 	struct file_watch watch;
+	struct edge_expiry expiry;
+	struct edge_stapling stapling;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -84,8 +92,8 @@ static struct edge_view *load_view(struct program *p, struct cfg_fleet **fleet, 
 	struct edge_view *view;
 
 	file_notes_begin(notes);
-	view =
-	    edge_view_load(fleet, p->daemon.options.node, p->keys, &p->ticket_key, p->places, diag);
+	view = edge_view_load(fleet, p->daemon.options.node, p->keys, p->certs, &p->resumption,
+			      p->places, diag);
 	file_notes_begin(NULL);
 	file_watch_notes(&p->watch, &notes);
 	return view;
@@ -121,7 +129,7 @@ static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct 
 		close(keeper);
 		return true;
 	}
-	if (edge_keys_use_signer(p->keys, keeper, keys->rate, &error))
+	if (edge_keys_use_signer(p->keys, keeper, keys->rate, fleet->file, &error))
 		return true;
 	diag_add(diag, (struct cfg_place){.file = fleet->file}, "tls.keys.place: the signer %s",
 		 error);
@@ -199,6 +207,7 @@ static void publish(struct daemon *d, void *v)
 	atomic_store(&p->common.budget.closing,
 		     MAX(view->descriptors.closing / d->group->n_workers, 1));
 	olink_set_idle_limit(p->common.olink, view->descriptors.idle);
+	edge_stapling_use(&p->stapling, view->fleet->tls.ocsp ? view->certs : NULL);
 	edge_view_publish(&view, &p->common.views);
 }
 
@@ -359,6 +368,60 @@ static void worker_idle(void *arg)
 		daemon_stopped(&p->daemon);
 }
 
+/* Files of one kind, of which the first is named. */
+struct files {
+	const char *first;
+	unsigned n;
+};
+
+static void add_file(struct files *files, const char *path)
+{
+	if (files->n++ == 0)
+		files->first = path;
+}
+
+static void warn_of(const struct files *files, const char *what)
+{
+	if (files->n > 1)
+		log_warn("%s, and %u more files, %s", files->first, files->n - 1, what);
+	else if (files->n == 1)
+		log_warn("%s %s", files->first, what);
+}
+
+static void look_at_pair(const struct cfg_certificate *pair, bool signer, struct files *unreadable,
+			 struct files *exposed)
+{
+	bool readable = privileges_may_read(pair->key);
+
+	if (!privileges_may_read(pair->certificate))
+		add_file(unreadable, pair->certificate);
+	if (!signer && !readable)
+		add_file(unreadable, pair->key);
+	if (signer && readable)
+		add_file(exposed, pair->key);
+}
+
+/* What a reload would complain about, and keys that are in the signer for nothing. */
+static void look_at_files(const struct program *p, const struct edge_view *view)
+{
+	bool signer = edge_keys_are_elsewhere(p->keys);
+	const struct cfg_fleet *fleet = view->fleet;
+	struct files unreadable = {0}, exposed = {0};
+
+	if (!privileges_may_read(fleet->file))
+		add_file(&unreadable, fleet->file);
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		if (!cfg_site_is_served_by(site, view->self))
+			continue;
+		for (unsigned c = 0; c < site->n_certificates; c++)
+			look_at_pair(&site->certificates[c], signer, &unreadable, &exposed);
+	}
+	warn_of(&unreadable, "cannot be read any more: a reload will fail");
+	warn_of(&exposed, "can be read by the edge itself: the signer protects nothing there");
+}
+
 static bool open_edge(struct daemon *d, const void *v)
 {
 	struct program *p = program_of(d);
@@ -380,8 +443,13 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->status.keys = p->keys;
 	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
-	ok &= open_access_log(p, &view->fleet->http.access_log);
+	/* What comes now can be opened again later, and so must work without root's rights. */
+	if (!ok || !privileges_give_up(view->fleet->user))
+		return false;
+	look_at_files(p, view);
+	ok = open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
+	ok &= edge_stapling_start(&p->stapling, d->control, p->common.metrics);
 	if (!ok)
 		return false;
 	p->common.olink = olink_create(d->group, p->control_buffers);
@@ -401,6 +469,7 @@ static void serve(struct daemon *d)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
 			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
 	file_watch_look(&p->watch);
+	edge_expiry_start(&p->expiry, d->control, &p->common.views);
 }
 
 /* Stop */
@@ -427,7 +496,9 @@ static bool close_edge(struct daemon *d)
 {
 	struct program *p = program_of(d);
 	struct edge_hints *hints = atomic_load(&p->common.hints);
+	bool whole = edge_stapling_stop(&p->stapling);
 
+	edge_expiry_stop(&p->expiry);
 	file_watch_stop(&p->watch);
 	if (p->common.workers == NULL)
 		close_sockets(p);
@@ -448,7 +519,7 @@ static bool close_edge(struct daemon *d)
 	free(p->sockets);
 	free(p->listeners);
 	free((char *)p->common.pseudonym.p);
-	return true;
+	return whole;
 }
 
 /* The rest */
@@ -496,12 +567,13 @@ int main(int argc, char **argv)
 	if (argc > 0 && strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
 		return edge_signer_main(argc, argv);
 	daemon_signals_block();
-	CHECK(gnutls_session_ticket_key_generate(&program.ticket_key) == 0);
+	edge_resumption_init(&program.resumption);
 	program.keys = edge_keys_create();
+	program.certs = edge_cert_store_create();
 	code = daemon_main(&program.daemon, &ops, argc, argv);
+	edge_cert_store_destroy(&program.certs);
 	edge_keys_destroy(&program.keys);
 	file_watch_fini(&program.watch);
-	gnutls_memset(program.ticket_key.data, 0, program.ticket_key.size);
-	gnutls_free(program.ticket_key.data);
+	edge_resumption_fini(&program.resumption);
 	return code;
 }

@@ -81,13 +81,16 @@ static json_t *limits(const struct edge_common *common, const struct edge_view *
 }
 
 /* What all loops count together, or others count, becomes the control loop's. */
-static void count_totals(const struct edge_common *common)
+static void count_totals(const struct edge_common *common, const struct edge_view *view)
 {
+	const struct edge_certs_times times = edge_certs_times(view->certs, clock_wall());
 	struct metrics *metrics = common->metrics;
 	struct loop *control = common->group->control;
 
 	metrics_set_total(metrics, control, EDGE_STALLED_CUT, atomic_load(&common->budget.cut));
 	metrics_set_total(metrics, control, EDGE_LOG_DROPPED, log_dropped());
+	metrics_set_total(metrics, control, EDGE_CERTIFICATES_ENDING, times.ending);
+	metrics_set_total(metrics, control, EDGE_CERTIFICATES_EXPIRED, times.expired);
 	metrics_set_total(metrics, control, EDGE_LIMITS_FORGOTTEN,
 			  (int64_t)edge_rates_forgotten(common->guard->rates));
 	metrics_set_total(metrics, control, EDGE_LIMITS_MISSED,
@@ -109,13 +112,14 @@ void edge_status_add(const struct edge_status *s, json_t *status)
 	json_object_set_new(status, "limits", limits(s->common, view));
 	if (view->places != NULL)
 		json_object_set_new(status, "geo", geo_places_report(view->places));
-	count_totals(s->common);
+	count_totals(s->common, view);
 	olink_status(s->common->olink, view->origins, status);
 	if (json_object_get(status, "counters") == NULL)
 		json_object_set_new(status, "counters", json_object());
 	metrics_to_json(s->common->metrics, json_object_get(status, "counters"));
+	edge_certs_metrics(view->certs, json_object_get(status, "counters"));
 	json_object_set_new(status, "sites", sites(view));
 	json_object_set_new(status, "keys", edge_keys_status(s->keys));
-	json_object_set_new(status, "certificates", edge_certs_status(view->certs));
+	json_object_set_new(status, "certificates", edge_certs_status(view->certs, clock_wall()));
 	json_object_set_new(status, "tickets", edge_tickets_status(view->tickets, clock_wall()));
 }

@@ -101,6 +101,10 @@ bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet
 {
 	const struct cfg_edge *old_edge = cfg_find_edge(old_fleet, node);
 
+	if (strcmp(old_fleet->user, new_fleet->user) != 0) {
+		snprintf(path, size, "user");
+		return true;
+	}
 	if (node_differs("edges", cfg_edge_options, node, old_edge, cfg_find_edge(new_fleet, node),
 			 path, size) ||
 	    node_differs("nameservers", cfg_nameserver_options, node,

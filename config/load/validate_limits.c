@@ -15,7 +15,7 @@
 
 static unsigned count(const struct cfg_clients *c)
 {
-	return c->networks.n + c->asns.n + c->countries.n + c->continents.n;
+	return c->networks.n + c->asns.n + c->countries.n + c->continents.n + c->ja4.n;
 }
 
 static void validate_item(struct validator *v, const struct cfg_access *item, const char *path)
@@ -25,11 +25,11 @@ static void validate_item(struct validator *v, const struct cfg_access *item, co
 	if ((count(&item->allow) > 0) == (count(&item->deny) > 0)) {
 		diag_add(v->diag, item->place,
 			 "%s: either allow or deny was expected, with one of networks, asns, "
-			 "countries, continents; not %s",
+			 "countries, continents, ja4; not %s",
 			 path, count(&item->allow) > 0 ? "both" : "none of them");
 		return;
 	}
-	if (v->fleet->geo.databases.n == 0 && count(clients) > clients->networks.n)
+	if (v->fleet->geo.databases.n == 0 && count(clients) > clients->networks.n + clients->ja4.n)
 		diag_add(v->diag, item->place,
 			 "%s never matches by asns, countries or continents: geo.database is "
 			 "missing, which would tell them",

@@ -18,6 +18,14 @@ const char *const cfg_check_kinds[] = {"http", "https", "tcp", NULL};
 const char *const cfg_check_methods[] = {"HEAD", "GET", NULL};
 
 const struct cfg_option cfg_options[] = {
+    {.key = "user",
+     .type = &cfg_type_user,
+     AT(cfg_fleet, user),
+     .fallback = "",
+     .reload = CFG_RESTART,
+     .prose = "Who perigee-edge and perigee-dns become once they have opened their addresses, when "
+	      "root has started them; \"\" stays whoever it is. Files that a reload reads must be "
+	      "readable for that user then, and folders of logs and of the state writable."},
     SECTION_AT("log", AT(cfg_fleet, log), "The programs' own log, on standard error.",
 	       cfg_log_options),
     SECTION_AT("http", AT(cfg_fleet, http), "What every edge does to requests.", cfg_http_options),

@@ -29,6 +29,12 @@ static const struct cfg_option clients_options[] = {
      .type = &cfg_type_continent,
      AT(cfg_clients, continents),
      .prose = "Their continents: AF, AN, AS, EU, NA, OC or SA, which a geo.database tells."},
+    {.key = "ja4",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_ja4,
+     AT(cfg_clients, ja4),
+     .prose = "JA4 fingerprints of what they say first over TLS; those of http.access are refused "
+	      "before the handshake costs anything."},
     END,
 };
 
@@ -88,6 +94,9 @@ const struct cfg_option cfg_per_client_options[] = {
 	  "Requests at a time, over all its connections; over it the answer is 429."),
     RATE("connection_rate", AT(cfg_per_client, connection_rate), "0",
 	 "New connections in a time; over it newcomers are closed."),
+    RATE("handshake_rate", AT(cfg_per_client, handshake_rate), "0",
+	 "TLS handshakes in a time, resumed ones too; over it they are refused before they cost "
+	 "anything."),
     RATE("request_rate", AT(cfg_per_client, request_rate), "0",
 	 "Requests in a time; over it the answer is 429."),
     END,

@@ -124,6 +124,15 @@ const struct cfg_option cfg_route_options[] = {
      .prose = "Other origins that get copies of requests. What they answer is not looked at, and "
 	      "how fast they are does not matter.",
      .children = cfg_mirror_options},
+    {.key = "early_data",
+     .type = &cfg_type_bool,
+     AT(cfg_route, terms.early_data),
+     .fallback = "false",
+     .prose = "Whether a request that comes as early data (0-RTT) goes on before the handshake is "
+	      "done, which saves a round trip, with \"Early-Data: 1\". Only GET, HEAD and OPTIONS "
+	      "do, where no other origin is asked too (auth.forward, mirror). Say it where the "
+	      "origin answers 425 (RFC 8470) to what must not be done twice: the edge takes early "
+	      "data once, but a client whose connection broke may send it to another edge."},
     {.key = "early_hints",
      .type = &cfg_type_bool,
      AT(cfg_route, terms.early_hints),

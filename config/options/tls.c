@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 #include "core/net/handshakes.h"
 #include "core/net/tls_profile.h"
+#include "core/tls/early.h"
 
 /* RFC 8446 section 4.6.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)". */
 #define LIFETIME_MAX (7 * DAY)
@@ -31,6 +32,8 @@ static const struct cfg_option ticket_options[] = {
     END,
 };
 
+static const char *const unknown_hosts[] = {"default", "refuse", NULL};
+static const char *const compressions[] = {"zlib", "brotli", "zstd", NULL};
 static const char *const places[] = {"process", "signer", NULL};
 
 static const struct cfg_option keys_options[] = {
@@ -43,7 +46,7 @@ static const struct cfg_option keys_options[] = {
      .prose =
 	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
 	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
-	 "them; see perigee-edge(8)."},
+	 "them; see perigee-edge(8), and user."},
     {.key = "rate",
      .type = &cfg_type_rate,
      AT(cfg_tls, keys.rate),
@@ -72,10 +75,33 @@ const struct cfg_option cfg_tls_options[] = {
      .prose = "Threads that sign, by RSA or by the signer, and verify certificates of clients, in "
 	      "handshakes with clients, so that workers go on with requests meanwhile; \"auto\" is "
 	      "one for each worker, with 0 the workers do it themselves."},
+    CHOICE("unknown_host", AT(cfg_tls, unknown_host), "default", unknown_hosts,
+	   "What becomes of clients that name no host, or one that no certificate is for: they are "
+	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
+	   "refused by the alert unrecognized_name."),
+    {.key = "ocsp",
+     .type = &cfg_type_bool,
+     AT(cfg_tls, ocsp),
+     .fallback = "yes",
+     .prose = "Whether the responders that certificates name are asked about them (OCSP), so that "
+	      "clients are shown a fresh response with the certificate."},
+    {.key = "certificate_compression",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_tls, certificate_compression),
+     .choices = compressions,
+     .prose =
+	 "How certificates are compressed for clients that can take it (RFC 8879), in order of "
+	 "preference; by default not. It saves about a third of their bytes, and costs work in "
+	 "each handshake that is not resumed. What the GnuTLS at hand lacks is left out, with a "
+	 "warning."},
+    SECTION("keys", "The private keys of certificates.", keys_options),
     SECTION("tickets",
 	    "How sessions are resumed, which saves a client the certificate and the edge a "
 	    "signature.",
 	    ticket_options),
-    SECTION("keys", "The private keys of certificates.", keys_options),
+    BYTES("early_data", AT(cfg_tls, early_data), "16KiB", KIB, TLS_EARLY_MAX,
+	  "The most that a client may send as early data (0-RTT), before the handshake is done. "
+	  "None is taken unless a route says early_data."),
     END,
 };

@@ -164,3 +164,27 @@ const struct cfg_type cfg_type_name = {
     .parse = parse_name,
     .format = cfg_format_text,
 };
+
+/* What Debian's adduser takes, and the names that useradd does. */
+static bool parse_user(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t len = strlen(text);
+
+	if (len > 32 || (len > 0 && !isalpha((unsigned char)text[0]) && text[0] != '_'))
+		return cfg_refuse(v, text);
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)text[i]) && strchr("-_.", text[i]) == NULL)
+			return cfg_refuse(v, text);
+	}
+	return cfg_keep(v, text, out);
+}
+
+const struct cfg_type cfg_type_user = {
+    .name = "user",
+    .expected = "the name of a user such as perigee",
+    .pattern = "^([a-zA-Z_][-a-zA-Z0-9_.]{0,31})?$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_user,
+    .format = cfg_format_text,
+};

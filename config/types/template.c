@@ -78,6 +78,8 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_CLIENT_CERT_SANS] = PLAIN("client_cert.sans"),
     [CFG_VAR_CLIENT_CERT_FINGERPRINT] = PLAIN("client_cert.fingerprint"),
     [CFG_VAR_CLIENT_CERT_VERDICT] = PLAIN("client_cert.verdict"),
+    [CFG_VAR_TLS_JA4] = PLAIN("tls.ja4"),
+    [CFG_VAR_TLS_EARLY] = PLAIN("tls.early"),
     [CFG_VAR_PROTOCOL] = PLAIN("protocol"),
     [CFG_VAR_STATUS] = {.name = "status", .shown = "status", .known = CFG_KNOWN_RESPONSE},
     [CFG_VAR_RESPONSE_NAME] = {.name = "response.",

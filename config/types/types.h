@@ -60,6 +60,8 @@ extern const struct cfg_type cfg_type_path, cfg_type_socket;
 extern const struct cfg_type cfg_type_output, cfg_type_log_format, cfg_type_syslog;
 /* What TLS is spoken: see core/net/tls_profile.h. */
 extern const struct cfg_type cfg_type_tls_profile;
+/* How a client's TLS looks: see edge/tls/ja4.h. */
+extern const struct cfg_type cfg_type_ja4;
 /* A file with NAME in its default, as with a socket, or "". */
 extern const struct cfg_type cfg_type_state;
 /* ISO 3166-1 alpha-2; MaxMind's code of a continent; the same or "". In upper case. */
@@ -88,6 +90,8 @@ extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix,
 extern const struct cfg_type cfg_type_host, cfg_type_host_pattern, cfg_type_zone, cfg_type_owner;
 /* The name of an edge, an origin, a site, a name server. */
 extern const struct cfg_type cfg_type_name;
+/* Of the operating system; "": none. */
+extern const struct cfg_type cfg_type_user;
 /* A pointer to the edge, origin or site of that name. */
 extern const struct cfg_type cfg_type_edge_ref, cfg_type_origin_ref, cfg_type_site_ref;
 

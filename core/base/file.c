@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,19 +18,47 @@
 
 #include "core/base/check.h"
 
-/* Notes. A file is known by what stat() says of it: who replaces, writes or unlocks one changes its
- * inode, or the time of the last change of that. */
+/* Versions */
+
+static struct file_version version_of(const struct stat *st)
+{
+	return (struct file_version){.there = true,
+				     .device = st->st_dev,
+				     .inode = st->st_ino,
+				     .size = st->st_size,
+				     .modified = st->st_mtim,
+				     .changed = st->st_ctim};
+}
+
+struct file_version file_version(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? version_of(&st) : (struct file_version){0};
+}
+
+static bool is_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool file_version_equal(const struct file_version *a, const struct file_version *b)
+{
+	return a->there == b->there && a->device == b->device && a->inode == b->inode &&
+	       a->size == b->size && is_same_time(a->modified, b->modified) &&
+	       is_same_time(a->changed, b->changed);
+}
+
+/* Notes */
 
 struct note {
 	char *path;
-	bool there; /* then what follows */
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
+	struct file_version version;
 };
 
 struct file_notes {
+	pthread_mutex_t lock;
+	/* Under the lock, while they are written. */
 	struct note *v;
 	unsigned n, room;
 };
@@ -38,7 +67,10 @@ static _Thread_local struct file_notes *current;
 
 struct file_notes *file_notes_create(void)
 {
-	return xcalloc(1, sizeof(struct file_notes));
+	struct file_notes *notes = xcalloc(1, sizeof(*notes));
+
+	CHECK(pthread_mutex_init(&notes->lock, NULL) == 0);
+	return notes;
 }
 
 void file_notes_destroy(struct file_notes **notesp)
@@ -50,6 +82,7 @@ void file_notes_destroy(struct file_notes **notesp)
 	for (unsigned i = 0; i < notes->n; i++)
 		free(notes->v[i].path);
 	free(notes->v);
+	pthread_mutex_destroy(&notes->lock);
 	free(notes);
 }
 
@@ -58,37 +91,35 @@ void file_notes_begin(struct file_notes *notes)
 	current = notes;
 }
 
-static struct note note_of(char *path, const struct stat *st)
+struct file_notes *file_notes_current(void)
 {
-	if (st == NULL)
-		return (struct note){.path = path};
-	return (struct note){path,        true,        st->st_dev, st->st_ino,
-			     st->st_size, st->st_mtim, st->st_ctim};
+	return current;
 }
 
-static bool is_same_time(struct timespec a, struct timespec b)
+static void add_note(struct file_notes *notes, const char *path, struct file_version version)
 {
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-static bool is_same(const struct note *a, const struct note *b)
-{
-	return a->there == b->there && a->device == b->device && a->inode == b->inode &&
-	       a->size == b->size && is_same_time(a->modified, b->modified) &&
-	       is_same_time(a->changed, b->changed);
-}
-
-void file_note(const char *path, const struct stat *st)
-{
-	struct file_notes *notes = current;
-
 	if (notes == NULL)
 		return;
+	pthread_mutex_lock(&notes->lock);
 	if (notes->n == notes->room) {
 		notes->room = MAX(2 * notes->room, 16);
 		notes->v = xreallocarray(notes->v, notes->room, sizeof(*notes->v));
 	}
-	notes->v[notes->n++] = note_of(xstrdup(path), st);
+	notes->v[notes->n++] = (struct note){xstrdup(path), version};
+	pthread_mutex_unlock(&notes->lock);
+}
+
+void file_note(const char *path, const struct stat *st)
+{
+	add_note(current, path, st != NULL ? version_of(st) : (struct file_version){0});
+}
+
+struct file_version file_note_version(const char *path)
+{
+	struct file_version version = file_version(path);
+
+	add_note(current, path, version);
+	return version;
 }
 
 unsigned file_notes_count(const struct file_notes *notes)
@@ -103,14 +134,11 @@ const char *file_notes_path(const struct file_notes *notes, unsigned i)
 
 bool file_notes_look(struct file_notes *notes, unsigned i)
 {
-	struct note *before = &notes->v[i], now;
-	struct stat st;
-	bool same;
+	struct note *note = &notes->v[i];
+	const struct file_version before = note->version;
 
-	now = note_of(before->path, stat(before->path, &st) == 0 ? &st : NULL);
-	same = is_same(before, &now);
-	*before = now;
-	return !same;
+	note->version = file_version(note->path);
+	return !file_version_equal(&note->version, &before);
 }
 
 /* Reading */

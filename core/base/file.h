@@ -34,7 +34,21 @@ void file_wipe(struct file *file);
  * caller's to close, and -1 when something is wrong. */
 char *file_read_to_memfd(int *fd, size_t *len, const char *path, size_t max);
 
-/* Which files were read, and as what. Of one thread at a time. */
+/* What a file is known by: who replaces, writes or unlocks one changes its inode, or the time of
+ * the last change of that. All zero: it is not there. */
+struct file_version {
+	bool there;
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified, changed;
+};
+
+/* Blocking. */
+struct file_version file_version(const char *path);
+bool file_version_equal(const struct file_version *a, const struct file_version *b);
+
+/* Which files were read, and as what. */
 struct file_notes;
 
 struct file_notes *file_notes_create(void);
@@ -42,9 +56,15 @@ void file_notes_destroy(struct file_notes **notes);
 
 /* From now on, what this thread reads; NULL: it is not noted. */
 void file_notes_begin(struct file_notes *notes);
+/* Of this thread, for others that do a part of its work; NULL: it has begun none. */
+struct file_notes *file_notes_current(void);
 /* A file, or a folder that is listed, as it is met; NULL: it is not there. Of no effect when this
  * thread has begun no notes. */
 void file_note(const char *path, const struct stat *st);
+/* The same as what it is now. Blocking. */
+struct file_version file_note_version(const char *path);
+
+/* Once nobody writes them any more, for one thread at a time. */
 
 unsigned file_notes_count(const struct file_notes *notes);
 const char *file_notes_path(const struct file_notes *notes, unsigned i);

@@ -125,7 +125,7 @@ static void *thread_main(void *arg)
 
 	MAGIC_CHECK(h, HANDSHAKES_MAGIC);
 	/* Linux takes 0 for the calling thread alone. It is no harm where it is not allowed. */
-	setpriority(PRIO_PROCESS, 0, HANDSHAKES_NICE);
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + HANDSHAKES_NICE);
 	pthread_mutex_lock(&h->lock);
 	while (!h->stopped) {
 		if (TAILQ_EMPTY(&h->queue))

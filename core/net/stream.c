@@ -83,10 +83,8 @@ void stream_buffers_destroy(struct stream_buffers **buffers)
 static const char *phase_text(enum stream_phase phase)
 {
 	static const char *const texts[] = {
-	    [STREAM_OPEN] = "open",
-	    [STREAM_HANDSHAKE] = "handshake",
-	    [STREAM_PARKED] = "parked",
-	    [STREAM_CLOSING] = "closing",
+	    [STREAM_OPEN] = "open",     [STREAM_HANDSHAKE] = "handshake", [STREAM_EARLY] = "early",
+	    [STREAM_PARKED] = "parked", [STREAM_CLOSING] = "closing",
 	};
 
 	CHECK((unsigned)phase < ARRAY_SIZE(texts));
@@ -237,7 +235,7 @@ void stream_look_again(struct stream *s)
 {
 	bool ended = s->end != STREAM_AGAIN;
 
-	if (s->paused || s->phase != STREAM_OPEN)
+	if (s->paused || (s->phase != STREAM_OPEN && s->phase != STREAM_EARLY))
 		return;
 	if (ended ? !s->end_told : s->tls && stream_tls_has_buffered(s))
 		loop_defer(s->b->loop, &s->again);
@@ -262,7 +260,7 @@ static void run_again(struct loop_task *task)
 		s->recv_left = STREAM_READ_MAX;
 		if (stream_call(s, s->ops->failed))
 			stream_look_again(s);
-	} else if (!s->paused && s->phase == STREAM_OPEN) {
+	} else if (!s->paused && (s->phase == STREAM_OPEN || s->phase == STREAM_EARLY)) {
 		/* Of a handshake that has failed nothing can be read. */
 		call_readable(s);
 	}
@@ -271,7 +269,7 @@ static void run_again(struct loop_task *task)
 void stream_hand_over(struct stream *s, const struct stream_ops *ops, void *arg)
 {
 	LOOP_ASSERT_OWNER(s->b->loop);
-	CHECK(s->phase == STREAM_OPEN || s->phase == STREAM_HANDSHAKE);
+	CHECK(s->phase == STREAM_OPEN || s->phase == STREAM_HANDSHAKE || s->phase == STREAM_EARLY);
 	s->ops = ops;
 	s->arg = arg;
 	stream_look_again(s);
@@ -321,7 +319,7 @@ static void read_event_cb(evutil_socket_t fd, short what, void *arg)
 	s->recv_left = share(s->b);
 	if (s->phase == STREAM_CLOSING)
 		stream_closing_readable(s);
-	else if (s->phase == STREAM_HANDSHAKE)
+	else if (s->phase == STREAM_HANDSHAKE || s->phase == STREAM_EARLY)
 		stream_handshake_readable(s);
 	else if (s->paused)
 		/* Only now: most pauses are over before anything more has come. */
@@ -379,6 +377,8 @@ ssize_t stream_read(struct stream *s, void *buf, size_t len)
 	CHECK(len > 0);
 	if (s->end == STREAM_AGAIN && s->phase == STREAM_OPEN)
 		n = s->tls ? stream_tls_read(s, buf, len) : plain_read(s, buf, len);
+	else if (s->end == STREAM_AGAIN && s->phase == STREAM_EARLY)
+		n = stream_early_read(s, buf, len);
 	if (n > 0)
 		return n;
 	s->end_told = s->end != STREAM_AGAIN;
@@ -407,7 +407,7 @@ static void write_event_cb(evutil_socket_t fd, short what, void *arg)
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	stream_send_queued(s);
-	if (s->out == OUT_FAILED || !stream_is_drained(s))
+	if (s->out == OUT_FAILED || !stream_queue_is_empty(s))
 		return;
 	if (s->phase == STREAM_CLOSING)
 		stream_closing_flushed(s);
@@ -530,7 +530,7 @@ void stream_unpark(struct stream *s, struct stream_buffers *b, const struct stre
 	CHECK(s->phase == STREAM_PARKED);
 	stream_set_phase(s, STREAM_OPEN);
 	attach(s, b, ops, arg);
-	stream_queue_attached(s);
+	stream_count_held(s);
 	stream_arm_read(s);
 	stream_arm_write(s);
 	if (s->out == OUT_FAILED)

@@ -114,8 +114,12 @@ enum stream_status {
 };
 
 struct stream_ops {
-	/* After stream_start_tls_...() only: the handshake is done. */
+	/* After stream_start_tls_...() only: the handshake is done, or as far that early data can
+	 * be read (stream_is_early()). */
 	void (*established)(void *arg);
+	/* What was early when it was established is not any more: the handshake is done. Only for
+	 * servers that take early data. */
+	void (*handshaken)(void *arg);
 	/* Bytes (or the end) can be read. Read until STREAM_AGAIN, or stop with stream_pause(). */
 	void (*readable)(void *arg);
 	/* All that was queued has been handed to the kernel. Also when no write was told to wait:
@@ -140,9 +144,10 @@ struct stream *stream_create(struct stream_buffers *b, int fd, const struct stre
  *
  * `tls` must be there until release(arg), which is called once, on the loop, when the stream does
  * not look at it any more: after established(); after failed() or the stream's end, at once or
- * later; before this returns false. It may be NULL. `arg` is what tls_session_arg() gives to
- * GnuTLS's callbacks meanwhile. With TLS 1.3 the client gets its tickets with the first that is
- * written to it, or a tenth of a second after the handshake. */
+ * later; before this returns false; or, where that was early, after handshaken(). It may be NULL.
+ * `arg` is what tls_session_arg() gives to GnuTLS's callbacks meanwhile. With TLS 1.3 the client
+ * gets its tickets with the first that is written to it, or a tenth of a second after the
+ * handshake. */
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 			     void (*release)(void *arg), void *arg, const void *prefix, size_t n);
 /* The stream holds `tls` as long as it lives. */
@@ -187,8 +192,8 @@ void stream_abort(struct stream **s);
 /* Orderly, in the background: flushes, sends close_notify and FIN, and reads away what the other
  * side still sends, so that a last response is not lost to a RST. While it flushes, and while it
  * reads away, `linger` is how long there may be no progress; a minute for the one and half a minute
- * for the other is the most, and 64 MiB are. A stream in its handshake, or that has failed, is just
- * destroyed. */
+ * for the other is the most, and 64 MiB are. A stream in its handshake says that it is canceled.
+ * One that has failed is just destroyed, but for one that has sent an alert, which is to arrive. */
 void stream_close(struct stream **s, duration linger);
 
 /* On the way from one loop to another: a parked stream belongs to none and has no event. Only an
@@ -207,5 +212,19 @@ int stream_fd(const struct stream *s);
  * this way goes out before what is gathered, with the stream_write() that must follow at once; an
  * empty one will do. */
 gnutls_session_t stream_tls_session(const struct stream *s);
+/* The error of GnuTLS by which reading or the handshake has failed; 0: something else, or none. */
+int stream_tls_error(const struct stream *s);
 /* TLS: time from its start to established; zero for plain. */
 duration stream_handshake_time(const struct stream *s);
+
+/* What the client has sent before the handshake was done, which somebody may have recorded and sent
+ * again. */
+enum stream_early {
+	STREAM_EARLY_NONE, /* nothing, or to a server that takes none of anybody */
+	STREAM_EARLY_REFUSED,
+	STREAM_EARLY_ACCEPTED,
+};
+enum stream_early stream_early(const struct stream *s);
+/* Established, but the handshake is not done: handshaken() or failed() follows. What is read is
+ * early data; what is written waits until then. To close it now breaks it off. */
+bool stream_is_early(const struct stream *s);

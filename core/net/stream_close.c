@@ -2,7 +2,8 @@
  *
  * The orderly end of a stream, after its user has let go of it: flush, close_notify, FIN, then read
  * away what still comes, because closing a socket with unread input sends a RST, which can destroy
- * the last response on its way (RFC 9112, 9.6). Runs on the stream's loop; owns the stream.
+ * the last response on its way (RFC 9112, 9.6), or an alert. Runs on the stream's loop; owns the
+ * stream.
  *
  * What a stranger can hold this way is bounded: in number a loop, in time, and in bytes read.
  */
@@ -153,8 +154,23 @@ static bool begin(struct stream *s, duration linger)
 /* All is said on both sides, or nothing more can be. */
 static bool is_over(const struct stream *s)
 {
-	return s->phase != STREAM_OPEN || s->end == STREAM_ERROR || s->out == OUT_FAILED ||
-	       (s->end == STREAM_EOF && stream_is_drained(s));
+	if (s->out == OUT_FAILED || (s->end == STREAM_EOF && stream_is_drained(s)))
+		return true;
+	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)
+		return false;
+	return !(s->tls && s->tls->alerted);
+}
+
+/* What is still to be said; or, in a handshake, that there will be none. */
+static void say_last(struct stream *s)
+{
+	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)
+		stream_write_last(s);
+	else if (s->phase == STREAM_HANDSHAKE && s->out != OUT_FAILED)
+		stream_tls_cancel(s);
+	/* After an alert comes nothing but the end. */
+	if (s->tls && s->tls->alerted && s->out == OUT_OPEN)
+		stream_set_out(s, OUT_ENDING);
 }
 
 void stream_close(struct stream **stream, duration linger)
@@ -164,8 +180,7 @@ void stream_close(struct stream **stream, duration linger)
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);
-	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)
-		stream_write_last(s);
+	say_last(s);
 	stream_let_go(s);
 	if (!is_over(s))
 		stream_end_if_flushed(s);

@@ -4,8 +4,8 @@
  * background queue, for they are what costs most of all that a stream does. If there are threads
  * for it, a server's step is held when the ClientHello was dealt with, and what follows is lent to
  * them when that needs a slow signature. After a HelloRetryRequest, and where a certificate of the
- * client is verified, the whole step is. All but
- * run_away() is called by the stream's loop. Time limits are the user's.
+ * client is verified, the whole step is. All but run_away() is called by the stream's loop. Time
+ * limits are the user's.
  *
  * While a step is lent, the session is the thread's (struct stream_tls says with what), and the
  * loop reads nothing: what a client sends meanwhile, be it its FIN, stays in the socket. A stream
@@ -75,6 +75,8 @@ static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 	const struct tls_server *server = tls->use.server;
+	bool early = s->phase == STREAM_EARLY;
+	bool waited = tls->early.waiting.end > 0;
 
 	stream_tls_flush(s);
 	if (s->out == OUT_FAILED)
@@ -87,9 +89,15 @@ static void handshake_done(struct stream *s)
 	if (tls->client && !is_tls13(tls->session))
 		tls_client_remember(tls->client, tls->session, s->fd);
 	/* With TLS 1.2 it is part of the handshake. */
-	if (!tls->client && server->tickets && is_tls13(tls->session))
+	if (!tls->client && server->tickets && is_tls13(tls->session)) {
+		stream_early_expect_tickets(tls);
 		stream_tickets_owe(s, server->tickets->count);
-	if (!tell(s, s->ops->established))
+	}
+	if (early)
+		stream_early_flush(s);
+	if (!tell(s, early ? s->ops->handshaken : s->ops->established))
+		return;
+	if (waited && stream_is_drained(s) && !stream_call(s, s->ops->drained))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);
@@ -118,7 +126,7 @@ static void step_made(struct stream *s)
 		handshake_failed(s, ret);
 	} else {
 		stream_tls_flush(s);
-		if (s->out != OUT_FAILED)
+		if (s->out != OUT_FAILED && stream_early_step_made(s))
 			stream_arm_read(s);
 	}
 }
@@ -265,14 +273,16 @@ void stream_handshake_readable(struct stream *s)
 
 /* The start */
 
-/* Called by GnuTLS with each ClientHello, before it is looked at. */
-static int hello_begins(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-			const gnutls_datum_t *message)
+/* Called by GnuTLS with each ClientHello, before it looks at it. */
+static int hello_comes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		       const gnutls_datum_t *message)
 {
-	const struct tls_server *server = tls_session_server(session);
+	struct stream_tls *tls = gnutls_transport_get_ptr(session);
+	const struct tls_tickets *tickets = tls->use.server->tickets;
 
-	if (server->tickets && server->tickets->choose)
-		server->tickets->choose(server->tickets, session, message);
+	if (tickets && tickets->choose)
+		tickets->choose(tickets, session, message);
+	stream_early_look(tls, message);
 	return 0;
 }
 
@@ -284,6 +294,7 @@ static int hello_came(gnutls_session_t session)
 	const struct tls_server *server = tls->use.server;
 	int ret = server->client_hello ? server->client_hello(session) : 0;
 
+	stream_early_decide(tls);
 	return ret < 0 || tls->lent || !tls->stream->b->lender ? ret : GNUTLS_E_INTERRUPTED;
 }
 
@@ -301,8 +312,11 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 		ret = gnutls_alpn_set_protocols(session, server->alpn, server->n_alpn,
 						GNUTLS_ALPN_MANDATORY |
 						    GNUTLS_ALPN_SERVER_PRECEDENCE);
+	if (ret == 0 && server->n_compressions > 0)
+		ret = gnutls_compress_certificate_set_methods(session, server->compressions,
+							      server->n_compressions);
 	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
-					   hello_begins);
+					   hello_comes);
 	gnutls_handshake_set_post_client_hello_function(session, hello_came);
 	return ret;
 }
@@ -333,7 +347,9 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 			     void (*release)(void *arg), void *arg, const void *prefix, size_t n)
 {
-	struct stream_tls *mine = start(s, GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET, prefix, n);
+	const unsigned flags = GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET;
+	struct stream_tls *mine =
+	    start(s, tls->early ? flags | GNUTLS_ENABLE_EARLY_DATA : flags, prefix, n);
 	struct tls_use use = {.server = tls, .release = release, .arg = arg};
 
 	if (!mine || set_up_server(mine->session, tls) < 0) {
@@ -341,6 +357,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 		return false;
 	}
 	mine->use = use;
+	stream_early_set_up(mine, tls);
 	gnutls_session_set_ptr(mine->session, &mine->use);
 	stream_arm_read(s);
 	if (n > 0)

@@ -2,7 +2,8 @@
  *
  * What the parts of a stream share: stream.c (the socket, its events, its user), stream_write.c
  * (what goes out, and its queue), stream_tls.c (what GnuTLS does between those and the user),
- * stream_handshake.c (how TLS begins), stream_ticket.c (what follows it), stream_watch.c (resets
+ * stream_handshake.c (how TLS begins), stream_early.c (what may come before it is done),
+ * stream_ticket.c (what follows it), stream_watch.c (resets
  * while nobody reads), stream_close.c (the orderly end). Nobody else includes this.
  */
 #pragma once
@@ -18,6 +19,7 @@
 enum stream_phase {
 	STREAM_OPEN,      /* plain, or TLS established */
 	STREAM_HANDSHAKE, /* goes on, or has failed */
+	STREAM_EARLY,     /* the same, but the user has it already, and reads early data */
 	STREAM_PARKED,    /* has no loop: b, ops and arg are NULL */
 	STREAM_CLOSING,   /* has no user: ops and arg are NULL; `closing` is set; no TLS any more */
 };
@@ -119,8 +121,10 @@ void stream_fail_writing(struct stream *s);
 void stream_arm_write(struct stream *s);
 void stream_disarm_write(struct stream *s);
 void stream_queue_clear(struct stream *s);
-/* It belongs to a loop again: what was queued meanwhile counts from now on. */
-void stream_queue_attached(struct stream *s);
+/* Whether the socket has taken all; what waits for a handshake does not matter. */
+bool stream_queue_is_empty(const struct stream *s);
+/* Its queues have grown or shrunk, or it belongs to a loop again. */
+void stream_count_held(struct stream *s);
 
 /* stream_watch.c */
 
@@ -152,6 +156,24 @@ void stream_tickets_owe(struct stream *s, unsigned n);
 void stream_tickets_send(struct stream *s);
 void stream_tickets_forget(struct stream *s);
 
+/* stream_early.c */
+
+struct stream_tls;
+/* Of a server's session, before the handshake; then with each ClientHello, and when that was read.
+ */
+void stream_early_set_up(struct stream_tls *tls, const struct tls_server *server);
+void stream_early_look(struct stream_tls *tls, const gnutls_datum_t *message);
+void stream_early_decide(struct stream_tls *tls);
+/* A step was made and more are to come: established() if there is early data. False when the stream
+ * is no longer ours. */
+bool stream_early_step_made(struct stream *s);
+/* 0: none, for now. */
+size_t stream_early_read(struct stream *s, void *buf, size_t len);
+/* The handshake is done: what was written meanwhile goes out. */
+void stream_early_flush(struct stream *s);
+/* Before any are sent. */
+void stream_early_expect_tickets(struct stream_tls *tls);
+
 /* stream_tls.c */
 
 #define STREAM_TLS_MAGIC 0x57e4a302u
@@ -182,8 +204,20 @@ struct stream_tls {
 	mono_time last_write;
 	size_t ramp_written;
 	unsigned n_tickets; /* that a server has sent us and we have kept */
+	int error;          /* of the library, by which it has failed; 0: none */
+	bool alerted;       /* the other side was told that this is the end, and why */
 	unsigned tickets_owed;
 	mono_time tickets_by;
+	struct stream_tls_early {
+		struct tls_early *tickets; /* the server's; NULL: none is taken */
+		uint32_t max;
+		bool offered;          /* * by a ClientHello */
+		bool has_ticket;       /* * it may be accepted with `ticket`, */
+		gnutls_datum_t ticket; /* * while the ClientHello is read */
+		bool accepted;
+		bool unread;                 /* the library may have some that nobody has read */
+		struct stream_queue waiting; /* written meanwhile, to be encrypted */
+	} early;
 };
 
 struct stream_tls_buffers *stream_tls_buffers_create(void);
@@ -199,6 +233,8 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len);
 /* stream_tls_flush() must follow. */
 void stream_tls_encrypt(struct stream *s, const struct iovec *iov, int n);
 void stream_tls_say_goodbye(struct stream *s);
+/* Of a handshake that has not failed, but is given up. */
+void stream_tls_cancel(struct stream *s);
 /* Sends what the library has pushed; after each call of it. */
 void stream_tls_flush(struct stream *s);
 /* Ciphertext or decrypted bytes that a read would find without the socket. */

@@ -110,7 +110,7 @@ void stream_tls_keep(struct stream *s)
 
 bool stream_tls_has_buffered(const struct stream *s)
 {
-	return s->tls->kept || held(s) > 0 || s->tls->socket_ended ||
+	return s->tls->early.unread || s->tls->kept || held(s) > 0 || s->tls->socket_ended ||
 	       gnutls_record_check_pending(s->tls->session) > 0;
 }
 
@@ -301,12 +301,19 @@ static void set_verify_error(struct stream *s)
 	gnutls_free(text.data);
 }
 
+static void send_alert(struct stream *s, int error)
+{
+	gnutls_alert_send_appropriate(s->tls->session, error);
+	s->tls->alerted = true;
+}
+
 void stream_tls_failed(struct stream *s, int ret)
 {
 	gnutls_session_t session = s->tls->session;
-	bool handshaking = s->phase == STREAM_HANDSHAKE;
+	bool handshaking = s->phase == STREAM_HANDSHAKE || s->phase == STREAM_EARLY;
 	enum stream_fault fault = handshaking ? STREAM_FAULT_HANDSHAKE : STREAM_FAULT_MALFORMED;
 
+	s->tls->error = ret;
 	switch (ret) {
 	case GNUTLS_E_PULL_ERROR:
 		stream_set_errno(s, s->tls->socket_errno);
@@ -327,26 +334,28 @@ void stream_tls_failed(struct stream *s, int ret)
 	case GNUTLS_E_MEMORY_ERROR:
 	case GNUTLS_E_PUSH_ERROR: /* a push that is not lent never fails */
 		stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "TLS: out of memory");
-		gnutls_alert_send_appropriate(session, ret);
+		send_alert(s, ret);
 		break;
 	case GNUTLS_E_REHANDSHAKE:
 		/* The library would let us go on after the warning, but keeps the ClientHello where
 		 * the next read trips over it. */
 		stream_set_fault(s, fault, "TLS: renegotiation refused");
 		gnutls_alert_send(session, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
+		s->tls->alerted = true;
 		break;
 	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
 		if (!s->tls->client) {
 			stream_set_fault(s, STREAM_FAULT_CERTIFICATE,
 					 "TLS: the client's certificate is not valid");
+			s->tls->alerted = true; /* by who has verified it */
 			break;
 		}
 		set_verify_error(s);
-		gnutls_alert_send_appropriate(session, ret);
+		send_alert(s, ret);
 		break;
 	default:
 		stream_set_fault(s, fault, "TLS: %s", gnutls_strerror(ret));
-		gnutls_alert_send_appropriate(session, ret);
+		send_alert(s, ret);
 		break;
 	}
 	stream_end_reading(s, STREAM_ERROR);
@@ -362,6 +371,8 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 	bool stopped_short = !s->b;
 	size_t got = 0;
 
+	while (tls->early.unread && got < len)
+		got += stream_early_read(s, (char *)buf + got, len - got);
 	while (got < len && s->end == STREAM_AGAIN) {
 		ssize_t ret;
 
@@ -461,6 +472,19 @@ void stream_tls_say_goodbye(struct stream *s)
 	gnutls_bye(s->tls->session, GNUTLS_SHUT_WR);
 }
 
+void stream_tls_cancel(struct stream *s)
+{
+	struct stream_tls *tls = s->tls;
+
+	if (tls->lent || tls->error != 0)
+		return;
+	/* RFC 8446, 6.1: both. */
+	gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);
+	gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY);
+	tls->alerted = true;
+	stream_tls_flush(s);
+}
+
 bool stream_tls_parked_is_alive(struct stream *s)
 {
 	char byte;
@@ -519,6 +543,7 @@ void stream_tls_destroy(struct stream_tls **tlsp)
 	tls_client_unref(&tls->client);
 	free(tls->pushed.data);
 	free(tls->kept);
+	free(tls->early.waiting.data);
 	tls->magic = MAGIC_DEAD;
 	free(tls);
 }
@@ -526,4 +551,9 @@ void stream_tls_destroy(struct stream_tls **tlsp)
 gnutls_session_t stream_tls_session(const struct stream *s)
 {
 	return s->tls ? s->tls->session : NULL;
+}
+
+int stream_tls_error(const struct stream *s)
+{
+	return s->tls ? s->tls->error : 0;
 }

@@ -34,9 +34,8 @@ struct stream_gather {
 
 /* The queue */
 
-static bool queue_append(struct stream *s, const void *data, size_t len)
+static bool queue_append(struct stream_queue *q, const void *data, size_t len)
 {
-	struct stream_queue *q = &s->queue;
 	size_t used = q->end - q->start;
 
 	if (len > q->size - q->end && used + len <= q->size / 2) {
@@ -59,10 +58,12 @@ static bool queue_append(struct stream *s, const void *data, size_t len)
 	return true;
 }
 
-/* The queue's memory, and what the user holds beside it. */
-static void count_held(struct stream *s)
+/* The queues' memory, and what the user holds beside it. */
+void stream_count_held(struct stream *s)
 {
-	stall_set_held(s->b->stalls, &s->stall, s->queue.size + s->held);
+	size_t waiting = s->tls ? s->tls->early.waiting.size : 0;
+
+	stall_set_held(s->b->stalls, &s->stall, s->queue.size + waiting + s->held);
 }
 
 void stream_queue_clear(struct stream *s)
@@ -70,12 +71,7 @@ void stream_queue_clear(struct stream *s)
 	free(s->queue.data);
 	s->queue = (struct stream_queue){0};
 	if (s->b)
-		count_held(s);
-}
-
-void stream_queue_attached(struct stream *s)
-{
-	count_held(s);
+		stream_count_held(s);
 }
 
 size_t stream_queued(const struct stream *s)
@@ -83,16 +79,21 @@ size_t stream_queued(const struct stream *s)
 	return s->queue.end - s->queue.start;
 }
 
-bool stream_is_drained(const struct stream *s)
+bool stream_queue_is_empty(const struct stream *s)
 {
 	return stream_queued(s) == 0;
+}
+
+bool stream_is_drained(const struct stream *s)
+{
+	return stream_queue_is_empty(s) && (!s->tls || s->tls->early.waiting.end == 0);
 }
 
 /* The socket */
 
 void stream_arm_write(struct stream *s)
 {
-	if (s->write_armed || stream_is_drained(s))
+	if (s->write_armed || stream_queue_is_empty(s))
 		return;
 	CHECK(event_add(&s->write_event, NULL) == 0);
 	s->write_armed = true;
@@ -156,7 +157,7 @@ static void keep_within_budget(struct stream *s)
 	struct stalls *stalls = s->b->stalls;
 	struct stall *stall;
 
-	count_held(s);
+	stream_count_held(s);
 	while ((stall = stalls_to_cut(stalls, &s->stall))) {
 		struct stream *cut = CONTAINER_OF(stall, struct stream, stall);
 
@@ -175,13 +176,14 @@ static void queue_rest(struct stream *s, const struct iovec *iov, int n, size_t 
 		sent -= skip;
 		if (skip == iov[i].iov_len)
 			continue;
-		if (!queue_append(s, (char *)iov[i].iov_base + skip, iov[i].iov_len - skip)) {
+		if (!queue_append(&s->queue, (char *)iov[i].iov_base + skip,
+				  iov[i].iov_len - skip)) {
 			stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "out of memory");
 			stream_fail_writing(s);
 			return;
 		}
 	}
-	if (stream_is_drained(s) || !s->b)
+	if (stream_queue_is_empty(s) || !s->b)
 		return;
 	keep_within_budget(s);
 	stream_arm_write(s);
@@ -193,7 +195,7 @@ void stream_send(struct stream *s, const struct iovec *iov, int n)
 
 	if (s->out == OUT_FAILED)
 		return;
-	if (stream_is_drained(s))
+	if (stream_queue_is_empty(s))
 		sent = send_now(s, iov, n);
 	if (s->out != OUT_FAILED)
 		queue_rest(s, iov, n, sent);
@@ -201,7 +203,7 @@ void stream_send(struct stream *s, const struct iovec *iov, int n)
 
 void stream_end_if_flushed(struct stream *s)
 {
-	if (s->out != OUT_ENDING || !stream_is_drained(s))
+	if (s->out != OUT_ENDING || !stream_queue_is_empty(s))
 		return;
 	if (shutdown(s->fd, SHUT_WR) < 0) {
 		stream_set_errno(s, errno);
@@ -222,7 +224,7 @@ void stream_send_queued(struct stream *s)
 	q->start += sent;
 	if (sent > 0)
 		stall_progressed(s->b->stalls, &s->stall);
-	if (!stream_is_drained(s))
+	if (!stream_queue_is_empty(s))
 		return;
 	stream_queue_clear(s);
 	stream_disarm_write(s);
@@ -324,15 +326,35 @@ void stream_gather_destroy(struct stream_gather **gather)
 
 /* The user */
 
+/* Until the handshake is done. */
+static void keep_waiting(struct stream *s, const struct iovec *iov, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (iov[i].iov_len == 0)
+			continue;
+		if (!queue_append(&s->tls->early.waiting, iov[i].iov_base, iov[i].iov_len)) {
+			stream_set_fault(s, STREAM_FAULT_NO_MEMORY, "out of memory");
+			stream_fail_writing(s);
+			return;
+		}
+	}
+	keep_within_budget(s);
+}
+
 bool stream_write(struct stream *s, const struct iovec *iov, int n)
 {
 	struct stream_gather *g = s->b->gather;
 	size_t len = total(iov, n);
 
 	LOOP_ASSERT_OWNER(s->b->loop);
-	CHECK(s->phase == STREAM_OPEN && (s->out == OUT_OPEN || s->out == OUT_FAILED));
+	CHECK(s->phase == STREAM_OPEN || s->phase == STREAM_EARLY);
+	CHECK(s->out == OUT_OPEN || s->out == OUT_FAILED);
 	if (s->out == OUT_FAILED)
 		return false;
+	if (s->phase == STREAM_EARLY) {
+		keep_waiting(s, iov, n);
+		return stream_is_drained(s);
+	}
 	if (s->tls)
 		stream_tls_flush(s); /* what the user made GnuTLS send */
 	if (g->stream && g->stream != s)
@@ -356,7 +378,7 @@ void stream_hold(struct stream *s, size_t n)
 	if (more)
 		keep_within_budget(s);
 	else
-		count_held(s);
+		stream_count_held(s);
 }
 
 void stream_write_last(struct stream *s)

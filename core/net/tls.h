@@ -8,6 +8,8 @@
 
 #include <gnutls/gnutls.h>
 
+#include "core/tls/early.h"
+
 /* RFC 9325: forward secrecy and authenticated encryption only, no SHA-1. Short, with
  * AES-128-GCM-SHA256 first: a third cheaper handshakes than NORMAL (measured; mostly SHA-256 in
  * place of SHA-384 in the key schedule). `first_groups`: "+GROUP-NAME:" for each, or "". */
@@ -45,9 +47,16 @@ struct tls_server {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
 	const struct tls_tickets *tickets; /* NULL: none, no session is resumed */
+	/* NULL: no early data is taken. It outlives the streams. The most that is taken of one
+	 * connection: 1 to TLS_EARLY_MAX bytes. */
+	struct tls_early *early;
+	uint32_t early_max;
 	/* In order of preference. A client that names others, and only those, is refused. */
 	const gnutls_datum_t *alpn;
 	unsigned n_alpn;
+	/* In order of preference; those that the library has (RFC 8879). */
+	const gnutls_compression_method_t *compressions;
+	unsigned n_compressions;
 	/* May be NULL. Called when the ClientHello was read, before the cipher suite is chosen
 	 * (gnutls_handshake_set_post_client_hello_function): may replace the session's credentials
 	 * by SNI, so that GnuTLS itself finds the key type that suits the client. After a

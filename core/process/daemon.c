@@ -18,6 +18,7 @@
 #include "core/process/daemon_views.h"
 #include "core/process/descriptors.h"
 #include "core/process/log_control.h"
+#include "core/process/privileges.h"
 
 const char *daemon_state_text(enum daemon_state state)
 {
@@ -337,6 +338,7 @@ int daemon_main(struct daemon *d, const struct daemon_ops *ops, int argc, char *
 		return check(d);
 	if (ops->begin != NULL && !ops->begin(d))
 		return 1;
+	privileges_want_no_more();
 	if (!log_start_writer())
 		return 1;
 	d->began = clock_mono();

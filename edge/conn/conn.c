@@ -12,12 +12,13 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/clients/client_cert.h"
 #include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
+#include "edge/conn/early.h"
 #include "edge/conn/inlet.h"
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
-#include "edge/tls/client_cert.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
@@ -198,6 +199,7 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 	conn->client.addr = *remote;
 	net_addr_format_ip(remote, conn->client.ip);
 	conn->client.protocol = conn->client.tls = conn->client.sni = "";
+	conn->client.ja4 = "";
 	if (!take_in(conn, is_client)) {
 		free(conn);
 		return NULL;
@@ -219,6 +221,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	LOOP_ASSERT_OWNER(w->loop);
 	log_debug("%s: ends %s: %s", net_addr_shown(&conn->client.addr),
 		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
+	edge_conn_end_early(conn, reason);
 	if (how == EDGE_CLOSE_ORDERLY)
 		stream_close(&conn->stream, LINGER);
 	else
@@ -232,6 +235,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	edge_count(w, EDGE_CONNECTION_END + reason, 1);
 	free(conn->sni);
 	edge_client_cert_destroy(&conn->client.cert);
+	free(conn->ja4);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
 }

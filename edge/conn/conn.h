@@ -64,11 +64,13 @@ struct edge_conn {
 	struct stream *stream;
 	struct edge_client client;
 	char *sni; /* what client.sni points to; NULL: to nothing of its own */
+	char *ja4; /* likewise client.ja4 */
 	enum edge_stage stage;
 	TAILQ_ENTRY(edge_conn) link; /* of its stage, oldest in it first */
 	/* The protocol's, NULL before. */
 	const struct edge_conn_ops *ops;
 	void *protocol;
+	struct edge_early *early; /* NULL: its handshake is done, or not as far */
 	/* The inlet's, NULL after. */
 	struct edge_inlet *inlet;
 };

@@ -39,6 +39,10 @@ struct edge_conn *edge_conn_create(struct edge_worker *w, const struct net_addr 
 /* When it is known who the client is, once: REASON_NONE, or why it is not let in, which is counted.
  */
 enum reason edge_conn_judge(struct edge_conn *conn);
+/* When its ClientHello is here: whether it has had too many handshakes lately; and whether
+ * http.access denies it, now that its fingerprint is known. */
+bool edge_conn_shakes_too_fast(struct edge_conn *conn);
+bool edge_conn_is_denied(struct edge_conn *conn);
 /* HANDSHAKING: true; or WAITING. */
 bool edge_conn_take_handshake(struct edge_conn *conn);
 /* One that is WAITING no more but HANDSHAKING; NULL when there is none or no place. `all`: the

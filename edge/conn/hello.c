@@ -14,6 +14,7 @@
 #define RECORD_HEADER 5
 #define RECORD_HANDSHAKE 22
 #define RECORD_MAX 16384
+#define SSLV2_RECORD 0x80
 /* Type, three bytes of length. */
 #define MESSAGE_HEADER 4
 #define MESSAGE_CLIENT_HELLO 1
@@ -46,6 +47,19 @@ static enum edge_hello look_for_http(const uint8_t *p, size_t len, uint8_t *aler
 	if (n > 0 && p[n] == ' ')
 		return EDGE_HELLO_HTTP;
 	return bad(alert, ALERT_UNEXPECTED_MESSAGE);
+}
+
+/* A ClientHello in a record of SSL 2.0, which is two bytes of length with the highest bit set; then
+ * come the message's type, and the version that it offers (RFC 5246, E.2). */
+static enum edge_hello look_for_sslv2(const uint8_t *p, size_t len, uint8_t *alert)
+{
+	static const size_t type_at = 2, version_at = 3;
+
+	if (len > type_at && p[type_at] != MESSAGE_CLIENT_HELLO)
+		return bad(alert, ALERT_UNEXPECTED_MESSAGE);
+	if (len > version_at && p[version_at] != 0 && p[version_at] != 3)
+		return bad(alert, ALERT_UNEXPECTED_MESSAGE);
+	return len > version_at ? bad(alert, ALERT_PROTOCOL_VERSION) : EDGE_HELLO_MORE;
 }
 
 /* MORE: nothing is wrong with as much of a record header as is here. */
@@ -100,6 +114,8 @@ enum edge_hello edge_hello_look(const char *buf, size_t len, uint8_t *alert)
 	struct message message = {.n = 0};
 	size_t at = 0, length;
 
+	if (len > 0 && (p[0] & SSLV2_RECORD) != 0)
+		return look_for_sslv2(p, len, alert);
 	if (len > 0 && p[0] != RECORD_HANDSHAKE)
 		return look_for_http(p, len, alert);
 	while (at < len && found == EDGE_HELLO_MORE) {

@@ -31,6 +31,8 @@
 #include "edge/conn/admission.h"
 #include "edge/conn/conn.h"
 #include "edge/conn/conns.h"
+#include "edge/conn/early.h"
+#include "edge/conn/greeting.h"
 #include "edge/conn/hello.h"
 #include "edge/conn/reason.h"
 #include "edge/facts/forwarded.h"
@@ -70,6 +72,9 @@ struct edge_inlet {
 	unsigned magic;
 	enum inlet_state state;
 	enum edge_listener_kind kind;
+	bool shares_group; /* of the ClientHello: see greeting.h */
+	/* TLS: of a handshake that is about to end for it; NONE: for the connection's reason. */
+	enum edge_failure failure;
 	struct edge_conn *conn;
 	struct edge_inlets *all;
 	struct deadline deadline;
@@ -106,6 +111,16 @@ static const struct cfg_http *http_of(const struct edge_inlet *in)
 
 /* The end of an inlet */
 
+static void count_failure(const struct edge_inlet *in, enum reason reason)
+{
+	enum edge_failure failure = in->failure;
+
+	if (failure == EDGE_FAILURE_NONE)
+		failure = edge_failure_of_reason(reason);
+	edge_count(in->all->worker, EDGE_HANDSHAKE_FAILURES, 1);
+	edge_count(in->all->worker, EDGE_HANDSHAKE_FAILURE + failure - 1, 1);
+}
+
 static void inlet_free(struct edge_inlet *in)
 {
 	deadline_fini(&in->deadline);
@@ -129,7 +144,7 @@ void edge_inlet_end(struct edge_inlet **inp, enum reason reason)
 
 	MAGIC_CHECK(in, INLET_MAGIC);
 	if (in->state == INLET_TLS)
-		edge_count(w, EDGE_HANDSHAKE_FAILURES, 1);
+		count_failure(in, reason);
 	else if (in->state == INLET_PROXY_HEADER && lacks_header(in, reason))
 		edge_count(w, EDGE_PROXY_HEADER_FAILURES, 1);
 	inlet_free(in);
@@ -143,6 +158,18 @@ static void end(struct edge_inlet *in, enum reason reason, enum edge_close how)
 	edge_conn_end(&conn, reason, how);
 }
 
+/* RFC 8446, 6.1: user_canceled, then close_notify. Of a handshake that the stream has begun, it
+ * says so itself. */
+static void cancel_handshake(struct edge_inlet *in)
+{
+	static const uint8_t records[] = {21, 3, 1, 0, 2, 1, 90, 21, 3, 1, 0, 2, 1, 0};
+	const struct iovec iov = {(void *)records, sizeof(records)};
+
+	if (in->state == INLET_TLS && in->conn->stage != EDGE_HANDSHAKING)
+		stream_write(in->conn->stream, &iov, 1);
+	end(in, REASON_CLIENT_HANDSHAKE_TIMEOUT, EDGE_CLOSE_ORDERLY);
+}
+
 static void on_deadline(struct deadline *deadline)
 {
 	struct edge_inlet *in = CONTAINER_OF(deadline, struct edge_inlet, deadline);
@@ -152,7 +179,7 @@ static void on_deadline(struct deadline *deadline)
 	if (in->kind == EDGE_LISTENER_PLAIN && in->state == INLET_FIRST_BYTES)
 		end(in, REASON_CLIENT_IDLE_TIMEOUT, EDGE_CLOSE_ORDERLY);
 	else
-		end(in, REASON_CLIENT_HANDSHAKE_TIMEOUT, EDGE_CLOSE_ORDERLY);
+		cancel_handshake(in);
 }
 
 /* On to the protocol: `in` is gone after this. */
@@ -221,7 +248,7 @@ static void release_handshake(void *arg)
 {
 	struct edge_handshake *handshake = arg;
 
-	edge_client_cert_destroy(&handshake->client_cert);
+	edge_client_cert_destroy(&handshake->client.cert);
 	edge_view_unpin(&handshake->view, handshake->loop);
 	free(handshake);
 }
@@ -281,12 +308,14 @@ void edge_inlets_look(struct edge_inlets *all)
 }
 
 /* For a connection to which nothing was written yet: `in` is gone after this. */
-static void refuse(struct edge_inlet *in, const char *why, const void *answer, size_t n)
+static void refuse(struct edge_inlet *in, enum edge_failure failure, const char *why,
+		   const void *answer, size_t n)
 {
 	const struct iovec iov = {(void *)answer, n};
 
 	log_debug("%s: no handshake: %s", net_addr_shown(&in->conn->client.addr), why);
 	stream_write(in->conn->stream, &iov, 1);
+	in->failure = failure;
 	end(in, REASON_CLIENT_HANDSHAKE_FAILED, EDGE_CLOSE_ORDERLY);
 }
 
@@ -308,17 +337,49 @@ static void refuse_http(struct edge_inlet *in)
 				 edge_date_text(&in->all->worker->date, clock_wall()).p,
 				 tells ? status : "", sizeof(text) - 1, text);
 
-	refuse(in, "an HTTP request without TLS", answer, strlen(answer));
+	refuse(in, EDGE_FAILURE_HTTP, "an HTTP request without TLS", answer, strlen(answer));
 	free(answer);
 	free(status);
 }
 
-static void refuse_hello(struct edge_inlet *in, uint8_t alert)
+static void refuse_hello(struct edge_inlet *in, enum edge_failure failure, uint8_t alert)
 {
 	/* A record of type 21, for clients of any version; level 2: fatal (RFC 8446, 6). */
 	const uint8_t record[] = {21, 3, 1, 0, 2, 2, alert};
 
-	refuse(in, "no ClientHello", record, sizeof(record));
+	refuse(in, failure, gnutls_alert_get_name((gnutls_alert_description_t)alert), record,
+	       sizeof(record));
+}
+
+/* Of what is no ClientHello, by what hello.c says to it. */
+static enum edge_failure failure_of_alert(uint8_t alert)
+{
+	switch (alert) {
+	case GNUTLS_A_UNEXPECTED_MESSAGE:
+		return EDGE_FAILURE_NO_TLS;
+	case GNUTLS_A_PROTOCOL_VERSION:
+		return EDGE_FAILURE_VERSION;
+	default:
+		return EDGE_FAILURE_OVERSIZED;
+	}
+}
+
+/* `buf` begins with a whole one. As take_hello(). */
+static bool take_whole_hello(struct edge_inlet *in, const char *buf, size_t n)
+{
+	struct edge_greeting greeting = edge_conn_greet(in->conn, (struct span){buf, n});
+
+	if (greeting.failure != EDGE_FAILURE_NONE) {
+		refuse_hello(in, greeting.failure, greeting.alert);
+		return false;
+	}
+	in->shares_group = greeting.shares_group;
+	if (edge_conn_take_handshake(in->conn)) {
+		start_tls(in, buf, n);
+		return false;
+	}
+	set_timer(in->all);
+	return keep(in, buf, n);
 }
 
 /* False when there is nothing more to read here, for now or because `in` is gone. */
@@ -334,17 +395,12 @@ static bool take_hello(struct edge_inlet *in, const char *buf, size_t n)
 		refuse_http(in);
 		return false;
 	case EDGE_HELLO_BAD:
-		refuse_hello(in, alert);
+		refuse_hello(in, failure_of_alert(alert), alert);
 		return false;
 	case EDGE_HELLO_WHOLE:
 		break;
 	}
-	if (edge_conn_take_handshake(in->conn)) {
-		start_tls(in, buf, n);
-		return false;
-	}
-	set_timer(in->all);
-	return keep(in, buf, n);
+	return take_whole_hello(in, buf, n);
 }
 
 /* WAITING: a client has nothing more to say, but its end is to be noticed. */
@@ -503,7 +559,7 @@ _Static_assert(EDGE_CLIENT_CERT_INVALID - EDGE_CLIENT_CERT_NONE ==
 
 static void count_verdict(struct edge_worker *w, const struct edge_handshake *handshake)
 {
-	edge_count(w, EDGE_CLIENT_CERT_NONE + handshake->client_verdict, 1);
+	edge_count(w, EDGE_CLIENT_CERT_NONE + handshake->client.verdict, 1);
 }
 
 static void on_established(void *arg)
@@ -519,16 +575,14 @@ static void on_established(void *arg)
 	take_sni(in->conn, session);
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
 	in->conn->client.tls_group = gnutls_group_get_name(gnutls_group_get(session));
-	in->conn->client.handshake = mono_since(loop_now(w->loop), in->handshake->since);
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
-	log_debug("%s: handshake done: %s%s", net_addr_shown(&in->conn->client.addr),
-		  in->conn->client.tls, gnutls_session_is_resumed(session) ? ", resumed" : "");
-	edge_count(w, EDGE_HANDSHAKES, 1);
-	if (gnutls_session_is_resumed(session))
-		edge_count(w, EDGE_HANDSHAKES_RESUMED, 1);
-	if (in->handshake->client_auth != NULL)
+	if (in->handshake->client.auth != NULL)
 		count_verdict(w, in->handshake);
-	in->conn->client.cert = TAKE(&in->handshake->client_cert);
+	in->conn->client.cert = TAKE(&in->handshake->client.cert);
+	if (stream_is_early(in->conn->stream))
+		edge_conn_begin_early(in->conn, in->handshake->since, in->deadline.at);
+	else
+		edge_conn_count_handshake(in->conn, in->handshake->since);
 	leave(in, protocol_of(w, session), NULL, 0);
 }
 
@@ -549,9 +603,13 @@ static void on_failed(void *arg)
 	if (stream_fault(s) == STREAM_FAULT_CERTIFICATE) {
 		log_debug("%s: certificate of the client: %s",
 			  net_addr_shown(&in->conn->client.addr),
-			  edge_client_verdict_text(in->handshake->client_verdict));
+			  edge_client_verdict_text(in->handshake->client.verdict));
 		count_verdict(in->all->worker, in->handshake);
 	}
+	if (stream_tls_error(s) != 0)
+		in->failure = edge_failure_of(stream_tls_error(s));
+	if (in->failure == EDGE_FAILURE_SUITE && !in->shares_group)
+		in->failure = EDGE_FAILURE_GROUP;
 	/* An alert may be on its way. */
 	end(in, edge_client_reason(stream_fault(s)), EDGE_CLOSE_ORDERLY);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Who is let in at all, by http.access and http.per_client, before anything is read of it. Worker's
- * loop only.
+ * Who is let in at all, by http.access and http.per_client: before anything is read of it, and by
+ * its ClientHello. Worker's loop only.
  */
 #define LOG_MODULE LOG_CLIENT
 #include "config/fleet.h"
@@ -31,9 +31,11 @@ static bool is_name_server(const struct cfg_fleet *fleet, const struct net_addr 
 	return false;
 }
 
-/* By its network only: whom a place denies is told so by an answer. */
-static bool is_denied(const struct edge_view *view, struct edge_client *client)
+/* By its network, and its fingerprint when that is known: whom a place denies is told so by an
+ * answer. */
+static bool is_denied(const struct edge_view *view, struct edge_client *client, const char *ja4)
 {
+	enum edge_access_verdict verdict;
 	struct net_prefix address;
 	const struct geo_place *place = NULL;
 
@@ -42,7 +44,17 @@ static bool is_denied(const struct edge_view *view, struct edge_client *client)
 	address = net_prefix_of(&client->addr);
 	if (edge_access_needs_place(view->access))
 		place = edge_client_place(client, view->places);
-	return edge_access_ask(view->access, &address, place) == EDGE_ACCESS_DENIED_NETWORK;
+	verdict = edge_access_ask(view->access, &address, place, ja4);
+	return verdict == EDGE_ACCESS_DENIED_NETWORK || verdict == EDGE_ACCESS_DENIED_JA4;
+}
+
+bool edge_conn_is_denied(struct edge_conn *conn)
+{
+	const struct edge_view *view = edge_view_current(&conn->worker->common->views);
+
+	return edge_access_needs_ja4(view->access) &&
+	       !is_name_server(view->fleet, &conn->client.addr) &&
+	       is_denied(view, &conn->client, conn->client.ja4);
 }
 
 static enum reason refuse(struct edge_conn *conn, unsigned counter, enum reason reason)
@@ -71,6 +83,19 @@ static enum reason judge_by_limits(struct edge_conn *conn, const struct cfg_http
 	return REASON_NONE;
 }
 
+bool edge_conn_shakes_too_fast(struct edge_conn *conn)
+{
+	const struct edge_worker *w = conn->worker;
+	const struct edge_view *view = edge_view_current(&conn->worker->common->views);
+	const struct cfg_http *http = &view->fleet->http;
+
+	return http->per_client.handshake_rate.count > 0 &&
+	       !is_name_server(view->fleet, &conn->client.addr) &&
+	       !edge_is_trusted(&http->trusted_proxies, &conn->client.addr) &&
+	       !edge_guard_shake(w->common->guard, &http->per_client, &conn->client,
+				 loop_now(w->loop));
+}
+
 enum reason edge_conn_judge(struct edge_conn *conn)
 {
 	const struct edge_view *view = edge_view_current(&conn->worker->common->views);
@@ -79,7 +104,7 @@ enum reason edge_conn_judge(struct edge_conn *conn)
 
 	if ((view->access == NULL && !limited) || is_name_server(view->fleet, &conn->client.addr))
 		return REASON_NONE;
-	if (is_denied(view, &conn->client))
+	if (is_denied(view, &conn->client, NULL))
 		return refuse(conn, EDGE_CONNECTIONS_DENIED, REASON_CLIENT_DENIED);
 	return limited ? judge_by_limits(conn, http) : REASON_NONE;
 }

@@ -26,3 +26,17 @@ enum reason edge_client_reason(enum stream_fault fault)
 	}
 	return REASON_LIMIT;
 }
+
+enum edge_failure edge_failure_of_reason(enum reason reason)
+{
+	switch (reason) {
+	case REASON_CLIENT_CLOSED:
+		return EDGE_FAILURE_CLOSED;
+	case REASON_CLIENT_RESET:
+		return EDGE_FAILURE_RESET;
+	case REASON_CLIENT_HANDSHAKE_TIMEOUT:
+		return EDGE_FAILURE_TIMEOUT;
+	default:
+		return EDGE_FAILURE_OWN;
+	}
+}

@@ -6,13 +6,13 @@
 #include "edge/exchange/authority.h"
 
 #include "config/fleet.h"
+#include "edge/clients/client_auth.h"
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
-#include "edge/tls/client_auth.h"
 
 /* Without the port and a final dot. */
 static struct span host_of(struct span authority)
@@ -48,7 +48,7 @@ bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_
 				      struct span authority, struct edge_facts *facts)
 {
 	const struct edge_client_auth *auth =
-	    edge_client_auths_find(edge_certs_clients(view->certs), host_of(authority));
+	    edge_certs_client_auth(view->certs, host_of(authority));
 	struct edge_client_cert *cert = client->cert;
 
 	if (auth == NULL)

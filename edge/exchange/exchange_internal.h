@@ -113,6 +113,7 @@ struct edge_exchange {
 	/* Set while it waits: lets go of what it waits for. */
 	void (*cancel_wait)(struct edge_exchange *x);
 	bool credentials_read;                  /* Authorization: it is overwritten at the end */
+	struct edge_early_wait early_wait;      /* for the handshake, while that is waited for */
 	struct edge_verification *verification; /* of a password, while that is waited for */
 	struct exchange_auth *auth;             /* NULL: no other origin was asked */
 	enum request_ending ending;
@@ -258,6 +259,9 @@ void exchange_send_hints(struct edge_exchange *x);
 /* exchange_terms.c: steps. */
 enum step_result exchange_step_time(struct edge_exchange *x);
 enum step_result exchange_step_content(struct edge_exchange *x);
+
+/* exchange_early.c */
+enum step_result exchange_step_early(struct edge_exchange *x);
 
 /* route_answer.c */
 

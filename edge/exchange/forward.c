@@ -12,7 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
-#include "edge/tls/client_cert.h"
+#include "edge/clients/client_cert.h"
 
 /* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
  * another path is legal. More than that is a circle. */
@@ -365,6 +365,15 @@ static bool add_certificate(struct http_head *head, const struct edge_forward *f
 	return true;
 }
 
+/* RFC 8470 section 5.1: what stands there already means the same, whatever it is. */
+static bool tell_early(struct http_head *head, uint32_t lengths, bool early)
+{
+	if (!early && (!may_have(lengths, SPAN("Early-Data")) ||
+		       http_fields_find(&head->fields, SPAN("Early-Data"), NULL) == NULL))
+		return true;
+	return http_fields_set(&head->fields, head->arena, SPAN("Early-Data"), SPAN("1"));
+}
+
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
 	uint32_t lengths = name_lengths(&head->fields);
@@ -395,7 +404,8 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	    add_if_missing(head, lengths, SPAN("X-Forwarded-Host"), head->authority) &&
 	    add_forwarded(head, lengths, f) && add_certificate(head, f) &&
 	    add_via(head, lengths, f->client_speaks_http2, f->pseudonym) &&
-	    append_to_list(head, lengths, SPAN("CDN-Loop"), f->pseudonym))
+	    append_to_list(head, lengths, SPAN("CDN-Loop"), f->pseudonym) &&
+	    tell_early(head, lengths, f->client_is_early))
 		return 0;
 	return 431;
 }

@@ -62,6 +62,8 @@ static unsigned counter_of(enum edge_access_verdict verdict)
 		return EDGE_DENIED_COUNTRY;
 	case EDGE_ACCESS_DENIED_CONTINENT:
 		return EDGE_DENIED_CONTINENT;
+	case EDGE_ACCESS_DENIED_JA4:
+		return EDGE_DENIED_JA4;
 	default:
 		return EDGE_DENIED_NETWORK;
 	}
@@ -74,7 +76,7 @@ static bool is_let_in(struct edge_exchange *x, const struct edge_access *const *
 
 	for (unsigned i = 0; i < n; i++) {
 		enum edge_access_verdict verdict =
-		    edge_access_ask(lists[i], &address, x->facts.place);
+		    edge_access_ask(lists[i], &address, x->facts.place, x->client->ja4);
 
 		if (verdict == EDGE_ACCESS_GRANTED)
 			continue;

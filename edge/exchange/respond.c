@@ -30,6 +30,9 @@ static const char *explanation_of(int status)
 		return "only 100-continue is known";
 	case 421:
 		return "no such host is served here, or not on this connection";
+	case 425:
+		return "this came as early data, which may be sent again by others, and is not "
+		       "taken here";
 	case 429:
 		return "this client asks too often, or for too much at once";
 	case 502:

@@ -29,6 +29,7 @@ static enum step_result introduce(struct edge_exchange *x)
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_speaks_http2 = edge_client_speaks_http2(client),
 	    .client_is_trusted = x->client_is_trusted,
+	    .client_is_early = x->client->early,
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
 	    .certificates = certificates,
@@ -89,6 +90,7 @@ static const struct step {
 	const char *name; /* in the log */
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
+    {"early data", exchange_step_early},
     {"preflight", preflight},
     {"time", exchange_step_time},
     {"basic authentication", exchange_step_basic},

@@ -10,6 +10,7 @@
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 #include "core/http/message.h"
+#include "edge/facts/early.h"
 #include "geo/places.h"
 
 struct edge_client_cert;
@@ -27,7 +28,11 @@ struct edge_client {
 	const char *tls_suite; /* "TLS_AES_128_GCM_SHA256"; static; NULL: not known */
 	const char *tls_group; /* "X25519"; static; NULL: none, or not known */
 	bool tls_resumed;
-	duration handshake; /* from its ClientHello on */
+	/* Its fingerprint; "" for none, or when nobody asks for it. The connection's. */
+	const char *ja4;
+	bool early; /* its handshake is not done: what it says may be a replay */
+	struct edge_early_waits early_waits; /* while it is, or has been */
+	duration handshake;                  /* from its ClientHello on */
 	/* The certificate that was shown; NULL: none, or none was asked for. Whoever looks at it
 	 * for a request does so by the facts of that. The connection's. */
 	struct edge_client_cert *cert;

@@ -29,9 +29,10 @@ struct edge_facts {
 	/* Names; empty: none. */
 	struct span node, site, route, origin;
 	/* Empty: none. */
-	struct span request_id;         /* the same at every hop, in every log */
-	struct span trace_id;           /* of W3C Trace Context: 32 hexadecimal digits */
-	struct span traceparent;        /* of a trace that begins here */
+	struct span request_id;  /* the same at every hop, in every log */
+	struct span trace_id;    /* of W3C Trace Context: 32 hexadecimal digits */
+	struct span traceparent; /* of a trace that begins here */
+	bool early;              /* the client's handshake was not done when it was let through */
 	struct regex_captures captures; /* of the path, by the expression of the route */
 };
 

@@ -12,9 +12,9 @@
 #include "core/http/path.h"
 #include "core/http/query.h"
 #include "core/http/regex.h"
+#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
 #include "edge/facts/variables.h"
-#include "edge/tls/client_cert.h"
 #include "edge/tls/host_table.h"
 #include "geo/places.h"
 

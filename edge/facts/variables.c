@@ -11,9 +11,9 @@
 #include "core/http/chars.h"
 #include "core/http/path.h"
 #include "core/http/query.h"
+#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
-#include "edge/tls/client_cert.h"
 #include "geo/places.h"
 
 static void put(struct edge_writer *w, char c)
@@ -243,6 +243,12 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 	case CFG_VAR_TLS_RESUMED:
 		put_text(w, !over_tls ? SPAN("") : client->tls_resumed ? SPAN("yes") : SPAN("no"));
 		break;
+	case CFG_VAR_TLS_JA4:
+		put_text(w, text_of(client->ja4));
+		break;
+	case CFG_VAR_TLS_EARLY:
+		put_text(w, !over_tls ? SPAN("") : facts->early ? SPAN("yes") : SPAN("no"));
+		break;
 	case CFG_VAR_PROTOCOL:
 		put_text(w, text_of(client->protocol));
 		break;
@@ -364,6 +370,8 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 	case CFG_VAR_TLS_GROUP:
 	case CFG_VAR_TLS_SNI:
 	case CFG_VAR_TLS_RESUMED:
+	case CFG_VAR_TLS_JA4:
+	case CFG_VAR_TLS_EARLY:
 	case CFG_VAR_PROTOCOL:
 		if (facts->client)
 			write_client(w, part->variable, facts);

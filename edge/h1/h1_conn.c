@@ -15,6 +15,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/conn/early.h"
 #include "edge/conn/pacing.h"
 #include "edge/conn/reason.h"
 #include "edge/h1/h1_internal.h"
@@ -257,7 +258,16 @@ static void on_failed(void *arg)
 	h1_end(c, edge_client_reason(stream_fault(c->stream)), EDGE_CLOSE_BREAK);
 }
 
+static void on_handshaken(void *arg)
+{
+	struct edge_h1 *c = arg;
+
+	MAGIC_CHECK(c, H1_MAGIC);
+	edge_conn_handshaken(c->conn);
+}
+
 static const struct stream_ops stream_ops = {
+    .handshaken = on_handshaken,
     .readable = on_readable,
     .drained = on_drained,
     .failed = on_failed,

@@ -13,6 +13,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/conn/early.h"
 #include "edge/conn/pacing.h"
 #include "edge/conn/reason.h"
 #include "edge/h2/h2.h"
@@ -315,7 +316,16 @@ static void on_failed(void *arg)
 	h2_end(c, edge_client_reason(stream_fault(c->stream)), EDGE_CLOSE_BREAK);
 }
 
+static void on_handshaken(void *arg)
+{
+	struct edge_h2 *c = arg;
+
+	MAGIC_CHECK(c, H2_MAGIC);
+	edge_conn_handshaken(c->conn);
+}
+
 static const struct stream_ops stream_ops = {
+    .handshaken = on_handshaken,
     .readable = on_readable,
     .drained = on_drained,
     .failed = on_failed,

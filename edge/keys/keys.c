@@ -31,9 +31,11 @@ void edge_keys_destroy(struct edge_keys **keysp)
 	free(keys);
 }
 
-bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate, char **error)
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate,
+			  const char *config, char **error)
 {
-	const struct signer_settings settings = {rate.count, (uint32_t)(rate.per.ns / 1000000000)};
+	struct signer_settings settings = {.signatures = rate.count,
+					   .seconds = (uint32_t)(rate.per.ns / 1000000000)};
 
 	if (!signed_data_works()) {
 		*error =
@@ -42,6 +44,12 @@ bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate ra
 		close(keeper);
 		return false;
 	}
+	if (strlen(config) >= sizeof(settings.config)) {
+		*error = xasprintf("cannot be told so long a path: %s", config);
+		close(keeper);
+		return false;
+	}
+	strcpy(settings.config, config);
 	keys->signer = signer_link_create(keeper, &settings, error);
 	return keys->signer != NULL;
 }

@@ -23,9 +23,10 @@ struct edge_key;
 /* In this process, unless told otherwise before anything is loaded. */
 struct edge_keys *edge_keys_create(void);
 /* Keys are in the signer whose keeper that is (edge_signer_keep(); taken over), which makes so many
- * signatures at most. False, and why in *error (malloc'd; goes on from
- * "the signer"). Blocking. */
-bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate, char **error);
+ * signatures at most, and loads what the file `config` names ("": whatever it is asked for). False,
+ * and why in *error (malloc'd; goes on from "the signer"). Blocking. */
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate,
+			  const char *config, char **error);
 /* Every key is gone before. */
 void edge_keys_destroy(struct edge_keys **keys);
 

@@ -21,6 +21,7 @@
 #include "core/base/thread.h"
 #include "edge/keys/keys_internal.h"
 #include "edge/keys/signable.h"
+#include "edge/keys/signer_files.h"
 #include "edge/keys/signer_message.h"
 
 /* More than an edge has: old and new ones at a reload, several kinds for each site. */
@@ -91,6 +92,8 @@ static struct signer_response load(const struct signer_request *request, char **
 	uint32_t key;
 
 	memcpy(path, request->content.p, request->content.n);
+	if (!signer_files_allow(path))
+		return refuse(SIGNER_REFUSED, "is no key that the configuration names");
 	slot.key = local_key_load(path, text);
 	if (slot.key == NULL)
 		return refuse(SIGNER_FAILED, *text);
@@ -294,12 +297,14 @@ int edge_signer_main(int argc, char **argv)
 	long signatures;
 	int control;
 
-	if (argc != 4)
+	if (argc != 5)
 		return 2;
+	prctl(PR_SET_NAME, EDGE_SIGNER_NAME);
 	control = (int)strtol(argv[1], NULL, 10);
 	signatures = strtol(argv[2], NULL, 10);
 	signer.burst_ns = strtol(argv[3], NULL, 10) * 1000000000;
 	signer.interval_ns = signatures > 0 ? signer.burst_ns / signatures : 0;
+	signer_files_init(argv[4]);
 	protect();
 	while (serve_control(control))
 		;

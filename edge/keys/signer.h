@@ -13,5 +13,5 @@
 #define EDGE_SIGNER_NAME "perigee-signer"
 
 /* All of main() then: arguments are the descriptor of the control socket, and how many signatures
- * it makes at most (0: no limit) in how many seconds. */
+ * it makes at most (0: no limit) in how many seconds, and the configuration that names the keys. */
 int edge_signer_main(int argc, char **argv);

@@ -34,7 +34,8 @@ struct keeper {
 _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t parent)
 {
 	char fd[16], signatures[16], seconds[16];
-	char *const argv[] = {(char *)EDGE_SIGNER_NAME, fd, signatures, seconds, NULL};
+	char *const argv[] = {(char *)EDGE_SIGNER_NAME,        fd,  signatures, seconds,
+			      (char *)keeper->settings.config, NULL};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -124,7 +125,8 @@ _Noreturn static void keep(int edge)
 {
 	struct keeper keeper = {.edge = edge};
 	bool here = recv(edge, &keeper.settings, sizeof(keeper.settings), 0) ==
-		    (ssize_t)sizeof(keeper.settings);
+			(ssize_t)sizeof(keeper.settings) &&
+		    memchr(keeper.settings.config, 0, sizeof(keeper.settings.config)) != NULL;
 
 	while (here && start(&keeper)) {
 		mono_time next = mono_add(clock_mono(), RESTART);

@@ -19,6 +19,7 @@ struct signer_started {
 struct signer_settings {
 	uint32_t signatures; /* in so many seconds at most; 0: no limit */
 	uint32_t seconds;
+	char config[4096]; /* the file that names the keys; "": any key may be loaded */
 };
 /* Then that the signer of that generation hangs. */
 struct signer_hangs {

@@ -8,10 +8,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/check.h"
-#include "core/base/file.h"
 #include "core/base/log.h"
 #include "edge/keys/keys_internal.h"
 #include "edge/keys/signable.h"
@@ -171,15 +169,6 @@ static void free_key(struct edge_key *key)
 
 static const struct edge_key_ops ops = {sign, free_key};
 
-/* It is read elsewhere, and yet is a file that may change. */
-static void note(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) == 0)
-		file_note(path, &st);
-}
-
 struct edge_key *signer_key_load(struct signer_link *link, const char *path, char **error)
 {
 	struct signer_key *self = xcalloc(1, sizeof(*self)), loaded = {0};
@@ -189,7 +178,6 @@ struct edge_key *signer_key_load(struct signer_link *link, const char *path, cha
 	self->link = link;
 	self->path = xstrdup(path);
 	CHECK(pthread_mutex_init(&self->lock, NULL) == 0);
-	note(path);
 	*error = ask_to_load(self, &loaded);
 	if (*error != NULL) {
 		struct edge_key *key = &self->key;

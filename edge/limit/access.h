@@ -3,6 +3,9 @@
  * Whom a list of `access` lets in: the first of its items counts that a client is in. Built with
  * the view, immutable; the networks of an item are looked up by halving. Any thread.
  *
+ * A JA4 fingerprint is known once the client has said something: until then an item that goes by
+ * one, and whatever comes after it, decides nothing.
+ *
  * Addresses are what they are, not what geo/ranges.h takes them for; but who has an IPv6 address
  * that carries an IPv4 address (6to4, Teredo, NAT64) is denied by either.
  */
@@ -27,10 +30,13 @@ enum edge_access_verdict {
 	EDGE_ACCESS_DENIED_ASN,
 	EDGE_ACCESS_DENIED_COUNTRY,
 	EDGE_ACCESS_DENIED_CONTINENT,
+	EDGE_ACCESS_DENIED_JA4,
 };
-/* `place` NULL: not known. `access` NULL: granted. */
+/* `place` NULL: not known. `ja4` NULL: not known yet; "": it has none. `access` NULL: granted. */
 enum edge_access_verdict edge_access_ask(const struct edge_access *access,
 					 const struct net_prefix *client,
-					 const struct geo_place *place);
+					 const struct geo_place *place, const char *ja4);
 /* Whether a place matters to it. */
 bool edge_access_needs_place(const struct edge_access *access);
+/* Whether a fingerprint does. */
+bool edge_access_needs_ja4(const struct edge_access *access);

@@ -16,6 +16,7 @@
 
 /* Any two numbers: the key is one that nobody can guess. */
 #define FOR_CONNECTIONS UINT64_C(0x636f6e6e65637473)
+#define FOR_HANDSHAKES UINT64_C(0x68616e647368616b)
 #define FOR_REQUESTS UINT64_C(0x7265717565737473)
 
 struct edge_guard *edge_guard_create(unsigned tracked)
@@ -111,6 +112,13 @@ enum edge_guard_verdict edge_guard_enter(struct edge_guard *g, const struct cfg_
 		EDGE_TALLY_OVER)
 		return EDGE_GUARD_TOO_MANY;
 	return EDGE_GUARD_PASSES;
+}
+
+bool edge_guard_shake(struct edge_guard *g, const struct cfg_per_client *limits,
+		      struct edge_client *client, mono_time now)
+{
+	return limits->handshake_rate.count == 0 ||
+	       take(g, &limits->handshake_rate, key_of(g, client) ^ FOR_HANDSHAKES, now).allowed;
 }
 
 void edge_guard_leave(struct edge_client *client)

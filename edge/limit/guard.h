@@ -55,7 +55,8 @@ enum edge_guard_verdict {
 	EDGE_GUARD_TOO_FAST,
 };
 
-/* Whether anything is limited, which is whether the guard need be asked at all. */
+/* Whether any connections or requests are limited, which is whether the guard need be asked of them
+ * at all. */
 bool edge_guard_is_needed(const struct cfg_per_client *limits);
 
 /* A new connection of the client, to be counted until edge_guard_leave() when it passes. */
@@ -63,6 +64,10 @@ enum edge_guard_verdict edge_guard_enter(struct edge_guard *guard,
 					 const struct cfg_per_client *limits,
 					 struct edge_client *client, mono_time now);
 void edge_guard_leave(struct edge_client *client);
+
+/* Whether the client may have one more TLS handshake, which then counts. */
+bool edge_guard_shake(struct edge_guard *guard, const struct cfg_per_client *limits,
+		      struct edge_client *client, mono_time now);
 
 /* A request that is counted; all zero: none. */
 struct edge_guard_hold {

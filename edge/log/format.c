@@ -99,6 +99,8 @@ static char *put_tls(char *p, const struct edge_client *client)
 		p = put_word(p, SPAN(",\"tls_suite\":"), client->tls_suite);
 	if (client->tls_group != NULL)
 		p = put_word(p, SPAN(",\"tls_group\":"), client->tls_group);
+	if (client->ja4 != NULL && client->ja4[0] != '\0')
+		p = put_word(p, SPAN(",\"tls_ja4\":"), client->ja4);
 	p = put_bool(p, SPAN(",\"tls_resumed\":"), client->tls_resumed);
 	return put_us(p, SPAN(",\"handshake_us\":"), client->handshake);
 }
@@ -158,7 +160,10 @@ static size_t write_json(const struct edge_log_format *format, const struct edge
 	p = put_known(p, SPAN(",\"user\":"), f->user, EDGE_LOG_NAME_MAX);
 	p = put_known(p, SPAN(",\"request_id\":"), f->request_id, EDGE_LOG_ID_MAX);
 	p = put_known(p, SPAN(",\"trace_id\":"), f->trace_id, EDGE_LOG_NAME_MAX);
-	p = put_client_cert(put_tls(p, f->client), f);
+	p = put_tls(p, f->client);
+	if (f->early)
+		p = put_bool(p, SPAN(",\"tls_early\":"), true);
+	p = put_client_cert(p, f);
 	p = put_place(p, f->place);
 	p = put_known(p, SPAN(",\"refused_by\":"), f->refused_by, EDGE_LOG_NAME_MAX);
 	p = put_word(p, SPAN(",\"end\":"), reason_text(e->end));

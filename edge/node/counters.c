@@ -13,6 +13,16 @@
 static struct metric_desc table[EDGE_N_COUNTERS] = {EDGE_COUNTER_LIST(METRIC_ROW)};
 static char names[2][REASON_COUNT][REASON_NAME_MAX];
 
+static void name_failures(void)
+{
+#define X(id, kind, why)                                                                           \
+	table[EDGE_HANDSHAKE_FAILURE + EDGE_FAILURE_##id - 1] =                                    \
+	    (struct metric_desc){"edge_handshake_failures_" kind "_total",                         \
+				 "TLS handshakes that failed: " why, METRIC_COUNTER};
+	EDGE_FAILURE_LIST(X)
+#undef X
+}
+
 static void name_reasons(unsigned first, char (*out)[REASON_NAME_MAX], const char *prefix,
 			 const char *help)
 {
@@ -36,5 +46,6 @@ struct metrics *edge_counters_create(unsigned n_shards)
 	name_reasons(EDGE_END, names[0], "edge_end_", "Exchanges that ended for this reason");
 	name_reasons(EDGE_CONNECTION_END, names[1], "edge_connection_end_",
 		     "Client connections that ended for this reason");
+	name_failures();
 	return metrics_create(table, EDGE_N_COUNTERS, n_shards);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the edge counts: one table for core/process/metrics.h. Reasons are counted twice over: how
- * exchanges ended (edge_end_*), and how client connections did (edge_connection_end_*).
+ * exchanges ended (edge_end_*), and how client connections did (edge_connection_end_*). Why
+ * handshakes failed is counted by kind (edge_handshake_failures_*).
  */
 #pragma once
 
 #include "core/base/reason.h"
 #include "core/process/metrics.h"
+#include "edge/tls/failure.h"
 
 #define EDGE_COUNTER_LIST(X)                                                                       \
 	X(EDGE_CONNECTIONS, "edge_connections_total", COUNTER, "Client connections accepted")      \
@@ -33,6 +35,12 @@
 	X(EDGE_HANDSHAKES_ACTIVE, "edge_handshakes_active", GAUGE, "TLS handshakes in flight")     \
 	X(EDGE_HANDSHAKES_WAITING, "edge_handshakes_waiting", GAUGE,                               \
 	  "TLS handshakes that wait for a place")                                                  \
+	X(EDGE_HANDSHAKES_TLS12, "edge_handshakes_tls12_total", COUNTER,                           \
+	  "TLS handshakes by TLS 1.2 or before; the others are by TLS 1.3")                        \
+	X(EDGE_HANDSHAKES_X25519, "edge_handshakes_x25519_total", COUNTER,                         \
+	  "TLS handshakes that agreed on keys by X25519")                                          \
+	X(EDGE_HANDSHAKES_HYBRID, "edge_handshakes_x25519mlkem768_total", COUNTER,                 \
+	  "TLS handshakes that agreed on keys by X25519MLKEM768")                                  \
 	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
 	  "TLS handshakes that failed or took too long")                                           \
 	X(EDGE_CLIENT_CERT_NONE, "edge_client_cert_none_total", COUNTER,                           \
@@ -57,6 +65,28 @@
 	  "Clients with too large a certificate, or too many")                                     \
 	X(EDGE_CLIENT_CERT_INVALID, "edge_client_cert_invalid_total", COUNTER,                     \
 	  "Clients with a certificate that is wrong in another way")                               \
+	X(EDGE_EARLY_DATA, "edge_early_data_total", COUNTER,                                       \
+	  "Client connections whose early data was taken")                                         \
+	X(EDGE_EARLY_DATA_REFUSED, "edge_early_data_refused_total", COUNTER,                       \
+	  "Client connections whose early data was not taken")                                     \
+	X(EDGE_REQUESTS_EARLY, "edge_requests_early_total", COUNTER,                               \
+	  "Requests that were served before the handshake was done")                               \
+	X(EDGE_TOO_EARLY, "edge_too_early_total", COUNTER, "Responses 425 (Too Early) of our own") \
+	X(EDGE_HELLOS, "edge_hellos_total", COUNTER, "ClientHellos received whole")                \
+	X(EDGE_HELLOS_TLS13, "edge_hellos_tls13_total", COUNTER,                                   \
+	  "ClientHellos that offer TLS 1.3")                                                       \
+	X(EDGE_HELLOS_OLD, "edge_hellos_old_total", COUNTER,                                       \
+	  "ClientHellos that offer nothing later than TLS 1.1")                                    \
+	X(EDGE_HELLOS_HYBRID, "edge_hellos_x25519mlkem768_total", COUNTER,                         \
+	  "ClientHellos that offer X25519MLKEM768, which also withstands quantum computers")       \
+	X(EDGE_CERTIFICATES_ENDING, "edge_certificates_ending", GAUGE,                             \
+	  "Certificates in the last third of their time")                                          \
+	X(EDGE_CERTIFICATES_EXPIRED, "edge_certificates_expired", GAUGE,                           \
+	  "Certificates that have expired")                                                        \
+	X(EDGE_OCSP_RESPONSES, "edge_ocsp_responses_total", COUNTER,                               \
+	  "OCSP responses that were fetched and are right")                                        \
+	X(EDGE_OCSP_FAILURES, "edge_ocsp_failures_total", COUNTER,                                 \
+	  "Times that an OCSP responder gave none, or a wrong one")                                \
 	X(EDGE_REQUESTS, "edge_requests_total", COUNTER, "Requests, refused ones too")             \
 	X(EDGE_REQUESTS_ACTIVE, "edge_requests_active", GAUGE, "Requests being served")            \
 	X(EDGE_DENIED_NETWORK, "edge_denied_network_total", COUNTER,                               \
@@ -67,6 +97,8 @@
 	  "Requests that access denied by the client's country")                                   \
 	X(EDGE_DENIED_CONTINENT, "edge_denied_continent_total", COUNTER,                           \
 	  "Requests that access denied by the client's continent")                                 \
+	X(EDGE_DENIED_JA4, "edge_denied_ja4_total", COUNTER,                                       \
+	  "Requests that access denied by the client's JA4 fingerprint")                           \
 	X(EDGE_REQUESTS_TOO_MANY, "edge_requests_too_many_total", COUNTER,                         \
 	  "Requests refused over http.per_client.requests")                                        \
 	X(EDGE_REQUESTS_TOO_FAST, "edge_requests_too_fast_total", COUNTER,                         \
@@ -148,10 +180,11 @@
 	  "Configurations refused while running")
 
 enum edge_counter {
-	EDGE_COUNTER_LIST(METRIC_ID)                   /* in the order of the list */
-	EDGE_END,                                      /* + enum reason */
-	EDGE_CONNECTION_END = EDGE_END + REASON_COUNT, /* + enum reason */
-	EDGE_N_COUNTERS = EDGE_CONNECTION_END + REASON_COUNT,
+	EDGE_COUNTER_LIST(METRIC_ID)                                 /* in the order of the list */
+	EDGE_END,                                                    /* + enum reason */
+	EDGE_CONNECTION_END = EDGE_END + REASON_COUNT,               /* + enum reason */
+	EDGE_HANDSHAKE_FAILURE = EDGE_CONNECTION_END + REASON_COUNT, /* + enum edge_failure - 1 */
+	EDGE_N_COUNTERS = EDGE_HANDSHAKE_FAILURE + EDGE_FAILURES - 1,
 };
 
 struct metrics *edge_counters_create(unsigned n_shards);

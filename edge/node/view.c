@@ -12,6 +12,7 @@
 #include "config/node.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/net/tls.h"
 #include "edge/auth/passwords.h"
 #include "edge/facts/template.h"
 #include "edge/limit/access.h"
@@ -60,7 +61,8 @@ static bool load_places(struct edge_view *view, const struct cfg_fleet *fleet,
 }
 
 struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
-				 struct edge_keys *keys, const gnutls_datum_t *ticket_key,
+				 struct edge_keys *keys, struct edge_cert_store *certs,
+				 const struct edge_resumption *resumption,
 				 const struct geo_places *before, struct diag *diag)
 {
 	const struct cfg_fleet *fleet = *fleetp;
@@ -72,22 +74,21 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 		return NULL;
 	view = xcalloc(1, sizeof(*view));
 	view->self = self;
-	view->tickets = edge_tickets_create(fleet, ticket_key, clock_wall(), diag);
-	if (view->tickets != NULL)
-		view->certs = edge_certs_create(fleet, self, keys, edge_tickets_tls(view->tickets),
-						clock_wall(), diag);
-	else
-		edge_certs_check(fleet, self, true, keys, clock_wall(), diag);
+	view->tickets = edge_tickets_create(fleet, resumption, clock_wall(), diag);
+	view->certs =
+	    edge_certs_create(fleet, self, keys, certs, view->tickets, clock_wall(), diag);
 	view->origins = olink_origins_load(fleet, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
-	if (view->certs == NULL || view->origins == NULL || view->passwords == NULL ||
-	    view->routes == NULL || !placed) {
+	if (view->tickets == NULL || view->certs == NULL || view->origins == NULL ||
+	    view->passwords == NULL || view->routes == NULL || !placed) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
 	view->fleet = TAKE(fleetp);
+	view->needs_ja4 = cfg_needs_ja4(fleet);
+	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->log_rules = edge_log_rules_create(&fleet->http.access_log);

@@ -11,16 +11,19 @@
 #include "core/loop/job.h"
 #include "core/loop/snapshot.h"
 #include "core/process/descriptors.h"
+#include "edge/tls/policy.h"
 
 struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_access;
 struct edge_buckets;
+struct edge_cert_store;
 struct edge_certs;
 struct edge_keys;
 struct edge_log_rules;
 struct edge_passwords;
+struct edge_resumption;
 struct edge_routes;
 struct edge_tickets;
 struct geo_places;
@@ -33,6 +36,8 @@ struct edge_view {
 	const struct cfg_edge *self;
 	struct edge_tickets *tickets;
 	struct edge_certs *certs;
+	struct edge_tls_policy tls_policy;
+	bool needs_ja4; /* anything does */
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
 	struct edge_access *access;      /* of http; NULL: everybody */
@@ -51,11 +56,12 @@ struct edge_view {
 
 /* What an edge of a fleet needs, with the certificates (ours, and what the origins need), and the
  * places of clients where something needs them; `before`, which may be NULL, are those of the view
- * before. `ticket_key`: the process's own. NULL with every error in `diag`, and *fleet is left to
- * the caller; else *fleet is consumed. Nothing is started yet. Blocking. */
+ * before. `resumption`: the process's. NULL with every error in `diag`, and *fleet is left to the
+ * caller; else *fleet is consumed. Nothing is started yet. Blocking. */
 struct edge_view *edge_view_load(struct cfg_fleet **fleet, const char *node, struct edge_keys *keys,
-				 const gnutls_datum_t *ticket_key, const struct geo_places *before,
-				 struct diag *diag);
+				 struct edge_cert_store *certs,
+				 const struct edge_resumption *resumption,
+				 const struct geo_places *before, struct diag *diag);
 /* Before it is published, each time. `open`: descriptors of the process before it had any workers.
  * False, said in the log, when there are too few to run with. */
 bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint64_t open);

@@ -18,13 +18,10 @@ static gnutls_certificate_credentials_t credentials_of(struct edge_certs *certs,
 						       const struct cert_set *set,
 						       const struct edge_client_auth *auth)
 {
-	struct cert *first = &certs->certs[set->certs[0]];
-	gnutls_certificate_credentials_t credentials = first->credentials;
+	gnutls_certificate_credentials_t credentials;
 
-	if (set->n == 1 && auth == NULL) {
-		first->credentials = NULL;
-		return credentials;
-	}
+	if (set->borrowed)
+		return certs->certs[set->certs[0]].pair->credentials;
 	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
 	for (unsigned i = 0; i < set->n; i++)
 		CHECK(cert_add_to(credentials, &certs->certs[set->certs[i]]) >= 0);
@@ -64,6 +61,7 @@ static const struct cert_set *set_of(struct edge_certs *certs, const unsigned *m
 	memcpy(set->certs, members, n * sizeof(*members));
 	set->next = *last;
 	*last = certs->n_sets;
+	set->borrowed = n == 1 && auth == NULL;
 	set->credentials = credentials_of(certs, set, auth);
 	return set;
 }
@@ -211,8 +209,7 @@ void cert_sets_build_asking(struct edge_certs *certs)
 	for (unsigned c = 0; c < certs->n_certs; c++) {
 		for (unsigned i = 0; i < certs->certs[c].n_names; i++) {
 			struct span name = span_of(certs->certs[c].names[i]);
-			const struct edge_client_auth *auth =
-			    edge_client_auths_find(certs->clients, name);
+			const struct edge_client_auth *auth = edge_certs_client_auth(certs, name);
 
 			if (auth != NULL)
 				ask_on(certs, name, auth);
@@ -281,7 +278,8 @@ bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct sp
 void cert_sets_free(struct edge_certs *certs)
 {
 	for (unsigned i = 0; i < certs->n_sets; i++) {
-		gnutls_certificate_free_credentials(certs->sets[i]->credentials);
+		if (!certs->sets[i]->borrowed)
+			gnutls_certificate_free_credentials(certs->sets[i]->credentials);
 		free(certs->sets[i]->certs);
 		free(certs->sets[i]);
 	}

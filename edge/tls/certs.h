@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <time.h>
+
 #include <gnutls/gnutls.h>
 #include <jansson.h>
 
@@ -18,19 +20,27 @@
 struct cfg_edge;
 struct cfg_fleet;
 struct diag;
+struct edge_cert_store;
 struct edge_certs;
-struct edge_client_auths;
+struct edge_client_auth;
 struct edge_keys;
+struct edge_tickets;
+struct staple;
 struct tls_server;
-struct tls_tickets;
 
-/* What is wrong goes into `diag`, all of it: then NULL. Warns about certificates that have expired
- * and about hosts that no certificate covers. `fleet`, `keys` and `tickets` (NULL: none) must
- * outlive it. Blocking.
- */
+/* The certificates that were loaded last, so that those whose files are as they were need not be
+ * loaded again. For one edge_certs_create() at a time. */
+struct edge_cert_store *edge_cert_store_create(void);
+void edge_cert_store_destroy(struct edge_cert_store **store);
+
+/* What is wrong goes into `diag`, all of it: then NULL. But a certificate whose files are wrong now
+ * and were right before (so `store`, which may be NULL, has it) stays as it was, with a warning.
+ * Warns about certificates that clients may refuse, and about hosts that none covers. `fleet`,
+ * `keys` and `tickets` (NULL: sessions are not resumed) must outlive it. Blocking. */
 struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-				     struct edge_keys *keys, const struct tls_tickets *tickets,
-				     wall_time now, struct diag *diag);
+				     struct edge_keys *keys, struct edge_cert_store *store,
+				     const struct edge_tickets *tickets, wall_time now,
+				     struct diag *diag);
 void edge_certs_destroy(struct edge_certs **certs);
 
 /* Complains in the same way, and keeps nothing. Without `self`: about the certificates of all
@@ -38,6 +48,10 @@ void edge_certs_destroy(struct edge_certs **certs);
  * what is missing is worth a word. Blocking. */
 void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self, bool whole,
 		      struct edge_keys *keys, wall_time now, struct diag *diag);
+
+unsigned edge_certs_count(const struct edge_certs *certs);
+/* Whom to ask about it; NULL: nobody. */
+struct staple *edge_certs_staple(const struct edge_certs *certs, unsigned i);
 
 /* For stream_start_tls_server(). */
 const struct tls_server *edge_certs_tls(const struct edge_certs *certs);
@@ -47,7 +61,24 @@ gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs,
  * well. So too when we have none for that host: another connection would be shown nothing better.
  */
 bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct span host);
-/* What clients of a host are asked to show. */
-const struct edge_client_auths *edge_certs_clients(const struct edge_certs *certs);
-/* [{"names": [...], "key": "...", "not_after": "2026-01-02T03:04:05Z"}]; a new reference. */
-json_t *edge_certs_status(const struct edge_certs *certs);
+/* Whether clients that name that host are asked for a certificate; NULL: they are not. */
+const struct edge_client_auth *edge_certs_client_auth(const struct edge_certs *certs,
+						      struct span host);
+/* Which part of its time it is in; its last third is when it should have been renewed. */
+enum edge_cert_time { EDGE_CERT_NOT_YET, EDGE_CERT_VALID, EDGE_CERT_ENDING, EDGE_CERT_EXPIRED };
+enum edge_cert_time edge_cert_time(time_t not_before, time_t not_after, time_t now);
+/* Says in the log which certificates have come into the last third of their time, or have expired,
+ * between the two. */
+void edge_certs_tell_time(const struct edge_certs *certs, wall_time before, wall_time now);
+/* How many are in the last third of their time, and how many have expired. */
+struct edge_certs_times {
+	unsigned ending, expired;
+};
+struct edge_certs_times edge_certs_times(const struct edge_certs *certs, wall_time now);
+
+/* [{"names": [...], "key": "...", "not_after": "2026-01-02T03:04:05Z", "days_left": 12.5,
+ * "warnings": [...]}]; a new reference. */
+json_t *edge_certs_status(const struct edge_certs *certs, wall_time now);
+/* Adds "edge_certificate_not_after_seconds{certificate=\"PATH\"}": since 1970, for those that end
+ * first, a hundred at most. */
+void edge_certs_metrics(const struct edge_certs *certs, json_t *counters);

@@ -172,6 +172,7 @@ bool edge_client_hello_parse(struct span message, struct edge_client_hello *hell
 	    !take_vector(&message, 1, &methods) || methods.n == 0)
 		return false;
 	hello->legacy_version = (uint16_t)version;
+	hello->compresses = methods.n > 1 || methods.p[0] != 0;
 	/* SSL 3.0 and TLS 1.0 know no extensions. */
 	if (message.n == 0)
 		return true;

@@ -33,6 +33,7 @@ struct edge_client_hello {
 	struct span protocol;        /* the first of ALPN */
 	struct span extensions;      /* all of them, for edge_client_hello_next() */
 	bool has_name;               /* server_name */
+	bool compresses;             /* another method than none is offered */
 };
 
 /* Numbers of extensions (IANA, TLS ExtensionType Values). */

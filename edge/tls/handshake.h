@@ -9,13 +9,10 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "core/loop/loop.h"
-#include "edge/tls/client_cert.h"
+#include "edge/clients/client_auth.h"
 
 struct edge_certs;
-struct edge_client_auth;
 struct edge_view;
 
 struct edge_handshake {
@@ -25,8 +22,5 @@ struct edge_handshake {
 	const struct loop *loop;        /* the worker's */
 	mono_time since;
 	/* Of the callbacks, then the inlet's. */
-	bool hello_seen;
-	const struct edge_client_auth *client_auth; /* NULL: no certificate is asked for */
-	struct edge_client_cert *client_cert;       /* NULL: none was shown, or not yet */
-	enum edge_client_verdict client_verdict;    /* EDGE_CLIENT_NONE: likewise */
+	struct edge_client_handshake client;
 };

@@ -24,6 +24,8 @@
 /* Of a hash, in hexadecimal digits. */
 #define HASH_SHOWN 12
 
+static const char hex[] = "0123456789abcdef";
+
 struct numbers {
 	uint16_t v[LIST_MAX];
 	unsigned n;
@@ -58,8 +60,6 @@ struct text {
 
 static void put(struct text *text, const struct numbers *list, char before)
 {
-	static const char hex[] = "0123456789abcdef";
-
 	for (unsigned i = 0; i < list->n; i++) {
 		if (text->n > 0)
 			text->p[text->n++] = i == 0 ? before : ',';
@@ -74,8 +74,9 @@ static void write_hash(const struct text *text, char *out)
 
 	if (text->n > 0)
 		CHECK(gnutls_hash_fast(GNUTLS_DIG_SHA256, text->p, text->n, hash) == 0);
-	for (unsigned i = 0; i < HASH_SHOWN / 2; i++)
-		snprintf(out + 2 * i, 3, "%02x", hash[i]);
+	for (unsigned i = 0; i < HASH_SHOWN; i++)
+		out[i] = hex[hash[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	out[HASH_SHOWN] = '\0';
 }
 
 static const char *version_text(uint16_t version)
@@ -97,7 +98,6 @@ static const char *version_text(uint16_t version)
  * there, of its hexadecimal form. */
 static void protocol_text(struct span name, char out[3])
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char first, last;
 
 	strcpy(out, "00");

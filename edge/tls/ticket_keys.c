@@ -158,6 +158,10 @@ static int choose(const struct dirent *entry)
 /* False: complained about. */
 static bool list_files(const struct reading *r, struct dirent ***files, int *n)
 {
+	struct stat st;
+
+	/* For who looks whether there is another key by now. */
+	file_note(r->directory, stat(r->directory, &st) == 0 ? &st : NULL);
 	*n = scandir(r->directory, files, choose, compare);
 	if (*n < 0) {
 		diag_add(r->diag, r->place, "%s: %s", r->directory, strerrordesc_np(errno));

@@ -32,7 +32,9 @@ struct edge_tickets {
 	duration lifetime;
 	struct ticket_keys keys; /* the fleet's */
 	uint8_t own[TICKET_SECRET_SIZE];
-	bool names_hold; /* else only the key in use is understood */
+	bool names_hold;         /* else only the key in use is understood */
+	struct tls_early *early; /* the process's; NULL: no route takes early data */
+	uint32_t early_max;
 
 	/* Under the lock. */
 	pthread_mutex_t lock;
@@ -180,6 +182,21 @@ static void choose(const struct tls_tickets *tls, gnutls_session_t session,
 	gnutls_session_ticket_enable_server(session, &secret);
 }
 
+/* The process */
+
+void edge_resumption_init(struct edge_resumption *resumption)
+{
+	CHECK(gnutls_session_ticket_key_generate(&resumption->own) == 0);
+	resumption->early = tls_early_create();
+}
+
+void edge_resumption_fini(struct edge_resumption *resumption)
+{
+	gnutls_memset(resumption->own.data, 0, resumption->own.size);
+	gnutls_free(resumption->own.data);
+	tls_early_destroy(&resumption->early);
+}
+
 /* Loading */
 
 static void warn_of_use(const struct edge_tickets *t, const char *directory, struct cfg_place place,
@@ -211,9 +228,24 @@ static bool load_keys(struct edge_tickets *t, const struct cfg_fleet *fleet, wal
 	return true;
 }
 
-struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet, const gnutls_datum_t *own,
-					 wall_time now, struct diag *diag)
+static bool takes_early_data(const struct cfg_fleet *fleet)
 {
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+
+		for (unsigned r = 0; r < site->n_routes; r++) {
+			if (site->routes[r].terms.early_data)
+				return true;
+		}
+	}
+	return false;
+}
+
+struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet,
+					 const struct edge_resumption *resumption, wall_time now,
+					 struct diag *diag)
+{
+	const gnutls_datum_t *own = &resumption->own;
 	struct edge_tickets *t = xcalloc(1, sizeof(*t));
 
 	CHECK(own->size == TICKET_SECRET_SIZE);
@@ -229,6 +261,9 @@ struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet, const gn
 	t->tls.mark = mark;
 	t->tls.choose = t->names_hold ? choose : NULL;
 	t->tls.count = fleet->tls.tickets.count;
+	if (takes_early_data(fleet))
+		t->early = resumption->early;
+	t->early_max = (uint32_t)fleet->tls.early_data;
 	return t;
 }
 
@@ -248,15 +283,17 @@ void edge_tickets_destroy(struct edge_tickets **ticketsp)
 void edge_tickets_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag)
 {
 	uint8_t zeros[TICKET_SECRET_SIZE] = {0};
-	const gnutls_datum_t own = {zeros, sizeof(zeros)};
-	struct edge_tickets *t = edge_tickets_create(fleet, &own, now, diag);
+	const struct edge_resumption none = {.own = {zeros, sizeof(zeros)}};
+	struct edge_tickets *t = edge_tickets_create(fleet, &none, now, diag);
 
 	edge_tickets_destroy(&t);
 }
 
-const struct tls_tickets *edge_tickets_tls(const struct edge_tickets *t)
+void edge_tickets_serve(const struct edge_tickets *t, struct tls_server *server)
 {
-	return t->tls.count > 0 ? &t->tls : NULL;
+	server->tickets = t->tls.count > 0 ? &t->tls : NULL;
+	server->early = t->early;
+	server->early_max = t->early_max;
 }
 
 json_t *edge_tickets_status(const struct edge_tickets *t, wall_time now)

@@ -21,18 +21,30 @@
 struct cfg_fleet;
 struct diag;
 struct edge_tickets;
-struct tls_tickets;
+struct tls_early;
+struct tls_server;
 
-/* What is wrong goes into `diag`, all of it: then NULL. `own`: the process's key, copied. Blocking.
- */
-struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet, const gnutls_datum_t *own,
-					 wall_time now, struct diag *diag);
+/* What the process has, through all reloads. */
+struct edge_resumption {
+	gnutls_datum_t own; /* a key of tickets */
+	struct tls_early *early;
+};
+void edge_resumption_init(struct edge_resumption *resumption);
+/* No stream may be left. */
+void edge_resumption_fini(struct edge_resumption *resumption);
+
+/* What is wrong goes into `diag`, all of it: then NULL. The key is copied, the register of early
+ * data must outlive all streams. Blocking. */
+struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet,
+					 const struct edge_resumption *resumption, wall_time now,
+					 struct diag *diag);
 void edge_tickets_destroy(struct edge_tickets **tickets);
 /* Complains in the same way, and keeps nothing. Blocking. */
 void edge_tickets_check(const struct cfg_fleet *fleet, wall_time now, struct diag *diag);
 
-/* For a tls_server; NULL: sessions are not resumed. */
-const struct tls_tickets *edge_tickets_tls(const struct edge_tickets *tickets);
+/* Makes a server resume sessions, and take early data where a route does. It may live as long as
+ * they. */
+void edge_tickets_serve(const struct edge_tickets *tickets, struct tls_server *server);
 /* {"keys": [{"name": "...", "from": "2026-01-02T03:04:05Z", "in_use": true}], "lifetime": 86400};
  * the process's own is called "own" and has no "from". A new reference. */
 json_t *edge_tickets_status(const struct edge_tickets *tickets, wall_time now);

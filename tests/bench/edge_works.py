@@ -42,14 +42,14 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 @contextlib.contextmanager
 def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False,
-         gzip=False, echo=""):
+         gzip=False, echo="", signer=False):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, echo, gzip)
-    with measure.running(name, EDGES[name].command(setup), bench.server_core,
+                  bench.authority.certificate if origin_tls else None, echo, gzip, signer)
+    with measure.running(name, EDGES.get(name, EDGES["perigee"]).command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
         yield process, port
@@ -92,6 +92,12 @@ def handshakes(kind, resume):
         return sample
 
     return run
+
+
+def signed_handshakes(bench, name):
+    """Full handshakes with the key in the signer; of "in-process" with the key in the edge."""
+    with edge(bench, name, signer=name == "perigee") as (process, port):
+        return costed(bench, process, lambda: tlsload(bench, port, bench.seconds)["operations"])
 
 
 def run_wrk(bench, port, path="/", coding="identity"):
@@ -294,6 +300,35 @@ def reuse(workers):
     return run
 
 
+def flood(bench, name):
+    """How many times as long as before, at the 99th percentile, requests over established
+    connections take while 32 clients at a time make full handshakes by RSA-2048. Each of 16
+    connections asks 10 ms after its last answer: that leaves the server's core nearly idle."""
+    def established(port):
+        found = tlsload(bench, port, bench.seconds, "--connections", 16, "--again", 10)
+        return found["latency_ms"]["p99"]
+
+    def crowd(port):
+        # Where the load's core is short of time, those who measure come first.
+        return subprocess.Popen([str(a) for a in measure.pinned(bench.load_core, [
+            "nice", "-n", 15, measure.TLSLOAD, "--seconds", 3 * bench.seconds, "--name", HOST,
+            f"127.0.0.1:{port}"])], stdout=subprocess.PIPE, text=True)
+
+    with edge(bench, name, "rsa") as (_, port):
+        quiet = established(port)
+        clients = crowd(port)
+        try:
+            loaded = established(port)
+            found = json.loads(clients.communicate(timeout=measure.CLIENT_PATIENCE)[0] or "{}")
+        finally:
+            clients.kill()
+            clients.wait()
+        if found.get("errors") != 0 or not found["operations"]:
+            raise Wrong(f"{name} did not serve the crowd: {found}")
+    return Sample(loaded / quiet, {"quiet_ms": quiet, "loaded_ms": loaded,
+                                   "count": found["operations"] / found["seconds"]})
+
+
 EDGES_OF_TLS = ("perigee", "nginx", "haproxy", "hitch")
 PROXIES = ("perigee", "nginx", "haproxy")
 # What it costs without any server.
@@ -309,6 +344,10 @@ WORKS = [
         handshakes("rsa", resume=False)),
     one("handshake-rsa-resumed", EDGES, "resumed handshake, RSA-2048", "us", EDGES_OF_TLS,
         handshakes("rsa", resume=True)),
+    one("handshake-signer", {**EDGES, "in-process": EDGES["perigee"]},
+        "full handshake by the signer, ECDSA P-256", "us", ("perigee", "in-process"),
+        signed_handshakes),
+    one("handshake-flood", EDGES, "p99 of requests in a flood of RSA", "x quiet", EDGES_OF_TLS, flood),
     one("http-h1", EDGES, "1 KiB request, h1 -> h1", "us", EDGES_OF_TLS,
         requests(run_wrk, at_once=64), tools=("wrk",), lesser=PASSES_ON),
     one("http-h2", EDGES, "1 KiB request, h2 -> h1", "us", PROXIES,

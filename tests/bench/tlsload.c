@@ -4,7 +4,8 @@
  * time. One operation is all that a client with one question does: connect, handshake, GET, the
  * whole response, close_notify, close. With --resume each handshake uses the newest ticket. With
  * --hold the connections are kept open instead, so that the server's memory can be looked at. With
- * --h2 the question is asked by HTTP/2.
+ * --h2 the question is asked by HTTP/2. With --again each connection is kept, and asks again some
+ * time after each answer: the operations and latencies are those of the questions after the first.
  *
  * Everything that was begun is finished before the result is printed, so that operations here,
  * requests at the origin and connections at the server are the same number. A response that is not
@@ -31,7 +32,7 @@
 /* How long what was begun may take to finish, and a hold to be reached. */
 #define PATIENCE DUR_S(30)
 
-enum state { CONNECTING, HANDSHAKE, SENDING, HEAD, BODY, FRAMES, HELD };
+enum state { CONNECTING, HANDSHAKE, SENDING, HEAD, BODY, FRAMES, HELD, RESTING };
 
 #define FRAME_HEADER 9 /* RFC 9113 section 4.1 */
 enum frame_type { FRAME_DATA = 0, FRAME_HEADERS = 1, FRAME_SETTINGS = 4 };
@@ -44,7 +45,8 @@ struct visit {
 	enum state state;
 	uint32_t events; /* registered for */
 	SSL *tls;
-	mono_time began;
+	mono_time began; /* connecting; with again, asking */
+	bool asked;      /* once at least */
 	size_t head_len;
 	long body_left;
 	char head[2048];
@@ -63,6 +65,7 @@ struct load {
 	bool resume;
 	bool hold;
 	bool h2;
+	duration again; /* ns > 0: how long each rests */
 	char request[512];
 	size_t request_len;
 	struct visit *visits;
@@ -103,8 +106,26 @@ static void fail(struct load *l, struct visit *v, const char *what)
 	close_visit(v);
 }
 
+/* Until it asks again. */
+static void rest(struct load *l, struct visit *v)
+{
+	if (v->asked) {
+		load_latency_add(&l->latency, mono_since(clock_mono(), v->began));
+		l->operations++;
+	}
+	v->asked = true;
+	v->state = RESTING;
+	v->began = mono_add(clock_mono(), l->again);
+	v->head_len = 0;
+	watch(l, v, EPOLLIN);
+}
+
 static void succeed(struct load *l, struct visit *v)
 {
+	if (l->again.ns > 0) {
+		rest(l, v);
+		return;
+	}
 	load_latency_add(&l->latency, mono_since(clock_mono(), v->began));
 	l->operations++;
 	l->resumed += SSL_session_reused(v->tls);
@@ -289,6 +310,11 @@ static void advance(struct load *l, struct visit *v)
 				return;
 			}
 			break;
+		case RESTING:
+			/* A ticket, or an end that came unasked. */
+			r = SSL_read(v->tls, body, sizeof(body));
+			wait_or_fail(l, v, r, "rest");
+			return;
 		case HELD:
 			return;
 		}
@@ -321,6 +347,22 @@ static void start(struct load *l, struct visit *v)
 	watch(l, v, EPOLLOUT);
 }
 
+/* Those whose rest is over ask again. */
+static void ask_again(struct load *l)
+{
+	mono_time now = clock_mono();
+
+	for (long i = 0; i < l->n_visits; i++) {
+		struct visit *v = &l->visits[i];
+
+		if (v->fd < 0 || v->state != RESTING || !mono_reached(v->began, now))
+			continue;
+		v->began = now;
+		v->state = SENDING;
+		advance(l, v);
+	}
+}
+
 /* One turn of the loop; false when nothing happened for as long as we wait. */
 static bool turn(struct load *l)
 {
@@ -337,7 +379,8 @@ static bool turn(struct load *l)
 static bool busy(const struct load *l)
 {
 	for (long i = 0; i < l->n_visits; i++)
-		if (l->visits[i].fd >= 0 && l->visits[i].state != HELD)
+		if (l->visits[i].fd >= 0 && l->visits[i].state != HELD &&
+		    l->visits[i].state != RESTING)
 			return true;
 	return false;
 }
@@ -354,6 +397,18 @@ static void drain(struct load *l)
 		}
 }
 
+/* A turn that lasts no longer than a millisecond, so that nobody rests for too long. */
+static bool turn_with_rests(struct load *l)
+{
+	struct epoll_event events[256];
+	int n = epoll_wait(l->epoll, events, 256, 1);
+
+	for (int i = 0; i < n; i++)
+		advance(l, events[i].data.ptr);
+	ask_again(l);
+	return true;
+}
+
 static void run(struct load *l, double seconds)
 {
 	mono_time began = clock_mono();
@@ -363,7 +418,7 @@ static void run(struct load *l, double seconds)
 		for (long i = 0; i < l->n_visits; i++)
 			if (l->visits[i].fd < 0)
 				start(l, &l->visits[i]);
-		if (!turn(l))
+		if (!(l->again.ns > 0 ? turn_with_rests(l) : turn(l)))
 			break;
 	}
 	drain(l);
@@ -457,6 +512,8 @@ static void usage(void)
 	     "  --resume          resume with the newest ticket\n"
 	     "  --hold N          open N, keep them until the end of standard input\n"
 	     "  --h2              ask by HTTP/2\n"
+	     "  --again MS        keep the connections, and ask again over each so long after an "
+	     "answer\n"
 	     "  --name NAME       the server's name (www.example.com)\n"
 	     "  --path PATH       what is asked for (/)\n"
 	     "  --body N          length of the right answer (1024)");
@@ -468,6 +525,7 @@ static const struct option options[] = {
     {"resume", no_argument, NULL, 'r'},
     {"hold", required_argument, NULL, 'h'},
     {"h2", no_argument, NULL, '2'},
+    {"again", required_argument, NULL, 'a'},
     {"name", required_argument, NULL, 'n'},
     {"path", required_argument, NULL, 'p'},
     {"body", required_argument, NULL, 'b'},
@@ -498,6 +556,9 @@ int main(int argc, char **argv)
 			break;
 		case '2':
 			l.h2 = true;
+			break;
+		case 'a':
+			l.again = DUR_MS(load_number("again", optarg, 1, 60000));
 			break;
 		case 'n':
 			l.name = optarg;

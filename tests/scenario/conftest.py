@@ -89,6 +89,12 @@ def certificate(authority):
     return authority.issue("www", ["www.example.com", "example.com", "*.example.com", "localhost"])
 
 
+@pytest.fixture(scope="session")
+def both_certificates(authority):
+    """Those of HOST, [(certificate, key)], with an ECDSA key and with an RSA key."""
+    return [authority.issue("both-ecdsa", [HOST]), authority.issue("both-rsa", [HOST], kind="rsa")]
+
+
 @pytest.fixture
 def origin(processes, tmp_path):
     """The project's own origin program on a free port."""

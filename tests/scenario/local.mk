@@ -17,15 +17,18 @@ scenarios = \
 	tests/scenario/test_edge_certificates.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
+	tests/scenario/test_edge_early_data.py \
 	tests/scenario/test_edge_exchange.py \
 	tests/scenario/test_edge_grpc.py \
 	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_h2_conformance.py \
 	tests/scenario/test_edge_h2_floods.py \
+	tests/scenario/test_edge_handshake_threads.py \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
 	tests/scenario/test_edge_keys.py \
+	tests/scenario/test_edge_ja4.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
@@ -33,6 +36,7 @@ scenarios = \
 	tests/scenario/test_edge_min_rate.py \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
+	tests/scenario/test_edge_ocsp.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
@@ -42,6 +46,7 @@ scenarios = \
 	tests/scenario/test_edge_terms.py \
 	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tickets.py \
+	tests/scenario/test_edge_tls_failures.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \
@@ -77,6 +82,7 @@ scenarios = \
 	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
 	tests/scenario/test_log_levels.py \
-	tests/scenario/test_perigeectl.py
+	tests/scenario/test_perigeectl.py \
+	tests/scenario/test_privileges.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -64,10 +64,11 @@ def make(tmp_path, authority, processes, scripted_origin, ca, other_ca):
 
     def sites(crl=None, ca=ca, needed="required"):
         return {
-            "needed": ([NEEDED, f"*.{NEEDED}"], [certificate], {"/": "app"},
+            "needed": ([NEEDED, f"*.{NEEDED}"], [certificate], {"/": ("app", "early_data: true")},
                        *([section(needed, ca, crl)] if needed != "off" else [])),
             "wished": ([WISHED], [certificate], {"/": "app"}, section("optional", ca, crl)),
-            "open": ([OPEN, f"open.{NEEDED}"], [certificate], {"/": "app"}),
+            "open": ([OPEN, f"open.{NEEDED}"], [certificate],
+                     {"/": ("app", "early_data: true")}),
             "other": ([OTHER], [certificate], {"/": "app"}, section("required", other_ca)),
         }
 
@@ -597,3 +598,25 @@ def test_second_hello_names_another_site(make, first, second):
                 answer = record()
             # An alert that is fatal, illegal_parameter; or a ServerHello.
             assert answer[:3] == b"\x15\2\x2f" if refused else answer[:2] == b"\x16\2", answer[:8]
+
+
+def test_early_data_is_not_taken_where_a_certificate_is_verified(make, alice, tmp_path):
+    edge = make()
+    session, request = tmp_path / "session", tmp_path / "request"
+
+    def talk(sni, *args):
+        return subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", sni,
+             "-tls1_3", "-ign_eof", *map(str, args)],
+            input=f"GET / HTTP/1.1\r\nHost: {sni}\r\nConnection: close\r\n\r\n".encode(),
+            capture_output=True, timeout=perigee.PATIENCE).stdout.decode(errors="replace")
+
+    for sni, args, taken in ((OPEN, [], True), (WISHED, [], False),
+                             (NEEDED, ["-cert", alice.chain, "-key", alice.key], False)):
+        assert "HTTP/1.1 200" in talk(sni, *args, "-sess_out", session)
+        request.write_bytes(f"GET /early HTTP/1.1\r\nHost: {sni}\r\n\r\n".encode())
+        again = talk(sni, *args, "-sess_in", session, "-early_data", request)
+        assert f"Early data was {'accepted' if taken else 'rejected'}" in again, again
+        assert "\nReused, TLSv1.3" in again and "HTTP/1.1 200" in again
+    c = edge.settled()
+    assert c["edge_early_data_total"] == 1 and c["edge_early_data_refused_total"] == 2

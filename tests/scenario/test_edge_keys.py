@@ -58,9 +58,8 @@ def keys(edge):
 
 
 def signer_of(edge):
-    """Its process; the keeper's when there is none yet."""
-    return perigee.wait_for(lambda: processes_of(edge.pid).get("perigee-signer") or
-                            processes_of(edge.pid).get("exe"), "a signer")
+    """Its process, once it has come to be called so."""
+    return perigee.wait_for(lambda: processes_of(edge.pid).get("perigee-signer"), "a signer")
 
 
 ALL_WAYS = [
@@ -106,7 +105,7 @@ def test_whoever_reads_the_edge_finds_no_key(edge, pairs, tmp_path):
     try:
         assert not found_in(memory_of(edge.pid), secrets)
         children = processes_of(edge.pid)
-        signer = children.pop("perigee-signer", None) or children.pop("exe")
+        signer = children.pop("perigee-signer")
         for child in children.values():
             assert not found_in(memory_of(child), secrets)
         # The same search finds them where they are.

@@ -14,6 +14,7 @@ import pytest
 import perigee
 from edge_fleet import HOST, Responses, is_broken_off, read_head
 from mmdb import UINT32, build_networks
+from tls_frames import INTERNAL_ERROR, Client, Refused
 
 HEALTH = "/.well-known/perigee/health"
 
@@ -179,6 +180,26 @@ def test_rates_of_one_client(make_edge, app):
     assert status_of(edge, source="127.0.0.3") == 200
     c = edge.settled()
     assert c["edge_requests_too_fast_total"] == 1 and c["edge_connections_too_fast_total"] == 1
+
+
+def test_handshakes_of_one_client(make_edge, app):
+    """Over the rate it is told so, without a handshake; others, and what it has, are not touched."""
+    edge = make_edge(app, http="per_client: {handshake_rate: 2/h}")
+    with edge.connect(source="127.0.0.2") as first:
+        assert status_of(edge, source="127.0.0.2") == 200
+        for _ in range(3):
+            with edge.connect_tcp("127.0.0.2") as s:
+                client = Client(s)
+                client.hello()
+                with pytest.raises(Refused) as refused:
+                    client.record()
+            assert refused.value.alert == INTERNAL_ERROR
+        assert status_of(edge, source="127.0.0.3") == 200
+        first.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        assert Responses(first).response()[0] == 200
+    c = edge.settled()
+    assert c["edge_handshake_failures_limited_total"] == 3
+    assert c["edge_handshake_failures_total"] == 3 and c["edge_handshakes_total"] == 3
 
 
 def test_clients_behind_trusted_proxies(make_edge, app):

@@ -112,6 +112,18 @@ def test_second_edge_before_and_after_a_rotation(make_edge, keys, tmp_path, vers
     assert resumes(fra1, session, version)
 
 
+def test_changed_directory_is_picked_up(make_edge, keys):
+    """Without a reload: a new key, and one that is gone."""
+    first = new_key(keys, -20)
+    edge = make_edge("fra1", keys)
+    assert in_use(edge) == [first]
+    second = new_key(keys, -10)
+    perigee.wait_for(lambda: in_use(edge) == [second], "the new key")
+    ticket_key("retire", keys, second)
+    perigee.wait_for(lambda: in_use(edge) == [first], "the key before")
+    assert edge.counters()["edge_reload_failures_total"] == 0
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_key_survives_the_process(make_edge, keys, tmp_path, version):
     """Right after the start, too: some versions of GnuTLS ignored the key they were given in the

@@ -15,11 +15,8 @@ HANDSHAKE_FAILURE, PROTOCOL_VERSION, NO_APPLICATION_PROTOCOL = 40, 70, 120
 
 
 @pytest.fixture
-def edge(processes, tmp_path, authority, origin):
-    """With certificates of both key types."""
-    certificates = [authority.issue("www-ecdsa", [HOST]),
-                    authority.issue("www-rsa", [HOST], kind="rsa")]
-    edge = Edge(tmp_path, authority, {"www": ([HOST], certificates, {"/": "app"})},
+def edge(processes, tmp_path, authority, both_certificates, origin):
+    edge = Edge(tmp_path, authority, {"www": ([HOST], both_certificates, {"/": "app"})},
                 {"app": f'servers: ["127.0.0.1:{origin.port}"]'})
     processes.append(edge)
     return edge

@@ -172,6 +172,16 @@ tests_unit_core_net_test_proxy_header_SOURCES = tests/unit/core/net/test_proxy_h
 tests_unit_core_net_test_proxy_header_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_proxy_header
 
+check_PROGRAMS += tests/unit/core/tls/test_early_hello
+tests_unit_core_tls_test_early_hello_SOURCES = tests/unit/core/tls/test_early_hello.c
+tests_unit_core_tls_test_early_hello_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/tls/test_early_hello
+
+check_PROGRAMS += tests/unit/core/tls/test_early
+tests_unit_core_tls_test_early_SOURCES = tests/unit/core/tls/test_early.c
+tests_unit_core_tls_test_early_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/tls/test_early
+
 check_PROGRAMS += tests/unit/core/net/test_sock
 tests_unit_core_net_test_sock_SOURCES = tests/unit/core/net/test_sock.c
 tests_unit_core_net_test_sock_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

@@ -84,6 +84,11 @@ tests_unit_edge_tls_test_ja4_CPPFLAGS = $(AM_CPPFLAGS) \
 tests_unit_edge_tls_test_ja4_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_ja4
 
+check_PROGRAMS += tests/unit/edge/tls/test_policy
+tests_unit_edge_tls_test_policy_SOURCES = tests/unit/edge/tls/test_policy.c
+tests_unit_edge_tls_test_policy_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_policy
+
 check_PROGRAMS += tests/unit/edge/rules/test_field_rules
 tests_unit_edge_rules_test_field_rules_SOURCES = tests/unit/edge/rules/test_field_rules.c $(known_request)
 tests_unit_edge_rules_test_field_rules_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

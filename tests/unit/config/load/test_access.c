@@ -89,8 +89,8 @@ static void test_access(void **state)
 }
 
 #define EITHER                                                                                     \
-	": either allow or deny was expected, with one of networks, asns, countries, continents; " \
-	"not "
+	": either allow or deny was expected, with one of networks, asns, countries, continents, " \
+	"ja4; not "
 
 static void test_access_in_vain(void **state)
 {

@@ -34,6 +34,8 @@ static void test_needs_restart(void **state)
 	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {handshake_threads: auto}\n", "a", NULL},
 	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {handshake_threads: 0}\n", "a",
 	     "tls.handshake_threads"},
+	    {BASE_HTTP BASE_EDGES BASE_SERVERS "user: perigee\n", "a", "user"},
+	    {BASE_HTTP BASE_EDGES BASE_SERVERS "user: perigee\n", "n", "user"},
 	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {keys: {place: signer}}\n", "a",
 	     "tls.keys.place"},
 	    {BASE_HTTP BASE_EDGES BASE_SERVERS "tls: {handshake_threads: 0}\n", "n", NULL},

@@ -225,11 +225,21 @@ static void test_variants(void **state)
 static void check_restart(const char *path, const struct cfg_option *o)
 {
 	static const char *const restart[] = {
-	    "http.limit.tracked",    "http.access_log.output", "http.access_log.syslog.receiver",
-	    "tls.handshake_threads", "tls.keys.place",         "tls.keys.rate",
-	    "edges.*.listen",        "edges.*.listen_plain",   "edges.*.control",
-	    "edges.*.workers",       "nameservers.*.listen",   "nameservers.*.control",
-	    "nameservers.*.state",   "nameservers.*.workers",
+	    "user",
+	    "http.limit.tracked",
+	    "http.access_log.output",
+	    "http.access_log.syslog.receiver",
+	    "tls.handshake_threads",
+	    "tls.keys.place",
+	    "tls.keys.rate",
+	    "edges.*.listen",
+	    "edges.*.listen_plain",
+	    "edges.*.control",
+	    "edges.*.workers",
+	    "nameservers.*.listen",
+	    "nameservers.*.control",
+	    "nameservers.*.state",
+	    "nameservers.*.workers",
 	};
 	static unsigned n;
 

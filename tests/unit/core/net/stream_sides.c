@@ -148,7 +148,12 @@ static void failed(void *arg)
 		side->on_failed(side);
 }
 
-const struct stream_ops side_ops = {established, readable, drained, failed};
+const struct stream_ops side_ops = {
+    .established = established,
+    .readable = readable,
+    .drained = drained,
+    .failed = failed,
+};
 
 bool side_write(struct side *side, const char *text)
 {

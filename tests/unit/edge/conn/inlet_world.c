@@ -16,6 +16,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/net/sock.h"
+#include "core/net/tls.h"
 #include "core/net/tls_profile.h"
 #include "edge/conn/conn.h"
 #include "edge/keys/keys.h"
@@ -168,9 +169,10 @@ static void publish_view(void)
 	view->descriptors.clients = world.fleet.http.limit.connections;
 	view->self = &self;
 	keys = edge_keys_create();
-	view->certs = edge_certs_create(&world.fleet, &self, keys, NULL, clock_wall(), diag);
+	view->certs = edge_certs_create(&world.fleet, &self, keys, NULL, NULL, clock_wall(), diag);
 	diag_print(diag, stderr);
 	CHECK(view->certs != NULL);
+	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
 	diag_destroy(&diag);
 	snapshot_init(snapshot, world.common.group, destroy_view);
 	snapshot_publish(&world.common.views, &snapshot);

@@ -14,9 +14,9 @@
 #include "config/match.h"
 #include "core/base/check.h"
 #include "core/http/path.h"
+#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
 #include "edge/facts/match.h"
-#include "edge/tls/client_cert.h"
 #include "geo/places.h"
 
 struct request {

@@ -62,8 +62,8 @@ static void test_values(void **state)
 	    {"{node} {site} {route} {origin}", "fra1 www api app"},
 	    {"{user}", "jo"},
 	    {"{request_id} {trace_id}", "0190-1 4bf92f3577b34da6a3ce929d0e0e4736"},
-	    {"{tls.version} {tls.suite} {tls.sni} {tls.resumed} {protocol}",
-	     "TLS1.3 TLS_AES_128_GCM_SHA256 www.example.com no HTTP/1.1"},
+	    {"{tls.version} {tls.suite} {tls.sni} {tls.resumed} {tls.early} {protocol}",
+	     "TLS1.3 TLS_AES_128_GCM_SHA256 www.example.com no no HTTP/1.1"},
 	    {"{status} {response.etag}", "404 \"x\""},
 	};
 	struct known_request w;

@@ -33,6 +33,7 @@
 static char path[64];
 static struct edge_keys *keys;
 static pid_t keeper;
+static const char *config = ""; /* of the signer */
 
 /* The only child of a process. */
 static pid_t child_of(pid_t parent)
@@ -58,7 +59,7 @@ static void start(unsigned rate)
 	assert_true(fd >= 0);
 	keeper = child_of(getpid());
 	keys = edge_keys_create();
-	if (!edge_keys_use_signer(keys, fd, (struct cfg_rate){rate, DUR_S(60)}, &error))
+	if (!edge_keys_use_signer(keys, fd, (struct cfg_rate){rate, DUR_S(60)}, config, &error))
 		fail_msg("the signer %s", error);
 }
 
@@ -371,6 +372,53 @@ static void test_what_is_no_key(void **state)
 	free(error);
 }
 
+static void write_config(const char *file, const char *key)
+{
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	fprintf(f,
+		"edges: {a: {location: \"1,1\", addresses: [127.0.0.1]}}\n"
+		"origins: {app: {servers: [\"127.0.0.1:1\"]}}\n"
+		"sites:\n  www: {hosts: [a.test], certificates: [{certificate: x.pem, key: %s}],\n"
+		"        routes: [{path: /, origin: app}]}\n",
+		key);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void assert_not_named(void)
+{
+	char *error = NULL;
+
+	assert_null(edge_keys_load(keys, path, &error));
+	assert_string_equal(error, "is no key that the configuration names");
+	free(error);
+}
+
+/* Else a taken edge could use every key on the machine. */
+static void test_only_keys_that_the_configuration_names(void **state)
+{
+	char file[] = "/tmp/perigee-signer-config-XXXXXX";
+	struct pair pair;
+	int fd = mkstemp(file);
+
+	assert_true(fd >= 0);
+	close(fd);
+	config = file;
+	write_config(file, "/tmp/another.key");
+	start(0);
+	config = "";
+	pair = make_p256();
+	assert_not_named();
+	write_config(file, path);
+	gnutls_certificate_free_credentials(load(&pair));
+	/* Broken, it counts as it was. */
+	assert_int_equal(truncate(file, 10), 0);
+	gnutls_certificate_free_credentials(load(&pair));
+	assert_int_equal(unlink(file), 0);
+	drop(&pair);
+}
+
 /* Thousands of reloads leave nothing behind in it. */
 static void test_keys_are_dropped(void **state)
 {
@@ -400,6 +448,8 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_signer_that_hangs, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_keeper_that_is_killed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_what_is_no_key, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_only_keys_that_the_configuration_names, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(test_keys_are_dropped, set_up, tear_down),
 	};
 

@@ -94,7 +94,8 @@ static void test_first_item_counts(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(asks); i++) {
 		struct net_prefix client = prefix(asks[i].client);
 
-		assert_int_equal(edge_access_ask(access, &client, asks[i].place), asks[i].verdict);
+		assert_int_equal(edge_access_ask(access, &client, asks[i].place, ""),
+				 asks[i].verdict);
 	}
 	edge_access_destroy(&access);
 }
@@ -105,7 +106,7 @@ static void test_empty_list_grants(void **state)
 	struct net_prefix client = prefix("192.0.2.1/32");
 
 	assert_null(access);
-	assert_int_equal(edge_access_ask(access, &client, &berlin), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(access, &client, &berlin, ""), EDGE_ACCESS_GRANTED);
 	assert_false(edge_access_needs_place(access));
 	edge_access_destroy(&access);
 }
@@ -121,10 +122,10 @@ static void test_all_others(void **state)
 			  last = prefix("255.255.255.255/32"), six = prefix("ffff::1/128");
 
 	assert_false(edge_access_needs_place(access));
-	assert_int_equal(edge_access_ask(access, &in, NULL), EDGE_ACCESS_GRANTED);
-	assert_int_equal(edge_access_ask(access, &beside, NULL), EDGE_ACCESS_DENIED_NETWORK);
-	assert_int_equal(edge_access_ask(access, &last, NULL), EDGE_ACCESS_DENIED_NETWORK);
-	assert_int_equal(edge_access_ask(access, &six, NULL), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(access, &in, NULL, ""), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(access, &beside, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(access, &last, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(access, &six, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
 	edge_access_destroy(&access);
 }
 
@@ -147,20 +148,47 @@ static void test_addresses_that_carry_others(void **state)
 	struct net_prefix one = prefix("::1/128"), tunnel = prefix("2002:c000:201::1/128"),
 			  six = prefix("2001:db8::1/128");
 
-	assert_int_equal(edge_access_ask(a, &one, NULL), EDGE_ACCESS_GRANTED);
-	assert_int_equal(edge_access_ask(a, &tunnel, NULL), EDGE_ACCESS_DENIED_NETWORK);
-	assert_int_equal(edge_access_ask(b, &one, NULL), EDGE_ACCESS_DENIED_NETWORK);
-	assert_int_equal(edge_access_ask(b, &tunnel, NULL), EDGE_ACCESS_DENIED_NETWORK);
-	assert_int_equal(edge_access_ask(c, &tunnel, NULL), EDGE_ACCESS_DENIED_NETWORK);
-	assert_int_equal(edge_access_ask(c, &six, NULL), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(a, &one, NULL, ""), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(a, &tunnel, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(b, &one, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(b, &tunnel, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(c, &tunnel, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(c, &six, NULL, ""), EDGE_ACCESS_GRANTED);
 	edge_access_destroy(&a);
 	edge_access_destroy(&b);
 	edge_access_destroy(&c);
 }
 
+#define ONE "t13d1516h2_8daaf6152771_e5627efa2ab1"
+#define OTHER "t13d1516h2_8daaf6152771_02713d6af862"
+
+static void test_fingerprints(void **state)
+{
+	const char *bad[] = {OTHER, "t13i010000_f57a46bbacb6_ab7e3b40a677", ONE}, *good[] = {ONE};
+	struct net_prefix all[] = {prefix("0.0.0.0/0")}, client = prefix("192.0.2.1/32");
+	struct cfg_access denied[] = {{.deny.ja4 = {bad, 3}}};
+	struct cfg_access only[] = {{.allow.ja4 = {good, 1}}, {.deny.networks = {all, 1}}};
+	struct edge_access *a = edge_access_create(denied, 1), *b = edge_access_create(only, 2);
+
+	assert_true(edge_access_needs_ja4(a));
+	assert_false(edge_access_needs_ja4(NULL));
+	assert_int_equal(edge_access_ask(a, &client, NULL, ONE), EDGE_ACCESS_DENIED_JA4);
+	assert_int_equal(edge_access_ask(a, &client, NULL, OTHER), EDGE_ACCESS_DENIED_JA4);
+	assert_int_equal(edge_access_ask(a, &client, NULL, ""), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(a, &client, NULL, NULL), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(b, &client, NULL, ONE), EDGE_ACCESS_GRANTED);
+	assert_int_equal(edge_access_ask(b, &client, NULL, OTHER), EDGE_ACCESS_DENIED_NETWORK);
+	assert_int_equal(edge_access_ask(b, &client, NULL, ""), EDGE_ACCESS_DENIED_NETWORK);
+	/* Before it is known the list must not be read further. */
+	assert_int_equal(edge_access_ask(b, &client, NULL, NULL), EDGE_ACCESS_GRANTED);
+	edge_access_destroy(&a);
+	edge_access_destroy(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_fingerprints),
 	    cmocka_unit_test(test_first_item_counts),
 	    cmocka_unit_test(test_empty_list_grants),
 	    cmocka_unit_test(test_all_others),

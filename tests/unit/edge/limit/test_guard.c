@@ -70,6 +70,26 @@ static void test_connection_rate(void **state)
 	assert_empty(&g);
 }
 
+/* Apart from connections, and one for all addresses of a network. */
+static void test_handshake_rate(void **state)
+{
+	struct edge_guard *g = edge_guard_create(1024);
+	const struct cfg_per_client limits = {.connection_rate = {1, DUR_S(1)},
+					      .handshake_rate = {2, DUR_S(1)}};
+	const struct cfg_per_client none = {0};
+	struct edge_client a = client_of("2001:db8::1"), b = client_of("2001:db8::2"),
+			   c = client_of("2001:db8:0:1::1");
+
+	assert_int_equal(edge_guard_enter(g, &limits, &a, at_ms(0)), EDGE_GUARD_PASSES);
+	assert_true(edge_guard_shake(g, &limits, &a, at_ms(0)));
+	assert_true(edge_guard_shake(g, &limits, &b, at_ms(0)));
+	assert_false(edge_guard_shake(g, &limits, &a, at_ms(499)));
+	assert_true(edge_guard_shake(g, &none, &a, at_ms(499)));
+	assert_true(edge_guard_shake(g, &limits, &c, at_ms(499)));
+	assert_true(edge_guard_shake(g, &limits, &b, at_ms(500)));
+	assert_empty(&g);
+}
+
 static void test_requests(void **state)
 {
 	struct edge_guard *g = edge_guard_create(1024);
@@ -160,11 +180,9 @@ static void test_clients_fill_the_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_connections),
-	    cmocka_unit_test(test_connection_rate),
-	    cmocka_unit_test(test_requests),
-	    cmocka_unit_test(test_request_rate),
-	    cmocka_unit_test(test_clients_fill_the_tables),
+	    cmocka_unit_test(test_connections),    cmocka_unit_test(test_connection_rate),
+	    cmocka_unit_test(test_handshake_rate), cmocka_unit_test(test_requests),
+	    cmocka_unit_test(test_request_rate),   cmocka_unit_test(test_clients_fill_the_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,7 @@ static int set_up(void **state)
 	    .scheme = SPAN("https"),
 	    .tls_suite = "TLS_AES_128_GCM_SHA256",
 	    .tls_group = "X25519",
+	    .ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1",
 	    .handshake = DUR_US(2100),
 	};
 	place = (struct geo_place){.country = "DE", .continent = "EU", .asn = 64500};
@@ -113,6 +114,7 @@ static void test_json(void **state)
 	    "\"duration_us\":1500,\"first_byte_us\":1200,\"route\":\"/\",\"request_id\":\"id1\","
 	    "\"trace_id\":\"t1\",\"sni\":\"www.example.com\","
 	    "\"tls_suite\":\"TLS_AES_128_GCM_SHA256\",\"tls_group\":\"X25519\","
+	    "\"tls_ja4\":\"t13d1516h2_8daaf6152771_e5627efa2ab1\","
 	    "\"tls_resumed\":false,\"handshake_us\":2100,\"country\":\"DE\",\"asn\":64500,"
 	    "\"end\":\"done\"}");
 }

@@ -27,7 +27,7 @@
 #include "edge/tls/certs.h"
 #include "edge/tls/handshake.h"
 
-#define MAX_FILES 40
+#define MAX_FILES 60
 
 static char directory[64];
 static char *paths[MAX_FILES];
@@ -110,7 +110,8 @@ static int tear_down(void **state)
 static const char uncovered[] = "warning: no certificate covers the host a.test of site www\n";
 static struct cfg_edge self = {.name = "fra1", .place = {"test.yaml", 1, 1}};
 
-static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *errors, size_t size)
+static struct edge_certs *load_from(struct edge_cert_store *store, struct cfg_certificate *list,
+				    unsigned n, char *errors, size_t size)
 {
 	static const char *hosts[] = {"a.test"};
 	static struct cfg_site site;
@@ -125,13 +126,18 @@ static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *e
 
 	site = (struct cfg_site){
 	    .name = "www", .hosts = {hosts, 1}, .certificates = list, .n_certificates = n};
-	certs = edge_certs_create(&fleet, &self, keys, NULL, clock_wall(), diag);
+	certs = edge_certs_create(&fleet, &self, keys, store, NULL, clock_wall(), diag);
 	assert_int_equal(certs == NULL, diag_count(diag) > 0);
 	errors[0] = '\0';
 	diag_print(diag, out);
 	fclose(out);
 	diag_destroy(&diag);
 	return certs;
+}
+
+static struct edge_certs *load(struct cfg_certificate *list, unsigned n, char *errors, size_t size)
+{
+	return load_from(NULL, list, n, errors, size);
 }
 
 static void handshake_step(gnutls_session_t session, bool *done)
@@ -238,7 +244,7 @@ static void test_choice(void **state)
 	assert_true(edge_certs_allow(certs, SPAN("a.test"), SPAN("y.x.a.test")));
 	assert_true(edge_certs_allow(certs, SPAN("a.test"), SPAN("c.test")));
 	assert_true(edge_certs_allow(certs, SPAN(""), SPAN("192.0.2.1")));
-	status = edge_certs_status(certs);
+	status = edge_certs_status(certs, clock_wall());
 	assert_int_equal(json_array_size(status), 3);
 	json_decref(status);
 	edge_certs_destroy(&certs);
@@ -329,7 +335,7 @@ static void test_files_named_often_are_loaded_once(void **state)
 	struct cfg_certificate list[] = {one, one, one};
 	char errors[4096];
 	struct edge_certs *certs = load(list, 3, errors, sizeof(errors));
-	json_t *status = edge_certs_status(certs);
+	json_t *status = edge_certs_status(certs, clock_wall());
 
 	assert_int_equal(json_array_size(status), 1);
 	json_decref(status);
@@ -378,6 +384,79 @@ static void test_complaints(void **state)
 	assert_non_null(strstr(errors, "edge fra1 serves no site that has a certificate"));
 }
 
+static void copy_file(const char *from, const char *to)
+{
+	char *command = xasprintf("cp %s %s.new && mv %s.new %s", from, to, to, to);
+
+	assert_int_equal(system(command), 0);
+	free(command);
+}
+
+/* The same credentials: it was not loaded again. */
+static void test_reload_loads_what_has_changed(void **state)
+{
+	static const char *const a[] = {"a.test", NULL}, *const b[] = {"b.test", NULL};
+	struct cfg_certificate list[] = {make_cert(GNUTLS_PK_ECDSA, a),
+					 make_cert(GNUTLS_PK_ECDSA, b)};
+	struct cfg_certificate renewed = make_cert(GNUTLS_PK_ECDSA, b);
+	struct edge_cert_store *store = edge_cert_store_create();
+	char errors[4096];
+	struct edge_certs *before = load_from(store, list, 2, errors, sizeof(errors)), *after;
+	gnutls_certificate_credentials_t old_a = edge_certs_find(before, SPAN("a.test")),
+					 old_b = edge_certs_find(before, SPAN("b.test"));
+
+	copy_file(renewed.certificate, list[1].certificate);
+	copy_file(renewed.key, list[1].key);
+	after = load_from(store, list, 2, errors, sizeof(errors));
+	assert_string_equal(errors, "");
+	assert_ptr_equal(edge_certs_find(after, SPAN("a.test")), old_a);
+	assert_ptr_not_equal(edge_certs_find(after, SPAN("b.test")), old_b);
+	edge_certs_destroy(&before);
+	assert_int_equal(shown(after, "a.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+	edge_certs_destroy(&after);
+	edge_cert_store_destroy(&store);
+}
+
+static void test_certificate_without_its_key_yet_keeps_the_old_pair(void **state)
+{
+	static const char *const a[] = {"a.test", NULL};
+	struct cfg_certificate list[] = {make_cert(GNUTLS_PK_ECDSA, a)};
+	struct cfg_certificate renewed = make_cert(GNUTLS_PK_RSA, a);
+	struct edge_cert_store *store = edge_cert_store_create();
+	char errors[4096];
+	struct edge_certs *certs = load_from(store, list, 1, errors, sizeof(errors));
+
+	edge_certs_destroy(&certs);
+	copy_file(renewed.certificate, list[0].certificate);
+	/* twice: what is kept is kept */
+	for (unsigned i = 0; i < 2; i++) {
+		certs = load_from(store, list, 1, errors, sizeof(errors));
+		assert_non_null(strstr(errors, "warning: the key "));
+		assert_non_null(strstr(errors, "the certificate that was there before stays"));
+		assert_int_equal(shown(certs, "a.test", ANY, "a.test"), GNUTLS_PK_ECDSA);
+		edge_certs_destroy(&certs);
+	}
+	copy_file(renewed.key, list[0].key);
+	certs = load_from(store, list, 1, errors, sizeof(errors));
+	assert_string_equal(errors, "");
+	assert_int_equal(shown(certs, "a.test", ANY, "a.test"), GNUTLS_PK_RSA);
+	edge_certs_destroy(&certs);
+	edge_cert_store_destroy(&store);
+	/* without one that was there before it is an error */
+	copy_file(renewed.certificate, list[0].key);
+	assert_null(load(list, 1, errors, sizeof(errors)));
+}
+
+static void test_time_of_a_certificate(void **state)
+{
+	assert_int_equal(edge_cert_time(100, 400, 99), EDGE_CERT_NOT_YET);
+	assert_int_equal(edge_cert_time(100, 400, 100), EDGE_CERT_VALID);
+	assert_int_equal(edge_cert_time(100, 400, 300), EDGE_CERT_VALID);
+	assert_int_equal(edge_cert_time(100, 400, 301), EDGE_CERT_ENDING);
+	assert_int_equal(edge_cert_time(100, 400, 400), EDGE_CERT_ENDING);
+	assert_int_equal(edge_cert_time(100, 400, 401), EDGE_CERT_EXPIRED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +466,9 @@ int main(void)
 	    cmocka_unit_test(test_certificate_of_another_curve_hid_the_wildcards),
 	    cmocka_unit_test(test_files_named_often_are_loaded_once),
 	    cmocka_unit_test(test_complaints),
+	    cmocka_unit_test(test_reload_loads_what_has_changed),
+	    cmocka_unit_test(test_certificate_without_its_key_yet_keeps_the_old_pair),
+	    cmocka_unit_test(test_time_of_a_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

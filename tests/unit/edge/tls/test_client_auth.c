@@ -25,9 +25,9 @@
 #include "core/base/file.h"
 #include "core/net/tls.h"
 #include "core/net/tls_profile.h"
+#include "edge/clients/client_auth.h"
 #include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
-#include "edge/tls/client_auth.h"
 #include "edge/tls/handshake.h"
 #include "edge/tls/tickets.h"
 #include "tests/support/test_cert.h"
@@ -44,7 +44,7 @@ static char *paths[64];
 static unsigned n_paths;
 static time_t now;
 static struct edge_keys *keys;
-static gnutls_datum_t ticket_key;
+static struct edge_resumption resumption;
 static struct test_cert ca, other_ca, site_cert, alice, mallory;
 static struct cfg_edge self = {.name = "fra1", .place = {"test.yaml", 1, 1}};
 
@@ -110,7 +110,7 @@ static int set_up(void **state)
 	now = time(NULL) / KEY_PERIOD * KEY_PERIOD + HOUR;
 	gnutls_global_set_time_function(clock_of_test);
 	keys = edge_keys_create();
-	CHECK(gnutls_session_ticket_key_generate(&ticket_key) == 0);
+	edge_resumption_init(&resumption);
 	make_ca(&ca, "ca.test");
 	make_ca(&other_ca, "other-ca.test");
 	test_cert_init(&site_cert, "needed.test");
@@ -131,7 +131,7 @@ static int tear_down(void **state)
 		free(paths[i]);
 	}
 	edge_keys_destroy(&keys);
-	gnutls_free(ticket_key.data);
+	edge_resumption_fini(&resumption);
 	gnutls_global_set_time_function(time);
 	return rmdir(directory);
 }
@@ -171,9 +171,9 @@ static void load(struct rig *rig, const struct cfg_client_certificates *clients)
 			       .tls.profile = TLS_PROFILE_INTERMEDIATE,
 			       .tls.tickets = {.count = 1, .lifetime = DUR_S(KEY_PERIOD / 3)}};
 	rig->errors[0] = '\0';
-	rig->tickets = edge_tickets_create(&rig->fleet, &ticket_key, clock_wall(), diag);
-	rig->certs = edge_certs_create(&rig->fleet, &self, keys, edge_tickets_tls(rig->tickets),
-				       clock_wall(), diag);
+	rig->tickets = edge_tickets_create(&rig->fleet, &resumption, clock_wall(), diag);
+	rig->certs =
+	    edge_certs_create(&rig->fleet, &self, keys, NULL, rig->tickets, clock_wall(), diag);
 	diag_print(diag, out);
 	fclose(out);
 	diag_destroy(&diag);
@@ -288,13 +288,13 @@ static void shake_hands(struct rig *rig, struct client *c)
 		client_done = client_done || step_client(client, c);
 		server_done = server_done || step_server(server, use.server, c);
 	}
-	c->verdict = handshake.client_verdict;
+	c->verdict = handshake.client.verdict;
 	c->resumed = gnutls_session_is_resumed(server) != 0;
 	gnutls_free(c->session.data);
 	c->session = (gnutls_datum_t){0};
 	if (c->server_ret == 0)
 		CHECK(gnutls_session_get_data2(client, &c->session) == 0);
-	edge_client_cert_destroy(&handshake.client_cert);
+	edge_client_cert_destroy(&handshake.client.cert);
 	gnutls_deinit(server);
 	gnutls_deinit(client);
 	gnutls_certificate_free_credentials(credentials);

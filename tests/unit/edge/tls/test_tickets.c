@@ -88,8 +88,8 @@ static struct edge_tickets *load_of(const char *keys, char own)
 	char *text;
 
 	memset(secret, own, sizeof(secret));
-	tickets = edge_tickets_create(&fleet, &(gnutls_datum_t){secret, sizeof(secret)},
-				      clock_wall(), diag);
+	tickets = edge_tickets_create(
+	    &fleet, &(struct edge_resumption){.own = {secret, sizeof(secret)}}, clock_wall(), diag);
 	text = diag_text(diag);
 	snprintf(complaints, sizeof(complaints), "%s", text);
 	free(text);
@@ -115,9 +115,17 @@ static int hello_came(gnutls_session_t session, unsigned type, unsigned when, un
 	return 0;
 }
 
+static const struct tls_tickets *tls_of(const struct edge_tickets *tickets)
+{
+	struct tls_server server = {.credentials = shown};
+
+	edge_tickets_serve(tickets, &server);
+	return server.tickets;
+}
+
 static void set_up_server(gnutls_session_t server, const struct edge_tickets *tickets)
 {
-	const struct tls_tickets *tls = edge_tickets_tls(tickets);
+	const struct tls_tickets *tls = tls_of(tickets);
 
 	CHECK(gnutls_priority_set_direct(server, "NORMAL:-GROUP-SECP384R1", NULL) == 0);
 	CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, shown) == 0);
@@ -384,9 +392,9 @@ static void test_no_tickets(void **state)
 	unsigned char secret[TICKET_SECRET_SIZE] = {0};
 	struct diag *diag = diag_create();
 	struct edge_tickets *tickets = edge_tickets_create(
-	    &fleet, &(gnutls_datum_t){secret, sizeof(secret)}, clock_wall(), diag);
+	    &fleet, &(struct edge_resumption){.own = {secret, sizeof(secret)}}, clock_wall(), diag);
 
-	assert_null(edge_tickets_tls(tickets));
+	assert_null(tls_of(tickets));
 	edge_tickets_destroy(&tickets);
 	assert_null(tickets);
 	diag_destroy(&diag);

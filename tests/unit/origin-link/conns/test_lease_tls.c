@@ -125,8 +125,12 @@ static bool both_were_there(void *arg)
  * said unasked took its place there. */
 static void test_a_look_leaves_what_a_client_has_sent_alone(void **state)
 {
-	static const struct stream_ops ops = {end_and_take, end_and_take, nothing_to_do,
-					      nothing_to_do};
+	static const struct stream_ops ops = {
+	    .established = end_and_take,
+	    .readable = end_and_take,
+	    .drained = nothing_to_do,
+	    .failed = nothing_to_do,
+	};
 	static char poison[100 * 1000];
 	struct two_requests two = {.t = *state};
 	struct lease_rig *t = two.t;

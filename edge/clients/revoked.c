@@ -2,7 +2,7 @@
  *
  * See the header.
  */
-#include "edge/tls/revoked.h"
+#include "edge/clients/revoked.h"
 
 #include <stdlib.h>
 #include <string.h>

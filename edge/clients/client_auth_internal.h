@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the files of edge/tls/client_auth.h share. Made by one job, immutable then.
+ * What the files of edge/clients/client_auth.h share. Made by one job, immutable then.
  */
 #pragma once
 
 #include <gnutls/x509.h>
 
-#include "edge/tls/client_auth.h"
-#include "edge/tls/revoked.h"
+#include "edge/clients/client_auth.h"
+#include "edge/clients/revoked.h"
 
 /* What was loaded from the files of a site; sites that name the same share it. */
 struct client_trust {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The certificate that a client has shown on its connection, what was made of it, and what is told
- * of it. Made in the handshake by whatever thread that runs on (edge/tls/client_auth.h), handed to
- * the connection, and of its loop from then on. There is none where none was shown.
+ * of it. Made in the handshake by whatever thread that runs on (edge/clients/client_auth.h), handed
+ * to the connection, and of its loop from then on. There is none where none was shown.
  */
 #pragma once
 

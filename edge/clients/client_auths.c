@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Loading: the authorities and the lists of revoked certificates that sites name are read, once
- * however many sites name them, and said to be wrong or doubtful. A table of all hosts of all sites
- * tells which site a connection is for: also of those that ask for nothing, as a host of one may
- * lie under the wildcard of another that does.
+ * however many sites name them, and said to be wrong or doubtful.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -16,8 +14,7 @@
 #include "core/base/check.h"
 #include "core/base/progress.h"
 #include "core/net/tls.h"
-#include "edge/tls/client_auth_internal.h"
-#include "edge/tls/host_table.h"
+#include "edge/clients/client_auth_internal.h"
 
 /* A list of a million certificates has 40 MB. */
 #define CRL_FILE_MAX (128 << 20)
@@ -30,11 +27,7 @@ struct edge_client_auths {
 	unsigned n;
 	struct client_trust **trusts;
 	unsigned n_trusts;
-	struct edge_host_table *hosts; /* of auths, and of `none` */
 };
-
-/* For hosts of sites that ask for nothing. */
-static const struct edge_client_auth none;
 
 /* What complaints are about. */
 struct complaint {
@@ -250,14 +243,13 @@ static const struct client_trust *trust_of(struct loader *l, const struct cfg_si
 	return trust;
 }
 
-static const struct edge_client_auth *auth_of(struct loader *l, const struct cfg_site *site,
-					      bool *ok)
+static void add_auth(struct loader *l, const struct cfg_site *site, bool *ok)
 {
 	struct edge_client_auths *auths = l->auths;
 	struct edge_client_auth *auth;
 
 	if (site->client_certificates.mode == CFG_CLIENT_CERTIFICATES_OFF)
-		return &none;
+		return;
 	auth = xcalloc(1, sizeof(*auth));
 	auth->site = site;
 	auth->index = auths->n;
@@ -265,7 +257,6 @@ static const struct edge_client_auth *auth_of(struct loader *l, const struct cfg
 	make_rules(auth);
 	auths->v = xreallocarray(auths->v, auths->n + 1, sizeof(struct edge_client_auth *));
 	auths->v[auths->n++] = auth;
-	return auth;
 }
 
 static void keep(void *trust)
@@ -281,17 +272,12 @@ struct edge_client_auths *edge_client_auths_create(const struct cfg_fleet *fleet
 	bool ok = true;
 
 	loader.auths = auths;
-	auths->hosts = edge_host_table_create();
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
 		const struct cfg_site *site = &fleet->sites[s];
-		const struct edge_client_auth *auth;
 
 		progress_say("authorities of clients, site %u of %u", s + 1, fleet->n_sites);
-		if (self != NULL && !cfg_site_is_served_by(site, self))
-			continue;
-		auth = auth_of(&loader, site, &ok);
-		for (unsigned h = 0; h < site->hosts.n; h++)
-			edge_host_table_add(auths->hosts, span_of(site->hosts.v[h]), auth);
+		if (self == NULL || cfg_site_is_served_by(site, self))
+			add_auth(&loader, site, &ok);
 	}
 	tdestroy(loader.seen, keep);
 	if (!ok)
@@ -311,19 +297,7 @@ void edge_client_auths_destroy(struct edge_client_auths **authsp)
 	for (unsigned i = 0; i < auths->n_trusts; i++)
 		free_trust(auths->trusts[i]);
 	free(auths->trusts);
-	edge_host_table_destroy(&auths->hosts);
 	free(auths);
-}
-
-const struct edge_client_auth *edge_client_auths_find(const struct edge_client_auths *auths,
-						      struct span host)
-{
-	const struct edge_client_auth *auth;
-
-	if (auths->n == 0)
-		return NULL;
-	auth = edge_host_table_find(auths->hosts, host, EDGE_WILDCARD_ANY_LABELS);
-	return auth != &none ? auth : NULL;
 }
 
 unsigned edge_client_auths_count(const struct edge_client_auths *auths)

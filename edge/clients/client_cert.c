@@ -3,7 +3,7 @@
  * See the header. What is written here goes into logs, fields and conditions, so that it is on one
  * line, and what divides the members of a list is in none of them.
  */
-#include "edge/tls/client_cert.h"
+#include "edge/clients/client_cert.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -18,7 +18,7 @@
 #pragma once
 
 #include "core/base/clock.h"
-#include "edge/tls/client_cert.h"
+#include "edge/clients/client_cert.h"
 
 struct cfg_edge;
 struct cfg_fleet;
@@ -34,9 +34,7 @@ struct edge_client_auths *edge_client_auths_create(const struct cfg_fleet *fleet
 						   const struct cfg_edge *self, wall_time now,
 						   struct diag *diag);
 void edge_client_auths_destroy(struct edge_client_auths **auths);
-/* What a connection for that host is asked; NULL: nothing. */
-const struct edge_client_auth *edge_client_auths_find(const struct edge_client_auths *auths,
-						      struct span host);
+/* In the order of the sites, of which most have none. */
 unsigned edge_client_auths_count(const struct edge_client_auths *auths);
 const struct edge_client_auth *edge_client_auths_get(const struct edge_client_auths *auths,
 						     unsigned index);
@@ -49,13 +47,26 @@ bool edge_client_auth_is_optional(const struct edge_client_auth *auth);
 int edge_client_auth_name_authorities(const struct edge_client_auth *auth,
 				      gnutls_certificate_credentials_t credentials);
 
-/* For the callback on each ClientHello: the session is to ask, unless `auth` is NULL. `tickets`
- * NULL: there are none. The session's handshake is a struct edge_handshake (tls_session_arg()), and
- * keeps the certificate. A GnuTLS error, or 0. */
+/* What is found out in one handshake. */
+struct edge_client_handshake {
+	bool hello_seen;
+	const struct edge_client_auth *auth; /* NULL: no certificate is asked for */
+	struct edge_client_cert *cert;       /* NULL: none was shown, or not yet */
+	enum edge_client_verdict verdict;    /* EDGE_CLIENT_NONE: likewise */
+};
+
+/* From the callback on each ClientHello: the session is to ask, unless `auth` is NULL, and
+ * `verify`, which is to call edge_client_auth_verify(), to be its function for that. `tickets`
+ * NULL: there are none. A GnuTLS error, or 0. */
 int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t session,
-			   const struct tls_tickets *tickets);
-/* For struct tls_server: when the handshake is done, before anybody is told. */
-int edge_client_auth_finish(gnutls_session_t session);
+			   const struct tls_tickets *tickets,
+			   gnutls_certificate_verify_function *verify,
+			   struct edge_client_handshake *handshake);
+/* What was shown is judged, which may be nothing. 0 when the handshake may go on; else an error as
+ * struct tls_server has it. */
+int edge_client_auth_verify(gnutls_session_t session, struct edge_client_handshake *handshake);
+/* When the handshake is done, before anybody is told; likewise. */
+int edge_client_auth_finish(gnutls_session_t session, struct edge_client_handshake *handshake);
 
 /* Whether the certificate was judged by these rules. */
 bool edge_client_auth_knows(const struct edge_client_auth *auth,

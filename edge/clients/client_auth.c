@@ -7,8 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/net/tls.h"
-#include "edge/tls/client_auth_internal.h"
-#include "edge/tls/handshake.h"
+#include "edge/clients/client_auth_internal.h"
 
 /* With all that came with it: a chain of three with RSA of 4096 bits has 6 KiB, one with ML-DSA-65
  * 17. Tickets carry it, and must fit into a ClientHello that is still read (edge/conn/hello.h). */
@@ -199,46 +198,45 @@ static bool may_go_on(const struct edge_client_auth *auth, enum edge_client_verd
 	       (edge_client_auth_is_optional(auth) && verdict != EDGE_CLIENT_TOO_LARGE);
 }
 
-/* Judges what was shown, which may be nothing. 0 when the handshake may go on. */
-static int judge_handshake(gnutls_session_t session)
+int edge_client_auth_verify(gnutls_session_t session, struct edge_client_handshake *handshake)
 {
-	struct edge_handshake *handshake = tls_session_arg(session);
-	const struct edge_client_auth *auth = handshake->client_auth;
+	const struct edge_client_auth *auth = handshake->auth;
 	unsigned n = 0;
 
-	edge_client_cert_destroy(&handshake->client_cert);
-	handshake->client_verdict = EDGE_CLIENT_NONE;
+	edge_client_cert_destroy(&handshake->cert);
+	handshake->verdict = EDGE_CLIENT_NONE;
 	if (gnutls_certificate_get_peers(session, &n) != NULL && n > 0) {
-		handshake->client_cert = edge_client_cert_create(session);
-		if (handshake->client_cert == NULL)
+		handshake->cert = edge_client_cert_create(session);
+		if (handshake->cert == NULL)
 			return GNUTLS_E_MEMORY_ERROR;
-		edge_client_auth_judge(auth, handshake->client_cert);
-		handshake->client_verdict = handshake->client_cert->verdict;
+		edge_client_auth_judge(auth, handshake->cert);
+		handshake->verdict = handshake->cert->verdict;
 	}
-	if (may_go_on(auth, handshake->client_verdict))
+	if (may_go_on(auth, handshake->verdict))
 		return 0;
-	gnutls_alert_send(session, GNUTLS_AL_FATAL, alert_of(handshake->client_verdict, session));
+	gnutls_alert_send(session, GNUTLS_AL_FATAL, alert_of(handshake->verdict, session));
 	return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 }
 
 int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t session,
-			   const struct tls_tickets *tickets)
+			   const struct tls_tickets *tickets,
+			   gnutls_certificate_verify_function *verify,
+			   struct edge_client_handshake *handshake)
 {
-	struct edge_handshake *handshake = tls_session_arg(session);
 	bool again = handshake->hello_seen;
 	int ret = 0;
 
 	/* After a HelloRetryRequest it comes again, with the same name (RFC 8446 section 4.1.2). */
-	if (again && handshake->client_auth != auth)
+	if (again && handshake->auth != auth)
 		return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
 	handshake->hello_seen = true;
-	handshake->client_auth = auth;
+	handshake->auth = auth;
 	if (auth == NULL)
 		return 0;
 	tls_session_verifies(session);
 	/* Never GNUTLS_CERT_REQUIRE: who shows none is to be told so by the right alert. */
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
-	gnutls_session_set_verify_function(session, judge_handshake);
+	gnutls_session_set_verify_function(session, verify);
 	if (tickets != NULL) {
 		const gnutls_datum_t mark = {(unsigned char *)auth->rules, sizeof(auth->rules)};
 
@@ -248,16 +246,13 @@ int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t
 	return again ? 0 : ret;
 }
 
-int edge_client_auth_finish(gnutls_session_t session)
+int edge_client_auth_finish(gnutls_session_t session, struct edge_client_handshake *handshake)
 {
-	const struct edge_handshake *handshake = tls_session_arg(session);
-	const struct edge_client_auth *auth = handshake->client_auth;
-
-	if (auth == NULL)
+	if (handshake->auth == NULL)
 		return 0;
 	/* GnuTLS does not have a session judged that is resumed. Whatever else it may leave out,
 	 * nobody gets in without a verdict. */
-	if (gnutls_session_is_resumed(session) || !may_go_on(auth, handshake->client_verdict))
-		return judge_handshake(session);
+	if (gnutls_session_is_resumed(session) || !may_go_on(handshake->auth, handshake->verdict))
+		return edge_client_auth_verify(session, handshake);
 	return 0;
 }
