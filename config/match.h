@@ -7,7 +7,7 @@
 
 #include "config/values.h"
 
-/* A field, or a parameter of the query. */
+/* A field, a parameter of the query, or a fact about the certificate of the client. */
 struct cfg_match_part {
 	const char *name;
 	const char *value; /* NULL: any */
@@ -24,6 +24,8 @@ struct cfg_match {
 	unsigned n_fields;
 	struct cfg_match_part *query;
 	unsigned n_query;
+	struct cfg_match_part *client_cert; /* name: of a variable client_cert.NAME */
+	unsigned n_client_cert;
 	struct cfg_prefixes networks;
 	struct cfg_strings countries, continents;
 	struct cfg_strings hosts; /* lower case; "*.example.com" matches one or more labels */

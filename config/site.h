@@ -17,6 +17,32 @@ struct cfg_certificate {
 	struct cfg_place place;
 };
 
+enum cfg_client_certificates_mode {
+	CFG_CLIENT_CERTIFICATES_OFF,
+	CFG_CLIENT_CERTIFICATES_OPTIONAL,
+	CFG_CLIENT_CERTIFICATES_REQUIRED,
+};
+
+/* What origins are told of a client's certificate, each in a field of its own. */
+enum cfg_client_field {
+	CFG_CLIENT_FIELD_CERTIFICATE,
+	CFG_CLIENT_FIELD_CHAIN,
+	CFG_CLIENT_FIELD_SUBJECT,
+	CFG_CLIENT_FIELD_ISSUER,
+	CFG_CLIENT_FIELD_SERIAL,
+	CFG_CLIENT_FIELD_SANS,
+	CFG_CLIENT_FIELD_FINGERPRINT,
+	CFG_CLIENT_FIELD_VERDICT,
+	CFG_CLIENT_FIELDS,
+};
+
+struct cfg_client_certificates {
+	enum cfg_client_certificates_mode mode;
+	const char *ca_file;     /* NULL only when they are off */
+	const char *crl_file;    /* NULL: nothing is revoked */
+	struct cfg_uints fields; /* enum cfg_client_field */
+};
+
 /* sites.NAME: host names that are served together. */
 struct cfg_site {
 	const char *name;
@@ -25,6 +51,7 @@ struct cfg_site {
 	struct cfg_strings hosts; /* lower case; "*.example.com" matches one or more labels */
 	struct cfg_certificate *certificates;
 	unsigned n_certificates;
+	struct cfg_client_certificates client_certificates;
 	/* In the order in which they are tried: longest path first, of one path the exact ones
 	 * first, then in the order of the file. */
 	struct cfg_route *routes;

@@ -176,8 +176,8 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
 	edge_certs_check(fleet, scope->edge, whole, keys, clock_wall(), diag);
-	edge_keys_destroy(&keys);
 	edge_tickets_check(fleet, clock_wall(), diag);
+	edge_keys_destroy(&keys);
 }
 
 /* Consumes *fleet. */

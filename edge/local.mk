@@ -109,6 +109,9 @@ edge_libedge_a_SOURCES = \
 	edge/tls/cert_store.c \
 	edge/tls/certs.c edge/tls/certs.h edge/tls/certs_internal.h \
 	edge/tls/certs_status.c \
+	edge/clients/client_auth.c edge/clients/client_auth.h edge/clients/client_auth_internal.h \
+	edge/clients/client_auths.c \
+	edge/clients/client_cert.c edge/clients/client_cert.h \
 	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
 	edge/tls/ticket_names.c edge/tls/ticket_names.h \
 	edge/tls/tickets.c edge/tls/tickets.h \
@@ -119,6 +122,7 @@ edge_libedge_a_SOURCES = \
 	edge/tls/staple.c edge/tls/staple.h \
 	edge/tls/failure.c edge/tls/failure.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
+	edge/clients/revoked.c edge/clients/revoked.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
 	edge/tls/policy.c edge/tls/policy.h \
 	edge/expiry.c edge/expiry.h \

@@ -47,6 +47,7 @@ void cfg_validate_match(struct validator *v, const char *path, const struct cfg_
 {
 	validate_parts(v, path, "fields", match->fields, match->n_fields);
 	validate_parts(v, path, "query", match->query, match->n_query);
+	validate_parts(v, path, "client_cert", match->client_cert, match->n_client_cert);
 	validate_places(v, path, match, map, place);
 }
 

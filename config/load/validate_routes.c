@@ -294,6 +294,7 @@ static char *print_match(const struct cfg_match *match)
 		fprintf(out, " regex %s", match->regex);
 	print_parts(out, "field", match->fields, match->n_fields);
 	print_parts(out, "query", match->query, match->n_query);
+	print_parts(out, "client_cert", match->client_cert, match->n_client_cert);
 	for (unsigned i = 0; i < match->networks.n; i++)
 		fprintf(out, " network %s",
 			match->networks.v[i].family != 0

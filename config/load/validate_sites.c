@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules of sites: hosts and edges that differ. Their routes have a file of their own.
+ * Rules of sites: hosts and edges that differ, certificates of clients that can be valid. Their
+ * routes have a file of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,18 @@ static void claim_hosts(struct validator *v, const struct cfg_site *s,
 	}
 }
 
+static void validate_client_certificates(struct validator *v, const struct cfg_site *s,
+					 const struct cfg_entry *map)
+{
+	const struct cfg_client_certificates *clients = &s->client_certificates;
+
+	if (clients->mode != CFG_CLIENT_CERTIFICATES_OFF && cfg_entry_get(map, "ca_file") == NULL)
+		diag_add(v->diag, cfg_place_of(map, "mode", s->place),
+			 "sites.%s.client_certificates.ca_file is missing: without it nobody's "
+			 "certificate would be valid",
+			 s->name);
+}
+
 void cfg_validate_sites(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "sites");
@@ -36,6 +49,7 @@ void cfg_validate_sites(struct validator *v)
 
 		claim_hosts(v, s, n, &hosts);
 		cfg_validate_routes(v, s, n);
+		validate_client_certificates(v, s, cfg_entry_get(n, "client_certificates"));
 		if (cfg_hash_get(&lists, &s->edges, sizeof(s->edges)) != NULL)
 			continue;
 		cfg_hash_put(&lists, &s->edges, sizeof(s->edges), s);

@@ -6,6 +6,7 @@
 
 IS_ARRAY(cfg_match, fields);
 IS_ARRAY(cfg_match, query);
+IS_ARRAY(cfg_match, client_cert);
 
 #define PART_ROWS(value_, regex_, absent_)                                                         \
 	{.key = "value",                                                                           \
@@ -42,6 +43,21 @@ static const struct cfg_option query_options[] = {
     END,
 };
 
+static const struct cfg_option client_cert_options[] = {
+    {.key = "name",
+     .type = &cfg_type_client_cert,
+     AT(cfg_match_part, name),
+     .required = true,
+     .prose =
+	 "What of it: subject, issuer, serial, sans, fingerprint or verdict, as the variable "
+	 "client_cert.NAME; with nothing else said it must be known, as all but the verdict is "
+	 "of a valid certificate only."},
+    PART_ROWS("What it must be; of sans, what one of them must be.",
+	      "What must match somewhere in it; of sans, in one of them.",
+	      "That it must not be known."),
+    END,
+};
+
 #define MATCH_ROWS                                                                                 \
 	{.key = "methods",                                                                         \
 	 .shape = CFG_VALUES,                                                                      \
@@ -67,6 +83,13 @@ static const struct cfg_option query_options[] = {
 	     OF(cfg_match_part),                                                                   \
 	     .prose = "Each of these about the parameters of the query.",                          \
 	     .children = query_options},                                                           \
+	    {.key = "client_cert",                                                                 \
+	     .shape = CFG_ITEMS,                                                                   \
+	     AT(cfg_match, client_cert),                                                           \
+	     OF(cfg_match_part),                                                                   \
+	     .prose = "Each of these about the client's certificate, where the site asks for "     \
+		      "one.",                                                                      \
+	     .children = client_cert_options},                                                     \
 	    {.key = "networks",                                                                    \
 	     .shape = CFG_VALUES,                                                                  \
 	     .type = &cfg_type_prefix,                                                             \

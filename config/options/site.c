@@ -27,6 +27,43 @@ static const struct cfg_option certificates_options[] = {
     END,
 };
 
+static const char *const client_modes[] = {"off", "optional", "required", NULL};
+static const char *const client_fields[] = {
+    "certificate", "chain", "subject", "issuer", "serial", "sans", "fingerprint", "verdict", NULL};
+
+#define ASKED                                                                                      \
+	WHEN("mode",                                                                               \
+	     1U << CFG_CLIENT_CERTIFICATES_OPTIONAL | 1U << CFG_CLIENT_CERTIFICATES_REQUIRED)
+
+static const struct cfg_option client_certificates_options[] = {
+    CHOICE("mode", AT(cfg_client_certificates, mode), "off", client_modes,
+	   "Whether clients are asked for a certificate: with \"required\" none gets in without a "
+	   "valid one; with \"optional\" all do, and {client_cert.verdict} says what was made of "
+	   "theirs."),
+    {.key = "ca_file",
+     .type = &cfg_type_path,
+     AT(cfg_client_certificates, ca_file),
+     ASKED,
+     .prose = "PEM file of the authorities that clients' certificates may come from; clients are "
+	      "told their names."},
+    {.key = "crl_file",
+     .type = &cfg_type_path,
+     AT(cfg_client_certificates, crl_file),
+     ASKED,
+     .prose = "PEM file of those authorities' lists of revoked certificates; with it no "
+	      "certificate is valid that no current list of its issuer is there for."},
+    {.key = "fields",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_choice,
+     AT(cfg_client_certificates, fields),
+     ASKED,
+     .choices = client_fields,
+     .prose = "What origins are told of a valid certificate: \"certificate\" is itself, in "
+	      "Client-Cert, and \"chain\" those that came with it, in Client-Cert-Chain (RFC "
+	      "9440); \"subject\" goes in Client-Cert-Subject, and so on."},
+    END,
+};
+
 const struct cfg_option cfg_site_options[] = {
     {.key = "hosts",
      .shape = CFG_VALUES,
@@ -41,6 +78,10 @@ const struct cfg_option cfg_site_options[] = {
      OF(cfg_certificate),
      .prose = "Its certificates with their keys; for instance one ECDSA and one RSA.",
      .children = certificates_options},
+    SECTION_AT("client_certificates", AT(cfg_site, client_certificates),
+	       "Certificates by which clients say who they are (mutual TLS); see \"Certificates of "
+	       "clients\" in perigee-edge(8).",
+	       client_certificates_options),
     {.key = "routes",
      .shape = CFG_ITEMS,
      AT(cfg_site, routes),

@@ -72,9 +72,9 @@ const struct cfg_option cfg_tls_options[] = {
      .fallback = "auto",
      .reload = CFG_RESTART,
      RANGE(0, HANDSHAKES_THREADS_MAX),
-     .prose = "Threads that sign, by RSA or by the signer, in handshakes with clients, so that "
-	      "workers go on with requests meanwhile; \"auto\" is one for each worker, with 0 the "
-	      "workers do it themselves."},
+     .prose = "Threads that sign, by RSA or by the signer, and verify certificates of clients, in "
+	      "handshakes with clients, so that workers go on with requests meanwhile; \"auto\" is "
+	      "one for each worker, with 0 the workers do it themselves."},
     CHOICE("unknown_host", AT(cfg_tls, unknown_host), "default", unknown_hosts,
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "
@@ -97,8 +97,8 @@ const struct cfg_option cfg_tls_options[] = {
 	 "warning."},
     SECTION("keys", "The private keys of certificates.", keys_options),
     SECTION("tickets",
-	    "How sessions are resumed, which saves a client the certificate and the "
-	    "edge a signature.",
+	    "How sessions are resumed, which saves a client the certificate and the edge a "
+	    "signature.",
 	    ticket_options),
     BYTES("early_data", AT(cfg_tls, early_data), "16KiB", KIB, TLS_EARLY_MAX,
 	  "The most that a client may send as early data (0-RTT), before the handshake is done. "

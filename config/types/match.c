@@ -2,6 +2,7 @@
  *
  * Types of what conditions are made of, and texts as such. Any thread.
  */
+#include "config/types/template.h"
 #include "config/types/types.h"
 
 #include <stdlib.h>
@@ -53,6 +54,24 @@ const struct cfg_type cfg_type_parameter = {
     .json = CFG_JSON_SCALAR,
     .size = sizeof(char *),
     .parse = parse_parameter,
+    .format = cfg_format_text,
+};
+
+static bool parse_client_cert(const struct cfg_value *v, const char *text, void *out)
+{
+	enum cfg_variable variable;
+
+	return cfg_client_cert_variable(text, &variable) ? cfg_keep(v, text, out)
+							 : cfg_refuse(v, text);
+}
+
+const struct cfg_type cfg_type_client_cert = {
+    .name = "word",
+    .expected = "subject, issuer, serial, sans, fingerprint or verdict",
+    .pattern = "^(subject|issuer|serial|sans|fingerprint|verdict)$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_client_cert,
     .format = cfg_format_text,
 };
 

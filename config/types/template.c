@@ -72,6 +72,12 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_TLS_GROUP] = PLAIN("tls.group"),
     [CFG_VAR_TLS_SNI] = PLAIN("tls.sni"),
     [CFG_VAR_TLS_RESUMED] = PLAIN("tls.resumed"),
+    [CFG_VAR_CLIENT_CERT_SUBJECT] = PLAIN("client_cert.subject"),
+    [CFG_VAR_CLIENT_CERT_ISSUER] = PLAIN("client_cert.issuer"),
+    [CFG_VAR_CLIENT_CERT_SERIAL] = PLAIN("client_cert.serial"),
+    [CFG_VAR_CLIENT_CERT_SANS] = PLAIN("client_cert.sans"),
+    [CFG_VAR_CLIENT_CERT_FINGERPRINT] = PLAIN("client_cert.fingerprint"),
+    [CFG_VAR_CLIENT_CERT_VERDICT] = PLAIN("client_cert.verdict"),
     [CFG_VAR_TLS_JA4] = PLAIN("tls.ja4"),
     [CFG_VAR_TLS_EARLY] = PLAIN("tls.early"),
     [CFG_VAR_PROTOCOL] = PLAIN("protocol"),
@@ -94,6 +100,18 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_RETRIES] = AT_END_ONLY("retries"),
     [CFG_VAR_END] = AT_END_ONLY("end"),
 };
+
+bool cfg_client_cert_variable(const char *name, enum cfg_variable *variable)
+{
+	static const char prefix[] = "client_cert.";
+
+	for (unsigned i = CFG_VAR_CLIENT_CERT_SUBJECT; i <= CFG_VAR_CLIENT_CERT_VERDICT; i++) {
+		*variable = (enum cfg_variable)i;
+		if (strcmp(variables[i].name + strlen(prefix), name) == 0)
+			return true;
+	}
+	return false;
+}
 
 const char *cfg_variable_name(enum cfg_variable variable)
 {

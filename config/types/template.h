@@ -41,6 +41,12 @@ enum cfg_variable {
 	CFG_VAR_TLS_GROUP,
 	CFG_VAR_TLS_SNI,
 	CFG_VAR_TLS_RESUMED,
+	CFG_VAR_CLIENT_CERT_SUBJECT,
+	CFG_VAR_CLIENT_CERT_ISSUER,
+	CFG_VAR_CLIENT_CERT_SERIAL,
+	CFG_VAR_CLIENT_CERT_SANS,
+	CFG_VAR_CLIENT_CERT_FINGERPRINT,
+	CFG_VAR_CLIENT_CERT_VERDICT,
 	CFG_VAR_TLS_JA4,
 	CFG_VAR_TLS_EARLY,
 	CFG_VAR_PROTOCOL,
@@ -84,6 +90,8 @@ struct cfg_template_part {
 bool cfg_template_next(const char **rest, struct cfg_template_part *part);
 /* NULL; or what is wrong with it, malloc'd, when only what is known at `known` may be in it. */
 char *cfg_template_check(const char *text, enum cfg_known known);
+/* That of {client_cert.NAME}; false when there is none of that name. */
+bool cfg_client_cert_variable(const char *name, enum cfg_variable *variable);
 /* The name as it is written, "field.NAME". */
 const char *cfg_variable_name(enum cfg_variable variable);
 enum cfg_known cfg_variable_known(enum cfg_variable variable);

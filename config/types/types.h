@@ -80,8 +80,8 @@ extern const struct cfg_type cfg_type_media_type;
 extern const struct cfg_type cfg_type_request_field_name, cfg_type_rewrite_path,
     cfg_type_rewrite_text, cfg_type_rewrite_host, cfg_type_cors_origin;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
-extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_method,
-    cfg_type_regex;
+extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_client_cert,
+    cfg_type_method, cfg_type_regex;
 /* Texts with variables: see template.h. Of what is known with the request; with the response. */
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */

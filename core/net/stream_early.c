@@ -54,7 +54,8 @@ void stream_early_decide(struct stream_tls *tls)
 	struct stream_tls_early *e = &tls->early;
 	gnutls_datum_t alpn;
 
-	if (!e->has_ticket)
+	/* Nobody is served before his certificate is verified. */
+	if (!e->has_ticket || tls->use.verifies)
 		return;
 	e->has_ticket = false;
 	if (!tls_early_take(e->tickets, tls_early_key(e->tickets, e->ticket.data, e->ticket.size,
@@ -94,6 +95,9 @@ void stream_early_expect_tickets(struct stream_tls *tls)
 		return;
 	/* They say how much a client may send. */
 	gnutls_record_set_max_early_data_size(tls->session, tls->early.max);
+	/* The library cannot say that it is nothing; what comes all the same is refused. */
+	if (tls->use.verifies)
+		return;
 	gnutls_handshake_set_hook_function(tls->session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
 					   GNUTLS_HOOK_PRE, ticket_goes);
 }

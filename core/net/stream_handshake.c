@@ -3,8 +3,9 @@
  * Streams: how TLS begins, as server or client. The steps of a handshake run in the loop's
  * background queue, for they are what costs most of all that a stream does. If there are threads
  * for it, a server's step is held when the ClientHello was dealt with, and what follows is lent to
- * them when that needs a slow signature. After a HelloRetryRequest the whole step is. All but
- * run_away() is called by the stream's loop. Time limits are the user's.
+ * them when that needs a slow signature. After a HelloRetryRequest, and where a certificate of the
+ * client is verified, the whole step is. All but run_away() is called by the stream's loop. Time
+ * limits are the user's.
  *
  * While a step is lent, the session is the thread's (struct stream_tls says with what), and the
  * loop reads nothing: what a client sends meanwhile, be it its FIN, stays in the socket. A stream
@@ -111,6 +112,8 @@ static void make_step(struct stream_tls *tls)
 		tls->ret = gnutls_handshake(tls->session);
 	} while (tls->ret < 0 && !gnutls_error_is_fatal(tls->ret) && !tls->pulled_empty &&
 		 tls->ret != GNUTLS_E_INTERRUPTED);
+	if (tls->ret == 0 && tls->use.server && tls->use.server->finished)
+		tls->ret = tls->use.server->finished(tls->session);
 }
 
 static void step_made(struct stream *s)
@@ -192,11 +195,13 @@ static bool signs_slowly(const struct stream_tls *tls)
 	}
 }
 
-/* GnuTLS 3.7 forgets its ServerHello if it is held behind the second ClientHello. */
-static bool cannot_be_held(const struct stream_tls *tls)
+/* GnuTLS 3.7 forgets its ServerHello if it is held behind the second ClientHello. And a client's
+ * certificate, which takes some signatures to verify, may come with anything after the first. */
+static bool is_lent_whole(const struct stream_tls *tls)
 {
 	return !tls->client && tls->stream->b->lender &&
-	       gnutls_handshake_get_last_out(tls->session) == GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST;
+	       (tls->use.verifies || gnutls_handshake_get_last_out(tls->session) ==
+					 GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST);
 }
 
 static void run_step(struct loop_task *task)
@@ -204,7 +209,7 @@ static void run_step(struct loop_task *task)
 	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
 
 	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
-	if (cannot_be_held(tls)) {
+	if (is_lent_whole(tls)) {
 		lend(tls->stream);
 		return;
 	}
@@ -345,7 +350,7 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 	const unsigned flags = GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET;
 	struct stream_tls *mine =
 	    start(s, tls->early ? flags | GNUTLS_ENABLE_EARLY_DATA : flags, prefix, n);
-	struct tls_use use = {tls, release, arg};
+	struct tls_use use = {.server = tls, .release = release, .arg = arg};
 
 	if (!mine || set_up_server(mine->session, tls) < 0) {
 		tls_use_end(&use);

@@ -344,6 +344,12 @@ void stream_tls_failed(struct stream *s, int ret)
 		s->tls->alerted = true;
 		break;
 	case GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR:
+		if (!s->tls->client) {
+			stream_set_fault(s, STREAM_FAULT_CERTIFICATE,
+					 "TLS: the client's certificate is not valid");
+			s->tls->alerted = true; /* by who has verified it */
+			break;
+		}
 		set_verify_error(s);
 		send_alert(s, ret);
 		break;

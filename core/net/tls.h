@@ -36,6 +36,10 @@ struct tls_tickets {
 	 * session another key (gnutls_session_ticket_enable_server), for the ticket in there. */
 	void (*choose)(const struct tls_tickets *tickets, gnutls_session_t session,
 		       const gnutls_datum_t *hello);
+	/* Gives the session a key that is made of the one in use and of `mark`: its tickets open
+	 * nothing but sessions with the same mark. Before a ticket is looked at; 0 or an error. */
+	int (*mark)(const struct tls_tickets *tickets, gnutls_session_t session,
+		    const gnutls_datum_t *mark);
 	unsigned count; /* that a client of TLS 1.3 is given, 1 or more; with TLS 1.2 it is one */
 };
 
@@ -58,6 +62,10 @@ struct tls_server {
 	 * by SNI, so that GnuTLS itself finds the key type that suits the client. After a
 	 * HelloRetryRequest on a thread for handshakes, else on the loop. */
 	int (*client_hello)(gnutls_session_t session);
+	/* May be NULL. Called when the handshake is done, before established(): 0, or a GnuTLS
+	 * error of which it fails after all. GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, from here and
+	 * from GnuTLS's function for verifying certificates, means that the alert was sent. */
+	int (*finished)(gnutls_session_t session);
 	/* A signature is waited for (another process, a token), whatever the algorithm: handshakes
 	 * that need one go to the threads for handshakes. Those by RSA always do. */
 	bool slow_keys;
@@ -70,12 +78,15 @@ struct tls_use {
 	const struct tls_server *server;
 	void (*release)(void *arg); /* the server is not looked at any more; may be NULL */
 	void *arg;
+	bool verifies; /* the client's certificate is verified, which may come late and costs */
 };
 
 /* For GnuTLS's callbacks: what the session was started with. NULL once the handshake is done, and
  * for clients. */
 const struct tls_server *tls_session_server(gnutls_session_t session);
 void *tls_session_arg(gnutls_session_t session);
+/* From a callback: see verifies. */
+void tls_session_verifies(gnutls_session_t session);
 
 /* What is asked of a server's certificate. */
 enum tls_verify {

@@ -12,6 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/clients/client_cert.h"
 #include "edge/conn/admission.h"
 #include "edge/conn/conns.h"
 #include "edge/conn/early.h"
@@ -233,6 +234,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	edge_count(w, EDGE_CONNECTIONS_ACTIVE, -1);
 	edge_count(w, EDGE_CONNECTION_END + reason, 1);
 	free(conn->sni);
+	edge_client_cert_destroy(&conn->client.cert);
 	free(conn->ja4);
 	conn->magic = MAGIC_DEAD;
 	free(conn);

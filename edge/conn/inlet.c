@@ -248,6 +248,7 @@ static void release_handshake(void *arg)
 {
 	struct edge_handshake *handshake = arg;
 
+	edge_client_cert_destroy(&handshake->client.cert);
 	edge_view_unpin(&handshake->view, handshake->loop);
 	free(handshake);
 }
@@ -552,6 +553,15 @@ static void take_sni(struct edge_conn *conn, gnutls_session_t session)
 	conn->client.sni = conn->sni = xstrdup(name);
 }
 
+_Static_assert(EDGE_CLIENT_CERT_INVALID - EDGE_CLIENT_CERT_NONE ==
+		   EDGE_CLIENT_INVALID - EDGE_CLIENT_NONE,
+	       "count_verdict() finds the counter of a verdict by its number");
+
+static void count_verdict(struct edge_worker *w, const struct edge_handshake *handshake)
+{
+	edge_count(w, EDGE_CLIENT_CERT_NONE + handshake->client.verdict, 1);
+}
+
 static void on_established(void *arg)
 {
 	struct edge_inlet *in = arg;
@@ -566,6 +576,9 @@ static void on_established(void *arg)
 	in->conn->client.tls_suite = gnutls_ciphersuite_get(session);
 	in->conn->client.tls_group = gnutls_group_get_name(gnutls_group_get(session));
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
+	if (in->handshake->client.auth != NULL)
+		count_verdict(w, in->handshake);
+	in->conn->client.cert = TAKE(&in->handshake->client.cert);
 	if (stream_is_early(in->conn->stream))
 		edge_conn_begin_early(in->conn, in->handshake->since, in->deadline.at);
 	else
@@ -587,6 +600,12 @@ static void on_failed(void *arg)
 	s = in->conn->stream;
 	log_debug("%s: handshake failed: %s", net_addr_shown(&in->conn->client.addr),
 		  stream_fault_detail(s));
+	if (stream_fault(s) == STREAM_FAULT_CERTIFICATE) {
+		log_debug("%s: certificate of the client: %s",
+			  net_addr_shown(&in->conn->client.addr),
+			  edge_client_verdict_text(in->handshake->client.verdict));
+		count_verdict(in->all->worker, in->handshake);
+	}
 	if (stream_tls_error(s) != 0)
 		in->failure = edge_failure_of(stream_tls_error(s));
 	if (in->failure == EDGE_FAILURE_SUITE && !in->shares_group)

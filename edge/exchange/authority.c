@@ -6,7 +6,9 @@
 #include "edge/exchange/authority.h"
 
 #include "config/fleet.h"
+#include "edge/clients/client_auth.h"
 #include "edge/facts/client.h"
+#include "edge/facts/facts.h"
 #include "edge/facts/forwarded.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
@@ -40,4 +42,22 @@ bool edge_authority_is_misdirected(const struct edge_view *view, const struct ed
 	if (named != NULL && named != site)
 		return true;
 	return !edge_certs_allow(view->certs, sni, host);
+}
+
+bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_client *client,
+				      struct span authority, struct edge_facts *facts)
+{
+	const struct edge_client_auth *auth =
+	    edge_certs_client_auth(view->certs, host_of(authority));
+	struct edge_client_cert *cert = client->cert;
+
+	if (auth == NULL)
+		return false;
+	facts->client_cert_asked = true;
+	if (cert == NULL)
+		return !edge_client_auth_is_optional(auth);
+	if (!edge_client_auth_knows(auth, cert))
+		edge_client_auth_judge(auth, cert);
+	facts->client_cert = cert;
+	return cert->verdict != EDGE_CLIENT_OK && !edge_client_auth_is_optional(auth);
 }

@@ -51,6 +51,12 @@ static bool must_redirect(const struct edge_question *q)
 	       !asks_for_challenge(q->facts->request);
 }
 
+/* An authority that looks whether the name is ours has no certificate to show. */
+static bool is_challenge_in_plain(const struct edge_question *q)
+{
+	return q->client->tls[0] == '\0' && asks_for_challenge(q->facts->request);
+}
+
 /* A drained edge is as healthy as another one: that it is sent nobody, those know from their own
  * configuration who send clients, and when no active one is left, it is the one to have. */
 static int health_status(const struct edge_question *q)
@@ -71,6 +77,9 @@ static struct edge_dispatch by_route(const struct edge_question *q)
 		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	if (must_redirect(q))
 		return answer(site, EDGE_REDIRECT_STATUS, REASON_DONE);
+	if (edge_authority_lacks_certificate(q->view, q->client, authority, q->facts) &&
+	    !is_challenge_in_plain(q))
+		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	switch (edge_route_find(site, q->facts, &found.route)) {
 	case EDGE_ROUTE_FOUND:
 		break;

@@ -25,7 +25,7 @@ struct http_path;
 
 struct edge_question {
 	const struct edge_view *view;
-	const struct edge_client *client; /* the connection's */
+	struct edge_client *client; /* the connection's */
 	/* Of the request and of whom it is from; what is found out goes there. */
 	struct edge_facts *facts;
 	bool stopping;          /* the program is */

@@ -2,7 +2,8 @@
  *
  * Forwarding: hop-by-hop fields go, Via, CDN-Loop and the Forwarded family come. What a stranger
  * says about where a request comes from is dropped: origins believe these fields. So are names with
- * underscores, and others that some origins take for a name that matters.
+ * underscores, and others that some origins take for a name that matters. What the edge knows of
+ * the client's certificate comes in fields that nobody else may send.
  */
 #include "edge/exchange/forward.h"
 
@@ -11,6 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
+#include "edge/clients/client_cert.h"
 
 /* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
  * another path is legal. More than that is a circle. */
@@ -19,6 +21,9 @@
  * each other has as many names as edges, so that a circle of them could take long to come by here
  * twice; nobody has so many networks in a row on purpose. */
 #define NETWORKS_MAX 8
+
+/* Client-Cert and Client-Cert-Chain (RFC 9440), and the edge's own like them. */
+#define CLIENT_CERT "client-cert"
 
 static char *put(char *p, struct span s)
 {
@@ -209,7 +214,7 @@ static bool is_claim(struct span name, const struct cfg_strings *trusted)
 {
 	/* Origins know X-Forwarded-Port, -Server, -Prefix and more. */
 	return begins_with(name, "x-forwarded-") || is_same(name, "forwarded") ||
-	       is_one_of(name, trusted);
+	       begins_with(name, CLIENT_CERT) || is_one_of(name, trusted);
 }
 
 /* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
@@ -239,7 +244,7 @@ static uint32_t first_byte(char c)
 /* What a name must begin with to be a claim or to frame: most fields need no closer look. */
 static uint32_t first_bytes(const struct edge_forward *f)
 {
-	uint32_t firsts = 0;
+	uint32_t firsts = first_byte(CLIENT_CERT[0]);
 
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		firsts |= first_byte(own[i][0]);
@@ -256,7 +261,8 @@ static bool is_dropped(struct span name, const struct edge_forward *f, uint32_t 
 		return true;
 	if ((firsts & first_byte(name.p[0])) == 0)
 		return false;
-	return frames(name) || (!f->client_is_trusted && is_claim(name, f->trusted_fields));
+	return frames(name) || (!f->client_is_trusted && is_claim(name, f->trusted_fields)) ||
+	       (f->certificates != NULL && begins_with(name, CLIENT_CERT));
 }
 
 static void drop_fields(struct http_fields *fields, const struct edge_forward *f)
@@ -330,6 +336,35 @@ static bool keep_end_to_end(struct http_head *head)
 	       http_fields_add(&head->fields, head->arena, SPAN("Upgrade"), protocol);
 }
 
+/* What is known of the certificate, and is to be told. */
+static bool add_certificate(struct http_head *head, const struct edge_forward *f)
+{
+	static const struct span names[CFG_CLIENT_FIELDS] = {
+	    [CFG_CLIENT_FIELD_CERTIFICATE] = SPAN("Client-Cert"),
+	    [CFG_CLIENT_FIELD_CHAIN] = SPAN("Client-Cert-Chain"),
+	    [CFG_CLIENT_FIELD_SUBJECT] = SPAN("Client-Cert-Subject"),
+	    [CFG_CLIENT_FIELD_ISSUER] = SPAN("Client-Cert-Issuer"),
+	    [CFG_CLIENT_FIELD_SERIAL] = SPAN("Client-Cert-Serial"),
+	    [CFG_CLIENT_FIELD_SANS] = SPAN("Client-Cert-Sans"),
+	    [CFG_CLIENT_FIELD_FINGERPRINT] = SPAN("Client-Cert-Fingerprint"),
+	    [CFG_CLIENT_FIELD_VERDICT] = SPAN("Client-Cert-Verdict"),
+	};
+
+	for (unsigned i = 0; f->certificates != NULL && i < f->certificates->fields.n; i++) {
+		enum cfg_client_field which = f->certificates->fields.v[i];
+		struct span value = f->client_cert != NULL
+					? edge_client_cert_fact(f->client_cert, which)
+				    : which == CFG_CLIENT_FIELD_VERDICT
+					? span_of(edge_client_verdict_text(EDGE_CLIENT_NONE))
+					: SPAN("");
+
+		if (value.n > 0 &&
+		    !http_fields_add(&head->fields, head->arena, names[which], value))
+			return false;
+	}
+	return true;
+}
+
 /* RFC 8470 section 5.1: once, whatever stands there. */
 static bool tell_early(struct http_head *head, bool early)
 {
@@ -364,7 +399,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	if (append_to_list(head, lengths, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
 	    add_if_missing(head, lengths, SPAN("X-Forwarded-Proto"), head->scheme) &&
 	    add_if_missing(head, lengths, SPAN("X-Forwarded-Host"), head->authority) &&
-	    add_forwarded(head, lengths, f) &&
+	    add_forwarded(head, lengths, f) && add_certificate(head, f) &&
 	    add_via(head, lengths, f->client_speaks_http2, f->pseudonym) &&
 	    append_to_list(head, lengths, SPAN("CDN-Loop"), f->pseudonym) &&
 	    tell_early(head, f->is_early))

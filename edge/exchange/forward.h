@@ -8,6 +8,8 @@
 #include "config/fleet.h"
 #include "core/http/message.h"
 
+struct edge_client_cert;
+
 struct edge_forward {
 	const char *client_ip; /* as text, without brackets */
 	bool client_is_ipv6;
@@ -17,7 +19,11 @@ struct edge_forward {
 	/* Of http, looked at with the request only. */
 	const struct cfg_strings *trusted_fields;
 	enum cfg_underscores underscores;
-	struct span pseudonym; /* of this node in Via and CDN-Loop: "perigee-fra1" */
+	/* What the site asks of clients' certificates; NULL: nothing. Then nobody is believed what
+	 * it says of one. */
+	const struct cfg_client_certificates *certificates;
+	struct edge_client_cert *client_cert; /* NULL: none was shown */
+	struct span pseudonym;                /* of this node in Via and CDN-Loop: "perigee-fra1" */
 };
 
 /* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:

@@ -13,13 +13,17 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/respond.h"
 #include "edge/node/view.h"
+#include "edge/route/route.h"
 #include "edge/rules/rules.h"
 
 /* What all that goes on from here is told of the client. */
 static enum step_result introduce(struct edge_exchange *x)
 {
 	const struct edge_client *client = x->client;
+	const struct cfg_client_certificates *certificates = NULL;
 
+	if (x->facts.client_cert_asked)
+		certificates = &x->site->cfg->client_certificates;
 	x->forward = (struct edge_forward){
 	    .client_ip = client->ip,
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
@@ -28,6 +32,8 @@ static enum step_result introduce(struct edge_exchange *x)
 	    .is_early = exchange_is_early(x),
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
+	    .certificates = certificates,
+	    .client_cert = x->facts.client_cert,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	return STEP_GO_ON;

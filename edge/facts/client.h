@@ -13,6 +13,8 @@
 #include "edge/facts/early.h"
 #include "geo/places.h"
 
+struct edge_client_cert;
+
 struct edge_client {
 	struct net_addr addr;  /* its own: the PROXY header's word, or the socket's */
 	struct net_addr local; /* where it came to; likewise */
@@ -31,6 +33,9 @@ struct edge_client {
 	bool early; /* its handshake is not done: what it says may be a replay */
 	struct edge_early_waits early_waits; /* while it is, or has been */
 	duration handshake;                  /* from its ClientHello on */
+	/* The certificate that was shown; NULL: none, or none was asked for. Whoever looks at it
+	 * for a request does so by the facts of that. The connection's. */
+	struct edge_client_cert *cert;
 	/* Where it is, once somebody has asked; and the generation of the places it was looked up
 	 * in; 0: nobody has. Those may be gone, and others stand where they stood. */
 	struct geo_place place;

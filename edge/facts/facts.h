@@ -6,10 +6,12 @@
  */
 #pragma once
 
+#include "config/fleet.h"
 #include "core/http/message.h"
 #include "core/http/regex.h"
 
 struct edge_client;
+struct edge_client_cert;
 struct geo_place;
 struct http_path;
 
@@ -19,8 +21,11 @@ struct edge_facts {
 	const struct http_head *request;  /* as received */
 	const struct http_path *path;     /* in normal form; NULL: it could not be read */
 	const struct http_head *response; /* as far as it has been made; NULL: there is none yet */
-	struct span user;                 /* whose password was right; empty: none was asked for */
-	struct span refused_by;           /* the rule or limit that did; empty: none */
+	/* That the site has asked for, judged by its rules; NULL: none was shown. */
+	struct edge_client_cert *client_cert;
+	bool client_cert_asked; /* the site asks for one */
+	struct span user;       /* whose password was right; empty: none was asked for */
+	struct span refused_by; /* the rule or limit that did; empty: none */
 	/* Names; empty: none. */
 	struct span node, site, route, origin;
 	/* Empty: none. */
@@ -30,3 +35,6 @@ struct edge_facts {
 	bool early;              /* the client's handshake was not done when it was let through */
 	struct regex_captures captures; /* of the path, by the expression of the route */
 };
+
+/* Of the client's certificate; the verdict "none" where one was asked for and none shown. */
+struct span edge_facts_client_cert(const struct edge_facts *facts, enum cfg_client_field which);

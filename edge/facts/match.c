@@ -12,7 +12,9 @@
 #include "core/http/path.h"
 #include "core/http/query.h"
 #include "core/http/regex.h"
+#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
+#include "edge/facts/variables.h"
 #include "edge/tls/host_table.h"
 #include "geo/places.h"
 
@@ -25,7 +27,7 @@ struct part {
 struct edge_match {
 	const struct cfg_match *cfg;
 	struct regex *path;
-	struct part *fields, *query;
+	struct part *fields, *query, *client_cert;
 	struct edge_host_table *hosts; /* NULL: any; the values say nothing */
 };
 
@@ -73,8 +75,9 @@ static struct edge_host_table *compile_hosts(const struct cfg_strings *hosts)
 
 static bool says_nothing(const struct cfg_match *cfg)
 {
-	return cfg->methods.n + cfg->n_fields + cfg->n_query + cfg->networks.n + cfg->countries.n +
-		       cfg->continents.n + cfg->hosts.n + cfg->statuses.n ==
+	return cfg->methods.n + cfg->n_fields + cfg->n_query + cfg->n_client_cert +
+		       cfg->networks.n + cfg->countries.n + cfg->continents.n + cfg->hosts.n +
+		       cfg->statuses.n ==
 		   0 &&
 	       !cfg->regex;
 }
@@ -90,6 +93,7 @@ struct edge_match *edge_match_create(const struct cfg_match *cfg)
 	match->path = compile(cfg->regex);
 	match->fields = compile_parts(cfg->fields, cfg->n_fields);
 	match->query = compile_parts(cfg->query, cfg->n_query);
+	match->client_cert = compile_parts(cfg->client_cert, cfg->n_client_cert);
 	match->hosts = compile_hosts(&cfg->hosts);
 	return match;
 }
@@ -103,6 +107,7 @@ void edge_match_destroy(struct edge_match **matchp)
 	regex_destroy(&match->path);
 	free_parts(match->fields, match->cfg->n_fields);
 	free_parts(match->query, match->cfg->n_query);
+	free_parts(match->client_cert, match->cfg->n_client_cert);
 	edge_host_table_destroy(&match->hosts);
 	free(match);
 }
@@ -357,6 +362,36 @@ static enum edge_match_result judge_method(const struct cfg_strings *methods,
 	return holds ? EDGE_MATCH_YES : EDGE_MATCH_NO;
 }
 
+/* Each of several alternative names may be the one. */
+static enum edge_match_result judge_sans(const struct part *part, const struct edge_facts *facts)
+{
+	struct answers answers = {0};
+	const struct span *sans = NULL;
+	unsigned n = facts->client_cert ? edge_client_cert_sans(facts->client_cert, &sans) : 0;
+
+	if (n == 0)
+		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;
+	for (unsigned i = 0; i < n; i++)
+		add_answer(&answers, judge_value(part, sans[i]));
+	return answers.yes ? EDGE_MATCH_YES : answers.unsure ? EDGE_MATCH_UNSURE : EDGE_MATCH_NO;
+}
+
+/* What is known of a certificate nobody reads in another way. */
+static enum edge_match_result judge_client_cert(const struct part *part,
+						const struct edge_facts *facts)
+{
+	enum cfg_variable variable;
+	struct span value;
+
+	CHECK(cfg_client_cert_variable(part->cfg->name, &variable));
+	if (variable == CFG_VAR_CLIENT_CERT_SANS)
+		return judge_sans(part, facts);
+	value = edge_client_cert_value(variable, facts);
+	if (value.n == 0)
+		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;
+	return judge_value(part, value);
+}
+
 /* All together */
 
 enum edge_match_result edge_match_judge_rest(const struct edge_match *match,
@@ -378,6 +413,11 @@ enum edge_match_result edge_match_judge_rest(const struct edge_match *match,
 	for (unsigned i = 0; i < cfg->n_fields && result != EDGE_MATCH_NO; i++) {
 		enum edge_match_result one =
 		    judge_field(&match->fields[i], &facts->request->fields);
+
+		result = one == EDGE_MATCH_YES ? result : one;
+	}
+	for (unsigned i = 0; i < cfg->n_client_cert && result != EDGE_MATCH_NO; i++) {
+		enum edge_match_result one = judge_client_cert(&match->client_cert[i], facts);
 
 		result = one == EDGE_MATCH_YES ? result : one;
 	}

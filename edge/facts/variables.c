@@ -11,6 +11,7 @@
 #include "core/http/chars.h"
 #include "core/http/path.h"
 #include "core/http/query.h"
+#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
 #include "edge/facts/facts.h"
 #include "geo/places.h"
@@ -256,6 +257,25 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 	}
 }
 
+struct span edge_facts_client_cert(const struct edge_facts *facts, enum cfg_client_field which)
+{
+	if (facts->client_cert != NULL)
+		return edge_client_cert_fact(facts->client_cert, which);
+	return facts->client_cert_asked && which == CFG_CLIENT_FIELD_VERDICT
+		   ? span_of(edge_client_verdict_text(EDGE_CLIENT_NONE))
+		   : SPAN("");
+}
+
+_Static_assert(CFG_VAR_CLIENT_CERT_VERDICT - CFG_VAR_CLIENT_CERT_SUBJECT ==
+		   CFG_CLIENT_FIELD_VERDICT - CFG_CLIENT_FIELD_SUBJECT,
+	       "variables and fields of certificates are in one order");
+
+struct span edge_client_cert_value(enum cfg_variable variable, const struct edge_facts *facts)
+{
+	return edge_facts_client_cert(facts, CFG_CLIENT_FIELD_SUBJECT +
+						 (variable - CFG_VAR_CLIENT_CERT_SUBJECT));
+}
+
 static void write_place(struct edge_writer *w, enum cfg_variable variable,
 			const struct geo_place *place)
 {
@@ -361,6 +381,14 @@ void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *
 	case CFG_VAR_CLIENT_ASN:
 		if (facts->place)
 			write_place(w, part->variable, facts->place);
+		break;
+	case CFG_VAR_CLIENT_CERT_SUBJECT:
+	case CFG_VAR_CLIENT_CERT_ISSUER:
+	case CFG_VAR_CLIENT_CERT_SERIAL:
+	case CFG_VAR_CLIENT_CERT_SANS:
+	case CFG_VAR_CLIENT_CERT_FINGERPRINT:
+	case CFG_VAR_CLIENT_CERT_VERDICT:
+		put_text(w, edge_client_cert_value(part->variable, facts));
 		break;
 	case CFG_VAR_PATH:
 		if (facts->path)

@@ -35,5 +35,7 @@ struct edge_writer {
 void edge_write_literal(struct edge_writer *w, struct span text);
 /* A path in normal form, or a piece of one. */
 void edge_write_path(struct edge_writer *w, struct span path);
+/* Of one of {client_cert.NAME}. */
+struct span edge_client_cert_value(enum cfg_variable variable, const struct edge_facts *facts);
 void edge_write_variable(struct edge_writer *w, const struct cfg_template_part *part,
 			 const struct edge_facts *facts);

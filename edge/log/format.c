@@ -16,9 +16,9 @@
 #include "geo/places.h"
 
 /* Of JSON: each byte that a stranger chooses may become six; the rest is names and numbers. */
-_Static_assert(EDGE_LOG_ESCAPED *(EDGE_LOG_METHOD_MAX + 2 * EDGE_LOG_HOST_MAX +
+_Static_assert(EDGE_LOG_ESCAPED *(EDGE_LOG_METHOD_MAX + 3 * EDGE_LOG_HOST_MAX +
 				  EDGE_LOG_TARGET_MAX + EDGE_LOG_ID_MAX + 5 * EDGE_LOG_NAME_MAX) +
-		       2048 <=
+		       2 * EDGE_LOG_NAME_MAX + 2048 <=
 		   EDGE_LOG_LINE_MAX,
 	       "a line of JSON has room");
 _Static_assert(EDGE_LOG_ESCAPED *(EDGE_LOG_NAME_MAX + EDGE_LOG_METHOD_MAX + EDGE_LOG_TARGET_MAX +
@@ -105,6 +105,16 @@ static char *put_tls(char *p, const struct edge_client *client)
 	return put_us(p, SPAN(",\"handshake_us\":"), client->handshake);
 }
 
+static char *put_client_cert(char *p, const struct edge_facts *f)
+{
+	p = put_known(p, SPAN(",\"client_cert\":"),
+		      edge_facts_client_cert(f, CFG_CLIENT_FIELD_VERDICT), EDGE_LOG_NAME_MAX);
+	p = put_known(p, SPAN(",\"client_cert_subject\":"),
+		      edge_facts_client_cert(f, CFG_CLIENT_FIELD_SUBJECT), EDGE_LOG_HOST_MAX);
+	return put_known(p, SPAN(",\"client_cert_serial\":"),
+			 edge_facts_client_cert(f, CFG_CLIENT_FIELD_SERIAL), EDGE_LOG_NAME_MAX);
+}
+
 static char *put_place(char *p, const struct geo_place *place)
 {
 	if (place == NULL)
@@ -153,6 +163,7 @@ static size_t write_json(const struct edge_log_format *format, const struct edge
 	p = put_tls(p, f->client);
 	if (f->early)
 		p = put_bool(p, SPAN(",\"tls_early\":"), true);
+	p = put_client_cert(p, f);
 	p = put_place(p, f->place);
 	p = put_known(p, SPAN(",\"refused_by\":"), f->refused_by, EDGE_LOG_NAME_MAX);
 	p = put_word(p, SPAN(",\"end\":"), reason_text(e->end));

@@ -43,6 +43,28 @@
 	  "TLS handshakes that agreed on keys by X25519MLKEM768")                                  \
 	X(EDGE_HANDSHAKE_FAILURES, "edge_handshake_failures_total", COUNTER,                       \
 	  "TLS handshakes that failed or took too long")                                           \
+	X(EDGE_CLIENT_CERT_NONE, "edge_client_cert_none_total", COUNTER,                           \
+	  "Clients that were asked for a certificate and have shown none")                         \
+	X(EDGE_CLIENT_CERT_OK, "edge_client_cert_ok_total", COUNTER,                               \
+	  "Clients with a valid certificate")                                                      \
+	X(EDGE_CLIENT_CERT_UNKNOWN_CA, "edge_client_cert_unknown_ca_total", COUNTER,               \
+	  "Clients with a certificate of none of the site's authorities")                          \
+	X(EDGE_CLIENT_CERT_EXPIRED, "edge_client_cert_expired_total", COUNTER,                     \
+	  "Clients with a certificate that has expired")                                           \
+	X(EDGE_CLIENT_CERT_NOT_YET_VALID, "edge_client_cert_not_yet_valid_total", COUNTER,         \
+	  "Clients with a certificate that is not valid yet")                                      \
+	X(EDGE_CLIENT_CERT_REVOKED, "edge_client_cert_revoked_total", COUNTER,                     \
+	  "Clients with a certificate that was revoked")                                           \
+	X(EDGE_CLIENT_CERT_NO_CRL, "edge_client_cert_no_crl_total", COUNTER,                       \
+	  "Clients with a certificate that no current list of revoked ones is there for")          \
+	X(EDGE_CLIENT_CERT_PURPOSE, "edge_client_cert_purpose_total", COUNTER,                     \
+	  "Clients with a certificate that is not for clients")                                    \
+	X(EDGE_CLIENT_CERT_WEAK, "edge_client_cert_weak_total", COUNTER,                           \
+	  "Clients with a certificate by a weak algorithm or key")                                 \
+	X(EDGE_CLIENT_CERT_TOO_LARGE, "edge_client_cert_too_large_total", COUNTER,                 \
+	  "Clients with too large a certificate, or too many")                                     \
+	X(EDGE_CLIENT_CERT_INVALID, "edge_client_cert_invalid_total", COUNTER,                     \
+	  "Clients with a certificate that is wrong in another way")                               \
 	X(EDGE_EARLY_DATA, "edge_early_data_total", COUNTER,                                       \
 	  "Client connections whose early data was taken")                                         \
 	X(EDGE_EARLY_DATA_REFUSED, "edge_early_data_refused_total", COUNTER,                       \

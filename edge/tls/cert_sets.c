@@ -3,7 +3,9 @@
  * Which certificates are shown together. A name is served by the first certificate of each key type
  * (the algorithm and its curve) that is for the name itself, and where there is none of a type by
  * that of the wildcard above it. Each distinct set of certificates becomes one gnutls credentials
- * object, and the table of names points to it. Built by the job that loads, then only looked at.
+ * object, and the table of names points to it; and one more for each site that asks clients for
+ * certificates, with the names of the authorities that these are to come from. Built by the job
+ * that loads, then only looked at.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,38 +15,54 @@
 #include "edge/tls/host_table.h"
 
 static gnutls_certificate_credentials_t credentials_of(struct edge_certs *certs,
-						       const unsigned *members, unsigned n)
+						       const struct cert_set *set,
+						       const struct edge_client_auth *auth)
 {
 	gnutls_certificate_credentials_t credentials;
 
-	if (n == 1)
-		return certs->certs[members[0]].pair->credentials;
+	if (set->borrowed)
+		return certs->certs[set->certs[0]].pair->credentials;
 	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
-	for (unsigned i = 0; i < n; i++)
-		CHECK(cert_add_to(credentials, &certs->certs[members[i]]) >= 0);
+	for (unsigned i = 0; i < set->n; i++)
+		CHECK(cert_add_to(credentials, &certs->certs[set->certs[i]]) >= 0);
+	if (auth != NULL)
+		CHECK(edge_client_auth_name_authorities(auth, credentials) == 0);
 	return credentials;
 }
 
-/* Credentials of exactly these certificates; made when there are none yet. */
-static const struct cert_set *set_of(struct edge_certs *certs, const unsigned *members, unsigned n)
+/* Among those from `next` on, which is one more than its index. */
+static const struct cert_set *find_same(const struct edge_certs *certs, unsigned next,
+					const unsigned *members, unsigned n)
 {
-	struct cert *first = &certs->certs[members[0]];
-	struct cert_set *set;
-
-	for (unsigned i = first->set; i != 0; i = set->next) {
-		set = certs->sets[i - 1];
+	for (const struct cert_set *set; next != 0; next = set->next) {
+		set = certs->sets[next - 1];
 		if (set->n == n && memcmp(set->certs, members, n * sizeof(*members)) == 0)
 			return set;
 	}
+	return NULL;
+}
+
+/* Credentials of exactly these certificates, that ask for clients' unless `auth` is NULL; made when
+ * there are none yet. */
+static const struct cert_set *set_of(struct edge_certs *certs, const unsigned *members, unsigned n,
+				     const struct edge_client_auth *auth)
+{
+	unsigned *last = auth != NULL ? &certs->asking[edge_client_auth_index(auth)]
+				      : &certs->certs[members[0]].set;
+	const struct cert_set *found = find_same(certs, *last, members, n);
+	struct cert_set *set;
+
+	if (found != NULL)
+		return found;
 	certs->sets = xreallocarray(certs->sets, certs->n_sets + 1, sizeof(*certs->sets));
 	set = certs->sets[certs->n_sets++] = xcalloc(1, sizeof(*set));
 	set->n = n;
 	set->certs = xreallocarray(NULL, n, sizeof(*members));
 	memcpy(set->certs, members, n * sizeof(*members));
-	set->next = first->set;
-	first->set = certs->n_sets;
-	set->borrowed = n == 1;
-	set->credentials = credentials_of(certs, members, n);
+	set->next = *last;
+	*last = certs->n_sets;
+	set->borrowed = n == 1 && auth == NULL;
+	set->credentials = credentials_of(certs, set, auth);
 	return set;
 }
 
@@ -150,15 +168,63 @@ void cert_sets_build(struct edge_certs *certs)
 		end = add_named(&choice, certs, &names, start, name);
 		add_wildcard(&choice, certs, &names, name);
 		edge_host_table_add(certs->by_name, span_of(name),
-				    set_of(certs, choice.certs, choice.n));
+				    set_of(certs, choice.certs, choice.n, NULL));
 	}
 	choice.n = 0;
 	for (unsigned c = 0; c < certs->n_certs; c++)
 		add_choice(&choice, certs, c);
-	certs->nameless = set_of(certs, choice.certs, choice.n);
+	certs->nameless = set_of(certs, choice.certs, choice.n, NULL);
 	certs->tls.credentials = certs->nameless->credentials;
 	free(names.v);
 	free(choice.certs);
+}
+
+/* What who names `host` is shown, a name or a wildcard of names. */
+static void ask_on(struct edge_certs *certs, struct span host, const struct edge_client_auth *auth)
+{
+	const struct cert_set *set = cert_sets_find(certs, host);
+
+	if (set != NULL)
+		set_of(certs, set->certs, set->n, auth);
+	/* Not every name under a wildcard of the site's need have a certificate. */
+	if (set == NULL || host.p[0] == '*')
+		set_of(certs, certs->nameless->certs, certs->nameless->n, auth);
+}
+
+void cert_sets_build_asking(struct edge_certs *certs)
+{
+	unsigned n = edge_client_auths_count(certs->clients);
+
+	if (n == 0)
+		return;
+	certs->asking = xcalloc(n, sizeof(*certs->asking));
+	for (unsigned i = 0; i < n; i++) {
+		const struct edge_client_auth *auth = edge_client_auths_get(certs->clients, i);
+		const struct cfg_strings *hosts = &edge_client_auth_site(auth)->hosts;
+
+		for (unsigned h = 0; h < hosts->n; h++)
+			ask_on(certs, span_of(hosts->v[h]), auth);
+	}
+	/* Names under the wildcards of sites. */
+	for (unsigned c = 0; c < certs->n_certs; c++) {
+		for (unsigned i = 0; i < certs->certs[c].n_names; i++) {
+			struct span name = span_of(certs->certs[c].names[i]);
+			const struct edge_client_auth *auth = edge_certs_client_auth(certs, name);
+
+			if (auth != NULL)
+				ask_on(certs, name, auth);
+		}
+	}
+}
+
+gnutls_certificate_credentials_t cert_sets_asking(const struct edge_certs *certs,
+						  const struct cert_set *set,
+						  const struct edge_client_auth *auth)
+{
+	const struct cert_set *same =
+	    find_same(certs, certs->asking[edge_client_auth_index(auth)], set->certs, set->n);
+
+	return same != NULL ? same->credentials : set->credentials;
 }
 
 const struct cert_set *cert_sets_find(const struct edge_certs *certs, struct span name)
@@ -218,4 +284,5 @@ void cert_sets_free(struct edge_certs *certs)
 		free(certs->sets[i]);
 	}
 	free(certs->sets);
+	free(certs->asking);
 }

@@ -14,6 +14,7 @@
 #include "core/base/progress.h"
 #include "core/net/tls_profile.h"
 #include "edge/tls/certs_internal.h"
+#include "edge/tls/handshake.h"
 #include "edge/tls/host_table.h"
 #include "edge/tls/tickets.h"
 
@@ -94,30 +95,101 @@ static void warn_uncovered(const struct edge_certs *certs, const struct cfg_flee
 	}
 }
 
-/* What a client that says this is shown; NULL: it names nobody whom we know. */
-static gnutls_certificate_credentials_t credentials_for(const struct edge_certs *certs,
-							gnutls_session_t session)
-{
-	char name[256];
-	size_t len = sizeof(name) - 1;
-	unsigned type;
+/* Certificates of clients */
 
-	if (gnutls_server_name_get(session, name, &len, &type, 0) != 0 || type != GNUTLS_NAME_DNS)
-		return NULL;
-	return edge_certs_find(certs, (struct span){name, strnlen(name, len)});
+/* In the place of one that asks. */
+static const char asks_nothing;
+
+/* Of all sites, as a host of one may lie under the wildcard of another. */
+static void list_client_hosts(struct edge_certs *certs, const struct cfg_fleet *fleet,
+			      const struct cfg_edge *self)
+{
+	unsigned next = 0, n = edge_client_auths_count(certs->clients);
+
+	if (n == 0)
+		return;
+	certs->client_hosts = edge_host_table_create();
+	for (unsigned s = 0; s < fleet->n_sites; s++) {
+		const struct cfg_site *site = &fleet->sites[s];
+		const void *asked = &asks_nothing;
+
+		if (!cfg_site_is_served_by(site, self))
+			continue;
+		if (next < n &&
+		    edge_client_auth_site(edge_client_auths_get(certs->clients, next)) == site)
+			asked = edge_client_auths_get(certs->clients, next++);
+		for (unsigned h = 0; h < site->hosts.n; h++)
+			edge_host_table_add(certs->client_hosts, span_of(site->hosts.v[h]), asked);
+	}
 }
 
-/* Called by GnuTLS in the middle of a worker's handshake. */
+const struct edge_client_auth *edge_certs_client_auth(const struct edge_certs *certs,
+						      struct span host)
+{
+	const void *asked;
+
+	if (certs->client_hosts == NULL)
+		return NULL;
+	asked = edge_host_table_find(certs->client_hosts, host, EDGE_WILDCARD_ANY_LABELS);
+	return asked != &asks_nothing ? asked : NULL;
+}
+
+/* Called by GnuTLS in the middle of a handshake. */
+static int verify_client(gnutls_session_t session)
+{
+	struct edge_handshake *handshake = tls_session_arg(session);
+
+	return edge_client_auth_verify(session, &handshake->client);
+}
+
+static int finish(gnutls_session_t session)
+{
+	struct edge_handshake *handshake = tls_session_arg(session);
+
+	return edge_client_auth_finish(session, &handshake->client);
+}
+
+/* The choice */
+
+/* Called by GnuTLS in the middle of a handshake, for each ClientHello. */
 static int choose_credentials(gnutls_session_t session)
 {
 	const struct edge_certs *certs = tls_session_server(session)->user;
-	gnutls_certificate_credentials_t credentials = credentials_for(certs, session);
+	struct edge_handshake *handshake = tls_session_arg(session);
+	const struct edge_client_auth *auth = NULL;
+	gnutls_certificate_credentials_t credentials;
+	const struct cert_set *set = NULL;
+	char name[256];
+	size_t len = sizeof(name) - 1;
+	unsigned type;
+	int ret;
 
-	if (credentials == NULL && certs->refuse_nameless)
+	if (gnutls_server_name_get(session, name, &len, &type, 0) == 0 && type == GNUTLS_NAME_DNS) {
+		struct span host = {name, strnlen(name, len)};
+
+		set = cert_sets_find(certs, host);
+		auth = edge_certs_client_auth(certs, host);
+	}
+	if (set == NULL && certs->refuse_nameless)
 		return GNUTLS_E_UNRECOGNIZED_NAME;
-	if (credentials == NULL || credentials == certs->tls.credentials)
+	if (set == NULL)
+		set = certs->nameless;
+	ret = edge_client_auth_begin(auth, session, certs->tls.tickets, verify_client,
+				     &handshake->client);
+	if (ret < 0)
+		return ret;
+	credentials = auth != NULL ? cert_sets_asking(certs, set, auth) : set->credentials;
+	if (credentials == certs->tls.credentials)
 		return 0;
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+}
+
+/* Without `self`: of all sites. */
+static bool load_clients(struct edge_certs *certs, const struct cfg_fleet *fleet,
+			 const struct cfg_edge *self, wall_time now, struct diag *diag)
+{
+	certs->clients = edge_client_auths_create(fleet, self, now, diag);
+	return certs->clients != NULL;
 }
 
 static bool load_own(struct edge_certs *certs, const struct cfg_fleet *fleet,
@@ -203,14 +275,19 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 {
 	struct edge_certs *certs = xcalloc(1, sizeof(*certs));
 	char *error;
+	bool ok;
 
 	certs->keys = keys;
 	certs->by_name = edge_host_table_create();
-	if (!load_own(certs, fleet, self, store, now, diag)) {
+	ok = load_own(certs, fleet, self, store, now, diag);
+	ok &= load_clients(certs, fleet, self, now, diag);
+	if (!ok) {
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
 	cert_sets_build(certs);
+	list_client_hosts(certs, fleet, self);
+	cert_sets_build_asking(certs);
 	warn_uncovered(certs, fleet, self, diag);
 	certs->priority = tls_profile_create(fleet->tls.profile, &error);
 	CHECK(certs->priority != NULL); /* it was tried when it was read */
@@ -223,6 +300,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	if (tickets != NULL)
 		edge_tickets_serve(tickets, &certs->tls);
 	certs->tls.client_hello = choose_credentials;
+	certs->tls.finished = finish;
 	certs->tls.slow_keys = edge_keys_are_elsewhere(keys);
 	certs->tls.user = certs;
 	return certs;
@@ -264,6 +342,7 @@ void edge_certs_check(const struct cfg_fleet *fleet, const struct cfg_edge *self
 		check_edges(fleet, diag);
 	ok = self != NULL && whole ? load_own(certs, fleet, self, NULL, now, diag)
 				   : load_all(certs, fleet, self, NULL, now, diag);
+	load_clients(certs, fleet, self, now, diag);
 	if (ok && whole && certs->n_certs > 0) {
 		cert_sets_build(certs);
 		warn_uncovered(certs, fleet, self, diag);
@@ -281,6 +360,8 @@ void edge_certs_destroy(struct edge_certs **certsp)
 	for (unsigned i = 0; i < certs->n_certs; i++)
 		cert_pair_unref(&certs->certs[i].pair);
 	free(certs->certs);
+	edge_host_table_destroy(&certs->client_hosts);
+	edge_client_auths_destroy(&certs->clients);
 	edge_host_table_destroy(&certs->by_name);
 	if (certs->priority != NULL)
 		gnutls_priority_deinit(certs->priority);

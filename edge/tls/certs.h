@@ -22,6 +22,7 @@ struct cfg_fleet;
 struct diag;
 struct edge_cert_store;
 struct edge_certs;
+struct edge_client_auth;
 struct edge_keys;
 struct edge_tickets;
 struct staple;
@@ -60,6 +61,9 @@ gnutls_certificate_credentials_t edge_certs_find(const struct edge_certs *certs,
  * well. So too when we have none for that host: another connection would be shown nothing better.
  */
 bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct span host);
+/* Whether clients that name that host are asked for a certificate; NULL: they are not. */
+const struct edge_client_auth *edge_certs_client_auth(const struct edge_certs *certs,
+						      struct span host);
 /* Which part of its time it is in; its last third is when it should have been renewed. */
 enum edge_cert_time { EDGE_CERT_NOT_YET, EDGE_CERT_VALID, EDGE_CERT_ENDING, EDGE_CERT_EXPIRED };
 enum edge_cert_time edge_cert_time(time_t not_before, time_t not_after, time_t now);

@@ -15,6 +15,7 @@
 #include "config/fleet.h"
 #include "core/base/file.h"
 #include "core/net/tls.h"
+#include "edge/clients/client_auth.h"
 #include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
 #include "edge/tls/staple.h"
@@ -68,7 +69,9 @@ struct cert {
 struct cert_set {
 	unsigned *certs;
 	unsigned n;
-	unsigned next; /* one more than another that begins with the same certificate; 0: none */
+	/* One more than another that begins with the same certificate, or else that is for the same
+	 * clients' certificates; 0: none. */
+	unsigned next;
 	bool borrowed; /* its credentials are those of its pair */
 	gnutls_certificate_credentials_t credentials;
 };
@@ -82,6 +85,11 @@ struct edge_certs {
 	struct edge_host_table *by_name; /* of sets */
 	const struct cert_set *nameless; /* for who names nobody, or nobody whom we know */
 	bool refuse_nameless;
+	struct edge_client_auths *clients;
+	struct edge_host_table *client_hosts; /* of them, by the hosts of all sites; NULL: none */
+	/* By the index of struct edge_client_auth: one more than the last set that asks for those
+	 * clients' certificates. */
+	unsigned *asking;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn[CFG_PROTOCOLS];
 	gnutls_compression_method_t compressions[CFG_CERTIFICATE_COMPRESSIONS];
@@ -117,6 +125,13 @@ bool cert_store_load(struct edge_cert_store *store, struct edge_certs *certs, st
 
 /* Once all are loaded, and there is one at least. */
 void cert_sets_build(struct edge_certs *certs);
+/* After that, the same certificates with the names of the authorities that clients' certificates
+ * are to come from, for sites that ask for any. */
+void cert_sets_build_asking(struct edge_certs *certs);
+/* The credentials of those; of `set` itself when there are none. */
+gnutls_certificate_credentials_t cert_sets_asking(const struct edge_certs *certs,
+						  const struct cert_set *set,
+						  const struct edge_client_auth *auth);
 /* NULL: there is none for that name. */
 const struct cert_set *cert_sets_find(const struct edge_certs *certs, struct span name);
 void cert_sets_free(struct edge_certs *certs);

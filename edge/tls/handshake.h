@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/loop/loop.h"
+#include "edge/clients/client_auth.h"
 
 struct edge_certs;
 struct edge_view;
@@ -20,4 +21,6 @@ struct edge_handshake {
 	struct edge_view *view;         /* pinned on the loop */
 	const struct loop *loop;        /* the worker's */
 	mono_time since;
+	/* Of the callbacks, then the inlet's. */
+	struct edge_client_handshake client;
 };

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
+
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
@@ -93,6 +95,24 @@ static int start(const struct tls_tickets *tls, gnutls_session_t session)
 
 	gnutls_db_set_cache_expiration(session, (int)(t->lifetime.ns / 1000000000));
 	return gnutls_session_ticket_enable_server(session, &secret);
+}
+
+/* Which was in use before does not matter here: then there is a full handshake. */
+static int mark(const struct tls_tickets *tls, gnutls_session_t session, const gnutls_datum_t *mark)
+{
+	const struct edge_tickets *t = tickets_of(tls);
+	const gnutls_datum_t secret = secret_of(t, ticket_keys_in_use(&t->keys, clock_wall()));
+	uint8_t marked[TICKET_SECRET_SIZE];
+	const gnutls_datum_t own = {marked, sizeof(marked)};
+	int ret;
+
+	_Static_assert(TICKET_SECRET_SIZE == 64, "as long as SHA-512");
+	ret = gnutls_hmac_fast(GNUTLS_MAC_SHA512, secret.data, secret.size, mark->data, mark->size,
+			       marked);
+	if (ret == 0)
+		ret = gnutls_session_ticket_enable_server(session, &own);
+	explicit_bzero(marked, sizeof(marked));
+	return ret;
 }
 
 /* What is looked for in a ClientHello, and found. */
@@ -238,6 +258,7 @@ struct edge_tickets *edge_tickets_create(const struct cfg_fleet *fleet,
 	}
 	t->names = xcalloc(t->keys.n + 1, sizeof(*t->names));
 	t->tls.start = start;
+	t->tls.mark = mark;
 	t->tls.choose = t->names_hold ? choose : NULL;
 	t->tls.count = fleet->tls.tickets.count;
 	if (takes_early_data(fleet))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+EXTRA_DIST += tests/support/busy_clients.py tests/support/client_ca.py tests/support/demo.py \
 EXTRA_DIST += tests/support/busy_clients.py tests/support/certtool.py \
 	tests/support/demo.py \
 	tests/support/desync_contents.py tests/support/desync_requests.py \

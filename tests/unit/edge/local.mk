@@ -53,6 +53,11 @@ tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_certs
 
+check_PROGRAMS += tests/unit/edge/tls/test_client_auth
+tests_unit_edge_tls_test_client_auth_SOURCES = tests/unit/edge/tls/test_client_auth.c \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_edge_tls_test_client_auth_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_client_auth
 check_PROGRAMS += tests/unit/edge/tls/test_client_hello
 tests_unit_edge_tls_test_client_hello_SOURCES = tests/unit/edge/tls/test_client_hello.c
 tests_unit_edge_tls_test_client_hello_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

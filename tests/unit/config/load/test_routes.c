@@ -55,6 +55,7 @@ static void test_what_a_route_does(void **state)
 		 "          regex: ^/4/x\n"
 		 "          fields: [{name: Upgrade, value: websocket}, {name: X, absent: true}]\n"
 		 "          query: {name: a, regex: b}\n"
+		 "          client_cert: [{name: sans, regex: x}, {name: verdict, value: ok}]\n"
 		 "          networks: 10.0.0.0/8\n"
 		 "          hosts: [www.example.com, a.example.org]\n");
 	const struct cfg_route *r = fleet->sites[0].routes;
@@ -79,6 +80,8 @@ static void test_what_a_route_does(void **state)
 	assert_string_equal(r[3].when.fields[0].value, "websocket");
 	assert_true(r[3].when.fields[1].absent);
 	assert_string_equal(r[3].when.query[0].regex, "b");
+	assert_int_equal(r[3].when.n_client_cert, 2);
+	assert_string_equal(r[3].when.client_cert[1].name, "verdict");
 	assert_int_equal(r[3].when.networks.n, 1);
 	assert_int_equal(r[3].when.hosts.n, 2);
 	cfg_fleet_destroy(&fleet);
@@ -219,6 +222,18 @@ static void test_what_no_request_comes_to(void **state)
 	    "is missing, which would tell them\n");
 }
 
+static void test_clients_of_no_authority(void **state)
+{
+	assert_complaints(HEAD "    client_certificates: {mode: required, crl_file: c}\n"
+			       "    routes: [{origin: app}]\n",
+			  "fleet.yaml:6:33: sites.www.client_certificates.ca_file is missing: "
+			  "without it nobody's certificate would be valid\n");
+	assert_complaints(HEAD "    client_certificates: {ca_file: c}\n"
+			       "    routes: [{origin: app}]\n",
+			  "fleet.yaml:6:27: sites.www.client_certificates.ca_file belongs to mode "
+			  "optional or required, but here mode is off\n");
+}
+
 static void test_wrong_conditions(void **state)
 {
 	assert_complaints(
@@ -229,6 +244,7 @@ static void test_wrong_conditions(void **state)
 		 "          regex: \"(\"\n"
 		 "          fields: [{value: x}, {name: \"a b\"}, {name: a, value: b, regex: c}]\n"
 		 "          query: {name: \"\", absent: true, value: \"\"}\n"
+		 "          client_cert: [{name: key}, {name: serial, value: x, absent: true}]\n"
 		 "          status: 200\n",
 	    "fleet.yaml:9:21: sites.www.routes[0].when.methods[0]: \"get\" is not a method such "
 	    "as GET or POST, in upper case\n"
@@ -247,8 +263,14 @@ static void test_wrong_conditions(void **state)
 	    "expected, not several\n"
 	    "fleet.yaml:12:25: sites.www.routes[0].when.query[0].name: \"\" is not the name of a "
 	    "parameter\n"
-	    "fleet.yaml:13:11: sites.www.routes[0].when.status is not known; known here: methods, "
-	    "regex, fields, query, networks, countries, continents, hosts\n");
+	    "fleet.yaml:13:32: sites.www.routes[0].when.client_cert[0].name: \"key\" is not "
+	    "subject, "
+	    "issuer, serial, sans, fingerprint or verdict\n"
+	    "fleet.yaml:13:38: sites.www.routes[0].when.client_cert[1]: one of value, regex, "
+	    "absent "
+	    "was expected, not several\n"
+	    "fleet.yaml:14:11: sites.www.routes[0].when.status is not known; known here: methods, "
+	    "regex, fields, query, client_cert, networks, countries, continents, hosts\n");
 }
 
 int main(void)
@@ -259,6 +281,7 @@ int main(void)
 	    cmocka_unit_test(test_actions_that_are_none_or_several),
 	    cmocka_unit_test(test_redirect_targets),
 	    cmocka_unit_test(test_what_no_request_comes_to),
+	    cmocka_unit_test(test_clients_of_no_authority),
 	    cmocka_unit_test(test_wrong_conditions),
 	};
 

@@ -212,6 +212,7 @@ static void test_dump_of_many_sites_could_not_be_loaded(void **state)
 	"          methods: []\n"                                                                  \
 	"          fields: []\n"                                                                   \
 	"          query: []\n"                                                                    \
+	"          client_cert: []\n"                                                              \
 	"          networks: []\n"                                                                 \
 	"          countries: []\n"                                                                \
 	"          continents: []\n"                                                               \

@@ -14,6 +14,7 @@
 #include "config/match.h"
 #include "core/base/check.h"
 #include "core/http/path.h"
+#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
 #include "edge/facts/match.h"
 #include "geo/places.h"
@@ -318,6 +319,55 @@ static void test_fields(void **state)
 	}
 }
 
+/* Of a certificate that is not valid nothing is known but that. */
+static void test_certificates_of_clients(void **state)
+{
+	static struct span sans[] = {SPAN("DNS:a.test"), SPAN("URI:spiffe://a.test/x")};
+	struct edge_client_cert cert = {.verdict = EDGE_CLIENT_OK, .sans = sans, .n_sans = 2};
+	static const struct {
+		struct cfg_match_part part;
+		enum edge_match_result valid, invalid, none, unasked;
+	} cases[] = {
+#define YES EDGE_MATCH_YES
+#define NO EDGE_MATCH_NO
+	    {{.name = "subject", .value = "CN=a,O=b"}, YES, NO, NO, NO},
+	    {{.name = "subject", .value = "CN=a"}, NO, NO, NO, NO},
+	    {{.name = "subject", .regex = "(^|,)O=b($|,)"}, YES, NO, NO, NO},
+	    {{.name = "subject"}, YES, NO, NO, NO},
+	    {{.name = "subject", .absent = true}, NO, YES, YES, YES},
+	    {{.name = "serial", .value = "0a"}, YES, NO, NO, NO},
+	    {{.name = "sans", .value = "URI:spiffe://a.test/x"}, YES, NO, NO, NO},
+	    {{.name = "sans", .value = "DNS:a.test, URI:spiffe://a.test/x"}, NO, NO, NO, NO},
+	    {{.name = "sans", .regex = "^DNS:a[.]test$"}, YES, NO, NO, NO},
+	    {{.name = "sans", .regex = "^DNS:b"}, NO, NO, NO, NO},
+	    {{.name = "sans"}, YES, NO, NO, NO},
+	    {{.name = "sans", .absent = true}, NO, YES, YES, YES},
+	    {{.name = "verdict", .value = "ok"}, YES, NO, NO, NO},
+	    {{.name = "verdict", .regex = "^failed:"}, NO, YES, NO, NO},
+	    {{.name = "verdict", .value = "none"}, NO, NO, YES, NO},
+	    {{.name = "verdict"}, YES, YES, YES, NO},
+#undef YES
+#undef NO
+	};
+
+	cert.facts[CFG_CLIENT_FIELD_SUBJECT] = SPAN("CN=a,O=b");
+	cert.facts[CFG_CLIENT_FIELD_SERIAL] = SPAN("0a");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cfg_match_part part = cases[i].part;
+		struct cfg_match cfg = {.client_cert = &part, .n_client_cert = 1};
+		struct edge_facts facts = {.client_cert = &cert, .client_cert_asked = true};
+
+		cert.verdict = EDGE_CLIENT_OK;
+		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].valid);
+		cert.verdict = EDGE_CLIENT_EXPIRED;
+		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].invalid);
+		facts.client_cert = NULL;
+		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].none);
+		facts.client_cert_asked = false;
+		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].unasked);
+	}
+}
+
 static void test_all_must_hold(void **state)
 {
 	static const char *methods[] = {"GET"};
@@ -357,6 +407,7 @@ int main(void)
 	    cmocka_unit_test(test_statuses),
 	    cmocka_unit_test(test_queries),
 	    cmocka_unit_test(test_fields),
+	    cmocka_unit_test(test_certificates_of_clients),
 	    cmocka_unit_test(test_all_must_hold),
 	};
 

@@ -25,6 +25,7 @@
 #include "core/net/tls_profile.h"
 #include "edge/keys/keys.h"
 #include "edge/tls/certs.h"
+#include "edge/tls/handshake.h"
 
 #define MAX_FILES 60
 
@@ -157,7 +158,8 @@ static gnutls_pk_algorithm_t shown(const struct edge_certs *certs, const char *s
 				   const char *priority, const char *expected)
 {
 	const struct tls_server *tls = edge_certs_tls(certs);
-	struct tls_use use = {.server = tls};
+	struct edge_handshake handshake = {.certs = certs};
+	struct tls_use use = {.server = tls, .arg = &handshake};
 	gnutls_certificate_credentials_t trust;
 	gnutls_session_t server, client;
 	bool server_done = false, client_done = false;

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Lists of revoked certificates (CRL, RFC 5280 section 5), made into something that answers at
+ * once, however long they are: serial numbers in order. Built by the job that loads, then
+ * immutable; any thread asks.
+ *
+ * Whole lists only, each signed by the authority whose certificates it is about: one with a
+ * critical extension (a delta, a part, or of another authority) is refused when it is loaded.
+ */
+#pragma once
+
+#include <gnutls/x509.h>
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+
+struct edge_revoked;
+
+enum edge_revoked_answer {
+	EDGE_REVOKED_NO,
+	EDGE_REVOKED_YES,
+	EDGE_REVOKED_UNKNOWN, /* no list of its issuer, or none that is current */
+};
+
+/* Of all lists in `pem`, each of which must be signed by one of `cas`. NULL with *error, malloc'd,
+ * in words that go on from the file's name. */
+struct edge_revoked *edge_revoked_create(const struct file *pem, const gnutls_x509_crt_t *cas,
+					 unsigned n_cas, char **error);
+void edge_revoked_destroy(struct edge_revoked **revoked);
+/* What its issuer's lists say of a certificate. */
+enum edge_revoked_answer edge_revoked_ask(const struct edge_revoked *revoked, gnutls_x509_crt_t crt,
+					  wall_time now);
+/* Whether there is a list of that authority's at all. */
+bool edge_revoked_has(const struct edge_revoked *revoked, gnutls_x509_crt_t ca);
+/* When the first of the lists is out of date. */
+wall_time edge_revoked_until(const struct edge_revoked *revoked);
