@@ -2,10 +2,10 @@
 """perigee-edge: certificates that change while it serves, that are doubtful, and for no known name."""
 
 import datetime
+import re
 import shutil
 import socket
 import ssl
-import re
 import subprocess
 from pathlib import Path
 
