@@ -340,6 +340,7 @@ def test_all_that_is_refused_is_skipped(make_edge, scripted_origin, heads, n):
     ticket = ticket_of(edge)
     c = early(edge, get("/now"), ticket)
     c.finish()
+    assert answer(c) == 200
     assert is_refused(edge, heads, ticket, 2, b"x" * n).resumed
 
 
