@@ -8,9 +8,12 @@
 
 struct cfg_edge;
 
+/* What the URL of a key on a token begins with. */
+#define CFG_PKCS11 "pkcs11:"
+
 struct cfg_certificate {
 	const char *certificate; /* paths, relative ones resolved against the file they stand in */
-	const char *key;
+	const char *key;         /* or a PKCS #11 URL */
 	struct cfg_place place;
 };
 

@@ -391,13 +391,14 @@ static void warn_of(const struct files *files, const char *what)
 static void look_at_pair(const struct cfg_certificate *pair, bool signer, struct files *unreadable,
 			 struct files *exposed)
 {
+	bool on_token = strncmp(pair->key, CFG_PKCS11, strlen(CFG_PKCS11)) == 0;
 	bool readable = privileges_may_read(pair->key);
 
 	if (!privileges_may_read(pair->certificate))
 		add_file(unreadable, pair->certificate);
 	if (!signer && !readable)
 		add_file(unreadable, pair->key);
-	if (signer && readable)
+	if (signer && readable && !on_token)
 		add_file(exposed, pair->key);
 }
 
@@ -444,10 +445,10 @@ static bool open_edge(struct daemon *d, const void *v)
 	p->common.guard = edge_guard_create(view->fleet->http.limit.tracked);
 	ok = listen_all(p, view->self);
 	/* What comes now can be opened again later, and so must work without root's rights. */
-	if (!ok || !privileges_give_up(view->fleet->user))
+	if (!privileges_give_up(view->fleet->user))
 		return false;
 	look_at_files(p, view);
-	ok = open_access_log(p, &view->fleet->http.access_log);
+	ok &= open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
 	ok &= edge_stapling_start(&p->stapling, d->control, p->common.metrics);
 	if (!ok)

@@ -19,10 +19,11 @@ static const struct cfg_option certificates_options[] = {
      .required = true,
      .prose = "PEM file of the certificate, followed by those of its issuers."},
     {.key = "key",
-     .type = &cfg_type_path,
+     .type = &cfg_type_key,
      AT(cfg_certificate, key),
      .required = true,
-     .prose = "PEM file of its private key."},
+     .prose = "PEM file of its private key, or the PKCS #11 URL (RFC 7512) of one on a token, such "
+	      "as \"pkcs11:token=www;object=key;type=private?pin-source=/etc/perigee/pin\"."},
     END,
 };
 

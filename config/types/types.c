@@ -373,6 +373,26 @@ const struct cfg_type cfg_type_path = {
     .format = cfg_format_text,
 };
 
+/* A PIN in it would be in every log and status that names the key. */
+static bool parse_key(const struct cfg_value *v, const char *text, void *out)
+{
+	if (strncmp(text, CFG_PKCS11, strlen(CFG_PKCS11)) != 0)
+		return parse_path(v, text, out);
+	if (strstr(text, "pin-value") != NULL)
+		return cfg_refuse_because(v, text, "a PIN stands in a file: pin-source=/FILE");
+	return cfg_keep(v, text, out);
+}
+
+const struct cfg_type cfg_type_key = {
+    .name = "key",
+    .expected = "a path, or a PKCS #11 URL such as pkcs11:token=www;object=key;type=private",
+    .pattern = "^.+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_key,
+    .format = cfg_format_text,
+};
+
 /* A path; only the default, which is for everybody, has NAME in it. */
 static bool parse_named_path(const struct cfg_value *v, const char *text, const char **path)
 {

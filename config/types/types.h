@@ -56,6 +56,8 @@ extern const struct cfg_type cfg_type_threads;
 extern const struct cfg_type cfg_type_percent;
 /* Texts: a file; a Unix socket, where NAME in the default is the name of the thing around it. */
 extern const struct cfg_type cfg_type_path, cfg_type_socket;
+/* A private key: a path, or CFG_PKCS11 and more (RFC 7512). */
+extern const struct cfg_type cfg_type_key;
 /* Where a log goes and how it looks: see struct cfg_access_log. */
 extern const struct cfg_type cfg_type_output, cfg_type_log_format, cfg_type_syslog;
 /* What TLS is spoken: see core/net/tls_profile.h. */

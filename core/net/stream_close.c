@@ -192,6 +192,9 @@ void stream_close(struct stream **stream, duration linger)
 	/* From here on the bytes of the other side are only read away. */
 	if (s->tls)
 		stream_tls_free(s);
+	/* Also of one whose handshake has failed: its end is what is waited for. */
+	if (s->end == STREAM_ERROR)
+		s->end = STREAM_AGAIN;
 	stream_arm_read(s);
 	if (s->out == OUT_ENDED)
 		stream_closing_flushed(s);

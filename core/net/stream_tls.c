@@ -472,11 +472,27 @@ void stream_tls_say_goodbye(struct stream *s)
 	gnutls_bye(s->tls->session, GNUTLS_SHUT_WR);
 }
 
+/* Of a session that another thread has. What that has pushed was not sent yet, so the client awaits
+ * our ServerHello, and takes alerts in the clear. */
+static void cancel_lent(struct stream *s)
+{
+	uint8_t records[] = {21, 3, 3, 0, 2, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED,
+			     21, 3, 3, 0, 2, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY};
+	struct iovec iov = {records, sizeof(records)};
+
+	stream_send(s, &iov, 1);
+	s->tls->alerted = true;
+}
+
 void stream_tls_cancel(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 
-	if (tls->lent || tls->error != 0)
+	if (tls->lent) {
+		cancel_lent(s);
+		return;
+	}
+	if (tls->error != 0)
 		return;
 	/* RFC 8446, 6.1: both. */
 	gnutls_alert_send(tls->session, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED);

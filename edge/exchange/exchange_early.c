@@ -38,9 +38,20 @@ static void cancel(struct edge_exchange *x)
 	edge_early_wait_cancel(x->client, &x->early_wait, x->worker->loop);
 }
 
+/* Before us, says who passed it on. */
+static bool came_early(const struct edge_exchange *x)
+{
+	return http_fields_find(&x->received.fields, SPAN("Early-Data"), NULL) != NULL;
+}
+
+bool exchange_is_early(const struct edge_exchange *x)
+{
+	return x->client->early || came_early(x);
+}
+
 enum step_result exchange_step_early(struct edge_exchange *x)
 {
-	bool told = http_fields_find(&x->received.fields, SPAN("Early-Data"), NULL) != NULL;
+	bool told = came_early(x);
 
 	if (!x->client->early && !told)
 		return STEP_GO_ON;

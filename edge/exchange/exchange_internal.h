@@ -261,6 +261,8 @@ enum step_result exchange_step_time(struct edge_exchange *x);
 enum step_result exchange_step_content(struct edge_exchange *x);
 
 /* exchange_early.c */
+/* Whether it may be a replay, for all that is known by now. */
+bool exchange_is_early(const struct edge_exchange *x);
 enum step_result exchange_step_early(struct edge_exchange *x);
 
 /* route_answer.c */

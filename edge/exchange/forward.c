@@ -365,13 +365,10 @@ static bool add_certificate(struct http_head *head, const struct edge_forward *f
 	return true;
 }
 
-/* RFC 8470 section 5.1: what stands there already means the same, whatever it is. */
-static bool tell_early(struct http_head *head, uint32_t lengths, bool early)
+/* RFC 8470 section 5.1: once, whatever stands there. */
+static bool tell_early(struct http_head *head, bool early)
 {
-	if (!early && (!may_have(lengths, SPAN("Early-Data")) ||
-		       http_fields_find(&head->fields, SPAN("Early-Data"), NULL) == NULL))
-		return true;
-	return http_fields_set(&head->fields, head->arena, SPAN("Early-Data"), SPAN("1"));
+	return !early || http_fields_set(&head->fields, head->arena, SPAN("Early-Data"), SPAN("1"));
 }
 
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
@@ -405,7 +402,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 	    add_forwarded(head, lengths, f) && add_certificate(head, f) &&
 	    add_via(head, lengths, f->client_speaks_http2, f->pseudonym) &&
 	    append_to_list(head, lengths, SPAN("CDN-Loop"), f->pseudonym) &&
-	    tell_early(head, lengths, f->client_is_early))
+	    tell_early(head, f->is_early))
 		return 0;
 	return 431;
 }

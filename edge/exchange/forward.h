@@ -15,7 +15,7 @@ struct edge_forward {
 	bool client_is_ipv6;
 	bool client_speaks_http2;
 	bool client_is_trusted; /* a proxy of ours: what it says of its client is kept */
-	bool client_is_early;   /* it may be a replay: the origin is told (RFC 8470) */
+	bool is_early;          /* the request may be a replay: the origin is told (RFC 8470) */
 	/* Of http, looked at with the request only. */
 	const struct cfg_strings *trusted_fields;
 	enum cfg_underscores underscores;

@@ -29,7 +29,7 @@ static enum step_result introduce(struct edge_exchange *x)
 	    .client_is_ipv6 = strchr(client->ip, ':') != NULL,
 	    .client_speaks_http2 = edge_client_speaks_http2(client),
 	    .client_is_trusted = x->client_is_trusted,
-	    .client_is_early = x->client->early,
+	    .is_early = exchange_is_early(x),
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
 	    .certificates = certificates,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A key in this process that signs by GnuTLS.
+ * A key that signs by GnuTLS: in this process, or on a token that GnuTLS asks by PKCS #11.
  */
 #include <stdlib.h>
 
@@ -36,13 +36,21 @@ static void free_key(struct edge_key *key)
 
 static const struct edge_key_ops ops = {sign, free_key};
 
-struct edge_key *gnutls_key_create(gnutls_x509_privkey_t *secret)
+struct edge_key *token_key_create(gnutls_privkey_t *secret)
 {
 	struct gnutls_key *self = xcalloc(1, sizeof(*self));
 
 	self->key.ops = &ops;
-	CHECK(gnutls_privkey_init(&self->secret) == 0);
-	CHECK(gnutls_privkey_import_x509(self->secret, TAKE(secret),
-					 GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE) == 0);
+	self->secret = TAKE(secret);
 	return &self->key;
+}
+
+struct edge_key *gnutls_key_create(gnutls_x509_privkey_t *secret)
+{
+	gnutls_privkey_t taken;
+
+	CHECK(gnutls_privkey_init(&taken) == 0);
+	CHECK(gnutls_privkey_import_x509(taken, TAKE(secret), GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE) ==
+	      0);
+	return token_key_create(&taken);
 }

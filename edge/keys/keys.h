@@ -30,9 +30,9 @@ bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate ra
 /* Every key is gone before. */
 void edge_keys_destroy(struct edge_keys **keys);
 
-/* The key in the file of that name, in PEM, which must be a whole one: it has made a signature that
- * its public half verifies. A new reference; or NULL, with what is wrong in *error, malloc'd: in
- * words that go on from the file's name. Blocking. */
+/* The key in the file of that name, in PEM, or with a PKCS #11 URL that on a token, which must be a
+ * whole one: it has made a signature that its public half verifies. A new reference; or NULL, with
+ * what is wrong in *error, malloc'd: in words that go on from the file's name. Blocking. */
 struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char **error);
 void edge_key_unref(struct edge_key **key);
 

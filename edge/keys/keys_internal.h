@@ -35,6 +35,8 @@ struct edge_key *local_key_load(const char *path, char **error);
 
 /* By GnuTLS; any kind. */
 struct edge_key *gnutls_key_create(gnutls_x509_privkey_t *secret);
+/* By GnuTLS, which asks the token. */
+struct edge_key *token_key_create(gnutls_privkey_t *secret);
 /* By libcrypto: RSA and ECDSA, for which it is faster. NULL too when it was not built in. */
 struct edge_key *libcrypto_key_create(gnutls_x509_privkey_t *secret);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A key that this process has itself: read from its file, tried out, and handed to the library that
- * is to sign by it. Any thread.
+ * is to sign by it; or one on a token that this process asks. Any thread.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "config/site.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "core/net/tls.h"
@@ -31,6 +33,22 @@ static int prove(struct edge_key *key, gnutls_pubkey_t half)
 	return ret < 0 ? ret : 0;
 }
 
+/* What `key` is, by its public half, and that it can be used; else it is gone. */
+static int complete(struct edge_key **key, gnutls_pubkey_t half)
+{
+	size_t size = sizeof((*key)->id);
+	int ret;
+
+	(*key)->refs = 1;
+	(*key)->algorithm = gnutls_pubkey_get_pk_algorithm(half, &(*key)->bits);
+	ret = gnutls_pubkey_get_key_id(half, GNUTLS_KEYID_USE_SHA256, (*key)->id, &size);
+	if (ret == 0)
+		ret = prove(*key, half);
+	if (ret != 0)
+		edge_key_unref(key);
+	return ret;
+}
+
 static int public_half(gnutls_x509_privkey_t secret, gnutls_pubkey_t half)
 {
 	gnutls_privkey_t key;
@@ -48,17 +66,10 @@ static int public_half(gnutls_x509_privkey_t secret, gnutls_pubkey_t half)
 static struct edge_key *create(gnutls_x509_privkey_t *secret, gnutls_pubkey_t half, int *ret)
 {
 	struct edge_key *key = libcrypto_key_create(secret);
-	size_t size = sizeof(key->id);
 
 	if (key == NULL)
 		key = gnutls_key_create(secret);
-	key->refs = 1;
-	key->algorithm = gnutls_pubkey_get_pk_algorithm(half, &key->bits);
-	*ret = gnutls_pubkey_get_key_id(half, GNUTLS_KEYID_USE_SHA256, key->id, &size);
-	if (*ret == 0)
-		*ret = prove(key, half);
-	if (*ret != 0)
-		edge_key_unref(&key);
+	*ret = complete(&key, half);
 	return key;
 }
 
@@ -87,11 +98,38 @@ static struct edge_key *import(const struct file *file, char **error)
 	return key;
 }
 
+/* The token has the secret, and keeps it. */
+static struct edge_key *find_on_token(const char *url, char **error)
+{
+	gnutls_privkey_t secret;
+	struct edge_key *key = NULL;
+	gnutls_pubkey_t half;
+	int ret;
+
+	CHECK(gnutls_privkey_init(&secret) == 0 && gnutls_pubkey_init(&half) == 0);
+	ret = gnutls_privkey_import_url(secret, url, 0);
+	if (ret == 0)
+		ret = gnutls_pubkey_import_privkey(half, secret, 0, 0);
+	if (ret == 0) {
+		key = token_key_create(&secret);
+		ret = complete(&key, half);
+	}
+	if (ret < 0)
+		*error = xasprintf("is no key that can be used: %s", gnutls_strerror(ret));
+	gnutls_pubkey_deinit(half);
+	if (secret != NULL)
+		gnutls_privkey_deinit(secret);
+	return key;
+}
+
 struct edge_key *local_key_load(const char *path, char **error)
 {
 	struct edge_key *key;
 	struct file file;
 
+	*error = NULL;
+	if (strncmp(path, CFG_PKCS11, strlen(CFG_PKCS11)) == 0)
+		return find_on_token(path, error);
 	*error = file_read(&file, path, TLS_PEM_MAX);
 	if (*error != NULL)
 		return NULL;

@@ -160,7 +160,8 @@ static const char *take_content(struct exchange *e, struct input *in, size_t *us
 
 	if (r == H1_BAD)
 		return "its response is malformed";
-	memcpy(e->content + e->n, data.p, data.n);
+	if (data.n > 0)
+		memcpy(e->content + e->n, data.p, data.n);
 	e->n += data.n;
 	in->more = r == H1_MORE;
 	return in->more && e->n == ANSWER_MAX ? "its response is too large" : NULL;

@@ -37,6 +37,7 @@ scenarios = \
 	tests/scenario/test_edge_misdirected.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_ocsp.py \
+	tests/scenario/test_edge_pkcs11.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
@@ -47,6 +48,7 @@ scenarios = \
 	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tickets.py \
 	tests/scenario/test_edge_tls_failures.py \
+	tests/scenario/test_edge_tls_scanners.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \

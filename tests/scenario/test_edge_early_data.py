@@ -192,6 +192,9 @@ def test_field_of_the_client(edge, heads):
     c.send(get("/", more="Early-Data: yes\r\nEarly-Data: 1\r\n"))
     assert answer(c) == 200
     assert re.findall(r"\r\n(Early-Data.*?)\r\n", heads.wait(1)[0]) == ["Early-Data: 1"]
+    c = client(edge).connect()
+    c.send(get("/", more="Early-Data: 1\r\nConnection: Early-Data\r\n"))
+    assert answer(c) == 200 and heads.is_early(1)
     counters = edge.settled()
     assert counters["edge_too_early_total"] == 2 and counters["edge_requests_early_total"] == 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import perigee
-from edge_fleet import HOST, Edge, Responses, is_broken_off, reset
+from edge_fleet import HOST, Edge, Responses, read_to_end, reset
 from key_search import processes_of
 
 NICER = 5  # HANDSHAKES_NICE in core/net/handshakes.h
@@ -144,7 +144,9 @@ def test_time_limit_holds_while_a_signature_is_waited_for(hanging):
     edge, s = hanging
     with edge.connect_tcp() as newcomer:
         newcomer.sendall(hello(edge.client_context()))
-        assert is_broken_off(newcomer)
+        # RFC 8446, 6.1: user_canceled (90) and close_notify (0), and nothing else.
+        data, _ = read_to_end(newcomer)
+        assert data == b"\x15\x03\x03\0\x02\x01\x5a" b"\x15\x03\x03\0\x02\x01\0"
     edge.wait_counter("edge_handshake_failures_total", 1)
     s.sendall(GET)
     assert Responses(s).response()[0] == 200

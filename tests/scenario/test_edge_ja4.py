@@ -2,8 +2,11 @@
 """JA4 fingerprints of real clients, compared with what tests/support/ja4.py says of the hello that the
 same client sends to a trap; and what they are good for: the log, a field, access."""
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -26,6 +29,14 @@ CLIENTS = {
                           f"https://{HOST}:{port}/bytes/5"],
 }
 REQUEST = f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n"
+
+
+def chromium(port, directory):
+    return ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--ignore-certificate-errors", f"--user-data-dir={directory}/profile",
+            f"--host-resolver-rules=MAP {HOST}:{port} 127.0.0.1:{port}, MAP * ~NOTFOUND",
+            "--dump-dom", f"https://{HOST}:{port}/bytes/5"]
 
 
 def run(name, port):
@@ -63,6 +74,31 @@ def test_log_shows_what_is_computed_elsewhere(edge, name):
     visit(name, edge)
     line = edge.access_log(1)[0]
     assert line["status"] == 200 and line["tls_ja4"] == expected(name)
+
+
+@contextlib.contextmanager
+def browser(port, directory):
+    """In a session of its own, with all the processes that it starts."""
+    process = subprocess.Popen(chromium(port, directory), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True, env={**os.environ, "HOME": str(directory)})
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_chromium_whose_extensions_come_in_any_order(edge, tmp_path):
+    if not shutil.which("chromium"):
+        pytest.skip("apt-get install chromium")
+    edge, trap = edge(), HelloTrap()
+    with browser(trap.port, tmp_path / "trapped"):
+        wire = trap.catch(3 * perigee.PATIENCE)
+    with browser(edge.port, tmp_path / "served"):
+        line = edge.access_log(1)[0]
+    assert line["status"] == 200 and line["tls_ja4"] == ja4(wire)
 
 
 def test_field_to_the_origin(make_edge, scripted_origin):

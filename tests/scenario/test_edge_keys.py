@@ -11,7 +11,7 @@ import pytest
 
 import perigee
 from edge_fleet import HOST, Edge
-from key_search import found_in, memory_of, processes_of, secrets_of
+from key_search import found_in, is_stopped, memory_of, processes_of, secrets_of
 
 
 @pytest.fixture
@@ -158,7 +158,9 @@ def test_signer_that_is_killed_is_started_anew(edge):
 
 def test_signer_that_hangs_costs_one_handshake(edge):
     shake_hands(edge)
-    os.kill(signer_of(edge), signal.SIGSTOP)
+    signer = signer_of(edge)
+    os.kill(signer, signal.SIGSTOP)
+    perigee.wait_for(lambda: is_stopped(signer), "the signer to stop")
     assert edge.curl(edge.url("/"), check=False).returncode == 35
     edge.wait_log("the signer does not answer: it is ended")
     shake_hands(edge)

@@ -60,7 +60,9 @@ def test_hello_by_single_bytes(make_edge, app):
         client = TlsByHand(edge, s)
         with contextlib.suppress(ssl.SSLWantReadError):
             client.tls.do_handshake()
-        assert trickle(s, client.outgoing.read()) == b""
+        # user_canceled (90) and close_notify (RFC 8446 section 6.1).
+        alerts = bytes.fromhex("150301000201 5a 15030100020100")
+        assert trickle(s, client.outgoing.read()) == alerts
     edge.wait_counter("edge_connection_end_client_handshake_timeout_total", 1)
 
 

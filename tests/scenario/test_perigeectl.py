@@ -331,7 +331,7 @@ def test_environment(tmp_path):
 def test_man_is_in_the_page_that_was_built():
     page = (perigee.BUILD / "config" / "perigee.yaml.5").read_text()
     options = ctl("man").stdout
-    assert options.startswith(".Ss Log\n") and options in page
+    assert options.startswith(".Ss User\n") and options in page
     assert "@OPTIONS@" not in page
 
 

@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,18 @@ USER = "nobody"
 
 
 @pytest.fixture
-def open_path(tmp_path):
-    """A folder of this user that it can come to."""
+def open_path():
+    """A folder of this user that it can come to: pytest's are closed to others by each run that
+    begins meanwhile."""
     nobody = pwd.getpwnam(USER)
-    for folder in (tmp_path, *tmp_path.parents):
-        if str(folder) not in ("/", "/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o711)
-    os.chown(tmp_path, nobody.pw_uid, nobody.pw_gid)
-    return tmp_path
+    folder = Path(tempfile.mkdtemp(prefix="perigee-open-"))
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
-def make(processes, open_path, authority, certificate, origin):
+def make(open_path, processes, authority, certificate, origin):
     def make(tls="", key_mode=0o600, user=USER, **more):
         pair = [shutil.copy(path, open_path) for path in certificate]
         os.chmod(pair[0], 0o644)
@@ -125,7 +126,7 @@ def test_who_is_not_root_cannot_become_another(make, open_path):
              inside=["setpriv", f"--reuid={USER}", "--clear-groups"])
 
 
-def test_name_server_becomes_the_user(processes, open_path):
+def test_name_server_becomes_the_user(open_path, processes):
     fleet = open_path / "dns.yaml"
     zone = open_path / "example.com.zone"
     zone.write_text("@ 60 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n")

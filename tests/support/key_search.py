@@ -64,6 +64,12 @@ def found_in(pieces, secrets):
     return names
 
 
+def is_stopped(pid):
+    """All its threads: until then one of them may answer."""
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T"
+               for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
 def processes_of(pid):
     """The processes under it, by what they are called: {name: pid}."""
     found = {}

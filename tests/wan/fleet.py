@@ -174,7 +174,7 @@ sites:
   www:
     hosts: [{HOST}]
     certificates: [{{certificate: {self.certificate[0]}, key: {self.certificate[1]}}}]
-    routes: [{{path: /, origin: app}}]
+    routes: [{{path: /, origin: app, early_data: true}}]
 zones:
   example.com:
     file: example.com.zone

@@ -37,6 +37,11 @@ static const struct edge_forward proxy = {.trusted_fields = &for_proxies,
 					  .client_is_trusted = true,
 					  .pseudonym = {"perigee-fra1", 12}};
 
+static const struct edge_forward early = {.trusted_fields = &for_proxies,
+					  .client_ip = "192.0.2.1",
+					  .is_early = true,
+					  .pseudonym = {"perigee-fra1", 12}};
+
 /* "Name: value" lines to fields and back. */
 static void add_lines(struct http_head *head, const char *lines)
 {
@@ -145,6 +150,10 @@ static void test_requests(void **state)
 	     "X-Forwarded-For: 2001:db8::1\nX-Forwarded-Proto: https\n"
 	     "X-Forwarded-Host: www.example.com\n"
 	     "Forwarded: for=\"[2001:db8::1]\";host=www.example.com;proto=https\n" BY_US},
+	    /* Once, and where a client has it removed too. */
+	    {&early, "A: b\n", "A: b\n" OURS BY_US "Early-Data: 1\n"},
+	    {&early, "Early-Data: yes\nConnection: Early-Data\nEarly-Data: 0\n",
+	     OURS BY_US "Early-Data: 1\n"},
 	    {&stranger, "Max-Forwards: 0\n",
 	     "Max-Forwards: 0\n" OURS BY_US}, /* for OPTIONS and TRACE only */
 	};

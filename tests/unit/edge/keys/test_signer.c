@@ -232,8 +232,8 @@ static void test_handshakes_of_all_kinds(void **state)
 /* Whoever has the edge has its handles. */
 static void test_other_things_are_not_signed(void **state)
 {
-	const gnutls_datum_t token = {(unsigned char *)"{\"alg\":\"ES256\"}.{\"sub\":\"root\"}",
-				      32};
+	static const char text[] = "{\"alg\":\"ES256\"}.{\"sub\":\"root\"}";
+	const gnutls_datum_t token = {(unsigned char *)text, sizeof(text) - 1};
 	struct pair pair;
 	gnutls_privkey_t handle;
 	gnutls_datum_t signature;
@@ -321,6 +321,43 @@ static void test_key_that_another_has_replaced_meanwhile(void **state)
 	drop(&other);
 }
 
+/* Whether that thread has come to stand still. */
+static bool is_stopped(pid_t pid, const char *thread)
+{
+	char name[64], line[512] = "";
+	const char *behind;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/task/%.20s/stat", (int)pid, thread);
+	f = fopen(name, "r");
+	if (f == NULL)
+		return true;
+	CHECK(fgets(line, sizeof(line), f) != NULL);
+	fclose(f);
+	behind = strrchr(line, ')');
+	return behind != NULL && behind[2] == 'T';
+}
+
+/* All its threads: until then one of them may answer. */
+static void stop(pid_t pid)
+{
+	const struct dirent *entry;
+	char name[64];
+	bool stopped;
+
+	kill(pid, SIGSTOP);
+	snprintf(name, sizeof(name), "/proc/%d/task", (int)pid);
+	do {
+		DIR *threads = opendir(name);
+
+		CHECK(threads != NULL);
+		stopped = true;
+		while ((entry = readdir(threads)) != NULL)
+			stopped &= entry->d_name[0] == '.' || is_stopped(pid, entry->d_name);
+		closedir(threads);
+	} while (!stopped);
+}
+
 /* One handshake waits in vain; then there is another signer. */
 static void test_signer_that_hangs(void **state)
 {
@@ -330,7 +367,7 @@ static void test_signer_that_hangs(void **state)
 	start(0);
 	pair = make_p256();
 	credentials = load(&pair);
-	kill(child_of(keeper), SIGSTOP);
+	stop(child_of(keeper));
 	assert_int_equal(shake_hands(credentials, TLS12), GNUTLS_E_PK_SIGN_FAILED);
 	assert_int_equal(counted("unanswered"), 1);
 	assert_int_equal(shake_hands(credentials, TLS12), 0);
