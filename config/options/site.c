@@ -22,8 +22,8 @@ static const struct cfg_option certificates_options[] = {
      .type = &cfg_type_key,
      AT(cfg_certificate, key),
      .required = true,
-     .prose = "PEM file of its private key, or the PKCS #11 URL (RFC 7512) of one on a token, such "
-	      "as \"pkcs11:token=www;object=key;type=private?pin-source=/etc/perigee/pin\"."},
+     .prose = "PEM file of its private key. A PKCS #11 URL (RFC 7512) stands for one on a token, "
+	      "such as \"pkcs11:token=www;object=key;type=private?pin-source=/etc/perigee/pin\"."},
     END,
 };
 

@@ -226,5 +226,5 @@ enum stream_early {
 };
 enum stream_early stream_early(const struct stream *s);
 /* Established, but the handshake is not done: handshaken() or failed() follows. What is read is
- * early data; what is written waits until then. To close it now breaks it off. */
+ * early data; what is written waits until then. */
 bool stream_is_early(const struct stream *s);

@@ -124,12 +124,13 @@ bool stream_closing_is_owed(const struct stream_buffers *b)
 	const struct stream *s;
 
 	TAILQ_FOREACH (s, &b->closing, closing_link) {
-		if (s->out == OUT_ENDING || s->closing->discarded > 0)
+		if (s->out == OUT_ENDING || s->closing->discarded > 0 || s->phase == STREAM_EARLY)
 			return true;
 	}
 	return false;
 }
 
+/* It is among those that close from here on, and has its time. */
 static bool begin(struct stream *s, duration linger)
 {
 	struct stream_buffers *b = s->b;
@@ -142,7 +143,6 @@ static bool begin(struct stream *s, duration linger)
 	c->until = mono_add(loop_now(b->loop), FLUSH_TIME_MAX);
 	c->fin_seen = s->end == STREAM_EOF;
 	s->closing = c;
-	stream_set_phase(s, STREAM_CLOSING);
 	while (b->n_closing >= closing_max(b))
 		stream_free(TAILQ_FIRST(&b->closing));
 	TAILQ_INSERT_TAIL(&b->closing, s, closing_link);
@@ -173,6 +173,45 @@ static void say_last(struct stream *s)
 		stream_set_out(s, OUT_ENDING);
 }
 
+/* What was written in answer to early data can leave only when the handshake is done: then, or when
+ * it has failed, the stream is closed in earnest. `linger` is how long that may take. */
+
+static void close_now(void *arg)
+{
+	struct stream *s = arg;
+	duration linger = s->closing->linger;
+
+	stream_closing_fini(s);
+	stream_close(&s, linger);
+}
+
+static void nothing(void *arg)
+{
+}
+
+static const struct stream_ops closing_early = {
+    .handshaken = close_now,
+    .readable = nothing,
+    .drained = nothing,
+    .failed = close_now,
+};
+
+static bool has_early_answer(const struct stream *s)
+{
+	return s->phase == STREAM_EARLY && s->end == STREAM_AGAIN && s->out == OUT_OPEN &&
+	       !s->closing && !stream_is_drained(s);
+}
+
+static void close_early(struct stream *s, duration linger)
+{
+	stream_let_go(s);
+	s->ops = &closing_early;
+	s->arg = s;
+	s->paused = true;
+	if (!begin(s, linger))
+		stream_free(s);
+}
+
 void stream_close(struct stream **stream, duration linger)
 {
 	struct stream *s = TAKE(stream);
@@ -180,6 +219,10 @@ void stream_close(struct stream **stream, duration linger)
 	if (!s)
 		return;
 	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (has_early_answer(s)) {
+		close_early(s, linger);
+		return;
+	}
 	say_last(s);
 	stream_let_go(s);
 	if (!is_over(s))
@@ -189,6 +232,7 @@ void stream_close(struct stream **stream, duration linger)
 		stream_free(s);
 		return;
 	}
+	stream_set_phase(s, STREAM_CLOSING);
 	/* From here on the bytes of the other side are only read away. */
 	if (s->tls)
 		stream_tls_free(s);

@@ -4,6 +4,7 @@ what the origin is told, and that nothing that was recorded is taken twice."""
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -137,6 +138,24 @@ def test_large_response_waits_for_the_handshake(make_edge, origin):
         c.read_some()
 
 
+def test_what_is_no_request_is_answered_after_the_handshake(edge):
+    c = early(edge, b"nonsense\r\n\r\n")
+    edge.wait_counter("edge_requests_total", 2)
+    c.finish()
+    assert b"HTTP/1.1 400 Bad Request" in c.read_until(b"\r\n\r\n")
+
+
+def test_stop_waits_for_the_response(edge, heads):
+    c = early(edge, get("/now"))
+    heads.wait(2)
+    edge.send_signal(signal.SIGTERM)
+    perigee.wait_for(lambda: "was told to stop" in edge.log() or "stopping" in edge.log(),
+                     "the edge to begin to stop")
+    c.finish()
+    assert answer(c) == 200
+    edge.wait()
+
+
 # What waits
 
 
@@ -248,6 +267,28 @@ def test_http2(edge, heads):
     c.read_until(frame(0, 1, 1, b"ok"))
     assert heads.wait(2)[1].startswith("GET /late ") and not heads.is_early(1)
     c.read_until(frame(0, 1, 3, b"ok"))
+
+
+def test_last_word_over_http2_waits_for_the_handshake(edge):
+    """A connection that ends at once is not just closed: the client is told why."""
+    ticket = ticket_of(edge, ("h2",))
+    start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    c = early(edge, start + b"\0\0\0\0\0\0\0\0\0", ticket, ("h2",))  # DATA, where SETTINGS belong
+    edge.wait_counter("edge_connections_active", 0)
+    c.finish()
+    with pytest.raises(tls13.Alert) as alert:
+        while True:
+            c.read_some()
+    assert alert.value.description == tls13.CLOSE_NOTIFY
+    assert b"\0\0\0\0\0\0\0\1" in c.data and b"\7\0\0\0\0\0" in c.data  # GOAWAY, PROTOCOL_ERROR
+
+
+def test_last_word_is_not_waited_for_without_end(edge):
+    ticket = ticket_of(edge, ("h2",))
+    start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    c = early(edge, start + b"\0\0\0\0\0\0\0\0\0", ticket, ("h2",))
+    edge.wait_counter("edge_connections_active", 0)
+    assert is_broken_off(c.socket)
 
 
 def test_other_protocol_than_the_tickets(edge):
