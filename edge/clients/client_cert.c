@@ -301,17 +301,7 @@ static void write_field(struct edge_client_cert *cert, enum cfg_client_field whi
 
 struct span edge_client_cert_fact(struct edge_client_cert *cert, enum cfg_client_field which)
 {
-	if (which == CFG_CLIENT_FIELD_VERDICT)
-		return span_of(edge_client_verdict_text(cert->verdict));
-	if (cert->verdict != EDGE_CLIENT_OK)
-		return SPAN("");
 	if (cert->facts[which].p == NULL)
 		write_field(cert, which);
 	return cert->facts[which].p != NULL ? cert->facts[which] : SPAN("");
-}
-
-unsigned edge_client_cert_sans(const struct edge_client_cert *cert, const struct span **sans)
-{
-	*sans = cert->sans;
-	return cert->verdict == EDGE_CLIENT_OK ? cert->n_sans : 0;
 }

@@ -38,7 +38,7 @@ struct edge_client_cert {
 	gnutls_session_t session; /* that has the certificates themselves, and lives as long */
 	unsigned char rules[EDGE_CLIENT_RULES_SIZE];
 	enum edge_client_verdict verdict;
-	/* What stands in it, read once it is valid; see edge_client_cert_fact(). */
+	/* What stands in it, read once it is valid, and kept; see edge_client_cert_fact(). */
 	struct span facts[CFG_CLIENT_FIELDS];
 	struct span *sans;
 	unsigned n_sans;
@@ -52,11 +52,9 @@ void edge_client_cert_destroy(struct edge_client_cert **cert);
 void edge_client_cert_set(struct edge_client_cert *cert, const unsigned char *rules,
 			  enum edge_client_verdict verdict, gnutls_x509_crt_t leaf);
 
-/* What origins, conditions and logs are told: the verdict, and of a valid certificate all else; of
- * another nothing, as anybody can write it down. Distinguished names are by RFC 4514, numbers
- * hexadecimal, alternative names "DNS:www.example.com, URI:spiffe://example.com/a", none with a
- * comma in it; the certificate itself and its chain are byte sequences (RFC 9440), made when first
- * asked for. All on one line. Empty when there is nothing to tell, or memory is out. */
+/* What stands in one that some verdict has found valid, as long as the connection lasts, whatever
+ * others say of it later. Distinguished names are by RFC 4514, numbers hexadecimal, alternative
+ * names "DNS:www.example.com, URI:spiffe://example.com/a", none with a comma in it; the certificate
+ * itself and its chain are byte sequences (RFC 9440), made when first asked for. All on one line.
+ * Empty when there is nothing to tell, or memory is out. Not of CFG_CLIENT_FIELD_VERDICT. */
 struct span edge_client_cert_fact(struct edge_client_cert *cert, enum cfg_client_field which);
-/* Each alternative name of a valid one. */
-unsigned edge_client_cert_sans(const struct edge_client_cert *cert, const struct span **sans);

@@ -59,5 +59,6 @@ bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_
 	if (!edge_client_auth_knows(auth, cert))
 		edge_client_auth_judge(auth, cert);
 	facts->client_cert = cert;
+	facts->client_verdict = cert->verdict;
 	return cert->verdict != EDGE_CLIENT_OK && !edge_client_auth_is_optional(auth);
 }

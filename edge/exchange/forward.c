@@ -12,7 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
-#include "edge/clients/client_cert.h"
+#include "edge/facts/facts.h"
 
 /* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
  * another path is legal. More than that is a circle. */
@@ -352,11 +352,7 @@ static bool add_certificate(struct http_head *head, const struct edge_forward *f
 
 	for (unsigned i = 0; f->certificates != NULL && i < f->certificates->fields.n; i++) {
 		enum cfg_client_field which = f->certificates->fields.v[i];
-		struct span value = f->client_cert != NULL
-					? edge_client_cert_fact(f->client_cert, which)
-				    : which == CFG_CLIENT_FIELD_VERDICT
-					? span_of(edge_client_verdict_text(EDGE_CLIENT_NONE))
-					: SPAN("");
+		struct span value = edge_facts_client_cert(f->facts, which);
 
 		if (value.n > 0 &&
 		    !http_fields_add(&head->fields, head->arena, names[which], value))

@@ -8,7 +8,7 @@
 #include "config/fleet.h"
 #include "core/http/message.h"
 
-struct edge_client_cert;
+struct edge_facts;
 
 struct edge_forward {
 	const char *client_ip; /* as text, without brackets */
@@ -22,8 +22,8 @@ struct edge_forward {
 	/* What the site asks of clients' certificates; NULL: nothing. Then nobody is believed what
 	 * it says of one. */
 	const struct cfg_client_certificates *certificates;
-	struct edge_client_cert *client_cert; /* NULL: none was shown */
-	struct span pseudonym;                /* of this node in Via and CDN-Loop: "perigee-fra1" */
+	const struct edge_facts *facts; /* with which they are answered; NULL with those */
+	struct span pseudonym;          /* of this node in Via and CDN-Loop: "perigee-fra1" */
 };
 
 /* Rewrites a request for the origin. Returns 0, or the status to answer with instead of forwarding:

@@ -33,7 +33,7 @@ static enum step_result introduce(struct edge_exchange *x)
 	    .trusted_fields = &x->view->fleet->http.trusted_fields,
 	    .underscores = x->view->fleet->http.underscores,
 	    .certificates = certificates,
-	    .client_cert = x->facts.client_cert,
+	    .facts = &x->facts,
 	    .pseudonym = x->worker->common->pseudonym,
 	};
 	return STEP_GO_ON;

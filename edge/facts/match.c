@@ -12,7 +12,6 @@
 #include "core/http/path.h"
 #include "core/http/query.h"
 #include "core/http/regex.h"
-#include "edge/clients/client_cert.h"
 #include "edge/facts/client.h"
 #include "edge/facts/variables.h"
 #include "edge/tls/host_table.h"
@@ -367,7 +366,7 @@ static enum edge_match_result judge_sans(const struct part *part, const struct e
 {
 	struct answers answers = {0};
 	const struct span *sans = NULL;
-	unsigned n = facts->client_cert ? edge_client_cert_sans(facts->client_cert, &sans) : 0;
+	unsigned n = edge_facts_client_sans(facts, &sans);
 
 	if (n == 0)
 		return part->cfg->absent ? EDGE_MATCH_YES : EDGE_MATCH_NO;

@@ -259,11 +259,19 @@ static void write_client(struct edge_writer *w, enum cfg_variable variable,
 
 struct span edge_facts_client_cert(const struct edge_facts *facts, enum cfg_client_field which)
 {
-	if (facts->client_cert != NULL)
-		return edge_client_cert_fact(facts->client_cert, which);
-	return facts->client_cert_asked && which == CFG_CLIENT_FIELD_VERDICT
-		   ? span_of(edge_client_verdict_text(EDGE_CLIENT_NONE))
+	if (facts->client_cert_asked && which == CFG_CLIENT_FIELD_VERDICT)
+		return span_of(edge_client_verdict_text(facts->client_verdict));
+	return facts->client_verdict == EDGE_CLIENT_OK
+		   ? edge_client_cert_fact(facts->client_cert, which)
 		   : SPAN("");
+}
+
+unsigned edge_facts_client_sans(const struct edge_facts *facts, const struct span **sans)
+{
+	if (facts->client_verdict != EDGE_CLIENT_OK)
+		return 0;
+	*sans = facts->client_cert->sans;
+	return facts->client_cert->n_sans;
 }
 
 _Static_assert(CFG_VAR_CLIENT_CERT_VERDICT - CFG_VAR_CLIENT_CERT_SUBJECT ==

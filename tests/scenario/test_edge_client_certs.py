@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import types
 
 import pytest
@@ -72,8 +73,8 @@ def make(tmp_path, authority, processes, scripted_origin, ca, other_ca):
             "other": ([OTHER], [certificate], {"/": "app"}, section("required", other_ca)),
         }
 
-    def start(crl=None, http="", **more):
-        origins = {"app": scripted_origin(echo).origin()}
+    def start(crl=None, http="", answer=echo, **more):
+        origins = {"app": scripted_origin(answer).origin()}
         edge = Edge(tmp_path, authority, sites(crl), origins, http, **more)
         edge.sites = sites
         edge.rewrite = lambda **changes: edge.write(sites(**changes), origins, http)
@@ -355,6 +356,28 @@ def test_proxy_of_ours_needs_a_certificate_too(make, alice, mallory):
     with over_http2(edge, NEEDED, alice) as client:
         assert [status_of(client, host) for host in (NEEDED, OTHER, WISHED, NEEDED, OPEN)] == [
             200, 421, 200, 200, 200]
+
+
+def test_certificate_judged_anew_for_one_site_while_another_is_served(make, mallory):
+    asked, go_on = threading.Event(), threading.Event()
+
+    def answer(conn):
+        while said := read_head(conn):
+            if f"Host: {WISHED}".encode() in said:
+                asked.set()
+                assert go_on.wait(perigee.PATIENCE)
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    edge = make(http='trusted_proxies: ["127.0.0.0/8"]', answer=answer)
+    with over_http2(edge, WISHED, mallory) as client:
+        slow = client.ask(whole=[(":method", "GET"), (":scheme", "https"), (":path", "/"),
+                                 (":authority", WISHED)])
+        assert asked.wait(perigee.PATIENCE)
+        assert status_of(client, OTHER) == 200
+        go_on.set()
+        assert client.finish(slow).status == 200
+    told = {line["site"]: line["client_cert"] for line in edge.access_log(2)}
+    assert told == {"wished": "failed:unknown-ca", "other": "ok"}
 
 
 def test_without_tls_nobody_has_a_certificate(make):

@@ -323,7 +323,8 @@ static void test_fields(void **state)
 static void test_certificates_of_clients(void **state)
 {
 	static struct span sans[] = {SPAN("DNS:a.test"), SPAN("URI:spiffe://a.test/x")};
-	struct edge_client_cert cert = {.verdict = EDGE_CLIENT_OK, .sans = sans, .n_sans = 2};
+	/* What others have made of it since does not matter. */
+	struct edge_client_cert cert = {.verdict = EDGE_CLIENT_WEAK, .sans = sans, .n_sans = 2};
 	static const struct {
 		struct cfg_match_part part;
 		enum edge_match_result valid, invalid, none, unasked;
@@ -357,11 +358,12 @@ static void test_certificates_of_clients(void **state)
 		struct cfg_match cfg = {.client_cert = &part, .n_client_cert = 1};
 		struct edge_facts facts = {.client_cert = &cert, .client_cert_asked = true};
 
-		cert.verdict = EDGE_CLIENT_OK;
+		facts.client_verdict = EDGE_CLIENT_OK;
 		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].valid);
-		cert.verdict = EDGE_CLIENT_EXPIRED;
+		facts.client_verdict = EDGE_CLIENT_EXPIRED;
 		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].invalid);
 		facts.client_cert = NULL;
+		facts.client_verdict = EDGE_CLIENT_NONE;
 		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].none);
 		facts.client_cert_asked = false;
 		assert_int_equal(judge(&cfg, &plain, &facts), cases[i].unasked);
