@@ -54,8 +54,9 @@ static bool is_public(const struct edge_exchange *x)
 {
 	const struct http_fields *asked = &x->received.fields, *answered = &x->answer.fields;
 
-	if (x->facts.user.n > 0 || x->auth || has(asked, SPAN("Authorization")) ||
-	    has(asked, SPAN("Cookie")) || has(answered, SPAN("Set-Cookie")))
+	if (x->facts.user.n > 0 || x->facts.client_cert || x->auth ||
+	    has(asked, SPAN("Authorization")) || has(asked, SPAN("Cookie")) ||
+	    has(answered, SPAN("Set-Cookie")))
 		return false;
 	return !http_fields_list_has(answered, SPAN("Cache-Control"), SPAN("private")) &&
 	       !http_fields_list_has(answered, SPAN("Cache-Control"), SPAN("no-store")) &&

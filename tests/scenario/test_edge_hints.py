@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import perigee
+from client_ca import ClientAuthority
 from edge_fleet import read_head
 
 LINK = "</a.css>; rel=preload; as=style"
@@ -28,8 +29,8 @@ class Page:
 
 @pytest.fixture
 def hinting(make_edge, scripted_origin):
-    def make(page, options="early_hints: true"):
-        return make_edge({"app": scripted_origin(page).origin()}, {"/": ("app", options)})
+    def make(page, options="early_hints: true", **more):
+        return make_edge({"app": scripted_origin(page).origin()}, {"/": ("app", options)}, **more)
 
     return make
 
@@ -86,3 +87,13 @@ def test_nothing_is_learned_of_responses_to_somebody(hinting, field):
     edge = hinting(Page(f"Link: {LINK}"))
     get(edge, "-H", field, edge.url("/"))
     assert " 103" not in get(edge, *NAVIGATION, edge.url("/"))
+
+
+def test_nothing_is_learned_of_responses_to_somebody_with_a_certificate(hinting, tmp_path):
+    ca = ClientAuthority(tmp_path)
+    alice = ca.issue("alice")
+    edge = hinting(Page(f"Link: {LINK}"),
+                   site=[f"client_certificates: {{mode: optional, ca_file: {ca.pem}}}"])
+    get(edge, "--cert", alice.chain, "--key", alice.key, edge.url("/"))
+    assert " 103" not in get(edge, *NAVIGATION, edge.url("/"))
+    assert " 103" in get(edge, *NAVIGATION, edge.url("/"))
