@@ -38,6 +38,9 @@ void edge_client_auths_destroy(struct edge_client_auths **auths);
 unsigned edge_client_auths_count(const struct edge_client_auths *auths);
 const struct edge_client_auth *edge_client_auths_get(const struct edge_client_auths *auths,
 						     unsigned index);
+/* NULL: that one has none. */
+const struct edge_client_auth *edge_client_auths_of(const struct edge_client_auths *auths,
+						    const struct cfg_site *site);
 
 unsigned edge_client_auth_index(const struct edge_client_auth *auth);
 const struct cfg_site *edge_client_auth_site(const struct edge_client_auth *auth);

@@ -312,6 +312,26 @@ const struct edge_client_auth *edge_client_auths_get(const struct edge_client_au
 	return auths->v[index];
 }
 
+/* They lie in the order of the fleet's sites. */
+static int compare_site(const void *site, const void *element)
+{
+	const struct edge_client_auth *auth = *(struct edge_client_auth *const *)element;
+
+	return ((const struct cfg_site *)site > auth->site) -
+	       ((const struct cfg_site *)site < auth->site);
+}
+
+const struct edge_client_auth *edge_client_auths_of(const struct edge_client_auths *auths,
+						    const struct cfg_site *site)
+{
+	struct edge_client_auth *const *found =
+	    auths->n > 0
+		? bsearch(site, auths->v, auths->n, sizeof(struct edge_client_auth *), compare_site)
+		: NULL;
+
+	return found != NULL ? *found : NULL;
+}
+
 unsigned edge_client_auth_index(const struct edge_client_auth *auth)
 {
 	return auth->index;

@@ -45,10 +45,9 @@ bool edge_authority_is_misdirected(const struct edge_view *view, const struct ed
 }
 
 bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_client *client,
-				      struct span authority, struct edge_facts *facts)
+				      const struct edge_site *site, struct edge_facts *facts)
 {
-	const struct edge_client_auth *auth =
-	    edge_certs_client_auth(view->certs, host_of(authority));
+	const struct edge_client_auth *auth = edge_certs_site_client_auth(view->certs, site->cfg);
 	struct edge_client_cert *cert = client->cert;
 
 	if (auth == NULL)

@@ -30,11 +30,11 @@ struct edge_view;
 /* `site` is that of the request's host, which has one. */
 bool edge_authority_is_misdirected(const struct edge_view *view, const struct edge_client *client,
 				   const struct edge_site *site, struct span authority);
-/* Whether the site asks clients for a certificate (edge/clients/client_auth.h), and has none on
- * this connection that will do: it began without TLS, or by a name of another site or of none, or
- * before a reload after which what it has shown is not valid any more. That is looked at again
- * then, which takes as long as some signatures. On another connection the client may be asked anew,
- * hence 421 is the answer here too. That goes for proxies of ours, as well. False: the facts know
- * the certificate, if there is one. */
+/* Whether `site`, as above, asks clients for a certificate (edge/clients/client_auth.h), and has
+ * none on this connection that will do: it began without TLS, or by a name of another site or of
+ * none, or before a reload after which what it has shown is not valid any more. That is looked at
+ * again then, which takes as long as some signatures. On another connection the client may be asked
+ * anew, hence 421 is the answer here too. That goes for proxies of ours, as well. False: the facts
+ * know the certificate, if there is one. */
 bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_client *client,
-				      struct span authority, struct edge_facts *facts);
+				      const struct edge_site *site, struct edge_facts *facts);

@@ -77,7 +77,7 @@ static struct edge_dispatch by_route(const struct edge_question *q)
 		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	if (must_redirect(q))
 		return answer(site, EDGE_REDIRECT_STATUS, REASON_DONE);
-	if (edge_authority_lacks_certificate(q->view, q->client, authority, q->facts) &&
+	if (edge_authority_lacks_certificate(q->view, q->client, site, q->facts) &&
 	    !is_challenge_in_plain(q))
 		return answer(site, 421, REASON_CLIENT_MISDIRECTED);
 	switch (edge_route_find(site, q->facts, &found.route)) {

@@ -104,22 +104,18 @@ static const char asks_nothing;
 static void list_client_hosts(struct edge_certs *certs, const struct cfg_fleet *fleet,
 			      const struct cfg_edge *self)
 {
-	unsigned next = 0, n = edge_client_auths_count(certs->clients);
-
-	if (n == 0)
+	if (edge_client_auths_count(certs->clients) == 0)
 		return;
 	certs->client_hosts = edge_host_table_create();
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
 		const struct cfg_site *site = &fleet->sites[s];
-		const void *asked = &asks_nothing;
+		const void *asked = edge_client_auths_of(certs->clients, site);
 
 		if (!cfg_site_is_served_by(site, self))
 			continue;
-		if (next < n &&
-		    edge_client_auth_site(edge_client_auths_get(certs->clients, next)) == site)
-			asked = edge_client_auths_get(certs->clients, next++);
 		for (unsigned h = 0; h < site->hosts.n; h++)
-			edge_host_table_add(certs->client_hosts, span_of(site->hosts.v[h]), asked);
+			edge_host_table_add(certs->client_hosts, span_of(site->hosts.v[h]),
+					    asked != NULL ? asked : &asks_nothing);
 	}
 }
 
@@ -132,6 +128,12 @@ const struct edge_client_auth *edge_certs_client_auth(const struct edge_certs *c
 		return NULL;
 	asked = edge_host_table_find(certs->client_hosts, host, EDGE_WILDCARD_ANY_LABELS);
 	return asked != &asks_nothing ? asked : NULL;
+}
+
+const struct edge_client_auth *edge_certs_site_client_auth(const struct edge_certs *certs,
+							   const struct cfg_site *site)
+{
+	return edge_client_auths_of(certs->clients, site);
 }
 
 /* Called by GnuTLS in the middle of a handshake. */

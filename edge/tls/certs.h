@@ -19,6 +19,7 @@
 
 struct cfg_edge;
 struct cfg_fleet;
+struct cfg_site;
 struct diag;
 struct edge_cert_store;
 struct edge_certs;
@@ -64,6 +65,9 @@ bool edge_certs_allow(const struct edge_certs *certs, struct span sni, struct sp
 /* Whether clients that name that host are asked for a certificate; NULL: they are not. */
 const struct edge_client_auth *edge_certs_client_auth(const struct edge_certs *certs,
 						      struct span host);
+/* The same of clients of a site. */
+const struct edge_client_auth *edge_certs_site_client_auth(const struct edge_certs *certs,
+							   const struct cfg_site *site);
 /* Which part of its time it is in; its last third is when it should have been renewed. */
 enum edge_cert_time { EDGE_CERT_NOT_YET, EDGE_CERT_VALID, EDGE_CERT_ENDING, EDGE_CERT_EXPIRED };
 enum edge_cert_time edge_cert_time(time_t not_before, time_t not_after, time_t now);
