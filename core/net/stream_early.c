@@ -37,10 +37,11 @@ void stream_early_look(struct stream_tls *tls, const gnutls_datum_t *message)
 		return;
 	early_hello_read(&hello, message);
 	tls->early.offered |= hello.offered;
-	tls->early.has_ticket = hello.offered && hello.ticket &&
-				early_hello_goes_through(&hello, tls->use.server->priority);
+	tls->early.has_ticket =
+	    hello.offered && hello.ticket &&
+	    early_hello_goes_through(&hello, tls->handshake->use.server->priority);
 	if (tls->early.has_ticket)
-		tls->early.ticket =
+		tls->handshake->ticket =
 		    (gnutls_datum_t){(unsigned char *)hello.ticket, hello.ticket_len};
 }
 
@@ -52,13 +53,14 @@ static const gnutls_datum_t *alpn_of(gnutls_session_t session, gnutls_datum_t *a
 void stream_early_decide(struct stream_tls *tls)
 {
 	struct stream_tls_early *e = &tls->early;
+	const gnutls_datum_t *ticket = &tls->handshake->ticket;
 	gnutls_datum_t alpn;
 
 	/* Nobody is served before his certificate is verified. */
-	if (!e->has_ticket || tls->use.verifies)
+	if (!e->has_ticket || tls->handshake->use.verifies)
 		return;
 	e->has_ticket = false;
-	if (!tls_early_take(e->tickets, tls_early_key(e->tickets, e->ticket.data, e->ticket.size,
+	if (!tls_early_take(e->tickets, tls_early_key(e->tickets, ticket->data, ticket->size,
 						      alpn_of(tls->session, &alpn))))
 		return;
 	/* Else the library refuses it. */
@@ -96,7 +98,7 @@ void stream_early_expect_tickets(struct stream_tls *tls)
 	/* They say how much a client may send. */
 	gnutls_record_set_max_early_data_size(tls->session, tls->early.max);
 	/* The library cannot say that it is nothing; what comes all the same is refused. */
-	if (tls->use.verifies)
+	if (tls->handshake->use.verifies)
 		return;
 	gnutls_handshake_set_hook_function(tls->session, GNUTLS_HANDSHAKE_NEW_SESSION_TICKET,
 					   GNUTLS_HOOK_PRE, ticket_goes);

@@ -28,26 +28,27 @@ static const char *role_text(const struct stream *s)
 }
 
 /* The user is told, and then the server is released, even if the stream is gone by then. */
-static bool tell(struct stream *s, void (*fn)(void *arg))
+static bool tell(struct stream *s, void (*fn)(void *arg), struct tls_use use)
 {
-	struct tls_use use = s->tls->use;
-	bool ours;
+	bool ours = stream_call(s, fn);
 
-	s->tls->use = (struct tls_use){0};
-	ours = stream_call(s, fn);
 	tls_use_end(&use);
 	return ours;
 }
 
 static void handshake_failed(struct stream *s, int ret)
 {
+	struct tls_use use;
+
 	if (s->failed_told)
 		return;
 	stream_tls_failed(s, ret);
 	log_debug("fd %d: handshake as %s failed: %s", s->fd, role_text(s), stream_fault_detail(s));
 	stream_tls_flush(s);
 	s->failed_told = true;
-	tell(s, s->ops->failed);
+	use = s->tls->handshake->use;
+	s->tls->handshake->use = (struct tls_use){0};
+	tell(s, s->ops->failed, use);
 }
 
 static bool is_tls13(gnutls_session_t session)
@@ -74,14 +75,14 @@ static void trace_done(const struct stream *s)
 static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
-	const struct tls_server *server = tls->use.server;
+	const struct tls_server *server = tls->handshake->use.server;
 	bool early = s->phase == STREAM_EARLY;
 	bool waited = tls->early.waiting.end > 0;
 
 	stream_tls_flush(s);
 	if (s->out == OUT_FAILED)
 		return; /* failed() comes */
-	tls->handshake_time = mono_since(clock_mono(), tls->started);
+	tls->handshake_time = mono_since(clock_mono(), tls->handshake->started);
 	gnutls_session_set_ptr(tls->session, NULL);
 	stream_set_phase(s, STREAM_OPEN);
 	trace_done(s);
@@ -95,7 +96,8 @@ static void handshake_done(struct stream *s)
 	}
 	if (early)
 		stream_early_flush(s);
-	if (!tell(s, early ? s->ops->handshaken : s->ops->established))
+	if (!tell(s, early ? s->ops->handshaken : s->ops->established,
+		  stream_tls_end_handshake(tls)))
 		return;
 	if (waited && stream_is_drained(s) && !stream_call(s, s->ops->drained))
 		return;
@@ -106,19 +108,22 @@ static void handshake_done(struct stream *s)
 
 static void make_step(struct stream_tls *tls)
 {
+	const struct tls_server *server = tls->handshake->use.server;
+	int *ret = &tls->handshake->ret;
+
 	tls->pulled_empty = false;
 	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
 	do {
-		tls->ret = gnutls_handshake(tls->session);
-	} while (tls->ret < 0 && !gnutls_error_is_fatal(tls->ret) && !tls->pulled_empty &&
-		 tls->ret != GNUTLS_E_INTERRUPTED);
-	if (tls->ret == 0 && tls->use.server && tls->use.server->finished)
-		tls->ret = tls->use.server->finished(tls->session);
+		*ret = gnutls_handshake(tls->session);
+	} while (*ret < 0 && !gnutls_error_is_fatal(*ret) && !tls->pulled_empty &&
+		 *ret != GNUTLS_E_INTERRUPTED);
+	if (*ret == 0 && server && server->finished)
+		*ret = server->finished(tls->session);
 }
 
 static void step_made(struct stream *s)
 {
-	int ret = s->tls->ret;
+	int ret = s->tls->handshake->ret;
 
 	if (ret == 0) {
 		handshake_done(s);
@@ -134,7 +139,7 @@ static void step_made(struct stream *s)
 /* On another thread. */
 static void run_away(struct handshake_step *step)
 {
-	struct stream_tls *tls = CONTAINER_OF(step, struct stream_tls, away);
+	struct stream_tls *tls = CONTAINER_OF(step, struct stream_tls_handshake, away)->tls;
 
 	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
 	make_step(tls);
@@ -142,7 +147,7 @@ static void run_away(struct handshake_step *step)
 
 static void send_pushed(struct stream *s)
 {
-	struct stream_tls_pushed *p = &s->tls->pushed;
+	struct stream_tls_pushed *p = &s->tls->handshake->pushed;
 	struct iovec iov = {p->data, p->len};
 
 	if (p->len > 0)
@@ -153,7 +158,7 @@ static void send_pushed(struct stream *s)
 
 static void come_back(struct handshake_step *step)
 {
-	struct stream_tls *tls = CONTAINER_OF(step, struct stream_tls, away);
+	struct stream_tls *tls = CONTAINER_OF(step, struct stream_tls_handshake, away)->tls;
 
 	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
 	tls->lent = false;
@@ -171,9 +176,9 @@ static void lend(struct stream *s)
 
 	stream_tls_flush(s);
 	tls->lent = true;
-	tls->away.run = run_away;
-	tls->away.back = come_back;
-	handshake_lend(s->b->lender, &tls->away);
+	tls->handshake->away.run = run_away;
+	tls->handshake->away.back = come_back;
+	handshake_lend(s->b->lender, &tls->handshake->away);
 }
 
 /* Whether the server is going to sign, and that takes longer than the way to another thread and
@@ -189,7 +194,7 @@ static bool signs_slowly(const struct stream_tls *tls)
 	switch (gnutls_sign_get_pk_algorithm(algorithm)) {
 	case GNUTLS_PK_ECDSA:
 	case GNUTLS_PK_EDDSA_ED25519:
-		return tls->use.server->slow_keys;
+		return tls->handshake->use.server->slow_keys;
 	default:
 		return true;
 	}
@@ -200,13 +205,13 @@ static bool signs_slowly(const struct stream_tls *tls)
 static bool is_lent_whole(const struct stream_tls *tls)
 {
 	return !tls->client && tls->stream->b->lender &&
-	       (tls->use.verifies || gnutls_handshake_get_last_out(tls->session) ==
-					 GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST);
+	       (tls->handshake->use.verifies || gnutls_handshake_get_last_out(tls->session) ==
+						    GNUTLS_HANDSHAKE_HELLO_RETRY_REQUEST);
 }
 
 static void run_step(struct loop_task *task)
 {
-	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls, step);
+	struct stream_tls *tls = CONTAINER_OF(task, struct stream_tls_handshake, step)->tls;
 
 	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
 	if (is_lent_whole(tls)) {
@@ -215,7 +220,7 @@ static void run_step(struct loop_task *task)
 	}
 	make_step(tls);
 	/* hello_came() said so. */
-	while (tls->ret == GNUTLS_E_INTERRUPTED) {
+	while (tls->handshake->ret == GNUTLS_E_INTERRUPTED) {
 		if (signs_slowly(tls)) {
 			lend(tls->stream);
 			return;
@@ -234,9 +239,9 @@ static void queue_step(struct stream *s)
 	struct stream_tls *tls = s->tls;
 
 	if (tls->client && !tls_client_in_background(tls->client))
-		loop_defer(s->b->loop, &tls->step);
+		loop_defer(s->b->loop, &tls->handshake->step);
 	else
-		loop_queue_background(s->b->loop, &tls->step);
+		loop_queue_background(s->b->loop, &tls->handshake->step);
 }
 
 /* Takes what has come out of the socket, so that it is quiet until the turn of the next step. */
@@ -278,7 +283,7 @@ static int hello_comes(gnutls_session_t session, unsigned type, unsigned when, u
 		       const gnutls_datum_t *message)
 {
 	struct stream_tls *tls = gnutls_transport_get_ptr(session);
-	const struct tls_tickets *tickets = tls->use.server->tickets;
+	const struct tls_tickets *tickets = tls->handshake->use.server->tickets;
 
 	if (tickets && tickets->choose)
 		tickets->choose(tickets, session, message);
@@ -291,7 +296,7 @@ static int hello_comes(gnutls_session_t session, unsigned type, unsigned when, u
 static int hello_came(gnutls_session_t session)
 {
 	struct stream_tls *tls = gnutls_transport_get_ptr(session);
-	const struct tls_server *server = tls->use.server;
+	const struct tls_server *server = tls->handshake->use.server;
 	int ret = server->client_hello ? server->client_hello(session) : 0;
 
 	stream_early_decide(tls);
@@ -335,8 +340,8 @@ static struct stream_tls *start(struct stream *s, unsigned flags, const void *pr
 	stream_set_phase(s, STREAM_HANDSHAKE);
 	if (!stream_tls_put_aside(tls, prefix, n))
 		return NULL;
-	tls->step.run = run_step;
-	tls->started = clock_mono();
+	tls->handshake->step.run = run_step;
+	tls->handshake->started = clock_mono();
 	s->paused = false;
 	/* An end that was read is found again by the handshake, which fails of it. */
 	s->end = STREAM_AGAIN;
@@ -356,9 +361,9 @@ bool stream_start_tls_server(struct stream *s, const struct tls_server *tls,
 		tls_use_end(&use);
 		return false;
 	}
-	mine->use = use;
+	mine->handshake->use = use;
 	stream_early_set_up(mine, tls);
-	gnutls_session_set_ptr(mine->session, &mine->use);
+	gnutls_session_set_ptr(mine->session, &mine->handshake->use);
 	stream_arm_read(s);
 	if (n > 0)
 		queue_step(s);

@@ -178,22 +178,29 @@ void stream_early_expect_tickets(struct stream_tls *tls);
 
 #define STREAM_TLS_MAGIC 0x57e4a302u
 
+/* What is there as long as the handshake lasts, or has failed. */
+struct stream_tls_handshake {
+	struct stream_tls *tls;
+	struct loop_task step;
+	struct handshake_step away; /* the same on another thread */
+	int ret;                    /* * what the step came to */
+	struct stream_tls_pushed {
+		char *data;
+		size_t len, size;
+	} pushed;           /* * by the step, to be sent when it is back */
+	struct tls_use use; /* a server's, until its release */
+	mono_time started;
+	gnutls_datum_t ticket; /* * see early.has_ticket */
+};
+
 /* What GnuTLS knows us by. It outlives its stream when that ends while a thread has the session. */
 struct stream_tls {
 	uint32_t magic;
 	struct stream *stream; /* NULL: it has ended */
 	gnutls_session_t session;
-	struct loop_task step;      /* of the handshake */
-	struct handshake_step away; /* the same on another thread */
-	bool lent;                  /* so; `session` and what is marked * is the thread's then */
-	int ret;                    /* * what the step came to */
-	struct stream_tls_pushed {
-		char *data;
-		size_t len, size;
-	} pushed;                  /* * by the step, to be sent when it is back */
+	struct stream_tls_handshake *handshake; /* NULL: it is done */
+	bool lent; /* its step; `session` and what is marked * is the thread's then */
 	struct tls_client *client; /* NULL: a server */
-	struct tls_use use;        /* a server's, until its release */
-	mono_time started;
 	duration handshake_time;
 	/* Ciphertext that does not lie in the loop's buffer; NULL mostly. */
 	char *kept; /* * */
@@ -211,9 +218,8 @@ struct stream_tls {
 	struct stream_tls_early {
 		struct tls_early *tickets; /* the server's; NULL: none is taken */
 		uint32_t max;
-		bool offered;          /* * by a ClientHello */
-		bool has_ticket;       /* * it may be accepted with `ticket`, */
-		gnutls_datum_t ticket; /* * while the ClientHello is read */
+		bool offered;    /* * by a ClientHello */
+		bool has_ticket; /* * may be accepted with that, while the ClientHello is read */
 		bool accepted;
 		bool unread;                 /* the library may have some that nobody has read */
 		struct stream_queue waiting; /* written meanwhile, to be encrypted */
@@ -226,6 +232,8 @@ void stream_tls_buffers_destroy(struct stream_tls_buffers **buffers);
 struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags);
 /* Back to a plain one. */
 void stream_tls_free(struct stream *s);
+/* The handshake is done: the server is still to be released. */
+struct tls_use stream_tls_end_handshake(struct stream_tls *tls);
 /* Without a stream. */
 void stream_tls_destroy(struct stream_tls **tls);
 /* Bytes read; 0: none now, or see s->end. */

@@ -256,7 +256,7 @@ static ssize_t push_all_lent(struct stream_tls *tls, const giovec_t *iov, int n)
 	size_t total = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (!push_lent(&tls->pushed, &iov[i])) {
+		if (!push_lent(&tls->handshake->pushed, &iov[i])) {
 			gnutls_transport_set_errno(tls->session, ENOMEM);
 			return -1;
 		}
@@ -514,13 +514,16 @@ bool stream_tls_parked_is_alive(struct stream *s)
 struct stream_tls *stream_tls_create(struct stream *s, unsigned gnutls_flags)
 {
 	struct stream_tls *tls = calloc(1, sizeof(*tls));
+	struct stream_tls_handshake *handshake = calloc(1, sizeof(*handshake));
 
-	if (!tls)
-		return NULL;
-	if (gnutls_init(&tls->session, gnutls_flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
+	if (!tls || !handshake ||
+	    gnutls_init(&tls->session, gnutls_flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
+		free(handshake);
 		free(tls);
 		return NULL;
 	}
+	handshake->tls = tls;
+	tls->handshake = handshake;
 	tls->magic = STREAM_TLS_MAGIC;
 	tls->stream = s;
 	gnutls_transport_set_ptr(tls->session, tls);
@@ -535,7 +538,8 @@ void stream_tls_free(struct stream *s)
 	struct stream_tls *tls = s->tls;
 
 	if (s->b) {
-		loop_task_cancel(s->b->loop, &tls->step);
+		if (tls->handshake)
+			loop_task_cancel(s->b->loop, &tls->handshake->step);
 		if (s->b->tls->holder == s)
 			s->b->tls->holder = NULL;
 		if (s->b->tls->gatherer == s) {
@@ -546,18 +550,34 @@ void stream_tls_free(struct stream *s)
 	s->tls = NULL;
 	tls->stream = NULL;
 	/* Else it comes back by itself. */
-	if (!tls->lent || handshake_take_back(&tls->away))
+	if (!tls->lent || handshake_take_back(&tls->handshake->away))
 		stream_tls_destroy(&tls);
+}
+
+struct tls_use stream_tls_end_handshake(struct stream_tls *tls)
+{
+	struct stream_tls_handshake *handshake = TAKE(&tls->handshake);
+	struct tls_use use = {0};
+
+	if (!handshake)
+		return use;
+	CHECK(!tls->lent && !handshake->step.queued);
+	use = handshake->use;
+	free(handshake->pushed.data);
+	free(handshake);
+	return use;
 }
 
 void stream_tls_destroy(struct stream_tls **tlsp)
 {
 	struct stream_tls *tls = TAKE(tlsp);
+	struct tls_use use;
 
 	gnutls_deinit(tls->session);
-	tls_use_end(&tls->use);
+	tls->lent = false;
+	use = stream_tls_end_handshake(tls);
+	tls_use_end(&use);
 	tls_client_unref(&tls->client);
-	free(tls->pushed.data);
 	free(tls->kept);
 	free(tls->early.waiting.data);
 	tls->magic = MAGIC_DEAD;
