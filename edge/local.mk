@@ -10,7 +10,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/early.c edge/conn/early.h \
 	edge/conn/greeting.c edge/conn/greeting.h \
 	edge/conn/hello.c edge/conn/hello.h \
-	edge/conn/inlet.c edge/conn/inlet.h \
+	edge/conn/inlet.c edge/conn/inlet.h edge/conn/inlet_internal.h edge/conn/inlet_tls.c \
 	edge/conn/judge.c \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/pacing.c edge/conn/pacing.h \
