@@ -61,7 +61,8 @@ const struct cfg_option cfg_compression_options[] = {
      WHEN_ON("enabled"),
      .prose = "Whether to compress also what is private: answers that set a cookie or that "
 	      "Cache-Control calls private or no-store, and answers to requests with Cookie or "
-	      "Authorization that it does not call public; see \"Compression\" in perigee-edge(8) "
+	      "Authorization, or with a client's certificate, that it does not call public; see "
+	      "\"Compression\" in perigee-edge(8) "
 	      "first."},
     END,
 };

@@ -65,6 +65,7 @@ static bool compress(struct edge_exchange *x)
 	    .cfg = &x->route->cfg->compression,
 	    .limit = x->view->fleet->http.limit.compression / x->worker->common->group->n_workers,
 	    .request = &x->received,
+	    .identified = x->facts.client_cert != NULL,
 	    .response = &x->answer,
 	};
 

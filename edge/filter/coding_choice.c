@@ -156,13 +156,15 @@ static bool is_untouchable(const struct http_head *request, const struct http_he
 	       http_fields_list_has(&request->fields, SPAN("Cache-Control"), SPAN("no-transform"));
 }
 
-static bool is_private(const struct http_head *request, const struct http_head *response)
+static bool is_private(const struct http_head *request, const struct http_head *response,
+		       bool identified)
 {
 	if (has(response, SPAN("Set-Cookie")) ||
 	    http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("private")) ||
 	    http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("no-store")))
 		return true;
-	return (has(request, SPAN("Cookie")) || has(request, SPAN("Authorization"))) &&
+	return (identified || has(request, SPAN("Cookie")) ||
+		has(request, SPAN("Authorization"))) &&
 	       !http_fields_list_has(&response->fields, SPAN("Cache-Control"), SPAN("public"));
 }
 
@@ -215,7 +217,7 @@ static bool has_weak_tag(const struct http_head *request, const struct http_head
 
 struct edge_coding_choice edge_coding_choose(const struct cfg_compression *cfg,
 					     const struct http_head *request,
-					     const struct http_head *response)
+					     const struct http_head *response, bool identified)
 {
 	struct edge_coding_choice choice = {0};
 
@@ -232,7 +234,8 @@ struct edge_coding_choice edge_coding_choose(const struct cfg_compression *cfg,
 	choice.varies = true;
 	choice.has_content = request->method_id != HTTP_METHOD_HEAD;
 	/* HTTP/1.0: who says nothing of Vary may stand between. */
-	choice.encode = request->minor > 0 && (cfg->secrets || !is_private(request, response)) &&
+	choice.encode = request->minor > 0 &&
+			(cfg->secrets || !is_private(request, response, identified)) &&
 			negotiate(cfg, request, &choice.coding);
 	return choice;
 }

@@ -16,10 +16,11 @@ struct edge_coding_choice {
 	enum cfg_coding coding;
 };
 
-/* For a final response, as it would go out. */
+/* For a final response, as it would go out. `identified`: the client is, by more than the request.
+ */
 struct edge_coding_choice edge_coding_choose(const struct cfg_compression *cfg,
 					     const struct http_head *request,
-					     const struct http_head *response);
+					     const struct http_head *response, bool identified);
 /* Changes the head as was chosen. Content that is encoded has HTTP_FRAMING_CHUNKED then. False when
  * the arena is full; the head is of no use then. */
 bool edge_coding_apply(struct edge_coding_choice choice, struct http_head *response);

@@ -327,7 +327,7 @@ static bool make_filter(struct edge_compress **cp, const struct edge_compress_se
 bool edge_compress_start(struct edge_compress **c, const struct edge_compress_setup *setup)
 {
 	struct edge_coding_choice choice =
-	    edge_coding_choose(setup->cfg, setup->request, setup->response);
+	    edge_coding_choose(setup->cfg, setup->request, setup->response, setup->identified);
 
 	*c = NULL;
 	if (choice.encode && choice.has_content && !make_filter(c, setup, &choice))

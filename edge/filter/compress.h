@@ -18,6 +18,7 @@ struct edge_compress_setup {
 	const struct cfg_compression *cfg; /* enabled; not looked at afterwards */
 	size_t limit;                      /* what the compressors of the worker may hold */
 	const struct http_head *request;   /* as received */
+	bool identified;                   /* the client, by its certificate */
 	struct http_head *response;        /* final, but for what is to be changed here */
 };
 

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 
 import perigee
+from client_ca import ClientAuthority
 from edge_fleet import HOST, Responses, read_head
 
 ON = "compression: true"
@@ -177,6 +178,17 @@ def test_secrets_and_sites_by_option(make_edge, scripted_origin):
         _, fields, body = get(edge, path)
         assert "content-encoding" not in fields and "vary" not in fields
         assert body == PAGES[path][1]
+
+
+def test_secrets_of_clients_with_certificates(make_edge, scripted_origin, tmp_path):
+    ca = ClientAuthority(tmp_path)
+    certificate = ca.issue("alice").curl()
+    edge = make_edge({"app": scripted_origin(pages).origin()}, {"/": ("app", ON)},
+                     site=[f"client_certificates: {{mode: optional, ca_file: {ca.pem}}}"])
+    for args, compressed in ([], True), (certificate, False):
+        _, fields, _ = get(edge, "/page", *args, coding="gzip")
+        assert ("content-encoding" in fields) is compressed
+        assert fields["vary"] == ["Accept-Encoding"]
 
 
 def test_the_site_decides_where_a_route_says_nothing(make_edge, scripted_origin):

@@ -116,7 +116,7 @@ static void test_accept_encoding(void **state)
 		arena_init(&a, 65536);
 		request = request_head(&a, cases[i].fields);
 		response = response_head(&a, "Content-Type: text/html");
-		choice = edge_coding_choose(&on, &request, &response);
+		choice = edge_coding_choose(&on, &request, &response, false);
 		print_message("%s\n", cases[i].fields);
 		assert_string_equal(chosen(choice), cases[i].coding);
 		assert_true(choice.varies);
@@ -129,7 +129,7 @@ enum expected { NOTHING, VARIES, ENCODED };
 static void expect(const struct cfg_compression *cfg, const struct http_head *request,
 		   const struct http_head *response, enum expected expected)
 {
-	struct edge_coding_choice choice = edge_coding_choose(cfg, request, response);
+	struct edge_coding_choice choice = edge_coding_choose(cfg, request, response, false);
 
 	assert_int_equal(choice.encode, expected == ENCODED);
 	assert_int_equal(choice.varies, expected != NOTHING);
@@ -341,7 +341,7 @@ static void test_304_has_the_tag_that_the_client_knows(void **state)
 		response = response_head(&a, cases[i].response);
 		response.status = 304;
 		response.framing = HTTP_FRAMING_NONE;
-		choice = edge_coding_choose(&on, &request, &response);
+		choice = edge_coding_choose(&on, &request, &response, false);
 		assert_true(choice.varies && !choice.encode);
 		assert_int_equal(choice.weaken, cases[i].weaken);
 		arena_fini(&a);
