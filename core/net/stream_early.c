@@ -150,6 +150,14 @@ size_t stream_early_read(struct stream *s, void *buf, size_t len)
 	return 0;
 }
 
+void stream_early_forget(struct stream *s)
+{
+	if (!s->tls)
+		return;
+	free(s->tls->early.waiting.data);
+	s->tls->early.waiting = (struct stream_queue){0};
+}
+
 void stream_early_flush(struct stream *s)
 {
 	struct stream_queue waiting = s->tls->early.waiting;

@@ -97,7 +97,8 @@ static void handshake_done(struct stream *s)
 		stream_early_flush(s);
 	if (!tell(s, early ? s->ops->handshaken : s->ops->established))
 		return;
-	if (waited && stream_is_drained(s) && !stream_call(s, s->ops->drained))
+	if (waited && s->out != OUT_FAILED && stream_is_drained(s) &&
+	    !stream_call(s, s->ops->drained))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);

@@ -171,6 +171,8 @@ bool stream_early_step_made(struct stream *s);
 size_t stream_early_read(struct stream *s, void *buf, size_t len);
 /* The handshake is done: what was written meanwhile goes out. */
 void stream_early_flush(struct stream *s);
+/* It will not: stream_count_held() must follow. */
+void stream_early_forget(struct stream *s);
 /* Before any are sent. */
 void stream_early_expect_tickets(struct stream_tls *tls);
 
