@@ -251,19 +251,25 @@ static void test_ended_while_the_client_is_verified(void **state)
 /* No thread has had it, so nothing has to be waited for. */
 static void test_ended_while_queued(void **state)
 {
-	struct shake first, second;
+	struct shake first, second, third;
 
 	lend_to_gate(&first, stopping);
 	lend(&second, stopping);
+	lend(&third, stopping);
 	stream_destroy(&second.server.s);
 	assert_int_equal(second.released, 1);
+	close_orderly(&third.server.s);
+	assert_int_equal(third.released, 1);
+	run_until(side_failed, &third.client);
+	assert_non_null(strstr(stream_fault_detail(third.client.s), "Peer has terminated"));
 	leave_gate();
 	run_until(side_established, &first.server);
 	assert_int_equal(first.server.failed, 0);
-	/* The second has never come to the gate. */
+	/* The others have never come to the gate. */
 	assert_int_equal(sem_trywait(&arrived), -1);
 	fini(&first);
 	fini(&second);
+	fini(&third);
 }
 
 /* As when the program ends: control destroys what was a worker's. */
