@@ -428,6 +428,8 @@ def test_what_is_offered_is_counted(edge):
     """Also what only the client has."""
     assert ssl.HAS_TLSv1_3
     with bystander(edge), edge.connect_tcp() as s:
+        # The bystander's own OpenSSL may offer it.
+        offered = edge.counters()["edge_hellos_x25519mlkem768_total"]
         client = Client(s)
         client.hello(groups=(0x11ec, 29), versions=(0x0304, 0x0303))
         client.agree()
@@ -446,6 +448,6 @@ def test_what_is_offered_is_counted(edge):
     c = edge.counters()
     assert c["edge_hellos_total"] == 4
     assert c["edge_hellos_tls13_total"] == 2 and c["edge_hellos_old_total"] == 1
-    assert c["edge_hellos_x25519mlkem768_total"] == 1
+    assert c["edge_hellos_x25519mlkem768_total"] == offered + 1
     assert c["edge_handshakes_x25519mlkem768_total"] == 0
     assert c["edge_handshakes_x25519_total"] == 3 and c["edge_handshakes_tls12_total"] == 1

@@ -48,7 +48,9 @@ def test_testssl_finds_no_weakness(edge, tmp_path):
                "127.0.0.1", "--jsonfile", found, *CHECKS, f"{HOST}:{edge.port}",
                timeout=10 * perigee.PATIENCE, cwd=tmp_path)
     findings = {f["id"]: f for f in json.loads(found.read_text())}
-    weak = [f for f in findings.values() if f["severity"] not in ("OK", "INFO")]
+    # What is said of the OpenSSL that testssl runs by is not about us.
+    weak = [f for f in findings.values()
+            if f["severity"] not in ("OK", "INFO") and f["id"] != "engine_problem"]
     assert weak == [], said.stdout
     for version in "SSLv2", "SSLv3", "TLS1", "TLS1_1":
         assert findings[version]["finding"] == "not offered"
@@ -93,7 +95,8 @@ def test_openssl_connects(edge, version):
     assert said.returncode == 0
     assert f"Protocol version: TLSv{version}" in said.stderr
     assert "Verification: OK" in said.stderr and f"Verified peername: {HOST}" in said.stderr
-    assert "ECDSA" in said.stderr and "X25519" in said.stderr
+    # OpenSSL 3.0 says "ECDSA", 3.5 "ecdsa_secp256r1_sha256".
+    assert "ecdsa" in said.stderr.lower() and "X25519" in said.stderr
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
