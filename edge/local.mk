@@ -103,6 +103,7 @@ edge_libedge_a_SOURCES = \
 	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
+	edge/tls/cert_access.c edge/tls/cert_access.h \
 	edge/tls/cert_doubts.c \
 	edge/tls/cert_pair.c \
 	edge/tls/cert_sets.c \

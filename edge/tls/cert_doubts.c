@@ -4,12 +4,14 @@
  * as one of a thousand is no reason to serve none.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <gnutls/x509-ext.h>
 
 #include "config/diag.h"
 #include "core/base/check.h"
+#include "edge/tls/cert_access.h"
 #include "edge/tls/certs_internal.h"
 
 #define RSA_BITS_MIN 2048
@@ -23,12 +25,10 @@ static bool is_own_issuer(gnutls_x509_crt_t crt)
 /* Who says where its issuer's certificate can be had is one of many that it has issued. */
 static bool names_issuers_place(gnutls_x509_crt_t crt)
 {
-	gnutls_datum_t url = {0};
-	int ret =
-	    gnutls_x509_crt_get_authority_info_access(crt, 0, GNUTLS_IA_CAISSUERS_URI, &url, NULL);
+	char *url = cert_access_url(crt, GNUTLS_IA_CAISSUERS_URI);
 
-	gnutls_free(url.data);
-	return ret >= 0;
+	free(url);
+	return url != NULL;
 }
 
 static unsigned doubts_of_one(gnutls_x509_crt_t crt)

@@ -16,6 +16,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "edge/tls/cert_access.h"
 #include "edge/tls/ocsp_http.h"
 
 #define STAPLE_MAGIC 0x53746170u
@@ -57,18 +58,6 @@ static gnutls_x509_crt_t copy(gnutls_x509_crt_t crt)
 	return made;
 }
 
-static char *responder_of(gnutls_x509_crt_t crt)
-{
-	gnutls_datum_t url = {0};
-	char *made;
-
-	if (gnutls_x509_crt_get_authority_info_access(crt, 0, GNUTLS_IA_OCSP_URI, &url, NULL) < 0)
-		return NULL;
-	made = xasprintf("%.*s", (int)url.size, (const char *)url.data);
-	gnutls_free(url.data);
-	return made;
-}
-
 struct staple *staple_create(const char *name, const gnutls_x509_crt_t *list, unsigned n)
 {
 	struct staple *staple;
@@ -77,7 +66,7 @@ struct staple *staple_create(const char *name, const gnutls_x509_crt_t *list, un
 
 	while (issuer < n && !gnutls_x509_crt_check_issuer(list[0], list[issuer]))
 		issuer++;
-	url = issuer < n ? responder_of(list[0]) : NULL;
+	url = issuer < n ? cert_access_url(list[0], GNUTLS_IA_OCSP_URI) : NULL;
 	if (url == NULL)
 		return NULL;
 	staple = xcalloc(1, sizeof(*staple));

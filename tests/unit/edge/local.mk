@@ -48,6 +48,11 @@ tests_unit_edge_facts_test_match_SOURCES = tests/unit/edge/facts/test_match.c
 tests_unit_edge_facts_test_match_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_match
 
+check_PROGRAMS += tests/unit/edge/tls/test_cert_access
+tests_unit_edge_tls_test_cert_access_SOURCES = tests/unit/edge/tls/test_cert_access.c
+tests_unit_edge_tls_test_cert_access_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_cert_access
+
 check_PROGRAMS += tests/unit/edge/tls/test_certs
 tests_unit_edge_tls_test_certs_SOURCES = tests/unit/edge/tls/test_certs.c
 tests_unit_edge_tls_test_certs_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
