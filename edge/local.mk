@@ -103,7 +103,6 @@ edge_libedge_a_SOURCES = \
 	edge/route/split.c edge/route/split.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
-	edge/tls/cert_access.c edge/tls/cert_access.h \
 	edge/tls/cert_doubts.c \
 	edge/tls/cert_pair.c \
 	edge/tls/cert_sets.c \
@@ -116,7 +115,6 @@ edge_libedge_a_SOURCES = \
 	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
 	edge/tls/ticket_names.c edge/tls/ticket_names.h \
 	edge/tls/tickets.c edge/tls/tickets.h \
-	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/client_hello.c edge/tls/client_hello.h \
 	edge/tls/ocsp_http.c edge/tls/ocsp_http.h \

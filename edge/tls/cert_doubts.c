@@ -11,7 +11,6 @@
 
 #include "config/diag.h"
 #include "core/base/check.h"
-#include "edge/tls/cert_access.h"
 #include "edge/tls/certs_internal.h"
 
 #define RSA_BITS_MIN 2048
@@ -25,7 +24,7 @@ static bool is_own_issuer(gnutls_x509_crt_t crt)
 /* Who says where its issuer's certificate can be had is one of many that it has issued. */
 static bool names_issuers_place(gnutls_x509_crt_t crt)
 {
-	char *url = cert_access_url(crt, GNUTLS_IA_CAISSUERS_URI);
+	char *url = staple_authority_url(crt, GNUTLS_IA_CAISSUERS_URI);
 
 	free(url);
 	return url != NULL;

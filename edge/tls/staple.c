@@ -16,7 +16,6 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "edge/tls/cert_access.h"
 #include "edge/tls/ocsp_http.h"
 
 #define STAPLE_MAGIC 0x53746170u
@@ -60,6 +59,25 @@ static gnutls_x509_crt_t copy(gnutls_x509_crt_t crt)
 	return made;
 }
 
+char *staple_authority_url(gnutls_x509_crt_t crt, int what)
+{
+	gnutls_datum_t url = {0};
+	char *made;
+	int ret;
+
+	/* It looks at the place of that number only, and that one is for something else. */
+	for (unsigned i = 0;; i++) {
+		ret = gnutls_x509_crt_get_authority_info_access(crt, i, what, &url, NULL);
+		if (ret != GNUTLS_E_UNKNOWN_ALGORITHM)
+			break;
+	}
+	if (ret < 0)
+		return NULL;
+	made = xasprintf("%.*s", (int)url.size, (const char *)url.data);
+	gnutls_free(url.data);
+	return made;
+}
+
 struct staple *staple_create(const char *name, const gnutls_x509_crt_t *list, unsigned n)
 {
 	struct staple *staple;
@@ -68,7 +86,7 @@ struct staple *staple_create(const char *name, const gnutls_x509_crt_t *list, un
 
 	while (issuer < n && !gnutls_x509_crt_check_issuer(list[0], list[issuer]))
 		issuer++;
-	url = issuer < n ? cert_access_url(list[0], GNUTLS_IA_OCSP_URI) : NULL;
+	url = issuer < n ? staple_authority_url(list[0], GNUTLS_IA_OCSP_URI) : NULL;
 	if (url == NULL)
 		return NULL;
 	staple = xcalloc(1, sizeof(*staple));

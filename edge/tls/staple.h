@@ -19,6 +19,9 @@ struct staple;
 struct staple *staple_create(const char *name, const gnutls_x509_crt_t *list, unsigned n);
 struct staple *staple_ref(struct staple *staple);
 void staple_unref(struct staple **staple);
+/* Where a certificate says that its issuer can be asked (RFC 5280, 4.2.2.1): the first URL for
+ * that, GNUTLS_IA_OCSP_URI or GNUTLS_IA_CAISSUERS_URI. malloc'd; NULL: there is none. */
+char *staple_authority_url(gnutls_x509_crt_t crt, int what);
 /* RFC 7633: clients refuse the certificate without one. */
 bool staple_is_must(gnutls_x509_crt_t crt);
 /* The certificate at this place of the credentials, which must not outlive `staple`, is shown with
