@@ -48,6 +48,7 @@ core_libcore_a_SOURCES = \
 	core/net/stream_watch.c \
 	core/net/stream_write.c \
 	core/tls/early_hello.c core/tls/early_hello.h \
+	core/tls/groups.c core/tls/groups.h \
 	core/net/tls.c core/net/tls.h \
 	core/tls/early.c core/tls/early.h \
 	core/net/tls_client.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Rounds: a job takes those that are due, a hundred at most, so that what is published meanwhile is
- * seen to soon. When a responder fails it is not asked about others in the same round.
+ * seen to soon. A responder that gives no answer is not asked about others in the same round.
  */
 #define LOG_MODULE LOG_TLS
 #include "edge/stapling.h"
@@ -25,27 +25,41 @@ struct stapling_round {
 	int stop;
 	struct staple *staples[ROUND_MAX];
 	unsigned n;
+	/* Of them, one of each responder that gave no answer. */
+	const struct staple *silent[ROUND_MAX];
+	unsigned n_silent;
 	unsigned fetched, failed;
 };
 
 /* On the thread of the rounds */
 
-static void fetch(struct stapling_round *round, struct staple *staple, const struct staple **failed)
+static bool has_silent_responder(const struct stapling_round *round, const struct staple *staple)
 {
+	for (unsigned i = 0; i < round->n_silent; i++) {
+		if (staple_has_responder_of(staple, round->silent[i]))
+			return true;
+	}
+	return false;
+}
+
+static void fetch(struct stapling_round *round, struct staple *staple)
+{
+	enum staple_fetched fetched;
 	char *error;
 
-	if (*failed != NULL && staple_has_responder_of(staple, *failed)) {
+	if (has_silent_responder(round, staple)) {
 		staple_put_off(staple);
 		return;
 	}
-	error = staple_fetch(staple, round->stop);
-	if (error == NULL) {
+	fetched = staple_fetch(staple, round->stop, &error);
+	if (fetched == STAPLE_FETCHED) {
 		round->fetched++;
 		log_debug("%s: a new OCSP response", staple_name(staple));
 		return;
 	}
 	round->failed++;
-	*failed = staple;
+	if (fetched == STAPLE_NO_ANSWER)
+		round->silent[round->n_silent++] = staple;
 	log_warn("%s: no new OCSP response: %s", staple_name(staple), error);
 	free(error);
 }
@@ -53,10 +67,9 @@ static void fetch(struct stapling_round *round, struct staple *staple, const str
 static void run_round(struct job *job)
 {
 	struct stapling_round *round = CONTAINER_OF(job, struct stapling_round, job);
-	const struct staple *failed = NULL;
 
 	for (unsigned i = 0; i < round->n; i++)
-		fetch(round, round->staples[i], &failed);
+		fetch(round, round->staples[i]);
 }
 
 /* On the control loop */
@@ -81,6 +94,9 @@ static void round_done(struct job *job)
 	metrics_add(s->metrics, s->control, EDGE_OCSP_RESPONSES, round->fetched);
 	metrics_add(s->metrics, s->control, EDGE_OCSP_FAILURES, round->failed);
 	s->round = NULL;
+	/* Nothing is shown any more, since it was under way. */
+	for (unsigned i = 0; i < round->n && s->n == 0; i++)
+		staple_forget(round->staples[i]);
 	discard_round(job);
 	look(s);
 }
@@ -97,14 +113,14 @@ static void start_round(struct edge_stapling *s, struct stapling_round *round)
 static void look(struct edge_stapling *s)
 {
 	struct stapling_round *round = xcalloc(1, sizeof(*round));
-	wall_time now = clock_wall(), next = {INT64_MAX}, due;
+	mono_time now = clock_mono(), next = {INT64_MAX}, due;
 	struct timeval wait;
 
 	round->s = s;
 	round->stop = s->stop;
 	for (unsigned i = 0; i < s->n && round->n < ROUND_MAX; i++) {
 		due = staple_due(s->staples[i]);
-		if (due.ns <= now.ns)
+		if (mono_reached(due, now))
 			round->staples[round->n++] = staple_ref(s->staples[i]);
 		else
 			next.ns = MIN(next.ns, due.ns);
@@ -116,7 +132,7 @@ static void look(struct edge_stapling *s)
 	free(round);
 	if (s->n == 0)
 		return;
-	wait = dur_to_timeval(DUR_NS(next.ns - now.ns));
+	wait = dur_to_timeval(mono_since(next, now));
 	wait.tv_sec++;
 	CHECK(event_add(&s->timer, &wait) == 0);
 }

@@ -4,9 +4,7 @@
  */
 #include "core/tls/early_hello.h"
 
-#include <string.h>
-
-#include "core/base/check.h"
+#include "core/tls/groups.h"
 
 enum { SUPPORTED_GROUPS = 10, PRE_SHARED_KEY = 41, EARLY_DATA = 42, KEY_SHARE = 51 };
 
@@ -80,38 +78,9 @@ void early_hello_read(struct early_hello *hello, const gnutls_datum_t *message)
 
 /* Groups */
 
-/* By the library's names, as it has no number for a group that is TLS's; 0: not known. */
-static uint16_t number_of(gnutls_group_t group)
-{
-	static const struct {
-		const char *name;
-		uint16_t number;
-	} known[] = {
-	    {"SECP256R1", 23},
-	    {"SECP384R1", 24},
-	    {"SECP521R1", 25},
-	    {"X25519", 29},
-	    {"X448", 30},
-	    {"FFDHE2048", 0x100},
-	    {"FFDHE3072", 0x101},
-	    {"FFDHE4096", 0x102},
-	    {"FFDHE6144", 0x103},
-	    {"FFDHE8192", 0x104},
-	    {"X25519-MLKEM768", 4588},
-	    {"SECP256R1-MLKEM768", 4587},
-	};
-	const char *name = gnutls_group_get_name(group);
-
-	for (size_t i = 0; name && i < ARRAY_SIZE(known); i++) {
-		if (strcmp(name, known[i].name) == 0)
-			return known[i].number;
-	}
-	return 0;
-}
-
 static bool is_hybrid(uint16_t group)
 {
-	return group >= 4587 && group <= 4589;
+	return group >= TLS_GROUP_SECP256R1_MLKEM768 && group <= TLS_GROUP_SECP384R1_MLKEM1024;
 }
 
 static bool has(const uint16_t *list, unsigned n, uint16_t group)
@@ -146,7 +115,7 @@ bool early_hello_goes_through(const struct early_hello *hello, gnutls_priority_t
 	    hello->n_shares > EARLY_HELLO_GROUPS)
 		return false;
 	for (int i = 0; i < n; i++) {
-		ours[i] = number_of(list[i]);
+		ours[i] = tls_group_number(list[i]);
 		if (ours[i] == 0)
 			return false;
 	}

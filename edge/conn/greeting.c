@@ -10,6 +10,7 @@
 #include <gnutls/gnutls.h>
 
 #include "core/base/check.h"
+#include "core/tls/groups.h"
 #include "edge/conn/conn.h"
 #include "edge/conn/conns.h"
 #include "edge/node/view.h"
@@ -32,7 +33,7 @@ static void count_offers(struct edge_worker *w, const struct edge_client_hello *
 		edge_count(w, EDGE_HELLOS_TLS13, 1);
 	else if (!edge_client_hello_offers(hello, TLS_1_2))
 		edge_count(w, EDGE_HELLOS_OLD, 1);
-	if (edge_u16s_have(hello->groups, EDGE_GROUP_HYBRID))
+	if (edge_u16s_have(hello->groups, TLS_GROUP_X25519_MLKEM768))
 		edge_count(w, EDGE_HELLOS_HYBRID, 1);
 }
 

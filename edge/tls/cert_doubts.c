@@ -4,6 +4,7 @@
  * as one of a thousand is no reason to serve none.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <gnutls/x509-ext.h>
@@ -23,12 +24,10 @@ static bool is_own_issuer(gnutls_x509_crt_t crt)
 /* Who says where its issuer's certificate can be had is one of many that it has issued. */
 static bool names_issuers_place(gnutls_x509_crt_t crt)
 {
-	gnutls_datum_t url = {0};
-	int ret =
-	    gnutls_x509_crt_get_authority_info_access(crt, 0, GNUTLS_IA_CAISSUERS_URI, &url, NULL);
+	char *url = staple_authority_url(crt, GNUTLS_IA_CAISSUERS_URI);
 
-	gnutls_free(url.data);
-	return ret >= 0;
+	free(url);
+	return url != NULL;
 }
 
 static unsigned doubts_of_one(gnutls_x509_crt_t crt)

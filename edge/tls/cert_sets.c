@@ -89,7 +89,7 @@ struct choice {
 
 static bool are_of_one_key_type(const struct cert *a, const struct cert *b)
 {
-	return a->algorithm == b->algorithm && a->curve == b->curve;
+	return a->pair->algorithm == b->pair->algorithm && a->pair->curve == b->pair->curve;
 }
 
 static void add_choice(struct choice *choice, const struct edge_certs *certs, unsigned cert)
@@ -113,11 +113,12 @@ static struct names all_names(const struct edge_certs *certs)
 	unsigned n = 0;
 
 	for (unsigned c = 0; c < certs->n_certs; c++)
-		n += certs->certs[c].n_names;
+		n += certs->certs[c].pair->n_names;
 	names.v = xcalloc(n + 1, sizeof(*names.v));
 	for (unsigned c = 0; c < certs->n_certs; c++) {
-		for (unsigned i = 0; i < certs->certs[c].n_names; i++)
-			names.v[names.n++] = (struct name_of_cert){certs->certs[c].names[i], c};
+		for (unsigned i = 0; i < certs->certs[c].pair->n_names; i++)
+			names.v[names.n++] =
+			    (struct name_of_cert){certs->certs[c].pair->names[i], c};
 	}
 	qsort(names.v, names.n, sizeof(*names.v), by_name_then_order);
 	return names;
@@ -207,8 +208,8 @@ void cert_sets_build_asking(struct edge_certs *certs)
 	}
 	/* Names under the wildcards of sites. */
 	for (unsigned c = 0; c < certs->n_certs; c++) {
-		for (unsigned i = 0; i < certs->certs[c].n_names; i++) {
-			struct span name = span_of(certs->certs[c].names[i]);
+		for (unsigned i = 0; i < certs->certs[c].pair->n_names; i++) {
+			struct span name = span_of(certs->certs[c].pair->names[i]);
 			const struct edge_client_auth *auth = edge_certs_client_auth(certs, name);
 
 			if (auth != NULL)
@@ -245,8 +246,8 @@ static bool is_for(const struct cert *cert, struct span host)
 	const char *dot = memchr(host.p, '.', host.n);
 	struct span rest = {dot, dot != NULL ? host.n - (size_t)(dot - host.p) : 0};
 
-	for (unsigned i = 0; i < cert->n_names; i++) {
-		struct span name = span_of(cert->names[i]);
+	for (unsigned i = 0; i < cert->pair->n_names; i++) {
+		struct span name = span_of(cert->pair->names[i]);
 
 		if (span_equal_nocase(name, host))
 			return true;

@@ -135,20 +135,6 @@ static void run_all(struct work *work)
 		CHECK(pthread_join(threads[--n], NULL) == 0);
 }
 
-/* What the certificate is known by, from its pair. */
-static void describe(struct cert *cert, struct diag *diag)
-{
-	const struct cert_pair *pair = cert->pair;
-
-	cert->names = pair->names;
-	cert->n_names = pair->n_names;
-	cert->algorithm = pair->algorithm;
-	cert->curve = pair->curve;
-	if (cert->kept)
-		diag_warn(diag, cert->cfg->place, "%s: the certificate that was there before stays",
-			  cert->cfg->certificate);
-}
-
 bool cert_store_load(struct edge_cert_store *store, struct edge_certs *certs, struct diag *diag)
 {
 	struct work work = {.store = store,
@@ -161,10 +147,13 @@ bool cert_store_load(struct edge_cert_store *store, struct edge_certs *certs, st
 	run_all(&work);
 	pthread_mutex_destroy(&work.complaints.lock);
 	for (unsigned i = 0; i < certs->n_certs; i++) {
-		if (certs->certs[i].pair != NULL)
-			describe(&certs->certs[i], diag);
-		else
-			ok = false;
+		const struct cert *cert = &certs->certs[i];
+
+		ok &= cert->pair != NULL;
+		if (cert->kept)
+			diag_warn(diag, cert->cfg->place,
+				  "%s: the certificate that was there before stays",
+				  cert->cfg->certificate);
 	}
 	if (ok && store != NULL)
 		keep_all(store, certs);

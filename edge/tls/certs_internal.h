@@ -58,11 +58,6 @@ struct cert {
 	struct cert_pair *pair;
 	bool kept;    /* its files have changed, and are of no use: the pair is that before */
 	unsigned set; /* while they are built: one more than the last that begins with it */
-	/* The pair's. */
-	char **names;
-	unsigned n_names;
-	int algorithm;
-	gnutls_ecc_curve_t curve;
 };
 
 /* Certificates for one name, one of each key type; or for no name in particular. */

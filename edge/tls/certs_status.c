@@ -100,8 +100,8 @@ static json_t *names(const struct cert *cert)
 {
 	json_t *list = json_array();
 
-	for (unsigned n = 0; n < cert->n_names; n++)
-		json_array_append_new(list, json_string(cert->names[n]));
+	for (unsigned n = 0; n < cert->pair->n_names; n++)
+		json_array_append_new(list, json_string(cert->pair->names[n]));
 	return list;
 }
 
@@ -121,7 +121,7 @@ json_t *edge_certs_status(const struct edge_certs *certs, wall_time now)
 		    list,
 		    json_pack("{s:s, s:s, s:o, s:s, s:s, s:f, s:o, s:o*}", "site", cert->site->name,
 			      "certificate", pair->certificate, "names", names(cert), "key",
-			      gnutls_pk_algorithm_get_name(cert->algorithm), "not_after", not_after,
+			      gnutls_pk_algorithm_get_name(pair->algorithm), "not_after", not_after,
 			      "days_left", (double)(pair->not_after - seconds(now)) / DAY,
 			      "warnings", warnings(cert, now), "ocsp",
 			      pair->staple != NULL ? staple_status(pair->staple, now) : NULL));

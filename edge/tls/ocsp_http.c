@@ -103,12 +103,20 @@ static bool connect_to_any(struct exchange *e)
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *list = NULL;
 	bool connected = false;
+	mono_time end;
 
 	if (getaddrinfo(e->host, e->port, &hints, &list) != 0)
 		return false;
-	e->by = mono_add(clock_mono(), TIME);
-	for (const struct addrinfo *a = list; a != NULL && !connected; a = a->ai_next)
+	end = mono_add(clock_mono(), TIME);
+	for (const struct addrinfo *a = list; a != NULL && !connected; a = a->ai_next) {
+		mono_time now = clock_mono();
+
+		/* Half of what is left, so that one that is dead leaves the others some. */
+		e->by =
+		    a->ai_next != NULL ? mono_add(now, DUR_NS(mono_since(end, now).ns / 2)) : end;
 		connected = connect_to(e, a);
+	}
+	e->by = end;
 	freeaddrinfo(list);
 	return connected;
 }
@@ -236,7 +244,9 @@ char *ocsp_http_ask(const char *url, const gnutls_datum_t *question, int stop,
 	close(e.fd);
 	arena_fini(&e.arena);
 	if (wrong == NULL) {
-		*answer = (gnutls_datum_t){(unsigned char *)e.content, (unsigned)e.n};
+		/* It is kept for days, for each certificate: no more of it than there is. */
+		*answer =
+		    (gnutls_datum_t){xreallocarray(e.content, MAX(e.n, 1U), 1), (unsigned)e.n};
 		return NULL;
 	}
 	free(e.content);

@@ -4,41 +4,15 @@
  */
 #include "edge/tls/policy.h"
 
-#include <string.h>
-
-#include "core/base/check.h"
+#include "core/tls/groups.h"
 #include "edge/tls/client_hello.h"
-
-/* The library has names for them, and numbers of its own. */
-static const struct {
-	const char *name;
-	uint16_t number;
-} groups[] = {
-    {"SECP192R1", 19},
-    {"SECP224R1", 21},
-    {"SECP256R1", 23},
-    {"SECP384R1", 24},
-    {"SECP521R1", 25},
-    {"X25519", 29},
-    {"X448", 30},
-    {"FFDHE2048", 256},
-    {"FFDHE3072", 257},
-    {"FFDHE4096", 258},
-    {"FFDHE6144", 259},
-    {"FFDHE8192", 260},
-    {"X25519-MLKEM768", EDGE_GROUP_HYBRID},
-    {"SECP256R1-MLKEM768", 0x11eb},
-    {"SECP384R1-MLKEM1024", 0x11ed},
-};
 
 static void add_group(struct edge_tls_policy *policy, gnutls_group_t group)
 {
-	const char *name = gnutls_group_get_name(group);
+	uint16_t number = tls_group_number(group);
 
-	for (size_t i = 0; name != NULL && i < ARRAY_SIZE(groups); i++) {
-		if (strcmp(groups[i].name, name) == 0 && policy->n_groups < EDGE_POLICY_MAX)
-			policy->groups[policy->n_groups++] = groups[i].number;
-	}
+	if (number != 0 && policy->n_groups < EDGE_POLICY_MAX)
+		policy->groups[policy->n_groups++] = number;
 }
 
 struct edge_tls_policy edge_tls_policy_of(gnutls_priority_t priority)

@@ -12,9 +12,6 @@
 
 struct edge_client_hello;
 
-/* IANA, TLS Supported Groups: X25519MLKEM768. */
-#define EDGE_GROUP_HYBRID 0x11ec
-
 #define EDGE_POLICY_MAX 16
 
 /* By their numbers in the protocol. */

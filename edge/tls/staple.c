@@ -22,8 +22,10 @@
 
 /* It may have been made by a clock that is ahead of ours. */
 #define SKEW 300
-/* Anew in the middle of its time; but no responder is asked all the time. */
+/* Anew in the middle of its time; but no responder is asked all the time. Public authorities'
+ * responses hold for ten days at most; there are others that hold for thousands of years. */
 #define AGAIN_MIN 5
+#define AGAIN_MAX (7 * 86400)
 /* After the first failure, then each time twice as long. */
 #define RETRY_MIN 10
 #define RETRY_MAX 3600
@@ -40,9 +42,9 @@ struct staple {
 	/* Under the lock. */
 	gnutls_datum_t response; /* data == NULL: none */
 	time_t until;            /* it holds */
-	time_t due;
-	time_t retry; /* seconds to the next try after a failure; 0: the last one was none */
-	char *error;  /* of the last try; NULL: none */
+	mono_time due;
+	int64_t retry; /* seconds to the next try after a failure; 0: the last one was none */
+	char *error;   /* of the last try; NULL: none */
 };
 
 static gnutls_x509_crt_t copy(gnutls_x509_crt_t crt)
@@ -57,12 +59,19 @@ static gnutls_x509_crt_t copy(gnutls_x509_crt_t crt)
 	return made;
 }
 
-static char *responder_of(gnutls_x509_crt_t crt)
+char *staple_authority_url(gnutls_x509_crt_t crt, int what)
 {
 	gnutls_datum_t url = {0};
 	char *made;
+	int ret;
 
-	if (gnutls_x509_crt_get_authority_info_access(crt, 0, GNUTLS_IA_OCSP_URI, &url, NULL) < 0)
+	/* It looks at the place of that number only, and that one is for something else. */
+	for (unsigned i = 0;; i++) {
+		ret = gnutls_x509_crt_get_authority_info_access(crt, i, what, &url, NULL);
+		if (ret != GNUTLS_E_UNKNOWN_ALGORITHM)
+			break;
+	}
+	if (ret < 0)
 		return NULL;
 	made = xasprintf("%.*s", (int)url.size, (const char *)url.data);
 	gnutls_free(url.data);
@@ -77,7 +86,7 @@ struct staple *staple_create(const char *name, const gnutls_x509_crt_t *list, un
 
 	while (issuer < n && !gnutls_x509_crt_check_issuer(list[0], list[issuer]))
 		issuer++;
-	url = issuer < n ? responder_of(list[0]) : NULL;
+	url = issuer < n ? staple_authority_url(list[0], GNUTLS_IA_OCSP_URI) : NULL;
 	if (url == NULL)
 		return NULL;
 	staple = xcalloc(1, sizeof(*staple));
@@ -165,12 +174,12 @@ void staple_attach(struct staple *staple, gnutls_certificate_credentials_t crede
 
 /* Fetching */
 
-wall_time staple_due(struct staple *staple)
+mono_time staple_due(struct staple *staple)
 {
-	wall_time due;
+	mono_time due;
 
 	pthread_mutex_lock(&staple->lock);
-	due.ns = staple->due * INT64_C(1000000000);
+	due = staple->due;
 	pthread_mutex_unlock(&staple->lock);
 	return due;
 }
@@ -250,13 +259,14 @@ static const char *judge_bytes(const struct staple *staple, const gnutls_datum_t
 /* Consumes the answer. */
 static void keep(struct staple *staple, gnutls_datum_t *answer, const struct times *times)
 {
-	time_t now = now_seconds(), middle = times->from + (times->until - times->from) / 2;
+	time_t middle = times->from + (times->until - times->from) / 2;
+	int64_t wait = MIN(MAX(middle - now_seconds(), AGAIN_MIN), AGAIN_MAX);
 
 	pthread_mutex_lock(&staple->lock);
 	free(staple->response.data);
 	staple->response = *answer;
 	staple->until = times->until;
-	staple->due = MAX(middle, now + AGAIN_MIN);
+	staple->due = mono_add(clock_mono(), DUR_S(wait));
 	staple->retry = 0;
 	free(staple->error);
 	staple->error = NULL;
@@ -267,7 +277,7 @@ static void fail(struct staple *staple, const char *error)
 {
 	pthread_mutex_lock(&staple->lock);
 	staple->retry = MIN(MAX(2 * staple->retry, RETRY_MIN), RETRY_MAX);
-	staple->due = now_seconds() + staple->retry;
+	staple->due = mono_add(clock_mono(), DUR_S(staple->retry));
 	free(staple->error);
 	staple->error = xstrdup(error);
 	pthread_mutex_unlock(&staple->lock);
@@ -278,30 +288,32 @@ void staple_put_off(struct staple *staple)
 	fail(staple, "its responder has failed for another certificate");
 }
 
-char *staple_fetch(struct staple *staple, int stop)
+enum staple_fetched staple_fetch(struct staple *staple, int stop, char **error)
 {
 	gnutls_datum_t question, answer = {0};
+	const char *wrong = "there can be no question about it";
+	bool asked = write_question(staple, &question);
 	struct times times;
-	char *error = NULL;
-	const char *wrong;
 
-	if (!write_question(staple, &question)) {
-		error = xstrdup("there can be no question about it");
-	} else {
-		error = ocsp_http_ask(staple->url, &question, stop, &answer);
+	*error = NULL;
+	if (asked) {
+		*error = ocsp_http_ask(staple->url, &question, stop, &answer);
 		gnutls_free(question.data);
 	}
-	if (error == NULL) {
-		wrong = judge_bytes(staple, &answer, &times);
-		if (wrong == NULL) {
-			keep(staple, &answer, &times);
-			return NULL;
-		}
-		error = xasprintf("%s: %s", staple->url, wrong);
-		free(answer.data);
+	if (*error != NULL) {
+		fail(staple, *error);
+		return STAPLE_NO_ANSWER;
 	}
-	fail(staple, error);
-	return error;
+	if (asked)
+		wrong = judge_bytes(staple, &answer, &times);
+	if (wrong == NULL) {
+		keep(staple, &answer, &times);
+		return STAPLE_FETCHED;
+	}
+	free(answer.data);
+	*error = xasprintf("%s: %s", staple->url, wrong);
+	fail(staple, *error);
+	return STAPLE_REFUSED;
 }
 
 bool staple_has_responder_of(const struct staple *staple, const struct staple *other)
@@ -319,7 +331,7 @@ void staple_forget(struct staple *staple)
 	pthread_mutex_lock(&staple->lock);
 	free(staple->response.data);
 	staple->response = (gnutls_datum_t){0};
-	staple->due = 0;
+	staple->due = (mono_time){0};
 	pthread_mutex_unlock(&staple->lock);
 }
 

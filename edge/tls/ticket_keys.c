@@ -22,6 +22,8 @@
 #define SUFFIX ".key"
 /* 2026-11-26T10:00:00Z */
 #define TIME_LEN 20
+/* Since 1900: the nanoseconds of a wall_time end in 2262. */
+#define YEARS_MAX 361
 /* So that a file that is too long is told from one that is no key at all. */
 #define FILE_MAX 4096
 
@@ -56,7 +58,8 @@ bool ticket_time_parse(const char *text, size_t n, wall_time *time)
 		return false;
 	memcpy(copy, text, n);
 	copy[n] = '\0';
-	if (strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL || tm.tm_year < 70)
+	if (strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL || tm.tm_year < 70 ||
+	    tm.tm_year > YEARS_MAX)
 		return false;
 	*time = (wall_time){(int64_t)timegm(&tm) * 1000000000};
 	/* It takes more than it gives: one digit for two, the 31st of any month. */
@@ -107,6 +110,7 @@ static void warn_of_readers(const struct reading *r, const char *path)
 
 static bool read_secret(const struct reading *r, const char *path, struct ticket_key *key)
 {
+	static const uint8_t zeros[TICKET_SECRET_SIZE];
 	struct file file;
 	char *error = file_read(&file, path, FILE_MAX);
 	bool ok = false;
@@ -116,6 +120,8 @@ static bool read_secret(const struct reading *r, const char *path, struct ticket
 	} else if (file.len != TICKET_SECRET_SIZE) {
 		diag_add(r->diag, r->place, "%s holds %zu bytes, where a key of tickets has %d",
 			 path, file.len, TICKET_SECRET_SIZE);
+	} else if (memcmp(file.data, zeros, TICKET_SECRET_SIZE) == 0) {
+		diag_add(r->diag, r->place, "%s holds zeros only: it was never written", path);
 	} else {
 		memcpy(key->secret, file.data, TICKET_SECRET_SIZE);
 		ok = true;

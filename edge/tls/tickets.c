@@ -133,6 +133,9 @@ static unsigned number_at(const uint8_t *p)
 	return (unsigned)p[0] << 8 | p[1];
 }
 
+/* Clients show a ticket or two; who shows thousands is not to make us compare them all. */
+#define IDENTITIES_MAX 16
+
 /* RFC 8446 section 4.2.11: identities<7..2^16-1>, each identity<1..2^16-1> and its age. GnuTLS
  * takes the first that it understands. */
 static void look_at_identities(struct search *s, const uint8_t *p, size_t n)
@@ -144,7 +147,7 @@ static void look_at_identities(struct search *s, const uint8_t *p, size_t n)
 	left = number_at(p);
 	left = left < n - 2 ? left : n - 2;
 	p += 2;
-	while (left >= 2) {
+	for (unsigned i = 0; i < IDENTITIES_MAX && left >= 2; i++) {
 		size_t len = number_at(p);
 
 		if (left - 2 < len + 4)

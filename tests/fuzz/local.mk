@@ -8,9 +8,10 @@
 # made one crash becomes a file of its corpus. A new target: its lines as below, its name in
 # fuzz_targets, and its folder in tests/fuzz/corpus.
 
-fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_fields \
-	tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 tests/fuzz/fuzz_hello \
-	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_options tests/fuzz/fuzz_path \
+fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_early \
+	tests/fuzz/fuzz_fields tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 tests/fuzz/fuzz_hello \
+	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_ocsp tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_path \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request tests/fuzz/fuzz_rules \
 	tests/fuzz/fuzz_signer tests/fuzz/fuzz_zone
 
@@ -33,6 +34,10 @@ tests_fuzz_fuzz_config_LDADD = $(LINK_CONFIG)
 tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz_dns.c $(fuzz_main)
 tests_fuzz_fuzz_dns_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_dns_LDADD = $(LINK_DNS)
+
+tests_fuzz_fuzz_early_SOURCES = tests/fuzz/fuzz_early.c $(fuzz_main)
+tests_fuzz_fuzz_early_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_early_LDADD = $(LINK_CORE)
 
 tests_fuzz_fuzz_fields_SOURCES = tests/fuzz/fuzz_fields.c $(fuzz_main)
 tests_fuzz_fuzz_fields_LDFLAGS = $(fuzz_flags)
@@ -64,6 +69,10 @@ tests_fuzz_fuzz_http1_LDADD = $(LINK_CORE)
 tests_fuzz_fuzz_mmdb_SOURCES = tests/fuzz/fuzz_mmdb.c $(fuzz_main)
 tests_fuzz_fuzz_mmdb_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_mmdb_LDADD = $(LINK_GEO)
+
+tests_fuzz_fuzz_ocsp_SOURCES = tests/fuzz/fuzz_ocsp.c $(fuzz_main)
+tests_fuzz_fuzz_ocsp_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_ocsp_LDADD = $(LINK_EDGE)
 
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(fuzz_main)
 tests_fuzz_fuzz_options_LDFLAGS = $(fuzz_flags)

@@ -12,6 +12,8 @@ from certtool import issue
 from edge_fleet import HOST, Edge
 
 VERSIONS = "-tls1_2", "-tls1_3"
+# Of responses; a private authority's may hold until the year 9000 or so.
+LIFETIMES = {"timeless": [], "eternal": ["-ndays", "2500000"]}
 
 
 class Responder(ThreadingHTTPServer):
@@ -51,7 +53,7 @@ class Responder(ThreadingHTTPServer):
                                                        "R\t490101000000Z\t240101000000Z\t"))
         perigee.openssl("ocsp", "-index", index, "-CA", self.root[0], "-rsigner", signer[0],
                         "-rkey", signer[1], "-reqin", request, "-respout", response,
-                        *([] if self.mode == "timeless" else ["-nmin", "5"]))
+                        *LIFETIMES.get(self.mode, ["-nmin", "5"]))
         return response.read_bytes()
 
 
@@ -102,13 +104,14 @@ def responder(tmp_path):
 
 @pytest.fixture
 def start(processes, tmp_path, authority, origin, responder):
-    """start(mode, top): an edge with a certificate that names the responder."""
-    def make(mode="good", top=(), lines=(), more=()):
+    """start(mode, top): an edge with a certificate that names the responder; `known`: which one it
+    knows instead of that."""
+    def make(mode="good", top=(), lines=(), more=(), root=None, known=None):
         responder.mode = mode
-        root = issue(tmp_path, "root", lines=["ca", "cert_signing_key", "ocsp_signing_key"])
+        root = root or issue(tmp_path, "root", lines=["ca", "cert_signing_key", "ocsp_signing_key"])
         leaf = issue(tmp_path, "leaf", root,
                      lines=[f'ocsp_uri = "{responder.url}"', "tls_feature = 5", *lines])
-        responder.certify(root, leaf, issue(tmp_path, "other", lines=["ocsp_signing_key"]))
+        responder.certify(root, known or leaf, issue(tmp_path, "other", lines=["ocsp_signing_key"]))
         chain = tmp_path / "chain.pem"
         chain.write_text(leaf[0].read_text() + root[0].read_text())
         edge = Edge(tmp_path, authority,
@@ -172,6 +175,30 @@ def test_responder_that_has_failed_is_asked_again(start, responder):
     responder.mode = "good"
     edge.wait_counter("edge_ocsp_responses_total", 1)
     assert "Cert Status: good" in shown(edge)
+
+
+def test_certificate_that_its_responder_does_not_know_keeps_no_other_from_a_response(
+        start, responder, tmp_path):
+    root = issue(tmp_path, "root", lines=["ca", "cert_signing_key", "ocsp_signing_key"])
+    uri = f'ocsp_uri = "{responder.url}"'
+    known = issue(tmp_path, "known", root, lines=[uri], bits=2048)
+    chain = tmp_path / "known_chain.pem"
+    chain.write_text(known[0].read_text() + root[0].read_text())
+    edge = start(more=[(chain, known[1])], root=root, known=known)
+    edge.wait_counter("edge_ocsp_failures_total", 1)
+    edge.wait_counter("edge_ocsp_responses_total", 1)
+    states = [c["ocsp"] for c in edge.status()["certificates"]]
+    assert [s["state"] for s in states] == ["none", "good"]
+    assert "does not know it" in states[0]["error"]
+
+
+def test_response_that_holds_for_thousands_of_years_is_not_fetched_all_the_time(start, responder):
+    edge = start("eternal")
+    edge.wait_counter("edge_ocsp_responses_total", 1)
+    edge.send_signal(1)
+    edge.wait_counter("edge_reloads_total", 1)
+    assert "Cert Status: good" in shown(edge)
+    assert responder.asked == 1
 
 
 def test_edge_stops_while_a_responder_is_silent(start, responder):

@@ -73,6 +73,11 @@ tests_unit_edge_tls_test_ticket_keys_SOURCES = tests/unit/edge/tls/test_ticket_k
 tests_unit_edge_tls_test_ticket_keys_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_ticket_keys
 
+check_PROGRAMS += tests/unit/edge/tls/test_staple
+tests_unit_edge_tls_test_staple_SOURCES = tests/unit/edge/tls/test_staple.c
+tests_unit_edge_tls_test_staple_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_staple
+
 check_PROGRAMS += tests/unit/edge/tls/test_tickets
 tests_unit_edge_tls_test_tickets_SOURCES = tests/unit/edge/tls/test_tickets.c tests/support/test_cert.c
 tests_unit_edge_tls_test_tickets_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -83,6 +88,11 @@ tests_unit_edge_tls_test_ja4_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCORPUS='"$(abs_top_srcdir)/tests/fuzz/corpus/hello"'
 tests_unit_edge_tls_test_ja4_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/tls/test_ja4
+
+check_PROGRAMS += tests/unit/edge/tls/test_ocsp_http
+tests_unit_edge_tls_test_ocsp_http_SOURCES = tests/unit/edge/tls/test_ocsp_http.c
+tests_unit_edge_tls_test_ocsp_http_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/tls/test_ocsp_http
 
 check_PROGRAMS += tests/unit/edge/tls/test_policy
 tests_unit_edge_tls_test_policy_SOURCES = tests/unit/edge/tls/test_policy.c

@@ -96,6 +96,8 @@ static void test_times(void **state)
 	    "2026-11-26T10:00:00",
 	    "2026-11-26T10:00:00+01",
 	    "2026-02-30T10:00:00Z",
+	    "2262-01-01T00:00:00Z",
+	    "9999-01-01T00:00:00Z",
 	    "2026-11-26T24:00:00Z",
 	    "2026-11-26t10:00:00Z",
 	    "1969-11-26T10:00:00Z",
@@ -212,6 +214,12 @@ static void test_every_broken_file_is_named(void **state)
 	free(path);
 }
 
+static void test_file_of_zeros_is_no_key(void **state)
+{
+	write_key("2026-01-01T00:00:00Z.key", '\0', TICKET_SECRET_SIZE, 0600);
+	assert_refused("/2026-01-01T00:00:00Z.key holds zeros only");
+}
+
 static void test_too_many(void **state)
 {
 	for (unsigned i = 0; i <= TICKET_KEYS_MAX; i++) {
@@ -255,6 +263,7 @@ int main(void)
 	    RUN(empty_directory_has_none),
 	    cmocka_unit_test_setup(test_no_directory, set_up),
 	    RUN(every_broken_file_is_named),
+	    RUN(file_of_zeros_is_no_key),
 	    RUN(too_many),
 	    RUN(unreadable),
 	    RUN(key_that_everybody_may_read_is_warned_of),
