@@ -46,7 +46,9 @@ static struct {
 	int64_t interval_ns; /* 0: no limit */
 	int64_t burst_ns;
 	int64_t next_ns;
-} signer = {.lock = PTHREAD_RWLOCK_INITIALIZER, .pace_lock = PTHREAD_MUTEX_INITIALIZER};
+	/* Who loads or drops comes before who signs: those may leave no gap for minutes. */
+} signer = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
+	    .pace_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Keys */
 
@@ -237,23 +239,31 @@ static void open_channel(int fd)
 	close(fd);
 }
 
-/* -1: none came with it. */
+/* What there is room for: where one would do, alignment leaves room for two. */
+#define PASSED_MAX 2
+
+/* -1: none came with it, or more than one, which are closed. */
 static int passed_descriptor(struct msghdr *message)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	int fd;
+	int fds[PASSED_MAX];
+	size_t n;
 
-	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(fd)))
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	n = MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(*fds), PASSED_MAX);
+	memcpy(fds, CMSG_DATA(c), n * sizeof(*fds));
+	if (n == 1)
+		return fds[0];
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	return -1;
 }
 
 /* False at the end of the control socket. */
 static bool serve_control(int control)
 {
-	char packet[SIGNER_MESSAGE_MAX], passed[CMSG_SPACE(sizeof(int))];
+	char packet[SIGNER_MESSAGE_MAX], passed[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 	struct iovec iov = {packet, sizeof(packet)};
 	struct msghdr message = {.msg_iov = &iov,
 				 .msg_iovlen = 1,
