@@ -19,6 +19,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/thread.h"
+#include "core/process/daemon.h"
 #include "edge/keys/keys_internal.h"
 #include "edge/keys/signable.h"
 #include "edge/keys/signer_files.h"
@@ -99,6 +100,10 @@ static struct signer_response load(const struct signer_request *request, char **
 	slot.key = local_key_load(path, text);
 	if (slot.key == NULL)
 		return refuse(SIGNER_FAILED, *text);
+	if (slot.key->bits > SIGNER_SIGNATURE_MAX * 8) {
+		edge_key_unref(&slot.key);
+		return refuse(SIGNER_FAILED, "is a key too large for the signer");
+	}
 	slot.handle = edge_key_handle(slot.key);
 	pthread_rwlock_wrlock(&signer.lock);
 	key = put_locked(slot);
@@ -316,6 +321,7 @@ int edge_signer_main(int argc, char **argv)
 	signer.interval_ns = signatures > 0 ? signer.burst_ns / signatures : 0;
 	signer_files_init(argv[4]);
 	protect();
+	daemon_raise_file_limit(); /* each channel takes one */
 	while (serve_control(control))
 		;
 	/* Threads may be in the middle of a signature. */
