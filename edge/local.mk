@@ -115,7 +115,6 @@ edge_libedge_a_SOURCES = \
 	edge/tls/ticket_keys.c edge/tls/ticket_keys.h \
 	edge/tls/ticket_names.c edge/tls/ticket_names.h \
 	edge/tls/tickets.c edge/tls/tickets.h \
-	edge/tls/certs.c edge/tls/certs.h \
 	edge/tls/handshake.h \
 	edge/tls/client_hello.c edge/tls/client_hello.h \
 	edge/tls/ocsp_http.c edge/tls/ocsp_http.h \

@@ -96,12 +96,6 @@ static bool fleet_needs(const struct need *need, const struct cfg_fleet *fleet)
 	return false;
 }
 
-static bool is_place(enum cfg_variable variable)
-{
-	return variable == CFG_VAR_CLIENT_COUNTRY || variable == CFG_VAR_CLIENT_CONTINENT ||
-	       variable == CFG_VAR_CLIENT_ASN;
-}
-
 static bool is_of_places(const struct cfg_option *o)
 {
 	return o->type == &cfg_type_country || o->type == &cfg_type_continent ||
@@ -110,7 +104,7 @@ static bool is_of_places(const struct cfg_option *o)
 
 bool cfg_needs_places(const struct cfg_fleet *fleet)
 {
-	static const struct need places = {is_place, is_of_places};
+	static const struct need places = {cfg_variable_is_of_place, is_of_places};
 
 	return fleet_needs(&places, fleet);
 }

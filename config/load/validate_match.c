@@ -79,12 +79,6 @@ unsigned cfg_captures_of(const struct cfg_match *when, const struct cfg_entry *m
 	return cfg_captures_by(when->regex, otherwise);
 }
 
-static bool is_of_place(enum cfg_variable variable)
-{
-	return variable == CFG_VAR_CLIENT_COUNTRY || variable == CFG_VAR_CLIENT_CONTINENT ||
-	       variable == CFG_VAR_CLIENT_ASN;
-}
-
 /* Only a database knows where a client is, and only an expression captures. */
 void cfg_validate_text(struct validator *v, const char *what, const char *text, unsigned captures,
 		       struct cfg_place place)
@@ -94,7 +88,7 @@ void cfg_validate_text(struct validator *v, const char *what, const char *text, 
 	while (text && cfg_template_next(&text, &part)) {
 		if (!part.is_variable)
 			continue;
-		if (v->fleet->geo.databases.n == 0 && is_of_place(part.variable))
+		if (v->fleet->geo.databases.n == 0 && cfg_variable_is_of_place(part.variable))
 			diag_add(v->diag, place,
 				 "%s: {%s} is never known: geo.database is missing, which would "
 				 "tell it",

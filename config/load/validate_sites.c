@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules of sites: hosts and edges that differ, certificates of clients that can be valid. Their
- * routes have a file of their own.
+ * Rules of sites: hosts and edges that differ, certificates of clients that can be valid, early
+ * data that can come. Their routes have a file of their own.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,24 @@ static void claim_hosts(struct validator *v, const struct cfg_site *s,
 	}
 }
 
+/* Origins would get a field twice. */
+static void validate_fields(struct validator *v, const struct cfg_site *s,
+			    const struct cfg_entry *map)
+{
+	const struct cfg_uints *fields = &s->client_certificates.fields;
+	unsigned told = 0;
+
+	for (unsigned i = 0; i < fields->n; i++) {
+		if (told & 1U << fields->v[i]) {
+			diag_add(v->diag, cfg_place_of(map, "fields", s->place),
+				 "sites.%s.client_certificates.fields: one is there twice",
+				 s->name);
+			return;
+		}
+		told |= 1U << fields->v[i];
+	}
+}
+
 static void validate_client_certificates(struct validator *v, const struct cfg_site *s,
 					 const struct cfg_entry *map)
 {
@@ -35,6 +53,19 @@ static void validate_client_certificates(struct validator *v, const struct cfg_s
 			 "sites.%s.client_certificates.ca_file is missing: without it nobody's "
 			 "certificate would be valid",
 			 s->name);
+	validate_fields(v, s, map);
+}
+
+/* It would be for nothing: early data comes with a ticket. */
+static void validate_early_data(struct validator *v, const struct cfg_site *s)
+{
+	for (unsigned i = 0; v->fleet->tls.tickets.count == 0 && i < s->n_routes; i++) {
+		if (s->routes[i].terms.early_data)
+			diag_add(v->diag, s->routes[i].place,
+				 "sites.%s.routes.*.early_data: none ever comes: tls.tickets.count "
+				 "is 0",
+				 s->name);
+	}
 }
 
 void cfg_validate_sites(struct validator *v)
@@ -50,6 +81,7 @@ void cfg_validate_sites(struct validator *v)
 		claim_hosts(v, s, n, &hosts);
 		cfg_validate_routes(v, s, n);
 		validate_client_certificates(v, s, cfg_entry_get(n, "client_certificates"));
+		validate_early_data(v, s);
 		if (cfg_hash_get(&lists, &s->edges, sizeof(s->edges)) != NULL)
 			continue;
 		cfg_hash_put(&lists, &s->edges, sizeof(s->edges), s);

@@ -118,6 +118,12 @@ const char *cfg_variable_name(enum cfg_variable variable)
 	return variables[variable].shown;
 }
 
+bool cfg_variable_is_of_place(enum cfg_variable variable)
+{
+	return variable == CFG_VAR_CLIENT_COUNTRY || variable == CFG_VAR_CLIENT_CONTINENT ||
+	       variable == CFG_VAR_CLIENT_ASN;
+}
+
 enum cfg_known cfg_variable_known(enum cfg_variable variable)
 {
 	return variables[variable].known;

@@ -94,4 +94,6 @@ char *cfg_template_check(const char *text, enum cfg_known known);
 bool cfg_client_cert_variable(const char *name, enum cfg_variable *variable);
 /* The name as it is written, "field.NAME". */
 const char *cfg_variable_name(enum cfg_variable variable);
+/* Whether a database of places tells it. */
+bool cfg_variable_is_of_place(enum cfg_variable variable);
 enum cfg_known cfg_variable_known(enum cfg_variable variable);

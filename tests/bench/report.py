@@ -103,15 +103,18 @@ def judge_cost(figure, samples, goal, lesser):
     if OURS not in samples:
         return row
     row["ours"] = statistics.median(samples[OURS])
+    met = []
     ceiling = goal["ceiling"].get(figure.name)
     if ceiling is not None:
-        row.update(goal=ceiling, absolute=True,
-                   verdict="ok" if row["ours"] <= ceiling else "short")
+        row.update(goal=ceiling, absolute=True)
+        met.append(row["ours"] <= ceiling)
     if peer:
         r = ratios(samples, peer)
         row.update(ratio=statistics.median(r), ratio_low=min(r), ratio_high=max(r))
-        if row["goal"] is not None and ceiling is None:
-            row["verdict"] = "ok" if row["ratio"] <= row["goal"] else "short"
+        if wanted is not None:
+            met.append(row["ratio"] <= wanted)
+    if met:
+        row["verdict"] = "ok" if all(met) else "short"
     equals = {n: m for n, m in peers.items() if n not in lesser}
     if peer in lesser and equals:
         same = min(equals, key=equals.get)

@@ -13,8 +13,8 @@ scenarios = \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_auth.py \
-	tests/scenario/test_edge_client_certs.py \
 	tests/scenario/test_edge_certificates.py \
+	tests/scenario/test_edge_client_certs.py \
 	tests/scenario/test_edge_desync.py \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_early_data.py \
@@ -27,26 +27,26 @@ scenarios = \
 	tests/scenario/test_edge_hints.py \
 	tests/scenario/test_edge_http.py \
 	tests/scenario/test_edge_inlet.py \
-	tests/scenario/test_edge_keys.py \
 	tests/scenario/test_edge_ja4.py \
+	tests/scenario/test_edge_keys.py \
 	tests/scenario/test_edge_life.py \
 	tests/scenario/test_edge_limits.py \
 	tests/scenario/test_edge_log.py \
-	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_min_rate.py \
+	tests/scenario/test_edge_mirror.py \
 	tests/scenario/test_edge_misdirected.py \
-	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_ocsp.py \
+	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_pkcs11.py \
 	tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
-	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_slowhttptest.py \
+	tests/scenario/test_edge_standards.py \
 	tests/scenario/test_edge_streams.py \
 	tests/scenario/test_edge_terms.py \
-	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tickets.py \
+	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tls_failures.py \
 	tests/scenario/test_edge_tls_scanners.py \
 	tests/scenario/test_edge_tunnel.py \

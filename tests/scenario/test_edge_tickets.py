@@ -10,6 +10,7 @@ import pytest
 
 import perigee
 import tls13
+import tls_frames
 from edge_fleet import HOST, Edge
 
 GET = f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
@@ -259,9 +260,9 @@ def test_bad_binder(edge):
     """RFC 8446, 4.2.11: "If this value is not present or does not validate, the server MUST abort
     the handshake"."""
     broken = client(edge, ticket=ticket_of(edge), bad_binder=True)
-    with pytest.raises(tls13.Alert) as alert:
+    with pytest.raises(tls_frames.Refused) as alert:
         broken.connect()
-    assert alert.value.description in (tls13.ILLEGAL_PARAMETER, tls13.DECRYPT_ERROR)
+    assert alert.value.alert in (tls_frames.ILLEGAL_PARAMETER, tls_frames.DECRYPT_ERROR)
     edge.wait_counter("edge_handshake_failures_total", 1)
     assert serves(client(edge).connect())
 
@@ -278,8 +279,8 @@ def test_second_client_hello_without_the_ticket_of_the_first(edge):
     try:
         again.connect(second_ticket=False)
         assert again.retried and not again.resumed and serves(again)
-    except tls13.Alert as alert:
-        assert alert.description in (tls13.ILLEGAL_PARAMETER, tls13.MISSING_EXTENSION)
+    except tls_frames.Refused as refused:
+        assert refused.alert in (tls_frames.ILLEGAL_PARAMETER, tls_frames.MISSING_EXTENSION)
     assert edge.running() and serves(client(edge).connect())
 
 

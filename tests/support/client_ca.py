@@ -5,6 +5,8 @@ in time."""
 import subprocess
 from pathlib import Path
 
+from certtool import certtool
+
 CLIENT = ["tls_www_client", "signing_key"]
 ISSUER = ["ca", "cert_signing_key", "crl_signing_key"]
 LONG_AGO = ['activation_date = "2020-01-01 00:00:00"', 'expiration_date = "2020-02-01 00:00:00"']
@@ -72,7 +74,3 @@ class ClientAuthority(Credential):
         certtool("--generate-crl", "--load-ca-certificate", self.pem, "--load-ca-privkey", self.key,
                  *load, "--template", template, "--outfile", out)
         return out
-
-
-def certtool(*args):
-    subprocess.run(["certtool", *map(str, args)], check=True, capture_output=True)

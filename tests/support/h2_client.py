@@ -13,6 +13,7 @@ from h2.settings import SettingCodes
 
 from edge_fleet import HOST
 
+
 class Exchange:
     """What has come of one stream."""
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A TLS 1.3 client by hand (RFC 8446), for what no library lets a test do: wrong binders, a second
-ClientHello that differs from the first, early data that is sent, held back or sent again. It knows
-TLS_AES_128_GCM_SHA256 and X25519, and verifies Finished, but no certificate."""
+"""A TLS 1.3 client by hand (RFC 8446) of the pieces of tls_frames that resumes sessions, for what no
+library lets a test do: wrong binders, a second ClientHello that differs from the first, early data
+that is sent, held back or sent again. It knows TLS_AES_128_GCM_SHA256 and X25519, and verifies
+Finished, but no certificate."""
 
 import hashlib
 import hmac
@@ -12,28 +13,15 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-CLIENT_HELLO, SERVER_HELLO, NEW_SESSION_TICKET, END_OF_EARLY_DATA = 1, 2, 4, 5
-ENCRYPTED_EXTENSIONS, FINISHED = 8, 20
-CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
-SERVER_NAME, SUPPORTED_GROUPS, SIGNATURE_ALGORITHMS, ALPN = 0, 10, 13, 16
-PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS, COOKIE = 41, 42, 43, 44
-PSK_MODES, KEY_SHARE = 45, 51
-X25519 = 0x001D
-RETRY = hashlib.sha256(b"HelloRetryRequest").digest()
+from tls_frames import (
+    ALERT, ALPN, APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, FINISHED, GROUPS, HANDSHAKE,
+    HELLO_RETRY_RANDOM, KEY_SHARES, P256, SERVER_HELLO, SERVER_NAME, SIGNATURES, VERSIONS, X25519,
+    Refused, Traffic, expand_label, message, record, share_of, u16s, vector)
 
-ILLEGAL_PARAMETER, DECRYPT_ERROR, UNEXPECTED_MESSAGE = 47, 51, 10
-BAD_RECORD_MAC, MISSING_EXTENSION, CLOSE_NOTIFY = 20, 109, 0
-
-
-class Alert(Exception):
-    """The server has sent one."""
-
-    def __init__(self, description):
-        super().__init__(f"alert {description}")
-        self.description = description
+NEW_SESSION_TICKET, END_OF_EARLY_DATA, ENCRYPTED_EXTENSIONS, MESSAGE_HASH = 4, 5, 8, 254
+PRE_SHARED_KEY, EARLY_DATA, COOKIE, PSK_MODES = 41, 42, 44, 45
 
 
 @dataclass
@@ -48,16 +36,6 @@ class Ticket:
     early: int  # the most early data; 0: none
 
 
-def expand_label(secret, label, context, length):
-    label = b"tls13 " + label
-    info = struct.pack("!HB", length, len(label)) + label + bytes([len(context)]) + context
-    out = block = b""
-    while len(out) < length:
-        block = hmac.digest(secret, block + info + bytes([len(out) // 32 + 1]), "sha256")
-        out += block
-    return out[:length]
-
-
 def derive(secret, label, messages):
     return expand_label(secret, label, hashlib.sha256(messages).digest(), 32)
 
@@ -65,35 +43,6 @@ def derive(secret, label, messages):
 def finished(secret, messages):
     key = expand_label(secret, b"finished", b"", 32)
     return hmac.digest(key, hashlib.sha256(messages).digest(), "sha256")
-
-
-def vector(size, data):
-    return len(data).to_bytes(size, "big") + data
-
-
-def message(kind, body):
-    return bytes([kind]) + vector(3, body)
-
-
-class Keys:
-    """Of one direction."""
-
-    def __init__(self, secret):
-        self.aead = AESGCM(expand_label(secret, b"key", b"", 16))
-        self.iv = int.from_bytes(expand_label(secret, b"iv", b"", 12), "big")
-        self.sequence = 0
-
-    def nonce(self):
-        self.sequence += 1
-        return (self.iv ^ (self.sequence - 1)).to_bytes(12, "big")
-
-    def seal(self, kind, data):
-        head = struct.pack("!BHH", APPLICATION_DATA, 0x0303, len(data) + 17)
-        return head + self.aead.encrypt(self.nonce(), data + bytes([kind]), head)
-
-    def open(self, head, data):
-        inner = self.aead.decrypt(self.nonce(), data, head).rstrip(b"\0")
-        return inner[-1], inner[:-1]
 
 
 class Client:
@@ -127,34 +76,33 @@ class Client:
 
     def extensions(self, ticket, early, cookie):
         public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        share = struct.pack("!H", X25519) + vector(2, public) if self.share else b""
-        name = b"\0" + vector(2, self.host.encode())
+        share = share_of(X25519, public) if self.share else b""
+        name = b"\0" + vector(self.host.encode())
         offers = [
-            (SERVER_NAME, vector(2, name)),
-            (SUPPORTED_GROUPS, vector(2, struct.pack("!HH", X25519, 23))),
-            (SIGNATURE_ALGORITHMS, vector(2, struct.pack("!HHHH", 0x0403, 0x0503, 0x0804, 0x0401))),
-            (SUPPORTED_VERSIONS, vector(1, b"\x03\x04")),
-            (PSK_MODES, vector(1, b"\x01")),
-            (KEY_SHARE, vector(2, share)),
+            (SERVER_NAME, vector(name)),
+            (GROUPS, vector(u16s([X25519, P256]))),
+            (SIGNATURES, vector(u16s([0x0403, 0x0503, 0x0804, 0x0401]))),
+            (VERSIONS, vector(b"\x03\x04", 1)),
+            (PSK_MODES, vector(b"\x01", 1)),
+            (KEY_SHARES, vector(share)),
         ]
         if self.alpn:
-            names = b"".join(vector(1, a.encode()) for a in self.alpn)
-            offers.append((ALPN, vector(2, names)))
+            names = b"".join(vector(a.encode(), 1) for a in self.alpn)
+            offers.append((ALPN, vector(names)))
         if cookie is not None:
             offers.append((COOKIE, cookie))
         if early:
             offers.append((EARLY_DATA, b""))
         if ticket:
             age = int((time.monotonic() - ticket.came) * 1000)
-            identity = vector(2, ticket.identity)
+            identity = vector(ticket.identity)
             identity += struct.pack("!I", (age + ticket.age_add) % (1 << 32))
-            offers.append((PRE_SHARED_KEY, vector(2, identity) + vector(2, vector(1, bytes(32)))))
-        return vector(2, b"".join(struct.pack("!H", kind) + vector(2, data)
-                                  for kind, data in offers))
+            offers.append((PRE_SHARED_KEY, vector(identity) + vector(vector(bytes(32), 1))))
+        return vector(b"".join(u16s([kind]) + vector(data) for kind, data in offers))
 
     def hello(self, ticket, early, cookie=None):
-        body = b"\x03\x03" + self.random + vector(1, self.session_id)
-        body += vector(2, b"\x13\x01") + vector(1, b"\0") + self.extensions(ticket, early, cookie)
+        body = b"\x03\x03" + self.random + vector(self.session_id, 1)
+        body += vector(b"\x13\x01") + vector(b"\0", 1) + self.extensions(ticket, early, cookie)
         hello = message(CLIENT_HELLO, body)
         if ticket:
             key = derive(self.early_secret(), b"res binder", b"")
@@ -165,19 +113,16 @@ class Client:
         return hello
 
     def send_record(self, kind, data):
-        if self.writing:
-            record = self.writing.seal(kind, data)
-        else:
-            record = struct.pack("!BHH", kind, 0x0301, len(data)) + data
-        self.socket.sendall(record)
+        self.socket.sendall(self.writing.seal(kind, data) if self.writing
+                            else record(kind, data, 0x0301))
 
     def first_flight(self):
         """ClientHello, and early data if there is any."""
         hello = self.hello(self.ticket, self.early is not None)
-        flight = struct.pack("!BHH", HANDSHAKE, 0x0301, len(hello)) + hello
+        flight = record(HANDSHAKE, hello, 0x0301)
         self.transcript += hello
         if self.early is not None:
-            self.early_keys = Keys(derive(self.early_secret(), b"c e traffic", self.transcript))
+            self.early_keys = Traffic(derive(self.early_secret(), b"c e traffic", self.transcript))
             for at in range(0, len(self.early), 16384):
                 flight += self.early_keys.seal(APPLICATION_DATA, self.early[at:at + 16384])
         return flight
@@ -214,7 +159,7 @@ class Client:
             if self.reading and kind == APPLICATION_DATA:
                 kind, data = self.open(head, data)
             if kind == ALERT:
-                raise Alert(data[1])
+                raise Refused(*data)
             return kind, data
 
     def next_message(self):
@@ -245,7 +190,7 @@ class Client:
     def answer_retry(self, found, ticket):
         """The second ClientHello, with this ticket or without one."""
         first = hashlib.sha256(self.transcript).digest()
-        self.transcript = message(254, first) + self.retry
+        self.transcript = message(MESSAGE_HASH, first) + self.retry
         self.share = self.retried = True
         self.ticket = ticket
         hello = self.hello(ticket, False, found.get(COOKIE))
@@ -258,14 +203,14 @@ class Client:
         assert hello[0] == SERVER_HELLO, hello[0]
         at = 4 + 2 + 32 + 1 + 32 + 2 + 1
         found = self.parse_extensions(hello[at:])
-        if hello[6:38] == RETRY:
+        if hello[6:38] == HELLO_RETRY_RANDOM:
             self.retry = hello
             return None, found
         self.transcript += hello
         return hello, found
 
     def take_keys(self, found):
-        share = X25519PublicKey.from_public_bytes(found[KEY_SHARE][4:])
+        share = X25519PublicKey.from_public_bytes(found[KEY_SHARES][4:])
         self.resumed = PRE_SHARED_KEY in found
         if not self.resumed:
             self.ticket = None
@@ -273,7 +218,7 @@ class Client:
         secret = hmac.digest(secret, self.key.exchange(share), "sha256")
         self.of_client = derive(secret, b"c hs traffic", self.transcript)
         self.of_server = derive(secret, b"s hs traffic", self.transcript)
-        self.reading = Keys(self.of_server)
+        self.reading = Traffic(self.of_server)
         self.master = hmac.digest(derive(secret, b"derived", b""), bytes(32), "sha256")
 
     def read_flight(self):
@@ -290,7 +235,7 @@ class Client:
         assert found[4:] == finished(self.of_server, self.transcript)
         self.transcript += found
         self.before = self.reading
-        self.reading = Keys(derive(self.master, b"s ap traffic", self.transcript))
+        self.reading = Traffic(derive(self.master, b"s ap traffic", self.transcript))
         self.application = derive(self.master, b"c ap traffic", self.transcript)
 
     def finish(self):
@@ -301,11 +246,11 @@ class Client:
             flight += self.early_keys.seal(HANDSHAKE, end)
             self.transcript += end
         last = message(FINISHED, finished(self.of_client, self.transcript))
-        flight += Keys(self.of_client).seal(HANDSHAKE, last)
+        flight += Traffic(self.of_client).seal(HANDSHAKE, last)
         self.transcript += last
         self.socket.sendall(flight)
         self.resumption = derive(self.master, b"res master", self.transcript)
-        self.writing = Keys(self.application)
+        self.writing = Traffic(self.application)
 
     def read_answer(self, second_ticket=True):
         """All of the server's flight, its request for another ClientHello answered."""

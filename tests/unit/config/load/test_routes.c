@@ -234,6 +234,23 @@ static void test_clients_of_no_authority(void **state)
 			  "optional or required, but here mode is off\n");
 }
 
+static void test_origins_were_told_the_same_of_a_client_twice(void **state)
+{
+	assert_complaints(HEAD "    client_certificates: {mode: required, ca_file: c,\n"
+			       "      fields: [subject, serial, subject]}\n"
+			       "    routes: [{origin: app}]\n",
+			  "fleet.yaml:7:15: sites.www.client_certificates.fields: one is there "
+			  "twice\n");
+}
+
+static void test_early_data_without_tickets(void **state)
+{
+	assert_complaints("tls: {tickets: {count: 0}}\n" HEAD
+			  "    routes: [{origin: app, early_data: true}]\n",
+			  "fleet.yaml:7:14: sites.www.routes.*.early_data: none ever comes: "
+			  "tls.tickets.count is 0\n");
+}
+
 static void test_wrong_conditions(void **state)
 {
 	assert_complaints(
@@ -282,6 +299,8 @@ int main(void)
 	    cmocka_unit_test(test_redirect_targets),
 	    cmocka_unit_test(test_what_no_request_comes_to),
 	    cmocka_unit_test(test_clients_of_no_authority),
+	    cmocka_unit_test(test_origins_were_told_the_same_of_a_client_twice),
+	    cmocka_unit_test(test_early_data_without_tickets),
 	    cmocka_unit_test(test_wrong_conditions),
 	};
 
