@@ -115,7 +115,7 @@ static void handle_control(void *arg, struct control_request *request, int argc,
 	if (v == NULL)
 		v = find_verb(d->ops->verbs, d->ops->n_verbs, argv[0]);
 	if (d->exit_code != 0)
-		control_answer(&request, control_error("it could not start, and ends"));
+		control_answer(&request, control_error("it cannot go on, and ends"));
 	else if (v == NULL)
 		control_answer(&request, unknown_command(d, argv[0]));
 	else if (argc - 1 < v->min || argc - 1 > v->max)

@@ -3,9 +3,10 @@
  * The life of a daemon: signals, command line, start, reload, stop, control socket. A program says
  * by its operations what is its own, and is served by main() calling daemon_main().
  *
- *   start:   begin -> load (a job) -> control socket, which is the lock of the node -> open ->
- * watch -> publish -> settled -> serve reload:  load (a job) -> watch -> settled -> publish stop:
- * stop -> daemon_stopped(), or its time is over, or a second signal -> close
+ *   start:   begin -> load (a job) -> control socket, which is the lock of the node ->
+ *            open -> watch -> publish -> settled -> serve
+ *   reload:  load (a job) -> watch -> settled -> publish
+ *   stop:    stop -> daemon_stopped(), or its time is over, or a second signal -> close
  *
  * What a configuration makes is a view here: whatever the program answers by, made by load() as a
  * whole or not at all. The main thread runs the control loop and everything here but load() and

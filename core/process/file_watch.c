@@ -211,10 +211,7 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	MAGIC_CHECK(w, FILE_WATCH_MAGIC);
 	while (read(fd, events, sizeof(events)) > 0) {
 	}
-	if (w->look == NULL)
-		stir(w);
-	else
-		w->again = true;
+	file_watch_look(w);
 }
 
 static void start_reading(struct file_watch *w, int fd)
@@ -303,7 +300,7 @@ void file_watch_look(struct file_watch *w)
 {
 	MAGIC_CHECK(w, FILE_WATCH_MAGIC);
 	if (w->look == NULL)
-		start_look(w);
+		stir(w);
 	else
 		w->again = true;
 }

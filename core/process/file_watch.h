@@ -47,7 +47,8 @@ void file_watch_init(struct file_watch *w, struct loop *control, struct jobs *jo
 		     void (*changed)(struct file_watch *w, const char *path));
 /* On the jobs' thread: what was read last, which is what is looked after from now on. */
 void file_watch_notes(struct file_watch *w, struct file_notes **notes);
-/* The notes are new: looks as soon as it can. */
+/* The notes are new: looks when nothing has happened for a while, as after each event. Who changes
+ * a file all the time has it read once in some seconds. */
 void file_watch_look(struct file_watch *w);
 /* After jobs_stop(), and before the loop is destroyed. */
 void file_watch_stop(struct file_watch *w);

@@ -40,8 +40,10 @@ static bool become(const struct passwd *user)
 		return failed(user->pw_name, "its group", errno);
 	if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
 		return failed(user->pw_name, "its id", errno);
-	/* There is no way back, or what comes next is not to be exposed to anybody. */
-	CHECK(user->pw_uid == 0 || (setuid(0) < 0 && seteuid(0) < 0 && setgid(0) < 0));
+	/* There is no way back, or what comes next is not to be exposed to anybody. Its group may
+	 * be root's, as in containers. */
+	CHECK(user->pw_uid == 0 || (setuid(0) < 0 && seteuid(0) < 0));
+	CHECK(user->pw_uid == 0 || user->pw_gid == 0 || setgid(0) < 0);
 	log_info("from here on as the user %s", user->pw_name);
 	return true;
 }

@@ -19,6 +19,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/thread.h"
+#include "core/process/daemon.h"
 #include "edge/keys/keys_internal.h"
 #include "edge/keys/signable.h"
 #include "edge/keys/signer_files.h"
@@ -46,7 +47,9 @@ static struct {
 	int64_t interval_ns; /* 0: no limit */
 	int64_t burst_ns;
 	int64_t next_ns;
-} signer = {.lock = PTHREAD_RWLOCK_INITIALIZER, .pace_lock = PTHREAD_MUTEX_INITIALIZER};
+	/* Who loads or drops comes before who signs: those may leave no gap for minutes. */
+} signer = {.lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
+	    .pace_lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Keys */
 
@@ -97,6 +100,10 @@ static struct signer_response load(const struct signer_request *request, char **
 	slot.key = local_key_load(path, text);
 	if (slot.key == NULL)
 		return refuse(SIGNER_FAILED, *text);
+	if (slot.key->bits > SIGNER_SIGNATURE_MAX * 8) {
+		edge_key_unref(&slot.key);
+		return refuse(SIGNER_FAILED, "is a key too large for the signer");
+	}
 	slot.handle = edge_key_handle(slot.key);
 	pthread_rwlock_wrlock(&signer.lock);
 	key = put_locked(slot);
@@ -237,23 +244,31 @@ static void open_channel(int fd)
 	close(fd);
 }
 
-/* -1: none came with it. */
+/* What there is room for: where one would do, alignment leaves room for two. */
+#define PASSED_MAX 2
+
+/* -1: none came with it, or more than one, which are closed. */
 static int passed_descriptor(struct msghdr *message)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	int fd;
+	int fds[PASSED_MAX];
+	size_t n;
 
-	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(fd)))
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+	n = MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(*fds), PASSED_MAX);
+	memcpy(fds, CMSG_DATA(c), n * sizeof(*fds));
+	if (n == 1)
+		return fds[0];
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	return -1;
 }
 
 /* False at the end of the control socket. */
 static bool serve_control(int control)
 {
-	char packet[SIGNER_MESSAGE_MAX], passed[CMSG_SPACE(sizeof(int))];
+	char packet[SIGNER_MESSAGE_MAX], passed[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 	struct iovec iov = {packet, sizeof(packet)};
 	struct msghdr message = {.msg_iov = &iov,
 				 .msg_iovlen = 1,
@@ -306,6 +321,7 @@ int edge_signer_main(int argc, char **argv)
 	signer.interval_ns = signatures > 0 ? signer.burst_ns / signatures : 0;
 	signer_files_init(argv[4]);
 	protect();
+	daemon_raise_file_limit(); /* each channel takes one */
 	while (serve_control(control))
 		;
 	/* Threads may be in the middle of a signature. */

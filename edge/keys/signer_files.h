@@ -10,6 +10,6 @@
 
 /* Before anything is asked; "": every key may be loaded. */
 void signer_files_init(const char *config);
-/* Whether the configuration names it as the key of a certificate: as it is now, or, where it cannot
- * be read, as it was. Blocking. */
+/* Whether the configuration names it as the key of a certificate: as it was read last, or else as
+ * it is now. Blocking. */
 bool signer_files_allow(const char *path);

@@ -20,15 +20,19 @@
 #include "core/base/clock.h"
 #include "edge/keys/signer.h"
 
-/* Signers that die at once are not started more often than that. */
+/* Signers that die at once, or cannot be started, are not started more often than that. */
 #define RESTART DUR_MS(500)
 #define CONTROL_FD 3
 
 struct keeper {
 	int edge;
+	/* Of pidfd_open(): the socket alone would not tell of its end, as an edge that was taken
+	 * can hand its own end of it to the signer; and no signal comes from one that was root's
+	 * and is not any more. */
+	int edge_process;
 	struct signer_settings settings;
 	struct signer_started started;
-	pid_t signer;
+	pid_t signer; /* 0: none */
 };
 
 _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t parent)
@@ -51,7 +55,8 @@ _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t 
 	_exit(1);
 }
 
-static bool tell_edge(const struct keeper *keeper, int control)
+/* Where that fails the control socket is closed, and so the signer ends. */
+static void tell_edge(const struct keeper *keeper, int control)
 {
 	char passed[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec iov = {(void *)&keeper->started, sizeof(keeper->started)};
@@ -65,79 +70,89 @@ static bool tell_edge(const struct keeper *keeper, int control)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &control, sizeof(control));
-	return sendmsg(keeper->edge, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(keeper->started);
+	sendmsg(keeper->edge, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* False: the edge is gone. */
-static bool start(struct keeper *keeper)
+/* There may be none after that: what it takes may be short for a while. */
+static void start(struct keeper *keeper)
 {
-	pid_t self = getpid();
+	pid_t self = getpid(), signer;
 	int fds[2];
-	bool ok;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-		return false;
-	keeper->started.generation++;
-	keeper->signer = fork();
-	if (keeper->signer == 0)
+		return;
+	signer = fork();
+	if (signer == 0)
 		be_signer(keeper, fds[1], self);
 	close(fds[1]);
-	ok = keeper->signer > 0 && tell_edge(keeper, fds[0]);
+	if (signer > 0) {
+		keeper->signer = signer;
+		keeper->started.generation++;
+		tell_edge(keeper, fds[0]);
+	}
 	close(fds[0]);
-	return ok;
 }
 
 static void end_signer(struct keeper *keeper)
 {
 	int ended = 0;
 
+	if (keeper->signer == 0)
+		return;
 	kill(keeper->signer, SIGKILL);
 	while (waitpid(keeper->signer, &ended, 0) < 0 && errno == EINTR)
 		;
+	keeper->signer = 0;
 	keeper->started.ended = ended;
 }
 
-/* Until the signer has died, or is to; false: the edge is gone. */
+/* Until the signer has died, or is to; where there is none to look at, until it is time for
+ * another. False: the edge is gone. */
 static bool watch(const struct keeper *keeper)
 {
-	int signer = (int)syscall(SYS_pidfd_open, keeper->signer, 0);
-	struct pollfd fds[] = {{keeper->edge, POLLIN, 0}, {signer, POLLIN, 0}};
+	int signer = keeper->signer != 0 ? (int)syscall(SYS_pidfd_open, keeper->signer, 0) : -1;
+	int patience_ms = signer < 0 ? (int)dur_to_ms(RESTART) : -1;
+	struct pollfd fds[] = {
+	    {keeper->edge, POLLIN, 0}, {keeper->edge_process, POLLIN, 0}, {signer, POLLIN, 0}};
 	struct signer_hangs hangs;
-	bool here = signer >= 0, dead = false;
+	bool here = true, dead = false;
 
 	while (here && !dead) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-			continue;
-		dead = fds[1].revents != 0;
-		if (fds[0].revents != 0) {
-			ssize_t n = recv(keeper->edge, &hangs, sizeof(hangs), MSG_DONTWAIT);
+		int n = poll(fds, ARRAY_SIZE(fds), patience_ms);
 
-			here = n > 0;
+		if (n < 0)
+			continue;
+		here = fds[1].revents == 0;
+		dead = n == 0 || fds[2].revents != 0;
+		if (fds[0].revents != 0) {
+			ssize_t got = recv(keeper->edge, &hangs, sizeof(hangs), MSG_DONTWAIT);
+
+			here &= got > 0;
 			dead |=
-			    n == sizeof(hangs) && hangs.generation == keeper->started.generation;
+			    got == sizeof(hangs) && hangs.generation == keeper->started.generation;
 		}
 	}
-	close(signer);
+	if (signer >= 0)
+		close(signer);
 	return here;
 }
 
-_Noreturn static void keep(int edge)
+_Noreturn static void keep(int edge, int edge_process)
 {
-	struct keeper keeper = {.edge = edge};
+	struct keeper keeper = {.edge = edge, .edge_process = edge_process};
 	bool here = recv(edge, &keeper.settings, sizeof(keeper.settings), 0) ==
 			(ssize_t)sizeof(keeper.settings) &&
 		    memchr(keeper.settings.config, 0, sizeof(keeper.settings.config)) != NULL;
 
-	while (here && start(&keeper)) {
+	while (here) {
 		mono_time next = mono_add(clock_mono(), RESTART);
 
+		start(&keeper);
 		here = watch(&keeper);
 		end_signer(&keeper);
-		if (!mono_reached(next, clock_mono()))
+		if (here && !mono_reached(next, clock_mono()))
 			usleep((useconds_t)dur_to_us(RESTART));
 	}
-	if (keeper.signer > 0)
-		kill(keeper.signer, SIGKILL);
 	_exit(0);
 }
 
@@ -155,7 +170,7 @@ static void ignore_signals(void)
 int edge_signer_keep(void)
 {
 	pid_t parent = getpid(), child;
-	int fds[2];
+	int fds[2], edge;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
@@ -173,10 +188,11 @@ int edge_signer_keep(void)
 	}
 	close(fds[0]);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	edge = (int)syscall(SYS_pidfd_open, parent, 0);
+	if (edge < 0 || getppid() != parent)
 		_exit(1);
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "signer-keeper");
 	ignore_signals();
-	keep(fds[1]);
+	keep(fds[1], edge);
 }

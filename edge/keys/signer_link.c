@@ -23,7 +23,8 @@
 
 /* A signer that could not be reached is not waited for by each who comes after. */
 #define PAUSE_MS 500
-/* The first start: a machine may be busy. */
+/* The first start, and the reading of a key, for which the signer may read the configuration too: a
+ * machine may be busy. */
 #define START_MS 15000
 
 struct signer_link {
@@ -72,17 +73,38 @@ static void say_ended(uint32_t generation, int ended)
 			  WEXITSTATUS(ended));
 }
 
-static void take_control_locked(struct signer_link *link, const struct signer_started *started,
+/* The keeper ends that one, where it is not dead yet, and starts another. */
+static void ask_for_another_locked(struct signer_link *link, uint32_t generation)
+{
+	const struct signer_hangs message = {generation};
+
+	send(link->keeper, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void close_control_locked(struct signer_link *link)
+{
+	if (link->control >= 0)
+		close(link->control);
+	link->control = -1;
+}
+
+/* False: the socket could not come with the message. */
+static bool take_control_locked(struct signer_link *link, const struct signer_started *started,
 				struct msghdr *message)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
 
-	CHECK(c != NULL && c->cmsg_type == SCM_RIGHTS);
-	if (link->control >= 0)
-		close(link->control);
-	memcpy(&link->control, CMSG_DATA(c), sizeof(link->control));
+	close_control_locked(link);
 	atomic_store(&link->generation, started->generation);
 	say_ended(started->generation, started->ended);
+	if (c == NULL || c->cmsg_type != SCM_RIGHTS) {
+		LOG_LIMITED(LOG_LEVEL_ERROR,
+			    "no descriptor is left for the signer: another one is started");
+		ask_for_another_locked(link, started->generation);
+		return false;
+	}
+	memcpy(&link->control, CMSG_DATA(c), sizeof(link->control));
+	return true;
 }
 
 /* Whether the keeper has sent the control socket of another signer. */
@@ -103,10 +125,7 @@ static bool listen_locked(struct signer_link *link, int wait_ms)
 	n = recvmsg(link->keeper, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		link->over = true;
-	if (n != sizeof(started))
-		return false;
-	take_control_locked(link, &started, &message);
-	return true;
+	return n == sizeof(started) && take_control_locked(link, &started, &message);
 }
 
 static void listen_to_all_locked(struct signer_link *link, int wait_ms)
@@ -115,19 +134,16 @@ static void listen_to_all_locked(struct signer_link *link, int wait_ms)
 		wait_ms = 0;
 }
 
-/* That one is done with: the keeper ends it, where it is not dead yet, and starts another. */
+/* That one is done with. */
 static void give_up(struct signer_link *link, uint32_t generation, bool hangs)
 {
-	const struct signer_hangs message = {generation};
-
 	pthread_mutex_lock(&link->lock);
 	listen_to_all_locked(link, 0);
 	if (!link->over && generation == atomic_load(&link->generation) && link->control >= 0) {
 		if (hangs)
 			log_error("the signer does not answer: it is ended");
-		send(link->keeper, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT);
-		close(link->control);
-		link->control = -1;
+		ask_for_another_locked(link, generation);
+		close_control_locked(link);
 	}
 	pthread_mutex_unlock(&link->lock);
 }
@@ -217,9 +233,12 @@ static struct channel *channel_of_thread(struct signer_link *link)
 static ssize_t exchange(int fd, const struct signer_request *request, void *packet)
 {
 	ssize_t n = (ssize_t)signer_request_write(request, packet);
+	struct pollfd answer = {fd, POLLIN, 0};
 
 	if (send(fd, packet, (size_t)n, MSG_NOSIGNAL) != n)
 		return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
+	if (request->verb == SIGNER_LOAD)
+		poll(&answer, 1, START_MS);
 	do {
 		n = recv(fd, packet, SIGNER_MESSAGE_MAX, 0);
 	} while (n < 0 && errno == EINTR);
@@ -305,8 +324,7 @@ void signer_link_destroy(struct signer_link **linkp)
 	if (channel != NULL)
 		end_channel(channel);
 	pthread_key_delete(link->channel);
-	if (link->control >= 0)
-		close(link->control);
+	close_control_locked(link);
 	close(link->keeper);
 	pthread_mutex_destroy(&link->lock);
 	free(link);

@@ -11,8 +11,9 @@
 #include "edge/keys/signer_keeper.h"
 #include "edge/keys/signer_message.h"
 
-/* How long anybody waits for an answer. The one who has waited in vain has the signer started anew:
- * a handshake that fails after that is not the only one that would. */
+/* How long anybody waits for a signature; for a key that is loaded it is longer. The one who has
+ * waited in vain has the signer started anew: a handshake that fails after that is not the only one
+ * that would. */
 #define SIGNER_PATIENCE_MS 2000
 
 struct signer_link;

@@ -142,3 +142,14 @@ zones:
     assert rights_of(server.pid) == expected_rights()
     server.reload()
     server.wait_log("configuration")
+
+
+def test_fault_user_whose_group_is_root(make, open_path):
+    """As images of containers have one. The user database is this process's own."""
+    os.chown(open_path, 4711, 0)
+    users = open_path / "passwd"
+    users.write_text(Path("/etc/passwd").read_text() + "perigee-test:x:4711:0::/:/bin/false\n")
+    edge = make(user="perigee-test", key_mode=0o644, inside=[
+        "unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', str(users)])
+    assert {(uid, gid) for uid, gid, *_ in rights_of(edge.pid)} == {
+        ("\t".join(["4711"] * 4), "\t".join(["0"] * 4))}

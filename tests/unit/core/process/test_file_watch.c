@@ -60,6 +60,7 @@ static void write_file(const char *path, const char *text)
 struct reading {
 	struct job job;
 	const char *const *paths;
+	const char *meanwhile; /* a file that is written then; NULL: none */
 };
 
 static void run_reading(struct job *job)
@@ -74,6 +75,8 @@ static void run_reading(struct job *job)
 		file_wipe(&file);
 	}
 	file_notes_begin(NULL);
+	if (reading->meanwhile != NULL)
+		write_file(reading->meanwhile, "two, in place");
 	file_watch_notes(&world.watch, &notes);
 }
 
@@ -83,10 +86,10 @@ static void reading_done(struct job *job)
 	loop_stop_mt(world.loop);
 }
 
-static void read_files(const char *const *paths)
+static void read_files(const char *const *paths, const char *meanwhile)
 {
 	static const struct job_ops ops = {run_reading, reading_done, reading_done};
-	struct reading reading = {.paths = paths};
+	struct reading reading = {.paths = paths, .meanwhile = meanwhile};
 
 	job_start(world.jobs, &reading.job, &ops);
 	loop_run(world.loop);
@@ -94,7 +97,7 @@ static void read_files(const char *const *paths)
 
 static void stop_when_settled(evutil_socket_t fd, short what, void *arg)
 {
-	if (world.watch.look == NULL)
+	if (world.watch.look == NULL && !world.watch.stirred)
 		loop_stop_mt(world.loop);
 }
 
@@ -157,7 +160,7 @@ static void watch_file(const char *path)
 {
 	const char *const paths[] = {path, NULL};
 
-	read_files(paths);
+	read_files(paths, NULL);
 	settle();
 }
 
@@ -185,9 +188,8 @@ static void test_only_what_was_read_counts(void **state)
 
 	write_file("a.pem", "one");
 	write_file("b.pem", "one");
-	read_files(paths);
 	/* between reading and watching */
-	write_file("b.pem", "two, in place");
+	read_files(paths, "b.pem");
 	expect_told("b.pem");
 	write_file("other", "one");
 	assert_int_equal(rename("other", "another"), 0);
@@ -259,6 +261,21 @@ static void test_folder_that_is_put_in_place_of_another(void **state)
 	expect_told("certs/a.pem");
 }
 
+/* Each reload finds it changed when it is over: the next one is not to follow at once. */
+static void test_fault_reloads_without_a_pause(void **state)
+{
+	static const char *const paths[] = {"a.pem", NULL};
+
+	for (unsigned i = 0; i < 3; i++) {
+		mono_time before = clock_mono();
+
+		write_file("a.pem", "one");
+		read_files(paths, "a.pem");
+		expect_told("a.pem");
+		assert_true(mono_since(clock_mono(), before).ns >= DUR_MS(400).ns);
+	}
+}
+
 static void test_links_in_a_circle(void **state)
 {
 	assert_int_equal(symlink("b.pem", "a.pem"), 0);
@@ -281,6 +298,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_link_further_up, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_folder_that_is_put_in_place_of_another, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_reloads_without_a_pause, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_links_in_a_circle, set_up, tear_down),
 	};
 

@@ -6,14 +6,19 @@
  */
 #include <config.h>
 #include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,10 +27,12 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
+#include "core/base/thread.h"
 #include "edge/keys/keys.h"
 #include "edge/keys/signed_data.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
+#include "edge/keys/signer_link.h"
 
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
@@ -456,6 +463,287 @@ static void test_only_keys_that_the_configuration_names(void **state)
 	drop(&pair);
 }
 
+/* Such as that of a site which is new, in a file of its own. */
+static void test_fault_key_named_by_a_file_that_was_added(void **state)
+{
+	char folder[] = "/tmp/perigee-signer-config-XXXXXX";
+	struct pair pair;
+	char *top, *site;
+	FILE *f;
+
+	assert_non_null(mkdtemp(folder));
+	top = xasprintf("%s/top.yaml", folder);
+	site = xasprintf("%s/site.conf", folder);
+	f = fopen(top, "w");
+	assert_non_null(f);
+	assert_true(fputs("include: \"*.conf\"\n", f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	config = top;
+	start(0);
+	config = "";
+	pair = make_p256();
+	assert_not_named();
+	write_config(site, path);
+	gnutls_certificate_free_credentials(load(&pair));
+	assert_int_equal(unlink(site), 0);
+	assert_int_equal(unlink(top), 0);
+	assert_int_equal(rmdir(folder), 0);
+	free(site);
+	free(top);
+	drop(&pair);
+}
+
+static struct signers {
+	gnutls_privkey_t handle;
+	atomic_bool over;
+} signers;
+
+/* What a handshake of TLS 1.3 has signed. */
+static void *sign_on_and_on(void *arg)
+{
+	unsigned char bytes[64 + 34 + 32] = {0};
+	const gnutls_datum_t data = {bytes, sizeof(bytes)};
+	gnutls_datum_t signature;
+
+	memset(bytes, ' ', 64);
+	memcpy(bytes + 64, "TLS 1.3, server CertificateVerify", 34);
+	while (!atomic_load(&signers.over)) {
+		CHECK(gnutls_privkey_sign_data2(signers.handle, GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, 0,
+						&data, &signature) == 0);
+		gnutls_free(signature.data);
+	}
+	return NULL;
+}
+
+/* Else the signer would be taken for one that hangs. */
+static void test_fault_keys_not_loaded_while_others_sign(void **state)
+{
+	struct edge_key *key, *another;
+	pthread_t threads[32];
+	char *error = NULL;
+	struct pair pair;
+
+	start(0);
+	pair = make(GNUTLS_PK_RSA, 4096);
+	key = edge_keys_load(keys, path, &error);
+	assert_non_null(key);
+	signers.handle = edge_key_handle(key);
+	for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(thread_start(&threads[i], "signing", sign_on_and_on, NULL), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		another = edge_keys_load(keys, path, &error);
+		if (another == NULL)
+			fail_msg("the key %s", error);
+		edge_key_unref(&another);
+	}
+	atomic_store(&signers.over, true);
+	for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(counted("started"), 1);
+	gnutls_privkey_deinit(signers.handle);
+	edge_key_unref(&key);
+	drop(&pair);
+}
+
+/* The disk, or a large configuration, may take longer than a handshake has patience for. */
+static void test_fault_loading_longer_than_a_signature(void **state)
+{
+	struct pair pair;
+	int ended;
+	pid_t helper;
+
+	start(0);
+	pair = make_p256();
+	stop(child_of(keeper));
+	helper = fork();
+	if (helper == 0) {
+		usleep((SIGNER_PATIENCE_MS + 500) * 1000);
+		_exit(kill(child_of(keeper), SIGCONT));
+	}
+	gnutls_certificate_free_credentials(load(&pair));
+	assert_int_equal(waitpid(helper, &ended, 0), helper);
+	assert_int_equal(ended, 0);
+	assert_int_equal(counted("started"), 1);
+	drop(&pair);
+}
+
+/* The edge goes on, and has the signer of after that. */
+static void test_fault_no_descriptor_left_for_the_signer(void **state)
+{
+	gnutls_certificate_credentials_t credentials;
+	struct rlimit before, none;
+	struct pair pair;
+	pid_t signer;
+	int lowest;
+
+	start(0);
+	pair = make_p256();
+	credentials = load(&pair);
+	signer = child_of(keeper);
+	CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	lowest = dup(STDERR_FILENO);
+	assert_true(lowest >= 0);
+	close(lowest);
+	none = (struct rlimit){(rlim_t)lowest, before.rlim_max};
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	kill(signer, SIGKILL);
+	while (counted("started") == 1)
+		assert_true(edge_keys_attend(keys));
+	CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	assert_int_equal(shake_hands(credentials, TLS13), 0);
+	assert_true(counted("started") > 2);
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+}
+
+static unsigned open_files_of(pid_t pid)
+{
+	const struct dirent *entry;
+	char name[64];
+	unsigned n = 0;
+	DIR *files;
+
+	snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+	files = opendir(name);
+	CHECK(files != NULL);
+	while ((entry = readdir(files)) != NULL)
+		n += entry->d_name[0] != '.';
+	closedir(files);
+	return n;
+}
+
+/* A signer without a keeper; its control socket. */
+static int start_alone(void)
+{
+	char fd[16], *const argv[] = {
+			 (char *)EDGE_SIGNER_NAME, fd, (char *)"0", (char *)"1", (char *)"", NULL};
+	int fds[2];
+
+	keys = edge_keys_create();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	keeper = fork();
+	if (keeper == 0) {
+		snprintf(fd, sizeof(fd), "%d", dup(fds[1]));
+		execv("/proc/self/exe", argv);
+		_exit(1);
+	}
+	close(fds[1]);
+	return fds[0];
+}
+
+static void pass(int control, const void *packet, size_t size, int fd, unsigned times)
+{
+	const int fds[] = {fd, fd, fd};
+	char passed[CMSG_SPACE(sizeof(fds))] = {0};
+	struct iovec iov = {(void *)packet, size};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = passed,
+				 .msg_controllen = CMSG_SPACE(times * sizeof(int))};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(times * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, times * sizeof(int));
+	assert_int_equal(sendmsg(control, &message, 0), size);
+}
+
+static const char open_packet[SIGNER_HEAD] = {1, SIGNER_OPEN};
+
+/* By then it has read all that was sent over the control socket before. */
+static int open_and_ask(int control)
+{
+	const char packet[] = {1, SIGNER_DROP, 0, 0, 0, 0, 0, 1};
+	char answer[SIGNER_MESSAGE_MAX];
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	pass(control, open_packet, sizeof(open_packet), fds[1], 1);
+	close(fds[1]);
+	assert_int_equal(send(fds[0], packet, sizeof(packet), 0), sizeof(packet));
+	assert_int_equal(recv(fds[0], answer, sizeof(answer), 0), SIGNER_HEAD);
+	assert_int_equal(answer[1], SIGNER_UNKNOWN);
+	return fds[0];
+}
+
+/* A taken edge may send what it likes; the signer keeps none of it. */
+static void test_fault_descriptors_left_in_the_signer(void **state)
+{
+	int control = start_alone(), first = open_and_ask(control), second;
+	unsigned before = open_files_of(keeper), after;
+
+	for (unsigned times = 1; times <= 3; times++)
+		pass(control, "nonsense", 8, STDERR_FILENO, times);
+	for (unsigned times = 2; times <= 3; times++)
+		pass(control, open_packet, sizeof(open_packet), STDERR_FILENO, times);
+	second = open_and_ask(control);
+	after = open_files_of(keeper);
+	close(second);
+	close(first);
+	close(control);
+	assert_int_equal(after, before + 1);
+}
+
+/* Else whoever has taken an edge has its signer for as long as he keeps a socket open. */
+static void test_fault_signer_that_outlives_its_edge(void **state)
+{
+	int pids[2], ended;
+	siginfo_t info;
+	pid_t edge, others[2]; /* the keeper; who has the edge's sockets */
+
+	assert_int_equal(pipe(pids), 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	edge = fork();
+	if (edge == 0) {
+		start(0);
+		others[0] = keeper;
+		others[1] = fork();
+		if (others[1] == 0) {
+			pause();
+			_exit(0);
+		}
+		CHECK(write(pids[1], others, sizeof(others)) == sizeof(others));
+		/* From then on its end is no signal to what is root's. */
+		ended = setresuid(65534, 65534, 65534);
+		_exit(ended == 0 || errno == EPERM ? 0 : 1);
+	}
+	assert_int_equal(read(pids[0], others, sizeof(others)), sizeof(others));
+	keys = edge_keys_create();
+	keeper = others[0];
+	assert_int_equal(waitpid(edge, &ended, 0), edge);
+	assert_int_equal(ended, 0);
+	alarm(30);
+	assert_int_equal(waitid(P_PID, (id_t)keeper, &info, WNOWAIT | WEXITED), 0);
+	alarm(0);
+	kill(others[1], SIGKILL);
+	assert_int_equal(waitpid(others[1], &ended, 0), others[1]);
+	close(pids[0]);
+	close(pids[1]);
+}
+
+/* What is short is there again soon: the edge does not end by it. */
+static void test_fault_keeper_that_cannot_start_a_signer(void **state)
+{
+	const struct rlimit none = {3, 1024}, some = {1024, 1024};
+	gnutls_certificate_credentials_t credentials;
+	struct pair pair;
+
+	start(0);
+	pair = make_p256();
+	credentials = load(&pair);
+	CHECK(prlimit(keeper, RLIMIT_NOFILE, &none, NULL) == 0);
+	kill(child_of(keeper), SIGKILL);
+	/* For longer than it waits before it starts another. */
+	for (unsigned i = 0; i < 1200 && edge_keys_attend(keys); i++)
+		usleep(1000);
+	CHECK(prlimit(keeper, RLIMIT_NOFILE, &some, NULL) == 0);
+	assert_int_equal(shake_hands(credentials, TLS13), 0);
+	assert_int_equal(counted("started"), 2);
+	gnutls_certificate_free_credentials(credentials);
+	drop(&pair);
+}
+
 /* Thousands of reloads leave nothing behind in it. */
 static void test_keys_are_dropped(void **state)
 {
@@ -487,10 +775,26 @@ int main(int argc, char **argv)
 	    cmocka_unit_test_setup_teardown(test_what_is_no_key, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_only_keys_that_the_configuration_names, set_up,
 					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_key_named_by_a_file_that_was_added, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_keys_not_loaded_while_others_sign, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_loading_longer_than_a_signature, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_no_descriptor_left_for_the_signer, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_descriptors_left_in_the_signer, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_signer_that_outlives_its_edge, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(test_fault_keeper_that_cannot_start_a_signer, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(test_keys_are_dropped, set_up, tear_down),
 	};
 
 	if (strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
 		return edge_signer_main(argc, argv);
+	if (getenv("ONLY"))
+		cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
