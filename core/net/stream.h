@@ -176,7 +176,8 @@ size_t stream_queued(const struct stream *s);
  * the budget as if they were queued. */
 void stream_hold(struct stream *s, size_t n);
 /* The half-close: what was written goes out, then close_notify and FIN; drained() still comes for
- * what is queued. No write may follow; reading goes on. */
+ * what is queued. No write may follow; reading goes on. Not in a handshake, nor while it is early.
+ */
 void stream_end_writing(struct stream *s);
 
 /* Why it failed, and the same in GnuTLS's or the kernel's words: a line for the log, owned by the

@@ -122,22 +122,21 @@ bool stream_is_early(const struct stream *s)
 	return s->phase == STREAM_EARLY;
 }
 
-bool stream_early_step_made(struct stream *s)
+void stream_early_step_made(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 
 	if (tls->client || !is_accepted(tls))
-		return true;
+		return;
 	tls->early.accepted = true;
 	tls->early.unread = true;
 	if (s->phase == STREAM_HANDSHAKE) {
 		log_debug("fd %d: early data is accepted", s->fd);
 		stream_set_phase(s, STREAM_EARLY);
 		if (!stream_call(s, s->ops->established))
-			return false;
+			return;
 	}
 	stream_look_again(s);
-	return true;
 }
 
 size_t stream_early_read(struct stream *s, void *buf, size_t len)
@@ -148,6 +147,14 @@ size_t stream_early_read(struct stream *s, void *buf, size_t len)
 		return (size_t)n;
 	s->tls->early.unread = false;
 	return 0;
+}
+
+void stream_early_forget(struct stream *s)
+{
+	if (!s->tls)
+		return;
+	free(s->tls->early.waiting.data);
+	s->tls->early.waiting = (struct stream_queue){0};
 }
 
 void stream_early_flush(struct stream *s)

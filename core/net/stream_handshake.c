@@ -97,7 +97,8 @@ static void handshake_done(struct stream *s)
 		stream_early_flush(s);
 	if (!tell(s, early ? s->ops->handshaken : s->ops->established))
 		return;
-	if (waited && stream_is_drained(s) && !stream_call(s, s->ops->drained))
+	if (waited && s->out != OUT_FAILED && stream_is_drained(s) &&
+	    !stream_call(s, s->ops->drained))
 		return;
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);
@@ -126,8 +127,10 @@ static void step_made(struct stream *s)
 		handshake_failed(s, ret);
 	} else {
 		stream_tls_flush(s);
-		if (s->out != OUT_FAILED && stream_early_step_made(s))
-			stream_arm_read(s);
+		if (s->out == OUT_FAILED)
+			return; /* failed() comes */
+		stream_arm_read(s);
+		stream_early_step_made(s);
 	}
 }
 
@@ -171,6 +174,7 @@ static void lend(struct stream *s)
 
 	stream_tls_flush(s);
 	tls->lent = true;
+	tls->answered = gnutls_handshake_get_last_out(tls->session) == GNUTLS_HANDSHAKE_FINISHED;
 	tls->away.run = run_away;
 	tls->away.back = come_back;
 	handshake_lend(s->b->lender, &tls->away);

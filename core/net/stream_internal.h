@@ -164,13 +164,14 @@ struct stream_tls;
 void stream_early_set_up(struct stream_tls *tls, const struct tls_server *server);
 void stream_early_look(struct stream_tls *tls, const gnutls_datum_t *message);
 void stream_early_decide(struct stream_tls *tls);
-/* A step was made and more are to come: established() if there is early data. False when the stream
- * is no longer ours. */
-bool stream_early_step_made(struct stream *s);
+/* A step was made and more are to come: established() if there is early data. */
+void stream_early_step_made(struct stream *s);
 /* 0: none, for now. */
 size_t stream_early_read(struct stream *s, void *buf, size_t len);
 /* The handshake is done: what was written meanwhile goes out. */
 void stream_early_flush(struct stream *s);
+/* It will not: stream_count_held() must follow. */
+void stream_early_forget(struct stream *s);
 /* Before any are sent. */
 void stream_early_expect_tickets(struct stream_tls *tls);
 
@@ -186,6 +187,7 @@ struct stream_tls {
 	struct loop_task step;      /* of the handshake */
 	struct handshake_step away; /* the same on another thread */
 	bool lent;                  /* so; `session` and what is marked * is the thread's then */
+	bool answered;              /* by our whole first flight, with TLS 1.3, when it was lent */
 	int ret;                    /* * what the step came to */
 	struct stream_tls_pushed {
 		char *data;

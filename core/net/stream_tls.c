@@ -110,6 +110,9 @@ void stream_tls_keep(struct stream *s)
 
 bool stream_tls_has_buffered(const struct stream *s)
 {
+	/* Then the ciphertext at hand is the handshake's. */
+	if (s->phase == STREAM_EARLY)
+		return s->tls->early.unread;
 	return s->tls->early.unread || s->tls->kept || held(s) > 0 || s->tls->socket_ended ||
 	       gnutls_record_check_pending(s->tls->session) > 0;
 }
@@ -472,14 +475,16 @@ void stream_tls_say_goodbye(struct stream *s)
 	gnutls_bye(s->tls->session, GNUTLS_SHUT_WR);
 }
 
-/* Of a session that another thread has. What that has pushed was not sent yet, so the client awaits
- * our ServerHello, and takes alerts in the clear. */
+/* Of a session that another thread has. What that has pushed was not sent yet: unless the client
+ * has got our first flight before, it awaits our ServerHello, and takes alerts in the clear. */
 static void cancel_lent(struct stream *s)
 {
 	uint8_t records[] = {21, 3, 3, 0, 2, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED,
 			     21, 3, 3, 0, 2, GNUTLS_AL_WARNING, GNUTLS_A_CLOSE_NOTIFY};
 	struct iovec iov = {records, sizeof(records)};
 
+	if (s->tls->answered)
+		return;
 	stream_send(s, &iov, 1);
 	s->tls->alerted = true;
 }
@@ -488,6 +493,8 @@ void stream_tls_cancel(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
 
+	if (tls->lent && handshake_take_back(&tls->away))
+		tls->lent = false;
 	if (tls->lent) {
 		cancel_lent(s);
 		return;

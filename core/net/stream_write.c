@@ -113,6 +113,7 @@ void stream_fail_writing(struct stream *s)
 	stream_set_out(s, OUT_FAILED);
 	stream_disarm_write(s);
 	s->held = 0;
+	stream_early_forget(s);
 	stream_queue_clear(s);
 	if (!s->b)
 		return;
@@ -353,7 +354,7 @@ bool stream_write(struct stream *s, const struct iovec *iov, int n)
 		return false;
 	if (s->phase == STREAM_EARLY) {
 		keep_waiting(s, iov, n);
-		return stream_is_drained(s);
+		return s->out != OUT_FAILED && stream_is_drained(s);
 	}
 	if (s->tls)
 		stream_tls_flush(s); /* what the user made GnuTLS send */

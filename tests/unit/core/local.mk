@@ -209,6 +209,11 @@ tests_unit_core_net_test_stream_close_SOURCES = tests/unit/core/net/test_stream_
 	$(stream_test_sources)
 tests_unit_core_net_test_stream_close_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/net/test_stream_close
+check_PROGRAMS += tests/unit/core/net/test_stream_early
+tests_unit_core_net_test_stream_early_SOURCES = tests/unit/core/net/test_stream_early.c \
+	$(stream_test_sources)
+tests_unit_core_net_test_stream_early_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/net/test_stream_early
 check_PROGRAMS += tests/unit/core/net/test_stream_gather
 tests_unit_core_net_test_stream_gather_SOURCES = tests/unit/core/net/test_stream_gather.c \
 	$(stream_test_sources)

@@ -119,6 +119,13 @@ static void established(void *arg)
 		side->on_established(side);
 }
 
+static void handshaken(void *arg)
+{
+	struct side *side = arg;
+
+	side->handshaken++;
+}
+
 static void readable(void *arg)
 {
 	struct side *side = arg;
@@ -150,6 +157,7 @@ static void failed(void *arg)
 
 const struct stream_ops side_ops = {
     .established = established,
+    .handshaken = handshaken,
     .readable = readable,
     .drained = drained,
     .failed = failed,

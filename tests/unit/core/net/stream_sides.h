@@ -26,7 +26,7 @@ struct side {
 	char *data;
 	size_t len;
 	enum stream_status end;
-	int established, readable, drained, failed;
+	int established, handshaken, readable, drained, failed;
 	/* Instead of reading all, or after the counting. */
 	void (*on_established)(struct side *);
 	void (*on_readable)(struct side *);

@@ -25,7 +25,8 @@ struct step {
 	struct handshake_step step;
 	struct gate *gate; /* NULL: it does not wait */
 	pthread_t ran_on;
-	unsigned n_run, n_back, nice;
+	unsigned n_run, n_back;
+	int nice;
 };
 
 /* What stops a thread inside a step. */
@@ -74,7 +75,7 @@ static void run(struct handshake_step *base)
 	struct step *step = CONTAINER_OF(base, struct step, step);
 
 	step->ran_on = pthread_self();
-	step->nice = (unsigned)getpriority(PRIO_PROCESS, 0);
+	step->nice = getpriority(PRIO_PROCESS, 0);
 	step->n_run++;
 	if (step->gate != NULL)
 		pass(step->gate);
@@ -128,6 +129,8 @@ static void test_all_come_back_once(void **state)
 	struct handshake_lender *lender = handshake_lender_create(h, loop);
 	static struct step steps[N];
 	int nice = getpriority(PRIO_PROCESS, 0);
+	/* The test may have been made nicer itself; there is no more than 19. */
+	int nicer = MIN(nice + HANDSHAKES_NICE, 19);
 
 	for (unsigned i = 0; i < N; i++)
 		lend(lender, &steps[i], NULL);
@@ -136,7 +139,7 @@ static void test_all_come_back_once(void **state)
 		assert_int_equal(steps[i].n_run, 1);
 		assert_int_equal(steps[i].n_back, 1);
 		/* Requests come first. */
-		assert_int_equal(steps[i].nice, HANDSHAKES_NICE);
+		assert_int_equal(steps[i].nice, nicer);
 	}
 	assert_int_equal(getpriority(PRIO_PROCESS, 0), nice);
 	handshake_lender_destroy(&lender);

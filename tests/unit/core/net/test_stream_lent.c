@@ -37,7 +37,9 @@ static int lent_setup(void **state)
 
 static int lent_teardown(void **state)
 {
-	sem_post(&leave); /* a test that failed may have left it closed */
+	/* A test that failed may have left it closed, and another step behind it. */
+	for (int i = 0; i < 2; i++)
+		sem_post(&leave);
 	stream_buffers_destroy(&test_buffers);
 	handshakes_destroy(&handshakes);
 	sem_destroy(&arrived);
@@ -204,22 +206,70 @@ static void test_ended_while_lent(void **state)
 	}
 }
 
-/* No thread has had it, so nothing has to be waited for. */
-static void test_ended_while_queued(void **state)
+static int stop_at_client_certificate(gnutls_session_t session, unsigned type, unsigned when,
+				      unsigned incoming, const gnutls_datum_t *message)
+{
+	return incoming ? stop_at_gate(session, type, when, incoming, message) : 0;
+}
+
+static int verifying(gnutls_session_t session)
+{
+	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
+	tls_session_verifies(session);
+	build_gate(session, stop_at_client_certificate);
+	return 0;
+}
+
+/* The client is done then, and would take alerts in the clear for an attack. It learns of the end
+ * by alerts only when no thread has the session. */
+static void test_ended_while_the_client_is_verified(void **state)
 {
 	struct shake first, second;
 
+	test_server.slow_keys = false;
+	lend(&first, verifying);
+	run_until(has_arrived, NULL);
+	lend(&second, verifying);
+	run_until(side_established, &first.client);
+	run_until(side_established, &second.client);
+	run_turns(10);
+	close_orderly(&first.server.s);
+	run_until(side_ended, &first.client);
+	assert_int_equal(stream_fault(first.client.s), STREAM_FAULT_CLOSED);
+	close_orderly(&second.server.s);
+	assert_int_equal(second.released, 1);
+	run_until(side_ended, &second.client);
+	assert_string_equal(stream_fault_detail(second.client.s),
+			    "TLS alert received: User canceled");
+	leave_gate();
+	run_until(is_released, &first);
+	fini(&first);
+	fini(&second);
+	run_until(nothing_closes, NULL);
+}
+
+/* No thread has had it, so nothing has to be waited for. */
+static void test_ended_while_queued(void **state)
+{
+	struct shake first, second, third;
+
 	lend_to_gate(&first, stopping);
 	lend(&second, stopping);
+	lend(&third, stopping);
 	stream_destroy(&second.server.s);
 	assert_int_equal(second.released, 1);
+	close_orderly(&third.server.s);
+	assert_int_equal(third.released, 1);
+	run_until(side_failed, &third.client);
+	assert_non_null(strstr(stream_fault_detail(third.client.s), "Peer has terminated"));
 	leave_gate();
 	run_until(side_established, &first.server);
 	assert_int_equal(first.server.failed, 0);
-	/* The second has never come to the gate. */
+	/* The others have never come to the gate. */
 	assert_int_equal(sem_trywait(&arrived), -1);
 	fini(&first);
 	fini(&second);
+	fini(&third);
 }
 
 /* As when the program ends: control destroys what was a worker's. */
@@ -488,6 +538,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    RUN(others_are_served_while_a_step_is_lent),
 	    RUN(ended_while_lent),
+	    RUN(ended_while_the_client_is_verified),
 	    RUN(ended_while_queued),
 	    RUN(buffers_end_while_lent),
 	    RUN(what_is_sent_while_lent_stays_in_the_socket),
