@@ -11,7 +11,7 @@ import pytest
 
 import perigee
 import rfc6455
-from edge_fleet import HOST, Responses, read_head
+from edge_fleet import HOST, read_head
 from h2_client import Client, ErrorCodes, SettingCodes
 from h2_frames import (CONTINUATION, DATA, HEADERS, PING, PRIORITY, PRIORITY_UPDATE, RST_STREAM, SETTINGS,
                        WINDOW_UPDATE, frame)

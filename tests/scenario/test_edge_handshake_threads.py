@@ -37,15 +37,6 @@ def make(processes, tmp_path, authority, origin):
     return make
 
 
-def openssl(edge, *args):
-    run = subprocess.run(
-        ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", HOST,
-         "-CAfile", edge.authority.certificate, "-verify_return_error", *args],
-        input="", capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
 def by_rsa(edge):
     """A context that is shown the certificate with the key of RSA."""
     context = edge.client_context()
@@ -91,10 +82,10 @@ def test_clients_of_every_kind(make, configured):
         ("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"),
     ]
     for way in ways:
-        assert "Verify return code: 0" in openssl(edge, *way)
+        assert "Verify return code: 0" in edge.shake_hands(*way)
     session = edge.directory / "session"
-    openssl(edge, "-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256", "-sess_out", session)
-    assert "Reused, " in openssl(edge, "-tls1_2", "-sess_in", session)
+    edge.shake_hands("-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256", "-sess_out", session)
+    assert "Reused, " in edge.shake_hands("-tls1_2", "-sess_in", session)
     if shutil.which("gnutls-cli"):
         run = subprocess.run(
             ["gnutls-cli", "--x509cafile", edge.authority.certificate, "--sni-hostname", HOST,
@@ -151,7 +142,7 @@ def test_time_limit_holds_while_a_signature_is_waited_for(hanging):
     assert Responses(s).response()[0] == 200
     # The thread has it still; what it held is let go of when it is back.
     edge.wait_log("the signer does not answer")
-    assert "Verify return code: 0" in openssl(edge)
+    assert "Verify return code: 0" in edge.shake_hands()
 
 
 def test_program_ends_while_a_signature_is_waited_for(hanging):

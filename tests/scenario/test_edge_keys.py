@@ -43,16 +43,6 @@ def edge(make):
     return make("keys: {place: signer}")
 
 
-def shake_hands(edge, *args):
-    """A verified handshake; what was used."""
-    run = subprocess.run(
-        ["openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", HOST,
-         "-CAfile", edge.authority.certificate, "-verify_return_error", *args],
-        input="", capture_output=True, text=True, timeout=60, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
 def keys(edge):
     return edge.status()["keys"]
 
@@ -74,7 +64,7 @@ ALL_WAYS = [
 
 def test_handshakes_of_every_kind_are_signed(edge):
     for n, way in enumerate(ALL_WAYS):
-        assert "Verify return code: 0" in shake_hands(edge, *way)
+        assert "Verify return code: 0" in edge.shake_hands(*way)
         assert keys(edge)["signatures"] == n + 1
     assert edge.curl(edge.url("/")).returncode == 0
     counted = keys(edge)
@@ -85,7 +75,7 @@ def test_handshakes_of_every_kind_are_signed(edge):
 def test_signing_in_workers_without_threads_for_handshakes(make):
     edge = make("keys: {place: signer}, handshake_threads: 0", workers=2)
     for way in ALL_WAYS:
-        shake_hands(edge, *way)
+        edge.shake_hands(*way)
     assert keys(edge)["signatures"] == len(ALL_WAYS)
 
 
@@ -97,10 +87,10 @@ def all_secrets(pairs):
 def test_whoever_reads_the_edge_finds_no_key(edge, pairs, tmp_path):
     secrets = all_secrets(pairs)
     for way in ALL_WAYS:
-        shake_hands(edge, *way)
+        edge.shake_hands(*way)
     edge.reload()
     edge.wait_log("configuration")
-    shake_hands(edge)
+    edge.shake_hands()
     edge.send_signal(signal.SIGSTOP)
     try:
         assert not found_in(memory_of(edge.pid), secrets)
@@ -120,7 +110,7 @@ def test_whoever_reads_the_edge_finds_no_key(edge, pairs, tmp_path):
 def test_core_dump_of_the_edge_has_no_key(edge, pairs, tmp_path):
     secrets = all_secrets(pairs)
     for way in ALL_WAYS:
-        shake_hands(edge, *way)
+        edge.shake_hands(*way)
     subprocess.run(["gcore", "-a", "-o", tmp_path / "core", str(edge.pid)], check=True,
                    capture_output=True, timeout=120)
     core = (tmp_path / f"core.{edge.pid}").read_bytes()
@@ -131,7 +121,7 @@ def test_core_dump_of_the_edge_has_no_key(edge, pairs, tmp_path):
 def test_search_finds_keys_that_are_in_the_edge(make, pairs):
     edge = make("keys: {place: process}")
     for way in ALL_WAYS:
-        shake_hands(edge, *way)
+        edge.shake_hands(*way)
     assert found_in(memory_of(edge.pid), all_secrets(pairs))
 
 
@@ -147,30 +137,30 @@ def test_signer_leaves_no_core_and_nobody_may_look_into_it(edge):
 
 def test_signer_that_is_killed_is_started_anew(edge):
     for n in range(3):
-        shake_hands(edge)
+        edge.shake_hands()
         os.kill(signer_of(edge), signal.SIGKILL)
         edge.wait_log(f"(?s)(the signer was ended by signal 9.*){{{n + 1}}}")
         for way in ALL_WAYS:
-            shake_hands(edge, *way)
+            edge.shake_hands(*way)
     assert keys(edge)["started"] == 4
     assert keys(edge)["unanswered"] == 0
 
 
 def test_signer_that_hangs_costs_one_handshake(edge):
-    shake_hands(edge)
+    edge.shake_hands()
     signer = signer_of(edge)
     os.kill(signer, signal.SIGSTOP)
     perigee.wait_for(lambda: is_stopped(signer), "the signer to stop")
     assert edge.curl(edge.url("/"), check=False).returncode == 35
     edge.wait_log("the signer does not answer: it is ended")
-    shake_hands(edge)
+    edge.shake_hands()
     counted = keys(edge)
     assert counted["started"] == 2 and counted["unanswered"] == 1
 
 
 def test_without_a_keeper_the_edge_ends(make):
     edge = make("keys: {place: signer}", expect=1)
-    shake_hands(edge)
+    edge.shake_hands()
     os.kill(processes_of(edge.pid)["signer-keeper"], signal.SIGKILL)
     edge.wait_log("the signer's keeper is gone")
     edge.stop(expect=1)
@@ -192,14 +182,14 @@ def test_edge_that_has_the_keys_itself_has_no_other_processes(make):
 
 
 def test_reload_takes_changed_keys(edge, pairs, authority):
-    before = shake_hands(edge, "-tls1_3")
+    before = edge.shake_hands("-tls1_3")
     for kind, pair in zip(("ecdsa", "rsa"), pairs):
         for path, new in zip(pair, authority.issue(f"renewed-{kind}", [HOST], kind=kind)):
             shutil.copy(new, path)
     edge.reload()
-    perigee.wait_for(lambda: shake_hands(edge, "-tls1_3") != before, "the other certificate")
+    perigee.wait_for(lambda: edge.shake_hands("-tls1_3") != before, "the other certificate")
     for way in ALL_WAYS:
-        shake_hands(edge, *way)
+        edge.shake_hands(*way)
 
 
 def test_key_of_another_certificate_is_refused(edge, pairs, authority):
@@ -207,13 +197,13 @@ def test_key_of_another_certificate_is_refused(edge, pairs, authority):
     edge.reload()
     edge.wait_log(f"the key {pairs[0][1]} does not match the certificate {pairs[0][0]}")
     for way in ALL_WAYS:
-        shake_hands(edge, *way)
+        edge.shake_hands(*way)
 
 
 def test_limit_of_signatures(make):
     edge = make("keys: {place: signer, rate: 3/d}")
     for _ in range(3):
-        shake_hands(edge)
+        edge.shake_hands()
     assert edge.curl(edge.url("/"), check=False).returncode == 35
     edge.wait_log("the signer signs no more now")
     assert keys(edge)["limited"] == 1

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import perigee
 import pytest
 
+import perigee
 from edge_fleet import HOST, Edge
 from key_search import found_in, memory_of, secrets_of
 

@@ -12,7 +12,7 @@ import pytest
 
 import mmdb
 import perigee
-from dns_fleet import FRANKFURT, NEW_YORK, World, answer_data
+from dns_fleet import NEW_YORK, World, answer_data
 from edge_fleet import HOST
 from perigee import wait_for
 

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 
-import perigee
 import pytest
+
+import perigee
 
 DRIVER = perigee.SOURCE / "tests" / "suite" / "driver"
 

@@ -5,8 +5,9 @@ import os
 import shutil
 import subprocess
 
-import perigee
 import pytest
+
+import perigee
 
 SUMMARY = perigee.SOURCE / "tests" / "suite" / "summary"
 

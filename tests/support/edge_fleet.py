@@ -109,6 +109,15 @@ class Edge(perigee.Daemon):
         """A verified TLS connection."""
         return self.secure(self.connect_tcp(source), host)
 
+    def shake_hands(self, *args):
+        """A verified handshake by openssl s_client; what it says of it."""
+        run = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-servername", HOST,
+             "-CAfile", self.authority.certificate, "-verify_return_error", *args],
+            input="", capture_output=True, text=True, timeout=perigee.PATIENCE, check=False)
+        assert run.returncode == 0, run.stderr
+        return run.stdout
+
     def exchange(self, request, host=HOST):
         """Sends raw bytes; all bytes until the edge closes, and whether it closed in order."""
         with self.connect(host) as s:

@@ -27,8 +27,10 @@ tests_unit_core_process_test_control_SOURCES = tests/unit/core/process/test_cont
 tests_unit_core_process_test_control_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_control
 
+trial_daemon = tests/support/trial_daemon.c tests/support/trial_daemon.h
+
 check_PROGRAMS += tests/unit/core/process/test_daemon
-tests_unit_core_process_test_daemon_SOURCES = tests/unit/core/process/test_daemon.c
+tests_unit_core_process_test_daemon_SOURCES = tests/unit/core/process/test_daemon.c $(trial_daemon)
 tests_unit_core_process_test_daemon_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_daemon
 
@@ -36,6 +38,12 @@ check_PROGRAMS += tests/unit/core/process/test_daemon_options
 tests_unit_core_process_test_daemon_options_SOURCES = tests/unit/core/process/test_daemon_options.c
 tests_unit_core_process_test_daemon_options_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/process/test_daemon_options
+
+check_PROGRAMS += tests/unit/core/process/test_daemon_reload
+tests_unit_core_process_test_daemon_reload_SOURCES = \
+	tests/unit/core/process/test_daemon_reload.c $(trial_daemon)
+tests_unit_core_process_test_daemon_reload_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/process/test_daemon_reload
 
 check_PROGRAMS += tests/unit/core/process/test_daemon_signals
 tests_unit_core_process_test_daemon_signals_SOURCES = tests/unit/core/process/test_daemon_signals.c
