@@ -215,6 +215,9 @@ int stream_fd(const struct stream *s);
 gnutls_session_t stream_tls_session(const struct stream *s);
 /* The error of GnuTLS by which reading or the handshake has failed; 0: something else, or none. */
 int stream_tls_error(const struct stream *s);
+/* Whether an alert has told the other side that this is the end: stream_close() sees to it that it
+ * arrives. */
+bool stream_has_alerted(const struct stream *s);
 /* TLS: time from its start to established; zero for plain. */
 duration stream_handshake_time(const struct stream *s);
 

@@ -70,7 +70,9 @@ void stream_early_decide(struct stream_tls *tls)
 
 /* Tickets */
 
-/* RFC 8446 section 4.6.1: lifetime and age_add, nonce<0..255>, ticket<1..2^16-1>. */
+/* RFC 8446 section 4.6.1: lifetime and age_add, nonce<0..255>, ticket<1..2^16-1>. It is called for
+ * what a client sends as well, before the library refuses that: who could name tickets to us this
+ * way could make used ones good again. */
 static int ticket_goes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
 		       const gnutls_datum_t *message)
 {
@@ -80,7 +82,7 @@ static int ticket_goes(gnutls_session_t session, unsigned type, unsigned when, u
 	size_t len;
 
 	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
-	if (at + 2 > message->size)
+	if (incoming || at + 2 > message->size)
 		return 0;
 	len = (size_t)message->data[at] << 8 | message->data[at + 1];
 	at += 2;

@@ -72,6 +72,15 @@ static void trace_done(const struct stream *s)
 		  (int)alpn.size, (const char *)alpn.data);
 }
 
+/* With TLS 1.3 the library calls for messages after the handshake, too: before it finds that a
+ * ClientHello has no place there. */
+static void forget_messages(struct stream_tls *tls)
+{
+	if (!tls->client)
+		gnutls_handshake_set_hook_function(tls->session, GNUTLS_HANDSHAKE_ANY,
+						   GNUTLS_HOOK_PRE, NULL);
+}
+
 static void handshake_done(struct stream *s)
 {
 	struct stream_tls *tls = s->tls;
@@ -84,6 +93,7 @@ static void handshake_done(struct stream *s)
 		return; /* failed() comes */
 	tls->handshake_time = mono_since(clock_mono(), tls->handshake->started);
 	gnutls_session_set_ptr(tls->session, NULL);
+	forget_messages(tls);
 	stream_set_phase(s, STREAM_OPEN);
 	trace_done(s);
 	/* With TLS 1.3 tickets follow. */
@@ -282,16 +292,27 @@ void stream_handshake_readable(struct stream *s)
 
 /* The start */
 
-/* Called by GnuTLS with each ClientHello, before it looks at it. */
-static int hello_comes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-		       const gnutls_datum_t *message)
+static void hello_comes(struct stream_tls *tls, const gnutls_datum_t *message)
 {
-	struct stream_tls *tls = gnutls_transport_get_ptr(session);
 	const struct tls_tickets *tickets = tls->handshake->use.server->tickets;
 
 	if (tickets && tickets->choose)
-		tickets->choose(tickets, session, message);
+		tickets->choose(tickets, tls->session, message);
 	stream_early_look(tls, message);
+}
+
+/* Called by GnuTLS with each message of the handshake, before it looks at it. */
+static int message_comes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+			 const gnutls_datum_t *message)
+{
+	struct stream_tls *tls = gnutls_transport_get_ptr(session);
+	const struct tls_server *server = tls->handshake->use.server;
+
+	if (incoming && type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+		hello_comes(tls, message);
+	else if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY &&
+		 server->certificate_verify)
+		return server->certificate_verify(session);
 	return 0;
 }
 
@@ -324,8 +345,8 @@ static int set_up_server(gnutls_session_t session, const struct tls_server *serv
 	if (ret == 0 && server->n_compressions > 0)
 		ret = gnutls_compress_certificate_set_methods(session, server->compressions,
 							      server->n_compressions);
-	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
-					   hello_comes);
+	gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+					   message_comes);
 	gnutls_handshake_set_post_client_hello_function(session, hello_came);
 	return ret;
 }

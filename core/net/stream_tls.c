@@ -304,9 +304,20 @@ static void set_verify_error(struct stream *s)
 	gnutls_free(text.data);
 }
 
+/* Of records that say nothing, and of key updates, the library takes so many one after the other:
+ * it would say that the fault was internal. */
+static bool is_flood(int error)
+{
+	return error == GNUTLS_E_TOO_MANY_EMPTY_PACKETS ||
+	       error == GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
+}
+
 static void send_alert(struct stream *s, int error)
 {
-	gnutls_alert_send_appropriate(s->tls->session, error);
+	if (is_flood(error))
+		gnutls_alert_send(s->tls->session, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
+	else
+		gnutls_alert_send_appropriate(s->tls->session, error);
 	s->tls->alerted = true;
 }
 
@@ -594,6 +605,11 @@ void stream_tls_destroy(struct stream_tls **tlsp)
 gnutls_session_t stream_tls_session(const struct stream *s)
 {
 	return s->tls ? s->tls->session : NULL;
+}
+
+bool stream_has_alerted(const struct stream *s)
+{
+	return s->tls && s->tls->alerted;
 }
 
 int stream_tls_error(const struct stream *s)

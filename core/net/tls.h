@@ -62,6 +62,11 @@ struct tls_server {
 	 * by SNI, so that GnuTLS itself finds the key type that suits the client. After a
 	 * HelloRetryRequest on a thread for handshakes, else on the loop. */
 	int (*client_hello)(gnutls_session_t session);
+	/* May be NULL. Called when a client has sent its certificate and CertificateVerify, before
+	 * the signature in there is verified: what that costs depends on a key that a stranger has
+	 * chosen, and with TLS 1.3 GnuTLS calls its function for verifying certificates only
+	 * afterwards. 0, or an error as of finished(). */
+	int (*certificate_verify)(gnutls_session_t session);
 	/* May be NULL. Called when the handshake is done, before established(): 0, or a GnuTLS
 	 * error of which it fails after all. GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR, from here and
 	 * from GnuTLS's function for verifying certificates, means that the alert was sent. */

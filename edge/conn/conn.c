@@ -222,7 +222,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	log_debug("%s: ends %s: %s", net_addr_shown(&conn->client.addr),
 		  how == EDGE_CLOSE_ORDERLY ? "in order" : "broken off", reason_text(reason));
 	edge_conn_end_early(conn, reason);
-	if (how == EDGE_CLOSE_ORDERLY)
+	if (how == EDGE_CLOSE_ORDERLY || (conn->stream != NULL && stream_has_alerted(conn->stream)))
 		stream_close(&conn->stream, LINGER);
 	else
 		stream_abort(&conn->stream);

@@ -80,7 +80,9 @@ void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage);
 
 enum edge_close {
 	EDGE_CLOSE_ORDERLY, /* all that was written arrives, then the end */
-	EDGE_CLOSE_BREAK,   /* the client must see that something is missing */
+	/* The client must see that something is missing: by a RST, unless it is told by an alert.
+	 */
+	EDGE_CLOSE_BREAK,
 };
 /* The one way out: counts, closes the stream, frees the connection. */
 void edge_conn_end(struct edge_conn **conn, enum reason reason, enum edge_close how);

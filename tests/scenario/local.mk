@@ -48,6 +48,7 @@ scenarios = \
 	tests/scenario/test_edge_tickets.py \
 	tests/scenario/test_edge_timeouts.py \
 	tests/scenario/test_edge_tls_failures.py \
+	tests/scenario/test_edge_tls_hostile.py \
 	tests/scenario/test_edge_tls_scanners.py \
 	tests/scenario/test_edge_tunnel.py \
 	tests/scenario/test_fault_blame.py \

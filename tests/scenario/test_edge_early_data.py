@@ -508,6 +508,22 @@ def test_replays(processes, tmp_path, authority, certificate, scripted_origin, h
     expect_refused(make("fra1"), heads, flight, 2)
 
 
+def test_client_named_a_used_ticket_and_it_was_good_again(edge, heads, tmp_path):
+    """As a server does, by a NewSessionTicket: it is refused, but was put into the register before, and
+    a first flight that somebody had recorded was taken again."""
+    flight = record(edge, tmp_path)
+    at = flight.index(b"\x00\x29", 200) + 4 + 2
+    size = int.from_bytes(flight[at:at + 2], "big")
+    forged = bytes(9) + flight[at:at + 2 + size] + bytes(2)
+    stranger = client(edge).connect()
+    stranger.send_record(tls_frames.HANDSHAKE, tls_frames.message(4, forged))
+    with pytest.raises(tls_frames.Refused) as alert:
+        stranger.read_ticket()
+        stranger.read_ticket()
+    assert alert.value.alert == tls_frames.UNEXPECTED_MESSAGE
+    expect_refused(edge, heads, flight, 2)
+
+
 def test_ticket_of_another_edge(processes, tmp_path, authority, certificate, scripted_origin, heads,
                                 keys):
     """The session is resumed there, its early data is not taken."""

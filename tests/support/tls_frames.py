@@ -101,6 +101,27 @@ class Traffic:
         return inner[-1], inner[:-1]
 
 
+class Traffic12:
+    """One direction of TLS 1.2 with AES-128-GCM (RFC 5288)."""
+
+    def __init__(self, key, salt):
+        self.aead, self.salt, self.n = AESGCM(key), salt, 0
+
+    def about(self, kind, n):
+        self.n += 1
+        return struct.pack(">QBHH", self.n - 1, kind, 0x0303, n)
+
+    def seal(self, kind, data, spoil=False):
+        explicit = self.n.to_bytes(8, "big")
+        sealed = self.aead.encrypt(self.salt + explicit, data, self.about(kind, len(data)))
+        if spoil:
+            sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        return record(kind, explicit + sealed)
+
+    def open(self, kind, data):
+        return self.aead.decrypt(self.salt + data[:8], data[8:], self.about(kind, len(data) - 24))
+
+
 class Refused(Exception):
     """By an alert."""
 
@@ -118,6 +139,7 @@ class Client:
         self.p256 = ec.generate_private_key(ec.SECP256R1())
         self.transcript = b""
         self.reader = self.writer = None
+        self.reader12 = self.next_reader12 = None
         self.buffered = b""
         self.messages = b""
         self.random = os.urandom(32)
@@ -157,6 +179,10 @@ class Client:
             kind, data = header[0], self.receive(int.from_bytes(header[3:], "big"))
             if self.reader and kind == APPLICATION_DATA:
                 kind, data = self.reader.open(header, data)
+            elif self.reader12:
+                data = self.reader12.open(kind, data)
+            elif kind == CHANGE_CIPHER_SPEC:
+                self.reader12 = self.next_reader12
             if kind == ALERT and data[1] != CLOSE_NOTIFY:
                 raise Refused(*data)
             if kind != CHANGE_CIPHER_SPEC:
@@ -245,32 +271,43 @@ class Client:
                    "more": [(POINTS, vector(b"\0", 1)), (0xff01, b"\0")], **options}
         return self.hello(**options)
 
-    def agree12(self):
-        """Up to the ServerHelloDone; then the ClientKeyExchange is sent, and the keys are known."""
+    def agree12(self, certificate=b""):
+        """Up to the ServerHelloDone; then this and the ClientKeyExchange are sent, and the keys are
+        known."""
         body, _ = self.server_hello()
         self.server_random = body[2:34]
         while (got := self.message())[0] != 14:
             if got[0] == 12:
                 point = got[1][4 + 4:4 + 4 + 32]
         mine = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        exchange = message(KEY_EXCHANGE, vector(mine, 1))
+        exchange = certificate + message(KEY_EXCHANGE, vector(mine, 1))
         self.transcript += exchange
         self.send(HANDSHAKE, exchange)
         secret = self.key.exchange(X25519PublicKey.from_public_bytes(point))
         self.master = prf(secret, b"master secret", self.random + self.server_random, 48)
         block = prf(self.master, b"key expansion", self.server_random + self.random, 40)
-        self.aead, self.salt, self.sent12 = AESGCM(block[:16]), block[32:36], 0
-
-    def send12(self, kind, data, spoil=False):
-        explicit = self.sent12.to_bytes(8, "big")
-        self.sent12 += 1
-        sealed = self.aead.encrypt(self.salt + explicit, data, explicit + struct.pack(
-            ">BHH", kind, 0x0303, len(data)))
-        if spoil:
-            sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
-        self.s.sendall(record(kind, explicit + sealed))
+        self.writer12 = Traffic12(block[:16], block[32:36])
+        self.next_reader12 = Traffic12(block[16:32], block[36:40])
 
     def finish12(self, spoil=False, break_record=False):
         proof = prf(self.master, b"client finished", self.digest(), 12)
         self.s.sendall(record(CHANGE_CIPHER_SPEC, b"\1"))
-        self.send12(HANDSHAKE, message(FINISHED, bytes(12) if spoil else proof), break_record)
+        self.s.sendall(self.writer12.seal(HANDSHAKE, message(FINISHED, bytes(12) if spoil else proof),
+                                          break_record))
+        self.writer = self.writer12
+
+    # Both
+
+    def connect(self, version="1.3", **options):
+        """The whole handshake."""
+        if version == "1.3":
+            self.hello(**options)
+            self.agree()
+            self.finish()
+        else:
+            self.hello12(**options)
+            self.agree12()
+            self.finish12()
+            while self.message()[0] != FINISHED:
+                pass
+        return self
