@@ -14,6 +14,11 @@
 #define SIZE_MAX_SHOWN (24 * 1024)
 /* The client's own, and those between it and an authority. */
 #define CHAIN_MAX 8
+/* To verify a signature by RSA takes the square of the modulus for each bit of the exponent: by a
+ * key of 16,384 bits in both, more than a second. Exponents are 65537 mostly, and of 64 bits at
+ * most where keys are this long (OpenSSL takes no others). */
+#define RSA_BITS_MAX 8192
+#define RSA_EXPONENT_BITS_MAX 64
 
 /* Judging */
 
@@ -26,6 +31,25 @@ static void chain_fini(struct chain *chain)
 {
 	for (unsigned i = 0; i < chain->n; i++)
 		gnutls_x509_crt_deinit(chain->v[i]);
+}
+
+/* Whoever has made the key wants us to compute. */
+static bool is_costly(gnutls_x509_crt_t crt)
+{
+	gnutls_datum_t modulus, exponent;
+	int algorithm = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
+	bool costly;
+
+	if (algorithm != GNUTLS_PK_RSA && algorithm != GNUTLS_PK_RSA_PSS)
+		return false;
+	if (gnutls_x509_crt_get_pk_rsa_raw(crt, &modulus, &exponent) < 0)
+		return true;
+	/* Each may have a zero in front. */
+	costly =
+	    modulus.size > RSA_BITS_MAX / 8 + 1 || exponent.size > RSA_EXPONENT_BITS_MAX / 8 + 1;
+	gnutls_free(modulus.data);
+	gnutls_free(exponent.data);
+	return costly;
 }
 
 static enum edge_client_verdict read_chain(struct chain *chain, const gnutls_datum_t *certs,
@@ -47,7 +71,8 @@ static enum edge_client_verdict read_chain(struct chain *chain, const gnutls_dat
 			return EDGE_CLIENT_INVALID;
 		}
 	}
-	return EDGE_CLIENT_OK;
+	/* Those of the others are made use of once somebody who is trusted stands behind them. */
+	return is_costly(chain->v[0]) ? EDGE_CLIENT_TOO_LARGE : EDGE_CLIENT_OK;
 }
 
 /* Puts those in front of which each is the issuer of the one before; how many these are. The order
@@ -203,9 +228,9 @@ int edge_client_auth_verify(gnutls_session_t session, struct edge_client_handsha
 	const struct edge_client_auth *auth = handshake->auth;
 	unsigned n = 0;
 
-	edge_client_cert_destroy(&handshake->cert);
-	handshake->verdict = EDGE_CLIENT_NONE;
-	if (gnutls_certificate_get_peers(session, &n) != NULL && n > 0) {
+	if (auth == NULL)
+		return 0;
+	if (handshake->cert == NULL && gnutls_certificate_get_peers(session, &n) != NULL && n > 0) {
 		handshake->cert = edge_client_cert_create(session);
 		if (handshake->cert == NULL)
 			return GNUTLS_E_MEMORY_ERROR;

@@ -65,8 +65,9 @@ int edge_client_auth_begin(const struct edge_client_auth *auth, gnutls_session_t
 			   const struct tls_tickets *tickets,
 			   gnutls_certificate_verify_function *verify,
 			   struct edge_client_handshake *handshake);
-/* What was shown is judged, which may be nothing. 0 when the handshake may go on; else an error as
- * struct tls_server has it. */
+/* What was shown is judged, once, which may be nothing. Before the key that stands in there is
+ * used, as a key may be made to cost as much as it can: the caller calls it when CertificateVerify
+ * comes, too. 0 when the handshake may go on; else an error as struct tls_server has it. */
 int edge_client_auth_verify(gnutls_session_t session, struct edge_client_handshake *handshake);
 /* When the handshake is done, before anybody is told; likewise. */
 int edge_client_auth_finish(gnutls_session_t session, struct edge_client_handshake *handshake);

@@ -302,6 +302,7 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 	if (tickets != NULL)
 		edge_tickets_serve(tickets, &certs->tls);
 	certs->tls.client_hello = choose_credentials;
+	certs->tls.certificate_verify = verify_client;
 	certs->tls.finished = finish;
 	certs->tls.slow_keys = edge_keys_are_elsewhere(keys);
 	certs->tls.user = certs;

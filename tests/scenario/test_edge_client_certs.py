@@ -4,7 +4,9 @@ GnuTLS and python3-h2: who is let in, with which alert others are turned away, a
 
 import base64
 import contextlib
+import datetime
 import hashlib
+import os
 import re
 import socket
 import ssl
@@ -13,12 +15,18 @@ import threading
 import types
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import client_ca
 import h2_client
 import perigee
+import tls_frames
 from client_ca import ClientAuthority
 from edge_fleet import HOST, Edge, Responses, read_head
+from tls_frames import message, u16s, vector
 
 NEEDED, WISHED, OPEN, OTHER = "needed.test", "wished.test", "open.test", "other.test"
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -193,7 +201,63 @@ def test_alert_says_what_is_wrong(make, wrong, version):
     edge.wait_counter("edge_handshake_failures_total", len(wrong))
     c = edge.counters()
     assert {name: c[name] for name in expected} == expected
+    assert c["edge_handshake_failures_certificate_total"] == len(wrong)
     assert c["edge_requests_total"] == 0 and c["edge_client_cert_ok_total"] == 0
+
+
+def certificate_of(modulus_bits, exponent_bits):
+    """In DER, by nobody, of a key of RSA that need not be one: what counts is what it would cost."""
+    modulus, exponent = (1 << bits - 1 | int.from_bytes(os.urandom(bits // 8 - 1), "big") | 1
+                         for bits in (modulus_bits, exponent_bits))
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "costly")])
+    now = datetime.datetime.utcnow()
+    return (x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .public_key(rsa.RSAPublicNumbers(exponent, modulus).public_key())
+            .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+            .public_bytes(Encoding.DER))
+
+
+def show(s, sni, version, der, bits):
+    """Up to a proof that is wrong; the alert."""
+    client = tls_frames.Client(s)
+    proof = vector(bytes(1) + os.urandom(bits // 8 - 1))
+    if version == TLS13:
+        client.hello(host=sni)
+        client.agree()
+        entry = vector(der, 3) + vector(b"")
+        client.send(tls_frames.HANDSHAKE, message(11, vector(b"", 1) + vector(entry, 3))
+                    + message(15, u16s([0x0804]) + proof))
+    else:
+        client.hello12(host=sni)
+        client.agree12(message(11, vector(vector(der, 3), 3)))
+        with contextlib.suppress(ConnectionError):
+            client.send(tls_frames.HANDSHAKE, message(15, u16s([0x0401]) + proof))
+    with pytest.raises(tls_frames.Refused) as refused:
+        client.application_data()
+    return refused.value.alert
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+@pytest.mark.parametrize("sni", [NEEDED, WISHED])
+@pytest.mark.parametrize("bits", [(16384, 16376), (16384, 17), (4096, 4088)])
+def test_key_of_a_stranger_that_takes_seconds_to_use(make, version, sni, bits):
+    """GnuTLS used it with TLS 1.3 before anybody had asked whose it was, and found the proof wrong."""
+    edge = make()
+    with edge.connect_tcp() as s:
+        assert show(s, sni, version, certificate_of(*bits), bits[0]) == tls_frames.BAD_CERTIFICATE
+    edge.wait_counter("edge_handshake_failures_certificate_total", 1)
+    assert edge.counters()["edge_client_cert_too_large_total"] == 1
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+@pytest.mark.parametrize("sni, expected", [(NEEDED, 48), (WISHED, tls_frames.DECRYPT_ERROR)])
+def test_key_of_a_stranger_is_used_where_strangers_may_come_only(make, version, sni, expected):
+    edge = make()
+    with edge.connect_tcp() as s:
+        assert show(s, sni, version, certificate_of(2048, 17), 2048) == expected
+    edge.wait_counter("edge_handshake_failures_certificate_total", 1)
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
