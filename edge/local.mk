@@ -90,6 +90,7 @@ edge_libedge_a_SOURCES = \
 	edge/keys/signer_key.c \
 	edge/keys/signer_link.c edge/keys/signer_link.h \
 	edge/keys/signer_message.c edge/keys/signer_message.h \
+	edge/keys/x25519.c edge/keys/x25519.h \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \
