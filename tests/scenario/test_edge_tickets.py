@@ -177,7 +177,7 @@ def test_broken_key_leaves_the_others_in_place(make_edge, keys, tmp_path):
                            check=False)
     assert check.returncode == 1 and f"{broken} is a FIFO" in check.stderr
     broken.unlink()
-    short.write_bytes(bytes(64))
+    short.write_bytes(os.urandom(64))
     short.chmod(0o644)
     reload(edge)
     assert f"{short} may be read by everybody (mode 0644)" in edge.log()
