@@ -38,6 +38,11 @@ tests_unit_edge_keys_test_signer_message_SOURCES = tests/unit/edge/keys/test_sig
 tests_unit_edge_keys_test_signer_message_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/keys/test_signer_message
 
+check_PROGRAMS += tests/unit/edge/keys/signing/test_rate
+tests_unit_edge_keys_signing_test_rate_SOURCES = tests/unit/edge/keys/signing/test_rate.c
+tests_unit_edge_keys_signing_test_rate_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/signing/test_rate
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
