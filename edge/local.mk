@@ -85,11 +85,16 @@ edge_libedge_a_SOURCES = \
 	edge/keys/signed_data.c edge/keys/signed_data.h \
 	edge/keys/signed_data_works.c \
 	edge/keys/signer.c edge/keys/signer.h \
+	edge/keys/signer_ask.c edge/keys/signer_ask.h \
+	edge/keys/signer_channels.c edge/keys/signer_channels.h \
 	edge/keys/signer_files.c edge/keys/signer_files.h \
 	edge/keys/signer_keeper.c edge/keys/signer_keeper.h \
 	edge/keys/signer_key.c \
 	edge/keys/signer_link.c edge/keys/signer_link.h \
 	edge/keys/signer_message.c edge/keys/signer_message.h \
+	edge/keys/x25519.c edge/keys/x25519.h \
+	edge/keys/signing/rate.c edge/keys/signing/rate.h \
+	edge/keys/signing/sign.c edge/keys/signing/sign.h \
 	edge/limit/access.c edge/limit/access.h \
 	edge/limit/buckets.c edge/limit/buckets.h \
 	edge/limit/guard.c edge/limit/guard.h \

@@ -28,6 +28,7 @@
 #include "edge/keys/keys.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
+#include "edge/keys/x25519.h"
 #include "edge/limit/guard.h"
 #include "edge/log/access_log.h"
 #include "edge/node/counters.h"
@@ -448,6 +449,7 @@ static bool open_edge(struct daemon *d, const void *v)
 	if (!privileges_give_up(view->fleet->user))
 		return false;
 	look_at_files(p, view);
+	edge_x25519_start();
 	ok &= open_access_log(p, &view->fleet->http.access_log);
 	ok &= start_handshakes(p, &view->fleet->tls);
 	ok &= edge_stapling_start(&p->stapling, d->control, p->common.metrics);

@@ -12,8 +12,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/keys/keys_internal.h"
-#include "edge/keys/signable.h"
-#include "edge/keys/signed_data.h"
+#include "edge/keys/signer_ask.h"
 #include "edge/keys/signer_link.h"
 
 /* Signers may die one after the other; a handshake waits for that many. */
@@ -92,29 +91,6 @@ static uint32_t number_for(struct signer_key *self, uint32_t unknown_to, uint32_
 	return number;
 }
 
-static int take_signature(const struct signer_key *self, const struct signer_response *response,
-			  gnutls_datum_t *signature)
-{
-	if (response->status != SIGNER_OK) {
-		static const char *const why[SIGNER_N_STATUS] = {
-		    [SIGNER_REFUSED] = "refuses to sign",
-		    [SIGNER_LIMITED] = "signs no more now",
-		    [SIGNER_UNKNOWN] = "does not know it",
-		    [SIGNER_FAILED] = "cannot sign"};
-
-		LOG_LIMITED(LOG_LEVEL_WARN, "key %s: the signer %s%s%.*s", self->path,
-			    why[response->status], response->content.n > 0 ? ": " : "",
-			    (int)response->content.n, response->content.p);
-		return GNUTLS_E_PK_SIGN_FAILED;
-	}
-	signature->data = gnutls_malloc(response->content.n);
-	if (signature->data == NULL)
-		return GNUTLS_E_MEMORY_ERROR;
-	memcpy(signature->data, response->content.p, response->content.n);
-	signature->size = (unsigned)response->content.n;
-	return 0;
-}
-
 static int ask_to_sign(struct signer_key *self, struct signer_request *request,
 		       gnutls_datum_t *signature)
 {
@@ -131,7 +107,7 @@ static int ask_to_sign(struct signer_key *self, struct signer_request *request,
 			break;
 		call = signer_link_ask(self->link, request, &generation, packet, &response);
 		if (call == SIGNER_ANSWERED)
-			return take_signature(self, &response, signature);
+			return signer_ask_take(self->path, &response, signature);
 		if (call == SIGNER_NO_ANSWER)
 			break;
 		unknown_to = generation;
@@ -139,19 +115,13 @@ static int ask_to_sign(struct signer_key *self, struct signer_request *request,
 	return GNUTLS_E_PK_SIGN_FAILED;
 }
 
-/* The digest alone would not do: the signer wants to see what it signs. */
 static int sign(const struct edge_key *key, gnutls_sign_algorithm_t algorithm,
 		const gnutls_datum_t *input, gnutls_datum_t *signature)
 {
 	struct signer_key *self = CONTAINER_OF((struct edge_key *)key, struct signer_key, key);
-	const struct signed_data *data = signed_data_now();
 	struct signer_request request = {.verb = SIGNER_SIGN};
 
-	if (data == NULL || data->data->size > SIGNABLE_MAX)
-		return GNUTLS_E_PK_SIGN_FAILED;
-	request.scheme = signable_scheme(data->algorithm);
-	request.content = (struct span){(const char *)data->data->data, data->data->size};
-	if (request.scheme == 0)
+	if (!signer_ask_what(&request))
 		return GNUTLS_E_PK_SIGN_FAILED;
 	return ask_to_sign(self, &request, signature);
 }

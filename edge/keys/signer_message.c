@@ -34,6 +34,34 @@ static void put32(unsigned char *p, uint32_t value)
 	put16(p + 2, value & 0xffff);
 }
 
+static bool has_id(enum signer_verb verb)
+{
+	return verb == SIGNER_FIND || verb == SIGNER_SIGN_BY_ID;
+}
+
+/* What it has beside its verb is what belongs to that. */
+static bool fits(const struct signer_request *request)
+{
+	size_t n = request->content.n;
+
+	switch (request->verb) {
+	case SIGNER_OPEN:
+	case SIGNER_PING:
+	case SIGNER_FIND:
+		return request->key == 0 && n == 0;
+	case SIGNER_LOAD:
+		return request->key == 0 && n > 0 && n <= SIGNER_PATH_MAX &&
+		       memchr(request->content.p, '\0', n) == NULL;
+	case SIGNER_SIGN:
+		return request->key != 0 && n > 0 && n <= SIGNABLE_MAX;
+	case SIGNER_DROP:
+		return request->key != 0 && n == 0;
+	case SIGNER_SIGN_BY_ID:
+		return request->key == 0 && n > 0 && n <= SIGNABLE_MAX;
+	}
+	return false;
+}
+
 bool signer_request_parse(struct signer_request *request, const void *packet, size_t n)
 {
 	const unsigned char *p = packet;
@@ -47,22 +75,18 @@ bool signer_request_parse(struct signer_request *request, const void *packet, si
 	    .key = get32(p + 4),
 	    .content = {(const char *)p + SIGNER_HEAD, more},
 	};
-	if ((request->scheme != 0) != (request->verb == SIGNER_SIGN))
+	if ((request->scheme != 0) !=
+	    (request->verb == SIGNER_SIGN || request->verb == SIGNER_SIGN_BY_ID))
 		return false;
-	switch (request->verb) {
-	case SIGNER_OPEN:
-		return request->key == 0 && more == 0;
-	case SIGNER_LOAD:
-		return request->key == 0 && more > 0 && more <= SIGNER_PATH_MAX &&
-		       memchr(request->content.p, '\0', more) == NULL;
-	case SIGNER_SIGN:
-		return request->key != 0 && more > 0 && more <= SIGNABLE_MAX;
-	case SIGNER_DROP:
-		return request->key != 0 && more == 0;
+	if (has_id(request->verb)) {
+		if (more < SIGNER_KEY_ID_SIZE)
+			return false;
+		request->id = p + SIGNER_HEAD;
+		request->content.p += SIGNER_KEY_ID_SIZE;
+		request->content.n -= SIGNER_KEY_ID_SIZE;
 	}
-	return false;
+	return fits(request);
 }
-
 static bool is_text(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++) {
@@ -84,6 +108,11 @@ static bool parse_kind(struct signer_response *response)
 	return true;
 }
 
+static bool has_number(enum signer_verb verb)
+{
+	return verb == SIGNER_LOAD || verb == SIGNER_SIGN || verb == SIGNER_DROP;
+}
+
 bool signer_response_parse(struct signer_response *response, enum signer_verb verb,
 			   const void *packet, size_t n)
 {
@@ -98,14 +127,17 @@ bool signer_response_parse(struct signer_response *response, enum signer_verb ve
 	};
 	if (response->status != SIGNER_OK)
 		return response->key == 0 && is_text(response->content);
-	if (response->key == 0)
+	if ((response->key != 0) != has_number(verb))
 		return false;
 	switch (verb) {
 	case SIGNER_LOAD:
 		return parse_kind(response);
 	case SIGNER_SIGN:
+	case SIGNER_SIGN_BY_ID:
 		return response->content.n > 0 && response->content.n <= SIGNER_SIGNATURE_MAX;
 	case SIGNER_DROP:
+	case SIGNER_PING:
+	case SIGNER_FIND:
 		return response->content.n == 0;
 	case SIGNER_OPEN:
 		break;
@@ -123,13 +155,16 @@ static void write_head(unsigned char *p, unsigned kind, unsigned scheme, uint32_
 
 size_t signer_request_write(const struct signer_request *request, void *packet)
 {
+	size_t before = SIGNER_HEAD + (has_id(request->verb) ? SIGNER_KEY_ID_SIZE : 0);
 	unsigned char *p = packet;
 
-	CHECK(request->content.n <= SIGNER_PATH_MAX);
+	CHECK(before + request->content.n <= SIGNER_MESSAGE_MAX);
 	write_head(p, request->verb, request->scheme, request->key);
+	if (has_id(request->verb))
+		memcpy(p + SIGNER_HEAD, request->id, SIGNER_KEY_ID_SIZE);
 	if (request->content.n > 0)
-		memcpy(p + SIGNER_HEAD, request->content.p, request->content.n);
-	return SIGNER_HEAD + request->content.n;
+		memcpy(p + before, request->content.p, request->content.n);
+	return before + request->content.n;
 }
 
 static size_t write_text(unsigned char *p, struct span text)

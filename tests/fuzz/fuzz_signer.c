@@ -22,7 +22,8 @@ static void look_at_request(const void *packet, size_t n)
 		return;
 	CHECK(signer_request_write(&request, again) == n);
 	CHECK(memcmp(again, packet, n) == 0);
-	if (request.verb != SIGNER_SIGN || signable_refuse(request.scheme, request.content) != NULL)
+	if ((request.verb != SIGNER_SIGN && request.verb != SIGNER_SIGN_BY_ID) ||
+	    signable_refuse(request.scheme, request.content) != NULL)
 		return;
 	CHECK(signable_scheme(signable_algorithm(request.scheme)) == request.scheme);
 	CHECK(request.content.n >= 64 + 4 + 32 && request.content.n <= SIGNABLE_MAX);
@@ -47,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(packet, data, size);
 	look_at_request(packet, size);
-	for (enum signer_verb verb = SIGNER_OPEN; verb <= SIGNER_DROP; verb++)
+	for (enum signer_verb verb = SIGNER_OPEN; verb <= SIGNER_VERB_LAST; verb++)
 		look_at_response(verb, packet, size);
 	free(packet);
 	return 0;

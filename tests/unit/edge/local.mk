@@ -28,10 +28,20 @@ tests_unit_edge_keys_test_signer_SOURCES = tests/unit/edge/keys/test_signer.c
 tests_unit_edge_keys_test_signer_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/keys/test_signer
 
+check_PROGRAMS += tests/unit/edge/keys/test_x25519
+tests_unit_edge_keys_test_x25519_SOURCES = tests/unit/edge/keys/test_x25519.c
+tests_unit_edge_keys_test_x25519_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/test_x25519
+
 check_PROGRAMS += tests/unit/edge/keys/test_signer_message
 tests_unit_edge_keys_test_signer_message_SOURCES = tests/unit/edge/keys/test_signer_message.c
 tests_unit_edge_keys_test_signer_message_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/keys/test_signer_message
+
+check_PROGRAMS += tests/unit/edge/keys/signing/test_rate
+tests_unit_edge_keys_signing_test_rate_SOURCES = tests/unit/edge/keys/signing/test_rate.c
+tests_unit_edge_keys_signing_test_rate_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/signing/test_rate
 
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c

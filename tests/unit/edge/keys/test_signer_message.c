@@ -21,8 +21,12 @@ static char content[SIGNER_MESSAGE_MAX];
 
 static size_t write_request(enum signer_verb verb, unsigned scheme, uint32_t key, size_t n)
 {
-	const struct signer_request request = {
-	    .verb = verb, .scheme = (uint16_t)scheme, .key = key, .content = {content, n}};
+	static const unsigned char id[SIGNER_KEY_ID_SIZE] = {7, 8, 9};
+	const struct signer_request request = {.verb = verb,
+					       .scheme = (uint16_t)scheme,
+					       .key = key,
+					       .id = id,
+					       .content = {content, n}};
 
 	memset(content, 'x', sizeof(content));
 	return signer_request_write(&request, packet);
@@ -53,6 +57,47 @@ static void test_requests(void **state)
 	assert_true(parses(write_request(SIGNER_SIGN, 1, 7, SIGNABLE_MAX)));
 }
 
+static void test_requests_by_id(void **state)
+{
+	struct signer_request request;
+	size_t n = write_request(SIGNER_SIGN_BY_ID, 0x0804, 0, 100);
+
+	assert_int_equal(n, SIGNER_HEAD + SIGNER_KEY_ID_SIZE + 100);
+	assert_true(signer_request_parse(&request, packet, n));
+	assert_int_equal(request.verb, SIGNER_SIGN_BY_ID);
+	assert_int_equal(request.scheme, 0x0804);
+	assert_int_equal(request.id[2], 9);
+	assert_int_equal(request.content.n, 100);
+	assert_memory_equal(request.content.p, content, 100);
+	n = write_request(SIGNER_FIND, 0, 0, 0);
+	assert_int_equal(n, SIGNER_HEAD + SIGNER_KEY_ID_SIZE);
+	assert_true(signer_request_parse(&request, packet, n));
+	assert_int_equal(request.id[2], 9);
+	assert_true(parses(write_request(SIGNER_PING, 0, 0, 0)));
+	assert_true(parses(write_request(SIGNER_SIGN_BY_ID, 1, 0, SIGNABLE_MAX)));
+}
+
+static void test_requests_by_id_that_are_none(void **state)
+{
+	assert_false(parses(write_request(SIGNER_PING, 0, 0, 1)));
+	assert_false(parses(write_request(SIGNER_PING, 0, 1, 0)));
+	assert_false(parses(write_request(SIGNER_FIND, 0, 0, 1)));
+	assert_false(parses(write_request(SIGNER_FIND, 0, 1, 0)));
+	assert_false(parses(write_request(SIGNER_FIND, 1, 0, 0)));
+	assert_false(parses(write_request(SIGNER_SIGN_BY_ID, 0, 0, 10)));
+	assert_false(parses(write_request(SIGNER_SIGN_BY_ID, 1, 1, 10)));
+	assert_false(parses(write_request(SIGNER_SIGN_BY_ID, 1, 0, 0)));
+	assert_false(parses(write_request(SIGNER_SIGN_BY_ID, 1, 0, SIGNABLE_MAX + 1)));
+	assert_false(parses(write_request(SIGNER_VERB_LAST + 1, 0, 0, 0)));
+	/* Cut anywhere in the id. */
+	for (size_t n = 0; n < SIGNER_KEY_ID_SIZE; n++) {
+		write_request(SIGNER_FIND, 0, 0, 0);
+		assert_false(parses(SIGNER_HEAD + n));
+		write_request(SIGNER_SIGN_BY_ID, 1, 0, 10);
+		assert_false(parses(SIGNER_HEAD + n));
+	}
+}
+
 static void test_requests_that_are_none(void **state)
 {
 	assert_false(parses(write_request(SIGNER_OPEN, 0, 0, 1)));
@@ -68,7 +113,7 @@ static void test_requests_that_are_none(void **state)
 	assert_false(parses(write_request(SIGNER_SIGN, 1, 1, 0)));
 	assert_false(parses(write_request(SIGNER_SIGN, 1, 1, SIGNABLE_MAX + 1)));
 	assert_false(parses(write_request(0, 0, 1, 0)));
-	assert_false(parses(write_request(SIGNER_DROP + 1, 0, 1, 0)));
+	assert_false(parses(write_request(SIGNER_VERB_LAST + 1, 0, 1, 0)));
 	/* Longer than any, cut anywhere, of another version, with a NUL in its path. */
 	assert_true(parses(write_request(SIGNER_LOAD, 0, 0, SIGNER_PATH_MAX)));
 	assert_false(parses(SIGNER_HEAD + SIGNER_PATH_MAX + 1));
@@ -134,6 +179,23 @@ static void test_responses(void **state)
 	assert_false(answers(SIGNER_DROP, SIGNER_HEAD));
 }
 
+static void test_responses_by_id(void **state)
+{
+	size_t n = write_response(SIGNER_SIGN_BY_ID, SIGNER_OK, 0, 72);
+
+	assert_true(answers(SIGNER_SIGN_BY_ID, n));
+	assert_false(answers(SIGNER_SIGN, n));
+	assert_false(answers(SIGNER_PING, n));
+	assert_false(answers(SIGNER_SIGN_BY_ID, SIGNER_HEAD));
+	assert_false(answers(SIGNER_SIGN_BY_ID, SIGNER_REMOTE_MAX + 1));
+	assert_false(answers(SIGNER_SIGN_BY_ID, write_response(SIGNER_SIGN, SIGNER_OK, 9, 72)));
+	n = write_response(SIGNER_FIND, SIGNER_OK, 0, 0);
+	assert_true(answers(SIGNER_FIND, n));
+	assert_true(answers(SIGNER_PING, n));
+	assert_false(answers(SIGNER_FIND, n + 1));
+	assert_true(answers(SIGNER_FIND, write_response(SIGNER_FIND, SIGNER_AWAY, 0, 20)));
+}
+
 /* They go into the log: printable, and short. */
 static void test_texts_of_refusals(void **state)
 {
@@ -161,6 +223,9 @@ int main(void)
 	    cmocka_unit_test(test_requests),
 	    cmocka_unit_test(test_requests_that_are_none),
 	    cmocka_unit_test(test_responses),
+	    cmocka_unit_test(test_requests_by_id),
+	    cmocka_unit_test(test_requests_by_id_that_are_none),
+	    cmocka_unit_test(test_responses_by_id),
 	    cmocka_unit_test(test_texts_of_refusals),
 	};
 
