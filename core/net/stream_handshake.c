@@ -20,6 +20,10 @@
 #include "core/net/stream_internal.h"
 #include "core/net/tls_internal.h"
 
+/* Of a client's handshake: two ClientHellos of 64 KiB, early data that is skipped (stream_early.c),
+ * and its certificates. The library keeps what has come of a message, and takes one of 16 MiB. */
+#define CLIENT_BYTES_MAX (384 * 1024)
+
 /* The steps */
 
 static const char *role_text(const struct stream *s)
@@ -94,6 +98,7 @@ static void handshake_done(struct stream *s)
 	tls->handshake_time = mono_since(clock_mono(), tls->handshake->started);
 	gnutls_session_set_ptr(tls->session, NULL);
 	forget_messages(tls);
+	tls->pulled = 0;
 	stream_set_phase(s, STREAM_OPEN);
 	trace_done(s);
 	/* With TLS 1.3 tickets follow. */
@@ -126,6 +131,8 @@ static void make_step(struct stream_tls *tls)
 	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
 	do {
 		*ret = gnutls_handshake(tls->session);
+		if (server && tls->pulled > CLIENT_BYTES_MAX)
+			*ret = GNUTLS_E_HANDSHAKE_TOO_LARGE;
 	} while (*ret < 0 && !gnutls_error_is_fatal(*ret) && !tls->pulled_empty &&
 		 *ret != GNUTLS_E_INTERRUPTED);
 	if (*ret == 0 && server && server->finished)

@@ -208,6 +208,9 @@ struct stream_tls {
 	char *kept; /* * */
 	size_t kept_start, kept_end;
 	bool pulled_empty; /* * pull has said EAGAIN since this was last cleared */
+	uint32_t pulled;   /* * bytes: in the handshake, then by one read */
+	uint32_t begun;    /* bytes of a record that is not whole yet */
+	uint32_t wordless; /* bytes of records without data */
 	bool socket_ended; /* after the ciphertext at hand comes a FIN, or `socket_errno` */
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;

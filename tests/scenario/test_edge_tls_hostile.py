@@ -12,7 +12,8 @@ import perigee
 import tls_frames
 from edge_fleet import HOST, Edge, Responses
 from tls_frames import (
-    ALERT, APPLICATION_DATA, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, HANDSHAKE, SERVER_NAME,
+    ALERT, APPLICATION_DATA, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, DECODE_ERROR, HANDSHAKE,
+    SERVER_NAME,
     UNEXPECTED_MESSAGE, USER_CANCELED, Client, Refused, Traffic, expand_label, message, record, vector)
 
 KEY_UPDATE, PRE_SHARED_KEY, PSK_MODES, NO_RENEGOTIATION = 24, 41, 45, 100
@@ -79,6 +80,52 @@ def test_message_after_the_handshake(make, route, kind):
         assert serves(client)
         client.send(HANDSHAKE, message(kind, bodies.get(kind, b"x" * 32)))
         assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+
+
+def send_part(client, kind, n=4 << 20, between=b""):
+    """Of a message of 16 MiB, with some data between the records of it."""
+    data = bytes([kind]) + b"\xff" * 3 + bytes(n)
+    with contextlib.suppress(ConnectionError):
+        for at in range(0, len(data), 16000):
+            client.send(HANDSHAKE, data[at:at + 16000])
+            if between:
+                client.send(APPLICATION_DATA, between)
+
+
+def test_memory_was_kept_for_a_message_that_comes_in_part(edge):
+    """Of as much as 16 MiB, of each connection, for as long as it may be idle."""
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s).connect()
+        assert serves(client)
+        send_part(client, KEY_UPDATE)
+        assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+
+
+def test_memory_was_kept_for_a_message_between_data(edge):
+    """RFC 8446 section 5.1: nothing may come in the middle of it."""
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s).connect()
+        client.send(APPLICATION_DATA, f"POST / HTTP/1.1\r\nHost: {HOST}\r\n"
+                    "Content-Length: 1000\r\n\r\n".encode())
+        send_part(client, KEY_UPDATE, between=b"x")
+        assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+
+
+@pytest.mark.parametrize("version, kind", [("1.3", 20), ("1.2", 16)])
+def test_memory_was_kept_for_a_message_of_the_handshake(edge, version, kind):
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s)
+        if version == "1.3":
+            client.hello()
+            client.agree()
+        else:
+            client.hello12()
+            client.server_hello()
+            while client.message()[0] != 14:
+                pass
+        send_part(client, kind)
+        assert refusal(client) == (DECODE_ERROR, 2)
+    assert edge.counters()["edge_handshake_failures_oversized_total"] == 1
 
 
 @pytest.mark.parametrize("kind", [0, 1, 11, 20])
