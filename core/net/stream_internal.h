@@ -145,6 +145,8 @@ void stream_closing_fini(struct stream *s);
 
 /* The socket is readable while the handshake goes on. */
 void stream_handshake_readable(struct stream *s);
+/* Of a server's session that has sent its tickets; ALPN is not to be asked for any more. */
+void stream_forget_hello(struct stream *s);
 
 /* stream_ticket.c */
 
