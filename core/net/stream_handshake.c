@@ -325,6 +325,16 @@ static void hello_comes(struct stream_tls *tls, const gnutls_datum_t *message)
 	stream_early_look(tls, message);
 }
 
+/* RFC 8879 section 4: a client's compressed certificates begin with a method and how long they are
+ * without it. The library takes memory for that, be it 16 MiB, and fills it with what may be a few
+ * kilobytes here; it takes no more than 128 KiB that are not compressed. */
+static bool is_bomb(const gnutls_datum_t *message)
+{
+	const unsigned char *p = message->data;
+
+	return message->size < 5 || p[2] > 1;
+}
+
 /* Called by GnuTLS with each message of the handshake, before it looks at it. */
 static int message_comes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
 			 const gnutls_datum_t *message)
@@ -337,6 +347,9 @@ static int message_comes(gnutls_session_t session, unsigned type, unsigned when,
 	else if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY &&
 		 server->certificate_verify)
 		return server->certificate_verify(session);
+	else if (incoming && type == GNUTLS_HANDSHAKE_COMPRESSED_CERTIFICATE_PKT &&
+		 is_bomb(message))
+		return GNUTLS_E_HANDSHAKE_TOO_LARGE;
 	return 0;
 }
 

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import threading
 import types
+import zlib
 
 import pytest
 from cryptography import x509
@@ -258,6 +259,22 @@ def test_key_of_a_stranger_is_used_where_strangers_may_come_only(make, version, 
     with edge.connect_tcp() as s:
         assert show(s, sni, version, certificate_of(2048, 17), 2048) == expected
     edge.wait_counter("edge_handshake_failures_certificate_total", 1)
+
+
+def test_certificates_that_are_small_until_they_are_decompressed(make):
+    """RFC 8879 section 4. Where GnuTLS knows no compression, the message has no place at all."""
+    edge = make(top=["tls: {certificate_compression: [zlib, zstd]}"])
+    with edge.connect_tcp() as s:
+        client = tls_frames.Client(s)
+        client.hello(host=NEEDED)
+        client.agree()
+        packed = zlib.compress(bytes(0xffffff), 9)
+        compressed = message(25, u16s([1]) + b"\xff" * 3 + vector(packed, 3))
+        for at in range(0, len(compressed), 16000):
+            client.send(tls_frames.HANDSHAKE, compressed[at:at + 16000])
+        with pytest.raises(tls_frames.Refused) as refused:
+            client.application_data()
+        assert refused.value.alert in (tls_frames.DECODE_ERROR, tls_frames.UNEXPECTED_MESSAGE)
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
