@@ -23,6 +23,9 @@
 /* Of a client's handshake: two ClientHellos of 64 KiB, early data that is skipped (stream_early.c),
  * and its certificates. The library keeps what has come of a message, and takes one of 16 MiB. */
 #define CLIENT_BYTES_MAX (384 * 1024)
+/* Of TLS 1.2, each passed over. After some dozens the library would say that the fault was
+ * internal. */
+#define WARNINGS_MAX 4
 
 /* The steps */
 
@@ -148,8 +151,11 @@ static void make_step(struct stream_tls *tls)
 	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
 	do {
 		*ret = gnutls_handshake(tls->session);
+		tls->handshake->warnings += *ret == GNUTLS_E_WARNING_ALERT_RECEIVED;
 		if (server && tls->pulled > CLIENT_BYTES_MAX)
 			*ret = GNUTLS_E_HANDSHAKE_TOO_LARGE;
+		else if (tls->handshake->warnings > WARNINGS_MAX)
+			*ret = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 	} while (*ret < 0 && !gnutls_error_is_fatal(*ret) && !tls->pulled_empty &&
 		 *ret != GNUTLS_E_INTERRUPTED);
 	if (*ret == 0 && server && server->finished)

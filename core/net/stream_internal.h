@@ -193,6 +193,7 @@ struct stream_tls_handshake {
 	} pushed;           /* * by the step, to be sent when it is back */
 	struct tls_use use; /* a server's, until its release */
 	mono_time started;
+	unsigned warnings;     /* * alerts that have come, and end nothing */
 	gnutls_datum_t ticket; /* * see early.has_ticket */
 };
 

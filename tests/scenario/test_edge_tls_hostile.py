@@ -254,6 +254,25 @@ def test_flood_of_change_cipher_spec(edge):
     assert edge.counters()["edge_handshake_failures_unexpected_total"] == 1
 
 
+@pytest.mark.parametrize("n, refused", [(4, False), (5, True), (1000, True)])
+def test_flood_of_warnings_was_called_an_internal_error(edge, n, refused):
+    """In TLS 1.2, where they end nothing."""
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s)
+        client.hello12()
+        s.sendall(record(ALERT, bytes([1, USER_CANCELED])) * n)
+        if refused:
+            client.server_hello()
+            while client.message()[0] != 14:
+                pass
+            assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+        else:
+            client.agree12()
+            client.finish12()
+            assert serves(client)
+    assert edge.counters()["edge_handshake_failures_unexpected_total"] == refused
+
+
 def test_change_cipher_spec_with_something_in_it(edge):
     """RFC 8446 section 5: "any other value" is an unexpected message. GnuTLS 3.8 passes over it like
     over one that is in order; then what comes after it is refused."""
