@@ -211,7 +211,7 @@ def certificate_of(modulus_bits, exponent_bits):
     modulus, exponent = (1 << bits - 1 | int.from_bytes(os.urandom(bits // 8 - 1), "big") | 1
                          for bits in (modulus_bits, exponent_bits))
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "costly")])
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.timezone.utc)
     return (x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=1))
@@ -589,7 +589,7 @@ def test_ticket_of_before_a_reload(make, ca, other_ca, alice, version):
 
 def test_certificate_that_expires_while_its_connection_is_open(make, ca):
     """It was valid for as long as the connection lasted."""
-    end = datetime.datetime.utcnow() + datetime.timedelta(seconds=5)
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=5)
     short = ca.issue("short", days=('activation_date = "2020-01-01 00:00:00"',
                                     f'expiration_date = "{end:%Y-%m-%d %H:%M:%S} UTC"'))
     edge = make()
