@@ -34,6 +34,7 @@ void cfg_validate(const struct cfg_fleet *fleet, const struct cfg_entry *root, s
 	if (root->n == 0)
 		diag_add(diag, root->place, "nothing is configured");
 	validate_http(&v);
+	cfg_validate_tls(&v);
 	cfg_validate_edges(&v);
 	cfg_validate_nameservers(&v);
 	cfg_validate_origins(&v);
