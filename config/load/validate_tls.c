@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Rules of tls: keys on another machine want to know which, and what to show to it.
+ * Rules of tls: what signers do not sign is not offered, and keys on another machine want to know
+ * which, and what to show to it.
  */
 #include <stdlib.h>
 
 #include "config/load/rules.h"
 #include "config/types/types.h"
 #include "core/base/check.h"
+#include "core/net/tls_profile.h"
 
 /* As many as a handshake could be kept waiting for. */
 #define KEYS_SERVERS_MAX 8
@@ -40,16 +42,41 @@ static void validate_servers(struct validator *v, const struct cfg_keys *keys,
 			 "tls.keys.servers: no more than %u can be asked", KEYS_SERVERS_MAX);
 }
 
-void cfg_validate_tls(struct validator *v)
+/* What the signer does not sign, nor perigee-keys, since it does not know that form. */
+static void validate_profile(struct validator *v)
 {
-	const struct cfg_keys *keys = &v->fleet->tls.keys;
+	const struct cfg_tls *tls = &v->fleet->tls;
+	const struct cfg_entry *section = cfg_entry_get(v->root, "tls");
+	char *error;
+	gnutls_priority_t priority;
+
+	if (tls->keys.place == CFG_KEYS_PROCESS)
+		return;
+	priority = tls_profile_create(tls->profile, &error);
+	CHECK(priority != NULL); /* it was tried when it was read */
+	if (tls_profile_allows_dhe(priority))
+		diag_warn(v->diag, cfg_place_of(section, "profile", v->root->place),
+			  "tls.profile allows DHE, by which handshakes fail: the signer of "
+			  "tls.keys.place does not sign them");
+	gnutls_priority_deinit(priority);
+}
+
+static void validate_remote(struct validator *v, const struct cfg_keys *keys)
+{
 	const struct cfg_entry *map = cfg_entry_get(cfg_entry_get(v->root, "tls"), "keys");
 
-	if (keys->place != CFG_KEYS_REMOTE)
-		return;
 	want(v, map, "servers", "where perigee-keys listens");
 	want(v, map, "certificate", "what this machine shows to the other");
 	want(v, map, "key", "the private key of that certificate");
 	want(v, map, "ca", "whom both machines trust");
 	validate_servers(v, keys, map);
+}
+
+void cfg_validate_tls(struct validator *v)
+{
+	const struct cfg_keys *keys = &v->fleet->tls.keys;
+
+	validate_profile(v);
+	if (keys->place == CFG_KEYS_REMOTE)
+		validate_remote(v, keys);
 }

@@ -161,7 +161,9 @@ static bool is_over(const struct stream *s)
 	return !(s->tls && s->tls->alerted);
 }
 
-/* What is still to be said; or, in a handshake, that there will be none. */
+/* What is still to be said; or, in a handshake, that there will be none. While early data comes
+ * nothing: until the client's last message the library writes by keys that no client expects after
+ * our Finished. */
 static void say_last(struct stream *s)
 {
 	if (s->phase == STREAM_OPEN && s->end != STREAM_ERROR)

@@ -63,7 +63,10 @@ void stream_early_decide(struct stream_tls *tls)
 	if (!tls_early_take(e->tickets, tls_early_key(e->tickets, ticket->data, ticket->size,
 						      alpn_of(tls->session, &alpn))))
 		return;
-	/* Else the library refuses it. */
+	/* Else the library refuses it. Whether the client has the ticket's key (its binder) is
+	 * found out later: who has seen a ticket on its way, in the ClientHello that takes it, may
+	 * be the first to take it with a wrong one, and all that this does is that the other's
+	 * early data is refused, as he could do by a lost packet. */
 	gnutls_anti_replay_enable(tls->session, tls_early_anti_replay(e->tickets));
 	gnutls_record_set_max_early_data_size(tls->session, e->max);
 }

@@ -163,3 +163,15 @@ char *tls_profile_doubts(gnutls_priority_t priority)
 	}
 	return doubts;
 }
+
+bool tls_profile_allows_dhe(gnutls_priority_t priority)
+{
+	const unsigned *list;
+	int n = gnutls_priority_kx_list(priority, &list);
+
+	for (int i = 0; i < n; i++) {
+		if (list[i] == GNUTLS_KX_DHE_RSA || list[i] == GNUTLS_KX_DHE_DSS)
+			return true;
+	}
+	return false;
+}

@@ -24,3 +24,5 @@ gnutls_priority_t tls_profile_create(const char *profile, char **error);
  * secrecy or without certificates, ciphers and MACs that are broken. "TLS1.1, RSA", malloc'd; NULL:
  * nothing. */
 char *tls_profile_doubts(gnutls_priority_t priority);
+/* Whether TLS 1.2 may agree on a key by finite fields (DHE). */
+bool tls_profile_allows_dhe(gnutls_priority_t priority);

@@ -186,7 +186,8 @@ void edge_client_auth_judge(const struct edge_client_auth *auth, struct edge_cli
 bool edge_client_auth_knows(const struct edge_client_auth *auth,
 			    const struct edge_client_cert *cert)
 {
-	return memcmp(auth->rules, cert->rules, sizeof(cert->rules)) == 0;
+	return memcmp(auth->rules, cert->rules, sizeof(cert->rules)) == 0 &&
+	       (cert->verdict != EDGE_CLIENT_OK || clock_wall().ns <= cert->until.ns);
 }
 
 /* The handshake */

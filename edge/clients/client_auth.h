@@ -72,7 +72,7 @@ int edge_client_auth_verify(gnutls_session_t session, struct edge_client_handsha
 /* When the handshake is done, before anybody is told; likewise. */
 int edge_client_auth_finish(gnutls_session_t session, struct edge_client_handshake *handshake);
 
-/* Whether the certificate was judged by these rules. */
+/* Whether the certificate was judged by these rules, and has not expired since. */
 bool edge_client_auth_knows(const struct edge_client_auth *auth,
 			    const struct edge_client_cert *cert);
 /* Judges the certificate by these rules, whatever others have said of it. It takes as long as some

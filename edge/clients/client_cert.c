@@ -127,21 +127,27 @@ static char *address_text(const unsigned char *value, size_t n)
 	return xasprintf("IP:%s", text);
 }
 
-/* NULL: of a kind that nothing is told of. */
-static char *san_text(unsigned type, const unsigned char *value, size_t n)
+/* False when memory is out. *text is NULL: of a kind that nothing is told of. */
+static bool san_text(unsigned type, const unsigned char *value, size_t n, char **text)
 {
 	switch (type) {
 	case GNUTLS_SAN_DNSNAME:
-		return without_commas("DNS:", value, n);
+		*text = without_commas("DNS:", value, n);
+		break;
 	case GNUTLS_SAN_RFC822NAME:
-		return without_commas("email:", value, n);
+		*text = without_commas("email:", value, n);
+		break;
 	case GNUTLS_SAN_URI:
-		return without_commas("URI:", value, n);
+		*text = without_commas("URI:", value, n);
+		break;
 	case GNUTLS_SAN_IPADDRESS:
-		return address_text(value, n);
+		*text = address_text(value, n);
+		return true;
 	default:
-		return NULL;
+		*text = NULL;
+		return true;
 	}
+	return *text != NULL;
 }
 
 /* False: there are too many. */
@@ -182,6 +188,7 @@ static bool read_sans(struct edge_client_cert *cert, gnutls_x509_crt_t leaf)
 	for (unsigned i = 0;; i++) {
 		size_t n = sizeof(value);
 		unsigned type, critical;
+		char *text;
 		int ret =
 		    gnutls_x509_crt_get_subject_alt_name2(leaf, i, value, &n, &type, &critical);
 
@@ -189,7 +196,7 @@ static bool read_sans(struct edge_client_cert *cert, gnutls_x509_crt_t leaf)
 			return join_sans(cert, total);
 		if (ret == GNUTLS_E_X509_UNKNOWN_SAN)
 			continue;
-		if (ret < 0 || !add_san(cert, san_text(type, value, n), &total))
+		if (ret < 0 || !san_text(type, value, n, &text) || !add_san(cert, text, &total))
 			return false;
 	}
 }
@@ -237,6 +244,9 @@ void edge_client_cert_set(struct edge_client_cert *cert, const unsigned char *ru
 	memcpy(cert->rules, rules, sizeof(cert->rules));
 	if (verdict == EDGE_CLIENT_OK && !read_all(cert, leaf))
 		verdict = EDGE_CLIENT_TOO_LARGE;
+	if (verdict == EDGE_CLIENT_OK)
+		cert->until =
+		    (wall_time){gnutls_x509_crt_get_expiration_time(leaf) * (int64_t)1000000000};
 	cert->verdict = verdict;
 }
 

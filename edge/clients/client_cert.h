@@ -10,6 +10,7 @@
 #include <gnutls/x509.h>
 
 #include "config/fleet.h"
+#include "core/base/clock.h"
 #include "core/http/message.h"
 
 /* In the order of the counters of edge/node/counters.h. */
@@ -38,6 +39,7 @@ struct edge_client_cert {
 	gnutls_session_t session; /* that has the certificates themselves, and lives as long */
 	unsigned char rules[EDGE_CLIENT_RULES_SIZE];
 	enum edge_client_verdict verdict;
+	wall_time until; /* EDGE_CLIENT_OK: it is valid by its own word */
 	/* What stands in it, read once it is valid, and kept; see edge_client_cert_fact(). */
 	struct span facts[CFG_CLIENT_FIELDS];
 	struct span *sans;

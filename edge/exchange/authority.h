@@ -32,9 +32,9 @@ bool edge_authority_is_misdirected(const struct edge_view *view, const struct ed
 				   const struct edge_site *site, struct span authority);
 /* Whether `site`, as above, asks clients for a certificate (edge/clients/client_auth.h), and has
  * none on this connection that will do: it began without TLS, or by a name of another site or of
- * none, or before a reload after which what it has shown is not valid any more. That is looked at
- * again then, which takes as long as some signatures. On another connection the client may be asked
- * anew, hence 421 is the answer here too. That goes for proxies of ours, as well. False: the facts
- * know the certificate, if there is one. */
+ * none, or before a reload after which what it has shown is not valid any more, or that has expired
+ * meanwhile. That is looked at again then, which takes as long as some signatures. On another
+ * connection the client may be asked anew, hence 421 is the answer here too. That goes for proxies
+ * of ours, as well. False: the facts know the certificate, if there is one. */
 bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_client *client,
 				      const struct edge_site *site, struct edge_facts *facts);

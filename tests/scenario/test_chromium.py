@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A browser in front of perigee-edge: headless Chromium loads a page over HTTP/2 and opens a
-WebSocket on the same connection (RFC 8441), as its own log of the network tells."""
+WebSocket on the same connection (RFC 8441), as its own log of the network tells; over HTTP/1.1 it
+needs several, and resumes the session of the first."""
 
 import contextlib
 import json
@@ -93,3 +94,30 @@ def test_a_page_and_a_websocket_over_one_connection(make_edge, scripted_origin, 
     assert answers and all(":status: 200" in fields for fields in answers)
     assert any(f.startswith("content-encoding: ") for fields in answers for f in fields)
     perigee.wait_for(lambda: edge.counters()["edge_connections_active"] == 0, "it to be gone")
+
+
+def test_further_connections_resume_the_session(make_edge, scripted_origin, tmp_path):
+    """Four pictures that come only when all are asked for take four connections, of which Chromium may
+    have had two before it had a ticket."""
+    together = threading.Barrier(4)
+
+    def page(conn):
+        while head := read_head(conn).decode():
+            body = ""
+            if head.startswith("GET / "):
+                body = "<!DOCTYPE html><title>page</title>" + "".join(
+                    f'<img src="/picture{i}">' for i in range(4))
+            elif "/picture" in head:
+                together.wait(3 * perigee.PATIENCE)
+            conn.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+                         f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    edge = make_edge({"app": scripted_origin(page).origin()}, http="protocols: [http/1.1]")
+    text, _ = load(tmp_path, edge.url("/"), edge.port)
+    assert "<title>page</title>" in text
+    lines = edge.access_log(5)
+    assert {line["status"] for line in lines} == {200}
+    assert any(line["tls_resumed"] for line in lines)
+    counters = edge.settled()
+    assert counters["edge_handshakes_resumed_total"] >= 1
+    assert counters["edge_handshake_failures_total"] == 0

@@ -225,6 +225,7 @@ def test_unknown_hosts_are_refused_when_that_is_wanted(processes, tmp_path, auth
         said = connect(*name)
         assert said.returncode != 0 and "unrecognized name" in said.stderr
     assert edge.settled()["edge_handshake_failures_total"] == 2
+    assert edge.counters()["edge_handshake_failures_name_total"] == 2
 
 
 def test_compression_that_gnutls_lacks_is_warned_of_and_left_out(processes, tmp_path, authority,

@@ -570,6 +570,25 @@ def test_ticket_of_before_a_reload(make, ca, other_ca, alice, version):
 
 # Reloads while a connection is open
 
+def test_certificate_that_expires_while_its_connection_is_open(make, ca):
+    """It was valid for as long as the connection lasted."""
+    end = datetime.datetime.utcnow() + datetime.timedelta(seconds=5)
+    short = ca.issue("short", days=('activation_date = "2020-01-01 00:00:00"',
+                                    f'expiration_date = "{end:%Y-%m-%d %H:%M:%S} UTC"'))
+    edge = make()
+    context = context_of(edge, short)
+    context.check_hostname = False
+    with context.wrap_socket(edge.connect_tcp(), server_hostname=NEEDED) as needed, \
+            context.wrap_socket(edge.connect_tcp(), server_hostname=WISHED) as wished:
+        assert get(needed, NEEDED)[0] == 200
+        assert get(wished, WISHED)[1]["client-cert-verdict"] == "ok"
+        perigee.wait_for(lambda: get(needed, NEEDED)[0] == 421, "it to have expired")
+        status, told = get(wished, WISHED)
+        assert status == 200 and told["client-cert-verdict"] == "failed:expired"
+        assert "client-cert-subject" not in told
+    assert alert(edge, NEEDED, short).endswith("certificate expired")
+
+
 def test_connection_that_is_open_when_the_rules_change(make, ca, other_ca, alice):
     bob = ca.issue("bob")
     her, both = ca.revoke(alice, name="her2"), ca.revoke(alice, bob, name="both")

@@ -29,7 +29,7 @@ def edge(processes, tmp_path, authority, both_certificates, origin):
 
 
 def run(*argv, **more):
-    return subprocess.run(argv, capture_output=True, text=True, check=False, **more)
+    return subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, **more)
 
 
 def still_serves(edge):
@@ -110,3 +110,51 @@ def test_gnutls_cli_connects(edge, version):
     assert re.search(rf"Description: \(TLS{version}.*X25519.*ECDSA", said)
     assert "Application protocol: http/1.1" in said and "HTTP/1.1 200 OK" in said
     assert "Peer has closed the GnuTLS connection" in said
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_openssl_resumes_over_http2(edge, tmp_path, version):
+    session = tmp_path / "session"
+
+    def said(*more):
+        # Tickets of TLS 1.3 come after the handshake: it is waited for the end of the connection,
+        # which is what the edge makes of a line that is no preface.
+        return run("openssl", "s_client", "-connect", f"127.0.0.1:{edge.port}", "-servername", HOST,
+                   "-CAfile", edge.authority.certificate, "-verify_return_error", "-alpn", "h2",
+                   f"-tls{version.replace('.', '_')}", "-ign_eof", *more,
+                   input="no preface, but as long as one\n", timeout=perigee.PATIENCE).stdout
+
+    for more, how in (("-sess_out", session), "New"), (("-sess_in", session), "Reused"):
+        text = said(*more)
+        assert f"{how}, TLSv{version}" in text and "ALPN protocol: h2" in text
+    assert edge.settled()["edge_handshakes_resumed_total"] == 1
+
+
+@pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_gnutls_cli_resumes(edge, version, protocol):
+    said = run("gnutls-cli", "--x509cafile", edge.authority.certificate, "--sni-hostname", HOST,
+               "--verify-hostname", HOST, "--alpn", protocol, "--priority",
+               f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "--resume", "--waitresumption", "-p",
+               str(edge.port), "127.0.0.1", input="", timeout=perigee.PATIENCE).stdout
+    assert "*** This is a resumed session" in said
+    assert said.count(f"Application protocol: {protocol}") == 2
+    edge.wait_counter("edge_handshakes_resumed_total", 1)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_curl_connects_and_resumes(edge, version):
+    """Two requests over one connection of HTTP/2; then two that each end theirs. curl asks for no
+    tickets of TLS 1.2 (SSL_OP_NO_TICKET), and nothing else is resumed by."""
+    url = edge.url("/bytes/5")
+    limit = ["--tlsv1.2", "--tls-max", version]
+    said = edge.curl(*limit, "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_version} %{http_code} ",
+                     url, url, http2=True).stdout
+    assert said.split() == ["2", "200"] * 2
+    said = edge.curl(*limit, "-H", "Connection: close", "-o", "/dev/null", "-o", "/dev/null", "-w",
+                     "%{http_version} %{http_code} ", url, url).stdout
+    assert said.split() == ["1.1", "200"] * 2
+    lines = edge.access_log(4)
+    assert [line["tls"] for line in lines] == [f"TLS{version}"] * 4
+    assert not any(line["tls_resumed"] for line in lines[:3])
+    assert lines[3]["tls_resumed"] or version == "1.2"

@@ -160,6 +160,22 @@ static void test_addresses_of_edges_that_reach_nobody(void **state)
 	}
 }
 
+static void test_profile_that_the_signer_does_not_sign(void **state)
+{
+	char *complaints;
+	struct cfg_fleet *f =
+	    load_text("tls: {keys: {place: signer}, profile: \"NORMAL:-VERS-ALL:+VERS-TLS1.2:"
+		      "-KX-ALL:+ECDHE-RSA:+DHE-RSA\"}\nedges: {}\n",
+		      &complaints);
+
+	assert_non_null(f);
+	assert_string_equal(complaints,
+			    "fleet.yaml:1:39: warning: tls.profile allows DHE, by which handshakes "
+			    "fail: the signer of tls.keys.place does not sign them\n");
+	cfg_fleet_destroy(&f);
+	free(complaints);
+}
+
 static void test_addresses_of_edges_that_are_odd(void **state)
 {
 	char *complaints;
@@ -192,6 +208,7 @@ int main(void)
 	    cmocka_unit_test(test_tls_contradictions),
 	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
+	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

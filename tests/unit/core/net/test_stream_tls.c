@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
+#include "core/net/stream_internal.h"
 #include "tests/support/test_cert.h"
 #include "tests/unit/core/net/stream_sides.h"
 
@@ -121,6 +122,54 @@ static void test_first_records_are_small(void **state)
 	}
 	assert_int_equal(small, 11); /* 14000 / 1350, rounded up */
 	assert_true(offset > 16000);
+	side_fini(&client);
+	side_fini(&server);
+}
+
+/* Of the next record that is on its way to a side that does not read, with what encryption adds. */
+static size_t next_record(const struct side *to)
+{
+	static unsigned char record[5 + 17000];
+	size_t len;
+
+	assert_int_equal(recv(stream_fd(to->s), record, 5, MSG_WAITALL), 5);
+	assert_int_equal(record[0], 23);
+	len = record[3] * 256U + record[4];
+	assert_int_equal(recv(stream_fd(to->s), record, len, MSG_WAITALL), len);
+	return len;
+}
+
+/* Writes so much; the first record of it. */
+static size_t first_of(const struct side *from, const struct side *to, size_t n)
+{
+	static char data[40000];
+	const struct iovec iov = {data, n};
+	size_t first, got, added = 17; /* the type and the tag of AES-GCM */
+
+	assert_true(n <= sizeof(data));
+	stream_write(from->s, &iov, 1);
+	run_turns(3);
+	first = next_record(to) - added;
+	for (got = first; got < n;)
+		got += next_record(to) - added;
+	assert_int_equal(got, n);
+	return first;
+}
+
+static void test_records_are_small_again_after_a_pause(void **state)
+{
+	struct side client, server;
+
+	sides_connect(&client, &server, TLS13);
+	stream_pause(server.s);
+	run_turns(3); /* the ticket is read */
+	assert_int_equal(first_of(&client, &server, 40000), 1350);
+	assert_int_equal(first_of(&client, &server, 40000), 16384);
+	client.s->tls->last_write.ns -= 900000000;
+	assert_int_equal(first_of(&client, &server, 40000), 16384);
+	client.s->tls->last_write.ns -= 1000000001;
+	assert_int_equal(first_of(&client, &server, 40000), 1350);
+	assert_int_equal(first_of(&client, &server, 40000), 16384);
 	side_fini(&client);
 	side_fini(&server);
 }
@@ -241,6 +290,7 @@ int main(void)
 	    RUN(key_update),
 	    RUN(key_update_while_parked),
 	    RUN(first_records_are_small),
+	    RUN(records_are_small_again_after_a_pause),
 	    RUN(renegotiation_is_refused),
 	    RUN(broken_record_is_malformed),
 	    RUN(alert_after_handshake),

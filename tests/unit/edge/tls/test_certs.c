@@ -27,6 +27,7 @@
 #include "edge/tls/certs.h"
 #include "edge/tls/handshake.h"
 
+#define DAY 86400
 #define MAX_FILES 60
 
 static char directory[64];
@@ -455,6 +456,11 @@ static void test_time_of_a_certificate(void **state)
 	assert_int_equal(edge_cert_time(100, 400, 301), EDGE_CERT_ENDING);
 	assert_int_equal(edge_cert_time(100, 400, 400), EDGE_CERT_ENDING);
 	assert_int_equal(edge_cert_time(100, 400, 401), EDGE_CERT_EXPIRED);
+	/* Of 6 and of 47 days: warned of for 2 and for 15 and two thirds. */
+	assert_int_equal(edge_cert_time(0, 6 * DAY, 4 * DAY), EDGE_CERT_VALID);
+	assert_int_equal(edge_cert_time(0, 6 * DAY, 4 * DAY + 1), EDGE_CERT_ENDING);
+	assert_int_equal(edge_cert_time(0, 47 * DAY, 31 * DAY + DAY / 3), EDGE_CERT_VALID);
+	assert_int_equal(edge_cert_time(0, 47 * DAY, 31 * DAY + DAY / 3 + 1), EDGE_CERT_ENDING);
 }
 
 int main(void)
