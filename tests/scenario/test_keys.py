@@ -191,6 +191,7 @@ def test_relay_that_is_killed_is_started_anew(start, make):
     assert counted(edge)["started"] == 2
 
 
+@pytest.mark.skipif(perigee.sanitized(), reason="a sanitizer has terabytes of its own")
 def test_nobody_but_perigee_keys_has_a_key(fleet, start, make):
     keys = start()
     edge = make(keys, workers=2, tls="handshake_threads: 2")  # whose stacks are all read

@@ -45,13 +45,14 @@ def connect(fleet, keys, one=None, context=None):
 
 
 def alert_for(fleet, keys, one, context=None):
-    """What it is told; in TLS 1.3 that comes after the client's own end of the handshake."""
+    """What it is told; in TLS 1.3 that comes after the client's own end of the handshake. OpenSSL's
+    versions differ in what they put in front of an alert's name."""
     with pytest.raises(ssl.SSLError) as error:
         with connect(fleet, keys, context=context or fleet.context(one)) as s:
             s.sendall(request(PING))
             receive(s)
     # Not every Python has a word for every alert.
-    return error.value.reason or str(error.value)
+    return (error.value.reason or str(error.value)).rpartition("ALERT_")[2]
 
 
 def serves(fleet, keys):
@@ -64,16 +65,16 @@ def test_right_alert_for_each(fleet, keys, tmp_path):
     other = ClientAuthority(tmp_path, "others")
     name = 'dns_name = "fra1"'
     cases = [
-        (None, "TLSV13_ALERT_CERTIFICATE_REQUIRED", "ertificate"),
-        (other.issue("a", [name]), "TLSV1_ALERT_UNKNOWN_CA", "not trusted"),
-        (fleet.ca.issue("b", [name], days=LONG_AGO), "SSLV3_ALERT_CERTIFICATE_EXPIRED", "expired"),
-        (fleet.ca.issue("c", [name], days=FAR_OFF), "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        (None, "CERTIFICATE_REQUIRED", "ertificate"),
+        (other.issue("a", [name]), "UNKNOWN_CA", "not trusted"),
+        (fleet.ca.issue("b", [name], days=LONG_AGO), "CERTIFICATE_EXPIRED", "expired"),
+        (fleet.ca.issue("c", [name], days=FAR_OFF), "CERTIFICATE_EXPIRED",
          "not yet activated"),
-        (fleet.ca.issue("d", [name], usage=SERVER), "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        (fleet.ca.issue("d", [name], usage=SERVER), "UNSUPPORTED_CERTIFICATE",
          "purpose"),
-        (fleet.server, "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE", "purpose"),
-        (fleet.ca.issue("e", ['dns_name = "lon1"']), "TLSV1_ALERT_ACCESS_DENIED", "names no edge"),
-        (fleet.ca.issue("f", ['dns_name = "fra1.example.com"']), "TLSV1_ALERT_ACCESS_DENIED",
+        (fleet.server, "UNSUPPORTED_CERTIFICATE", "purpose"),
+        (fleet.ca.issue("e", ['dns_name = "lon1"']), "ACCESS_DENIED", "names no edge"),
+        (fleet.ca.issue("f", ['dns_name = "fra1.example.com"']), "ACCESS_DENIED",
          "names no edge"),
     ]
     for n, (one, alert, told) in enumerate(cases):
@@ -118,7 +119,7 @@ def test_certificate_that_was_taken_back(fleet, keys):
         keys.reload_and_wait()
         # It was let in before, and is out.
         assert is_broken_off(s)
-    assert alert_for(fleet, keys, taken) == "SSLV3_ALERT_CERTIFICATE_REVOKED"
+    assert alert_for(fleet, keys, taken) == "CERTIFICATE_REVOKED"
     assert serves(fleet, keys)
 
 
@@ -130,7 +131,7 @@ def test_edge_that_is_no_more_in_the_configuration(fleet, keys):
         keys.file.write_text(keys.file.read_text().replace("  nyc1:", "  lon1:"))
         keys.reload_and_wait()
         assert is_broken_off(s)
-    assert alert_for(fleet, keys, one) == "TLSV1_ALERT_ACCESS_DENIED"
+    assert alert_for(fleet, keys, one) == "ACCESS_DENIED"
 
 
 def test_another_authority_after_a_reload(fleet, keys, tmp_path):
@@ -142,7 +143,7 @@ def test_another_authority_after_a_reload(fleet, keys, tmp_path):
     keys.write()
     keys.reload_and_wait()
     assert serves(fleet, keys)
-    assert alert_for(fleet, keys, before) == "TLSV1_ALERT_UNKNOWN_CA"
+    assert alert_for(fleet, keys, before) == "UNKNOWN_CA"
 
 
 def test_other_protocols(fleet, keys):

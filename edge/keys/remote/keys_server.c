@@ -201,6 +201,9 @@ static int exchange(struct connection *c, struct call *call)
 	int ret = wire_send(&c->wire, call->request, call->n, call->deadline);
 	size_t size;
 
+	/* It takes a round trip: GnuTLS would look in vain first. */
+	if (ret == 0)
+		ret = wire_await(&c->wire, call->deadline);
 	if (ret == 0)
 		ret = wire_receive(&c->wire, call->response, &size, call->deadline);
 	if (ret == 0 && !signer_response_parse(&response, call->verb, call->response, size))

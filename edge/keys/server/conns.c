@@ -43,6 +43,7 @@
 TAILQ_HEAD(connections, connection);
 
 struct connection {
+	int fd; /* immutable; closed by the wire's end */
 	TAILQ_ENTRY(connection) link;
 	/* Under the lock. */
 	struct connections *list; /* that it is in */
@@ -114,7 +115,7 @@ static void send_off_locked(struct connection *c, int how)
 {
 	struct connections *leaving = &c->conns->leaving;
 
-	shutdown(c->wire.fd, how);
+	shutdown(c->fd, how);
 	leave_locked(c);
 	enter_locked(c, leaving);
 }
@@ -304,7 +305,7 @@ static void *serve(void *arg)
 	struct connection *c = arg;
 
 	c->view = published_view(c->conns);
-	if (wire_begin(&c->wire, c->wire.fd, GNUTLS_SERVER, c->view->credentials, verify) == 0 &&
+	if (wire_begin(&c->wire, c->fd, GNUTLS_SERVER, c->view->credentials, verify) == 0 &&
 	    admit(c)) {
 		while (serve_request(c))
 			;
@@ -324,6 +325,7 @@ static struct connection *take_place(struct keys_conns *conns, int fd)
 			send_off_locked(TAILQ_FIRST(&conns->strangers), SHUT_RDWR);
 		c = xcalloc(1, sizeof(*c));
 		c->conns = conns;
+		c->fd = fd;
 		c->wire.fd = fd;
 		enter_locked(c, &conns->strangers);
 		conns->n++;
