@@ -6,6 +6,14 @@
 
 #include <string.h>
 
+#include "core/base/check.h"
+#include "core/net/handshakes.h"
+
+/* For each worker, with keys on another machine: a thread sleeps for a round trip then, and makes
+ * one handshake in the time of it. Of 50 ms, so many make 1,280 handshakes a second, about what
+ * one processor can do of the rest of them (0.6 ms each). */
+#define THREADS_REMOTE 64
+
 const struct cfg_edge *cfg_find_edge(const struct cfg_fleet *fleet, const char *name)
 {
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
@@ -51,4 +59,13 @@ const char *cfg_admin_text(enum cfg_admin admin)
 	};
 
 	return texts[admin];
+}
+
+unsigned cfg_handshake_threads(const struct cfg_tls *tls, unsigned n_workers)
+{
+	if (tls->handshake_threads != CFG_THREADS_AUTO)
+		return tls->handshake_threads;
+	if (tls->keys.place != CFG_KEYS_REMOTE)
+		return n_workers;
+	return MIN(n_workers * THREADS_REMOTE, HANDSHAKES_THREADS_MAX);
 }

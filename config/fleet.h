@@ -66,12 +66,6 @@ struct cfg_nameserver {
 	unsigned workers;
 };
 
-struct cfg_server {
-	const char *host; /* a name, or an address as text */
-	uint16_t port;    /* when none was written: 443 with TLS, else 80 */
-	struct cfg_place place;
-};
-
 /* TLS to the servers of an origin. */
 struct cfg_origin_tls {
 	bool enabled;            /* default false; then all below is as by default */
@@ -92,7 +86,7 @@ struct cfg_origin {
 	const char *name;
 	struct cfg_place place;
 	unsigned id;
-	struct cfg_server *servers;
+	struct cfg_server *servers; /* without a port: 443 with TLS, else 80 */
 	unsigned n_servers;
 	struct cfg_origin_tls tls;
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
@@ -234,3 +228,6 @@ bool cfg_needs_ja4(const struct cfg_fleet *fleet);
  * new fleet can be reloaded without a restart of that node. */
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
 		       const char *node, char *path, size_t size);
+/* The same of perigee-keys. */
+bool cfg_keys_need_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
+			   char *path, size_t size);

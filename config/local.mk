@@ -25,6 +25,7 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_origins.c \
 	config/load/validate_routes.c \
 	config/load/validate_sites.c \
+	config/load/validate_tls.c \
 	config/load/validate_zones.c \
 	config/memory.c config/memory.h \
 	config/node.c config/node.h \

@@ -5,20 +5,33 @@
 #pragma once
 
 #include "config/limit.h"
+#include "config/values.h"
 #include "core/base/clock.h"
 
-/* As many as workers. */
+/* Where perigee-keys listens, unless told otherwise. */
+#define CFG_KEYS_PORT 8853
+
+/* As many as workers; more with keys on another machine. */
 #define CFG_THREADS_AUTO (~0U)
 
 /* Where the private keys of certificates are. */
 enum cfg_keys_place {
 	CFG_KEYS_PROCESS,
 	CFG_KEYS_SIGNER, /* in a process of their own */
+	CFG_KEYS_REMOTE, /* on another machine, which runs perigee-keys */
 };
 
 struct cfg_keys {
-	unsigned place; /* enum cfg_keys_place */
-	struct cfg_rate rate;
+	unsigned place;       /* enum cfg_keys_place */
+	struct cfg_rate rate; /* with CFG_KEYS_REMOTE: for each edge */
+	/* With CFG_KEYS_REMOTE; else NULL and 0. */
+	struct cfg_server *servers; /* without a port: CFG_KEYS_PORT */
+	unsigned n_servers;
+	const char *certificate, *key; /* paths of what this machine shows to the other */
+	const char *ca;                /* path of whom both trust */
+	const char *crl;               /* path; NULL: none */
+	struct cfg_addrs listen;       /* of perigee-keys, as all below; default: *:8853 */
+	const char *control;
 };
 
 /* RFC 8879. */
@@ -52,3 +65,6 @@ struct cfg_tls {
 	struct cfg_tickets tickets;
 	uint64_t early_data; /* the most that is taken of a connection; 16 KiB */
 };
+
+/* How many threads an edge of so many workers has for handshakes. */
+unsigned cfg_handshake_threads(const struct cfg_tls *tls, unsigned n_workers);

@@ -39,3 +39,10 @@ struct cfg_uints {
 struct cfg_range { /* HTTP status range, both ends included */
 	uint16_t low, high;
 };
+
+/* An address and port, or a name and port. */
+struct cfg_server {
+	const char *host; /* a name, or an address as text */
+	uint16_t port;    /* when none was written, what its section says */
+	struct cfg_place place;
+};

@@ -56,15 +56,15 @@ static bool may_read(const char *path)
 	return false;
 }
 
-/* False: there were some. */
-static bool pass_over_certificates(struct cfg_site *site)
+/* False: there were some. Keys that are `remote` are not read at all. */
+static bool pass_over_certificates(struct cfg_site *site, bool remote)
 {
 	unsigned kept = 0, all = site->n_certificates;
 
 	for (unsigned i = 0; i < all; i++) {
 		struct cfg_certificate *c = &site->certificates[i];
 
-		if (may_read(c->certificate) && may_read(c->key))
+		if (may_read(c->certificate) && (remote || may_read(c->key)))
 			site->certificates[kept++] = *c;
 	}
 	site->n_certificates = kept;
@@ -127,6 +127,7 @@ static void pass_over_tickets(struct cfg_tickets *tickets)
 /* False: there were certificates of our own among them. */
 static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *scope)
 {
+	bool remote = fleet->tls.keys.place == CFG_KEYS_REMOTE;
 	bool whole = true;
 
 	pass_over_tickets(&fleet->tls.tickets);
@@ -139,7 +140,7 @@ static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *sc
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		if (!has_site(scope, &fleet->sites[i]))
 			continue;
-		whole &= pass_over_certificates(&fleet->sites[i]);
+		whole &= pass_over_certificates(&fleet->sites[i], remote);
 		pass_over_answers(&fleet->sites[i]);
 		pass_over_passwords(&fleet->sites[i]);
 	}
@@ -175,6 +176,11 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 	edge_files_destroy(&files);
 	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);
+	if (fleet->tls.keys.place == CFG_KEYS_REMOTE) {
+		edge_keys_leave_remote(keys);
+		ctl_say(stderr, "not checked, as they are on another machine: ",
+			"private keys; see perigee-keys --check");
+	}
 	edge_certs_check(fleet, scope->edge, whole, keys, clock_wall(), diag);
 	edge_tickets_check(fleet, clock_wall(), diag);
 	edge_keys_destroy(&keys);

@@ -81,6 +81,16 @@ edge_libedge_a_SOURCES = \
 	edge/keys/keys.c edge/keys/keys.h edge/keys/keys_internal.h \
 	edge/keys/libcrypto_key.c \
 	edge/keys/local_key.c \
+	edge/keys/remote/credentials.c edge/keys/remote/credentials.h \
+	edge/keys/remote/keys_server.c edge/keys/remote/keys_server.h \
+	edge/keys/remote/relay.c edge/keys/remote/relay.h \
+	edge/keys/remote/remote_key.c \
+	edge/keys/remote/wire.c edge/keys/remote/wire.h \
+	edge/keys/server/conns.c edge/keys/server/conns.h \
+	edge/keys/server/edges.c edge/keys/server/edges.h \
+	edge/keys/server/request.c edge/keys/server/request.h \
+	edge/keys/server/table.c edge/keys/server/table.h \
+	edge/keys/server/view.c edge/keys/server/view.h \
 	edge/keys/signable.c edge/keys/signable.h \
 	edge/keys/signed_data.c edge/keys/signed_data.h \
 	edge/keys/signed_data_works.c \
@@ -138,4 +148,8 @@ sbin_PROGRAMS += edge/perigee-edge
 edge_perigee_edge_SOURCES = edge/main.c
 edge_perigee_edge_LDADD = $(LINK_EDGE)
 
-dist_man_MANS += edge/perigee-edge.8
+sbin_PROGRAMS += edge/keys/server/perigee-keys
+edge_keys_server_perigee_keys_SOURCES = edge/keys/server/main.c
+edge_keys_server_perigee_keys_LDADD = $(LINK_EDGE)
+
+dist_man_MANS += edge/perigee-edge.8 edge/perigee-keys.8

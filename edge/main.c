@@ -26,6 +26,7 @@
 #include "core/process/privileges.h"
 #include "edge/expiry.h"
 #include "edge/keys/keys.h"
+#include "edge/keys/remote/relay.h"
 #include "edge/keys/signer.h"
 #include "edge/keys/signer_keeper.h"
 #include "edge/keys/x25519.h"
@@ -115,6 +116,17 @@ static bool begin(struct daemon *d)
 	return fd >= 0;
 }
 
+/* Of a configuration that is only checked keys are read here, unless they are on another machine.
+ */
+static void leave_keys(struct program *p, const struct cfg_fleet *fleet, struct diag *diag)
+{
+	if (fleet->tls.keys.place != CFG_KEYS_REMOTE || !p->daemon.options.check_only)
+		return;
+	edge_keys_leave_remote(p->keys);
+	diag_warn(diag, (struct cfg_place){.file = fleet->file},
+		  "tls.keys.place: private keys are on another machine, and were not looked at");
+}
+
 /* At the first load; another place takes a restart. --check has no keeper, and reads keys itself.
  */
 static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct diag *diag)
@@ -122,20 +134,25 @@ static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct 
 	const struct cfg_keys *keys = &fleet->tls.keys;
 	int keeper = p->keeper;
 	char *error = NULL;
+	bool ok;
 
 	p->keeper = -1;
-	if (keeper < 0)
+	if (keeper < 0) {
+		leave_keys(p, fleet, diag);
 		return true;
+	}
 	if (keys->place == CFG_KEYS_PROCESS) {
 		close(keeper);
 		return true;
 	}
-	if (edge_keys_use_signer(p->keys, keeper, keys->rate, fleet->file, &error))
-		return true;
-	diag_add(diag, (struct cfg_place){.file = fleet->file}, "tls.keys.place: the signer %s",
-		 error);
+	ok = keys->place == CFG_KEYS_REMOTE
+		 ? edge_keys_use_remote(p->keys, keeper, keys, &error)
+		 : edge_keys_use_signer(p->keys, keeper, keys->rate, fleet->file, &error);
+	if (!ok)
+		diag_add(diag, (struct cfg_place){.file = fleet->file}, "tls.keys.place: the %s %s",
+			 keys->place == CFG_KEYS_REMOTE ? "relay" : "signer", error);
 	free(error);
-	return false;
+	return ok;
 }
 
 static void *load(struct daemon *d, char **complaints)
@@ -315,10 +332,8 @@ static bool open_access_log(struct program *p, const struct cfg_access_log *log)
 
 static bool start_handshakes(struct program *p, const struct cfg_tls *tls)
 {
-	unsigned n = tls->handshake_threads;
+	unsigned n = cfg_handshake_threads(tls, p->common.group->n_workers);
 
-	if (n == CFG_THREADS_AUTO)
-		n = p->common.group->n_workers;
 	if (n == 0)
 		return true;
 	p->common.handshakes = handshakes_create(n);
@@ -389,39 +404,52 @@ static void warn_of(const struct files *files, const char *what)
 		log_warn("%s %s", files->first, what);
 }
 
-static void look_at_pair(const struct cfg_certificate *pair, bool signer, struct files *unreadable,
-			 struct files *exposed)
-{
-	bool on_token = strncmp(pair->key, CFG_PKCS11, strlen(CFG_PKCS11)) == 0;
-	bool readable = privileges_may_read(pair->key);
+/* What is wrong with the files, from where the edge stands. */
+struct lacks {
+	struct files unreadable;
+	struct files exposed; /* keys that are elsewhere for nothing */
+};
 
-	if (!privileges_may_read(pair->certificate))
-		add_file(unreadable, pair->certificate);
-	if (!signer && !readable)
-		add_file(unreadable, pair->key);
-	if (signer && readable && !on_token)
-		add_file(exposed, pair->key);
+static void look_at_key(const struct program *p, const char *key, struct lacks *lacks)
+{
+	bool readable = privileges_may_read(key);
+
+	if (!edge_keys_are_elsewhere(p->keys)) {
+		if (!readable)
+			add_file(&lacks->unreadable, key);
+		return;
+	}
+	if (strncmp(key, CFG_PKCS11, strlen(CFG_PKCS11)) == 0)
+		return;
+	/* One that is on another machine should not be on this one at all. */
+	if (edge_keys_are_remote(p->keys) ? access(key, F_OK) == 0 : readable)
+		add_file(&lacks->exposed, key);
 }
 
-/* What a reload would complain about, and keys that are in the signer for nothing. */
+/* What a reload would complain about, and keys that are elsewhere for nothing. */
 static void look_at_files(const struct program *p, const struct edge_view *view)
 {
-	bool signer = edge_keys_are_elsewhere(p->keys);
 	const struct cfg_fleet *fleet = view->fleet;
-	struct files unreadable = {0}, exposed = {0};
+	struct lacks lacks = {0};
 
 	if (!privileges_may_read(fleet->file))
-		add_file(&unreadable, fleet->file);
+		add_file(&lacks.unreadable, fleet->file);
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
 		const struct cfg_site *site = &fleet->sites[s];
 
 		if (!cfg_site_is_served_by(site, view->self))
 			continue;
-		for (unsigned c = 0; c < site->n_certificates; c++)
-			look_at_pair(&site->certificates[c], signer, &unreadable, &exposed);
+		for (unsigned c = 0; c < site->n_certificates; c++) {
+			if (!privileges_may_read(site->certificates[c].certificate))
+				add_file(&lacks.unreadable, site->certificates[c].certificate);
+			look_at_key(p, site->certificates[c].key, &lacks);
+		}
 	}
-	warn_of(&unreadable, "cannot be read any more: a reload will fail");
-	warn_of(&exposed, "can be read by the edge itself: the signer protects nothing there");
+	warn_of(&lacks.unreadable, "cannot be read any more: a reload will fail");
+	warn_of(&lacks.exposed, edge_keys_are_remote(p->keys)
+				    ? "is on this machine too: perigee-keys protects nothing there"
+				    : "can be read by the edge itself: the signer protects nothing "
+				      "there");
 }
 
 static bool open_edge(struct daemon *d, const void *v)
@@ -569,6 +597,8 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && strcmp(argv[0], EDGE_SIGNER_NAME) == 0)
 		return edge_signer_main(argc, argv);
+	if (argc > 0 && strcmp(argv[0], EDGE_RELAY_NAME) == 0)
+		return edge_relay_main(argc, argv);
 	daemon_signals_block();
 	edge_resumption_init(&program.resumption);
 	program.keys = edge_keys_create();

@@ -101,6 +101,10 @@ static void give_ports(struct cfg_fleet *fleet)
 				o->servers[s].port = o->tls.enabled ? HTTPS_PORT : HTTP_PORT;
 		}
 	}
+	for (unsigned s = 0; s < fleet->tls.keys.n_servers; s++) {
+		if (fleet->tls.keys.servers[s].port == 0)
+			fleet->tls.keys.servers[s].port = CFG_KEYS_PORT;
+	}
 }
 
 static int compare_ids(const void *left, const void *right)

@@ -96,15 +96,35 @@ static bool shared_differs(const struct cfg_fleet *old_fleet, const struct cfg_f
 	return false;
 }
 
+static bool user_differs(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
+			 char *path, size_t size)
+{
+	if (strcmp(old_fleet->user, new_fleet->user) == 0)
+		return false;
+	snprintf(path, size, "user");
+	return true;
+}
+
+bool cfg_keys_need_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
+			   char *path, size_t size)
+{
+	if (user_differs(old_fleet, new_fleet, path, size))
+		return true;
+	snprintf(path, size, "tls.keys");
+	if (differs(cfg_option_find(cfg_tls_options, "keys")->children,
+		    (const char *)&old_fleet->tls, (const char *)&new_fleet->tls, path, size))
+		return true;
+	*path = '\0';
+	return false;
+}
+
 bool cfg_needs_restart(const struct cfg_fleet *old_fleet, const struct cfg_fleet *new_fleet,
 		       const char *node, char *path, size_t size)
 {
 	const struct cfg_edge *old_edge = cfg_find_edge(old_fleet, node);
 
-	if (strcmp(old_fleet->user, new_fleet->user) != 0) {
-		snprintf(path, size, "user");
+	if (user_differs(old_fleet, new_fleet, path, size))
 		return true;
-	}
 	if (node_differs("edges", cfg_edge_options, node, old_edge, cfg_find_edge(new_fleet, node),
 			 path, size) ||
 	    node_differs("nameservers", cfg_nameserver_options, node,

@@ -31,6 +31,7 @@ void cfg_validate_zones(struct validator *v);
 void cfg_validate_geo(struct validator *v);
 void cfg_validate_changes(struct validator *v);
 void cfg_validate_limits(struct validator *v);
+void cfg_validate_tls(struct validator *v);
 void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
 			const struct cfg_entry *map, struct cfg_place place);
 

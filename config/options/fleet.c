@@ -23,8 +23,9 @@ const struct cfg_option cfg_options[] = {
      AT(cfg_fleet, user),
      .fallback = "",
      .reload = CFG_RESTART,
-     .prose = "Who perigee-edge and perigee-dns become once they have opened their addresses, when "
-	      "root has started them; \"\" stays whoever it is. Files that a reload reads must be "
+     .prose = "Who perigee-edge, perigee-dns and perigee-keys become once they have opened their "
+	      "addresses, when root has started them; \"\" stays whoever it is. Files that a "
+	      "reload reads must be "
 	      "readable for that user then, and folders of logs and of the state writable."},
     SECTION_AT("log", AT(cfg_fleet, log), "The programs' own log, on standard error.",
 	       cfg_log_options),

@@ -32,9 +32,15 @@ static const struct cfg_option ticket_options[] = {
     END,
 };
 
+_Static_assert(offsetof(struct cfg_keys, n_servers) ==
+		   offsetof(struct cfg_keys, servers) + offsetof(struct cfg_array, n),
+	       "cfg_keys.servers");
+
 static const char *const unknown_hosts[] = {"default", "refuse", NULL};
 static const char *const compressions[] = {"zlib", "brotli", "zstd", NULL};
-static const char *const places[] = {"process", "signer", NULL};
+static const char *const places[] = {"process", "signer", "remote", NULL};
+
+#define WHEN_REMOTE WHEN("place", 1U << CFG_KEYS_REMOTE)
 
 static const struct cfg_option keys_options[] = {
     {.key = "place",
@@ -46,15 +52,68 @@ static const struct cfg_option keys_options[] = {
      .prose =
 	 "Where they are: in the edge itself, or in its \"signer\", a process that signs "
 	 "handshakes for it and nothing else, so that whoever takes over the edge does not get "
-	 "them; see perigee-edge(8), and user."},
+	 "them; or \"remote\", on another machine that runs perigee-keys, so that the edge's has "
+	 "none at all; see perigee-edge(8), perigee-keys(8), and user."},
     {.key = "rate",
      .type = &cfg_type_rate,
      AT(cfg_tls, keys.rate),
      .fallback = "0",
      .reload = CFG_RESTART,
-     WHEN("place", 1U << CFG_KEYS_SIGNER),
-     .prose = "How many signatures the signer makes at most, such as \"2000/s\"; handshakes that "
-	      "want more fail. 0: any number."},
+     WHEN("place", 1U << CFG_KEYS_SIGNER | 1U << CFG_KEYS_REMOTE),
+     .prose = "How many signatures the signer makes at most, such as \"2000/s\", or perigee-keys "
+	      "for each edge; handshakes that want more fail. 0: any number."},
+    {.key = "servers",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_server,
+     AT(cfg_tls, keys.servers),
+     OF(cfg_server),
+     .reload = CFG_RESTART,
+     WHEN_REMOTE,
+     .prose = "Where perigee-keys listens: names or addresses, and a port, 8853 if there is none. "
+	      "The first that answers is asked."},
+    {.key = "certificate",
+     .type = &cfg_type_path,
+     AT(cfg_tls, keys.certificate),
+     .reload = CFG_RESTART,
+     WHEN_REMOTE,
+     .prose = "PEM file of the certificate that this machine shows to the other, followed by those "
+	      "of its issuers. That of an edge names the edge, and is for clients of TLS; that of "
+	      "perigee-keys names its host or address as it stands in servers, and is for "
+	      "servers."},
+    {.key = "key",
+     .type = &cfg_type_path,
+     AT(cfg_tls, keys.key),
+     .reload = CFG_RESTART,
+     WHEN_REMOTE,
+     .prose = "PEM file of its private key."},
+    {.key = "ca",
+     .type = &cfg_type_path,
+     AT(cfg_tls, keys.ca),
+     .reload = CFG_RESTART,
+     WHEN_REMOTE,
+     .prose = "PEM file of the authorities that both certificates may come from, and nobody else's "
+	      "should."},
+    {.key = "crl",
+     .type = &cfg_type_path,
+     AT(cfg_tls, keys.crl),
+     WHEN_REMOTE,
+     .prose = "PEM file of lists of revoked certificates (CRL), one of each authority, that "
+	      "perigee-keys looks into."},
+    {.key = "listen",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_tls, keys.listen),
+     .fallback = "*:8853",
+     .reload = CFG_RESTART,
+     WHEN_REMOTE,
+     .prose = "Where perigee-keys listens."},
+    {.key = "control",
+     .type = &cfg_type_socket,
+     AT(cfg_tls, keys.control),
+     .fallback = "/run/perigee/keys.sock",
+     .reload = CFG_RESTART,
+     WHEN_REMOTE,
+     .prose = "The control socket of perigee-keys, which perigeectl talks to."},
     END,
 };
 
@@ -74,7 +133,8 @@ const struct cfg_option cfg_tls_options[] = {
      RANGE(0, HANDSHAKES_THREADS_MAX),
      .prose = "Threads that sign, by RSA or by the signer, and verify certificates of clients, in "
 	      "handshakes with clients, so that workers go on with requests meanwhile; \"auto\" is "
-	      "one for each worker, with 0 the workers do it themselves."},
+	      "one for each worker, or 64 for each where keys are on another machine, which takes "
+	      "a round trip; with 0 the workers do it themselves."},
     CHOICE("unknown_host", AT(cfg_tls, unknown_host), "default", unknown_hosts,
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "

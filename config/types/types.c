@@ -393,16 +393,16 @@ const struct cfg_type cfg_type_key = {
     .format = cfg_format_text,
 };
 
-/* A path; only the default, which is for everybody, has NAME in it. */
+/* A path; only a default, which is for everybody, may have NAME in it. */
 static bool parse_named_path(const struct cfg_value *v, const char *text, const char **path)
 {
 	const char *name;
 	char *named;
 	bool ok;
 
-	if (text != v->option->fallback)
+	name = text == v->option->fallback ? strstr(text, "NAME") : NULL;
+	if (name == NULL)
 		return parse_path(v, text, path);
-	name = strstr(text, "NAME");
 	named = xasprintf("%.*s%s%s", (int)(name - text), text, v->name, name + 4);
 	ok = parse_path(v, named, path);
 	free(named);

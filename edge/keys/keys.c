@@ -15,7 +15,8 @@
 #include "edge/keys/signer_link.h"
 
 struct edge_keys {
-	struct signer_link *signer; /* NULL: keys are in this process */
+	struct signer_link *signer; /* or the relay; NULL: there is none */
+	bool remote;
 };
 
 struct edge_keys *edge_keys_create(void)
@@ -31,12 +32,20 @@ void edge_keys_destroy(struct edge_keys **keysp)
 	free(keys);
 }
 
-bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate,
-			  const char *config, char **error)
+/* False: it is too long. */
+static bool set_text(char *text, size_t size, const char *from)
 {
-	struct signer_settings settings = {.signatures = rate.count,
-					   .seconds = (uint32_t)(rate.per.ns / 1000000000)};
+	if (strlen(from) >= size)
+		return false;
+	strcpy(text, from);
+	return true;
+}
 
+#define SET(member, from) set_text(member, sizeof(member), from)
+
+static bool start(struct edge_keys *keys, int keeper, const struct signer_settings *settings,
+		  char **error)
+{
 	if (!signed_data_works()) {
 		*error =
 		    xstrdup("cannot be used with this GnuTLS: what handshakes sign is not to be "
@@ -44,20 +53,80 @@ bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate ra
 		close(keeper);
 		return false;
 	}
-	if (strlen(config) >= sizeof(settings.config)) {
+	keys->signer = signer_link_create(keeper, settings, error);
+	return keys->signer != NULL;
+}
+
+bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate,
+			  const char *config, char **error)
+{
+	struct signer_settings settings = {.signatures = rate.count,
+					   .seconds = (uint32_t)(rate.per.ns / 1000000000)};
+
+	if (!SET(settings.config, config)) {
 		*error = xasprintf("cannot be told so long a path: %s", config);
 		close(keeper);
 		return false;
 	}
-	strcpy(settings.config, config);
-	keys->signer = signer_link_create(keeper, &settings, error);
-	return keys->signer != NULL;
+	return start(keys, keeper, &settings, error);
+}
+
+/* False: the texts are too long. */
+static bool set_relay(struct signer_settings *settings, const struct cfg_keys *remote)
+{
+	char *names = xstrdup("");
+	bool ok;
+
+	for (unsigned i = 0; i < remote->n_servers; i++) {
+		const struct cfg_server *server = &remote->servers[i];
+		bool v6 = strchr(server->host, ':') != NULL;
+		char *longer = xasprintf("%s%s%s%s%s:%u", names, i > 0 ? " " : "", v6 ? "[" : "",
+					 server->host, v6 ? "]" : "", (unsigned)server->port);
+
+		free(names);
+		names = longer;
+	}
+	ok = SET(settings->relay.servers, names) &&
+	     SET(settings->relay.certificate, remote->certificate) &&
+	     SET(settings->relay.key, remote->key) && SET(settings->relay.ca, remote->ca);
+	free(names);
+	return ok;
+}
+
+bool edge_keys_use_remote(struct edge_keys *keys, int keeper, const struct cfg_keys *remote,
+			  char **error)
+{
+	struct signer_settings settings = {0};
+
+	keys->remote = true;
+	if (!set_relay(&settings, remote)) {
+		*error = xstrdup("cannot be told so long a name");
+		close(keeper);
+		return false;
+	}
+	return start(keys, keeper, &settings, error);
+}
+
+void edge_keys_leave_remote(struct edge_keys *keys)
+{
+	keys->remote = true;
 }
 
 struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char **error)
 {
 	return keys->signer != NULL ? signer_key_load(keys->signer, path, error)
 				    : local_key_load(path, error);
+}
+
+bool edge_keys_are_remote(const struct edge_keys *keys)
+{
+	return keys->remote;
+}
+
+struct edge_key *edge_keys_find(struct edge_keys *keys, gnutls_x509_crt_t crt,
+				const char *certificate, char **error)
+{
+	return remote_key_find(keys->signer, crt, certificate, error);
 }
 
 bool edge_keys_are_elsewhere(const struct edge_keys *keys)
@@ -78,15 +147,22 @@ bool edge_keys_attend(struct edge_keys *keys)
 json_t *edge_keys_status(const struct edge_keys *keys)
 {
 	struct signer_link_counts counts;
+	json_t *status;
 
 	if (keys->signer == NULL)
 		return json_pack("{s:s}", "place", "process");
 	counts = signer_link_counts(keys->signer);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "place", "signer", "started",
-			 (json_int_t)counts.generation, "signatures", (json_int_t)counts.signatures,
-			 "refused", (json_int_t)counts.refused, "limited",
-			 (json_int_t)counts.limited, "failed", (json_int_t)counts.failed,
-			 "unanswered", (json_int_t)counts.unanswered);
+	status = json_pack(
+	    "{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "place", keys->remote ? "remote" : "signer",
+	    "started", (json_int_t)counts.generation, "signatures", (json_int_t)counts.signatures,
+	    "refused", (json_int_t)counts.refused, "limited", (json_int_t)counts.limited, "failed",
+	    (json_int_t)counts.failed, "unanswered", (json_int_t)counts.unanswered);
+	if (keys->remote) {
+		json_object_set_new(status, "away", json_integer((json_int_t)counts.away));
+		json_object_set_new(status, "servers",
+				    json_string(counts.is_away ? "away" : "answering"));
+	}
+	return status;
 }
 
 void edge_key_unref(struct edge_key **keyp)

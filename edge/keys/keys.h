@@ -13,7 +13,7 @@
 #include <gnutls/x509.h>
 #include <jansson.h>
 
-#include "config/limit.h"
+#include "config/tls.h"
 
 /* The place where the keys are; lives as long as the process. */
 struct edge_keys;
@@ -27,6 +27,11 @@ struct edge_keys *edge_keys_create(void);
  * and why in *error (malloc'd; goes on from "the signer"). Blocking. */
 bool edge_keys_use_signer(struct edge_keys *keys, int keeper, struct cfg_rate rate,
 			  const char *config, char **error);
+/* Keys are on another machine, which the relay of that keeper asks. */
+bool edge_keys_use_remote(struct edge_keys *keys, int keeper, const struct cfg_keys *remote,
+			  char **error);
+/* The same for a configuration that is only checked: no key is asked for. */
+void edge_keys_leave_remote(struct edge_keys *keys);
 /* Every key is gone before. */
 void edge_keys_destroy(struct edge_keys **keys);
 
@@ -34,6 +39,13 @@ void edge_keys_destroy(struct edge_keys **keys);
  * whole one: it has made a signature that its public half verifies. A new reference; or NULL, with
  * what is wrong in *error, malloc'd: in words that go on from the file's name. Blocking. */
 struct edge_key *edge_keys_load(struct edge_keys *keys, const char *path, char **error);
+/* Whether keys are asked for by their certificates, rather than loaded by their names. */
+bool edge_keys_are_remote(const struct edge_keys *keys);
+/* The key of that certificate, whose file is called so, then. NULL when there is none, with what is
+ * wrong in *error as above; one that nobody could be asked about just now is taken to be there,
+ * which the log says. Blocking, for seconds. */
+struct edge_key *edge_keys_find(struct edge_keys *keys, gnutls_x509_crt_t crt,
+				const char *certificate, char **error);
 void edge_key_unref(struct edge_key **key);
 
 /* Whether the certificate is for this key. */

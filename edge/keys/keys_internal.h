@@ -43,3 +43,7 @@ struct edge_key *libcrypto_key_create(gnutls_x509_privkey_t *secret);
 struct signer_link;
 /* A key that the signer has; `link` outlives it. As edge_keys_load() has it. */
 struct edge_key *signer_key_load(struct signer_link *link, const char *path, char **error);
+/* One on another machine, asked for by way of `link`, which outlives it; NULL: it is not asked for
+ * anything. As edge_keys_find() has it. */
+struct edge_key *remote_key_find(struct signer_link *link, gnutls_x509_crt_t crt,
+				 const char *certificate, char **error);

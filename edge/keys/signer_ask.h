@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What keys that are elsewhere share (edge/keys/signer_key.c): to
+ * What keys that are elsewhere share (edge/keys/signer_key.c, edge/keys/remote/remote_key.c): to
  * show what is to be signed, and to take the answer. In a handshake's thread.
  */
 #pragma once

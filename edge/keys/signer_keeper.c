@@ -18,6 +18,7 @@
 
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "edge/keys/remote/relay.h"
 #include "edge/keys/signer.h"
 
 /* Signers that die at once, or cannot be started, are not started more often than that. */
@@ -35,11 +36,28 @@ struct keeper {
 	pid_t signer; /* 0: none */
 };
 
+/* Anew: with no memory of the edge, and at other addresses. */
+static void execute(const struct signer_settings *settings, char *fd)
+{
+	char signatures[16], seconds[16];
+	char *const signer[] = {(char *)EDGE_SIGNER_NAME, fd,  signatures, seconds,
+				(char *)settings->config, NULL};
+	char *const relay[] = {(char *)EDGE_RELAY_NAME,
+			       fd,
+			       (char *)settings->relay.servers,
+			       (char *)settings->relay.certificate,
+			       (char *)settings->relay.key,
+			       (char *)settings->relay.ca,
+			       NULL};
+
+	snprintf(signatures, sizeof(signatures), "%u", (unsigned)settings->signatures);
+	snprintf(seconds, sizeof(seconds), "%u", (unsigned)settings->seconds);
+	execv("/proc/self/exe", settings->relay.servers[0] != '\0' ? relay : signer);
+}
+
 _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t parent)
 {
-	char fd[16], signatures[16], seconds[16];
-	char *const argv[] = {(char *)EDGE_SIGNER_NAME,        fd,  signatures, seconds,
-			      (char *)keeper->settings.config, NULL};
+	char fd[16];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -48,10 +66,7 @@ _Noreturn static void be_signer(const struct keeper *keeper, int control, pid_t 
 		_exit(1);
 	close_range(CONTROL_FD + 1, ~0u, 0);
 	snprintf(fd, sizeof(fd), "%d", CONTROL_FD);
-	snprintf(signatures, sizeof(signatures), "%u", (unsigned)keeper->settings.signatures);
-	snprintf(seconds, sizeof(seconds), "%u", (unsigned)keeper->settings.seconds);
-	/* Anew: with no memory of the edge, and at other addresses. */
-	execv("/proc/self/exe", argv);
+	execute(&keeper->settings, fd);
 	_exit(1);
 }
 
@@ -137,12 +152,21 @@ static bool watch(const struct keeper *keeper)
 	return here;
 }
 
+#define IS_TEXT(member) (memchr(member, 0, sizeof(member)) != NULL)
+
+static bool are_texts(const struct signer_settings *settings)
+{
+	return IS_TEXT(settings->config) && IS_TEXT(settings->relay.servers) &&
+	       IS_TEXT(settings->relay.certificate) && IS_TEXT(settings->relay.key) &&
+	       IS_TEXT(settings->relay.ca);
+}
+
 _Noreturn static void keep(int edge, int edge_process)
 {
 	struct keeper keeper = {.edge = edge, .edge_process = edge_process};
 	bool here = recv(edge, &keeper.settings, sizeof(keeper.settings), 0) ==
 			(ssize_t)sizeof(keeper.settings) &&
-		    memchr(keeper.settings.config, 0, sizeof(keeper.settings.config)) != NULL;
+		    are_texts(&keeper.settings);
 
 	while (here) {
 		mono_time next = mono_add(clock_mono(), RESTART);

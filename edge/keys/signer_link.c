@@ -20,6 +20,7 @@
 #include "core/base/check.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "edge/keys/remote/relay.h"
 
 /* A signer that could not be reached is not waited for by each who comes after. */
 #define PAUSE_MS 500
@@ -27,7 +28,11 @@
  * machine may be busy. */
 #define START_MS 15000
 
+/* It answers by then, if only that it cannot; unless it hangs. */
+#define RELAY_PATIENCE_MS (EDGE_RELAY_ASK_MS + 1000)
+
 struct signer_link {
+	int patience_ms;
 	pthread_key_t channel; /* of a thread: struct channel */
 	pthread_mutex_t lock;
 	/* Under the lock. */
@@ -39,6 +44,7 @@ struct signer_link {
 	_Atomic uint32_t generation;
 	_Atomic uint64_t by_status[SIGNER_N_STATUS];
 	_Atomic uint64_t unanswered;
+	atomic_bool is_away;
 };
 
 struct channel {
@@ -168,16 +174,15 @@ static bool pass_end(int control, int end)
 	return sendmsg(control, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)iov.iov_len;
 }
 
-static bool open_over(int control, struct channel *channel)
+static bool open_over(const struct signer_link *link, struct channel *channel)
 {
-	const struct timeval patience = {SIGNER_PATIENCE_MS / 1000,
-					 SIGNER_PATIENCE_MS % 1000 * 1000};
+	const struct timeval patience = {link->patience_ms / 1000, link->patience_ms % 1000 * 1000};
 	int fds[2];
 	bool ok;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return false;
-	ok = pass_end(control, fds[1]);
+	ok = pass_end(link->control, fds[1]);
 	close(fds[1]);
 	if (!ok) {
 		close(fds[0]);
@@ -195,12 +200,12 @@ static bool open_locked(struct signer_link *link, struct channel *channel)
 	mono_time now = clock_mono();
 
 	listen_to_all_locked(link, 0);
-	if (link->control >= 0 && open_over(link->control, channel))
+	if (link->control >= 0 && open_over(link, channel))
 		return true;
 	if (link->over || !mono_reached(link->pause, now))
 		return false;
 	listen_to_all_locked(link, SIGNER_PATIENCE_MS);
-	if (link->control >= 0 && open_over(link->control, channel))
+	if (link->control >= 0 && open_over(link, channel))
 		return true;
 	link->pause = mono_add(clock_mono(), (duration){PAUSE_MS * 1000000LL});
 	return false;
@@ -251,6 +256,13 @@ static enum signer_call unanswered(struct signer_link *link)
 	return SIGNER_NO_ANSWER;
 }
 
+static void count(struct signer_link *link, enum signer_verb verb, enum signer_status status)
+{
+	if (verb == SIGNER_SIGN || verb == SIGNER_SIGN_BY_ID)
+		atomic_fetch_add(&link->by_status[status], 1);
+	atomic_store(&link->is_away, status == SIGNER_AWAY);
+}
+
 enum signer_call signer_link_ask(struct signer_link *link, const struct signer_request *request,
 				 uint32_t *generation, void *packet,
 				 struct signer_response *response)
@@ -267,8 +279,7 @@ enum signer_call signer_link_ask(struct signer_link *link, const struct signer_r
 		n = exchange(channel->fd, request, packet);
 		if (n > 0 && signer_response_parse(response, request->verb, packet, (size_t)n)) {
 			*generation = channel->generation;
-			if (request->verb == SIGNER_SIGN)
-				atomic_fetch_add(&link->by_status[response->status], 1);
+			count(link, request->verb, response->status);
 			return SIGNER_ANSWERED;
 		}
 		close_channel(channel);
@@ -303,6 +314,8 @@ struct signer_link *signer_link_create(int keeper, const struct signer_settings 
 
 	link->keeper = keeper;
 	link->control = -1;
+	link->patience_ms =
+	    settings->relay.servers[0] != '\0' ? RELAY_PATIENCE_MS : SIGNER_PATIENCE_MS;
 	CHECK(pthread_mutex_init(&link->lock, NULL) == 0);
 	CHECK(pthread_key_create(&link->channel, end_channel) == 0);
 	ret = set_off(link, settings);
@@ -356,6 +369,8 @@ struct signer_link_counts signer_link_counts(struct signer_link *link)
 	    .limited = atomic_load(&link->by_status[SIGNER_LIMITED]),
 	    .failed = atomic_load(&link->by_status[SIGNER_UNKNOWN]) +
 		      atomic_load(&link->by_status[SIGNER_FAILED]),
+	    .away = atomic_load(&link->by_status[SIGNER_AWAY]),
+	    .is_away = atomic_load(&link->is_away),
 	    .unanswered = atomic_load(&link->unanswered),
 	    .generation = atomic_load(&link->generation),
 	};

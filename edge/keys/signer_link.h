@@ -11,7 +11,8 @@
 #include "edge/keys/signer_keeper.h"
 #include "edge/keys/signer_message.h"
 
-/* How long anybody waits for a signature; for a key that is loaded it is longer. The one who has
+/* How long anybody waits for a signature; for a key that is loaded, and for a relay, which has a
+ * time of its own (EDGE_RELAY_ASK_MS), it is longer. The one who has
  * waited in vain has the signer started anew: a handshake that fails after that is not the only one
  * that would. */
 #define SIGNER_PATIENCE_MS 2000
@@ -44,6 +45,8 @@ bool signer_link_attend(struct signer_link *link);
 
 struct signer_link_counts {
 	uint64_t signatures, refused, limited, failed;
+	uint64_t away;       /* no machine that has keys has answered */
+	bool is_away;        /* which was so the last time */
 	uint64_t unanswered; /* requests, of any kind */
 	uint32_t generation;
 };

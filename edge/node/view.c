@@ -111,6 +111,9 @@ bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint
 	    .forwards = true,
 	};
 
+	/* Each thread that asks for signatures has a channel. */
+	if (view->fleet->tls.keys.place != CFG_KEYS_PROCESS)
+		needs.open += cfg_handshake_threads(&view->fleet->tls, n_workers);
 	for (unsigned i = 0; i < view->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &view->fleet->origins[i];
 

@@ -175,6 +175,19 @@ static bool load_key(struct loading *l, struct edge_keys *keys)
 	return l->pair->key != NULL;
 }
 
+/* On another machine; its file is no concern of this one. */
+static bool find_key(struct loading *l, struct edge_keys *keys, gnutls_x509_crt_t crt)
+{
+	char *error = NULL;
+
+	l->pair->key_is_remote = true;
+	l->pair->key = edge_keys_find(keys, crt, l->cfg->certificate, &error);
+	if (l->pair->key == NULL)
+		complain(l, "%s %s", l->cfg->certificate, error);
+	free(error);
+	return l->pair->key != NULL;
+}
+
 static void read_certificate(struct cert_pair *pair, gnutls_x509_crt_t crt)
 {
 	pair->algorithm = gnutls_x509_crt_get_pk_algorithm(crt, NULL);
@@ -212,10 +225,12 @@ static bool load(struct loading *l, struct edge_keys *keys)
 	gnutls_x509_crt_t *list = NULL;
 	unsigned n = 0;
 	bool read = read_certificates(l, &list, &n);
-	bool ok = load_key(l, keys);
+	bool ok = edge_keys_are_remote(keys) || load_key(l, keys);
 
 	if (!read)
 		return false;
+	if (edge_keys_are_remote(keys))
+		ok = find_key(l, keys, list[0]);
 	read_certificate(l->pair, list[0]);
 	l->pair->doubts = cert_doubts_of(list, n);
 	l->pair->must_staple = staple_is_must(list[0]);
@@ -266,12 +281,17 @@ void cert_pair_unref(struct cert_pair **pairp)
 	free(pair);
 }
 
+static bool is_as_before(const char *path, const struct file_version *before)
+{
+	const struct file_version now = file_note_version(path);
+
+	return now.there && file_version_equal(&now, before);
+}
+
 bool cert_pair_is_current(const struct cert_pair *pair)
 {
-	const struct file_version certificate = file_note_version(pair->certificate),
-				  key = file_note_version(pair->key_file);
+	bool certificate = is_as_before(pair->certificate, &pair->certificate_version);
 
-	return certificate.there && key.there &&
-	       file_version_equal(&certificate, &pair->certificate_version) &&
-	       file_version_equal(&key, &pair->key_version);
+	return (pair->key_is_remote || is_as_before(pair->key_file, &pair->key_version)) &&
+	       certificate;
 }

@@ -120,15 +120,23 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Who asks another machine for each key waits for it, and needs no processor for that. */
+static unsigned most_threads(const struct work *work)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (edge_keys_are_remote(work->certs->keys))
+		return THREADS_MAX;
+	return (unsigned)MAX(MIN(processors - 1, THREADS_MAX), 0);
+}
+
 /* The calling thread, and so many more as are worth it and can be had. */
 static void run_all(struct work *work)
 {
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	pthread_t threads[THREADS_MAX];
-	unsigned n = 0, wanted = MIN(work->certs->n_certs / PAIRS_PER_THREAD, THREADS_MAX);
+	unsigned n = 0, wanted = MIN(work->certs->n_certs / PAIRS_PER_THREAD, most_threads(work));
 
-	while (n < wanted && (long)n + 1 < processors &&
-	       thread_start(&threads[n], "certificates", run, work) == 0)
+	while (n < wanted && thread_start(&threads[n], "certificates", run, work) == 0)
 		n++;
 	run(work);
 	while (n > 0)

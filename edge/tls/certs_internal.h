@@ -38,6 +38,7 @@ struct cert_pair {
 	char *certificate, *key_file;
 	struct file_version certificate_version, key_version;
 	struct edge_key *key;
+	bool key_is_remote;                           /* then it has no file here */
 	gnutls_certificate_credentials_t credentials; /* of it alone */
 	char **names;
 	unsigned n_names;

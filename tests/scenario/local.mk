@@ -85,6 +85,8 @@ scenarios = \
 	tests/scenario/test_fault_verdicts.py \
 	tests/scenario/test_fault_versions.py \
 	tests/scenario/test_http1_h11.py \
+	tests/scenario/test_keys.py \
+	tests/scenario/test_keys_strangers.py \
 	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py \
 	tests/scenario/test_privileges.py

@@ -20,6 +20,7 @@ SOURCE = Path(os.environ.get("PERIGEE_SRC", Path(__file__).resolve().parents[2])
 
 EDGE = BUILD / "edge" / "perigee-edge"
 DNS = BUILD / "dns" / "perigee-dns"
+KEYS = BUILD / "edge" / "keys" / "server" / "perigee-keys"
 CTL = BUILD / "ctl" / "perigeectl"
 ORIGIN = BUILD / "tests" / "support" / "perigee-origin"
 SAMPLE_MMDB = BUILD / "geo" / "sample-city.mmdb"
@@ -150,7 +151,7 @@ class Process:
 
 
 class Daemon(Process):
-    """perigee-edge or perigee-dns, with its control socket."""
+    """perigee-edge, perigee-dns or perigee-keys, with its control socket."""
 
     def __init__(self, program, fleet, node, directory, args=(), env=None, wait=True, inside=()):
         """`inside`: the words before the command line, of a program that runs it somewhere."""

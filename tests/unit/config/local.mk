@@ -11,6 +11,12 @@ tests_unit_config_load_test_access_SOURCES = \
 tests_unit_config_load_test_access_LDADD = $(config_test_libs)
 TESTS += tests/unit/config/load/test_access
 
+check_PROGRAMS += tests/unit/config/load/test_validate_tls
+tests_unit_config_load_test_validate_tls_SOURCES = \
+	tests/unit/config/load/test_validate_tls.c $(config_test_support)
+tests_unit_config_load_test_validate_tls_LDADD = $(config_test_libs)
+TESTS += tests/unit/config/load/test_validate_tls
+
 check_PROGRAMS += tests/unit/config/load/test_limits
 tests_unit_config_load_test_limits_SOURCES = \
 	tests/unit/config/load/test_limits.c $(config_test_support)

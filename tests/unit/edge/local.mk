@@ -43,6 +43,24 @@ tests_unit_edge_keys_signing_test_rate_SOURCES = tests/unit/edge/keys/signing/te
 tests_unit_edge_keys_signing_test_rate_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/keys/signing/test_rate
 
+check_PROGRAMS += tests/unit/edge/keys/remote/test_keys_server
+tests_unit_edge_keys_remote_test_keys_server_SOURCES = tests/unit/edge/keys/remote/test_keys_server.c \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_edge_keys_remote_test_keys_server_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/remote/test_keys_server
+
+check_PROGRAMS += tests/unit/edge/keys/remote/test_wire
+tests_unit_edge_keys_remote_test_wire_SOURCES = tests/unit/edge/keys/remote/test_wire.c \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_edge_keys_remote_test_wire_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/remote/test_wire
+
+check_PROGRAMS += tests/unit/edge/keys/server/test_table
+tests_unit_edge_keys_server_test_table_SOURCES = tests/unit/edge/keys/server/test_table.c \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_edge_keys_server_test_table_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/keys/server/test_table
+
 check_PROGRAMS += tests/unit/edge/log/test_access_log
 tests_unit_edge_log_test_access_log_SOURCES = tests/unit/edge/log/test_access_log.c
 tests_unit_edge_log_test_access_log_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
