@@ -3,6 +3,7 @@
 why, costs little, and is in nobody's way."""
 
 import contextlib
+import os
 import socket
 import ssl
 import time
@@ -132,6 +133,49 @@ def test_edge_that_is_no_more_in_the_configuration(fleet, keys):
         keys.reload_and_wait()
         assert is_broken_off(s)
     assert alert_for(fleet, keys, one) == "ACCESS_DENIED"
+
+
+class Chatterbox:
+    """Has always sent many requests ahead, and looks at no answer but its size."""
+
+    AHEAD = 4000
+    RESPONSE = 5 + 10 + 1 + 16  # a record (RFC 8446 section 5.2)
+
+    def __init__(self, s):
+        self.s = s
+        self.raw = socket.socket(fileno=os.dup(s.fileno()))
+        self.raw.settimeout(perigee.PATIENCE)
+        self.sent = self.received = 0
+
+    def is_cut_off(self):
+        try:
+            while self.sent - self.received // self.RESPONSE < self.AHEAD:
+                self.s.sendall(request(PING) * 100)
+                self.sent += 100
+            n = len(self.raw.recv(100 * self.RESPONSE))
+        except OSError:
+            return True
+        self.received += n
+        return n == 0
+
+
+def test_edge_that_is_shut_out_while_it_talks_on_and_on(fleet, keys):
+    """There is always a request of its that has come already."""
+    with connect(fleet, keys, fleet.issue_edge("nyc1")) as s:
+        chatterbox = Chatterbox(s)
+        with chatterbox.raw:
+            for _ in range(10):
+                assert not chatterbox.is_cut_off()
+            keys.file.write_text(keys.file.read_text().replace("  nyc1:", "  lon1:"))
+            keys.reload()
+            out = False
+            while not out and "configuration reloaded" not in keys.log():
+                out = chatterbox.is_cut_off()
+            # What it is sent still is under way already.
+            last = chatterbox.received + 2 * chatterbox.AHEAD * chatterbox.RESPONSE
+            while not out and chatterbox.received < last:
+                out = chatterbox.is_cut_off()
+            assert out
 
 
 def test_another_authority_after_a_reload(fleet, keys, tmp_path):

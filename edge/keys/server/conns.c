@@ -8,6 +8,7 @@
 #include "edge/keys/server/conns.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -47,6 +48,8 @@ struct connection {
 	TAILQ_ENTRY(connection) link;
 	/* Under the lock. */
 	struct connections *list; /* that it is in */
+	/* Set under the lock, when it enters `leaving`. */
+	atomic_bool is_leaving;
 	/* Its thread's. */
 	struct keys_conns *conns;
 	struct wire wire;
@@ -110,11 +113,13 @@ static void enter_locked(struct connection *c, struct connections *list)
 		++*count;
 }
 
-/* Its thread finds that nothing comes any more, once it has answered what it is at. */
+/* Wakes its thread, which ends it once it has answered what it is at. SHUT_RD alone would not do:
+ * Linux goes on receiving, and an edge that always sends some more would stay. */
 static void send_off_locked(struct connection *c, int how)
 {
 	struct connections *leaving = &c->conns->leaving;
 
+	atomic_store(&c->is_leaving, true);
 	shutdown(c->fd, how);
 	leave_locked(c);
 	enter_locked(c, leaving);
@@ -275,6 +280,8 @@ static bool serve_request(struct connection *c)
 
 	if (wire_await(&c->wire, mono_add(clock_mono(), IDLE)) < 0 ||
 	    wire_receive(&c->wire, request, &n, mono_add(clock_mono(), MESSAGE)) < 0)
+		return false;
+	if (atomic_load(&c->is_leaving))
 		return false;
 	n = keys_request_answer(&asker, request, n, response);
 	return n > 0 && wire_send(&c->wire, response, n, mono_add(clock_mono(), MESSAGE)) == 0;
