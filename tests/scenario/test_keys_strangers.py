@@ -3,6 +3,7 @@
 why, costs little, and is in nobody's way."""
 
 import contextlib
+import datetime
 import os
 import socket
 import ssl
@@ -133,6 +134,22 @@ def test_edge_that_is_no_more_in_the_configuration(fleet, keys):
         keys.reload_and_wait()
         assert is_broken_off(s)
     assert alert_for(fleet, keys, one) == "ACCESS_DENIED"
+
+
+def test_certificate_that_expires_while_its_edge_is_connected(fleet, keys):
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
+    one = fleet.issue_edge("nyc1", days=[f'expiration_date = "{until:%Y-%m-%d %H:%M:%S} UTC"'])
+    with connect(fleet, keys, one) as s:
+        s.sendall(request(PING))
+        assert receive(s) == (OK, b"")
+
+        def is_refused():
+            s.sendall(request(PING))
+            return receive(s) == b""
+
+        perigee.wait_for(is_refused, "the connection to end")
+    assert datetime.datetime.now(datetime.timezone.utc) >= until.replace(microsecond=0)
+    assert alert_for(fleet, keys, one) == "CERTIFICATE_EXPIRED"
 
 
 class Chatterbox:

@@ -55,7 +55,9 @@ struct connection {
 	struct wire wire;
 	struct net_addr remote;
 	struct keys_view *view;
-	const struct cfg_edge *cfg; /* once it is known who that is */
+	/* Once it is known who that is. */
+	const struct cfg_edge *cfg;
+	wall_time expires; /* its certificate */
 	struct keys_edge *edge;
 	char *refusal; /* why its certificate was not taken */
 };
@@ -199,19 +201,19 @@ static const struct cfg_edge *edge_named(const struct cfg_fleet *fleet, gnutls_x
 	return edge;
 }
 
-static const struct cfg_edge *edge_shown(const struct cfg_fleet *fleet, gnutls_session_t session)
+static void read_certificate(struct connection *c)
 {
 	unsigned n = 0;
-	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
-	const struct cfg_edge *edge = NULL;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(c->wire.session, &n);
 	gnutls_x509_crt_t crt;
 
 	if (n == 0 || gnutls_x509_crt_init(&crt) < 0)
-		return NULL;
-	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0)
-		edge = edge_named(fleet, crt);
+		return;
+	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0) {
+		c->cfg = edge_named(c->view->fleet, crt);
+		c->expires.ns = (int64_t)gnutls_x509_crt_get_expiration_time(crt) * 1000000000;
+	}
 	gnutls_x509_crt_deinit(crt);
-	return edge;
 }
 
 static int verify(struct wire *wire)
@@ -222,7 +224,7 @@ static int verify(struct wire *wire)
 
 	c->refusal = wire_verify(session, GNUTLS_KP_TLS_WWW_CLIENT, NULL, &alert);
 	if (c->refusal == NULL)
-		c->cfg = edge_shown(c->view->fleet, session);
+		read_certificate(c);
 	if (c->refusal == NULL && c->cfg == NULL) {
 		alert = GNUTLS_A_ACCESS_DENIED;
 		c->refusal = xstrdup("its certificate names no edge");
@@ -271,6 +273,12 @@ static bool admit(struct connection *c)
 
 /* Its thread */
 
+/* A connection may outlive what it was let in by. */
+static bool may_ask(const struct connection *c)
+{
+	return !atomic_load(&c->is_leaving) && clock_wall().ns <= c->expires.ns;
+}
+
 /* False: that was the last. */
 static bool serve_request(struct connection *c)
 {
@@ -281,7 +289,7 @@ static bool serve_request(struct connection *c)
 	if (wire_await(&c->wire, mono_add(clock_mono(), IDLE)) < 0 ||
 	    wire_receive(&c->wire, request, &n, mono_add(clock_mono(), MESSAGE)) < 0)
 		return false;
-	if (atomic_load(&c->is_leaving))
+	if (!may_ask(c))
 		return false;
 	n = keys_request_answer(&asker, request, n, response);
 	return n > 0 && wire_send(&c->wire, response, n, mono_add(clock_mono(), MESSAGE)) == 0;
