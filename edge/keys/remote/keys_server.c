@@ -60,8 +60,9 @@ struct keys_server {
 	pthread_cond_t wake;
 	/* Under the lock. */
 	enum keys_server_state state;
-	char *fault; /* of one that is down */
+	char *fault; /* the last; NULL: there was none */
 	mono_time failed;
+	mono_time answered; /* anybody, the last time */
 	struct net_addr addrs[ADDRESSES_MAX];
 	unsigned n_addrs;
 	struct connection_list idle;
@@ -246,11 +247,13 @@ static struct connection *take_first_used(struct keys_server *server, bool *need
 	return c;
 }
 
+/* It has answered by it. */
 static void put_back(struct keys_server *server, struct connection **cp)
 {
 	struct connection *c = TAKE(cp);
 
 	pthread_mutex_lock(&server->lock);
+	server->answered = clock_mono();
 	TAILQ_INSERT_HEAD(&server->idle, c, link);
 	server->n_idle++;
 	pthread_mutex_unlock(&server->lock);
@@ -365,10 +368,30 @@ static bool ask_fresh(struct keys_server *server, struct call *call, char **faul
 	return false;
 }
 
+/* Consumes the text. A server that did not have its time, because others were asked before it, or
+ * that has answered somebody else meanwhile, is not down: a key may be on a slow token. */
+static void ask_failed(struct keys_server *server, mono_time began, const struct call *call,
+		       char **fault)
+{
+	bool had_time = mono_reached(mono_add(began, ASK), call->deadline) ||
+			!mono_reached(call->deadline, clock_mono());
+	bool is_down;
+
+	pthread_mutex_lock(&server->lock);
+	is_down = had_time && !mono_reached(began, server->answered);
+	if (!is_down) {
+		free(server->fault);
+		server->fault = TAKE(fault);
+	}
+	pthread_mutex_unlock(&server->lock);
+	if (is_down)
+		mark_down(server, fault);
+}
+
 size_t keys_server_ask(struct keys_server *server, enum signer_verb verb, const void *request,
 		       size_t n, void *out, mono_time deadline)
 {
-	mono_time own = mono_add(clock_mono(), ASK);
+	mono_time began = clock_mono(), own = mono_add(began, ASK);
 	struct call call = {.verb = verb,
 			    .request = request,
 			    .n = n,
@@ -380,7 +403,7 @@ size_t keys_server_ask(struct keys_server *server, enum signer_verb verb, const 
 		return call.size;
 	if (fault == NULL && ask_fresh(server, &call, &fault))
 		return call.size;
-	mark_down(server, &fault);
+	ask_failed(server, began, &call, &fault);
 	return 0;
 }
 

@@ -29,8 +29,8 @@ struct keys_server *keys_server_create(const char *name, const struct wire_files
 				       void (*changed)(void));
 enum keys_server_state keys_server_state(struct keys_server *server);
 /* A request, to which the response goes into `out`, of SIGNER_REMOTE_MAX bytes: its size. 0: it
- * does not answer, and is down from now on. */
+ * does not answer; and is down from now on, if it had its time, and has answered nobody else. */
 size_t keys_server_ask(struct keys_server *server, enum signer_verb verb, const void *request,
 		       size_t n, void *out, mono_time deadline);
-/* "host:port: why it is down"; malloc'd. */
+/* "host:port: why it did not answer the last time"; malloc'd. */
 char *keys_server_fault(struct keys_server *server);

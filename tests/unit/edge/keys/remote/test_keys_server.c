@@ -25,6 +25,7 @@
 #include "tests/support/test_cert.h"
 
 #define HOST "localhost"
+#define SLOW "a slow key" /* is never answered */
 
 enum way {
 	WELL,
@@ -58,6 +59,8 @@ static bool answer(struct wire *wire, const struct signer_request *request)
 	unsigned char out[SIGNER_MESSAGE_MAX];
 	size_t n;
 
+	if (request->content.n == strlen(SLOW))
+		return true;
 	if (request->verb == SIGNER_PING || atomic_load(&way) == WELL) {
 		bool sign = request->verb == SIGNER_SIGN_BY_ID;
 		const struct signer_response ok = {.status = SIGNER_OK};
@@ -161,15 +164,20 @@ static void await(struct keys_server *server, enum keys_server_state state)
 		fail_msg("%s", keys_server_fault(server));
 }
 
-static size_t ask(struct keys_server *server)
+static size_t ask_for(struct keys_server *server, const char *what, mono_time deadline)
 {
 	static const unsigned char id[SIGNER_KEY_ID_SIZE] = {1};
 	const struct signer_request request = {
-	    .verb = SIGNER_SIGN_BY_ID, .scheme = 0x0403, .id = id, .content = {"what", 4}};
+	    .verb = SIGNER_SIGN_BY_ID, .scheme = 0x0403, .id = id, .content = span_of(what)};
 	unsigned char packet[SIGNER_MESSAGE_MAX], out[SIGNER_MESSAGE_MAX];
 
 	return keys_server_ask(server, SIGNER_SIGN_BY_ID, packet,
-			       signer_request_write(&request, packet), out, in_s(30));
+			       signer_request_write(&request, packet), out, deadline);
+}
+
+static size_t ask(struct keys_server *server)
+{
+	return ask_for(server, "well", in_s(30));
 }
 
 static void test_one_connection_for_many(void **state)
@@ -255,6 +263,39 @@ static void test_silence(void **state)
 	assert_down(server, "timed out");
 }
 
+static void *ask_slowly(void *server)
+{
+	return (void *)(intptr_t)ask_for(server, SLOW, in_s(30));
+}
+
+static void test_slow_key_is_no_fault_of_the_server(void **state)
+{
+	struct keys_server *server = create();
+	pthread_t thread;
+	void *ret;
+
+	atomic_store(&way, WELL);
+	await(server, KEYS_SERVER_UP);
+	atomic_store(&n_changed, 0);
+	CHECK(thread_start(&thread, "asking", ask_slowly, server) == 0);
+	while (pthread_tryjoin_np(thread, &ret) != 0)
+		assert_int_equal(ask(server), SIGNER_HEAD + 9);
+	assert_null(ret);
+	assert_int_equal(keys_server_state(server), KEYS_SERVER_UP);
+	assert_int_equal(atomic_load(&n_changed), 0);
+}
+
+static void test_server_that_had_no_time_left_is_not_down(void **state)
+{
+	struct keys_server *server = create();
+
+	atomic_store(&way, WELL);
+	await(server, KEYS_SERVER_UP);
+	/* Others have had it. */
+	assert_int_equal(ask_for(server, SLOW, clock_mono()), 0);
+	assert_int_equal(keys_server_state(server), KEYS_SERVER_UP);
+}
+
 static void test_names(void **state)
 {
 	const struct wire_files files = {crt_path, key_path, crt_path, NULL};
@@ -289,6 +330,8 @@ int main(void)
 	    cmocka_unit_test(test_connection_that_was_ended_is_no_fault),
 	    cmocka_unit_test(test_answers_that_are_none),
 	    cmocka_unit_test(test_silence),
+	    cmocka_unit_test(test_slow_key_is_no_fault_of_the_server),
+	    cmocka_unit_test(test_server_that_had_no_time_left_is_not_down),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_own_files_that_are_missing),
 	};
