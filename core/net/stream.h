@@ -211,7 +211,7 @@ void stream_parked_destroy(struct stream **s);
 int stream_fd(const struct stream *s);
 /* To look at and, before the handshake, to set; NULL for plain streams. What GnuTLS is made to send
  * this way goes out before what is gathered, with the stream_write() that must follow at once; an
- * empty one will do. */
+ * empty one will do. A server's is not to be asked for ALPN after established(). */
 gnutls_session_t stream_tls_session(const struct stream *s);
 /* The error of GnuTLS by which reading or the handshake has failed; 0: something else, or none. */
 int stream_tls_error(const struct stream *s);

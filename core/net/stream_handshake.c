@@ -20,6 +20,13 @@
 #include "core/net/stream_internal.h"
 #include "core/net/tls_internal.h"
 
+/* Of a client's handshake: two ClientHellos of 64 KiB, early data that is skipped (stream_early.c),
+ * and its certificates. The library keeps what has come of a message, and takes one of 16 MiB. */
+#define CLIENT_BYTES_MAX (384 * 1024)
+/* Of TLS 1.2, each passed over. After some dozens the library would say that the fault was
+ * internal. */
+#define WARNINGS_MAX 4
+
 /* The steps */
 
 static const char *role_text(const struct stream *s)
@@ -94,6 +101,7 @@ static void handshake_done(struct stream *s)
 	tls->handshake_time = mono_since(clock_mono(), tls->handshake->started);
 	gnutls_session_set_ptr(tls->session, NULL);
 	forget_messages(tls);
+	tls->pulled = 0;
 	stream_set_phase(s, STREAM_OPEN);
 	trace_done(s);
 	/* With TLS 1.3 tickets follow. */
@@ -112,9 +120,26 @@ static void handshake_done(struct stream *s)
 	if (waited && s->out != OUT_FAILED && stream_is_drained(s) &&
 	    !stream_call(s, s->ops->drained))
 		return;
+	if (!tls->client && tls->tickets_owed == 0)
+		stream_forget_hello(s);
 	/* The first request mostly comes in one packet with the end of the handshake. */
 	stream_arm_read(s);
 	stream_look_again(s);
+}
+
+/* The library keeps what these extensions said until the session's end: 0.8 KB of the 10.5 that one
+ * takes. Tickets are made of it; then nobody looks at it any more. */
+void stream_forget_hello(struct stream *s)
+{
+	static const unsigned extensions[] = {13 /* signature_algorithms */, 16 /* ALPN */};
+	gnutls_session_t session = s->tls->session;
+	gnutls_ext_priv_data_t data;
+
+	for (size_t i = 0; i < ARRAY_SIZE(extensions); i++) {
+		/* To set another frees the one before. */
+		if (gnutls_ext_get_data(session, extensions[i], &data) == 0)
+			gnutls_ext_set_data(session, extensions[i], NULL);
+	}
 }
 
 static void make_step(struct stream_tls *tls)
@@ -126,6 +151,11 @@ static void make_step(struct stream_tls *tls)
 	/* E_AGAIN also comes when a message was dealt with: only our own pull knows. */
 	do {
 		*ret = gnutls_handshake(tls->session);
+		tls->handshake->warnings += *ret == GNUTLS_E_WARNING_ALERT_RECEIVED;
+		if (server && tls->pulled > CLIENT_BYTES_MAX)
+			*ret = GNUTLS_E_HANDSHAKE_TOO_LARGE;
+		else if (tls->handshake->warnings > WARNINGS_MAX)
+			*ret = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 	} while (*ret < 0 && !gnutls_error_is_fatal(*ret) && !tls->pulled_empty &&
 		 *ret != GNUTLS_E_INTERRUPTED);
 	if (*ret == 0 && server && server->finished)
@@ -301,6 +331,16 @@ static void hello_comes(struct stream_tls *tls, const gnutls_datum_t *message)
 	stream_early_look(tls, message);
 }
 
+/* RFC 8879 section 4: a client's compressed certificates begin with a method and how long they are
+ * without it. The library takes memory for that, be it 16 MiB, and fills it with what may be a few
+ * kilobytes here; it takes no more than 128 KiB that are not compressed. */
+static bool is_bomb(const gnutls_datum_t *message)
+{
+	const unsigned char *p = message->data;
+
+	return message->size < 5 || p[2] > 1;
+}
+
 /* Called by GnuTLS with each message of the handshake, before it looks at it. */
 static int message_comes(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
 			 const gnutls_datum_t *message)
@@ -313,6 +353,9 @@ static int message_comes(gnutls_session_t session, unsigned type, unsigned when,
 	else if (incoming && type == GNUTLS_HANDSHAKE_CERTIFICATE_VERIFY &&
 		 server->certificate_verify)
 		return server->certificate_verify(session);
+	else if (incoming && type == GNUTLS_HANDSHAKE_COMPRESSED_CERTIFICATE_PKT &&
+		 is_bomb(message))
+		return GNUTLS_E_HANDSHAKE_TOO_LARGE;
 	return 0;
 }
 

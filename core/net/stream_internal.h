@@ -145,6 +145,8 @@ void stream_closing_fini(struct stream *s);
 
 /* The socket is readable while the handshake goes on. */
 void stream_handshake_readable(struct stream *s);
+/* Of a server's session that has sent its tickets; ALPN is not to be asked for any more. */
+void stream_forget_hello(struct stream *s);
 
 /* stream_ticket.c */
 
@@ -191,6 +193,7 @@ struct stream_tls_handshake {
 	} pushed;           /* * by the step, to be sent when it is back */
 	struct tls_use use; /* a server's, until its release */
 	mono_time started;
+	unsigned warnings;     /* * alerts that have come, and end nothing */
 	gnutls_datum_t ticket; /* * see early.has_ticket */
 };
 
@@ -208,6 +211,9 @@ struct stream_tls {
 	char *kept; /* * */
 	size_t kept_start, kept_end;
 	bool pulled_empty; /* * pull has said EAGAIN since this was last cleared */
+	uint32_t pulled;   /* * bytes: in the handshake, then by one read */
+	uint32_t begun;    /* bytes of a record that is not whole yet */
+	uint32_t wordless; /* bytes of records without data */
 	bool socket_ended; /* after the ciphertext at hand comes a FIN, or `socket_errno` */
 	int socket_errno;  /* 0: a FIN */
 	mono_time last_write;

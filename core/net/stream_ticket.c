@@ -82,6 +82,7 @@ void stream_tickets_send(struct stream *s)
 	stream_tickets_forget(s);
 	/* Without them all goes on; what matters shows up at the next call. */
 	gnutls_session_ticket_send(s->tls->session, n, 0);
+	stream_forget_hello(s);
 }
 
 struct stream_tickets *stream_tickets_create(struct loop *loop)

@@ -183,15 +183,17 @@ static ssize_t pull_cb(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 
 	MAGIC_CHECK(tls, STREAM_TLS_MAGIC);
 	if (tls->kept)
-		return pull_kept(tls, buf, len);
-	if (s && held(s) > 0)
-		return pull_held(s, buf, len);
-	if (tls->socket_ended)
+		n = pull_kept(tls, buf, len);
+	else if (s && held(s) > 0)
+		n = pull_held(s, buf, len);
+	else if (tls->socket_ended)
 		n = -tls->socket_errno;
 	else if (s && !s->b)
 		n = stream_recv(s, buf, len);
-	if (n >= 0)
+	if (n >= 0) {
+		tls->pulled += n;
 		return n;
+	}
 	if (n == -EAGAIN)
 		tls->pulled_empty = true;
 	else
@@ -377,6 +379,26 @@ void stream_tls_failed(struct stream *s, int ret)
 
 /* Reading and writing */
 
+/* Of records without data a client sends but key updates, of 27 bytes, and alerts: a thousand in
+ * the life of a connection. It may also send 16 MiB of a message of the handshake, which the
+ * library keeps. More than one record has, which may be there in part. */
+#define WORDLESS_MAX (32 * 1024)
+
+/* After a read of the library: whether the client has sent more of what says nothing than is
+ * borne. */
+static bool babbles(struct stream_tls *tls, ssize_t ret)
+{
+	tls->begun += tls->pulled;
+	tls->pulled = 0;
+	if (ret > 0) {
+		tls->begun = 0;
+	} else if (!tls->pulled_empty) {
+		tls->wordless += tls->begun;
+		tls->begun = 0;
+	}
+	return !tls->client && tls->wordless + tls->begun > WORDLESS_MAX;
+}
+
 size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 {
 	struct stream_tls *tls = s->tls;
@@ -397,6 +419,8 @@ size_t stream_tls_read(struct stream *s, void *buf, size_t len)
 			stream_flush(s);
 		tls->pulled_empty = false;
 		ret = gnutls_record_recv(tls->session, (char *)buf + got, len - got);
+		if (babbles(tls, ret) && ret < 0 && !gnutls_error_is_fatal((int)ret))
+			ret = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 		stopped_short = ret < 0 && !tls->pulled_empty;
 		if (ret > 0)
 			got += ret;

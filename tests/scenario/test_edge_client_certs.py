@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import threading
 import types
+import zlib
 
 import pytest
 from cryptography import x509
@@ -210,7 +211,7 @@ def certificate_of(modulus_bits, exponent_bits):
     modulus, exponent = (1 << bits - 1 | int.from_bytes(os.urandom(bits // 8 - 1), "big") | 1
                          for bits in (modulus_bits, exponent_bits))
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "costly")])
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.timezone.utc)
     return (x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
             .not_valid_before(now - datetime.timedelta(days=1))
             .not_valid_after(now + datetime.timedelta(days=1))
@@ -258,6 +259,22 @@ def test_key_of_a_stranger_is_used_where_strangers_may_come_only(make, version, 
     with edge.connect_tcp() as s:
         assert show(s, sni, version, certificate_of(2048, 17), 2048) == expected
     edge.wait_counter("edge_handshake_failures_certificate_total", 1)
+
+
+def test_certificates_that_are_small_until_they_are_decompressed(make):
+    """RFC 8879 section 4. Where GnuTLS knows no compression, the message has no place at all."""
+    edge = make(top=["tls: {certificate_compression: [zlib, zstd]}"])
+    with edge.connect_tcp() as s:
+        client = tls_frames.Client(s)
+        client.hello(host=NEEDED)
+        client.agree()
+        packed = zlib.compress(bytes(0xffffff), 9)
+        compressed = message(25, u16s([1]) + b"\xff" * 3 + vector(packed, 3))
+        for at in range(0, len(compressed), 16000):
+            client.send(tls_frames.HANDSHAKE, compressed[at:at + 16000])
+        with pytest.raises(tls_frames.Refused) as refused:
+            client.application_data()
+        assert refused.value.alert in (tls_frames.DECODE_ERROR, tls_frames.UNEXPECTED_MESSAGE)
 
 
 @pytest.mark.parametrize("version", [TLS12, TLS13])
@@ -572,7 +589,7 @@ def test_ticket_of_before_a_reload(make, ca, other_ca, alice, version):
 
 def test_certificate_that_expires_while_its_connection_is_open(make, ca):
     """It was valid for as long as the connection lasted."""
-    end = datetime.datetime.utcnow() + datetime.timedelta(seconds=5)
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=5)
     short = ca.issue("short", days=('activation_date = "2020-01-01 00:00:00"',
                                     f'expiration_date = "{end:%Y-%m-%d %H:%M:%S} UTC"'))
     edge = make()

@@ -12,7 +12,8 @@ import perigee
 import tls_frames
 from edge_fleet import HOST, Edge, Responses
 from tls_frames import (
-    ALERT, APPLICATION_DATA, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, HANDSHAKE, SERVER_NAME,
+    ALERT, APPLICATION_DATA, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, DECODE_ERROR, HANDSHAKE,
+    SERVER_NAME,
     UNEXPECTED_MESSAGE, USER_CANCELED, Client, Refused, Traffic, expand_label, message, record, vector)
 
 KEY_UPDATE, PRE_SHARED_KEY, PSK_MODES, NO_RENEGOTIATION = 24, 41, 45, 100
@@ -79,6 +80,52 @@ def test_message_after_the_handshake(make, route, kind):
         assert serves(client)
         client.send(HANDSHAKE, message(kind, bodies.get(kind, b"x" * 32)))
         assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+
+
+def send_part(client, kind, n=4 << 20, between=b""):
+    """Of a message of 16 MiB, with some data between the records of it."""
+    data = bytes([kind]) + b"\xff" * 3 + bytes(n)
+    with contextlib.suppress(ConnectionError):
+        for at in range(0, len(data), 16000):
+            client.send(HANDSHAKE, data[at:at + 16000])
+            if between:
+                client.send(APPLICATION_DATA, between)
+
+
+def test_memory_was_kept_for_a_message_that_comes_in_part(edge):
+    """Of as much as 16 MiB, of each connection, for as long as it may be idle."""
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s).connect()
+        assert serves(client)
+        send_part(client, KEY_UPDATE)
+        assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+
+
+def test_memory_was_kept_for_a_message_between_data(edge):
+    """RFC 8446 section 5.1: nothing may come in the middle of it."""
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s).connect()
+        client.send(APPLICATION_DATA, f"POST / HTTP/1.1\r\nHost: {HOST}\r\n"
+                    "Content-Length: 1000\r\n\r\n".encode())
+        send_part(client, KEY_UPDATE, between=b"x")
+        assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+
+
+@pytest.mark.parametrize("version, kind", [("1.3", 20), ("1.2", 16)])
+def test_memory_was_kept_for_a_message_of_the_handshake(edge, version, kind):
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s)
+        if version == "1.3":
+            client.hello()
+            client.agree()
+        else:
+            client.hello12()
+            client.server_hello()
+            while client.message()[0] != 14:
+                pass
+        send_part(client, kind)
+        assert refusal(client) == (DECODE_ERROR, 2)
+    assert edge.counters()["edge_handshake_failures_oversized_total"] == 1
 
 
 @pytest.mark.parametrize("kind", [0, 1, 11, 20])
@@ -207,14 +254,34 @@ def test_flood_of_change_cipher_spec(edge):
     assert edge.counters()["edge_handshake_failures_unexpected_total"] == 1
 
 
+@pytest.mark.parametrize("n, refused", [(4, False), (5, True), (1000, True)])
+def test_flood_of_warnings_was_called_an_internal_error(edge, n, refused):
+    """In TLS 1.2, where they end nothing."""
+    with bystander(edge), edge.connect_tcp() as s:
+        client = Client(s)
+        client.hello12()
+        s.sendall(record(ALERT, bytes([1, USER_CANCELED])) * n)
+        if refused:
+            client.server_hello()
+            while client.message()[0] != 14:
+                pass
+            assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+        else:
+            client.agree12()
+            client.finish12()
+            assert serves(client)
+    assert edge.counters()["edge_handshake_failures_unexpected_total"] == refused
+
+
 def test_change_cipher_spec_with_something_in_it(edge):
-    """RFC 8446 section 5: "any other value" is an unexpected message."""
+    """RFC 8446 section 5: "any other value" is an unexpected message. GnuTLS 3.8 passes over it like
+    over one that is in order; then what comes after it is refused."""
     with bystander(edge), edge.connect_tcp() as s:
         client = Client(s)
         client.hello()
         client.agree()
-        s.sendall(record(CHANGE_CIPHER_SPEC, b"\1\1"))
-        assert refusal(client) == (UNEXPECTED_MESSAGE, 2)
+        s.sendall(record(CHANGE_CIPHER_SPEC, b"\1\1") + record(APPLICATION_DATA, bytes(32)))
+        assert refusal(client) in ((UNEXPECTED_MESSAGE, 2), (BAD_RECORD_MAC, 2))
 
 
 @pytest.mark.parametrize("kind", [HANDSHAKE, ALERT])

@@ -216,22 +216,29 @@ static void test_no_sni_for_an_address(void **state)
 	}
 }
 
+static void expect_h2(struct side *server)
+{
+	gnutls_datum_t chosen;
+
+	assert_int_equal(gnutls_alpn_get_selected_protocol(stream_tls_session(server->s), &chosen),
+			 0);
+	assert_int_equal(chosen.size, 2);
+	assert_memory_equal(chosen.data, "h2", 2);
+}
+
 static void test_alpn_prefers_servers_order(void **state)
 {
 	gnutls_datum_t offered[] = {{(unsigned char *)"http/1.1", 8}, {(unsigned char *)"h2", 2}};
 	gnutls_datum_t ours[] = {{(unsigned char *)"h2", 2}, {(unsigned char *)"http/1.1", 8}};
-	gnutls_datum_t chosen;
 	struct side client, server;
 
 	test_server.alpn = ours;
 	test_server.n_alpn = 2;
 	sides_open(&client, &server, TLS13);
 	gnutls_alpn_set_protocols(stream_tls_session(client.s), offered, 2, 0);
+	server.on_established = expect_h2;
 	run_until(side_established, &server);
-	assert_int_equal(gnutls_alpn_get_selected_protocol(stream_tls_session(server.s), &chosen),
-			 0);
-	assert_int_equal(chosen.size, 2);
-	assert_memory_equal(chosen.data, "h2", 2);
+	assert_int_equal(server.established, 1);
 	side_fini(&client);
 	side_fini(&server);
 

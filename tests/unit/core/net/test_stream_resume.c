@@ -119,6 +119,40 @@ static void test_the_ticket_goes_with_the_first_response(void **state)
 	}
 }
 
+static bool keeps(const struct side *side, unsigned extension)
+{
+	gnutls_ext_priv_data_t data;
+
+	return gnutls_ext_get_data(stream_tls_session(side->s), extension, &data) == 0 && data;
+}
+
+/* It is a twelfth of what an idle connection takes. */
+static void test_what_the_hello_said_is_not_kept(void **state)
+{
+	static const enum kind kinds[] = {TLS12, TLS13};
+	enum { SIGNATURE_ALGORITHMS = 13, ALPN = 16 };
+	gnutls_datum_t h2 = {(unsigned char *)"h2", 2};
+	struct side client, server;
+
+	test_server.alpn = &h2;
+	test_server.n_alpn = 1;
+	for (unsigned i = 0; i < 4; i++) {
+		if (i == 2)
+			test_server.tickets = NULL;
+		sides_open(&client, &server, kinds[i % 2]);
+		gnutls_alpn_set_protocols(stream_tls_session(client.s), &h2, 1, 0);
+		run_until(side_established, &server);
+		run_until(side_established, &client);
+		side_write(&server, "hello");
+		wait_len(&client, 5);
+		assert_false(keeps(&server, SIGNATURE_ALGORITHMS) || keeps(&server, ALPN));
+		side_write(&client, "request");
+		wait_len(&server, 7);
+		side_fini(&client);
+		side_fini(&server);
+	}
+}
+
 /* More than one turn's share of quiet clients; some of them leave before. */
 static void test_quiet_clients_get_their_tickets_in_time(void **state)
 {
@@ -187,6 +221,7 @@ int main(void)
 	    RUN(resumption_tls13),
 	    RUN(no_resumption_without_tickets),
 	    RUN(the_ticket_goes_with_the_first_response),
+	    RUN(what_the_hello_said_is_not_kept),
 	    RUN(quiet_clients_get_their_tickets_in_time),
 	    RUN(a_ticket_does_not_need_the_credentials),
 	    RUN(no_ticket_after_the_end),
