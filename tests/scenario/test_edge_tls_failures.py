@@ -11,7 +11,7 @@ import pytest
 
 import perigee
 import tls_frames
-from edge_fleet import HOST, Edge, Responses, reset
+from edge_fleet import HOST, Edge, bystander, reset
 from tls_frames import (
     ALERT, ALPN, APPLICATION_DATA, BAD_CERTIFICATE, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, DECODE_ERROR,
     DECRYPT_ERROR, ECDHE_ECDSA, HANDSHAKE, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER,
@@ -44,21 +44,6 @@ def make(processes, tmp_path, authority, both_certificates, origin):
 @pytest.fixture
 def edge(make):
     return make()
-
-
-@contextlib.contextmanager
-def bystander(edge):
-    """A client whose connection serves before and after."""
-    with edge.connect() as s:
-        responses = Responses(s)
-
-        def ask():
-            s.sendall(f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-            assert responses.response()[0] == 200
-
-        ask()
-        yield
-        ask()
 
 
 @contextlib.contextmanager
