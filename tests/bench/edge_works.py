@@ -42,13 +42,13 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 @contextlib.contextmanager
 def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False,
-         gzip=False, echo="", signer=False):
+         gzip=False, echo="", keys="place: process"):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, echo, gzip, signer)
+                  bench.authority.certificate if origin_tls else None, echo, gzip, keys)
     with measure.running(name, EDGES.get(name, EDGES["perigee"]).command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
@@ -96,8 +96,54 @@ def handshakes(kind, resume):
 
 def signed_handshakes(bench, name):
     """Full handshakes with the key in the signer; of "in-process" with the key in the edge."""
-    with edge(bench, name, signer=name == "perigee") as (process, port):
+    place = "signer" if name == "perigee" else "process"
+    with edge(bench, name, keys=f"place: {place}") as (process, port):
         return costed(bench, process, lambda: tlsload(bench, port, bench.seconds)["operations"])
+
+
+@contextlib.contextmanager
+def keys_server(bench):
+    """perigee-keys where the load is, as if on another machine; and what an edge that asks it has as
+    tls.keys."""
+    folder = measure.folder(bench.directory, "perigee-keys")
+    server, own = (bench.authority.issue(f"keys-{name}", [name], usage=usage)
+                   for name, usage in (("127.0.0.1", "serverAuth"), ("bench", "clientAuth")))
+    certificate, key = bench.certificates["ecdsa"]
+    port = free_port(["127.0.0.1"])
+
+    def options(pair):
+        return (f'place: remote, servers: ["127.0.0.1:{port}"], certificate: {pair[0]}, '
+                f'key: {pair[1]}, ca: {bench.authority.certificate}')
+
+    (folder / "perigee.yaml").write_text(f"""
+tls: {{keys: {{{options(server)}, listen: "127.0.0.1:{port}"}}}}
+edges: {{bench: {{location: "50,8", addresses: [127.0.0.1]}}}}
+origins: {{app: {{servers: ["127.0.0.1:1"]}}}}
+sites:
+  www: {{hosts: [{HOST}], certificates: {{certificate: {certificate}, key: {key}}},
+        routes: {{path: /, origin: app}}}}
+""")
+    # It has what the edge needs by the time the edge gives a right answer.
+    with measure.running("perigee-keys", [
+            measure.project.KEYS, "--config", folder / "perigee.yaml", "--control",
+            folder / "control"], bench.load_core, lambda: None, folder / "log") as process:
+        yield process, options(own)
+
+
+def remote_handshakes(bench, name):
+    """Full handshakes with the key in perigee-keys, whose share is told beside; of "in-process" with
+    the key in the edge."""
+    def load(port):
+        return tlsload(bench, port, bench.seconds)["operations"]
+
+    if name != "perigee":
+        with edge(bench, name) as (process, port):
+            return costed(bench, process, lambda: load(port))
+    with keys_server(bench) as (keys, options), edge(bench, name, keys=options) as (process, port):
+        before = measure.cpu_of(keys.pid).total
+        sample = costed(bench, process, lambda: load(port))
+        sample.more["keys"] = (measure.cpu_of(keys.pid).total - before) / sample.more["count"] * 1e6
+        return sample
 
 
 def run_wrk(bench, port, path="/", coding="identity"):
@@ -347,6 +393,9 @@ WORKS = [
     one("handshake-signer", {**EDGES, "in-process": EDGES["perigee"]},
         "full handshake by the signer, ECDSA P-256", "us", ("perigee", "in-process"),
         signed_handshakes),
+    one("handshake-remote", {**EDGES, "in-process": EDGES["perigee"]},
+        "full handshake by perigee-keys, ECDSA P-256", "us", ("perigee", "in-process"),
+        remote_handshakes),
     one("handshake-flood", EDGES, "p99 of requests in a flood of RSA", "x quiet", EDGES_OF_TLS, flood),
     one("http-h1", EDGES, "1 KiB request, h1 -> h1", "us", EDGES_OF_TLS,
         requests(run_wrk, at_once=64), tools=("wrk",), lesser=PASSES_ON),

@@ -36,7 +36,7 @@ class Setup:
     origin_tls: Path | None = None  # the origin's authority, when the link to it is TLS
     echo: str = ""  # "ADDRESS:PORT" of an origin of WebSockets, for /echo
     gzip: bool = False  # whether it compresses JSON, level 4
-    signer: bool = False  # whether its keys are in a process of their own
+    keys: str = "place: process"  # where its keys are: tls.keys
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def perigee(setup):
                    else "")
     (setup.directory / "perigee.yaml").write_text(
         f"""http: {{access_log: {{output: ""}}, timeout: {{keep_alive: 600s}}}}
-tls: {{keys: {{place: {"signer" if setup.signer else "process"}}}}}
+tls: {{keys: {{{setup.keys}}}}}
 edges:
   bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["{setup.listen}"]}}
 origins:

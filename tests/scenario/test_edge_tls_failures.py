@@ -11,7 +11,7 @@ import pytest
 
 import perigee
 import tls_frames
-from edge_fleet import HOST, Edge, Responses, reset
+from edge_fleet import HOST, Edge, bystander, reset
 from tls_frames import (
     ALERT, ALPN, APPLICATION_DATA, BAD_CERTIFICATE, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, DECODE_ERROR,
     DECRYPT_ERROR, ECDHE_ECDSA, HANDSHAKE, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER,
@@ -44,21 +44,6 @@ def make(processes, tmp_path, authority, both_certificates, origin):
 @pytest.fixture
 def edge(make):
     return make()
-
-
-@contextlib.contextmanager
-def bystander(edge):
-    """A client whose connection serves before and after."""
-    with edge.connect() as s:
-        responses = Responses(s)
-
-        def ask():
-            s.sendall(f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-            assert responses.response()[0] == 200
-
-        ask()
-        yield
-        ask()
 
 
 @contextlib.contextmanager
@@ -189,9 +174,10 @@ def test_no_common_group(edge, hello):
         client.record()
 
 
-def test_no_common_protocol(edge):
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_no_common_protocol(edge, version):
     with failure(edge, "protocol", NO_APPLICATION_PROTOCOL) as client:
-        client.hello(alpn=("smtp", "h3"))
+        (client.hello if version == "1.3" else client.hello12)(alpn=("smtp", "h3"))
         client.record()
 
 
@@ -269,23 +255,38 @@ def test_second_hello_of_tls_1_2(edge):
 
 # The end of it
 
-def test_client_refuses_the_certificate(edge):
-    with failure(edge, "alert") as client:
+def half_way(client, version):
+    """The server has said all that it has to say before the client has finished."""
+    if version == "1.3":
         client.hello()
         client.agree()
+    else:
+        client.hello12()
+        client.agree12()
+
+
+versions = pytest.mark.parametrize("version", ["1.2", "1.3"])
+
+
+@versions
+def test_client_refuses_the_certificate(edge, version):
+    with failure(edge, "alert") as client:
+        half_way(client, version)
         client.alert(BAD_CERTIFICATE)
         with pytest.raises(EOFError):
             client.receive(1)
 
 
-@pytest.mark.parametrize("at", ["half a hello", "after ServerHello"])
-def test_client_closes(edge, at):
+def test_client_closes_in_its_hello(edge):
     with failure(edge, "closed") as client:
-        if at == "half a hello":
-            client.s.sendall(record(HANDSHAKE, tls_frames.client_hello())[:50])
-        else:
-            client.hello()
-            client.agree()
+        client.s.sendall(record(HANDSHAKE, tls_frames.client_hello())[:50])
+        client.s.close()
+
+
+@versions
+def test_client_closes(edge, version):
+    with failure(edge, "closed") as client:
+        half_way(client, version)
         client.s.close()
 
 
@@ -307,10 +308,10 @@ def test_alert_was_lost_when_more_had_come(edge, at):
         assert client.s.recv(1) == b""
 
 
-def test_client_resets(edge):
+@versions
+def test_client_resets(edge, version):
     with failure(edge, "reset") as client:
-        client.hello()
-        client.agree()
+        half_way(client, version)
         reset(client.s)
 
 
@@ -339,16 +340,11 @@ def test_client_drips(make):
         canceled(client)
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@versions
 def test_client_falls_silent_in_the_middle(make, version):
     edge = make("timeout: {handshake: 300ms}")
     with failure(edge, "timeout") as client:
-        if version == "1.3":
-            client.hello()
-            client.agree()
-        else:
-            client.hello12()
-            client.agree12()
+        half_way(client, version)
         canceled(client)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import perigee
 import tls_frames
-from edge_fleet import HOST, Edge, Responses
+from edge_fleet import HOST, Edge, Responses, bystander
 from tls_frames import (
     ALERT, APPLICATION_DATA, BAD_RECORD_MAC, CHANGE_CIPHER_SPEC, DECODE_ERROR, HANDSHAKE,
     SERVER_NAME,
@@ -34,22 +34,6 @@ def make(processes, tmp_path, authority, both_certificates, origin):
 @pytest.fixture
 def edge(make):
     return make()
-
-
-@contextlib.contextmanager
-def bystander(edge):
-    """A client whose connection serves before and after."""
-    with edge.connect() as s:
-        responses = Responses(s)
-
-        def ask():
-            s.sendall(GET)
-            assert responses.response()[0] == 200
-
-        ask()
-        yield
-        ask()
-    edge.wait_counter("edge_connections_active", 0)
 
 
 def serves(client):

@@ -19,7 +19,7 @@ from keys_fleet import OK, PING, SERVER, SIGN_BY_ID, Keys, KeysFleet, key_id, re
 from tls_frames import message, u16s, vector
 
 UNKNOWN_CA = 48
-STRANGERS_MAX = 256  # edge/keys/server/conns.c
+STRANGERS_MAX, PER_EDGE_MAX = 256, 1100  # edge/keys/server/conns.c
 HANDSHAKE = 5.0
 
 
@@ -274,6 +274,26 @@ def test_newcomers_take_the_place_of_silent_ones(fleet, keys):
         # Those who have shown who they are stay.
         edge.sendall(request(PING))
         assert receive(edge) == (OK, b"")
+
+
+@pytest.mark.skipif(perigee.sanitized(), reason="a thousand handshakes take minutes")
+def test_edge_has_so_many_connections(fleet, keys):
+    if not perigee.allow_open_files(2 * PER_EDGE_MAX):
+        pytest.skip("this process may not open as many files")
+    with contextlib.ExitStack() as stack:
+        mine = [stack.enter_context(connect(fleet, keys)) for _ in range(PER_EDGE_MAX)]
+        perigee.wait_for(lambda: keys.edges()["fra1"]["connections"] == PER_EDGE_MAX, "all of them")
+        with connect(fleet, keys) as one_more:
+            assert is_broken_off(one_more)
+        keys.wait_log(f"edge fra1 has {PER_EDGE_MAX} connections already: another one is closed")
+        # Nobody else has less by it, and those that are there go on.
+        with connect(fleet, keys, fleet.issue_edge("nyc1")) as other:
+            for s in (other, mine[0], mine[-1]):
+                s.sendall(request(PING))
+                assert receive(s) == (OK, b"")
+        keys.reload_and_wait()
+    perigee.wait_for(lambda: keys.edges()["fra1"]["connections"] == 0, "the end of all")
+    assert serves(fleet, keys)
 
 
 @pytest.mark.parametrize("sent", [

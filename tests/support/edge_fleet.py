@@ -2,6 +2,7 @@
 """What the scenarios of perigee-edge share: a fleet of one edge, a raw TLS client, an origin that
 does what a test tells it."""
 
+import contextlib
 import json
 import select
 import socket
@@ -277,6 +278,22 @@ class Responses:
 
     def at_end(self):
         return self.buffer == b"" and not self.more()
+
+
+@contextlib.contextmanager
+def bystander(edge):
+    """A client whose connection serves before and after; no other is left then."""
+    with edge.connect() as s:
+        responses = Responses(s)
+
+        def ask():
+            s.sendall(f"GET /bytes/5 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            assert responses.response()[0] == 200
+
+        ask()
+        yield
+        ask()
+    edge.wait_counter("edge_connections_active", 0)
 
 
 class Sending:

@@ -114,6 +114,9 @@ int wire_shake_hands(struct wire *wire, mono_time deadline)
 	} while (ret < 0 && waited == 0);
 	if (ret == 0 && !speaks_our_protocol(wire))
 		waited = GNUTLS_E_NO_APPLICATION_PROTOCOL;
+	/* However that should be possible. */
+	if (ret == 0 && !wire->judged)
+		waited = GNUTLS_E_CERTIFICATE_REQUIRED;
 	wire->is_open = waited == 0;
 	if (waited < 0 && waited != GNUTLS_E_TIMEDOUT && waited != GNUTLS_E_CERTIFICATE_ERROR)
 		gnutls_alert_send_appropriate(wire->session, waited);
