@@ -136,6 +136,13 @@ def test_edge_that_is_no_more_in_the_configuration(fleet, keys):
     assert alert_for(fleet, keys, one) == "ACCESS_DENIED"
 
 
+def test_certificate_of_a_thousand_years(fleet, keys):
+    one = fleet.issue_edge("nyc1", days=['expiration_date = "2999-01-01 00:00:00"'])
+    with connect(fleet, keys, one) as s:
+        s.sendall(request(PING))
+        assert receive(s) == (OK, b"")
+
+
 def test_certificate_that_expires_while_its_edge_is_connected(fleet, keys):
     until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
     one = fleet.issue_edge("nyc1", days=[f'expiration_date = "{until:%Y-%m-%d %H:%M:%S} UTC"'])

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -57,7 +58,7 @@ struct connection {
 	struct keys_view *view;
 	/* Once it is known who that is. */
 	const struct cfg_edge *cfg;
-	wall_time expires; /* its certificate */
+	time_t expires; /* its certificate: after that second */
 	struct keys_edge *edge;
 	char *refusal; /* why its certificate was not taken */
 };
@@ -211,7 +212,7 @@ static void read_certificate(struct connection *c)
 		return;
 	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0) {
 		c->cfg = edge_named(c->view->fleet, crt);
-		c->expires.ns = (int64_t)gnutls_x509_crt_get_expiration_time(crt) * 1000000000;
+		c->expires = gnutls_x509_crt_get_expiration_time(crt);
 	}
 	gnutls_x509_crt_deinit(crt);
 }
@@ -276,7 +277,7 @@ static bool admit(struct connection *c)
 /* A connection may outlive what it was let in by. */
 static bool may_ask(const struct connection *c)
 {
-	return !atomic_load(&c->is_leaving) && clock_wall().ns <= c->expires.ns;
+	return !atomic_load(&c->is_leaving) && time(NULL) <= c->expires;
 }
 
 /* False: that was the last. */
