@@ -51,6 +51,7 @@ core_libcore_a_SOURCES = \
 	core/tls/groups.c core/tls/groups.h \
 	core/net/tls.c core/net/tls.h \
 	core/tls/early.c core/tls/early.h \
+	core/tls/revoked.c core/tls/revoked.h \
 	core/net/tls_client.c \
 	core/net/tls_internal.h \
 	core/net/tls_profile.c core/net/tls_profile.h \

@@ -136,7 +136,6 @@ edge_libedge_a_SOURCES = \
 	edge/tls/staple.c edge/tls/staple.h \
 	edge/tls/failure.c edge/tls/failure.h \
 	edge/tls/host_table.c edge/tls/host_table.h \
-	edge/clients/revoked.c edge/clients/revoked.h \
 	edge/tls/ja4.c edge/tls/ja4.h \
 	edge/tls/policy.c edge/tls/policy.h \
 	edge/expiry.c edge/expiry.h \

@@ -97,8 +97,9 @@ static const struct cfg_option keys_options[] = {
      .type = &cfg_type_path,
      AT(cfg_tls, keys.crl),
      WHEN_REMOTE,
-     .prose = "PEM file of lists of revoked certificates (CRL), one of each authority, that "
-	      "perigee-keys looks into."},
+     .prose = "PEM file of lists of revoked certificates (CRL), one of each authority in ca and "
+	      "signed by it, that perigee-keys looks into. One that is out of date still counts, "
+	      "with a warning when it is read."},
     {.key = "listen",
      .shape = CFG_VALUES,
      .type = &cfg_type_listen,

@@ -145,12 +145,12 @@ static enum edge_client_verdict look_for_revoked(const struct client_trust *trus
 						 wall_time now)
 {
 	for (unsigned i = 0; i < length && !is_trusted(trust, chain->v[i]); i++) {
-		switch (edge_revoked_ask(trust->revoked, chain->v[i], now)) {
-		case EDGE_REVOKED_NO:
+		switch (revoked_ask(trust->revoked, chain->v[i], now)) {
+		case REVOKED_NO:
 			break;
-		case EDGE_REVOKED_YES:
+		case REVOKED_YES:
 			return EDGE_CLIENT_REVOKED;
-		case EDGE_REVOKED_UNKNOWN:
+		case REVOKED_UNKNOWN:
 			return EDGE_CLIENT_NO_CRL;
 		}
 	}

@@ -6,8 +6,8 @@
 
 #include <gnutls/x509.h>
 
+#include "core/tls/revoked.h"
 #include "edge/clients/client_auth.h"
-#include "edge/clients/revoked.h"
 
 /* What was loaded from the files of a site; sites that name the same share it. */
 struct client_trust {
@@ -15,7 +15,7 @@ struct client_trust {
 	gnutls_x509_crt_t *cas;
 	unsigned n_cas;
 	gnutls_x509_trust_list_t list;                /* of them, which it does not own */
-	struct edge_revoked *revoked;                 /* NULL: nothing is */
+	struct revoked *revoked;                      /* NULL: nothing is */
 	unsigned char digest[EDGE_CLIENT_RULES_SIZE]; /* of the files' contents */
 };
 

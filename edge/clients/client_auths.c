@@ -16,8 +16,6 @@
 #include "core/net/tls.h"
 #include "edge/clients/client_auth_internal.h"
 
-/* A list of a million certificates has 40 MB. */
-#define CRL_FILE_MAX (128 << 20)
 /* RFC 5246 section 7.4.4, RFC 8446 section 4.2.4: of the names in a request, each with its length
  * in two bytes; in TLS 1.3 the length of all is within the extension. */
 #define NAMES_MAX (65535 - 2)
@@ -94,7 +92,7 @@ static void warn_of_cas(const struct client_trust *trust, wall_time now, const s
 		if (gnutls_x509_crt_get_expiration_time(trust->cas[i]) < t)
 			diag_warn(c->diag, c->site->place, "%s: the authority \"%s\" has expired",
 				  trust->ca_file, name);
-		if (trust->revoked != NULL && !edge_revoked_has(trust->revoked, trust->cas[i]))
+		if (trust->revoked != NULL && !revoked_has(trust->revoked, trust->cas[i]))
 			diag_warn(c->diag, c->site->place,
 				  "%s has no list of the authority \"%s\": no certificate of it "
 				  "is valid",
@@ -120,13 +118,13 @@ static bool load_revoked(struct client_trust *trust, const struct file *pem, wal
 {
 	char *error;
 
-	trust->revoked = edge_revoked_create(pem, trust->cas, trust->n_cas, &error);
+	trust->revoked = revoked_create(pem, trust->cas, trust->n_cas, &error);
 	if (trust->revoked == NULL) {
 		diag_add(c->diag, c->site->place, "%s %s", trust->crl_file, error);
 		free(error);
 		return false;
 	}
-	if (edge_revoked_until(trust->revoked).ns < now.ns)
+	if (revoked_until(trust->revoked).ns < now.ns)
 		diag_warn(c->diag, c->site->place,
 			  "%s has a list that is out of date: no certificate is valid by it",
 			  trust->crl_file);
@@ -166,7 +164,7 @@ static bool load_trust(struct client_trust *trust, wall_time now, const struct c
 	bool ok = read_file(trust->ca_file, TLS_PEM_MAX, &files[0], c);
 
 	if (trust->crl_file != NULL)
-		ok &= read_file(trust->crl_file, CRL_FILE_MAX, &files[1], c);
+		ok &= read_file(trust->crl_file, REVOKED_FILE_MAX, &files[1], c);
 	ok = ok && load_cas(trust, &files[0], c);
 	if (ok && trust->crl_file != NULL)
 		ok = load_revoked(trust, &files[1], now, c);
@@ -181,7 +179,7 @@ static bool load_trust(struct client_trust *trust, wall_time now, const struct c
 
 static void free_trust(struct client_trust *trust)
 {
-	edge_revoked_destroy(&trust->revoked);
+	revoked_destroy(&trust->revoked);
 	if (trust->list != NULL)
 		gnutls_x509_trust_list_deinit(trust->list, 0);
 	for (unsigned i = 0; i < trust->n_cas; i++)

@@ -7,6 +7,7 @@ import datetime
 import os
 import socket
 import ssl
+import subprocess
 import time
 
 import pytest
@@ -121,6 +122,52 @@ def test_certificate_that_was_taken_back(fleet, keys):
         keys.reload_and_wait()
         # It was let in before, and is out.
         assert is_broken_off(s)
+    assert alert_for(fleet, keys, taken) == "CERTIFICATE_REVOKED"
+    assert serves(fleet, keys)
+
+
+def checked(keys):
+    return subprocess.run([perigee.KEYS, "--check", "--config", keys.file], capture_output=True,
+                          text=True, timeout=perigee.PATIENCE, check=False)
+
+
+def test_intermediate_that_was_taken_back(fleet, keys, tmp_path):
+    between = ClientAuthority(tmp_path, "between", issuer=fleet.ca)
+    one = between.issue("h", ['dns_name = "nyc1"'])
+    with connect(fleet, keys, one) as s:
+        s.sendall(request(PING))
+        assert receive(s) == (OK, b"")
+    fleet.own = f"crl: {fleet.ca.revoke(between)}"
+    keys.write()
+    keys.reload_and_wait()
+    assert alert_for(fleet, keys, one) == "CERTIFICATE_REVOKED"
+
+
+def test_lists_of_others_are_refused(fleet, keys, tmp_path):
+    """They would keep nobody out, and look as if they did."""
+    taken = fleet.issue_edge("nyc1")
+    other = ClientAuthority(tmp_path, "others")
+    # One that is called like ours, too.
+    (tmp_path / "away").mkdir()
+    twin = ClientAuthority(tmp_path / "away", "fleet")
+    for crl in (other.revoke(other), twin.revoke(taken)):
+        fleet.own = f"crl: {crl}"
+        keys.write()
+        check = checked(keys)
+        assert check.returncode == 1
+        assert "that none of the authorities has signed" in check.stderr
+
+
+def test_lists_that_may_lack_something_are_warned_of(fleet, keys):
+    taken = fleet.issue_edge("nyc1")
+    fleet.own = "crl: " + str(fleet.ca.revoke(taken, name="stale", days=(
+        'crl_this_update_date = "2020-01-01 00:00:00"\n'
+        'crl_next_update_date = "2020-02-01 00:00:00"')))
+    keys.write()
+    check = checked(keys)
+    assert check.returncode == 0 and "has a list that is out of date" in check.stderr
+    # It keeps out whom it has.
+    keys.reload_and_wait()
     assert alert_for(fleet, keys, taken) == "CERTIFICATE_REVOKED"
     assert serves(fleet, keys)
 

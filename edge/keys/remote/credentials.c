@@ -12,15 +12,11 @@
 #include "core/base/file.h"
 #include "core/net/tls.h"
 
-/* A list of a million certificates has 40 MB; there are not as many machines. */
-#define CRL_FILE_MAX (8 << 20)
-
 /* Loading */
 
-static bool read_pem(const char *path, size_t max, struct file *file, gnutls_datum_t *pem,
-		     char **error)
+static bool read_pem(const char *path, struct file *file, gnutls_datum_t *pem, char **error)
 {
-	char *why = file_read(file, path, max);
+	char *why = file_read(file, path, TLS_PEM_MAX);
 
 	if (why != NULL) {
 		*error = xasprintf("%s %s", path, why);
@@ -37,9 +33,8 @@ static bool use_pair(gnutls_certificate_credentials_t credentials, const struct 
 	struct file certificate = {0}, key = {0};
 	gnutls_datum_t certificate_pem, key_pem;
 	int ret = 0;
-	bool ok =
-	    read_pem(files->certificate, TLS_PEM_MAX, &certificate, &certificate_pem, error) &&
-	    read_pem(files->key, TLS_PEM_MAX, &key, &key_pem, error);
+	bool ok = read_pem(files->certificate, &certificate, &certificate_pem, error) &&
+		  read_pem(files->key, &key, &key_pem, error);
 
 	if (ok)
 		ret = gnutls_certificate_set_x509_key_mem2(credentials, &certificate_pem, &key_pem,
@@ -52,23 +47,19 @@ static bool use_pair(gnutls_certificate_credentials_t credentials, const struct 
 	return ok && ret >= 0;
 }
 
-/* `use` returns how many there were in it, or an error of GnuTLS. */
-static bool use_list(gnutls_certificate_credentials_t credentials, const char *path, size_t max,
-		     int (*use)(gnutls_certificate_credentials_t, const gnutls_datum_t *,
-				gnutls_x509_crt_fmt_t),
-		     const char *what, char **error)
+static bool use_authorities(gnutls_certificate_credentials_t credentials, const char *path,
+			    char **error)
 {
 	struct file file = {0};
 	gnutls_datum_t pem;
 	int n;
 
-	if (!read_pem(path, max, &file, &pem, error))
+	if (!read_pem(path, &file, &pem, error))
 		return false;
-	n = use(credentials, &pem, GNUTLS_X509_FMT_PEM);
-	if (n < 0)
-		*error = xasprintf("%s holds no %s in PEM: %s", path, what, gnutls_strerror(n));
-	else if (n == 0)
-		*error = xasprintf("%s holds no %s in PEM", path, what);
+	n = gnutls_certificate_set_x509_trust_mem(credentials, &pem, GNUTLS_X509_FMT_PEM);
+	if (n <= 0)
+		*error = xasprintf("%s holds no certificate in PEM%s%s", path, n < 0 ? ": " : "",
+				   n < 0 ? gnutls_strerror(n) : "");
 	file_wipe(&file);
 	return n > 0;
 }
@@ -79,12 +70,7 @@ gnutls_certificate_credentials_t wire_credentials_load(const struct wire_files *
 	bool ok;
 
 	CHECK(gnutls_certificate_allocate_credentials(&credentials) == 0);
-	ok = use_pair(credentials, files, error) &&
-	     use_list(credentials, files->ca, TLS_PEM_MAX, gnutls_certificate_set_x509_trust_mem,
-		      "certificate", error) &&
-	     (files->crl == NULL ||
-	      use_list(credentials, files->crl, CRL_FILE_MAX, gnutls_certificate_set_x509_crl_mem,
-		       "list of revoked certificates", error));
+	ok = use_pair(credentials, files, error) && use_authorities(credentials, files->ca, error);
 	if (ok)
 		return credentials;
 	gnutls_certificate_free_credentials(credentials);
@@ -101,7 +87,6 @@ static gnutls_alert_description_t alert_of(unsigned status)
 		gnutls_alert_description_t alert;
 	} faults[] = {
 	    {GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA},
-	    {GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED},
 	    {GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED, GNUTLS_A_CERTIFICATE_EXPIRED},
 	    {GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE},
 	};

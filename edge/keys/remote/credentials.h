@@ -12,7 +12,6 @@
 struct wire_files {
 	const char *certificate, *key;
 	const char *ca;
-	const char *crl; /* NULL: none */
 };
 
 /* NULL, and in *error what is wrong with which file, malloc'd. */

@@ -138,7 +138,7 @@ int edge_relay_main(int argc, char **argv)
 	/* Nobody who waits for a signature waits for whoever reads the log. */
 	if (!log_start_writer())
 		return 1;
-	create_servers(argv[2], &(struct wire_files){argv[3], argv[4], argv[5], NULL});
+	create_servers(argv[2], &(struct wire_files){argv[3], argv[4], argv[5]});
 	signer_channels_serve((int)strtol(argv[1], NULL, 10), answer);
 	_exit(0);
 }

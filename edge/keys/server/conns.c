@@ -202,19 +202,40 @@ static const struct cfg_edge *edge_named(const struct cfg_fleet *fleet, gnutls_x
 	return edge;
 }
 
-static void read_certificate(struct connection *c)
+static void read_certificate(struct connection *c, gnutls_x509_crt_t crt)
+{
+	c->cfg = edge_named(c->view->fleet, crt);
+	c->expires = gnutls_x509_crt_get_expiration_time(crt);
+}
+
+static bool is_revoked(const struct keys_view *view, gnutls_x509_crt_t crt)
+{
+	return view->revoked != NULL &&
+	       revoked_ask(view->revoked, crt, clock_wall()) == REVOKED_YES;
+}
+
+/* Of a chain that is good. NULL, and who it is in `c`; or why it is not let in, malloc'd. */
+static char *judge_chain(struct connection *c, gnutls_alert_description_t *alert)
 {
 	unsigned n = 0;
 	const gnutls_datum_t *chain = gnutls_certificate_get_peers(c->wire.session, &n);
-	gnutls_x509_crt_t crt;
+	bool revoked = false;
 
-	if (n == 0 || gnutls_x509_crt_init(&crt) < 0)
-		return;
-	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) == 0) {
-		c->cfg = edge_named(c->view->fleet, crt);
-		c->expires = gnutls_x509_crt_get_expiration_time(crt);
+	for (unsigned i = 0; i < n && !revoked; i++) {
+		gnutls_x509_crt_t crt;
+
+		CHECK(gnutls_x509_crt_init(&crt) == 0);
+		if (gnutls_x509_crt_import(crt, &chain[i], GNUTLS_X509_FMT_DER) == 0) {
+			revoked = is_revoked(c->view, crt);
+			if (i == 0)
+				read_certificate(c, crt);
+		}
+		gnutls_x509_crt_deinit(crt);
 	}
-	gnutls_x509_crt_deinit(crt);
+	*alert = revoked ? GNUTLS_A_CERTIFICATE_REVOKED : GNUTLS_A_ACCESS_DENIED;
+	if (revoked)
+		return xstrdup("its certificate, or one above it, is revoked");
+	return c->cfg != NULL ? NULL : xstrdup("its certificate names no edge");
 }
 
 static int verify(struct wire *wire)
@@ -225,11 +246,7 @@ static int verify(struct wire *wire)
 
 	c->refusal = wire_verify(session, GNUTLS_KP_TLS_WWW_CLIENT, NULL, &alert);
 	if (c->refusal == NULL)
-		read_certificate(c);
-	if (c->refusal == NULL && c->cfg == NULL) {
-		alert = GNUTLS_A_ACCESS_DENIED;
-		c->refusal = xstrdup("its certificate names no edge");
-	}
+		c->refusal = judge_chain(c, &alert);
 	if (c->refusal == NULL)
 		return 0;
 	gnutls_alert_send(session, GNUTLS_AL_FATAL, alert);

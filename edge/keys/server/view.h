@@ -9,6 +9,7 @@
 
 #include "config/diag.h"
 #include "config/fleet.h"
+#include "core/tls/revoked.h"
 #include "edge/keys/server/edges.h"
 #include "edge/keys/server/table.h"
 
@@ -17,6 +18,7 @@ struct keys_view {
 	struct cfg_fleet *fleet;
 	struct keys_table *table;
 	gnutls_certificate_credentials_t credentials;
+	struct revoked *revoked;  /* NULL: nothing is */
 	struct keys_edge **edges; /* by the ids of the fleet's; from its publication on */
 };
 

@@ -147,7 +147,7 @@ static int tear_down(void **state)
 
 static struct keys_server *create(void)
 {
-	const struct wire_files files = {crt_path, key_path, crt_path, NULL};
+	const struct wire_files files = {crt_path, key_path, crt_path};
 	struct keys_server *server = keys_server_create(name, &files, changed);
 
 	assert_non_null(server);
@@ -298,7 +298,7 @@ static void test_server_that_had_no_time_left_is_not_down(void **state)
 
 static void test_names(void **state)
 {
-	const struct wire_files files = {crt_path, key_path, crt_path, NULL};
+	const struct wire_files files = {crt_path, key_path, crt_path};
 	struct keys_server *server;
 
 	assert_null(keys_server_create("nothing", &files, changed));
@@ -312,7 +312,7 @@ static void test_names(void **state)
 
 static void test_own_files_that_are_missing(void **state)
 {
-	const struct wire_files files = {"/nowhere/at/all", key_path, crt_path, NULL};
+	const struct wire_files files = {"/nowhere/at/all", key_path, crt_path};
 	struct keys_server *server = keys_server_create(name, &files, changed);
 	char *fault;
 

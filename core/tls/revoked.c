@@ -2,7 +2,7 @@
  *
  * See the header.
  */
-#include "edge/clients/revoked.h"
+#include "core/tls/revoked.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ struct list {
 	unsigned n;
 };
 
-struct edge_revoked {
+struct revoked {
 	struct list *lists;
 	unsigned n;
 };
@@ -47,8 +47,11 @@ static bool make_serial(const unsigned char *bytes, size_t n, struct serial *out
 	return true;
 }
 
+/* Some are good for a thousand years; ours end in 2262. */
 static wall_time wall_of(time_t t)
 {
+	if (t > INT64_MAX / 1000000000)
+		return (wall_time){INT64_MAX};
 	return (wall_time){(int64_t)t * 1000000000};
 }
 
@@ -112,7 +115,7 @@ static char *refuse_unsigned(gnutls_x509_crl_t crl, const gnutls_x509_crt_t *cas
 		return NULL;
 	if (gnutls_x509_crl_get_issuer_dn3(crl, &name, 0) < 0)
 		name.data = NULL;
-	why = xasprintf("has a list of \"%s\" that no authority of ca_file has signed",
+	why = xasprintf("has a list of \"%s\" that none of the authorities has signed",
 			name.data != NULL ? (char *)name.data : "");
 	gnutls_free(name.data);
 	return why;
@@ -135,11 +138,11 @@ static char *read_list(struct list *list, gnutls_x509_crl_t crl, const gnutls_x5
 	return read_serials(list, crl);
 }
 
-struct edge_revoked *edge_revoked_create(const struct file *pem, const gnutls_x509_crt_t *cas,
-					 unsigned n_cas, char **error)
+struct revoked *revoked_create(const struct file *pem, const gnutls_x509_crt_t *cas, unsigned n_cas,
+			       char **error)
 {
 	gnutls_datum_t data = {(unsigned char *)pem->data, (unsigned)pem->len};
-	struct edge_revoked *revoked;
+	struct revoked *revoked;
 	gnutls_x509_crl_t *crls = NULL;
 	unsigned n = 0;
 	int ret;
@@ -160,13 +163,13 @@ struct edge_revoked *edge_revoked_create(const struct file *pem, const gnutls_x5
 	}
 	gnutls_free(crls);
 	if (*error != NULL)
-		edge_revoked_destroy(&revoked);
+		revoked_destroy(&revoked);
 	return revoked;
 }
 
-void edge_revoked_destroy(struct edge_revoked **revokedp)
+void revoked_destroy(struct revoked **revokedp)
 {
-	struct edge_revoked *revoked = TAKE(revokedp);
+	struct revoked *revoked = TAKE(revokedp);
 
 	if (revoked == NULL)
 		return;
@@ -192,32 +195,31 @@ static bool read_serial(gnutls_x509_crt_t crt, struct serial *out)
 	return gnutls_x509_crt_get_serial(crt, bytes, &size) >= 0 && make_serial(bytes, size, out);
 }
 
-enum edge_revoked_answer edge_revoked_ask(const struct edge_revoked *revoked, gnutls_x509_crt_t crt,
-					  wall_time now)
+enum revoked_answer revoked_ask(const struct revoked *revoked, gnutls_x509_crt_t crt, wall_time now)
 {
-	enum edge_revoked_answer answer = EDGE_REVOKED_UNKNOWN;
+	enum revoked_answer answer = REVOKED_UNKNOWN;
 	gnutls_datum_t issuer = {0};
 	struct serial serial;
 
 	if (!read_serial(crt, &serial) || gnutls_x509_crt_get_raw_issuer_dn(crt, &issuer) < 0)
-		return EDGE_REVOKED_UNKNOWN;
+		return REVOKED_UNKNOWN;
 	/* An authority that has changed its key may have a list by each. */
-	for (unsigned i = 0; i < revoked->n && answer != EDGE_REVOKED_YES; i++) {
+	for (unsigned i = 0; i < revoked->n && answer != REVOKED_YES; i++) {
 		const struct list *list = &revoked->lists[i];
 
 		if (!is_of(list, &issuer))
 			continue;
 		if (bsearch(&serial, list->serials, list->n, sizeof(serial), compare_serials) !=
 		    NULL)
-			answer = EDGE_REVOKED_YES;
+			answer = REVOKED_YES;
 		else if (list->from.ns <= now.ns && now.ns <= list->until.ns)
-			answer = EDGE_REVOKED_NO;
+			answer = REVOKED_NO;
 	}
 	gnutls_free(issuer.data);
 	return answer;
 }
 
-bool edge_revoked_has(const struct edge_revoked *revoked, gnutls_x509_crt_t ca)
+bool revoked_has(const struct revoked *revoked, gnutls_x509_crt_t ca)
 {
 	gnutls_datum_t name = {0};
 	bool has = false;
@@ -230,7 +232,7 @@ bool edge_revoked_has(const struct edge_revoked *revoked, gnutls_x509_crt_t ca)
 	return has;
 }
 
-wall_time edge_revoked_until(const struct edge_revoked *revoked)
+wall_time revoked_until(const struct revoked *revoked)
 {
 	wall_time until = {INT64_MAX};
 

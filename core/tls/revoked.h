@@ -14,23 +14,26 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 
-struct edge_revoked;
+/* Of the file. A list of a million certificates has 40 MB. */
+#define REVOKED_FILE_MAX (128 << 20)
 
-enum edge_revoked_answer {
-	EDGE_REVOKED_NO,
-	EDGE_REVOKED_YES,
-	EDGE_REVOKED_UNKNOWN, /* no list of its issuer, or none that is current */
+struct revoked;
+
+enum revoked_answer {
+	REVOKED_NO,
+	REVOKED_YES,
+	REVOKED_UNKNOWN, /* no list of its issuer, or none that is current */
 };
 
 /* Of all lists in `pem`, each of which must be signed by one of `cas`. NULL with *error, malloc'd,
  * in words that go on from the file's name. */
-struct edge_revoked *edge_revoked_create(const struct file *pem, const gnutls_x509_crt_t *cas,
-					 unsigned n_cas, char **error);
-void edge_revoked_destroy(struct edge_revoked **revoked);
+struct revoked *revoked_create(const struct file *pem, const gnutls_x509_crt_t *cas, unsigned n_cas,
+			       char **error);
+void revoked_destroy(struct revoked **revoked);
 /* What its issuer's lists say of a certificate. */
-enum edge_revoked_answer edge_revoked_ask(const struct edge_revoked *revoked, gnutls_x509_crt_t crt,
-					  wall_time now);
+enum revoked_answer revoked_ask(const struct revoked *revoked, gnutls_x509_crt_t crt,
+				wall_time now);
 /* Whether there is a list of that authority's at all. */
-bool edge_revoked_has(const struct edge_revoked *revoked, gnutls_x509_crt_t ca);
+bool revoked_has(const struct revoked *revoked, gnutls_x509_crt_t ca);
 /* When the first of the lists is out of date. */
-wall_time edge_revoked_until(const struct edge_revoked *revoked);
+wall_time revoked_until(const struct revoked *revoked);
