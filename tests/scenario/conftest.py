@@ -7,9 +7,11 @@
 import contextlib
 import faulthandler
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,16 @@ def certificate(authority):
 def both_certificates(authority):
     """Those of HOST, [(certificate, key)], with an ECDSA key and with an RSA key."""
     return [authority.issue("both-ecdsa", [HOST]), authority.issue("both-rsa", [HOST], kind="rsa")]
+
+
+@pytest.fixture
+def open_path():
+    """A folder that others can come to: pytest's are closed to them by each run that begins
+    meanwhile."""
+    folder = Path(tempfile.mkdtemp(prefix="perigee-open-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -118,24 +118,21 @@ def test_ok_that_nobody_could_read_was_a_success(tmp_path, command):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
-def test_check_by_somebody_who_may_not_read_the_keys(tmp_path, certificate):
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o755)
-    shutil.copy(SAMPLES / "minimal.yaml", tmp_path)
+def test_check_by_somebody_who_may_not_read_the_keys(open_path, certificate):
+    shutil.copy(SAMPLES / "minimal.yaml", open_path)
     for name, good in zip(("www.pem", "www.key"), certificate):
-        shutil.copy(good, tmp_path / name)
-    (tmp_path / "www.key").chmod(0o600)
+        shutil.copy(good, open_path / name)
+    (open_path / "www.key").chmod(0o600)
     # Where it was built may be closed to others.
-    program = shutil.copy(perigee.CTL, tmp_path)
-    run = subprocess.run([program, "check", "minimal.yaml"], cwd=tmp_path, user=65534, group=65534,
+    program = shutil.copy(perigee.CTL, open_path)
+    run = subprocess.run([program, "check", "minimal.yaml"], cwd=open_path, user=65534, group=65534,
                          extra_groups=[], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout) == (0, "ok\n"), run
-    assert run.stderr == f"not checked, since you may not read it: {tmp_path}/www.key\n"
-    run = subprocess.run([program, "check", "-n", "fra1", "minimal.yaml"], cwd=tmp_path, user=65534,
+    assert run.stderr == f"not checked, since you may not read it: {open_path}/www.key\n"
+    run = subprocess.run([program, "check", "-n", "fra1", "minimal.yaml"], cwd=open_path, user=65534,
                          group=65534, extra_groups=[], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stdout) == (0, "ok\n")
-    assert run.stderr == f"not checked, since you may not read it: {tmp_path}/www.key\n"
+    assert run.stderr == f"not checked, since you may not read it: {open_path}/www.key\n"
 
 
 def test_check_of_a_broken_geo_database(tmp_path):

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,14 +21,10 @@ USER = "nobody"
 
 
 @pytest.fixture
-def open_path():
-    """A folder of this user that it can come to: pytest's are closed to others by each run that
-    begins meanwhile."""
+def open_path(open_path):
     nobody = pwd.getpwnam(USER)
-    folder = Path(tempfile.mkdtemp(prefix="perigee-open-"))
-    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    yield folder
-    shutil.rmtree(folder)
+    os.chown(open_path, nobody.pw_uid, nobody.pw_gid)
+    return open_path
 
 
 @pytest.fixture
