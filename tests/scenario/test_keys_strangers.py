@@ -382,3 +382,24 @@ def test_request_that_is_cut_off(fleet, keys):
         s.sendall(request(SIGN_BY_ID, content, 0x0403)[:20])
     perigee.wait_for(lambda: keys.edges()["fra1"]["connections"] == 0, "its end")
     assert serves(fleet, keys)
+
+
+def test_one_edge_leaves_descriptors_for_reloads_and_status(processes, fleet):
+    keys = Keys(fleet, inside=("prlimit", "--nofile=150:150"))
+    processes.append(keys)
+    keys.wait_log("only [0-9]+ are let in; raise LimitNOFILE=")
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            while True:
+                s = stack.enter_context(dial(keys))
+                s = stack.enter_context(
+                    fleet.context(fleet.edge).wrap_socket(s, server_hostname="127.0.0.1"))
+                s.sendall(request(PING))
+                if not receive(s):
+                    break
+        keys.wait_log("there are [0-9]+ connections: that of 127.0.0.1.* is closed")
+        descriptors = keys.status()["descriptors"]
+        assert descriptors["used"] < descriptors["allowed"] == 150
+        keys.reload_and_wait()
+    perigee.wait_for(lambda: keys.status()["connections"]["edges"] == 0, "their end")
+    assert serves(fleet, keys)

@@ -19,13 +19,13 @@ OK, REFUSED, LIMITED, UNKNOWN = 0, 1, 2, 3
 class Keys(perigee.Daemon):
     """One on a free port of 127.0.0.1, or on `port`."""
 
-    def __init__(self, fleet, name="keys1", port=0, wait=True):
+    def __init__(self, fleet, name="keys1", port=0, wait=True, inside=()):
         self.fleet = fleet
         self.name = name
         self.file = fleet.directory / f"{name}.yaml"
         self.port = port
         self.write()
-        super().__init__(perigee.KEYS, self.file, name, fleet.directory, wait=wait)
+        super().__init__(perigee.KEYS, self.file, name, fleet.directory, wait=wait, inside=inside)
         if wait:
             self.port = self.addresses()[0][1]
 

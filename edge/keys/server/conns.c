@@ -25,8 +25,6 @@
 #include "edge/keys/remote/wire.h"
 #include "edge/keys/server/request.h"
 
-/* Each is a thread, and about 60 KB of TLS: half a GB. */
-#define CONNECTIONS_MAX 8192
 /* Those of an edge: one for each of its threads for handshakes (HANDSHAKES_THREADS_MAX), those by
  * which it loads certificates, and some more while it is started anew. */
 #define PER_EDGE_MAX 1100
@@ -64,6 +62,7 @@ struct connection {
 };
 
 struct keys_conns {
+	unsigned max; /* immutable */
 	pthread_mutex_t lock;
 	pthread_cond_t gone;
 	/* Under the lock; those that came first are the first. */
@@ -73,11 +72,12 @@ struct keys_conns {
 	struct keys_view *view;
 };
 
-struct keys_conns *keys_conns_create(void)
+struct keys_conns *keys_conns_create(unsigned max)
 {
 	struct keys_conns *conns = xcalloc(1, sizeof(*conns));
 	pthread_condattr_t monotonic;
 
+	conns->max = max;
 	TAILQ_INIT(&conns->strangers);
 	TAILQ_INIT(&conns->edges);
 	TAILQ_INIT(&conns->leaving);
@@ -353,7 +353,7 @@ static struct connection *take_place(struct keys_conns *conns, int fd)
 	struct connection *c = NULL;
 
 	pthread_mutex_lock(&conns->lock);
-	if (conns->n < CONNECTIONS_MAX) {
+	if (conns->n < conns->max) {
 		if (conns->n_strangers == STRANGERS_MAX)
 			send_off_locked(TAILQ_FIRST(&conns->strangers), SHUT_RDWR);
 		c = xcalloc(1, sizeof(*c));
@@ -375,7 +375,7 @@ void keys_conns_accept(struct keys_conns *conns, int fd, const struct net_addr *
 
 	if (c == NULL) {
 		LOG_LIMITED(LOG_LEVEL_WARN, "there are %u connections: that of %s is closed",
-			    CONNECTIONS_MAX, net_addr_shown(remote));
+			    conns->max, net_addr_shown(remote));
 		close(fd);
 		return;
 	}

@@ -15,7 +15,11 @@
 
 struct keys_conns;
 
-struct keys_conns *keys_conns_create(void);
+/* Each is a thread, and about 60 KB of TLS: half a GB. */
+#define KEYS_CONNS_MAX 8192
+
+/* For so many connections at most. */
+struct keys_conns *keys_conns_create(unsigned max);
 /* Waits until the threads have ended, but not for long. False: some have not, and it is left. */
 bool keys_conns_destroy(struct keys_conns **conns);
 /* Consumes the view; who comes from now on has it. Control loop. */

@@ -18,6 +18,7 @@
 #include "core/net/acceptor.h"
 #include "core/net/sock.h"
 #include "core/process/daemon.h"
+#include "core/process/descriptors.h"
 #include "core/process/file_watch.h"
 #include "core/process/privileges.h"
 #include "edge/keys/server/conns.h"
@@ -38,6 +39,7 @@ struct program {
 	struct net_addr *bound;
 	unsigned n_acceptors;
 	struct file_watch watch;
+	struct descriptor_budget descriptors;
 };
 
 static struct program *program_of(struct daemon *d)
@@ -98,10 +100,19 @@ static struct daemon_settings settings(struct daemon *d, const void *v)
 	};
 }
 
-/* As many connections as there are descriptors: who finds none waits (core/net/acceptor.h). */
-static bool plan(struct daemon *d, void *view, unsigned n_workers)
+/* What it says at the start holds. Edges are to leave enough for reloads and the control socket. */
+static bool plan(struct daemon *d, void *v, unsigned n_workers)
 {
-	return true;
+	const struct keys_view *view = v;
+	const struct descriptor_needs needs = {
+	    .open = d->open_files,
+	    .loops = n_workers + 1,
+	    .listeners = view->fleet->tls.keys.listen.n,
+	    .clients = KEYS_CONNS_MAX,
+	};
+
+	return d->state != DAEMON_STARTING ||
+	       descriptors_plan(&needs, "connections of edges", NULL, &program_of(d)->descriptors);
 }
 
 static void watch(struct daemon *d, void *view)
@@ -195,7 +206,7 @@ static bool open_keys(struct daemon *d, const void *v)
 	bool ok = true;
 
 	file_watch_init(&p->watch, d->control, d->jobs, file_changed);
-	p->conns = keys_conns_create();
+	p->conns = keys_conns_create(p->descriptors.clients);
 	p->acceptors = xcalloc(listen->n, sizeof(struct acceptor *));
 	p->bound = xcalloc(listen->n, sizeof(*p->bound));
 	for (unsigned i = 0; i < listen->n; i++)
@@ -285,6 +296,7 @@ static void status(struct daemon *d, json_t *status)
 				      (json_int_t)counts.accepted, "refused",
 				      (json_int_t)counts.refused));
 	json_object_set_new(status, "edges", edges_status(view));
+	json_object_set_new(status, "descriptors", descriptors_status(&p->descriptors));
 }
 
 static const struct daemon_ops ops = {
