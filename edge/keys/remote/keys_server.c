@@ -158,7 +158,7 @@ static int dial_any(struct keys_server *server, mono_time deadline)
 	return fd;
 }
 
-static char *fault_of(const struct connection *c, int error)
+static char *fault_of(struct connection *c, int error)
 {
 	if (c->refusal != NULL)
 		return xasprintf("its certificate: %s", c->refusal);
