@@ -316,7 +316,7 @@ def test_edge_whose_certificate_is_taken_back(fleet, start, make):
     keys.write()
     keys.reload_and_wait()
     perigee.wait_for(lambda: fails(edge), "the edge to have no signature")
-    edge.wait_log("does not answer: .*(revoked|Revoked)")
+    edge.wait_log('does not answer: it has sent the alert ".*(revoked|Revoked)')
     keys.wait_log("is no edge: .*revoked")
     fleet.own = ""
     keys.write()
@@ -391,6 +391,8 @@ def test_somebody_else_in_the_place_of_perigee_keys(fleet, start, make):
     fleet.server = server
     edge = make(keys)
     edge.wait_log("does not answer: its certificate: ")
+    # There it is not the edge's certificate that is wrong.
+    keys.wait_log('is no edge: it has sent the alert "')
     assert fails(edge)
 
 

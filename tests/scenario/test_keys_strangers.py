@@ -327,6 +327,7 @@ def test_newcomers_take_the_place_of_silent_ones(fleet, keys):
                          keys.status()["connections"]["accepted"] > STRANGERS_MAX, "all to be there")
         assert serves(fleet, keys)
         assert is_broken_off(silent[0])
+        keys.wait_log(f"there are {STRANGERS_MAX} handshakes under way: who came first gives way")
         # Those who have shown who they are stay.
         edge.sendall(request(PING))
         assert receive(edge) == (OK, b"")
@@ -405,3 +406,12 @@ def test_one_edge_leaves_descriptors_for_reloads_and_status(processes, fleet):
         keys.reload_and_wait()
     perigee.wait_for(lambda: keys.status()["connections"]["edges"] == 0, "their end")
     assert serves(fleet, keys)
+
+
+def test_handshake_that_a_reload_ends_is_nobody_refused(fleet, keys):
+    with dial(keys) as s:
+        perigee.wait_for(lambda: keys.status()["connections"]["strangers"] == 1, "it to be there")
+        keys.reload_and_wait()
+        assert is_broken_off(s)
+    keys.stop()
+    assert "is no edge" not in keys.log()

@@ -158,7 +158,7 @@ static int dial_any(struct keys_server *server, mono_time deadline)
 	return fd;
 }
 
-static char *fault_of(const struct connection *c, int error)
+static char *fault_of(struct connection *c, int error)
 {
 	if (c->refusal != NULL)
 		return xasprintf("its certificate: %s", c->refusal);
@@ -457,14 +457,31 @@ static bool answers(struct keys_server *server, char **fault)
 	return ask_fresh(server, &call, fault);
 }
 
+static bool has_address(struct keys_server *server)
+{
+	bool has;
+
+	pthread_mutex_lock(&server->lock);
+	has = server->n_addrs > 0;
+	pthread_mutex_unlock(&server->lock);
+	return has;
+}
+
+/* Its name is asked for when there is no address yet at which it answers, as that may take long:
+ * who answers names may be away too. */
 static void look(struct keys_server *server)
 {
+	bool known = has_address(server);
 	char *fault = NULL;
 
-	if (resolve(server, &fault) && answers(server, &fault))
+	if ((known || resolve(server, &fault)) && answers(server, &fault)) {
 		mark_up(server);
-	else
-		mark_down(server, &fault);
+		return;
+	}
+	mark_down(server, &fault);
+	/* For the next time: it may be elsewhere by now. */
+	if (known && !resolve(server, &fault))
+		free(fault);
 }
 
 static mono_time due_locked(const struct keys_server *server, mono_time looked)

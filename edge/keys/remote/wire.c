@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -211,11 +212,14 @@ void wire_end(struct wire *wire)
 	*wire = (struct wire){.fd = -1};
 }
 
-const char *wire_fault(const struct wire *wire, int error)
+const char *wire_fault(struct wire *wire, int error)
 {
 	const char *alert = NULL;
 
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		alert = gnutls_alert_get_name(gnutls_alert_get(wire->session));
-	return alert != NULL ? alert : gnutls_strerror(error);
+	if (alert == NULL)
+		return gnutls_strerror(error);
+	snprintf(wire->fault, sizeof(wire->fault), "it has sent the alert \"%s\"", alert);
+	return wire->fault;
 }

@@ -25,6 +25,7 @@ struct wire {
 	int (*verify)(struct wire *wire);
 	bool judged;
 	int verdict;
+	char fault[96]; /* see wire_fault() */
 };
 
 /* Each returns 0, or an error of GnuTLS, as which the socket's come too; GNUTLS_E_TIMEDOUT at the
@@ -51,6 +52,6 @@ void wire_end(struct wire *wire);
  * as what has come and was not read would have the system take back the alert. */
 void wire_let_go(struct wire *wire, mono_time deadline);
 
-/* What such an error is, for the log: what the other side has said by an alert, if it is that.
- * Valid as long as the wire. */
-const char *wire_fault(const struct wire *wire, int error);
+/* What such an error is, for the log: that it is the other side who found fault, and by which
+ * alert, if it is that. Valid as long as the wire. */
+const char *wire_fault(struct wire *wire, int error);

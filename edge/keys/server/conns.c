@@ -255,6 +255,9 @@ static int verify(struct wire *wire)
 
 static void refuse(struct connection *c, int error)
 {
+	/* It was we who have ended it. */
+	if (atomic_load(&c->is_leaving))
+		return;
 	pthread_mutex_lock(&c->conns->lock);
 	c->conns->refused++;
 	pthread_mutex_unlock(&c->conns->lock);
@@ -351,10 +354,12 @@ static void *serve(void *arg)
 static struct connection *take_place(struct keys_conns *conns, int fd)
 {
 	struct connection *c = NULL;
+	bool crowded = false;
 
 	pthread_mutex_lock(&conns->lock);
 	if (conns->n < conns->max) {
-		if (conns->n_strangers == STRANGERS_MAX)
+		crowded = conns->n_strangers == STRANGERS_MAX;
+		if (crowded)
 			send_off_locked(TAILQ_FIRST(&conns->strangers), SHUT_RDWR);
 		c = xcalloc(1, sizeof(*c));
 		c->conns = conns;
@@ -365,6 +370,10 @@ static struct connection *take_place(struct keys_conns *conns, int fd)
 		conns->accepted++;
 	}
 	pthread_mutex_unlock(&conns->lock);
+	if (crowded)
+		LOG_LIMITED(LOG_LEVEL_WARN,
+			    "there are %u handshakes under way: who came first gives way",
+			    STRANGERS_MAX);
 	return c;
 }
 

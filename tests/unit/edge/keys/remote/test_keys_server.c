@@ -3,6 +3,8 @@
  * One perigee-keys as the relay sees it, played by a thread of this test that answers as a test
  * says: well, nonsense, not at all, or ends the connection.
  */
+#include <dlfcn.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +36,20 @@ enum way {
 	SILENCE,
 	END, /* once, and then well */
 };
+
+/* Whether whoever is asked for names takes for ever. */
+static atomic_bool names_hang;
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+		struct addrinfo **found)
+{
+	int (*of_libc)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+	    dlsym(RTLD_NEXT, "getaddrinfo");
+
+	while (atomic_load(&names_hang))
+		usleep(1000);
+	return of_libc(host, port, hints, found);
+}
 
 static struct test_cert cert;
 static char crt_path[64], key_path[64], name[64];
@@ -296,6 +312,18 @@ static void test_server_that_had_no_time_left_is_not_down(void **state)
 	assert_int_equal(keys_server_state(server), KEYS_SERVER_UP);
 }
 
+static void test_names_that_cannot_be_asked_for_keep_no_server_down(void **state)
+{
+	struct keys_server *server = create();
+
+	atomic_store(&way, WELL);
+	await(server, KEYS_SERVER_UP);
+	atomic_store(&names_hang, true);
+	atomic_store(&way, NONSENSE);
+	assert_down(server, "unexpected TLS packet");
+	atomic_store(&names_hang, false);
+}
+
 static void test_names(void **state)
 {
 	const struct wire_files files = {crt_path, key_path, crt_path};
@@ -332,6 +360,7 @@ int main(void)
 	    cmocka_unit_test(test_silence),
 	    cmocka_unit_test(test_slow_key_is_no_fault_of_the_server),
 	    cmocka_unit_test(test_server_that_had_no_time_left_is_not_down),
+	    cmocka_unit_test(test_names_that_cannot_be_asked_for_keep_no_server_down),
 	    cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_own_files_that_are_missing),
 	};
