@@ -15,7 +15,7 @@ import pytest
 
 import perigee
 from edge_fleet import HOST, Edge, Responses, read_to_end, reset
-from key_search import processes_of
+from key_search import is_stopped, processes_of
 
 NICER = 5  # HANDSHAKES_NICE in core/net/handshakes.h
 GET = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
@@ -109,7 +109,9 @@ def hanging(make):
     """An edge with one worker whose signer is stopped, and an established connection to it."""
     edge = make("keys: {place: signer}", http="timeout: {handshake: 1s}")
     with edge.connect() as s:
-        os.kill(signer_of(edge), signal.SIGSTOP)
+        signer = signer_of(edge)
+        os.kill(signer, signal.SIGSTOP)
+        perigee.wait_for(lambda: is_stopped(signer), "the signer to stop")
         yield edge, s
 
 
