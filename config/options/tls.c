@@ -70,7 +70,8 @@ static const struct cfg_option keys_options[] = {
      .reload = CFG_RESTART,
      WHEN_REMOTE,
      .prose = "Where perigee-keys listens: names or addresses, and a port, 8853 if there is none. "
-	      "The first that answers is asked."},
+	      "The first that answers is asked; 8 at most. Where keys are remote, there must be "
+	      "servers, certificate, key and ca."},
     {.key = "certificate",
      .type = &cfg_type_path,
      AT(cfg_tls, keys.certificate),
@@ -134,8 +135,8 @@ const struct cfg_option cfg_tls_options[] = {
      RANGE(0, HANDSHAKES_THREADS_MAX),
      .prose = "Threads that sign, by RSA or by the signer, and verify certificates of clients, in "
 	      "handshakes with clients, so that workers go on with requests meanwhile; \"auto\" is "
-	      "one for each worker, or 64 for each where keys are on another machine, which takes "
-	      "a round trip; with 0 the workers do it themselves."},
+	      "one for each worker, or 64 for each, 1024 at most, where keys are on another "
+	      "machine, which takes a round trip; with 0 the workers do it themselves."},
     CHOICE("unknown_host", AT(cfg_tls, unknown_host), "default", unknown_hosts,
 	   "What becomes of clients that name no host, or one that no certificate is for: they are "
 	   "shown the first certificate of each key type as a \"default\", or \"refuse\" has them "

@@ -34,7 +34,8 @@ bool edge_authority_is_misdirected(const struct edge_view *view, const struct ed
  * none on this connection that will do: it began without TLS, or by a name of another site or of
  * none, or before a reload after which what it has shown is not valid any more, or that has expired
  * meanwhile. That is looked at again then, which takes as long as some signatures. On another
- * connection the client may be asked anew, hence 421 is the answer here too. That goes for proxies
- * of ours, as well. False: the facts know the certificate, if there is one. */
+ * connection the client may be asked anew, hence 421 is the answer here too. Of a proxy of ours,
+ * which may ask for any host, what it has shown by another name is judged by this site's rules.
+ * False: the facts know the certificate, if there is one. */
 bool edge_authority_lacks_certificate(const struct edge_view *view, struct edge_client *client,
 				      const struct edge_site *site, struct edge_facts *facts);
