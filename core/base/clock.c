@@ -4,8 +4,6 @@
  */
 #include "core/base/clock.h"
 
-#include <time.h>
-
 static int64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
@@ -22,4 +20,11 @@ mono_time clock_mono(void)
 wall_time clock_wall(void)
 {
 	return (wall_time){read_clock(CLOCK_REALTIME)};
+}
+
+wall_time clock_wall_of(time_t t)
+{
+	if (t > INT64_MAX / 1000000000)
+		return (wall_time){INT64_MAX};
+	return (wall_time){(int64_t)t * 1000000000};
 }

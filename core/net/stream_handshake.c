@@ -152,6 +152,9 @@ static void make_step(struct stream_tls *tls)
 	do {
 		*ret = gnutls_handshake(tls->session);
 		tls->handshake->warnings += *ret == GNUTLS_E_WARNING_ALERT_RECEIVED;
+		/* What has failed has its own reason, and its alert. */
+		if (*ret < 0 && gnutls_error_is_fatal(*ret))
+			break;
 		if (server && tls->pulled > CLIENT_BYTES_MAX)
 			*ret = GNUTLS_E_HANDSHAKE_TOO_LARGE;
 		else if (tls->handshake->warnings > WARNINGS_MAX)

@@ -47,14 +47,6 @@ static bool make_serial(const unsigned char *bytes, size_t n, struct serial *out
 	return true;
 }
 
-/* Some are good for a thousand years; ours end in 2262. */
-static wall_time wall_of(time_t t)
-{
-	if (t > INT64_MAX / 1000000000)
-		return (wall_time){INT64_MAX};
-	return (wall_time){(int64_t)t * 1000000000};
-}
-
 static char *read_serials(struct list *list, gnutls_x509_crl_t crl)
 {
 	int n = gnutls_x509_crl_get_crt_count(crl), ret;
@@ -133,8 +125,8 @@ static char *read_list(struct list *list, gnutls_x509_crl_t crl, const gnutls_x5
 	if (why != NULL)
 		return why;
 	CHECK(gnutls_x509_crl_get_raw_issuer_dn(crl, &list->issuer) == 0);
-	list->from = wall_of(gnutls_x509_crl_get_this_update(crl));
-	list->until = until == (time_t)-1 ? (wall_time){INT64_MAX} : wall_of(until);
+	list->from = clock_wall_of(gnutls_x509_crl_get_this_update(crl));
+	list->until = until == (time_t)-1 ? (wall_time){INT64_MAX} : clock_wall_of(until);
 	return read_serials(list, crl);
 }
 

@@ -245,8 +245,7 @@ void edge_client_cert_set(struct edge_client_cert *cert, const unsigned char *ru
 	if (verdict == EDGE_CLIENT_OK && !read_all(cert, leaf))
 		verdict = EDGE_CLIENT_TOO_LARGE;
 	if (verdict == EDGE_CLIENT_OK)
-		cert->until =
-		    (wall_time){gnutls_x509_crt_get_expiration_time(leaf) * (int64_t)1000000000};
+		cert->until = clock_wall_of(gnutls_x509_crt_get_expiration_time(leaf));
 	cert->verdict = verdict;
 }
 

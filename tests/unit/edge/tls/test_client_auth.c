@@ -198,6 +198,7 @@ struct client {
 	bool resumed;
 	int alert; /* -1: none */
 	enum edge_client_verdict verdict;
+	bool known; /* its certificate needs no other look for now */
 };
 
 static gnutls_certificate_credentials_t credentials_of(const struct client *c)
@@ -292,6 +293,8 @@ static void shake_hands(struct rig *rig, struct client *c)
 		server_done = server_done || step_server(server, use.server, c);
 	}
 	c->verdict = handshake.client.verdict;
+	c->known = handshake.client.cert != NULL &&
+		   edge_client_auth_knows(handshake.client.auth, handshake.client.cert);
 	c->resumed = gnutls_session_is_resumed(server) != 0;
 	gnutls_free(c->session.data);
 	c->session = (gnutls_datum_t){0};
@@ -519,6 +522,35 @@ static void test_warnings(void **state)
 	drop(&rig);
 }
 
+/* Devices have such ones; an end that does not fit into nanoseconds of 64 bits (RFC 5280 section
+ * 4.1.2.5) had them judged again for each request. */
+static void test_certificate_without_end(void **state)
+{
+	struct cfg_client_certificates clients = {.mode = CFG_CLIENT_CERTIFICATES_REQUIRED,
+						  .ca_file = write_cert(&ca)};
+	struct test_cert device;
+	struct client c = {TLS_1_3, .shown = &device, .signer = &device};
+	struct rig rig;
+
+	make_client(&device, "device", &ca);
+	/* GnuTLS does not make the one form of a time into the other. */
+	gnutls_x509_crt_deinit(device.crt);
+	CHECK(gnutls_x509_crt_init(&device.crt) == 0);
+	CHECK(gnutls_x509_crt_set_version(device.crt, 3) == 0);
+	CHECK(gnutls_x509_crt_set_serial(device.crt, "\1", 1) == 0);
+	CHECK(gnutls_x509_crt_set_activation_time(device.crt, now - HOUR) == 0);
+	CHECK(gnutls_x509_crt_set_expiration_time(device.crt, 32503680000) == 0);
+	CHECK(gnutls_x509_crt_set_key(device.crt, device.key) == 0);
+	CHECK(gnutls_x509_crt_sign2(device.crt, ca.crt, ca.key, GNUTLS_DIG_SHA256, 0) == 0);
+	load(&rig, &clients);
+	shake_hands(&rig, &c);
+	assert_let_in(&c, false);
+	assert_true(c.known);
+	gnutls_free(c.session.data);
+	drop(&rig);
+	test_cert_fini(&device);
+}
+
 static void test_revoked(void **state)
 {
 	struct cfg_client_certificates clients = {
@@ -553,6 +585,7 @@ int main(void)
 	    cmocka_unit_test(test_list_by_another_key),
 	    cmocka_unit_test(test_too_many_authorities_to_name),
 	    cmocka_unit_test(test_warnings),
+	    cmocka_unit_test(test_certificate_without_end),
 	    cmocka_unit_test(test_revoked),
 	};
 
