@@ -6,33 +6,12 @@
  */
 #pragma once
 
+#include "config/check.h"
 #include "config/http.h"
+#include "config/origin.h"
 #include "config/site.h"
 #include "config/tls.h"
 #include "core/base/log.h"
-
-/* How to find out whether something serves. A server is asked the way requests go to it, so by TLS
- * with TLS; where requests have none, by CFG_CHECK_HTTPS without a look at its certificate. */
-enum cfg_check_kind { CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP };
-/* CFG_CHECK_HEAD: by GET once that has got a good status where HEAD has not. */
-enum cfg_check_method { CFG_CHECK_HEAD, CFG_CHECK_GET };
-/* What the certificate of an edge must be. CFG_VERIFY_AUTO: wholly valid when its chain ends at a
- * public root; one that does not is taken to be private, and passes. */
-enum cfg_verify { CFG_VERIFY_AUTO, CFG_VERIFY_YES, CFG_VERIFY_NO };
-
-struct cfg_check {
-	enum cfg_check_kind kind;
-	uint16_t port;    /* 0: the port of what is checked */
-	const char *host; /* Host field and SNI; "" : a default that the user of the check names */
-	const char *path;
-	enum cfg_check_method method;
-	struct cfg_range status;
-	duration interval;      /* between the starts of two probes */
-	duration timeout;       /* of one probe, from connect to status line */
-	unsigned rise;          /* successes in a row that make it up */
-	unsigned fall;          /* failures in a row that make it down */
-	enum cfg_verify verify; /* of edges, by CFG_CHECK_HTTPS */
-};
 
 enum cfg_admin { CFG_ADMIN_ACTIVE, CFG_ADMIN_DRAINED };
 const char *cfg_admin_text(enum cfg_admin admin);
@@ -64,54 +43,6 @@ struct cfg_nameserver {
 	const char *control;
 	const char *state; /* path of the file that keeps the last verdicts; "": none */
 	unsigned workers;
-};
-
-/* TLS to the servers of an origin. */
-struct cfg_origin_tls {
-	bool enabled;            /* default false; then all below is as by default */
-	bool verify;             /* default true */
-	const char *ca;          /* path; NULL: the system's certificates */
-	const char *name;        /* for SNI and the certificate; "": the server's own name */
-	const char *certificate; /* path of what the edge shows; NULL: nothing */
-	const char *key;         /* path; NULL when certificate is */
-};
-
-/* The PROXY protocol header that connections to the servers of an origin begin with. */
-enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
-
-enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
-
-/* origins.NAME: where the content comes from; its servers are equals. */
-struct cfg_origin {
-	const char *name;
-	struct cfg_place place;
-	unsigned id;
-	struct cfg_server *servers; /* without a port: 443 with TLS, else 80 */
-	unsigned n_servers;
-	struct cfg_origin_tls tls;
-	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
-	struct {
-		bool enabled; /* default true */
-		struct cfg_check check;
-	} health;
-	enum cfg_all_down all_down; /* default: try them all the same */
-	struct {
-		duration connect;  /* name to connected socket, 3 s */
-		duration response; /* request sent to response head, 30 s */
-		duration idle;     /* between two pieces of a body, either way, 30 s */
-		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
-	} timeout;
-	struct {
-		unsigned connections; /* per server address, idle ones too, 1,000 */
-		unsigned queue;       /* requests that wait for one, per server address, 1,000 */
-		uint64_t head_bytes;  /* of a response, 64 KiB */
-		unsigned fields;      /* of a response, 200 */
-	} limit;
-	struct {
-		unsigned max_idle;     /* connections per server address, 256 */
-		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
-		unsigned warm;         /* ready connections kept per server address, 0 */
-	} pool;
 };
 
 /* What a steered name says when none of its edges is up. */

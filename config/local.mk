@@ -2,11 +2,12 @@
 
 noinst_LIBRARIES += config/libconfig.a
 config_libconfig_a_SOURCES = \
-	config/change.h config/compression.h \
+	config/change.h config/check.h config/compression.h \
 	config/diag.c config/diag.h \
-	config/domain_name.c config/domain_name.h \
+	config/types/domain_name.c config/types/domain_name.h \
 	config/fleet.c config/fleet.h \
-	config/http.h config/limit.h config/match.h config/route.h config/site.h config/terms.h \
+	config/http.h config/limit.h config/match.h config/origin.h config/route.h \
+	config/site.h config/terms.h \
 	config/tls.h \
 	config/values.h \
 	config/hash.c config/hash.h \
@@ -42,7 +43,7 @@ config_libconfig_a_SOURCES = \
 	config/options/match.c \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
-	config/options/origin.c \
+	config/options/origin.c config/options/origin_link.c \
 	config/options/route.c \
 	config/options/site.c \
 	config/options/terms.c \

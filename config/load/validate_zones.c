@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/domain_name.h"
 #include "config/load/rules.h"
+#include "config/types/domain_name.h"
 #include "core/base/check.h"
 
 /* A steered name that is looked at, with the edges of its site. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/domain_name.h"
+#include "config/types/domain_name.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
 #include "core/http/message.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/domain_name.h"
+#include "config/types/domain_name.h"
 #include "config/units.h"
 #include "core/base/check.h"
 

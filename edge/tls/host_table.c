@@ -11,7 +11,7 @@
 
 #include <xxhash.h>
 
-#include "config/domain_name.h"
+#include "config/types/domain_name.h"
 #include "core/base/check.h"
 
 struct entry {

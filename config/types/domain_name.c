@@ -2,7 +2,7 @@
  *
  * Rules of host and domain names. Any thread.
  */
-#include "config/domain_name.h"
+#include "config/types/domain_name.h"
 
 #include <ctype.h>
 #include <stdbool.h>

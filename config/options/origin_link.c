@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * origins.NAME: the times, limits and pools of connections to its servers. Constants only.
+ */
+#include "config/options/rows.h"
+
+const struct cfg_option cfg_origin_timeout_options[] = {
+    TIMEOUT("connect", AT(cfg_origin, timeout.connect), "3s",
+	    "From a server's name to a connection, for all that are tried for a request together. "
+	    "A server that then acknowledges nothing for as long has vanished."),
+    TIMEOUT("response", AT(cfg_origin, timeout.response), "30s",
+	    "From a request that was sent to the head of its response."),
+    TIMEOUT("idle", AT(cfg_origin, timeout.idle), "30s",
+	    "Between two pieces of a response's body; also how long a server may take nothing of a "
+	    "request."),
+    TIMEOUT("queue", AT(cfg_origin, timeout.queue), "5s",
+	    "For a request to get a connection while as many as allowed are in use."),
+    END,
+};
+
+const struct cfg_option cfg_origin_limit_options[] = {
+    COUNT("connections", AT(cfg_origin, limit.connections), "1000", 1, 1000000,
+	  "Connections of an edge to each address of a server at a time, idle ones too."),
+    COUNT("queue", AT(cfg_origin, limit.queue), "1000", 0, 1000000,
+	  "Requests that wait for a connection at a time, for each address of a server; over it "
+	  "they are answered with 503."),
+    BYTES("head_bytes", AT(cfg_origin, limit.head_bytes), "64KiB", KIB, MIB,
+	  "Size of a response's head; a larger one is refused."),
+    COUNT("fields", AT(cfg_origin, limit.fields), "200", 1, 10000,
+	  "Fields in a response's head; one with more is refused."),
+    END,
+};
+
+const struct cfg_option cfg_origin_pool_options[] = {
+    COUNT("max_idle", AT(cfg_origin, pool.max_idle), "256", 0, 100000,
+	  "Idle connections kept for each address of a server."),
+    TIMEOUT("idle_timeout", AT(cfg_origin, pool.idle_timeout), "55s",
+	    "How long an idle connection is kept; keep it below the server's own timeout."),
+    COUNT("warm", AT(cfg_origin, pool.warm), "0", 0, 100000,
+	  "Connections opened ahead of requests and kept ready for each address of a server."),
+    END,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * origins.NAME: where the content comes from, and how it is got. A part of config/fleet.h.
+ */
+#pragma once
+
+#include "config/check.h"
+#include "config/values.h"
+
+/* TLS to the servers of an origin. */
+struct cfg_origin_tls {
+	bool enabled;            /* default false; then all below is as by default */
+	bool verify;             /* default true */
+	const char *ca;          /* path; NULL: the system's certificates */
+	const char *name;        /* for SNI and the certificate; "": the server's own name */
+	const char *certificate; /* path of what the edge shows; NULL: nothing */
+	const char *key;         /* path; NULL when certificate is */
+};
+
+/* The PROXY protocol header that connections to the servers of an origin begin with. */
+enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
+
+enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
+
+/* origins.NAME: where the content comes from; its servers are equals. */
+struct cfg_origin {
+	const char *name;
+	struct cfg_place place;
+	unsigned id;
+	struct cfg_server *servers; /* without a port: 443 with TLS, else 80 */
+	unsigned n_servers;
+	struct cfg_origin_tls tls;
+	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
+	struct {
+		bool enabled; /* default true */
+		struct cfg_check check;
+	} health;
+	enum cfg_all_down all_down; /* default: try them all the same */
+	struct {
+		duration connect;  /* name to connected socket, 3 s */
+		duration response; /* request sent to response head, 30 s */
+		duration idle;     /* between two pieces of a body, either way, 30 s */
+		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
+	} timeout;
+	struct {
+		unsigned connections; /* per server address, idle ones too, 1,000 */
+		unsigned queue;       /* requests that wait for one, per server address, 1,000 */
+		uint64_t head_bytes;  /* of a response, 64 KiB */
+		unsigned fields;      /* of a response, 200 */
+	} limit;
+	struct {
+		unsigned max_idle;     /* connections per server address, 256 */
+		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
+		unsigned warm;         /* ready connections kept per server address, 0 */
+	} pool;
+};
