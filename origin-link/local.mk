@@ -17,13 +17,17 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
+	origin-link/servers/check.c origin-link/servers/check.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
 	origin-link/servers/history.c origin-link/servers/history.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
 	origin-link/servers/probe.c origin-link/servers/probe.h \
+	origin-link/servers/probe_answer.c origin-link/servers/probe_answer.h \
 	origin-link/servers/probe_gate.c origin-link/servers/probe_gate.h \
+	origin-link/servers/probe_http1.c origin-link/servers/probe_http2.c \
+	origin-link/servers/probe_talk.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/server.c origin-link/servers/server.h \
 	origin-link/olink.c origin-link/olink.h

@@ -26,7 +26,8 @@ struct olink {
 struct olink_origins {
 	/* immutable */
 	const struct cfg_fleet *fleet;
-	struct transport ***transports; /* by origin, then as in its list of servers */
+	struct transport ***transports;       /* by origin, then as in its list of servers */
+	struct transport ***check_transports; /* likewise; NULL: not checked */
 	/* immutable once open */
 	struct olink *olink;             /* NULL: not open */
 	struct olink_server ***servers;  /* as the transports */

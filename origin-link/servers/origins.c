@@ -25,9 +25,15 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		char *error = NULL;
 
-		o->transports[origin->id][j] =
-		    transport_load(origin, origin->servers[j].host, &error);
-		if (o->transports[origin->id][j])
+		const char *host = origin->servers[j].host;
+		struct transport *t = transport_load(origin, host, &error);
+
+		o->transports[origin->id][j] = t;
+		if (t && origin->health.enabled) {
+			t = transport_load_check(origin, host, &error);
+			o->check_transports[origin->id][j] = t;
+		}
+		if (t)
 			continue;
 		/* What is wrong with the first is wrong with the others. */
 		diag_add(diag, origin->place, "origin %s: %s", origin->name, error);
@@ -44,6 +50,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct d
 
 	o->fleet = fleet;
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
+	o->check_transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->check_transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
@@ -51,6 +58,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct d
 
 		CHECK(origin->id == i);
 		o->transports[i] = xcalloc(n, sizeof(*o->transports[i]));
+		o->check_transports[i] = xcalloc(n, sizeof(*o->check_transports[i]));
 		o->servers[i] = xcalloc(n, sizeof(*o->servers[i]));
 		ok &= load_one(o, origin, diag);
 	}
@@ -80,6 +88,7 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 			    .port = origin->servers[j].port,
 			    .check = origin->health.enabled ? &origin->health.check : NULL,
 			    .transport = o->transports[i][j],
+			    .check_transport = o->check_transports[i][j],
 			};
 
 			o->servers[i][j] = server_take(&olink->servers, &id);
@@ -113,13 +122,17 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	if (o->olink)
 		olink_origins_close(o);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
+		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++) {
 			transport_unref(&o->transports[i][j]);
+			transport_unref(&o->check_transports[i][j]);
+		}
 		free(o->servers[i]);
+		free(o->check_transports[i]);
 		free(o->transports[i]);
 	}
 	free(o->servers);
 	free(o->transports);
+	free(o->check_transports);
 	free(o->turns);
 	free(o);
 }

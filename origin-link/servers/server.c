@@ -16,6 +16,7 @@
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/servers/check.h"
 #include "origin-link/servers/probe.h"
 
 #define SERVER_MAGIC 0x53727672u
@@ -60,7 +61,7 @@ static struct olink_address *address_create(struct olink_server *server,
 		struct probe_target target = {
 		    .check = &server->check,
 		    .addr = *addr,
-		    .transport = server->transport,
+		    .transport = server->check_transport,
 		    .name = name,
 		    .host = server->host,
 		};
@@ -152,7 +153,8 @@ static bool is_there(const struct olink_server *s, const struct server_identity 
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
 	return is_there(s, id) && s->checked == (id->check != NULL) &&
-	       (!id->check || probe_check_equal(&s->check, id->check));
+	       (!id->check || (s->check_transport == id->check_transport &&
+			       probe_check_equal(&s->check, id->check)));
 }
 
 static unsigned bucket(const struct server_identity *id)
@@ -224,6 +226,7 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	if (id->check) {
 		s->checked = true;
 		probe_check_init(&s->check, id->check);
+		s->check_transport = transport_ref(id->check_transport);
 		before = find_before(table, id);
 		if (before)
 			take_over(s, before);
@@ -248,8 +251,10 @@ void server_give(struct olink_server **serverp)
 	retired_free(retire(server_addresses(s), NULL));
 	transport_unref(&s->transport);
 	free(s->host);
-	if (s->checked)
+	if (s->checked) {
 		probe_check_fini(&s->check);
+		transport_unref(&s->check_transport);
+	}
 	s->magic = MAGIC_DEAD;
 	free(s);
 }

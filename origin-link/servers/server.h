@@ -67,7 +67,9 @@ struct olink_server {
 	uint16_t port;
 	struct transport *transport;
 	bool checked;
-	struct cfg_check check; /* strings owned; only when checked */
+	/* only when checked */
+	struct cfg_check check; /* strings owned */
+	struct transport *check_transport;
 	struct resolver_watch *watch;
 	bool resolved; /* the first resolution has ended, well or not */
 	/* written by the control loop, read by any */
@@ -80,9 +82,10 @@ struct server_identity {
 	uint16_t port;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
+	struct transport *check_transport; /* how the check goes there */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
- * to the transport. A new one that differs from one that is there by its check only has the
+ * to the transports. A new one that differs from one that is there by its check only has the
  * addresses of that and their verdicts, until its own resolution and checks say otherwise. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
 /* The last one ends it: no worker may still look at it. */
