@@ -9,6 +9,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/endpoint.c origin-link/conns/endpoint.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
 	origin-link/conns/origin_conn.c \
+	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
