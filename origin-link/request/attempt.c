@@ -2,7 +2,8 @@
  *
  * One try of a request: takes a lease, picks the wire for the connection that comes, and ends both.
  * Passes on to the request what the wire tells of the connection; what it tells of the response is
- * response.c's. Runs on the request's loop; owns the lease.
+ * response.c's. Tells the endpoint what has become of it. Runs on the request's loop; owns the
+ * lease.
  */
 #define LOG_MODULE LOG_ORIGIN
 #include "origin-link/request/attempt.h"
@@ -10,6 +11,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/outcome.h"
 #include "origin-link/request/request_internal.h"
 
 static const char *state_text(enum attempt_state state)
@@ -47,6 +49,55 @@ void attempt_fini(struct attempt *a)
 	deadline_fini(&a->look_at);
 }
 
+/* What is seen of it */
+
+static enum outcome_stage stage_of(const struct attempt *a, enum reason reason)
+{
+	if (a->received > 0)
+		return reason == REASON_DONE ? OUTCOME_WHOLE : OUTCOME_CONTENT;
+	if (a->state == ATTEMPT_OPEN)
+		return OUTCOME_FIRST_BYTE;
+	return lease_is_waiting(&a->lease) || reason == REASON_ORIGIN_QUEUE_FULL ||
+		       reason == REASON_ORIGIN_QUEUE_TIMEOUT
+		   ? OUTCOME_QUEUE
+		   : OUTCOME_CONNECT;
+}
+
+/* From when there was a connection, and nothing more to be given to it. */
+static duration first_byte_time(const struct attempt *a)
+{
+	if (a->received == 0)
+		return DUR_NS(-1);
+	if (a->sent.ns > a->opened.ns && a->sent.ns <= a->first.ns)
+		return mono_since(a->first, a->sent);
+	return mono_since(a->first, a->opened);
+}
+
+/* While it has its lease, or has failed to get it. */
+static void report(const struct attempt *a, bool ended, enum reason reason)
+{
+	struct loop *loop = request_loop(a->request);
+	struct lease_times times = lease_times(&a->lease);
+	struct outcome o = outcome_init();
+
+	o.ended = ended;
+	o.stage = stage_of(a, reason);
+	o.reason = reason;
+	o.reused = lease_is_reused(&a->lease);
+	o.queue = times.queue;
+	o.connect = times.connect;
+	o.tls = times.tls;
+	if (a->state == ATTEMPT_OPEN) {
+		o.status = a->status;
+		o.first_byte = first_byte_time(a);
+		if (ended)
+			o.whole = mono_since(loop_now(loop), a->opened);
+	}
+	endpoint_report(a->endpoint, loop, &o);
+}
+
+/* Its life */
+
 /* There is a connection; nothing is sent yet. */
 static void open_on(struct attempt *a, const struct wire_ops *wire)
 {
@@ -66,7 +117,7 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 		request_opened(r);
 		return;
 	}
-	attempt_end(a, ATTEMPT_CLOSE);
+	attempt_end(a, ATTEMPT_CLOSE, reason);
 	request_unleased(r, reason, detail);
 }
 
@@ -91,11 +142,15 @@ enum lease_result attempt_begin(struct attempt *a, const struct lease_order *ord
 		open_on(a, &h1_wire_ops);
 	else if (result == LEASE_WAITS)
 		set_state(a, ATTEMPT_LEASES);
+	else
+		report(a, true, *reason);
 	return result;
 }
 
-void attempt_end(struct attempt *a, enum attempt_end how)
+void attempt_end(struct attempt *a, enum attempt_end how, enum reason reason)
 {
+	if (a->state != ATTEMPT_NONE)
+		report(a, true, reason);
 	deadline_clear(&a->watch_at);
 	deadline_clear(&a->look_at);
 	if (a->state == ATTEMPT_OPEN)
@@ -115,9 +170,17 @@ void attempt_received(struct attempt *a, size_t n)
 {
 	struct olink_request *r = a->request;
 
-	if (a->received == 0)
-		r->facts.response = mono_since(loop_now(request_loop(r)), a->opened);
+	if (a->received == 0) {
+		a->first = loop_now(request_loop(r));
+		r->facts.response = mono_since(a->first, a->opened);
+	}
 	a->received += n;
+}
+
+void attempt_answered(struct attempt *a, int status)
+{
+	a->status = status;
+	report(a, false, REASON_NONE);
 }
 
 void attempt_drained(struct attempt *a)

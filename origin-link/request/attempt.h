@@ -53,7 +53,9 @@ struct attempt {
 	mono_time began;
 	duration time; /* to connect, at most */
 	struct lease lease;
-	mono_time opened;
+	mono_time opened; /* when it had its connection */
+	mono_time sent;   /* when that was given all of the request; 0: not yet */
+	mono_time first;  /* when the first byte came; 0: not yet */
 
 	const struct wire_ops *wire;
 	enum attempt_given given;
@@ -61,6 +63,7 @@ struct attempt {
 	bool paused;       /* there is no credit for what may come: nothing is taken */
 	unsigned n_informational;
 	bool leave_given; /* 100 was among them */
+	int status;       /* of the final head; 0: it has not come */
 	struct h1_wire h1;
 
 	enum watch watch;
@@ -78,8 +81,11 @@ void attempt_fini(struct attempt *a);
  * request_unleased() comes, once, later. REFUSED: *reason at once. */
 enum lease_result attempt_begin(struct attempt *a, const struct lease_order *order,
 				enum reason *reason);
-/* The only way out, whatever its state. */
-void attempt_end(struct attempt *a, enum attempt_end how);
+/* The only way out, whatever its state. `reason`: see outcome.h. */
+void attempt_end(struct attempt *a, enum attempt_end how, enum reason reason);
+
+/* Its final head has come: for what is seen of it. */
+void attempt_answered(struct attempt *a, int status);
 
 /* watch.c */
 

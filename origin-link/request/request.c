@@ -105,17 +105,17 @@ void request_set_response(struct olink_request *r, enum response_side side)
 
 /* Ending */
 
-static void end_attempt(struct olink_request *r, enum attempt_end how)
+static void end_attempt(struct olink_request *r, enum attempt_end how, enum reason reason)
 {
 	if (lease_is_connecting(&r->attempt.lease))
 		r->facts.addr = r->looked_at;
-	attempt_end(&r->attempt, how);
+	attempt_end(&r->attempt, how, reason);
 }
 
-void request_over(struct olink_request *r, enum attempt_end how)
+void request_over(struct olink_request *r, enum attempt_end how, enum reason reason)
 {
 	request_set_phase(r, REQUEST_OVER);
-	end_attempt(r, how);
+	end_attempt(r, how, reason);
 	while (r->n_candidates > 0)
 		endpoint_unpin(&r->candidates[--r->n_candidates], request_loop(r));
 	free(r->early);
@@ -128,7 +128,7 @@ void request_abandon(struct olink_request *r)
 	request_set_response(r, RESPONSE_UNWANTED);
 	request_set_side(r, REQUEST_UNWANTED);
 	if (r->phase != REQUEST_OVER)
-		request_over(r, ATTEMPT_BREAK);
+		request_over(r, ATTEMPT_BREAK, REASON_NONE);
 }
 
 void request_stop(struct olink_request *r, enum reason reason)
@@ -163,7 +163,7 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 		      detail ? detail : "");
 	log_failure(r, reason, detail);
 	count(r, OLINK_FAILURES);
-	request_over(r, ATTEMPT_BREAK);
+	request_over(r, ATTEMPT_BREAK, reason);
 	if (r->closed) {
 		loop_defer(request_loop(r), &r->turn_end);
 		return;
@@ -183,7 +183,7 @@ void request_tunnel_ended(struct olink_request *r)
 	if (r->side != REQUEST_ENDED || r->response < RESPONSE_ENDED ||
 	    !r->attempt.wire->is_drained(&r->attempt))
 		return;
-	request_over(r, ATTEMPT_CLOSE);
+	request_over(r, ATTEMPT_CLOSE, REASON_DONE);
 	if (r->closed)
 		loop_defer(request_loop(r), &r->turn_end);
 }
@@ -329,7 +329,7 @@ static bool may_repeat(const struct olink_request *r, bool unacted)
 /* From the current candidate on, on fresh connections: so this ends. */
 static void repeat(struct olink_request *r, enum reason reason)
 {
-	end_attempt(r, ATTEMPT_CLOSE);
+	end_attempt(r, ATTEMPT_CLOSE, reason);
 	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
 	r->facts.retries++;
 	r->connect_left = r->settings.connect;

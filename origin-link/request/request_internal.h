@@ -150,7 +150,7 @@ void request_set_response(struct olink_request *r, enum response_side side);
 /* Frees the requests that were closed but not yet swept up, and the spares. */
 void olink_requests_sweep(struct olink_worker *worker);
 /* Both ends have been heard, or want to hear no more: the attempt ends. */
-void request_over(struct olink_request *r, enum attempt_end how);
+void request_over(struct olink_request *r, enum attempt_end how, enum reason reason);
 /* Nobody is interested in how it ends. */
 void request_abandon(struct olink_request *r);
 /* Nothing of the response can come any more: the request is stopped, the response reset. `detail`:

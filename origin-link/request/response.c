@@ -48,7 +48,7 @@ static bool ended(struct olink_request *r, enum response_end end)
 		request_tunnel_ended(r);
 		return true;
 	}
-	request_over(r, keep ? ATTEMPT_KEEP : ATTEMPT_CLOSE);
+	request_over(r, keep ? ATTEMPT_KEEP : ATTEMPT_CLOSE, REASON_DONE);
 	request_stop(r, REASON_DONE);
 	return is_end_wanted(r);
 }
@@ -73,6 +73,7 @@ void attempt_final(struct attempt *a, struct http_head *head, enum response_end 
 	struct flow_sink *sink = r->ends.response;
 
 	REQUEST_TRACE(r, "status %d", head->status);
+	attempt_answered(a, head->status);
 	r->is_tunnel = head->framing == HTTP_FRAMING_TUNNEL;
 	request_set_response(r, r->is_tunnel ? RESPONSE_TUNNEL : RESPONSE_BODY);
 	if (r->is_tunnel)

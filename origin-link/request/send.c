@@ -60,6 +60,8 @@ static void send_piece(struct olink_request *r, struct slice data)
 		request_fail(r, REASON_LIMIT, NULL);
 		return;
 	}
+	if (piece.end)
+		a->sent = loop_now(request_loop(r));
 	a->given = data.n > 0 ? GIVEN_CONTENT : MAX(a->given, GIVEN_HEAD);
 	if (piece.end && r->is_tunnel) {
 		request_tunnel_ended(r);
