@@ -19,6 +19,7 @@ int probe_rig_setup(void **state)
 	rig->check = (struct cfg_check){
 	    .host = "www.example.com",
 	    .path = "/health",
+	    .service = "",
 	    .method = CFG_CHECK_GET,
 	    .statuses = {&rig->status, 1},
 	    .interval = DUR_S(3600),

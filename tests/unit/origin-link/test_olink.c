@@ -133,7 +133,7 @@ static void test_not_warm_before_it_is_proven(void **state)
 
 /* A configuration with strings of its own. */
 struct strings {
-	struct cfg_server server;
+	struct cfg_origin_server server;
 	struct cfg_origin origin;
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;
@@ -143,8 +143,9 @@ static struct strings *open_strings(struct origins_rig *t, const struct echo_ori
 {
 	struct strings *s = xcalloc(1, sizeof(*s));
 
-	s->server.host = xstrdup("127.0.0.1");
-	s->server.port = net_addr_port(&o->addr);
+	s->server.address.host = xstrdup("127.0.0.1");
+	s->server.address.port = net_addr_port(&o->addr);
+	s->server.weight = 1;
 	s->origin = t->origin;
 	s->origin.servers = &s->server;
 	s->origin.n_servers = 1;
@@ -162,7 +163,7 @@ static void close_strings(struct strings **strings)
 	struct strings *s = TAKE(strings);
 
 	olink_origins_destroy(&s->origins);
-	free((char *)s->server.host);
+	free((char *)s->server.address.host);
 	free((char *)s->origin.name);
 	free((char *)s->origin.tls.name);
 	memset(s, 0xa5, sizeof(*s));
