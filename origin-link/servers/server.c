@@ -109,41 +109,62 @@ static struct retired *retire(const struct olink_addresses *old,
 	return r;
 }
 
-static void resolved_cb(void *arg, const struct net_addr *addrs, unsigned n)
+/* NULL: there are none any more. */
+static void publish(struct olink_server *server, struct olink_addresses *list)
+{
+	const struct olink_addresses *old = server_addresses(server);
+
+	atomic_store_explicit(&server->addresses, list, memory_order_release);
+	loop_group_after_grace(server->table->group, retired_free, retire(old, list));
+	server->table->on_change(server->table);
+}
+
+static bool are_those(const struct olink_addresses *list, const struct net_addr *addrs, unsigned n)
+{
+	bool same = list && list->n == n;
+
+	for (unsigned i = 0; same && i < n; i++)
+		same = net_addr_equal(&list->v[i]->addr, &addrs[i]);
+	return same;
+}
+
+static void resolved_cb(void *arg, enum resolver_news news, const struct net_addr *addrs,
+			unsigned n)
 {
 	struct olink_server *server = arg;
 	const struct olink_addresses *old = server_addresses(server);
 	struct olink_addresses *list;
-	bool same = old && old->n == n;
 
 	MAGIC_CHECK(server, SERVER_MAGIC);
 	server->resolved = true;
-	for (unsigned i = 0; same && i < n; i++)
-		same = net_addr_equal(&old->v[i]->addr, &addrs[i]);
-	if (n == 0 || same)
+	if (news == NAME_EXPIRED)
+		publish(server, NULL);
+	if (news != NAME_FOUND || are_those(old, addrs, n))
 		return;
-
 	list = xcalloc(1, sizeof(*list));
 	for (unsigned i = 0; i < n; i++) {
 		struct olink_address *kept = find(old, &addrs[i]);
 
 		list->v[list->n++] = kept ? kept : address_create(server, &addrs[i]);
 	}
-	atomic_store_explicit(&server->addresses, list, memory_order_release);
-	loop_group_after_grace(server->table->group, retired_free, retire(old, list));
-	server->table->on_change(server->table);
+	publish(server, list);
 }
 
-/* However it is checked. */
 static bool is_there(const struct olink_server *s, const struct server_identity *id)
 {
-	return s->port == id->port && strcmp(s->host, id->host) == 0 &&
-	       s->transport == id->transport;
+	return s->port == id->port && strcmp(s->host, id->host) == 0;
+}
+
+static bool resolves_equally(const struct cfg_resolve *a, const struct cfg_resolve *b)
+{
+	return a->ttl_min.ns == b->ttl_min.ns && a->ttl_max.ns == b->ttl_max.ns &&
+	       a->keep.ns == b->keep.ns && a->family == b->family;
 }
 
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
-	return is_there(s, id) && s->checked == (id->check != NULL) &&
+	return is_there(s, id) && s->transport == id->transport &&
+	       resolves_equally(&s->resolve, id->resolve) && s->checked == (id->check != NULL) &&
 	       (!id->check || probe_check_equal(&s->check, id->check));
 }
 
@@ -153,42 +174,75 @@ static unsigned bucket(const struct server_identity *id)
 			  SERVER_BUCKETS);
 }
 
-/* The one whose verdicts hold for a new server too: of those that are checked in another way, one
- * that asks the same, for another origin may ask the same server for something else; else the
- * newest. NULL: none. */
+/* Whether its verdicts hold for the other too. */
+static bool is_checked_there(const struct olink_server *s, const struct server_identity *id)
+{
+	return id->check && s->checked && s->transport == id->transport;
+}
+
+/* How much of what is known of `s` holds for a new one: verdicts most, and of those that are
+ * checked in another way more when the same is asked, for another origin may ask the same server
+ * for something else; then all addresses that the new one wants. */
+static unsigned likeness(const struct olink_server *s, const struct server_identity *id)
+{
+	bool checked = is_checked_there(s, id);
+	bool has_family =
+	    s->resolve.family == CFG_FAMILY_ANY || s->resolve.family == id->resolve->family;
+
+	return 1 + has_family + 2 * checked +
+	       2 * (checked && probe_check_asks_same(&s->check, id->check));
+}
+
+/* The one that is most like a new server; of equals the newest. NULL: none has addresses. */
 static const struct olink_server *find_before(const struct server_table *table,
 					      const struct server_identity *id)
 {
-	const struct olink_server *s, *newest = NULL;
+	const struct olink_server *s, *best = NULL;
+	unsigned most = 0;
 
 	LIST_FOREACH (s, &table->servers[bucket(id)], link) {
-		if (!is_there(s, id) || !s->checked)
-			continue;
-		if (probe_check_asks_same(&s->check, id->check))
-			return s;
-		if (!newest)
-			newest = s;
+		if (is_there(s, id) && server_addresses(s) && likeness(s, id) > most) {
+			best = s;
+			most = likeness(s, id);
+		}
 	}
-	return newest;
+	return best;
 }
 
 /* Its addresses are there at once, with what is known of them: by the time that its own name is
- * resolved, the other may be gone. */
-static void take_over(struct olink_server *server, const struct olink_server *before)
+ * resolved, the other may be gone; and that may take as long as name servers are away. */
+static void take_over(struct olink_server *server, const struct olink_server *before,
+		      bool with_verdicts)
 {
 	const struct olink_addresses *known = server_addresses(before);
-	struct olink_addresses *list;
+	struct olink_addresses *list = xcalloc(1, sizeof(*list));
 
-	if (!known)
-		return;
-	list = xcalloc(1, sizeof(*list));
 	for (unsigned i = 0; i < known->n; i++) {
-		struct olink_address *a = address_create(server, &known->v[i]->addr);
+		struct olink_address *a;
 
-		health_take_over(&a->health, &known->v[i]->health);
+		if (!gather_is_of(&known->v[i]->addr, server->resolve.family))
+			continue;
+		a = address_create(server, &known->v[i]->addr);
+		if (with_verdicts)
+			health_take_over(&a->health, &known->v[i]->health);
 		list->v[list->n++] = a;
 	}
-	atomic_store_explicit(&server->addresses, list, memory_order_release);
+	if (list->n > 0)
+		atomic_store_explicit(&server->addresses, list, memory_order_release);
+	else
+		free(list);
+}
+
+static void watch_name(struct olink_server *s, const struct olink_server *before)
+{
+	struct resolver_question question = {
+	    .host = s->host,
+	    .port = s->port,
+	    .terms = &s->resolve,
+	    .before = server_addresses(s) ? before->watch : NULL,
+	};
+
+	s->watch = resolver_watch_create(s->table->resolver, &question, resolved_cb, s);
 }
 
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
@@ -211,17 +265,17 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	s->host = xstrdup(id->host);
 	s->port = id->port;
 	s->transport = transport_ref(id->transport);
+	s->resolve = *id->resolve;
 	atomic_init(&s->addresses, NULL);
-	if (id->check) {
-		s->checked = true;
+	s->checked = id->check != NULL;
+	if (id->check)
 		probe_check_init(&s->check, id->check);
-		before = find_before(table, id);
-		if (before)
-			take_over(s, before);
-	}
+	before = find_before(table, id);
+	if (before)
+		take_over(s, before, is_checked_there(before, id));
 	LIST_INSERT_HEAD(&table->servers[at], s, link);
 	table->n_servers++;
-	s->watch = resolver_watch_create(table->resolver, s->host, s->port, resolved_cb, s);
+	watch_name(s, before);
 	return s;
 }
 

@@ -95,6 +95,7 @@ static void program_start(const struct net_addr *addr)
 	program.worker = olink_worker_create(program.olink, program.buffers);
 	program.server = (struct cfg_server){.host = "127.0.0.1", .port = net_addr_port(addr)};
 	program.origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "fuzz",
 	    .servers = &program.server,
 	    .n_servers = 1,
