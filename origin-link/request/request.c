@@ -16,6 +16,7 @@
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/outcome.h"
 #include "origin-link/request/request_internal.h"
 
 #define REQUEST_MAGIC 0x4e90e501u
@@ -107,6 +108,66 @@ void request_set_response(struct olink_request *r, enum response_side side)
 		REQUEST_TRACE(r, "response %s, now %s", response_text(from), response_text(side));
 }
 
+/* What is seen of its attempts */
+
+static enum outcome_stage stage_of(const struct olink_request *r, enum reason reason)
+{
+	if (r->phase == REQUEST_OPEN && r->attempt.received > 0)
+		return reason == REASON_DONE ? OUTCOME_WHOLE : OUTCOME_CONTENT;
+	if (r->phase == REQUEST_OPEN)
+		return OUTCOME_FIRST_BYTE;
+	return lease_is_waiting(&r->lease) || reason == REASON_ORIGIN_QUEUE_FULL ||
+		       reason == REASON_ORIGIN_QUEUE_TIMEOUT
+		   ? OUTCOME_QUEUE
+		   : OUTCOME_CONNECT;
+}
+
+/* From when there was a connection, and nothing more to be given to it. */
+static duration first_byte_time(const struct olink_request *r)
+{
+	const struct attempt *a = &r->attempt;
+	mono_time first = mono_add(r->opened, r->facts.response);
+
+	if (a->received == 0)
+		return DUR_NS(-1);
+	if (a->sent.ns > r->opened.ns && a->sent.ns <= first.ns)
+		return mono_since(first, a->sent);
+	return r->facts.response;
+}
+
+static struct endpoint *attempted(const struct olink_request *r)
+{
+	struct endpoint *leased = lease_endpoint(&r->lease);
+
+	return leased ? leased : r->candidates[r->candidate];
+}
+
+static bool is_attempted(const struct olink_request *r)
+{
+	return r->phase == REQUEST_LEASING || r->phase == REQUEST_OPEN;
+}
+
+void request_report(const struct olink_request *r, bool ended, enum reason reason)
+{
+	struct lease_times times = lease_times(&r->lease);
+	struct outcome o = outcome_init();
+
+	o.ended = ended;
+	o.stage = stage_of(r, reason);
+	o.reason = reason;
+	o.reused = lease_is_reused(&r->lease);
+	o.queue = times.queue;
+	o.connect = times.connect;
+	o.tls = times.tls;
+	if (r->phase == REQUEST_OPEN) {
+		o.status = r->attempt.status;
+		o.first_byte = first_byte_time(r);
+		if (ended)
+			o.whole = mono_since(loop_now(request_loop(r)), r->opened);
+	}
+	endpoint_report(attempted(r), request_loop(r), &o);
+}
+
 /* Ending */
 
 /* The one way from a connection, or the way to one, to none. */
@@ -149,6 +210,8 @@ void request_abandon(struct olink_request *r)
 	request_set_side(r, REQUEST_UNWANTED);
 	if (r->phase == REQUEST_OVER)
 		return;
+	if (is_attempted(r))
+		request_report(r, true, REASON_NONE);
 	break_tunnel(r);
 	request_over(r, false);
 }
@@ -185,6 +248,8 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 		      detail ? detail : "");
 	log_failure(r, reason, detail);
 	count(r, OLINK_FAILURES);
+	if (is_attempted(r))
+		request_report(r, true, reason);
 	break_tunnel(r);
 	request_over(r, false);
 	if (r->closed) {
@@ -206,6 +271,7 @@ void request_tunnel_ended(struct olink_request *r)
 	if (r->side != REQUEST_ENDED || r->attempt.response < RESPONSE_ENDED ||
 	    !stream_is_drained(request_stream(r)))
 		return;
+	request_report(r, true, REASON_DONE);
 	request_over(r, false);
 	if (r->closed)
 		loop_defer(request_loop(r), &r->turn_end);
@@ -287,6 +353,7 @@ static bool lease_any(struct olink_request *r, enum reason *reason)
 			request_set_phase(r, REQUEST_LEASING);
 			return true;
 		case LEASE_REFUSED:
+			request_report(r, true, *reason);
 			lease_end(&r->lease, false);
 			break;
 		}
@@ -323,6 +390,7 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 		r->facts.addr = r->looked_at;
 	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
+	request_report(r, true, reason);
 	/* Nothing was sent, so another one may be asked. */
 	lease_end(&r->lease, false);
 	request_set_phase(r, REQUEST_OPENING);
@@ -364,6 +432,7 @@ static bool may_repeat(const struct olink_request *r)
 /* From the current candidate on, on fresh connections: so this ends. */
 static void repeat(struct olink_request *r, enum reason reason)
 {
+	request_report(r, true, reason);
 	request_set_phase(r, REQUEST_OPENING);
 	let_go(r, false);
 	r->attempt = (struct attempt){0};

@@ -106,12 +106,15 @@ struct attempt {
 	struct http_head *head; /* in the request's arena; NULL: none begun */
 	unsigned n_informational;
 	bool leave_given; /* 100 was among them */
+	int status;       /* of the final one; 0: it has not come */
 	size_t informational_bytes;
 	/* response content */
 	bool keep_alive; /* what the head said; its sink may have changed it since */
 	struct h1_body content;
 	/* Received and not taken yet: a line that is not whole, or what there is no credit for. */
 	struct slice held;
+
+	mono_time sent; /* all of the request was given to the connection; 0: not yet */
 
 	enum watch watch;
 	uint64_t progress;     /* at the start of WATCH_WRITE: bytes taken and received */
@@ -223,6 +226,9 @@ void request_stop(struct olink_request *r, enum reason reason);
 /* One direction of a tunnel has ended, or all that was written is gone: lets the connection go when
  * nothing more has to pass. */
 void request_tunnel_ended(struct olink_request *r);
+/* The attempt's final head has come, or (`ended`) it ends now, for this reason: see outcome.h.
+ * While it has its lease, or has failed to get it. */
+void request_report(const struct olink_request *r, bool ended, enum reason reason);
 /* The connection ended or broke before the response did. Sends the request again, if that may be;
  * else it fails. */
 void request_died(struct olink_request *r);

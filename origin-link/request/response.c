@@ -99,6 +99,7 @@ static bool ended(struct olink_request *r, bool clean)
 		request_tunnel_ended(r);
 		return true;
 	}
+	request_report(r, true, REASON_DONE);
 	request_over(r, keep);
 	request_stop(r, REASON_DONE);
 	return is_end_wanted(r);
@@ -182,6 +183,8 @@ static void take_final_head(struct olink_request *r, struct slice rest)
 
 	REQUEST_TRACE(r, "status %d", a->head->status);
 	request_set_response(r, RESPONSE_BODY);
+	a->status = a->head->status;
+	request_report(r, false, REASON_NONE);
 	a->keep_alive = a->head->keep_alive;
 	if (a->head->status == 101) {
 		a->head->framing = HTTP_FRAMING_TUNNEL;

@@ -137,6 +137,8 @@ static void send_piece(struct olink_request *r, const struct piece *piece)
 		return;
 	}
 	a->given = piece->data.n > 0 ? GIVEN_CONTENT : MAX(a->given, GIVEN_HEAD);
+	if (piece->end)
+		a->sent = loop_now(request_loop(r));
 	if (wire.n > 0)
 		more = stream_write(request_stream(r), wire.iov, wire.n);
 	if (piece->end && request_is_tunnel(r)) {
