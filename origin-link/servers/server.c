@@ -2,8 +2,8 @@
  *
  * The server table. Runs on the control loop. A server owns its watch, its addresses, their hold on
  * endpoints and their probes; a change of addresses publishes a new list, takes over those that
- * stay with their health, and retires the old list with those that went once every loop has ended
- * its turn.
+ * stay with their health, and retires the old list once every loop has ended its turn. Those that
+ * went are remembered for a while: a name may turn to another place and back.
  */
 #include "origin-link/servers/server.h"
 
@@ -19,6 +19,11 @@
 #include "origin-link/servers/probe.h"
 
 #define SERVER_MAGIC 0x53727672u
+
+/* Longer than a name is kept by resolvers that have their own idea of its time to live, so that one
+ * which alternates finds its addresses again; and no longer than what was found out about a machine
+ * is likely to be true of it. */
+#define PAST_TIME DUR_S(600)
 
 /* After each thing that may have changed the state of an address. */
 static void note(struct olink_address *a, const char *cause)
@@ -44,30 +49,35 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 	table->on_change(table);
 }
 
+static void start_checks(struct olink_address *a)
+{
+	struct olink_server *server = a->server;
+	char text[NET_ADDR_TEXT];
+	char *name = xasprintf("server %s (%s)", server->host, net_addr_format(&a->addr, text));
+	struct probe_target target = {
+	    .check = &server->check,
+	    .addr = a->addr,
+	    .transport = server->transport,
+	    .name = name,
+	    .host = server->host,
+	};
+
+	a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);
+	free(name);
+}
+
 static struct olink_address *address_create(struct olink_server *server,
 					    const struct net_addr *addr)
 {
 	struct olink_address *a = xcalloc(1, sizeof(*a));
-	char text[NET_ADDR_TEXT];
 
 	a->server = server;
 	a->addr = *addr;
 	a->endpoint = endpoint_take(server->table->conns, addr, server->transport);
 	a->checked = server->checked;
 	health_init(&a->health, server->check.rise, server->check.fall);
-	if (a->checked) {
-		char *name = xasprintf("server %s (%s)", server->host, net_addr_format(addr, text));
-		struct probe_target target = {
-		    .check = &server->check,
-		    .addr = *addr,
-		    .transport = server->transport,
-		    .name = name,
-		    .host = server->host,
-		};
-
-		a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);
-		free(name);
-	}
+	if (a->checked)
+		start_checks(a);
 	return a;
 }
 
@@ -80,11 +90,11 @@ static struct olink_address *find(const struct olink_addresses *list, const stru
 	return NULL;
 }
 
-/* A list that nobody reads any more, and the addresses that went with it. */
+/* A list that nobody reads any more, and the addresses that went with it for good. */
 struct retired {
 	const struct olink_addresses *list;
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[2 * RESOLVER_ADDRS_MAX];
 };
 
 static void retired_free(void *arg)
@@ -97,6 +107,89 @@ static void retired_free(void *arg)
 	free(r);
 }
 
+/* The past */
+
+static struct olink_address *past_take(struct olink_past *past, unsigned i)
+{
+	struct olink_address *a = past->v[i];
+
+	past->n--;
+	memmove(&past->v[i], &past->v[i + 1], (past->n - i) * sizeof(*past->v));
+	return a;
+}
+
+static void forget_first(struct olink_past *past, struct retired *r)
+{
+	struct olink_address *a = past_take(past, 0);
+	struct endpoint *endpoint = a->endpoint; /* `a` is read until the grace is over */
+
+	endpoint_forget(&endpoint);
+	r->v[r->n++] = a;
+}
+
+static void forget_old(struct olink_server *server)
+{
+	struct olink_past *past = &server->past;
+	mono_time now = loop_now(server->table->group->control);
+	struct retired *r;
+
+	if (past->n == 0 || !mono_reached(mono_add(past->v[0]->left, PAST_TIME), now))
+		return;
+	r = xcalloc(1, sizeof(*r));
+	while (past->n > 0 && mono_reached(mono_add(past->v[0]->left, PAST_TIME), now))
+		forget_first(past, r);
+	loop_group_after_grace(server->table->group, retired_free, r);
+}
+
+/* Its idle connections are closed, and those that are used when they are used no more. */
+static void leave(struct olink_address *a, struct retired *r)
+{
+	struct olink_past *past = &a->server->past;
+	struct endpoint *endpoint = a->endpoint;
+
+	if (past->n == ARRAY_SIZE(past->v))
+		forget_first(past, r);
+	probe_destroy(&a->probe);
+	endpoint_remember(endpoint);
+	endpoint_give(&endpoint);
+	a->left = loop_now(a->server->table->group->control);
+	past->v[past->n++] = a;
+}
+
+/* That it was down is believed until it is found up; that it was up is not: much may have happened
+ * meanwhile, and the first check takes no longer than it must. */
+static void come_back(struct olink_address *a)
+{
+	struct endpoint *known = a->endpoint;
+
+	a->endpoint = endpoint_take(a->server->table->conns, &a->addr, a->server->transport);
+	CHECK(a->endpoint == known);
+	endpoint_forget(&known);
+	if (!a->checked)
+		return;
+	if (health_get(&a->health) == HEALTH_UP && health_forget(&a->health, PROBE_PENDING))
+		note(a, "came-back");
+	health_doubt(&a->health);
+	start_checks(a);
+}
+
+/* One of that address: it is there, has been there, or is new. */
+static struct olink_address *address_of(struct olink_server *server, const struct net_addr *addr)
+{
+	struct olink_address *a = find(server_addresses(server), addr);
+	struct olink_past *past = &server->past;
+
+	for (unsigned i = 0; !a && i < past->n; i++) {
+		if (net_addr_equal(&past->v[i]->addr, addr)) {
+			a = past_take(past, i);
+			come_back(a);
+		}
+	}
+	return a ? a : address_create(server, addr);
+}
+
+/* The present */
+
 /* `new_list` NULL: all of them go. */
 static struct retired *retire(const struct olink_addresses *old,
 			      const struct olink_addresses *new_list)
@@ -105,14 +198,8 @@ static struct retired *retire(const struct olink_addresses *old,
 
 	r->list = old;
 	for (unsigned i = 0; old && i < old->n; i++) {
-		/* What a loop has found in this turn lives as long as the endpoint's own grace. */
-		struct endpoint *endpoint = old->v[i]->endpoint;
-
-		if (find(new_list, &old->v[i]->addr))
-			continue;
-		probe_destroy(&old->v[i]->probe);
-		endpoint_give(&endpoint);
-		r->v[r->n++] = old->v[i];
+		if (!find(new_list, &old->v[i]->addr))
+			leave(old->v[i], r);
 	}
 	return r;
 }
@@ -145,16 +232,14 @@ static void resolved_cb(void *arg, enum resolver_news news, const struct net_add
 
 	MAGIC_CHECK(server, SERVER_MAGIC);
 	server->resolved = true;
+	forget_old(server);
 	if (news == NAME_EXPIRED)
 		publish(server, NULL);
 	if (news != NAME_FOUND || are_those(old, addrs, n))
 		return;
 	list = xcalloc(1, sizeof(*list));
-	for (unsigned i = 0; i < n; i++) {
-		struct olink_address *kept = find(old, &addrs[i]);
-
-		list->v[list->n++] = kept ? kept : address_create(server, &addrs[i]);
-	}
+	for (unsigned i = 0; i < n; i++)
+		list->v[list->n++] = address_of(server, &addrs[i]);
 	publish(server, list);
 }
 
@@ -292,6 +377,7 @@ struct olink_server *server_take(struct server_table *table, const struct server
 void server_give(struct olink_server **serverp)
 {
 	struct olink_server *s = TAKE(serverp);
+	struct retired *r;
 
 	MAGIC_CHECK(s, SERVER_MAGIC);
 	LOOP_ASSERT_OWNER(s->table->group->control);
@@ -300,7 +386,10 @@ void server_give(struct olink_server **serverp)
 	LIST_REMOVE(s, link);
 	s->table->n_servers--;
 	resolver_watch_destroy(&s->watch);
-	retired_free(retire(server_addresses(s), NULL));
+	r = retire(server_addresses(s), NULL);
+	while (s->past.n > 0)
+		forget_first(&s->past, r);
+	retired_free(r);
 	transport_unref(&s->transport);
 	free(s->host);
 	if (s->checked)

@@ -33,12 +33,20 @@ struct olink_address {
 	struct health health; /* stays HEALTH_UNKNOWN when not checked */
 	/* control loop */
 	struct olink_server *server;
-	struct probe *probe; /* NULL: not checked */
+	struct probe *probe; /* NULL: not checked, or not there any more */
+	mono_time left;      /* when its name lost it; while it is in the server's past */
 	struct history history;
 };
 
 /* Immutable once published. */
 struct olink_addresses {
+	unsigned n;
+	struct olink_address *v[RESOLVER_ADDRS_MAX];
+};
+
+/* Addresses that the name had lately, and what is known of them: the one that left first comes
+ * first. Nothing is sent there, and what was under way finishes. Control loop. */
+struct olink_past {
 	unsigned n;
 	struct olink_address *v[RESOLVER_ADDRS_MAX];
 };
@@ -71,6 +79,7 @@ struct olink_server {
 	struct cfg_check check; /* strings owned; only when checked */
 	struct resolver_watch *watch;
 	bool resolved; /* the first resolution has ended, well or not */
+	struct olink_past past;
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
 };

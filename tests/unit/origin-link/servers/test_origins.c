@@ -608,6 +608,82 @@ static void test_addresses_go_after_their_keep(void **state)
 	named_fini(&n);
 }
 
+/* Runs until the name has turned to that address alone. */
+static const struct olink_addresses *turn_to(struct named *n, struct olink_server *s,
+					     const char *address)
+{
+	char text[NET_ADDR_TEXT];
+	const struct olink_addresses *list;
+
+	n->ns.a[0] = address;
+	n->ns.a[1] = NULL;
+	resolver_start_over(n->table.resolver);
+	do {
+		loop_run(n->rig->group->control);
+		list = server_addresses(s);
+	} while (!list || list->n != 1 ||
+		 strcmp(net_addr_format_ip(&list->v[0]->addr, text), address) != 0);
+	return list;
+}
+
+/* What was known of it was found out anew: its times, its failures, its history. */
+static void test_name_that_came_back_to_an_address_had_forgotten_it(void **state)
+{
+	struct origins_rig *t = *state;
+	struct olink_address *up, *down;
+	struct olink_server *s;
+	struct endpoint *e;
+	struct named n;
+
+	named_init(&n, t);
+	n.id.check = &t->origin.health.check;
+	s = server_take(&n.table, &n.id);
+	up = turn_to(&n, s, "127.0.0.1")->v[0];
+	e = up->endpoint;
+	while (health_get(&up->health) == HEALTH_UNKNOWN) /* nobody is there */
+		loop_run(t->group->control);
+	assert_true(health_record(&up->health, PROBE_OK));
+	endpoint_suspect(e, t->group->control);
+	down = turn_to(&n, s, "127.0.0.2")->v[0];
+	assert_null(up->probe);
+	assert_true(health_get(&down->health) != HEALTH_UP);
+	while (health_get(&down->health) == HEALTH_UNKNOWN)
+		loop_run(t->group->control);
+
+	/* One that was up has to prove that it still is. */
+	assert_ptr_equal(turn_to(&n, s, "127.0.0.1")->v[0], up);
+	assert_ptr_equal(up->endpoint, e);
+	assert_true(endpoint_is_suspect(e, loop_now(t->group->control)));
+	assert_non_null(up->probe);
+	assert_int_not_equal(health_get(&up->health), HEALTH_UP);
+	assert_true(up->history.n >= 2); /* refused, came back */
+
+	assert_ptr_equal(turn_to(&n, s, "127.0.0.2")->v[0], down);
+	assert_int_equal(health_get(&down->health), HEALTH_DOWN);
+	server_give(&s);
+	named_fini(&n);
+}
+
+/* A name server that gives another address each time: only so many are remembered. */
+static void test_name_of_ever_new_addresses(void **state)
+{
+	struct origins_rig *t = *state;
+	struct olink_server *s;
+	struct named n;
+
+	named_init(&n, t);
+	s = server_take(&n.table, &n.id);
+	for (unsigned i = 1; i <= RESOLVER_ADDRS_MAX + 5; i++) {
+		char text[NET_ADDR_TEXT];
+
+		snprintf(text, sizeof(text), "127.0.1.%u", i);
+		turn_to(&n, s, text);
+	}
+	assert_int_equal(s->past.n, RESOLVER_ADDRS_MAX);
+	server_give(&s);
+	named_fini(&n);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -630,6 +706,8 @@ int main(void)
 	    TEST(test_another_check_forgot_the_verdicts_of_a_name),
 	    TEST(test_reload_without_a_name_server_lost_the_addresses),
 	    TEST(test_addresses_go_after_their_keep),
+	    TEST(test_name_that_came_back_to_an_address_had_forgotten_it),
+	    TEST(test_name_of_ever_new_addresses),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
