@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/base/check.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 #include "tests/support/h2_peer.h"
 
 struct h2_rig {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "origin-link/conns/h2_response.h"
+#include "origin-link/h2/h2_response.h"
 
 static const struct h1_limits limits = {.head_bytes = 100, .fields = 4};
 

@@ -15,7 +15,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 
 /* After so much silence the origin is asked by a PING whether it is there: as soon as the kernel
  * asks (KEEP_ALIVE_IDLE in connector.c), but this finds a program that hangs too. */

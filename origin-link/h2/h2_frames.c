@@ -8,7 +8,7 @@
 #define LOG_MODULE LOG_POOL
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 
 /* Frames that make up the largest header section that is let in (origins.X.limit.head_bytes is
  * 1 MiB at most), and some that are not full. */

@@ -20,7 +20,7 @@
 #include "core/http/h2_guard.h"
 #include "core/loop/deadline.h"
 #include "core/net/stream.h"
-#include "origin-link/conns/h2.h"
+#include "origin-link/h2/h2.h"
 
 #define ORIGIN_H2_MAGIC 0x4f483243u
 #define ORIGIN_H2_STREAM_MAGIC 0x4f483253u

@@ -4,7 +4,7 @@
  * that it takes, from the window's opening to the last byte that it lets through. Each time it has
  * twice the size, as a slow start has; what is taken slowly never makes it grow. Pure.
  */
-#include "origin-link/conns/h2_window.h"
+#include "origin-link/h2/h2_window.h"
 
 #include "core/base/check.h"
 

@@ -7,7 +7,7 @@
  */
 #include "core/base/check.h"
 #include "core/http/h2_fields.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 
 /* Windows */
 

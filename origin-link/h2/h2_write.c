@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/check.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 
 /* RFC 9113 section 4.1. */
 #define FRAME_HEADER 9

@@ -9,7 +9,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 
 #define STREAM_TRACE(s, fmt, ...)                                                                  \
 	log_debug("%s h2 fd %d stream %d: " fmt, loop_name((s)->session->loop),                    \

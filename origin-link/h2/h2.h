@@ -17,8 +17,8 @@
 #include "core/http/flow.h"
 #include "core/http/h1.h"
 #include "core/http/h2_queue.h"
-#include "origin-link/conns/h2_response.h"
-#include "origin-link/conns/h2_window.h"
+#include "origin-link/h2/h2_response.h"
+#include "origin-link/h2/h2_window.h"
 
 struct origin_h2;
 struct origin_h2_stream;

@@ -3,7 +3,7 @@
  * Fields of a header section, one by one, to the head of a response. Pure but for the arena of the
  * head; called by the thread that owns the connection.
  */
-#include "origin-link/conns/h2_response.h"
+#include "origin-link/h2/h2_response.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "origin-link/conns/h2_window.h"
+#include "origin-link/h2/h2_window.h"
 
 #define MIB (1024 * 1024)
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/check.h"
-#include "origin-link/conns/h2_internal.h"
+#include "origin-link/h2/h2_internal.h"
 
 /* Nearly all heads have fewer fields, and are put together on the stack. */
 #define SMALL_SECTION 48
