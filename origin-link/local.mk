@@ -13,6 +13,16 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/h2/h2.h \
+	origin-link/h2/h2_frames.c \
+	origin-link/h2/h2_internal.h \
+	origin-link/h2/h2_receive.c \
+	origin-link/h2/h2_request.c \
+	origin-link/h2/h2_response.c origin-link/h2/h2_response.h \
+	origin-link/h2/h2_session.c \
+	origin-link/h2/h2_stream.c \
+	origin-link/h2/h2_window.c origin-link/h2/h2_window.h \
+	origin-link/h2/h2_write.c \
 	origin-link/request/attempt.c origin-link/request/attempt.h \
 	origin-link/request/h1_receive.c \
 	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \

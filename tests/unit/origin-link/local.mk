@@ -6,6 +6,10 @@ check_PROGRAMS += \
 	tests/unit/origin-link/test_olink \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
+	tests/unit/origin-link/h2/test_h2_response \
+	tests/unit/origin-link/h2/test_h2_session \
+	tests/unit/origin-link/h2/test_h2_stream \
+	tests/unit/origin-link/h2/test_h2_window \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
@@ -35,6 +39,10 @@ TESTS += \
 	tests/unit/origin-link/test_olink \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
+	tests/unit/origin-link/h2/test_h2_response \
+	tests/unit/origin-link/h2/test_h2_session \
+	tests/unit/origin-link/h2/test_h2_stream \
+	tests/unit/origin-link/h2/test_h2_window \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
@@ -86,6 +94,23 @@ tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/con
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_connector_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+h2_rig = tests/unit/origin-link/h2_rig.c tests/unit/origin-link/h2_rig.h \
+	tests/support/h2_peer.c tests/support/h2_peer.h
+
+tests_unit_origin_link_h2_test_h2_response_SOURCES = tests/unit/origin-link/h2/test_h2_response.c
+tests_unit_origin_link_h2_test_h2_response_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_h2_test_h2_session_SOURCES = tests/unit/origin-link/h2/test_h2_session.c \
+	$(h2_rig)
+tests_unit_origin_link_h2_test_h2_session_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_h2_test_h2_stream_SOURCES = tests/unit/origin-link/h2/test_h2_stream.c \
+	$(h2_rig)
+tests_unit_origin_link_h2_test_h2_stream_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_h2_test_h2_window_SOURCES = tests/unit/origin-link/h2/test_h2_window.c
+tests_unit_origin_link_h2_test_h2_window_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_lease_SOURCES = tests/unit/origin-link/conns/test_lease.c \
 	tests/unit/origin-link/lease_rig.c tests/unit/origin-link/lease_rig.h \
