@@ -19,6 +19,7 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/expiry.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/outcome.h"
 #include "origin-link/conns/quota.h"
 
 #define CACHE_LINE 64
@@ -61,6 +62,7 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
 	struct origin_conn_list idle; /* most recently used first */
@@ -143,6 +145,8 @@ enum room {
 enum room endpoint_reserve(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void endpoint_release(struct endpoint *e);
 unsigned endpoint_idle(const struct endpoint *e);
+/* Of the calling loop's slot; made when there are none. */
+struct outcome_counts *endpoint_counts(struct endpoint_slot *slot);
 void endpoint_free(struct endpoint *e);
 
 /* origin_conn.c */
