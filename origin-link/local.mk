@@ -7,8 +7,10 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/conns.c origin-link/conns/conns.h \
 	origin-link/conns/conns_internal.h \
 	origin-link/conns/endpoint.c origin-link/conns/endpoint.h \
+	origin-link/conns/expiry.c origin-link/conns/expiry.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
 	origin-link/conns/origin_conn.c \
+	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \

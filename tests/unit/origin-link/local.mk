@@ -10,11 +10,14 @@ check_PROGRAMS += \
 	tests/unit/origin-link/h2/test_h2_session \
 	tests/unit/origin-link/h2/test_h2_stream \
 	tests/unit/origin-link/h2/test_h2_window \
+	tests/unit/origin-link/conns/test_expiry \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
+	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
@@ -43,11 +46,14 @@ TESTS += \
 	tests/unit/origin-link/h2/test_h2_session \
 	tests/unit/origin-link/h2/test_h2_stream \
 	tests/unit/origin-link/h2/test_h2_window \
+	tests/unit/origin-link/conns/test_expiry \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
+	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
@@ -146,6 +152,18 @@ tests_unit_origin_link_conns_test_sharing_SOURCES = tests/unit/origin-link/conns
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_conns_test_sharing_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_conns_test_expiry_SOURCES = tests/unit/origin-link/conns/test_expiry.c
+tests_unit_origin_link_conns_test_expiry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_quota_SOURCES = tests/unit/origin-link/conns/test_quota.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_quota_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_stress_SOURCES = tests/unit/origin-link/conns/test_stress.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_stress_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_conns_test_outcome_SOURCES = tests/unit/origin-link/conns/test_outcome.c
 tests_unit_origin_link_conns_test_outcome_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
