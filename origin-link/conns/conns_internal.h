@@ -81,7 +81,8 @@ struct endpoint {
 	/* control */
 	LIST_ENTRY(endpoint) link;
 	unsigned refs;
-	unsigned graces; /* under way since it was given up */
+	unsigned memories; /* see endpoint_remember() */
+	unsigned graces;   /* under way since it was given up */
 	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
 	 */
 	_Alignas(CACHE_LINE) _Atomic unsigned open;

@@ -60,6 +60,10 @@
 	X(OLINK_RESOLVES, "olink_resolve_total", COUNTER, "Names looked up")                       \
 	X(OLINK_RESOLVE_FAILURES, "olink_resolve_failures_total", COUNTER,                         \
 	  "Names looked up in vain")                                                               \
+	X(OLINK_RESOLVES_DENIED, "olink_resolve_denied_total", COUNTER,                            \
+	  "Of these, those of which a name server says that they have no address")                 \
+	X(OLINK_RESOLVES_EXPIRED, "olink_resolve_expired_total", COUNTER,                          \
+	  "Names whose last addresses were given up, for they could not be looked up for so long") \
 	X(OLINK_PROBES, "olink_probes_total", COUNTER, "Health probes of origin servers")          \
 	X(OLINK_PROBE_FAILURES, "olink_probe_failures_total", COUNTER,                             \
 	  "Health probes of origin servers that failed")                                           \

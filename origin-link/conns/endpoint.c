@@ -261,10 +261,28 @@ void endpoint_give(struct endpoint **ep)
 	}
 }
 
+void endpoint_remember(struct endpoint *e)
+{
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(e->node->group->control);
+	CHECK(e->refs > 0);
+	e->memories++;
+}
+
+void endpoint_forget(struct endpoint **ep)
+{
+	struct endpoint *e = TAKE(ep);
+
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(e->node->group->control);
+	CHECK(e->memories > 0);
+	e->memories--;
+}
+
 static bool is_gone(const struct endpoint *e)
 {
-	return e->refs == 0 && e->graces == 0 && !is_pinned(e) && atomic_load(&e->mails) == 0 &&
-	       atomic_load(&e->open) == 0;
+	return e->refs == 0 && e->memories == 0 && e->graces == 0 && !is_pinned(e) &&
+	       atomic_load(&e->mails) == 0 && atomic_load(&e->open) == 0;
 }
 
 void endpoints_sweep(struct conns_node *node)

@@ -82,6 +82,7 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 			struct server_identity id = {
 			    .host = origin->servers[j].address.host,
 			    .port = origin->servers[j].address.port,
+			    .resolve = &origin->resolve,
 			    .check = origin->health.enabled ? &origin->health.check : NULL,
 			    .transport = o->transports[i][j],
 			};
