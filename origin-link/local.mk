@@ -37,6 +37,8 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/wire.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
+	origin-link/servers/outlier.c origin-link/servers/outlier.h \
+	origin-link/servers/outlier_watch.c origin-link/servers/outlier_watch.h \
 	origin-link/servers/history.c origin-link/servers/history.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \

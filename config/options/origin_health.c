@@ -64,6 +64,50 @@ static const struct cfg_option check_options[] = {
     END,
 };
 
+static const struct cfg_option outlier_options[] = {
+    {.key = "enabled",
+     .type = &cfg_type_bool,
+     AT(cfg_outliers, enabled),
+     .fallback = "false",
+     .prose = "Whether servers are left out for a while that serve badly, by what requests find. "
+	      "Off unless said: only who knows the application can tell whether slow or failing "
+	      "requests are the fault of one server."},
+    COUNT(
+	"failures", AT(cfg_outliers, failures), "5", 0, 1000000,
+	"So many attempts in a row that failed: without a connection, broken off, or too slow for "
+	"the origin's timeouts; 0: never for that. What the client or this edge is to blame for "
+	"does not count."),
+    COUNT("gateway_errors", AT(cfg_outliers, gateway_errors), "5", 0, 1000000,
+	  "So many failures and responses with 502, 503 or 504 in a row; 0: never for that."),
+    {.key = "share",
+     .type = &cfg_type_percent,
+     AT(cfg_outliers, share),
+     .fallback = "50%",
+     .prose = "Failures and such responses as a share of all that ended in a window; 0%: never for "
+	      "that."},
+    COUNT(
+	"latency", AT(cfg_outliers, latency), "0", 0, 1000,
+	"When the mean time to the first byte of its responses, in a window, is more than so many "
+	"times the median of the other servers, and more than 50 ms; 0: never for that."),
+    COUNT("requests", AT(cfg_outliers, requests), "100", 1, 1000000,
+	  "As many must a window have for share and latency to count."),
+    TIMEOUT("window", AT(cfg_outliers, window), "10s", "How long a window is."),
+    TIMEOUT(
+	"ejection", AT(cfg_outliers, ejection), "10s",
+	"How long it is left out the first time; each time after that by as much longer, and less "
+	"again when it has been in use for as long. Who was left out for failures in a row is "
+	"taken back earlier when a check finds it up."),
+    TIMEOUT("ejection_max", AT(cfg_outliers, ejection_max), "5m", "Never longer than that."),
+    {.key = "most",
+     .type = &cfg_type_percent,
+     AT(cfg_outliers, most),
+     .fallback = "50%",
+     .prose =
+	 "How much of the origin's addresses that are up may be left out at a time: one always, "
+	 "but never the last."},
+    END,
+};
+
 const struct cfg_option cfg_origin_health_options[] = {
     {.key = "enabled",
      .type = &cfg_type_bool,
@@ -72,5 +116,11 @@ const struct cfg_option cfg_origin_health_options[] = {
      .prose = "Whether servers are checked at all; if not they are taken to be up."},
     SECTION_AT("check", AT(cfg_origin, health.check), "How to find out whether it serves.",
 	       check_options),
+    {.key = "outliers",
+     .shape = CFG_SECTION,
+     AT(cfg_origin, health.outliers),
+     .shorthand = "enabled",
+     .prose = "Whether and how servers are found out that serve worse than the others.",
+     .children = outlier_options},
     END,
 };

@@ -93,6 +93,7 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 			    .check = origin->health.enabled ? &origin->health.check : NULL,
 			    .transport = o->transports[i][j],
 			    .check_transport = o->check_transports[i][j],
+			    .is_watched = origin->health.outliers.enabled,
 			};
 
 			o->servers[i][j] = server_take(&olink->servers, &id);
@@ -219,7 +220,7 @@ static enum rank rank_of(const struct olink_address *a, mono_time now)
 {
 	bool suspect = endpoint_is_suspect(a->endpoint, now);
 
-	if (health_get(&a->health) == HEALTH_DOWN)
+	if (address_is_down(a))
 		return RANK_DOWN;
 	if (address_is_proven(a))
 		return suspect ? RANK_UP_SUSPECT : RANK_UP;

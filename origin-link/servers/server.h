@@ -14,6 +14,7 @@
 #include "core/base/addr.h"
 #include "origin-link/servers/health.h"
 #include "origin-link/servers/history.h"
+#include "origin-link/servers/outlier.h"
 #include "origin-link/servers/resolver.h"
 
 struct conns_node;
@@ -30,12 +31,17 @@ struct olink_address {
 	struct endpoint *endpoint; /* to be pinned by who uses it for longer than a turn */
 	bool checked;
 	/* any thread reads */
-	struct health health; /* stays HEALTH_UNKNOWN when not checked */
+	struct health health;     /* stays HEALTH_UNKNOWN when not checked */
+	_Atomic bool is_left_out; /* as an outlier */
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
 	mono_time left;      /* when its name lost it; while it is in the server's past */
 	struct history history;
+	/* only where the server is watched */
+	struct outlier outlier;
+	bool is_counted;               /* there was a look */
+	struct outlier_counts counted; /* at the last one */
 };
 
 /* Immutable once published. */
@@ -75,6 +81,7 @@ struct olink_server {
 	uint16_t port;
 	struct transport *transport;
 	struct cfg_resolve resolve;
+	bool is_watched; /* for outliers */
 	bool checked;
 	/* only when checked */
 	struct cfg_check check; /* strings owned */
@@ -94,6 +101,7 @@ struct server_identity {
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
 	struct transport *check_transport; /* how the check goes there */
+	bool is_watched;                   /* for outliers (origin-link/servers/outlier.h) */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
  * to the transports. A new one has the addresses of one with the same host and port that is there,
@@ -107,6 +115,13 @@ bool server_is_settled(const struct olink_server *server);
 
 /* Checked, and up; or never checked. Any thread. */
 bool address_is_proven(const struct olink_address *address);
+
+/* Not to be used while there is a better one: down, or left out as an outlier. Any thread. */
+bool address_is_down(const struct olink_address *address);
+/* What all that is known of it comes to: "up", "down", "ejected", "unknown". Any thread. */
+const char *address_state_text(const struct olink_address *address);
+/* Its outlier was left out, or taken back. Control loop. */
+void address_outlier_changed(struct olink_address *address);
 
 /* Any loop of the group; valid until the end of its turn. */
 const struct olink_addresses *server_addresses(const struct olink_server *server);
