@@ -20,6 +20,14 @@ struct cfg_origin_tls {
 /* The PROXY protocol header that connections to the servers of an origin begin with. */
 enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
 
+/* How a server is chosen for each request. */
+enum cfg_balance_method {
+	CFG_BALANCE_ROUND_ROBIN,
+	CFG_BALANCE_LEAST_REQUESTS,
+	CFG_BALANCE_LATENCY,
+	CFG_BALANCE_HASH,
+};
+
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
 /* One of its servers, or several that are alike: each address that the name has. */

@@ -17,6 +17,10 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
+	origin-link/servers/balance.c origin-link/servers/balance.h \
+	origin-link/servers/balance_internal.h \
+	origin-link/servers/balance_points.c origin-link/servers/balance_points.h \
+	origin-link/servers/balance_table.c \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
 	origin-link/servers/link.h \

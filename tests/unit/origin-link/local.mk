@@ -11,6 +11,8 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_balance \
+	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
@@ -37,6 +39,8 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_balance \
+	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_origins \
@@ -60,6 +64,14 @@ tests_unit_origin_link_test_olink_SOURCES = tests/unit/origin-link/test_olink.c 
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_test_olink_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_balance_SOURCES = \
+	tests/unit/origin-link/servers/test_balance.c
+tests_unit_origin_link_servers_test_balance_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_balance_points_SOURCES = \
+	tests/unit/origin-link/servers/test_balance_points.c
+tests_unit_origin_link_servers_test_balance_points_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_gather_SOURCES = tests/unit/origin-link/servers/test_gather.c
 tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
