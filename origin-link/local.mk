@@ -9,9 +9,13 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/endpoint.c origin-link/conns/endpoint.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
 	origin-link/conns/origin_conn.c \
+	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/request/attempt.c origin-link/request/attempt.h \
+	origin-link/request/h1_receive.c \
+	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/response.c \
@@ -21,8 +25,10 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/balance_internal.h \
 	origin-link/servers/balance_points.c origin-link/servers/balance_points.h \
 	origin-link/servers/balance_table.c \
+	origin-link/request/wire.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
+	origin-link/servers/history.c origin-link/servers/history.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
 	origin-link/servers/probe.c origin-link/servers/probe.h \

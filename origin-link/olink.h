@@ -25,6 +25,7 @@ void olink_destroy(struct olink **olink);
 void olink_set_idle_limit(struct olink *olink, unsigned limit);
 /* "counters" and "origins" into `status`: each server's host, port and addresses, and of each
  * address its state, connections (idle, open), requests that wait, and TLS or not; where it is
- * probed, what the last probe found and how long it took; and how the last connection attempt
- * failed that did ("failure"; absent: none has). Control loop. */
+ * probed, what the last probe found and how long it took; its last changes of state, the newest
+ * first, with time and cause ("changes"); and how the last connection attempt failed that did
+ * ("failure"; absent: none has). Control loop. */
 void olink_status(struct olink *olink, const struct olink_origins *origins, json_t *status);

@@ -108,9 +108,17 @@ static void succeed(struct connector *c)
 
 /* The stream */
 
+static duration part_took(const struct connector *c)
+{
+	return mono_since(loop_now(c->buffers->loop), c->began);
+}
+
 static void established_cb(void *arg)
 {
-	succeed(arg);
+	struct connector *c = arg;
+
+	c->times.tls = part_took(c);
+	succeed(c);
 }
 
 static void failed_cb(void *arg)
@@ -179,6 +187,7 @@ static void start_handshake(struct connector *c)
 	CHECK(evtimer_assign(&c->event, loop_base(c->buffers->loop), timeout_cb, c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
 	set_state(c, CONNECTOR_SHAKES_HANDS);
+	c->began = loop_now(c->buffers->loop);
 	if (!stream_start_tls_client(c->stream, c->transport->tls, NULL, 0))
 		fail_stream(c, REASON_LIMIT, "out of memory");
 }
@@ -187,6 +196,7 @@ static void connected(struct connector *c)
 {
 	int fd = c->fd, error = 0;
 
+	c->times.connect = part_took(c);
 	if (c->transport->proxy != CFG_PROXY_PROTOCOL_NONE)
 		error = send_proxy_header(c);
 	if (error < 0) {
@@ -247,6 +257,8 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 		  (long long)dur_to_ms(timeout));
 	c->transport = transport;
 	c->by = mono_add(loop_now(loop), timeout);
+	c->began = loop_now(loop);
+	c->times = (struct connector_times){DUR_NS(-1), DUR_NS(-1)};
 	c->has_client = client != NULL;
 	if (client)
 		c->client = *client;
@@ -265,6 +277,11 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, dialled_cb,
 			   c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
+}
+
+struct connector_times connector_times(const struct connector *c)
+{
+	return c->times;
 }
 
 bool connector_had_no_route(const struct connector *c)

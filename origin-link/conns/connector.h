@@ -27,6 +27,12 @@ enum connector_state {
 	CONNECTOR_SHAKES_HANDS,
 };
 
+/* How long the parts of an attempt took; < 0: did not come to an end, or was skipped. */
+struct connector_times {
+	duration connect; /* TCP */
+	duration tls;
+};
+
 struct connector {
 	struct stream_buffers *buffers;
 	/* Comes once, never before connector_start() returned, with a stream (then the caller's,
@@ -43,10 +49,11 @@ struct connector {
 	/* FAILED, and until the next start */
 	int error;     /* negative errno */
 	bool no_route; /* see connector_had_no_route() */
+	struct connector_times times;
 	/* DIALS */
 	int fd;
 	/* DIALS, SHAKES_HANDS */
-	mono_time by;
+	mono_time by, began; /* this part of it */
 	struct transport *transport;
 	bool has_client;
 	struct proxy_parties client;
@@ -64,5 +71,7 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 /* Inside done(): it failed because this machine has no way to such an address: no route, no address
  * of its own, no protocol of that family. What the network says later is something else. */
 bool connector_had_no_route(const struct connector *c);
+/* Inside done(). */
+struct connector_times connector_times(const struct connector *c);
 /* Gives up; done() is not called. Does nothing when nothing is under way. */
 void connector_cancel(struct connector *c);

@@ -17,6 +17,7 @@
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/outcome.h"
 
 #define CACHE_LINE 64
 
@@ -56,6 +57,7 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
 	struct origin_conn_list idle; /* most recently used first */
@@ -130,6 +132,8 @@ void conns_close_retired(struct conns *c, struct conns_mail *mail);
 bool endpoint_reserve(struct endpoint *e, unsigned max);
 void endpoint_release(struct endpoint *e);
 unsigned endpoint_idle(const struct endpoint *e);
+/* Of the calling loop's slot; made when there are none. */
+struct outcome_counts *endpoint_counts(struct endpoint_slot *slot);
 void endpoint_free(struct endpoint *e);
 
 /* origin_conn.c */

@@ -108,6 +108,41 @@ struct endpoint_facts endpoint_facts(const struct endpoint *e)
 	};
 }
 
+/* What becomes of attempts */
+
+struct outcome_counts *endpoint_counts(struct endpoint_slot *slot)
+{
+	struct outcome_counts *counts = atomic_load_explicit(&slot->counts, memory_order_relaxed);
+
+	if (!counts) {
+		counts = outcome_counts_create();
+		/* Release: whoever reads them sees them zeroed. */
+		atomic_store_explicit(&slot->counts, counts, memory_order_release);
+	}
+	return counts;
+}
+
+void endpoint_report(struct endpoint *e, const struct loop *loop, const struct outcome *outcome)
+{
+	struct endpoint_slot *slot = &e->slots[loop_index(loop)];
+
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(loop);
+	outcome_count(endpoint_counts(slot), outcome);
+}
+
+void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums)
+{
+	*sums = (struct outcome_sums){0};
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		const struct outcome_counts *counts =
+		    atomic_load_explicit(&e->slots[i].counts, memory_order_acquire);
+
+		if (counts)
+			outcome_counts_sum(counts, sums);
+	}
+}
+
 /* Room */
 
 bool endpoint_reserve(struct endpoint *e, unsigned max)
@@ -166,6 +201,11 @@ void endpoint_free(struct endpoint *e)
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
 	LIST_REMOVE(e, link);
 	transport_unref(&e->transport);
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		struct outcome_counts *counts = atomic_load(&e->slots[i].counts);
+
+		outcome_counts_destroy(&counts);
+	}
 	e->magic = MAGIC_DEAD;
 	free(e);
 }

@@ -13,6 +13,8 @@
 struct conns_node;
 struct endpoint;
 struct loop;
+struct outcome;
+struct outcome_sums;
 struct transport;
 
 /* No shared write: a count in the loop's slot. `e` is pinned by this loop already, or may be used
@@ -25,6 +27,13 @@ struct transport *endpoint_transport(const struct endpoint *e);
  * connection to it is made. Also closes the calling loop's idle connections to it. */
 void endpoint_suspect(struct endpoint *e, struct loop *loop);
 bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
+
+/* What has become of an attempt on it (outcome.h): of each for a request, when its head has come
+ * and when it has ended, and of each connection that was opened ahead of need. As for
+ * endpoint_pin(). */
+void endpoint_report(struct endpoint *e, const struct loop *loop, const struct outcome *outcome);
+/* All that was counted so far. Any thread; a moment behind. */
+void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums);
 
 /* Any thread; a moment behind. */
 struct endpoint_facts {

@@ -56,6 +56,7 @@ static void wait_here(struct lease *l, enum lease_state state, duration at_most)
 	struct loop *loop = l->conns->loop;
 
 	set_state(l, state);
+	l->waits_since = loop_now(loop);
 	TAILQ_INSERT_TAIL(&slot_of(l)->waiters, l, link);
 	CHECK(evtimer_assign(&l->timer, loop_base(loop), timer_cb, l) == 0);
 	CHECK(event_add(&l->timer, &tv) == 0);
@@ -80,6 +81,8 @@ static void stop_waiting(struct lease *l)
 	sharing_forget_question(l);
 	if (l->state == LEASE_QUEUED)
 		add_waiting(l, -1);
+	l->times.queue = DUR_NS(MAX(l->times.queue.ns, 0) +
+				mono_since(loop_now(l->conns->loop), l->waits_since).ns);
 	set_state(l, LEASE_NONE);
 }
 
@@ -110,6 +113,7 @@ static void fail(struct lease *l, enum reason reason, const char *detail)
 static void hold(struct lease *l, struct origin_conn *conn, bool reused)
 {
 	conns_count(l->conns, reused ? OLINK_LEASES_REUSED : OLINK_LEASES_FRESH, 1);
+	outcome_count_held(endpoint_counts(slot_of(l)), reused);
 	set_state(l, LEASE_HELD);
 	log_debug("%s lease %llu: has fd %d, %s%s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, stream_fd(conn->stream), reused ? "reused" : "new",
@@ -153,6 +157,8 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	CHECK(l->state == LEASE_CONNECTS);
 	if (!stream && dials_again(l, reason))
 		return;
+	l->times.connect = connector_times(connector).connect;
+	l->times.tls = connector_times(connector).tls;
 	if (stream) {
 		origin_conn_opened(c, l->endpoint, stream);
 		conn = origin_conn_create(c, l->endpoint, stream);
@@ -381,6 +387,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->careful = order->careful;
 	l->time = order->time;
 	l->n_asked = 0;
+	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
 	endpoint_pin(l->endpoint, l->conns->loop);
 	if (!l->fresh && take_own(l))
@@ -406,6 +413,16 @@ bool lease_is_reused(const struct lease *l)
 	return l->state == LEASE_HELD && l->reused;
 }
 
+struct endpoint *lease_endpoint(const struct lease *l)
+{
+	return l->state == LEASE_NONE ? NULL : l->endpoint;
+}
+
+bool lease_is_waiting(const struct lease *l)
+{
+	return l->state == LEASE_ASKS || l->state == LEASE_QUEUED;
+}
+
 bool lease_is_connecting(const struct lease *l)
 {
 	return l->state == LEASE_CONNECTS;
@@ -414,6 +431,11 @@ bool lease_is_connecting(const struct lease *l)
 duration lease_connect_time(const struct lease *l)
 {
 	return l->state == LEASE_HELD ? l->connect_time : DUR_NS(0);
+}
+
+struct lease_times lease_times(const struct lease *l)
+{
+	return l->times;
 }
 
 static void end_held(struct lease *l, bool keep)

@@ -33,6 +33,12 @@ struct lease_order {
 			  is not counted */
 };
 
+/* How long its stages took; < 0: did not come to an end, or was skipped. */
+struct lease_times {
+	duration queue; /* in ASKS and QUEUED */
+	duration connect, tls;
+};
+
 enum lease_result { LEASE_READY, LEASE_WAITS, LEASE_REFUSED };
 
 enum lease_state {
@@ -63,7 +69,9 @@ struct lease {
 	struct proxy_parties client;
 	duration time;
 	unsigned n_asked;
+	struct lease_times times;
 	/* ASKS, QUEUED */
+	mono_time waits_since;
 	TAILQ_ENTRY(lease) link;
 	struct conns_mail *question; /* NULL: none under way */
 	struct event timer;
@@ -91,9 +99,15 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 /* While it is held. */
 struct stream *lease_stream(const struct lease *l);
 bool lease_is_reused(const struct lease *l);
+/* NULL: it has none, as it has ended, or failed. */
+struct endpoint *lease_endpoint(const struct lease *l);
+/* It waits for somebody else: for a place, or another loop. */
+bool lease_is_waiting(const struct lease *l);
 /* A new connection is being made. */
 bool lease_is_connecting(const struct lease *l);
 duration lease_connect_time(const struct lease *l); /* zero when reused */
+/* While it is held, and when it has failed, until the next is taken. */
+struct lease_times lease_times(const struct lease *l);
 /* The only way out, whatever its state (also while it waits; nothing to do when there is nothing).
  * `keep`: drained, nothing of this exchange left on it. Otherwise the connection is destroyed.
  * Allowed inside the stream's callbacks. */

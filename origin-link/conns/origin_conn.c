@@ -323,6 +323,7 @@ void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream
 		  session ? " with " : "",
 		  session ? gnutls_protocol_get_name(gnutls_protocol_get_version(session)) : "",
 		  session && gnutls_session_is_resumed(session) ? ", resumed" : "");
+	outcome_count_opened(endpoint_counts(endpoint_slot(e, c)));
 	if (session) {
 		conns_count(c, OLINK_HANDSHAKES, 1);
 		if (gnutls_session_is_resumed(session))

@@ -30,6 +30,20 @@ static void end(struct warm_dial *d)
 	free(d);
 }
 
+static void report(const struct warm_dial *d, enum reason reason)
+{
+	struct connector_times times = connector_times(&d->connector);
+	struct outcome o = outcome_init();
+
+	o.ended = true;
+	o.warm = true;
+	o.stage = reason == REASON_NONE ? OUTCOME_FIRST_BYTE : OUTCOME_CONNECT;
+	o.reason = reason == REASON_NONE ? REASON_DONE : reason;
+	o.connect = times.connect;
+	o.tls = times.tls;
+	endpoint_report(d->endpoint, d->conns->loop, &o);
+}
+
 static void failed(struct warm_dial *d, enum reason reason, const char *detail)
 {
 	char addr[NET_ADDR_TEXT];
@@ -49,10 +63,11 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	if (stream) {
 		origin_conn_opened(d->conns, d->endpoint, stream);
 		conn = origin_conn_create(d->conns, d->endpoint, stream);
-		reason = REASON_LIMIT;
+		reason = conn ? REASON_NONE : REASON_LIMIT;
 	} else {
 		endpoint_release(d->endpoint);
 	}
+	report(d, reason);
 	if (conn) {
 		conns_count(d->conns, OLINK_WARM, 1);
 		origin_conn_freed(conn, &d->terms);

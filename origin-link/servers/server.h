@@ -13,6 +13,7 @@
 #include "config/fleet.h"
 #include "core/base/addr.h"
 #include "origin-link/servers/health.h"
+#include "origin-link/servers/history.h"
 #include "origin-link/servers/resolver.h"
 
 struct conns_node;
@@ -33,6 +34,7 @@ struct olink_address {
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked */
+	struct history history;
 };
 
 /* Immutable once published. */

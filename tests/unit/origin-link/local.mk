@@ -9,12 +9,14 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_balance \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_history \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
@@ -22,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
+	tests/unit/origin-link/request/test_outcomes \
 	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/request/test_response \
@@ -37,12 +40,14 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_balance \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_history \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
@@ -50,6 +55,7 @@ TESTS += \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
+	tests/unit/origin-link/request/test_outcomes \
 	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/request/test_response \
@@ -78,6 +84,8 @@ tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_
 
 tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
 tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_history_SOURCES = tests/unit/origin-link/servers/test_history.c
+tests_unit_origin_link_servers_test_history_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/servers/test_origins.c \
 	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \
@@ -125,6 +133,9 @@ tests_unit_origin_link_conns_test_sharing_SOURCES = tests/unit/origin-link/conns
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_conns_test_sharing_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_conns_test_outcome_SOURCES = tests/unit/origin-link/conns/test_outcome.c
+tests_unit_origin_link_conns_test_outcome_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/conns/test_transport.c \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_transport_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
@@ -165,6 +176,10 @@ tests_unit_origin_link_request_test_memory_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_
 tests_unit_origin_link_request_test_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=xmalloc,--wrap=xcalloc,--wrap=xreallocarray
+
+tests_unit_origin_link_request_test_outcomes_SOURCES = tests/unit/origin-link/request/test_outcomes.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_outcomes_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_request_test_repeat_SOURCES = tests/unit/origin-link/request/test_repeat.c \
 	$(request_rig)

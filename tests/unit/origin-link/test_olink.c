@@ -241,7 +241,7 @@ static void test_status(void **state)
 	char path[] = "/tmp/origins-XXXXXX";
 	json_t *status = json_pack("{s:{s:i}}", "counters", "edge_requests_total", 7);
 	struct echo_origin o = {0};
-	const char *text, *health, *cause;
+	const char *text, *health, *cause, *time, *became, *why;
 	char addr[NET_ADDR_TEXT];
 	int requests, failures, idle, open, waiting, tls, fd = mkstemp(path);
 	double probe_ms;
@@ -267,6 +267,12 @@ static void test_status(void **state)
 				     &probe_ms, "idle", &idle, "open", &open, "waiting", &waiting,
 				     "tls", &tls),
 			 0);
+	assert_int_equal(json_unpack_ex(address, NULL, 0, "{s:[{s:s, s:s, s:s}!]}", "changes",
+					"time", &time, "state", &became, "cause", &why),
+			 0);
+	assert_int_equal(strlen(time), strlen("2026-01-01T00:00:00Z"));
+	assert_string_equal(became, "down");
+	assert_string_equal(why, "bad-certificate");
 	assert_string_equal(text, net_addr_format(&o.addr, addr));
 	assert_string_equal(health, "down");
 	assert_string_equal(cause, "bad-certificate");
