@@ -28,12 +28,25 @@ enum cfg_balance_method {
 	CFG_BALANCE_HASH,
 };
 
+struct cfg_balance {
+	enum cfg_balance_method method;
+	struct {
+		const char *by; /* with variables */
+		double slack;   /* percent, 25 */
+	} hash;
+	duration slow_start; /* 0: none */
+	double spill;        /* percent, 70 */
+	unsigned subset;     /* 0: all */
+};
+
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
 	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
 	unsigned weight;           /* of each address beside those of others, 1 */
+	unsigned priority;         /* 0: before all others, which is the default */
+	struct cfg_coords location;
 	struct cfg_place place;
 };
 
@@ -44,6 +57,7 @@ struct cfg_origin {
 	unsigned id;
 	struct cfg_origin_server *servers;
 	unsigned n_servers;
+	struct cfg_balance balance;
 	struct cfg_origin_tls tls;
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {

@@ -50,6 +50,16 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 			 o->name);
 }
 
+static void validate_balance(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	char *path = xasprintf("origins.%s.balance.hash.by", o->name);
+
+	cfg_validate_text(v, path, o->balance.hash.by, 0,
+			  cfg_place_of(cfg_entry_get(map, "hash"), "by", o->place));
+	free(path);
+}
+
 void cfg_validate_origins(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "origins");
@@ -76,5 +86,6 @@ void cfg_validate_origins(struct validator *v)
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
+		validate_balance(v, o, cfg_entry_get(n, "balance"));
 	}
 }

@@ -68,11 +68,11 @@ static bool is_avoided(const struct chooser *c, unsigned i)
 	return eyes->is_avoided(eyes->arg, entry_of(c, i)->what);
 }
 
-static struct balance_load load_of(const struct chooser *c, unsigned i, bool closely)
+static unsigned in_flight_of(const struct chooser *c, unsigned i, bool closely)
 {
 	const struct balance_eyes *eyes = &c->request->eyes;
 
-	return eyes->load(eyes->arg, entry_of(c, i)->what, closely);
+	return eyes->in_flight(eyes->arg, entry_of(c, i)->what, closely);
 }
 
 /* One in its slow start lets others go first, the more often the shorter it has been up: with a key
@@ -115,20 +115,58 @@ static void add_points(struct order *order, const struct balance_tier *tier,
 		add(order, tier->first + points->v[(from + i) % points->n].entry);
 }
 
+/* Places in the order of turns. */
+static unsigned places_of(const struct balance_tier *tier)
+{
+	return tier->schedule.n > 0 ? tier->schedule.n : tier->n;
+}
+
+static unsigned entry_at(const struct balance_tier *tier, unsigned place)
+{
+	return tier->first + (tier->schedule.n > 0 ? tier->schedule.v[place].entry : place);
+}
+
+static bool can_be_had(const struct chooser *c, unsigned i)
+{
+	return !is_avoided(c, i) && is_ready(c, i);
+}
+
+/* Any, by weight. */
+static unsigned draw_place(const struct chooser *c, const struct balance_tier *tier,
+			   unsigned number)
+{
+	uint64_t any = balance_mix(c->request->random + number) >> 32;
+
+	return (unsigned)(any * places_of(tier) >> 32);
+}
+
+/* Whose turn it is. The turns of one that cannot be had are everybody's, not the next one's. */
+static unsigned begin_at(const struct chooser *c, const struct balance_tier *tier)
+{
+	unsigned place = c->request->turn % places_of(tier);
+
+	for (unsigned i = 0; i < DRAWS_MAX && !can_be_had(c, entry_at(tier, place)); i++)
+		place = draw_place(c, tier, i);
+	return place;
+}
+
 /* Those of a tier, in the order in which the method takes them when it knows nothing more of them.
  */
 static void add_tier(struct chooser *c, const struct balance_tier *tier)
 {
 	const struct balance_request *r = c->request;
 	struct order *order = &c->order;
+	unsigned place;
 
-	if (tier->ring.n > 0 && r->has_key)
-		add_points(order, tier, &tier->ring,
-			   balance_points_find(&tier->ring, (uint32_t)(r->key >> 32)));
-	else if (tier->schedule.n > 0)
-		add_points(order, tier, &tier->schedule, r->turn % tier->schedule.n);
+	if (tier->ring.n > 0 && r->has_key) {
+		place = balance_points_find(&tier->ring, (uint32_t)(r->key >> 32));
+		add_points(order, tier, &tier->ring, place);
+	} else {
+		place = begin_at(c, tier);
+		add_points(order, tier, &tier->schedule, place);
+	}
 	for (unsigned i = 0; i < tier->n && order->n < order->max; i++)
-		add(order, tier->first + (r->turn + i) % tier->n);
+		add(order, tier->first + (place + i) % tier->n);
 }
 
 static const struct balance_tier *choose_tier(const struct chooser *c)
@@ -150,7 +188,7 @@ static const struct balance_tier *choose_tier(const struct chooser *c)
 static unsigned choose_by_turn(const struct chooser *c)
 {
 	for (unsigned i = 0; i < c->order.n; i++) {
-		if (!is_avoided(c, c->order.v[i]) && is_ready(c, c->order.v[i]))
+		if (can_be_had(c, c->order.v[i]))
 			return i;
 	}
 	return 0;
@@ -167,10 +205,10 @@ static unsigned choose_least(const struct chooser *c, const struct balance_tier 
 		unsigned entry = c->order.v[i];
 		uint64_t in_flight;
 
-		if (is_avoided(c, entry) || !is_ready(c, entry))
+		if (!can_be_had(c, entry))
 			continue;
 		looks--;
-		in_flight = load_of(c, entry, true).in_flight;
+		in_flight = in_flight_of(c, entry, true);
 		if (best < c->order.n &&
 		    in_flight * best_weight >= best_in_flight * entry_of(c, entry)->weight)
 			continue;
@@ -185,21 +223,13 @@ static unsigned choose_least(const struct chooser *c, const struct balance_tier 
  * can do at a time. One of which nothing is known is tried at once, by one request. */
 static double cost_of(const struct chooser *c, unsigned entry)
 {
-	struct balance_load load = load_of(c, entry, true);
+	const struct balance_eyes *eyes = &c->request->eyes;
+	unsigned in_flight = in_flight_of(c, entry, true);
+	duration latency = eyes->latency(eyes->arg, entry_of(c, entry)->what);
 
-	if (load.latency.ns == 0)
-		return (double)LATENCY_UNKNOWN.ns * load.in_flight;
-	return (double)load.latency.ns * (1 + (double)load.in_flight / entry_of(c, entry)->weight);
-}
-
-/* One of the tier, by weight. */
-static unsigned draw(const struct chooser *c, const struct balance_tier *tier, unsigned number)
-{
-	const struct balance_points *schedule = &tier->schedule;
-	uint64_t n = schedule->n > 0 ? schedule->n : tier->n;
-	uint64_t place = (balance_mix(c->request->random + number) >> 32) * n >> 32;
-
-	return tier->first + (schedule->n > 0 ? schedule->v[place].entry : (unsigned)place);
+	if (latency.ns == 0)
+		return (double)LATENCY_UNKNOWN.ns * in_flight;
+	return (double)latency.ns * (1 + (double)in_flight / entry_of(c, entry)->weight);
 }
 
 /* Two that differ, and can be had; how many were found. */
@@ -208,16 +238,16 @@ static unsigned draw_two(const struct chooser *c, const struct balance_tier *tie
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < DRAWS_MAX && n < 2; i++) {
-		unsigned entry = draw(c, tier, i);
+		unsigned entry = entry_at(tier, draw_place(c, tier, i));
 
-		if ((n == 0 || entry != two[0]) && !is_avoided(c, entry) && is_ready(c, entry))
+		if ((n == 0 || entry != two[0]) && can_be_had(c, entry))
 			two[n++] = entry;
 	}
 	/* Of few servers the same may have been drawn each time. */
 	for (unsigned i = 0; i < c->order.n && n < 2; i++) {
 		unsigned entry = c->order.v[i];
 
-		if ((n == 0 || entry != two[0]) && !is_avoided(c, entry) && is_ready(c, entry))
+		if ((n == 0 || entry != two[0]) && can_be_had(c, entry))
 			two[n++] = entry;
 	}
 	return n;
@@ -269,7 +299,7 @@ static uint64_t count_in_flight(const struct chooser *c, const struct balance_ti
 	sight->at = now;
 	sight->in_flight = 0;
 	for (unsigned i = 0; i < tier->n; i++)
-		sight->in_flight += load_of(c, tier->first + i, false).in_flight;
+		sight->in_flight += in_flight_of(c, tier->first + i, false);
 	return sight->in_flight;
 }
 
@@ -284,9 +314,7 @@ static unsigned choose_by_key(const struct chooser *c, const struct balance_tier
 		double share = all * e->weight / (double)tier->weight;
 		double most = MAX(ceil(c->table->settings.bound * share), BOUND_MIN);
 
-		if (is_avoided(c, c->order.v[i]) || !is_ready(c, c->order.v[i]))
-			continue;
-		if (load_of(c, c->order.v[i], true).in_flight < most)
+		if (can_be_had(c, c->order.v[i]) && in_flight_of(c, c->order.v[i], true) < most)
 			return i;
 	}
 	return choose_by_turn(c);

@@ -54,17 +54,13 @@ void *balance_table_what(const struct balance_table *t, unsigned i);
 /* Of those that `what` stands for; BALANCE_UP when there are none. */
 enum balance_state balance_table_state(const struct balance_table *t);
 
-struct balance_load {
-	unsigned in_flight;
-	duration latency; /* 0: not known */
-};
-
 /* What can be seen of a server when a request comes. */
 struct balance_eyes {
 	/* Others are to be asked first: it has just been found not to answer. */
 	bool (*is_avoided)(const void *arg, const void *what);
 	/* Not `closely`: as it was last seen, which costs less. */
-	struct balance_load (*load)(const void *arg, void *what, bool closely);
+	unsigned (*in_flight)(const void *arg, void *what, bool closely);
+	duration (*latency)(const void *arg, const void *what); /* 0: not known */
 	const void *arg;
 };
 

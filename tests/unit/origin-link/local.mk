@@ -9,6 +9,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_load \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
@@ -40,6 +41,7 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_load \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_transport \
@@ -132,6 +134,9 @@ tests_unit_origin_link_conns_test_sharing_SOURCES = tests/unit/origin-link/conns
 	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_conns_test_sharing_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_load_SOURCES = tests/unit/origin-link/conns/test_load.c
+tests_unit_origin_link_conns_test_load_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_outcome_SOURCES = tests/unit/origin-link/conns/test_outcome.c
 tests_unit_origin_link_conns_test_outcome_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
