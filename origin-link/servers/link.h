@@ -11,6 +11,7 @@
 struct cfg_fleet;
 struct choice;
 struct olink_origins;
+struct quota;
 
 struct olink {
 	struct loop_group *group;
@@ -34,6 +35,7 @@ struct olink_origins {
 	struct olink *olink;             /* NULL: not open */
 	struct olink_server ***servers;  /* as the transports */
 	struct choice **choices;         /* by origin; NULL: not open */
+	struct quota **quotas;           /* by origin; NULL: it has none */
 	TAILQ_ENTRY(olink_origins) link; /* control loop */
 	/* Whose turn it is: one row a loop, which alone writes it. */
 	unsigned turns_stride;

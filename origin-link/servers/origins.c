@@ -14,6 +14,7 @@
 #include "core/base/names.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/quota.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/link.h"
@@ -65,6 +66,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 	o->km = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->km));
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
+	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 		unsigned n = MAX(origin->n_servers, 1);
@@ -93,10 +95,13 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 	    .self = o->self,
 	};
 
+	if (origin->limit.all_connections > 0)
+		o->quotas[origin->id] = quota_take(o->olink->conns, origin->name);
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		struct server_identity id = {
 		    .host = origin->servers[j].address.host,
 		    .port = origin->servers[j].address.port,
+		    .resolve = &origin->resolve,
 		    .check = origin->health.enabled ? &origin->health.check : NULL,
 		    .transport = o->transports[origin->id][j],
 		};
@@ -165,6 +170,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	}
 	free(o->servers);
 	free(o->km);
+	free(o->quotas);
 	free(o->transports);
 	free(o->turns);
 	free(o->choices);
@@ -200,12 +206,16 @@ char *olink_origins_unsettled(const struct olink_origins *o)
 	return names_sentence(&names, "origin", "origins");
 }
 
-struct lease_terms origins_terms(const struct cfg_origin *origin)
+struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin)
 {
 	return (struct lease_terms){
 	    .max_idle = origin->pool.max_idle,
 	    .max_connections = origin->limit.connections,
 	    .max_waiting = origin->limit.queue,
+	    .quota = o->quotas[origin->id],
+	    .max_in_all = origin->limit.all_connections,
+	    .max_requests = origin->pool.max_requests,
+	    .max_age = origin->pool.max_age,
 	    .idle_timeout = origin->pool.idle_timeout,
 	    .connect_timeout = origin->timeout.connect,
 	    .queue_timeout = origin->timeout.queue,
