@@ -31,7 +31,7 @@ static void warm_up(struct olink *olink)
 
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
-		struct lease_terms terms = origins_terms(origin);
+		struct lease_terms terms = origins_terms(o, origin);
 
 		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
 			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
@@ -157,15 +157,33 @@ static json_t *address_status(const struct olink_address *a)
 	return j;
 }
 
+/* What has become of the name. */
+static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
+{
+	json_t *j = json_pack("{s:s, s:I}", "last", resolver_end_text(facts->last), "for_ms",
+			      (json_int_t)dur_to_ms(mono_since(now, facts->since)));
+
+	if (facts->has)
+		json_object_set_new(
+		    j, "found_ms",
+		    json_integer((json_int_t)dur_to_ms(mono_since(now, facts->found))));
+	return j;
+}
+
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	json_t *addresses = json_array();
+	struct resolver_facts facts = resolver_watch_facts(server->watch);
+	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)
 		json_array_append_new(addresses, address_status(list->v[i]));
-	return json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
-			 "resolved", list != NULL, "addresses", addresses);
+	j = json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
+		      "resolved", list != NULL, "addresses", addresses);
+	if (!facts.is_literal)
+		json_object_set_new(j, "lookup",
+				    lookup_status(&facts, loop_now(server->table->group->control)));
+	return j;
 }
 
 void olink_status(struct olink *olink, const struct olink_origins *o, json_t *status)

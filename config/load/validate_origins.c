@@ -50,6 +50,14 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 			 o->name);
 }
 
+static void validate_resolve(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	if (o->resolve.ttl_min.ns > o->resolve.ttl_max.ns)
+		diag_add(v->diag, cfg_place_of(map, "ttl_min", o->place),
+			 "origins.%s.resolve: ttl_min is more than ttl_max", o->name);
+}
+
 void cfg_validate_origins(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "origins");
@@ -76,5 +84,6 @@ void cfg_validate_origins(struct validator *v)
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
+		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
 	}
 }

@@ -41,13 +41,13 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "core/http/h2_guard.h"
+#include "core/http/h2_queue.h"
 #include "core/loop/deadline.h"
 #include "edge/conn/conn.h"
 #include "edge/exchange/exchange.h"
-#include "edge/h2/h2_guard.h"
 #include "edge/h2/h2_head.h"
 #include "edge/h2/h2_priority.h"
-#include "edge/h2/h2_queue.h"
 #include "edge/limit/pace.h"
 
 #define H2_MAGIC 0x48324332u

@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/http/h2_fields.h"
 #include "edge/h2/h2_internal.h"
 #include "edge/node/view.h"
 

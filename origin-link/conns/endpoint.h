@@ -51,5 +51,9 @@ struct endpoint *endpoint_take(struct conns_node *node, const struct net_addr *a
 /* The last one retires it: its idle connections are closed, and it is freed by endpoints_sweep()
  * when no loop can find it and nothing of it is left. */
 void endpoint_give(struct endpoint **e);
+/* Control loop, which has taken it: what is known of it stays until it is forgotten, though it may
+ * be given up meanwhile. Counts. */
+void endpoint_remember(struct endpoint *e);
+void endpoint_forget(struct endpoint **e);
 /* Now and then. Control loop. */
 void endpoints_sweep(struct conns_node *node);

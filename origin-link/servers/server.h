@@ -33,12 +33,20 @@ struct olink_address {
 	struct health health; /* stays HEALTH_UNKNOWN when not checked */
 	/* control loop */
 	struct olink_server *server;
-	struct probe *probe; /* NULL: not checked */
+	struct probe *probe; /* NULL: not checked, or not there any more */
+	mono_time left;      /* when its name lost it; while it is in the server's past */
 	struct history history;
 };
 
 /* Immutable once published. */
 struct olink_addresses {
+	unsigned n;
+	struct olink_address *v[RESOLVER_ADDRS_MAX];
+};
+
+/* Addresses that the name had lately, and what is known of them: the one that left first comes
+ * first. Nothing is sent there, and what was under way finishes. Control loop. */
+struct olink_past {
 	unsigned n;
 	struct olink_address *v[RESOLVER_ADDRS_MAX];
 };
@@ -66,10 +74,12 @@ struct olink_server {
 	char *host;
 	uint16_t port;
 	struct transport *transport;
+	struct cfg_resolve resolve;
 	bool checked;
 	struct cfg_check check; /* strings owned; only when checked */
 	struct resolver_watch *watch;
 	bool resolved; /* the first resolution has ended, well or not */
+	struct olink_past past;
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
 };
@@ -78,12 +88,14 @@ struct olink_server {
 struct server_identity {
 	const char *host;
 	uint16_t port;
+	const struct cfg_resolve *resolve;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
- * to the transport. A new one that differs from one that is there by its check only has the
- * addresses of that and their verdicts, until its own resolution and checks say otherwise. */
+ * to the transport. A new one has the addresses of one with the same host and port that is there,
+ * until its own resolution says otherwise; and their verdicts until its own checks do, if the two
+ * are reached in the same way. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);

@@ -98,6 +98,7 @@ static void program_start(const struct net_addr *addr)
 	    .weight = 1,
 	};
 	program.origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "fuzz",
 	    .servers = &program.server,
 	    .n_servers = 1,

@@ -14,6 +14,7 @@ void origins_rig_init(struct origins_rig *rig)
 	rig->olink = olink_create(rig->group, rig->buffers);
 	rig->conns = conns_create(rig->olink->conns, rig->buffers);
 	rig->origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "app",
 	    .servers = rig->servers,
 	    .tls = {.name = ""},

@@ -25,6 +25,7 @@ void rig_init(struct rig *rig, unsigned n_workers)
 	rig->olink = olink_create(rig->group, rig->buffers);
 	rig->worker = olink_worker_create(rig->olink, rig->buffers);
 	rig->origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "app",
 	    .servers = rig->servers,
 	    .tls = {.name = ""},
