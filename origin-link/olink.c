@@ -18,10 +18,10 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
+#include "origin-link/health/probe.h"
 #include "origin-link/request/request_internal.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/outlier_watch.h"
-#include "origin-link/servers/probe.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 

@@ -18,8 +18,8 @@
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
-#include "origin-link/servers/check.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/health/check.h"
+#include "origin-link/health/probe.h"
 
 #define SERVER_MAGIC 0x53727672u
 

@@ -12,9 +12,9 @@
 
 #include "config/fleet.h"
 #include "core/base/addr.h"
-#include "origin-link/servers/health.h"
-#include "origin-link/servers/history.h"
-#include "origin-link/servers/outlier.h"
+#include "origin-link/health/health.h"
+#include "origin-link/health/history.h"
+#include "origin-link/health/outlier.h"
 #include "origin-link/servers/resolver.h"
 
 struct conns_node;
@@ -112,7 +112,7 @@ struct server_identity {
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
 	struct transport *check_transport; /* how the check goes there */
-	bool is_watched;                   /* for outliers (origin-link/servers/outlier.h) */
+	bool is_watched;                   /* for outliers (origin-link/health/outlier.h) */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
  * to the transports. A new one has the addresses of one with the same host and port that is there,
