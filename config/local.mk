@@ -24,6 +24,7 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_match.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
+	config/load/validate_retries.c \
 	config/load/validate_routes.c \
 	config/load/validate_sites.c \
 	config/load/validate_tls.c \
@@ -44,6 +45,7 @@ config_libconfig_a_SOURCES = \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
 	config/options/origin.c config/options/origin_link.c \
+	config/options/retries.c \
 	config/options/route.c \
 	config/options/site.c \
 	config/options/terms.c \

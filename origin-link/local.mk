@@ -25,13 +25,18 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/h2/h2_stream.c \
 	origin-link/h2/h2_window.c origin-link/h2/h2_window.h \
 	origin-link/h2/h2_write.c \
+	origin-link/recent/budget.c origin-link/recent/budget.h \
+	origin-link/recent/latency.c origin-link/recent/latency.h \
+	origin-link/recent/recent.c origin-link/recent/recent.h \
 	origin-link/request/attempt.c origin-link/request/attempt.h \
 	origin-link/request/h1_receive.c \
 	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/response.c \
+	origin-link/request/retry.c origin-link/request/retry.h \
 	origin-link/request/send.c \
+	origin-link/request/trying.c \
 	origin-link/request/watch.c \
 	origin-link/request/wire.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \

@@ -47,6 +47,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct d
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
+	o->recents = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->recents));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 		unsigned n = MAX(origin->n_servers, 1);
@@ -76,6 +77,8 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 
+		o->recents[i] =
+		    recent_take(&olink->recents, origin->name, olink->group->n_workers + 1);
 		if (origin->limit.all_connections > 0)
 			o->quotas[i] = quota_take(olink->conns, origin->name);
 		for (unsigned j = 0; j < origin->n_servers; j++) {
@@ -125,6 +128,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	}
 	free(o->servers);
 	free(o->quotas);
+	free(o->recents);
 	free(o->transports);
 	free(o->turns);
 	free(o);
