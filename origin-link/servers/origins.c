@@ -26,7 +26,7 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 		char *error = NULL;
 
 		o->transports[origin->id][j] =
-		    transport_load(origin, origin->servers[j].address.host, &error);
+		    transport_load(origin, cfg_origin_server_name(&origin->servers[j]), &error);
 		if (o->transports[origin->id][j])
 			continue;
 		/* What is wrong with the first is wrong with the others. */
@@ -75,9 +75,10 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 
 		for (unsigned j = 0; j < origin->n_servers; j++) {
+			const struct cfg_origin_server *server = &origin->servers[j];
 			struct server_identity id = {
-			    .host = origin->servers[j].address.host,
-			    .port = origin->servers[j].address.port,
+			    .host = server->srv ? server->srv : server->address.host,
+			    .port = server->srv ? 0 : server->address.port,
 			    .resolve = &origin->resolve,
 			    .check = origin->health.enabled ? &origin->health.check : NULL,
 			    .transport = o->transports[i][j],

@@ -14,7 +14,7 @@
 #include "core/base/addr.h"
 #include "origin-link/servers/health.h"
 #include "origin-link/servers/history.h"
-#include "origin-link/servers/resolver.h"
+#include "origin-link/servers/service.h"
 
 struct conns_node;
 struct endpoint;
@@ -34,6 +34,8 @@ struct olink_address {
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
+	unsigned priority;   /* among the addresses of its server: the lowest is used first */
+	unsigned weight;     /* its share beside others of that priority; > 0 */
 	mono_time left;      /* when its name lost it; while it is in the server's past */
 	struct history history;
 };
@@ -41,14 +43,14 @@ struct olink_address {
 /* Immutable once published. */
 struct olink_addresses {
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[SERVICE_ADDRS_MAX];
 };
 
 /* Addresses that the name had lately, and what is known of them: the one that left first comes
  * first. Nothing is sent there, and what was under way finishes. Control loop. */
 struct olink_past {
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[SERVICE_ADDRS_MAX];
 };
 
 /* A reload looks for each of what may be thousands. */
@@ -72,12 +74,13 @@ struct olink_server {
 	struct server_table *table;
 	unsigned refs;
 	char *host;
-	uint16_t port;
+	uint16_t port; /* 0: the host is a service, and SRV records say which servers it has */
 	struct transport *transport;
 	struct cfg_resolve resolve;
 	bool checked;
-	struct cfg_check check; /* strings owned; only when checked */
-	struct resolver_watch *watch;
+	struct cfg_check check;       /* strings owned; only when checked */
+	struct resolver_watch *watch; /* NULL: there is the service */
+	struct service *service;
 	bool resolved; /* the first resolution has ended, well or not */
 	struct olink_past past;
 	/* written by the control loop, read by any */
@@ -87,7 +90,7 @@ struct olink_server {
 /* What a server is known by. */
 struct server_identity {
 	const char *host;
-	uint16_t port;
+	uint16_t port; /* 0: of a service, see above */
 	const struct cfg_resolve *resolve;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
@@ -97,6 +100,8 @@ struct server_identity {
  * until its own resolution says otherwise; and their verdicts until its own checks do, if the two
  * are reached in the same way. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
+/* How the last look-up of its name has ended. Control loop. */
+struct resolver_facts server_lookup(const struct olink_server *server);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
 /* The first resolution has ended, and there is a verdict on each address. */

@@ -19,6 +19,8 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/servers/test_probe_gate \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -48,6 +50,8 @@ TESTS += \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/servers/test_probe_gate \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -200,3 +204,10 @@ tests_unit_origin_link_servers_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCK
 tests_unit_origin_link_request_test_workers_SOURCES = tests/unit/origin-link/request/test_workers.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_service_SOURCES = tests/unit/origin-link/servers/test_service.c \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
+tests_unit_origin_link_servers_test_service_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_srv_answer_SOURCES = tests/unit/origin-link/servers/test_srv_answer.c
+tests_unit_origin_link_servers_test_srv_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
