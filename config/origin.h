@@ -68,14 +68,17 @@ struct cfg_origin {
 		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
 	} timeout;
 	struct {
-		unsigned connections; /* per server address, idle ones too, 1,000 */
-		unsigned queue;       /* requests that wait for one, per server address, 1,000 */
-		uint64_t head_bytes;  /* of a response, 64 KiB */
-		unsigned fields;      /* of a response, 200 */
+		unsigned connections;     /* per server address, idle ones too, 1,000 */
+		unsigned all_connections; /* of all server addresses together; 0: any number */
+		unsigned queue;      /* requests that wait for one, per server address, 1,000 */
+		uint64_t head_bytes; /* of a response, 64 KiB */
+		unsigned fields;     /* of a response, 200 */
 	} limit;
 	struct {
 		unsigned max_idle;     /* connections per server address, 256 */
 		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
+		duration max_age;      /* 1 h, as nginx's keepalive_time; 0: any */
+		unsigned max_requests; /* 0: any number */
 		unsigned warm;         /* ready connections kept per server address, 0 */
 	} pool;
 };

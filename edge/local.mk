@@ -65,13 +65,11 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
 	edge/h2/h2.h \
 	edge/h2/h2_conn.c \
-	edge/h2/h2_guard.c edge/h2/h2_guard.h \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
 	edge/h2/h2_memory.c \
 	edge/h2/h2_pace.c \
 	edge/h2/h2_priority.c edge/h2/h2_priority.h \
-	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \
 	edge/h2/h2_response.c \
 	edge/h2/h2_session.c \

@@ -31,7 +31,7 @@ static void warm_up(struct olink *olink)
 
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
-		struct lease_terms terms = origins_terms(origin);
+		struct lease_terms terms = origins_terms(o, origin);
 
 		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
 			const struct olink_addresses *list = server_addresses(o->servers[i][j]);

@@ -31,7 +31,12 @@
 	  "Idle connections closed because of the limit on open files")                            \
 	X(OLINK_DISCARDED_RETIRED, "olink_discarded_retired_total", COUNTER,                       \
 	  "Connections closed because no server has their address any more")                       \
-	X(OLINK_EXPIRED, "olink_expired_total", COUNTER, "Idle connections closed for their age")  \
+	X(OLINK_EXPIRED, "olink_expired_total", COUNTER,                                           \
+	  "Connections closed because nobody had used them for pool.idle_timeout")                 \
+	X(OLINK_WORN, "olink_worn_total", COUNTER,                                                 \
+	  "Connections closed because of pool.max_age or pool.max_requests")                       \
+	X(OLINK_GAVE_WAY, "olink_gave_way_total", COUNTER,                                         \
+	  "Idle connections closed for another server of their origin (limit.all_connections)")    \
 	X(OLINK_WARM, "olink_warm_connections_total", COUNTER, "Connections opened ahead of need") \
 	X(OLINK_CONNECTS, "olink_connects_total", COUNTER, "Connection attempts for requests")     \
 	X(OLINK_CONNECT_FAILURES, "olink_connect_failures_total", COUNTER,                         \

@@ -79,7 +79,7 @@ void endpoint_suspect(struct endpoint *e, struct loop *loop)
 		  (int)(SUSPECT_TIME.ns / 1000000000));
 	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
 	if (c)
-		origin_conn_close_idle(c, endpoint_slot(e, c), NULL, OLINK_DISCARDED_DEAD,
+		origin_conn_close_idle(c, endpoint_slot(e, c), OLINK_DISCARDED_DEAD,
 				       "its server does not answer");
 }
 
@@ -145,15 +145,24 @@ void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums)
 
 /* Room */
 
-bool endpoint_reserve(struct endpoint *e, unsigned max)
+enum room endpoint_reserve(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
 {
 	unsigned open = atomic_load(&e->open);
 
-	while (open < max) {
+	if (open >= terms->max_connections)
+		return ROOM_NONE_HERE;
+	if (!quota_reserve(terms->quota, terms->max_in_all))
+		return ROOM_NONE_IN_ALL;
+	while (open < terms->max_connections) {
 		if (atomic_compare_exchange_weak(&e->open, &open, open + 1))
-			return true;
+			return ROOM_TAKEN;
 	}
-	return false;
+	/* Whoever saw the place taken meanwhile is told that it was not. */
+	if (terms->quota) {
+		quota_release(terms->quota);
+		sharing_quota_room(c, e, terms->quota);
+	}
+	return ROOM_NONE_HERE;
 }
 
 void endpoint_release(struct endpoint *e)

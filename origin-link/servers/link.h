@@ -10,6 +10,7 @@
 
 struct cfg_fleet;
 struct olink_origins;
+struct quota;
 
 struct olink {
 	struct loop_group *group;
@@ -30,6 +31,7 @@ struct olink_origins {
 	/* immutable once open */
 	struct olink *olink;             /* NULL: not open */
 	struct olink_server ***servers;  /* as the transports */
+	struct quota **quotas;           /* by origin; NULL: it has none */
 	TAILQ_ENTRY(olink_origins) link; /* control loop */
 	/* Whose turn it is: one row a loop, which alone writes it. */
 	unsigned turns_stride;

@@ -15,6 +15,7 @@
 #include "core/base/names.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/quota.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/servers/link.h"
 
@@ -45,6 +46,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct d
 	o->fleet = fleet;
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
+	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 		unsigned n = MAX(origin->n_servers, 1);
@@ -74,6 +76,8 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 
+		if (origin->limit.all_connections > 0)
+			o->quotas[i] = quota_take(olink->conns, origin->name);
 		for (unsigned j = 0; j < origin->n_servers; j++) {
 			const struct cfg_origin_server *server = &origin->servers[j];
 			struct server_identity id = {
@@ -121,6 +125,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 		free(o->transports[i]);
 	}
 	free(o->servers);
+	free(o->quotas);
 	free(o->transports);
 	free(o->turns);
 	free(o);
@@ -155,12 +160,16 @@ char *olink_origins_unsettled(const struct olink_origins *o)
 	return names_sentence(&names, "origin", "origins");
 }
 
-struct lease_terms origins_terms(const struct cfg_origin *origin)
+struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin)
 {
 	return (struct lease_terms){
 	    .max_idle = origin->pool.max_idle,
 	    .max_connections = origin->limit.connections,
 	    .max_waiting = origin->limit.queue,
+	    .quota = o->quotas[origin->id],
+	    .max_in_all = origin->limit.all_connections,
+	    .max_requests = origin->pool.max_requests,
+	    .max_age = origin->pool.max_age,
 	    .idle_timeout = origin->pool.idle_timeout,
 	    .connect_timeout = origin->timeout.connect,
 	    .queue_timeout = origin->timeout.queue,

@@ -42,4 +42,4 @@ char *olink_origins_unsettled(const struct olink_origins *origins);
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			       const struct loop *loop,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
-struct lease_terms origins_terms(const struct cfg_origin *origin);
+struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);
