@@ -19,29 +19,26 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/choice.h"
 #include "origin-link/servers/probe.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* The newest configuration says what is to be warm. An address that no check has found up yet waits
- * for that: it may be one that takes connections and never answers. */
+/* The newest configuration says what is to be warm: what requests may go to. An address that no
+ * check has found up yet waits for that: it may be one that takes connections and never answers. */
 static void warm_up(struct olink *olink)
 {
 	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
 
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
+		const struct balance_table *table = choice_table(o->choices[i]);
 		struct lease_terms terms = origins_terms(o, origin);
 
-		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
-			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
-
-			for (unsigned k = 0; list && k < list->n; k++) {
-				if (address_is_proven(list->v[k]))
-					warm_top_up(list->v[k]->endpoint, &terms,
-						    origin->pool.warm);
-			}
-		}
+		if (origin->pool.warm == 0 || balance_table_state(table) != BALANCE_UP)
+			continue;
+		for (unsigned k = 0; k < balance_table_size(table); k++)
+			warm_top_up(balance_table_what(table, k), &terms, origin->pool.warm);
 	}
 }
 

@@ -34,9 +34,11 @@ struct olink_address {
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
-	unsigned priority;   /* among the addresses of its server: the lowest is used first */
-	unsigned weight;     /* its share beside others of that priority; > 0 */
-	mono_time left;      /* when its name lost it; while it is in the server's past */
+	unsigned priority;   /* see struct service_address */
+	unsigned weight;
+	mono_time left;     /* when its name lost it; while it is in the server's past */
+	bool comes_late;    /* it was down, or is new where others were known: it starts slowly */
+	mono_time up_since; /* of one that came late; 0: it was there from the beginning */
 	struct history history;
 };
 
@@ -55,6 +57,14 @@ struct olink_past {
 
 /* A reload looks for each of what may be thousands. */
 #define SERVER_BUCKETS 4096
+
+/* Who wants to know of changes of one server. */
+struct server_user {
+	LIST_ENTRY(server_user) link;
+	/* Some addresses have come, or become up or down. With `address_goes`: some are no more in
+	 * server_addresses(), and their endpoints are given up when this has returned. */
+	void (*changed)(struct server_user *user, bool address_goes);
+};
 
 struct server_table {
 	struct loop_group *group;
@@ -82,6 +92,7 @@ struct olink_server {
 	struct resolver_watch *watch; /* NULL: there is the service */
 	struct service *service;
 	bool resolved; /* the first resolution has ended, well or not */
+	LIST_HEAD(, server_user) users;
 	struct olink_past past;
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
@@ -104,6 +115,11 @@ struct olink_server *server_take(struct server_table *table, const struct server
 struct resolver_facts server_lookup(const struct olink_server *server);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
+/* Control loop. */
+void server_watch(struct olink_server *server, struct server_user *user);
+void server_unwatch(struct server_user *user);
+/* Whatever makes that requests should go elsewhere, or may come again. Control loop. */
+void server_changed(struct olink_server *server);
 /* The first resolution has ended, and there is a verdict on each address. */
 bool server_is_settled(const struct olink_server *server);
 

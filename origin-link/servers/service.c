@@ -15,9 +15,6 @@
 
 #define SERVICE_MAGIC 0x5e871ceau
 
-/* A weight of 0 has a very small chance beside others (RFC 2782), which is a tenth of that of 1. */
-#define WEIGHT_UNIT 10
-
 struct target {
 	struct service *service;
 	TAILQ_ENTRY(target) link;
@@ -174,7 +171,7 @@ static unsigned weight_of(const struct target *t, bool weighted)
 {
 	unsigned weight = weighted ? t->record.weight : 1;
 
-	return MAX(weight * WEIGHT_UNIT / t->n, 1);
+	return MAX(weight * SERVICE_WEIGHT / t->n, 1);
 }
 
 /* Two targets may have the same address: what counts is the one of the lowest priority. */

@@ -13,10 +13,14 @@ struct service;
 /* More addresses of one service than this are left out, those of the highest priority last. */
 #define SERVICE_ADDRS_MAX 64
 
+/* What a weight of 1 is. One of 0 has "a very small chance" beside others (RFC 2782), which is a
+ * tenth of that; and the addresses of a target share its weight. */
+#define SERVICE_WEIGHT 10
+
 struct service_address {
 	struct net_addr addr;
 	unsigned priority; /* the lowest is to be used first */
-	unsigned weight;   /* its share beside others of that priority; > 0 */
+	unsigned weight;   /* its share beside others of that priority, in parts of 1: see below */
 };
 
 /* NAME_FOUND: these are its addresses, in an order that does not depend on that of records.

@@ -273,3 +273,22 @@ def test_service_is_verified_as_its_domain(edge_of_service, names, scripted_orig
         edge.stop()
         if status == "502":
             assert "alert bad certificate" in origin.errors.pop()
+
+
+def test_service_has_priorities_and_weights(edge_of_service, names, servers):
+    """The first ones share by their weights; the last is used when those are gone."""
+    for i, server in enumerate(servers):
+        names[f"t{i}.{NAME}"] = [server.address]
+    names[SERVICE] = [(10 if i < 2 else 20, (3, 1, 0)[i], s.port, f"t{i}.{NAME}")
+                      for i, s in enumerate(servers)]
+    edge = edge_of_service("health: {enabled: false}")
+    perigee.wait_for(lambda: len(addresses_of(edge)) == 3, "the targets")
+    with load(edge) as clients:
+        perigee.wait_for(lambda: all(len(c.got) >= 400 for c in clients), "requests", 20)
+        got = [body for c in clients for _, body in c.got[:400]]
+        first, second, third = (got.count(s.address) for s in servers)
+        assert third == 0
+        assert 0.7 < first / (first + second) < 0.8
+        names[SERVICE] = names[SERVICE][2:]
+        wait_until_all_go_to(clients, servers[2].address)
+    assert edge.settled()["olink_failures_total"] == 0
