@@ -281,7 +281,7 @@ def test_service_has_priorities_and_weights(edge_of_service, names, servers):
         names[f"t{i}.{NAME}"] = [server.address]
     names[SERVICE] = [(10 if i < 2 else 20, (3, 1, 0)[i], s.port, f"t{i}.{NAME}")
                       for i, s in enumerate(servers)]
-    edge = edge_of_service("health: {enabled: false}")
+    edge = edge_of_service("health: {enabled: false}, balance: {method: round-robin}")
     perigee.wait_for(lambda: len(addresses_of(edge)) == 3, "the targets")
     with load(edge) as clients:
         perigee.wait_for(lambda: all(len(c.got) >= 400 for c in clients), "requests", 20)
