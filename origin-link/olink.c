@@ -18,30 +18,28 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
+#include "origin-link/health/probe.h"
 #include "origin-link/request/request_internal.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/servers/choice.h"
+#include "origin-link/servers/outlier_watch.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* The newest configuration says what is to be warm. An address that no check has found up yet waits
- * for that: it may be one that takes connections and never answers. */
+/* The newest configuration says what is to be warm: what requests may go to. An address that no
+ * check has found up yet waits for that: it may be one that takes connections and never answers. */
 static void warm_up(struct olink *olink)
 {
 	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
 
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
+		const struct balance_table *table = choice_table(o->choices[i]);
 		struct lease_terms terms = origins_terms(o, origin);
 
-		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
-			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
-
-			for (unsigned k = 0; list && k < list->n; k++) {
-				if (address_is_proven(list->v[k]))
-					warm_top_up(list->v[k]->endpoint, &terms,
-						    origin->pool.warm);
-			}
-		}
+		if (origin->pool.warm == 0 || balance_table_state(table) != BALANCE_UP)
+			continue;
+		for (unsigned k = 0; k < balance_table_size(table); k++)
+			warm_top_up(balance_table_what(table, k), &terms, origin->pool.warm);
 	}
 }
 
@@ -49,7 +47,11 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct olink *olink = arg;
 
+	const struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
+
 	endpoints_sweep(olink->conns);
+	if (newest)
+		outlier_watch_look(newest, loop_now(olink->group->control));
 	warm_up(olink);
 }
 
@@ -140,11 +142,10 @@ static json_t *address_status(const struct olink_address *a)
 {
 	struct endpoint_facts facts = endpoint_facts(a->endpoint);
 	char text[NET_ADDR_TEXT];
-	json_t *j =
-	    json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text),
-		      "state", health_state_text(health_get(&a->health)), "idle", (int)facts.idle,
-		      "open", (int)facts.open, "waiting", (int)facts.waiting, "tls",
-		      endpoint_transport(a->endpoint)->tls != NULL);
+	json_t *j = json_pack(
+	    "{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text), "state",
+	    address_state_text(a), "idle", (int)facts.idle, "open", (int)facts.open, "waiting",
+	    (int)facts.waiting, "tls", endpoint_transport(a->endpoint)->tls != NULL);
 
 	if (a->probe) {
 		json_object_set_new(j, "cause",
@@ -174,7 +175,7 @@ static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	struct resolver_facts facts = resolver_watch_facts(server->watch);
+	struct resolver_facts facts = server_lookup(server);
 	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)

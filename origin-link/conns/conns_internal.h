@@ -19,6 +19,7 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/expiry.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/load.h"
 #include "origin-link/conns/outcome.h"
 #include "origin-link/conns/quota.h"
 
@@ -62,6 +63,7 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	struct load load;
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
@@ -77,6 +79,7 @@ struct endpoint {
 	/* immutable */
 	struct conns_node *node;
 	struct net_addr addr;
+	uint64_t id;
 	struct transport *transport;
 	/* control */
 	LIST_ENTRY(endpoint) link;

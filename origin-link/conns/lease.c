@@ -46,6 +46,20 @@ static void set_state(struct lease *l, enum lease_state state)
 		  net_addr_shown(&l->endpoint->addr));
 }
 
+/* Its part of the endpoint, from when it is taken until it has ended. */
+
+static void enter(struct lease *l)
+{
+	endpoint_pin(l->endpoint, l->conns->loop);
+	load_add_in_flight(&slot_of(l)->load, 1);
+}
+
+static void leave(struct lease *l)
+{
+	load_add_in_flight(&slot_of(l)->load, -1);
+	endpoint_unpin(&l->endpoint, l->conns->loop);
+}
+
 /* Waiting */
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg);
@@ -122,7 +136,7 @@ static void fail(struct lease *l, enum reason reason, const char *detail)
 	log_debug("%s lease %llu: fails: %s%s%s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, reason_text(reason), detail ? ": " : "",
 		  detail ? detail : "");
-	endpoint_unpin(&l->endpoint, l->conns->loop);
+	leave(l);
 	l->done(l, reason, detail);
 }
 
@@ -450,7 +464,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->n_asked = 0;
 	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
-	endpoint_pin(l->endpoint, l->conns->loop);
+	enter(l);
 	if (!l->fresh && take_own(l))
 		return LEASE_READY;
 	/* Those that came before it come first. */
@@ -459,7 +473,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	else
 		result = look_further(l, reason);
 	if (result == LEASE_REFUSED)
-		endpoint_unpin(&l->endpoint, l->conns->loop);
+		leave(l);
 	return result;
 }
 
@@ -540,5 +554,5 @@ void lease_end(struct lease *l, bool keep)
 	}
 	set_state(l, LEASE_NONE);
 	l->conn = NULL;
-	endpoint_unpin(&l->endpoint, l->conns->loop);
+	leave(l);
 }

@@ -8,11 +8,11 @@
 #include "core/base/clock.h"
 #include "core/http/flow.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/servers/origins.h"
 
 struct cfg_origin;
 struct cfg_retries;
 struct olink;
-struct olink_origins;
 struct olink_request;
 struct olink_worker;
 struct stream_buffers;
@@ -32,6 +32,7 @@ struct olink_open {                          /* copied */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
 	const struct olink_terms *terms;     /* NULL: all as the origin says */
+	struct olink_affinity affinity;      /* to a server */
 	struct flow_ends ends;
 };
 

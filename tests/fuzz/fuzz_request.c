@@ -109,7 +109,7 @@ static void program_start(const struct net_addr *addr)
 	    .retries = {.attempts = 1, .body = 2048, .budget = {.share = 20, .min = 10}},
 	};
 	program.fleet = (struct cfg_fleet){.origins = &program.origin, .n_origins = 1};
-	program.origins = olink_origins_load(&program.fleet, diag);
+	program.origins = olink_origins_load(&program.fleet, &olink_nowhere, diag);
 	CHECK(program.origins);
 	diag_destroy(&diag);
 	olink_origins_open(program.origins, program.olink);
