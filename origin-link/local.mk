@@ -55,4 +55,6 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/outlier_watch.c origin-link/servers/outlier_watch.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/server.c origin-link/servers/server.h \
+	origin-link/servers/service.c origin-link/servers/service.h \
+	origin-link/servers/srv_answer.c origin-link/servers/srv_answer.h \
 	origin-link/olink.c origin-link/olink.h

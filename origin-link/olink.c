@@ -174,7 +174,7 @@ static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	struct resolver_facts facts = resolver_watch_facts(server->watch);
+	struct resolver_facts facts = server_lookup(server);
 	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)

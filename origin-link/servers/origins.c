@@ -25,7 +25,7 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 {
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		char *error = NULL;
-		const char *host = origin->servers[j].address.host;
+		const char *host = cfg_origin_server_name(&origin->servers[j]);
 		struct transport *t = transport_load(origin, host, &error);
 
 		o->transports[origin->id][j] = t;
@@ -105,9 +105,10 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 	if (origin->limit.all_connections > 0)
 		o->quotas[origin->id] = quota_take(o->olink->conns, origin->name);
 	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct cfg_origin_server *server = &origin->servers[j];
 		struct server_identity id = {
-		    .host = origin->servers[j].address.host,
-		    .port = origin->servers[j].address.port,
+		    .host = server->srv ? server->srv : server->address.host,
+		    .port = server->srv ? 0 : server->address.port,
 		    .resolve = &origin->resolve,
 		    .check = origin->health.enabled ? &origin->health.check : NULL,
 		    .transport = o->transports[origin->id][j],

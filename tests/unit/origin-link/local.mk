@@ -28,6 +28,11 @@ check_PROGRAMS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/servers/test_probe_end \
+	tests/unit/origin-link/servers/test_probe_gate \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
 	tests/unit/origin-link/health/test_probe_end \
 	tests/unit/origin-link/health/test_probe_gate \
@@ -69,6 +74,11 @@ TESTS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/servers/test_probe \
+	tests/unit/origin-link/servers/test_probe_end \
+	tests/unit/origin-link/servers/test_probe_gate \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
 	tests/unit/origin-link/health/test_probe_end \
 	tests/unit/origin-link/health/test_probe_gate \
@@ -268,3 +278,10 @@ tests_unit_origin_link_servers_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCK
 tests_unit_origin_link_request_test_workers_SOURCES = tests/unit/origin-link/request/test_workers.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_service_SOURCES = tests/unit/origin-link/servers/test_service.c \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
+tests_unit_origin_link_servers_test_service_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_srv_answer_SOURCES = tests/unit/origin-link/servers/test_srv_answer.c
+tests_unit_origin_link_servers_test_srv_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
