@@ -25,6 +25,7 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_match.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
+	config/load/validate_retries.c \
 	config/load/validate_routes.c \
 	config/load/validate_sites.c \
 	config/load/validate_tls.c \
@@ -45,8 +46,9 @@ config_libconfig_a_SOURCES = \
 	config/options/match.c \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
-	config/options/origin.c config/options/origin_balance.c config/options/origin_health.c \
-	config/options/origin_link.c \
+	config/options/origin.c config/options/origin_link.c \
+	config/options/retries.c \
+	config/options/origin_balance.c config/options/origin_health.c \
 	config/options/route.c \
 	config/options/site.c \
 	config/options/terms.c \
@@ -61,7 +63,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/env.c config/syntax/env.h \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
-	config/types/change.c \
+	config/types/change.c config/types/cookie.c \
 	config/types/geo.c \
 	config/types/log.c \
 	config/types/match.c \

@@ -46,12 +46,24 @@ enum cfg_balance_method {
 	CFG_BALANCE_HASH,
 };
 
+enum cfg_same_site { CFG_SAME_SITE_STRICT, CFG_SAME_SITE_LAX, CFG_SAME_SITE_NONE };
+
+/* The cookie that keeps a client at a server. */
+struct cfg_sticky {
+	bool enabled; /* default false */
+	const char *name, *path;
+	duration max_age; /* 0: as long as the client runs */
+	bool secure, http_only;
+	enum cfg_same_site same_site;
+};
+
 struct cfg_balance {
 	enum cfg_balance_method method;
 	struct {
 		const char *by; /* with variables */
 		double slack;   /* percent, 25 */
 	} hash;
+	struct cfg_sticky sticky;
 	duration slow_start; /* 0: none */
 	double spill;        /* percent, 70 */
 	unsigned subset;     /* 0: all */
@@ -85,14 +97,50 @@ struct cfg_resolve {
 	enum cfg_family family; /* any */
 };
 
+/* In the order of the choices of retries.on. */
+enum cfg_retry_on {
+	CFG_RETRY_CONNECT, /* there is no connection to a server */
+	CFG_RETRY_IDLE,    /* a connection that was open before broke */
+	CFG_RETRY_RESET,   /* a new one broke */
+};
+
+/* When a request is sent again. */
+struct cfg_retries {
+	unsigned attempts; /* most that may follow the first, 1 */
+	enum cfg_retry_on *on;
+	unsigned n_on; /* 0: connect and idle; with attempts > 1 reset too */
+	struct cfg_range *statuses;
+	unsigned n_statuses;
+	uint64_t body;            /* of content that is kept to be sent again, 64 KiB */
+	duration per_try_timeout; /* from a request that was sent to the head; 0: none of its own */
+	struct {
+		bool enabled; /* false */
+		double
+		    percentile; /* of the origin's latency, 95; after that a second one is sent */
+		duration after; /* 0: percentile says */
+	} hedge;
+	struct {              /* of origins only */
+		double share; /* percent of the requests, 20 */
+		unsigned min; /* a second, 10 */
+	} budget;
+	struct cfg_place place;
+};
+
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
-	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
+	struct cfg_server address; /* without a port: 443 with TLS, else 80; or without a host: */
+	const char *srv;           /* the name of SRV records that say which servers; NULL: none */
 	unsigned weight;           /* of each address beside those of others, 1 */
 	unsigned priority;         /* 0: before all others, which is the default */
 	struct cfg_coords location;
 	struct cfg_place place;
 };
+
+/* "app.example.net" of "_http._tcp.app.example.net" (RFC 2782): what the name is without the labels
+ * that only SRV records have. */
+const char *cfg_service_domain(const char *srv);
+/* What a server is known by: to be verified as, and asked for in checks. */
+const char *cfg_origin_server_name(const struct cfg_origin_server *server);
 
 /* origins.NAME: where the content comes from. */
 struct cfg_origin {
@@ -137,4 +185,5 @@ struct cfg_origin {
 		unsigned max_requests; /* 0: any number */
 		unsigned warm;         /* ready connections kept per server address, 0 */
 	} pool;
+	struct cfg_retries retries;
 };

@@ -27,6 +27,9 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/h2/h2_window.c origin-link/h2/h2_window.h \
 	origin-link/h2/h2_write.c \
 	origin-link/health/breaker.c origin-link/health/breaker.h \
+	origin-link/recent/budget.c origin-link/recent/budget.h \
+	origin-link/recent/latency.c origin-link/recent/latency.h \
+	origin-link/recent/recent.c origin-link/recent/recent.h \
 	origin-link/health/check.c origin-link/health/check.h \
 	origin-link/health/health.c origin-link/health/health.h \
 	origin-link/health/history.c origin-link/health/history.h \
@@ -42,7 +45,9 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/response.c \
+	origin-link/request/retry.c origin-link/request/retry.h \
 	origin-link/request/send.c \
+	origin-link/request/trying.c \
 	origin-link/request/watch.c \
 	origin-link/request/wire.h \
 	origin-link/servers/balance.c origin-link/servers/balance.h \
@@ -57,4 +62,6 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/lookout.c origin-link/servers/lookout.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/server.c origin-link/servers/server.h \
+	origin-link/servers/service.c origin-link/servers/service.h \
+	origin-link/servers/srv_answer.c origin-link/servers/srv_answer.h \
 	origin-link/olink.c origin-link/olink.h

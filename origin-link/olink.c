@@ -103,6 +103,7 @@ void olink_destroy(struct olink **olinkp)
 	event_free(olink->tick);
 	loop_task_cancel(olink->group->control, &olink->warm_now);
 	resolver_destroy(&olink->servers.resolver);
+	recents_free(&olink->recents);
 	conns_node_destroy(&olink->conns);
 	metrics_destroy(&olink->metrics);
 	free(olink);
@@ -174,7 +175,7 @@ static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	struct resolver_facts facts = resolver_watch_facts(server->watch);
+	struct resolver_facts facts = server_lookup(server);
 	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)

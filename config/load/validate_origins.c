@@ -58,39 +58,75 @@ static void validate_resolve(struct validator *v, const struct cfg_origin *o,
 			 "origins.%s.resolve: ttl_min is more than ttl_max", o->name);
 }
 
+/* Each once, and each known by one thing. */
+static void validate_servers(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	const struct cfg_entry *item = cfg_first_item(map, "servers");
+	char *path = xasprintf("origins.%s.servers", o->name);
+	struct cfg_claims servers = {0};
+
+	for (unsigned s = 0; s < o->n_servers; s++, item = item ? item->next : NULL) {
+		const struct cfg_origin_server *server = &o->servers[s];
+		bool is_map = item != NULL && item->kind == CFG_ENTRY_MAP;
+		bool has_address = is_map && cfg_entry_get(item, "address") != NULL;
+		bool has_srv = is_map && cfg_entry_get(item, "srv") != NULL;
+		char *text = NULL;
+
+		if (is_map && has_address == has_srv)
+			diag_add(v->diag, server->place, "%s[%u]: %s", path, s,
+				 has_srv ? "address and srv exclude each other"
+					 : "address or srv is missing");
+		if (server->address.host != NULL)
+			text = cfg_type_server.format(NULL, &server->address);
+		else if (server->srv != NULL)
+			text = xstrdup(server->srv);
+		if (text != NULL)
+			cfg_claim(v, &servers, text, path, server->place);
+		free(text);
+	}
+	cfg_claims_fini(&servers);
+	free(path);
+}
+
+/* Whole seconds are what a cookie can say, and "none" needs secure by what browsers do. */
 static void validate_balance(struct validator *v, const struct cfg_origin *o,
 			     const struct cfg_entry *map)
 {
+	const struct cfg_sticky *sticky = &o->balance.sticky;
+	struct cfg_place place = cfg_place_of(map, "sticky", o->place);
+	const struct cfg_entry *cookie = cfg_entry_get(map, "sticky");
 	char *path = xasprintf("origins.%s.balance.hash.by", o->name);
 
 	cfg_validate_text(v, path, o->balance.hash.by, 0,
 			  cfg_place_of(cfg_entry_get(map, "hash"), "by", o->place));
 	free(path);
+	if (sticky->max_age.ns % DUR_S(1).ns != 0)
+		diag_add(v->diag, cfg_place_of(cookie, "max_age", place),
+			 "origins.%s.balance.sticky.max_age: cookies know whole seconds only",
+			 o->name);
+	if (sticky->enabled && sticky->same_site == CFG_SAME_SITE_NONE && !sticky->secure)
+		diag_add(v->diag, cfg_place_of(cookie, "same_site", place),
+			 "origins.%s.balance.sticky: same_site none needs secure: browsers leave "
+			 "out the cookie else",
+			 o->name);
 }
 
 void cfg_validate_origins(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "origins");
-	struct cfg_claims servers = {0};
 
 	for (unsigned i = 0; i < v->fleet->n_origins; i++, n = n->next) {
 		const struct cfg_origin *o = &v->fleet->origins[i];
-		char *path = xasprintf("origins.%s.servers", o->name);
+		char *path;
 
-		for (unsigned s = 0; s < o->n_servers; s++) {
-			char *text;
-
-			if (o->servers[s].address.host == NULL)
-				continue;
-			text = cfg_type_server.format(NULL, &o->servers[s].address);
-			cfg_claim(v, &servers, text, path, o->servers[s].place);
-			free(text);
-		}
-		cfg_claims_fini(&servers);
-		free(path);
+		validate_servers(v, o, n);
 		path = xasprintf("origins.%s.health.check", o->name);
 		cfg_validate_check(v, path, &o->health.check,
 				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
+		free(path);
+		path = xasprintf("origins.%s.retries", o->name);
+		cfg_validate_retries(v, path, &o->retries, cfg_entry_get(n, "retries"), o->place);
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));

@@ -25,7 +25,7 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 {
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		char *error = NULL;
-		const char *host = origin->servers[j].address.host;
+		const char *host = cfg_origin_server_name(&origin->servers[j]);
 		struct transport *t = transport_load(origin, host, &error);
 
 		o->transports[origin->id][j] = t;
@@ -74,6 +74,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	o->gates = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->gates));
 	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
+	o->recents = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->recents));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 		unsigned n = MAX(origin->n_servers, 1);
@@ -103,12 +104,15 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 	    .self = o->self,
 	};
 
+	o->recents[origin->id] =
+	    recent_take(&o->olink->recents, origin->name, o->olink->group->n_workers + 1);
 	if (origin->limit.all_connections > 0)
 		o->quotas[origin->id] = quota_take(o->olink->conns, origin->name);
 	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct cfg_origin_server *server = &origin->servers[j];
 		struct server_identity id = {
-		    .host = origin->servers[j].address.host,
-		    .port = origin->servers[j].address.port,
+		    .host = server->srv ? server->srv : server->address.host,
+		    .port = server->srv ? 0 : server->address.port,
 		    .resolve = &origin->resolve,
 		    .check = origin->health.enabled ? &origin->health.check : NULL,
 		    .transport = o->transports[origin->id][j],
@@ -201,6 +205,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o->servers);
 	free(o->km);
 	free(o->quotas);
+	free(o->recents);
 	free(o->transports);
 	free(o->check_transports);
 	free(o->gates);

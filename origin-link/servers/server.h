@@ -15,7 +15,7 @@
 #include "origin-link/health/health.h"
 #include "origin-link/health/history.h"
 #include "origin-link/health/outlier.h"
-#include "origin-link/servers/resolver.h"
+#include "origin-link/servers/service.h"
 
 struct conns_node;
 struct endpoint;
@@ -36,9 +36,11 @@ struct olink_address {
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
-	mono_time left;      /* when its name lost it; while it is in the server's past */
-	bool comes_late;     /* it was down, or is new where others were known: it starts slowly */
-	mono_time up_since;  /* of one that came late; 0: it was there from the beginning */
+	unsigned priority;   /* see struct service_address */
+	unsigned weight;
+	mono_time left;     /* when its name lost it; while it is in the server's past */
+	bool comes_late;    /* it was down, or is new where others were known: it starts slowly */
+	mono_time up_since; /* of one that came late; 0: it was there from the beginning */
 	struct history history;
 	/* only where the server is watched */
 	struct outlier outlier;
@@ -49,14 +51,14 @@ struct olink_address {
 /* Immutable once published. */
 struct olink_addresses {
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[SERVICE_ADDRS_MAX];
 };
 
 /* Addresses that the name had lately, and what is known of them: the one that left first comes
  * first. Nothing is sent there, and what was under way finishes. Control loop. */
 struct olink_past {
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[SERVICE_ADDRS_MAX];
 };
 
 /* A reload looks for each of what may be thousands. */
@@ -88,7 +90,7 @@ struct olink_server {
 	struct server_table *table;
 	unsigned refs;
 	char *host;
-	uint16_t port;
+	uint16_t port; /* 0: the host is a service, and SRV records say which servers it has */
 	struct transport *transport;
 	struct cfg_resolve resolve;
 	bool is_watched; /* for outliers */
@@ -96,7 +98,8 @@ struct olink_server {
 	/* only when checked */
 	struct cfg_check check; /* strings owned */
 	struct transport *check_transport;
-	struct resolver_watch *watch;
+	struct resolver_watch *watch; /* NULL: there is the service */
+	struct service *service;
 	bool resolved; /* the first resolution has ended, well or not */
 	LIST_HEAD(, server_user) users;
 	struct olink_past past;
@@ -107,7 +110,7 @@ struct olink_server {
 /* What a server is known by. */
 struct server_identity {
 	const char *host;
-	uint16_t port;
+	uint16_t port; /* 0: of a service, see above */
 	const struct cfg_resolve *resolve;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
@@ -119,6 +122,8 @@ struct server_identity {
  * until its own resolution says otherwise; and their verdicts until its own checks do, if the two
  * are reached in the same way. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
+/* How the last look-up of its name has ended. Control loop. */
+struct resolver_facts server_lookup(const struct olink_server *server);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
 /* Control loop. */

@@ -29,6 +29,8 @@ check_PROGRAMS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
 	tests/unit/origin-link/health/test_probe_end \
 	tests/unit/origin-link/health/test_probe_gate \
@@ -36,7 +38,11 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
+	tests/unit/origin-link/recent/test_budget \
 	tests/unit/origin-link/request/test_repeat \
+	tests/unit/origin-link/request/test_retry \
+	tests/unit/origin-link/request/test_killed \
+	tests/unit/origin-link/request/test_tries \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/request/test_response \
 	tests/unit/origin-link/request/test_time \
@@ -71,6 +77,8 @@ TESTS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
 	tests/unit/origin-link/health/test_probe_end \
 	tests/unit/origin-link/health/test_probe_gate \
@@ -78,7 +86,11 @@ TESTS += \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
+	tests/unit/origin-link/recent/test_budget \
 	tests/unit/origin-link/request/test_repeat \
+	tests/unit/origin-link/request/test_retry \
+	tests/unit/origin-link/request/test_killed \
+	tests/unit/origin-link/request/test_tries \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/request/test_response \
 	tests/unit/origin-link/request/test_time \
@@ -245,6 +257,20 @@ tests_unit_origin_link_request_test_repeat_SOURCES = tests/unit/origin-link/requ
 	$(request_rig)
 tests_unit_origin_link_request_test_repeat_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_recent_test_budget_SOURCES = tests/unit/origin-link/recent/test_budget.c
+tests_unit_origin_link_recent_test_budget_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_retry_SOURCES = tests/unit/origin-link/request/test_retry.c
+tests_unit_origin_link_request_test_retry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_killed_SOURCES = tests/unit/origin-link/request/test_killed.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_killed_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_tries_SOURCES = tests/unit/origin-link/request/test_tries.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_tries_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_request_test_request_SOURCES = tests/unit/origin-link/request/test_request.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_request_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
@@ -272,3 +298,10 @@ tests_unit_origin_link_servers_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCK
 tests_unit_origin_link_request_test_workers_SOURCES = tests/unit/origin-link/request/test_workers.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_service_SOURCES = tests/unit/origin-link/servers/test_service.c \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
+tests_unit_origin_link_servers_test_service_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_srv_answer_SOURCES = tests/unit/origin-link/servers/test_srv_answer.c
+tests_unit_origin_link_servers_test_srv_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
