@@ -19,6 +19,7 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/health/probe.h"
+#include "origin-link/health/probe_gate.h"
 #include "origin-link/request/request_internal.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/lookout.h"
@@ -82,6 +83,7 @@ struct olink *olink_create(struct loop_group *group, struct stream_buffers *cont
 	    .metrics = olink->metrics,
 	    .conns = olink->conns,
 	    .resolver = resolver_create(group->control, olink->metrics, NULL),
+	    .gate = probe_gate_create(group->control),
 	    .on_change = servers_changed,
 	};
 	TAILQ_INIT(&olink->origins);
@@ -103,6 +105,7 @@ void olink_destroy(struct olink **olinkp)
 	event_free(olink->tick);
 	loop_task_cancel(olink->group->control, &olink->warm_now);
 	resolver_destroy(&olink->servers.resolver);
+	probe_gate_destroy(&olink->servers.gate);
 	recents_free(&olink->recents);
 	conns_node_destroy(&olink->conns);
 	metrics_destroy(&olink->metrics);

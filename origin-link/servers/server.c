@@ -126,6 +126,7 @@ static void start_checks(struct olink_address *a)
 	    .transport = server->check_transport,
 	    .name = name,
 	    .host = server->port ? server->host : cfg_service_domain(server->host),
+	    .gate = server->table->gate,
 	};
 
 	a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);

@@ -22,6 +22,7 @@ struct endpoint;
 struct loop_group;
 struct metrics;
 struct probe;
+struct probe_gate;
 struct stream_buffers;
 struct transport;
 
@@ -78,6 +79,7 @@ struct server_table {
 	struct metrics *metrics;
 	struct conns_node *conns;
 	struct resolver *resolver;
+	struct probe_gate *gate; /* that checks wait at; NULL: they do not */
 	/* Some addresses have changed, or become up or down. */
 	void (*on_change)(struct server_table *table);
 	unsigned n_servers;

@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+import check_works  # noqa: E402
 import edges  # noqa: E402
 import measure  # noqa: E402
 import perigee as project  # noqa: E402
@@ -31,7 +32,7 @@ import dns_works  # noqa: E402
 import edge_works  # noqa: E402
 from work import Bench  # noqa: E402
 
-WORKS = edge_works.WORKS + dns_works.WORKS + dns_scale_works.WORKS
+WORKS = edge_works.WORKS + check_works.WORKS + dns_works.WORKS + dns_scale_works.WORKS
 SERVERS = list(dict.fromkeys(s for w in WORKS for s in w.servers))
 VERSION = {"nginx": ("nginx", "-v"), "haproxy": ("haproxy", "-v"), "hitch": ("hitch", "--version"),
            "gdnsd": ("gdnsd", "-v"), "knot": ("knotd", "--version"),

@@ -11,7 +11,8 @@ check_PROGRAMS += $(bench_programs)
 EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload tests/bench/bench-geo \
 	tests/bench/bench-streams tests/bench/bench-messages
 EXTRA_DIST += tests/bench/bench.py tests/bench/city_database.pl \
-	tests/bench/dns_scale_works.py tests/bench/dns_works.py tests/bench/edge_works.py \
+	tests/bench/check_works.py tests/bench/dns_scale_works.py \
+	tests/bench/dns_works.py tests/bench/edge_works.py \
 	tests/bench/edges.py tests/bench/goals.toml \
 	tests/bench/measure.py tests/bench/profiler.py tests/bench/report.py \
 	tests/bench/responders.py tests/bench/work.py
