@@ -63,7 +63,7 @@ struct cfg_balance {
 	} hash;
 	struct cfg_sticky sticky;
 	duration slow_start; /* 0: none */
-	double spill;        /* percent, 70 */
+	double spill;        /* percent, 50 */
 	unsigned subset;     /* 0: all */
 };
 
