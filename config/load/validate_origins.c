@@ -137,6 +137,7 @@ void cfg_validate_origins(struct validator *v)
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
+		cfg_validate_fallback(v, o, n);
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
 		validate_balance(v, o, cfg_entry_get(n, "balance"));
 	}

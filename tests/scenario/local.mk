@@ -72,6 +72,7 @@ scenarios = \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \
 	tests/scenario/test_fault_origin_names.py \
+	tests/scenario/test_fault_origin_all_down.py \
 	tests/scenario/test_fault_origin_outliers.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
