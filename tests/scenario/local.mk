@@ -52,6 +52,7 @@ scenarios = \
 	tests/scenario/test_edge_tls_hostile.py \
 	tests/scenario/test_edge_tls_scanners.py \
 	tests/scenario/test_edge_tunnel.py \
+	tests/scenario/test_edge_unix_origin.py \
 	tests/scenario/test_edge_x25519.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \
