@@ -227,9 +227,8 @@ static bool parse_origin_server(const struct cfg_value *v, const char *text, voi
 }
 
 const struct cfg_type cfg_type_origin_server = {
-    .name = "server or socket",
-    .expected = "a server such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\", or a "
-		"socket such as unix:/run/app.sock",
+    .name = "server",
+    .expected = "a server such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"",
     .pattern = "^([0-9A-Za-z._-]+|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$|^[0-9a-fA-F:.]+$|"
 	       "^unix:/[0-9A-Za-z/._+@=,-]*$",
     .json = CFG_JSON_STRING,
