@@ -79,7 +79,7 @@ static void validate_servers(struct validator *v, const struct cfg_origin *o,
 				 has_srv ? "address and srv exclude each other"
 					 : "address or srv is missing");
 		if (server->address.host != NULL)
-			text = cfg_type_server.format(NULL, &server->address);
+			text = cfg_type_origin_server.format(NULL, &server->address);
 		else if (server->srv != NULL)
 			text = xstrdup(server->srv);
 		if (text != NULL)
