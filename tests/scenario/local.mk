@@ -76,6 +76,7 @@ scenarios = \
 	tests/scenario/test_fault_origin_all_down.py \
 	tests/scenario/test_fault_origin_outliers.py \
 	tests/scenario/test_fault_origin_race.py \
+	tests/scenario/test_fault_origin_retries.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_reload_blocks.py \
