@@ -65,7 +65,7 @@ struct cfg_balance {
 	} hash;
 	struct cfg_sticky sticky;
 	duration slow_start; /* 0: none */
-	double spill;        /* percent, 70 */
+	double spill;        /* percent, 50 */
 	unsigned subset;     /* 0: all */
 };
 
@@ -139,6 +139,11 @@ struct cfg_origin_server {
 /* "app.example.net" of "_http._tcp.app.example.net" (RFC 2782): what the name is without the labels
  * that only SRV records have. */
 const char *cfg_service_domain(const char *srv);
+/* Whether the host of a server is "unix:" and a path, and that path. */
+bool cfg_is_unix(const char *host);
+const char *cfg_unix_path(const char *host);
+/* Whoever is reached through a Unix socket is on this machine. */
+#define CFG_UNIX_NAME "localhost"
 /* What a server is known by: to be verified as, and asked for in checks. */
 const char *cfg_origin_server_name(const struct cfg_origin_server *server);
 

@@ -82,10 +82,11 @@ static const struct cfg_option resolve_options[] = {
 
 static const struct cfg_option server_options[] = {
     {.key = "address",
-     .type = &cfg_type_server,
+     .type = &cfg_type_origin_server,
      AT(cfg_origin_server, address),
      .prose = "A name or an address, and a port (when there is none, 443 with TLS and 80 "
-	      "without). A name stands for all addresses that it has."},
+	      "without); or the socket of a program on this machine, as unix:/run/app.sock. A name "
+	      "stands for all addresses that it has."},
     {.key = "srv",
      .type = &cfg_type_service,
      AT(cfg_origin_server, srv),

@@ -39,6 +39,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
 	tests/unit/origin-link/recent/test_budget \
+	tests/unit/origin-link/request/test_race \
 	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_retry \
 	tests/unit/origin-link/request/test_killed \
@@ -87,6 +88,7 @@ TESTS += \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
 	tests/unit/origin-link/recent/test_budget \
+	tests/unit/origin-link/request/test_race \
 	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_retry \
 	tests/unit/origin-link/request/test_killed \
@@ -305,3 +307,6 @@ tests_unit_origin_link_servers_test_service_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA
 
 tests_unit_origin_link_servers_test_srv_answer_SOURCES = tests/unit/origin-link/servers/test_srv_answer.c
 tests_unit_origin_link_servers_test_srv_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_race_SOURCES = tests/unit/origin-link/request/test_race.c
+tests_unit_origin_link_request_test_race_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
