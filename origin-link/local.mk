@@ -15,6 +15,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/conns/warmth.c origin-link/conns/warmth.h \
 	origin-link/h2/h2.h \
 	origin-link/h2/h2_frames.c \
 	origin-link/h2/h2_internal.h \

@@ -23,26 +23,45 @@
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* The newest configuration says what is to be warm. An address that no check has found up yet waits
- * for that: it may be one that takes connections and never answers. */
+/* An address that no check has found up yet waits for that: it may be one that takes connections
+ * and never answers. When one of `n` servers ends, the others get its requests at once: each has
+ * connections ready for its share of them too. */
+static void want_warm(const struct olink_origins *o, const struct cfg_origin *origin)
+{
+	struct olink_server *const *servers = o->servers[origin->id];
+	struct lease_terms terms = origins_terms(o, origin);
+	unsigned n = 0, most = 0, share = 0;
+
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct olink_addresses *list = server_addresses(servers[j]);
+
+		for (unsigned k = 0; list && k < list->n; k++) {
+			most = MAX(most, warm_most_in_use(list->v[k]->endpoint));
+			n += address_is_proven(list->v[k]);
+		}
+	}
+	if (n > 1)
+		share = (most + n - 2) / (n - 1);
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct olink_addresses *list = server_addresses(servers[j]);
+
+		for (unsigned k = 0; list && k < list->n; k++)
+			warm_want(list->v[k]->endpoint, &terms,
+				  address_is_proven(list->v[k]) ? origin->pool.warm + share : 0);
+	}
+}
+
+/* The newest configuration says what is to be warm. */
 static void warm_up(struct olink *olink)
 {
 	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
 
+	warm_begin(olink->conns);
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
-		const struct cfg_origin *origin = &o->fleet->origins[i];
-		struct lease_terms terms = origins_terms(o, origin);
-
-		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
-			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
-
-			for (unsigned k = 0; list && k < list->n; k++) {
-				if (address_is_proven(list->v[k]))
-					warm_top_up(list->v[k]->endpoint, &terms,
-						    origin->pool.warm);
-			}
-		}
+		if (o->fleet->origins[i].pool.warm > 0)
+			want_warm(o, &o->fleet->origins[i]);
 	}
+	warm_end(olink->conns);
 }
 
 static void tick_cb(evutil_socket_t fd, short what, void *arg)

@@ -114,6 +114,33 @@ static bool reserve_place(struct endpoint *e, unsigned max)
 	return false;
 }
 
+/* Use: how many want a connection, and the most of this period; see warm.c */
+
+static void begin_use(struct lease *l)
+{
+	struct endpoint_slot *slot = slot_of(l);
+	unsigned period = atomic_load_explicit(&l->conns->node->use_period, memory_order_relaxed);
+	unsigned n = atomic_load_explicit(&slot->in_use, memory_order_relaxed) + 1;
+
+	endpoint_pin(l->endpoint, l->conns->loop);
+	atomic_store_explicit(&slot->in_use, n, memory_order_relaxed);
+	l->is_most = atomic_load_explicit(&slot->use_period, memory_order_relaxed) != period ||
+		     n > atomic_load_explicit(&slot->most_in_use, memory_order_relaxed);
+	if (!l->is_most)
+		return;
+	atomic_store_explicit(&slot->most_in_use, n, memory_order_relaxed);
+	atomic_store_explicit(&slot->use_period, period, memory_order_relaxed);
+}
+
+static void end_use(struct lease *l)
+{
+	_Atomic unsigned *in_use = &slot_of(l)->in_use;
+
+	atomic_store_explicit(in_use, atomic_load_explicit(in_use, memory_order_relaxed) - 1,
+			      memory_order_relaxed);
+	endpoint_unpin(&l->endpoint, l->conns->loop);
+}
+
 /* Ends */
 
 static void fail(struct lease *l, enum reason reason, const char *detail)
@@ -122,7 +149,7 @@ static void fail(struct lease *l, enum reason reason, const char *detail)
 	log_debug("%s lease %llu: fails: %s%s%s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, reason_text(reason), detail ? ": " : "",
 		  detail ? detail : "");
-	endpoint_unpin(&l->endpoint, l->conns->loop);
+	end_use(l);
 	l->done(l, reason, detail);
 }
 
@@ -173,6 +200,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	CHECK(l->state == LEASE_CONNECTS);
 	if (!stream && dials_again(l, reason))
 		return;
+	atomic_fetch_sub(&l->endpoint->dialling, 1);
 	l->times.connect = connector_times(connector).connect;
 	l->times.tls = connector_times(connector).tls;
 	if (stream) {
@@ -200,6 +228,7 @@ static void connect_now(struct lease *l, struct quota *place)
 {
 	CHECK(l->state == LEASE_NONE);
 	set_state(l, LEASE_CONNECTS);
+	atomic_fetch_add(&l->endpoint->dialling, 1);
 	l->place = place;
 	l->made_room = false;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
@@ -450,16 +479,20 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->n_asked = 0;
 	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
-	endpoint_pin(l->endpoint, l->conns->loop);
-	if (!l->fresh && take_own(l))
+	begin_use(l);
+	if (!l->fresh && take_own(l)) {
+		if (l->is_most)
+			warm_check(l->endpoint);
 		return LEASE_READY;
+	}
+	warm_check(l->endpoint);
 	/* Those that came before it come first. */
 	if (atomic_load_explicit(&slot_of(l)->n_waiting, memory_order_relaxed) > 0)
 		result = queue_up(l, reason);
 	else
 		result = look_further(l, reason);
 	if (result == LEASE_REFUSED)
-		endpoint_unpin(&l->endpoint, l->conns->loop);
+		end_use(l);
 	return result;
 }
 
@@ -527,6 +560,7 @@ void lease_end(struct lease *l, bool keep)
 		break;
 	case LEASE_CONNECTS:
 		connector_cancel(&l->connector);
+		atomic_fetch_sub(&l->endpoint->dialling, 1);
 		sharing_release(l->conns, l->endpoint, l->place);
 		break;
 	case LEASE_PROMISED:
@@ -540,5 +574,5 @@ void lease_end(struct lease *l, bool keep)
 	}
 	set_state(l, LEASE_NONE);
 	l->conn = NULL;
-	endpoint_unpin(&l->endpoint, l->conns->loop);
+	end_use(l);
 }

@@ -63,7 +63,11 @@ static void set_state(struct origin_conn *conn, enum conn_state state)
 
 static void ended(struct origin_conn *conn)
 {
+	duration age = mono_since(loop_now(conn->conns->loop), conn->expiry.made);
+
 	conns_count(conn->conns, OLINK_CLOSED_IDLE, 1);
+	if (conn->expiry.requests == 0 && age.ns < WARMTH_BROKEN.ns)
+		warm_broken(conn->endpoint);
 	if (conn->state == CONN_PROMISED) {
 		struct lease *l = conn->lease;
 
@@ -127,6 +131,13 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 	return conn;
 }
 
+static void count_leaving(struct endpoint_slot *slot, int n)
+{
+	atomic_store_explicit(&slot->n_leaving,
+			      atomic_load_explicit(&slot->n_leaving, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
 static void leave_idle(struct origin_conn *conn)
 {
 	struct endpoint_slot *slot = slot_of(conn);
@@ -135,6 +146,9 @@ static void leave_idle(struct origin_conn *conn)
 	TAILQ_REMOVE(&slot->idle, conn, link);
 	TAILQ_REMOVE(&conn->conns->idle, conn, side_link);
 	conn->conns->n_idle--;
+	if (conn->leaving)
+		count_leaving(slot, -1);
+	conn->leaving = false;
 	atomic_store_explicit(&slot->n_idle,
 			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
 			      memory_order_relaxed);
@@ -164,6 +178,7 @@ void origin_conn_close(struct origin_conn *conn, const char *why)
 	struct conns *c = conn->conns;
 
 	sharing_release(c, e, origin_conn_close_keep_room(conn, why));
+	warm_check(e);
 }
 
 void origin_conn_drop(struct origin_conn *conn)
@@ -324,8 +339,12 @@ void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
 	 * not that of expiry. */
 	for (conn = TAILQ_FIRST(&slot->idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
-		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE)
+		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE) {
 			origin_conn_close_expired(conn);
+		} else if (!conn->leaving && expiry_is_near(&conn->expiry, loop_now(c->loop))) {
+			conn->leaving = true;
+			count_leaving(slot, 1);
+		}
 	}
 }
 

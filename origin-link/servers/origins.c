@@ -17,6 +17,7 @@
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/quota.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/conns/warm.h"
 #include "origin-link/servers/link.h"
 
 /* Loading */
@@ -95,7 +96,8 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 	o->turns =
 	    xcalloc((size_t)o->turns_stride * (olink->group->n_workers + 1), sizeof(*o->turns));
 	TAILQ_INSERT_TAIL(&olink->origins, o, link);
-	loop_defer(olink->group->control, &olink->warm_now);
+	/* At once: no request is to find an address of which it is not known what is wanted. */
+	olink->warm_now.run(&olink->warm_now);
 }
 
 void olink_origins_close(struct olink_origins *o)
@@ -130,10 +132,26 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o);
 }
 
+/* The connections that are kept ready are there, or cannot be had. */
+static bool is_warm(const struct olink_server *server)
+{
+	const struct olink_addresses *list = server_addresses(server);
+
+	for (unsigned i = 0; list && i < list->n; i++) {
+		if (address_is_proven(list->v[i]) && !warm_is_settled(list->v[i]->endpoint))
+			return false;
+	}
+	return true;
+}
+
 static bool is_settled(const struct olink_origins *o, unsigned origin)
 {
-	for (unsigned i = 0; i < o->fleet->origins[origin].n_servers; i++) {
-		if (!server_is_settled(o->servers[origin][i]))
+	const struct cfg_origin *settings = &o->fleet->origins[origin];
+
+	for (unsigned i = 0; i < settings->n_servers; i++) {
+		const struct olink_server *server = o->servers[origin][i];
+
+		if (!server_is_settled(server) || (settings->pool.warm > 0 && !is_warm(server)))
 			return false;
 	}
 	return true;
@@ -205,7 +223,7 @@ static const char *rank_text(enum rank rank)
 
 static enum rank rank_of(const struct olink_address *a, mono_time now)
 {
-	bool suspect = endpoint_is_suspect(a->endpoint, now);
+	bool suspect = endpoint_is_avoided(a->endpoint, now);
 
 	if (health_get(&a->health) == HEALTH_DOWN)
 		return RANK_DOWN;

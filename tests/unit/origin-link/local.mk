@@ -19,6 +19,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/conns/test_warmth \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_history \
@@ -55,6 +56,7 @@ TESTS += \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/conns/test_warmth \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_history \
@@ -166,6 +168,9 @@ tests_unit_origin_link_conns_test_stress_SOURCES = tests/unit/origin-link/conns/
 tests_unit_origin_link_conns_test_stress_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_conns_test_outcome_SOURCES = tests/unit/origin-link/conns/test_outcome.c
 tests_unit_origin_link_conns_test_outcome_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_warmth_SOURCES = tests/unit/origin-link/conns/test_warmth.c
+tests_unit_origin_link_conns_test_warmth_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/conns/test_transport.c \
 	tests/support/test_cert.c tests/support/test_cert.h
