@@ -44,9 +44,11 @@ struct origin_h2_ops {
 };
 
 /* Sends the preface. Consumes the stream (established), also when memory is gone: then NULL.
- * `scheme`: "https" or "http", for what is sent. */
+ * `scheme`: "https" or "http", for what is sent. `patience`: as long as a server that is there may
+ * take to acknowledge something. */
 struct origin_h2 *origin_h2_create(struct stream_buffers *b, struct stream *stream,
-				   struct span scheme, const struct origin_h2_ops *ops, void *arg);
+				   struct span scheme, duration patience,
+				   const struct origin_h2_ops *ops, void *arg);
 /* No stream is open. With a GOAWAY, and in order, if it is still alive. */
 void origin_h2_destroy(struct origin_h2 **h);
 
@@ -136,9 +138,10 @@ struct origin_h2_stream {
 	enum origin_h2_request request;
 	bool waits;          /* drained() is owed */
 	bool end_sent;       /* its last frame has gone */
+	uint64_t sent;       /* content, to the connection */
 	struct slice now;    /* what is being sent, until that returns */
 	struct h2_queue out; /* content that could not be written yet */
-	struct http_fields *request_trailers;
+	const struct http_fields *request_trailers;
 
 	/* the response */
 	enum origin_h2_response response;
@@ -166,9 +169,11 @@ bool origin_h2_stream_open(struct origin_h2 *h, struct origin_h2_stream *s,
  * False: it waits, and drained() follows. */
 bool origin_h2_stream_send(struct origin_h2_stream *s, struct slice slice, bool end);
 /* In the place of an end; they must live until the stream is closed. */
-void origin_h2_stream_send_trailers(struct origin_h2_stream *s, struct http_fields *trailers);
-/* All that was sent has gone to the connection. */
+void origin_h2_stream_send_trailers(struct origin_h2_stream *s, const struct http_fields *trailers);
+/* All that was sent has left us. */
 bool origin_h2_stream_is_sent(const struct origin_h2_stream *s);
+/* A number that changes when some of it was taken by the other side, or has got closer to that. */
+uint64_t origin_h2_stream_progress(const struct origin_h2_stream *s);
 /* So much more of the response's content may be told. */
 void origin_h2_stream_grant(struct origin_h2_stream *s, size_t n);
 /* Whatever its state; the origin is told if it has something left to do. Nothing to do for one that

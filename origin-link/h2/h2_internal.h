@@ -81,6 +81,12 @@ struct origin_h2 {
 	mono_time worked; /* when a header section or content came */
 	mono_time asked;  /* when the last PING of this silence went; ns == 0: none has */
 	bool awaits_word;
+
+	/* what TCP tells */
+	struct deadline look; /* set while a stream waits for the first word of its response */
+	duration patience;
+	uint64_t acked;  /* at the last look */
+	mono_time moved; /* when that was more than before, or nothing was outstanding */
 };
 
 /* h2_session.c */
@@ -98,6 +104,10 @@ void origin_h2_note(struct origin_h2 *h);
 mono_time origin_h2_now(const struct origin_h2 *h);
 /* Of the way to the origin, as TCP has measured it; 0 where it has not. */
 duration origin_h2_rtt(const struct origin_h2 *h);
+/* A request goes out: the server is to acknowledge it. */
+void origin_h2_watch(struct origin_h2 *h);
+/* Bytes that the other side has acknowledged. */
+uint64_t origin_h2_acked(const struct origin_h2 *h);
 
 /* h2_frames.c */
 

@@ -234,7 +234,7 @@ bool origin_h2_stream_send(struct origin_h2_stream *s, struct slice slice, bool 
 	return !s->waits;
 }
 
-void origin_h2_stream_send_trailers(struct origin_h2_stream *s, struct http_fields *trailers)
+void origin_h2_stream_send_trailers(struct origin_h2_stream *s, const struct http_fields *trailers)
 {
 	if (s->request != ORIGIN_H2_SENDS || s->has_left)
 		return;
@@ -246,4 +246,12 @@ void origin_h2_stream_send_trailers(struct origin_h2_stream *s, struct http_fiel
 bool origin_h2_stream_is_sent(const struct origin_h2_stream *s)
 {
 	return s->has_left || (s->out.bytes == 0 && stream_is_drained(s->session->stream));
+}
+
+uint64_t origin_h2_stream_progress(const struct origin_h2_stream *s)
+{
+	/* What has still to pass the stream's own window does not get on by what others send. */
+	bool on_its_way = s->out.bytes == 0 || s->session->write_waits;
+
+	return s->sent + (on_its_way ? origin_h2_acked(s->session) : 0);
 }

@@ -48,14 +48,25 @@ void origin_h2_note(struct origin_h2 *h)
 	origin_h2_defer(h);
 }
 
-duration origin_h2_rtt(const struct origin_h2 *h)
+/* All zero for a socket that is not TCP's, or has failed. */
+static struct tcp_info tcp_info_of(const struct origin_h2 *h)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 
 	if (getsockopt(stream_fd(h->stream), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return DUR_NS(0);
-	return DUR_NS((int64_t)info.tcpi_rtt * 1000);
+		return (struct tcp_info){0};
+	return info;
+}
+
+duration origin_h2_rtt(const struct origin_h2 *h)
+{
+	return DUR_NS((int64_t)tcp_info_of(h).tcpi_rtt * 1000);
+}
+
+uint64_t origin_h2_acked(const struct origin_h2 *h)
+{
+	return tcp_info_of(h).tcpi_bytes_acked;
 }
 
 /* States */
@@ -89,6 +100,7 @@ void origin_h2_end(struct origin_h2 *h, enum reason reason, const char *detail)
 	h->end_reason = reason;
 	h->end_detail = detail;
 	deadline_clear(&h->quiet);
+	deadline_clear(&h->look);
 	set_state(h, ORIGIN_H2_OVER);
 	log_debug("%s h2 fd %d: %s%s%s", loop_name(h->loop), stream_fd(h->stream),
 		  reason_text(reason), detail ? ": " : "", detail ? detail : "");
@@ -320,6 +332,56 @@ static void on_quiet(struct deadline *deadline)
 		ask(h, now);
 }
 
+/* A server that has vanished from the network */
+
+/* Below it a lost segment that is sent again (200 ms, Linux's TCP_RTO_MIN) or a delayed
+ * acknowledgement would look like that. */
+#define LOOK_MIN DUR_MS(250)
+
+static duration patience_of(const struct origin_h2 *h)
+{
+	return DUR_NS(MAX(h->patience.ns, LOOK_MIN.ns));
+}
+
+void origin_h2_watch(struct origin_h2 *h)
+{
+	if (h->look.at.ns != 0)
+		return;
+	h->moved = origin_h2_now(h);
+	deadline_set(&h->look, patience_of(h));
+}
+
+static bool is_word_awaited(const struct origin_h2 *h)
+{
+	const struct origin_h2_stream *s;
+
+	TAILQ_FOREACH (s, &h->streams, link) {
+		if (s->response == ORIGIN_H2_AWAITS)
+			return true;
+	}
+	return false;
+}
+
+/* Something was sent, and sent again, and neither it nor anything else was acknowledged for as long
+ * as a server may take to accept a connection. */
+static void on_look(struct deadline *deadline)
+{
+	struct origin_h2 *h = CONTAINER_OF(deadline, struct origin_h2, look);
+	mono_time now = origin_h2_now(h);
+	struct tcp_info info = tcp_info_of(h);
+	duration patience = patience_of(h);
+
+	MAGIC_CHECK(h, ORIGIN_H2_MAGIC);
+	if (info.tcpi_bytes_acked != h->acked || info.tcpi_unacked == 0)
+		h->moved = now;
+	h->acked = info.tcpi_bytes_acked;
+	if (info.tcpi_retransmits > 0 && mono_since(now, h->moved).ns >= patience.ns &&
+	    DUR_MS(info.tcpi_last_ack_recv).ns >= patience.ns)
+		origin_h2_vanished(h, "it does not acknowledge what was sent");
+	else if (is_word_awaited(h))
+		deadline_set(&h->look, DUR_NS(MAX(patience.ns / 4, LOOK_MIN.ns)));
+}
+
 /* The end of a turn */
 
 static void tell_ready(struct origin_h2 *h)
@@ -370,7 +432,8 @@ static void on_turn(struct loop_task *task)
 /* Life */
 
 struct origin_h2 *origin_h2_create(struct stream_buffers *b, struct stream *stream,
-				   struct span scheme, const struct origin_h2_ops *ops, void *arg)
+				   struct span scheme, duration patience,
+				   const struct origin_h2_ops *ops, void *arg)
 {
 	struct origin_h2 *h = calloc(1, sizeof(*h));
 
@@ -384,6 +447,7 @@ struct origin_h2 *origin_h2_create(struct stream_buffers *b, struct stream *stre
 	h->buffers = b;
 	h->stream = stream;
 	h->scheme = scheme;
+	h->patience = patience;
 	h->ops = ops;
 	h->arg = arg;
 	h->reading = true;
@@ -393,6 +457,7 @@ struct origin_h2 *origin_h2_create(struct stream_buffers *b, struct stream *stre
 	TAILQ_INIT(&h->ready);
 	h2_window_init(&h->window, ORIGIN_H2_CONN_WINDOW, h->heard);
 	deadline_init(&h->quiet, h->loop, on_quiet);
+	deadline_init(&h->look, h->loop, on_look);
 	h->session = origin_h2_nghttp2(h);
 	if (h->session == NULL) {
 		h->state = ORIGIN_H2_OVER;
@@ -421,6 +486,7 @@ void origin_h2_destroy(struct origin_h2 **hp)
 	nghttp2_session_del(h->session);
 	loop_task_cancel(h->loop, &h->turn);
 	deadline_fini(&h->quiet);
+	deadline_fini(&h->look);
 	if (stream_fault(h->stream) == STREAM_FAULT_NONE && !h->vanished)
 		stream_close(&h->stream, LINGER);
 	else

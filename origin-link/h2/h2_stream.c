@@ -60,6 +60,7 @@ bool origin_h2_stream_open(struct origin_h2 *h, struct origin_h2_stream *s,
 		return false;
 	}
 	STREAM_TRACE(s, "opened, %u of %u", h->n_streams, origin_h2_streams_max(h));
+	origin_h2_watch(h);
 	origin_h2_defer(h);
 	return true;
 }

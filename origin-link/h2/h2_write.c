@@ -118,6 +118,7 @@ void origin_h2_write_content(struct origin_h2_stream *s, const uint8_t *header, 
 		if (piece.owner != NULL)
 			out->done[out->n_done++] = piece;
 	}
+	s->sent += n;
 	h2_guard_forgive(&h->guard, H2_FLOOD_WINDOW_UPDATE, UPDATES_EACH, ORIGIN_H2_FRAMES);
 	h2_guard_forgive(&h->guard, H2_FLOOD_PING, 1, ORIGIN_H2_FRAMES);
 	if (out->bytes >= OUTPUT_BYTES)

@@ -281,3 +281,8 @@ check_PROGRAMS += tests/unit/core/base/test_siphash
 tests_unit_core_base_test_siphash_SOURCES = tests/unit/core/base/test_siphash.c
 tests_unit_core_base_test_siphash_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/base/test_siphash
+
+check_PROGRAMS += tests/unit/core/http/test_websocket
+tests_unit_core_http_test_websocket_SOURCES = tests/unit/core/http/test_websocket.c
+tests_unit_core_http_test_websocket_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_websocket

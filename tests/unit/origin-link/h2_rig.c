@@ -30,7 +30,7 @@ void h2_rig_init(struct h2_rig *rig, unsigned streams)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
 	h2_peer_init(&rig->peer, fds[1], streams);
 	rig->h2 = origin_h2_create(rig->buffers, stream_create(rig->buffers, fds[0], NULL, NULL),
-				   SPAN("https"), &ops, rig);
+				   SPAN("https"), DUR_S(5), &ops, rig);
 	CHECK(rig->h2);
 	h2_rig_turn(rig);
 }
