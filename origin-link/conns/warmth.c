@@ -6,10 +6,10 @@
 
 #include "core/base/check.h"
 
-/* Use is remembered for one to two of them: longer than a pause between two waves of requests, so
- * that the second finds what the first has left; and short enough that one crowd a day does not
- * keep its connections until the next. */
-#define PERIOD DUR_S(120)
+/* Use is remembered for one to two of them: longer than a minute's pause between two waves of
+ * requests, so that the second finds what the first has left; not much longer, for to a server with
+ * a short idle timeout all that are not used are made again and again. */
+#define PERIOD DUR_S(90)
 
 /* A server that restarts is back within a second or so, one that is down for longer is asked twice
  * a minute. Each wait is cut by chance by up to a half, so that edges do not come all at once. */
@@ -50,7 +50,8 @@ unsigned warmth_most(const struct warmth *w)
 
 static unsigned missing(const struct warmth *w, const struct warmth_sight *sight)
 {
-	unsigned want = MIN(warmth_most(w) + sight->spare, sight->in_use + sight->idle_max);
+	/* What is over that would be closed when it becomes idle. */
+	unsigned want = MIN(warmth_most(w) + sight->spare, sight->idle_max);
 	unsigned have = sight->open + sight->ordered;
 
 	have -= MIN(have, sight->leaving);

@@ -40,7 +40,7 @@ struct warmth {
 
 struct warmth_sight {
 	unsigned spare;    /* wanted beyond what was in use; 0: none are wanted at all */
-	unsigned idle_max; /* that may be idle */
+	unsigned idle_max; /* that may be idle, and so be open ahead of need */
 	unsigned in_use;   /* the most at a time since the last look */
 	unsigned open;     /* connections, also those that are being made */
 	unsigned dialling; /* of these, those that are being made, for whomever */

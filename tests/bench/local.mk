@@ -19,7 +19,7 @@ CLEANFILES += bench/city.mmdb
 
 tests_bench_bench_tlsload_SOURCES = tests/bench/tlsload.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_tlsload_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
-tests_bench_bench_tlsload_LDADD = $(LINK_CORE) $(OPENSSL_LIBS)
+tests_bench_bench_tlsload_LDADD = $(LINK_CORE) $(OPENSSL_LIBS) -lm
 
 tests_bench_bench_dnsload_SOURCES = tests/bench/dnsload.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_dnsload_LDADD = $(KNOT_LIBS) $(LINK_CORE)
