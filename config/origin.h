@@ -20,6 +20,25 @@ struct cfg_origin_tls {
 /* The PROXY protocol header that connections to the servers of an origin begin with. */
 enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
 
+/* How a server is chosen for each request. */
+enum cfg_balance_method {
+	CFG_BALANCE_ROUND_ROBIN,
+	CFG_BALANCE_LEAST_REQUESTS,
+	CFG_BALANCE_LATENCY,
+	CFG_BALANCE_HASH,
+};
+
+struct cfg_balance {
+	enum cfg_balance_method method;
+	struct {
+		const char *by; /* with variables */
+		double slack;   /* percent, 25 */
+	} hash;
+	duration slow_start; /* 0: none */
+	double spill;        /* percent, 70 */
+	unsigned subset;     /* 0: all */
+};
+
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
 enum cfg_family { CFG_FAMILY_ANY, CFG_FAMILY_IPV4, CFG_FAMILY_IPV6 };
@@ -36,6 +55,8 @@ struct cfg_resolve {
 struct cfg_origin_server {
 	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
 	unsigned weight;           /* of each address beside those of others, 1 */
+	unsigned priority;         /* 0: before all others, which is the default */
+	struct cfg_coords location;
 	struct cfg_place place;
 };
 
@@ -46,6 +67,7 @@ struct cfg_origin {
 	unsigned id;
 	struct cfg_origin_server *servers;
 	unsigned n_servers;
+	struct cfg_balance balance;
 	struct cfg_origin_tls tls;
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {

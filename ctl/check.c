@@ -168,7 +168,7 @@ static void pass_over_dns_files(struct cfg_fleet *fleet)
 static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope, struct diag *diag)
 {
 	bool whole = pass_over_edge_files(fleet, scope);
-	struct olink_origins *origins = olink_origins_load(fleet, diag);
+	struct olink_origins *origins = olink_origins_load(fleet, &olink_nowhere, diag);
 	struct edge_files *files = edge_files_load(fleet, scope->edge, diag);
 	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
 	struct edge_keys *keys = edge_keys_create();

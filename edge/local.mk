@@ -111,6 +111,7 @@ edge_libedge_a_SOURCES = \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
+	edge/route/affinity.c edge/route/affinity.h \
 	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \
 	edge/route/split.c edge/route/split.h \

@@ -9,7 +9,9 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/endpoint.c origin-link/conns/endpoint.h \
 	origin-link/conns/expiry.c origin-link/conns/expiry.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
+	origin-link/conns/load.c origin-link/conns/load.h \
 	origin-link/conns/origin_conn.c \
+	origin-link/conns/patience.c origin-link/conns/patience.h \
 	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/sharing.c \
@@ -34,7 +36,12 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
+	origin-link/servers/balance.c origin-link/servers/balance.h \
+	origin-link/servers/balance_internal.h \
+	origin-link/servers/balance_points.c origin-link/servers/balance_points.h \
+	origin-link/servers/balance_table.c \
 	origin-link/request/wire.h \
+	origin-link/servers/choice.c origin-link/servers/choice.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
 	origin-link/servers/history.c origin-link/servers/history.h \

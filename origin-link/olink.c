@@ -19,36 +19,34 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/choice.h"
 #include "origin-link/servers/probe.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* An address that no check has found up yet waits for that: it may be one that takes connections
- * and never answers. When one of `n` servers ends, the others get its requests at once: each has
- * connections ready for its share of them too. */
+/* Where requests may go there are connections ready. An address that no check has found up yet
+ * waits for that: it may be one that takes connections and never answers. When one of `n` ends, the
+ * others get its requests at once: each has some ready for its share of them too. */
 static void want_warm(const struct olink_origins *o, const struct cfg_origin *origin)
 {
-	struct olink_server *const *servers = o->servers[origin->id];
+	const struct balance_table *table = choice_table(o->choices[origin->id]);
+	unsigned n = balance_table_size(table), most = 0, share = 0;
 	struct lease_terms terms = origins_terms(o, origin);
-	unsigned n = 0, most = 0, share = 0;
 
-	for (unsigned j = 0; j < origin->n_servers; j++) {
-		const struct olink_addresses *list = server_addresses(servers[j]);
+	for (unsigned i = 0; i < origin->n_servers; i++) {
+		const struct olink_addresses *list = server_addresses(o->servers[origin->id][i]);
 
 		for (unsigned k = 0; list && k < list->n; k++) {
+			warm_want(list->v[k]->endpoint, &terms, 0);
 			most = MAX(most, warm_most_in_use(list->v[k]->endpoint));
-			n += address_is_proven(list->v[k]);
 		}
 	}
+	if (balance_table_state(table) != BALANCE_UP)
+		return;
 	if (n > 1)
 		share = (most + n - 2) / (n - 1);
-	for (unsigned j = 0; j < origin->n_servers; j++) {
-		const struct olink_addresses *list = server_addresses(servers[j]);
-
-		for (unsigned k = 0; list && k < list->n; k++)
-			warm_want(list->v[k]->endpoint, &terms,
-				  address_is_proven(list->v[k]) ? origin->pool.warm + share : 0);
-	}
+	for (unsigned i = 0; i < n; i++)
+		warm_want(balance_table_what(table, i), &terms, origin->pool.warm + share);
 }
 
 /* The newest configuration says what is to be warm. */
@@ -81,7 +79,8 @@ static void servers_changed(struct server_table *table)
 {
 	struct olink *olink = CONTAINER_OF(table, struct olink, servers);
 
-	loop_defer(olink->group->control, &olink->warm_now);
+	/* After the tables by which requests go there. */
+	loop_defer_last(olink->group->control, &olink->warm_now);
 }
 
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers)

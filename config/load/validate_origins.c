@@ -58,6 +58,16 @@ static void validate_resolve(struct validator *v, const struct cfg_origin *o,
 			 "origins.%s.resolve: ttl_min is more than ttl_max", o->name);
 }
 
+static void validate_balance(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	char *path = xasprintf("origins.%s.balance.hash.by", o->name);
+
+	cfg_validate_text(v, path, o->balance.hash.by, 0,
+			  cfg_place_of(cfg_entry_get(map, "hash"), "by", o->place));
+	free(path);
+}
+
 void cfg_validate_origins(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "origins");
@@ -85,5 +95,6 @@ void cfg_validate_origins(struct validator *v)
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
+		validate_balance(v, o, cfg_entry_get(n, "balance"));
 	}
 }

@@ -112,6 +112,15 @@ static const struct cfg_option server_options[] = {
 	      "without). A name stands for all addresses that it has."},
     COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
 	  "How much of the requests each address gets, beside the weights of others."),
+    COUNT("priority", AT(cfg_origin_server, priority), "0", 0, 100,
+	  "Servers of the lowest number get all requests, as long as enough of them are up "
+	  "(balance.spill)."),
+    {.key = "location",
+     .type = &cfg_type_coords,
+     AT(cfg_origin_server, location),
+     .prose = "Where it is. Of the servers of a priority an edge prefers those that are nearest to "
+	      "its own location, as long as enough of them are up (balance.spill). One without a "
+	      "location is taken to be farther away than all that have one."},
     END,
 };
 
@@ -124,6 +133,8 @@ const struct cfg_option cfg_origin_options[] = {
      .shorthand = "address",
      .prose = "Its servers: the address of each, or a map with what else is said of it.",
      .children = server_options},
+    SECTION_AT("balance", AT(cfg_origin, balance), "Which of its servers a request goes to.",
+	       cfg_balance_options),
     {.key = "tls",
      .shape = CFG_SECTION,
      AT(cfg_origin, tls),

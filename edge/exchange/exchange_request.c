@@ -10,6 +10,7 @@
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/node/view.h"
+#include "edge/route/affinity.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
 #include "edge/rules/rules.h"
@@ -68,6 +69,7 @@ static bool open_origin(struct edge_exchange *x)
 	    .origins = x->view->origins,
 	    .terms = &terms,
 	    .origin = x->to,
+	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena),
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};

@@ -19,7 +19,9 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/expiry.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/load.h"
 #include "origin-link/conns/outcome.h"
+#include "origin-link/conns/patience.h"
 #include "origin-link/conns/quota.h"
 #include "origin-link/conns/warmth.h"
 
@@ -70,8 +72,9 @@ struct endpoint_slot {
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
 	_Atomic unsigned n_leaving;         /* of the idle ones, those that end soon */
-	/* Leases; and their most at a time in that period. */
-	_Atomic unsigned in_use, most_in_use, use_period;
+	/* The most leases at a time in that period. */
+	_Atomic unsigned most_in_use, use_period;
+	struct load load;
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
@@ -87,6 +90,7 @@ struct endpoint {
 	/* immutable */
 	struct conns_node *node;
 	struct net_addr addr;
+	uint64_t id;
 	struct transport *transport;
 	/* control */
 	LIST_ENTRY(endpoint) link;
@@ -94,6 +98,7 @@ struct endpoint {
 	unsigned memories; /* see endpoint_remember() */
 	unsigned graces;   /* under way since it was given up */
 	struct warmth warmth;
+	struct patience patience;
 	struct lease_terms warm_terms;
 	unsigned warm_spare, warm_pass; /* how many are wanted, and when that was said */
 	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
@@ -105,6 +110,7 @@ struct endpoint {
 	_Atomic unsigned warming;  /* the same, and those that they are opening */
 	_Atomic unsigned spare;    /* idle ones that there should be; 0: any number */
 	_Atomic bool keeps_warm, is_warm; /* see endpoint_is_cold() */
+	_Atomic int64_t idle_most;        /* duration: see patience.h; 0: not known */
 	_Atomic bool is_short;            /* control was told, and has not looked yet */
 	_Atomic unsigned mails;
 	_Atomic int64_t suspect_until; /* mono_time; 0: it is not */
@@ -135,6 +141,7 @@ enum warm_news {
 	WARM_FAILED,
 	WARM_PREVENTED, /* by our own limits or shortage */
 	WARM_BROKEN,    /* one was ended by the server as soon as it was made */
+	WARM_ENDED,     /* one was, when it had been idle for longer */
 };
 
 /* A letter from one loop to another about an endpoint. */
@@ -152,6 +159,7 @@ struct conns_mail {
 	/* What has come of that, told to control, which need not have a side; NULL: other mail. */
 	void (*told)(struct conns_mail *mail);
 	enum warm_news news;
+	duration idle; /* of the connection that was WARM_ENDED */
 };
 
 struct conns_mail *conns_mail_create(struct endpoint *e, unsigned from,
@@ -280,5 +288,5 @@ void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q);
 void warm_cancel(struct conns *c);
 /* One was taken or closed: whether enough are idle still; if not, control is told. */
 void warm_check(struct endpoint *e);
-/* One that nobody had used was ended by the server within WARMTH_BROKEN; before it is closed. */
-void warm_broken(struct endpoint *e);
+/* One was ended by the server when it had been idle for so long; before it is closed. */
+void warm_ended(struct endpoint *e, duration idle, bool unused);

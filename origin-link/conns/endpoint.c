@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
@@ -63,6 +65,19 @@ static bool is_pinned(const struct endpoint *e)
 const struct net_addr *endpoint_addr(const struct endpoint *e)
 {
 	return &e->addr;
+}
+
+uint64_t endpoint_id(const struct endpoint *e)
+{
+	return e->id;
+}
+
+uint64_t endpoint_id_of(const struct net_addr *addr)
+{
+	char text[NET_ADDR_TEXT];
+
+	net_addr_format(addr, text);
+	return XXH3_64bits(text, strlen(text));
 }
 
 struct transport *endpoint_transport(const struct endpoint *e)
@@ -135,6 +150,35 @@ void endpoint_report(struct endpoint *e, const struct loop *loop, const struct o
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
 	LOOP_ASSERT_OWNER(loop);
 	outcome_count(endpoint_counts(slot), outcome);
+	load_learn(&slot->load, outcome, loop_now(loop));
+}
+
+/* Load */
+
+static void look_at_others(struct endpoint *e, struct load *own, mono_time now)
+{
+	load_look_begin(own);
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		if (&e->slots[i].load != own)
+			load_look_at(own, &e->slots[i].load, now);
+	}
+	load_look_end(own, now);
+}
+
+unsigned endpoint_in_flight(struct endpoint *e, const struct loop *loop, bool closely)
+{
+	struct load *own = &e->slots[loop_index(loop)].load;
+	mono_time now = loop_now(loop);
+
+	LOOP_ASSERT_OWNER(loop);
+	if (closely && load_is_stale(own, now))
+		look_at_others(e, own, now);
+	return load_in_flight(own);
+}
+
+duration endpoint_latency(const struct endpoint *e, const struct loop *loop)
+{
+	return load_latency(&e->slots[loop_index(loop)].load, loop_now(loop));
 }
 
 void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums)
@@ -201,6 +245,7 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 	e->magic = ENDPOINT_MAGIC;
 	e->node = node;
 	e->addr = *addr;
+	e->id = endpoint_id_of(addr);
 	e->transport = transport_ref(transport);
 	/* Until control has said whether it does: in this turn. */
 	atomic_init(&e->keeps_warm, transport->proxy == CFG_PROXY_PROTOCOL_NONE);

@@ -40,6 +40,11 @@ static inline bool endpoint_is_avoided(const struct endpoint *e, mono_time now)
  * and when it has ended, and of each connection that was opened ahead of need. As for
  * endpoint_pin(). */
 void endpoint_report(struct endpoint *e, const struct loop *loop, const struct outcome *outcome);
+/* Requests that are under way there. Not `closely`: as this loop has last seen it. As for
+ * endpoint_pin(). */
+unsigned endpoint_in_flight(struct endpoint *e, const struct loop *loop, bool closely);
+/* How long it takes to answer, see load.h, by what this loop has last seen. 0: not known. */
+duration endpoint_latency(const struct endpoint *e, const struct loop *loop);
 /* All that was counted so far. Any thread; a moment behind. */
 void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums);
 
@@ -51,6 +56,11 @@ struct endpoint_facts {
 	enum reason last_failure; /* of a connection attempt; REASON_NONE: none has failed yet */
 };
 struct endpoint_facts endpoint_facts(const struct endpoint *e);
+
+/* The same at every edge and after every start: of its address alone. */
+uint64_t endpoint_id(const struct endpoint *e);
+/* Of the endpoint that has this address. */
+uint64_t endpoint_id_of(const struct net_addr *addr);
 
 /* Control loop. The endpoint of that identity: the one that is there (also one that was given up
  * and has not gone yet), or a new one. Takes a reference of its own to the transport. */

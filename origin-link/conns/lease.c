@@ -46,6 +46,32 @@ static void set_state(struct lease *l, enum lease_state state)
 		  net_addr_shown(&l->endpoint->addr));
 }
 
+/* Its part of the endpoint, from when it is taken until it has ended. */
+
+/* The most at a time in a period are remembered: see warm.c. */
+static void enter(struct lease *l)
+{
+	struct endpoint_slot *slot = slot_of(l);
+	unsigned period = atomic_load_explicit(&l->conns->node->use_period, memory_order_relaxed);
+	unsigned n;
+
+	endpoint_pin(l->endpoint, l->conns->loop);
+	load_add_in_flight(&slot->load, 1);
+	n = atomic_load_explicit(&slot->load.in_flight, memory_order_relaxed);
+	l->is_most = atomic_load_explicit(&slot->use_period, memory_order_relaxed) != period ||
+		     n > atomic_load_explicit(&slot->most_in_use, memory_order_relaxed);
+	if (!l->is_most)
+		return;
+	atomic_store_explicit(&slot->most_in_use, n, memory_order_relaxed);
+	atomic_store_explicit(&slot->use_period, period, memory_order_relaxed);
+}
+
+static void leave(struct lease *l)
+{
+	load_add_in_flight(&slot_of(l)->load, -1);
+	endpoint_unpin(&l->endpoint, l->conns->loop);
+}
+
 /* Waiting */
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg);
@@ -114,33 +140,6 @@ static bool reserve_place(struct endpoint *e, unsigned max)
 	return false;
 }
 
-/* Use: how many want a connection, and the most of this period; see warm.c */
-
-static void begin_use(struct lease *l)
-{
-	struct endpoint_slot *slot = slot_of(l);
-	unsigned period = atomic_load_explicit(&l->conns->node->use_period, memory_order_relaxed);
-	unsigned n = atomic_load_explicit(&slot->in_use, memory_order_relaxed) + 1;
-
-	endpoint_pin(l->endpoint, l->conns->loop);
-	atomic_store_explicit(&slot->in_use, n, memory_order_relaxed);
-	l->is_most = atomic_load_explicit(&slot->use_period, memory_order_relaxed) != period ||
-		     n > atomic_load_explicit(&slot->most_in_use, memory_order_relaxed);
-	if (!l->is_most)
-		return;
-	atomic_store_explicit(&slot->most_in_use, n, memory_order_relaxed);
-	atomic_store_explicit(&slot->use_period, period, memory_order_relaxed);
-}
-
-static void end_use(struct lease *l)
-{
-	_Atomic unsigned *in_use = &slot_of(l)->in_use;
-
-	atomic_store_explicit(in_use, atomic_load_explicit(in_use, memory_order_relaxed) - 1,
-			      memory_order_relaxed);
-	endpoint_unpin(&l->endpoint, l->conns->loop);
-}
-
 /* Ends */
 
 static void fail(struct lease *l, enum reason reason, const char *detail)
@@ -149,7 +148,7 @@ static void fail(struct lease *l, enum reason reason, const char *detail)
 	log_debug("%s lease %llu: fails: %s%s%s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, reason_text(reason), detail ? ": " : "",
 		  detail ? detail : "");
-	end_use(l);
+	leave(l);
 	l->done(l, reason, detail);
 }
 
@@ -479,7 +478,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->n_asked = 0;
 	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
-	begin_use(l);
+	enter(l);
 	if (!l->fresh && take_own(l)) {
 		if (l->is_most)
 			warm_check(l->endpoint);
@@ -492,7 +491,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	else
 		result = look_further(l, reason);
 	if (result == LEASE_REFUSED)
-		end_use(l);
+		leave(l);
 	return result;
 }
 
@@ -574,5 +573,5 @@ void lease_end(struct lease *l, bool keep)
 	}
 	set_state(l, LEASE_NONE);
 	l->conn = NULL;
-	end_use(l);
+	leave(l);
 }

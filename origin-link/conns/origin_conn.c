@@ -63,11 +63,11 @@ static void set_state(struct origin_conn *conn, enum conn_state state)
 
 static void ended(struct origin_conn *conn)
 {
-	duration age = mono_since(loop_now(conn->conns->loop), conn->expiry.made);
-
 	conns_count(conn->conns, OLINK_CLOSED_IDLE, 1);
-	if (conn->expiry.requests == 0 && age.ns < WARMTH_BROKEN.ns)
-		warm_broken(conn->endpoint);
+	if (conn->state == CONN_IDLE)
+		warm_ended(conn->endpoint,
+			   mono_since(loop_now(conn->conns->loop), conn->expiry.freed),
+			   conn->expiry.requests == 0);
 	if (conn->state == CONN_PROMISED) {
 		struct lease *l = conn->lease;
 
@@ -201,8 +201,11 @@ void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state <= CONN_HELD && conn->state != CONN_IDLE);
 	if (terms) {
+		int64_t most =
+		    atomic_load_explicit(&conn->endpoint->idle_most, memory_order_relaxed);
 		const struct expiry_rules rules = {
-		    .idle_timeout = terms->idle_timeout,
+		    .idle_timeout = DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns)
+						    : terms->idle_timeout.ns),
 		    .max_age = terms->max_age,
 		    .max_requests = terms->max_requests,
 		};

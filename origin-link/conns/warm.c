@@ -180,7 +180,7 @@ static struct warmth_sight see(const struct endpoint *e)
 
 		sight.leaving += atomic_load_explicit(&slot->n_leaving, memory_order_relaxed);
 		sight.in_use += atomic_load_explicit(
-		    is_current ? &slot->most_in_use : &slot->in_use, memory_order_relaxed);
+		    is_current ? &slot->most_in_use : &slot->load.in_flight, memory_order_relaxed);
 	}
 	return sight;
 }
@@ -188,11 +188,14 @@ static struct warmth_sight see(const struct endpoint *e)
 static void look(struct endpoint *e)
 {
 	struct warmth_sight sight = see(e);
+	mono_time now = loop_now(e->node->group->control);
 	enum warmth_state before = e->warmth.state;
-	unsigned n = warmth_look(&e->warmth, &sight, loop_now(e->node->group->control));
+	unsigned n = warmth_look(&e->warmth, &sight, now);
 
 	atomic_store_explicit(&e->spare, sight.spare, memory_order_relaxed);
 	atomic_store_explicit(&e->is_warm, e->warmth.state == WARMTH_READY, memory_order_relaxed);
+	atomic_store_explicit(&e->idle_most, patience_most(&e->patience, now).ns,
+			      memory_order_relaxed);
 	if (n > 0 || e->warmth.state != before)
 		log_debug("%s: %u open, %u being opened, at most %u in use: %s, %u more",
 			  net_addr_shown(&e->addr), sight.open, sight.opening,
@@ -226,7 +229,8 @@ static void told(struct conns_mail *mail)
 		return;
 	}
 	now = loop_now(node->group->control);
-	if (mail->news != WARM_SHORT && mail->news != WARM_BROKEN) {
+	if (mail->news == WARM_OPENED || mail->news == WARM_FAILED ||
+	    mail->news == WARM_PREVENTED) {
 		atomic_fetch_sub(&e->warming, 1);
 		node->n_warm_orders--;
 	}
@@ -246,6 +250,9 @@ static void told(struct conns_mail *mail)
 	case WARM_BROKEN:
 		warmth_broken(&e->warmth, now, arc4random());
 		break;
+	case WARM_ENDED:
+		patience_ended(&e->patience, mail->idle, now);
+		break;
 	}
 	look(e);
 	/* Half of what may be under way: so all are not looked at for each that ends. */
@@ -263,10 +270,20 @@ static void tell(struct endpoint *e, enum warm_news news)
 	conns_mail_post(mail, 0);
 }
 
-void warm_broken(struct endpoint *e)
+void warm_ended(struct endpoint *e, duration idle, bool unused)
 {
-	if (atomic_load_explicit(&e->spare, memory_order_relaxed) > 0)
-		tell(e, WARM_BROKEN);
+	struct conns_mail *mail;
+
+	if (atomic_load_explicit(&e->spare, memory_order_relaxed) == 0)
+		return;
+	/* At once: the next request is not to wait for control to see it. */
+	if (endpoint_idle(e) <= 1)
+		atomic_store_explicit(&e->is_warm, false, memory_order_relaxed);
+	mail = conns_mail_create(e, 0, NULL);
+	mail->told = told;
+	mail->news = unused && idle.ns < WARMTH_BROKEN.ns ? WARM_BROKEN : WARM_ENDED;
+	mail->idle = idle;
+	conns_mail_post(mail, 0);
 }
 
 void warm_check(struct endpoint *e)

@@ -516,8 +516,8 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	copy_settings(&r->settings, open->origins, open->origin, open->terms);
 	arena_reset(&r->arena, arena_cap(&r->settings.limits));
 	count(r, OLINK_REQUESTS);
-	r->failed =
-	    origins_candidates(open->origins, open->origin, loop, r->candidates, &r->n_candidates);
+	r->failed = origins_candidates(open->origins, open->origin, loop, &open->affinity,
+				       r->candidates, &r->n_candidates);
 	if (r->failed != REASON_NONE)
 		r->n_candidates = 0;
 	REQUEST_TRACE(r, "opened, %u candidates%s%s", r->n_candidates,

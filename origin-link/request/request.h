@@ -8,10 +8,10 @@
 #include "core/base/clock.h"
 #include "core/http/flow.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/servers/origins.h"
 
 struct cfg_origin;
 struct olink;
-struct olink_origins;
 struct olink_request;
 struct olink_worker;
 struct stream_buffers;
@@ -33,6 +33,7 @@ struct olink_open {                          /* copied */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
 	const struct olink_terms *terms;     /* NULL: as the origin says, and 1 */
+	struct olink_affinity affinity;      /* to a server */
 	struct flow_ends ends;
 };
 

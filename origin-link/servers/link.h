@@ -9,6 +9,7 @@
 #include "origin-link/servers/server.h"
 
 struct cfg_fleet;
+struct choice;
 struct olink_origins;
 struct quota;
 
@@ -27,10 +28,13 @@ struct olink {
 struct olink_origins {
 	/* immutable */
 	const struct cfg_fleet *fleet;
+	const char *self;
 	struct transport ***transports; /* by origin, then as in its list of servers */
+	double **km;                    /* the same: how far they are; < 0: not known */
 	/* immutable once open */
 	struct olink *olink;             /* NULL: not open */
 	struct olink_server ***servers;  /* as the transports */
+	struct choice **choices;         /* by origin; NULL: not open */
 	struct quota **quotas;           /* by origin; NULL: it has none */
 	TAILQ_ENTRY(olink_origins) link; /* control loop */
 	/* Whose turn it is: one row a loop, which alone writes it. */

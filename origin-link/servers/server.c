@@ -31,6 +31,29 @@ static void note(struct olink_address *a, const char *cause)
 	history_add(&a->history, health_state_text(health_get(&a->health)), cause, clock_wall());
 }
 
+/* Whoever was there from the beginning has no slow start: it would be one of all. */
+static void note_start(struct olink_address *a)
+{
+	if (!address_is_proven(a))
+		a->comes_late |= health_get(&a->health) == HEALTH_DOWN;
+	else if (a->comes_late)
+		a->up_since = loop_now(a->server->table->group->control);
+}
+
+static void tell_users(struct olink_server *server, bool address_goes)
+{
+	struct server_user *user;
+
+	LIST_FOREACH (user, &server->users, link)
+		user->changed(user, address_goes);
+}
+
+void server_changed(struct olink_server *server)
+{
+	tell_users(server, false);
+	server->table->on_change(server->table);
+}
+
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {
 	struct olink_address *a = arg;
@@ -46,7 +69,8 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 	if (!changed)
 		return;
 	note(a, probe_cause_text(cause));
-	table->on_change(table);
+	note_start(a);
+	server_changed(a->server);
 }
 
 static void start_checks(struct olink_address *a)
@@ -165,6 +189,8 @@ static void come_back(struct olink_address *a)
 	a->endpoint = endpoint_take(a->server->table->conns, &a->addr, a->server->transport);
 	CHECK(a->endpoint == known);
 	endpoint_forget(&known);
+	a->comes_late = true;
+	note_start(a);
 	if (!a->checked)
 		return;
 	if (health_get(&a->health) == HEALTH_UP && health_forget(&a->health, PROBE_PENDING))
@@ -185,7 +211,12 @@ static struct olink_address *address_of(struct olink_server *server, const struc
 			come_back(a);
 		}
 	}
-	return a ? a : address_create(server, addr);
+	if (!a) {
+		a = address_create(server, addr);
+		a->comes_late = server_addresses(server) != NULL;
+		note_start(a);
+	}
+	return a;
 }
 
 /* The present */
@@ -210,6 +241,7 @@ static void publish(struct olink_server *server, struct olink_addresses *list)
 	const struct olink_addresses *old = server_addresses(server);
 
 	atomic_store_explicit(&server->addresses, list, memory_order_release);
+	tell_users(server, old != NULL);
 	loop_group_after_grace(server->table->group, retired_free, retire(old, list));
 	server->table->on_change(server->table);
 }
@@ -319,6 +351,8 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 		if (with_verdicts) {
 			health_take_over(&a->health, &known->v[i]->health);
 			a->history = known->v[i]->history;
+			a->comes_late = known->v[i]->comes_late;
+			a->up_since = known->v[i]->up_since;
 		}
 		list->v[list->n++] = a;
 	}
@@ -396,6 +430,17 @@ void server_give(struct olink_server **serverp)
 		probe_check_fini(&s->check);
 	s->magic = MAGIC_DEAD;
 	free(s);
+}
+
+void server_watch(struct olink_server *server, struct server_user *user)
+{
+	LOOP_ASSERT_OWNER(server->table->group->control);
+	LIST_INSERT_HEAD(&server->users, user, link);
+}
+
+void server_unwatch(struct server_user *user)
+{
+	LIST_REMOVE(user, link);
 }
 
 bool server_is_settled(const struct olink_server *s)

@@ -35,6 +35,8 @@ struct olink_address {
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
 	mono_time left;      /* when its name lost it; while it is in the server's past */
+	bool comes_late;     /* it was down, or is new where others were known: it starts slowly */
+	mono_time up_since;  /* of one that came late; 0: it was there from the beginning */
 	struct history history;
 };
 
@@ -53,6 +55,14 @@ struct olink_past {
 
 /* A reload looks for each of what may be thousands. */
 #define SERVER_BUCKETS 4096
+
+/* Who wants to know of changes of one server. */
+struct server_user {
+	LIST_ENTRY(server_user) link;
+	/* Some addresses have come, or become up or down. With `address_goes`: some are no more in
+	 * server_addresses(), and their endpoints are given up when this has returned. */
+	void (*changed)(struct server_user *user, bool address_goes);
+};
 
 struct server_table {
 	struct loop_group *group;
@@ -79,6 +89,7 @@ struct olink_server {
 	struct cfg_check check; /* strings owned; only when checked */
 	struct resolver_watch *watch;
 	bool resolved; /* the first resolution has ended, well or not */
+	LIST_HEAD(, server_user) users;
 	struct olink_past past;
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
@@ -99,6 +110,11 @@ struct server_identity {
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
+/* Control loop. */
+void server_watch(struct olink_server *server, struct server_user *user);
+void server_unwatch(struct server_user *user);
+/* Whatever makes that requests should go elsewhere, or may come again. Control loop. */
+void server_changed(struct olink_server *server);
 /* The first resolution has ended, and there is a verdict on each address. */
 bool server_is_settled(const struct olink_server *server);
 

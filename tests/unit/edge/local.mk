@@ -171,6 +171,11 @@ tests_unit_edge_route_test_route_SOURCES = tests/unit/edge/route/test_route.c
 tests_unit_edge_route_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/route/test_route
 
+check_PROGRAMS += tests/unit/edge/route/test_affinity
+tests_unit_edge_route_test_affinity_SOURCES = tests/unit/edge/route/test_affinity.c $(known_request)
+tests_unit_edge_route_test_affinity_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/route/test_affinity
+
 check_PROGRAMS += tests/unit/edge/route/test_split
 tests_unit_edge_route_test_split_SOURCES = tests/unit/edge/route/test_split.c
 tests_unit_edge_route_test_split_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

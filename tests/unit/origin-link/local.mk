@@ -14,12 +14,16 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_patience \
 	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/conns/test_warmth \
+	tests/unit/origin-link/servers/test_balance \
+	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_history \
@@ -51,12 +55,16 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_patience \
 	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/conns/test_warmth \
+	tests/unit/origin-link/servers/test_balance \
+	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_history \
@@ -82,6 +90,14 @@ tests_unit_origin_link_test_olink_SOURCES = tests/unit/origin-link/test_olink.c 
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_test_olink_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_balance_SOURCES = \
+	tests/unit/origin-link/servers/test_balance.c
+tests_unit_origin_link_servers_test_balance_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_balance_points_SOURCES = \
+	tests/unit/origin-link/servers/test_balance_points.c
+tests_unit_origin_link_servers_test_balance_points_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_gather_SOURCES = tests/unit/origin-link/servers/test_gather.c
 tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
@@ -154,8 +170,14 @@ tests_unit_origin_link_conns_test_sharing_SOURCES = tests/unit/origin-link/conns
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_conns_test_sharing_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_conns_test_load_SOURCES = tests/unit/origin-link/conns/test_load.c
+tests_unit_origin_link_conns_test_load_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_conns_test_expiry_SOURCES = tests/unit/origin-link/conns/test_expiry.c
 tests_unit_origin_link_conns_test_expiry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_patience_SOURCES = tests/unit/origin-link/conns/test_patience.c
+tests_unit_origin_link_conns_test_patience_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_quota_SOURCES = tests/unit/origin-link/conns/test_quota.c \
 	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \

@@ -89,12 +89,16 @@ static void test_suspects_come_last(void **state)
 	origins_rig_open(t);
 	endpoint_suspect(origins_rig_address(t, 0)->endpoint, t->group->control);
 	endpoint_suspect(origins_rig_address(t, 2)->endpoint, t->group->control);
-	assert_string_equal(found(t), "2413");
-	assert_string_equal(found(t), "4231");
+	for (int i = 0; i < 10; i++) {
+		const char *text = found(t);
+
+		assert_int_equal(strlen(text), 4);
+		assert_int_equal(strspn(text, "24"), 2);
+	}
 	/* All of them are no reason to give up. */
 	endpoint_suspect(origins_rig_address(t, 1)->endpoint, t->group->control);
 	endpoint_suspect(origins_rig_address(t, 3)->endpoint, t->group->control);
-	assert_string_equal(found(t), "3412");
+	assert_int_equal(strspn(found(t), "1234"), 4);
 }
 
 /* Checked: what is down is left out, and so is what is unproven as soon as one is up. */
@@ -217,7 +221,7 @@ static void test_faults_are_collected(void **state)
 		    .n_servers = 1,
 		    .tls = {.enabled = i != 1, .verify = true, .ca = "/nowhere", .name = ""},
 		};
-	assert_null(olink_origins_load(&fleet, diag));
+	assert_null(olink_origins_load(&fleet, &olink_nowhere, diag));
 	assert_int_equal(diag_count(diag), 2);
 	diag_destroy(&diag);
 }
