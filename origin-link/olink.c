@@ -56,7 +56,7 @@ static void warm_up(struct olink *olink)
 
 	warm_begin(olink->conns);
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
-		if (o->fleet->origins[i].pool.warm > 0)
+		if (origins_keep_warm(&o->fleet->origins[i]))
 			want_warm(o, &o->fleet->origins[i]);
 	}
 	warm_end(olink->conns);

@@ -109,6 +109,7 @@ struct endpoint {
 	_Atomic unsigned ordered;  /* connections that loops have been told to open, in the mail */
 	_Atomic unsigned warming;  /* the same, and those that they are opening */
 	_Atomic unsigned spare;    /* idle ones that there should be; 0: any number */
+	_Atomic unsigned target;   /* open ones that there should be; 0: any number */
 	_Atomic bool keeps_warm, is_warm; /* see endpoint_is_cold() */
 	_Atomic int64_t idle_most;        /* duration: see patience.h; 0: not known */
 	_Atomic bool is_short;            /* control was told, and has not looked yet */
@@ -220,7 +221,8 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to IDLE. */
 void origin_conn_idle(struct origin_conn *conn);
-/* IDLE to FREE: the newest of the slot that has not expired; NULL: there is none. */
+/* IDLE to FREE: the most recently used one of the slot that has not expired, or one that would
+ * expire and is to stay; NULL: there is none. */
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
 /* FREE to PROMISED. */
 void origin_conn_promise(struct origin_conn *conn, struct lease *l);

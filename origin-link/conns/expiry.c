@@ -52,3 +52,12 @@ bool expiry_is_near(const struct expiry *x, mono_time now)
 
 	return mono_since(end, now).ns <= MIN(NEAR.ns, all.ns / 2);
 }
+
+bool expiry_can_be_put_off(const struct expiry *x, mono_time now)
+{
+	duration all = mono_since(x->idle_end, x->freed);
+	duration left = mono_since(x->idle_end, now);
+
+	return left.ns > 0 && left.ns <= MIN(2 * NEAR.ns, all.ns / 4 * 3) &&
+	       mono_since(x->age_end, now).ns > 2 * NEAR.ns;
+}

@@ -243,11 +243,27 @@ void origin_conn_idle(struct origin_conn *conn)
 	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
 }
 
+/* One of those that are to be there all the time (warm.h) is used before it expires, so that no
+ * other has to be made in its place. */
+static bool is_kept_by_use(const struct origin_conn *conn)
+{
+	const struct endpoint *e = conn->endpoint;
+	unsigned target = atomic_load_explicit(&e->target, memory_order_relaxed);
+
+	return target > 0 && atomic_load_explicit(&e->open, memory_order_relaxed) <= target &&
+	       expiry_can_be_put_off(&conn->expiry, loop_now(conn->conns->loop));
+}
+
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	struct origin_conn *conn;
 
+	conn = TAILQ_LAST(&slot->idle, origin_conn_list);
+	if (conn && is_kept_by_use(conn)) {
+		leave_idle(conn);
+		return conn;
+	}
 	while ((conn = TAILQ_FIRST(&slot->idle))) {
 		if (expiry_cause(&conn->expiry, loop_now(c->loop)) == EXPIRY_NONE) {
 			leave_idle(conn);

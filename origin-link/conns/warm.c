@@ -193,6 +193,7 @@ static void look(struct endpoint *e)
 	unsigned n = warmth_look(&e->warmth, &sight, now);
 
 	atomic_store_explicit(&e->spare, sight.spare, memory_order_relaxed);
+	atomic_store_explicit(&e->target, warmth_target(&e->warmth, &sight), memory_order_relaxed);
 	atomic_store_explicit(&e->is_warm, e->warmth.state == WARMTH_READY, memory_order_relaxed);
 	atomic_store_explicit(&e->idle_most, patience_most(&e->patience, now).ns,
 			      memory_order_relaxed);

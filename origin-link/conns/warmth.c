@@ -48,13 +48,21 @@ unsigned warmth_most(const struct warmth *w)
 	return MAX(w->most, w->most_before);
 }
 
+unsigned warmth_target(const struct warmth *w, const struct warmth_sight *sight)
+{
+	if (sight->spare == 0)
+		return 0;
+	/* What is over that would be closed when it becomes idle. */
+	return MIN(warmth_most(w) + sight->spare, sight->idle_max);
+}
+
 static unsigned missing(const struct warmth *w, const struct warmth_sight *sight)
 {
-	/* What is over that would be closed when it becomes idle. */
-	unsigned want = MIN(warmth_most(w) + sight->spare, sight->idle_max);
+	unsigned want = warmth_target(w, sight);
 	unsigned have = sight->open + sight->ordered;
 
-	have -= MIN(have, sight->leaving);
+	/* Only so many need be there at any moment; others are replaced when they have ended. */
+	have -= MIN(have, MIN(sight->leaving, sight->spare));
 	return want - MIN(want, have);
 }
 

@@ -14,7 +14,7 @@ EXTRA_DIST += tests/bench/bench.py tests/bench/city_database.pl \
 	tests/bench/dns_scale_works.py tests/bench/dns_works.py tests/bench/edge_works.py \
 	tests/bench/edges.py tests/bench/goals.toml \
 	tests/bench/measure.py tests/bench/profiler.py tests/bench/report.py \
-	tests/bench/responders.py tests/bench/work.py
+	tests/bench/responders.py tests/bench/waits.py tests/bench/work.py
 CLEANFILES += bench/city.mmdb
 
 tests_bench_bench_tlsload_SOURCES = tests/bench/tlsload.c tests/bench/load.c tests/bench/load.h

@@ -104,7 +104,8 @@ def fleet(directory, workers, warm):
     pool = f", pool: {{warm: {warm}}}" if warm is not None else ""
     (directory / "perigee.yaml").write_text(f"""
 http: {{access_log: {{output: "{directory}/access.log"}}, timeout: {{keep_alive: 600s}}}}
-edges: {{bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["127.0.0.1:{port}"], workers: {workers}}}}}
+edges:
+  bench: {{location: "50,8", addresses: [127.0.0.1], listen: ["127.0.0.1:{port}"], workers: {workers}}}
 origins:
   app: {{servers: ["127.0.0.1:{servers[0].port}", "127.0.0.1:{servers[1].port}"],
     health: {{check: {{interval: 1s, timeout: 1s}}}}{pool},

@@ -109,6 +109,29 @@ static void test_rules(void **state)
 	}
 }
 
+/* By a use, before it is near; but not what its age puts an end to. */
+static void test_put_off(void **state)
+{
+	static const struct expiry_rules rules = {DUR_S(55), DUR_S(100), 0};
+	static const struct {
+		int64_t freed, seen;
+		bool can;
+	} cases[] = {
+	    {0, 40, false}, {0, 49, true},   {0, 54, true},
+	    {0, 55, false}, {45, 93, false}, {50, 99, false},
+	};
+	const mono_time made = {0};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct expiry x;
+
+		expiry_begin(&x, made, LUCKLESS);
+		expiry_free(&x, &rules, mono_add(made, DUR_S(cases[i].freed)));
+		assert_int_equal(expiry_can_be_put_off(&x, mono_add(made, DUR_S(cases[i].seen))),
+				 cases[i].can);
+	}
+}
+
 /* Another origin's rules hold after its request. */
 static void test_last_user_rules(void **state)
 {
@@ -130,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rules),
+	    cmocka_unit_test(test_put_off),
 	    cmocka_unit_test(test_last_user_rules),
 	};
 
