@@ -198,7 +198,8 @@ static bool is_warm(const struct olink_origins *o, unsigned origin)
 {
 	const struct balance_table *table = choice_table(o->choices[origin]);
 
-	if (o->fleet->origins[origin].pool.warm == 0 || balance_table_state(table) != BALANCE_UP)
+	if (!origins_keep_warm(&o->fleet->origins[origin]) ||
+	    balance_table_state(table) != BALANCE_UP)
 		return true;
 	for (unsigned i = 0; i < balance_table_size(table); i++) {
 		if (!warm_is_settled(balance_table_what(table, i)))
@@ -234,6 +235,11 @@ char *olink_origins_unsettled(const struct olink_origins *o)
 			names_add(&names, o->fleet->origins[i].name);
 	}
 	return names_sentence(&names, "origin", "origins");
+}
+
+bool origins_keep_warm(const struct cfg_origin *origin)
+{
+	return origin->pool.warm > 0 && origin->pool.max_idle > 0;
 }
 
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin)

@@ -65,4 +65,6 @@ struct olink_affinity {
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			       const struct loop *loop, const struct olink_affinity *affinity,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
+/* Connections are opened ahead of need. */
+bool origins_keep_warm(const struct cfg_origin *origin);
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);
