@@ -30,9 +30,6 @@ check_PROGRAMS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
-	tests/unit/origin-link/servers/test_probe \
-	tests/unit/origin-link/servers/test_probe_end \
-	tests/unit/origin-link/servers/test_probe_gate \
 	tests/unit/origin-link/servers/test_service \
 	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
@@ -78,9 +75,6 @@ TESTS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
-	tests/unit/origin-link/servers/test_probe \
-	tests/unit/origin-link/servers/test_probe_end \
-	tests/unit/origin-link/servers/test_probe_gate \
 	tests/unit/origin-link/servers/test_service \
 	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
