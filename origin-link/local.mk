@@ -12,7 +12,6 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/load.c origin-link/conns/load.h \
 	origin-link/conns/origin_conn.c \
 	origin-link/conns/patience.c origin-link/conns/patience.h \
-	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/sharing.c \

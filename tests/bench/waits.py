@@ -173,9 +173,13 @@ def run(edge, port, servers, phases):
     """What was counted in each of them."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     with asking(edge, port) as clients:
-        time.sleep(10)
-        if counters(edge)["edge_handshakes_total"] < CLIENTS:
+        for _ in range(60):
+            time.sleep(1)
+            if counters(edge)["edge_handshakes_total"] >= CLIENTS:
+                break
+        else:
             raise measure.Wrong("not all clients have connected in time")
+        time.sleep(5)
         for phase in phases:
             if phase != "quiet":
                 with counting(edge, clients) as seen:
