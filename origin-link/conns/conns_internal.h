@@ -119,6 +119,7 @@ struct endpoint {
 	_Atomic bool is_short;            /* control was told, and has not looked yet */
 	_Atomic unsigned mails;
 	_Atomic int64_t suspect_until; /* mono_time; 0: it is not */
+	_Atomic unsigned suspected;    /* how often since a connection was made */
 	_Atomic int last_failure;      /* enum reason */
 	_Atomic bool retired;
 	/* each loop its own */

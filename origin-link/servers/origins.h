@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/clock.h"
 #include "core/base/reason.h"
 
 struct cfg_coords;
@@ -67,4 +68,9 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
 /* Connections are opened ahead of need. */
 bool origins_keep_warm(const struct cfg_origin *origin);
+/* Whether a request can go there now: REASON_NONE; or REASON_ORIGIN_ALL_DOWN, _RESOLVE_FAILED (it
+ * has no address) or _BREAKER_OPEN, and *wait is when to ask again. With a breaker that tries some
+ * the request is one of these: to be asked once for each. Any loop of the group. */
+enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
+				const struct loop *loop, duration *wait);
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);
