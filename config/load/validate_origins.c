@@ -79,7 +79,7 @@ static void validate_servers(struct validator *v, const struct cfg_origin *o,
 				 has_srv ? "address and srv exclude each other"
 					 : "address or srv is missing");
 		if (server->address.host != NULL)
-			text = cfg_type_server.format(NULL, &server->address);
+			text = cfg_type_origin_server.format(NULL, &server->address);
 		else if (server->srv != NULL)
 			text = xstrdup(server->srv);
 		if (text != NULL)
@@ -137,6 +137,7 @@ void cfg_validate_origins(struct validator *v)
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
+		cfg_validate_fallback(v, o, n);
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
 		validate_balance(v, o, cfg_entry_get(n, "balance"));
 	}

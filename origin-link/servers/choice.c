@@ -72,6 +72,19 @@ static unsigned count_addresses(const struct choice *c)
 	return n;
 }
 
+/* Too few are up: all are taken to be. */
+static void panic(const struct choice *c, struct balance_server *servers, unsigned n)
+{
+	double least = c->setup.origin->health.panic * n / 100;
+	unsigned left = n;
+
+	/* Those that nothing is known of yet do not count as down: there will be word of them. */
+	for (unsigned i = 0; i < n; i++)
+		left -= servers[i].state == BALANCE_DOWN;
+	for (unsigned i = 0; i < n && left < least; i++)
+		servers[i].state = BALANCE_UP;
+}
+
 static unsigned list_addresses(const struct choice *c, struct balance_server *out)
 {
 	unsigned n = 0;
@@ -121,6 +134,7 @@ static struct balance_table *prepare(struct choice *c)
 
 	CHECK(list_addresses(c, servers) == n);
 	c->n_addresses = n;
+	panic(c, servers, n);
 	reduce_weights(servers, n);
 	table = balance_table_create(&c->settings, servers, n, c->n_loops);
 	log_debug("origin %s: requests go to %u of %u addresses", c->setup.origin->name,
