@@ -24,6 +24,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/health/test_health \
+	tests/unit/origin-link/health/test_breaker \
 	tests/unit/origin-link/health/test_outlier \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
@@ -72,6 +73,7 @@ TESTS += \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/health/test_health \
+	tests/unit/origin-link/health/test_breaker \
 	tests/unit/origin-link/health/test_outlier \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
@@ -118,6 +120,8 @@ tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_
 
 tests_unit_origin_link_health_test_health_SOURCES = tests/unit/origin-link/health/test_health.c
 tests_unit_origin_link_health_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_breaker_SOURCES = tests/unit/origin-link/health/test_breaker.c
+tests_unit_origin_link_health_test_breaker_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_health_test_outlier_SOURCES = tests/unit/origin-link/health/test_outlier.c
 tests_unit_origin_link_health_test_outlier_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_health_test_probe_answer_SOURCES = tests/unit/origin-link/health/test_probe_answer.c
