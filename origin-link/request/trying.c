@@ -242,8 +242,9 @@ static void end_race(struct olink_request *r)
 		r->rival = NULL;
 		r->candidate--;
 	}
-	while (r->candidates[i] != r->current->endpoint)
+	while (i < r->n_candidates && r->candidates[i] != r->current->endpoint)
 		i++;
+	CHECK(i < r->n_candidates);
 	r->candidates[i] = r->candidates[r->candidate];
 	r->candidates[r->candidate] = r->current->endpoint;
 }
