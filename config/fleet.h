@@ -13,7 +13,6 @@
 #include "config/tls.h"
 #include "core/base/log.h"
 
-enum cfg_admin { CFG_ADMIN_ACTIVE, CFG_ADMIN_DRAINED };
 const char *cfg_admin_text(enum cfg_admin admin);
 
 /* edges.NAME: a node that terminates TLS. */

@@ -131,6 +131,7 @@ struct cfg_origin_server {
 	struct cfg_server address; /* without a port: 443 with TLS, else 80; or without a host: */
 	const char *srv;           /* the name of SRV records that say which servers; NULL: none */
 	unsigned weight;           /* of each address beside those of others, 1 */
+	enum cfg_admin admin;      /* drained: no request goes there */
 	unsigned priority;         /* 0: before all others, which is the default */
 	struct cfg_coords location;
 	struct cfg_place place;
@@ -188,7 +189,7 @@ struct cfg_origin {
 		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
 		duration max_age;      /* 1 h, as nginx's keepalive_time; 0: any */
 		unsigned max_requests; /* 0: any number */
-		unsigned warm;         /* ready connections kept per server address, 0 */
+		unsigned warm;         /* ready connections kept per server address, 1 */
 	} pool;
 	struct cfg_retries retries;
 };

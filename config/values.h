@@ -11,6 +11,9 @@
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 
+/* Whether what it is of is in use. */
+enum cfg_admin { CFG_ADMIN_ACTIVE, CFG_ADMIN_DRAINED };
+
 struct cfg_coords {
 	double latitude, longitude; /* degrees, WGS 84 */
 	bool set;

@@ -9,6 +9,7 @@ IS_ARRAY(cfg_origin, page);
 COMES_FIRST(cfg_origin, name);
 
 static const char *const all_downs[] = {"try", "refuse", "fallback", "page", NULL};
+static const char *const admins[] = {"active", "drained", NULL};
 static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
 
 static const struct cfg_option tls_options[] = {
@@ -96,6 +97,10 @@ static const struct cfg_option server_options[] = {
 	      "set."},
     COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
 	  "How much of the requests each address gets, beside the weights of others."),
+    CHOICE("admin", AT(cfg_origin_server, admin), "active", admins,
+	   "\"drained\": no request goes there from the next reload on, and what is under way "
+	   "finishes; "
+	   "it is checked as before."),
     COUNT("priority", AT(cfg_origin_server, priority), "0", 0, 100,
 	  "Servers of the lowest number get all requests, as long as enough of them are up "
 	  "(balance.spill)."),

@@ -31,5 +31,7 @@ void choice_destroy(struct choice **choice);
  * origins_candidates(). */
 enum reason choice_make(const struct choice *c, const struct loop *loop, unsigned turn,
 			const struct olink_affinity *affinity, struct balance_list *list);
+/* Of a table without any server: they are drained, or have no address. */
+enum reason choice_why_empty(const struct choice *c);
 /* Until the end of the turn. */
 const struct balance_table *choice_table(const struct choice *c);

@@ -94,7 +94,7 @@ static struct members members_of(const struct olink_origins *o, const struct cfg
 			m.v[m.n++] = (struct outlier_member){
 			    .outlier = &a->outlier,
 			    .news = news_of(a, counts),
-			    .is_up = address_is_proven(a),
+			    .is_up = address_is_proven(a) && !a->server->is_drained,
 			};
 		}
 	}

@@ -153,6 +153,8 @@ static struct olink_address *address_create(struct olink_server *server,
 	health_init(&a->health, server->check.rise, server->check.fall);
 	if (a->checked)
 		start_checks(a);
+	if (server->is_drained)
+		note(a, "by-operator");
 	return a;
 }
 
@@ -357,8 +359,8 @@ static bool resolves_equally(const struct cfg_resolve *a, const struct cfg_resol
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
 	return is_there(s, id) && s->transport == id->transport &&
-	       s->is_watched == id->is_watched && resolves_equally(&s->resolve, id->resolve) &&
-	       s->checked == (id->check != NULL) &&
+	       s->is_watched == id->is_watched && s->is_drained == id->is_drained &&
+	       resolves_equally(&s->resolve, id->resolve) && s->checked == (id->check != NULL) &&
 	       (!id->check || (s->check_transport == id->check_transport &&
 			       probe_check_equal(&s->check, id->check)));
 }
@@ -433,6 +435,8 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 		}
 		a->priority = known->v[i]->priority;
 		a->weight = known->v[i]->weight;
+		if (server->is_drained != before->is_drained)
+			note(a, "by-operator");
 		if (server->is_watched && before->is_watched)
 			take_over_outlier(a, known->v[i]);
 		list->v[list->n++] = a;
@@ -487,6 +491,7 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	s->transport = transport_ref(id->transport);
 	s->resolve = *id->resolve;
 	s->is_watched = id->is_watched;
+	s->is_drained = id->is_drained;
 	atomic_init(&s->addresses, NULL);
 	s->checked = id->check != NULL;
 	if (id->check) {
@@ -566,6 +571,8 @@ const char *address_state_text(const struct olink_address *a)
 {
 	enum health_state state = health_get(&a->health);
 
+	if (a->server->is_drained)
+		return "drained";
 	if (state != HEALTH_DOWN && atomic_load_explicit(&a->is_left_out, memory_order_relaxed))
 		return "ejected";
 	return health_state_text(state);

@@ -96,6 +96,7 @@ struct olink_server {
 	struct transport *transport;
 	struct cfg_resolve resolve;
 	bool is_watched; /* for outliers */
+	bool is_drained; /* by the operator */
 	bool checked;
 	/* only when checked */
 	struct cfg_check check; /* strings owned */
@@ -118,6 +119,7 @@ struct server_identity {
 	struct transport *transport;
 	struct transport *check_transport; /* how the check goes there */
 	bool is_watched;                   /* for outliers (origin-link/health/outlier.h) */
+	bool is_drained;                   /* by the operator */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
  * to the transports. A new one has the addresses of one with the same host and port that is there,
@@ -141,7 +143,8 @@ bool address_is_proven(const struct olink_address *address);
 
 /* Not to be used while there is a better one: down, or left out as an outlier. Any thread. */
 bool address_is_down(const struct olink_address *address);
-/* What all that is known of it comes to: "up", "down", "ejected", "unknown". Any thread. */
+/* What all that is known of it comes to: "up", "down", "ejected", "drained", "unknown". Any thread.
+ */
 const char *address_state_text(const struct olink_address *address);
 /* Its outlier was left out, or taken back. Control loop. */
 void address_outlier_changed(struct olink_address *address);

@@ -7,7 +7,7 @@ import subprocess
 import perigee
 import pytest
 
-from edge_fleet import read_head
+from edge_fleet import HOST, read_head
 
 CHECK = "check: {path: /check, interval: 1s, timeout: 1s, rise: 1, fall: 1}"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
@@ -180,6 +180,34 @@ def test_flapping_server_is_up_when_it_has_settled(make_edge, server):
     assert [c["state"] for c in changes] == ["up", "down"] * 3 + ["up"]
     assert {c["cause"] for c in changes if c["state"] == "down"} == {"wrong-status"}
     assert edge.log().count("is down (wrong-status: 503)") == 3
+
+
+def test_drained_by_the_operator(make_edge, server, certificate):
+    """No request goes there, and the history says whose doing that was."""
+    both = [server(b"a"), server(b"b")]
+
+    def origins(admin, other="active"):
+        listed = ", ".join(f'{{address: "127.0.0.1:{s.scripted.port}", admin: {which}}}'
+                           for s, which in zip(both, (admin, other)))
+        return {"app": f"servers: [{listed}], health: {{{CHECK}}}, all_down: refuse"}
+
+    def reload(*admins):
+        edge.write({"www": ([HOST], [certificate], {"/": "app"})}, origins(*admins))
+        edge.reload()
+
+    edge = make_edge(origins("active"))
+    becomes(edge, "up")
+    reload("drained")
+    becomes(edge, "drained")
+    assert {ask(edge)[2] for _ in range(8)} == {"b"}
+    reload("drained", "drained")
+    perigee.wait_for(lambda: ask(edge)[0] == 503, "nobody to be left")
+    reload("active")
+    becomes(edge, "up")
+    changes = edge.status()["origins"]["app"]["servers"][0]["addresses"][0]["changes"]
+    assert [(c["state"], c["cause"]) for c in changes] == [
+        ("up", "by-operator"), ("drained", "by-operator"), ("up", "ok")]
+    assert {ask(edge)[2] for _ in range(20)} == {"a", "b"}
 
 
 # The breaker

@@ -240,6 +240,7 @@ static void test_dump_of_routes_and_tls(void **state)
 
 	assert_non_null(strstr(text, "    - address: s:443\n"
 				     "      weight: 1\n"
+				     "      admin: active\n"
 				     "      priority: 0\n"
 				     "    balance:\n"
 				     "      method: least-requests\n"
