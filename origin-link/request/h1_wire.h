@@ -10,7 +10,8 @@
 #include "origin-link/request/wire.h"
 
 struct h1_wire {
-	bool has_final; /* the head that content follows, or bytes of a tunnel */
+	uint64_t sent_before; /* by the connection, before the head was given to it */
+	bool has_final;       /* the head that content follows, or bytes of a tunnel */
 	/* response head */
 	struct h1_head_parser parser;
 	struct http_head *head; /* in the request's arena; NULL: none begun */

@@ -93,6 +93,24 @@ void request_end_tries(struct olink_request *r, enum attempt_end how, enum reaso
 	end_attempt(r, r->current, how, reason);
 }
 
+/* A candidate that was not given up yet behind all others, or (`for_good`) away. */
+static void put_back(struct olink_request *r, struct endpoint *endpoint, bool for_good)
+{
+	unsigned i = r->candidate;
+
+	while (i < r->n_candidates && r->candidates[i] != endpoint)
+		i++;
+	if (i == r->n_candidates)
+		return;
+	r->n_candidates--;
+	for (; i < r->n_candidates; i++)
+		r->candidates[i] = r->candidates[i + 1];
+	if (for_good)
+		endpoint_unpin(&endpoint, request_loop(r));
+	else
+		r->candidates[r->n_candidates++] = endpoint;
+}
+
 /* Of two attempts one has come to nothing: the other is what the request has now. False: there is
  * no other. */
 static bool leave_to_other(struct olink_request *r, struct attempt *a, enum olink_try_end end,
@@ -106,6 +124,7 @@ static bool leave_to_other(struct olink_request *r, struct attempt *a, enum olin
 		      net_addr_shown(endpoint_addr(a->endpoint)), reason_text(reason));
 	note_end(r, a, end, reason);
 	end_attempt(r, a, how, reason);
+	put_back(r, a->endpoint, false);
 	r->current = other;
 	r->rival = NULL;
 	if (other->state == ATTEMPT_OPEN)
@@ -240,20 +259,6 @@ void request_try(struct olink_request *r)
 
 /* Trying again */
 
-/* The candidate of the current attempt behind all others, or (`for_good`) away. */
-static void put_back(struct olink_request *r, bool for_good)
-{
-	struct endpoint *endpoint = r->candidates[r->candidate];
-
-	r->n_candidates--;
-	for (unsigned i = r->candidate; i < r->n_candidates; i++)
-		r->candidates[i] = r->candidates[i + 1];
-	if (for_good)
-		endpoint_unpin(&endpoint, request_loop(r));
-	else
-		r->candidates[r->n_candidates++] = endpoint;
-}
-
 /* A candidate that was not tried yet, beside that of the current attempt. */
 static bool has_other(const struct olink_request *r)
 {
@@ -300,8 +305,9 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 	REQUEST_TRACE(r, "tried again: %s, %s", retry_cause_text(c->cause), reason_text(reason));
 	note_end(r, a, ends[c->cause], reason);
 	end_attempt(r, a, how, reason);
+	deadline_clear(&r->hedge_at);
 	if (decision.verdict != RETRY_SAME)
-		put_back(r, decision.verdict == RETRY_ONLY_OTHER);
+		put_back(r, a->endpoint, decision.verdict == RETRY_ONLY_OTHER);
 	/* Vanished servers are fewer each time, which is bound enough. */
 	r->n_again += c->cause != RETRY_VANISHED;
 	/* After a connection that broke an idle one may be as dead: so this ends. */
@@ -433,7 +439,7 @@ void request_hedge_fire(struct deadline *deadline)
 	    !make_second(r))
 		return;
 	request_count(r, OLINK_HEDGES);
-	put_back(r, false);
+	put_back(r, r->current->endpoint, false);
 	result = try_candidate(r, r->second, &reason);
 	if (result == LEASE_REFUSED)
 		return;
