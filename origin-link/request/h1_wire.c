@@ -106,6 +106,8 @@ static enum wire_sent wire_send(struct attempt *a, const struct wire_piece *piec
 		return WIRE_NO_MEMORY;
 	if (piece->head)
 		a->h1.sent_before = stream_sent(stream_of(a));
+	for (int i = 0; i < text.n; i++)
+		a->h1.sent += text.iov[i].iov_len;
 	if (text.n > 0)
 		more = stream_write(stream_of(a), text.iov, text.n);
 	if (piece->end && a->request->is_tunnel)
@@ -123,9 +125,10 @@ static uint64_t wire_progress(const struct attempt *a)
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 
-	/* Known in vain of a socket that has failed: its stream tells. */
+	/* Of a Unix socket more is asked for as it is taken. Known in vain of a socket that has
+	 * failed: its stream tells. */
 	if (getsockopt(stream_fd(stream_of(a)), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return 0;
+		return a->h1.sent;
 	return info.tcpi_bytes_acked;
 }
 

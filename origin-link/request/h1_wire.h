@@ -11,6 +11,7 @@
 
 struct h1_wire {
 	uint64_t sent_before; /* by the connection, before the head was given to it */
+	uint64_t sent;        /* bytes given to the stream, in all */
 	bool has_final;       /* the head that content follows, or bytes of a tunnel */
 	/* response head */
 	struct h1_head_parser parser;

@@ -9,11 +9,13 @@
  */
 #define LOG_MODULE LOG_ORIGIN
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/request/race.h"
 #include "origin-link/request/request_internal.h"
 
 /* At most so many candidates share what is left of the time to connect: a distant one needs some of
@@ -80,7 +82,7 @@ static void end_attempt(struct olink_request *r, struct attempt *a, enum attempt
 			enum reason reason)
 {
 	if (a == r->current && lease_is_connecting(&a->lease))
-		r->facts.addr = r->looked_at;
+		r->facts.addr = *endpoint_addr(a->endpoint);
 	attempt_end(a, how, reason);
 }
 
@@ -93,22 +95,18 @@ void request_end_tries(struct olink_request *r, enum attempt_end how, enum reaso
 	end_attempt(r, r->current, how, reason);
 }
 
-/* A candidate that was not given up yet behind all others, or (`for_good`) away. */
-static void put_back(struct olink_request *r, struct endpoint *endpoint, bool for_good)
+/* The current candidate is that of the attempt that is left, and the other's comes last. In a race
+ * that began while the first was connecting both stand where they belong: see end_race(). */
+static void restore_candidate(struct olink_request *r)
 {
-	unsigned i = r->candidate;
+	for (unsigned i = r->candidate + 1; i < r->n_candidates; i++) {
+		struct endpoint *other = r->candidates[r->candidate];
 
-	while (i < r->n_candidates && r->candidates[i] != endpoint)
-		i++;
-	if (i == r->n_candidates)
-		return;
-	r->n_candidates--;
-	for (; i < r->n_candidates; i++)
-		r->candidates[i] = r->candidates[i + 1];
-	if (for_good)
-		endpoint_unpin(&endpoint, request_loop(r));
-	else
-		r->candidates[r->n_candidates++] = endpoint;
+		if (r->candidates[i] != r->current->endpoint)
+			continue;
+		r->candidates[r->candidate] = r->candidates[i];
+		r->candidates[i] = other;
+	}
 }
 
 /* Of two attempts one has come to nothing: the other is what the request has now. False: there is
@@ -124,9 +122,9 @@ static bool leave_to_other(struct olink_request *r, struct attempt *a, enum olin
 		      net_addr_shown(endpoint_addr(a->endpoint)), reason_text(reason));
 	note_end(r, a, end, reason);
 	end_attempt(r, a, how, reason);
-	put_back(r, a->endpoint, false);
 	r->current = other;
 	r->rival = NULL;
+	restore_candidate(r);
 	if (other->state == ATTEMPT_OPEN)
 		note_connection(r);
 	return true;
@@ -176,6 +174,127 @@ static enum lease_result try_candidate(struct olink_request *r, struct attempt *
 	return result;
 }
 
+/* Races */
+
+/* A candidate that was not tried yet, beside that of the current attempt. */
+static bool has_other(const struct olink_request *r)
+{
+	return r->candidate + 1 < r->n_candidates;
+}
+
+static bool make_second(struct olink_request *r)
+{
+	r->second = calloc(1, sizeof(*r->second));
+	if (!r->second)
+		return false;
+	attempt_init(r->second, r);
+	return true;
+}
+
+/* The attempt that is not the current one; NULL: memory is gone. */
+static struct attempt *spare_attempt(struct olink_request *r)
+{
+	if (r->current != &r->attempt)
+		return &r->attempt;
+	return r->second || make_second(r) ? r->second : NULL;
+}
+
+static enum race_stage race_stage_of(const struct lease *l)
+{
+	if (!lease_is_connecting(l))
+		return RACE_WAITS;
+	return lease_is_dialling(l) ? RACE_DIALS : RACE_SECURES;
+}
+
+/* The one that the current attempt runs against becomes the current candidate; that of the current
+ * attempt stands before it. */
+static void choose_rival(struct olink_request *r)
+{
+	const struct net_addr *others[ORIGINS_CANDIDATES_MAX];
+	unsigned n = r->n_candidates - r->candidate - 1;
+	struct endpoint **first = &r->candidates[r->candidate + 1], *chosen;
+	unsigned at;
+
+	for (unsigned i = 0; i < n; i++)
+		others[i] = endpoint_addr(first[i]);
+	at = race_rival(endpoint_addr(r->current->endpoint), others, n);
+	chosen = first[at];
+	memmove(first + 1, first, at * sizeof(struct endpoint *));
+	*first = chosen;
+	r->candidate++;
+}
+
+static void race_later(struct olink_request *r, duration time)
+{
+	if (has_other(r) && (r->settings.retry.on & 1U << CFG_RETRY_CONNECT) != 0)
+		deadline_set(&r->hedge_at, time);
+}
+
+/* The rival is faster. */
+static void win_race(struct olink_request *r)
+{
+	struct attempt *slow = r->current;
+
+	REQUEST_TRACE(r, "%s is slower", net_addr_shown(endpoint_addr(slow->endpoint)));
+	request_count(r, OLINK_RACES_WON);
+	deadline_clear(&r->hedge_at);
+	/* The next requests go elsewhere first. */
+	endpoint_suspect(slow->endpoint, request_loop(r));
+	leave_to_other(r, slow, OLINK_TRY_LOST, ATTEMPT_CLOSE, REASON_NONE);
+	send_begin(r);
+}
+
+/* The current attempt is faster. Its candidate is the current one again, and the rival's is still
+ * to be tried if it comes to that. */
+static void end_race(struct olink_request *r)
+{
+	unsigned i = 0;
+
+	deadline_clear(&r->hedge_at);
+	if (r->rival) {
+		attempt_end(r->rival, ATTEMPT_CLOSE, REASON_NONE);
+		r->rival = NULL;
+		r->candidate--;
+	}
+	while (r->candidates[i] != r->current->endpoint)
+		i++;
+	r->candidates[i] = r->candidates[r->candidate];
+	r->candidates[r->candidate] = r->current->endpoint;
+}
+
+/* A while after the current attempt began to connect, or the last rival failed. */
+static void race(struct olink_request *r)
+{
+	enum reason reason = REASON_NONE;
+	enum lease_result result;
+	struct attempt *rival;
+
+	switch (race_look(race_stage_of(&r->current->lease), has_other(r) && !r->rival)) {
+	case RACE_OVER:
+		return;
+	case RACE_LOOK_LATER:
+		race_later(r, RACE_DELAY);
+		return;
+	case RACE_START:
+		break;
+	}
+	rival = spare_attempt(r);
+	if (!rival)
+		return;
+	request_count(r, OLINK_RACES);
+	choose_rival(r);
+	result = try_candidate(r, rival, &reason);
+	if (result == LEASE_REFUSED) {
+		race_later(r, RACE_DELAY);
+		return;
+	}
+	r->rival = rival;
+	if (result == LEASE_READY)
+		win_race(r);
+}
+
+/* One after the other */
+
 /* From the current candidate on, the first one that has a connection or lets us wait for one.
  * False: there is none, and `*reason` is the last one's. */
 static bool try_any(struct olink_request *r, enum reason *reason)
@@ -183,10 +302,12 @@ static bool try_any(struct olink_request *r, enum reason *reason)
 	for (; r->candidate < r->n_candidates; r->candidate++) {
 		switch (try_candidate(r, r->current, reason)) {
 		case LEASE_READY:
+			deadline_clear(&r->hedge_at);
 			note_connection(r);
 			loop_defer(request_loop(r), &r->turn_end);
 			return true;
 		case LEASE_WAITS:
+			race_later(r, RACE_DELAY);
 			return true;
 		case LEASE_REFUSED:
 			note_end(r, r->current, OLINK_TRY_CONNECT, *reason);
@@ -210,10 +331,15 @@ static bool is_tried_elsewhere(const struct olink_request *r, enum reason reason
 
 void request_opened(struct olink_request *r, struct attempt *a)
 {
+	if (a != r->current && r->current->state == ATTEMPT_LEASES) {
+		win_race(r);
+		return;
+	}
 	if (a != r->current) {
 		send_rival(r);
 		return;
 	}
+	end_race(r);
 	note_connection(r);
 	send_begin(r);
 }
@@ -231,8 +357,12 @@ void request_unleased(struct olink_request *r, struct attempt *a, enum reason re
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
 		      net_addr_shown(endpoint_addr(a->endpoint)), reason_text(reason),
 		      detail ? ": " : "", detail ? detail : "");
-	if (leave_to_other(r, a, OLINK_TRY_CONNECT, ATTEMPT_CLOSE, reason))
+	if (leave_to_other(r, a, OLINK_TRY_CONNECT, ATTEMPT_CLOSE, reason)) {
+		/* Whoever is left has company at once (RFC 8305 section 5). */
+		if (r->current->state == ATTEMPT_LEASES)
+			race_later(r, DUR_NS(0));
 		return;
+	}
 	spend_time(r, a);
 	r->candidate++;
 	if (r->candidate < r->n_candidates && is_tried_elsewhere(r, reason)) {
@@ -259,10 +389,18 @@ void request_try(struct olink_request *r)
 
 /* Trying again */
 
-/* A candidate that was not tried yet, beside that of the current attempt. */
-static bool has_other(const struct olink_request *r)
+/* The candidate of the current attempt behind all others, or (`for_good`) away. */
+static void put_back(struct olink_request *r, bool for_good)
 {
-	return r->candidate + 1 < r->n_candidates;
+	struct endpoint *endpoint = r->candidates[r->candidate];
+
+	r->n_candidates--;
+	for (unsigned i = r->candidate; i < r->n_candidates; i++)
+		r->candidates[i] = r->candidates[i + 1];
+	if (for_good)
+		endpoint_unpin(&endpoint, request_loop(r));
+	else
+		r->candidates[r->n_candidates++] = endpoint;
 }
 
 static bool is_afforded(struct olink_request *r, enum retry_cost cost)
@@ -307,7 +445,7 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 	end_attempt(r, a, how, reason);
 	deadline_clear(&r->hedge_at);
 	if (decision.verdict != RETRY_SAME)
-		put_back(r, a->endpoint, decision.verdict == RETRY_ONLY_OTHER);
+		put_back(r, decision.verdict == RETRY_ONLY_OTHER);
 	/* Vanished servers are fewer each time, which is bound enough. */
 	r->n_again += c->cause != RETRY_VANISHED;
 	/* After a connection that broke an idle one may be as dead: so this ends. */
@@ -419,31 +557,31 @@ void request_hedge(struct olink_request *r)
 		deadline_set(&r->hedge_at, DUR_NS(MAX(after.ns, HEDGE_MIN.ns)));
 }
 
-static bool make_second(struct olink_request *r)
-{
-	r->second = calloc(1, sizeof(*r->second));
-	if (!r->second)
-		return false;
-	attempt_init(r->second, r);
-	return true;
-}
-
 void request_hedge_fire(struct deadline *deadline)
 {
 	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, hedge_at);
 	enum reason reason = REASON_NONE;
 	enum lease_result result;
+	struct attempt *rival;
 
-	if (r->current != &r->attempt || r->attempt.state != ATTEMPT_OPEN ||
-	    r->attempt.received > 0 || r->second || !has_other(r) || !is_afforded(r, RETRY_ASKED) ||
-	    !make_second(r))
+	if (r->current->state == ATTEMPT_LEASES) {
+		race(r);
+		return;
+	}
+	if (!r->settings.hedges || r->current->state != ATTEMPT_OPEN || r->current->received > 0 ||
+	    r->rival || !has_other(r))
+		return;
+	rival = spare_attempt(r);
+	if (!rival || !is_afforded(r, RETRY_ASKED))
 		return;
 	request_count(r, OLINK_HEDGES);
-	put_back(r, r->current->endpoint, false);
-	result = try_candidate(r, r->second, &reason);
-	if (result == LEASE_REFUSED)
+	put_back(r, false);
+	result = try_candidate(r, rival, &reason);
+	if (result == LEASE_REFUSED) {
+		restore_candidate(r);
 		return;
-	r->rival = r->second;
+	}
+	r->rival = rival;
 	if (result == LEASE_READY)
 		send_rival(r);
 }
@@ -455,7 +593,7 @@ void request_won(struct olink_request *r, struct attempt *a)
 	deadline_clear(&r->hedge_at);
 	if (!other)
 		return;
-	if (a == r->second)
+	if (a == r->rival)
 		request_count(r, OLINK_HEDGES_WON);
 	/* How long it would have taken is not known, but that it is this at least. Without it only
 	 * the fast ones would be known, and the next would be given up sooner and sooner. */
