@@ -39,6 +39,14 @@ struct cfg_balance {
 	unsigned subset;     /* 0: all */
 };
 
+/* What requests go to the servers of an origin by: AUTO is what a server takes, by ALPN, and
+ * HTTP/1.1 without TLS. */
+enum cfg_origin_protocol {
+	CFG_ORIGIN_PROTOCOL_AUTO,
+	CFG_ORIGIN_PROTOCOL_HTTP1,
+	CFG_ORIGIN_PROTOCOL_H2,
+};
+
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
 enum cfg_family { CFG_FAMILY_ANY, CFG_FAMILY_IPV4, CFG_FAMILY_IPV6 };
@@ -69,6 +77,7 @@ struct cfg_origin {
 	unsigned n_servers;
 	struct cfg_balance balance;
 	struct cfg_origin_tls tls;
+	enum cfg_origin_protocol protocol;      /* default: as the servers say */
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {
 		bool enabled; /* default true */

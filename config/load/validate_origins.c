@@ -50,6 +50,15 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 			 o->name);
 }
 
+/* A connection that begins with a PROXY header is one client's: requests cannot share it. */
+static void validate_protocol(struct validator *v, const struct cfg_origin *o,
+			      const struct cfg_entry *map)
+{
+	if (o->protocol == CFG_ORIGIN_PROTOCOL_H2 && o->proxy_protocol != CFG_PROXY_PROTOCOL_NONE)
+		diag_add(v->diag, cfg_place_of(map, "protocol", o->place),
+			 "origins.%s: h2 is not possible with a PROXY protocol header", o->name);
+}
+
 static void validate_resolve(struct validator *v, const struct cfg_origin *o,
 			     const struct cfg_entry *map)
 {
@@ -93,6 +102,7 @@ void cfg_validate_origins(struct validator *v)
 				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
+		validate_protocol(v, o, n);
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
 		validate_balance(v, o, cfg_entry_get(n, "balance"));

@@ -25,10 +25,10 @@ struct digest {
 	unsigned char bytes[DIGEST_SIZE];
 };
 
-/* What makes two transports interchangeable; fields of TLS are zero without it. The protocol that
- * is asked for (ALPN) is the same for all with TLS. */
+/* What makes two transports interchangeable; fields of TLS are zero without it. */
 struct transport_identity {
 	bool tls;
+	enum cfg_origin_protocol protocol; /* with TLS by ALPN; never AUTO without */
 	enum tls_verify verify;
 	bool always_full, background;
 	char *name; /* "": none */
@@ -36,7 +36,8 @@ struct transport_identity {
 	enum cfg_proxy_protocol proxy;
 };
 
-static const char *const protocols[] = {"http/1.1"};
+/* By ALPN, those of CFG_ORIGIN_PROTOCOL_AUTO. */
+static const char *const protocols[] = {"h2", "http/1.1"};
 
 /* A fleet of thousands of edges may be probed by as many names. */
 #define N_BUCKETS 1024
@@ -93,9 +94,10 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
-	return a->tls == b->tls && a->verify == b->verify && a->always_full == b->always_full &&
-	       a->background == b->background && a->proxy == b->proxy &&
-	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
+	return a->tls == b->tls && a->protocol == b->protocol && a->verify == b->verify &&
+	       a->always_full == b->always_full && a->background == b->background &&
+	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
+	       digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -110,43 +112,56 @@ static struct transport *find_locked(const struct transport_identity *id)
 	return NULL;
 }
 
+static struct tls_client *create_tls(const struct transport_identity *id,
+				     const struct cfg_origin_tls *tls,
+				     enum cfg_origin_protocol protocol, char **error)
+{
+	bool auto_ = protocol == CFG_ORIGIN_PROTOCOL_AUTO;
+	struct tls_client_config config = {
+	    .host = id->name,
+	    .verify = id->verify,
+	    .always_full = id->always_full,
+	    .background = id->background,
+	    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
+	    .certificate_file = tls->certificate,
+	    .key_file = tls->key,
+	    .alpn = protocol == CFG_ORIGIN_PROTOCOL_HTTP1 ? protocols + 1 : protocols,
+	    .n_alpn = auto_ ? 2 : 1,
+	};
+
+	return tls_client_create(&config, error);
+}
+
+static void transport_free(struct transport *t)
+{
+	tls_client_unref(&t->tls);
+	tls_client_unref(&t->tls_h1);
+	if (t->identity)
+		free(t->identity->name);
+	free(t->identity);
+	free(t);
+}
+
 static struct transport *create(const struct transport_identity *id,
 				const struct cfg_origin_tls *tls, char **error)
 {
 	struct transport *t = xcalloc(1, sizeof(*t));
 
 	if (id->tls) {
-		struct tls_client_config config = {
-		    .host = id->name,
-		    .verify = id->verify,
-		    .always_full = id->always_full,
-		    .background = id->background,
-		    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
-		    .certificate_file = tls->certificate,
-		    .key_file = tls->key,
-		    .alpn = protocols,
-		    .n_alpn = ARRAY_SIZE(protocols),
-		};
-
-		t->tls = tls_client_create(&config, error);
-		if (!t->tls) {
-			free(t);
+		t->tls = create_tls(id, tls, id->protocol, error);
+		if (t->tls && id->protocol == CFG_ORIGIN_PROTOCOL_AUTO)
+			t->tls_h1 = create_tls(id, tls, CFG_ORIGIN_PROTOCOL_HTTP1, error);
+		if (!t->tls || (id->protocol == CFG_ORIGIN_PROTOCOL_AUTO && !t->tls_h1)) {
+			transport_free(t);
 			return NULL;
 		}
 	}
 	t->proxy = id->proxy;
+	t->protocol = id->protocol;
 	t->identity = xmalloc(sizeof(*t->identity));
 	*t->identity = *id;
 	t->identity->name = xstrdup(id->name);
 	return t;
-}
-
-static void transport_free(struct transport *t)
-{
-	tls_client_unref(&t->tls);
-	free(t->identity->name);
-	free(t->identity);
-	free(t);
 }
 
 static struct transport *take_locked(const struct transport_identity *id)
@@ -188,11 +203,25 @@ static struct transport *intern(const struct transport_identity *id,
 	return t;
 }
 
+/* Without TLS there is nobody who could be asked; and what begins with a PROXY header is one
+ * client's. */
+static enum cfg_origin_protocol protocol_of(const struct cfg_origin *origin)
+{
+	bool asks = origin->tls.enabled && origin->proxy_protocol == CFG_PROXY_PROTOCOL_NONE;
+
+	return origin->protocol == CFG_ORIGIN_PROTOCOL_AUTO && !asks ? CFG_ORIGIN_PROTOCOL_HTTP1
+								     : origin->protocol;
+}
+
 struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
 				 char **error)
 {
 	const struct cfg_origin_tls *tls = &origin->tls;
-	struct transport_identity id = {.name = (char *)"", .proxy = origin->proxy_protocol};
+	struct transport_identity id = {
+	    .name = (char *)"",
+	    .proxy = origin->proxy_protocol,
+	    .protocol = protocol_of(origin),
+	};
 
 	if (tls->enabled) {
 		id.tls = true;
@@ -207,14 +236,19 @@ struct transport *transport_load(const struct cfg_origin *origin, const char *se
 
 struct transport *transport_plain(void)
 {
-	struct transport_identity id = {.name = (char *)""};
+	struct transport_identity id = {.name = (char *)"", .protocol = CFG_ORIGIN_PROTOCOL_HTTP1};
 
 	return intern(&id, NULL, NULL);
 }
 
 struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol proxy)
 {
-	struct transport_identity id = {.tls = true, .name = (char *)name, .proxy = proxy};
+	struct transport_identity id = {
+	    .tls = true,
+	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
+	    .name = (char *)name,
+	    .proxy = proxy,
+	};
 	struct cfg_origin_tls tls = {.enabled = true};
 	char *error;
 	struct transport *t = intern(&id, &tls, &error);
@@ -233,6 +267,7 @@ struct transport *transport_of_check(const char *name, enum cfg_verify verify, c
 	};
 	struct transport_identity id = {
 	    .tls = true,
+	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
 	    .verify = verifies[verify],
 	    .always_full = verify != CFG_VERIFY_NO,
 	    .background = true,
@@ -265,4 +300,21 @@ void transport_unref(struct transport **transport)
 	pthread_mutex_unlock(&table.lock);
 	if (last)
 		transport_free(t);
+}
+
+bool transport_may_be_h2(const struct transport *t)
+{
+	return t->protocol != CFG_ORIGIN_PROTOCOL_HTTP1;
+}
+
+bool transport_is_h2(const struct transport *t, gnutls_session_t session)
+{
+	gnutls_datum_t alpn;
+
+	if (!session || t->protocol == CFG_ORIGIN_PROTOCOL_HTTP1)
+		return t->protocol == CFG_ORIGIN_PROTOCOL_H2;
+	/* Who does not know ALPN has to be known to speak it. */
+	if (gnutls_alpn_get_selected_protocol(session, &alpn) != 0)
+		return t->protocol == CFG_ORIGIN_PROTOCOL_H2;
+	return alpn.size == 2 && memcmp(alpn.data, "h2", 2) == 0;
 }

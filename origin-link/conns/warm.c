@@ -19,6 +19,7 @@ struct warm_dial {
 	struct endpoint *endpoint; /* pinned; room for it is reserved */
 	struct lease_terms terms;
 	struct connector connector;
+	bool opens; /* leases may join it: counted in slot->opening */
 };
 
 static void end(struct warm_dial *d)
@@ -59,10 +60,16 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 {
 	struct warm_dial *d = CONTAINER_OF(connector, struct warm_dial, connector);
 	struct origin_conn *conn = NULL;
+	struct endpoint *e = d->endpoint;
+	struct conns *c = d->conns;
+	bool is_h2 = false, opens = d->opens;
 
 	if (stream) {
 		origin_conn_opened(d->conns, d->endpoint, stream);
+		is_h2 = shared_is_h2(d->endpoint, stream, false);
 		conn = origin_conn_create(d->conns, d->endpoint, d->terms.quota, stream);
+		if (conn && is_h2 && !shared_begin(conn, &d->terms))
+			conn = NULL;
 		reason = conn ? REASON_NONE : REASON_LIMIT;
 	} else {
 		sharing_release(d->conns, d->endpoint, d->terms.quota);
@@ -70,12 +77,16 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	report(d, reason);
 	if (conn) {
 		conns_count(d->conns, OLINK_WARM, 1);
-		origin_conn_freed(conn, &d->terms);
-		sharing_conn_free(conn);
+		if (!is_h2) {
+			origin_conn_freed(conn, &d->terms);
+			sharing_conn_free(conn);
+		}
 	} else {
 		failed(d, reason, detail);
 	}
 	end(d);
+	if (opens)
+		lease_opening_ended(c, e, reason, detail);
 }
 
 static bool start(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
@@ -95,6 +106,8 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	endpoint_pin(e, c->loop);
 	LIST_INSERT_HEAD(&c->warm_dials, d, link);
 	c->n_warm_dials++;
+	d->opens = endpoint_may_speak_h2(e);
+	endpoint_slot(e, c)->opening += d->opens;
 	connector_init(&d->connector, c->buffers, connected_cb);
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;
@@ -105,6 +118,13 @@ static void order_arrived(struct conns *c, struct conns_mail *mail)
 	if (!start(c, mail->endpoint, &mail->terms))
 		atomic_fetch_sub(&mail->endpoint->warming, 1);
 	conns_mail_end(mail);
+}
+
+void warm_open(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
+{
+	atomic_fetch_add(&e->warming, 1);
+	if (!start(c, e, terms))
+		atomic_fetch_sub(&e->warming, 1);
 }
 
 /* The next loop that has a side; -1 when none has. */
@@ -119,6 +139,28 @@ static int next_side(struct conns_node *node)
 	return -1;
 }
 
+static void order(struct endpoint *e, const struct lease_terms *terms, unsigned side)
+{
+	struct conns_mail *mail = conns_mail_create(e, 0, order_arrived);
+
+	mail->terms = *terms;
+	atomic_fetch_add(&e->warming, 1);
+	conns_mail_post(mail, side);
+}
+
+/* Of HTTP/2, which loops do not share, each is to have one. */
+static void top_up_h2(struct endpoint *e, const struct lease_terms *terms)
+{
+	struct conns_node *node = e->node;
+
+	if (atomic_load(&e->warming) > 0)
+		return;
+	for (unsigned i = 0; i < node->n_loops; i++) {
+		if (node->sides[i] && atomic_load(&e->slots[i].n_shared) == 0)
+			order(e, terms, i);
+	}
+}
+
 void warm_top_up(struct endpoint *e, const struct lease_terms *terms, unsigned want)
 {
 	struct conns_node *node = e->node;
@@ -127,16 +169,16 @@ void warm_top_up(struct endpoint *e, const struct lease_terms *terms, unsigned w
 	LOOP_ASSERT_OWNER(node->group->control);
 	if (e->transport->proxy != CFG_PROXY_PROTOCOL_NONE)
 		return;
+	if (want > 0 && atomic_load(&e->speaks) == SPEAKS_H2) {
+		top_up_h2(e, terms);
+		return;
+	}
 	for (want = MIN(want, terms->max_idle); have < want; have++) {
-		struct conns_mail *mail;
 		int side = next_side(node);
 
 		if (side < 0)
 			return;
-		mail = conns_mail_create(e, 0, order_arrived);
-		mail->terms = *terms;
-		atomic_fetch_add(&e->warming, 1);
-		conns_mail_post(mail, side);
+		order(e, terms, side);
 	}
 }
 
@@ -146,6 +188,7 @@ void warm_cancel(struct conns *c)
 
 	while ((d = LIST_FIRST(&c->warm_dials))) {
 		connector_cancel(&d->connector);
+		endpoint_slot(d->endpoint, c)->opening -= d->opens;
 		endpoint_release(d->endpoint);
 		quota_release(d->terms.quota);
 		end(d);

@@ -144,7 +144,7 @@ static void goaway_came(struct origin_h2 *h, const nghttp2_goaway *goaway)
 		  stream_fd(h->stream), goaway->last_stream_id,
 		  nghttp2_http2_strerror(goaway->error_code));
 	if (goaway->error_code == NGHTTP2_HTTP_1_1_REQUIRED)
-		h->wants_h1 = true;
+		origin_h2_set_wants_h1(h);
 	origin_h2_leave(h);
 	origin_h2_streams_refused(h, goaway->last_stream_id);
 }

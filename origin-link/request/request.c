@@ -227,6 +227,8 @@ static enum lease_result try_candidate(struct olink_request *r, enum reason *rea
 	    .terms = r->settings.terms,
 	    .client = r->settings.tells_client ? &r->client : NULL,
 	    .fresh = r->facts.retries > 0,
+	    .newer_than = r->died_at,
+	    .protocol = h2_wire_protocol(r->head),
 	    .careful = r->side == REQUEST_BODY || !http_method_is_idempotent(r->head->method_id),
 	    .time = request_share_of_time(r->connect_left, r->n_candidates - r->candidate),
 	};
@@ -332,6 +334,7 @@ static void repeat(struct olink_request *r, enum reason reason)
 	end_attempt(r, ATTEMPT_CLOSE, reason);
 	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
 	r->facts.retries++;
+	r->died_at = loop_now(request_loop(r));
 	r->connect_left = r->settings.connect;
 	count(r, OLINK_RETRIES);
 	if (!try_any(r, &reason))
@@ -362,7 +365,7 @@ static bool repeat_after_break(struct olink_request *r, const struct attempt_dea
 	if (death->reason == REASON_LIMIT || death->reason == REASON_ORIGIN_STALLED ||
 	    !may_repeat(r, death->unacted) || r->n_retries >= most)
 		return false;
-	if (!r->facts.reused) {
+	if (!r->facts.reused && !death->unacted) {
 		if (r->settings.retries < 2)
 			return false;
 		put_back(r, false);

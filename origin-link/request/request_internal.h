@@ -111,6 +111,7 @@ struct olink_request {
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
+	mono_time died_at;     /* the attempt before; 0: this is the first */
 	unsigned n_retries;    /* so far, after a connection that broke */
 	duration connect_left; /* for this candidate and those behind it */
 

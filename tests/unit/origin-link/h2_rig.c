@@ -18,7 +18,12 @@ static void changed_cb(void *arg)
 	rig->n_changed++;
 }
 
-static const struct origin_h2_ops ops = {.changed = changed_cb};
+static void wants_h1_cb(void *arg)
+{
+	CHECK(origin_h2_wants_h1(((struct h2_rig *)arg)->h2));
+}
+
+static const struct origin_h2_ops ops = {.changed = changed_cb, .wants_h1 = wants_h1_cb};
 
 void h2_rig_init(struct h2_rig *rig, unsigned streams)
 {
