@@ -20,6 +20,22 @@ struct cfg_origin_tls {
 /* The PROXY protocol header that connections to the servers of an origin begin with. */
 enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
 
+/* When a server is left out because of what requests have found. Default: never, as it depends on
+ * the application what a failure is: one that takes too long over some requests may be the best
+ * there is. */
+struct cfg_outliers {
+	bool enabled;            /* default false; then all below is as by default */
+	unsigned failures;       /* in a row; 0: not looked at; 5 */
+	unsigned gateway_errors; /* in a row; 0: not looked at; 5 */
+	double share;            /* percent of a window's attempts; 0: not looked at; 50 */
+	unsigned latency;        /* times the median of the others; 0: not looked at; 0 */
+	unsigned requests;       /* that a window must have for these two; 100 */
+	duration window;         /* 10 s */
+	duration ejection;       /* the first time; as much longer each time after that; 10 s */
+	duration ejection_max;   /* 5 min */
+	double most;             /* percent of those that are up, left out at a time; 50 */
+};
+
 /* How a server is chosen for each request. */
 enum cfg_balance_method {
 	CFG_BALANCE_ROUND_ROBIN,
@@ -61,12 +77,19 @@ struct cfg_resolve {
 
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
-	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
+	struct cfg_server address; /* without a port: 443 with TLS, else 80; or without a host: */
+	const char *srv;           /* the name of SRV records that say which servers; NULL: none */
 	unsigned weight;           /* of each address beside those of others, 1 */
 	unsigned priority;         /* 0: before all others, which is the default */
 	struct cfg_coords location;
 	struct cfg_place place;
 };
+
+/* "app.example.net" of "_http._tcp.app.example.net" (RFC 2782): what the name is without the labels
+ * that only SRV records have. */
+const char *cfg_service_domain(const char *srv);
+/* What a server is known by: to be verified as, and asked for in checks. */
+const char *cfg_origin_server_name(const struct cfg_origin_server *server);
 
 /* origins.NAME: where the content comes from. */
 struct cfg_origin {
@@ -82,6 +105,7 @@ struct cfg_origin {
 	struct {
 		bool enabled; /* default true */
 		struct cfg_check check;
+		struct cfg_outliers outliers;
 	} health;
 	enum cfg_all_down all_down; /* default: try them all the same */
 	struct cfg_resolve resolve;

@@ -18,9 +18,10 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
+#include "origin-link/health/probe.h"
 #include "origin-link/request/request_internal.h"
 #include "origin-link/servers/choice.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/servers/outlier_watch.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
@@ -46,7 +47,11 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct olink *olink = arg;
 
+	const struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
+
 	endpoints_sweep(olink->conns);
+	if (newest)
+		outlier_watch_look(newest, loop_now(olink->group->control));
 	warm_up(olink);
 }
 
@@ -136,11 +141,10 @@ static json_t *address_status(const struct olink_address *a)
 {
 	struct endpoint_facts facts = endpoint_facts(a->endpoint);
 	char text[NET_ADDR_TEXT];
-	json_t *j =
-	    json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text),
-		      "state", health_state_text(health_get(&a->health)), "idle", (int)facts.idle,
-		      "open", (int)facts.open, "waiting", (int)facts.waiting, "tls",
-		      endpoint_transport(a->endpoint)->tls != NULL);
+	json_t *j = json_pack(
+	    "{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text), "state",
+	    address_state_text(a), "idle", (int)facts.idle, "open", (int)facts.open, "waiting",
+	    (int)facts.waiting, "tls", endpoint_transport(a->endpoint)->tls != NULL);
 
 	if (a->probe) {
 		json_object_set_new(j, "cause",
@@ -170,7 +174,7 @@ static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	struct resolver_facts facts = resolver_watch_facts(server->watch);
+	struct resolver_facts facts = server_lookup(server);
 	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)

@@ -51,30 +51,6 @@ static const struct cfg_option tls_options[] = {
     END,
 };
 
-static const struct cfg_option check_options[] = {
-    CHECK_ROWS("http",
-	       "What is asked: \"http\" is a response with the right status, asked for the way "
-	       "requests go (over verified TLS when tls is on); \"https\" is the same when tls is "
-	       "on, and else one over TLS whose certificate is not verified; \"tcp\" is a "
-	       "connection.",
-	       "0 is the port of the server.",
-	       "Host field, and server name (SNI) where tls is off, which else is the one of "
-	       "requests; \"\" is the server's own name.",
-	       "/", "200-399", "3"),
-    END,
-};
-
-static const struct cfg_option health_options[] = {
-    {.key = "enabled",
-     .type = &cfg_type_bool,
-     AT(cfg_origin, health.enabled),
-     .fallback = "true",
-     .prose = "Whether servers are checked at all; if not they are taken to be up."},
-    SECTION_AT("check", AT(cfg_origin, health.check), "How to find out whether it serves.",
-	       check_options),
-    END,
-};
-
 static const char *const families[] = {"any", "ipv4", "ipv6", NULL};
 
 static const struct cfg_option resolve_options[] = {
@@ -108,9 +84,15 @@ static const struct cfg_option server_options[] = {
     {.key = "address",
      .type = &cfg_type_server,
      AT(cfg_origin_server, address),
-     .required = true,
      .prose = "A name or an address, and a port (when there is none, 443 with TLS and 80 "
 	      "without). A name stands for all addresses that it has."},
+    {.key = "srv",
+     .type = &cfg_type_service,
+     AT(cfg_origin_server, srv),
+     .prose = "In the place of an address: a name such as _http._tcp.app.example.net, whose SRV "
+	      "records say which servers there are, with their ports, priorities and weights. "
+	      "With TLS they are verified as the domain in it, app.example.net, unless tls.name is "
+	      "set."},
     COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
 	  "How much of the requests each address gets, beside the weights of others."),
     COUNT("priority", AT(cfg_origin_server, priority), "0", 0, 100,
@@ -142,12 +124,14 @@ const struct cfg_option cfg_origin_options[] = {
      .shorthand = "enabled",
      .prose = "Whether and how connections to its servers are by TLS.",
      .children = tls_options},
-    CHOICE("protocol", AT(cfg_origin, protocol), "auto", protocols,
-	   "The version of HTTP that requests go to its servers by. \"auto\" is HTTP/2 where a "
-	   "server takes it (by ALPN, so only over TLS), else HTTP/1.1; \"h2\" is HTTP/2 in any "
-	   "case, without TLS by prior knowledge (h2c), which gRPC servers mostly want. By HTTP/2 "
-	   "the requests of a worker share one connection, or a few. For WebSockets a connection "
-	   "of HTTP/1.1 is used where a server does not take them by HTTP/2."),
+    CHOICE(
+	"protocol", AT(cfg_origin, protocol), "auto", protocols,
+	"The version of HTTP that requests go to its servers by. \"auto\" is HTTP/2 where a "
+	"server takes it (by ALPN, so only over TLS), else HTTP/1.1; \"h2\" is HTTP/2 in any "
+	"case, without TLS by prior knowledge (h2c), which gRPC servers mostly want. By HTTP/2 "
+	"the requests of a worker share one connection, or a few. For WebSockets a connection "
+	"of HTTP/1.1 is used where a server does not take them by HTTP/2. Checks are of the kind "
+	"that they are said to be of, whatever this says."),
     CHOICE("proxy_protocol", AT(cfg_origin, proxy_protocol), "none", proxy_protocols,
 	   "The PROXY protocol header that connections to its servers begin with, to tell who the "
 	   "client is; such connections are not shared between clients."),
@@ -155,7 +139,7 @@ const struct cfg_option cfg_origin_options[] = {
      .shape = CFG_SECTION,
      .shorthand = "enabled",
      .prose = "Whether and how its servers are checked.",
-     .children = health_options},
+     .children = cfg_origin_health_options},
     CHOICE("all_down", AT(cfg_origin, all_down), "try", all_downs,
 	   "When all servers are down: try them all the same, or refuse the request with 503."),
     SECTION_AT("resolve", AT(cfg_origin, resolve), "How names of its servers are looked up.",

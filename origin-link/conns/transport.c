@@ -213,14 +213,14 @@ static enum cfg_origin_protocol protocol_of(const struct cfg_origin *origin)
 								     : origin->protocol;
 }
 
-struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
-				 char **error)
+static struct transport *load(const struct cfg_origin *origin, const char *server_host,
+			      enum cfg_origin_protocol protocol, char **error)
 {
 	const struct cfg_origin_tls *tls = &origin->tls;
 	struct transport_identity id = {
 	    .name = (char *)"",
 	    .proxy = origin->proxy_protocol,
-	    .protocol = protocol_of(origin),
+	    .protocol = protocol,
 	};
 
 	if (tls->enabled) {
@@ -232,6 +232,31 @@ struct transport *transport_load(const struct cfg_origin *origin, const char *se
 			return NULL;
 	}
 	return intern(&id, tls, error);
+}
+
+struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
+				 char **error)
+{
+	return load(origin, server_host, protocol_of(origin), error);
+}
+
+struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
+				       char **error)
+{
+	const struct cfg_check *check = &origin->health.check;
+	bool is_of_tls = check->kind == CFG_CHECK_HTTPS || check->kind == CFG_CHECK_TLS;
+	enum cfg_origin_protocol protocol =
+	    check->kind == CFG_CHECK_H2 || check->kind == CFG_CHECK_GRPC
+		? CFG_ORIGIN_PROTOCOL_H2
+		: CFG_ORIGIN_PROTOCOL_HTTP1;
+	const char *name = *check->host ? check->host : server_host;
+
+	if (origin->tls.enabled || !is_of_tls)
+		return load(origin, server_host, protocol, error);
+	if (check->verify == CFG_VERIFY_NO)
+		return transport_unverified(name, origin->proxy_protocol);
+	return transport_of_check(
+	    &(struct transport_check){name, check->verify, origin->proxy_protocol, false}, error);
 }
 
 struct transport *transport_plain(void)
@@ -258,7 +283,7 @@ struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol
 	return t;
 }
 
-struct transport *transport_of_check(const char *name, enum cfg_verify verify, char **error)
+struct transport *transport_of_check(const struct transport_check *check, char **error)
 {
 	static const enum tls_verify verifies[] = {
 	    [CFG_VERIFY_AUTO] = TLS_VERIFY_TRUSTED,
@@ -267,11 +292,12 @@ struct transport *transport_of_check(const char *name, enum cfg_verify verify, c
 	};
 	struct transport_identity id = {
 	    .tls = true,
-	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
-	    .verify = verifies[verify],
-	    .always_full = verify != CFG_VERIFY_NO,
+	    .protocol = check->h2 ? CFG_ORIGIN_PROTOCOL_H2 : CFG_ORIGIN_PROTOCOL_HTTP1,
+	    .verify = verifies[check->verify],
+	    .always_full = check->verify != CFG_VERIFY_NO,
 	    .background = true,
-	    .name = (char *)name,
+	    .name = (char *)check->name,
+	    .proxy = check->proxy,
 	};
 	struct cfg_origin_tls tls = {.enabled = true};
 

@@ -29,8 +29,9 @@ struct olink_origins {
 	/* immutable */
 	const struct cfg_fleet *fleet;
 	const char *self;
-	struct transport ***transports; /* by origin, then as in its list of servers */
-	double **km;                    /* the same: how far they are; < 0: not known */
+	struct transport ***transports;       /* by origin, then as in its list of servers */
+	struct transport ***check_transports; /* likewise; NULL: not checked */
+	double **km;                          /* the same: how far they are; < 0: not known */
 	/* immutable once open */
 	struct olink *olink;             /* NULL: not open */
 	struct olink_server ***servers;  /* as the transports */

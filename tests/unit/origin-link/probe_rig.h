@@ -8,11 +8,12 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/loop.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/health/probe.h"
 
 struct probe_rig {
 	struct loop_group *group;
 	struct stream_buffers *buffers;
+	struct cfg_range status;
 	struct cfg_check check;      /* by GET of /health at www.example.com, once an hour */
 	struct transport *transport; /* NULL: plain */
 	bool for_others;

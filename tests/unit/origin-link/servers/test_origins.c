@@ -389,6 +389,7 @@ static void test_change_of_addresses(void **state)
 	    .port = net_addr_port(&o.addr),
 	    .check = &t->origin.health.check,
 	    .transport = plain,
+	    .check_transport = plain,
 	};
 
 	assert_non_null(table.resolver);
@@ -464,6 +465,7 @@ static void test_another_check_forgot_the_verdicts_of_a_name(void **state)
 	    .port = net_addr_port(&o.addr),
 	    .check = &t->origin.health.check,
 	    .transport = plain,
+	    .check_transport = plain,
 	};
 
 	ns.a[0] = "127.0.0.1";
@@ -527,6 +529,7 @@ static void named_init(struct named *n, struct origins_rig *rig)
 	    .port = 80,
 	    .resolve = &rig->origin.resolve,
 	    .transport = n->plain,
+	    .check_transport = n->plain,
 	};
 }
 
@@ -677,13 +680,13 @@ static void test_name_of_ever_new_addresses(void **state)
 
 	named_init(&n, t);
 	s = server_take(&n.table, &n.id);
-	for (unsigned i = 1; i <= RESOLVER_ADDRS_MAX + 5; i++) {
+	for (unsigned i = 1; i <= SERVICE_ADDRS_MAX + 5; i++) {
 		char text[NET_ADDR_TEXT];
 
 		snprintf(text, sizeof(text), "127.0.1.%u", i);
 		turn_to(&n, s, text);
 	}
-	assert_int_equal(s->past.n, RESOLVER_ADDRS_MAX);
+	assert_int_equal(s->past.n, SERVICE_ADDRS_MAX);
 	server_give(&s);
 	named_fini(&n);
 }
