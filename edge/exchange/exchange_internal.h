@@ -47,6 +47,7 @@
 #include "edge/facts/facts.h"
 #include "edge/limit/guard.h"
 #include "edge/node/worker.h"
+#include "edge/route/affinity.h"
 
 struct edge_site;
 
@@ -122,6 +123,7 @@ struct edge_exchange {
 	struct edge_mirror **mirrors; /* copies of the request, as far as it has come */
 	unsigned n_mirrors;
 
+	struct edge_stick stick;      /* to a server; until a tunnel lets the view go */
 	struct olink_request *origin; /* NULL: none was asked, so far */
 	struct flow_leg leg;          /* to it */
 	struct edge_forward forward;

@@ -69,7 +69,8 @@ static bool open_origin(struct edge_exchange *x)
 	    .origins = x->view->origins,
 	    .terms = &terms,
 	    .origin = x->to,
-	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena),
+	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena,
+					 clock_wall(), &x->stick),
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};

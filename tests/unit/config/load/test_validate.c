@@ -76,7 +76,7 @@ static void test_contradictions(void **state)
 	    "fleet.yaml:19:31: origins.api: h2 is not possible with a PROXY protocol header\n"
 	    "fleet.yaml:19:31: origins.api: servers that are asked by h2 only are checked by h2, "
 	    "grpc, tcp or tls (health.check.kind)\n"
-	    "fleet.yaml:19:76: origins.api.resolve: ttl_min is more than ttl_max\n"
+	    "fleet.yaml:19:74: origins.api.resolve: ttl_min is more than ttl_max\n"
 	    "fleet.yaml:24:29: sites.one.routes: \"/\" is there twice; first at fleet.yaml:24:14\n"
 	    "fleet.yaml:25:19: sites.one.edges: \"a\" is there twice\n"
 	    "fleet.yaml:27:13: sites.*.hosts: \"y.example\" is there twice; first at "
