@@ -149,10 +149,6 @@ static void changed_cb(void *arg)
 	/* Nobody else is to close it meanwhile. */
 	if (conn->state == CONN_SHARED_IDLE)
 		origin_conn_shared_busy(conn);
-	if (origin_h2_has_settings(conn->h2))
-		atomic_store_explicit(&conn->endpoint->h2_streams,
-				      MAX(origin_h2_streams_max(conn->h2), 1u),
-				      memory_order_relaxed);
 	if (origin_h2_is_leaving(conn->h2) || origin_h2_wants_h1(conn->h2))
 		leave_list(conn);
 	sort(conn);
@@ -177,16 +173,21 @@ static void changed_cb(void *arg)
 	sharing_became_idle(c, conn->quota);
 }
 
-static void wants_h1_cb(void *arg)
+/* What it has refused is tried again before changed_cb() comes. */
+static void said_cb(void *arg)
 {
 	struct origin_conn *conn = arg;
+	unsigned streams = MAX(origin_h2_streams_max(conn->h2), 1u);
 
-	endpoint_speaks(conn->endpoint, SPEAKS_H1_ONLY);
+	if (origin_h2_wants_h1(conn->h2))
+		endpoint_speaks(conn->endpoint, SPEAKS_H1_ONLY);
+	if (origin_h2_has_settings(conn->h2))
+		atomic_store_explicit(&conn->endpoint->h2_streams, streams, memory_order_relaxed);
 }
 
 static const struct origin_h2_ops session_ops = {
     .changed = changed_cb,
-    .wants_h1 = wants_h1_cb,
+    .said = said_cb,
 };
 
 /* Life */

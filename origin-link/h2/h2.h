@@ -41,9 +41,10 @@ struct origin_h2_ops {
 	/* There may be more room, or less, or it has begun to leave. From the loop, at the end of
 	 * a turn; it may be destroyed in here if no stream is open. */
 	void (*changed)(void *arg);
-	/* The origin wants HTTP/1.1 for what it has refused (RFC 9113 section 7). At once, and
-	 * nothing may be done with the session in here. */
-	void (*wants_h1)(void *arg);
+	/* The origin's settings have come, or it wants HTTP/1.1 (RFC 9113 section 7). At once,
+	 * before streams are told what has become of them; nothing may be done with the session in
+	 * here. */
+	void (*said)(void *arg);
 };
 
 /* Sends the preface. Consumes the stream (established), also when memory is gone: then NULL.

@@ -133,6 +133,7 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 static void settings_came(struct origin_h2 *h)
 {
 	h->has_settings = true;
+	h->ops->said(h->arg);
 	log_debug("%s h2 fd %d: the origin lets %u streams be open", loop_name(h->loop),
 		  stream_fd(h->stream), origin_h2_streams_max(h));
 	origin_h2_note(h);

@@ -542,7 +542,7 @@ bool origin_h2_has_settings(const struct origin_h2 *h)
 void origin_h2_set_wants_h1(struct origin_h2 *h)
 {
 	h->wants_h1 = true;
-	h->ops->wants_h1(h->arg);
+	h->ops->said(h->arg);
 	origin_h2_note(h);
 }
 

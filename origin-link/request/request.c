@@ -196,6 +196,7 @@ static void note_connection(struct olink_request *r)
 
 	r->facts.addr = r->looked_at;
 	r->facts.reused = lease_is_reused(&a->lease);
+	r->facts.protocol = a->wire->name;
 	r->facts.connect = lease_connect_time(&a->lease);
 	r->facts.queue = mono_since(a->opened, r->began);
 	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);

@@ -63,6 +63,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 struct olink_facts {
 	uint64_t number;      /* among the requests of its worker, as the log has it */
 	bool reused;          /* sent over a connection that was already open */
+	const char *protocol; /* of that connection, a literal; NULL: there was none */
 	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
 	unsigned retries;     /* how often it was sent again */
 	/* Until it had the connection that it was last sent by, but for the time to make that:

@@ -18,12 +18,14 @@ static void changed_cb(void *arg)
 	rig->n_changed++;
 }
 
-static void wants_h1_cb(void *arg)
+static void said_cb(void *arg)
 {
-	CHECK(origin_h2_wants_h1(((struct h2_rig *)arg)->h2));
+	const struct origin_h2 *h = ((struct h2_rig *)arg)->h2;
+
+	CHECK(origin_h2_wants_h1(h) || origin_h2_has_settings(h));
 }
 
-static const struct origin_h2_ops ops = {.changed = changed_cb, .wants_h1 = wants_h1_cb};
+static const struct origin_h2_ops ops = {.changed = changed_cb, .said = said_cb};
 
 void h2_rig_init(struct h2_rig *rig, unsigned streams)
 {
