@@ -146,6 +146,9 @@ void cfg_validate_origins(struct validator *v)
 		cfg_validate_check(v, path, &o->health.check,
 				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
 		free(path);
+		path = xasprintf("origins.%s.retries", o->name);
+		cfg_validate_retries(v, path, &o->retries, cfg_entry_get(n, "retries"), o->place);
+		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_protocol(v, o, n);
 		validate_pool(v, o, cfg_entry_get(n, "pool"));

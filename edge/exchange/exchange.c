@@ -205,6 +205,7 @@ static void write_log(struct edge_exchange *x)
 		entry.protocol = facts.protocol;
 		entry.reused = facts.reused;
 		entry.retries = facts.retries;
+		entry.tries = facts.tries;
 		entry.queue = facts.queue;
 		entry.connect = facts.connect;
 		entry.response = facts.response;

@@ -64,7 +64,11 @@ static bool identify(struct edge_exchange *x)
 static bool open_origin(struct edge_exchange *x)
 {
 	const struct cfg_terms *cfg = &x->route->cfg->terms;
-	struct olink_terms terms = {cfg->timeout.response, cfg->timeout.idle, cfg->retries};
+	struct olink_terms terms = {
+	    .response = cfg->timeout.response,
+	    .idle = cfg->timeout.idle,
+	    .retries = cfg->n_retries > 0 ? cfg->retries : NULL,
+	};
 	struct olink_open open = {
 	    .origins = x->view->origins,
 	    .terms = &terms,

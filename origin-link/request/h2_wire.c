@@ -113,13 +113,13 @@ static void died_cb(struct origin_h2_stream *s, const struct origin_h2_death *de
 	    .reason = death->reason,
 	    .detail = death->detail,
 	    /* Content that was given is not there to be given again. */
-	    .unacted = death->unacted && a->given != GIVEN_CONTENT,
+	    .unacted = death->unacted && (a->given != GIVEN_CONTENT || a->request->keeps),
 	};
 
 	if (death->spoilt)
 		attempt_spoilt(a, death->reason, death->detail);
 	else if (death->vanished)
-		request_vanished(a->request);
+		request_vanished(a->request, a);
 	else
 		attempt_died(a, &told);
 }

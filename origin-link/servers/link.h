@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/loop/loop.h"
+#include "origin-link/recent/recent.h"
 #include "origin-link/servers/server.h"
 
 struct cfg_fleet;
@@ -20,6 +21,7 @@ struct olink {
 	struct conns_node *conns;
 	/* control loop */
 	struct server_table servers;
+	struct recents recents;
 	struct event *tick;
 	struct loop_task warm_now;
 	TAILQ_HEAD(origins_list, olink_origins) origins; /* those that are open, oldest first */
@@ -37,6 +39,7 @@ struct olink_origins {
 	struct olink_server ***servers;  /* as the transports */
 	struct choice **choices;         /* by origin; NULL: not open */
 	struct quota **quotas;           /* by origin; NULL: it has none */
+	struct recent **recents;         /* by origin */
 	TAILQ_ENTRY(olink_origins) link; /* control loop */
 	/* Whose turn it is: one row a loop, which alone writes it. */
 	unsigned turns_stride;

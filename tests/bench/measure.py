@@ -101,8 +101,8 @@ def output_of(core, argv):
 
 
 class Origin:
-    """nginx on the load's core: 1 KiB from memory, a large file, HTTP and HTTPS, the latter by HTTP/2 too, and
-    its counts."""
+    """nginx on the load's core: 1 KiB from memory, a large file, HTTP and HTTPS, the latter by HTTP/2
+    too, and its counts."""
 
     def __init__(self, directory, core, certificate):
         directory.mkdir()
