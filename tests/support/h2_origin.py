@@ -46,6 +46,9 @@ class Connection:
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(1 << 24)
         self.flush()
+        # h2 would break the connection off where others refuse a stream: that is for the test.
+        self.h2.local_settings = h2.settings.Settings(client=False, initial_values={
+            **self.origin.settings, h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1000})
         while data := self.socket.recv(65536):
             if self.origin.deaf.is_set():
                 continue
