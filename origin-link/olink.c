@@ -21,7 +21,7 @@
 #include "origin-link/health/probe.h"
 #include "origin-link/request/request_internal.h"
 #include "origin-link/servers/choice.h"
-#include "origin-link/servers/outlier_watch.h"
+#include "origin-link/servers/lookout.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
@@ -47,11 +47,11 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct olink *olink = arg;
 
-	const struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
+	struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
 
 	endpoints_sweep(olink->conns);
 	if (newest)
-		outlier_watch_look(newest, loop_now(olink->group->control));
+		lookout_look(newest, loop_now(olink->group->control));
 	warm_up(olink);
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/loop/loop.h"
 #include "origin-link/recent/recent.h"
+#include "origin-link/servers/gate.h"
 #include "origin-link/servers/server.h"
 
 struct cfg_fleet;
@@ -34,6 +35,7 @@ struct olink_origins {
 	struct transport ***transports;       /* by origin, then as in its list of servers */
 	struct transport ***check_transports; /* likewise; NULL: not checked */
 	double **km;                          /* the same: how far they are; < 0: not known */
+	struct gate *gates;                   /* by origin; each says who writes it */
 	/* immutable once open */
 	struct olink *olink;             /* NULL: not open */
 	struct olink_server ***servers;  /* as the transports */
