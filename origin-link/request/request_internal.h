@@ -133,9 +133,11 @@ struct olink_request {
 	struct attempt *current, *rival;
 	struct attempt *second; /* beside the embedded one, when there has been a rival; malloc'd */
 	unsigned n_again;       /* how often it was tried again, as retry.h counts it */
-	bool fresh;             /* from now on by new connections only */
-	enum reason again;      /* NONE: it is not to be tried again */
-	struct recent *recent;  /* of the origin; lives as long as the olink */
+	/* The last server whose connection broke: there by new ones only; NULL: none did. May be
+	 * pinned no more, and is only compared. */
+	const struct endpoint *broke;
+	enum reason again;     /* NONE: it is not to be tried again */
+	struct recent *recent; /* of the origin; lives as long as the olink */
 	struct olink_try **last_try;
 
 	/* the request */

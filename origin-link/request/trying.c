@@ -144,7 +144,8 @@ static enum lease_result try_candidate(struct olink_request *r, struct attempt *
 	    .endpoint = r->candidates[r->candidate],
 	    .terms = r->settings.terms,
 	    .client = r->settings.tells_client ? &r->client : NULL,
-	    .fresh = r->fresh,
+	    /* Elsewhere an idle one is as good as any, and there at once. */
+	    .fresh = r->broke && r->candidates[r->candidate] == r->broke,
 	    .newer_than = r->died_at,
 	    .protocol = h2_wire_protocol(r->head),
 	    .careful = once || r->n_again >= r->settings.retry.attempts,
@@ -244,8 +245,9 @@ static void end_race(struct olink_request *r)
 		r->rival = NULL;
 		r->candidate--;
 	}
-	while (r->candidates[i] != r->current->endpoint)
+	while (i < r->n_candidates && r->candidates[i] != r->current->endpoint)
 		i++;
+	CHECK(i < r->n_candidates);
 	r->candidates[i] = r->candidates[r->candidate];
 	r->candidates[r->candidate] = r->current->endpoint;
 }
@@ -431,13 +433,14 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 	REQUEST_TRACE(r, "tried again: %s, %s", retry_cause_text(c->cause), reason_text(reason));
 	note_end(r, a, ends[c->cause], reason);
 	end_attempt(r, a, how, reason);
+	/* After a connection that broke an idle one may be as dead: so this ends. */
+	if (!c->unacted && (c->cause == RETRY_BROKE || c->cause == RETRY_VANISHED))
+		r->broke = r->candidates[r->candidate];
 	if (decision.verdict != RETRY_SAME)
 		put_back(r, decision.verdict == RETRY_ONLY_OTHER);
 	/* Vanished servers are fewer each time, which is bound enough. */
 	r->n_again += c->cause != RETRY_VANISHED;
-	/* After a connection that broke an idle one may be as dead: so this ends. */
 	r->died_at = now_of(r);
-	r->fresh |= !c->unacted && (c->cause == RETRY_BROKE || c->cause == RETRY_VANISHED);
 	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	request_count(r, OLINK_RETRIES);
@@ -451,6 +454,9 @@ void request_try_again(struct olink_request *r)
 	enum reason reason = r->again;
 
 	r->again = REASON_NONE;
+	/* One that has lost all its connections is restarting, or gone. */
+	if (has_other(r) && endpoint_is_cold(r->candidates[r->candidate]))
+		put_back(r, false);
 	send_again(r);
 	if (!try_any(r, &reason))
 		request_fail(r, reason, NULL);
