@@ -124,7 +124,8 @@ struct olink_request {
 	struct olink_facts facts;
 	mono_time began;
 
-	/* where it goes */
+	/* where it goes: candidates before `candidate` were given up, but for the current attempt's
+	 * in a race; that one is the last that was tried */
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
