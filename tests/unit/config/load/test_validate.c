@@ -244,12 +244,27 @@ static void test_balance(void **state)
 	    "0.5%, at most 100%\n");
 }
 
+static void test_retries(void **state)
+{
+	assert_complaints("origins:\n"
+			  "  a: {servers: a, retries: {statuses: [200, 502-504]}}\n"
+			  "  b: {servers: b, retries: {attempts: 0, statuses: 503}}\n"
+			  "  c: {servers: c, retries: {hedge: {enabled: true, percentile: 40%}}}\n"
+			  "  d: {servers: d, retries: {statuses: [500, 501, 502, 503, 504, 505, "
+			  "506, 507, 508]}}\n"
+			  "  e: {servers: e, retries: 11}\n"
+			  "  f: {servers: f, retries: {on: [idle, never]}}\n"
+			  "  g: {servers: g, retries: 0}\n",
+			  "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_contradictions),
 	    cmocka_unit_test(test_tls_contradictions),
 	    cmocka_unit_test(test_balance),
+	    cmocka_unit_test(test_retries),
 	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
 	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),
