@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the parts of conns/ share: conns.c (a loop's side, and the mail between loops), endpoint.c,
- * origin_conn.c (one connection), lease.c (its use), sharing.c (who gets what becomes free),
- * quota.c (what all servers of an origin have together), warm.c. Nobody else includes this, but for
- * their tests.
+ * origin_conn.c (one connection), h2/shared.c (one of HTTP/2), lease.c (its use), sharing.c (who
+ * gets what becomes free), quota.c (what all servers of an origin have together), warm.c. Nobody
+ * else includes this, but for their tests.
  *
  * Who refers to an endpoint when control has given it up: leases and listed slots (pins),
  * connections (open), mail (mails). endpoint.c says why it can tell when nobody does.
@@ -21,7 +21,9 @@
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/load.h"
 #include "origin-link/conns/outcome.h"
+#include "origin-link/conns/patience.h"
 #include "origin-link/conns/quota.h"
+#include "origin-link/conns/warmth.h"
 
 #define CACHE_LINE 64
 
@@ -44,6 +46,12 @@ struct conns_node {
 	LIST_HEAD(, endpoint) endpoints_by_id[ENDPOINT_BUCKETS];
 	LIST_HEAD(, quota) quotas[QUOTA_BUCKETS]; /* by name */
 	unsigned next_warm;                       /* which side is to open the next connection */
+	bool is_over;                             /* loops and sides are gone, mail may be left */
+	unsigned warm_pass;                       /* see warm.c */
+	unsigned n_warm_orders;
+	bool warm_is_held_up; /* as many orders are under way as may be */
+	/* Control counts it up now and then; each loop's most that are in use begins anew then. */
+	_Alignas(CACHE_LINE) _Atomic unsigned use_period;
 };
 
 struct conns {
@@ -54,7 +62,8 @@ struct conns {
 	unsigned index;
 	struct event *tick;
 	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
-	struct origin_conn_list idle;     /* of all slots; most recently used first */
+	struct origin_conn_list idle; /* of all slots, of HTTP/2 too; most recently used first */
+	struct origin_conn_list sessions; /* all of HTTP/2, whether they take requests or not */
 	TAILQ_HEAD(, lease) lacking;      /* queued for a place of a quota, in order of arrival */
 	uint64_t n_leases;                /* taken so far: the last one's number */
 	unsigned n_idle;
@@ -67,14 +76,21 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	_Atomic unsigned n_leaving;         /* of the idle ones, those that end soon */
+	/* The most leases at a time in that period. */
+	_Atomic unsigned most_in_use, use_period;
 	struct load load;
+	_Atomic unsigned n_shared;               /* connections of HTTP/2 that take requests */
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
-	struct origin_conn_list idle; /* most recently used first */
-	TAILQ_HEAD(, lease) waiters;  /* asking and queued, in order of arrival */
-	unsigned favoured;            /* see sharing.c */
-	bool listed;                  /* in conns->slots, and pinned for that */
+	struct origin_conn_list idle;   /* most recently used first */
+	struct origin_conn_list shared; /* see h2/shared.c */
+	TAILQ_HEAD(, lease) waiters;    /* asking, joining and queued, in order of arrival */
+	unsigned opening;               /* connections being made that may be of HTTP/2 */
+	unsigned joining;               /* leases that wait for one of those */
+	unsigned favoured;              /* see sharing.c */
+	bool listed;                    /* in conns->slots, and pinned for that */
 	LIST_ENTRY(endpoint_slot) link;
 };
 
@@ -90,19 +106,46 @@ struct endpoint {
 	unsigned refs;
 	unsigned memories; /* see endpoint_remember() */
 	unsigned graces;   /* under way since it was given up */
+	struct warmth warmth;
+	struct patience patience;
+	struct lease_terms warm_terms;
+	unsigned warm_spare, warm_pass; /* how many are wanted, and when that was said */
 	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
 	 */
 	_Alignas(CACHE_LINE) _Atomic unsigned open;
 	_Atomic unsigned waiting;
-	_Atomic unsigned warming; /* connections that loops have been told to open, and still do */
+	_Atomic unsigned dialling; /* of those that are open, those that are being made */
+	_Atomic unsigned ordered;  /* connections that loops have been told to open, in the mail */
+	_Atomic unsigned warming;  /* the same, and those that they are opening */
+	_Atomic unsigned spare;    /* idle ones that there should be; 0: any number */
+	_Atomic unsigned target;   /* open ones that there should be; 0: any number */
+	_Atomic bool keeps_warm, is_warm; /* see endpoint_is_cold() */
+	_Atomic int64_t idle_most;        /* duration: see patience.h; 0: not known */
+	_Atomic bool is_short;            /* control was told, and has not looked yet */
 	_Atomic unsigned mails;
 	_Atomic int64_t suspect_until; /* mono_time; 0: it is not */
 	_Atomic unsigned suspected;    /* how often since a connection was made */
 	_Atomic int last_failure;      /* enum reason */
 	_Atomic bool retired;
+	_Atomic int speaks;          /* enum speaks */
+	_Atomic unsigned h2_streams; /* that its last session was allowed; 0: not known */
 	/* each loop its own */
 	struct endpoint_slot slots[]; /* by loop index */
 };
+
+/* What a server has turned out to speak the last time that it was connected to. */
+enum speaks {
+	SPEAKS_UNKNOWN,
+	SPEAKS_H1,
+	SPEAKS_H2,
+	SPEAKS_H1_ONLY, /* though it has agreed to HTTP/2: HTTP_1_1_REQUIRED (RFC 9113 section 7) */
+};
+
+static inline void endpoint_speaks(struct endpoint *e, enum speaks speaks)
+{
+	if (atomic_load_explicit(&e->speaks, memory_order_relaxed) != (int)speaks)
+		atomic_store_explicit(&e->speaks, speaks, memory_order_relaxed);
+}
 
 static inline struct endpoint_slot *endpoint_slot(struct endpoint *e, const struct conns *c)
 {
@@ -119,6 +162,15 @@ static inline void conns_count(const struct conns *c, enum olink_counter id, int
 void conns_node_ref(struct conns_node *node);
 void conns_node_unref(struct conns_node *node);
 
+enum warm_news {
+	WARM_SHORT, /* fewer are idle than should be */
+	WARM_OPENED,
+	WARM_FAILED,
+	WARM_PREVENTED, /* by our own limits or shortage */
+	WARM_BROKEN,    /* one was ended by the server as soon as it was made */
+	WARM_ENDED,     /* one was, when it had been idle for longer */
+};
+
 /* A letter from one loop to another about an endpoint. */
 struct conns_mail {
 	struct conns_node *node;
@@ -131,6 +183,10 @@ struct conns_mail {
 	unsigned n_hops;          /* loops that had no use for that place */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
+	/* What has come of that, told to control, which need not have a side; NULL: other mail. */
+	void (*told)(struct conns_mail *mail);
+	enum warm_news news;
+	duration idle; /* of the connection that was WARM_ENDED */
 };
 
 struct conns_mail *conns_mail_create(struct endpoint *e, unsigned from,
@@ -139,6 +195,8 @@ struct conns_mail *conns_mail_create(struct endpoint *e, unsigned from,
 void conns_mail_post(struct conns_mail *mail, unsigned to);
 /* Frees it. What it refers to may be gone then, unless the caller has another hold on it. */
 void conns_mail_end(struct conns_mail *mail);
+/* A slot is looked through at every tick, and pinned for that, while it has something. */
+void conns_list_slot(struct conns *c, struct endpoint_slot *slot);
 /* Closes the idle connections of a retired endpoint. */
 void conns_close_retired(struct conns *c, struct conns_mail *mail);
 
@@ -166,6 +224,8 @@ enum conn_state {
 	CONN_PROMISED, /* to `lease`, which is told at the end of the turn */
 	CONN_HELD,     /* by a lease, whose stream callbacks are set; otherwise they are our own */
 	CONN_MAILED,   /* parked, on its way between loops: no `conns` */
+	CONN_SHARED,   /* of HTTP/2: has a session, and leases as its users */
+	CONN_SHARED_IDLE, /* the same without users, and not in a callback of its session */
 };
 
 struct origin_conn {
@@ -175,11 +235,17 @@ struct origin_conn {
 	struct conns *conns;
 	struct stream *stream;
 	struct lease *lease;                      /* PROMISED */
-	TAILQ_ENTRY(origin_conn) link, side_link; /* IDLE */
-	struct quota *quota;                      /* that it has a place of; NULL: of none */
+	TAILQ_ENTRY(origin_conn) link, side_link; /* IDLE, SHARED_IDLE */
+	TAILQ_ENTRY(origin_conn) session_link;    /* SHARED, SHARED_IDLE: in conns->sessions */
+	/* SHARED, SHARED_IDLE */
+	struct origin_h2 *h2;
+	bool takes;          /* requests: it is in slot->shared, by `link` */
+	unsigned n_users;    /* leases that hold it, or were promised it */
+	struct quota *quota; /* that it has a place of; NULL: of none */
 	struct expiry expiry;
 	unsigned max_idle; /* as its last user said */
 	bool moved;        /* to another loop since it was last used */
+	bool leaving;      /* IDLE: it ends soon, and is counted as such */
 };
 
 /* FREE. Room was reserved, by terms with that quota. Consumes the stream; with the room when memory
@@ -190,12 +256,19 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to IDLE. */
 void origin_conn_idle(struct origin_conn *conn);
-/* IDLE to FREE: the newest of the slot that has not expired; NULL: there is none. */
+/* IDLE to FREE: the most recently used one of the slot that has not expired, or one that would
+ * expire and is to stay; NULL: there is none. */
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
 /* FREE to PROMISED. */
 void origin_conn_promise(struct origin_conn *conn, struct lease *l);
 /* FREE or PROMISED to HELD: `ops` are called from now on. */
 void origin_conn_hold(struct origin_conn *conn, const struct stream_ops *ops, void *arg);
+/* FREE to SHARED, and between that and SHARED_IDLE. */
+void origin_conn_shared(struct origin_conn *conn, const struct lease_terms *terms);
+void origin_conn_shared_idle(struct origin_conn *conn);
+void origin_conn_shared_busy(struct origin_conn *conn);
+/* As its last user wants it to be kept. */
+void origin_conn_set_terms(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to MAILED, and back on another loop. */
 void origin_conn_park(struct origin_conn *conn);
 void origin_conn_unpark(struct origin_conn *conn, struct conns *c);
@@ -210,7 +283,7 @@ struct quota *origin_conn_close_keep_room(struct origin_conn *conn, const char *
 void origin_conn_drop(struct origin_conn *conn);
 /* IDLE or FREE: its time is over. */
 void origin_conn_close_expired(struct origin_conn *conn);
-/* What has expired in a slot. */
+/* What has expired in a slot; what soon will is counted as leaving. */
 void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot);
 /* All that is idle in a slot. */
 void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
@@ -239,11 +312,47 @@ bool lease_serve_lacking(struct conns *c, const struct quota *q);
 /* ASKS or QUEUED: the other loop has answered, with one (FREE) or with none (NULL). */
 void lease_answered(struct lease *l, struct origin_conn *conn);
 
+/* A connection is there, or there is none, that may have been of HTTP/2 (slot->opening): those that
+ * join are served, look elsewhere, or fail with `reason` when nothing else is on its way. */
+void lease_opening_ended(struct conns *c, struct endpoint *e, enum reason reason,
+			 const char *detail);
+/* There may be room in a connection of HTTP/2. */
+void lease_serve_shared(struct endpoint_slot *slot);
+
+/* h2/shared.c */
+
+/* FREE, and of HTTP/2, to SHARED. `terms`: of whom it was made for. False when memory is gone: it
+ * is closed. */
+bool shared_begin(struct origin_conn *conn, const struct lease_terms *terms);
+/* Its session goes. */
+void shared_fini(struct origin_conn *conn);
+/* Whether a connection that was made turned out to be of HTTP/2, which its endpoint remembers. */
+bool shared_is_h2(struct endpoint *e, const struct stream *stream, bool h1_only);
+/* How many requests a new one is likely to carry at once. */
+unsigned shared_room_expected(const struct endpoint *e);
+/* What is to be asked for: a server may have said that it wants HTTP/1.1, or may know nothing else
+ * than HTTP/2. */
+enum lease_protocol shared_protocol(const struct endpoint *e, enum lease_protocol wanted);
+bool endpoint_may_speak_h2(const struct endpoint *e);
+/* One user more. */
+void shared_enter(struct origin_conn *conn);
+/* A place in one that suits the lease, which becomes its user; NULL: there is none. Closes none. */
+struct origin_conn *shared_take(struct lease *l);
+void shared_give(struct origin_conn *conn, const struct lease_terms *terms);
+void shared_close_expired(struct conns *c, struct endpoint_slot *slot);
+/* All of the side, which has no leases any more. */
+void shared_close_all(struct conns *c);
+/* None of the slot takes requests any more; those without users are closed. */
+void shared_retire_all(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
+		       const char *why);
+
 /* sharing.c */
 
 /* Asks the loop with the most idle connections for one of them. False when there are none. */
 bool sharing_ask(struct lease *l);
 void sharing_forget_question(struct lease *l);
+/* A connection of the side has become idle: others may need its place. */
+void sharing_became_idle(struct conns *c, struct quota *q);
 /* A connection is FREE: it goes to a waiter of its loop, or to a loop with waiters, or idle. */
 void sharing_conn_free(struct origin_conn *conn);
 /* Gives room back: somebody who waits for it, here or for the quota's place, may take it. */
@@ -255,4 +364,10 @@ void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q);
 
 /* warm.c */
 
+/* One more of this loop's, if there is room: for requests that are to be expected. */
+void warm_open(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void warm_cancel(struct conns *c);
+/* One was taken or closed: whether enough are idle still; if not, control is told. */
+void warm_check(struct endpoint *e);
+/* One was ended by the server when it had been idle for so long; before it is closed. */
+void warm_ended(struct endpoint *e, duration idle, bool unused);

@@ -125,17 +125,21 @@ struct olink_request {
 	struct olink_facts facts;
 	mono_time began;
 
-	/* where it goes */
+	/* where it goes: candidates before `candidate` were given up, but for the current attempt's
+	 * in a race; that one is the last that was tried */
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
+	mono_time died_at;     /* the attempt before; 0: this is the first */
 	duration connect_left; /* for this candidate and those behind it */
 	struct attempt *current, *rival;
 	struct attempt *second; /* beside the embedded one, when there has been a rival; malloc'd */
 	unsigned n_again;       /* how often it was tried again, as retry.h counts it */
-	bool fresh;             /* from now on by new connections only */
-	enum reason again;      /* NONE: it is not to be tried again */
-	struct recent *recent;  /* of the origin; lives as long as the olink */
+	/* The last server whose connection broke: there by new ones only; NULL: none did. May be
+	 * pinned no more, and is only compared. */
+	const struct endpoint *broke;
+	enum reason again;     /* NONE: it is not to be tried again */
+	struct recent *recent; /* of the origin; lives as long as the olink */
 	struct olink_try **last_try;
 
 	/* the request */

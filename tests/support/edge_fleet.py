@@ -43,6 +43,11 @@ class Edge(perigee.Daemon):
         self.port = self.addresses()[0][1]
         self.plain_port = self.addresses()[-1][1] if plain else None
 
+    @staticmethod
+    def cold(origin):
+        """Nothing is opened ahead of need, unless a test is about that: they count connections."""
+        return origin if "pool:" in origin else origin.rstrip(", ") + ", pool: {warm: 0}"
+
     def write(self, sites, origins, http=""):
         """sites: {name: (hosts, [(certificate, key)], {path: origin}, line...)}, with lines of more
         options; origins: {name: yaml}.
@@ -58,7 +63,7 @@ class Edge(perigee.Daemon):
             f'  {self.node}: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '
             f"workers: {self.workers}}}",
             "origins:",
-            *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
+            *(f"  {name}: {{{self.cold(origin)}}}" for name, origin in origins.items()),
             "sites:",
         ]
         for name, (hosts, certificates, routes, *more) in sites.items():
