@@ -109,7 +109,8 @@ struct olink_request {
 	 * when a request is opened. */
 	struct arena arena; /* response heads and trailers */
 	struct attempt attempt;
-	struct deadline hedge_at;
+	struct deadline hedge_at; /* a second attempt begins: while the first connects, in a race;
+				     later as a hedge */
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;
