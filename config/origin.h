@@ -69,6 +69,14 @@ struct cfg_balance {
 	unsigned subset;     /* 0: all */
 };
 
+/* What requests go to the servers of an origin by: AUTO is what a server takes, by ALPN, and
+ * HTTP/1.1 without TLS. */
+enum cfg_origin_protocol {
+	CFG_ORIGIN_PROTOCOL_AUTO,
+	CFG_ORIGIN_PROTOCOL_HTTP1,
+	CFG_ORIGIN_PROTOCOL_H2,
+};
+
 /* When nothing is sent to an origin for a while, because too much of it fails. */
 struct cfg_breaker {
 	bool enabled;      /* default false; then all below is as by default */
@@ -157,6 +165,7 @@ struct cfg_origin {
 	unsigned n_servers;
 	struct cfg_balance balance;
 	struct cfg_origin_tls tls;
+	enum cfg_origin_protocol protocol;      /* default: as the servers say */
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {
 		bool enabled; /* default true */

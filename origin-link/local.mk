@@ -13,6 +13,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/origin_conn.c \
 	origin-link/conns/patience.c origin-link/conns/patience.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
+	origin-link/conns/h2/shared.c \
 	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
@@ -44,6 +45,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/attempt.c origin-link/request/attempt.h \
 	origin-link/request/h1_receive.c \
 	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
+	origin-link/request/h2_wire.c origin-link/request/h2_wire.h \
 	origin-link/request/race.c origin-link/request/race.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \

@@ -54,6 +54,27 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 			 o->name);
 }
 
+/* A connection that begins with a PROXY header is one client's: requests cannot share it. And who
+ * speaks HTTP/2 only would be down for ever. */
+static void validate_protocol(struct validator *v, const struct cfg_origin *o,
+			      const struct cfg_entry *map)
+{
+	struct cfg_place place = cfg_place_of(map, "protocol", o->place);
+
+	if (o->protocol != CFG_ORIGIN_PROTOCOL_H2)
+		return;
+	if (o->proxy_protocol != CFG_PROXY_PROTOCOL_NONE)
+		diag_add(v->diag, place,
+			 "origins.%s: h2 is not possible with a PROXY protocol header", o->name);
+	if (o->health.enabled &&
+	    (o->health.check.kind == CFG_CHECK_HTTP || o->health.check.kind == CFG_CHECK_HTTPS))
+		diag_add(
+		    v->diag, place,
+		    "origins.%s: servers that are asked by h2 only are checked by h2, grpc, tcp "
+		    "or tls (health.check.kind)",
+		    o->name);
+}
+
 static void validate_resolve(struct validator *v, const struct cfg_origin *o,
 			     const struct cfg_entry *map)
 {
@@ -139,6 +160,7 @@ void cfg_validate_origins(struct validator *v)
 		cfg_validate_retries(v, path, &o->retries, cfg_entry_get(n, "retries"), o->place);
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
+		validate_protocol(v, o, n);
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
 		cfg_validate_fallback(v, o, n);
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));

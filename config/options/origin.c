@@ -10,6 +10,7 @@ COMES_FIRST(cfg_origin, name);
 
 static const char *const all_downs[] = {"try", "refuse", "fallback", "page", NULL};
 static const char *const admins[] = {"active", "drained", NULL};
+static const char *const protocols[] = {"auto", "http1", "h2", NULL};
 static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
 
 static const struct cfg_option tls_options[] = {
@@ -141,6 +142,14 @@ const struct cfg_option cfg_origin_options[] = {
      .shorthand = "enabled",
      .prose = "Whether and how connections to its servers are by TLS.",
      .children = tls_options},
+    CHOICE(
+	"protocol", AT(cfg_origin, protocol), "auto", protocols,
+	"The version of HTTP that requests go to its servers by. \"auto\" is HTTP/2 where a "
+	"server takes it (by ALPN, so only over TLS), else HTTP/1.1; \"h2\" is HTTP/2 in any "
+	"case, without TLS by prior knowledge (h2c), which gRPC servers mostly want. By HTTP/2 "
+	"the requests of a worker share one connection, or a few. For WebSockets a connection "
+	"of HTTP/1.1 is used where a server does not take them by HTTP/2. Checks are of the kind "
+	"that they are said to be of, whatever this says."),
     CHOICE("proxy_protocol", AT(cfg_origin, proxy_protocol), "none", proxy_protocols,
 	   "The PROXY protocol header that connections to its servers begin with, to tell who the "
 	   "client is; such connections are not shared between clients."),

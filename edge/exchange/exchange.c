@@ -202,6 +202,7 @@ static void write_log(struct edge_exchange *x)
 
 		entry.asked = true;
 		entry.server = facts.addr;
+		entry.protocol = facts.protocol;
 		entry.reused = facts.reused;
 		entry.retries = facts.retries;
 		entry.tries = facts.tries;

@@ -22,6 +22,7 @@ struct edge_log_entry {
 	/* An origin was asked. The rest is about that. */
 	bool asked;
 	struct net_addr server;        /* the last one that was tried; AF_UNSPEC: none */
+	const char *protocol;          /* of it, "HTTP/2"; NULL: there was no connection */
 	bool reused;                   /* over a connection that was open before */
 	unsigned retries;              /* how often it was sent again */
 	const struct olink_try *tries; /* the attempts before the last one */

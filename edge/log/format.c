@@ -171,6 +171,8 @@ static char *put_origin(char *p, const struct edge_log_entry *e)
 	p = put_bool(p, SPAN(",\"reused\":"), e->reused);
 	if (!e->asked)
 		return p;
+	if (e->protocol != NULL)
+		p = put_word(p, SPAN(",\"origin_protocol\":"), e->protocol);
 	if (e->retries > 0)
 		p = put_number(p, SPAN(",\"retries\":"), e->retries);
 	if (e->tries != NULL)

@@ -185,6 +185,8 @@ static void timeout_cb(evutil_socket_t fd, short what, void *arg)
 
 static void start_handshake(struct connector *c)
 {
+	const struct transport *t = c->transport;
+	struct tls_client *tls = c->h1_only && t->tls_h1 ? t->tls_h1 : t->tls;
 	duration left = mono_since(c->by, loop_now(c->buffers->loop));
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
 
@@ -192,7 +194,7 @@ static void start_handshake(struct connector *c)
 	CHECK(event_add(&c->event, &tv) == 0);
 	set_state(c, CONNECTOR_SHAKES_HANDS);
 	c->began = loop_now(c->buffers->loop);
-	if (!stream_start_tls_client(c->stream, c->transport->tls, NULL, 0))
+	if (!stream_start_tls_client(c->stream, tls, NULL, 0))
 		fail_stream(c, REASON_LIMIT, "out of memory");
 }
 

@@ -45,6 +45,8 @@ struct connector {
 	void (*done)(struct connector *c, struct stream *stream, enum reason reason,
 		     const char *detail);
 
+	bool h1_only; /* for the next start: HTTP/2 is not offered; set after connector_init() */
+
 	enum connector_state state;
 	struct event event; /* all but IDLE: carries the time limit */
 	/* FAILED, and until the next start */

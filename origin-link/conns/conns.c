@@ -148,6 +148,18 @@ static void unlist(struct conns *c, struct endpoint_slot *slot)
 	endpoint_unpin(&e, c->loop);
 }
 
+void conns_list_slot(struct conns *c, struct endpoint_slot *slot)
+{
+	endpoint_pin(slot->endpoint, c->loop);
+	slot->listed = true;
+	LIST_INSERT_HEAD(&c->slots, slot, link);
+}
+
+static bool is_empty(const struct endpoint_slot *slot)
+{
+	return TAILQ_EMPTY(&slot->idle) && TAILQ_EMPTY(&slot->shared);
+}
+
 static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conns *c = arg;
@@ -157,7 +169,8 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 	for (slot = LIST_FIRST(&c->slots); slot; slot = next) {
 		next = LIST_NEXT(slot, link);
 		origin_conn_close_expired_idle(c, slot);
-		if (TAILQ_EMPTY(&slot->idle))
+		shared_close_expired(c, slot);
+		if (is_empty(slot))
 			unlist(c, slot);
 	}
 }
@@ -170,6 +183,8 @@ void conns_close_retired(struct conns *c, struct conns_mail *mail)
 	if (atomic_load(&mail->endpoint->retired)) {
 		origin_conn_close_idle(c, slot, OLINK_DISCARDED_RETIRED,
 				       "no origin has this server any more");
+		shared_retire_all(c, slot, OLINK_DISCARDED_RETIRED,
+				  "no origin has this server any more");
 		if (slot->listed)
 			unlist(c, slot);
 	}
@@ -188,6 +203,7 @@ struct conns *conns_create(struct conns_node *node, struct stream_buffers *buffe
 	c->index = loop_index(c->loop);
 	LIST_INIT(&c->slots);
 	TAILQ_INIT(&c->idle);
+	TAILQ_INIT(&c->sessions);
 	TAILQ_INIT(&c->lacking);
 	LIST_INIT(&c->warm_dials);
 	c->tick = event_new(loop_base(c->loop), -1, EV_PERSIST, tick_cb, c);
@@ -208,6 +224,7 @@ void conns_destroy(struct conns **conns)
 	LOOP_ASSERT_OWNER(c->loop);
 	c->node->sides[c->index] = NULL;
 	warm_cancel(c);
+	shared_close_all(c);
 	while ((slot = LIST_FIRST(&c->slots))) {
 		CHECK(TAILQ_EMPTY(&slot->waiters));
 		origin_conn_close_idle(c, slot, OLINK_EXPIRED, "the program ends");

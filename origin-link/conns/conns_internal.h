@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What the parts of conns/ share: conns.c (a loop's side, and the mail between loops), endpoint.c,
- * origin_conn.c (one connection), lease.c (its use), sharing.c (who gets what becomes free),
- * quota.c (what all servers of an origin have together), warm.c. Nobody else includes this, but for
- * their tests.
+ * origin_conn.c (one connection), h2/shared.c (one of HTTP/2), lease.c (its use), sharing.c (who
+ * gets what becomes free), quota.c (what all servers of an origin have together), warm.c. Nobody
+ * else includes this, but for their tests.
  *
  * Who refers to an endpoint when control has given it up: leases and listed slots (pins),
  * connections (open), mail (mails). endpoint.c says why it can tell when nobody does.
@@ -62,7 +62,8 @@ struct conns {
 	unsigned index;
 	struct event *tick;
 	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
-	struct origin_conn_list idle;     /* of all slots; most recently used first */
+	struct origin_conn_list idle; /* of all slots, of HTTP/2 too; most recently used first */
+	struct origin_conn_list sessions; /* all of HTTP/2, whether they take requests or not */
 	TAILQ_HEAD(, lease) lacking;      /* queued for a place of a quota, in order of arrival */
 	uint64_t n_leases;                /* taken so far: the last one's number */
 	unsigned n_idle;
@@ -79,13 +80,17 @@ struct endpoint_slot {
 	/* The most leases at a time in that period. */
 	_Atomic unsigned most_in_use, use_period;
 	struct load load;
+	_Atomic unsigned n_shared;               /* connections of HTTP/2 that take requests */
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
-	struct origin_conn_list idle; /* most recently used first */
-	TAILQ_HEAD(, lease) waiters;  /* asking and queued, in order of arrival */
-	unsigned favoured;            /* see sharing.c */
-	bool listed;                  /* in conns->slots, and pinned for that */
+	struct origin_conn_list idle;   /* most recently used first */
+	struct origin_conn_list shared; /* see h2/shared.c */
+	TAILQ_HEAD(, lease) waiters;    /* asking, joining and queued, in order of arrival */
+	unsigned opening;               /* connections being made that may be of HTTP/2 */
+	unsigned joining;               /* leases that wait for one of those */
+	unsigned favoured;              /* see sharing.c */
+	bool listed;                    /* in conns->slots, and pinned for that */
 	LIST_ENTRY(endpoint_slot) link;
 };
 
@@ -122,9 +127,25 @@ struct endpoint {
 	_Atomic unsigned suspected;    /* how often since a connection was made */
 	_Atomic int last_failure;      /* enum reason */
 	_Atomic bool retired;
+	_Atomic int speaks;          /* enum speaks */
+	_Atomic unsigned h2_streams; /* that its last session was allowed; 0: not known */
 	/* each loop its own */
 	struct endpoint_slot slots[]; /* by loop index */
 };
+
+/* What a server has turned out to speak the last time that it was connected to. */
+enum speaks {
+	SPEAKS_UNKNOWN,
+	SPEAKS_H1,
+	SPEAKS_H2,
+	SPEAKS_H1_ONLY, /* though it has agreed to HTTP/2: HTTP_1_1_REQUIRED (RFC 9113 section 7) */
+};
+
+static inline void endpoint_speaks(struct endpoint *e, enum speaks speaks)
+{
+	if (atomic_load_explicit(&e->speaks, memory_order_relaxed) != (int)speaks)
+		atomic_store_explicit(&e->speaks, speaks, memory_order_relaxed);
+}
 
 static inline struct endpoint_slot *endpoint_slot(struct endpoint *e, const struct conns *c)
 {
@@ -174,6 +195,8 @@ struct conns_mail *conns_mail_create(struct endpoint *e, unsigned from,
 void conns_mail_post(struct conns_mail *mail, unsigned to);
 /* Frees it. What it refers to may be gone then, unless the caller has another hold on it. */
 void conns_mail_end(struct conns_mail *mail);
+/* A slot is looked through at every tick, and pinned for that, while it has something. */
+void conns_list_slot(struct conns *c, struct endpoint_slot *slot);
 /* Closes the idle connections of a retired endpoint. */
 void conns_close_retired(struct conns *c, struct conns_mail *mail);
 
@@ -201,6 +224,8 @@ enum conn_state {
 	CONN_PROMISED, /* to `lease`, which is told at the end of the turn */
 	CONN_HELD,     /* by a lease, whose stream callbacks are set; otherwise they are our own */
 	CONN_MAILED,   /* parked, on its way between loops: no `conns` */
+	CONN_SHARED,   /* of HTTP/2: has a session, and leases as its users */
+	CONN_SHARED_IDLE, /* the same without users, and not in a callback of its session */
 };
 
 struct origin_conn {
@@ -210,8 +235,13 @@ struct origin_conn {
 	struct conns *conns;
 	struct stream *stream;
 	struct lease *lease;                      /* PROMISED */
-	TAILQ_ENTRY(origin_conn) link, side_link; /* IDLE */
-	struct quota *quota;                      /* that it has a place of; NULL: of none */
+	TAILQ_ENTRY(origin_conn) link, side_link; /* IDLE, SHARED_IDLE */
+	TAILQ_ENTRY(origin_conn) session_link;    /* SHARED, SHARED_IDLE: in conns->sessions */
+	/* SHARED, SHARED_IDLE */
+	struct origin_h2 *h2;
+	bool takes;          /* requests: it is in slot->shared, by `link` */
+	unsigned n_users;    /* leases that hold it, or were promised it */
+	struct quota *quota; /* that it has a place of; NULL: of none */
 	struct expiry expiry;
 	unsigned max_idle; /* as its last user said */
 	bool moved;        /* to another loop since it was last used */
@@ -233,6 +263,12 @@ struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
 void origin_conn_promise(struct origin_conn *conn, struct lease *l);
 /* FREE or PROMISED to HELD: `ops` are called from now on. */
 void origin_conn_hold(struct origin_conn *conn, const struct stream_ops *ops, void *arg);
+/* FREE to SHARED, and between that and SHARED_IDLE. */
+void origin_conn_shared(struct origin_conn *conn, const struct lease_terms *terms);
+void origin_conn_shared_idle(struct origin_conn *conn);
+void origin_conn_shared_busy(struct origin_conn *conn);
+/* As its last user wants it to be kept. */
+void origin_conn_set_terms(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to MAILED, and back on another loop. */
 void origin_conn_park(struct origin_conn *conn);
 void origin_conn_unpark(struct origin_conn *conn, struct conns *c);
@@ -276,11 +312,47 @@ bool lease_serve_lacking(struct conns *c, const struct quota *q);
 /* ASKS or QUEUED: the other loop has answered, with one (FREE) or with none (NULL). */
 void lease_answered(struct lease *l, struct origin_conn *conn);
 
+/* A connection is there, or there is none, that may have been of HTTP/2 (slot->opening): those that
+ * join are served, look elsewhere, or fail with `reason` when nothing else is on its way. */
+void lease_opening_ended(struct conns *c, struct endpoint *e, enum reason reason,
+			 const char *detail);
+/* There may be room in a connection of HTTP/2. */
+void lease_serve_shared(struct endpoint_slot *slot);
+
+/* h2/shared.c */
+
+/* FREE, and of HTTP/2, to SHARED. `terms`: of whom it was made for. False when memory is gone: it
+ * is closed. */
+bool shared_begin(struct origin_conn *conn, const struct lease_terms *terms);
+/* Its session goes. */
+void shared_fini(struct origin_conn *conn);
+/* Whether a connection that was made turned out to be of HTTP/2, which its endpoint remembers. */
+bool shared_is_h2(struct endpoint *e, const struct stream *stream, bool h1_only);
+/* How many requests a new one is likely to carry at once. */
+unsigned shared_room_expected(const struct endpoint *e);
+/* What is to be asked for: a server may have said that it wants HTTP/1.1, or may know nothing else
+ * than HTTP/2. */
+enum lease_protocol shared_protocol(const struct endpoint *e, enum lease_protocol wanted);
+bool endpoint_may_speak_h2(const struct endpoint *e);
+/* One user more. */
+void shared_enter(struct origin_conn *conn);
+/* A place in one that suits the lease, which becomes its user; NULL: there is none. Closes none. */
+struct origin_conn *shared_take(struct lease *l);
+void shared_give(struct origin_conn *conn, const struct lease_terms *terms);
+void shared_close_expired(struct conns *c, struct endpoint_slot *slot);
+/* All of the side, which has no leases any more. */
+void shared_close_all(struct conns *c);
+/* None of the slot takes requests any more; those without users are closed. */
+void shared_retire_all(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
+		       const char *why);
+
 /* sharing.c */
 
 /* Asks the loop with the most idle connections for one of them. False when there are none. */
 bool sharing_ask(struct lease *l);
 void sharing_forget_question(struct lease *l);
+/* A connection of the side has become idle: others may need its place. */
+void sharing_became_idle(struct conns *c, struct quota *q);
 /* A connection is FREE: it goes to a waiter of its loop, or to a loop with waiters, or idle. */
 void sharing_conn_free(struct origin_conn *conn);
 /* Gives room back: somebody who waits for it, here or for the quota's place, may take it. */
@@ -292,6 +364,8 @@ void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q);
 
 /* warm.c */
 
+/* One more of this loop's, if there is room: for requests that are to be expected. */
+void warm_open(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void warm_cancel(struct conns *c);
 /* One was taken or closed: whether enough are idle still; if not, control is told. */
 void warm_check(struct endpoint *e);

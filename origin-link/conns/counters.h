@@ -27,6 +27,8 @@
 	  "Reused connections that came from another worker")                                      \
 	X(OLINK_ACTIVE, "olink_active_connections", GAUGE, "Connections that carry a request")     \
 	X(OLINK_IDLE, "olink_idle_connections", GAUGE, "Connections kept for the next request")    \
+	X(OLINK_H2_SESSIONS, "olink_h2_sessions_total", COUNTER,                                   \
+	  "Connections that turned out to be of HTTP/2")                                           \
 	X(OLINK_CLOSED_IDLE, "olink_closed_idle_total", COUNTER,                                   \
 	  "Idle connections closed by the origin")                                                 \
 	X(OLINK_DISCARDED_DEAD, "olink_discarded_dead_total", COUNTER,                             \

@@ -103,9 +103,12 @@ void endpoint_suspect(struct endpoint *e, struct loop *loop)
 	if (again)
 		atomic_store_explicit(&e->suspected, n + 1, memory_order_relaxed);
 	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
-	if (c)
-		origin_conn_close_idle(c, endpoint_slot(e, c), OLINK_DISCARDED_DEAD,
-				       "its server does not answer");
+	if (!c)
+		return;
+	origin_conn_close_idle(c, endpoint_slot(e, c), OLINK_DISCARDED_DEAD,
+			       "its server does not answer");
+	shared_retire_all(c, endpoint_slot(e, c), OLINK_DISCARDED_DEAD,
+			  "its server does not answer");
 }
 
 bool endpoint_is_suspect(const struct endpoint *e, mono_time now)
@@ -263,6 +266,7 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 	for (unsigned i = 0; i < node->n_loops; i++) {
 		e->slots[i].endpoint = e;
 		TAILQ_INIT(&e->slots[i].idle);
+		TAILQ_INIT(&e->slots[i].shared);
 		TAILQ_INIT(&e->slots[i].waiters);
 	}
 	LIST_INSERT_HEAD(&node->endpoints, e, link);

@@ -30,6 +30,7 @@ static const char *state_text(enum lease_state state)
 	static const char *const texts[] = {
 	    [LEASE_NONE] = "none",         [LEASE_ASKS] = "asks",         [LEASE_QUEUED] = "queued",
 	    [LEASE_CONNECTS] = "connects", [LEASE_PROMISED] = "promised", [LEASE_HELD] = "held",
+	    [LEASE_JOINS] = "joins",
 	};
 
 	CHECK((unsigned)state < ARRAY_SIZE(texts));
@@ -112,10 +113,10 @@ static void add_waiting(struct lease *l, int n)
 		atomic_fetch_sub(&l->endpoint->waiting, 1);
 }
 
-/* The only way out of ASKS and QUEUED. */
+/* The only way out of ASKS, JOINS and QUEUED. */
 static void stop_waiting(struct lease *l)
 {
-	CHECK(l->state == LEASE_ASKS || l->state == LEASE_QUEUED);
+	CHECK(lease_is_waiting(l));
 	TAILQ_REMOVE(&slot_of(l)->waiters, l, link);
 	event_del(&l->timer);
 	sharing_forget_question(l);
@@ -123,6 +124,8 @@ static void stop_waiting(struct lease *l)
 		add_lacking(l, -1);
 	if (l->state == LEASE_QUEUED)
 		add_waiting(l, -1);
+	if (l->state == LEASE_JOINS)
+		slot_of(l)->joining--;
 	l->times.queue = DUR_NS(MAX(l->times.queue.ns, 0) +
 				mono_since(loop_now(l->conns->loop), l->waits_since).ns);
 	set_state(l, LEASE_NONE);
@@ -163,7 +166,8 @@ static void hold(struct lease *l, struct origin_conn *conn, bool reused)
 	l->conn = conn;
 	l->reused = reused;
 	l->connect_time = reused ? DUR_NS(0) : mono_since(loop_now(l->conns->loop), l->dialled);
-	origin_conn_hold(conn, l->ops, l->arg);
+	if (!conn->h2)
+		origin_conn_hold(conn, l->ops, l->arg);
 }
 
 /* Connecting */
@@ -173,6 +177,7 @@ static void dial(struct lease *l)
 	duration time = DUR_NS(MIN(l->time.ns, l->terms.connect_timeout.ns));
 
 	l->dialled = loop_now(l->conns->loop);
+	l->connector.h1_only = l->protocol != LEASE_ANY;
 	connector_start(&l->connector, &l->endpoint->addr, l->endpoint->transport,
 			l->has_client ? &l->client : NULL, time);
 }
@@ -189,12 +194,29 @@ static bool dials_again(struct lease *l, enum reason reason)
 	return true;
 }
 
+/* Ready to be held; NULL when memory is gone. */
+static struct origin_conn *new_conn(struct lease *l, struct stream *stream)
+{
+	struct endpoint *e = l->endpoint;
+	bool is_h2 = shared_is_h2(e, stream, l->connector.h1_only);
+	struct origin_conn *conn = origin_conn_create(l->conns, e, l->place, stream);
+
+	if (!conn || !is_h2)
+		return conn;
+	if (!shared_begin(conn, &l->terms))
+		return NULL;
+	shared_enter(conn);
+	return conn;
+}
+
 static void connected_cb(struct connector *connector, struct stream *stream, enum reason reason,
 			 const char *detail)
 {
 	struct lease *l = CONTAINER_OF(connector, struct lease, connector);
 	struct conns *c = l->conns;
+	struct endpoint *e = l->endpoint;
 	struct origin_conn *conn = NULL;
+	bool opens = l->opens;
 
 	CHECK(l->state == LEASE_CONNECTS);
 	if (!stream && dials_again(l, reason))
@@ -204,7 +226,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	l->times.tls = connector_times(connector).tls;
 	if (stream) {
 		origin_conn_opened(c, l->endpoint, stream);
-		conn = origin_conn_create(c, l->endpoint, l->place, stream);
+		conn = new_conn(l, stream);
 		reason = conn ? REASON_NONE : REASON_LIMIT;
 	} else {
 		sharing_release(c, l->endpoint, l->place);
@@ -212,14 +234,23 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	if (conn) {
 		hold(l, conn, false);
 		l->done(l, REASON_NONE, NULL);
-		return;
+	} else {
+		conns_count(c, OLINK_CONNECT_FAILURES, 1);
+		if (reason_is_own_shortage(reason))
+			conns_count(c, OLINK_SHORTAGES, 1);
+		origin_conn_failed(c, e, reason);
+		set_state(l, LEASE_NONE);
+		fail(l, reason, detail);
 	}
-	conns_count(c, OLINK_CONNECT_FAILURES, 1);
-	if (reason_is_own_shortage(reason))
-		conns_count(c, OLINK_SHORTAGES, 1);
-	origin_conn_failed(c, l->endpoint, reason);
-	set_state(l, LEASE_NONE);
-	fail(l, reason, detail);
+	/* What was told may have ended any other lease, and this one. */
+	if (opens)
+		lease_opening_ended(c, e, reason, detail);
+}
+
+/* Whether what it connects to may be of HTTP/2, as far as is known. */
+static bool may_share(const struct lease *l)
+{
+	return l->protocol == LEASE_ANY && endpoint_may_speak_h2(l->endpoint);
 }
 
 /* Room for it is reserved, with a place of that quota. */
@@ -230,6 +261,8 @@ static void connect_now(struct lease *l, struct quota *place)
 	atomic_fetch_add(&l->endpoint->dialling, 1);
 	l->place = place;
 	l->made_room = false;
+	l->opens = may_share(l);
+	slot_of(l)->opening += l->opens;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
 	connector_init(&l->connector, l->conns->buffers, connected_cb);
 	dial(l);
@@ -327,12 +360,26 @@ static enum lease_result queue_up(struct lease *l, enum reason *reason)
 	return LEASE_WAITS;
 }
 
+/* Whether what is being made is likely to have room for it too. */
+static bool joins(const struct lease *l)
+{
+	const struct endpoint_slot *slot = slot_of(l);
+
+	return may_share(l) &&
+	       slot->joining + slot->opening < slot->opening * shared_room_expected(l->endpoint);
+}
+
 /* Nothing that it may use of its own loop's is idle. */
 static enum lease_result look_further(struct lease *l, enum reason *reason)
 {
 	struct origin_conn *conn;
 	enum room room;
 
+	if (joins(l)) {
+		slot_of(l)->joining++;
+		wait_here(l, LEASE_JOINS, DUR_NS(MIN(l->time.ns, l->terms.connect_timeout.ns)));
+		return LEASE_WAITS;
+	}
 	if (!l->fresh && l->n_asked < ASKED_MAX && sharing_ask(l)) {
 		l->n_asked++;
 		wait_here(l, LEASE_ASKS, ASK_PATIENCE);
@@ -363,12 +410,14 @@ static void go_on(struct lease *l)
 static void timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct lease *l = arg;
-	bool queued = l->state == LEASE_QUEUED;
+	enum lease_state state = l->state;
 
 	stop_waiting(l);
-	if (queued) {
+	if (state == LEASE_QUEUED) {
 		conns_count(l->conns, OLINK_QUEUE_TIMEOUTS, 1);
 		fail(l, REASON_ORIGIN_QUEUE_TIMEOUT, NULL);
+	} else if (state == LEASE_JOINS) {
+		fail(l, REASON_ORIGIN_CONNECT_TIMEOUT, "a connection that is being made for all");
 	} else {
 		l->n_asked = ASKED_MAX;
 		go_on(l);
@@ -398,7 +447,7 @@ static void told(struct loop_task *task)
 	struct origin_conn *conn = l->conn;
 
 	CHECK(l->state == LEASE_PROMISED);
-	if (l->careful && !origin_conn_is_alive(conn)) {
+	if (!conn->h2 && l->careful && !origin_conn_is_alive(conn)) {
 		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
 		lease_promise_broken(
 		    l, origin_conn_close_keep_room(conn, "it is dead, or has something unread"));
@@ -420,6 +469,57 @@ void lease_promise(struct lease *l, struct origin_conn *conn)
 	l->conn = conn;
 	origin_conn_promise(conn, l);
 	loop_defer(l->conns->loop, &l->told);
+}
+
+static void promise_shared(struct lease *l, struct origin_conn *conn)
+{
+	stop_waiting(l);
+	set_state(l, LEASE_PROMISED);
+	l->conn = conn;
+	loop_defer(l->conns->loop, &l->told);
+}
+
+void lease_serve_shared(struct endpoint_slot *slot)
+{
+	struct lease *l, *next;
+
+	for (l = TAILQ_FIRST(&slot->waiters); l; l = next) {
+		struct origin_conn *conn = shared_take(l);
+
+		next = TAILQ_NEXT(l, link);
+		if (conn)
+			promise_shared(l, conn);
+	}
+}
+
+static struct lease *first_joining(const struct endpoint_slot *slot)
+{
+	struct lease *l = TAILQ_FIRST(&slot->waiters);
+
+	while (l && l->state != LEASE_JOINS)
+		l = TAILQ_NEXT(l, link);
+	return l;
+}
+
+void lease_opening_ended(struct conns *c, struct endpoint *e, enum reason reason,
+			 const char *detail)
+{
+	struct endpoint_slot *slot = endpoint_slot(e, c);
+	struct lease *l;
+
+	CHECK(slot->opening > 0);
+	slot->opening--;
+	lease_serve_shared(slot);
+	if (reason != REASON_NONE && slot->opening > 0)
+		return;
+	/* Those that begin to look again may join another that is being made. */
+	for (unsigned n = slot->joining; n > 0 && (l = first_joining(slot)); n--) {
+		stop_waiting(l);
+		if (reason == REASON_NONE)
+			go_on(l);
+		else
+			fail(l, reason, detail);
+	}
 }
 
 void lease_promise_broken(struct lease *l, struct quota *place)
@@ -463,6 +563,7 @@ void lease_init(struct lease *l, struct conns *conns, const struct stream_ops *o
 
 enum lease_result lease_take(struct lease *l, const struct lease_order *order, enum reason *reason)
 {
+	struct origin_conn *conn;
 	enum lease_result result;
 
 	LOOP_ASSERT_OWNER(l->conns->loop);
@@ -474,11 +575,17 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 		l->client = *order->client;
 	l->fresh = order->fresh || l->endpoint->transport->proxy != CFG_PROXY_PROTOCOL_NONE;
 	l->careful = order->careful;
+	l->newer_than = order->newer_than;
+	l->protocol = shared_protocol(l->endpoint, order->protocol);
 	l->time = order->time;
 	l->n_asked = 0;
 	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
 	enter(l);
+	if ((conn = shared_take(l))) {
+		hold(l, conn, true);
+		return LEASE_READY;
+	}
 	if (!l->fresh && take_own(l)) {
 		if (l->is_most)
 			warm_check(l->endpoint);
@@ -495,9 +602,15 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	return result;
 }
 
-struct stream *lease_stream(const struct lease *l)
+struct origin_h2 *lease_h2(const struct lease *l)
 {
 	CHECK(l->state == LEASE_HELD);
+	return l->conn->h2;
+}
+
+struct stream *lease_stream(const struct lease *l)
+{
+	CHECK(l->state == LEASE_HELD && !l->conn->h2);
 	return l->conn->stream;
 }
 
@@ -513,7 +626,7 @@ struct endpoint *lease_endpoint(const struct lease *l)
 
 bool lease_is_waiting(const struct lease *l)
 {
-	return l->state == LEASE_ASKS || l->state == LEASE_QUEUED;
+	return l->state == LEASE_ASKS || l->state == LEASE_JOINS || l->state == LEASE_QUEUED;
 }
 
 bool lease_is_dialling(const struct lease *l)
@@ -540,11 +653,38 @@ static void end_held(struct lease *l, bool keep)
 {
 	struct origin_conn *conn = l->conn;
 
-	if (keep && l->endpoint->transport->proxy == CFG_PROXY_PROTOCOL_NONE) {
+	if (conn->h2) {
+		shared_give(conn, &l->terms);
+	} else if (keep && l->endpoint->transport->proxy == CFG_PROXY_PROTOCOL_NONE) {
 		origin_conn_freed(conn, &l->terms);
 		sharing_conn_free(conn);
 	} else {
 		origin_conn_close(conn, keep ? "it is one client's" : "its user has done with it");
+	}
+}
+
+static void end_promised(struct origin_conn *conn, const struct lease_terms *terms)
+{
+	if (conn->h2) {
+		shared_give(conn, terms);
+		return;
+	}
+	origin_conn_freed(conn, NULL);
+	sharing_conn_free(conn);
+}
+
+/* Who has joined it makes a connection in its place. */
+static void hand_over_opening(struct lease *l)
+{
+	struct endpoint_slot *slot = slot_of(l);
+	struct lease *heir = l->opens ? first_joining(slot) : NULL;
+
+	slot->opening -= l->opens;
+	if (heir && slot->opening == 0) {
+		stop_waiting(heir);
+		connect_now(heir, l->place);
+	} else {
+		sharing_release(l->conns, l->endpoint, l->place);
 	}
 }
 
@@ -559,18 +699,18 @@ void lease_end(struct lease *l, bool keep)
 	case LEASE_NONE:
 		break;
 	case LEASE_ASKS:
+	case LEASE_JOINS:
 	case LEASE_QUEUED:
 		stop_waiting(l);
 		break;
 	case LEASE_CONNECTS:
 		connector_cancel(&l->connector);
 		atomic_fetch_sub(&l->endpoint->dialling, 1);
-		sharing_release(l->conns, l->endpoint, l->place);
+		hand_over_opening(l);
 		break;
 	case LEASE_PROMISED:
 		loop_task_cancel(l->conns->loop, &l->told);
-		origin_conn_freed(l->conn, NULL);
-		sharing_conn_free(l->conn);
+		end_promised(l->conn, &l->terms);
 		break;
 	case LEASE_HELD:
 		end_held(l, keep);

@@ -3,7 +3,9 @@
  * The use of one connection by one request. From the loop's own idle connections (they stay
  * registered with the loop: no epoll_ctl, no look; the origin's close is seen at once), else from
  * another loop's (asked by mail, it answers with one or with none), else a new one, else (as many
- * are open as may be) from a queue. A lease belongs to the loop of its `conns`.
+ * are open as may be) from a queue. Of HTTP/2 it is the use of one stream of a connection that
+ * other leases of the loop use as well: where there is room in one it is ready at once, and while
+ * one is being made it is waited for. A lease belongs to the loop of its `conns`.
  */
 #pragma once
 
@@ -27,11 +29,20 @@ struct lease_terms {              /* by value: no configuration is referred to *
 	duration idle_timeout, connect_timeout, queue_timeout;
 };
 
+/* What the connection has to speak. */
+enum lease_protocol {
+	LEASE_ANY,
+	LEASE_H1,
+	LEASE_WEBSOCKET, /* HTTP/1.1, or HTTP/2 with an origin that takes WebSockets by it */
+};
+
 struct lease_order {
 	struct endpoint *endpoint; /* as for endpoint_pin(); the lease pins it itself */
 	struct lease_terms terms;
 	const struct proxy_parties *client; /* copied; NULL: none */
-	bool fresh;    /* only a new connection will do: an idle one has just failed */
+	bool fresh;           /* only a new connection will do: an idle one has just failed */
+	mono_time newer_than; /* fresh: when that was; of HTTP/2 one that was made since will do */
+	enum lease_protocol protocol;
 	bool careful;  /* the request cannot be repeated: an idle connection is looked at before it
 			  is used */
 	duration time; /* to connect, if that is less than terms.connect_timeout; time in the queue
@@ -40,7 +51,7 @@ struct lease_order {
 
 /* How long its stages took; < 0: did not come to an end, or was skipped. */
 struct lease_times {
-	duration queue; /* in ASKS and QUEUED */
+	duration queue; /* in ASKS, JOINS and QUEUED */
 	duration connect, tls;
 };
 
@@ -49,6 +60,7 @@ enum lease_result { LEASE_READY, LEASE_WAITS, LEASE_REFUSED };
 enum lease_state {
 	LEASE_NONE,
 	LEASE_ASKS,     /* another loop; a connection of our own that becomes free will do too */
+	LEASE_JOINS,    /* one that is being made for another lease may be of HTTP/2, for both */
 	LEASE_QUEUED,   /* as many are open as may be, of the endpoint or of all; may have asked
 			   as well */
 	LEASE_CONNECTS, /* a new connection is being made */
@@ -58,6 +70,7 @@ enum lease_state {
 
 struct conns_mail;
 struct origin_conn;
+struct origin_h2;
 
 /* Embedded in who wants a connection. */
 struct lease {
@@ -72,12 +85,14 @@ struct lease {
 	struct endpoint *endpoint; /* pinned */
 	struct lease_terms terms;
 	bool has_client, fresh, careful;
+	mono_time newer_than;
+	enum lease_protocol protocol;
 	struct proxy_parties client;
 	duration time;
 	unsigned n_asked;
 	bool is_most; /* with it more are in use on its loop than before in this period */
 	struct lease_times times;
-	/* ASKS, QUEUED */
+	/* ASKS, JOINS, QUEUED */
 	mono_time waits_since;
 	TAILQ_ENTRY(lease) link;
 	struct conns_mail *question; /* NULL: none under way */
@@ -90,6 +105,7 @@ struct lease {
 	struct connector connector;
 	mono_time dialled;
 	bool made_room; /* an idle connection was closed for its descriptor */
+	bool opens;     /* others may join it: counted in slot->opening */
 	/* PROMISED */
 	struct loop_task told;
 	/* PROMISED, HELD */
@@ -99,7 +115,7 @@ struct lease {
 	duration connect_time;
 };
 
-/* `ops` are called with `arg` for the connection while it is held. */
+/* `ops` are called with `arg` for the connection while it is held, if it is of HTTP/1.1. */
 void lease_init(struct lease *l, struct conns *conns, const struct stream_ops *ops, void *arg,
 		void (*done)(struct lease *l, enum reason reason, const char *detail));
 /* READY: lease_stream() is established. WAITS: done() comes, once, later: REASON_NONE (ready now)
@@ -107,7 +123,9 @@ void lease_init(struct lease *l, struct conns *conns, const struct stream_ops *o
  * NULL) are words for the log, valid during the call. REFUSED: *reason at once
  * (REASON_ORIGIN_QUEUE_FULL). Another lease may be taken after a failure, and after lease_end(). */
 enum lease_result lease_take(struct lease *l, const struct lease_order *order, enum reason *reason);
-/* While it is held. */
+/* While it is held. The session that it has a stream of; NULL: the connection is of HTTP/1.1. */
+struct origin_h2 *lease_h2(const struct lease *l);
+/* While it is held, of HTTP/1.1. */
 struct stream *lease_stream(const struct lease *l);
 bool lease_is_reused(const struct lease *l);
 /* NULL: it has none, as it has ended, or failed. */

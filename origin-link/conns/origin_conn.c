@@ -24,8 +24,13 @@ static struct endpoint_slot *slot_of(const struct origin_conn *conn)
 static const char *state_text(enum conn_state state)
 {
 	static const char *const texts[] = {
-	    [CONN_FREE] = "free", [CONN_IDLE] = "idle",     [CONN_PROMISED] = "promised",
-	    [CONN_HELD] = "held", [CONN_MAILED] = "mailed",
+	    [CONN_FREE] = "free",
+	    [CONN_IDLE] = "idle",
+	    [CONN_PROMISED] = "promised",
+	    [CONN_HELD] = "held",
+	    [CONN_MAILED] = "mailed",
+	    [CONN_SHARED] = "shared",
+	    [CONN_SHARED_IDLE] = "shared, idle",
 	};
 
 	CHECK((unsigned)state < ARRAY_SIZE(texts));
@@ -40,19 +45,29 @@ static void count_idle_of_quota(const struct origin_conn *conn, int n)
 	atomic_store(n_idle, atomic_load_explicit(n_idle, memory_order_relaxed) + n);
 }
 
+static bool is_idle(enum conn_state state)
+{
+	return state == CONN_IDLE || state == CONN_SHARED_IDLE;
+}
+
+static bool is_active(enum conn_state state)
+{
+	return state == CONN_HELD || state == CONN_SHARED;
+}
+
 static void set_state(struct origin_conn *conn, enum conn_state state)
 {
 	const struct conns *c = conn->conns;
 	enum conn_state from = conn->state;
 
 	conn->state = state;
-	if ((from == CONN_IDLE) != (state == CONN_IDLE)) {
-		conns_count(c, OLINK_IDLE, state == CONN_IDLE ? 1 : -1);
+	if (is_idle(from) != is_idle(state)) {
+		conns_count(c, OLINK_IDLE, is_idle(state) ? 1 : -1);
 		if (conn->quota)
-			count_idle_of_quota(conn, state == CONN_IDLE ? 1 : -1);
+			count_idle_of_quota(conn, is_idle(state) ? 1 : -1);
 	}
-	if ((from == CONN_HELD) != (state == CONN_HELD))
-		conns_count(c, OLINK_ACTIVE, state == CONN_HELD ? 1 : -1);
+	if (is_active(from) != is_active(state))
+		conns_count(c, OLINK_ACTIVE, is_active(state) ? 1 : -1);
 	if (from != state)
 		log_debug("%s fd %d: %s, now %s on %s", net_addr_shown(&conn->endpoint->addr),
 			  stream_fd(conn->stream), state_text(from), state_text(state),
@@ -131,6 +146,12 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 	return conn;
 }
 
+static void leave_side(struct origin_conn *conn)
+{
+	TAILQ_REMOVE(&conn->conns->idle, conn, side_link);
+	conn->conns->n_idle--;
+}
+
 static void count_leaving(struct endpoint_slot *slot, int n)
 {
 	atomic_store_explicit(&slot->n_leaving,
@@ -144,8 +165,7 @@ static void leave_idle(struct origin_conn *conn)
 
 	CHECK(conn->state == CONN_IDLE);
 	TAILQ_REMOVE(&slot->idle, conn, link);
-	TAILQ_REMOVE(&conn->conns->idle, conn, side_link);
-	conn->conns->n_idle--;
+	leave_side(conn);
 	if (conn->leaving)
 		count_leaving(slot, -1);
 	conn->leaving = false;
@@ -162,10 +182,14 @@ struct quota *origin_conn_close_keep_room(struct origin_conn *conn, const char *
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state != CONN_MAILED);
 	log_debug("%s fd %d: closed: %s", net_addr_shown(&conn->endpoint->addr),
-		  stream_fd(conn->stream), why);
+		  conn->stream ? stream_fd(conn->stream) : -1, why);
 	if (conn->state == CONN_IDLE)
 		leave_idle(conn);
+	else if (conn->state == CONN_SHARED_IDLE)
+		leave_side(conn);
 	set_state(conn, CONN_FREE);
+	if (conn->h2)
+		shared_fini(conn);
 	stream_destroy(&conn->stream);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
@@ -196,23 +220,50 @@ void origin_conn_drop(struct origin_conn *conn)
 
 /* States */
 
+void origin_conn_set_terms(struct origin_conn *conn, const struct lease_terms *terms)
+{
+	int64_t most = atomic_load_explicit(&conn->endpoint->idle_most, memory_order_relaxed);
+	const struct expiry_rules rules = {
+	    .idle_timeout =
+		DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns) : terms->idle_timeout.ns),
+	    .max_age = terms->max_age,
+	    .max_requests = terms->max_requests,
+	};
+
+	conn->max_idle = terms->max_idle;
+	expiry_free(&conn->expiry, &rules, loop_now(conn->conns->loop));
+}
+
+void origin_conn_shared(struct origin_conn *conn, const struct lease_terms *terms)
+{
+	CHECK(conn->state == CONN_FREE && conn->h2);
+	origin_conn_set_terms(conn, terms);
+	set_state(conn, CONN_SHARED);
+}
+
+void origin_conn_shared_idle(struct origin_conn *conn)
+{
+	CHECK(conn->n_users == 0);
+	if (conn->state == CONN_SHARED_IDLE)
+		return;
+	set_state(conn, CONN_SHARED_IDLE);
+	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
+	conn->conns->n_idle++;
+}
+
+void origin_conn_shared_busy(struct origin_conn *conn)
+{
+	CHECK(conn->state == CONN_SHARED_IDLE);
+	leave_side(conn);
+	set_state(conn, CONN_SHARED);
+}
+
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state <= CONN_HELD && conn->state != CONN_IDLE);
-	if (terms) {
-		int64_t most =
-		    atomic_load_explicit(&conn->endpoint->idle_most, memory_order_relaxed);
-		const struct expiry_rules rules = {
-		    .idle_timeout = DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns)
-						    : terms->idle_timeout.ns),
-		    .max_age = terms->max_age,
-		    .max_requests = terms->max_requests,
-		};
-
-		conn->max_idle = terms->max_idle;
-		expiry_free(&conn->expiry, &rules, loop_now(conn->conns->loop));
-	}
+	if (terms)
+		origin_conn_set_terms(conn, terms);
 	if (conn->state == CONN_HELD) {
 		stream_hand_over(conn->stream, &own_ops, conn);
 		stream_resume(conn->stream); /* its user may have held it back */
@@ -221,20 +272,13 @@ void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms
 	set_state(conn, CONN_FREE);
 }
 
-static void list(struct endpoint_slot *slot, struct conns *c)
-{
-	endpoint_pin(slot->endpoint, c->loop);
-	slot->listed = true;
-	LIST_INSERT_HEAD(&c->slots, slot, link);
-}
-
 void origin_conn_idle(struct origin_conn *conn)
 {
 	struct endpoint_slot *slot = slot_of(conn);
 
 	CHECK(conn->state == CONN_FREE);
 	if (!slot->listed)
-		list(slot, conn->conns);
+		conns_list_slot(conn->conns, slot);
 	set_state(conn, CONN_IDLE);
 	TAILQ_INSERT_HEAD(&slot->idle, conn, link);
 	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);

@@ -167,6 +167,19 @@ static bool is_others_place(const struct origin_conn *conn, bool is_wanted_here)
 	return true;
 }
 
+static void keep_to_limit(struct conns *c)
+{
+	while (c->n_idle > atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
+		origin_conn_close_oldest_idle(c);
+}
+
+void sharing_became_idle(struct conns *c, struct quota *q)
+{
+	keep_to_limit(c);
+	if (q && atomic_load(&q->waiting) > 0)
+		origin_conn_give_way(c, q);
+}
+
 static void become_idle(struct origin_conn *conn)
 {
 	struct endpoint *e = conn->endpoint;
@@ -175,8 +188,7 @@ static void become_idle(struct origin_conn *conn)
 	int other;
 
 	origin_conn_idle(conn);
-	while (c->n_idle > atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
-		origin_conn_close_oldest_idle(c);
+	keep_to_limit(c);
 	/* Somebody may have begun to wait since. */
 	other = next_waiting(e, c->index);
 	if (other >= 0 && (conn = origin_conn_take_idle(c, e)))

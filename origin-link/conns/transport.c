@@ -28,7 +28,7 @@ struct digest {
 /* What makes two transports interchangeable; fields of TLS are zero without it. */
 struct transport_identity {
 	bool tls;
-	bool h2; /* is asked for (ALPN), and nothing else */
+	enum cfg_origin_protocol protocol; /* with TLS by ALPN; never AUTO without */
 	enum tls_verify verify;
 	bool always_full, background;
 	char *name; /* "": none */
@@ -36,7 +36,8 @@ struct transport_identity {
 	enum cfg_proxy_protocol proxy;
 };
 
-static const char *const http1[] = {"http/1.1"}, *const h2[] = {"h2"};
+/* By ALPN, those of CFG_ORIGIN_PROTOCOL_AUTO. */
+static const char *const protocols[] = {"h2", "http/1.1"};
 
 /* A fleet of thousands of edges may be probed by as many names. */
 #define N_BUCKETS 1024
@@ -93,7 +94,7 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
-	return a->tls == b->tls && a->h2 == b->h2 && a->verify == b->verify &&
+	return a->tls == b->tls && a->protocol == b->protocol && a->verify == b->verify &&
 	       a->always_full == b->always_full && a->background == b->background &&
 	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
 	       digest_equal(&a->trust, &b->trust) &&
@@ -111,43 +112,56 @@ static struct transport *find_locked(const struct transport_identity *id)
 	return NULL;
 }
 
+static struct tls_client *create_tls(const struct transport_identity *id,
+				     const struct cfg_origin_tls *tls,
+				     enum cfg_origin_protocol protocol, char **error)
+{
+	bool auto_ = protocol == CFG_ORIGIN_PROTOCOL_AUTO;
+	struct tls_client_config config = {
+	    .host = id->name,
+	    .verify = id->verify,
+	    .always_full = id->always_full,
+	    .background = id->background,
+	    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
+	    .certificate_file = tls->certificate,
+	    .key_file = tls->key,
+	    .alpn = protocol == CFG_ORIGIN_PROTOCOL_HTTP1 ? protocols + 1 : protocols,
+	    .n_alpn = auto_ ? 2 : 1,
+	};
+
+	return tls_client_create(&config, error);
+}
+
+static void transport_free(struct transport *t)
+{
+	tls_client_unref(&t->tls);
+	tls_client_unref(&t->tls_h1);
+	if (t->identity)
+		free(t->identity->name);
+	free(t->identity);
+	free(t);
+}
+
 static struct transport *create(const struct transport_identity *id,
 				const struct cfg_origin_tls *tls, char **error)
 {
 	struct transport *t = xcalloc(1, sizeof(*t));
 
 	if (id->tls) {
-		struct tls_client_config config = {
-		    .host = id->name,
-		    .verify = id->verify,
-		    .always_full = id->always_full,
-		    .background = id->background,
-		    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
-		    .certificate_file = tls->certificate,
-		    .key_file = tls->key,
-		    .alpn = id->h2 ? h2 : http1,
-		    .n_alpn = 1,
-		};
-
-		t->tls = tls_client_create(&config, error);
-		if (!t->tls) {
-			free(t);
+		t->tls = create_tls(id, tls, id->protocol, error);
+		if (t->tls && id->protocol == CFG_ORIGIN_PROTOCOL_AUTO)
+			t->tls_h1 = create_tls(id, tls, CFG_ORIGIN_PROTOCOL_HTTP1, error);
+		if (!t->tls || (id->protocol == CFG_ORIGIN_PROTOCOL_AUTO && !t->tls_h1)) {
+			transport_free(t);
 			return NULL;
 		}
 	}
 	t->proxy = id->proxy;
+	t->protocol = id->protocol;
 	t->identity = xmalloc(sizeof(*t->identity));
 	*t->identity = *id;
 	t->identity->name = xstrdup(id->name);
 	return t;
-}
-
-static void transport_free(struct transport *t)
-{
-	tls_client_unref(&t->tls);
-	free(t->identity->name);
-	free(t->identity);
-	free(t);
 }
 
 static struct transport *take_locked(const struct transport_identity *id)
@@ -189,15 +203,28 @@ static struct transport *intern(const struct transport_identity *id,
 	return t;
 }
 
-static struct transport *load(const struct cfg_origin *origin, const char *server_host, bool by_h2,
-			      char **error)
+/* Without TLS there is nobody who could be asked; and what begins with a PROXY header is one
+ * client's. */
+static enum cfg_origin_protocol protocol_of(const struct cfg_origin *origin)
+{
+	bool asks = origin->tls.enabled && origin->proxy_protocol == CFG_PROXY_PROTOCOL_NONE;
+
+	return origin->protocol == CFG_ORIGIN_PROTOCOL_AUTO && !asks ? CFG_ORIGIN_PROTOCOL_HTTP1
+								     : origin->protocol;
+}
+
+static struct transport *load(const struct cfg_origin *origin, const char *server_host,
+			      enum cfg_origin_protocol protocol, char **error)
 {
 	const struct cfg_origin_tls *tls = &origin->tls;
-	struct transport_identity id = {.name = (char *)"", .proxy = origin->proxy_protocol};
+	struct transport_identity id = {
+	    .name = (char *)"",
+	    .proxy = origin->proxy_protocol,
+	    .protocol = protocol,
+	};
 
 	if (tls->enabled) {
 		id.tls = true;
-		id.h2 = by_h2;
 		id.verify = tls->verify ? TLS_VERIFY_ALL : TLS_VERIFY_NONE;
 		id.name = (char *)(*tls->name ? tls->name : server_host);
 		*error = digest_files(tls, &id);
@@ -210,7 +237,7 @@ static struct transport *load(const struct cfg_origin *origin, const char *serve
 struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
 				 char **error)
 {
-	return load(origin, server_host, false, error);
+	return load(origin, server_host, protocol_of(origin), error);
 }
 
 struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
@@ -218,11 +245,14 @@ struct transport *transport_load_check(const struct cfg_origin *origin, const ch
 {
 	const struct cfg_check *check = &origin->health.check;
 	bool is_of_tls = check->kind == CFG_CHECK_HTTPS || check->kind == CFG_CHECK_TLS;
-	bool by_h2 = check->kind == CFG_CHECK_H2 || check->kind == CFG_CHECK_GRPC;
+	enum cfg_origin_protocol protocol =
+	    check->kind == CFG_CHECK_H2 || check->kind == CFG_CHECK_GRPC
+		? CFG_ORIGIN_PROTOCOL_H2
+		: CFG_ORIGIN_PROTOCOL_HTTP1;
 	const char *name = *check->host ? check->host : server_host;
 
 	if (origin->tls.enabled || !is_of_tls)
-		return load(origin, server_host, by_h2, error);
+		return load(origin, server_host, protocol, error);
 	if (check->verify == CFG_VERIFY_NO)
 		return transport_unverified(name, origin->proxy_protocol);
 	return transport_of_check(
@@ -231,14 +261,19 @@ struct transport *transport_load_check(const struct cfg_origin *origin, const ch
 
 struct transport *transport_plain(void)
 {
-	struct transport_identity id = {.name = (char *)""};
+	struct transport_identity id = {.name = (char *)"", .protocol = CFG_ORIGIN_PROTOCOL_HTTP1};
 
 	return intern(&id, NULL, NULL);
 }
 
 struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol proxy)
 {
-	struct transport_identity id = {.tls = true, .name = (char *)name, .proxy = proxy};
+	struct transport_identity id = {
+	    .tls = true,
+	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
+	    .name = (char *)name,
+	    .proxy = proxy,
+	};
 	struct cfg_origin_tls tls = {.enabled = true};
 	char *error;
 	struct transport *t = intern(&id, &tls, &error);
@@ -257,7 +292,7 @@ struct transport *transport_of_check(const struct transport_check *check, char *
 	};
 	struct transport_identity id = {
 	    .tls = true,
-	    .h2 = check->h2,
+	    .protocol = check->h2 ? CFG_ORIGIN_PROTOCOL_H2 : CFG_ORIGIN_PROTOCOL_HTTP1,
 	    .verify = verifies[check->verify],
 	    .always_full = check->verify != CFG_VERIFY_NO,
 	    .background = true,
@@ -291,4 +326,21 @@ void transport_unref(struct transport **transport)
 	pthread_mutex_unlock(&table.lock);
 	if (last)
 		transport_free(t);
+}
+
+bool transport_may_be_h2(const struct transport *t)
+{
+	return t->protocol != CFG_ORIGIN_PROTOCOL_HTTP1;
+}
+
+bool transport_is_h2(const struct transport *t, gnutls_session_t session)
+{
+	gnutls_datum_t alpn;
+
+	if (!session || t->protocol == CFG_ORIGIN_PROTOCOL_HTTP1)
+		return t->protocol == CFG_ORIGIN_PROTOCOL_H2;
+	/* Who does not know ALPN has to be known to speak it. */
+	if (gnutls_alpn_get_selected_protocol(session, &alpn) != 0)
+		return t->protocol == CFG_ORIGIN_PROTOCOL_H2;
+	return alpn.size == 2 && memcmp(alpn.data, "h2", 2) == 0;
 }

@@ -7,7 +7,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/queue.h>
+
+#include <gnutls/gnutls.h>
 
 #include "config/fleet.h"
 
@@ -15,7 +18,9 @@ struct tls_client;
 
 struct transport {
 	/* immutable */
-	struct tls_client *tls;        /* NULL: plain; holds the sessions that can be resumed */
+	struct tls_client *tls;            /* NULL: plain; holds the sessions that can be resumed */
+	struct tls_client *tls_h1;         /* offers HTTP/1.1 only; NULL: not needed */
+	enum cfg_origin_protocol protocol; /* AUTO: as the server says, by ALPN */
 	enum cfg_proxy_protocol proxy; /* not NONE: a connection belongs to one client, and is never
 					  reused */
 	struct transport_identity *identity;
@@ -48,3 +53,8 @@ struct transport_check {
 struct transport *transport_of_check(const struct transport_check *check, char **error);
 struct transport *transport_ref(struct transport *transport);
 void transport_unref(struct transport **transport);
+
+/* Whether a connection may turn out to be of HTTP/2. */
+bool transport_may_be_h2(const struct transport *transport);
+/* Whether one is. `session`: its TLS, established; NULL: none. */
+bool transport_is_h2(const struct transport *transport, gnutls_session_t session);

@@ -24,6 +24,8 @@ struct warm_dial {
 	struct endpoint *endpoint; /* pinned; room for it is reserved */
 	struct lease_terms terms;
 	struct connector connector;
+	bool opens; /* leases may join it: counted in slot->opening */
+	bool ahead; /* its loop wants it, and not control */
 };
 
 static void tell(struct endpoint *e, enum warm_news news);
@@ -65,10 +67,16 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 {
 	struct warm_dial *d = CONTAINER_OF(connector, struct warm_dial, connector);
 	struct origin_conn *conn = NULL;
+	struct endpoint *e = d->endpoint;
+	struct conns *c = d->conns;
+	bool is_h2 = false, opens = d->opens;
 
 	if (stream) {
 		origin_conn_opened(d->conns, d->endpoint, stream);
+		is_h2 = shared_is_h2(d->endpoint, stream, false);
 		conn = origin_conn_create(d->conns, d->endpoint, d->terms.quota, stream);
+		if (conn && is_h2 && !shared_begin(conn, &d->terms))
+			conn = NULL;
 		reason = conn ? REASON_NONE : REASON_LIMIT;
 	} else {
 		sharing_release(d->conns, d->endpoint, d->terms.quota);
@@ -77,19 +85,23 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	report(d, reason);
 	if (conn) {
 		conns_count(d->conns, OLINK_WARM, 1);
-		origin_conn_freed(conn, &d->terms);
-		sharing_conn_free(conn);
+		if (!is_h2) {
+			origin_conn_freed(conn, &d->terms);
+			sharing_conn_free(conn);
+		}
 	} else {
 		failed(d, reason, detail);
 	}
-	if (conn)
+	if (conn && !d->ahead)
 		tell(d->endpoint, WARM_OPENED);
-	else
+	else if (!d->ahead)
 		tell(d->endpoint, reason_is_own_shortage(reason) ? WARM_PREVENTED : WARM_FAILED);
 	end(d);
+	if (opens)
+		lease_opening_ended(c, e, reason, detail);
 }
 
-static bool start(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
+static bool start(struct conns *c, struct endpoint *e, const struct lease_terms *terms, bool ahead)
 {
 	struct warm_dial *d;
 
@@ -103,10 +115,13 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	d->conns = c;
 	d->endpoint = e;
 	d->terms = *terms;
+	d->ahead = ahead;
 	endpoint_pin(e, c->loop);
 	LIST_INSERT_HEAD(&c->warm_dials, d, link);
 	c->n_warm_dials++;
 	atomic_fetch_add(&e->dialling, 1);
+	d->opens = endpoint_may_speak_h2(e);
+	endpoint_slot(e, c)->opening += d->opens;
 	connector_init(&d->connector, c->buffers, connected_cb);
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;
@@ -115,7 +130,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 static void order_arrived(struct conns *c, struct conns_mail *mail)
 {
 	struct endpoint *e = mail->endpoint;
-	bool started = start(c, e, &mail->terms);
+	bool started = start(c, e, &mail->terms, false);
 
 	/* After it was counted as open: it is seen twice for a moment, but never not at all. */
 	atomic_fetch_sub(&e->ordered, 1);
@@ -124,15 +139,33 @@ static void order_arrived(struct conns *c, struct conns_mail *mail)
 	conns_mail_end(mail);
 }
 
+void warm_open(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
+{
+	start(c, e, terms, true);
+}
+
 /* Control */
 
-/* The next loop that has a side; -1 when none has. */
-static int next_side(struct conns_node *node)
+static bool speaks_h2(const struct endpoint *e)
 {
+	return atomic_load_explicit(&e->speaks, memory_order_relaxed) == SPEAKS_H2;
+}
+
+static bool has_session(const struct endpoint *e, unsigned index)
+{
+	return atomic_load_explicit(&e->slots[index].n_shared, memory_order_relaxed) > 0;
+}
+
+/* The next loop that has a side, and of HTTP/2 no session yet, which loops do not share; -1 when
+ * there is none. */
+static int next_side(const struct endpoint *e)
+{
+	struct conns_node *node = e->node;
+
 	for (unsigned i = 0; i < node->n_loops; i++) {
 		unsigned index = node->next_warm++ % node->n_loops;
 
-		if (node->sides[index])
+		if (node->sides[index] && !(speaks_h2(e) && has_session(e, index)))
 			return index;
 	}
 	return -1;
@@ -141,7 +174,7 @@ static int next_side(struct conns_node *node)
 static bool order(struct endpoint *e)
 {
 	struct conns_node *node = e->node;
-	int side = next_side(node);
+	int side = next_side(e);
 	struct conns_mail *mail;
 
 	if (side < 0)
@@ -159,6 +192,25 @@ static bool order(struct endpoint *e)
 	return true;
 }
 
+/* Of HTTP/2 each loop is to have a session: its requests need no more connections than that. */
+static struct warmth_sight see_sessions(const struct endpoint *e, bool is_wanted)
+{
+	const struct conns_node *node = e->node;
+	struct warmth_sight sight = {
+	    .ordered = atomic_load(&e->ordered),
+	    .dialling = atomic_load(&e->dialling),
+	    .opening = atomic_load(&e->warming),
+	};
+
+	sight.open = sight.dialling;
+	for (unsigned i = 0; i < node->n_loops; i++) {
+		sight.spare += is_wanted && e->warm_spare > 0 && node->sides[i];
+		sight.open += has_session(e, i);
+	}
+	sight.idle_max = sight.spare;
+	return sight;
+}
+
 static struct warmth_sight see(const struct endpoint *e)
 {
 	unsigned period = atomic_load_explicit(&e->node->use_period, memory_order_relaxed);
@@ -173,6 +225,8 @@ static struct warmth_sight see(const struct endpoint *e)
 	    .opening = atomic_load(&e->warming),
 	};
 
+	if (speaks_h2(e))
+		return see_sessions(e, is_wanted);
 	for (unsigned i = 0; i < e->node->n_loops; i++) {
 		const struct endpoint_slot *slot = &e->slots[i];
 		bool is_current =
@@ -340,8 +394,10 @@ void warm_cancel(struct conns *c)
 
 	while ((d = LIST_FIRST(&c->warm_dials))) {
 		connector_cancel(&d->connector);
+		endpoint_slot(d->endpoint, c)->opening -= d->opens;
 		atomic_fetch_sub(&d->endpoint->dialling, 1);
-		atomic_fetch_sub(&d->endpoint->warming, 1);
+		if (!d->ahead)
+			atomic_fetch_sub(&d->endpoint->warming, 1);
 		endpoint_release(d->endpoint);
 		quota_release(d->terms.quota);
 		end(d);

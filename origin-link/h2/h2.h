@@ -41,6 +41,10 @@ struct origin_h2_ops {
 	/* There may be more room, or less, or it has begun to leave. From the loop, at the end of
 	 * a turn; it may be destroyed in here if no stream is open. */
 	void (*changed)(void *arg);
+	/* The origin's settings have come, or it wants HTTP/1.1 (RFC 9113 section 7). At once,
+	 * before streams are told what has become of them; nothing may be done with the session in
+	 * here. */
+	void (*said)(void *arg);
 };
 
 /* Sends the preface. Consumes the stream (established), also when memory is gone: then NULL.
@@ -59,6 +63,8 @@ unsigned origin_h2_streams_max(const struct origin_h2 *h);
 unsigned origin_h2_streams(const struct origin_h2 *h);
 /* No new streams from now on: the last to end is the end of it. */
 void origin_h2_leave(struct origin_h2 *h);
+/* changed() comes at the end of the turn. */
+void origin_h2_note(struct origin_h2 *h);
 /* It is leaving: the origin or its owner has said so, ids have run out, or it is broken. */
 bool origin_h2_is_leaving(const struct origin_h2 *h);
 /* Nothing comes or goes any more. */
@@ -67,7 +73,7 @@ bool origin_h2_is_over(const struct origin_h2 *h);
 bool origin_h2_has_settings(const struct origin_h2 *h);
 /* It has, and takes an extended CONNECT (RFC 8441). */
 bool origin_h2_takes_connect(const struct origin_h2 *h);
-/* The origin wants HTTP/1.1 (RFC 9113 section 7). */
+/* It has. */
 bool origin_h2_wants_h1(const struct origin_h2 *h);
 /* The server does not answer any more: gives up all streams. `detail`: for the log, a literal. */
 void origin_h2_vanished(struct origin_h2 *h, const char *detail);
@@ -104,8 +110,9 @@ struct origin_h2_stream_ops {
 struct origin_h2_order {
 	struct http_head *head; /* must live until the stream is closed */
 	bool end;               /* there is no content */
-	bool connect;           /* a WebSocket, by an extended CONNECT; origin_h2_takes_connect() */
-	struct arena *arena;    /* of the response's heads and trailers */
+	bool connect; /* a WebSocket, by an extended CONNECT; dies if the origin takes none */
+	bool refused; /* dies: HTTP/2 has no way to ask for that */
+	struct arena *arena;            /* of the response's heads and trailers */
 	const struct h1_limits *limits; /* of those; outlives the stream */
 };
 

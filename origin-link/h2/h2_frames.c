@@ -133,6 +133,7 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 static void settings_came(struct origin_h2 *h)
 {
 	h->has_settings = true;
+	h->ops->said(h->arg);
 	log_debug("%s h2 fd %d: the origin lets %u streams be open", loop_name(h->loop),
 		  stream_fd(h->stream), origin_h2_streams_max(h));
 	origin_h2_note(h);
@@ -144,7 +145,7 @@ static void goaway_came(struct origin_h2 *h, const nghttp2_goaway *goaway)
 		  stream_fd(h->stream), goaway->last_stream_id,
 		  nghttp2_http2_strerror(goaway->error_code));
 	if (goaway->error_code == NGHTTP2_HTTP_1_1_REQUIRED)
-		h->wants_h1 = true;
+		origin_h2_set_wants_h1(h);
 	origin_h2_leave(h);
 	origin_h2_streams_refused(h, goaway->last_stream_id);
 }

@@ -96,11 +96,10 @@ void origin_h2_end(struct origin_h2 *h, enum reason reason, const char *detail);
 /* The same, after a GOAWAY that says why. `detail`: a literal. */
 void origin_h2_terminate(struct origin_h2 *h, uint32_t code, enum reason reason,
 			 const char *detail);
+void origin_h2_set_wants_h1(struct origin_h2 *h);
 void origin_h2_flooded(struct origin_h2 *h, enum h2_flood kind);
 /* At the end of the turn: what is left to do. */
 void origin_h2_defer(struct origin_h2 *h);
-/* The owner is to be told that something has changed. */
-void origin_h2_note(struct origin_h2 *h);
 mono_time origin_h2_now(const struct origin_h2 *h);
 /* Of the way to the origin, as TCP has measured it; 0 where it has not. */
 duration origin_h2_rtt(const struct origin_h2 *h);

@@ -539,6 +539,13 @@ bool origin_h2_has_settings(const struct origin_h2 *h)
 	return h->has_settings;
 }
 
+void origin_h2_set_wants_h1(struct origin_h2 *h)
+{
+	h->wants_h1 = true;
+	h->ops->said(h->arg);
+	origin_h2_note(h);
+}
+
 bool origin_h2_wants_h1(const struct origin_h2 *h)
 {
 	return h->wants_h1;

@@ -53,6 +53,17 @@ bool origin_h2_stream_open(struct origin_h2 *h, struct origin_h2_stream *s,
 		origin_h2_stream_die(s, &death);
 		return true;
 	}
+	if (order->refused || (order->connect && !origin_h2_takes_connect(h))) {
+		const struct origin_h2_death death = {
+		    .reason = REASON_ORIGIN_MALFORMED,
+		    .detail = "it takes no such request by HTTP/2",
+		    .spoilt = true,
+		};
+
+		s->has_left = true;
+		origin_h2_stream_die(s, &death);
+		return true;
+	}
 	s->id = origin_h2_submit(s, order);
 	if (s->id < 0) {
 		s->has_left = true;
@@ -118,12 +129,15 @@ void origin_h2_stream_die(struct origin_h2_stream *s, const struct origin_h2_dea
 {
 	if (s->response == ORIGIN_H2_TOLD)
 		return;
+	s->death = *death;
+	/* Whoever says so after it has begun to answer is not to be believed. */
+	s->death.unacted = death->unacted && s->response == ORIGIN_H2_AWAITS;
 	STREAM_TRACE(s, "dies: %s%s%s%s", reason_text(death->reason), death->detail ? ": " : "",
-		     death->detail ? death->detail : "", death->unacted ? ", not acted upon" : "");
+		     death->detail ? death->detail : "",
+		     s->death.unacted ? ", not acted upon" : "");
 	s->response = ORIGIN_H2_TOLD;
 	origin_h2_drop_kept(s);
 	mute(s);
-	s->death = *death;
 	s->dies = true;
 	origin_h2_stream_ready(s);
 }
@@ -163,7 +177,7 @@ static struct origin_h2_death death_of(const struct origin_h2_stream *s, uint32_
 	return (struct origin_h2_death){
 	    .reason = malformed ? REASON_ORIGIN_MALFORMED : REASON_ORIGIN_RESET,
 	    .detail = nghttp2_http2_strerror(code),
-	    .unacted = (refused && s->response == ORIGIN_H2_AWAITS) || !s->was_sent,
+	    .unacted = refused || !s->was_sent,
 	    .spoilt = malformed,
 	};
 }
@@ -174,10 +188,8 @@ void origin_h2_stream_left(struct origin_h2_stream *s, uint32_t code)
 
 	s->has_left = true;
 	mute(s);
-	if (code == NGHTTP2_HTTP_1_1_REQUIRED) {
-		s->session->wants_h1 = true;
-		origin_h2_note(s->session);
-	}
+	if (code == NGHTTP2_HTTP_1_1_REQUIRED)
+		origin_h2_set_wants_h1(s->session);
 	/* What is whole stays so, whatever the origin says of the rest of the request. */
 	if (s->response != ORIGIN_H2_WHOLE)
 		origin_h2_stream_die(s, &death);

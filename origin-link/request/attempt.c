@@ -104,6 +104,11 @@ static void open_on(struct attempt *a, const struct wire_ops *wire)
 	a->opened = loop_now(request_loop(a->request));
 }
 
+static const struct wire_ops *wire_of(const struct attempt *a)
+{
+	return lease_h2(&a->lease) ? &h2_wire_ops : &h1_wire_ops;
+}
+
 static void leased(struct lease *lease, enum reason reason, const char *detail)
 {
 	struct attempt *a = CONTAINER_OF(lease, struct attempt, lease);
@@ -111,7 +116,7 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 
 	CHECK(r->magic == REQUEST_MAGIC && a->state == ATTEMPT_LEASES);
 	if (reason == REASON_NONE) {
-		open_on(a, &h1_wire_ops);
+		open_on(a, wire_of(a));
 		request_opened(r, a);
 		return;
 	}
@@ -135,7 +140,7 @@ enum lease_result attempt_begin(struct attempt *a, const struct lease_order *ord
 	lease_init(&a->lease, r->worker->conns, &h1_wire_stream_ops, a, leased);
 	result = lease_take(&a->lease, order, reason);
 	if (result == LEASE_READY)
-		open_on(a, &h1_wire_ops);
+		open_on(a, wire_of(a));
 	else if (result == LEASE_WAITS)
 		set_state(a, ATTEMPT_LEASES);
 	else

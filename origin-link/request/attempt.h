@@ -17,6 +17,7 @@
 #include "core/loop/deadline.h"
 #include "origin-link/conns/lease.h"
 #include "origin-link/request/h1_wire.h"
+#include "origin-link/request/h2_wire.h"
 #include "origin-link/request/wire.h"
 
 struct olink_request;
@@ -65,7 +66,9 @@ struct attempt {
 	unsigned n_informational;
 	bool leave_given; /* 100 was among them */
 	int status;       /* of the final head; 0: it has not come */
+	/* of the protocol that the connection is of */
 	struct h1_wire h1;
+	struct h2_wire h2;
 
 	enum watch watch;
 	bool took_long;        /* in WATCH_HEAD, per_try_timeout has passed already */

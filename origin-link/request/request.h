@@ -82,6 +82,7 @@ struct olink_try {
 struct olink_facts {
 	uint64_t number;      /* among the requests of its worker, as the log has it */
 	bool reused;          /* sent over a connection that was already open */
+	const char *protocol; /* of that connection, a literal; NULL: there was none */
 	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
 	unsigned retries;     /* how often it was sent again */
 	/* The attempts before the last one, in the order of their ends; until the request is

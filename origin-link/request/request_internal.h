@@ -109,7 +109,8 @@ struct olink_request {
 	 * when a request is opened. */
 	struct arena arena; /* response heads and trailers */
 	struct attempt attempt;
-	struct deadline hedge_at;
+	struct deadline hedge_at; /* a second attempt begins: while the first connects, in a race;
+				     later as a hedge */
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;
@@ -129,6 +130,7 @@ struct olink_request {
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
+	mono_time died_at;     /* the attempt before; 0: this is the first */
 	duration connect_left; /* for this candidate and those behind it */
 	struct attempt *current, *rival;
 	struct attempt *second; /* beside the embedded one, when there has been a rival; malloc'd */

@@ -52,6 +52,7 @@ static void note_connection(struct olink_request *r)
 
 	r->facts.addr = *endpoint_addr(a->endpoint);
 	r->facts.reused = lease_is_reused(&a->lease);
+	r->facts.protocol = a->wire->name;
 	r->facts.connect = lease_connect_time(&a->lease);
 	r->facts.queue = mono_since(a->opened, r->began);
 	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);
@@ -160,6 +161,8 @@ static enum lease_result try_candidate(struct olink_request *r, struct attempt *
 	    .client = r->settings.tells_client ? &r->client : NULL,
 	    /* Elsewhere an idle one is as good as any, and there at once. */
 	    .fresh = r->broke && r->candidates[r->candidate] == r->broke,
+	    .newer_than = r->died_at,
+	    .protocol = h2_wire_protocol(r->head),
 	    .careful = once || r->n_again >= r->settings.retry.attempts,
 	    .time = request_share_of_time(r->connect_left, r->n_candidates - r->candidate),
 	};
@@ -453,6 +456,7 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 		put_back(r, decision.verdict == RETRY_ONLY_OTHER);
 	/* Vanished servers are fewer each time, which is bound enough. */
 	r->n_again += c->cause != RETRY_VANISHED;
+	r->died_at = now_of(r);
 	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	request_count(r, OLINK_RETRIES);

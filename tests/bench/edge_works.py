@@ -41,14 +41,17 @@ def verify_edge(bench, name, port, h2, origin_tls):
 
 
 @contextlib.contextmanager
-def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False,
+def edge(bench, name, kind="ecdsa", workers=1, h2=False, origin_tls=False, origin_h2=False,
          gzip=False, echo="", keys="place: process"):
     port = free_port(["127.0.0.1"])
     folder = measure.folder(bench.directory, name)
     origin = bench.origin.tls_port if origin_tls else bench.origin.port
+    origin = bench.origin.h2_port if origin_h2 else origin
+    origin_tls |= origin_h2
     setup = Setup(folder, f"127.0.0.1:{port}", f"127.0.0.1:{origin}",
                   bench.certificates[kind], HOST, workers,
-                  bench.authority.certificate if origin_tls else None, echo, gzip, keys)
+                  bench.authority.certificate if origin_tls else None, origin_h2, echo, gzip,
+                  keys)
     with measure.running(name, EDGES.get(name, EDGES["perigee"]).command(setup), bench.server_core,
                          lambda: verify_edge(bench, name, port, h2, origin_tls),
                          folder / "log") as process:
@@ -414,6 +417,8 @@ WORKS = [
         requests(run_h2load, at_once=16 * 32, h2=True), tools=("h2load",)),
     one("http-h1-tls", EDGES, "1 KiB request, h1 -> TLS h1", "us", PROXIES,
         requests(run_wrk, at_once=64, origin_tls=True), tools=("wrk",)),
+    one("http-h2-h2", EDGES, "1 KiB request, h2 -> TLS h2", "us", PROXIES,
+        requests(run_h2load, at_once=16 * 32, h2=True, origin_h2=True), tools=("h2load",)),
     one("http-bulk", EDGES, "100 MB over one connection", "s/GB", EDGES_OF_TLS, bulk),
     one("h2-bulk", EDGES, "100 MB over one h2 stream", "s/GB", PROXIES,
         functools.partial(bulk, h2=True)),

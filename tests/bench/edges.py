@@ -34,6 +34,7 @@ class Setup:
     host: str  # the site's name
     workers: int = 1
     origin_tls: Path | None = None  # the origin's authority, when the link to it is TLS
+    origin_h2: bool = False  # by HTTP/2 then
     echo: str = ""  # "ADDRESS:PORT" of an origin of WebSockets, for /echo
     gzip: bool = False  # whether it compresses JSON, level 4
     keys: str = "place: process"  # where its keys are: tls.keys
@@ -46,7 +47,8 @@ class Edge:
 
 
 def perigee(setup):
-    link = (f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
+    link = (f", protocol: {'h2' if setup.origin_h2 else 'http1'}"
+            f", tls: {{enabled: true, ca: {setup.origin_tls}, name: {setup.host}}}"
             if setup.origin_tls else "")
     echo = f"""
   echo: {{servers: ["{setup.echo}"], health: {{enabled: false}}}}""" if setup.echo else ""
@@ -79,6 +81,8 @@ def nginx_temp(directory):
 
 
 def nginx(setup):
+    if setup.origin_h2:
+        raise NotYet("HTTP/2 to origins")
     scheme = "https" if setup.origin_tls else "http"
     verify = f"""proxy_ssl_verify on; proxy_ssl_trusted_certificate {setup.origin_tls};
    proxy_ssl_name {setup.host}; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;
@@ -119,7 +123,8 @@ def both_in_one(setup):
 
 def haproxy(setup):
     link = (f"ssl verify required ca-file {setup.origin_tls} sni str({setup.host}) "
-            f"verifyhost {setup.host} ciphersuites {CIPHER} alpn http/1.1"
+            f"verifyhost {setup.host} ciphersuites {CIPHER} "
+            f"alpn {'h2' if setup.origin_h2 else 'http/1.1'}"
             if setup.origin_tls else "")
     echo_rule = "use_backend echo if { path /echo }" if setup.echo else ""
     echo = f"backend echo\n timeout tunnel 600s\n server e {setup.echo}\n" if setup.echo else ""

@@ -102,11 +102,12 @@ def output_of(core, argv):
 
 
 class Origin:
-    """nginx on the load's core: 1 KiB from memory, a large file, HTTP and HTTPS, and its counts."""
+    """nginx on the load's core: 1 KiB from memory, a large file, HTTP and HTTPS, the latter by HTTP/2
+    too, and its counts."""
 
     def __init__(self, directory, core, certificate):
         directory.mkdir()
-        self.port, self.tls_port = free_port(["127.0.0.1"]), free_port(["127.0.0.1"])
+        self.port, self.tls_port, self.h2_port = (free_port(["127.0.0.1"]) for _ in range(3))
         (directory / "big").write_bytes(os.urandom(1_000_000) * (BIG // 1_000_000))
         (directory / "json").write_text(JSON)
         (directory / "megabyte").write_bytes(os.urandom(1_000_000))
@@ -117,6 +118,7 @@ http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 600s; se
  {nginx_temp(directory)}
  server {{ listen 127.0.0.1:{self.port} backlog=4096 reuseport;
   listen 127.0.0.1:{self.tls_port} ssl backlog=4096 reuseport;
+  listen 127.0.0.1:{self.h2_port} ssl http2 backlog=4096 reuseport;
   ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]};
   ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites {CIPHER};
   default_type text/plain;

@@ -214,7 +214,7 @@ static void changed_cb(void *arg)
 {
 }
 
-static const struct origin_h2_ops ops = {.changed = changed_cb};
+static const struct origin_h2_ops ops = {.changed = changed_cb, .said = changed_cb};
 
 static void check_kept(void)
 {

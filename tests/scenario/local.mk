@@ -21,7 +21,7 @@ scenarios = \
 	tests/scenario/test_edge_desync_origin.py \
 	tests/scenario/test_edge_early_data.py \
 	tests/scenario/test_edge_exchange.py \
-	tests/scenario/test_edge_grpc.py \
+	tests/scenario/test_edge_grpc.py tests/scenario/test_edge_grpc_origin.py \
 	tests/scenario/test_edge_h2.py \
 	tests/scenario/test_edge_h2_conformance.py \
 	tests/scenario/test_edge_h2_floods.py \
@@ -40,7 +40,7 @@ scenarios = \
 	tests/scenario/test_edge_ocsp.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_pkcs11.py \
-	tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_origin_h2.py tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_slowhttptest.py \

@@ -18,7 +18,14 @@ static void changed_cb(void *arg)
 	rig->n_changed++;
 }
 
-static const struct origin_h2_ops ops = {.changed = changed_cb};
+static void said_cb(void *arg)
+{
+	const struct origin_h2 *h = ((struct h2_rig *)arg)->h2;
+
+	CHECK(origin_h2_wants_h1(h) || origin_h2_has_settings(h));
+}
+
+static const struct origin_h2_ops ops = {.changed = changed_cb, .said = said_cb};
 
 void h2_rig_init(struct h2_rig *rig, unsigned streams)
 {

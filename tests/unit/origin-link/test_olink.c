@@ -131,6 +131,56 @@ static void test_not_warm_before_it_is_proven(void **state)
 	echo_origin_stop(&o);
 }
 
+static bool settled(struct origins_rig *t)
+{
+	return olink_origins_settled(t->origins);
+}
+
+/* Whoever waits for the origins to settle, at a start or a reload, waits for these too. */
+static void test_settled_with_warm_connections(void **state)
+{
+	struct origins_rig *t = *state;
+	struct echo_origin o = {0};
+
+	echo_origin_start(&o);
+	t->origin.pool.warm = 2;
+	origins_rig_add_server(t, "127.0.0.1", net_addr_port(&o.addr));
+	origins_rig_open(t);
+	assert_false(settled(t));
+	origins_rig_run_until(t, settled);
+	assert_int_equal(origins_rig_count(t, OLINK_IDLE), 2);
+	olink_origins_destroy(&t->origins);
+	origins_rig_run_until(t, origins_rig_is_swept);
+	echo_origin_stop(&o);
+}
+
+/* A server that none can be opened to keeps nobody waiting, and is asked last. */
+static void test_cold_server_is_asked_last(void **state)
+{
+	struct origins_rig *t = *state;
+	struct endpoint *warm, *cold;
+	struct echo_origin o = {0};
+
+	echo_origin_start(&o);
+	t->origin.pool.warm = 1;
+	origins_rig_add_server(t, "127.0.0.1", 1); /* nobody listens there */
+	origins_rig_add_server(t, "127.0.0.1", net_addr_port(&o.addr));
+	origins_rig_open(t);
+	origins_rig_run_until(t, settled);
+	cold = origins_rig_address(t, 0)->endpoint;
+	warm = origins_rig_address(t, 1)->endpoint;
+	assert_true(endpoint_is_cold(cold));
+	assert_false(endpoint_is_cold(warm));
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(origins_rig_find(t), REASON_NONE);
+		assert_int_equal(t->n_found, 2);
+		assert_ptr_equal(t->found[0], warm);
+	}
+	olink_origins_destroy(&t->origins);
+	origins_rig_run_until(t, origins_rig_is_swept);
+	echo_origin_stop(&o);
+}
+
 /* A configuration with strings of its own. */
 struct strings {
 	struct cfg_origin_server server;
@@ -327,6 +377,8 @@ int main(void)
 	    TEST(test_warm_connection_closed_by_the_origin_is_replaced),
 	    TEST(test_not_warm_when_down),
 	    TEST(test_not_warm_before_it_is_proven),
+	    TEST(test_settled_with_warm_connections),
+	    TEST(test_cold_server_is_asked_last),
 	    TEST(test_idle_connection_outlives_its_configuration),
 	    TEST(test_status),
 	    TEST(test_status_of_a_failure),

@@ -30,7 +30,7 @@ static void test_contradictions(void **state)
 	    "    health: {check: {timeout: 6s}}\n"
 	    "    pool: {warm: 3, max_idle: 2}\n"
 	    "    limit: {connections: 2}\n"
-	    "  api: {servers: b, resolve: {ttl_min: 1h}}\n"
+	    "  api: {servers: b, protocol: h2, proxy_protocol: v2, resolve: {ttl_min: 1h}}\n"
 	    "sites:\n"
 	    "  one:\n"
 	    "    hosts: [x.example, y.example, \"*.example.com\"]\n"
@@ -73,7 +73,10 @@ static void test_contradictions(void **state)
 	    "fleet.yaml:16:31: origins.app.health.check: the timeout is longer than the interval\n"
 	    "fleet.yaml:17:18: origins.app.pool: warm is more than max_idle\n"
 	    "fleet.yaml:17:18: origins.app.pool: warm is more than limit.connections\n"
-	    "fleet.yaml:19:40: origins.api.resolve: ttl_min is more than ttl_max\n"
+	    "fleet.yaml:19:31: origins.api: h2 is not possible with a PROXY protocol header\n"
+	    "fleet.yaml:19:31: origins.api: servers that are asked by h2 only are checked by h2, "
+	    "grpc, tcp or tls (health.check.kind)\n"
+	    "fleet.yaml:19:74: origins.api.resolve: ttl_min is more than ttl_max\n"
 	    "fleet.yaml:24:29: sites.one.routes: \"/\" is there twice; first at fleet.yaml:24:14\n"
 	    "fleet.yaml:25:19: sites.one.edges: \"a\" is there twice\n"
 	    "fleet.yaml:27:13: sites.*.hosts: \"y.example\" is there twice; first at "
@@ -244,12 +247,34 @@ static void test_balance(void **state)
 	    "0.5%, at most 100%\n");
 }
 
+static void test_retries(void **state)
+{
+	assert_complaints(
+	    "origins:\n"
+	    "  a: {servers: a, retries: {statuses: [200, 502-504]}}\n"
+	    "  b: {servers: b, retries: {attempts: 0, statuses: 503}}\n"
+	    "  c: {servers: c, retries: {hedge: {enabled: true, percentile: 40%}}}\n"
+	    "  d: {servers: d, retries: {statuses: [500, 501, 502, 503, 504, 505, "
+	    "506, 507, 508]}}\n"
+	    "  e: {servers: e, retries: 11}\n"
+	    "  f: {servers: f, retries: {on: [idle, never]}}\n"
+	    "  g: {servers: g, retries: 0}\n",
+	    "fleet.yaml:2:40: origins.a.retries.statuses: 200 is no error\n"
+	    "fleet.yaml:3:3: origins.b.retries: statuses have no effect without attempts\n"
+	    "fleet.yaml:4:3: origins.c.retries.hedge: at least 50% was expected as percentile\n"
+	    "fleet.yaml:5:80: origins.d.retries.statuses: there may be 8 only\n"
+	    "fleet.yaml:6:28: origins.e.retries.attempts: 11 is out of range; it may be 0 to 10\n"
+	    "fleet.yaml:7:40: origins.f.retries.on[1]: \"never\" is not one of connect, idle, "
+	    "reset\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_contradictions),
 	    cmocka_unit_test(test_tls_contradictions),
 	    cmocka_unit_test(test_balance),
+	    cmocka_unit_test(test_retries),
 	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
 	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),

@@ -254,6 +254,7 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "      verify: true\n"
 				     "      ca: /c\n"
 				     "      name: \"\"\n"
+				     "    protocol: auto\n"
 				     "    proxy_protocol: v1\n"));
 	assert_non_null(strstr(text, "    - path: /x\n"
 				     "      exact: false\n"

@@ -70,6 +70,7 @@ static int set_up(void **state)
 	    .first_byte = DUR_US(1200),
 	    .end = REASON_DONE,
 	    .asked = true,
+	    .protocol = "HTTP/2",
 	    .reused = true,
 	    .queue = DUR_US(10),
 	    .response = DUR_US(1100),
@@ -110,7 +111,7 @@ static void test_json(void **state)
 	    "\"host\":\"www.example.com\",\"target\":\"/a?b\",\"protocol\":\"HTTP/1.1\","
 	    "\"tls\":\"TLS1.3\",\"status\":200,\"bytes_in\":0,\"bytes\":12345678901,"
 	    "\"site\":\"www\",\"origin\":\"app\",\"server\":\"192.0.2.80:8080\",\"reused\":true,"
-	    "\"queue_us\":10,\"connect_us\":0,\"origin_us\":1100,"
+	    "\"origin_protocol\":\"HTTP/2\",\"queue_us\":10,\"connect_us\":0,\"origin_us\":1100,"
 	    "\"duration_us\":1500,\"first_byte_us\":1200,\"route\":\"/\",\"request_id\":\"id1\","
 	    "\"trace_id\":\"t1\",\"sni\":\"www.example.com\","
 	    "\"tls_suite\":\"TLS_AES_128_GCM_SHA256\",\"tls_group\":\"X25519\","

@@ -74,6 +74,25 @@ static void test_goaway_refuses_what_is_above_the_last_stream(void **state)
 	h2_rig_fini(&rig);
 }
 
+static void test_goaway_after_a_head_refuses_nothing(void **state)
+{
+	struct h2_rig rig;
+	struct ask a;
+
+	h2_rig_init(&rig, 10);
+	ask_init(&a, &rig);
+	ask_open(&a);
+	h2_rig_turn(&rig);
+	h2_peer_begin(&rig.peer, 1, "200", 5);
+	h2_rig_turn(&rig);
+	h2_peer_frame(&rig.peer, NGHTTP2_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+	h2_rig_turn(&rig);
+	assert_int_equal(a.n_died, 1);
+	assert_false(a.death.unacted);
+	ask_fini(&a);
+	h2_rig_fini(&rig);
+}
+
 static void test_a_graceful_goaway_lets_streams_end(void **state)
 {
 	struct h2_rig rig;
@@ -385,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_origin_limits_streams),
 	    cmocka_unit_test(test_goaway_refuses_what_is_above_the_last_stream),
+	    cmocka_unit_test(test_goaway_after_a_head_refuses_nothing),
 	    cmocka_unit_test(test_a_graceful_goaway_lets_streams_end),
 	    cmocka_unit_test(test_ids_run_out),
 	    cmocka_unit_test(test_our_own_leaving_says_goaway),
