@@ -35,4 +35,6 @@ int ctl_ticket_key(int argc, char **argv);
 void ctl_say(FILE *out, const char *before, const char *text);
 /* What a daemon answers, for people; what is printed in another form may be taken out of it. */
 void ctl_print_status(json_t *status);
+/* Its origins in three parts instead of one. */
+void ctl_split_origins(json_t *status);
 void ctl_print_explain(json_t *report);

@@ -99,6 +99,7 @@ static void print_part(const char *key, json_t *value)
 
 void ctl_print_status(json_t *status)
 {
+	ctl_split_origins(status);
 	print_parts(status);
 }
 

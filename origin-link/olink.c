@@ -20,6 +20,7 @@
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
 #include "origin-link/servers/probe.h"
+#include "origin-link/servers/seen.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
@@ -139,11 +140,11 @@ static json_t *address_status(const struct olink_address *a)
 {
 	struct endpoint_facts facts = endpoint_facts(a->endpoint);
 	char text[NET_ADDR_TEXT];
-	json_t *j =
-	    json_pack("{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text),
-		      "state", health_state_text(health_get(&a->health)), "idle", (int)facts.idle,
-		      "open", (int)facts.open, "waiting", (int)facts.waiting, "tls",
-		      endpoint_transport(a->endpoint)->tls != NULL);
+	json_t *j = json_pack(
+	    "{s:s, s:s, s:i, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text),
+	    "state", health_state_text(health_get(&a->health)), "in_flight", (int)facts.in_flight,
+	    "idle", (int)facts.idle, "open", (int)facts.open, "waiting", (int)facts.waiting, "tls",
+	    endpoint_transport(a->endpoint)->tls != NULL);
 
 	if (a->probe) {
 		json_object_set_new(j, "cause",
@@ -159,12 +160,14 @@ static json_t *address_status(const struct olink_address *a)
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	json_t *addresses = json_array();
+	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)
 		json_array_append_new(addresses, address_status(list->v[i]));
-	return json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
-			 "resolved", list != NULL, "addresses", addresses);
+	j = json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
+		      "resolved", list != NULL, "addresses", addresses);
+	seen_add_status(server, j);
+	return j;
 }
 
 void olink_status(struct olink *olink, const struct olink_origins *o, json_t *status)

@@ -57,6 +57,7 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	_Atomic unsigned n_in_flight;       /* leases that wait, connect or are held */
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;

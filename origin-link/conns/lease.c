@@ -36,11 +36,22 @@ static const char *state_text(enum lease_state state)
 	return texts[state];
 }
 
+static void add_in_flight(struct lease *l, int n)
+{
+	_Atomic unsigned *in_flight = &slot_of(l)->n_in_flight;
+
+	atomic_store_explicit(in_flight,
+			      atomic_load_explicit(in_flight, memory_order_relaxed) + (unsigned)n,
+			      memory_order_relaxed);
+}
+
 static void set_state(struct lease *l, enum lease_state state)
 {
 	enum lease_state from = l->state;
 
 	l->state = state;
+	if ((from == LEASE_NONE) != (state == LEASE_NONE))
+		add_in_flight(l, state == LEASE_NONE ? -1 : 1);
 	log_debug("%s lease %llu: %s, now %s, of %s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, state_text(from), state_text(state),
 		  net_addr_shown(&l->endpoint->addr));

@@ -156,6 +156,7 @@ void request_report(const struct olink_request *r, bool ended, enum reason reaso
 	o.stage = stage_of(r, reason);
 	o.reason = reason;
 	o.reused = lease_is_reused(&r->lease);
+	o.again = r->facts.retries > 0 || r->candidate > 0;
 	o.queue = times.queue;
 	o.connect = times.connect;
 	o.tls = times.tls;

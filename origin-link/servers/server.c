@@ -17,6 +17,7 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/servers/probe.h"
+#include "origin-link/servers/seen.h"
 
 #define SERVER_MAGIC 0x53727672u
 
@@ -45,6 +46,7 @@ static struct olink_address *address_create(struct olink_server *server,
 	a->addr = *addr;
 	a->endpoint = endpoint_take(server->table->conns, addr, server->transport);
 	a->checked = server->checked;
+	seen_begin(a);
 	health_init(&a->health, server->check.rise, server->check.fall);
 	if (a->checked) {
 		char *name = xasprintf("server %s (%s)", server->host, net_addr_format(addr, text));
@@ -103,6 +105,7 @@ static struct retired *retire(const struct olink_addresses *old,
 		if (find(new_list, &old->v[i]->addr))
 			continue;
 		probe_destroy(&old->v[i]->probe);
+		seen_end(old->v[i]->server, old->v[i]);
 		endpoint_give(&endpoint);
 		r->v[r->n++] = old->v[i];
 	}

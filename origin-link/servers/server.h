@@ -12,6 +12,7 @@
 
 #include "config/fleet.h"
 #include "core/base/addr.h"
+#include "origin-link/conns/outcome.h"
 #include "origin-link/servers/health.h"
 #include "origin-link/servers/resolver.h"
 
@@ -32,7 +33,8 @@ struct olink_address {
 	struct health health; /* stays HEALTH_UNKNOWN when not checked */
 	/* control loop */
 	struct olink_server *server;
-	struct probe *probe; /* NULL: not checked */
+	struct probe *probe;                /* NULL: not checked */
+	struct outcome_sums counted_before; /* by the endpoint, see servers/seen.h */
 };
 
 /* Immutable once published. */
@@ -67,7 +69,8 @@ struct olink_server {
 	bool checked;
 	struct cfg_check check; /* strings owned; only when checked */
 	struct resolver_watch *watch;
-	bool resolved; /* the first resolution has ended, well or not */
+	struct outcome_sums past; /* of addresses that it had, see servers/seen.h */
+	bool resolved;            /* the first resolution has ended, well or not */
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
 };

@@ -458,6 +458,42 @@ def test_status_shows_what_is_below_what(fleet, tmp_path):
     ]
 
 
+def test_status_shows_what_origins_did(fleet, tmp_path):
+    server = {"host": "app.example", "port": 8080, "resolved": True, "addresses": [],
+              "traffic": {"attempts": 9, "answers": {"2xx": 7, "5xx": 1},
+                          "failures": {"origin-closed": 1}, "reused_percent": 88.88},
+              "times": {"first_byte": {"count": 8, "p50_ms": 0.5}, "whole": {"count": 8, "p50_ms": 20.0}}}
+    status = {"state": "serving", "origins": {
+        "app": {"servers": [server]},
+        "new": {"servers": [{"host": "new.example", "port": 80, "resolved": False, "addresses": [],
+                             "traffic": {"attempts": 0, "answers": {}, "failures": {},
+                                         "reused_percent": None}, "times": {}}]}}}
+    answering = Answering(tmp_path / "fra1.sock", {"result": status})
+    run = ctl("status", "-c", fleet, "fra1", env={**os.environ, "LC_ALL": "C"})
+    answering.done()
+    assert part(run.stdout, "ORIGINS") == [
+        "NAME                RESOLVED",
+        "app",
+        "`-app.example:8080  yes",
+        "new",
+        "`-new.example:80    no",
+    ]
+    assert part(run.stdout, "ORIGINS TRAFFIC") == [
+        "NAME                ATTEMPTS  ANSWERS       FAILURES         REUSED PERCENT",
+        "app",
+        "`-app.example:8080         9  2xx 7, 5xx 1  origin-closed 1           88.88",
+        "new",
+        "`-new.example:80           0  -             -                             -",
+    ]
+    assert part(run.stdout, "ORIGINS TIMES") == [
+        "NAME                COUNT  P50 MS",
+        "app",
+        "`-app.example:8080",
+        "  |-first_byte          8     0.5",
+        "  `-whole               8      20",
+    ]
+
+
 def on_terminal(argv, columns, **env):
     """What a command shows on a terminal that is so wide."""
     leader, follower = pty.openpty()

@@ -18,6 +18,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/servers/test_probe_gate \
+	tests/unit/origin-link/servers/test_seen \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -46,6 +47,7 @@ TESTS += \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
 	tests/unit/origin-link/servers/test_probe_gate \
+	tests/unit/origin-link/servers/test_seen \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -76,6 +78,10 @@ tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/ser
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_servers_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_seen_SOURCES = tests/unit/origin-link/servers/test_seen.c \
+	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h
+tests_unit_origin_link_servers_test_seen_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/conns/test_connector.c \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \
