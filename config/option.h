@@ -45,7 +45,9 @@ struct cfg_option {
 	enum cfg_reload reload;
 	int64_t min, max;           /* duration: ns; size: bytes; number: itself; km: itself */
 	const char *const *choices; /* cfg_type_choice: NULL-terminated, in order of the enum */
-	const char *shorthand; /* section: the boolean in it that may be written in its stead */
+	/* Section: the boolean in it that may be written in its stead. Items: the value that may
+	 * stand for an item. */
+	const char *shorthand;
 	/* A variant: the choice or boolean before it in its table that decides whether this one may
 	 * be written, and with which of its values, by 1 << number. NULL: always. */
 	const char *choice;

@@ -22,12 +22,19 @@ enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PR
 
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
-/* origins.NAME: where the content comes from; its servers are equals. */
+/* One of its servers, or several that are alike: each address that the name has. */
+struct cfg_origin_server {
+	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
+	unsigned weight;           /* of each address beside those of others, 1 */
+	struct cfg_place place;
+};
+
+/* origins.NAME: where the content comes from. */
 struct cfg_origin {
 	const char *name;
 	struct cfg_place place;
 	unsigned id;
-	struct cfg_server *servers; /* without a port: 443 with TLS, else 80 */
+	struct cfg_origin_server *servers;
 	unsigned n_servers;
 	struct cfg_origin_tls tls;
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */

@@ -3,7 +3,7 @@
  * Origins, for people: what they are and how they are in one table, what was asked of their servers
  * in another, and how long that took in a third. In one they would be wider than any terminal.
  */
-#include <string.h>
+#include <stdbool.h>
 
 #include "ctl/perigeectl.h"
 

@@ -20,6 +20,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/watch.c \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
+	origin-link/servers/history.c origin-link/servers/history.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
 	origin-link/servers/probe.c origin-link/servers/probe.h \

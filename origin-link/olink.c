@@ -152,6 +152,7 @@ static json_t *address_status(const struct olink_address *a)
 		json_object_set_new(j, "probe_ms",
 				    json_real(dur_to_us(probe_last_time(a->probe)) / 1000.0));
 	}
+	json_object_set_new(j, "changes", history_to_json(&a->history));
 	if (facts.last_failure != REASON_NONE)
 		json_object_set_new(j, "failure", json_string(reason_text(facts.last_failure)));
 	return j;

@@ -25,8 +25,8 @@ void olink_destroy(struct olink **olink);
 void olink_set_idle_limit(struct olink *olink, unsigned limit);
 /* "counters" and "origins" into `status`: each server's host, port and addresses, and of each
  * address its state, requests in flight, connections (idle, open), requests that wait, and TLS or
- * not; where it is
- * probed, what the last probe found and how long it took; and how the last connection attempt
+ * not; where it is probed, what the last probe found and how long it took; its last changes of
+ * state, the newest first, with time and cause ("changes"); and how the last connection attempt
  * failed that did ("failure"; absent: none has). Of each server what has become of attempts at it
  * ("traffic"), and how long each stage of them took ("times"). Control loop. */
 void olink_status(struct olink *olink, const struct olink_origins *origins, json_t *status);

@@ -119,7 +119,7 @@ static const char *expected_text(const struct cfg_option *o)
 	case CFG_ITEMS:
 		break;
 	}
-	return "a list of maps";
+	return o->shorthand != NULL ? "a list" : "a list of maps";
 }
 
 static void complain_kind(struct filler *f, const struct cfg_option *o, const struct cfg_entry *n)
@@ -337,27 +337,35 @@ static const struct cfg_entry *map_or_nothing(struct filler *f, const struct cfg
 	return NULL;
 }
 
+/* What stands for a map, as if the map had been written with nothing else in it. */
+static bool fill_shorthand(struct filler *f, const struct cfg_option *o,
+			   const struct cfg_entry *entry, const struct thing *inner)
+{
+	struct cfg_entry only, map = {.kind = CFG_ENTRY_MAP, .place = entry->place, .n = 1};
+
+	if (o->shorthand == NULL || entry->kind != CFG_ENTRY_SCALAR || entry->null || entry->broken)
+		return false;
+	only = *entry;
+	only.key = o->shorthand;
+	only.key_place = entry->place;
+	only.next = NULL;
+	map.first = map.last = &only;
+	fill_options(f, o->children, &map, inner);
+	return true;
+}
+
 static void fill_section(struct filler *f, const struct cfg_option *o,
 			 const struct cfg_entry *entry, const struct thing *thing)
 {
 	struct thing inner = *thing;
-	const struct cfg_option *only;
-	size_t len;
 
 	inner.base += o->offset;
 	if (entry != NULL) {
 		inner.place = entry->key_place;
 		set_place(o, inner.base, inner.place);
 	}
-	if (entry != NULL && o->shorthand != NULL && entry->kind == CFG_ENTRY_SCALAR &&
-	    !entry->null) {
-		fill_options(f, o->children, NULL, &inner);
-		only = cfg_option_find(o->children, o->shorthand);
-		len = path_enter_key(f, o->shorthand);
-		fill_value(f, only, entry, &inner);
-		path_leave(f, len);
+	if (entry != NULL && fill_shorthand(f, o, entry, &inner))
 		return;
-	}
 	fill_options(f, o->children, map_or_nothing(f, entry, "a map of options"), &inner);
 }
 
@@ -410,6 +418,25 @@ static void fill_pairs(struct filler *f, const struct cfg_option *o, const struc
 	}
 }
 
+static void fill_item(struct filler *f, const struct cfg_option *o, const struct cfg_entry *item,
+		      const struct thing *inner)
+{
+	const char *value = "", * or = "";
+
+	if (item->broken || fill_shorthand(f, o, item, inner))
+		return;
+	if (item->kind == CFG_ENTRY_MAP) {
+		fill_options(f, o->children, item, inner);
+		return;
+	}
+	if (o->shorthand != NULL) {
+		value = cfg_option_find(o->children, o->shorthand)->type->expected;
+		or = ", or ";
+	}
+	diag_add(f->diag, item->place, "%s: %s%sa map of options was expected, not %s", f->path,
+		 value, or, item->null ? "nothing" : kind_text(item->kind));
+}
+
 static void fill_items(struct filler *f, const struct cfg_option *o, const struct cfg_entry *entry,
 		       const struct thing *thing)
 {
@@ -418,7 +445,8 @@ static void fill_items(struct filler *f, const struct cfg_option *o, const struc
 
 	if (entry != NULL && entry->broken)
 		return;
-	if (entry != NULL && entry->kind == CFG_ENTRY_SCALAR) {
+	if (entry != NULL && entry->kind == CFG_ENTRY_SCALAR &&
+	    (o->shorthand == NULL || entry->null)) {
 		complain_kind(f, o, entry);
 		return;
 	}
@@ -436,11 +464,7 @@ static void fill_items(struct filler *f, const struct cfg_option *o, const struc
 		size_t len = path_enter_item(f, i);
 
 		*(struct cfg_place *)(base + o->place) = item->place;
-		if (item->kind == CFG_ENTRY_MAP)
-			fill_options(f, o->children, item, &inner);
-		else if (!item->broken)
-			diag_add(f->diag, item->place, "%s: a map of options was expected, not %s",
-				 f->path, item->null ? "nothing" : kind_text(item->kind));
+		fill_item(f, o, item, &inner);
 		path_leave(f, len);
 	}
 }

@@ -97,8 +97,10 @@ static void give_ports(struct cfg_fleet *fleet)
 		struct cfg_origin *o = &fleet->origins[i];
 
 		for (unsigned s = 0; s < o->n_servers; s++) {
-			if (o->servers[s].port == 0)
-				o->servers[s].port = o->tls.enabled ? HTTPS_PORT : HTTP_PORT;
+			struct cfg_server *address = &o->servers[s].address;
+
+			if (address->port == 0)
+				address->port = o->tls.enabled ? HTTPS_PORT : HTTP_PORT;
 		}
 	}
 	for (unsigned s = 0; s < fleet->tls.keys.n_servers; s++) {

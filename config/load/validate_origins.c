@@ -62,9 +62,9 @@ void cfg_validate_origins(struct validator *v)
 		for (unsigned s = 0; s < o->n_servers; s++) {
 			char *text;
 
-			if (o->servers[s].host == NULL)
+			if (o->servers[s].address.host == NULL)
 				continue;
-			text = cfg_type_server.format(NULL, &o->servers[s]);
+			text = cfg_type_server.format(NULL, &o->servers[s].address);
 			cfg_claim(v, &servers, text, path, o->servers[s].place);
 			free(text);
 		}

@@ -74,15 +74,27 @@ static const struct cfg_option health_options[] = {
     END,
 };
 
+static const struct cfg_option server_options[] = {
+    {.key = "address",
+     .type = &cfg_type_server,
+     AT(cfg_origin_server, address),
+     .required = true,
+     .prose = "A name or an address, and a port (when there is none, 443 with TLS and 80 "
+	      "without). A name stands for all addresses that it has."},
+    COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
+	  "How much of the requests each address gets, beside the weights of others."),
+    END,
+};
+
 const struct cfg_option cfg_origin_options[] = {
     {.key = "servers",
-     .shape = CFG_VALUES,
-     .type = &cfg_type_server,
+     .shape = CFG_ITEMS,
      AT(cfg_origin, servers),
      .required = true,
-     OF(cfg_server),
-     .prose = "Its servers, which are equals: a name or an address, and a port (when there is "
-	      "none, 443 with TLS and 80 without)."},
+     OF(cfg_origin_server),
+     .shorthand = "address",
+     .prose = "Its servers: the address of each, or a map with what else is said of it.",
+     .children = server_options},
     {.key = "tls",
      .shape = CFG_SECTION,
      AT(cfg_origin, tls),

@@ -76,13 +76,17 @@ static void print_choices(FILE *out, const struct cfg_option *o)
 	}
 }
 
-/* What the short form is for: the other of what is so by default. */
+/* What the short form is for: of a section, the other of what is so by default. */
 static void print_shorthand(FILE *out, const struct cfg_option *o)
 {
-	const char *other =
-	    strcmp(cfg_option_find(o->children, o->shorthand)->fallback, "true") == 0 ? "off"
-										      : "on";
+	const struct cfg_option *only = cfg_option_find(o->children, o->shorthand);
+	const char *other;
 
+	if (o->shape == CFG_ITEMS) {
+		fprintf(out, "A value in the stead of a map is its\n.Ic %s .\n", o->shorthand);
+		return;
+	}
+	other = strcmp(only->fallback, "true") == 0 ? "off" : "on";
 	fprintf(out, "A boolean in its stead is its\n.Ic %s :\n.Ql %s: %s\nturns it %s.\n",
 		o->shorthand, o->key, other, other);
 }

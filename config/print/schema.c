@@ -111,6 +111,15 @@ static char *description(const struct cfg_option *o)
 
 static json_t *map_schema(const struct cfg_option *table);
 
+/* A map, or what may stand for it. Takes `map` over. */
+static json_t *shorthand_schema(const struct cfg_option *o, json_t *map)
+{
+	if (o->shorthand == NULL)
+		return map;
+	return json_pack("{s:[o, o]}", "anyOf", map,
+			 value_schema(cfg_option_find(o->children, o->shorthand)));
+}
+
 static json_t *option_schema(const struct cfg_option *o)
 {
 	json_t *schema = NULL;
@@ -124,11 +133,7 @@ static json_t *option_schema(const struct cfg_option *o)
 		schema = list_schema(o, value_schema(o));
 		break;
 	case CFG_SECTION:
-		schema = map_schema(o->children);
-		if (o->shorthand != NULL)
-			schema =
-			    json_pack("{s:[o, o]}", "anyOf", schema,
-				      value_schema(cfg_option_find(o->children, o->shorthand)));
+		schema = shorthand_schema(o, map_schema(o->children));
 		break;
 	case CFG_NAMED:
 		schema = json_pack("{s:[s, s], s:{s:s}, s:o}", "type", "object", "null",
@@ -141,7 +146,7 @@ static json_t *option_schema(const struct cfg_option *o)
 				   "additionalProperties", value_schema(o->children));
 		break;
 	case CFG_ITEMS:
-		schema = list_schema(o, map_schema(o->children));
+		schema = list_schema(o, shorthand_schema(o, map_schema(o->children)));
 		break;
 	}
 	text = description(o);

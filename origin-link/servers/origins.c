@@ -26,7 +26,7 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 		char *error = NULL;
 
 		o->transports[origin->id][j] =
-		    transport_load(origin, origin->servers[j].host, &error);
+		    transport_load(origin, origin->servers[j].address.host, &error);
 		if (o->transports[origin->id][j])
 			continue;
 		/* What is wrong with the first is wrong with the others. */
@@ -76,8 +76,8 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 
 		for (unsigned j = 0; j < origin->n_servers; j++) {
 			struct server_identity id = {
-			    .host = origin->servers[j].host,
-			    .port = origin->servers[j].port,
+			    .host = origin->servers[j].address.host,
+			    .port = origin->servers[j].address.port,
 			    .check = origin->health.enabled ? &origin->health.check : NULL,
 			    .transport = o->transports[i][j],
 			};
@@ -219,6 +219,7 @@ static enum rank last_rank(const unsigned n[N_RANKS])
 /* All addresses of an origin, one after the other. */
 struct walk {
 	struct olink_server *const *servers;
+	const struct cfg_origin_server *settings; /* as `servers` */
 	unsigned n_servers, server, index;
 	const struct olink_addresses *list; /* of `server`; NULL: not looked at yet, or none */
 };
@@ -236,21 +237,45 @@ static const struct olink_address *next_address(struct walk *w)
 	return NULL;
 }
 
-/* Where each rank begins in the order, and how many it has; those at ORIGINS_CANDIDATES_MAX and
- * beyond are left out. */
+/* Of the one that next_address() has returned. */
+static unsigned weight_of(const struct walk *w)
+{
+	return w->settings[w->server].weight;
+}
+
+/* Where each rank begins in the order, how many it has and what they weigh together, and which of
+ * them is the first; those at ORIGINS_CANDIDATES_MAX and beyond are left out. */
 struct order {
-	unsigned begin[N_RANKS], n[N_RANKS];
+	unsigned begin[N_RANKS], n[N_RANKS], first[N_RANKS];
+	uint64_t weight[N_RANKS];
 };
 
-static void put(const struct order *order, enum rank rank, unsigned index, unsigned turn,
-		struct endpoint *e, struct endpoint *out[ORIGINS_CANDIDATES_MAX])
+/* Whose turn it is in each rank, when each has as many turns as it weighs. */
+static void find_first(struct order *order, struct walk w, unsigned turn, mono_time now)
+{
+	uint64_t passed[N_RANKS] = {0};
+	const struct olink_address *a;
+
+	while ((a = next_address(&w))) {
+		enum rank rank = rank_of(a, now);
+
+		if (order->weight[rank] == 0)
+			continue; /* its rank has changed since they were counted */
+		passed[rank] += weight_of(&w);
+		if (passed[rank] <= turn % order->weight[rank])
+			order->first[rank]++;
+	}
+}
+
+static void put(const struct order *order, enum rank rank, unsigned index, struct endpoint *e,
+		struct endpoint *out[ORIGINS_CANDIDATES_MAX])
 {
 	unsigned n = order->n[rank];
 	unsigned place;
 
 	if (index >= n)
 		return; /* its rank has changed since they were counted */
-	place = order->begin[rank] + (index + n - turn % n) % n;
+	place = order->begin[rank] + (index + n - order->first[rank] % n) % n;
 	if (place < ORIGINS_CANDIDATES_MAX)
 		out[place] = e;
 }
@@ -276,7 +301,11 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n)
 {
 	unsigned turn = o->turns[loop_index(loop) * o->turns_stride + origin->id]++;
-	struct walk start = {.servers = o->servers[origin->id], .n_servers = origin->n_servers};
+	struct walk start = {
+	    .servers = o->servers[origin->id],
+	    .settings = origin->servers,
+	    .n_servers = origin->n_servers,
+	};
 	unsigned begin = 0, seen[N_RANKS] = {0};
 	mono_time now = loop_now(loop);
 	const struct olink_address *a;
@@ -284,8 +313,12 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 	enum rank last;
 	struct walk w;
 
-	for (w = start; (a = next_address(&w));)
-		order.n[rank_of(a, now)]++;
+	for (w = start; (a = next_address(&w));) {
+		enum rank rank = rank_of(a, now);
+
+		order.n[rank]++;
+		order.weight[rank] += weight_of(&w);
+	}
 	last = last_rank(order.n);
 	if (last == RANK_DOWN && order.n[RANK_DOWN] == 0)
 		return REASON_ORIGIN_RESOLVE_FAILED;
@@ -295,6 +328,7 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 		order.begin[rank] = begin;
 		begin += order.n[rank];
 	}
+	find_first(&order, start, turn, now);
 	memset(out, 0, ORIGINS_CANDIDATES_MAX * sizeof(*out));
 	for (w = start; (a = next_address(&w));) {
 		enum rank rank = rank_of(a, now);
@@ -303,7 +337,7 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 			  net_addr_shown(endpoint_addr(a->endpoint)), rank_text(rank),
 			  rank <= last ? "" : ", and not tried");
 		if (rank <= last)
-			put(&order, rank, seen[rank]++, turn, a->endpoint, out);
+			put(&order, rank, seen[rank]++, a->endpoint, out);
 	}
 	*n = tidy(out);
 	return *n > 0 ? REASON_NONE : REASON_ORIGIN_ALL_DOWN;

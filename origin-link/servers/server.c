@@ -21,9 +21,16 @@
 
 #define SERVER_MAGIC 0x53727672u
 
+/* After each thing that may have changed the state of an address. */
+static void note(struct olink_address *a, const char *cause)
+{
+	history_add(&a->history, health_state_text(health_get(&a->health)), cause, clock_wall());
+}
+
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 {
-	struct server_table *table = arg;
+	struct olink_address *a = arg;
+	struct server_table *table = a->server->table;
 
 	if (cause == PROBE_PREVENTED) {
 		metrics_add(table->metrics, table->group->control, OLINK_PROBES_PREVENTED, 1);
@@ -32,8 +39,10 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 	metrics_add(table->metrics, table->group->control, OLINK_PROBES, 1);
 	if (cause != PROBE_OK)
 		metrics_add(table->metrics, table->group->control, OLINK_PROBE_FAILURES, 1);
-	if (changed)
-		table->on_change(table);
+	if (!changed)
+		return;
+	note(a, probe_cause_text(cause));
+	table->on_change(table);
 }
 
 static struct olink_address *address_create(struct olink_server *server,
@@ -58,8 +67,7 @@ static struct olink_address *address_create(struct olink_server *server,
 		    .host = server->host,
 		};
 
-		a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb,
-					server->table);
+		a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);
 		free(name);
 	}
 	return a;
@@ -189,6 +197,7 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 		struct olink_address *a = address_create(server, &known->v[i]->addr);
 
 		health_take_over(&a->health, &known->v[i]->health);
+		a->history = known->v[i]->history;
 		list->v[list->n++] = a;
 	}
 	atomic_store_explicit(&server->addresses, list, memory_order_release);

@@ -14,6 +14,7 @@
 #include "core/base/addr.h"
 #include "origin-link/conns/outcome.h"
 #include "origin-link/servers/health.h"
+#include "origin-link/servers/history.h"
 #include "origin-link/servers/resolver.h"
 
 struct conns_node;
@@ -33,7 +34,8 @@ struct olink_address {
 	struct health health; /* stays HEALTH_UNKNOWN when not checked */
 	/* control loop */
 	struct olink_server *server;
-	struct probe *probe;                /* NULL: not checked */
+	struct probe *probe; /* NULL: not checked */
+	struct history history;
 	struct outcome_sums counted_before; /* by the endpoint, see servers/seen.h */
 };
 

@@ -36,7 +36,7 @@ static struct {
 	struct stream_buffers *buffers;
 	struct olink *olink;
 	struct olink_worker *worker;
-	struct cfg_server server;
+	struct cfg_origin_server server;
 	struct cfg_origin origin;
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;
@@ -93,7 +93,10 @@ static void program_start(const struct net_addr *addr)
 	program.buffers = stream_buffers_create(program.group->control);
 	program.olink = olink_create(program.group, program.buffers);
 	program.worker = olink_worker_create(program.olink, program.buffers);
-	program.server = (struct cfg_server){.host = "127.0.0.1", .port = net_addr_port(addr)};
+	program.server = (struct cfg_origin_server){
+	    .address = {.host = "127.0.0.1", .port = net_addr_port(addr)},
+	    .weight = 1,
+	};
 	program.origin = (struct cfg_origin){
 	    .name = "fuzz",
 	    .servers = &program.server,

@@ -14,6 +14,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_history \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
@@ -43,6 +44,7 @@ TESTS += \
 	tests/unit/origin-link/conns/test_transport \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_history \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
 	tests/unit/origin-link/servers/test_probe_end \
@@ -72,6 +74,8 @@ tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_
 
 tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
 tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_history_SOURCES = tests/unit/origin-link/servers/test_history.c
+tests_unit_origin_link_servers_test_history_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/servers/test_origins.c \
 	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \

@@ -44,14 +44,14 @@ void origins_rig_fini(struct origins_rig *rig)
 	stream_buffers_destroy(&rig->buffers);
 	loop_group_destroy(&rig->group);
 	for (unsigned i = 0; i < rig->origin.n_servers; i++)
-		free((char *)rig->servers[i].host);
+		free((char *)rig->servers[i].address.host);
 }
 
 void origins_rig_add_server(struct origins_rig *rig, const char *host, uint16_t port)
 {
 	CHECK(rig->origin.n_servers < ORIGINS_RIG_SERVERS_MAX);
-	rig->servers[rig->origin.n_servers++] =
-	    (struct cfg_server){.host = xstrdup(host), .port = port};
+	rig->servers[rig->origin.n_servers++] = (struct cfg_origin_server){
+	    .address = {.host = xstrdup(host), .port = port}, .weight = 1};
 }
 
 void origins_rig_add_servers(struct origins_rig *rig, unsigned n)

@@ -17,7 +17,7 @@ struct origins_rig {
 	struct stream_buffers *buffers;
 	struct olink *olink;
 	struct conns *conns;
-	struct cfg_server servers[ORIGINS_RIG_SERVERS_MAX];
+	struct cfg_origin_server servers[ORIGINS_RIG_SERVERS_MAX];
 	struct cfg_origin origin; /* may be changed before it is opened */
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;

@@ -54,9 +54,10 @@ void rig_add_server(struct rig *rig, const struct net_addr *addr)
 	char text[NET_ADDR_TEXT];
 
 	CHECK(rig->origin.n_servers < RIG_SERVERS_MAX);
-	rig->servers[rig->origin.n_servers++] = (struct cfg_server){
-	    .host = xstrdup(net_addr_format_ip(addr, text)),
-	    .port = net_addr_port(addr),
+	rig->servers[rig->origin.n_servers++] = (struct cfg_origin_server){
+	    .address.host = xstrdup(net_addr_format_ip(addr, text)),
+	    .address.port = net_addr_port(addr),
+	    .weight = 1,
 	};
 }
 
@@ -73,7 +74,7 @@ void rig_open(struct rig *rig)
 static void drop_servers(struct rig *rig)
 {
 	while (rig->origin.n_servers > 0)
-		free((char *)rig->servers[--rig->origin.n_servers].host);
+		free((char *)rig->servers[--rig->origin.n_servers].address.host);
 }
 
 void rig_fini(struct rig *rig)

@@ -25,7 +25,7 @@ struct rig {
 	struct stream_buffers *buffers;
 	struct olink *olink;
 	struct olink_worker *worker;
-	struct cfg_server servers[RIG_SERVERS_MAX];
+	struct cfg_origin_server servers[RIG_SERVERS_MAX];
 	struct cfg_origin origin;
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;

@@ -133,7 +133,7 @@ static void test_not_warm_before_it_is_proven(void **state)
 
 /* A configuration with strings of its own. */
 struct strings {
-	struct cfg_server server;
+	struct cfg_origin_server server;
 	struct cfg_origin origin;
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;
@@ -143,8 +143,9 @@ static struct strings *open_strings(struct origins_rig *t, const struct echo_ori
 {
 	struct strings *s = xcalloc(1, sizeof(*s));
 
-	s->server.host = xstrdup("127.0.0.1");
-	s->server.port = net_addr_port(&o->addr);
+	s->server.address.host = xstrdup("127.0.0.1");
+	s->server.address.port = net_addr_port(&o->addr);
+	s->server.weight = 1;
 	s->origin = t->origin;
 	s->origin.servers = &s->server;
 	s->origin.n_servers = 1;
@@ -162,7 +163,7 @@ static void close_strings(struct strings **strings)
 	struct strings *s = TAKE(strings);
 
 	olink_origins_destroy(&s->origins);
-	free((char *)s->server.host);
+	free((char *)s->server.address.host);
 	free((char *)s->origin.name);
 	free((char *)s->origin.tls.name);
 	memset(s, 0xa5, sizeof(*s));
@@ -240,7 +241,7 @@ static void test_status(void **state)
 	char path[] = "/tmp/origins-XXXXXX";
 	json_t *status = json_pack("{s:{s:i}}", "counters", "edge_requests_total", 7);
 	struct echo_origin o = {0};
-	const char *text, *health, *cause;
+	const char *text, *health, *cause, *time, *became, *why;
 	char addr[NET_ADDR_TEXT];
 	int requests, failures, idle, open, waiting, tls, fd = mkstemp(path);
 	double probe_ms;
@@ -266,6 +267,12 @@ static void test_status(void **state)
 				     &probe_ms, "idle", &idle, "open", &open, "waiting", &waiting,
 				     "tls", &tls),
 			 0);
+	assert_int_equal(json_unpack_ex(address, NULL, 0, "{s:[{s:s, s:s, s:s}!]}", "changes",
+					"time", &time, "state", &became, "cause", &why),
+			 0);
+	assert_int_equal(strlen(time), strlen("2026-01-01T00:00:00Z"));
+	assert_string_equal(became, "down");
+	assert_string_equal(why, "bad-certificate");
 	assert_string_equal(text, net_addr_format(&o.addr, addr));
 	assert_string_equal(health, "down");
 	assert_string_equal(cause, "bad-certificate");

@@ -179,10 +179,10 @@ static void test_servers_of_two_origins_by_an_alias(void **state)
 					"  a: {servers: &s [x, y:1], tls: on}\n"
 					"  b: {servers: *s}\n");
 
-	assert_int_equal(f->origins[0].servers[0].port, 443);
-	assert_int_equal(f->origins[1].servers[0].port, 80);
-	assert_int_equal(f->origins[1].servers[1].port, 1);
-	assert_string_equal(f->origins[1].servers[0].host, "x");
+	assert_int_equal(f->origins[0].servers[0].address.port, 443);
+	assert_int_equal(f->origins[1].servers[0].address.port, 80);
+	assert_int_equal(f->origins[1].servers[1].address.port, 1);
+	assert_string_equal(f->origins[1].servers[0].address.host, "x");
 	cfg_fleet_destroy(&f);
 }
 

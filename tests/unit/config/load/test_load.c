@@ -211,15 +211,15 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_string_equal(o->name, "app");
 	assert_place(o->place, 27, 3);
 	assert_int_equal(o->n_servers, 4);
-	assert_string_equal(o->servers[0].host, "app1.example.net");
-	assert_int_equal(o->servers[0].port, 8080);
+	assert_string_equal(o->servers[0].address.host, "app1.example.net");
+	assert_int_equal(o->servers[0].address.port, 8080);
 	assert_place(o->servers[0].place, 28, 15);
-	assert_string_equal(o->servers[1].host, "app2_x");
-	assert_int_equal(o->servers[1].port, 443);
-	assert_string_equal(o->servers[2].host, "192.0.2.7");
-	assert_int_equal(o->servers[2].port, 443);
-	assert_string_equal(o->servers[3].host, "2001:db8::7");
-	assert_int_equal(o->servers[3].port, 81);
+	assert_string_equal(o->servers[1].address.host, "app2_x");
+	assert_int_equal(o->servers[1].address.port, 443);
+	assert_string_equal(o->servers[2].address.host, "192.0.2.7");
+	assert_int_equal(o->servers[2].address.port, 443);
+	assert_string_equal(o->servers[3].address.host, "2001:db8::7");
+	assert_int_equal(o->servers[3].address.port, 81);
 	assert_true(o->tls.enabled);
 	assert_true(o->tls.verify);
 	assert_here(o->tls.ca, "tls/ca.pem");
@@ -246,7 +246,7 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_false(f->origins[1].health.enabled);
 	assert_true(f->origins[1].tls.enabled);
 	assert_false(f->origins[1].tls.verify);
-	assert_int_equal(f->origins[1].servers[0].port, 1);
+	assert_int_equal(f->origins[1].servers[0].address.port, 1);
 	assert_int_equal(f->origins[1].proxy_protocol, CFG_PROXY_PROTOCOL_V1);
 }
 
@@ -396,7 +396,7 @@ static void test_defaults(void **state)
 		     200, 200, 5, 2, 2, 2);
 	assert_addr(&f->nameservers[0].listen.v[0], "[::]:53");
 	assert_string_equal(f->nameservers[0].control, "/run/perigee/dns-n.sock");
-	assert_int_equal(o->servers[0].port, 80);
+	assert_int_equal(o->servers[0].address.port, 80);
 	assert_false(o->tls.enabled);
 	assert_true(o->tls.verify);
 	assert_null(o->tls.ca);
@@ -449,27 +449,28 @@ static void test_server_ports_follow_tls(void **state)
 	assert_string_equal(o->tls.name, "");
 	assert_int_equal(o->n_servers, ARRAY_SIZE(ports));
 	for (unsigned i = 0; i < o->n_servers; i++)
-		assert_int_equal(o->servers[i].port, ports[i]);
+		assert_int_equal(o->servers[i].address.port, ports[i]);
 	o = &f->origins[1];
 	assert_false(o->tls.enabled);
-	assert_int_equal(o->servers[0].port, 80);
-	assert_int_equal(o->servers[1].port, 80);
-	assert_int_equal(o->servers[2].port, 443);
+	assert_int_equal(o->servers[0].address.port, 80);
+	assert_int_equal(o->servers[1].address.port, 80);
+	assert_int_equal(o->servers[2].address.port, 443);
 	cfg_fleet_destroy(&f);
-	assert_complaints("origins:\n"
-			  "  a: {tls: on, servers: [s:443, S]}\n"
-			  "  b: {servers: [s:443, s, s:80]}\n"
-			  "  c: {servers: [192.0.2.1:0, \"[::1]:0\", s:0]}\n",
-			  "fleet.yaml:2:33: origins.a.servers: \"s:443\" is there twice; first at "
-			  "fleet.yaml:2:26\n"
-			  "fleet.yaml:3:27: origins.b.servers: \"s:80\" is there twice; first at "
-			  "fleet.yaml:3:24\n"
-			  "fleet.yaml:4:17: origins.c.servers[0]: \"192.0.2.1:0\" is not a server "
-			  "such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
-			  "fleet.yaml:4:30: origins.c.servers[1]: \"[::1]:0\" is not a server such "
-			  "as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
-			  "fleet.yaml:4:41: origins.c.servers[2]: \"s:0\" is not a server such as "
-			  "app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n");
+	assert_complaints(
+	    "origins:\n"
+	    "  a: {tls: on, servers: [s:443, S]}\n"
+	    "  b: {servers: [s:443, s, s:80]}\n"
+	    "  c: {servers: [192.0.2.1:0, \"[::1]:0\", s:0]}\n",
+	    "fleet.yaml:2:33: origins.a.servers: \"s:443\" is there twice; first at "
+	    "fleet.yaml:2:26\n"
+	    "fleet.yaml:3:27: origins.b.servers: \"s:80\" is there twice; first at "
+	    "fleet.yaml:3:24\n"
+	    "fleet.yaml:4:17: origins.c.servers[0].address: \"192.0.2.1:0\" is not a server "
+	    "such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
+	    "fleet.yaml:4:30: origins.c.servers[1].address: \"[::1]:0\" is not a server such "
+	    "as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
+	    "fleet.yaml:4:41: origins.c.servers[2].address: \"s:0\" is not a server such as "
+	    "app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n");
 }
 
 #define FIELD_NAME_EXPECTED                                                                        \
@@ -598,8 +599,7 @@ static void test_wrong_values(void **state)
 	    "fleet.yaml:11:14: edges.fra1.listen[0]: \":443\" is not an address and port such as "
 	    "\"*:443\", 192.0.2.1:443 or \"[2001:db8::1]:443\"\n"
 	    "fleet.yaml:11:22: edges.fra1.listen[1]: \"1.2.3.4\" is not an address and port such "
-	    "as "
-	    "\"*:443\", 192.0.2.1:443 or \"[2001:db8::1]:443\"\n"
+	    "as \"*:443\", 192.0.2.1:443 or \"[2001:db8::1]:443\"\n"
 	    "fleet.yaml:11:31: edges.fra1.listen[2]: \"1.2.3.4:70000\" is not an address and port "
 	    "such as \"*:443\", 192.0.2.1:443 or \"[2001:db8::1]:443\"\n"
 	    "fleet.yaml:12:11: edges.fra1.bias: \"100\" is not a distance such as 100km or -50km\n"
@@ -607,21 +607,21 @@ static void test_wrong_values(void **state)
 	    "fleet.yaml:14:3: edges.b d: \"b d\" is not a name: up to 63 letters, digits, \"-\", "
 	    "\"_\" and \".\", a letter or digit first\n"
 	    "fleet.yaml:14:10: edges.b d: a map of options was expected, not a value\n"
-	    "fleet.yaml:16:3: origins.app.servers is missing: Its servers, which are equals: a "
-	    "name or an address, and a port (when there is none, 443 with TLS and 80 without).\n"
+	    "fleet.yaml:16:3: origins.app.servers is missing: Its servers: the address of each, or "
+	    "a map with what else is said of it.\n"
 	    "fleet.yaml:16:17: origins.app.health.enabled: \"offf\" is not a boolean: true or "
 	    "false\n"
 	    "fleet.yaml:16:40: origins.app.pool.max_idle: \"-1\" is not a whole number\n"
-	    "fleet.yaml:17:19: origins.api.servers[0]: \"http://x/\": write host:port, without a "
-	    "scheme and path\n"
-	    "fleet.yaml:17:32: origins.api.servers[1]: \"a.b:99999\" is not a server such as "
-	    "app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
-	    "fleet.yaml:17:43: origins.api.servers[2]: \"10.0.0.300:80\": this looks like an "
-	    "address, but is none\n"
-	    "fleet.yaml:17:60: origins.api.servers[3]: \"-a\": a label of a name may not begin or "
-	    "end with \"-\"\n"
+	    "fleet.yaml:17:19: origins.api.servers[0].address: \"http://x/\": write host:port, "
+	    "without a scheme and path\n"
+	    "fleet.yaml:17:32: origins.api.servers[1].address: \"a.b:99999\" is not a server such "
+	    "as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"\n"
+	    "fleet.yaml:17:43: origins.api.servers[2].address: \"10.0.0.300:80\": this looks like "
+	    "an address, but is none\n"
+	    "fleet.yaml:17:60: origins.api.servers[3].address: \"-a\": a label of a name may not "
+	    "begin or end with \"-\"\n"
 	    "fleet.yaml:17:64: origins.api.servers[4]: a server such as app.example.net:8080, "
-	    "192.0.2.7:80 or \"[2001:db8::7]:80\" was expected, not a list\n"
+	    "192.0.2.7:80 or \"[2001:db8::7]:80\", or a map of options was expected, not a list\n"
 	    "fleet.yaml:20:13: sites.www.hosts[0]: \"*\": \"*\" may stand for the first labels "
 	    "only: \"*.example.com\"\n"
 	    "fleet.yaml:20:18: sites.www.hosts[1]: \"a.*.b\": \"*\" may stand for the first labels "
@@ -665,9 +665,8 @@ static void test_empty_lists_and_maps(void **state)
 	    "edges: {a: {listen: []}}\n",
 	    "fleet.yaml:1:21: edges.a.listen is missing: Where it accepts clients, by TLS.\n");
 	assert_complaints("origins: {a: {servers: []}}\nedges: [a]\n",
-			  "fleet.yaml:1:24: origins.a.servers is missing: Its servers, which are "
-			  "equals: a name or an address, and a port (when there is none, 443 with "
-			  "TLS and 80 without).\n"
+			  "fleet.yaml:1:24: origins.a.servers is missing: Its servers: the address "
+			  "of each, or a map with what else is said of it.\n"
 			  "fleet.yaml:2:8: edges: a map, by name was expected, not a list\n");
 	assert_complaints(
 	    "zones: {z: {file: f, steered: {a: {}}}}\n",
@@ -737,6 +736,51 @@ static void test_long_names(void **state)
 	free(name);
 }
 
+/* A value may stand for an item, be it alone or in a list, beside items that are written out. */
+static void test_address_stands_for_a_server(void **state)
+{
+	struct cfg_fleet *f = load_good("origins:\n"
+					"  one: {servers: a}\n"
+					"  map: {servers: {address: b:1, weight: 7}}\n"
+					"  both: {servers: [c, {address: \"192.0.2.1:2\"}]}\n");
+
+	assert_int_equal(f->origins[0].n_servers, 1);
+	assert_string_equal(f->origins[0].servers[0].address.host, "a");
+	assert_int_equal(f->origins[0].servers[0].weight, 1);
+	assert_place(f->origins[0].servers[0].place, 2, 18);
+	assert_int_equal(f->origins[1].n_servers, 1);
+	assert_string_equal(f->origins[1].servers[0].address.host, "b");
+	assert_int_equal(f->origins[1].servers[0].weight, 7);
+	assert_int_equal(f->origins[2].n_servers, 2);
+	assert_string_equal(f->origins[2].servers[0].address.host, "c");
+	assert_int_equal(f->origins[2].servers[1].address.port, 2);
+	assert_int_equal(f->origins[2].servers[1].weight, 1);
+	cfg_fleet_destroy(&f);
+	assert_complaints(
+	    "origins:\n"
+	    "  a: {servers: http://x}\n"
+	    "  b: {servers: [{weight: 0}, [x], ~, \"\"]}\n"
+	    "  c: {servers: [{address: x, wieght: 1}]}\n"
+	    "  d: {servers: }\n"
+	    "  e: {servers: []}\n",
+	    "fleet.yaml:2:16: origins.a.servers[0].address: \"http://x\": write host:port, without "
+	    "a scheme and path\n"
+	    "fleet.yaml:3:17: origins.b.servers[0].address is missing: A name or an address, and a "
+	    "port (when there is none, 443 with TLS and 80 without). A name stands for all "
+	    "addresses that it has.\n"
+	    "fleet.yaml:3:26: origins.b.servers[0].weight: 0 is out of range; it may be 1 to 1000\n"
+	    "fleet.yaml:3:30: origins.b.servers[1]: a server such as app.example.net:8080, "
+	    "192.0.2.7:80 or \"[2001:db8::7]:80\", or a map of options was expected, not a list\n"
+	    "fleet.yaml:3:35: origins.b.servers[2]: a server such as app.example.net:8080, "
+	    "192.0.2.7:80 or \"[2001:db8::7]:80\", or a map of options was expected, not nothing\n"
+	    "fleet.yaml:3:38: origins.b.servers[3].address: \"\": an empty label: a dot at the "
+	    "start, at the end, or two in a row\n"
+	    "fleet.yaml:4:30: origins.c.servers[0].wieght is not known; did you mean \"weight\"?\n"
+	    "fleet.yaml:5:16: origins.d.servers: a list was expected, not nothing\n"
+	    "fleet.yaml:6:16: origins.e.servers is missing: Its servers: the address of each, or a "
+	    "map with what else is said of it.\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -750,6 +794,7 @@ int main(void)
 	    cmocka_unit_test(test_zone_of_rfc_2317_was_refused),
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_long_names),
+	    cmocka_unit_test(test_address_stands_for_a_server),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

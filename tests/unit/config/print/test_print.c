@@ -238,7 +238,8 @@ static void test_dump_of_routes_and_tls(void **state)
 		      "          - {name: Date, action: remove}\n"
 		      "      - {origin: a}\n"));
 
-	assert_non_null(strstr(text, "    - s:443\n"
+	assert_non_null(strstr(text, "    - address: s:443\n"
+				     "      weight: 1\n"
 				     "    tls:\n"
 				     "      enabled: true\n"
 				     "      verify: true\n"
@@ -371,7 +372,8 @@ static json_t *map_in(json_t *schema)
 {
 	json_t *any = json_object_get(schema, "anyOf"), *more;
 
-	if (any != NULL)
+	/* A list or one map of it; a map or its shorthand. */
+	for (; any != NULL; any = json_object_get(schema, "anyOf"))
 		schema = json_array_get(any, 0);
 	more = json_object_get(schema, "additionalProperties");
 	if (json_is_object(more))

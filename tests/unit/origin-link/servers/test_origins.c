@@ -62,6 +62,25 @@ static void test_turns(void **state)
 	assert_string_equal(found(t), "123");
 }
 
+static void test_weights_are_turns(void **state)
+{
+	struct origins_rig *t = *state;
+	unsigned seen[3] = {0};
+
+	origins_rig_add_servers(t, 3);
+	t->servers[1].weight = 3;
+	t->servers[2].weight = 2;
+	origins_rig_open(t);
+	for (int turn = 0; turn < 60; turn++) {
+		assert_int_equal(strlen(found(t)), 3);
+		for (unsigned i = 0; i < 3; i++)
+			seen[i] += t->found[0] == origins_rig_address(t, i)->endpoint;
+	}
+	assert_int_equal(seen[0], 10);
+	assert_int_equal(seen[1], 30);
+	assert_int_equal(seen[2], 20);
+}
+
 static void test_suspects_come_last(void **state)
 {
 	struct origins_rig *t = *state;
@@ -185,7 +204,7 @@ static void test_more_than_are_told(void **state)
 
 static void test_faults_are_collected(void **state)
 {
-	struct cfg_server server = {.host = "192.0.2.1", .port = 443};
+	struct cfg_origin_server server = {.address = {.host = "192.0.2.1", .port = 443}};
 	struct cfg_origin origins[3];
 	struct cfg_fleet fleet = {.origins = origins, .n_origins = 3};
 	struct diag *diag = diag_create();
@@ -477,6 +496,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_turns),
+	    TEST(test_weights_are_turns),
 	    TEST(test_suspects_come_last),
 	    TEST(test_health),
 	    TEST(test_unproven_stood_in_for_a_suspect),
