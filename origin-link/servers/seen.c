@@ -50,11 +50,13 @@ void seen_end(struct olink_server *server, const struct olink_address *a)
 	server->past = past.sums;
 }
 
-void seen_sums(const struct olink_server *server, struct outcome_sums *sums)
+void seen_add_sums(const struct olink_server *server, struct outcome_sums *sums)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	union counts all = {.sums = server->past};
+	const union counts past = {.sums = server->past};
+	union counts all = {.sums = *sums};
 
+	add(&all, &past);
 	for (unsigned i = 0; list && i < list->n; i++) {
 		union counts n = since(list->v[i]);
 
@@ -134,9 +136,9 @@ static json_t *times(const struct outcome_sums *sums)
 
 void seen_add_status(const struct olink_server *server, json_t *status)
 {
-	struct outcome_sums sums;
+	struct outcome_sums sums = {0};
 
-	seen_sums(server, &sums);
+	seen_add_sums(server, &sums);
 	json_object_set_new(status, "traffic", traffic(&sums));
 	json_object_set_new(status, "times", times(&sums));
 }

@@ -18,6 +18,7 @@ struct olink_server;
 void seen_begin(struct olink_address *a);
 void seen_end(struct olink_server *server, const struct olink_address *a);
 
-void seen_sums(const struct olink_server *server, struct outcome_sums *sums);
+/* Adds to them. */
+void seen_add_sums(const struct olink_server *server, struct outcome_sums *sums);
 /* "traffic" and "times" into a server's status. */
 void seen_add_status(const struct olink_server *server, json_t *status);
