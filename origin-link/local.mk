@@ -13,11 +13,15 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/request/attempt.c origin-link/request/attempt.h \
+	origin-link/request/h1_receive.c \
+	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
+	origin-link/request/wire.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
 	origin-link/servers/history.c origin-link/servers/history.h \

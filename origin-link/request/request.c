@@ -2,7 +2,7 @@
  *
  * The life of one request to an origin: tries its candidates until one gives a connection, repeats
  * the request where that may be, tells how it ends, and keeps spare objects. Runs on one worker's
- * loop. Owns the lease and the pins on the candidates; head and trailers of the request are the
+ * loop. Owns the attempt and the pins on the candidates; head and trailers of the request are the
  * caller's. The configuration is not looked at after olink_request_open().
  *
  * Objects are freed at the end of the turn in which they were closed.
@@ -10,16 +10,12 @@
 #define LOG_MODULE LOG_ORIGIN
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
-#include "origin-link/conns/outcome.h"
 #include "origin-link/request/request_internal.h"
-
-#define REQUEST_MAGIC 0x4e90e501u
 
 /* Spares of one worker: as many as requests often run at once. Each keeps about 6 KiB. */
 #define SPARES_MAX 64
@@ -43,8 +39,7 @@ static const char *phase_text(enum request_phase phase)
 {
 	static const char *const texts[] = {
 	    [REQUEST_OPENING] = "opening",
-	    [REQUEST_LEASING] = "leasing",
-	    [REQUEST_OPEN] = "open",
+	    [REQUEST_TRYING] = "trying",
 	    [REQUEST_OVER] = "over",
 	};
 
@@ -101,94 +96,26 @@ void request_set_side(struct olink_request *r, enum request_side side)
 
 void request_set_response(struct olink_request *r, enum response_side side)
 {
-	enum response_side from = r->attempt.response;
+	enum response_side from = r->response;
 
-	r->attempt.response = side;
+	r->response = side;
 	if (from != side)
 		REQUEST_TRACE(r, "response %s, now %s", response_text(from), response_text(side));
 }
 
-/* What is seen of its attempts */
-
-static enum outcome_stage stage_of(const struct olink_request *r, enum reason reason)
-{
-	if (r->phase == REQUEST_OPEN && r->attempt.received > 0)
-		return reason == REASON_DONE ? OUTCOME_WHOLE : OUTCOME_CONTENT;
-	if (r->phase == REQUEST_OPEN)
-		return OUTCOME_FIRST_BYTE;
-	return lease_is_waiting(&r->lease) || reason == REASON_ORIGIN_QUEUE_FULL ||
-		       reason == REASON_ORIGIN_QUEUE_TIMEOUT
-		   ? OUTCOME_QUEUE
-		   : OUTCOME_CONNECT;
-}
-
-/* From when there was a connection, and nothing more to be given to it. */
-static duration first_byte_time(const struct olink_request *r)
-{
-	const struct attempt *a = &r->attempt;
-	mono_time first = mono_add(r->opened, r->facts.response);
-
-	if (a->received == 0)
-		return DUR_NS(-1);
-	if (a->sent.ns > r->opened.ns && a->sent.ns <= first.ns)
-		return mono_since(first, a->sent);
-	return r->facts.response;
-}
-
-static struct endpoint *attempted(const struct olink_request *r)
-{
-	struct endpoint *leased = lease_endpoint(&r->lease);
-
-	return leased ? leased : r->candidates[r->candidate];
-}
-
-static bool is_attempted(const struct olink_request *r)
-{
-	return r->phase == REQUEST_LEASING || r->phase == REQUEST_OPEN;
-}
-
-void request_report(const struct olink_request *r, bool ended, enum reason reason)
-{
-	struct lease_times times = lease_times(&r->lease);
-	struct outcome o = outcome_init();
-
-	o.ended = ended;
-	o.stage = stage_of(r, reason);
-	o.reason = reason;
-	o.reused = lease_is_reused(&r->lease);
-	o.again = r->facts.retries > 0 || r->candidate > 0;
-	o.queue = times.queue;
-	o.connect = times.connect;
-	o.tls = times.tls;
-	if (r->phase == REQUEST_OPEN) {
-		o.status = r->attempt.status;
-		o.first_byte = first_byte_time(r);
-		if (ended)
-			o.whole = mono_since(loop_now(request_loop(r)), r->opened);
-	}
-	endpoint_report(attempted(r), request_loop(r), &o);
-}
-
 /* Ending */
 
-/* The one way from a connection, or the way to one, to none. */
-static void let_go(struct olink_request *r, bool keep)
+static void end_attempt(struct olink_request *r, enum attempt_end how, enum reason reason)
 {
-	deadline_clear(&r->watch);
-	deadline_clear(&r->look);
-	slice_drop(&r->attempt.held);
-	if (lease_is_connecting(&r->lease))
+	if (lease_is_connecting(&r->attempt.lease))
 		r->facts.addr = r->looked_at;
-	lease_end(&r->lease, keep);
+	attempt_end(&r->attempt, how, reason);
 }
 
-void request_over(struct olink_request *r, bool keep)
+void request_over(struct olink_request *r, enum attempt_end how, enum reason reason)
 {
-	bool has_lease = r->phase == REQUEST_LEASING || r->phase == REQUEST_OPEN;
-
 	request_set_phase(r, REQUEST_OVER);
-	if (has_lease)
-		let_go(r, keep);
+	end_attempt(r, how, reason);
 	while (r->n_candidates > 0)
 		endpoint_unpin(&r->candidates[--r->n_candidates], request_loop(r));
 	free(r->early);
@@ -196,25 +123,12 @@ void request_over(struct olink_request *r, bool keep)
 	r->n_early = 0;
 }
 
-/* What was in a tunnel may be incomplete in a way that only a reset tells. */
-static void break_tunnel(const struct olink_request *r)
-{
-	static const struct linger now = {.l_onoff = 1};
-
-	if (r->phase == REQUEST_OPEN && request_is_tunnel(r))
-		setsockopt(stream_fd(request_stream(r)), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
 void request_abandon(struct olink_request *r)
 {
 	request_set_response(r, RESPONSE_UNWANTED);
 	request_set_side(r, REQUEST_UNWANTED);
-	if (r->phase == REQUEST_OVER)
-		return;
-	if (is_attempted(r))
-		request_report(r, true, REASON_NONE);
-	break_tunnel(r);
-	request_over(r, false);
+	if (r->phase != REQUEST_OVER)
+		request_over(r, ATTEMPT_BREAK, REASON_NONE);
 }
 
 void request_stop(struct olink_request *r, enum reason reason)
@@ -249,16 +163,13 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 		      detail ? detail : "");
 	log_failure(r, reason, detail);
 	count(r, OLINK_FAILURES);
-	if (is_attempted(r))
-		request_report(r, true, reason);
-	break_tunnel(r);
-	request_over(r, false);
+	request_over(r, ATTEMPT_BREAK, reason);
 	if (r->closed) {
 		loop_defer(request_loop(r), &r->turn_end);
 		return;
 	}
 	request_stop(r, reason);
-	if (r->attempt.response >= RESPONSE_ENDED || r->closed)
+	if (r->response >= RESPONSE_ENDED || r->closed)
 		return;
 	request_set_response(r, RESPONSE_ENDED);
 	r->ends.response->ops->reset(r->ends.response, reason);
@@ -266,30 +177,27 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 
 void request_tunnel_ended(struct olink_request *r)
 {
-	if (r->phase != REQUEST_OPEN || !request_is_tunnel(r))
+	if (r->attempt.state != ATTEMPT_OPEN || !r->is_tunnel)
 		return;
-	watch_update(r);
-	if (r->side != REQUEST_ENDED || r->attempt.response < RESPONSE_ENDED ||
-	    !stream_is_drained(request_stream(r)))
+	watch_update(&r->attempt);
+	if (r->side != REQUEST_ENDED || r->response < RESPONSE_ENDED ||
+	    !r->attempt.wire->is_drained(&r->attempt))
 		return;
-	request_report(r, true, REASON_DONE);
-	request_over(r, false);
+	request_over(r, ATTEMPT_CLOSE, REASON_DONE);
 	if (r->closed)
 		loop_defer(request_loop(r), &r->turn_end);
 }
 
 /* Connecting */
 
-/* There is a connection; what there is to send goes out by send_begin(). */
-static void opened(struct olink_request *r)
+static void note_connection(struct olink_request *r)
 {
-	request_set_phase(r, REQUEST_OPEN);
-	r->attempt = (struct attempt){0};
+	const struct attempt *a = &r->attempt;
+
 	r->facts.addr = r->looked_at;
-	r->facts.reused = lease_is_reused(&r->lease);
-	r->facts.connect = lease_connect_time(&r->lease);
-	r->opened = loop_now(request_loop(r));
-	r->facts.queue = mono_since(r->opened, r->began);
+	r->facts.reused = lease_is_reused(&a->lease);
+	r->facts.connect = lease_connect_time(&a->lease);
+	r->facts.queue = mono_since(a->opened, r->began);
 	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);
 	r->facts.response = DUR_NS(-1);
 }
@@ -307,18 +215,15 @@ duration request_share_of_time(duration left, unsigned n)
  * its share. */
 static void spend_time(struct olink_request *r)
 {
-	duration spent = mono_since(loop_now(request_loop(r)), r->tried_at);
+	duration spent = mono_since(loop_now(request_loop(r)), r->attempt.began);
 
-	r->connect_left.ns -= MIN(spent.ns, r->tried_for.ns);
+	r->connect_left.ns -= MIN(spent.ns, r->attempt.time.ns);
 }
 
-static void leased(struct lease *lease, enum reason reason, const char *detail);
-
-static enum lease_result take_lease(struct olink_request *r, enum reason *reason)
+static enum lease_result try_candidate(struct olink_request *r, enum reason *reason)
 {
-	struct endpoint *endpoint = r->candidates[r->candidate];
 	struct lease_order order = {
-	    .endpoint = endpoint,
+	    .endpoint = r->candidates[r->candidate],
 	    .terms = r->settings.terms,
 	    .client = r->settings.tells_client ? &r->client : NULL,
 	    .fresh = r->facts.retries > 0,
@@ -327,35 +232,29 @@ static enum lease_result take_lease(struct olink_request *r, enum reason *reason
 	};
 	enum lease_result result;
 
-	r->looked_at = *endpoint_addr(endpoint);
-	r->tried_at = loop_now(request_loop(r));
-	r->tried_for = order.time;
-	lease_init(&r->lease, r->worker->conns, &request_stream_ops, r, leased);
-	result = lease_take(&r->lease, &order, reason);
-	REQUEST_TRACE(
-	    r, "candidate %u of %u, %s, by lease %llu for %lld ms at most%s%s", r->candidate + 1,
-	    r->n_candidates, net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
-	    (unsigned long long)r->lease.number, (long long)dur_to_ms(order.time),
-	    order.fresh ? ", a new connection only" : "", order.careful ? ", only once" : "");
+	r->looked_at = *endpoint_addr(order.endpoint);
+	result = attempt_begin(&r->attempt, &order, reason);
+	REQUEST_TRACE(r, "candidate %u of %u, %s, by lease %llu for %lld ms at most%s%s",
+		      r->candidate + 1, r->n_candidates, net_addr_shown(&r->looked_at),
+		      (unsigned long long)r->attempt.lease.number, (long long)dur_to_ms(order.time),
+		      order.fresh ? ", a new connection only" : "",
+		      order.careful ? ", only once" : "");
 	return result;
 }
 
 /* From the current candidate on, the first one that has a connection or lets us wait for one.
  * False: there is none, and `*reason` is the last one's. */
-static bool lease_any(struct olink_request *r, enum reason *reason)
+static bool try_any(struct olink_request *r, enum reason *reason)
 {
 	for (; r->candidate < r->n_candidates; r->candidate++) {
-		switch (take_lease(r, reason)) {
+		switch (try_candidate(r, reason)) {
 		case LEASE_READY:
-			opened(r);
+			note_connection(r);
 			loop_defer(request_loop(r), &r->turn_end);
 			return true;
 		case LEASE_WAITS:
-			request_set_phase(r, REQUEST_LEASING);
 			return true;
 		case LEASE_REFUSED:
-			request_report(r, true, *reason);
-			lease_end(&r->lease, false);
 			break;
 		}
 	}
@@ -374,43 +273,40 @@ static bool is_tried_elsewhere(const struct olink_request *r, enum reason reason
 	return reason != REASON_ORIGIN_QUEUE_TIMEOUT && !reason_is_own_shortage(reason);
 }
 
-static void leased(struct lease *lease, enum reason reason, const char *detail)
+void request_opened(struct olink_request *r)
 {
-	struct olink_request *r = CONTAINER_OF(lease, struct olink_request, lease);
+	note_connection(r);
+	send_begin(r);
+}
 
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	CHECK(r->phase == REQUEST_LEASING);
-	if (reason == REASON_NONE) {
-		opened(r);
-		send_begin(r);
-		return;
-	}
+void request_unleased(struct olink_request *r, enum reason reason, const char *detail)
+{
 	/* What a queue or a shortage of ours has prevented was not tried. */
 	if (reason != REASON_ORIGIN_QUEUE_FULL && reason != REASON_ORIGIN_QUEUE_TIMEOUT &&
 	    !reason_is_own_shortage(reason))
 		r->facts.addr = r->looked_at;
 	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
-	request_report(r, true, reason);
 	/* Nothing was sent, so another one may be asked. */
-	lease_end(&r->lease, false);
-	request_set_phase(r, REQUEST_OPENING);
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
 		      net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
 		      reason_text(reason), detail ? ": " : "", detail ? detail : "");
 	spend_time(r);
 	r->candidate++;
-	if (is_tried_elsewhere(r, reason) && lease_any(r, &reason))
+	if (is_tried_elsewhere(r, reason) && try_any(r, &reason))
 		return;
 	request_fail(r, reason, detail);
 }
 
-void request_lease(struct olink_request *r)
+void request_try(struct olink_request *r)
 {
 	enum reason reason = REASON_NONE;
 
-	if (r->failed == REASON_NONE && !lease_any(r, &reason))
-		r->failed = reason;
+	if (r->failed == REASON_NONE) {
+		request_set_phase(r, REQUEST_TRYING);
+		if (!try_any(r, &reason))
+			r->failed = reason;
+	}
 	/* To tell that, or to grant for the first time, and to send. */
 	loop_defer(request_loop(r), &r->turn_end);
 }
@@ -420,11 +316,11 @@ void request_lease(struct olink_request *r)
 /* The one rule: whether what was sent may be sent again. What the connection has not been given
  * may; else the origin may have acted upon it, so that only what it does twice as well as once may,
  * and only what we still have. */
-static bool may_repeat(const struct olink_request *r)
+static bool may_repeat(const struct olink_request *r, bool unacted)
 {
 	const struct attempt *a = &r->attempt;
 
-	if (a->given == GIVEN_NOTHING)
+	if (unacted)
 		return true;
 	return r->settings.retries > 0 && a->received == 0 && a->given == GIVEN_HEAD &&
 	       http_method_is_idempotent(r->head->method_id);
@@ -433,44 +329,13 @@ static bool may_repeat(const struct olink_request *r)
 /* From the current candidate on, on fresh connections: so this ends. */
 static void repeat(struct olink_request *r, enum reason reason)
 {
-	request_report(r, true, reason);
-	request_set_phase(r, REQUEST_OPENING);
-	let_go(r, false);
-	r->attempt = (struct attempt){0};
+	end_attempt(r, ATTEMPT_CLOSE, reason);
 	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
 	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	count(r, OLINK_RETRIES);
-	if (!lease_any(r, &reason))
+	if (!try_any(r, &reason))
 		request_fail(r, reason, NULL);
-}
-
-/* What the fault of a connection is called, when it has cost us the response. */
-static enum reason reason_of(const struct olink_request *r)
-{
-	switch (stream_fault(request_stream(r))) {
-	case STREAM_FAULT_NONE: /* a clean end in the wrong place */
-	case STREAM_FAULT_CLOSED:
-		return r->attempt.received == 0 ? REASON_ORIGIN_CLOSED : REASON_ORIGIN_TRUNCATED;
-	case STREAM_FAULT_RESET:
-		return REASON_ORIGIN_RESET;
-	case STREAM_FAULT_MALFORMED:
-	case STREAM_FAULT_HANDSHAKE:
-	case STREAM_FAULT_CERTIFICATE:
-		/* With TLS 1.3 a server refuses our certificate when we are long done, and think
-		 * that it is content with us. */
-		return r->facts.reused || r->attempt.received > 0 ? REASON_ORIGIN_RESET
-								  : REASON_ORIGIN_HANDSHAKE_FAILED;
-	case STREAM_FAULT_TIMED_OUT:
-		/* It was waited for in vain, only by TCP and not by us. */
-		return r->attempt.response == RESPONSE_HEAD_AWAITED ? REASON_ORIGIN_HEAD_TIMEOUT
-								    : REASON_ORIGIN_BODY_TIMEOUT;
-	case STREAM_FAULT_STALLED:
-		return REASON_ORIGIN_STALLED;
-	case STREAM_FAULT_NO_MEMORY:
-		break;
-	}
-	return REASON_LIMIT;
 }
 
 /* The current candidate behind all others, or (`for_good`) away. */
@@ -489,13 +354,13 @@ static void put_back(struct olink_request *r, bool for_good)
 
 /* A connection that was open before may just have been closed by its server, which is as good as
  * any other for a new one; who breaks a new one is asked last. */
-static bool repeat_after_break(struct olink_request *r, enum reason reason)
+static bool repeat_after_break(struct olink_request *r, const struct attempt_death *death)
 {
 	/* Of what was never sent the first one is no repetition. */
-	unsigned most = MAX(r->settings.retries, r->attempt.given == GIVEN_NOTHING);
+	unsigned most = MAX(r->settings.retries, death->unacted);
 
-	if (reason == REASON_LIMIT || reason == REASON_ORIGIN_STALLED || !may_repeat(r) ||
-	    r->n_retries >= most)
+	if (death->reason == REASON_LIMIT || death->reason == REASON_ORIGIN_STALLED ||
+	    !may_repeat(r, death->unacted) || r->n_retries >= most)
 		return false;
 	if (!r->facts.reused) {
 		if (r->settings.retries < 2)
@@ -503,17 +368,14 @@ static bool repeat_after_break(struct olink_request *r, enum reason reason)
 		put_back(r, false);
 	}
 	r->n_retries++;
-	repeat(r, reason);
+	repeat(r, death->reason);
 	return true;
 }
 
-void request_died(struct olink_request *r)
+void request_died(struct olink_request *r, const struct attempt_death *death)
 {
-	enum reason reason = reason_of(r);
-	bool is_fault = stream_fault(request_stream(r)) != STREAM_FAULT_NONE;
-
-	if (!repeat_after_break(r, reason))
-		request_fail(r, reason, is_fault ? stream_fault_detail(request_stream(r)) : NULL);
+	if (!repeat_after_break(r, death))
+		request_fail(r, death->reason, death->detail);
 }
 
 void request_vanished(struct olink_request *r)
@@ -523,7 +385,7 @@ void request_vanished(struct olink_request *r)
 	REQUEST_TRACE(r, "%s: %s", net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
 		      detail);
 	endpoint_suspect(r->candidates[r->candidate], request_loop(r));
-	if (!may_repeat(r)) {
+	if (!may_repeat(r, r->attempt.given == GIVEN_NOTHING)) {
 		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
 		return;
 	}
@@ -535,53 +397,6 @@ void request_vanished(struct olink_request *r)
 	else
 		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
 }
-
-/* The connection */
-
-static void readable_cb(void *arg)
-{
-	struct olink_request *r = arg;
-
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	response_go_on(r);
-}
-
-static void drained_cb(void *arg)
-{
-	struct olink_request *r = arg;
-
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	send_drained(r);
-}
-
-/* Writing failed, or the connection broke while nothing was read. An origin that answers and closes
- * without reading all of the request does that to us: its answer, or the rest of it, is still there
- * to be read. */
-static void failed_cb(void *arg)
-{
-	struct olink_request *r = arg;
-	enum stream_fault fault;
-
-	MAGIC_CHECK(r, REQUEST_MAGIC);
-	fault = stream_fault(request_stream(r));
-	if (fault != STREAM_FAULT_STALLED && fault != STREAM_FAULT_NO_MEMORY)
-		response_go_on(r);
-	if (r->phase != REQUEST_OPEN)
-		return;
-	if (r->attempt.response == RESPONSE_BODY && fault != STREAM_FAULT_NO_MEMORY &&
-	    fault != STREAM_FAULT_STALLED) {
-		request_stop(r, reason_of(r));
-		watch_update(r);
-	} else {
-		request_died(r);
-	}
-}
-
-const struct stream_ops request_stream_ops = {
-    .readable = readable_cb,
-    .drained = drained_cb,
-    .failed = failed_cb,
-};
 
 /* Objects */
 
@@ -607,16 +422,15 @@ static struct olink_request *object_take(struct olink_worker *w)
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return NULL;
-	deadline_init(&r->watch, w->buffers->loop, watch_fire);
-	deadline_init(&r->look, w->buffers->loop, watch_look_fire);
+	r->worker = w;
+	attempt_init(&r->attempt, r);
 	return r;
 }
 
 static void object_free(struct olink_request *r)
 {
 	arena_fini(&r->arena);
-	deadline_fini(&r->watch);
-	deadline_fini(&r->look);
+	attempt_fini(&r->attempt);
 	free(r);
 }
 
@@ -652,8 +466,8 @@ static void turn_end(struct loop_task *task)
 	}
 	if (r->attempt.given == GIVEN_NOTHING)
 		send_begin(r);
-	if (r->phase == REQUEST_OPEN && r->attempt.held.n > 0)
-		response_go_on(r);
+	if (r->attempt.state == ATTEMPT_OPEN)
+		r->attempt.wire->go_on(&r->attempt);
 }
 
 static void copy_settings(struct request_settings *to, const struct cfg_origin *origin,
@@ -685,8 +499,9 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	*r = (struct olink_request){
 	    .magic = REQUEST_MAGIC,
 	    .arena = r->arena,
-	    .watch = r->watch,
-	    .look = r->look,
+	    .attempt = {.request = r,
+			.watch_at = r->attempt.watch_at,
+			.look_at = r->attempt.look_at},
 	    .turn_end = {.run = turn_end},
 	    .worker = w,
 	    .facts = {.number = ++w->n_opened, .response = DUR_NS(-1)},
@@ -718,7 +533,7 @@ struct olink_facts olink_request_facts(const struct olink_request *r)
 {
 	struct olink_facts facts = r->facts;
 
-	if (lease_is_connecting(&r->lease))
+	if (lease_is_connecting(&r->attempt.lease))
 		facts.addr = r->looked_at;
 	return facts;
 }
@@ -733,9 +548,9 @@ void olink_request_close(struct olink_request **requestp)
 	LOOP_ASSERT_OWNER(request_loop(r));
 	r->closed = true;
 	/* Both ends of a tunnel have gone in peace, and the last bytes are still on their way. */
-	if (r->phase == REQUEST_OPEN && request_is_tunnel(r) && r->side == REQUEST_ENDED &&
-	    r->attempt.response == RESPONSE_ENDED) {
-		watch_update(r);
+	if (r->attempt.state == ATTEMPT_OPEN && r->is_tunnel && r->side == REQUEST_ENDED &&
+	    r->response == RESPONSE_ENDED) {
+		watch_update(&r->attempt);
 		return;
 	}
 	request_abandon(r);

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * One request, as its parts see it: request.c (its life: where it goes, what it tries, how it
- * ends), send.c (what is sent), response.c (what comes back), watch.c (what takes too long). Nobody
- * else includes this, but for olink.c, which makes the workers.
+ * ends), send.c (what its source pushes), response.c (what its sink is pushed), and its attempt
+ * (attempt.h). Nobody else includes this, but for olink.c, which makes the workers.
  *
- * A request lives through phases. While it is open there is an attempt on a connection, which a
- * repetition assigns anew as a whole. What is set when:
+ * A request lives through phases. While it is tried there is an attempt, which a repetition assigns
+ * anew as a whole. What is set when:
  *
- *   phase    | head | candidates | lease    | attempt | deadlines | what comes is
- *   ---------+------+------------+----------+---------+-----------+------------------------
- *   OPENING  | NULL | pinned     | -        | zero    | clear     | the request's head
- *   LEASING  | set  | pinned     | waits    | zero    | clear     | lease's done()
- *   OPEN     | set  | pinned     | is ready | in use  | as needed | the stream's callbacks
- *   OVER     | set  | none       | -        | as left | clear     | olink_request_close()
+ *   phase    | head | candidates | attempt         | what comes is
+ *   ---------+------+------------+-----------------+------------------------
+ *   OPENING  | NULL | pinned     | NONE            | the request's head
+ *   TRYING   | set  | pinned     | LEASES or OPEN  | what the attempt tells
+ *   OVER     | set  | none       | NONE, as left   | olink_request_close()
  *
- * `failed` is set in OPENING or LEASING only, for the end of the turn to tell. `early` holds
- * content in LEASING, and in OPEN until the head is sent.
+ * `failed` is set before the first attempt only, for the end of the turn to tell. `early` holds
+ * content until the attempt is given the head.
  *
- * Each direction has a side of its own. The request's is what its source has still to push,
- * whatever the attempt; the response's belongs to the attempt:
+ * Each direction has a side of its own: the request's is what its source has still to push, the
+ * response's what its sink was pushed, whatever the attempt.
  *
  *   request side | ends.request may       | response side | ends.response has got
  *   -------------+------------------------+---------------+-----------------------------------
@@ -32,15 +31,17 @@
 #pragma once
 
 #include "core/http/h1.h"
-#include "core/loop/deadline.h"
 #include "core/net/stream.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/request/attempt.h"
 #include "origin-link/request/request.h"
 #include "origin-link/servers/link.h"
 #include "origin-link/servers/origins.h"
 
 /* Origins whose failures are told apart by the limit on log lines; others share. */
 #define REQUEST_LOG_LIMITS 64
+
+#define REQUEST_MAGIC 0x4e90e501u
 
 struct olink_worker {
 	struct olink *olink;
@@ -55,7 +56,7 @@ struct olink_worker {
 	struct log_limit log_limits[REQUEST_LOG_LIMITS]; /* by id of the origin */
 };
 
-enum request_phase { REQUEST_OPENING, REQUEST_LEASING, REQUEST_OPEN, REQUEST_OVER };
+enum request_phase { REQUEST_OPENING, REQUEST_TRYING, REQUEST_OVER };
 
 enum request_side {
 	REQUEST_HEAD_AWAITED,
@@ -72,55 +73,6 @@ enum response_side {
 	RESPONSE_TUNNEL,
 	RESPONSE_ENDED,
 	RESPONSE_UNWANTED,
-};
-
-/* How much of the request the connection has been given; less of it may have been sent. */
-enum attempt_given { GIVEN_NOTHING, GIVEN_HEAD, GIVEN_CONTENT };
-
-/* What takes its time. */
-enum watch {
-	WATCH_NONE,  /* nothing of the origin's: the client is waited for, or it is a tunnel */
-	WATCH_WRITE, /* the connection has to take what was written */
-	WATCH_HEAD,  /* the request is sent, or its sender waits for leave: the response is due */
-	WATCH_BODY,  /* more of the response's content is due */
-};
-
-/* What TCP knew of the other side at some moment. */
-struct tcp_sight {
-	uint64_t acked;     /* bytes, in all */
-	bool outstanding;   /* something was sent and not acknowledged */
-	bool retransmitted; /* and in vain once more */
-	bool held_back;     /* something that was written was not sent at all */
-	duration silence;   /* since the last acknowledgement */
-};
-
-/* One try on one connection. */
-struct attempt {
-	enum attempt_given given;
-	enum response_side response;
-	uint64_t received; /* bytes, of anything */
-	bool paused;       /* the stream is not read */
-
-	/* response head */
-	struct h1_head_parser parser;
-	struct http_head *head; /* in the request's arena; NULL: none begun */
-	unsigned n_informational;
-	bool leave_given; /* 100 was among them */
-	int status;       /* of the final one; 0: it has not come */
-	size_t informational_bytes;
-	/* response content */
-	bool keep_alive; /* what the head said; its sink may have changed it since */
-	struct h1_body content;
-	/* Received and not taken yet: a line that is not whole, or what there is no credit for. */
-	struct slice held;
-
-	mono_time sent; /* all of the request was given to the connection; 0: not yet */
-
-	enum watch watch;
-	uint64_t progress;     /* at the start of WATCH_WRITE: bytes taken and received */
-	struct tcp_sight seen; /* at the last look, if there was one */
-	bool looked;
-	mono_time moved; /* when nothing was outstanding, or something of it was acknowledged */
 };
 
 /* What is needed of the configuration. */
@@ -140,7 +92,7 @@ struct olink_request {
 	/* These are kept for the next one when it becomes a spare; all else is assigned as a whole
 	 * when a request is opened. */
 	struct arena arena; /* response heads and trailers */
-	struct deadline watch, look;
+	struct attempt attempt;
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;
@@ -154,7 +106,6 @@ struct olink_request {
 	enum reason failed; /* told at the end of the turn */
 	struct olink_facts facts;
 	mono_time began;
-	mono_time opened; /* with the connection that it was last sent by */
 
 	/* where it goes */
 	struct net_addr looked_at; /* the last candidate's, for the log */
@@ -162,10 +113,6 @@ struct olink_request {
 	unsigned n_candidates, candidate;
 	unsigned n_retries;    /* so far, after a connection that broke */
 	duration connect_left; /* for this candidate and those behind it */
-	mono_time tried_at;
-	duration tried_for;
-	struct lease lease;
-	struct attempt attempt;
 
 	/* the request */
 	enum request_side side;
@@ -178,25 +125,14 @@ struct olink_request {
 	size_t n_early;
 
 	/* the response */
-	size_t wanted; /* content that its sink has granted, and that was not pushed yet */
+	enum response_side response;
+	bool is_tunnel; /* it has opened it */
+	size_t wanted;  /* content that its sink has granted, and that was not pushed yet */
 };
-
-extern const struct stream_ops request_stream_ops;
 
 static inline struct loop *request_loop(const struct olink_request *r)
 {
 	return r->worker->buffers->loop;
-}
-
-static inline struct stream *request_stream(const struct olink_request *r)
-{
-	return lease_stream(&r->lease);
-}
-
-/* The response has opened it. */
-static inline bool request_is_tunnel(const struct olink_request *r)
-{
-	return r->attempt.content.framing == HTTP_FRAMING_TUNNEL;
 }
 
 /* A line of the log about one request; for .c files of LOG_ORIGIN. */
@@ -213,8 +149,8 @@ void request_set_response(struct olink_request *r, enum response_side side);
 
 /* Frees the requests that were closed but not yet swept up, and the spares. */
 void olink_requests_sweep(struct olink_worker *worker);
-/* Both ends have been heard, or want to hear no more: the connection goes. */
-void request_over(struct olink_request *r, bool keep);
+/* Both ends have been heard, or want to hear no more: the attempt ends. */
+void request_over(struct olink_request *r, enum attempt_end how, enum reason reason);
 /* Nobody is interested in how it ends. */
 void request_abandon(struct olink_request *r);
 /* Nothing of the response can come any more: the request is stopped, the response reset. `detail`:
@@ -226,19 +162,20 @@ void request_stop(struct olink_request *r, enum reason reason);
 /* One direction of a tunnel has ended, or all that was written is gone: lets the connection go when
  * nothing more has to pass. */
 void request_tunnel_ended(struct olink_request *r);
-/* The attempt's final head has come, or (`ended`) it ends now, for this reason: see outcome.h.
- * While it has its lease, or has failed to get it. */
-void request_report(const struct olink_request *r, bool ended, enum reason reason);
-/* The connection ended or broke before the response did. Sends the request again, if that may be;
- * else it fails. */
-void request_died(struct olink_request *r);
-/* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
-void request_vanished(struct olink_request *r);
-
 /* How much of the time that is left to connect the next of `n` candidates gets. */
 duration request_share_of_time(duration left, unsigned n);
 /* Finds a connection for the head that has come. What goes wrong is told at the end of the turn. */
-void request_lease(struct olink_request *r);
+void request_try(struct olink_request *r);
+
+/* From the attempt: it has a connection. */
+void request_opened(struct olink_request *r);
+/* It got none; it is over. */
+void request_unleased(struct olink_request *r, enum reason reason, const char *detail);
+/* The connection ended or broke before the response did. Sends the request again, if that may be;
+ * else it fails. */
+void request_died(struct olink_request *r, const struct attempt_death *death);
+/* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
+void request_vanished(struct olink_request *r);
 
 /* send.c */
 
@@ -246,8 +183,6 @@ extern const struct flow_sink_ops request_sink_ops;
 
 /* At the end of the turn in which the connection came: grants, or sends the head. */
 void send_begin(struct olink_request *r);
-/* The head, and what has come of the content. */
-void send_first(struct olink_request *r);
 /* Nothing is queued any more. */
 void send_drained(struct olink_request *r);
 /* The origin has agreed: the request's source may push. */
@@ -256,18 +191,3 @@ void send_tunnel(struct olink_request *r);
 /* response.c */
 
 extern const struct flow_source_ops request_source_ops;
-
-/* Takes what is there, as far as it is wanted. */
-void response_go_on(struct olink_request *r);
-
-/* watch.c */
-
-/* Sees to it that the deadline is about what is waited for now. */
-void watch_update(struct olink_request *r);
-/* The same; what was waited for has come, so that its time begins anew. */
-void watch_restart(struct olink_request *r);
-/* The head has been sent: looks now and then whether the server still answers TCP, until the first
- * byte of the response. */
-void watch_look(struct olink_request *r);
-void watch_fire(struct deadline *deadline);
-void watch_look_fire(struct deadline *deadline);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What is sent of one request: takes it from its source, which it lets push as fast as the
- * connection takes it, and writes it as HTTP/1.1. Runs on the request's loop; owns content that
- * came before there was a connection.
+ * connection takes it, and gives it to the wire of the attempt. Runs on the request's loop; owns
+ * content that came before there was a connection.
  *
  * Credit: a window is granted at first, and granted again as the connection takes content. It grows
  * while nothing has to be queued, and is small again as soon as something is, so that what one
@@ -21,30 +21,6 @@
 /* Bulk: larger ones no longer saved anything worth measuring, and each upload to an origin that
  * suddenly stalls holds as much. */
 #define WINDOW_MAX (512 * 1024)
-
-static size_t trailers_size(const struct http_fields *trailers)
-{
-	size_t size = sizeof("0\r\n\r\n");
-
-	for (unsigned i = 0; trailers && i < trailers->n; i++)
-		size += trailers->v[i].name.n + trailers->v[i].value.n + sizeof(": \r\n");
-	return size;
-}
-
-/* Memory for a head and a trailer section; NULL when there is none. Their size is bounded by what
- * the client's side lets in. */
-static char *scratch(struct olink_worker *w, size_t size)
-{
-	if (w->scratch_size < size) {
-		char *grown = realloc(w->scratch, size);
-
-		if (!grown)
-			return NULL;
-		w->scratch = grown;
-		w->scratch_size = size;
-	}
-	return w->scratch;
-}
 
 /* Credit */
 
@@ -67,103 +43,46 @@ static void grant_more(struct olink_request *r, bool more)
 		grant(r);
 }
 
-/* Writing */
+/* Giving it to the wire */
 
-struct piece {
-	struct span data;
-	bool end;
-};
-
-/* A piece as it goes over the wire, with the head in front if that has not gone before. */
-struct wire {
-	char chunk[20];
-	struct iovec iov[5];
-	int n;
-};
-
-static void put(struct wire *wire, const void *p, size_t n)
-{
-	CHECK(n > 0);
-	wire->iov[wire->n++] = (struct iovec){(void *)p, n};
-}
-
-static void put_head(struct wire *wire, const struct http_head *head, char *text, size_t size)
-{
-	struct http_head ours = *head;
-
-	/* What the client wants of its connection says nothing about ours. */
-	ours.keep_alive = true;
-	put(wire, text, h1_write_head(&ours, true, text, size));
-}
-
-static void put_data(struct wire *wire, struct span data, bool chunked)
-{
-	if (chunked)
-		put(wire, wire->chunk, h1_write_chunk_header(data.n, wire->chunk));
-	put(wire, data.p, data.n);
-	if (chunked)
-		put(wire, "\r\n", 2);
-}
-
-/* False when memory is gone. */
-static bool compose(struct olink_request *r, const struct piece *piece, struct wire *wire)
-{
-	bool chunked = r->head->framing == HTTP_FRAMING_CHUNKED;
-	size_t head_size = r->attempt.given == GIVEN_NOTHING ? h1_head_size(r->head) : 0;
-	size_t tail_size = chunked && piece->end ? trailers_size(r->trailers) : 0;
-	char *text = scratch(r->worker, MAX(head_size + tail_size, 1));
-
-	wire->n = 0;
-	if (!text)
-		return false;
-	if (head_size > 0)
-		put_head(wire, r->head, text, head_size);
-	if (piece->data.n > 0)
-		put_data(wire, piece->data, chunked);
-	text += head_size;
-	if (tail_size > 0)
-		put(wire, text, h1_write_last_chunk(r->trailers, text, tail_size));
-	return true;
-}
-
-static void send_piece(struct olink_request *r, const struct piece *piece)
+static void send_piece(struct olink_request *r, struct slice data)
 {
 	struct attempt *a = &r->attempt;
-	bool first = a->given == GIVEN_NOTHING, more = true;
-	struct wire wire;
+	struct wire_piece piece = {
+	    .head = a->given == GIVEN_NOTHING ? r->head : NULL,
+	    .data = data,
+	    .end = r->side == REQUEST_ENDED,
+	    .trailers = r->trailers,
+	};
+	enum wire_sent sent = a->wire->send(a, &piece);
 
-	if (!compose(r, piece, &wire)) {
+	if (sent == WIRE_NO_MEMORY) {
 		request_fail(r, REASON_LIMIT, NULL);
 		return;
 	}
-	a->given = piece->data.n > 0 ? GIVEN_CONTENT : MAX(a->given, GIVEN_HEAD);
-	if (piece->end)
+	if (piece.end)
 		a->sent = loop_now(request_loop(r));
-	if (wire.n > 0)
-		more = stream_write(request_stream(r), wire.iov, wire.n);
-	if (piece->end && request_is_tunnel(r)) {
-		stream_end_writing(request_stream(r));
+	a->given = data.n > 0 ? GIVEN_CONTENT : MAX(a->given, GIVEN_HEAD);
+	if (piece.end && r->is_tunnel) {
 		request_tunnel_ended(r);
 		return;
 	}
-	if (first)
-		watch_look(r);
-	watch_update(r);
-	if (piece->data.n > 0)
-		grant_more(r, more);
+	if (piece.head)
+		watch_look(a);
+	watch_update(a);
+	if (data.n > 0)
+		grant_more(r, sent == WIRE_SENT);
 }
 
-void send_first(struct olink_request *r)
+/* The head, and what has come of the content. */
+static void send_first(struct olink_request *r)
 {
-	struct piece piece = {
-	    .data = {r->early, r->n_early},
-	    .end = r->side == REQUEST_ENDED,
-	};
 	char *early = r->early;
+	struct slice data = {.p = early, .n = r->n_early};
 
 	r->early = NULL;
 	r->n_early = 0;
-	send_piece(r, &piece);
+	send_piece(r, data);
 	free(early);
 }
 
@@ -176,13 +95,12 @@ void send_begin(struct olink_request *r)
 		loop_defer(request_loop(r), &r->turn_end);
 		return;
 	}
-	if (r->phase == REQUEST_OPEN && r->attempt.given == GIVEN_NOTHING)
+	if (r->attempt.state == ATTEMPT_OPEN && r->attempt.given == GIVEN_NOTHING)
 		send_first(r);
 }
 
 void send_drained(struct olink_request *r)
 {
-	watch_update(r);
 	request_tunnel_ended(r);
 	if (r->window > 0)
 		grant(r);
@@ -215,17 +133,13 @@ static bool keep_early(struct olink_request *r, const struct slice *slice)
 	return true;
 }
 
-static void push(struct olink_request *r, const struct slice *slice)
+static void push(struct olink_request *r, struct slice slice)
 {
-	const struct piece piece = {
-	    .data = {slice->p, slice->n},
-	    .end = r->side == REQUEST_ENDED,
-	};
-	bool is_open = r->phase == REQUEST_OPEN;
+	bool is_open = r->attempt.state == ATTEMPT_OPEN;
 
 	if (is_open && r->n_early == 0)
-		send_piece(r, &piece);
-	else if (slice->n > 0 && !keep_early(r, slice))
+		send_piece(r, slice);
+	else if (slice.n > 0 && !keep_early(r, &slice))
 		request_fail(r, REASON_LIMIT, NULL);
 	else if (is_open)
 		send_first(r);
@@ -256,7 +170,7 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 		request_set_side(r, REQUEST_ASKED);
 	else
 		request_set_side(r, REQUEST_BODY);
-	request_lease(r);
+	request_try(r);
 }
 
 static void sink_body(struct flow_sink *sink, struct slice slice, bool end)
@@ -273,7 +187,7 @@ static void sink_body(struct flow_sink *sink, struct slice slice, bool end)
 	}
 	if (end)
 		request_set_side(r, REQUEST_ENDED);
-	push(r, &slice);
+	push(r, slice);
 }
 
 static void sink_trailers(struct flow_sink *sink, struct http_fields *trailers)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What takes too long in one request, once it has a connection (the time to get one is the
- * lease's): one deadline for what is waited for, and a look at TCP now and then. Runs on the
- * request's loop; owns nothing.
+ * What takes too long in one attempt, once it has a connection (the time to get one is the
+ * lease's): one deadline for what is waited for, and a look at TCP now and then, if the connection
+ * is the attempt's alone. Runs on the request's loop; owns nothing.
  *
  * TCP_USER_TIMEOUT would find a server that has vanished too, but the kernel also runs it while the
  * other side keeps its window shut (tcp(7)), and would break the connection to an origin that is
@@ -11,7 +11,6 @@
 #define LOG_MODULE LOG_ORIGIN
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "core/base/check.h"
@@ -22,13 +21,13 @@
  * acknowledgement would look like a server that has vanished. */
 #define LOOK_MIN DUR_MS(250)
 
-static struct tcp_sight look_at(const struct olink_request *r)
+/* Known in vain of a socket that has failed: its stream tells. */
+static struct tcp_sight look_at(int socket)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 
-	/* Known in vain of a socket that has failed: its stream tells. */
-	if (getsockopt(stream_fd(request_stream(r)), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+	if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		return (struct tcp_sight){0};
 	return (struct tcp_sight){
 	    .acked = info.tcpi_bytes_acked,
@@ -54,109 +53,112 @@ static const char *watch_text(enum watch watch)
 	return texts[watch];
 }
 
-static enum watch what_to_watch(const struct olink_request *r)
+static enum watch what_to_watch(const struct attempt *a)
 {
-	const struct attempt *a = &r->attempt;
+	const struct olink_request *r = a->request;
 	bool pushed = r->side != REQUEST_BODY;
 	/* The client waits for leave: nobody else can be waited for. */
 	bool asks_leave = r->side == REQUEST_BODY && r->head->expect_continue &&
 			  a->given == GIVEN_HEAD && !a->leave_given;
 
-	if (r->phase != REQUEST_OPEN || a->given == GIVEN_NOTHING)
+	if (a->state != ATTEMPT_OPEN || a->given == GIVEN_NOTHING)
 		return WATCH_NONE;
 	/* A tunnel is watched by the client's side, until that has gone. */
-	if (request_is_tunnel(r))
+	if (r->is_tunnel)
 		return r->closed ? WATCH_WRITE : WATCH_NONE;
 	/* While we do not read, it may be that it cannot write, and takes nothing for that. */
-	if (!stream_is_drained(request_stream(r)))
+	if (!a->wire->is_drained(a))
 		return a->paused ? WATCH_NONE : WATCH_WRITE;
-	if (a->response == RESPONSE_HEAD_AWAITED)
+	if (r->response == RESPONSE_HEAD_AWAITED)
 		return pushed || asks_leave ? WATCH_HEAD : WATCH_NONE;
 	/* Answered without leave, its sender just reads. */
 	return (pushed || asks_leave) && !a->paused ? WATCH_BODY : WATCH_NONE;
 }
 
-static uint64_t progress(const struct olink_request *r)
+static uint64_t progress(const struct attempt *a)
 {
-	return look_at(r).acked + r->attempt.received;
+	return a->wire->progress(a) + a->received;
 }
 
-static void set(struct olink_request *r)
+static void set(struct attempt *a)
 {
-	switch (r->attempt.watch) {
+	const struct request_settings *settings = &a->request->settings;
+
+	switch (a->watch) {
 	case WATCH_NONE:
-		deadline_clear(&r->watch);
+		deadline_clear(&a->watch_at);
 		break;
 	case WATCH_WRITE:
-		r->attempt.progress = progress(r);
-		deadline_set(&r->watch, r->settings.idle);
+		a->progress = progress(a);
+		deadline_set(&a->watch_at, settings->idle);
 		break;
 	case WATCH_HEAD:
-		deadline_set(&r->watch, r->settings.response);
+		deadline_set(&a->watch_at, settings->response);
 		break;
 	case WATCH_BODY:
-		deadline_set(&r->watch, r->settings.idle);
+		deadline_set(&a->watch_at, settings->idle);
 		break;
 	}
 }
 
-void watch_update(struct olink_request *r)
+void watch_update(struct attempt *a)
 {
-	enum watch watch = what_to_watch(r);
+	enum watch watch = what_to_watch(a);
 
 	/* Each is one time, however many pieces come in it; progress of a write is seen when it
 	 * fires. */
-	if (watch == r->attempt.watch)
+	if (watch == a->watch)
 		return;
-	REQUEST_TRACE(r, "waits for %s", watch_text(watch));
-	r->attempt.watch = watch;
-	set(r);
+	REQUEST_TRACE(a->request, "waits for %s", watch_text(watch));
+	a->watch = watch;
+	set(a);
 }
 
-void watch_restart(struct olink_request *r)
+void watch_restart(struct attempt *a)
 {
-	r->attempt.watch = what_to_watch(r);
-	if (r->attempt.watch != WATCH_WRITE)
-		set(r);
+	a->watch = what_to_watch(a);
+	if (a->watch != WATCH_WRITE)
+		set(a);
 }
 
 /* Looking */
 
 /* Often enough that an origin which takes a request slowly is seen to do so before it is late. */
-static duration look_interval(const struct olink_request *r)
+static duration look_interval(const struct request_settings *settings)
 {
-	int64_t ns = MIN(r->settings.connect.ns, r->settings.response.ns / 3);
+	int64_t ns = MIN(settings->connect.ns, settings->response.ns / 3);
 
 	return DUR_NS(MAX(ns, LOOK_MIN.ns));
 }
 
 /* Something was sent, and sent again, and neither it nor anything else was acknowledged for as long
  * as a server may take to accept a connection. */
-static bool has_vanished(const struct olink_request *r, const struct tcp_sight *sight)
+static bool has_vanished(const struct attempt *a, const struct tcp_sight *sight)
 {
-	int64_t patience = MAX(r->settings.connect.ns, LOOK_MIN.ns);
-	duration stuck = mono_since(loop_now(request_loop(r)), r->attempt.moved);
+	int64_t patience = MAX(a->request->settings.connect.ns, LOOK_MIN.ns);
+	duration stuck = mono_since(loop_now(request_loop(a->request)), a->moved);
 
 	return sight->retransmitted && sight->silence.ns >= patience && stuck.ns >= patience;
 }
 
-void watch_look(struct olink_request *r)
+void watch_look(struct attempt *a)
 {
-	r->attempt.moved = loop_now(request_loop(r));
-	deadline_set(&r->look, look_interval(r));
+	if (a->wire->socket(a) < 0)
+		return;
+	a->moved = loop_now(request_loop(a->request));
+	deadline_set(&a->look_at, look_interval(&a->request->settings));
 }
 
 void watch_look_fire(struct deadline *deadline)
 {
-	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, look);
-	struct attempt *a = &r->attempt;
-	mono_time now = loop_now(request_loop(r));
+	struct attempt *a = CONTAINER_OF(deadline, struct attempt, look_at);
+	mono_time now = loop_now(request_loop(a->request));
 	struct tcp_sight sight;
 	bool moved;
 
-	if (r->phase != REQUEST_OPEN || a->received > 0)
+	if (a->state != ATTEMPT_OPEN || a->received > 0)
 		return;
-	sight = look_at(r);
+	sight = look_at(a->wire->socket(a));
 	/* The first time it is the head that may not have arrived. */
 	moved = a->looked ? sight.acked != a->seen.acked
 			  : sight.silence.ns < mono_since(now, a->moved).ns;
@@ -164,38 +166,37 @@ void watch_look_fire(struct deadline *deadline)
 	 * response has not begun. */
 	if (a->looked && moved && (a->seen.outstanding || a->seen.held_back) &&
 	    a->watch == WATCH_HEAD)
-		set(r);
+		set(a);
 	if (moved || !sight.outstanding)
 		a->moved = now;
 	a->seen = sight;
 	a->looked = true;
-	if (has_vanished(r, &sight))
-		request_vanished(r);
+	if (has_vanished(a, &sight))
+		request_vanished(a->request);
 	else
-		deadline_set(&r->look, look_interval(r));
+		deadline_set(&a->look_at, look_interval(&a->request->settings));
 }
 
 /* The deadline fires */
 
 void watch_fire(struct deadline *deadline)
 {
-	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, watch);
-	struct attempt *a = &r->attempt;
+	struct attempt *a = CONTAINER_OF(deadline, struct attempt, watch_at);
 
 	switch (a->watch) {
 	case WATCH_NONE:
 		break;
 	case WATCH_WRITE:
-		if (progress(r) != a->progress)
-			set(r);
+		if (progress(a) != a->progress)
+			set(a);
 		else
-			request_fail(r, REASON_ORIGIN_WRITE_TIMEOUT, NULL);
+			attempt_spoilt(a, REASON_ORIGIN_WRITE_TIMEOUT, NULL);
 		break;
 	case WATCH_HEAD:
-		request_fail(r, REASON_ORIGIN_HEAD_TIMEOUT, NULL);
+		attempt_spoilt(a, REASON_ORIGIN_HEAD_TIMEOUT, NULL);
 		break;
 	case WATCH_BODY:
-		request_fail(r, REASON_ORIGIN_BODY_TIMEOUT, NULL);
+		attempt_spoilt(a, REASON_ORIGIN_BODY_TIMEOUT, NULL);
 		break;
 	}
 }

@@ -106,9 +106,9 @@ static void test_early_content(void **state)
 	c.head.content_length = 128 * KIB;
 	call_set_body(&c, piece, 128);
 	call_start(&c, rig->worker);
-	assert_int_equal(c.request->phase, REQUEST_LEASING);
+	assert_int_equal(c.request->attempt.state, ATTEMPT_LEASES);
 	rig_turn(rig);
-	if (c.request->phase == REQUEST_LEASING) {
+	if (c.request->attempt.state == ATTEMPT_LEASES) {
 		assert_int_equal(c.request->n_early, 64 * KIB);
 		assert_int_equal(c.n_grants, 1);
 	}
@@ -209,13 +209,13 @@ static void test_back_pressure(void **state)
 	c.head.content_length = 8 * MIB;
 	call_set_body(&c, piece, 128);
 	call_start(&c, rig->worker);
-	while (c.request->phase != REQUEST_OPEN ||
-	       stream_is_drained(lease_stream(&c.request->lease)))
+	while (c.request->attempt.state != ATTEMPT_OPEN ||
+	       stream_is_drained(lease_stream(&c.request->attempt.lease)))
 		rig_turn(rig);
 	/* It has to wait: nothing more is let in, and what is here is bounded. */
 	rig_turn(rig);
 	assert_int_equal(c.credit, 0);
-	assert_true(stream_queued(lease_stream(&c.request->lease)) <= 512 * KIB);
+	assert_true(stream_queued(lease_stream(&c.request->attempt.lease)) <= 512 * KIB);
 	origin_go(o);
 	call_wait(&c);
 	assert_hello(&c);

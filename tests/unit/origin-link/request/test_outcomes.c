@@ -162,7 +162,8 @@ static void test_abandoned(void **state)
 
 	call_init(&c, rig, "GET", "/");
 	call_start(&c, rig->worker);
-	while (c.request->phase != REQUEST_OPEN || c.request->attempt.given == GIVEN_NOTHING)
+	while (c.request->attempt.state != ATTEMPT_OPEN ||
+	       c.request->attempt.given == GIVEN_NOTHING)
 		rig_turn(rig);
 	call_close(&c);
 	call_fini(&c);

@@ -361,7 +361,7 @@ static void test_waits_for_its_turn(void **state)
 	o = rig_start(rig, serve_when_told, "twice");
 	start_two(rig, o, &first, &second);
 	rig_turn(rig);
-	assert_int_equal(second.request->phase, REQUEST_LEASING);
+	assert_int_equal(second.request->attempt.state, ATTEMPT_LEASES);
 	origin_go(o);
 	finish_two(rig, o, &first, &second);
 	assert_int_equal(second.status, 200);

@@ -167,7 +167,8 @@ static void test_no_write_timeout_without_credit(void **state)
 	c.window = 0;
 	call_set_body(&c, piece, 1024);
 	call_start(&c, rig->worker);
-	while (!c.request->attempt.paused || stream_is_drained(lease_stream(&c.request->lease)))
+	while (!c.request->attempt.paused ||
+	       stream_is_drained(lease_stream(&c.request->attempt.lease)))
 		rig_turn(rig);
 	assert_int_equal(c.request->attempt.watch, WATCH_NONE);
 	/* It may write again: then it has to read again, too. */
@@ -276,13 +277,13 @@ static void test_informational_restarts_the_time(void **state)
 	call_start(&c, rig->worker);
 	while (c.request->attempt.watch != WATCH_HEAD)
 		rig_turn(rig);
-	first = c.request->watch.at;
+	first = c.request->attempt.watch_at.at;
 	run_for(rig, 10);
-	assert_int_equal(c.request->watch.at.ns, first.ns);
+	assert_int_equal(c.request->attempt.watch_at.at.ns, first.ns);
 	origin_go(o);
 	while (c.n_informational == 0)
 		rig_turn(rig);
-	second = c.request->watch.at;
+	second = c.request->attempt.watch_at.at;
 	assert_true(second.ns > first.ns);
 	origin_go(o);
 	call_wait(&c);

@@ -159,7 +159,7 @@ static void test_rest_goes_out(void **state)
 			c.to->ops->body(c.to, slice, left == 0);
 		}
 		if (left > 0 && c.credit == 0 &&
-		    !stream_is_drained(lease_stream(&c.request->lease)))
+		    !stream_is_drained(lease_stream(&c.request->attempt.lease)))
 			origin_go(o);
 		rig_turn(rig);
 	}
