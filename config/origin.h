@@ -22,10 +22,13 @@ enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PR
 
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
+struct cfg_edge;
+
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
-	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
-	unsigned weight;           /* of each address beside those of others, 1 */
+	struct cfg_server address;  /* without a port: 443 with TLS, else 80 */
+	unsigned weight;            /* of each address beside those of others, 1 */
+	const struct cfg_edge *via; /* NULL: as the origin says */
 	struct cfg_place place;
 };
 
@@ -36,6 +39,7 @@ struct cfg_origin {
 	unsigned id;
 	struct cfg_origin_server *servers;
 	unsigned n_servers;
+	const struct cfg_edge *via; /* the edge that requests go by; NULL: straight on */
 	struct cfg_origin_tls tls;
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {
@@ -61,3 +65,9 @@ struct cfg_origin {
 		unsigned warm;         /* ready connections kept per server address, 0 */
 	} pool;
 };
+
+/* The edge that its server `i` is reached through; NULL: none. */
+static inline const struct cfg_edge *cfg_origin_via(const struct cfg_origin *origin, unsigned i)
+{
+	return origin->servers[i].via ? origin->servers[i].via : origin->via;
+}

@@ -27,6 +27,7 @@ core_libcore_a_SOURCES = \
 	core/http/path.c core/http/path.h \
 	core/http/query.c core/http/query.h \
 	core/http/regex.c core/http/regex.h \
+	core/http/relay_field.c core/http/relay_field.h \
 	core/loop/deadline.c core/loop/deadline.h \
 	core/loop/job.c core/loop/job.h \
 	core/loop/loop.c core/loop/loop.h \

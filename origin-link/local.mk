@@ -18,6 +18,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
+	origin-link/request/relay.c \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
@@ -29,6 +30,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
 	origin-link/servers/probe.c origin-link/servers/probe.h \
 	origin-link/servers/probe_gate.c origin-link/servers/probe_gate.h \
+	origin-link/servers/relays.c origin-link/servers/relays.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/seen.c origin-link/servers/seen.h \
 	origin-link/servers/seen_metrics.c origin-link/servers/seen_metrics.h \

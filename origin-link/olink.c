@@ -172,10 +172,30 @@ static json_t *server_status(const struct olink_server *server)
 	return j;
 }
 
+/* Those that the origin is reached through, each once. */
+static void add_relays(const struct olink_origins *o, const struct cfg_origin *origin,
+		       json_t *relays)
+{
+	struct olink_server *const *list = o->relays[origin->id];
+	json_t *servers = json_array();
+
+	for (unsigned j = 0; list && j < origin->n_servers; j++) {
+		bool known = list[j] == NULL;
+
+		for (unsigned k = 0; k < j && !known; k++)
+			known = list[k] == list[j];
+		if (!known)
+			json_array_append_new(servers, server_status(list[j]));
+	}
+	if (json_array_size(servers) > 0)
+		json_object_set_new(relays, origin->name, json_pack("{s:O}", "servers", servers));
+	json_decref(servers);
+}
+
 void olink_status(struct olink *olink, const struct olink_origins *o, json_t *status)
 {
 	json_t *counters = json_object_get(status, "counters");
-	json_t *all = json_object();
+	json_t *all = json_object(), *relays = json_object();
 
 	LOOP_ASSERT_OWNER(olink->group->control);
 	if (!counters) {
@@ -191,6 +211,10 @@ void olink_status(struct olink *olink, const struct olink_origins *o, json_t *st
 		for (unsigned j = 0; j < origin->n_servers; j++)
 			json_array_append_new(servers, server_status(o->servers[i][j]));
 		json_object_set_new(all, origin->name, json_pack("{s:o}", "servers", servers));
+		add_relays(o, origin, relays);
 	}
 	json_object_set_new(status, "origins", all);
+	if (json_object_size(relays) > 0)
+		json_object_set(status, "relays", relays);
+	json_decref(relays);
 }

@@ -28,5 +28,6 @@ void olink_set_idle_limit(struct olink *olink, unsigned limit);
  * not; where it is probed, what the last probe found and how long it took; its last changes of
  * state, the newest first, with time and cause ("changes"); and how the last connection attempt
  * failed that did ("failure"; absent: none has). Of each server what has become of attempts at it
- * ("traffic"), and how long each stage of them took ("times"). Control loop. */
+ * ("traffic"), and how long each stage of them took ("times"). Likewise "relays", by the origins
+ * that are reached through them. Control loop. */
 void olink_status(struct olink *olink, const struct olink_origins *origins, json_t *status);

@@ -83,6 +83,10 @@ static const struct cfg_option server_options[] = {
 	      "without). A name stands for all addresses that it has."},
     COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
 	  "How much of the requests each address gets, beside the weights of others."),
+    {.key = "via",
+     .type = &cfg_type_edge_ref,
+     AT(cfg_origin_server, via),
+     .prose = "The edge that requests go by to this one: see via of the origin."},
     END,
 };
 
@@ -95,6 +99,12 @@ const struct cfg_option cfg_origin_options[] = {
      .shorthand = "address",
      .prose = "Its servers: the address of each, or a map with what else is said of it.",
      .children = server_options},
+    {.key = "via",
+     .type = &cfg_type_edge_ref,
+     AT(cfg_origin, via),
+     .prose = "An edge near its servers, a relay, that other edges send its requests through, as "
+	      "long as it can reach them; else they go straight on. See edges.*.relay, and "
+	      "\"Relays\" in perigee-edge(8)."},
     {.key = "tls",
      .shape = CFG_SECTION,
      AT(cfg_origin, tls),

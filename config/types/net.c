@@ -179,8 +179,11 @@ static bool parse_server(const struct cfg_value *v, const char *text, void *out)
 static char *format_server(const struct cfg_option *option, const void *value)
 {
 	const struct cfg_server *server = value;
-	bool v6 = strchr(server->host, ':') != NULL;
+	bool v6;
 
+	if (server->host == NULL)
+		return NULL;
+	v6 = strchr(server->host, ':') != NULL;
 	return xasprintf("%s%s%s:%u", v6 ? "[" : "", server->host, v6 ? "]" : "", server->port);
 }
 

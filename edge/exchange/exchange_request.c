@@ -60,15 +60,23 @@ static bool identify(struct edge_exchange *x)
 			     &x->facts, &x->arena);
 }
 
-static bool open_origin(struct edge_exchange *x)
+static struct olink_terms terms_of_route(const struct edge_exchange *x)
 {
 	const struct cfg_terms *cfg = &x->route->cfg->terms;
-	struct olink_terms terms = {cfg->timeout.response, cfg->timeout.idle, cfg->retries};
+
+	return (struct olink_terms){cfg->timeout.response, cfg->timeout.idle, cfg->retries};
+}
+
+static bool open_origin(struct edge_exchange *x)
+{
+	struct olink_terms terms = x->client->is_edge ? x->relay_terms : terms_of_route(x);
+	const struct edge_client *client = x->client->is_edge ? x->person : x->client;
 	struct olink_open open = {
 	    .origins = x->view->origins,
 	    .terms = &terms,
 	    .origin = x->to,
-	    .client = {.source = x->client->addr, .destination = x->client->local},
+	    .is_relayed = x->client->is_edge,
+	    .client = {.source = client->addr, .destination = client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};
 
@@ -127,6 +135,10 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 	x->is_grpc = edge_grpc_is(head);
 	if (!exchange_know_client(x) || !identify(x)) {
 		exchange_respond(x, 431, REASON_LIMIT);
+		return;
+	}
+	if (x->client->is_edge) {
+		exchange_relay(x);
 		return;
 	}
 	found = dispatch(x);

@@ -87,7 +87,7 @@ bool exchange_finish(struct edge_exchange *x)
 	 * content before. */
 	if (!edge_rules_response(x->rules, &x->facts, &x->answer))
 		return false;
-	if (!add_proxy_status(x) || !add_server_timing(x))
+	if (!add_proxy_status(x) || !add_server_timing(x) || !exchange_tell_relay(x))
 		return false;
 	return exchange_tell_limits(x) && (!x->route || compress(x));
 }

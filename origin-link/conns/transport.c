@@ -28,7 +28,7 @@ struct digest {
 /* What makes two transports interchangeable; fields of TLS are zero without it. The protocol that
  * is asked for (ALPN) is the same for all with TLS. */
 struct transport_identity {
-	bool tls;
+	bool tls, relay;
 	enum tls_verify verify;
 	bool always_full, background;
 	char *name; /* "": none */
@@ -93,9 +93,10 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
-	return a->tls == b->tls && a->verify == b->verify && a->always_full == b->always_full &&
-	       a->background == b->background && a->proxy == b->proxy &&
-	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
+	return a->tls == b->tls && a->relay == b->relay && a->verify == b->verify &&
+	       a->always_full == b->always_full && a->background == b->background &&
+	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
+	       digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -135,6 +136,7 @@ static struct transport *create(const struct transport_identity *id,
 		}
 	}
 	t->proxy = id->proxy;
+	t->relay = id->relay;
 	t->identity = xmalloc(sizeof(*t->identity));
 	*t->identity = *id;
 	t->identity->name = xstrdup(id->name);
@@ -203,6 +205,27 @@ struct transport *transport_load(const struct cfg_origin *origin, const char *se
 			return NULL;
 	}
 	return intern(&id, tls, error);
+}
+
+struct transport *transport_of_relay(const struct cfg_edge_relay *own, const char *name,
+				     char **error)
+{
+	struct cfg_origin_tls tls = {
+	    .enabled = true,
+	    .verify = true,
+	    .ca = own->ca,
+	    .certificate = own->certificate,
+	    .key = own->key,
+	};
+	struct transport_identity id = {
+	    .tls = true,
+	    .relay = true,
+	    .verify = TLS_VERIFY_ALL,
+	    .name = (char *)name,
+	};
+
+	*error = digest_files(&tls, &id);
+	return *error ? NULL : intern(&id, &tls, error);
 }
 
 struct transport *transport_plain(void)

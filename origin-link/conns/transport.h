@@ -18,6 +18,7 @@ struct transport {
 	struct tls_client *tls;        /* NULL: plain; holds the sessions that can be resumed */
 	enum cfg_proxy_protocol proxy; /* not NONE: a connection belongs to one client, and is never
 					  reused */
+	bool relay; /* to another edge, which is told the origin: core/http/relay_field.h */
 	struct transport_identity *identity;
 	/* transport.c, under its lock */
 	unsigned refs;
@@ -28,6 +29,9 @@ struct transport {
  * NULL with *error in words (malloc'd). */
 struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
 				 char **error);
+/* How they go to another edge that is a relay, by the certificate that this one shows. Likewise. */
+struct transport *transport_of_relay(const struct cfg_edge_relay *own, const char *name,
+				     char **error);
 /* TCP and nothing else. */
 struct transport *transport_plain(void);
 /* TLS to whoever answers, for checks that only want to know whether somebody does; `name` is for

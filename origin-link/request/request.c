@@ -15,7 +15,9 @@
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/relays.h"
 
 /* Spares of one worker: as many as requests often run at once. Each keeps about 6 KiB. */
 #define SPARES_MAX 64
@@ -279,13 +281,21 @@ void request_opened(struct olink_request *r)
 	send_begin(r);
 }
 
+/* There is another way, and no need to try this one for each request until a check has. */
+static bool is_relay_lost(const struct olink_request *r, enum reason reason)
+{
+	return endpoint_transport(r->candidates[r->candidate])->relay &&
+	       (reason == REASON_ORIGIN_CONNECT_REFUSED || reason == REASON_ORIGIN_CONNECT_FAILED ||
+		reason == REASON_ORIGIN_HANDSHAKE_FAILED || reason == REASON_ORIGIN_CERTIFICATE);
+}
+
 void request_unleased(struct olink_request *r, enum reason reason, const char *detail)
 {
 	/* What a queue or a shortage of ours has prevented was not tried. */
 	if (reason != REASON_ORIGIN_QUEUE_FULL && reason != REASON_ORIGIN_QUEUE_TIMEOUT &&
 	    !reason_is_own_shortage(reason))
 		r->facts.addr = r->looked_at;
-	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
+	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT || is_relay_lost(r, reason))
 		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
 	/* Nothing was sent, so another one may be asked. */
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
@@ -358,18 +368,33 @@ static bool repeat_after_break(struct olink_request *r, const struct attempt_dea
 {
 	/* Of what was never sent the first one is no repetition. */
 	unsigned most = MAX(r->settings.retries, death->unacted);
+	bool is_relay = endpoint_transport(r->candidates[r->candidate])->relay;
 
 	if (death->reason == REASON_LIMIT || death->reason == REASON_ORIGIN_STALLED ||
 	    !may_repeat(r, death->unacted) || r->n_retries >= most)
 		return false;
-	if (!r->facts.reused) {
-		if (r->settings.retries < 2)
+	/* One that is no relay stands behind it, perhaps, and a relay that ends takes all of its
+	 * connections along. */
+	if (!r->facts.reused || is_relay) {
+		if (r->settings.retries < 2 && !is_relay)
 			return false;
 		put_back(r, false);
 	}
 	r->n_retries++;
 	repeat(r, death->reason);
 	return true;
+}
+
+void request_leave_candidate(struct olink_request *r, enum reason reason, bool elsewhere)
+{
+	put_back(r, true);
+	r->connect_left = r->settings.connect;
+	if (elsewhere && r->candidate < r->n_candidates) {
+		count(r, OLINK_RETRIES);
+		if (try_any(r, &reason))
+			return;
+	}
+	request_fail(r, reason, "says the relay");
 }
 
 void request_died(struct olink_request *r, const struct attempt_death *death)
@@ -464,6 +489,10 @@ static void turn_end(struct loop_task *task)
 		request_fail(r, r->failed, NULL);
 		return;
 	}
+	if (r->is_refused_by_relay) {
+		relay_go_on(r);
+		return;
+	}
 	if (r->attempt.given == GIVEN_NOTHING)
 		send_begin(r);
 	if (r->attempt.state == ATTEMPT_OPEN)
@@ -516,8 +545,8 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	copy_settings(&r->settings, open->origin, open->terms);
 	arena_reset(&r->arena, arena_cap(&r->settings.limits));
 	count(r, OLINK_REQUESTS);
-	r->failed =
-	    origins_candidates(open->origins, open->origin, loop, r->candidates, &r->n_candidates);
+	r->failed = relays_candidates(open->origins, open->origin, loop, open->is_relayed,
+				      r->candidates, &r->n_candidates);
 	if (r->failed != REASON_NONE)
 		r->n_candidates = 0;
 	REQUEST_TRACE(r, "opened, %u candidates%s%s", r->n_candidates,

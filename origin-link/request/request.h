@@ -33,6 +33,7 @@ struct olink_open {                          /* copied */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
 	const struct olink_terms *terms;     /* NULL: as the origin says, and 1 */
+	bool is_relayed;                     /* by another edge: it goes straight to a server */
 	struct flow_ends ends;
 };
 
@@ -64,6 +65,7 @@ struct olink_facts {
 	bool reused;          /* sent over a connection that was already open */
 	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
 	unsigned retries;     /* how often it was sent again */
+	bool given; /* some of it was given to a connection, so that a server may have acted */
 	/* Until it had the connection that it was last sent by, but for the time to make that:
 	 * waiting for a place, and attempts that came to nothing. */
 	duration queue;

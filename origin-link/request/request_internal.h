@@ -113,6 +113,11 @@ struct olink_request {
 	unsigned n_candidates, candidate;
 	unsigned n_retries;    /* so far, after a connection that broke */
 	duration connect_left; /* for this candidate and those behind it */
+	/* relay.c */
+	struct span relay_order;  /* what a relay is told; in the arena; empty: nothing so far */
+	bool is_refused_by_relay; /* until the end of the turn, with the next two */
+	bool relay_elsewhere;     /* another candidate may be asked */
+	enum reason relay_reason;
 
 	/* the request */
 	enum request_side side;
@@ -176,6 +181,20 @@ void request_unleased(struct olink_request *r, enum reason reason, const char *d
 void request_died(struct olink_request *r, const struct attempt_death *death);
 /* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
 void request_vanished(struct olink_request *r);
+
+/* The current candidate is asked no more; the next one is, if it may be (`elsewhere`) and there is
+ * one, else it fails for that reason. */
+void request_leave_candidate(struct olink_request *r, enum reason reason, bool elsewhere);
+
+/* relay.c */
+
+/* Before the head is given to the wire: says which origin it is for to a relay, and to nobody else.
+ * False: no memory. */
+bool relay_address_head(struct attempt *a);
+/* Whether a final head is the relay's own, and not an origin's: then the attempt has ended, and
+ * relay_go_on() is called at the end of the turn. */
+bool relay_answered(struct attempt *a, const struct http_head *head, enum response_end end);
+void relay_go_on(struct olink_request *r);
 
 /* send.c */
 

@@ -5,9 +5,11 @@
  */
 #pragma once
 
+#include "config/hash.h"
 #include "core/loop/loop.h"
 #include "origin-link/servers/server.h"
 
+struct cfg_edge;
 struct cfg_fleet;
 struct olink_origins;
 
@@ -26,10 +28,17 @@ struct olink {
 struct olink_origins {
 	/* immutable */
 	const struct cfg_fleet *fleet;
+	const struct cfg_edge *self;    /* NULL: it goes by no relay */
+	struct cfg_hash by_name;        /* of origins */
 	struct transport ***transports; /* by origin, then as in its list of servers */
 	/* immutable once open */
-	struct olink *olink;             /* NULL: not open */
-	struct olink_server ***servers;  /* as the transports */
+	struct olink *olink;            /* NULL: not open */
+	struct olink_server ***servers; /* as the transports */
+	/* servers/relays.c: by edge, each NULL if nothing goes by it; and those that stand for
+	 * servers, as these: each NULL, and each list, where there are none. */
+	struct transport **relay_transports;
+	struct olink_server ***relays;
+	bool warned_of_relay;
 	TAILQ_ENTRY(olink_origins) link; /* control loop */
 	/* Whose turn it is: one row a loop, which alone writes it. */
 	unsigned turns_stride;

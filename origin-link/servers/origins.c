@@ -17,6 +17,7 @@
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/servers/link.h"
+#include "origin-link/servers/relays.h"
 
 /* Loading */
 
@@ -37,12 +38,14 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 	return true;
 }
 
-struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct diag *diag)
+struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, const struct cfg_edge *self,
+					 struct diag *diag)
 {
 	struct olink_origins *o = xcalloc(1, sizeof(*o));
 	bool ok = true;
 
 	o->fleet = fleet;
+	o->self = self;
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
@@ -53,7 +56,9 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct d
 		o->transports[i] = xcalloc(n, sizeof(*o->transports[i]));
 		o->servers[i] = xcalloc(n, sizeof(*o->servers[i]));
 		ok &= load_one(o, origin, diag);
+		cfg_hash_put(&o->by_name, origin->name, strlen(origin->name), origin);
 	}
+	ok &= relays_load(o, diag);
 	if (!ok)
 		olink_origins_destroy(&o);
 	return o;
@@ -85,6 +90,7 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 			o->servers[i][j] = server_take(&olink->servers, &id);
 		}
 	}
+	relays_open(o);
 	/* Whole cache lines a loop: nobody's count slows another's. */
 	o->turns_stride = (o->fleet->n_origins / per_line + 1) * per_line;
 	o->turns =
@@ -97,6 +103,7 @@ void olink_origins_close(struct olink_origins *o)
 {
 	LOOP_ASSERT_OWNER(o->olink->group->control);
 	TAILQ_REMOVE(&o->olink->origins, o, link);
+	relays_close(o);
 	o->olink = NULL;
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
@@ -118,6 +125,8 @@ void olink_origins_destroy(struct olink_origins **originsp)
 		free(o->servers[i]);
 		free(o->transports[i]);
 	}
+	relays_destroy(o);
+	cfg_hash_fini(&o->by_name);
 	free(o->servers);
 	free(o->transports);
 	free(o->turns);
@@ -130,7 +139,7 @@ static bool is_settled(const struct olink_origins *o, unsigned origin)
 		if (!server_is_settled(o->servers[origin][i]))
 			return false;
 	}
-	return true;
+	return relays_are_settled(o, origin);
 }
 
 bool olink_origins_settled(const struct olink_origins *o)
@@ -151,6 +160,24 @@ char *olink_origins_unsettled(const struct olink_origins *o)
 			names_add(&names, o->fleet->origins[i].name);
 	}
 	return names_sentence(&names, "origin", "origins");
+}
+
+const struct cfg_origin *olink_origins_find(const struct olink_origins *o, struct span name)
+{
+	return cfg_hash_get(&o->by_name, name.p, name.n);
+}
+
+bool olink_origins_are_usable(const struct olink_origins *o, const struct cfg_origin *origin)
+{
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct olink_addresses *list = server_addresses(o->servers[origin->id][j]);
+
+		for (unsigned i = 0; list && i < list->n; i++) {
+			if (health_get(&list->v[i]->health) != HEALTH_DOWN)
+				return true;
+		}
+	}
+	return false;
 }
 
 struct lease_terms origins_terms(const struct cfg_origin *origin)

@@ -9,7 +9,9 @@
 #include <stdbool.h>
 
 #include "core/base/reason.h"
+#include "core/http/message.h"
 
+struct cfg_edge;
 struct cfg_fleet;
 struct cfg_origin;
 struct diag;
@@ -20,8 +22,10 @@ struct olink;
 struct olink_origins;
 
 /* Reads what the origins of a configuration need (certificates); all faults into diag, then NULL.
- * `fleet` must outlive it. Blocking; any thread. Nothing is started. */
-struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, struct diag *diag);
+ * `fleet` must outlive it. `self`: which edge of it this is; NULL: none that goes by others.
+ * Blocking; any thread. Nothing is started. */
+struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, const struct cfg_edge *self,
+					 struct diag *diag);
 /* Starts resolving and probing what is new. Control loop. */
 void olink_origins_open(struct olink_origins *origins, struct olink *olink);
 /* Ends that: nobody uses it any more. Control loop. */
@@ -32,6 +36,11 @@ void olink_origins_destroy(struct olink_origins **origins);
 bool olink_origins_settled(const struct olink_origins *origins);
 /* Which of them have not settled: "origins app, api"; malloc'd. NULL: all have. Control loop. */
 char *olink_origins_unsettled(const struct olink_origins *origins);
+
+/* NULL: there is none of that name. Any thread. */
+const struct cfg_origin *olink_origins_find(const struct olink_origins *origins, struct span name);
+/* Whether any of its servers may be up. Any loop of the group. */
+bool olink_origins_are_usable(const struct olink_origins *origins, const struct cfg_origin *origin);
 
 #define ORIGINS_CANDIDATES_MAX 16
 /* Endpoints in the order in which they are to be tried: by turns those that are up (all, when they

@@ -107,7 +107,7 @@ static void program_start(const struct net_addr *addr)
 	    .pool = {.max_idle = 8, .idle_timeout = never},
 	};
 	program.fleet = (struct cfg_fleet){.origins = &program.origin, .n_origins = 1};
-	program.origins = olink_origins_load(&program.fleet, diag);
+	program.origins = olink_origins_load(&program.fleet, NULL, diag);
 	CHECK(program.origins);
 	diag_destroy(&diag);
 	olink_origins_open(program.origins, program.olink);

@@ -89,6 +89,7 @@ scenarios = \
 	tests/scenario/test_keys_strangers.py \
 	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py \
-	tests/scenario/test_privileges.py
+	tests/scenario/test_privileges.py \
+	tests/scenario/test_relay.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -67,7 +67,7 @@ void origins_rig_add_servers(struct origins_rig *rig, unsigned n)
 struct olink_origins *origins_rig_load(const struct cfg_fleet *fleet)
 {
 	struct diag *diag = diag_create();
-	struct olink_origins *o = olink_origins_load(fleet, diag);
+	struct olink_origins *o = olink_origins_load(fleet, NULL, diag);
 
 	CHECK(o && diag_count(diag) == 0);
 	diag_destroy(&diag);

@@ -65,7 +65,7 @@ void rig_open(struct rig *rig)
 {
 	struct diag *diag = diag_create();
 
-	rig->origins = olink_origins_load(&rig->fleet, diag);
+	rig->origins = olink_origins_load(&rig->fleet, NULL, diag);
 	CHECK(rig->origins);
 	diag_destroy(&diag);
 	olink_origins_open(rig->origins, rig->olink);

@@ -217,7 +217,7 @@ static void test_faults_are_collected(void **state)
 		    .n_servers = 1,
 		    .tls = {.enabled = i != 1, .verify = true, .ca = "/nowhere", .name = ""},
 		};
-	assert_null(olink_origins_load(&fleet, diag));
+	assert_null(olink_origins_load(&fleet, NULL, diag));
 	assert_int_equal(diag_count(diag), 2);
 	diag_destroy(&diag);
 }

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What is different when the candidate is another edge, a relay: it is told which origin the
+ * request is for, and what it says of itself is told apart from what the origin says. Runs on the
+ * request's loop; owns nothing.
+ *
+ * A request is never doubled by the hop in between. Where the relay says that no server has acted
+ * upon it, it goes elsewhere whatever its method; where it does not say so, as of a connection that
+ * broke between the two edges, the rule is the one for servers: what a server may have acted upon
+ * goes again only if that does no harm.
+ */
+#define LOG_MODULE LOG_ORIGIN
+#include "core/base/log.h"
+#include "core/http/relay_field.h"
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
+#include "origin-link/request/request_internal.h"
+
+static bool is_relay(const struct attempt *a)
+{
+	return endpoint_transport(a->endpoint)->relay;
+}
+
+static bool write_order(struct olink_request *r)
+{
+	const struct relay_order order = {
+	    .origin = span_of(r->settings.origin_name),
+	    .response = r->settings.response,
+	    .idle = r->settings.idle,
+	    .retries = r->settings.retries,
+	};
+	char text[RELAY_ORDER_MAX];
+	size_t n = relay_order_write(&order, text);
+
+	r->relay_order = (struct span){arena_copy(&r->arena, text, n), n};
+	return r->relay_order.p != NULL;
+}
+
+bool relay_address_head(struct attempt *a)
+{
+	struct olink_request *r = a->request;
+	struct http_head *head = r->head;
+
+	if (!is_relay(a)) {
+		/* It may have gone to one before. */
+		if (r->relay_order.n > 0)
+			http_fields_remove(&head->fields, SPAN(RELAY_FIELD));
+		return true;
+	}
+	if (r->relay_order.n == 0 && !write_order(r))
+		return false;
+	return http_fields_set(&head->fields, head->arena, SPAN(RELAY_FIELD), r->relay_order);
+}
+
+/* What is the relay's business only is nothing to tell a client. */
+static enum reason reason_to_tell(enum reason reason)
+{
+	bool is_of_origin = reason >= REASON_ORIGIN_ALL_DOWN && reason <= REASON_ORIGIN_STALLED;
+
+	return is_of_origin || reason_is_own_shortage(reason) ? reason
+							      : REASON_ORIGIN_CONNECT_FAILED;
+}
+
+bool relay_answered(struct attempt *a, const struct http_head *head, enum response_end end)
+{
+	const struct http_field *field =
+	    is_relay(a) ? http_fields_find(&head->fields, SPAN(RELAY_FIELD), NULL) : NULL;
+	struct olink_request *r = a->request;
+	bool keep = end == RESPONSE_ENDS_CLEANLY && r->side == REQUEST_ENDED;
+	struct relay_answer answer;
+
+	if (!field)
+		return false;
+	answer = relay_answer_parse(field->value);
+	REQUEST_TRACE(r, "the relay answers itself: %s%s", reason_text(answer.reason),
+		      answer.unacted ? ", no server has acted" : "");
+	r->relay_reason = reason_to_tell(answer.reason);
+	r->relay_elsewhere = answer.unacted ? a->given != GIVEN_CONTENT
+					    : a->given == GIVEN_HEAD && r->settings.retries > 0 &&
+						  http_method_is_idempotent(r->head->method_id);
+	/* The relay has done its work: what failed is behind it. */
+	attempt_end(a, keep ? ATTEMPT_KEEP : ATTEMPT_CLOSE, REASON_DONE);
+	/* Not from inside the wire, which has the connection in its hands. */
+	r->is_refused_by_relay = true;
+	loop_defer(request_loop(r), &r->turn_end);
+	return true;
+}
+
+void relay_go_on(struct olink_request *r)
+{
+	r->is_refused_by_relay = false;
+	request_leave_candidate(r, r->relay_reason, r->relay_elsewhere);
+}
