@@ -20,14 +20,45 @@ struct cfg_origin_tls {
 /* The PROXY protocol header that connections to the servers of an origin begin with. */
 enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
 
+/* How a server is chosen for each request. */
+enum cfg_balance_method {
+	CFG_BALANCE_ROUND_ROBIN,
+	CFG_BALANCE_LEAST_REQUESTS,
+	CFG_BALANCE_LATENCY,
+	CFG_BALANCE_HASH,
+};
+
+struct cfg_balance {
+	enum cfg_balance_method method;
+	struct {
+		const char *by; /* with variables */
+		double slack;   /* percent, 25 */
+	} hash;
+	duration slow_start; /* 0: none */
+	double spill;        /* percent, 70 */
+	unsigned subset;     /* 0: all */
+};
+
 enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
 
 struct cfg_edge;
 
+enum cfg_family { CFG_FAMILY_ANY, CFG_FAMILY_IPV4, CFG_FAMILY_IPV6 };
+
+/* How the names of the servers of an origin are looked up. */
+struct cfg_resolve {
+	duration ttl_min;       /* what a name server says is taken to be at least this, 1 s */
+	duration ttl_max;       /* and at most this, 5 min */
+	duration keep;          /* past their time, while no name server gives others, 3 days */
+	enum cfg_family family; /* any */
+};
+
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
-	struct cfg_server address;  /* without a port: 443 with TLS, else 80 */
-	unsigned weight;            /* of each address beside those of others, 1 */
+	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
+	unsigned weight;           /* of each address beside those of others, 1 */
+	unsigned priority;         /* 0: before all others, which is the default */
+	struct cfg_coords location;
 	const struct cfg_edge *via; /* NULL: as the origin says */
 	struct cfg_place place;
 };
@@ -40,6 +71,7 @@ struct cfg_origin {
 	struct cfg_origin_server *servers;
 	unsigned n_servers;
 	const struct cfg_edge *via; /* the edge that requests go by; NULL: straight on */
+	struct cfg_balance balance;
 	struct cfg_origin_tls tls;
 	enum cfg_proxy_protocol proxy_protocol; /* none; else a connection is of one client */
 	struct {
@@ -47,6 +79,7 @@ struct cfg_origin {
 		struct cfg_check check;
 	} health;
 	enum cfg_all_down all_down; /* default: try them all the same */
+	struct cfg_resolve resolve;
 	struct {
 		duration connect;  /* name to connected socket, 3 s */
 		duration response; /* request sent to response head, 30 s */
@@ -54,14 +87,17 @@ struct cfg_origin {
 		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
 	} timeout;
 	struct {
-		unsigned connections; /* per server address, idle ones too, 1,000 */
-		unsigned queue;       /* requests that wait for one, per server address, 1,000 */
-		uint64_t head_bytes;  /* of a response, 64 KiB */
-		unsigned fields;      /* of a response, 200 */
+		unsigned connections;     /* per server address, idle ones too, 1,000 */
+		unsigned all_connections; /* of all server addresses together; 0: any number */
+		unsigned queue;      /* requests that wait for one, per server address, 1,000 */
+		uint64_t head_bytes; /* of a response, 64 KiB */
+		unsigned fields;     /* of a response, 200 */
 	} limit;
 	struct {
 		unsigned max_idle;     /* connections per server address, 256 */
 		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
+		duration max_age;      /* 1 h, as nginx's keepalive_time; 0: any */
+		unsigned max_requests; /* 0: any number */
 		unsigned warm;         /* ready connections kept per server address, 0 */
 	} pool;
 };

@@ -23,11 +23,15 @@ core_libcore_a_SOURCES = \
 	core/http/h1_body.c \
 	core/http/h1_head.c \
 	core/http/h1_write.c \
+	core/http/h2_fields.c core/http/h2_fields.h \
+	core/http/h2_guard.c core/http/h2_guard.h \
+	core/http/h2_queue.c core/http/h2_queue.h \
 	core/http/message.c core/http/message.h \
 	core/http/path.c core/http/path.h \
 	core/http/query.c core/http/query.h \
 	core/http/regex.c core/http/regex.h \
 	core/http/relay_field.c core/http/relay_field.h \
+	core/http/websocket.c core/http/websocket.h \
 	core/loop/deadline.c core/loop/deadline.h \
 	core/loop/job.c core/loop/job.h \
 	core/loop/loop.c core/loop/loop.h \

@@ -179,12 +179,14 @@ static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope,
 {
 	bool whole = pass_over_edge_files(fleet, scope);
 	struct edge_tls_edges *edges = NULL;
+	struct olink_here here = olink_nowhere;
 	struct olink_origins *origins;
 	struct edge_files *files = edge_files_load(fleet, scope->edge, diag);
 	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
 	struct edge_keys *keys = edge_keys_create();
 
-	origins = olink_origins_load(fleet, scope->edge, diag);
+	here.edge = scope->edge;
+	origins = olink_origins_load(fleet, &here, diag);
 	if (scope->edge != NULL)
 		edge_tls_edges_load(fleet, scope->edge, &edges, diag);
 	edge_tls_edges_destroy(&edges);

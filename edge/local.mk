@@ -66,13 +66,11 @@ edge_libedge_a_SOURCES = \
 	edge/h1/h1_response.c edge/h1/h1_response.h \
 	edge/h2/h2.h \
 	edge/h2/h2_conn.c \
-	edge/h2/h2_guard.c edge/h2/h2_guard.h \
 	edge/h2/h2_head.c edge/h2/h2_head.h \
 	edge/h2/h2_internal.h \
 	edge/h2/h2_memory.c \
 	edge/h2/h2_pace.c \
 	edge/h2/h2_priority.c edge/h2/h2_priority.h \
-	edge/h2/h2_queue.c edge/h2/h2_queue.h \
 	edge/h2/h2_request.c \
 	edge/h2/h2_response.c \
 	edge/h2/h2_session.c \
@@ -115,6 +113,7 @@ edge_libedge_a_SOURCES = \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
 	edge/relay/edges.c edge/relay/edges.h \
+	edge/route/affinity.c edge/route/affinity.h \
 	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \
 	edge/route/split.c edge/route/split.h \

@@ -7,12 +7,25 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/conns.c origin-link/conns/conns.h \
 	origin-link/conns/conns_internal.h \
 	origin-link/conns/endpoint.c origin-link/conns/endpoint.h \
+	origin-link/conns/expiry.c origin-link/conns/expiry.h \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
+	origin-link/conns/load.c origin-link/conns/load.h \
 	origin-link/conns/origin_conn.c \
+	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/h2/h2.h \
+	origin-link/h2/h2_frames.c \
+	origin-link/h2/h2_internal.h \
+	origin-link/h2/h2_receive.c \
+	origin-link/h2/h2_request.c \
+	origin-link/h2/h2_response.c origin-link/h2/h2_response.h \
+	origin-link/h2/h2_session.c \
+	origin-link/h2/h2_stream.c \
+	origin-link/h2/h2_window.c origin-link/h2/h2_window.h \
+	origin-link/h2/h2_write.c \
 	origin-link/request/attempt.c origin-link/request/attempt.h \
 	origin-link/request/h1_receive.c \
 	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
@@ -22,7 +35,12 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
+	origin-link/servers/balance.c origin-link/servers/balance.h \
+	origin-link/servers/balance_internal.h \
+	origin-link/servers/balance_points.c origin-link/servers/balance_points.h \
+	origin-link/servers/balance_table.c \
 	origin-link/request/wire.h \
+	origin-link/servers/choice.c origin-link/servers/choice.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
 	origin-link/servers/history.c origin-link/servers/history.h \

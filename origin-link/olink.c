@@ -19,31 +19,28 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/choice.h"
 #include "origin-link/servers/probe.h"
 #include "origin-link/servers/seen.h"
 #include "origin-link/servers/seen_metrics.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* The newest configuration says what is to be warm. An address that no check has found up yet waits
- * for that: it may be one that takes connections and never answers. */
+/* The newest configuration says what is to be warm: what requests may go to. An address that no
+ * check has found up yet waits for that: it may be one that takes connections and never answers. */
 static void warm_up(struct olink *olink)
 {
 	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
 
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
-		struct lease_terms terms = origins_terms(origin);
+		const struct balance_table *table = choice_table(o->choices[i]);
+		struct lease_terms terms = origins_terms(o, origin);
 
-		for (unsigned j = 0; origin->pool.warm > 0 && j < origin->n_servers; j++) {
-			const struct olink_addresses *list = server_addresses(o->servers[i][j]);
-
-			for (unsigned k = 0; list && k < list->n; k++) {
-				if (address_is_proven(list->v[k]))
-					warm_top_up(list->v[k]->endpoint, &terms,
-						    origin->pool.warm);
-			}
-		}
+		if (origin->pool.warm == 0 || balance_table_state(table) != BALANCE_UP)
+			continue;
+		for (unsigned k = 0; k < balance_table_size(table); k++)
+			warm_top_up(balance_table_what(table, k), &terms, origin->pool.warm);
 	}
 }
 
@@ -159,15 +156,32 @@ static json_t *address_status(const struct olink_address *a)
 	return j;
 }
 
+/* What has become of the name. */
+static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
+{
+	json_t *j = json_pack("{s:s, s:I}", "last", resolver_end_text(facts->last), "for_ms",
+			      (json_int_t)dur_to_ms(mono_since(now, facts->since)));
+
+	if (facts->has)
+		json_object_set_new(
+		    j, "found_ms",
+		    json_integer((json_int_t)dur_to_ms(mono_since(now, facts->found))));
+	return j;
+}
+
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
+	struct resolver_facts facts = resolver_watch_facts(server->watch);
 	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)
 		json_array_append_new(addresses, address_status(list->v[i]));
 	j = json_pack("{s:s, s:i, s:b, s:o}", "host", server->host, "port", (int)server->port,
 		      "resolved", list != NULL, "addresses", addresses);
+	if (!facts.is_literal)
+		json_object_set_new(j, "lookup",
+				    lookup_status(&facts, loop_now(server->table->group->control)));
 	seen_add_status(server, j);
 	return j;
 }

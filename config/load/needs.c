@@ -89,6 +89,10 @@ static bool fleet_needs(const struct need *need, const struct cfg_fleet *fleet)
 {
 	if (needs(need, cfg_http_options, (const char *)&fleet->http))
 		return true;
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		if (needs(need, cfg_origin_options, (const char *)&fleet->origins[i]))
+			return true;
+	}
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		if (needs(need, cfg_site_options, (const char *)&fleet->sites[i]))
 			return true;

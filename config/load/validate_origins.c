@@ -81,6 +81,24 @@ static void validate_vias(struct validator *v, const struct cfg_origin *o,
 	free(path);
 }
 
+static void validate_resolve(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	if (o->resolve.ttl_min.ns > o->resolve.ttl_max.ns)
+		diag_add(v->diag, cfg_place_of(map, "ttl_min", o->place),
+			 "origins.%s.resolve: ttl_min is more than ttl_max", o->name);
+}
+
+static void validate_balance(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	char *path = xasprintf("origins.%s.balance.hash.by", o->name);
+
+	cfg_validate_text(v, path, o->balance.hash.by, 0,
+			  cfg_place_of(cfg_entry_get(map, "hash"), "by", o->place));
+	free(path);
+}
+
 void cfg_validate_origins(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "origins");
@@ -108,5 +126,7 @@ void cfg_validate_origins(struct validator *v)
 		validate_vias(v, o, n);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
+		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
+		validate_balance(v, o, cfg_entry_get(n, "balance"));
 	}
 }

@@ -74,6 +74,35 @@ static const struct cfg_option health_options[] = {
     END,
 };
 
+static const char *const families[] = {"any", "ipv4", "ipv6", NULL};
+
+static const struct cfg_option resolve_options[] = {
+    {.key = "ttl_min",
+     .type = &cfg_type_duration,
+     AT(cfg_resolve, ttl_min),
+     .fallback = "1s",
+     RANGE(SECOND, DAY),
+     .prose = "A name is not looked up again sooner, whatever time to live it has."},
+    {.key = "ttl_max",
+     .type = &cfg_type_duration,
+     AT(cfg_resolve, ttl_max),
+     .fallback = "5m",
+     RANGE(SECOND, DAY),
+     .prose = "Nor later: a server that has moved is found after so long at the latest."},
+    {.key = "keep",
+     .type = &cfg_type_duration,
+     AT(cfg_resolve, keep),
+     .fallback = "3d",
+     RANGE(0, 365 * DAY),
+     .prose = "How long past their time to live the last addresses of a name are used while no "
+	      "name server answers, or one says that there are none. After that requests get a "
+	      "502 until one gives some again."},
+    CHOICE("family", AT(cfg_resolve, family), "any", families,
+	   "Which addresses of a name are asked for and used: all, or those of one family only. "
+	   "An address that stands here as such is used in any case."),
+    END,
+};
+
 static const struct cfg_option server_options[] = {
     {.key = "address",
      .type = &cfg_type_server,
@@ -83,6 +112,15 @@ static const struct cfg_option server_options[] = {
 	      "without). A name stands for all addresses that it has."},
     COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
 	  "How much of the requests each address gets, beside the weights of others."),
+    COUNT("priority", AT(cfg_origin_server, priority), "0", 0, 100,
+	  "Servers of the lowest number get all requests, as long as enough of them are up "
+	  "(balance.spill)."),
+    {.key = "location",
+     .type = &cfg_type_coords,
+     AT(cfg_origin_server, location),
+     .prose = "Where it is. Of the servers of a priority an edge prefers those that are nearest to "
+	      "its own location, as long as enough of them are up (balance.spill). One without a "
+	      "location is taken to be farther away than all that have one."},
     {.key = "via",
      .type = &cfg_type_edge_ref,
      AT(cfg_origin_server, via),
@@ -99,6 +137,8 @@ const struct cfg_option cfg_origin_options[] = {
      .shorthand = "address",
      .prose = "Its servers: the address of each, or a map with what else is said of it.",
      .children = server_options},
+    SECTION_AT("balance", AT(cfg_origin, balance), "Which of its servers a request goes to.",
+	       cfg_balance_options),
     {.key = "via",
      .type = &cfg_type_edge_ref,
      AT(cfg_origin, via),
@@ -121,6 +161,8 @@ const struct cfg_option cfg_origin_options[] = {
      .children = health_options},
     CHOICE("all_down", AT(cfg_origin, all_down), "try", all_downs,
 	   "When all servers are down: try them all the same, or refuse the request with 503."),
+    SECTION_AT("resolve", AT(cfg_origin, resolve), "How names of its servers are looked up.",
+	       resolve_options),
     SECTION("timeout", "How long an edge waits for its servers.", cfg_origin_timeout_options),
     SECTION("limit", "How much an edge asks of its servers, and takes from them.",
 	    cfg_origin_limit_options),

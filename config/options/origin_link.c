@@ -21,6 +21,10 @@ const struct cfg_option cfg_origin_timeout_options[] = {
 const struct cfg_option cfg_origin_limit_options[] = {
     COUNT("connections", AT(cfg_origin, limit.connections), "1000", 1, 1000000,
 	  "Connections of an edge to each address of a server at a time, idle ones too."),
+    COUNT("all_connections", AT(cfg_origin, limit.all_connections), "0", 0, 1000000,
+	  "Connections of an edge to all servers of the origin together at a time, idle ones too; "
+	  "0: any number. When a request needs one more, the connection to any of them that has "
+	  "been idle for longest gives way."),
     COUNT("queue", AT(cfg_origin, limit.queue), "1000", 0, 1000000,
 	  "Requests that wait for a connection at a time, for each address of a server; over it "
 	  "they are answered with 503."),
@@ -36,6 +40,16 @@ const struct cfg_option cfg_origin_pool_options[] = {
 	  "Idle connections kept for each address of a server."),
     TIMEOUT("idle_timeout", AT(cfg_origin, pool.idle_timeout), "55s",
 	    "How long an idle connection is kept; keep it below the server's own timeout."),
+    {.key = "max_age",
+     .type = &cfg_type_duration,
+     AT(cfg_origin, pool.max_age),
+     .fallback = "1h",
+     RANGE(0, 365 * DAY),
+     .prose = "How old a connection may be when a request is given it; 0s: any age. Each gets a "
+	      "time of its own, up to an eighth less, so that they do not all end together; what "
+	      "is in use is not interrupted."},
+    COUNT("max_requests", AT(cfg_origin, pool.max_requests), "0", 0, 1000000000,
+	  "How many requests a connection is used for; 0: any number."),
     COUNT("warm", AT(cfg_origin, pool.warm), "0", 0, 100000,
 	  "Connections opened ahead of requests and kept ready for each address of a server."),
     END,

@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/node/view.h"
+#include "edge/route/affinity.h"
 #include "edge/route/route.h"
 #include "origin-link/olink.h"
 
@@ -225,6 +226,8 @@ static bool open_question(struct exchange_auth *auth)
 	struct olink_open open = {
 	    .origins = x->view->origins,
 	    .origin = forward_of(x)->origin,
+	    .affinity =
+		edge_affinity_of(x->view->affinities, forward_of(x)->origin, &x->facts, &x->arena),
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &auth->source, .response = &auth->sink},
 	};

@@ -7,6 +7,8 @@
 
 #include "config/fleet.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/node/view.h"
+#include "edge/route/affinity.h"
 #include "edge/route/route.h"
 #include "edge/terms/mirror.h"
 #include "origin-link/olink.h"
@@ -41,10 +43,15 @@ enum step_result exchange_step_mirror(struct edge_exchange *x)
 	if (!x->mirrors)
 		return STEP_GO_ON;
 	for (unsigned i = 0; i < terms->n_mirrors; i++) {
+		const struct cfg_mirror *mirror = &terms->mirrors[i];
 		struct edge_mirror *copy = NULL;
+		struct olink_affinity affinity;
 
-		if (is_chosen(x->worker, &terms->mirrors[i]))
-			copy = edge_mirror_open(x->worker, &terms->mirrors[i], &x->forwarded);
+		if (is_chosen(x->worker, mirror)) {
+			affinity = edge_affinity_of(x->view->affinities, mirror->origin, &x->facts,
+						    &x->arena);
+			copy = edge_mirror_open(x->worker, mirror, &x->forwarded, &affinity);
+		}
 		if (copy)
 			x->mirrors[x->n_mirrors++] = copy;
 	}

@@ -10,6 +10,7 @@
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
 #include "edge/node/view.h"
+#include "edge/route/affinity.h"
 #include "edge/route/route.h"
 #include "edge/rules/identity.h"
 #include "edge/rules/rules.h"
@@ -76,6 +77,7 @@ static bool open_origin(struct edge_exchange *x)
 	    .terms = &terms,
 	    .origin = x->to,
 	    .is_relayed = x->client->is_edge,
+	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena),
 	    .client = {.source = client->addr, .destination = client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};

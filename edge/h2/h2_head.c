@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "core/http/chars.h"
-
-/* ": " and CRLF, which each field has in HTTP/1.1. */
-#define LINE_OVERHEAD 4
+#include "core/http/h2_fields.h"
 
 static void malformed(struct h2_head_parser *p, const char *why)
 {
@@ -106,22 +104,13 @@ static void take_pseudo(struct h2_head_parser *p, struct span name, struct span 
 
 static void take_content_length(struct h2_head_parser *p, struct span value)
 {
-	uint64_t length = 0;
-
-	if (p->has_content_length || value.n == 0) {
-		malformed(p, "Content-Length that is empty, or more than one");
+	if (p->has_content_length) {
+		malformed(p, "more than one Content-Length");
 		return;
 	}
 	p->has_content_length = true;
-	for (size_t i = 0; i < value.n; i++) {
-		/* Others keep it in a signed type. */
-		if (!http_char_is_digit(value.p[i]) || length > (INT64_MAX - 9) / 10) {
-			malformed(p, "Content-Length is not a number, or too large");
-			return;
-		}
-		length = length * 10 + (uint64_t)(value.p[i] - '0');
-	}
-	p->head->content_length = length;
+	if (!h2_content_length(value, &p->head->content_length))
+		malformed(p, "Content-Length is not a number, or too large");
 }
 
 static void take_host(struct h2_head_parser *p, struct span value)
@@ -150,17 +139,12 @@ static bool is_of_the_connection(struct span name)
 	return span_equal(name, SPAN("http2-settings"));
 }
 
-static bool is_field(struct span name, struct span value)
-{
-	return name.n > 0 && http_chars_are(name, HTTP_CHAR_TOKEN) && http_chars_are_value(value);
-}
-
 static void take_field(struct h2_head_parser *p, struct span name, struct span value)
 {
 	struct http_head *head = p->head;
 	struct span own_name, own_value;
 
-	if (!is_field(name, value)) {
+	if (!h2_field_is_valid(name, value)) {
 		malformed(p, "a byte that has no place in a field");
 		return;
 	}
@@ -190,7 +174,7 @@ static void take_field(struct h2_head_parser *p, struct span name, struct span v
 
 void h2_head_add(struct h2_head_parser *p, struct span name, struct span value)
 {
-	p->bytes += name.n + value.n + LINE_OVERHEAD;
+	p->bytes += name.n + value.n + H2_FIELD_OVERHEAD;
 	if (p->verdict != H2_HEAD_OK)
 		return;
 	if (p->bytes > p->limits->head_bytes)
@@ -353,25 +337,4 @@ enum h2_verdict h2_head_finish(struct h2_head_parser *p, bool end)
 	if (p->verdict == H2_HEAD_OK && p->cookies > 1)
 		join_cookies(p);
 	return p->verdict;
-}
-
-/* Trailers */
-
-bool h2_trailer_add(struct http_fields *trailers, struct arena *arena,
-		    const struct h1_limits *limits, size_t *bytes, struct span name,
-		    struct span value)
-{
-	char *own_name, *own_value;
-
-	*bytes += name.n + value.n + LINE_OVERHEAD;
-	if (*bytes > limits->head_bytes || trailers->n >= limits->fields ||
-	    !is_field(name, value) || span_equal(name, SPAN("content-length")))
-		return false;
-	if (!http_field_is_fit_for_trailer(name))
-		return true;
-	own_name = arena_copy(arena, name.p, name.n);
-	own_value = arena_copy(arena, value.p, value.n);
-	return own_name != NULL && own_value != NULL &&
-	       http_fields_add(trailers, arena, (struct span){own_name, name.n},
-			       (struct span){own_value, value.n});
 }

@@ -40,9 +40,3 @@ enum h2_verdict h2_head_finish(struct h2_head_parser *p, bool end);
 /* An extended CONNECT (RFC 8441): it became a request for a WebSocket as HTTP/1.1 has it, but for
  * Sec-WebSocket-Key. */
 bool h2_head_is_websocket(const struct h2_head_parser *p);
-
-/* Adds a field of the trailer section to `trailers`, unless it has no place there; copied. False:
- * malformed, or more than the limits allow. *bytes: of the section so far. */
-bool h2_trailer_add(struct http_fields *trailers, struct arena *arena,
-		    const struct h1_limits *limits, size_t *bytes, struct span name,
-		    struct span value);

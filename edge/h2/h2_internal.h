@@ -41,21 +41,18 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "core/http/h2_guard.h"
+#include "core/http/h2_queue.h"
+#include "core/http/websocket.h"
 #include "core/loop/deadline.h"
 #include "edge/conn/conn.h"
 #include "edge/exchange/exchange.h"
-#include "edge/h2/h2_guard.h"
 #include "edge/h2/h2_head.h"
 #include "edge/h2/h2_priority.h"
-#include "edge/h2/h2_queue.h"
 #include "edge/limit/pace.h"
 
 #define H2_MAGIC 0x48324332u
 #define H2_STREAM_MAGIC 0x48325332u
-
-/* base64 of 16 and of 20 bytes (RFC 6455 section 4). */
-#define H2_WEBSOCKET_KEY 24
-#define H2_WEBSOCKET_ACCEPT 28
 
 /* So many streams are remembered whose response has ended before their request. */
 #define H2_LINGERING_MAX 16
@@ -108,10 +105,10 @@ struct h2_stream {
 	bool informed;      /* a 100 (Continue) was sent */
 	bool content_began; /* something of it has come, with or without leave */
 	bool unasked;       /* whole, and not yet passed on: others may go first */
-	char websocket_key[H2_WEBSOCKET_KEY + 1]; /* empty: it asks for none */
-	size_t request_credit;                    /* content that the exchange will still take */
-	size_t request_window;                    /* what the client may send, as it was told */
-	struct h2_queue up;                       /* content that came before its credit */
+	char websocket_key[WEBSOCKET_KEY + 1]; /* empty: it asks for none */
+	size_t request_credit;                 /* content that the exchange will still take */
+	size_t request_window;                 /* what the client may send, as it was told */
+	struct h2_queue up;                    /* content that came before its credit */
 	struct pace sending;
 	mono_time last_in; /* content */
 
@@ -278,10 +275,6 @@ bool h2_request_is_due(const struct h2_stream *s);
 extern const struct flow_sink_ops h2_sink_ops;
 /* Submits those of its response: after its content, as its end. 0, or nghttp2's error. */
 int h2_response_trailers(struct h2_stream *s);
-/* "" when there is no randomness. */
-void h2_websocket_key(char key[H2_WEBSOCKET_KEY + 1]);
-bool h2_websocket_is_accepted(const char *key, struct span accept);
-
 /* h2_write.c */
 
 /* Writes what nghttp2 has, as far as the stream takes it. Not while nghttp2 reads. */

@@ -9,6 +9,7 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/http/h2_fields.h"
 #include "edge/h2/h2_internal.h"
 #include "edge/node/view.h"
 
@@ -135,10 +136,10 @@ static bool complete_websocket(struct h2_stream *s)
 
 	if (!h2_head_is_websocket(&s->parser) || head->framing != HTTP_FRAMING_TUNNEL)
 		return true;
-	h2_websocket_key(s->websocket_key);
+	websocket_key(s->websocket_key);
 	return s->websocket_key[0] != '\0' &&
 	       http_fields_add(&head->fields, head->arena, SPAN("Sec-WebSocket-Key"),
-			       (struct span){s->websocket_key, H2_WEBSOCKET_KEY});
+			       (struct span){s->websocket_key, WEBSOCKET_KEY});
 }
 
 static void take_priority(struct h2_stream *s)

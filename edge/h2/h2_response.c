@@ -6,51 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gnutls/crypto.h>
-
 #include "core/base/check.h"
+#include "core/http/websocket.h"
 #include "edge/h2/h2_internal.h"
 
 /* Nearly all heads have fewer fields, and are put together on the stack. */
 #define SMALL_SECTION 40
-
-/* RFC 6455 section 4.2.2. */
-#define WEBSOCKET_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-/* WebSocket's handshake, which HTTP/2 does without */
-
-static bool base64(const void *data, unsigned n, char *out, size_t size)
-{
-	gnutls_datum_t raw = {(unsigned char *)data, n}, text;
-
-	if (gnutls_base64_encode2(&raw, &text) != 0)
-		return false;
-	CHECK(text.size == size);
-	memcpy(out, text.data, size);
-	gnutls_free(text.data);
-	return true;
-}
-
-void h2_websocket_key(char key[H2_WEBSOCKET_KEY + 1])
-{
-	uint8_t nonce[16];
-
-	key[0] = key[H2_WEBSOCKET_KEY] = '\0';
-	if (gnutls_rnd(GNUTLS_RND_NONCE, nonce, sizeof(nonce)) == 0)
-		base64(nonce, sizeof(nonce), key, H2_WEBSOCKET_KEY);
-}
-
-bool h2_websocket_is_accepted(const char *key, struct span accept)
-{
-	char text[H2_WEBSOCKET_KEY + sizeof(WEBSOCKET_GUID)], expected[H2_WEBSOCKET_ACCEPT];
-	uint8_t digest[20];
-
-	memcpy(text, key, H2_WEBSOCKET_KEY);
-	memcpy(text + H2_WEBSOCKET_KEY, WEBSOCKET_GUID, sizeof(WEBSOCKET_GUID));
-	return gnutls_hash_fast(GNUTLS_DIG_SHA1, text, sizeof(text) - 1, digest) == 0 &&
-	       base64(digest, sizeof(digest), expected, sizeof(expected)) &&
-	       span_equal(accept, (struct span){expected, sizeof(expected)});
-}
 
 /* Header sections */
 
@@ -188,7 +149,7 @@ static void begin_tunnel(struct h2_stream *s, struct http_head *head)
 	const struct http_field *accept =
 	    http_fields_find(&head->fields, SPAN("Sec-WebSocket-Accept"), NULL);
 
-	if (accept == NULL || !h2_websocket_is_accepted(s->websocket_key, accept->value)) {
+	if (accept == NULL || !websocket_is_accepted(s->websocket_key, accept->value)) {
 		s->leg.response->ops->stop(s->leg.response, REASON_ORIGIN_MALFORMED);
 		h2_stream_reset(s, NGHTTP2_INTERNAL_ERROR, REASON_ORIGIN_MALFORMED);
 		return;

@@ -19,9 +19,11 @@
 #include "edge/limit/buckets.h"
 #include "edge/log/access_log.h"
 #include "edge/relay/edges.h"
+#include "edge/route/affinity.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
 #include "edge/tls/tickets.h"
+#include "geo/distance.h"
 #include "geo/places.h"
 #include "origin-link/olink.h"
 
@@ -79,7 +81,8 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->certs =
 	    edge_certs_create(fleet, self, keys, certs, view->tickets, clock_wall(), diag);
 	secured = edge_tls_edges_load(fleet, self, &view->edges, diag);
-	view->origins = olink_origins_load(fleet, self, diag);
+	view->origins = olink_origins_load(
+	    fleet, &(struct olink_here){self->name, &self->location, geo_distance_km, self}, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
@@ -91,6 +94,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->fleet = TAKE(fleetp);
 	view->needs_ja4 = cfg_needs_ja4(fleet);
 	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
+	view->affinities = edge_affinities_create(fleet);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->log_rules = edge_log_rules_create(&fleet->http.access_log);
@@ -134,6 +138,7 @@ static void empty(struct edge_view *view)
 	edge_access_destroy(&view->access);
 	edge_buckets_destroy(&view->buckets);
 	edge_routes_destroy(&view->routes);
+	edge_affinities_destroy(&view->affinities);
 	if (view->places != NULL)
 		geo_places_unref(&view->places);
 	edge_log_rules_destroy(&view->log_rules);

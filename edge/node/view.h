@@ -17,6 +17,7 @@ struct cfg_edge;
 struct cfg_fleet;
 struct diag;
 struct edge_access;
+struct edge_affinities;
 struct edge_buckets;
 struct edge_cert_store;
 struct edge_certs;
@@ -42,6 +43,7 @@ struct edge_view {
 	bool needs_ja4; /* anything does */
 	struct edge_passwords *passwords;
 	struct edge_routes *routes;
+	struct edge_affinities *affinities;
 	struct edge_access *access;      /* of http; NULL: everybody */
 	struct edge_buckets *buckets;    /* of http; NULL: none */
 	const struct geo_places *places; /* NULL: nothing needs them */

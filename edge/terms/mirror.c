@@ -32,6 +32,7 @@ struct edge_mirror {
 	LIST_ENTRY(edge_mirror) link;
 	struct edge_worker *worker;
 	const struct cfg_origin *origin; /* of the view that the request has pinned: until sent */
+	struct olink_affinity affinity;
 	uint64_t max;
 	struct arena arena;
 	struct http_head head;
@@ -207,7 +208,8 @@ static const struct flow_sink_ops sink_ops = {sink_head, sink_body, sink_trailer
 /* Life */
 
 struct edge_mirror *edge_mirror_open(struct edge_worker *w, const struct cfg_mirror *cfg,
-				     const struct http_head *head)
+				     const struct http_head *head,
+				     const struct olink_affinity *affinity)
 {
 	struct edge_mirror *m = NULL;
 
@@ -221,6 +223,7 @@ struct edge_mirror *edge_mirror_open(struct edge_worker *w, const struct cfg_mir
 	    .magic = MIRROR_MAGIC,
 	    .worker = w,
 	    .origin = cfg->origin,
+	    .affinity = *affinity,
 	    .max = cfg->body,
 	    .source.ops = &source_ops,
 	    .sink.ops = &sink_ops,
@@ -288,6 +291,7 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
 	struct olink_open open = {
 	    .origins = view->origins,
 	    .origin = m->origin,
+	    .affinity = m->affinity,
 	    .client = *client,
 	    .terms = &terms,
 	    .ends = {.request = &m->source, .response = &m->sink},

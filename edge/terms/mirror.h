@@ -16,13 +16,15 @@ struct cfg_mirror;
 struct edge_mirror;
 struct edge_view;
 struct edge_worker;
+struct olink_affinity;
 struct proxy_parties;
 
 #define EDGE_MIRRORS_MAX 128
 
-/* `head` is copied. NULL: there is no room for one. */
+/* `head` and `affinity` are copied. NULL: there is no room for one. */
 struct edge_mirror *edge_mirror_open(struct edge_worker *worker, const struct cfg_mirror *mirror,
-				     const struct http_head *head);
+				     const struct http_head *head,
+				     const struct olink_affinity *affinity);
 /* Content of the request; when it is too much the copy is gone, and *mirror NULL. */
 void edge_mirror_body(struct edge_mirror **mirror, const struct slice *slice);
 /* The request was whole: the copy goes out. Trailers do not go with it. */

@@ -59,6 +59,7 @@ void conns_node_unref(struct conns_node *node)
 		return;
 	while ((e = LIST_FIRST(&node->endpoints)))
 		endpoint_free(e);
+	quotas_free(node);
 	free(node->sides);
 	free(node);
 }
@@ -145,13 +146,12 @@ static void unlist(struct conns *c, struct endpoint_slot *slot)
 static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conns *c = arg;
-	mono_time now = loop_now(c->loop);
 	struct endpoint_slot *slot, *next;
 
 	MAGIC_CHECK(c, CONNS_MAGIC);
 	for (slot = LIST_FIRST(&c->slots); slot; slot = next) {
 		next = LIST_NEXT(slot, link);
-		origin_conn_close_idle(c, slot, &now, OLINK_EXPIRED, "it has expired");
+		origin_conn_close_expired_idle(c, slot);
 		if (TAILQ_EMPTY(&slot->idle))
 			unlist(c, slot);
 	}
@@ -163,7 +163,7 @@ void conns_close_retired(struct conns *c, struct conns_mail *mail)
 
 	/* Somebody may have come to need it again since the letter was sent. */
 	if (atomic_load(&mail->endpoint->retired)) {
-		origin_conn_close_idle(c, slot, NULL, OLINK_DISCARDED_RETIRED,
+		origin_conn_close_idle(c, slot, OLINK_DISCARDED_RETIRED,
 				       "no origin has this server any more");
 		if (slot->listed)
 			unlist(c, slot);
@@ -183,6 +183,7 @@ struct conns *conns_create(struct conns_node *node, struct stream_buffers *buffe
 	c->index = loop_index(c->loop);
 	LIST_INIT(&c->slots);
 	TAILQ_INIT(&c->idle);
+	TAILQ_INIT(&c->lacking);
 	LIST_INIT(&c->warm_dials);
 	c->tick = event_new(loop_base(c->loop), -1, EV_PERSIST, tick_cb, c);
 	CHECK(c->tick && event_add(c->tick, &tick_interval) == 0);
@@ -204,7 +205,7 @@ void conns_destroy(struct conns **conns)
 	warm_cancel(c);
 	while ((slot = LIST_FIRST(&c->slots))) {
 		CHECK(TAILQ_EMPTY(&slot->waiters));
-		origin_conn_close_idle(c, slot, NULL, OLINK_EXPIRED, "the program ends");
+		origin_conn_close_idle(c, slot, OLINK_EXPIRED, "the program ends");
 		unlist(c, slot);
 	}
 	event_free(c->tick);

@@ -2,7 +2,8 @@
  *
  * What the parts of conns/ share: conns.c (a loop's side, and the mail between loops), endpoint.c,
  * origin_conn.c (one connection), lease.c (its use), sharing.c (who gets what becomes free),
- * warm.c. Nobody else includes this, but for their tests.
+ * quota.c (what all servers of an origin have together), warm.c. Nobody else includes this, but for
+ * their tests.
  *
  * Who refers to an endpoint when control has given it up: leases and listed slots (pins),
  * connections (open), mail (mails). endpoint.c says why it can tell when nobody does.
@@ -16,8 +17,11 @@
 #include "origin-link/conns/conns.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/expiry.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/load.h"
 #include "origin-link/conns/outcome.h"
+#include "origin-link/conns/quota.h"
 
 #define CACHE_LINE 64
 
@@ -34,7 +38,8 @@ struct conns_node {
 	struct conns **sides; /* by loop index; NULL: that loop takes no leases */
 	/* control */
 	LIST_HEAD(, endpoint) endpoints;
-	unsigned next_warm; /* which side is to open the next connection */
+	LIST_HEAD(, quota) quotas[QUOTA_BUCKETS]; /* by name */
+	unsigned next_warm;                       /* which side is to open the next connection */
 };
 
 struct conns {
@@ -46,6 +51,7 @@ struct conns {
 	struct event *tick;
 	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
 	struct origin_conn_list idle;     /* of all slots; most recently used first */
+	TAILQ_HEAD(, lease) lacking;      /* queued for a place of a quota, in order of arrival */
 	uint64_t n_leases;                /* taken so far: the last one's number */
 	unsigned n_idle;
 	LIST_HEAD(, warm_dial) warm_dials;
@@ -57,7 +63,7 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
-	_Atomic unsigned n_in_flight;       /* leases that wait, connect or are held */
+	struct load load;
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
@@ -73,11 +79,13 @@ struct endpoint {
 	/* immutable */
 	struct conns_node *node;
 	struct net_addr addr;
+	uint64_t id;
 	struct transport *transport;
 	/* control */
 	LIST_ENTRY(endpoint) link;
 	unsigned refs;
-	unsigned graces; /* under way since it was given up */
+	unsigned memories; /* see endpoint_remember() */
+	unsigned graces;   /* under way since it was given up */
 	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
 	 */
 	_Alignas(CACHE_LINE) _Atomic unsigned open;
@@ -114,6 +122,8 @@ struct conns_mail {
 	/* On the loop that it was sent to; has to end it with conns_mail_end() or send it on. */
 	void (*deliver)(struct conns *c, struct conns_mail *mail);
 	struct origin_conn *conn; /* parked; NULL: none comes with it */
+	struct quota *quota;      /* of which a place is free, or is asked for */
+	unsigned n_hops;          /* loops that had no use for that place */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
 };
@@ -129,8 +139,14 @@ void conns_close_retired(struct conns *c, struct conns_mail *mail);
 
 /* endpoint.c */
 
-/* Room for one more connection; given back when it is closed or has not come about. */
-bool endpoint_reserve(struct endpoint *e, unsigned max);
+/* Room for one more connection, here and among those of its origin; given back by sharing_release()
+ * when it is closed or has not come about. */
+enum room {
+	ROOM_TAKEN,
+	ROOM_NONE_HERE,   /* as many of this endpoint are open as may be */
+	ROOM_NONE_IN_ALL, /* as many of the origin (terms->quota) */
+};
+enum room endpoint_reserve(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void endpoint_release(struct endpoint *e);
 unsigned endpoint_idle(const struct endpoint *e);
 /* Of the calling loop's slot; made when there are none. */
@@ -155,14 +171,16 @@ struct origin_conn {
 	struct stream *stream;
 	struct lease *lease;                      /* PROMISED */
 	TAILQ_ENTRY(origin_conn) link, side_link; /* IDLE */
-	/* as its last user said */
-	unsigned max_idle;
-	mono_time expires;
-	bool moved; /* to another loop since it was last used */
+	struct quota *quota;                      /* that it has a place of; NULL: of none */
+	struct expiry expiry;
+	unsigned max_idle; /* as its last user said */
+	bool moved;        /* to another loop since it was last used */
 };
 
-/* FREE. `room` was reserved. Consumes the stream; with the room when memory is gone: then NULL. */
-struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, struct stream *stream);
+/* FREE. Room was reserved, by terms with that quota. Consumes the stream; with the room when memory
+ * is gone: then NULL. */
+struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, struct quota *quota,
+				       struct stream *stream);
 /* HELD, PROMISED or new to FREE. `terms`: of its last user, if it was used. */
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to IDLE. */
@@ -181,17 +199,23 @@ bool origin_conn_is_alive(struct origin_conn *conn);
 /* Any state but MAILED. Somebody may be waiting for the room: sharing.c is told. `why` are words
  * for the log. */
 void origin_conn_close(struct origin_conn *conn, const char *why);
-/* The room stays reserved, for the caller. */
-void origin_conn_close_keep_room(struct origin_conn *conn, const char *why);
+/* The room stays reserved, for the caller: a place of the quota that is returned. */
+struct quota *origin_conn_close_keep_room(struct origin_conn *conn, const char *why);
 /* MAILED; nobody is there who could be told of the room. */
 void origin_conn_drop(struct origin_conn *conn);
-/* Closes what is idle in a slot: what has expired at `now`, or everything (NULL). */
-void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
-			    enum olink_counter counter, const char *why);
+/* IDLE or FREE: its time is over. */
+void origin_conn_close_expired(struct origin_conn *conn);
+/* What has expired in a slot. */
+void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot);
+/* All that is idle in a slot. */
+void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
+			    const char *why);
 
 /* The one of the side that nobody has used for longest, whatever its endpoint: somebody else needs
  * its descriptor. False: none is idle. */
 bool origin_conn_close_oldest_idle(struct conns *c);
+/* The same, of those that have a place of that quota: the place is needed. */
+bool origin_conn_give_way(struct conns *c, const struct quota *q);
 
 /* What has come of an attempt to connect, for counters, status and suspicion. */
 void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream);
@@ -201,10 +225,12 @@ void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 
 /* ASKS or QUEUED: a connection is free (FREE). */
 void lease_promise(struct lease *l, struct origin_conn *conn);
-/* PROMISED: it has just been closed by the origin; its room is the lease's. */
-void lease_promise_broken(struct lease *l);
+/* PROMISED: it has just been closed by the origin; its room is the lease's, with that place. */
+void lease_promise_broken(struct lease *l, struct quota *place);
 /* There may be room: those in the slot's queue take it in their order. */
 void lease_serve_queue(struct endpoint_slot *slot);
+/* There may be a place of that quota. False: nobody here had use for it. */
+bool lease_serve_lacking(struct conns *c, const struct quota *q);
 /* ASKS or QUEUED: the other loop has answered, with one (FREE) or with none (NULL). */
 void lease_answered(struct lease *l, struct origin_conn *conn);
 
@@ -215,8 +241,12 @@ bool sharing_ask(struct lease *l);
 void sharing_forget_question(struct lease *l);
 /* A connection is FREE: it goes to a waiter of its loop, or to a loop with waiters, or idle. */
 void sharing_conn_free(struct origin_conn *conn);
-/* There is room for another connection: somebody who waits may make it. */
-void sharing_room(struct conns *c, struct endpoint *e);
+/* Gives room back: somebody who waits for it, here or for the quota's place, may take it. */
+void sharing_release(struct conns *c, struct endpoint *e, struct quota *q);
+/* QUEUED for a place of a quota: has the loop with the most idle connections of it close one. */
+void sharing_ask_to_give_way(const struct lease *l);
+/* A place of a quota was given back: who waits for one is told, by mail. */
+void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q);
 
 /* warm.c */
 

@@ -31,7 +31,12 @@
 	  "Idle connections closed because of the limit on open files")                            \
 	X(OLINK_DISCARDED_RETIRED, "olink_discarded_retired_total", COUNTER,                       \
 	  "Connections closed because no server has their address any more")                       \
-	X(OLINK_EXPIRED, "olink_expired_total", COUNTER, "Idle connections closed for their age")  \
+	X(OLINK_EXPIRED, "olink_expired_total", COUNTER,                                           \
+	  "Connections closed because nobody had used them for pool.idle_timeout")                 \
+	X(OLINK_WORN, "olink_worn_total", COUNTER,                                                 \
+	  "Connections closed because of pool.max_age or pool.max_requests")                       \
+	X(OLINK_GAVE_WAY, "olink_gave_way_total", COUNTER,                                         \
+	  "Idle connections closed for another server of their origin (limit.all_connections)")    \
 	X(OLINK_WARM, "olink_warm_connections_total", COUNTER, "Connections opened ahead of need") \
 	X(OLINK_CONNECTS, "olink_connects_total", COUNTER, "Connection attempts for requests")     \
 	X(OLINK_CONNECT_FAILURES, "olink_connect_failures_total", COUNTER,                         \
@@ -55,6 +60,10 @@
 	X(OLINK_RESOLVES, "olink_resolve_total", COUNTER, "Names looked up")                       \
 	X(OLINK_RESOLVE_FAILURES, "olink_resolve_failures_total", COUNTER,                         \
 	  "Names looked up in vain")                                                               \
+	X(OLINK_RESOLVES_DENIED, "olink_resolve_denied_total", COUNTER,                            \
+	  "Of these, those of which a name server says that they have no address")                 \
+	X(OLINK_RESOLVES_EXPIRED, "olink_resolve_expired_total", COUNTER,                          \
+	  "Names whose last addresses were given up, for they could not be looked up for so long") \
 	X(OLINK_PROBES, "olink_probes_total", COUNTER, "Health probes of origin servers")          \
 	X(OLINK_PROBE_FAILURES, "olink_probe_failures_total", COUNTER,                             \
 	  "Health probes of origin servers that failed")                                           \

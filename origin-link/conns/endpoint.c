@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
@@ -65,6 +67,19 @@ const struct net_addr *endpoint_addr(const struct endpoint *e)
 	return &e->addr;
 }
 
+uint64_t endpoint_id(const struct endpoint *e)
+{
+	return e->id;
+}
+
+uint64_t endpoint_id_of(const struct net_addr *addr)
+{
+	char text[NET_ADDR_TEXT];
+
+	net_addr_format(addr, text);
+	return XXH3_64bits(text, strlen(text));
+}
+
 struct transport *endpoint_transport(const struct endpoint *e)
 {
 	return e->transport;
@@ -79,7 +94,7 @@ void endpoint_suspect(struct endpoint *e, struct loop *loop)
 		  (int)(SUSPECT_TIME.ns / 1000000000));
 	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
 	if (c)
-		origin_conn_close_idle(c, endpoint_slot(e, c), NULL, OLINK_DISCARDED_DEAD,
+		origin_conn_close_idle(c, endpoint_slot(e, c), OLINK_DISCARDED_DEAD,
 				       "its server does not answer");
 }
 
@@ -102,7 +117,7 @@ static unsigned in_flight(const struct endpoint *e)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < e->node->n_loops; i++)
-		n += atomic_load_explicit(&e->slots[i].n_in_flight, memory_order_relaxed);
+		n += atomic_load_explicit(&e->slots[i].load.in_flight, memory_order_relaxed);
 	return n;
 }
 
@@ -139,6 +154,35 @@ void endpoint_report(struct endpoint *e, const struct loop *loop, const struct o
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
 	LOOP_ASSERT_OWNER(loop);
 	outcome_count(endpoint_counts(slot), outcome);
+	load_learn(&slot->load, outcome, loop_now(loop));
+}
+
+/* Load */
+
+static void look_at_others(struct endpoint *e, struct load *own, mono_time now)
+{
+	load_look_begin(own);
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		if (&e->slots[i].load != own)
+			load_look_at(own, &e->slots[i].load, now);
+	}
+	load_look_end(own, now);
+}
+
+unsigned endpoint_in_flight(struct endpoint *e, const struct loop *loop, bool closely)
+{
+	struct load *own = &e->slots[loop_index(loop)].load;
+	mono_time now = loop_now(loop);
+
+	LOOP_ASSERT_OWNER(loop);
+	if (closely && load_is_stale(own, now))
+		look_at_others(e, own, now);
+	return load_in_flight(own);
+}
+
+duration endpoint_latency(const struct endpoint *e, const struct loop *loop)
+{
+	return load_latency(&e->slots[loop_index(loop)].load, loop_now(loop));
 }
 
 void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums)
@@ -155,15 +199,24 @@ void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums)
 
 /* Room */
 
-bool endpoint_reserve(struct endpoint *e, unsigned max)
+enum room endpoint_reserve(struct conns *c, struct endpoint *e, const struct lease_terms *terms)
 {
 	unsigned open = atomic_load(&e->open);
 
-	while (open < max) {
+	if (open >= terms->max_connections)
+		return ROOM_NONE_HERE;
+	if (!quota_reserve(terms->quota, terms->max_in_all))
+		return ROOM_NONE_IN_ALL;
+	while (open < terms->max_connections) {
 		if (atomic_compare_exchange_weak(&e->open, &open, open + 1))
-			return true;
+			return ROOM_TAKEN;
 	}
-	return false;
+	/* Whoever saw the place taken meanwhile is told that it was not. */
+	if (terms->quota) {
+		quota_release(terms->quota);
+		sharing_quota_room(c, e, terms->quota);
+	}
+	return ROOM_NONE_HERE;
 }
 
 void endpoint_release(struct endpoint *e)
@@ -196,6 +249,7 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 	e->magic = ENDPOINT_MAGIC;
 	e->node = node;
 	e->addr = *addr;
+	e->id = endpoint_id_of(addr);
 	e->transport = transport_ref(transport);
 	for (unsigned i = 0; i < node->n_loops; i++) {
 		e->slots[i].endpoint = e;
@@ -262,10 +316,28 @@ void endpoint_give(struct endpoint **ep)
 	}
 }
 
+void endpoint_remember(struct endpoint *e)
+{
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(e->node->group->control);
+	CHECK(e->refs > 0);
+	e->memories++;
+}
+
+void endpoint_forget(struct endpoint **ep)
+{
+	struct endpoint *e = TAKE(ep);
+
+	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	LOOP_ASSERT_OWNER(e->node->group->control);
+	CHECK(e->memories > 0);
+	e->memories--;
+}
+
 static bool is_gone(const struct endpoint *e)
 {
-	return e->refs == 0 && e->graces == 0 && !is_pinned(e) && atomic_load(&e->mails) == 0 &&
-	       atomic_load(&e->open) == 0;
+	return e->refs == 0 && e->memories == 0 && e->graces == 0 && !is_pinned(e) &&
+	       atomic_load(&e->mails) == 0 && atomic_load(&e->open) == 0;
 }
 
 void endpoints_sweep(struct conns_node *node)

@@ -32,6 +32,11 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
  * and when it has ended, and of each connection that was opened ahead of need. As for
  * endpoint_pin(). */
 void endpoint_report(struct endpoint *e, const struct loop *loop, const struct outcome *outcome);
+/* Requests that are under way there. Not `closely`: as this loop has last seen it. As for
+ * endpoint_pin(). */
+unsigned endpoint_in_flight(struct endpoint *e, const struct loop *loop, bool closely);
+/* How long it takes to answer, see load.h, by what this loop has last seen. 0: not known. */
+duration endpoint_latency(const struct endpoint *e, const struct loop *loop);
 /* All that was counted so far. Any thread; a moment behind. */
 void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums);
 
@@ -45,6 +50,11 @@ struct endpoint_facts {
 };
 struct endpoint_facts endpoint_facts(const struct endpoint *e);
 
+/* The same at every edge and after every start: of its address alone. */
+uint64_t endpoint_id(const struct endpoint *e);
+/* Of the endpoint that has this address. */
+uint64_t endpoint_id_of(const struct net_addr *addr);
+
 /* Control loop. The endpoint of that identity: the one that is there (also one that was given up
  * and has not gone yet), or a new one. Takes a reference of its own to the transport. */
 struct endpoint *endpoint_take(struct conns_node *node, const struct net_addr *addr,
@@ -52,5 +62,9 @@ struct endpoint *endpoint_take(struct conns_node *node, const struct net_addr *a
 /* The last one retires it: its idle connections are closed, and it is freed by endpoints_sweep()
  * when no loop can find it and nothing of it is left. */
 void endpoint_give(struct endpoint **e);
+/* Control loop, which has taken it: what is known of it stays until it is forgotten, though it may
+ * be given up meanwhile. Counts. */
+void endpoint_remember(struct endpoint *e);
+void endpoint_forget(struct endpoint **e);
 /* Now and then. Control loop. */
 void endpoints_sweep(struct conns_node *node);

@@ -36,25 +36,28 @@ static const char *state_text(enum lease_state state)
 	return texts[state];
 }
 
-static void add_in_flight(struct lease *l, int n)
-{
-	_Atomic unsigned *in_flight = &slot_of(l)->n_in_flight;
-
-	atomic_store_explicit(in_flight,
-			      atomic_load_explicit(in_flight, memory_order_relaxed) + (unsigned)n,
-			      memory_order_relaxed);
-}
-
 static void set_state(struct lease *l, enum lease_state state)
 {
 	enum lease_state from = l->state;
 
 	l->state = state;
-	if ((from == LEASE_NONE) != (state == LEASE_NONE))
-		add_in_flight(l, state == LEASE_NONE ? -1 : 1);
 	log_debug("%s lease %llu: %s, now %s, of %s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, state_text(from), state_text(state),
 		  net_addr_shown(&l->endpoint->addr));
+}
+
+/* Its part of the endpoint, from when it is taken until it has ended. */
+
+static void enter(struct lease *l)
+{
+	endpoint_pin(l->endpoint, l->conns->loop);
+	load_add_in_flight(&slot_of(l)->load, 1);
+}
+
+static void leave(struct lease *l)
+{
+	load_add_in_flight(&slot_of(l)->load, -1);
+	endpoint_unpin(&l->endpoint, l->conns->loop);
 }
 
 /* Waiting */
@@ -71,6 +74,20 @@ static void wait_here(struct lease *l, enum lease_state state, duration at_most)
 	TAILQ_INSERT_TAIL(&slot_of(l)->waiters, l, link);
 	CHECK(evtimer_assign(&l->timer, loop_base(loop), timer_cb, l) == 0);
 	CHECK(event_add(&l->timer, &tv) == 0);
+}
+
+static void add_lacking(struct lease *l, int n)
+{
+	struct quota *q = l->terms.quota;
+	_Atomic unsigned *n_waiting = &q->slots[l->conns->index].n_waiting;
+
+	atomic_store(n_waiting, atomic_load_explicit(n_waiting, memory_order_relaxed) + n);
+	atomic_fetch_add(&q->waiting, n);
+	l->lacks = n > 0;
+	if (l->lacks)
+		TAILQ_INSERT_TAIL(&l->conns->lacking, l, lacking_link);
+	else
+		TAILQ_REMOVE(&l->conns->lacking, l, lacking_link);
 }
 
 static void add_waiting(struct lease *l, int n)
@@ -90,6 +107,8 @@ static void stop_waiting(struct lease *l)
 	TAILQ_REMOVE(&slot_of(l)->waiters, l, link);
 	event_del(&l->timer);
 	sharing_forget_question(l);
+	if (l->lacks)
+		add_lacking(l, -1);
 	if (l->state == LEASE_QUEUED)
 		add_waiting(l, -1);
 	l->times.queue = DUR_NS(MAX(l->times.queue.ns, 0) +
@@ -117,7 +136,7 @@ static void fail(struct lease *l, enum reason reason, const char *detail)
 	log_debug("%s lease %llu: fails: %s%s%s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, reason_text(reason), detail ? ": " : "",
 		  detail ? detail : "");
-	endpoint_unpin(&l->endpoint, l->conns->loop);
+	leave(l);
 	l->done(l, reason, detail);
 }
 
@@ -172,10 +191,10 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	l->times.tls = connector_times(connector).tls;
 	if (stream) {
 		origin_conn_opened(c, l->endpoint, stream);
-		conn = origin_conn_create(c, l->endpoint, stream);
+		conn = origin_conn_create(c, l->endpoint, l->place, stream);
 		reason = conn ? REASON_NONE : REASON_LIMIT;
 	} else {
-		endpoint_release(l->endpoint);
+		sharing_release(c, l->endpoint, l->place);
 	}
 	if (conn) {
 		hold(l, conn, false);
@@ -186,16 +205,16 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	if (reason_is_own_shortage(reason))
 		conns_count(c, OLINK_SHORTAGES, 1);
 	origin_conn_failed(c, l->endpoint, reason);
-	sharing_room(c, l->endpoint);
 	set_state(l, LEASE_NONE);
 	fail(l, reason, detail);
 }
 
-/* Room for it is reserved. */
-static void connect_now(struct lease *l)
+/* Room for it is reserved, with a place of that quota. */
+static void connect_now(struct lease *l, struct quota *place)
 {
 	CHECK(l->state == LEASE_NONE);
 	set_state(l, LEASE_CONNECTS);
+	l->place = place;
 	l->made_room = false;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
 	connector_init(&l->connector, l->conns->buffers, connected_cb);
@@ -204,26 +223,68 @@ static void connect_now(struct lease *l)
 
 /* The order of looking */
 
-static struct lease *first_in_queue(struct endpoint_slot *slot)
+/* QUEUED: connects, if there is room. If what it lacks is a place of its quota, those who free one
+ * see it wait from now on, and one that is idle elsewhere is asked for. */
+static enum room connect_from_queue(struct lease *l)
 {
-	struct lease *l;
+	enum room room = endpoint_reserve(l->conns, l->endpoint, &l->terms);
 
-	TAILQ_FOREACH (l, &slot->waiters, link) {
-		if (l->state == LEASE_QUEUED)
-			break;
+	if (room == ROOM_NONE_IN_ALL && !l->lacks) {
+		add_lacking(l, 1);
+		/* What became free before; by mail, for it may be of the queue that we walk. */
+		sharing_ask_to_give_way(l);
+		room = endpoint_reserve(l->conns, l->endpoint, &l->terms);
 	}
+	if (room == ROOM_NONE_HERE && l->lacks)
+		add_lacking(l, -1);
+	if (room == ROOM_TAKEN) {
+		stop_waiting(l);
+		connect_now(l, l->terms.quota);
+	}
+	return room;
+}
+
+/* The first that is QUEUED, from `l` on. */
+static struct lease *queued_from(struct lease *l)
+{
+	while (l && l->state != LEASE_QUEUED)
+		l = TAILQ_NEXT(l, link);
 	return l;
 }
 
 void lease_serve_queue(struct endpoint_slot *slot)
 {
-	struct lease *l;
+	struct lease *l, *next;
 
-	while ((l = first_in_queue(slot)) &&
-	       endpoint_reserve(l->endpoint, l->terms.max_connections)) {
-		stop_waiting(l);
-		connect_now(l);
+	/* While it is a place of the quota that is lacking, all have to be known to lack it: the
+	 * first one may give up. */
+	for (l = queued_from(TAILQ_FIRST(&slot->waiters)); l; l = next) {
+		next = queued_from(TAILQ_NEXT(l, link));
+		if (connect_from_queue(l) == ROOM_NONE_HERE)
+			break;
 	}
+}
+
+bool lease_serve_lacking(struct conns *c, const struct quota *q)
+{
+	struct lease *l, *next;
+	bool any = false;
+
+	for (l = TAILQ_FIRST(&c->lacking); l; l = next) {
+		next = TAILQ_NEXT(l, lacking_link);
+		if (l->terms.quota != q)
+			continue;
+		switch (connect_from_queue(l)) {
+		case ROOM_TAKEN:
+			any = true;
+			break;
+		case ROOM_NONE_IN_ALL:
+			return true; /* the place is taken already */
+		case ROOM_NONE_HERE:
+			break;
+		}
+	}
+	return any;
 }
 
 /* What became free before it was seen to wait. */
@@ -256,19 +317,22 @@ static enum lease_result queue_up(struct lease *l, enum reason *reason)
 static enum lease_result look_further(struct lease *l, enum reason *reason)
 {
 	struct origin_conn *conn;
+	enum room room;
 
 	if (!l->fresh && l->n_asked < ASKED_MAX && sharing_ask(l)) {
 		l->n_asked++;
 		wait_here(l, LEASE_ASKS, ASK_PATIENCE);
 		return LEASE_WAITS;
 	}
-	if (endpoint_reserve(l->endpoint, l->terms.max_connections)) {
-		connect_now(l);
+	room = endpoint_reserve(l->conns, l->endpoint, &l->terms);
+	if (room == ROOM_NONE_IN_ALL && origin_conn_give_way(l->conns, l->terms.quota))
+		room = endpoint_reserve(l->conns, l->endpoint, &l->terms);
+	if (room == ROOM_TAKEN) {
+		connect_now(l, l->terms.quota);
 		return LEASE_WAITS;
 	}
 	if (l->fresh && (conn = origin_conn_take_idle(l->conns, l->endpoint))) {
-		origin_conn_close_keep_room(conn, "a new one takes its place");
-		connect_now(l);
+		connect_now(l, origin_conn_close_keep_room(conn, "a new one takes its place"));
 		return LEASE_WAITS;
 	}
 	return queue_up(l, reason);
@@ -322,8 +386,8 @@ static void told(struct loop_task *task)
 	CHECK(l->state == LEASE_PROMISED);
 	if (l->careful && !origin_conn_is_alive(conn)) {
 		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
-		origin_conn_close_keep_room(conn, "it is dead, or has something unread");
-		lease_promise_broken(l);
+		lease_promise_broken(
+		    l, origin_conn_close_keep_room(conn, "it is dead, or has something unread"));
 		return;
 	}
 	hold(l, conn, true);
@@ -335,8 +399,7 @@ void lease_promise(struct lease *l, struct origin_conn *conn)
 	stop_waiting(l);
 	if (l->fresh) {
 		/* What it needs is the room. */
-		origin_conn_close_keep_room(conn, "a new one takes its place");
-		connect_now(l);
+		connect_now(l, origin_conn_close_keep_room(conn, "a new one takes its place"));
 		return;
 	}
 	set_state(l, LEASE_PROMISED);
@@ -345,13 +408,13 @@ void lease_promise(struct lease *l, struct origin_conn *conn)
 	loop_defer(l->conns->loop, &l->told);
 }
 
-void lease_promise_broken(struct lease *l)
+void lease_promise_broken(struct lease *l, struct quota *place)
 {
 	CHECK(l->state == LEASE_PROMISED);
 	loop_task_cancel(l->conns->loop, &l->told);
 	l->conn = NULL;
 	set_state(l, LEASE_NONE);
-	connect_now(l);
+	connect_now(l, place);
 }
 
 void lease_answered(struct lease *l, struct origin_conn *conn)
@@ -378,6 +441,7 @@ void lease_init(struct lease *l, struct conns *conns, const struct stream_ops *o
 	l->arg = arg;
 	l->done = done;
 	l->state = LEASE_NONE;
+	l->lacks = false;
 	l->question = NULL;
 	l->conn = NULL;
 	l->told = (struct loop_task){.run = told};
@@ -400,7 +464,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->n_asked = 0;
 	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
-	endpoint_pin(l->endpoint, l->conns->loop);
+	enter(l);
 	if (!l->fresh && take_own(l))
 		return LEASE_READY;
 	/* Those that came before it come first. */
@@ -409,7 +473,7 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	else
 		result = look_further(l, reason);
 	if (result == LEASE_REFUSED)
-		endpoint_unpin(&l->endpoint, l->conns->loop);
+		leave(l);
 	return result;
 }
 
@@ -477,8 +541,7 @@ void lease_end(struct lease *l, bool keep)
 		break;
 	case LEASE_CONNECTS:
 		connector_cancel(&l->connector);
-		endpoint_release(l->endpoint);
-		sharing_room(l->conns, l->endpoint);
+		sharing_release(l->conns, l->endpoint, l->place);
 		break;
 	case LEASE_PROMISED:
 		loop_task_cancel(l->conns->loop, &l->told);
@@ -491,5 +554,5 @@ void lease_end(struct lease *l, bool keep)
 	}
 	set_state(l, LEASE_NONE);
 	l->conn = NULL;
-	endpoint_unpin(&l->endpoint, l->conns->loop);
+	leave(l);
 }

@@ -11,6 +11,7 @@
 #include "origin-link/conns/connector.h"
 
 struct endpoint;
+struct quota;
 struct stream;
 struct stream_ops;
 
@@ -19,6 +20,10 @@ struct lease_terms {              /* by value: no configuration is referred to *
 				     loops give one back at once */
 	unsigned max_connections; /* of an endpoint, over all loops */
 	unsigned max_waiting;     /* for an endpoint, over all loops */
+	struct quota *quota;      /* of the origin; NULL: any number */
+	unsigned max_in_all;      /* of the origin's connections, over all endpoints and loops */
+	unsigned max_requests;    /* that a connection is used for; 0: any number */
+	duration max_age;         /* of a connection; 0: any */
 	duration idle_timeout, connect_timeout, queue_timeout;
 };
 
@@ -44,7 +49,8 @@ enum lease_result { LEASE_READY, LEASE_WAITS, LEASE_REFUSED };
 enum lease_state {
 	LEASE_NONE,
 	LEASE_ASKS,     /* another loop; a connection of our own that becomes free will do too */
-	LEASE_QUEUED,   /* as many are open as may be; may have asked as well */
+	LEASE_QUEUED,   /* as many are open as may be, of the endpoint or of all; may have asked
+			   as well */
 	LEASE_CONNECTS, /* a new connection is being made */
 	LEASE_PROMISED, /* done() comes at the end of the turn */
 	LEASE_HELD,
@@ -75,7 +81,11 @@ struct lease {
 	TAILQ_ENTRY(lease) link;
 	struct conns_mail *question; /* NULL: none under way */
 	struct event timer;
+	/* QUEUED */
+	bool lacks; /* a place of the quota: then it is in conns->lacking as well */
+	TAILQ_ENTRY(lease) lacking_link;
 	/* CONNECTS */
+	struct quota *place; /* the quota that the new connection has a place of; NULL: none */
 	struct connector connector;
 	mono_time dialled;
 	bool made_room; /* an idle connection was closed for its descriptor */

@@ -32,14 +32,25 @@ static const char *state_text(enum conn_state state)
 	return texts[state];
 }
 
+static void count_idle_of_quota(const struct origin_conn *conn, int n)
+{
+	_Atomic unsigned *n_idle = &conn->quota->slots[conn->conns->index].n_idle;
+
+	/* In one order with the count of those that wait: see sharing.c. */
+	atomic_store(n_idle, atomic_load_explicit(n_idle, memory_order_relaxed) + n);
+}
+
 static void set_state(struct origin_conn *conn, enum conn_state state)
 {
 	const struct conns *c = conn->conns;
 	enum conn_state from = conn->state;
 
 	conn->state = state;
-	if ((from == CONN_IDLE) != (state == CONN_IDLE))
+	if ((from == CONN_IDLE) != (state == CONN_IDLE)) {
 		conns_count(c, OLINK_IDLE, state == CONN_IDLE ? 1 : -1);
+		if (conn->quota)
+			count_idle_of_quota(conn, state == CONN_IDLE ? 1 : -1);
+	}
 	if ((from == CONN_HELD) != (state == CONN_HELD))
 		conns_count(c, OLINK_ACTIVE, state == CONN_HELD ? 1 : -1);
 	if (from != state)
@@ -56,8 +67,8 @@ static void ended(struct origin_conn *conn)
 	if (conn->state == CONN_PROMISED) {
 		struct lease *l = conn->lease;
 
-		origin_conn_close_keep_room(conn, "the origin has ended it");
-		lease_promise_broken(l);
+		lease_promise_broken(l,
+				     origin_conn_close_keep_room(conn, "the origin has ended it"));
 	} else {
 		origin_conn_close(conn, "the origin has ended it");
 	}
@@ -93,13 +104,14 @@ static const struct stream_ops own_ops = {
 
 /* Life */
 
-struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, struct stream *stream)
+struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, struct quota *quota,
+				       struct stream *stream)
 {
 	struct origin_conn *conn = calloc(1, sizeof(*conn));
 
 	if (!conn) {
 		stream_destroy(&stream);
-		endpoint_release(e);
+		sharing_release(c, e, quota);
 		return NULL;
 	}
 	conn->magic = CONN_MAGIC;
@@ -107,6 +119,8 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 	conn->endpoint = e;
 	conn->conns = c;
 	conn->stream = stream;
+	conn->quota = quota;
+	expiry_begin(&conn->expiry, loop_now(c->loop), arc4random());
 	stream_hand_over(stream, &own_ops, conn);
 	log_debug("%s fd %d: new on %s", net_addr_shown(&e->addr), stream_fd(stream),
 		  loop_name(c->loop));
@@ -127,8 +141,10 @@ static void leave_idle(struct origin_conn *conn)
 	set_state(conn, CONN_FREE);
 }
 
-void origin_conn_close_keep_room(struct origin_conn *conn, const char *why)
+struct quota *origin_conn_close_keep_room(struct origin_conn *conn, const char *why)
 {
+	struct quota *quota = conn->quota;
+
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state != CONN_MAILED);
 	log_debug("%s fd %d: closed: %s", net_addr_shown(&conn->endpoint->addr),
@@ -139,6 +155,7 @@ void origin_conn_close_keep_room(struct origin_conn *conn, const char *why)
 	stream_destroy(&conn->stream);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
+	return quota;
 }
 
 void origin_conn_close(struct origin_conn *conn, const char *why)
@@ -146,9 +163,7 @@ void origin_conn_close(struct origin_conn *conn, const char *why)
 	struct endpoint *e = conn->endpoint;
 	struct conns *c = conn->conns;
 
-	origin_conn_close_keep_room(conn, why);
-	endpoint_release(e);
-	sharing_room(c, e);
+	sharing_release(c, e, origin_conn_close_keep_room(conn, why));
 }
 
 void origin_conn_drop(struct origin_conn *conn)
@@ -159,6 +174,7 @@ void origin_conn_drop(struct origin_conn *conn)
 		  stream_fd(conn->stream));
 	stream_parked_destroy(&conn->stream);
 	endpoint_release(conn->endpoint);
+	quota_release(conn->quota);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
 }
@@ -170,8 +186,14 @@ void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state <= CONN_HELD && conn->state != CONN_IDLE);
 	if (terms) {
+		const struct expiry_rules rules = {
+		    .idle_timeout = terms->idle_timeout,
+		    .max_age = terms->max_age,
+		    .max_requests = terms->max_requests,
+		};
+
 		conn->max_idle = terms->max_idle;
-		conn->expires = mono_add(loop_now(conn->conns->loop), terms->idle_timeout);
+		expiry_free(&conn->expiry, &rules, loop_now(conn->conns->loop));
 	}
 	if (conn->state == CONN_HELD) {
 		stream_hand_over(conn->stream, &own_ops, conn);
@@ -209,12 +231,11 @@ struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
 	struct origin_conn *conn;
 
 	while ((conn = TAILQ_FIRST(&slot->idle))) {
-		if (!mono_reached(conn->expires, loop_now(c->loop))) {
+		if (expiry_cause(&conn->expiry, loop_now(c->loop)) == EXPIRY_NONE) {
 			leave_idle(conn);
 			return conn;
 		}
-		conns_count(c, OLINK_EXPIRED, 1);
-		origin_conn_close(conn, "it has expired");
+		origin_conn_close_expired(conn);
 	}
 	return NULL;
 }
@@ -231,6 +252,7 @@ void origin_conn_hold(struct origin_conn *conn, const struct stream_ops *ops, vo
 	CHECK(conn->state == CONN_FREE || conn->state == CONN_PROMISED);
 	if (conn->moved)
 		conns_count(conn->conns, OLINK_LEASES_MOVED, 1);
+	expiry_use(&conn->expiry);
 	conn->moved = false;
 	conn->lease = NULL;
 	set_state(conn, CONN_HELD);
@@ -286,8 +308,15 @@ bool origin_conn_is_alive(struct origin_conn *conn)
 	return found == LOOK_NOTHING;
 }
 
-void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const mono_time *now,
-			    enum olink_counter counter, const char *why)
+void origin_conn_close_expired(struct origin_conn *conn)
+{
+	bool worn = expiry_cause(&conn->expiry, loop_now(conn->conns->loop)) == EXPIRY_WORN;
+
+	conns_count(conn->conns, worn ? OLINK_WORN : OLINK_EXPIRED, 1);
+	origin_conn_close(conn, worn ? "it was used for long enough" : "it has expired");
+}
+
+void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
 {
 	struct origin_conn *conn, *next;
 
@@ -295,8 +324,17 @@ void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, const m
 	 * not that of expiry. */
 	for (conn = TAILQ_FIRST(&slot->idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
-		if (now && !mono_reached(conn->expires, *now))
-			continue;
+		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE)
+			origin_conn_close_expired(conn);
+	}
+}
+
+void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
+			    const char *why)
+{
+	struct origin_conn *conn;
+
+	while ((conn = TAILQ_FIRST(&slot->idle))) {
 		conns_count(c, counter, 1);
 		origin_conn_close(conn, why);
 	}
@@ -311,6 +349,23 @@ bool origin_conn_close_oldest_idle(struct conns *c)
 	conns_count(c, OLINK_DISCARDED_DESCRIPTORS, 1);
 	origin_conn_close(oldest, "its descriptor is needed");
 	return true;
+}
+
+bool origin_conn_give_way(struct conns *c, const struct quota *q)
+{
+	struct origin_conn *conn;
+
+	if (atomic_load_explicit(&q->slots[c->index].n_idle, memory_order_relaxed) == 0)
+		return false;
+	TAILQ_FOREACH_REVERSE(conn, &c->idle, origin_conn_list, side_link)
+	{
+		if (conn->quota != q)
+			continue;
+		conns_count(c, OLINK_GAVE_WAY, 1);
+		origin_conn_close(conn, "another server of its origin needs its place");
+		return true;
+	}
+	return false;
 }
 
 /* Attempts */

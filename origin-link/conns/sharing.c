@@ -7,6 +7,9 @@
  * Nobody is forgotten: who begins to wait counts itself first and looks for what is free then; who
  * frees a connection or its room counts that first and looks for those that wait then; and these
  * counts are in one order for all (seq_cst). So one of the two sees the other.
+ *
+ * Who waits for a place of its origin's quota, because all are taken by connections to other
+ * servers of the origin, is served by closing one of those that is idle, or becomes so.
  */
 #define LOG_MODULE LOG_POOL
 #include "core/base/check.h"
@@ -145,6 +148,43 @@ static bool is_one_too_many(const struct origin_conn *conn)
 	       endpoint_idle(e) >= conn->max_idle;
 }
 
+/* Whether those who wait for its place of the quota, at other endpoints, get it before those who
+ * wait here for the connection. */
+static bool is_others_place(const struct origin_conn *conn, bool is_wanted_here)
+{
+	struct quota *q = conn->quota;
+	struct quota_slot *slot;
+	unsigned waiting = q ? atomic_load(&q->waiting) : 0;
+
+	if (waiting == 0)
+		return false;
+	if (!is_wanted_here)
+		return true;
+	slot = &q->slots[conn->conns->index];
+	if (waiting <= atomic_load(&conn->endpoint->waiting) || ++slot->favoured < OWN_FIRST_MAX)
+		return false;
+	slot->favoured = 0;
+	return true;
+}
+
+static void become_idle(struct origin_conn *conn)
+{
+	struct endpoint *e = conn->endpoint;
+	struct conns *c = conn->conns;
+	struct quota *q = conn->quota;
+	int other;
+
+	origin_conn_idle(conn);
+	while (c->n_idle > atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
+		origin_conn_close_oldest_idle(c);
+	/* Somebody may have begun to wait since. */
+	other = next_waiting(e, c->index);
+	if (other >= 0 && (conn = origin_conn_take_idle(c, e)))
+		give(conn, other);
+	else if (q && atomic_load(&q->waiting) > 0)
+		origin_conn_give_way(c, q);
+}
+
 void sharing_conn_free(struct origin_conn *conn)
 {
 	struct endpoint *e = conn->endpoint;
@@ -156,6 +196,11 @@ void sharing_conn_free(struct origin_conn *conn)
 	if (atomic_load(&e->retired)) {
 		conns_count(c, OLINK_DISCARDED_RETIRED, 1);
 		origin_conn_close(conn, "no origin has this server any more");
+	} else if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE) {
+		origin_conn_close_expired(conn);
+	} else if (is_others_place(conn, first || other >= 0)) {
+		conns_count(c, OLINK_GAVE_WAY, 1);
+		origin_conn_close(conn, "another server of its origin needs its place");
 	} else if (other >= 0) {
 		give(conn, other);
 	} else if (first) {
@@ -164,23 +209,22 @@ void sharing_conn_free(struct origin_conn *conn)
 		conns_count(c, OLINK_DISCARDED_FULL, 1);
 		origin_conn_close(conn, "enough are idle");
 	} else {
-		origin_conn_idle(conn);
-		while (c->n_idle > atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
-			origin_conn_close_oldest_idle(c);
-		/* Somebody may have begun to wait since. */
-		other = next_waiting(e, c->index);
-		if (other >= 0 && (conn = origin_conn_take_idle(c, e)))
-			give(conn, other);
+		become_idle(conn);
 	}
 }
 
+/* What is given back */
+
+static void tell_of_room(struct conns *c, struct endpoint *e);
+
 static void room_arrived(struct conns *c, struct conns_mail *mail)
 {
-	sharing_room(c, mail->endpoint);
+	tell_of_room(c, mail->endpoint);
 	conns_mail_end(mail);
 }
 
-void sharing_room(struct conns *c, struct endpoint *e)
+/* There is room for another connection: somebody who waits may make it. */
+static void tell_of_room(struct conns *c, struct endpoint *e)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	bool own = atomic_load_explicit(&slot->n_waiting, memory_order_relaxed) > 0;
@@ -190,4 +234,89 @@ void sharing_room(struct conns *c, struct endpoint *e)
 		conns_mail_post(conns_mail_create(e, c->index, room_arrived), other);
 	else if (own)
 		lease_serve_queue(slot);
+}
+
+/* The next loop from `self` on, and at last `self`, with somebody who waits for a place; or -1. */
+static int next_lacking(const struct quota *q, const struct conns_node *node, unsigned self)
+{
+	if (!q || atomic_load(&q->waiting) == 0)
+		return -1;
+	for (unsigned i = 1; i <= node->n_loops; i++) {
+		unsigned other = (self + i) % node->n_loops;
+
+		if (atomic_load(&q->slots[other].n_waiting) > 0)
+			return other;
+	}
+	return -1;
+}
+
+static void place_arrived(struct conns *c, struct conns_mail *mail)
+{
+	int other;
+
+	if (lease_serve_lacking(c, mail->quota) || ++mail->n_hops >= c->node->n_loops) {
+		conns_mail_end(mail);
+		return;
+	}
+	/* Those who waited here have gone; others may wait still. */
+	other = next_lacking(mail->quota, c->node, c->index);
+	if (other < 0)
+		conns_mail_end(mail);
+	else
+		conns_mail_post(mail, other);
+}
+
+void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q)
+{
+	int to = next_lacking(q, c->node, c->index);
+	struct conns_mail *mail;
+
+	if (to < 0)
+		return;
+	mail = conns_mail_create(e, c->index, place_arrived);
+	mail->quota = q;
+	conns_mail_post(mail, to);
+}
+
+void sharing_release(struct conns *c, struct endpoint *e, struct quota *q)
+{
+	endpoint_release(e);
+	quota_release(q);
+	if (!q || atomic_load(&q->waiting) == 0) {
+		tell_of_room(c, e);
+		return;
+	}
+	/* Who has waited for longest for such a place comes first, whichever server it is for;
+	 * after that those who wait for room at this one. */
+	sharing_quota_room(c, e, q);
+	conns_mail_post(conns_mail_create(e, c->index, room_arrived), c->index);
+}
+
+static void way_asked_for(struct conns *c, struct conns_mail *mail)
+{
+	if (atomic_load(&mail->quota->waiting) > 0)
+		origin_conn_give_way(c, mail->quota);
+	conns_mail_end(mail);
+}
+
+void sharing_ask_to_give_way(const struct lease *l)
+{
+	struct quota *q = l->terms.quota;
+	unsigned most = 0;
+	int to = -1;
+	struct conns_mail *mail;
+
+	for (unsigned i = 0; i < l->conns->node->n_loops; i++) {
+		unsigned n = atomic_load(&q->slots[i].n_idle);
+
+		if (n > most) {
+			most = n;
+			to = i;
+		}
+	}
+	if (to < 0)
+		return;
+	mail = conns_mail_create(l->endpoint, l->conns->index, way_asked_for);
+	mail->quota = q;
+	conns_mail_post(mail, to);
 }

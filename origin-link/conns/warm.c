@@ -62,10 +62,10 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 
 	if (stream) {
 		origin_conn_opened(d->conns, d->endpoint, stream);
-		conn = origin_conn_create(d->conns, d->endpoint, stream);
+		conn = origin_conn_create(d->conns, d->endpoint, d->terms.quota, stream);
 		reason = conn ? REASON_NONE : REASON_LIMIT;
 	} else {
-		endpoint_release(d->endpoint);
+		sharing_release(d->conns, d->endpoint, d->terms.quota);
 	}
 	report(d, reason);
 	if (conn) {
@@ -74,7 +74,6 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		sharing_conn_free(conn);
 	} else {
 		failed(d, reason, detail);
-		sharing_room(d->conns, d->endpoint);
 	}
 	end(d);
 }
@@ -87,7 +86,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	if (c->n_idle + c->n_warm_dials >=
 	    atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
 		return false;
-	if (!endpoint_reserve(e, terms->max_connections))
+	if (endpoint_reserve(c, e, terms) != ROOM_TAKEN)
 		return false;
 	d = xcalloc(1, sizeof(*d));
 	d->conns = c;
@@ -148,6 +147,7 @@ void warm_cancel(struct conns *c)
 	while ((d = LIST_FIRST(&c->warm_dials))) {
 		connector_cancel(&d->connector);
 		endpoint_release(d->endpoint);
+		quota_release(d->terms.quota);
 		end(d);
 	}
 }

@@ -129,14 +129,12 @@ enum lease_result attempt_begin(struct attempt *a, const struct lease_order *ord
 	enum lease_result result;
 
 	CHECK(a->state == ATTEMPT_NONE);
-	*a = (struct attempt){
-	    .request = r,
-	    .watch_at = a->watch_at,
-	    .look_at = a->look_at,
-	    .endpoint = order->endpoint,
-	    .began = loop_now(request_loop(r)),
-	    .time = order->time,
-	};
+	/* The first one is as the request was opened with it. */
+	if (a->endpoint)
+		*a = (struct attempt){.request = r, .watch_at = a->watch_at, .look_at = a->look_at};
+	a->endpoint = order->endpoint;
+	a->began = loop_now(request_loop(r));
+	a->time = order->time;
 	lease_init(&a->lease, r->worker->conns, &h1_wire_stream_ops, a, leased);
 	result = lease_take(&a->lease, order, reason);
 	if (result == LEASE_READY)

@@ -49,7 +49,8 @@ struct attempt {
 	struct deadline watch_at, look_at;
 
 	enum attempt_state state;
-	struct endpoint *endpoint; /* one of the request's candidates, which are pinned */
+	struct endpoint *endpoint; /* of the request's candidates, which are pinned; NULL: nothing
+				      was tried yet */
 	mono_time began;
 	duration time; /* to connect, at most */
 	struct lease lease;

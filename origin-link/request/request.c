@@ -499,8 +499,8 @@ static void turn_end(struct loop_task *task)
 		r->attempt.wire->go_on(&r->attempt);
 }
 
-static void copy_settings(struct request_settings *to, const struct cfg_origin *origin,
-			  const struct olink_terms *terms)
+static void copy_settings(struct request_settings *to, const struct olink_origins *origins,
+			  const struct cfg_origin *origin, const struct olink_terms *terms)
 {
 	*to = (struct request_settings){
 	    .origin_id = origin->id,
@@ -509,7 +509,7 @@ static void copy_settings(struct request_settings *to, const struct cfg_origin *
 	    .response = terms && terms->response.ns ? terms->response : origin->timeout.response,
 	    .idle = terms && terms->idle.ns ? terms->idle : origin->timeout.idle,
 	    .retries = terms ? terms->retries : 1,
-	    .terms = origins_terms(origin),
+	    .terms = origins_terms(origins, origin),
 	    .limits = {.head_bytes = origin->limit.head_bytes, .fields = origin->limit.fields},
 	};
 	/* The last byte stays zero. For every request: snprintf() would cost more than all else. */
@@ -542,11 +542,11 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .connect_left = open->origin->timeout.connect,
 	};
 	LIST_INSERT_HEAD(&w->requests, r, link);
-	copy_settings(&r->settings, open->origin, open->terms);
+	copy_settings(&r->settings, open->origins, open->origin, open->terms);
 	arena_reset(&r->arena, arena_cap(&r->settings.limits));
 	count(r, OLINK_REQUESTS);
 	r->failed = relays_candidates(open->origins, open->origin, loop, open->is_relayed,
-				      r->candidates, &r->n_candidates);
+				      &open->affinity, r->candidates, &r->n_candidates);
 	if (r->failed != REASON_NONE)
 		r->n_candidates = 0;
 	REQUEST_TRACE(r, "opened, %u candidates%s%s", r->n_candidates,

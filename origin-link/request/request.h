@@ -8,10 +8,10 @@
 #include "core/base/clock.h"
 #include "core/http/flow.h"
 #include "origin-link/conns/connector.h"
+#include "origin-link/servers/origins.h"
 
 struct cfg_origin;
 struct olink;
-struct olink_origins;
 struct olink_request;
 struct olink_worker;
 struct stream_buffers;
@@ -34,6 +34,7 @@ struct olink_open {                          /* copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
 	const struct olink_terms *terms;     /* NULL: as the origin says, and 1 */
 	bool is_relayed;                     /* by another edge: it goes straight to a server */
+	struct olink_affinity affinity;      /* to a server */
 	struct flow_ends ends;
 };
 

@@ -13,12 +13,9 @@
 
 #include <ares.h>
 
+#include "config/origin.h"
 #include "core/base/check.h"
 
-/* Under 1 s a broken zone would have us ask in a loop; over 5 min a moved origin would be missed
- * for too long. */
-#define TTL_MIN DUR_S(1)
-#define TTL_MAX DUR_S(300)
 /* A TTL of 0 comes from /etc/hosts, or from a zone that forbids caching. */
 #define TTL_NONE DUR_S(5)
 /* So many fill an answer of 64 KiB for each of the two types; only a hosts file could have more. */
@@ -47,9 +44,16 @@ static bool is_somebodys(const struct net_addr *a)
 	return ip >> 24 != 0 && !IN_MULTICAST(ip) && ip != INADDR_BROADCAST;
 }
 
+bool gather_is_of(const struct net_addr *a, enum cfg_family family)
+{
+	return family == CFG_FAMILY_ANY ||
+	       (a->sa.sa_family == AF_INET6) == (family == CFG_FAMILY_IPV6);
+}
+
 /* False when it is none that can be used. An IPv4 address in the form of an IPv6 one becomes what
  * it is. */
-static bool take(const struct ares_addrinfo_node *node, uint16_t port, struct net_addr *out)
+static bool take(const struct ares_addrinfo_node *node, uint16_t port, enum cfg_family family,
+		 struct net_addr *out)
 {
 	struct net_addr a = {0};
 
@@ -68,7 +72,7 @@ static bool take(const struct ares_addrinfo_node *node, uint16_t port, struct ne
 	}
 	net_addr_set_port(&a, port);
 	*out = a;
-	return is_somebodys(&a);
+	return gather_is_of(&a, family) && is_somebodys(&a);
 }
 
 /* Sorted and without doubles: a hosts file may repeat itself, and a name server too. */
@@ -122,7 +126,7 @@ static unsigned choose(const struct net_addr *v, unsigned n,
 	return chosen;
 }
 
-static duration ttl_of(const struct ares_addrinfo *answer)
+static duration ttl_of(const struct ares_addrinfo *answer, const struct cfg_resolve *terms)
 {
 	int lowest = INT32_MAX;
 	duration ttl;
@@ -132,11 +136,12 @@ static duration ttl_of(const struct ares_addrinfo *answer)
 	for (const struct ares_addrinfo_cname *c = answer->cnames; c; c = c->next)
 		lowest = MIN(lowest, c->ttl);
 	ttl = lowest <= 0 ? TTL_NONE : DUR_S(lowest);
-	return DUR_NS(MIN(MAX(ttl.ns, TTL_MIN.ns), TTL_MAX.ns));
+	return DUR_NS(MIN(MAX(ttl.ns, terms->ttl_min.ns), terms->ttl_max.ns));
 }
 
 unsigned gather_addrs(const struct ares_addrinfo *answer, uint16_t port,
-		      struct net_addr out[RESOLVER_ADDRS_MAX], duration *ttl)
+		      const struct cfg_resolve *terms, struct net_addr out[RESOLVER_ADDRS_MAX],
+		      duration *ttl)
 {
 	unsigned n_nodes = 0, n = 0;
 	struct net_addr *all;
@@ -144,13 +149,13 @@ unsigned gather_addrs(const struct ares_addrinfo *answer, uint16_t port,
 	for (const struct ares_addrinfo_node *node = answer->nodes; node; node = node->ai_next)
 		n_nodes++;
 	n_nodes = MIN(n_nodes, LOOKED_AT_MAX);
-	*ttl = ttl_of(answer);
+	*ttl = ttl_of(answer, terms);
 	all = reallocarray(NULL, n_nodes + 1, sizeof(*all));
 	if (!all)
 		return 0;
 	for (const struct ares_addrinfo_node *node = answer->nodes; n_nodes > 0 && node;
 	     node = node->ai_next, n_nodes--)
-		n += take(node, port, &all[n]);
+		n += take(node, port, terms->family, &all[n]);
 	n = choose(all, tidy(all, n), out);
 	free(all);
 	return n;

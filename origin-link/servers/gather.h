@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/origin.h"
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 
@@ -13,8 +14,11 @@ struct ares_addrinfo;
 /* More addresses than this of one name are left out. */
 #define RESOLVER_ADDRS_MAX 16
 
+bool gather_is_of(const struct net_addr *addr, enum cfg_family family);
 /* Returns how many addresses it has put into `out`: sorted, without doubles, each with that port.
- * Left out are those that nobody can have (unspecified, broadcast, multicast), and those that this
- * machine has no route to while it has one to others. *ttl (always set): how long to use them. */
+ * Left out are those of another family than `terms` say, those that nobody can have (unspecified,
+ * broadcast, multicast), and those that this machine has no route to while it has one to others.
+ * *ttl (always set): how long to use them. */
 unsigned gather_addrs(const struct ares_addrinfo *answer, uint16_t port,
-		      struct net_addr out[RESOLVER_ADDRS_MAX], duration *ttl);
+		      const struct cfg_resolve *terms, struct net_addr out[RESOLVER_ADDRS_MAX],
+		      duration *ttl);

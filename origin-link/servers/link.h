@@ -11,7 +11,9 @@
 
 struct cfg_edge;
 struct cfg_fleet;
+struct choice;
 struct olink_origins;
+struct quota;
 
 struct olink {
 	struct loop_group *group;
@@ -28,12 +30,16 @@ struct olink {
 struct olink_origins {
 	/* immutable */
 	const struct cfg_fleet *fleet;
-	const struct cfg_edge *self;    /* NULL: it goes by no relay */
+	const char *self;
+	const struct cfg_edge *edge;    /* NULL: it goes by no relay */
 	struct cfg_hash by_name;        /* of origins */
 	struct transport ***transports; /* by origin, then as in its list of servers */
+	double **km;                    /* the same: how far they are; < 0: not known */
 	/* immutable once open */
 	struct olink *olink;            /* NULL: not open */
 	struct olink_server ***servers; /* as the transports */
+	struct choice **choices;        /* by origin; NULL: not open */
+	struct quota **quotas;          /* by origin; NULL: it has none */
 	/* servers/relays.c: by edge, each NULL if nothing goes by it; and those that stand for
 	 * servers, as these: each NULL, and each list, where there are none. */
 	struct transport **relay_transports;

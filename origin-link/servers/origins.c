@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The origins of one configuration: their transports, references to the servers they name, and
- * whose turn it is. What is picked is read through the servers' published addresses, so nothing is
- * held across turns.
+ * whose turn it is in each loop.
  */
 #define LOG_MODULE LOG_ORIGIN
 #include "origin-link/servers/origins.h"
@@ -15,7 +14,9 @@
 #include "core/base/names.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/conns/quota.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/servers/choice.h"
 #include "origin-link/servers/link.h"
 #include "origin-link/servers/relays.h"
 
@@ -38,16 +39,36 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 	return true;
 }
 
-struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-					 struct diag *diag)
+const struct olink_here olink_nowhere = {.name = ""};
+
+static void measure(struct olink_origins *o, const struct cfg_origin *origin,
+		    const struct olink_here *here)
+{
+	const struct cfg_coords *from = here->location;
+
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct cfg_coords *to = &origin->servers[j].location;
+
+		o->km[origin->id][j] = -1;
+		if (here->distance_km && from && from->set && to->set)
+			o->km[origin->id][j] = here->distance_km(from->latitude, from->longitude,
+								 to->latitude, to->longitude);
+	}
+}
+
+struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
+					 const struct olink_here *here, struct diag *diag)
 {
 	struct olink_origins *o = xcalloc(1, sizeof(*o));
 	bool ok = true;
 
 	o->fleet = fleet;
-	o->self = self;
+	o->self = here->name;
+	o->km = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->km));
+	o->edge = here->edge;
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
+	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 		unsigned n = MAX(origin->n_servers, 1);
@@ -55,6 +76,8 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, const st
 		CHECK(origin->id == i);
 		o->transports[i] = xcalloc(n, sizeof(*o->transports[i]));
 		o->servers[i] = xcalloc(n, sizeof(*o->servers[i]));
+		o->km[i] = xcalloc(n, sizeof(*o->km[i]));
+		measure(o, origin, here);
 		ok &= load_one(o, origin, diag);
 		cfg_hash_put(&o->by_name, origin->name, strlen(origin->name), origin);
 	}
@@ -66,35 +89,59 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, const st
 
 /* Life */
 
+static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
+{
+	struct choice_setup setup = {
+	    .group = o->olink->group,
+	    .origin = origin,
+	    .servers = o->servers[origin->id],
+	    .km = o->km[origin->id],
+	    .self = o->self,
+	};
+
+	if (origin->limit.all_connections > 0)
+		o->quotas[origin->id] = quota_take(o->olink->conns, origin->name);
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		struct server_identity id = {
+		    .host = origin->servers[j].address.host,
+		    .port = origin->servers[j].address.port,
+		    .resolve = &origin->resolve,
+		    .check = origin->health.enabled ? &origin->health.check : NULL,
+		    .transport = o->transports[origin->id][j],
+		};
+
+		o->servers[origin->id][j] = server_take(&o->olink->servers, &id);
+	}
+	o->choices[origin->id] = choice_create(&setup);
+}
+
+/* Each loop begins somewhere else, so that not all begin with the same server. */
+static void begin_turns(struct olink_origins *o, unsigned n_loops)
+{
+	unsigned per_line = 64 / sizeof(*o->turns), n = o->fleet->n_origins;
+
+	/* Whole cache lines a loop: nobody's count slows another's. */
+	o->turns_stride = (n / per_line + 1) * per_line;
+	o->turns = xcalloc((size_t)o->turns_stride * n_loops, sizeof(*o->turns));
+	for (unsigned loop = 0; loop < n_loops; loop++) {
+		for (unsigned i = 0; i < n; i++)
+			o->turns[loop * o->turns_stride + i] = loop * 2654435769u;
+	}
+}
+
 void olink_origins_open(struct olink_origins *o, struct olink *olink)
 {
-	unsigned per_line = 64 / sizeof(*o->turns);
-
 	LOOP_ASSERT_OWNER(olink->group->control);
 	CHECK(!o->olink);
 	/* A reload is how an operator says that something has changed. */
 	if (!TAILQ_EMPTY(&olink->origins))
 		resolver_start_over(olink->servers.resolver);
 	o->olink = olink;
-	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		const struct cfg_origin *origin = &o->fleet->origins[i];
-
-		for (unsigned j = 0; j < origin->n_servers; j++) {
-			struct server_identity id = {
-			    .host = origin->servers[j].address.host,
-			    .port = origin->servers[j].address.port,
-			    .check = origin->health.enabled ? &origin->health.check : NULL,
-			    .transport = o->transports[i][j],
-			};
-
-			o->servers[i][j] = server_take(&olink->servers, &id);
-		}
-	}
+	o->choices = xcalloc(MAX(o->fleet->n_origins, 1), sizeof(*o->choices));
+	for (unsigned i = 0; i < o->fleet->n_origins; i++)
+		open_one(o, &o->fleet->origins[i]);
 	relays_open(o);
-	/* Whole cache lines a loop: nobody's count slows another's. */
-	o->turns_stride = (o->fleet->n_origins / per_line + 1) * per_line;
-	o->turns =
-	    xcalloc((size_t)o->turns_stride * (olink->group->n_workers + 1), sizeof(*o->turns));
+	begin_turns(o, olink->group->n_workers + 1);
 	TAILQ_INSERT_TAIL(&olink->origins, o, link);
 	loop_defer(olink->group->control, &olink->warm_now);
 }
@@ -106,6 +153,7 @@ void olink_origins_close(struct olink_origins *o)
 	relays_close(o);
 	o->olink = NULL;
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
+		choice_destroy(&o->choices[i]);
 		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
 			server_give(&o->servers[i][j]);
 	}
@@ -123,13 +171,17 @@ void olink_origins_destroy(struct olink_origins **originsp)
 		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
 			transport_unref(&o->transports[i][j]);
 		free(o->servers[i]);
+		free(o->km[i]);
 		free(o->transports[i]);
 	}
 	relays_destroy(o);
 	cfg_hash_fini(&o->by_name);
 	free(o->servers);
+	free(o->km);
+	free(o->quotas);
 	free(o->transports);
 	free(o->turns);
+	free(o->choices);
 	free(o);
 }
 
@@ -180,192 +232,36 @@ bool olink_origins_are_usable(const struct olink_origins *o, const struct cfg_or
 	return false;
 }
 
-struct lease_terms origins_terms(const struct cfg_origin *origin)
+struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin)
 {
 	return (struct lease_terms){
 	    .max_idle = origin->pool.max_idle,
 	    .max_connections = origin->limit.connections,
 	    .max_waiting = origin->limit.queue,
+	    .quota = o->quotas[origin->id],
+	    .max_in_all = origin->limit.all_connections,
+	    .max_requests = origin->pool.max_requests,
+	    .max_age = origin->pool.max_age,
 	    .idle_timeout = origin->pool.idle_timeout,
 	    .connect_timeout = origin->timeout.connect,
 	    .queue_timeout = origin->timeout.queue,
 	};
 }
 
-/* Candidates */
-
-/* In the order in which addresses are preferred. Those that no check has had its say about yet are
- * unproven; one that is not checked is proven by the first connection to it, or becomes a suspect.
- */
-enum rank {
-	RANK_UP,
-	RANK_UP_SUSPECT,
-	RANK_UNPROVEN,
-	RANK_UNPROVEN_SUSPECT,
-	RANK_DOWN,
-	N_RANKS,
-};
-
-static const char *rank_text(enum rank rank)
-{
-	static const char *const texts[N_RANKS] = {
-	    [RANK_UP] = "up",
-	    [RANK_UP_SUSPECT] = "up, suspect",
-	    [RANK_UNPROVEN] = "unproven",
-	    [RANK_UNPROVEN_SUSPECT] = "unproven, suspect",
-	    [RANK_DOWN] = "down",
-	};
-
-	CHECK(rank < N_RANKS);
-	return texts[rank];
-}
-
-static enum rank rank_of(const struct olink_address *a, mono_time now)
-{
-	bool suspect = endpoint_is_suspect(a->endpoint, now);
-
-	if (health_get(&a->health) == HEALTH_DOWN)
-		return RANK_DOWN;
-	if (address_is_proven(a))
-		return suspect ? RANK_UP_SUSPECT : RANK_UP;
-	return suspect ? RANK_UNPROVEN_SUSPECT : RANK_UNPROVEN;
-}
-
-/* The last rank that is tried, given how many addresses each has. An unproven one may accept and
- * never answer: it is not tried while there is a proven one, not even when that is busy or cannot
- * be reached for the moment. The first check of it takes no longer than its timeout. */
-static enum rank last_rank(const unsigned n[N_RANKS])
-{
-	if (n[RANK_UP] + n[RANK_UP_SUSPECT] > 0)
-		return RANK_UP_SUSPECT;
-	if (n[RANK_UNPROVEN] + n[RANK_UNPROVEN_SUSPECT] > 0)
-		return RANK_UNPROVEN_SUSPECT;
-	return RANK_DOWN;
-}
-
-/* All addresses of an origin, one after the other. */
-struct walk {
-	struct olink_server *const *servers;
-	const struct cfg_origin_server *settings; /* as `servers` */
-	unsigned n_servers, server, index;
-	const struct olink_addresses *list; /* of `server`; NULL: not looked at yet, or none */
-};
-
-static const struct olink_address *next_address(struct walk *w)
-{
-	while (w->server < w->n_servers) {
-		if (w->index == 0)
-			w->list = server_addresses(w->servers[w->server]);
-		if (w->list && w->index < w->list->n)
-			return w->list->v[w->index++];
-		w->server++;
-		w->index = 0;
-	}
-	return NULL;
-}
-
-/* Of the one that next_address() has returned. */
-static unsigned weight_of(const struct walk *w)
-{
-	return w->settings[w->server].weight;
-}
-
-/* Where each rank begins in the order, how many it has and what they weigh together, and which of
- * them is the first; those at ORIGINS_CANDIDATES_MAX and beyond are left out. */
-struct order {
-	unsigned begin[N_RANKS], n[N_RANKS], first[N_RANKS];
-	uint64_t weight[N_RANKS];
-};
-
-/* Whose turn it is in each rank, when each has as many turns as it weighs. */
-static void find_first(struct order *order, struct walk w, unsigned turn, mono_time now)
-{
-	uint64_t passed[N_RANKS] = {0};
-	const struct olink_address *a;
-
-	while ((a = next_address(&w))) {
-		enum rank rank = rank_of(a, now);
-
-		if (order->weight[rank] == 0)
-			continue; /* its rank has changed since they were counted */
-		passed[rank] += weight_of(&w);
-		if (passed[rank] <= turn % order->weight[rank])
-			order->first[rank]++;
-	}
-}
-
-static void put(const struct order *order, enum rank rank, unsigned index, struct endpoint *e,
-		struct endpoint *out[ORIGINS_CANDIDATES_MAX])
-{
-	unsigned n = order->n[rank];
-	unsigned place;
-
-	if (index >= n)
-		return; /* its rank has changed since they were counted */
-	place = order->begin[rank] + (index + n - order->first[rank] % n) % n;
-	if (place < ORIGINS_CANDIDATES_MAX)
-		out[place] = e;
-}
-
-/* Takes out the gaps, and what is there a second time: two servers may have the same address. */
-static unsigned tidy(struct endpoint *v[ORIGINS_CANDIDATES_MAX])
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < ORIGINS_CANDIDATES_MAX; i++) {
-		bool known = v[i] == NULL;
-
-		for (unsigned j = 0; j < n && !known; j++)
-			known = v[j] == v[i];
-		if (!known)
-			v[n++] = v[i];
-	}
-	return n;
-}
-
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
-			       const struct loop *loop,
+			       const struct loop *loop, const struct olink_affinity *affinity,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n)
 {
-	unsigned turn = o->turns[loop_index(loop) * o->turns_stride + origin->id]++;
-	struct walk start = {
-	    .servers = o->servers[origin->id],
-	    .settings = origin->servers,
-	    .n_servers = origin->n_servers,
-	};
-	unsigned begin = 0, seen[N_RANKS] = {0};
-	mono_time now = loop_now(loop);
-	const struct olink_address *a;
-	struct order order = {0};
-	enum rank last;
-	struct walk w;
+	unsigned *turns = &o->turns[loop_index(loop) * o->turns_stride + origin->id];
+	struct balance_list list;
+	enum reason reason;
 
-	for (w = start; (a = next_address(&w));) {
-		enum rank rank = rank_of(a, now);
-
-		order.n[rank]++;
-		order.weight[rank] += weight_of(&w);
-	}
-	last = last_rank(order.n);
-	if (last == RANK_DOWN && order.n[RANK_DOWN] == 0)
-		return REASON_ORIGIN_RESOLVE_FAILED;
-	if (last == RANK_DOWN && origin->all_down == CFG_ALL_DOWN_REFUSE)
-		return REASON_ORIGIN_ALL_DOWN;
-	for (enum rank rank = RANK_UP; rank <= last; rank++) {
-		order.begin[rank] = begin;
-		begin += order.n[rank];
-	}
-	find_first(&order, start, turn, now);
-	memset(out, 0, ORIGINS_CANDIDATES_MAX * sizeof(*out));
-	for (w = start; (a = next_address(&w));) {
-		enum rank rank = rank_of(a, now);
-
-		log_debug("origin %s: %s is %s%s", origin->name,
-			  net_addr_shown(endpoint_addr(a->endpoint)), rank_text(rank),
-			  rank <= last ? "" : ", and not tried");
-		if (rank <= last)
-			put(&order, rank, seen[rank]++, a->endpoint, out);
-	}
-	*n = tidy(out);
-	return *n > 0 ? REASON_NONE : REASON_ORIGIN_ALL_DOWN;
+	_Static_assert(ORIGINS_CANDIDATES_MAX == BALANCE_LIST_MAX, "a list is what is tried");
+	reason = choice_make(o->choices[origin->id], loop, (*turns)++, affinity, &list);
+	if (reason != REASON_NONE)
+		return reason;
+	for (unsigned i = 0; i < list.n; i++)
+		out[i] = list.v[i];
+	*n = list.n;
+	return REASON_NONE;
 }

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/base/reason.h"
 #include "core/http/message.h"
 
+struct cfg_coords;
 struct cfg_edge;
 struct cfg_fleet;
 struct cfg_origin;
@@ -21,11 +23,23 @@ struct loop;
 struct olink;
 struct olink_origins;
 
+/* Who sends requests to origins, and from where. */
+struct olink_here {
+	const char *name;
+	const struct cfg_coords *location; /* NULL, or not set: nowhere */
+	/* Of two places: latitude and longitude of each in degrees. NULL: nobody knows. */
+	double (*distance_km)(double, double, double, double);
+	/* As which it goes by other edges, relays; NULL: by none. */
+	const struct cfg_edge *edge;
+};
+
+/* For those who only want to know whether it can be done. */
+extern const struct olink_here olink_nowhere;
+
 /* Reads what the origins of a configuration need (certificates); all faults into diag, then NULL.
- * `fleet` must outlive it. `self`: which edge of it this is; NULL: none that goes by others.
- * Blocking; any thread. Nothing is started. */
-struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet, const struct cfg_edge *self,
-					 struct diag *diag);
+ * `fleet` and what `here` points at must outlive it. Blocking; any thread. Nothing is started. */
+struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
+					 const struct olink_here *here, struct diag *diag);
 /* Starts resolving and probing what is new. Control loop. */
 void olink_origins_open(struct olink_origins *origins, struct olink *olink);
 /* Ends that: nobody uses it any more. Control loop. */
@@ -41,14 +55,21 @@ char *olink_origins_unsettled(const struct olink_origins *origins);
 const struct cfg_origin *olink_origins_find(const struct olink_origins *origins, struct span name);
 /* Whether any of its servers may be up. Any loop of the group. */
 bool olink_origins_are_usable(const struct olink_origins *origins, const struct cfg_origin *origin);
+/* What a request has in common with others that are to go to the same server. */
+struct olink_affinity {
+	bool has_key, has_server;
+	uint64_t key;    /* a hash, for a balance.method of that name */
+	uint64_t server; /* endpoint_id_of() where it is to go, if that server is up */
+};
 
 #define ORIGINS_CANDIDATES_MAX 16
-/* Endpoints in the order in which they are to be tried: by turns those that are up (all, when they
- * are not checked), suspects after them; when there are none, those of which nothing is known yet;
- * when there are none of these, all that are down, or REASON_ORIGIN_ALL_DOWN, as the origin says.
- * REASON_NONE, and at least one; or REASON_ORIGIN_RESOLVE_FAILED: none has an address. Not pinned:
- * valid until the end of the turn. Any loop of the group. */
+/* Endpoints in the order in which they are to be tried, as the origin's balance says: of those that
+ * are up (all, when they are not checked), suspects last; when there are none, of those of which
+ * nothing is known yet; when there are none of these, of all that are down, or
+ * REASON_ORIGIN_ALL_DOWN, as the origin says. REASON_NONE, and at least one; or
+ * REASON_ORIGIN_RESOLVE_FAILED: none has an address. Not pinned: valid until the end of the turn.
+ * Any loop of the group. */
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
-			       const struct loop *loop,
+			       const struct loop *loop, const struct olink_affinity *affinity,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
-struct lease_terms origins_terms(const struct cfg_origin *origin);
+struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);

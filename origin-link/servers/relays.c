@@ -34,7 +34,7 @@ static const struct cfg_edge *relay_for(const struct olink_origins *o,
 {
 	const struct cfg_edge *via = cfg_origin_via(origin, server);
 
-	return via != o->self ? via : NULL;
+	return via != o->edge ? via : NULL;
 }
 
 static bool goes_by_any(const struct olink_origins *o, const struct cfg_origin *origin)
@@ -56,19 +56,19 @@ static bool load_transport(struct olink_origins *o, const struct cfg_origin *ori
 
 	if (*t)
 		return true;
-	if (!o->self->relay.certificate) {
+	if (!o->edge->relay.certificate) {
 		if (!o->warned_of_relay)
 			diag_warn(
 			    diag, origin->place,
 			    "origin %s is via edge %s, but this edge, %s, has no certificate for "
 			    "that (edges.%s.relay): it goes straight on",
-			    origin->name, relay->name, o->self->name, o->self->name);
+			    origin->name, relay->name, o->edge->name, o->edge->name);
 		o->warned_of_relay = true;
 		return true;
 	}
-	*t = transport_of_relay(&o->self->relay, relay->name, &error);
+	*t = transport_of_relay(&o->edge->relay, relay->name, &error);
 	if (!*t)
-		diag_add(diag, o->self->place, "edges.%s.relay: %s", o->self->name, error);
+		diag_add(diag, o->edge->place, "edges.%s.relay: %s", o->edge->name, error);
 	free(error);
 	return *t != NULL;
 }
@@ -80,7 +80,7 @@ bool relays_load(struct olink_origins *o, struct diag *diag)
 
 	o->relay_transports = xcalloc(MAX(fleet->n_edges, 1), sizeof(struct transport *));
 	o->relays = xcalloc(MAX(fleet->n_origins, 1), sizeof(struct olink_server **));
-	for (unsigned i = 0; o->self && i < fleet->n_origins; i++) {
+	for (unsigned i = 0; o->edge && i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 
 		for (unsigned j = 0; ok && j < origin->n_servers; j++) {
@@ -111,6 +111,7 @@ static struct olink_server *take_server(struct olink_origins *o, const struct cf
 	uint16_t port = net_addr_port(&relay->relay.listen.v[0]);
 	char *path = xasprintf(HEALTH_TARGET, origin->name), ip[NET_ADDR_TEXT];
 	struct server_identity id = {
+	    .resolve = &origin->resolve,
 	    .host = address->host ? address->host : net_addr_format_ip(&relay->addresses.v[0], ip),
 	    .port = address->host && address->port ? address->port : port,
 	    .check = &check,
@@ -126,7 +127,7 @@ static struct olink_server *take_server(struct olink_origins *o, const struct cf
 
 void relays_open(struct olink_origins *o)
 {
-	for (unsigned i = 0; o->self && i < o->fleet->n_origins; i++) {
+	for (unsigned i = 0; o->edge && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 
 		if (!goes_by_any(o, origin))
@@ -278,12 +279,12 @@ static void keep_own(const struct olink_origins *o, const struct cfg_origin *ori
 	bool any = false;
 
 	for (unsigned j = 0; j < origin->n_servers; j++)
-		any |= cfg_origin_via(origin, j) == o->self;
+		any |= cfg_origin_via(origin, j) == o->edge;
 	for (unsigned i = 0; any && i < *n; i++) {
 		bool own = false;
 
 		for (unsigned j = 0; j < origin->n_servers && !own; j++)
-			own = cfg_origin_via(origin, j) == o->self &&
+			own = cfg_origin_via(origin, j) == o->edge &&
 			      has_address(o->servers[origin->id][j], out[i]);
 		if (own)
 			out[kept++] = out[i];
@@ -294,9 +295,10 @@ static void keep_own(const struct olink_origins *o, const struct cfg_origin *ori
 
 enum reason relays_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			      const struct loop *loop, bool is_relayed,
+			      const struct olink_affinity *affinity,
 			      struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n)
 {
-	enum reason reason = origins_candidates(o, origin, loop, out, n);
+	enum reason reason = origins_candidates(o, origin, loop, affinity, out, n);
 
 	if (reason != REASON_NONE)
 		*n = 0;

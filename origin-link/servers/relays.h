@@ -27,4 +27,5 @@ bool relays_are_settled(const struct olink_origins *o, unsigned origin);
  * other relay. */
 enum reason relays_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			      const struct loop *loop, bool is_relayed,
+			      const struct olink_affinity *affinity,
 			      struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);

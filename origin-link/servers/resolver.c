@@ -24,6 +24,7 @@
 
 #include <ares.h>
 
+#include "config/units.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/net/sock.h"
@@ -82,7 +83,7 @@ struct resolver {
 	LIST_HEAD(, resolver_watch) watches;
 };
 
-/* One question under way. c-ares cannot call back a single one, so it outlives its watch. */
+/* One question under way. c-ares cannot take back a single one, so it outlives its watch. */
 struct question {
 	struct resolver_watch *watch; /* NULL: nobody wants the answer any more */
 };
@@ -93,12 +94,29 @@ struct resolver_watch {
 	struct resolver *resolver;
 	char *host;
 	uint16_t port;
+	struct cfg_resolve terms;
 	resolver_result *on_result;
 	void *arg;
 	struct event *timer; /* the next resolution; NULL for a literal */
 	struct question *question;
 	duration retry; /* zero: the last one succeeded */
+	enum resolver_end last;
+	mono_time since; /* see struct resolver_facts */
+	bool has;        /* addresses, `found` then and good until `good_until` and its keep */
+	mono_time found, good_until;
 };
+
+const char *resolver_end_text(enum resolver_end end)
+{
+	static const char *const texts[] = {
+	    [RESOLVER_PENDING] = "pending",           [RESOLVER_FOUND] = "found",
+	    [RESOLVER_NO_SUCH_NAME] = "no-such-name", [RESOLVER_NO_ADDRESS] = "no-address",
+	    [RESOLVER_NO_ANSWER] = "no-answer",
+	};
+
+	CHECK((unsigned)end < ARRAY_SIZE(texts));
+	return texts[end];
+}
 
 /* The channel's events */
 
@@ -347,32 +365,93 @@ void resolver_destroy(struct resolver **resolverp)
 
 /* Questions */
 
-/* `answered`: a name server has said so. */
-static void failed(struct resolver_watch *w, const char *why, bool answered)
+static void ended(struct resolver_watch *w, enum resolver_end end)
+{
+	mono_time now = loop_now(w->resolver->loop);
+
+	if (w->last == end)
+		return;
+	if (end == RESOLVER_FOUND && w->last != RESOLVER_PENDING)
+		log_info("%s is resolved again, after %lld s: it was %s", w->host,
+			 (long long)dur_to_ms(mono_since(now, w->since)) / 1000,
+			 resolver_end_text(w->last));
+	w->last = end;
+	w->since = now;
+}
+
+/* No sooner than half of that: those who have lost the same name server do not come back to it at
+ * the same moment. */
+static duration with_jitter(duration time)
+{
+	int64_t half = time.ns / 2;
+
+	return DUR_NS(half + half * (int64_t)arc4random_uniform(1001) / 1000);
+}
+
+/* What was found long ago may be anybody's by now. */
+static bool expires(struct resolver_watch *w)
 {
 	struct resolver *r = w->resolver;
+	char *keep;
+
+	if (!w->has || !mono_reached(mono_add(w->good_until, w->terms.keep), loop_now(r->loop)))
+		return false;
+	w->has = false;
+	keep = cfg_format_duration(w->terms.keep);
+	log_warn("%s: its last addresses were kept for %s, and are not used any more", w->host,
+		 keep);
+	free(keep);
+	metrics_add(r->metrics, r->loop, OLINK_RESOLVES_EXPIRED, 1);
+	return true;
+}
+
+static void failed(struct resolver_watch *w, enum resolver_end end, const char *why)
+{
+	struct resolver *r = w->resolver;
+	bool denied = end == RESOLVER_NO_SUCH_NAME || end == RESOLVER_NO_ADDRESS;
 
 	metrics_add(r->metrics, r->loop, OLINK_RESOLVE_FAILURES, 1);
-	LOG_LIMITED(LOG_LEVEL_WARN, "cannot resolve %s: %s", w->host, why);
-	r->doubtful |= !answered && w->retry.ns != 0;
+	if (denied)
+		metrics_add(r->metrics, r->loop, OLINK_RESOLVES_DENIED, 1);
+	LOG_LIMITED(LOG_LEVEL_WARN, "cannot resolve %s: %s (%s)%s", w->host, resolver_end_text(end),
+		    why, w->has ? "; its last addresses are kept" : "");
+	r->doubtful |= !denied && w->retry.ns != 0;
 	w->retry.ns = w->retry.ns ? MIN(w->retry.ns * 2, RETRY_MAX.ns) : RETRY_MIN.ns;
-	ask_after(w, w->retry);
-	w->on_result(w->arg, NULL, 0);
+	ended(w, end);
+	ask_after(w, with_jitter(w->retry));
+	w->on_result(w->arg, expires(w) ? NAME_EXPIRED : NAME_KEPT, NULL, 0);
 }
 
 static void answered(struct resolver_watch *w, const struct ares_addrinfo *result)
 {
 	struct net_addr addrs[RESOLVER_ADDRS_MAX];
 	duration ttl;
-	unsigned n = gather_addrs(result, w->port, addrs, &ttl);
+	unsigned n = gather_addrs(result, w->port, &w->terms, addrs, &ttl);
 
 	if (n == 0) {
-		failed(w, "no usable address", true);
+		failed(w, RESOLVER_NO_ADDRESS, "none that can be used");
 		return;
 	}
 	w->retry = DUR_NS(0);
+	w->has = true;
+	w->found = loop_now(w->resolver->loop);
+	w->good_until = mono_add(w->found, ttl);
+	ended(w, RESOLVER_FOUND);
 	ask_after(w, ttl);
-	w->on_result(w->arg, addrs, n);
+	w->on_result(w->arg, NAME_FOUND, addrs, n);
+}
+
+/* c-ares 1.18 tells of a server that says SERVFAIL or REFUSED as of one that is not there. */
+static enum resolver_end end_of(int status)
+{
+	switch (status) {
+	case ARES_ENOTFOUND:
+		return RESOLVER_NO_SUCH_NAME;
+	case ARES_ENODATA:
+		return RESOLVER_NO_ADDRESS;
+	default:
+		return RESOLVER_NO_ANSWER;
+	}
 }
 
 /* c-ares does not say why it could neither read the hosts file nor ask a server; and with an answer
@@ -416,8 +495,7 @@ static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo 
 			if (status == ARES_SUCCESS && result)
 				answered(w, result);
 			else
-				failed(w, ares_strerror(status),
-				       status == ARES_ENOTFOUND || status == ARES_ENODATA);
+				failed(w, end_of(status), ares_strerror(status));
 		}
 	}
 	if (result)
@@ -426,12 +504,17 @@ static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo 
 
 static void ask_cb(evutil_socket_t fd, short what, void *arg)
 {
+	static const int families[] = {
+	    [CFG_FAMILY_ANY] = AF_UNSPEC,
+	    [CFG_FAMILY_IPV4] = AF_INET,
+	    [CFG_FAMILY_IPV6] = AF_INET6,
+	};
 	struct resolver_watch *w = arg;
 	struct resolver *r = w->resolver;
 	/* Unsorted: every address is used in turn, and health says which ones can be reached. */
 	struct ares_addrinfo_hints hints = {
 	    .ai_flags = ARES_AI_NOSORT,
-	    .ai_family = AF_UNSPEC,
+	    .ai_family = families[w->terms.family],
 	    .ai_socktype = SOCK_STREAM,
 	};
 
@@ -441,7 +524,7 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (!r->channel) {
-		failed(w, r->error, true);
+		failed(w, RESOLVER_NO_ANSWER, r->error);
 		return;
 	}
 	w->question = xcalloc(1, sizeof(*w->question));
@@ -451,7 +534,7 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 	rearm(r);
 }
 
-struct resolver_watch *resolver_watch_create(struct resolver *r, const char *host, uint16_t port,
+struct resolver_watch *resolver_watch_create(struct resolver *r, const struct resolver_question *q,
 					     resolver_result *on_result, void *arg)
 {
 	struct resolver_watch *w = xcalloc(1, sizeof(*w));
@@ -460,14 +543,21 @@ struct resolver_watch *resolver_watch_create(struct resolver *r, const char *hos
 	LOOP_ASSERT_OWNER(r->loop);
 	w->magic = WATCH_MAGIC;
 	w->resolver = r;
-	w->host = xstrdup(host);
-	w->port = port;
+	w->host = xstrdup(q->host);
+	w->port = q->port;
+	w->terms = *q->terms;
 	w->on_result = on_result;
 	w->arg = arg;
+	w->since = loop_now(r->loop);
+	if (q->before) {
+		w->has = q->before->has;
+		w->found = q->before->found;
+		w->good_until = q->before->good_until;
+	}
 	LIST_INSERT_HEAD(&r->watches, w, link);
-	if (net_addr_parse(host, port, &literal)) {
-		net_addr_set_port(&literal, port);
-		on_result(arg, &literal, 1);
+	if (net_addr_parse(q->host, q->port, &literal)) {
+		net_addr_set_port(&literal, q->port);
+		on_result(arg, NAME_FOUND, &literal, 1);
 	} else {
 		w->timer = evtimer_new(loop_base(r->loop), ask_cb, w);
 		CHECK(w->timer);
@@ -492,4 +582,16 @@ void resolver_watch_destroy(struct resolver_watch **watchp)
 	LIST_REMOVE(w, link);
 	free(w->host);
 	free(w);
+}
+
+struct resolver_facts resolver_watch_facts(const struct resolver_watch *w)
+{
+	MAGIC_CHECK(w, WATCH_MAGIC);
+	return (struct resolver_facts){
+	    .is_literal = w->timer == NULL,
+	    .last = w->last,
+	    .since = w->since,
+	    .has = w->has,
+	    .found = w->found,
+	};
 }

@@ -44,16 +44,16 @@ void seen_begin(struct olink_address *a)
 
 void seen_end(struct olink_server *server, const struct olink_address *a)
 {
-	union counts past = {.sums = server->past}, n = since(a);
+	union counts past = {.sums = server->counted}, n = since(a);
 
 	add(&past, &n);
-	server->past = past.sums;
+	server->counted = past.sums;
 }
 
 void seen_add_sums(const struct olink_server *server, struct outcome_sums *sums)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	const union counts past = {.sums = server->past};
+	const union counts past = {.sums = server->counted};
 	union counts all = {.sums = *sums};
 
 	add(&all, &past);

@@ -2,8 +2,8 @@
  *
  * The server table. Runs on the control loop. A server owns its watch, its addresses, their hold on
  * endpoints and their probes; a change of addresses publishes a new list, takes over those that
- * stay with their health, and retires the old list with those that went once every loop has ended
- * its turn.
+ * stay with their health, and retires the old list once every loop has ended its turn. Those that
+ * went are remembered for a while: a name may turn to another place and back.
  */
 #include "origin-link/servers/server.h"
 
@@ -21,10 +21,38 @@
 
 #define SERVER_MAGIC 0x53727672u
 
+/* Longer than a name is kept by resolvers that have their own idea of its time to live, so that one
+ * which alternates finds its addresses again; and no longer than what was found out about a machine
+ * is likely to be true of it. */
+#define PAST_TIME DUR_S(600)
+
 /* After each thing that may have changed the state of an address. */
 static void note(struct olink_address *a, const char *cause)
 {
 	history_add(&a->history, health_state_text(health_get(&a->health)), cause, clock_wall());
+}
+
+/* Whoever was there from the beginning has no slow start: it would be one of all. */
+static void note_start(struct olink_address *a)
+{
+	if (!address_is_proven(a))
+		a->comes_late |= health_get(&a->health) == HEALTH_DOWN;
+	else if (a->comes_late)
+		a->up_since = loop_now(a->server->table->group->control);
+}
+
+static void tell_users(struct olink_server *server, bool address_goes)
+{
+	struct server_user *user;
+
+	LIST_FOREACH (user, &server->users, link)
+		user->changed(user, address_goes);
+}
+
+void server_changed(struct olink_server *server)
+{
+	tell_users(server, false);
+	server->table->on_change(server->table);
 }
 
 static void probed_cb(void *arg, enum probe_cause cause, bool changed)
@@ -42,14 +70,31 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 	if (!changed)
 		return;
 	note(a, probe_cause_text(cause));
-	table->on_change(table);
+	note_start(a);
+	server_changed(a->server);
+}
+
+static void start_checks(struct olink_address *a)
+{
+	struct olink_server *server = a->server;
+	char text[NET_ADDR_TEXT];
+	char *name = xasprintf("server %s (%s)", server->host, net_addr_format(&a->addr, text));
+	struct probe_target target = {
+	    .check = &server->check,
+	    .addr = a->addr,
+	    .transport = server->transport,
+	    .name = name,
+	    .host = server->host,
+	};
+
+	a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);
+	free(name);
 }
 
 static struct olink_address *address_create(struct olink_server *server,
 					    const struct net_addr *addr)
 {
 	struct olink_address *a = xcalloc(1, sizeof(*a));
-	char text[NET_ADDR_TEXT];
 
 	a->server = server;
 	a->addr = *addr;
@@ -57,19 +102,8 @@ static struct olink_address *address_create(struct olink_server *server,
 	a->checked = server->checked;
 	seen_begin(a);
 	health_init(&a->health, server->check.rise, server->check.fall);
-	if (a->checked) {
-		char *name = xasprintf("server %s (%s)", server->host, net_addr_format(addr, text));
-		struct probe_target target = {
-		    .check = &server->check,
-		    .addr = *addr,
-		    .transport = server->transport,
-		    .name = name,
-		    .host = server->host,
-		};
-
-		a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);
-		free(name);
-	}
+	if (a->checked)
+		start_checks(a);
 	return a;
 }
 
@@ -82,11 +116,11 @@ static struct olink_address *find(const struct olink_addresses *list, const stru
 	return NULL;
 }
 
-/* A list that nobody reads any more, and the addresses that went with it. */
+/* A list that nobody reads any more, and the addresses that went with it for good. */
 struct retired {
 	const struct olink_addresses *list;
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[2 * RESOLVER_ADDRS_MAX];
 };
 
 static void retired_free(void *arg)
@@ -99,6 +133,98 @@ static void retired_free(void *arg)
 	free(r);
 }
 
+/* The past */
+
+static struct olink_address *past_take(struct olink_past *past, unsigned i)
+{
+	struct olink_address *a = past->v[i];
+
+	past->n--;
+	memmove(&past->v[i], &past->v[i + 1], (past->n - i) * sizeof(*past->v));
+	return a;
+}
+
+static void forget_first(struct olink_past *past, struct retired *r)
+{
+	struct olink_address *a = past_take(past, 0);
+	struct endpoint *endpoint = a->endpoint; /* `a` is read until the grace is over */
+
+	endpoint_forget(&endpoint);
+	r->v[r->n++] = a;
+}
+
+static void forget_old(struct olink_server *server)
+{
+	struct olink_past *past = &server->past;
+	mono_time now = loop_now(server->table->group->control);
+	struct retired *r;
+
+	if (past->n == 0 || !mono_reached(mono_add(past->v[0]->left, PAST_TIME), now))
+		return;
+	r = xcalloc(1, sizeof(*r));
+	while (past->n > 0 && mono_reached(mono_add(past->v[0]->left, PAST_TIME), now))
+		forget_first(past, r);
+	loop_group_after_grace(server->table->group, retired_free, r);
+}
+
+/* Its idle connections are closed, and those that are used when they are used no more. */
+static void leave(struct olink_address *a, struct retired *r)
+{
+	struct olink_past *past = &a->server->past;
+	struct endpoint *endpoint = a->endpoint;
+
+	if (past->n == ARRAY_SIZE(past->v))
+		forget_first(past, r);
+	probe_destroy(&a->probe);
+	seen_end(a->server, a);
+	endpoint_remember(endpoint);
+	endpoint_give(&endpoint);
+	a->left = loop_now(a->server->table->group->control);
+	past->v[past->n++] = a;
+}
+
+/* That it was down is believed until it is found up; that it was up is not: much may have happened
+ * meanwhile, and the first check takes no longer than it must. */
+static void come_back(struct olink_address *a)
+{
+	struct endpoint *known = a->endpoint;
+
+	a->endpoint = endpoint_take(a->server->table->conns, &a->addr, a->server->transport);
+	CHECK(a->endpoint == known);
+	endpoint_forget(&known);
+	a->comes_late = true;
+	seen_begin(a);
+	note_start(a);
+	if (!a->checked)
+		return;
+	if (health_get(&a->health) == HEALTH_UP && health_forget(&a->health, PROBE_PENDING))
+		note(a, "came-back");
+	health_doubt(&a->health);
+	start_checks(a);
+}
+
+/* One of that address: it is there, has been there, or is new. */
+static struct olink_address *address_of(struct olink_server *server, const struct net_addr *addr)
+{
+	struct olink_address *a = find(server_addresses(server), addr);
+	struct olink_past *past = &server->past;
+
+	for (unsigned i = 0; !a && i < past->n; i++) {
+		if (net_addr_equal(&past->v[i]->addr, addr)) {
+			a = past_take(past, i);
+			come_back(a);
+		}
+	}
+	if (!a) {
+		a = address_create(server, addr);
+		a->comes_late = server_addresses(server) != NULL;
+		note_start(a);
+	}
+	return a;
+}
+
+/* The present */
+
 /* `new_list` NULL: all of them go. */
 static struct retired *retire(const struct olink_addresses *old,
 			      const struct olink_addresses *new_list)
@@ -107,54 +233,67 @@ static struct retired *retire(const struct olink_addresses *old,
 
 	r->list = old;
 	for (unsigned i = 0; old && i < old->n; i++) {
-		/* What a loop has found in this turn lives as long as the endpoint's own grace. */
-		struct endpoint *endpoint = old->v[i]->endpoint;
-
-		if (find(new_list, &old->v[i]->addr))
-			continue;
-		probe_destroy(&old->v[i]->probe);
-		seen_end(old->v[i]->server, old->v[i]);
-		endpoint_give(&endpoint);
-		r->v[r->n++] = old->v[i];
+		if (!find(new_list, &old->v[i]->addr))
+			leave(old->v[i], r);
 	}
 	return r;
 }
 
-static void resolved_cb(void *arg, const struct net_addr *addrs, unsigned n)
+/* NULL: there are none any more. */
+static void publish(struct olink_server *server, struct olink_addresses *list)
 {
-	struct olink_server *server = arg;
 	const struct olink_addresses *old = server_addresses(server);
-	struct olink_addresses *list;
-	bool same = old && old->n == n;
 
-	MAGIC_CHECK(server, SERVER_MAGIC);
-	server->resolved = true;
-	for (unsigned i = 0; same && i < n; i++)
-		same = net_addr_equal(&old->v[i]->addr, &addrs[i]);
-	if (n == 0 || same)
-		return;
-
-	list = xcalloc(1, sizeof(*list));
-	for (unsigned i = 0; i < n; i++) {
-		struct olink_address *kept = find(old, &addrs[i]);
-
-		list->v[list->n++] = kept ? kept : address_create(server, &addrs[i]);
-	}
 	atomic_store_explicit(&server->addresses, list, memory_order_release);
+	tell_users(server, old != NULL);
 	loop_group_after_grace(server->table->group, retired_free, retire(old, list));
 	server->table->on_change(server->table);
 }
 
-/* However it is checked. */
+static bool are_those(const struct olink_addresses *list, const struct net_addr *addrs, unsigned n)
+{
+	bool same = list && list->n == n;
+
+	for (unsigned i = 0; same && i < n; i++)
+		same = net_addr_equal(&list->v[i]->addr, &addrs[i]);
+	return same;
+}
+
+static void resolved_cb(void *arg, enum resolver_news news, const struct net_addr *addrs,
+			unsigned n)
+{
+	struct olink_server *server = arg;
+	const struct olink_addresses *old = server_addresses(server);
+	struct olink_addresses *list;
+
+	MAGIC_CHECK(server, SERVER_MAGIC);
+	server->resolved = true;
+	forget_old(server);
+	if (news == NAME_EXPIRED)
+		publish(server, NULL);
+	if (news != NAME_FOUND || are_those(old, addrs, n))
+		return;
+	list = xcalloc(1, sizeof(*list));
+	for (unsigned i = 0; i < n; i++)
+		list->v[list->n++] = address_of(server, &addrs[i]);
+	publish(server, list);
+}
+
 static bool is_there(const struct olink_server *s, const struct server_identity *id)
 {
-	return s->port == id->port && strcmp(s->host, id->host) == 0 &&
-	       s->transport == id->transport;
+	return s->port == id->port && strcmp(s->host, id->host) == 0;
+}
+
+static bool resolves_equally(const struct cfg_resolve *a, const struct cfg_resolve *b)
+{
+	return a->ttl_min.ns == b->ttl_min.ns && a->ttl_max.ns == b->ttl_max.ns &&
+	       a->keep.ns == b->keep.ns && a->family == b->family;
 }
 
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
-	return is_there(s, id) && s->checked == (id->check != NULL) &&
+	return is_there(s, id) && s->transport == id->transport &&
+	       resolves_equally(&s->resolve, id->resolve) && s->checked == (id->check != NULL) &&
 	       (!id->check || probe_check_equal(&s->check, id->check));
 }
 
@@ -164,43 +303,79 @@ static unsigned bucket(const struct server_identity *id)
 			  SERVER_BUCKETS);
 }
 
-/* The one whose verdicts hold for a new server too: of those that are checked in another way, one
- * that asks the same, for another origin may ask the same server for something else; else the
- * newest. NULL: none. */
+/* Whether its verdicts hold for the other too. */
+static bool is_checked_there(const struct olink_server *s, const struct server_identity *id)
+{
+	return id->check && s->checked && s->transport == id->transport;
+}
+
+/* How much of what is known of `s` holds for a new one: verdicts most, and of those that are
+ * checked in another way more when the same is asked, for another origin may ask the same server
+ * for something else; then all addresses that the new one wants. */
+static unsigned likeness(const struct olink_server *s, const struct server_identity *id)
+{
+	bool checked = is_checked_there(s, id);
+	bool has_family =
+	    s->resolve.family == CFG_FAMILY_ANY || s->resolve.family == id->resolve->family;
+
+	return 1 + has_family + 2 * checked +
+	       2 * (checked && probe_check_asks_same(&s->check, id->check));
+}
+
+/* The one that is most like a new server; of equals the newest. NULL: none has addresses. */
 static const struct olink_server *find_before(const struct server_table *table,
 					      const struct server_identity *id)
 {
-	const struct olink_server *s, *newest = NULL;
+	const struct olink_server *s, *best = NULL;
+	unsigned most = 0;
 
 	LIST_FOREACH (s, &table->servers[bucket(id)], link) {
-		if (!is_there(s, id) || !s->checked)
-			continue;
-		if (probe_check_asks_same(&s->check, id->check))
-			return s;
-		if (!newest)
-			newest = s;
+		if (is_there(s, id) && server_addresses(s) && likeness(s, id) > most) {
+			best = s;
+			most = likeness(s, id);
+		}
 	}
-	return newest;
+	return best;
 }
 
 /* Its addresses are there at once, with what is known of them: by the time that its own name is
- * resolved, the other may be gone. */
-static void take_over(struct olink_server *server, const struct olink_server *before)
+ * resolved, the other may be gone; and that may take as long as name servers are away. */
+static void take_over(struct olink_server *server, const struct olink_server *before,
+		      bool with_verdicts)
 {
 	const struct olink_addresses *known = server_addresses(before);
-	struct olink_addresses *list;
+	struct olink_addresses *list = xcalloc(1, sizeof(*list));
 
-	if (!known)
-		return;
-	list = xcalloc(1, sizeof(*list));
 	for (unsigned i = 0; i < known->n; i++) {
-		struct olink_address *a = address_create(server, &known->v[i]->addr);
+		struct olink_address *a;
 
-		health_take_over(&a->health, &known->v[i]->health);
-		a->history = known->v[i]->history;
+		if (!gather_is_of(&known->v[i]->addr, server->resolve.family))
+			continue;
+		a = address_create(server, &known->v[i]->addr);
+		if (with_verdicts) {
+			health_take_over(&a->health, &known->v[i]->health);
+			a->history = known->v[i]->history;
+			a->comes_late = known->v[i]->comes_late;
+			a->up_since = known->v[i]->up_since;
+		}
 		list->v[list->n++] = a;
 	}
-	atomic_store_explicit(&server->addresses, list, memory_order_release);
+	if (list->n > 0)
+		atomic_store_explicit(&server->addresses, list, memory_order_release);
+	else
+		free(list);
+}
+
+static void watch_name(struct olink_server *s, const struct olink_server *before)
+{
+	struct resolver_question question = {
+	    .host = s->host,
+	    .port = s->port,
+	    .terms = &s->resolve,
+	    .before = server_addresses(s) ? before->watch : NULL,
+	};
+
+	s->watch = resolver_watch_create(s->table->resolver, &question, resolved_cb, s);
 }
 
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
@@ -223,23 +398,24 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	s->host = xstrdup(id->host);
 	s->port = id->port;
 	s->transport = transport_ref(id->transport);
+	s->resolve = *id->resolve;
 	atomic_init(&s->addresses, NULL);
-	if (id->check) {
-		s->checked = true;
+	s->checked = id->check != NULL;
+	if (id->check)
 		probe_check_init(&s->check, id->check);
-		before = find_before(table, id);
-		if (before)
-			take_over(s, before);
-	}
+	before = find_before(table, id);
+	if (before)
+		take_over(s, before, is_checked_there(before, id));
 	LIST_INSERT_HEAD(&table->servers[at], s, link);
 	table->n_servers++;
-	s->watch = resolver_watch_create(table->resolver, s->host, s->port, resolved_cb, s);
+	watch_name(s, before);
 	return s;
 }
 
 void server_give(struct olink_server **serverp)
 {
 	struct olink_server *s = TAKE(serverp);
+	struct retired *r;
 
 	MAGIC_CHECK(s, SERVER_MAGIC);
 	LOOP_ASSERT_OWNER(s->table->group->control);
@@ -248,13 +424,27 @@ void server_give(struct olink_server **serverp)
 	LIST_REMOVE(s, link);
 	s->table->n_servers--;
 	resolver_watch_destroy(&s->watch);
-	retired_free(retire(server_addresses(s), NULL));
+	r = retire(server_addresses(s), NULL);
+	while (s->past.n > 0)
+		forget_first(&s->past, r);
+	retired_free(r);
 	transport_unref(&s->transport);
 	free(s->host);
 	if (s->checked)
 		probe_check_fini(&s->check);
 	s->magic = MAGIC_DEAD;
 	free(s);
+}
+
+void server_watch(struct olink_server *server, struct server_user *user)
+{
+	LOOP_ASSERT_OWNER(server->table->group->control);
+	LIST_INSERT_HEAD(&server->users, user, link);
+}
+
+void server_unwatch(struct server_user *user)
+{
+	LIST_REMOVE(user, link);
 }
 
 bool server_is_settled(const struct olink_server *s)

@@ -34,7 +34,10 @@ struct olink_address {
 	struct health health; /* stays HEALTH_UNKNOWN when not checked */
 	/* control loop */
 	struct olink_server *server;
-	struct probe *probe; /* NULL: not checked */
+	struct probe *probe; /* NULL: not checked, or not there any more */
+	mono_time left;      /* when its name lost it; while it is in the server's past */
+	bool comes_late;     /* it was down, or is new where others were known: it starts slowly */
+	mono_time up_since;  /* of one that came late; 0: it was there from the beginning */
 	struct history history;
 	struct outcome_sums counted_before; /* by the endpoint, see servers/seen.h */
 };
@@ -45,8 +48,23 @@ struct olink_addresses {
 	struct olink_address *v[RESOLVER_ADDRS_MAX];
 };
 
+/* Addresses that the name had lately, and what is known of them: the one that left first comes
+ * first. Nothing is sent there, and what was under way finishes. Control loop. */
+struct olink_past {
+	unsigned n;
+	struct olink_address *v[RESOLVER_ADDRS_MAX];
+};
+
 /* A reload looks for each of what may be thousands. */
 #define SERVER_BUCKETS 4096
+
+/* Who wants to know of changes of one server. */
+struct server_user {
+	LIST_ENTRY(server_user) link;
+	/* Some addresses have come, or become up or down. With `address_goes`: some are no more in
+	 * server_addresses(), and their endpoints are given up when this has returned. */
+	void (*changed)(struct server_user *user, bool address_goes);
+};
 
 struct server_table {
 	struct loop_group *group;
@@ -68,11 +86,14 @@ struct olink_server {
 	char *host;
 	uint16_t port;
 	struct transport *transport;
+	struct cfg_resolve resolve;
 	bool checked;
 	struct cfg_check check; /* strings owned; only when checked */
 	struct resolver_watch *watch;
-	struct outcome_sums past; /* of addresses that it had, see servers/seen.h */
-	bool resolved;            /* the first resolution has ended, well or not */
+	bool resolved; /* the first resolution has ended, well or not */
+	LIST_HEAD(, server_user) users;
+	struct olink_past past;
+	struct outcome_sums counted; /* of addresses that it had, see servers/seen.h */
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
 };
@@ -81,15 +102,22 @@ struct olink_server {
 struct server_identity {
 	const char *host;
 	uint16_t port;
+	const struct cfg_resolve *resolve;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
- * to the transport. A new one that differs from one that is there by its check only has the
- * addresses of that and their verdicts, until its own resolution and checks say otherwise. */
+ * to the transport. A new one has the addresses of one with the same host and port that is there,
+ * until its own resolution says otherwise; and their verdicts until its own checks do, if the two
+ * are reached in the same way. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
+/* Control loop. */
+void server_watch(struct olink_server *server, struct server_user *user);
+void server_unwatch(struct server_user *user);
+/* Whatever makes that requests should go elsewhere, or may come again. Control loop. */
+void server_changed(struct olink_server *server);
 /* The first resolution has ended, and there is a verdict on each address. */
 bool server_is_settled(const struct olink_server *server);
 

@@ -386,22 +386,22 @@ static struct span accept_of(struct edge_exchange *x)
 	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 	const struct http_field *key =
 	    http_fields_find(&x->head.fields, SPAN("Sec-WebSocket-Key"), NULL);
-	char text[H2_WEBSOCKET_KEY + sizeof(guid)];
+	char text[WEBSOCKET_KEY + sizeof(guid)];
 	gnutls_datum_t accept, raw;
 	uint8_t digest[20];
 	const char *kept;
 
 	if (key == NULL || decide(&play.d, 4) == 3)
 		return SPAN("wrong");
-	CHECK(key->value.n == H2_WEBSOCKET_KEY);
-	memcpy(text, key->value.p, H2_WEBSOCKET_KEY);
-	memcpy(text + H2_WEBSOCKET_KEY, guid, sizeof(guid));
+	CHECK(key->value.n == WEBSOCKET_KEY);
+	memcpy(text, key->value.p, WEBSOCKET_KEY);
+	memcpy(text + WEBSOCKET_KEY, guid, sizeof(guid));
 	CHECK(gnutls_hash_fast(GNUTLS_DIG_SHA1, text, sizeof(text) - 1, digest) == 0);
 	raw = (gnutls_datum_t){digest, sizeof(digest)};
-	CHECK(gnutls_base64_encode2(&raw, &accept) == 0 && accept.size == H2_WEBSOCKET_ACCEPT);
+	CHECK(gnutls_base64_encode2(&raw, &accept) == 0 && accept.size == WEBSOCKET_ACCEPT);
 	kept = arena_copy(&x->arena, accept.data, accept.size);
 	gnutls_free(accept.data);
-	return (struct span){kept, H2_WEBSOCKET_ACCEPT};
+	return (struct span){kept, WEBSOCKET_ACCEPT};
 }
 
 /* The other protocol begins, or does not. */

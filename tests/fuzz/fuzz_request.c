@@ -98,6 +98,7 @@ static void program_start(const struct net_addr *addr)
 	    .weight = 1,
 	};
 	program.origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "fuzz",
 	    .servers = &program.server,
 	    .n_servers = 1,
@@ -107,7 +108,7 @@ static void program_start(const struct net_addr *addr)
 	    .pool = {.max_idle = 8, .idle_timeout = never},
 	};
 	program.fleet = (struct cfg_fleet){.origins = &program.origin, .n_origins = 1};
-	program.origins = olink_origins_load(&program.fleet, NULL, diag);
+	program.origins = olink_origins_load(&program.fleet, &olink_nowhere, diag);
 	CHECK(program.origins);
 	diag_destroy(&diag);
 	olink_origins_open(program.origins, program.olink);

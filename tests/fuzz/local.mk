@@ -10,7 +10,8 @@
 
 fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_early \
 	tests/fuzz/fuzz_fields tests/fuzz/fuzz_flow tests/fuzz/fuzz_h2 tests/fuzz/fuzz_hello \
-	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_ocsp tests/fuzz/fuzz_options \
+	tests/fuzz/fuzz_http1 tests/fuzz/fuzz_mmdb tests/fuzz/fuzz_ocsp tests/fuzz/fuzz_olink_h2 \
+	tests/fuzz/fuzz_options \
 	tests/fuzz/fuzz_path \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request tests/fuzz/fuzz_rules \
 	tests/fuzz/fuzz_signer tests/fuzz/fuzz_zone
@@ -73,6 +74,13 @@ tests_fuzz_fuzz_mmdb_LDADD = $(LINK_GEO)
 tests_fuzz_fuzz_ocsp_SOURCES = tests/fuzz/fuzz_ocsp.c $(fuzz_main)
 tests_fuzz_fuzz_ocsp_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_ocsp_LDADD = $(LINK_EDGE)
+
+tests_fuzz_fuzz_olink_h2_SOURCES = tests/fuzz/fuzz_olink_h2.c $(fuzz_main) \
+	tests/support/flow_chain.c tests/support/flow_chain.h \
+	tests/support/flow_filters.c tests/support/flow_filters.h \
+	tests/support/flow_party.c tests/support/flow_party.h
+tests_fuzz_fuzz_olink_h2_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_olink_h2_LDADD = $(LINK_ORIGIN_LINK)
 
 tests_fuzz_fuzz_options_SOURCES = tests/fuzz/fuzz_options.c $(fuzz_main)
 tests_fuzz_fuzz_options_LDFLAGS = $(fuzz_flags)

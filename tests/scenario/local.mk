@@ -69,6 +69,7 @@ scenarios = \
 	tests/scenario/test_fault_log_reader.py \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \
+	tests/scenario/test_fault_origin_names.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_reload_blocks.py \

@@ -329,7 +329,7 @@ class ScriptedOrigin:
     """Runs script(connection) in a thread for each connection that it accepts. Health checks are to
     be turned off for it: every connection is a request's."""
 
-    def __init__(self, script, tls=None, receive_buffer=None):
+    def __init__(self, script, tls=None, receive_buffer=None, address="127.0.0.1", port=0):
         """tls: (certificate, key)"""
         self.script = script
         self.errors = []
@@ -337,7 +337,7 @@ class ScriptedOrigin:
         if tls:
             self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self.tls.load_cert_chain(*map(str, tls))
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.listener = socket.create_server((address, port), backlog=1024)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port = self.listener.getsockname()[1]

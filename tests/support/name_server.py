@@ -21,10 +21,11 @@ _numbers = itertools.count(1)
 
 
 class NameServer:
-    def __init__(self, names, ttl=1, truncates=False):
+    def __init__(self, names, ttl=1, truncates=False, address=None):
+        """address: of one that was there before and is closed."""
         # Several tests may run at a time.
         pid = os.getpid()
-        self.address = f"127.{64 + (pid >> 8) % 128}.{pid % 256}.{next(_numbers)}"
+        self.address = address or f"127.{64 + (pid >> 8) % 128}.{pid % 256}.{next(_numbers)}"
         self.names, self.ttl, self.truncates = names, ttl, truncates
         self.over_tcp = 0
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

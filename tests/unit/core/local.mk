@@ -95,6 +95,16 @@ tests_unit_core_http_test_h1_write_SOURCES = tests/unit/core/http/test_h1_write.
 tests_unit_core_http_test_h1_write_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_h1_write
 
+check_PROGRAMS += tests/unit/core/http/test_h2_guard
+tests_unit_core_http_test_h2_guard_SOURCES = tests/unit/core/http/test_h2_guard.c
+tests_unit_core_http_test_h2_guard_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_h2_guard
+
+check_PROGRAMS += tests/unit/core/http/test_h2_queue
+tests_unit_core_http_test_h2_queue_SOURCES = tests/unit/core/http/test_h2_queue.c
+tests_unit_core_http_test_h2_queue_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_h2_queue
+
 check_PROGRAMS += tests/unit/core/http/test_path
 tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
 tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
@@ -276,3 +286,8 @@ check_PROGRAMS += tests/unit/core/base/test_siphash
 tests_unit_core_base_test_siphash_SOURCES = tests/unit/core/base/test_siphash.c
 tests_unit_core_base_test_siphash_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/base/test_siphash
+
+check_PROGRAMS += tests/unit/core/http/test_websocket
+tests_unit_core_http_test_websocket_SOURCES = tests/unit/core/http/test_websocket.c
+tests_unit_core_http_test_websocket_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_websocket

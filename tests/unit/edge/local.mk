@@ -171,6 +171,11 @@ tests_unit_edge_route_test_route_SOURCES = tests/unit/edge/route/test_route.c
 tests_unit_edge_route_test_route_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/route/test_route
 
+check_PROGRAMS += tests/unit/edge/route/test_affinity
+tests_unit_edge_route_test_affinity_SOURCES = tests/unit/edge/route/test_affinity.c $(known_request)
+tests_unit_edge_route_test_affinity_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/route/test_affinity
+
 check_PROGRAMS += tests/unit/edge/route/test_split
 tests_unit_edge_route_test_split_SOURCES = tests/unit/edge/route/test_split.c
 tests_unit_edge_route_test_split_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
@@ -232,10 +237,6 @@ check_PROGRAMS += tests/unit/edge/filter/test_encoder
 tests_unit_edge_filter_test_encoder_SOURCES = tests/unit/edge/filter/test_encoder.c
 tests_unit_edge_filter_test_encoder_LDADD = $(LINK_EDGE) -lbrotlidec $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/filter/test_encoder
-check_PROGRAMS += tests/unit/edge/h2/test_h2_guard
-tests_unit_edge_h2_test_h2_guard_SOURCES = tests/unit/edge/h2/test_h2_guard.c
-tests_unit_edge_h2_test_h2_guard_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/h2/test_h2_guard
 
 check_PROGRAMS += tests/unit/edge/h2/test_h2_head
 tests_unit_edge_h2_test_h2_head_SOURCES = tests/unit/edge/h2/test_h2_head.c
@@ -290,10 +291,6 @@ tests_unit_edge_h2_test_h2_priority_SOURCES = tests/unit/edge/h2/test_h2_priorit
 tests_unit_edge_h2_test_h2_priority_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/h2/test_h2_priority
 
-check_PROGRAMS += tests/unit/edge/h2/test_h2_queue
-tests_unit_edge_h2_test_h2_queue_SOURCES = tests/unit/edge/h2/test_h2_queue.c
-tests_unit_edge_h2_test_h2_queue_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
-TESTS += tests/unit/edge/h2/test_h2_queue
 check_PROGRAMS += tests/unit/edge/rules/test_cors
 tests_unit_edge_rules_test_cors_SOURCES = tests/unit/edge/rules/test_cors.c $(known_request)
 tests_unit_edge_rules_test_cors_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

@@ -6,12 +6,22 @@ check_PROGRAMS += \
 	tests/unit/origin-link/test_olink \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
+	tests/unit/origin-link/h2/test_h2_response \
+	tests/unit/origin-link/h2/test_h2_session \
+	tests/unit/origin-link/h2/test_h2_stream \
+	tests/unit/origin-link/h2/test_h2_window \
+	tests/unit/origin-link/conns/test_expiry \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
+	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_balance \
+	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_history \
@@ -36,12 +46,22 @@ TESTS += \
 	tests/unit/origin-link/test_olink \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
+	tests/unit/origin-link/h2/test_h2_response \
+	tests/unit/origin-link/h2/test_h2_session \
+	tests/unit/origin-link/h2/test_h2_stream \
+	tests/unit/origin-link/h2/test_h2_window \
+	tests/unit/origin-link/conns/test_expiry \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
+	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
+	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/servers/test_balance \
+	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
 	tests/unit/origin-link/servers/test_history \
@@ -69,6 +89,14 @@ tests_unit_origin_link_test_olink_SOURCES = tests/unit/origin-link/test_olink.c 
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_test_olink_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_servers_test_balance_SOURCES = \
+	tests/unit/origin-link/servers/test_balance.c
+tests_unit_origin_link_servers_test_balance_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_balance_points_SOURCES = \
+	tests/unit/origin-link/servers/test_balance_points.c
+tests_unit_origin_link_servers_test_balance_points_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_servers_test_gather_SOURCES = tests/unit/origin-link/servers/test_gather.c
 tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
@@ -92,6 +120,23 @@ tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/con
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_connector_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+h2_rig = tests/unit/origin-link/h2_rig.c tests/unit/origin-link/h2_rig.h \
+	tests/support/h2_peer.c tests/support/h2_peer.h
+
+tests_unit_origin_link_h2_test_h2_response_SOURCES = tests/unit/origin-link/h2/test_h2_response.c
+tests_unit_origin_link_h2_test_h2_response_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_h2_test_h2_session_SOURCES = tests/unit/origin-link/h2/test_h2_session.c \
+	$(h2_rig)
+tests_unit_origin_link_h2_test_h2_session_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_h2_test_h2_stream_SOURCES = tests/unit/origin-link/h2/test_h2_stream.c \
+	$(h2_rig)
+tests_unit_origin_link_h2_test_h2_stream_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_h2_test_h2_window_SOURCES = tests/unit/origin-link/h2/test_h2_window.c
+tests_unit_origin_link_h2_test_h2_window_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_lease_SOURCES = tests/unit/origin-link/conns/test_lease.c \
 	tests/unit/origin-link/lease_rig.c tests/unit/origin-link/lease_rig.h \
@@ -127,6 +172,21 @@ tests_unit_origin_link_conns_test_sharing_SOURCES = tests/unit/origin-link/conns
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_conns_test_sharing_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_conns_test_load_SOURCES = tests/unit/origin-link/conns/test_load.c
+tests_unit_origin_link_conns_test_load_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_expiry_SOURCES = tests/unit/origin-link/conns/test_expiry.c
+tests_unit_origin_link_conns_test_expiry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_quota_SOURCES = tests/unit/origin-link/conns/test_quota.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_quota_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_stress_SOURCES = tests/unit/origin-link/conns/test_stress.c \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_stress_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_conns_test_outcome_SOURCES = tests/unit/origin-link/conns/test_outcome.c
 tests_unit_origin_link_conns_test_outcome_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 

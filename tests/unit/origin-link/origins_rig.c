@@ -14,6 +14,7 @@ void origins_rig_init(struct origins_rig *rig)
 	rig->olink = olink_create(rig->group, rig->buffers);
 	rig->conns = conns_create(rig->olink->conns, rig->buffers);
 	rig->origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "app",
 	    .servers = rig->servers,
 	    .tls = {.name = ""},
@@ -67,7 +68,7 @@ void origins_rig_add_servers(struct origins_rig *rig, unsigned n)
 struct olink_origins *origins_rig_load(const struct cfg_fleet *fleet)
 {
 	struct diag *diag = diag_create();
-	struct olink_origins *o = olink_origins_load(fleet, NULL, diag);
+	struct olink_origins *o = olink_origins_load(fleet, &olink_nowhere, diag);
 
 	CHECK(o && diag_count(diag) == 0);
 	diag_destroy(&diag);
@@ -85,11 +86,23 @@ struct olink_address *origins_rig_address(struct origins_rig *rig, unsigned serv
 	return server_addresses(rig->origins->servers[0][server])->v[0];
 }
 
+/* Tests record results where checks would, and do not wait for the end of a turn. */
+static void prepare(struct origins_rig *rig)
+{
+	struct server_user *user;
+
+	for (unsigned i = 0; i < rig->origin.n_servers; i++) {
+		LIST_FOREACH (user, &rig->origins->servers[0][i]->users, link)
+			user->changed(user, true);
+	}
+}
+
 enum reason origins_rig_find(struct origins_rig *rig)
 {
+	prepare(rig);
 	rig->n_found = 0;
-	return origins_candidates(rig->origins, &rig->origin, rig->group->control, rig->found,
-				  &rig->n_found);
+	return origins_candidates(rig->origins, &rig->origin, rig->group->control, &rig->affinity,
+				  rig->found, &rig->n_found);
 }
 
 int64_t origins_rig_count(const struct origins_rig *rig, enum olink_counter id)

@@ -21,6 +21,7 @@ struct origins_rig {
 	struct cfg_origin origin; /* may be changed before it is opened */
 	struct cfg_fleet fleet;
 	struct olink_origins *origins;
+	struct olink_affinity affinity;
 	struct endpoint *found[ORIGINS_CANDIDATES_MAX];
 	unsigned n_found;
 };

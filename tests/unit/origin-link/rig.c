@@ -25,6 +25,7 @@ void rig_init(struct rig *rig, unsigned n_workers)
 	rig->olink = olink_create(rig->group, rig->buffers);
 	rig->worker = olink_worker_create(rig->olink, rig->buffers);
 	rig->origin = (struct cfg_origin){
+	    .resolve = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY},
 	    .name = "app",
 	    .servers = rig->servers,
 	    .tls = {.name = ""},
@@ -65,7 +66,7 @@ void rig_open(struct rig *rig)
 {
 	struct diag *diag = diag_create();
 
-	rig->origins = olink_origins_load(&rig->fleet, NULL, diag);
+	rig->origins = olink_origins_load(&rig->fleet, &olink_nowhere, diag);
 	CHECK(rig->origins);
 	diag_destroy(&diag);
 	olink_origins_open(rig->origins, rig->olink);

@@ -198,7 +198,7 @@ static void test_idle_connection_outlives_its_configuration(void **state)
 	close_strings(&old);
 	order = (struct lease_order){
 	    .endpoint = server_addresses(new->origins->servers[0][0])->v[0]->endpoint,
-	    .terms = origins_terms(&new->origin),
+	    .terms = origins_terms(new->origins, &new->origin),
 	    .time = DUR_S(10),
 	};
 	lease_init(&lease, t->conns, &no_ops, NULL, no_news);

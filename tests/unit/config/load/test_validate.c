@@ -30,6 +30,7 @@ static void test_contradictions(void **state)
 	    "    health: {check: {timeout: 6s}}\n"
 	    "    pool: {warm: 3, max_idle: 2}\n"
 	    "    limit: {connections: 2}\n"
+	    "  api: {servers: b, resolve: {ttl_min: 1h}}\n"
 	    "sites:\n"
 	    "  one:\n"
 	    "    hosts: [x.example, y.example, \"*.example.com\"]\n"
@@ -72,16 +73,17 @@ static void test_contradictions(void **state)
 	    "fleet.yaml:16:31: origins.app.health.check: the timeout is longer than the interval\n"
 	    "fleet.yaml:17:18: origins.app.pool: warm is more than max_idle\n"
 	    "fleet.yaml:17:18: origins.app.pool: warm is more than limit.connections\n"
-	    "fleet.yaml:23:29: sites.one.routes: \"/\" is there twice; first at fleet.yaml:23:14\n"
-	    "fleet.yaml:24:19: sites.one.edges: \"a\" is there twice\n"
-	    "fleet.yaml:26:13: sites.*.hosts: \"y.example\" is there twice; first at "
-	    "fleet.yaml:21:24\n"
-	    "fleet.yaml:33:29: zones.example.com.steered.www.ttl: DNS knows whole seconds only\n"
-	    "fleet.yaml:34:7: zones.example.com.steered: \"www\" is there twice; first at "
-	    "fleet.yaml:33:7\n"
-	    "fleet.yaml:35:7: zones.example.com.steered.www.example.com: an owner is relative to "
+	    "fleet.yaml:19:40: origins.api.resolve: ttl_min is more than ttl_max\n"
+	    "fleet.yaml:24:29: sites.one.routes: \"/\" is there twice; first at fleet.yaml:24:14\n"
+	    "fleet.yaml:25:19: sites.one.edges: \"a\" is there twice\n"
+	    "fleet.yaml:27:13: sites.*.hosts: \"y.example\" is there twice; first at "
+	    "fleet.yaml:22:24\n"
+	    "fleet.yaml:34:29: zones.example.com.steered.www.ttl: DNS knows whole seconds only\n"
+	    "fleet.yaml:35:7: zones.example.com.steered: \"www\" is there twice; first at "
+	    "fleet.yaml:34:7\n"
+	    "fleet.yaml:36:7: zones.example.com.steered.www.example.com: an owner is relative to "
 	    "its zone: leave out \"example.com\"\n"
-	    "fleet.yaml:36:3: zones: \"example.com\" is there twice; first at fleet.yaml:30:3\n");
+	    "fleet.yaml:37:3: zones: \"example.com\" is there twice; first at fleet.yaml:31:3\n");
 }
 
 /* What is said of TLS is never silently without effect, and a mistake is complained about once. */

@@ -240,6 +240,12 @@ static void test_dump_of_routes_and_tls(void **state)
 
 	assert_non_null(strstr(text, "    - address: s:443\n"
 				     "      weight: 1\n"
+				     "      priority: 0\n"
+				     "    balance:\n"
+				     "      method: least-requests\n"
+				     "      slow_start: 0s\n"
+				     "      spill: 70%\n"
+				     "      subset: 0\n"
 				     "    tls:\n"
 				     "      enabled: true\n"
 				     "      verify: true\n"

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
+#include "core/http/h2_fields.h"
 #include "edge/h2/h2_head.h"
 
 #define GET ":method: GET\n:scheme: https\n:path: /\n:authority: a.example\n"

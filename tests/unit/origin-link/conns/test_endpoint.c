@@ -190,6 +190,31 @@ static void test_taken_up_again(void **state)
 	assert_int_equal(n_endpoints(t), 0);
 }
 
+/* Its connections go, and what is known of it stays. */
+static void test_remembered(void **state)
+{
+	struct test *t = *state;
+	struct endpoint *e = conns_rig_endpoint(&t->rig, &t->origin.addr), *known = e;
+	struct taker a;
+
+	taker_init(&a, &t->rig, e);
+	taker_get(&a);
+	lease_end(&a.lease, true);
+	endpoint_suspect(e, t->rig.group->control);
+	endpoint_remember(e);
+	endpoint_give(&e);
+	turns(t);
+	assert_int_equal(conns_rig_count(&t->rig, OLINK_IDLE), 0);
+	assert_int_equal(n_endpoints(t), 1);
+	e = conns_rig_endpoint(&t->rig, &t->origin.addr);
+	assert_ptr_equal(e, known);
+	assert_true(endpoint_is_suspect(e, loop_now(t->rig.group->control)));
+	endpoint_give(&e);
+	endpoint_forget(&known);
+	turns(t);
+	assert_int_equal(n_endpoints(t), 0);
+}
+
 /* Given up with all that there can be of it, and nobody sweeps: for the leak checkers. */
 static void test_left_over(void **state)
 {
@@ -310,17 +335,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_interned),
-	    TEST(test_not_before_the_grace),
-	    TEST(test_pinned),
-	    TEST(test_idle_connections_are_closed),
-	    TEST(test_held),
-	    TEST(test_taken_up_again),
-	    TEST(test_left_over),
-	    TEST(test_warm),
-	    TEST(test_warm_limits),
-	    TEST(test_warm_failure),
-	    TEST(test_not_warm_with_proxy_header),
+	    TEST(test_interned),     TEST(test_not_before_the_grace),
+	    TEST(test_pinned),       TEST(test_idle_connections_are_closed),
+	    TEST(test_held),         TEST(test_taken_up_again),
+	    TEST(test_remembered),   TEST(test_left_over),
+	    TEST(test_warm),         TEST(test_warm_limits),
+	    TEST(test_warm_failure), TEST(test_not_warm_with_proxy_header),
 	};
 
 	alarm(60); /* a loop that nothing stops is a failure, not a hang */

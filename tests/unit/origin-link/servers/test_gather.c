@@ -18,6 +18,8 @@
 #include "core/base/check.h"
 #include "origin-link/servers/gather.h"
 
+static const struct cfg_resolve usual = {DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY};
+
 /* An answer with these addresses. */
 struct answer {
 	struct ares_addrinfo info;
@@ -101,7 +103,7 @@ static void test_which(void **state)
 		answer_init(&a, 4);
 		for (unsigned k = 0; k < 4 && row->in[k]; k++)
 			answer_add(&a, row->in[k], 60);
-		n = gather_addrs(&a.info, 80, out, &ttl);
+		n = gather_addrs(&a.info, 80, &usual, out, &ttl);
 		while (row->out[wanted])
 			wanted++;
 		if (n != wanted)
@@ -133,13 +135,67 @@ static void test_a_thousand_addresses_in_any_order(void **state)
 			snprintf(text, sizeof(text), "127.1.%u.%u", k / 250, k % 250 + 1);
 			answer_add(&a, text, 60);
 		}
-		assert_int_equal(gather_addrs(&a.info, 80, out, &ttl), RESOLVER_ADDRS_MAX);
+		assert_int_equal(gather_addrs(&a.info, 80, &usual, out, &ttl), RESOLVER_ADDRS_MAX);
 		for (unsigned i = 0; i < RESOLVER_ADDRS_MAX; i++) {
 			char text[NET_ADDR_TEXT], wanted[NET_ADDR_TEXT];
 
 			snprintf(wanted, sizeof(wanted), "127.1.0.%u", i + 1);
 			assert_string_equal(net_addr_format_ip(&out[i], text), wanted);
 		}
+		answer_fini(&a);
+	}
+}
+
+static void test_family(void **state)
+{
+	static const struct {
+		enum cfg_family family;
+		const char *out[3];
+	} cases[] = {
+	    {CFG_FAMILY_ANY, {"127.0.0.2", "127.0.0.3", "::1"}},
+	    {CFG_FAMILY_IPV4, {"127.0.0.2", "127.0.0.3"}},
+	    {CFG_FAMILY_IPV6, {"::1"}},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cfg_resolve terms = usual;
+		struct net_addr out[RESOLVER_ADDRS_MAX];
+		struct answer a;
+		unsigned n;
+		duration ttl;
+
+		terms.family = cases[i].family;
+		answer_init(&a, 3);
+		answer_add(&a, "127.0.0.2", 60);
+		answer_add(&a, "::1", 60);
+		answer_add(&a, "::ffff:127.0.0.3", 60);
+		n = gather_addrs(&a.info, 80, &terms, out, &ttl);
+		for (unsigned k = 0; k < 3; k++) {
+			char text[NET_ADDR_TEXT];
+
+			assert_int_equal(k < n, cases[i].out[k] != NULL);
+			if (k < n)
+				assert_string_equal(net_addr_format_ip(&out[k], text),
+						    cases[i].out[k]);
+		}
+		answer_fini(&a);
+	}
+}
+
+static void test_ttl_has_a_floor_and_a_ceiling(void **state)
+{
+	struct cfg_resolve terms = {DUR_S(20), DUR_S(40), DUR_S(0), CFG_FAMILY_ANY};
+	static const int64_t cases[][2] = {{0, 20}, {19, 20}, {30, 30}, {41, 40}};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct net_addr out[RESOLVER_ADDRS_MAX];
+		struct answer a;
+		duration ttl;
+
+		answer_init(&a, 1);
+		answer_add(&a, "127.0.0.1", (int)cases[i][0]);
+		assert_int_equal(gather_addrs(&a.info, 80, &terms, out, &ttl), 1);
+		assert_int_equal(ttl.ns, DUR_S(cases[i][1]).ns);
 		answer_fini(&a);
 	}
 }
@@ -164,7 +220,7 @@ static void test_ttl(void **state)
 		answer_add(&a, "127.0.0.1", cases[i].ttl[0]);
 		answer_add(&a, "127.0.0.2", cases[i].ttl[1]);
 		a.info.cnames = &alias;
-		assert_int_equal(gather_addrs(&a.info, 80, out, &ttl), 2);
+		assert_int_equal(gather_addrs(&a.info, 80, &usual, out, &ttl), 2);
 		assert_int_equal(ttl.ns, DUR_S(cases[i].seconds).ns);
 		answer_fini(&a);
 	}
@@ -175,7 +231,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_which),
 	    cmocka_unit_test(test_a_thousand_addresses_in_any_order),
+	    cmocka_unit_test(test_family),
 	    cmocka_unit_test(test_ttl),
+	    cmocka_unit_test(test_ttl_has_a_floor_and_a_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

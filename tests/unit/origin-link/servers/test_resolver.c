@@ -28,20 +28,31 @@ struct test {
 	struct metrics *metrics;
 	struct name_server ns;
 	struct resolver *resolver;
+	struct cfg_resolve terms;
 	unsigned n_results;
+	enum resolver_news news;
 	unsigned n;
 	struct net_addr addrs[RESOLVER_ADDRS_MAX];
 };
 
-static void result_cb(void *arg, const struct net_addr *addrs, unsigned n)
+static void result_cb(void *arg, enum resolver_news news, const struct net_addr *addrs, unsigned n)
 {
 	struct test *t = arg;
 
+	assert_int_equal(news == NAME_FOUND, n > 0);
 	t->n_results++;
+	t->news = news;
 	t->n = n;
 	if (n > 0)
 		memcpy(t->addrs, addrs, n * sizeof(*addrs));
 	loop_stop_mt(t->group->control);
+}
+
+static struct resolver_watch *watch(struct test *t, const char *host, uint16_t port)
+{
+	struct resolver_question q = {.host = host, .port = port, .terms = &t->terms};
+
+	return resolver_watch_create(t->resolver, &q, result_cb, t);
 }
 
 static int setup(void **state)
@@ -50,6 +61,7 @@ static int setup(void **state)
 
 	t->group = loop_group_create(0);
 	t->metrics = olink_counters_create(1);
+	t->terms = (struct cfg_resolve){DUR_S(1), DUR_S(300), DUR_S(86400), CFG_FAMILY_ANY};
 	name_server_init(&t->ns, t->group->control);
 	t->resolver = resolver_create(t->group->control, t->metrics, &t->ns.sources);
 	assert_non_null(t->resolver);
@@ -81,12 +93,12 @@ static void test_literal_is_known_at_once(void **state)
 	struct test *t = *state;
 	struct resolver_watch *w;
 
-	w = resolver_watch_create(t->resolver, "192.0.2.7", 8080, result_cb, t);
+	w = watch(t, "192.0.2.7", 8080);
 	assert_int_equal(t->n_results, 1);
 	assert_int_equal(t->n, 1);
 	assert_addr(&t->addrs[0], "192.0.2.7:8080");
 	resolver_watch_destroy(&w);
-	w = resolver_watch_create(t->resolver, "2001:db8::7", 443, result_cb, t);
+	w = watch(t, "2001:db8::7", 443);
 	assert_int_equal(t->n_results, 2);
 	assert_addr(&t->addrs[0], "[2001:db8::7]:443");
 	resolver_watch_destroy(&w);
@@ -98,7 +110,7 @@ static void test_hosts_file(void **state)
 	struct test *t = *state;
 	struct resolver_watch *w;
 
-	w = resolver_watch_create(t->resolver, "localhost", 80, result_cb, t);
+	w = watch(t, "localhost", 80);
 	loop_run(t->group->control);
 	assert_true(t->n >= 1);
 	assert_addr(&t->addrs[0], "127.0.0.1:80");
@@ -117,7 +129,7 @@ static void test_refresh_and_failure(void **state)
 	t->ns.a[1] = "192.0.2.3";
 	t->ns.a[2] = "192.0.2.9";
 	t->ns.ttl = 1;
-	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	w = watch(t, "origin.test", 80);
 	loop_run(t->group->control);
 	assert_int_equal(t->n, 2);
 	assert_addr(&t->addrs[0], "192.0.2.3:80");
@@ -138,6 +150,123 @@ static void test_refresh_and_failure(void **state)
 	resolver_watch_destroy(&w);
 }
 
+/* Who says that a name does not exist was told like who says nothing. */
+static void test_why_there_was_no_address_was_not_told(void **state)
+{
+	static const struct {
+		int rcode;
+		enum resolver_end end;
+		bool denied;
+	} cases[] = {
+	    {0, RESOLVER_NO_ADDRESS, true},   {2, RESOLVER_NO_ANSWER, false},
+	    {3, RESOLVER_NO_SUCH_NAME, true}, {4, RESOLVER_NO_ANSWER, false},
+	    {5, RESOLVER_NO_ANSWER, false},   {-1, RESOLVER_NO_ANSWER, false},
+	};
+	struct test *t = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t denied = metrics_sum(t->metrics, OLINK_RESOLVES_DENIED);
+		struct resolver_watch *w;
+		struct resolver_facts facts;
+
+		if (cases[i].rcode < 0) {
+			/* Nobody is there. */
+			name_server_write_conf(&t->ns, "nameserver 127.0.0.3\n");
+			resolver_start_over(t->resolver);
+		}
+		t->ns.rcode = cases[i].rcode;
+		w = watch(t, "origin.test", 80);
+		assert_int_equal(resolver_watch_facts(w).last, RESOLVER_PENDING);
+		loop_run(t->group->control);
+		facts = resolver_watch_facts(w);
+		if (facts.last != cases[i].end)
+			fail_msg("case %u: %s", i, resolver_end_text(facts.last));
+		assert_int_equal(t->news, NAME_KEPT);
+		assert_false(facts.has);
+		assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVES_DENIED) - denied,
+				 cases[i].denied);
+		resolver_watch_destroy(&w);
+	}
+}
+
+/* Whoever has them by now would have been sent requests. */
+static void test_last_addresses_were_kept_for_ever(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w;
+
+	t->terms.keep = DUR_S(1);
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.ttl = 1;
+	w = watch(t, "origin.test", 80);
+	loop_run(t->group->control);
+	t->ns.rcode = 2;
+	loop_run(t->group->control);
+	assert_int_equal(t->news, NAME_KEPT);
+	assert_true(resolver_watch_facts(w).has);
+	while (t->news == NAME_KEPT)
+		loop_run(t->group->control);
+	assert_int_equal(t->news, NAME_EXPIRED);
+	assert_false(resolver_watch_facts(w).has);
+	assert_int_equal(metrics_sum(t->metrics, OLINK_RESOLVES_EXPIRED), 1);
+	loop_run(t->group->control);
+	assert_int_equal(t->news, NAME_KEPT); /* there is nothing to lose any more */
+
+	t->ns.rcode = 0;
+	loop_run(t->group->control);
+	assert_int_equal(t->news, NAME_FOUND);
+	assert_true(resolver_watch_facts(w).has);
+	resolver_watch_destroy(&w);
+}
+
+/* A watch that is there for a moment does not make them young again. */
+static void test_keep_goes_on_in_the_next_watch(void **state)
+{
+	struct test *t = *state;
+	struct resolver_question q = {.host = "origin.test", .port = 80, .terms = &t->terms};
+	struct resolver_watch *w, *next;
+
+	t->terms.keep = DUR_S(0);
+	t->ns.a[0] = "192.0.2.9";
+	t->ns.ttl = 1;
+	w = watch(t, "origin.test", 80);
+	loop_run(t->group->control);
+	t->ns.rcode = 3;
+	q.before = w;
+	next = resolver_watch_create(t->resolver, &q, result_cb, t);
+	assert_true(resolver_watch_facts(next).has);
+	resolver_watch_destroy(&w);
+	while (t->news != NAME_EXPIRED)
+		loop_run(t->group->control);
+	assert_false(resolver_watch_facts(next).has);
+	resolver_watch_destroy(&next);
+}
+
+/* One name for two that want different things of it. */
+static void test_each_watch_has_terms_of_its_own(void **state)
+{
+	struct test *t = *state;
+	struct resolver_watch *w[2];
+
+	t->ns.a[0] = "127.0.0.9";
+	t->ns.aaaa[0] = "::1";
+	t->ns.ttl = 60;
+	t->terms.family = CFG_FAMILY_IPV4;
+	w[0] = watch(t, "origin.test", 80);
+	loop_run(t->group->control);
+	assert_int_equal(t->ns.n_asked, 1); /* for one family only */
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "127.0.0.9:80");
+	t->terms.family = CFG_FAMILY_IPV6;
+	w[1] = watch(t, "origin.test", 80);
+	loop_run(t->group->control);
+	assert_int_equal(t->ns.n_asked, 2);
+	assert_int_equal(t->n, 1);
+	assert_addr(&t->addrs[0], "[::1]:80");
+	resolver_watch_destroy(&w[0]);
+	resolver_watch_destroy(&w[1]);
+}
+
 /* The answer to a question whose watch is gone goes nowhere. */
 static void test_watch_ends_while_asking(void **state)
 {
@@ -145,7 +274,7 @@ static void test_watch_ends_while_asking(void **state)
 	struct resolver_watch *w;
 
 	t->ns.silent = true;
-	w = resolver_watch_create(t->resolver, "silent.test", 80, result_cb, t);
+	w = watch(t, "silent.test", 80);
 	loop_run(t->group->control);
 	resolver_watch_destroy(&w);
 	assert_null(w);
@@ -160,7 +289,7 @@ static void test_answer_comes_late(void **state)
 	struct resolver_watch *w;
 
 	t->ns.silent = true;
-	w = resolver_watch_create(t->resolver, "late.test", 80, result_cb, t);
+	w = watch(t, "late.test", 80);
 	loop_run(t->group->control);
 	resolver_watch_destroy(&w);
 	t->ns.silent = false;
@@ -168,7 +297,7 @@ static void test_answer_comes_late(void **state)
 	t->ns.ttl = 60;
 	name_server_answer(&t->ns);
 	t->ns.a[0] = "192.0.2.7";
-	w = resolver_watch_create(t->resolver, "other.test", 80, result_cb, t);
+	w = watch(t, "other.test", 80);
 	loop_run(t->group->control);
 	assert_int_equal(t->n, 1);
 	assert_addr(&t->addrs[0], "192.0.2.7:80");
@@ -227,7 +356,7 @@ static void test_answers_that_are_of_no_use(void **state)
 
 		t->ns.a[0] = lies[i].a;
 		t->ns.twist = lies[i].twist;
-		w = resolver_watch_create(t->resolver, "lie.test", 80, result_cb, t);
+		w = watch(t, "lie.test", 80);
 		t->n = 99;
 		loop_run(t->group->control);
 		if (t->n != 0)
@@ -271,7 +400,7 @@ static void test_answer_to_another_question(void **state)
 
 		t->ns.twist = twists[i];
 		t->ns.n_asked = 0;
-		w = resolver_watch_create(t->resolver, "question.test", 80, result_cb, t);
+		w = watch(t, "question.test", 80);
 		loop_run(t->group->control);
 		assert_int_equal(t->n, 1);
 		assert_in_range(t->ns.n_asked, 3, 6);
@@ -323,7 +452,7 @@ static void test_resolv_conf_is_corrected_later(void **state)
 		assert_int_equal(remove(t->ns.resolv_conf), 0);
 		wrong_at_start[i](&t->ns);
 		t->resolver = resolver_create(t->group->control, t->metrics, &t->ns.sources);
-		w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+		w = watch(t, "origin.test", 80);
 		t->n = 99;
 		loop_run(t->group->control);
 		assert_int_equal(t->n, 0);
@@ -345,7 +474,7 @@ static void test_resolv_conf_breaks_later(void **state)
 
 	t->ns.a[0] = "192.0.2.3";
 	t->ns.ttl = 1;
-	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	w = watch(t, "origin.test", 80);
 	loop_run(t->group->control);
 	assert_int_equal(t->n, 1);
 	assert_int_equal(remove(t->ns.resolv_conf), 0);
@@ -368,7 +497,7 @@ static void test_start_over(void **state)
 
 	t->ns.a[0] = "192.0.2.3";
 	t->ns.ttl = 300;
-	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	w = watch(t, "origin.test", 80);
 	loop_run(t->group->control);
 	t->ns.a[0] = "192.0.2.4";
 	resolver_start_over(t->resolver);
@@ -385,7 +514,7 @@ static void test_start_over_while_asking(void **state)
 	struct resolver_watch *w;
 
 	t->ns.silent = true;
-	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	w = watch(t, "origin.test", 80);
 	loop_run(t->group->control);
 	assert_int_equal(t->n_results, 0);
 	t->ns.silent = false;
@@ -410,7 +539,7 @@ static void test_no_descriptors_is_no_failure_of_the_name(void **state)
 	t->ns.a[0] = "192.0.2.9";
 	t->ns.ttl = 60;
 	allowed = descriptors_use_up();
-	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	w = watch(t, "origin.test", 80);
 	while (metrics_sum(t->metrics, OLINK_RESOLVES_PREVENTED) == 0)
 		event_base_loop(loop_base(t->group->control), EVLOOP_ONCE);
 	assert_int_equal(t->n_results, 0);
@@ -442,7 +571,7 @@ static void test_answer_without_descriptors_took_all_addresses(void **state)
 	t->ns.ttl = 60;
 	allowed_before = 0;
 	t->ns.twist = comes_when_none_is_left;
-	w = resolver_watch_create(t->resolver, "origin.test", 80, result_cb, t);
+	w = watch(t, "origin.test", 80);
 	while (t->n_results == 0 && metrics_sum(t->metrics, OLINK_RESOLVES_PREVENTED) == 0)
 		event_base_loop(loop_base(t->group->control), EVLOOP_ONCE);
 	descriptors_allow(allowed_before);
@@ -461,6 +590,10 @@ int main(void)
 	    TEST(test_literal_is_known_at_once),
 	    TEST(test_hosts_file),
 	    TEST(test_refresh_and_failure),
+	    TEST(test_why_there_was_no_address_was_not_told),
+	    TEST(test_last_addresses_were_kept_for_ever),
+	    TEST(test_keep_goes_on_in_the_next_watch),
+	    TEST(test_each_watch_has_terms_of_its_own),
 	    TEST(test_watch_ends_while_asking),
 	    TEST(test_answer_comes_late),
 	    TEST(test_answers_that_are_of_no_use),

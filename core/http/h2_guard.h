@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Counts what a client does that costs it nothing and us something: of each kind a burst is free,
- * and a part of it is forgiven every second. Pure: no clock of its own.
+ * Counts what the other side of HTTP/2 does that costs it nothing and us something: of each kind a
+ * burst is free, and a part of it is forgiven every second. Pure: no clock of its own.
  */
 #pragma once
 
@@ -43,5 +43,5 @@ struct h2_guard {
 /* Counts `n`; false when it is more than a burst of `burst`. */
 bool h2_guard_count(struct h2_guard *guard, enum h2_flood kind, unsigned n, unsigned burst,
 		    mono_time now);
-/* The client did something useful that such frames go with: `n` of them are forgiven. */
+/* Something useful was done that such frames go with: `n` of them are forgiven. */
 void h2_guard_forgive(struct h2_guard *guard, enum h2_flood kind, unsigned n, unsigned burst);

@@ -3,7 +3,7 @@
  * Slices in a row. What is copied anyway is copied into blocks with room for more, as each byte may
  * come by itself, and would then cost many times what it counts. The connection's loop.
  */
-#include "edge/h2/h2_queue.h"
+#include "core/http/h2_queue.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "edge/h2/h2_guard.h"
+#include "core/http/h2_guard.h"
 
 #define BURST 200
 

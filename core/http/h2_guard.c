@@ -2,7 +2,7 @@
  *
  * A leaky bucket for each kind, kept as the time at which it is empty. Pure.
  */
-#include "edge/h2/h2_guard.h"
+#include "core/http/h2_guard.h"
 
 #include "core/base/check.h"
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "edge/h2/h2_queue.h"
+#include "core/http/h2_queue.h"
 
 /* A client's window. */
 #define MANY 65535

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See expiry.h. Pure: any thread, for its own connection.
+ */
+#include "origin-link/conns/expiry.h"
+
+#include "core/base/check.h"
+
+/* Connections that were made together, at a start or after a server's, must not all end together:
+ * each lives for a part of max_age of its own, at least seven eighths of it. */
+#define SPREAD 8
+#define LUCK_MAX 1024
+
+void expiry_begin(struct expiry *x, mono_time now, unsigned random)
+{
+	*x = (struct expiry){.made = now, .luck = random % LUCK_MAX};
+}
+
+void expiry_use(struct expiry *x)
+{
+	x->requests++;
+}
+
+void expiry_free(struct expiry *x, const struct expiry_rules *rules, mono_time now)
+{
+	int64_t cut = rules->max_age.ns / SPREAD / LUCK_MAX * x->luck;
+
+	x->idle_end = mono_add(now, rules->idle_timeout);
+	x->age_end = (mono_time){INT64_MAX};
+	if (rules->max_age.ns > 0)
+		x->age_end = mono_add(x->made, DUR_NS(rules->max_age.ns - cut));
+	x->max_requests = rules->max_requests;
+}
+
+enum expiry_cause expiry_cause(const struct expiry *x, mono_time now)
+{
+	if (mono_reached(x->age_end, now) ||
+	    (x->max_requests > 0 && x->requests >= x->max_requests))
+		return EXPIRY_WORN;
+	return mono_reached(x->idle_end, now) ? EXPIRY_IDLE : EXPIRY_NONE;
+}
+
+duration expiry_left(const struct expiry *x, mono_time now)
+{
+	mono_time end = {MIN(x->idle_end.ns, x->age_end.ns)};
+
+	if (x->max_requests > 0 && x->requests >= x->max_requests)
+		return DUR_NS(0);
+	return mono_since(end, now);
+}
