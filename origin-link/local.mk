@@ -51,6 +51,6 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/relays.c origin-link/servers/relays.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/seen.c origin-link/servers/seen.h \
-	origin-link/servers/seen_metrics.c origin-link/servers/seen_metrics.h \
+	origin-link/server_metrics.c origin-link/server_metrics.h \
 	origin-link/servers/server.c origin-link/servers/server.h \
 	origin-link/olink.c origin-link/olink.h

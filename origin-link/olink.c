@@ -19,10 +19,10 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/server_metrics.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/probe.h"
 #include "origin-link/servers/seen.h"
-#include "origin-link/servers/seen_metrics.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
@@ -217,7 +217,7 @@ void olink_status(struct olink *olink, const struct olink_origins *o, json_t *st
 		json_object_set_new(status, "counters", counters);
 	}
 	metrics_to_json(olink->metrics, counters);
-	seen_add_metrics(o->fleet, (struct olink_server *const *const *)o->servers, counters);
+	server_metrics_add(o->fleet, (struct olink_server *const *const *)o->servers, counters);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 		json_t *servers = json_array();

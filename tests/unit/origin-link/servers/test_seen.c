@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
+#include "origin-link/server_metrics.h"
 #include "origin-link/servers/seen.h"
-#include "origin-link/servers/seen_metrics.h"
 #include "tests/unit/origin-link/origins_rig.h"
 
 static int setup(void **state)
@@ -147,8 +147,8 @@ static void test_metrics(void **state)
 	report(t, REASON_DONE, DUR_MS(100));
 	report(t, REASON_DONE, DUR_US(300));
 	report(t, REASON_ORIGIN_RESET, DUR_NS(-1));
-	seen_add_metrics(&t->fleet, (struct olink_server *const *const *)t->origins->servers,
-			 counters);
+	server_metrics_add(&t->fleet, (struct olink_server *const *const *)t->origins->servers,
+			   counters);
 #define FIRST "origin=\"app\",server=\"192.0.2.1:80\""
 	assert_int_equal(metric(counters, "olink_server_attempts_total{" FIRST "}"), 3);
 	assert_int_equal(
@@ -191,9 +191,9 @@ static void test_metrics_are_bounded(void **state)
 		lists[i] = t->origins->servers[0];
 	}
 	fleet.n_origins = 1;
-	seen_add_metrics(&fleet, (struct olink_server *const *const *)lists, few);
+	server_metrics_add(&fleet, (struct olink_server *const *const *)lists, few);
 	fleet.n_origins = ARRAY_SIZE(origins);
-	seen_add_metrics(&fleet, (struct olink_server *const *const *)lists, many);
+	server_metrics_add(&fleet, (struct olink_server *const *const *)lists, many);
 	assert_int_equal(json_object_size(many), 257 * json_object_size(few));
 	assert_int_equal(
 	    metric(many, "olink_server_attempts_total{origin=\"others\",server=\"others\"}"),

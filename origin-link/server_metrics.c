@@ -10,7 +10,7 @@
  * So there are 24,000 at most, and 1,000 on an edge with 20 servers: Prometheus takes a few KiB for
  * each.
  */
-#include "origin-link/servers/seen_metrics.h"
+#include "origin-link/server_metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@
 #define SERVERS_MAX 256
 
 /* One server, or all that have no labels of their own. */
-struct seen_series {
+struct series {
 	char *labels; /* origin="app",server="a:80" */
 	struct outcome_sums sums;
 	struct endpoint_facts facts;
@@ -45,7 +45,7 @@ static char *escaped(const char *text)
 }
 
 /* `extra`: further labels, with a comma before them, or "". */
-static void put(json_t *counters, const struct seen_series *s, const char *name, const char *extra,
+static void put(json_t *counters, const struct series *s, const char *name, const char *extra,
 		json_t *value)
 {
 	char *whole = xasprintf("olink_server_%s{%s%s}", name, s->labels, extra);
@@ -54,13 +54,13 @@ static void put(json_t *counters, const struct seen_series *s, const char *name,
 	free(whole);
 }
 
-static void put_count(json_t *counters, const struct seen_series *s, const char *name,
-		      const char *extra, uint64_t n)
+static void put_count(json_t *counters, const struct series *s, const char *name, const char *extra,
+		      uint64_t n)
 {
 	put(counters, s, name, extra, json_integer((json_int_t)n));
 }
 
-static void put_counts(json_t *counters, const struct seen_series *s)
+static void put_counts(json_t *counters, const struct series *s)
 {
 	const struct outcome_sums *sums = &s->sums;
 	char extra[64];
@@ -85,7 +85,7 @@ static void put_counts(json_t *counters, const struct seen_series *s)
 	}
 }
 
-static void put_facts(json_t *counters, const struct seen_series *s)
+static void put_facts(json_t *counters, const struct series *s)
 {
 	put_count(counters, s, "in_flight", "", s->facts.in_flight);
 	put_count(counters, s, "waiting", "", s->facts.waiting);
@@ -100,7 +100,7 @@ static void put_facts(json_t *counters, const struct seen_series *s)
 	}
 }
 
-static void put_histogram(json_t *counters, const struct seen_series *s, enum outcome_time time)
+static void put_histogram(json_t *counters, const struct series *s, enum outcome_time time)
 {
 	const struct outcome_histogram *h = &s->sums.times[time];
 	const char *stage = outcome_time_text(time);
@@ -123,7 +123,7 @@ static void put_histogram(json_t *counters, const struct seen_series *s, enum ou
 	put(counters, s, "seconds_sum", extra, json_real((double)h->us / 1e6));
 }
 
-static void put_series(json_t *counters, const struct seen_series *s)
+static void put_series(json_t *counters, const struct series *s)
 {
 	put_counts(counters, s);
 	put_facts(counters, s);
@@ -131,7 +131,7 @@ static void put_series(json_t *counters, const struct seen_series *s)
 		put_histogram(counters, s, (enum outcome_time)i);
 }
 
-static void add_server(struct seen_series *s, const struct olink_server *server)
+static void add_server(struct series *s, const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
 
@@ -150,7 +150,7 @@ static void add_server(struct seen_series *s, const struct olink_server *server)
 static void put_server(json_t *counters, const struct cfg_origin *origin,
 		       const struct olink_server *server)
 {
-	struct seen_series s = {.labels = NULL};
+	struct series s = {.labels = NULL};
 	char *name = escaped(origin->name), *host = escaped(server->host);
 	bool is_ipv6 = strchr(host, ':') != NULL;
 
@@ -163,10 +163,10 @@ static void put_server(json_t *counters, const struct cfg_origin *origin,
 	free(host);
 }
 
-void seen_add_metrics(const struct cfg_fleet *fleet, struct olink_server *const *const *servers,
-		      json_t *counters)
+void server_metrics_add(const struct cfg_fleet *fleet, struct olink_server *const *const *servers,
+			json_t *counters)
 {
-	struct seen_series others = {.labels = NULL};
+	struct series others = {.labels = NULL};
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < fleet->n_origins; i++) {

@@ -11,5 +11,5 @@ struct olink_server;
 
 /* olink_server_NAME{origin="...",server="HOST:PORT",...} into `counters`; `servers` by origin, as
  * `fleet` has them. */
-void seen_add_metrics(const struct cfg_fleet *fleet, struct olink_server *const *const *servers,
-		      json_t *counters);
+void server_metrics_add(const struct cfg_fleet *fleet, struct olink_server *const *const *servers,
+			json_t *counters);
