@@ -20,6 +20,22 @@ struct cfg_origin_tls {
 /* The PROXY protocol header that connections to the servers of an origin begin with. */
 enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
 
+/* When a server is left out because of what requests have found. Default: never, as it depends on
+ * the application what a failure is: one that takes too long over some requests may be the best
+ * there is. */
+struct cfg_outliers {
+	bool enabled;            /* default false; then all below is as by default */
+	unsigned failures;       /* in a row; 0: not looked at; 5 */
+	unsigned gateway_errors; /* in a row; 0: not looked at; 5 */
+	double share;            /* percent of a window's attempts; 0: not looked at; 50 */
+	unsigned latency;        /* times the median of the others; 0: not looked at; 0 */
+	unsigned requests;       /* that a window must have for these two; 100 */
+	duration window;         /* 10 s */
+	duration ejection;       /* the first time; as much longer each time after that; 10 s */
+	duration ejection_max;   /* 5 min */
+	double most;             /* percent of those that are up, left out at a time; 50 */
+};
+
 /* How a server is chosen for each request. */
 enum cfg_balance_method {
 	CFG_BALANCE_ROUND_ROBIN,
@@ -77,6 +93,7 @@ struct cfg_origin {
 	struct {
 		bool enabled; /* default true */
 		struct cfg_check check;
+		struct cfg_outliers outliers;
 	} health;
 	enum cfg_all_down all_down; /* default: try them all the same */
 	struct cfg_resolve resolve;

@@ -258,9 +258,9 @@ static const char *color_of(const char *text)
 	static const struct {
 		const char *text, *color;
 	} colors[] = {
-	    {"up", "green"},       {"serving", "green"}, {"down", "red"},
-	    {"unknown", "brown"},  {"drained", "brown"}, {"starting", "brown"},
-	    {"stopping", "brown"},
+	    {"up", "green"},       {"serving", "green"},  {"down", "red"},
+	    {"unknown", "brown"},  {"ejected", "brown"},  {"drained", "brown"},
+	    {"starting", "brown"}, {"stopping", "brown"},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(colors); i++) {

@@ -10,7 +10,7 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "origin-link/conns/transport.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/servers/check.h"
 
 /* Any name that the site serves, malloc'd; NULL: it has none. */
 static char *host_of(const struct cfg_site *site)
@@ -61,16 +61,21 @@ static uint16_t port_of(const struct cfg_edge *edge)
 static struct transport *transport_of(const struct cfg_edge *edge, const char *host, char **error)
 {
 	const struct cfg_check *check = &edge->check;
-	enum cfg_verify verify = check->verify;
+	struct transport_check way = {
+	    .name = check->host,
+	    .verify = check->verify,
+	    .h2 = check->kind == CFG_CHECK_H2 || check->kind == CFG_CHECK_GRPC,
+	};
 
-	if (check->kind != CFG_CHECK_HTTPS)
+	if (check->kind == CFG_CHECK_HTTP || check->kind == CFG_CHECK_TCP)
 		return transport_plain();
 	if (*check->host != '\0')
-		return transport_of_check(check->host, verify, error);
+		return transport_of_check(&way, error);
 	/* There is nothing that its certificate ought to be for. */
-	if (host == NULL && verify == CFG_VERIFY_AUTO)
-		verify = CFG_VERIFY_NO;
-	return transport_of_check(host == NULL ? edge->name : host, verify, error);
+	if (host == NULL && check->verify == CFG_VERIFY_AUTO)
+		way.verify = CFG_VERIFY_NO;
+	way.name = host == NULL ? edge->name : host;
+	return transport_of_check(&way, error);
 }
 
 static struct fleet_ask *create(const struct cfg_edge *edge, const char *host, char **error)

@@ -35,6 +35,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/response.c \
 	origin-link/request/send.c \
 	origin-link/request/watch.c \
+	origin-link/servers/check.c origin-link/servers/check.h \
 	origin-link/servers/balance.c origin-link/servers/balance.h \
 	origin-link/servers/balance_internal.h \
 	origin-link/servers/balance_points.c origin-link/servers/balance_points.h \
@@ -43,12 +44,17 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/choice.c origin-link/servers/choice.h \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/health.c origin-link/servers/health.h \
+	origin-link/servers/outlier.c origin-link/servers/outlier.h \
+	origin-link/servers/outlier_watch.c origin-link/servers/outlier_watch.h \
 	origin-link/servers/history.c origin-link/servers/history.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
 	origin-link/servers/probe.c origin-link/servers/probe.h \
+	origin-link/servers/probe_answer.c origin-link/servers/probe_answer.h \
 	origin-link/servers/probe_gate.c origin-link/servers/probe_gate.h \
 	origin-link/servers/relays.c origin-link/servers/relays.h \
+	origin-link/servers/probe_http1.c origin-link/servers/probe_http2.c \
+	origin-link/servers/probe_talk.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/seen.c origin-link/servers/seen.h \
 	origin-link/server_metrics.c origin-link/server_metrics.h \

@@ -21,6 +21,7 @@
 #include "origin-link/request/request_internal.h"
 #include "origin-link/server_metrics.h"
 #include "origin-link/servers/choice.h"
+#include "origin-link/servers/outlier_watch.h"
 #include "origin-link/servers/probe.h"
 #include "origin-link/servers/seen.h"
 
@@ -48,7 +49,11 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct olink *olink = arg;
 
+	const struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
+
 	endpoints_sweep(olink->conns);
+	if (newest)
+		outlier_watch_look(newest, loop_now(olink->group->control));
 	warm_up(olink);
 }
 
@@ -138,11 +143,11 @@ static json_t *address_status(const struct olink_address *a)
 {
 	struct endpoint_facts facts = endpoint_facts(a->endpoint);
 	char text[NET_ADDR_TEXT];
-	json_t *j = json_pack(
-	    "{s:s, s:s, s:i, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text),
-	    "state", health_state_text(health_get(&a->health)), "in_flight", (int)facts.in_flight,
-	    "idle", (int)facts.idle, "open", (int)facts.open, "waiting", (int)facts.waiting, "tls",
-	    endpoint_transport(a->endpoint)->tls != NULL);
+	json_t *j = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:b}", "address",
+			      net_addr_format(&a->addr, text), "state", address_state_text(a),
+			      "in_flight", (int)facts.in_flight, "idle", (int)facts.idle, "open",
+			      (int)facts.open, "waiting", (int)facts.waiting, "tls",
+			      endpoint_transport(a->endpoint)->tls != NULL);
 
 	if (a->probe) {
 		json_object_set_new(j, "cause",

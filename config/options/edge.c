@@ -2,29 +2,26 @@
  *
  * edges.NAME: the nodes that run perigee-edge. Constants only.
  */
-#include "config/options/rows.h"
+#include "config/options/check_rows.h"
 #include "core/loop/loop.h"
 
 COMES_FIRST(cfg_edge, name);
 
-static const char *const verifies[] = {"auto", "yes", "no", NULL};
+static const char *const check_kinds[] = {"http", "https", "tcp", "h2", "tls", NULL};
 static const char *const admins[] = {"active", "drained", NULL};
 
 static const struct cfg_option check_options[] = {
-    CHECK_ROWS("https",
-	       "What is asked: an HTTP or HTTPS response with the right status, or a TCP "
-	       "connection.",
-	       "0 is the port of the first address that the edge listens on.",
-	       "Host field and server name; \"\" is a host that the edge serves.",
-	       "/.well-known/perigee/health", "200", "2"),
-    {.key = "verify",
-     .type = &cfg_type_choice,
-     AT(cfg_check, verify),
-     .fallback = "auto",
-     .choices = verifies,
-     WHEN("kind", 1U << CFG_CHECK_HTTPS),
-     .prose = "Whether the certificate that it shows must be valid for the host; \"auto\" asks it "
-	      "of one that a public authority issued, and lets a private one pass."},
+    CHECK_ROWS(
+	"https",
+	"What is asked: an HTTP/1.1 response with the right status, by TLS (\"https\") or without "
+	"(\"http\"), the same by HTTP/2 over TLS (\"h2\"), a TCP connection (\"tcp\"), or a TLS "
+	"handshake (\"tls\").",
+	"0 is the port of the first address that the edge listens on.",
+	"Host field and server name; \"\" is a host that the edge serves.",
+	"/.well-known/perigee/health", "200", "auto",
+	"Whether the certificate that it shows must be valid for the host; \"auto\" asks it "
+	"of one that a public authority issued, and lets a private one pass.",
+	"5s", "2", 0),
     END,
 };
 

@@ -14,8 +14,8 @@ _Static_assert(offsetof(struct cfg_addrs, n) == offsetof(struct cfg_array, n), "
 _Static_assert(offsetof(struct cfg_prefixes, n) == offsetof(struct cfg_array, n), "cfg_prefixes");
 _Static_assert(offsetof(struct cfg_uints, n) == offsetof(struct cfg_array, n), "cfg_uints");
 
-const char *const cfg_check_kinds[] = {"http", "https", "tcp", NULL};
-const char *const cfg_check_methods[] = {"HEAD", "GET", NULL};
+const char *const cfg_check_methods[] = {"HEAD", "GET", "OPTIONS", "POST", NULL};
+const char *const cfg_check_verifies[] = {"auto", "yes", "no", NULL};
 
 const struct cfg_option cfg_options[] = {
     {.key = "user",

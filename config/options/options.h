@@ -11,6 +11,7 @@
 extern const struct cfg_option cfg_options[];
 extern const struct cfg_option cfg_log_options[], cfg_http_options[], cfg_edge_options[],
     cfg_nameserver_options[], cfg_origin_options[], cfg_origin_timeout_options[],
+    cfg_origin_limit_options[], cfg_origin_pool_options[], cfg_origin_health_options[],
     cfg_origin_limit_options[], cfg_origin_pool_options[], cfg_balance_options[],
     cfg_site_options[], cfg_zone_options[], cfg_geo_options[], cfg_tls_options[];
 /* Of a route of a site. */
@@ -33,4 +34,4 @@ extern const struct cfg_option cfg_request_fields_options[], cfg_response_fields
     cfg_trace_options[];
 extern const char *const cfg_securities[], *const cfg_route_securities[];
 /* Of checks, which edges and origins have. */
-extern const char *const cfg_check_kinds[], *const cfg_check_methods[];
+extern const char *const cfg_check_methods[], *const cfg_check_verifies[];

@@ -50,30 +50,6 @@ static const struct cfg_option tls_options[] = {
     END,
 };
 
-static const struct cfg_option check_options[] = {
-    CHECK_ROWS("http",
-	       "What is asked: \"http\" is a response with the right status, asked for the way "
-	       "requests go (over verified TLS when tls is on); \"https\" is the same when tls is "
-	       "on, and else one over TLS whose certificate is not verified; \"tcp\" is a "
-	       "connection.",
-	       "0 is the port of the server.",
-	       "Host field, and server name (SNI) where tls is off, which else is the one of "
-	       "requests; \"\" is the server's own name.",
-	       "/", "200-399", "3"),
-    END,
-};
-
-static const struct cfg_option health_options[] = {
-    {.key = "enabled",
-     .type = &cfg_type_bool,
-     AT(cfg_origin, health.enabled),
-     .fallback = "true",
-     .prose = "Whether servers are checked at all; if not they are taken to be up."},
-    SECTION_AT("check", AT(cfg_origin, health.check), "How to find out whether it serves.",
-	       check_options),
-    END,
-};
-
 static const char *const families[] = {"any", "ipv4", "ipv6", NULL};
 
 static const struct cfg_option resolve_options[] = {
@@ -158,7 +134,7 @@ const struct cfg_option cfg_origin_options[] = {
      .shape = CFG_SECTION,
      .shorthand = "enabled",
      .prose = "Whether and how its servers are checked.",
-     .children = health_options},
+     .children = cfg_origin_health_options},
     CHOICE("all_down", AT(cfg_origin, all_down), "try", all_downs,
 	   "When all servers are down: try them all the same, or refuse the request with 503."),
     SECTION_AT("resolve", AT(cfg_origin, resolve), "How names of its servers are looked up.",

@@ -70,6 +70,8 @@
 	X(OLINK_PROBES_PREVENTED, "olink_probes_prevented_total", COUNTER,                         \
 	  "Health probes of origin servers that were not made, for want of descriptors, ports or " \
 	  "memory here")                                                                           \
+	X(OLINK_EJECTIONS, "olink_ejections_total", COUNTER,                                       \
+	  "Times that a server's address was left out for what requests had found")                \
 	X(OLINK_RESOLVES_PREVENTED, "olink_resolve_prevented_total", COUNTER,                      \
 	  "Names not looked up, for want of descriptors here")
 

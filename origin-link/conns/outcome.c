@@ -153,6 +153,8 @@ void outcome_count(struct outcome_counts *counts, const struct outcome *o)
 	add_time(counts, OUTCOME_TIME_FIRST_BYTE, o->first_byte);
 	if (o->status >= 100 && o->status < 600)
 		add(counts, PLACE(answers) + (size_t)o->status / 100, 1);
+	if (o->status >= 502 && o->status <= 504)
+		add(counts, PLACE(gateway_errors), 1);
 }
 
 void outcome_counts_sum(const struct outcome_counts *counts, struct outcome_sums *sums)

@@ -91,13 +91,14 @@ duration outcome_quantile(const struct outcome_histogram *h, double share);
 #define OUTCOME_REASONS (OUTCOME_REASON_LAST - OUTCOME_REASON_FIRST + 1)
 
 struct outcome_sums {
-	uint64_t attempts;      /* that have ended, for requests */
-	uint64_t retries;       /* of these, those whose request was tried before */
-	uint64_t opened, warm;  /* connections; those of them that nobody had asked for yet */
-	uint64_t fresh, reused; /* attempts that were given a new one, or one that was open */
-	uint64_t answers[6];    /* by class of status: [2] is 2xx */
-	uint64_t shortages;     /* attempts that came to nothing for want of something of ours */
-	uint64_t abandoned;     /* attempts that were not wanted any more */
+	uint64_t attempts;       /* that have ended, for requests */
+	uint64_t retries;        /* of these, those whose request was tried before */
+	uint64_t opened, warm;   /* connections; those of them that nobody had asked for yet */
+	uint64_t fresh, reused;  /* attempts that were given a new one, or one that was open */
+	uint64_t answers[6];     /* by class of status: [2] is 2xx */
+	uint64_t gateway_errors; /* of these, with 502, 503 or 504 */
+	uint64_t shortages;      /* attempts that came to nothing for want of something of ours */
+	uint64_t abandoned;      /* attempts that were not wanted any more */
 	uint64_t failures[OUTCOME_REASONS]; /* by reason, from OUTCOME_REASON_FIRST */
 	struct outcome_histogram times[OUTCOME_TIMES];
 };

@@ -25,10 +25,10 @@ struct digest {
 	unsigned char bytes[DIGEST_SIZE];
 };
 
-/* What makes two transports interchangeable; fields of TLS are zero without it. The protocol that
- * is asked for (ALPN) is the same for all with TLS. */
+/* What makes two transports interchangeable; fields of TLS are zero without it. */
 struct transport_identity {
 	bool tls, relay;
+	bool h2; /* is asked for (ALPN), and nothing else */
 	enum tls_verify verify;
 	bool always_full, background;
 	char *name; /* "": none */
@@ -36,7 +36,7 @@ struct transport_identity {
 	enum cfg_proxy_protocol proxy;
 };
 
-static const char *const protocols[] = {"http/1.1"};
+static const char *const http1[] = {"http/1.1"}, *const h2[] = {"h2"};
 
 /* A fleet of thousands of edges may be probed by as many names. */
 #define N_BUCKETS 1024
@@ -93,10 +93,10 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
-	return a->tls == b->tls && a->relay == b->relay && a->verify == b->verify &&
-	       a->always_full == b->always_full && a->background == b->background &&
-	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
-	       digest_equal(&a->trust, &b->trust) &&
+	return a->tls == b->tls && a->relay == b->relay && a->h2 == b->h2 &&
+	       a->verify == b->verify && a->always_full == b->always_full &&
+	       a->background == b->background && a->proxy == b->proxy &&
+	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -125,8 +125,8 @@ static struct transport *create(const struct transport_identity *id,
 		    .ca_file = id->verify != TLS_VERIFY_NONE ? tls->ca : NULL,
 		    .certificate_file = tls->certificate,
 		    .key_file = tls->key,
-		    .alpn = protocols,
-		    .n_alpn = ARRAY_SIZE(protocols),
+		    .alpn = id->h2 ? h2 : http1,
+		    .n_alpn = 1,
 		};
 
 		t->tls = tls_client_create(&config, error);
@@ -190,14 +190,15 @@ static struct transport *intern(const struct transport_identity *id,
 	return t;
 }
 
-struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
-				 char **error)
+static struct transport *load(const struct cfg_origin *origin, const char *server_host, bool by_h2,
+			      char **error)
 {
 	const struct cfg_origin_tls *tls = &origin->tls;
 	struct transport_identity id = {.name = (char *)"", .proxy = origin->proxy_protocol};
 
 	if (tls->enabled) {
 		id.tls = true;
+		id.h2 = by_h2;
 		id.verify = tls->verify ? TLS_VERIFY_ALL : TLS_VERIFY_NONE;
 		id.name = (char *)(*tls->name ? tls->name : server_host);
 		*error = digest_files(tls, &id);
@@ -228,6 +229,28 @@ struct transport *transport_of_relay(const struct cfg_edge_relay *own, const cha
 	return *error ? NULL : intern(&id, &tls, error);
 }
 
+struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
+				 char **error)
+{
+	return load(origin, server_host, false, error);
+}
+
+struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
+				       char **error)
+{
+	const struct cfg_check *check = &origin->health.check;
+	bool is_of_tls = check->kind == CFG_CHECK_HTTPS || check->kind == CFG_CHECK_TLS;
+	bool by_h2 = check->kind == CFG_CHECK_H2 || check->kind == CFG_CHECK_GRPC;
+	const char *name = *check->host ? check->host : server_host;
+
+	if (origin->tls.enabled || !is_of_tls)
+		return load(origin, server_host, by_h2, error);
+	if (check->verify == CFG_VERIFY_NO)
+		return transport_unverified(name, origin->proxy_protocol);
+	return transport_of_check(
+	    &(struct transport_check){name, check->verify, origin->proxy_protocol, false}, error);
+}
+
 struct transport *transport_plain(void)
 {
 	struct transport_identity id = {.name = (char *)""};
@@ -247,7 +270,7 @@ struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol
 	return t;
 }
 
-struct transport *transport_of_check(const char *name, enum cfg_verify verify, char **error)
+struct transport *transport_of_check(const struct transport_check *check, char **error)
 {
 	static const enum tls_verify verifies[] = {
 	    [CFG_VERIFY_AUTO] = TLS_VERIFY_TRUSTED,
@@ -256,10 +279,12 @@ struct transport *transport_of_check(const char *name, enum cfg_verify verify, c
 	};
 	struct transport_identity id = {
 	    .tls = true,
-	    .verify = verifies[verify],
-	    .always_full = verify != CFG_VERIFY_NO,
+	    .h2 = check->h2,
+	    .verify = verifies[check->verify],
+	    .always_full = check->verify != CFG_VERIFY_NO,
 	    .background = true,
-	    .name = (char *)name,
+	    .name = (char *)check->name,
+	    .proxy = check->proxy,
 	};
 	struct cfg_origin_tls tls = {.enabled = true};
 

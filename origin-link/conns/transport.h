@@ -32,6 +32,9 @@ struct transport *transport_load(const struct cfg_origin *origin, const char *se
 /* How they go to another edge that is a relay, by the certificate that this one shows. Likewise. */
 struct transport *transport_of_relay(const struct cfg_edge_relay *own, const char *name,
 				     char **error);
+/* How its checks go there, as origin->health.check and the way of requests say. */
+struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
+				       char **error);
 /* TCP and nothing else. */
 struct transport *transport_plain(void);
 /* TLS to whoever answers, for checks that only want to know whether somebody does; `name` is for
@@ -40,6 +43,12 @@ struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol
 /* TLS for checks of something that clients come to by that name: what a new one would be shown is
  * verified at each connection. Blocking (reads the certificates that the system trusts, when nobody
  * had before). NULL with *error in words (malloc'd). */
-struct transport *transport_of_check(const char *name, enum cfg_verify verify, char **error);
+struct transport_check {
+	const char *name; /* for SNI and the certificate */
+	enum cfg_verify verify;
+	enum cfg_proxy_protocol proxy;
+	bool h2; /* is asked for by ALPN, not HTTP/1.1 */
+};
+struct transport *transport_of_check(const struct transport_check *check, char **error);
 struct transport *transport_ref(struct transport *transport);
 void transport_unref(struct transport **transport);

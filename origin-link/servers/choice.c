@@ -44,7 +44,7 @@ struct choice {
 
 static enum balance_state state_of(const struct olink_address *a)
 {
-	if (health_get(&a->health) == HEALTH_DOWN)
+	if (address_is_down(a))
 		return BALANCE_DOWN;
 	return address_is_proven(a) ? BALANCE_UP : BALANCE_UNPROVEN;
 }

@@ -33,6 +33,10 @@ const char *probe_cause_text(enum probe_cause cause)
 		return "bad-response";
 	case PROBE_WRONG_STATUS:
 		return "wrong-status";
+	case PROBE_WRONG_CONTENT:
+		return "wrong-content";
+	case PROBE_NOT_SERVING:
+		return "not-serving";
 	case PROBE_PREVENTED:
 		return "prevented";
 	case PROBE_NO_ROUTE:
@@ -98,6 +102,11 @@ bool health_forget(struct health *h, enum probe_cause cause)
 void health_doubt(struct health *h)
 {
 	h->doubted = true;
+}
+
+bool health_is_contradicted(const struct health *h)
+{
+	return h->streak > 0;
 }
 
 bool health_record(struct health *h, enum probe_cause result)

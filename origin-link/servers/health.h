@@ -20,8 +20,10 @@ enum probe_cause {
 	PROBE_CERTIFICATE,  /* not accepted: another name, expired, by an unknown issuer... */
 	PROBE_BAD_RESPONSE, /* not HTTP */
 	PROBE_WRONG_STATUS,
-	PROBE_PREVENTED, /* by our own shortage: says nothing, and is never recorded */
-	PROBE_NO_ROUTE,  /* from this machine: says nothing, and makes that nothing is known */
+	PROBE_WRONG_CONTENT,
+	PROBE_NOT_SERVING, /* it says so itself, by gRPC */
+	PROBE_PREVENTED,   /* by our own shortage: says nothing, and is never recorded */
+	PROBE_NO_ROUTE,    /* from this machine: says nothing, and makes that nothing is known */
 };
 
 const char *probe_cause_text(enum probe_cause cause);
@@ -50,6 +52,8 @@ void health_recall(struct health *h, enum health_state state, enum probe_cause c
 bool health_forget(struct health *h, enum probe_cause cause);
 /* The next result decides at once, whatever is known. */
 void health_doubt(struct health *h);
+/* The last results contradict what is known: it may be about to change. */
+bool health_is_contradicted(const struct health *h);
 /* The first result decides at once; then `fall` failures in a row make it down and `rise` successes
  * make it up. True when the state changed. */
 bool health_record(struct health *h, enum probe_cause result);

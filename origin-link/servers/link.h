@@ -31,10 +31,11 @@ struct olink_origins {
 	/* immutable */
 	const struct cfg_fleet *fleet;
 	const char *self;
-	const struct cfg_edge *edge;    /* NULL: it goes by no relay */
-	struct cfg_hash by_name;        /* of origins */
-	struct transport ***transports; /* by origin, then as in its list of servers */
-	double **km;                    /* the same: how far they are; < 0: not known */
+	const struct cfg_edge *edge;          /* NULL: it goes by no relay */
+	struct cfg_hash by_name;              /* of origins */
+	struct transport ***transports;       /* by origin, then as in its list of servers */
+	struct transport ***check_transports; /* likewise; NULL: not checked */
+	double **km;                          /* the same: how far they are; < 0: not known */
 	/* immutable once open */
 	struct olink *olink;            /* NULL: not open */
 	struct olink_server ***servers; /* as the transports */

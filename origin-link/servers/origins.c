@@ -26,10 +26,15 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 {
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		char *error = NULL;
+		const char *host = origin->servers[j].address.host;
+		struct transport *t = transport_load(origin, host, &error);
 
-		o->transports[origin->id][j] =
-		    transport_load(origin, origin->servers[j].address.host, &error);
-		if (o->transports[origin->id][j])
+		o->transports[origin->id][j] = t;
+		if (t && origin->health.enabled) {
+			t = transport_load_check(origin, host, &error);
+			o->check_transports[origin->id][j] = t;
+		}
+		if (t)
 			continue;
 		/* What is wrong with the first is wrong with the others. */
 		diag_add(diag, origin->place, "origin %s: %s", origin->name, error);
@@ -67,6 +72,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 	o->km = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->km));
 	o->edge = here->edge;
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
+	o->check_transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->check_transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
@@ -75,6 +81,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 
 		CHECK(origin->id == i);
 		o->transports[i] = xcalloc(n, sizeof(*o->transports[i]));
+		o->check_transports[i] = xcalloc(n, sizeof(*o->check_transports[i]));
 		o->servers[i] = xcalloc(n, sizeof(*o->servers[i]));
 		o->km[i] = xcalloc(n, sizeof(*o->km[i]));
 		measure(o, origin, here);
@@ -108,6 +115,8 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 		    .resolve = &origin->resolve,
 		    .check = origin->health.enabled ? &origin->health.check : NULL,
 		    .transport = o->transports[origin->id][j],
+		    .check_transport = o->check_transports[origin->id][j],
+		    .is_watched = origin->health.outliers.enabled,
 		};
 
 		o->servers[origin->id][j] = server_take(&o->olink->servers, &id);
@@ -168,9 +177,12 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	if (o->olink)
 		olink_origins_close(o);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
-		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++)
+		for (unsigned j = 0; j < o->fleet->origins[i].n_servers; j++) {
 			transport_unref(&o->transports[i][j]);
+			transport_unref(&o->check_transports[i][j]);
+		}
 		free(o->servers[i]);
+		free(o->check_transports[i]);
 		free(o->km[i]);
 		free(o->transports[i]);
 	}
@@ -180,6 +192,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o->km);
 	free(o->quotas);
 	free(o->transports);
+	free(o->check_transports);
 	free(o->turns);
 	free(o->choices);
 	free(o);

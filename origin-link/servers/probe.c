@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Active checks, on the control loop: connect, for HTTP and HTTPS ask and read a response head, and
- * tell the causes of failure apart. A probe owns its timers, its connection and a copy of what it
- * asks; the health it feeds, and what follows from it, are the caller's.
+ * Active checks, on the control loop: when a probe begins, its connection, its time, and what
+ * follows from how it ended. A probe owns its timers, its connection and its question; how that is
+ * asked is a talk's business (probe_talk.h), the health that is fed, and what follows from it, are
+ * the caller's.
  *
- * Probes go the way that requests go, TLS and its verification included: what they find is what
- * requests will find; of an edge, what its clients will. Only where requests are plain, HTTPS has
- * TLS of its own, which does not verify the certificate: it is the address that is probed, and a
- * certificate may well name something else than the check's host.
+ * Probes go the way that their transport says, its verification included; where that is the way
+ * requests go, what they find is what requests will find.
  *
  * phase    | there is                      | ends with
  * ---------+-------------------------------+----------------------------------------------------
  * WAITING  | the timer, or a place at the  | the next probe
  *          | gate                          |
  * ASKING   | a connector, then a stream    | the verdict, or once more by GET
+ *          | and, but for TCP and TLS, its |
+ *          | talk                          |
  * LEAVING  | a stream, and a verdict       | the end of the stream, enough content, the deadline
  *
  * LEAVING is there because closing a socket with unread input sends a RST, which a server takes for
@@ -22,28 +23,22 @@
 #define LOG_MODULE LOG_PROBE
 #include "origin-link/servers/probe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "core/http/h1.h"
 #include "core/loop/deadline.h"
 #include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/servers/probe_gate.h"
+#include "origin-link/servers/probe_talk.h"
 
 #define PROBE_MAGIC 0x9406e001u
 
-/* A probe reads a head, not a document: enough for any real one. */
-static const struct h1_limits limits = {
-    .head_bytes = 16 * 1024,
-    .fields = 200,
-    .target_bytes = 8 * 1024,
-};
-#define HEAD_ARENA (64 * 1024)
 /* As much of a page is read away for the sake of an orderly end, which is more than most have; who
  * has more is cut off. */
 #define CONTENT_MAX (1024 * 1024)
@@ -63,10 +58,9 @@ struct probe {
 	unsigned magic;
 	struct stream_buffers *buffers;
 	char *name;
-	struct cfg_check check; /* without its strings: they are in `request` */
+	struct probe_question *question;
 	struct net_addr addr;
 	struct transport *transport;
-	char *request;  /* after the method; NULL for TCP */
 	bool wants_get; /* HEAD has got a status that GET has not */
 	bool for_others;
 	struct health *health;
@@ -87,58 +81,50 @@ struct probe {
 	/* ASKING, from connected on, and LEAVING */
 	struct stream *stream;
 	size_t n_content; /* read away */
-	/* ASKING, from connected on */
-	struct arena arena;
-	struct h1_head_parser parser;
-	struct http_head head;
-	char *held; /* a line that is not whole yet */
-	size_t n_held;
+	/* ASKING, from connected on, but for TCP and TLS */
+	void *talk;
 };
 
-/* Checks */
-
-void probe_check_init(struct cfg_check *copy, const struct cfg_check *check)
+static const struct cfg_check *check_of(const struct probe *p)
 {
-	*copy = *check;
-	copy->host = xstrdup(check->host);
-	copy->path = xstrdup(check->path);
+	return &p->question->check;
 }
 
-void probe_check_fini(struct cfg_check *copy)
+static const struct probe_talk_ops *talk_ops(const struct probe *p)
 {
-	free((char *)copy->host);
-	free((char *)copy->path);
-}
-
-bool probe_check_asks_same(const struct cfg_check *a, const struct cfg_check *b)
-{
-	return a->kind == b->kind && a->port == b->port && strcmp(a->host, b->host) == 0 &&
-	       strcmp(a->path, b->path) == 0 && a->method == b->method &&
-	       a->status.low == b->status.low && a->status.high == b->status.high;
-}
-
-bool probe_check_equal(const struct cfg_check *a, const struct cfg_check *b)
-{
-	return probe_check_asks_same(a, b) && a->interval.ns == b->interval.ns &&
-	       a->timeout.ns == b->timeout.ns && a->rise == b->rise && a->fall == b->fall;
+	switch (check_of(p)->kind) {
+	case CFG_CHECK_HTTP:
+	case CFG_CHECK_HTTPS:
+		return &probe_http1;
+	case CFG_CHECK_H2:
+	case CFG_CHECK_GRPC:
+		return &probe_http2;
+	case CFG_CHECK_TCP:
+	case CFG_CHECK_TLS:
+		break;
+	}
+	return NULL;
 }
 
 /* Ends */
 
-static bool is_by_get(const struct probe *p)
+static const char *method_of(const struct probe *p)
 {
-	return p->check.method == CFG_CHECK_GET || p->wants_get || p->head_status != 0;
+	return p->wants_get || p->head_status != 0 ? "GET" : probe_question_method(p->question);
+}
+
+static bool is_by_head(const struct probe *p)
+{
+	return strcmp(method_of(p), "HEAD") == 0;
 }
 
 /* Nothing more of what was asked is looked at. */
 static void stop_asking(struct probe *p)
 {
 	connector_cancel(&p->connector);
-	if (p->phase == PROBE_ASKING && p->stream)
-		arena_fini(&p->arena);
-	free(p->held);
-	p->held = NULL;
-	p->n_held = 0;
+	if (p->talk != NULL)
+		talk_ops(p)->end(p->talk);
+	p->talk = NULL;
 }
 
 static void wait_for_next(struct probe *p, duration interval)
@@ -167,8 +153,14 @@ static void let_go(struct probe *p)
 /* The connection goes, and with it what the other side has still to send. */
 static void hang_up(struct probe *p)
 {
+	const struct cfg_check *check = check_of(p);
+	bool hurry = health_is_contradicted(p->health) && check->fast_interval.ns > 0 &&
+		     check->fast_interval.ns < check->interval.ns;
+
 	let_go(p);
-	wait_for_next(p, p->check.interval);
+	/* The first ones spread, which those in a hurry do by themselves. */
+	p->is_spread |= hurry;
+	wait_for_next(p, hurry ? check->fast_interval : check->interval);
 }
 
 static bool record(struct probe *p, enum probe_cause cause, const char *detail)
@@ -200,9 +192,9 @@ static void probe_failed(struct probe *p, enum probe_cause cause, const char *de
 
 static void leave(struct probe *p);
 
-static void probe_answered(struct probe *p, enum probe_cause cause)
+static void probe_answered(struct probe *p, enum probe_cause cause, const char *detail)
 {
-	bool changed = record(p, cause, NULL);
+	bool changed = record(p, cause, detail);
 
 	leave(p);
 	tell(p, cause, changed);
@@ -215,7 +207,7 @@ static void probe_prevented(struct probe *p, const char *detail)
 		    detail ? detail : "out of resources");
 	let_go(p);
 	p->last_time = DUR_NS(0);
-	wait_for_next(p, DUR_NS(MIN(p->check.interval.ns, PREVENTED_RETRY.ns)));
+	wait_for_next(p, DUR_NS(MIN(check_of(p)->interval.ns, PREVENTED_RETRY.ns)));
 	tell(p, PROBE_PREVENTED, false);
 }
 
@@ -272,7 +264,7 @@ static const struct stream_ops leaving_callbacks = {
 static void leave(struct probe *p)
 {
 	/* Who is to send content may take our end for a loss of interest. */
-	bool content_comes = p->request && is_by_get(p);
+	bool content_comes = talk_ops(p) == &probe_http1 && !is_by_head(p);
 
 	stop_asking(p);
 	p->phase = PROBE_LEAVING;
@@ -288,139 +280,48 @@ static void ask(struct probe *p);
 
 /* An application may know GET only, and say so with 405, 501 or what else it has for what it does
  * not know. */
-static void ask_by_get(struct probe *p)
+static void ask_by_get(struct probe *p, int status)
 {
-	int status = p->head.status;
-
 	stop_asking(p);
 	stream_close(&p->stream, ABANDONED_LINGER);
 	p->head_status = status;
 	ask(p);
 }
 
-static void judge_head(struct probe *p)
+static void answered(struct probe *p, enum probe_cause cause, int status, const char *detail)
 {
-	int status = p->head.status;
-	bool good = status >= p->check.status.low && status <= p->check.status.high;
+	char words[16];
 
-	if (!good && !is_by_get(p)) {
-		ask_by_get(p);
+	if (cause == PROBE_WRONG_STATUS && is_by_head(p)) {
+		ask_by_get(p, status);
 		return;
 	}
-	if (good && p->head_status != 0) {
+	if (cause == PROBE_OK && p->head_status != 0) {
 		p->wants_get = true;
 		log_info("%s answers HEAD with %d and GET with %d: it is asked by GET from now on",
 			 p->name, p->head_status, status);
 	}
-	probe_answered(p, good ? PROBE_OK : PROBE_WRONG_STATUS);
+	snprintf(words, sizeof(words), "%d", status);
+	probe_answered(p, cause, cause == PROBE_WRONG_STATUS && !detail ? words : detail);
 }
 
-static void begin_head(struct probe *p)
-{
-	http_head_init(&p->head, &p->arena);
-	h1_response_parser_init(&p->parser, &limits, !is_by_get(p));
-}
-
-/* True when it is not to go on with this connection. */
-static bool parse(struct probe *p, const char *buf, size_t len)
-{
-	size_t used = 0;
-
-	while (used < len) {
-		size_t n;
-		enum h1_result result =
-		    h1_head_parse(&p->parser, &p->head, buf + used, len - used, &n);
-
-		used += n;
-		if (result == H1_MORE)
-			break;
-		if (result == H1_BAD) {
-			probe_failed(p, PROBE_BAD_RESPONSE, NULL);
-			return true;
-		}
-		if (p->head.status >= 200) {
-			judge_head(p);
-			return true;
-		}
-		begin_head(p);
-	}
-	free(p->held);
-	p->held = NULL;
-	p->n_held = len - used;
-	if (p->n_held) {
-		p->held = xmalloc(p->n_held);
-		memcpy(p->held, buf + used, p->n_held);
-	}
-	return false;
-}
-
-/* The connection has ended before a status line. */
-static void broken(struct probe *p)
-{
-	if (stream_fault(p->stream) == STREAM_FAULT_NO_MEMORY) {
-		probe_prevented(p, stream_fault_detail(p->stream));
-		return;
-	}
-	/* Of TLS 1.3, that is how a server says that it wants another certificate of us. */
-	bool tls = stream_fault(p->stream) == STREAM_FAULT_MALFORMED;
-
-	probe_failed(p, tls ? PROBE_TLS_FAILED : PROBE_RESET,
-		     tls ? stream_fault_detail(p->stream) : NULL);
-}
-
-static void readable_cb(void *arg)
-{
-	struct probe *p = arg;
-	char *buf = p->buffers->plain;
-
-	MAGIC_CHECK(p, PROBE_MAGIC);
-	for (;;) {
-		/* A line never grows past limits.head_bytes: the parser refuses it before. */
-		CHECK(p->n_held < STREAM_READ_MAX);
-		memcpy(buf, p->held ? p->held : "", p->n_held);
-
-		ssize_t n = stream_read(p->stream, buf + p->n_held, STREAM_READ_MAX - p->n_held);
-
-		if (n > 0) {
-			if (parse(p, buf, p->n_held + n))
-				return;
-			continue;
-		}
-		if (n == STREAM_AGAIN)
-			return;
-		broken(p);
-		return;
-	}
-}
-
-static void failed_cb(void *arg)
+static void said_cb(void *arg, enum probe_cause cause, int status, const char *detail)
 {
 	struct probe *p = arg;
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
-	broken(p);
-}
-
-static const struct stream_ops asking_callbacks = {
-    .readable = readable_cb,
-    .drained = drained_cb,
-    .failed = failed_cb,
-};
-
-static void send_request(struct probe *p)
-{
-	static char get[] = "GET", head[] = "HEAD";
-	char *method = is_by_get(p) ? get : head;
-	struct iovec iov[] = {{method, strlen(method)}, {p->request, strlen(p->request)}};
-
-	begin_head(p);
-	stream_write(p->stream, iov, ARRAY_SIZE(iov));
+	if (cause == PROBE_PREVENTED)
+		probe_prevented(p, detail);
+	else if (status == 0)
+		probe_failed(p, cause, detail);
+	else
+		answered(p, cause, status, detail);
 }
 
 /* When its time was over long before the loop came to look, nobody can say what it got of it. */
 static void timed_out(struct probe *p)
 {
-	duration late = mono_since(clock_mono(), mono_add(p->started, p->check.timeout));
+	duration late = mono_since(clock_mono(), mono_add(p->started, check_of(p)->timeout));
 
 	if (late.ns > HELD_UP.ns)
 		probe_prevented(p, "this process was held up");
@@ -456,6 +357,30 @@ static void not_connected(struct probe *p, enum reason reason, const char *detai
 	}
 }
 
+/* Without TLS there is nobody to ask. */
+static bool has_agreed_on_h2(struct stream *stream)
+{
+	gnutls_session_t session = stream_tls_session(stream);
+	gnutls_datum_t name;
+
+	return session == NULL || (gnutls_alpn_get_selected_protocol(session, &name) == 0 &&
+				   name.size == 2 && memcmp(name.data, "h2", 2) == 0);
+}
+
+static void start_talk(struct probe *p)
+{
+	struct probe_talk_order order = {
+	    .buffers = p->buffers,
+	    .stream = p->stream,
+	    .question = p->question,
+	    .method = method_of(p),
+	    .said = said_cb,
+	    .arg = p,
+	};
+
+	p->talk = talk_ops(p)->begin(&order);
+}
+
 static void connected_cb(struct connector *connector, struct stream *stream, enum reason reason,
 			 const char *detail)
 {
@@ -466,13 +391,13 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		not_connected(p, reason, detail);
 		return;
 	}
-	stream_hand_over(stream, &asking_callbacks, p);
 	p->stream = stream;
-	arena_init(&p->arena, HEAD_ARENA);
-	if (p->check.kind == CFG_CHECK_TCP)
-		probe_answered(p, PROBE_OK);
+	if (talk_ops(p) == NULL)
+		probe_answered(p, PROBE_OK, NULL);
+	else if (talk_ops(p) == &probe_http2 && !has_agreed_on_h2(stream))
+		probe_failed(p, PROBE_BAD_RESPONSE, "it does not speak HTTP/2");
 	else
-		send_request(p);
+		start_talk(p);
 }
 
 static void deadline_cb(struct deadline *deadline)
@@ -498,7 +423,7 @@ static void ask(struct probe *p)
 	duration taken = mono_since(clock_mono(), p->started);
 
 	connector_start(&p->connector, &p->addr, p->transport, NULL,
-			DUR_NS(MAX(p->check.timeout.ns - taken.ns, 0)));
+			DUR_NS(MAX(check_of(p)->timeout.ns - taken.ns, 0)));
 }
 
 static void begin(struct probe_pass *pass)
@@ -509,7 +434,7 @@ static void begin(struct probe_pass *pass)
 	p->phase = PROBE_ASKING;
 	p->started = clock_mono();
 	p->head_status = 0;
-	deadline_set(&p->deadline, p->check.timeout);
+	deadline_set(&p->deadline, check_of(p)->timeout);
 	ask(p);
 }
 
@@ -524,34 +449,16 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 		begin(&p->pass);
 }
 
-static void write_request(struct probe *p, const char *given_host, const char *default_host)
+/* malloc'd. */
+static char *authority_of(const struct probe_target *target, uint16_t port)
 {
-	uint16_t port = net_addr_port(&p->addr);
-	bool usual = port == (p->transport->tls ? 443 : 80);
-	const char *host = *given_host ? given_host : default_host;
-	char *field;
+	bool usual = port == (target->transport && target->transport->tls ? 443 : 80);
+	const char *host = *target->check->host ? target->check->host : target->host;
 
-	if (*given_host || usual)
-		field = xstrdup(host);
-	else if (strchr(host, ':'))
-		field = xasprintf("[%s]:%u", host, port);
-	else
-		field = xasprintf("%s:%u", host, port);
-	p->request = xasprintf(" %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: perigee-probe\r\n"
-			       "Accept: */*\r\nConnection: close\r\n\r\n",
-			       p->check.path, field);
-	free(field);
-}
-
-static struct transport *transport_of(const struct probe_target *target)
-{
-	const struct cfg_check *check = target->check;
-	struct transport *requests = target->transport;
-
-	if (check->kind == CFG_CHECK_HTTPS && !(requests && requests->tls))
-		return transport_unverified(*check->host ? check->host : target->host,
-					    requests ? requests->proxy : CFG_PROXY_PROTOCOL_NONE);
-	return requests ? transport_ref(requests) : transport_plain();
+	if (*target->check->host || usual)
+		return xstrdup(host);
+	return strchr(host, ':') ? xasprintf("[%s]:%u", host, port)
+				 : xasprintf("%s:%u", host, port);
 }
 
 struct probe *probe_create(struct stream_buffers *buffers, const struct probe_target *target,
@@ -559,19 +466,19 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 			   void (*on_result)(void *arg, enum probe_cause, bool changed), void *arg)
 {
 	struct probe *p = xcalloc(1, sizeof(*p));
+	char *authority;
 
 	LOOP_ASSERT_OWNER(buffers->loop);
 	p->magic = PROBE_MAGIC;
 	p->buffers = buffers;
 	p->name = xstrdup(target->name);
-	p->check = *target->check;
 	p->addr = target->addr;
-	if (p->check.port)
-		net_addr_set_port(&p->addr, p->check.port);
-	p->transport = transport_of(target);
-	if (p->check.kind != CFG_CHECK_TCP)
-		write_request(p, p->check.host, target->host);
-	p->check.host = p->check.path = NULL; /* the caller's; not ours to keep */
+	if (target->check->port)
+		net_addr_set_port(&p->addr, target->check->port);
+	p->transport = target->transport ? transport_ref(target->transport) : transport_plain();
+	authority = authority_of(target, net_addr_port(&p->addr));
+	p->question = probe_question_create(target->check, authority);
+	free(authority);
 	p->health = health;
 	p->on_result = on_result;
 	p->arg = arg;
@@ -601,7 +508,7 @@ void probe_destroy(struct probe **probep)
 	stream_close(&p->stream, ABANDONED_LINGER);
 	deadline_fini(&p->deadline);
 	transport_unref(&p->transport);
-	free(p->request);
+	probe_question_destroy(&p->question);
 	free(p->name);
 	free(p);
 }

@@ -2,7 +2,8 @@
  *
  * Active checks: one probe asks one address at an interval and feeds a rise/fall machine. Control
  * loop only. The first probe starts at once, the second after half an interval to a whole one,
- * later ones at interval +- 10%: so those that were created together spread.
+ * later ones at interval +- 10%: so those that were created together spread. While results
+ * contradict what is known it is fast_interval instead.
  */
 #pragma once
 
@@ -16,23 +17,14 @@ struct probe_gate;
 struct stream_buffers;
 struct transport;
 
-/* A copy that owns its strings. */
-void probe_check_init(struct cfg_check *copy, const struct cfg_check *check);
-void probe_check_fini(struct cfg_check *copy);
-/* Whether the one would do as well as the other. */
-bool probe_check_equal(const struct cfg_check *a, const struct cfg_check *b);
-/* Whether they ask the same, though maybe at other times and with other conclusions. */
-bool probe_check_asks_same(const struct cfg_check *a, const struct cfg_check *b);
-
 struct probe_target {
 	const struct cfg_check *check; /* copied */
 	struct net_addr addr;
-	/* How requests go there, and so how checks do; a reference is taken. NULL: plain. Where
-	 * requests have no TLS, CFG_CHECK_HTTPS has some of its own, and takes the PROXY header. */
+	/* How the check goes there; a reference is taken. NULL: plain. */
 	struct transport *transport;
 	/* For the log, "edge fra1" or "server 192.0.2.1:80 of origin app"; copied. */
 	const char *name;
-	const char *host; /* Host, and SNI of CFG_CHECK_HTTPS, when check->host is empty; copied */
+	const char *host;        /* the Host field when check->host is empty; copied */
 	struct probe_gate *gate; /* that probes wait at; NULL: they do not. Outlives the probe. */
 	/* It is there for others than this machine. That this one has no route to it says nothing
 	 * then: it is told as PROBE_NO_ROUTE, and makes `health` unknown. */

@@ -21,9 +21,10 @@
 
 /* What edge/exchange/exchange_relay.c answers. */
 #define HEALTH_TARGET "/.well-known/perigee/health?origin=%s"
-/* Found in the time of two failures to be down, and up again after three successes: who comes back
- * has cold connections, and the other way is not bad. */
+/* Found to be down by two failures, half a second apart, and up again by three successes: who comes
+ * back has cold connections, and the other way is not bad. */
 #define CHECK_INTERVAL DUR_S(2)
+#define CHECK_FAST_INTERVAL DUR_MS(500)
 #define CHECK_TIMEOUT DUR_S(2)
 #define CHECK_RISE 3
 #define CHECK_FALL 2
@@ -97,12 +98,15 @@ bool relays_load(struct olink_origins *o, struct diag *diag)
 static struct olink_server *take_server(struct olink_origins *o, const struct cfg_origin *origin,
 					const struct cfg_edge *relay)
 {
+	static struct cfg_range ok = {200, 200};
 	struct cfg_check check = {
 	    .kind = CFG_CHECK_HTTPS,
 	    .host = relay->name,
 	    .method = CFG_CHECK_GET,
-	    .status = {200, 200},
+	    .service = "",
+	    .statuses = {&ok, 1},
 	    .interval = CHECK_INTERVAL,
+	    .fast_interval = CHECK_FAST_INTERVAL,
 	    .timeout = CHECK_TIMEOUT,
 	    .rise = CHECK_RISE,
 	    .fall = CHECK_FALL,
@@ -116,6 +120,7 @@ static struct olink_server *take_server(struct olink_origins *o, const struct cf
 	    .port = address->host && address->port ? address->port : port,
 	    .check = &check,
 	    .transport = o->relay_transports[relay->id],
+	    .check_transport = o->relay_transports[relay->id],
 	};
 	struct olink_server *server;
 

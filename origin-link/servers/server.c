@@ -5,6 +5,7 @@
  * stay with their health, and retires the old list once every loop has ended its turn. Those that
  * went are remembered for a while: a name may turn to another place and back.
  */
+#define LOG_MODULE LOG_ORIGIN
 #include "origin-link/servers/server.h"
 
 #include <stdlib.h>
@@ -13,9 +14,11 @@
 #include <xxhash.h>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/servers/check.h"
 #include "origin-link/servers/probe.h"
 #include "origin-link/servers/seen.h"
 
@@ -29,7 +32,44 @@
 /* After each thing that may have changed the state of an address. */
 static void note(struct olink_address *a, const char *cause)
 {
-	history_add(&a->history, health_state_text(health_get(&a->health)), cause, clock_wall());
+	history_add(&a->history, address_state_text(a), cause, clock_wall());
+}
+
+/* Not whoever accepts connections only: it may still not answer. */
+static bool is_convincing(const struct cfg_check *check)
+{
+	return check->kind != CFG_CHECK_TCP && check->kind != CFG_CHECK_TLS;
+}
+
+static void take_back_if_checked(struct olink_address *a)
+{
+	mono_time began = mono_add(clock_mono(), DUR_NS(-probe_last_time(a->probe).ns));
+
+	if (is_convincing(&a->server->check) && mono_reached(a->outlier.since, began) &&
+	    outlier_checked(&a->outlier, clock_mono()))
+		address_outlier_changed(a);
+}
+
+void address_outlier_changed(struct olink_address *a)
+{
+	const char *cause = outlier_cause_text(a->outlier.cause), *host = a->server->host;
+	struct server_table *table = a->server->table;
+	bool out = a->outlier.cause != OUTLIER_NONE;
+
+	LOOP_ASSERT_OWNER(table->group->control);
+	atomic_store_explicit(&a->is_left_out, out, memory_order_relaxed);
+	if (out) {
+		metrics_add(table->metrics, table->group->control, OLINK_EJECTIONS, 1);
+		log_info("server %s (%s) is ejected for %lld s (%s)", host,
+			 net_addr_shown(&a->addr), (long long)(dur_to_ms(a->outlier.time) / 1000),
+			 cause);
+	} else {
+		log_info("server %s (%s) is taken back", host, net_addr_shown(&a->addr));
+	}
+	note(a, out ? cause : "ejection-over");
+	if (!out)
+		a->up_since = loop_now(table->group->control);
+	server_changed(a->server);
 }
 
 /* Whoever was there from the beginning has no slow start: it would be one of all. */
@@ -67,6 +107,8 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 	metrics_add(table->metrics, table->group->control, OLINK_PROBES, 1);
 	if (cause != PROBE_OK)
 		metrics_add(table->metrics, table->group->control, OLINK_PROBE_FAILURES, 1);
+	else
+		take_back_if_checked(a);
 	if (!changed)
 		return;
 	note(a, probe_cause_text(cause));
@@ -82,7 +124,7 @@ static void start_checks(struct olink_address *a)
 	struct probe_target target = {
 	    .check = &server->check,
 	    .addr = a->addr,
-	    .transport = server->transport,
+	    .transport = server->check_transport,
 	    .name = name,
 	    .host = server->host,
 	};
@@ -293,8 +335,10 @@ static bool resolves_equally(const struct cfg_resolve *a, const struct cfg_resol
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
 	return is_there(s, id) && s->transport == id->transport &&
-	       resolves_equally(&s->resolve, id->resolve) && s->checked == (id->check != NULL) &&
-	       (!id->check || probe_check_equal(&s->check, id->check));
+	       s->is_watched == id->is_watched && resolves_equally(&s->resolve, id->resolve) &&
+	       s->checked == (id->check != NULL) &&
+	       (!id->check || (s->check_transport == id->check_transport &&
+			       probe_check_equal(&s->check, id->check)));
 }
 
 static unsigned bucket(const struct server_identity *id)
@@ -338,6 +382,13 @@ static const struct olink_server *find_before(const struct server_table *table,
 	return best;
 }
 
+static void take_over_outlier(struct olink_address *a, const struct olink_address *from)
+{
+	a->outlier = from->outlier;
+	atomic_store_explicit(&a->is_left_out, from->outlier.cause != OUTLIER_NONE,
+			      memory_order_relaxed);
+}
+
 /* Its addresses are there at once, with what is known of them: by the time that its own name is
  * resolved, the other may be gone; and that may take as long as name servers are away. */
 static void take_over(struct olink_server *server, const struct olink_server *before,
@@ -358,6 +409,8 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 			a->comes_late = known->v[i]->comes_late;
 			a->up_since = known->v[i]->up_since;
 		}
+		if (server->is_watched && before->is_watched)
+			take_over_outlier(a, known->v[i]);
 		list->v[list->n++] = a;
 	}
 	if (list->n > 0)
@@ -399,10 +452,13 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	s->port = id->port;
 	s->transport = transport_ref(id->transport);
 	s->resolve = *id->resolve;
+	s->is_watched = id->is_watched;
 	atomic_init(&s->addresses, NULL);
 	s->checked = id->check != NULL;
-	if (id->check)
+	if (id->check) {
 		probe_check_init(&s->check, id->check);
+		s->check_transport = transport_ref(id->check_transport);
+	}
 	before = find_before(table, id);
 	if (before)
 		take_over(s, before, is_checked_there(before, id));
@@ -430,8 +486,10 @@ void server_give(struct olink_server **serverp)
 	retired_free(r);
 	transport_unref(&s->transport);
 	free(s->host);
-	if (s->checked)
+	if (s->checked) {
 		probe_check_fini(&s->check);
+		transport_unref(&s->check_transport);
+	}
 	s->magic = MAGIC_DEAD;
 	free(s);
 }
@@ -456,6 +514,21 @@ bool server_is_settled(const struct olink_server *s)
 			return false;
 	}
 	return s->resolved;
+}
+
+bool address_is_down(const struct olink_address *a)
+{
+	return health_get(&a->health) == HEALTH_DOWN ||
+	       atomic_load_explicit(&a->is_left_out, memory_order_relaxed);
+}
+
+const char *address_state_text(const struct olink_address *a)
+{
+	enum health_state state = health_get(&a->health);
+
+	if (state != HEALTH_DOWN && atomic_load_explicit(&a->is_left_out, memory_order_relaxed))
+		return "ejected";
+	return health_state_text(state);
 }
 
 bool address_is_proven(const struct olink_address *a)

@@ -15,6 +15,7 @@
 #include "origin-link/conns/outcome.h"
 #include "origin-link/servers/health.h"
 #include "origin-link/servers/history.h"
+#include "origin-link/servers/outlier.h"
 #include "origin-link/servers/resolver.h"
 
 struct conns_node;
@@ -31,7 +32,8 @@ struct olink_address {
 	struct endpoint *endpoint; /* to be pinned by who uses it for longer than a turn */
 	bool checked;
 	/* any thread reads */
-	struct health health; /* stays HEALTH_UNKNOWN when not checked */
+	struct health health;     /* stays HEALTH_UNKNOWN when not checked */
+	_Atomic bool is_left_out; /* as an outlier */
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
@@ -40,6 +42,10 @@ struct olink_address {
 	mono_time up_since;  /* of one that came late; 0: it was there from the beginning */
 	struct history history;
 	struct outcome_sums counted_before; /* by the endpoint, see servers/seen.h */
+	/* only where the server is watched */
+	struct outlier outlier;
+	bool is_counted;               /* there was a look */
+	struct outlier_counts counted; /* at the last one */
 };
 
 /* Immutable once published. */
@@ -87,8 +93,11 @@ struct olink_server {
 	uint16_t port;
 	struct transport *transport;
 	struct cfg_resolve resolve;
+	bool is_watched; /* for outliers */
 	bool checked;
-	struct cfg_check check; /* strings owned; only when checked */
+	/* only when checked */
+	struct cfg_check check; /* strings owned */
+	struct transport *check_transport;
 	struct resolver_watch *watch;
 	bool resolved; /* the first resolution has ended, well or not */
 	LIST_HEAD(, server_user) users;
@@ -105,9 +114,11 @@ struct server_identity {
 	const struct cfg_resolve *resolve;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
+	struct transport *check_transport; /* how the check goes there */
+	bool is_watched;                   /* for outliers (origin-link/servers/outlier.h) */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
- * to the transport. A new one has the addresses of one with the same host and port that is there,
+ * to the transports. A new one has the addresses of one with the same host and port that is there,
  * until its own resolution says otherwise; and their verdicts until its own checks do, if the two
  * are reached in the same way. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
@@ -123,6 +134,13 @@ bool server_is_settled(const struct olink_server *server);
 
 /* Checked, and up; or never checked. Any thread. */
 bool address_is_proven(const struct olink_address *address);
+
+/* Not to be used while there is a better one: down, or left out as an outlier. Any thread. */
+bool address_is_down(const struct olink_address *address);
+/* What all that is known of it comes to: "up", "down", "ejected", "unknown". Any thread. */
+const char *address_state_text(const struct olink_address *address);
+/* Its outlier was left out, or taken back. Control loop. */
+void address_outlier_changed(struct olink_address *address);
 
 /* Any loop of the group; valid until the end of its turn. */
 const struct olink_addresses *server_addresses(const struct olink_server *server);

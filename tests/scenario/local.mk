@@ -13,6 +13,7 @@ scenarios = \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_auth.py \
+	tests/scenario/test_edge_checks.py \
 	tests/scenario/test_edge_certificates.py \
 	tests/scenario/test_edge_client_certs.py \
 	tests/scenario/test_edge_desync.py \
@@ -70,6 +71,7 @@ scenarios = \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \
 	tests/scenario/test_fault_origin_names.py \
+	tests/scenario/test_fault_origin_outliers.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_reload_blocks.py \

@@ -25,6 +25,8 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_outlier \
+	tests/unit/origin-link/servers/test_probe_answer \
 	tests/unit/origin-link/servers/test_history \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
@@ -66,6 +68,8 @@ TESTS += \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/servers/test_health \
+	tests/unit/origin-link/servers/test_outlier \
+	tests/unit/origin-link/servers/test_probe_answer \
 	tests/unit/origin-link/servers/test_history \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_probe \
@@ -104,6 +108,10 @@ tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_
 
 tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
 tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_outlier_SOURCES = tests/unit/origin-link/servers/test_outlier.c
+tests_unit_origin_link_servers_test_outlier_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_servers_test_probe_answer_SOURCES = tests/unit/origin-link/servers/test_probe_answer.c
+tests_unit_origin_link_servers_test_probe_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_servers_test_history_SOURCES = tests/unit/origin-link/servers/test_history.c
 tests_unit_origin_link_servers_test_history_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 

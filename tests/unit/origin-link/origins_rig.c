@@ -9,6 +9,8 @@
 
 void origins_rig_init(struct origins_rig *rig)
 {
+	static struct cfg_range good = {200, 399};
+
 	*rig = (struct origins_rig){.group = loop_group_create(0)};
 	rig->buffers = stream_buffers_create(rig->group->control);
 	rig->olink = olink_create(rig->group, rig->buffers);
@@ -26,7 +28,7 @@ void origins_rig_init(struct origins_rig *rig)
 	    .kind = CFG_CHECK_TCP,
 	    .host = "",
 	    .path = "/",
-	    .status = {200, 399},
+	    .statuses = {&good, 1},
 	    .interval = DUR_S(3600),
 	    .timeout = DUR_S(10),
 	    .rise = 1,

@@ -3,8 +3,6 @@
  * See probe_rig.h. Everything runs on the control loop, in the test's thread.
  */
 #include "tests/unit/origin-link/probe_rig.h"
-#include "core/net/stream.h"
-#include "origin-link/conns/transport.h"
 
 #include <stdlib.h>
 
@@ -17,11 +15,13 @@ int probe_rig_setup(void **state)
 
 	rig->group = loop_group_create(0);
 	rig->buffers = stream_buffers_create(rig->group->control);
+	rig->status = (struct cfg_range){200, 399};
 	rig->check = (struct cfg_check){
 	    .host = "www.example.com",
 	    .path = "/health",
+	    .service = "",
 	    .method = CFG_CHECK_GET,
-	    .status = {200, 399},
+	    .statuses = {&rig->status, 1},
 	    .interval = DUR_S(3600),
 	    .timeout = DUR_S(10),
 	    .rise = 2,

@@ -13,6 +13,7 @@
 struct probe_rig {
 	struct loop_group *group;
 	struct stream_buffers *buffers;
+	struct cfg_range status;
 	struct cfg_check check;      /* by GET of /health at www.example.com, once an hour */
 	struct transport *transport; /* NULL: plain */
 	bool for_others;

@@ -19,6 +19,8 @@
 
 void rig_init(struct rig *rig, unsigned n_workers)
 {
+	static struct cfg_range good = {200, 399};
+
 	*rig = (struct rig){0};
 	rig->group = loop_group_create(n_workers);
 	rig->buffers = stream_buffers_create(rig->group->control);
@@ -40,7 +42,7 @@ void rig_init(struct rig *rig, unsigned n_workers)
 	    .kind = CFG_CHECK_TCP,
 	    .host = "",
 	    .path = "/",
-	    .status = {200, 399},
+	    .statuses = {&good, 1},
 	    .interval = DUR_S(3600),
 	    .timeout = DUR_S(10),
 	    .rise = 1,

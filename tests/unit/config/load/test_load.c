@@ -125,8 +125,9 @@ static void assert_check(const struct cfg_check *c, enum cfg_check_kind kind, ui
 	assert_int_equal(c->port, port);
 	assert_string_equal(c->host, host);
 	assert_string_equal(c->path, path);
-	assert_int_equal(c->status.low, low);
-	assert_int_equal(c->status.high, high);
+	assert_int_equal(c->statuses.n, 1);
+	assert_int_equal(c->statuses.v[0].low, low);
+	assert_int_equal(c->statuses.v[0].high, high);
 	assert_int_equal(c->interval.ns, DUR_S(interval_s).ns);
 	assert_int_equal(c->timeout.ns, DUR_S(timeout_s).ns);
 	assert_int_equal(c->rise, rise);

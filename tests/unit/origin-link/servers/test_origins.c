@@ -389,6 +389,7 @@ static void test_change_of_addresses(void **state)
 	    .port = net_addr_port(&o.addr),
 	    .check = &t->origin.health.check,
 	    .transport = plain,
+	    .check_transport = plain,
 	};
 
 	assert_non_null(table.resolver);
@@ -464,6 +465,7 @@ static void test_another_check_forgot_the_verdicts_of_a_name(void **state)
 	    .port = net_addr_port(&o.addr),
 	    .check = &t->origin.health.check,
 	    .transport = plain,
+	    .check_transport = plain,
 	};
 
 	ns.a[0] = "127.0.0.1";
@@ -527,6 +529,7 @@ static void named_init(struct named *n, struct origins_rig *rig)
 	    .port = 80,
 	    .resolve = &rig->origin.resolve,
 	    .transport = n->plain,
+	    .check_transport = n->plain,
 	};
 }
 

@@ -92,6 +92,76 @@ static void test_each_cause(void **state)
 	}
 }
 
+/* HTTP/2: SETTINGS, then one more. The status is in the static table of RFC 7541, appendix A. */
+#define SETTINGS "\0\0\0\4\0\0\0\0\0"
+#define HEADERS(flags) "\0\0\1\1" flags "\0\0\0\1"
+
+static const struct h2_row {
+	const char *name;
+	enum cfg_check_kind kind;
+	const char *content; /* that is asked for */
+	const char *answer;
+	size_t n;
+	bool then_close;
+	enum probe_cause cause;
+} h2_rows[] = {
+#define BYTES_(text) text, sizeof(text) - 1
+    {"200", CFG_CHECK_H2, NULL, BYTES_(SETTINGS HEADERS("\5") "\x88"), false, PROBE_OK},
+    {"404", CFG_CHECK_H2, NULL, BYTES_(SETTINGS HEADERS("\5") "\x8d"), false, PROBE_WRONG_STATUS},
+    {"content", CFG_CHECK_H2, "up", BYTES_(SETTINGS HEADERS("\4") "\x88\0\0\4\0\1\0\0\0\1I'm up"),
+     false, PROBE_WRONG_CONTENT},
+    {"content", CFG_CHECK_H2, "up", BYTES_(SETTINGS HEADERS("\4") "\x88\0\0\6\0\1\0\0\0\1I'm up"),
+     false, PROBE_OK},
+    {"content that does not end", CFG_CHECK_H2, "up",
+     BYTES_(SETTINGS HEADERS("\4") "\x88\0\0\6\0\0\0\0\0\1I'm up"), false, PROBE_TIMED_OUT},
+    {"gRPC", CFG_CHECK_GRPC, NULL,
+     BYTES_(SETTINGS HEADERS("\4") "\x88\0\0\7\0\0\0\0\0\1\0\0\0\0\2\x08\1"
+				   "\0\0\x0f\1\5\0\0\0\1\0\x0bgrpc-status\1"
+				   "0"),
+     false, PROBE_OK},
+    {"gRPC without a grpc-status", CFG_CHECK_GRPC, NULL,
+     BYTES_(SETTINGS HEADERS("\4") "\x88\0\0\7\0\1\0\0\0\1\0\0\0\0\2\x08\1"), false,
+     PROBE_BAD_RESPONSE},
+    {"stream reset", CFG_CHECK_H2, NULL, BYTES_(SETTINGS "\0\0\4\3\0\0\0\0\1\0\0\0\7"), false,
+     PROBE_RESET},
+    {"closed", CFG_CHECK_H2, NULL, BYTES_(SETTINGS), true, PROBE_RESET},
+    {"silent", CFG_CHECK_H2, NULL, BYTES_(SETTINGS), false, PROBE_TIMED_OUT},
+    {"HTTP/1.1", CFG_CHECK_H2, NULL, BYTES_("HTTP/1.1 400 Bad Request\r\n\r\n"), false,
+     PROBE_BAD_RESPONSE},
+};
+
+static void answer_by_h2(struct scripted_origin *o, void *arg)
+{
+	const struct h2_row *row = arg;
+
+	origin_accept(o);
+	origin_read_until(o, "SM\r\n\r\n");
+	origin_send_bytes(o, row->answer, row->n);
+	if (row->then_close)
+		origin_close(o);
+	else
+		origin_wait(o);
+}
+
+static void test_each_cause_by_http2(void **state)
+{
+	struct probe_rig *t = *state;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(h2_rows); i++) {
+		const struct h2_row *row = &h2_rows[i];
+		struct scripted_origin *o = origin_start(answer_by_h2, (void *)row);
+
+		t->check.kind = row->kind;
+		t->check.content = row->content;
+		t->check.timeout = row->cause == PROBE_TIMED_OUT ? DUR_MS(50) : DUR_S(10);
+		if (probe_rig_run(t, &o->addr) != row->cause)
+			fail_msg("%s (row %u): %s, not %s", row->name, i,
+				 probe_cause_text(t->cause), probe_cause_text(row->cause));
+		origin_go(o);
+		assert_null(origin_finish(&o));
+	}
+}
+
 static struct net_addr closed_port(void)
 {
 	struct net_addr addr;
@@ -155,6 +225,7 @@ static void test_tls_failed(void **state)
 	struct scripted_origin *o = origin_start(talk_plain, NULL);
 
 	t->check.kind = CFG_CHECK_HTTPS;
+	t->transport = transport_unverified("www.example.com", CFG_PROXY_PROTOCOL_NONE);
 	assert_int_equal(probe_rig_run(t, &o->addr), PROBE_TLS_FAILED);
 	assert_null(origin_finish(&o));
 }
@@ -249,6 +320,7 @@ static void test_https(void **state)
 	test_cert_init(&cert, "other.example.com");
 	addr = start_service(&service, t, &cert);
 	t->check.kind = CFG_CHECK_HTTPS;
+	t->transport = transport_unverified("www.example.com", CFG_PROXY_PROTOCOL_NONE);
 	assert_int_equal(probe_rig_run(t, &addr), PROBE_OK);
 	stop_service(&service);
 	test_cert_fini(&cert);
@@ -258,7 +330,8 @@ static void test_https(void **state)
  * did not, and found up what no request could be sent to. */
 static void test_over_the_transport(void **state)
 {
-	static const enum cfg_check_kind kinds[] = {CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP};
+	static const enum cfg_check_kind kinds[] = {CFG_CHECK_HTTP, CFG_CHECK_HTTPS, CFG_CHECK_TCP,
+						    CFG_CHECK_TLS};
 	struct probe_rig *t = *state;
 	char path[] = "/tmp/probe-XXXXXX";
 	struct cfg_origin origin = {.tls = {.enabled = true, .verify = true, .ca = path}};
@@ -276,10 +349,11 @@ static void test_over_the_transport(void **state)
 		test_cert_init(&cert, right ? "www.example.com" : "other.example.com");
 		test_cert_write(&cert, path, NULL);
 		origin.tls.name = "www.example.com";
-		t->transport = transport_load(&origin, "", &error);
+		t->check.kind = kinds[i / 2];
+		origin.health.check = t->check;
+		t->transport = transport_load_check(&origin, "", &error);
 		assert_non_null(t->transport);
 		addr = start_service(&service, t, &cert);
-		t->check.kind = kinds[i / 2];
 		assert_int_equal(probe_rig_run(t, &addr), right ? PROBE_OK : PROBE_CERTIFICATE);
 		stop_service(&service);
 		transport_unref(&t->transport);
@@ -506,6 +580,96 @@ static void test_again_at_the_interval(void **state)
 	assert_null(origin_finish(&o));
 }
 
+static void refuse_twice(struct scripted_origin *o, void *arg)
+{
+	for (int i = 0; i < 2; i++) {
+		origin_accept(o);
+		origin_read_until(o, "\r\n\r\n");
+		origin_send(o, "HTTP/1.1 500 Oh\r\n\r\n");
+	}
+}
+
+/* After a failure of what was up the next one is not an hour away. */
+static void test_fast_interval_while_the_state_is_contradicted(void **state)
+{
+	struct probe_rig *t = *state;
+	struct scripted_origin *o = origin_start(refuse_twice, NULL);
+	struct probe *p;
+
+	t->check.kind = CFG_CHECK_HTTP;
+	t->check.fast_interval = DUR_MS(5);
+	t->n_wanted = 2;
+	p = probe_rig_start(t, &o->addr);
+	health_record(&t->health, PROBE_OK);
+	loop_run(t->group->control);
+	assert_int_equal(t->cause, PROBE_WRONG_STATUS);
+	assert_true(t->changed);
+	assert_int_equal(health_get(&t->health), HEALTH_DOWN);
+	assert_null(origin_finish(&o));
+	probe_destroy(&p);
+}
+
+struct content_row {
+	const char *answer;
+	bool then_close;
+	enum probe_cause cause;
+};
+
+static const struct content_row content_rows[] = {
+    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready", false, PROBE_OK},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy", false, PROBE_WRONG_CONTENT},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\ndy\r\n0\r\n\r\n", false,
+     PROBE_OK},
+    {"HTTP/1.1 200 OK\r\n\r\nI am ready", true, PROBE_OK},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nready", true, PROBE_RESET},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nready", false, PROBE_BAD_RESPONSE},
+    /* A slow body: all of it has to come in time. */
+    {"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nready", false, PROBE_TIMED_OUT},
+    {"HTTP/1.1 503 Busy\r\nContent-Length: 50\r\n\r\nready", false, PROBE_WRONG_STATUS},
+};
+
+static void answer_with_content(struct scripted_origin *o, void *arg)
+{
+	const struct content_row *row = arg;
+
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_expect(o, "GET /health HTTP/1.1\r\n");
+	origin_expect(o, "\r\nX-Check: edge\r\n");
+	origin_expect(o, "\r\nuser-agent: mine\r\n");
+	if (strstr(o->text, "perigee-probe"))
+		o->failure = "two fields of one name";
+	origin_send(o, row->answer);
+	if (row->then_close)
+		origin_close(o);
+	else
+		origin_wait(o);
+}
+
+static void test_content_and_fields(void **state)
+{
+	struct cfg_check_field fields[] = {{.name = "X-Check", .value = "edge"},
+					   {.name = "user-agent", .value = "mine"}};
+	struct probe_rig *t = *state;
+
+	t->check.kind = CFG_CHECK_HTTP;
+	t->check.method = CFG_CHECK_HEAD;
+	t->check.content = "ready";
+	t->check.fields = fields;
+	t->check.n_fields = ARRAY_SIZE(fields);
+	for (unsigned i = 0; i < ARRAY_SIZE(content_rows); i++) {
+		const struct content_row *row = &content_rows[i];
+		struct scripted_origin *o = origin_start(answer_with_content, (void *)row);
+
+		t->check.timeout = row->cause == PROBE_TIMED_OUT ? DUR_MS(50) : DUR_S(10);
+		if (probe_rig_run(t, &o->addr) != row->cause)
+			fail_msg("row %u: %s, not %s", i, probe_cause_text(t->cause),
+				 probe_cause_text(row->cause));
+		origin_go(o);
+		assert_null(origin_finish(&o));
+	}
+}
+
 static void test_destroyed_while_it_runs(void **state)
 {
 	struct probe_rig *t = *state;
@@ -529,6 +693,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, probe_rig_setup, probe_rig_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_each_cause),
+	    TEST(test_each_cause_by_http2),
+	    TEST(test_content_and_fields),
+	    TEST(test_fast_interval_while_the_state_is_contradicted),
 	    TEST(test_refused),
 	    TEST(test_tcp),
 	    TEST(test_port_of_the_check),
