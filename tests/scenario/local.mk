@@ -74,6 +74,7 @@ scenarios = \
 	tests/scenario/test_fault_origin_outliers.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
+	tests/scenario/test_fault_relay.py \
 	tests/scenario/test_fault_reload_blocks.py \
 	tests/scenario/test_fault_resolver.py \
 	tests/scenario/test_fault_restart.py \
