@@ -32,6 +32,18 @@ const struct cfg_nameserver *cfg_find_nameserver(const struct cfg_fleet *fleet, 
 	return NULL;
 }
 
+const char *cfg_service_domain(const char *srv)
+{
+	while (*srv == '_' && strchr(srv, '.') != NULL)
+		srv = strchr(srv, '.') + 1;
+	return *srv != '_' ? srv : "";
+}
+
+const char *cfg_origin_server_name(const struct cfg_origin_server *server)
+{
+	return server->srv != NULL ? cfg_service_domain(server->srv) : server->address.host;
+}
+
 bool cfg_site_is_served_by(const struct cfg_site *site, const struct cfg_edge *edge)
 {
 	unsigned low = 0, high = site->n_edges;

@@ -44,8 +44,8 @@ config_libconfig_a_SOURCES = \
 	config/options/match.c \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
-	config/options/origin.c config/options/origin_health.c config/options/origin_link.c \
-	config/options/origin_balance.c \
+	config/options/origin.c config/options/origin_balance.c config/options/origin_health.c \
+	config/options/origin_link.c \
 	config/options/route.c \
 	config/options/site.c \
 	config/options/terms.c \

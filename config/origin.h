@@ -71,13 +71,20 @@ struct cfg_resolve {
 
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
-	struct cfg_server address; /* without a port: 443 with TLS, else 80 */
+	struct cfg_server address; /* without a port: 443 with TLS, else 80; or without a host: */
+	const char *srv;           /* the name of SRV records that say which servers; NULL: none */
 	unsigned weight;           /* of each address beside those of others, 1 */
 	unsigned priority;         /* 0: before all others, which is the default */
 	struct cfg_coords location;
 	const struct cfg_edge *via; /* NULL: as the origin says */
 	struct cfg_place place;
 };
+
+/* "app.example.net" of "_http._tcp.app.example.net" (RFC 2782): what the name is without the labels
+ * that only SRV records have. */
+const char *cfg_service_domain(const char *srv);
+/* What a server is known by: to be verified as, and asked for in checks. */
+const char *cfg_origin_server_name(const struct cfg_origin_server *server);
 
 /* origins.NAME: where the content comes from. */
 struct cfg_origin {

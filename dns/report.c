@@ -26,7 +26,7 @@
 #include "geo/places.h"
 #include "geo/ranges.h"
 #include "geo/report.h"
-#include "origin-link/servers/health.h"
+#include "origin-link/health/health.h"
 
 /* Verdicts */
 

@@ -10,7 +10,7 @@
 #include "config/diag.h"
 #include "core/base/check.h"
 #include "origin-link/conns/transport.h"
-#include "origin-link/servers/check.h"
+#include "origin-link/health/check.h"
 
 /* Any name that the site serves, malloc'd; NULL: it has none. */
 static char *host_of(const struct cfg_site *site)

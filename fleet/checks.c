@@ -20,8 +20,8 @@
 #include "core/process/metrics.h"
 #include "fleet/ask.h"
 #include "fleet/verdicts.h"
-#include "origin-link/servers/probe.h"
-#include "origin-link/servers/probe_gate.h"
+#include "origin-link/health/probe.h"
+#include "origin-link/health/probe_gate.h"
 
 #define CHECKS_MAGIC 0x45646765u
 #define TARGET_MAGIC 0x54617267u

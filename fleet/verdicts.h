@@ -17,7 +17,7 @@
 
 #include "core/base/addr.h"
 #include "core/base/clock.h"
-#include "origin-link/servers/health.h"
+#include "origin-link/health/health.h"
 
 struct cfg_check;
 struct cfg_fleet;

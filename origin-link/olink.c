@@ -18,11 +18,11 @@
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
+#include "origin-link/health/probe.h"
 #include "origin-link/request/request_internal.h"
 #include "origin-link/server_metrics.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/outlier_watch.h"
-#include "origin-link/servers/probe.h"
 #include "origin-link/servers/seen.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
@@ -177,7 +177,7 @@ static json_t *lookup_status(const struct resolver_facts *facts, mono_time now)
 static json_t *server_status(const struct olink_server *server)
 {
 	const struct olink_addresses *list = server_addresses(server);
-	struct resolver_facts facts = resolver_watch_facts(server->watch);
+	struct resolver_facts facts = server_lookup(server);
 	json_t *addresses = json_array(), *j;
 
 	for (unsigned i = 0; list && i < list->n; i++)

@@ -89,6 +89,37 @@ static void validate_resolve(struct validator *v, const struct cfg_origin *o,
 			 "origins.%s.resolve: ttl_min is more than ttl_max", o->name);
 }
 
+/* Each once, and each known by one thing. */
+static void validate_servers(struct validator *v, const struct cfg_origin *o,
+			     const struct cfg_entry *map)
+{
+	const struct cfg_entry *item = cfg_first_item(map, "servers");
+	char *path = xasprintf("origins.%s.servers", o->name);
+	struct cfg_claims servers = {0};
+
+	for (unsigned s = 0; s < o->n_servers; s++, item = item ? item->next : NULL) {
+		const struct cfg_origin_server *server = &o->servers[s];
+		bool is_map = item != NULL && item->kind == CFG_ENTRY_MAP;
+		bool has_address = is_map && cfg_entry_get(item, "address") != NULL;
+		bool has_srv = is_map && cfg_entry_get(item, "srv") != NULL;
+		char *text = NULL;
+
+		if (is_map && has_address == has_srv)
+			diag_add(v->diag, server->place, "%s[%u]: %s", path, s,
+				 has_srv ? "address and srv exclude each other"
+					 : "address or srv is missing");
+		if (server->address.host != NULL)
+			text = cfg_type_server.format(NULL, &server->address);
+		else if (server->srv != NULL)
+			text = xstrdup(server->srv);
+		if (text != NULL)
+			cfg_claim(v, &servers, text, path, server->place);
+		free(text);
+	}
+	cfg_claims_fini(&servers);
+	free(path);
+}
+
 static void validate_balance(struct validator *v, const struct cfg_origin *o,
 			     const struct cfg_entry *map)
 {
@@ -102,23 +133,12 @@ static void validate_balance(struct validator *v, const struct cfg_origin *o,
 void cfg_validate_origins(struct validator *v)
 {
 	const struct cfg_entry *n = cfg_first_thing(v, "origins");
-	struct cfg_claims servers = {0};
 
 	for (unsigned i = 0; i < v->fleet->n_origins; i++, n = n->next) {
 		const struct cfg_origin *o = &v->fleet->origins[i];
-		char *path = xasprintf("origins.%s.servers", o->name);
+		char *path;
 
-		for (unsigned s = 0; s < o->n_servers; s++) {
-			char *text;
-
-			if (o->servers[s].address.host == NULL)
-				continue;
-			text = cfg_type_server.format(NULL, &o->servers[s].address);
-			cfg_claim(v, &servers, text, path, o->servers[s].place);
-			free(text);
-		}
-		cfg_claims_fini(&servers);
-		free(path);
+		validate_servers(v, o, n);
 		path = xasprintf("origins.%s.health.check", o->name);
 		cfg_validate_check(v, path, &o->health.check,
 				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);

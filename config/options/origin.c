@@ -83,9 +83,15 @@ static const struct cfg_option server_options[] = {
     {.key = "address",
      .type = &cfg_type_server,
      AT(cfg_origin_server, address),
-     .required = true,
      .prose = "A name or an address, and a port (when there is none, 443 with TLS and 80 "
 	      "without). A name stands for all addresses that it has."},
+    {.key = "srv",
+     .type = &cfg_type_service,
+     AT(cfg_origin_server, srv),
+     .prose = "In the place of an address: a name such as _http._tcp.app.example.net, whose SRV "
+	      "records say which servers there are, with their ports, priorities and weights. "
+	      "With TLS they are verified as the domain in it, app.example.net, unless tls.name is "
+	      "set."},
     COUNT("weight", AT(cfg_origin_server, weight), "1", 1, 1000,
 	  "How much of the requests each address gets, beside the weights of others."),
     COUNT("priority", AT(cfg_origin_server, priority), "0", 0, 100,

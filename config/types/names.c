@@ -44,6 +44,25 @@ const struct cfg_type cfg_type_host = {
     .format = cfg_format_text,
 };
 
+static bool parse_service(const struct cfg_value *v, const char *text, void *out)
+{
+	const char *fault = cfg_host_fault(text, CFG_NAME_UNDERSCORE);
+
+	if (fault == NULL && *cfg_service_domain(text) == '\0')
+		fault = "it names no domain";
+	return fault == NULL ? keep_lower(v, text, out) : cfg_refuse_because(v, text, fault);
+}
+
+const struct cfg_type cfg_type_service = {
+    .name = "service",
+    .expected = "the name of a service such as _http._tcp.app.example.net",
+    .pattern = "^[0-9A-Za-z._-]+$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_service,
+    .format = cfg_format_text,
+};
+
 static bool parse_host_pattern(const struct cfg_value *v, const char *text, void *out)
 {
 	const char *name = text, *fault;

@@ -89,7 +89,8 @@ extern const struct cfg_type cfg_type_request_value, cfg_type_response_value;
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */
-extern const struct cfg_type cfg_type_host, cfg_type_host_pattern, cfg_type_zone, cfg_type_owner;
+extern const struct cfg_type cfg_type_host, cfg_type_service, cfg_type_host_pattern, cfg_type_zone,
+    cfg_type_owner;
 /* The name of an edge, an origin, a site, a name server. */
 extern const struct cfg_type cfg_type_name;
 /* Of the operating system; "": none. */

@@ -25,7 +25,7 @@
 #include "core/base/clock.h"
 #include "dns/steer/pool.h"
 #include "dns/steer/spot.h"
-#include "origin-link/servers/health.h"
+#include "origin-link/health/health.h"
 
 struct fleet_verdicts;
 

@@ -89,7 +89,7 @@ struct balance_points balance_ring(const uint64_t *ids, const unsigned *weights,
 	return ring;
 }
 
-static unsigned common_divisor(unsigned a, unsigned b)
+unsigned balance_common_divisor(unsigned a, unsigned b)
 {
 	while (b > 0) {
 		unsigned rest = a % b;
@@ -115,7 +115,7 @@ struct balance_points balance_schedule(const unsigned *weights, unsigned n)
 	struct balance_point *p;
 
 	for (unsigned i = 0; i < n; i++) {
-		divisor = common_divisor(divisor, weights[i]);
+		divisor = balance_common_divisor(divisor, weights[i]);
 		sum += weights[i];
 	}
 	if (n == 0 || sum == (uint64_t)n * divisor)

@@ -24,6 +24,8 @@ double balance_ring_density(const unsigned *weights, unsigned n);
  * move when it goes, and only keys that become its own when it comes. */
 struct balance_points balance_ring(const uint64_t *ids, const unsigned *weights, unsigned n,
 				   double density);
+/* The greatest of both; one of them may be 0. */
+unsigned balance_common_divisor(unsigned a, unsigned b);
 /* Each has as many turns as it weighs, spread evenly over a round. Empty when all weigh the same:
  * then they take turns as they stand. */
 struct balance_points balance_schedule(const unsigned *weights, unsigned n);

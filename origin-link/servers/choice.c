@@ -68,15 +68,20 @@ static unsigned list_addresses(const struct choice *c, struct balance_server *ou
 	for (unsigned i = 0; i < c->setup.origin->n_servers; i++) {
 		const struct olink_addresses *list = server_addresses(c->setup.servers[i]);
 		const struct cfg_origin_server *cfg = &c->setup.origin->servers[i];
+		unsigned rank = 0;
 
 		for (unsigned k = 0; list && k < list->n; k++) {
 			const struct olink_address *a = list->v[k];
 
+			/* Of a service the first ones stand beside those that are no service's,
+			 * whatever numbers its records have. */
+			rank += k > 0 && a->priority != list->v[k - 1]->priority;
+
 			out[n++] = (struct balance_server){
 			    .what = a->endpoint,
 			    .id = endpoint_id(a->endpoint),
-			    .weight = cfg->weight,
-			    .priority = cfg->priority,
+			    .weight = cfg->weight * a->weight,
+			    .priority = cfg->priority << 16 | rank,
 			    .km = c->setup.km[i],
 			    .state = state_of(a),
 			    .up_since = a->up_since,
@@ -86,6 +91,17 @@ static unsigned list_addresses(const struct choice *c, struct balance_server *ou
 	return n;
 }
 
+/* To what an operator has written, where no service is involved: points on a ring are by it. */
+static void reduce_weights(struct balance_server *servers, unsigned n)
+{
+	unsigned divisor = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		divisor = balance_common_divisor(divisor, servers[i].weight);
+	for (unsigned i = 0; i < n; i++)
+		servers[i].weight /= divisor;
+}
+
 static struct balance_table *prepare(const struct choice *c)
 {
 	unsigned n = count_addresses(c);
@@ -93,6 +109,7 @@ static struct balance_table *prepare(const struct choice *c)
 	struct balance_table *table;
 
 	CHECK(list_addresses(c, servers) == n);
+	reduce_weights(servers, n);
 	table = balance_table_create(&c->settings, servers, n, c->n_loops);
 	log_debug("origin %s: requests go to %u of %u addresses", c->setup.origin->name,
 		  balance_table_size(table), n);

@@ -21,15 +21,26 @@
 /* So many fill an answer of 64 KiB for each of the two types; only a hosts file could have more. */
 #define LOOKED_AT_MAX 8192
 
-static int addr_order(const void *a, const void *b)
+static int ip_order(const struct net_addr *x, const struct net_addr *y)
 {
-	const struct net_addr *x = a, *y = b;
-
 	if (x->sa.sa_family != y->sa.sa_family)
 		return x->sa.sa_family < y->sa.sa_family ? -1 : 1;
 	if (x->sa.sa_family == AF_INET)
 		return memcmp(&x->in.sin_addr, &y->in.sin_addr, sizeof(x->in.sin_addr));
 	return memcmp(&x->in6.sin6_addr, &y->in6.sin6_addr, sizeof(x->in6.sin6_addr));
+}
+
+int gather_order(const struct net_addr *x, const struct net_addr *y)
+{
+	int port = (int)net_addr_port(x) - (int)net_addr_port(y);
+	int ip = ip_order(x, y);
+
+	return ip ? ip : port;
+}
+
+static int addr_order(const void *a, const void *b)
+{
+	return gather_order(a, b);
 }
 
 /* Linux takes 0.0.0.0 and :: for this very machine, whoever has put them into a zone. */
@@ -126,17 +137,22 @@ static unsigned choose(const struct net_addr *v, unsigned n,
 	return chosen;
 }
 
+duration gather_ttl(int seconds, const struct cfg_resolve *terms)
+{
+	duration ttl = seconds <= 0 ? TTL_NONE : DUR_S(seconds);
+
+	return DUR_NS(MIN(MAX(ttl.ns, terms->ttl_min.ns), terms->ttl_max.ns));
+}
+
 static duration ttl_of(const struct ares_addrinfo *answer, const struct cfg_resolve *terms)
 {
 	int lowest = INT32_MAX;
-	duration ttl;
 
 	for (const struct ares_addrinfo_node *node = answer->nodes; node; node = node->ai_next)
 		lowest = MIN(lowest, node->ai_ttl);
 	for (const struct ares_addrinfo_cname *c = answer->cnames; c; c = c->next)
 		lowest = MIN(lowest, c->ttl);
-	ttl = lowest <= 0 ? TTL_NONE : DUR_S(lowest);
-	return DUR_NS(MIN(MAX(ttl.ns, terms->ttl_min.ns), terms->ttl_max.ns));
+	return gather_ttl(lowest, terms);
 }
 
 unsigned gather_addrs(const struct ares_addrinfo *answer, uint16_t port,

@@ -14,6 +14,10 @@ struct ares_addrinfo;
 /* More addresses than this of one name are left out. */
 #define RESOLVER_ADDRS_MAX 16
 
+/* How long to use what a name server gives with that time to live, in seconds. */
+duration gather_ttl(int seconds, const struct cfg_resolve *terms);
+/* By family, address and port. */
+int gather_order(const struct net_addr *x, const struct net_addr *y);
 bool gather_is_of(const struct net_addr *addr, enum cfg_family family);
 /* Returns how many addresses it has put into `out`: sorted, without doubles, each with that port.
  * Left out are those of another family than `terms` say, those that nobody can have (unspecified,

@@ -26,7 +26,7 @@ static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, s
 {
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		char *error = NULL;
-		const char *host = origin->servers[j].address.host;
+		const char *host = cfg_origin_server_name(&origin->servers[j]);
 		struct transport *t = transport_load(origin, host, &error);
 
 		o->transports[origin->id][j] = t;
@@ -109,9 +109,10 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 	if (origin->limit.all_connections > 0)
 		o->quotas[origin->id] = quota_take(o->olink->conns, origin->name);
 	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct cfg_origin_server *server = &origin->servers[j];
 		struct server_identity id = {
-		    .host = origin->servers[j].address.host,
-		    .port = origin->servers[j].address.port,
+		    .host = server->srv ? server->srv : server->address.host,
+		    .port = server->srv ? 0 : server->address.port,
 		    .resolve = &origin->resolve,
 		    .check = origin->health.enabled ? &origin->health.check : NULL,
 		    .transport = o->transports[origin->id][j],
@@ -238,7 +239,7 @@ bool olink_origins_are_usable(const struct olink_origins *o, const struct cfg_or
 		const struct olink_addresses *list = server_addresses(o->servers[origin->id][j]);
 
 		for (unsigned i = 0; list && i < list->n; i++) {
-			if (health_get(&list->v[i]->health) != HEALTH_DOWN)
+			if (!address_is_down(list->v[i]))
 				return true;
 		}
 	}

@@ -96,6 +96,7 @@ struct resolver_watch {
 	uint16_t port;
 	struct cfg_resolve terms;
 	resolver_result *on_result;
+	resolver_services *on_services; /* not NULL: it is SRV records that are wanted */
 	void *arg;
 	struct event *timer; /* the next resolution; NULL for a literal */
 	struct question *question;
@@ -109,9 +110,9 @@ struct resolver_watch {
 const char *resolver_end_text(enum resolver_end end)
 {
 	static const char *const texts[] = {
-	    [RESOLVER_PENDING] = "pending",           [RESOLVER_FOUND] = "found",
-	    [RESOLVER_NO_SUCH_NAME] = "no-such-name", [RESOLVER_NO_ADDRESS] = "no-address",
-	    [RESOLVER_NO_ANSWER] = "no-answer",
+	    [RESOLVER_PENDING] = "pending",       [RESOLVER_FOUND] = "found",
+	    [RESOLVER_NO_SERVICE] = "no-service", [RESOLVER_NO_SUCH_NAME] = "no-such-name",
+	    [RESOLVER_NO_ADDRESS] = "no-address", [RESOLVER_NO_ANSWER] = "no-answer",
 	};
 
 	CHECK((unsigned)end < ARRAY_SIZE(texts));
@@ -419,7 +420,21 @@ static void failed(struct resolver_watch *w, enum resolver_end end, const char *
 	w->retry.ns = w->retry.ns ? MIN(w->retry.ns * 2, RETRY_MAX.ns) : RETRY_MIN.ns;
 	ended(w, end);
 	ask_after(w, with_jitter(w->retry));
-	w->on_result(w->arg, expires(w) ? NAME_EXPIRED : NAME_KEPT, NULL, 0);
+	if (w->on_services)
+		w->on_services(w->arg, expires(w) ? NAME_EXPIRED : NAME_KEPT, NULL, 0);
+	else
+		w->on_result(w->arg, expires(w) ? NAME_EXPIRED : NAME_KEPT, NULL, 0);
+}
+
+/* What has been found may be used for so long. */
+static void succeeded(struct resolver_watch *w, enum resolver_end end, duration ttl)
+{
+	w->retry = DUR_NS(0);
+	w->has = end == RESOLVER_FOUND;
+	w->found = loop_now(w->resolver->loop);
+	w->good_until = mono_add(w->found, ttl);
+	ended(w, end);
+	ask_after(w, ttl);
 }
 
 static void answered(struct resolver_watch *w, const struct ares_addrinfo *result)
@@ -432,13 +447,23 @@ static void answered(struct resolver_watch *w, const struct ares_addrinfo *resul
 		failed(w, RESOLVER_NO_ADDRESS, "none that can be used");
 		return;
 	}
-	w->retry = DUR_NS(0);
-	w->has = true;
-	w->found = loop_now(w->resolver->loop);
-	w->good_until = mono_add(w->found, ttl);
-	ended(w, RESOLVER_FOUND);
-	ask_after(w, ttl);
+	succeeded(w, RESOLVER_FOUND, ttl);
 	w->on_result(w->arg, NAME_FOUND, addrs, n);
+}
+
+static void answered_services(struct resolver_watch *w, const unsigned char *wire, size_t len)
+{
+	struct srv_answer answer;
+
+	if (!srv_answer_parse(wire, len, &answer))
+		failed(w, RESOLVER_NO_ANSWER, "what came cannot be understood");
+	else if (answer.n == 0 && !answer.no_service)
+		failed(w, RESOLVER_NO_ADDRESS, "no record that can be used");
+	else {
+		succeeded(w, answer.n > 0 ? RESOLVER_FOUND : RESOLVER_NO_SERVICE,
+			  gather_ttl(answer.ttl, &w->terms));
+		w->on_services(w->arg, NAME_FOUND, answer.v, answer.n);
+	}
 }
 
 /* c-ares 1.18 tells of a server that says SERVFAIL or REFUSED as of one that is not there. */
@@ -474,49 +499,106 @@ static void ask_prevented(struct resolver_watch *w)
 	ask_after(w, RETRY_MIN);
 }
 
-static void answer_cb(void *arg, int status, int timeouts, struct ares_addrinfo *result)
+/* The end of a question, whose watch is to be told of it; NULL: there is nobody, or nothing to
+ * tell. */
+static struct resolver_watch *conclude(struct question *question, int status)
 {
-	struct question *question = arg;
 	struct resolver_watch *w = question->watch;
 
 	free(question);
-	if (w) {
-		struct resolver *r = w->resolver;
-
-		MAGIC_CHECK(w, WATCH_MAGIC);
-		w->question = NULL;
-		if (status == ARES_EDESTRUCTION) {
-			/* Another channel has taken the place of the one that was asked. */
-			ask_after(w, DUR_NS(0));
-		} else if (is_short_of_descriptors()) {
-			ask_prevented(w);
-		} else {
-			metrics_add(r->metrics, r->loop, OLINK_RESOLVES, 1);
-			if (status == ARES_SUCCESS && result)
-				answered(w, result);
-			else
-				failed(w, end_of(status), ares_strerror(status));
-		}
+	if (!w)
+		return NULL;
+	MAGIC_CHECK(w, WATCH_MAGIC);
+	w->question = NULL;
+	if (status == ARES_EDESTRUCTION) {
+		/* Another channel has taken the place of the one that was asked. */
+		ask_after(w, DUR_NS(0));
+		return NULL;
 	}
+	if (is_short_of_descriptors()) {
+		ask_prevented(w);
+		return NULL;
+	}
+	metrics_add(w->resolver->metrics, w->resolver->loop, OLINK_RESOLVES, 1);
+	return w;
+}
+
+static void addresses_cb(void *arg, int status, int timeouts, struct ares_addrinfo *result)
+{
+	struct resolver_watch *w = conclude(arg, status);
+
+	if (w && status == ARES_SUCCESS && result)
+		answered(w, result);
+	else if (w)
+		failed(w, end_of(status), ares_strerror(status));
 	if (result)
 		ares_freeaddrinfo(result);
 }
 
-static void ask_cb(evutil_socket_t fd, short what, void *arg)
+static void services_come(struct question *question, int status, const unsigned char *wire,
+			  size_t len)
+{
+	struct resolver_watch *w = conclude(question, status);
+
+	if (w && status == ARES_SUCCESS)
+		answered_services(w, wire, len);
+	else if (w)
+		failed(w, end_of(status), ares_strerror(status));
+}
+
+/* Of the very name: search lists are for names of hosts. */
+#if ARES_VERSION >= 0x011c00 /* ares_query() is deprecated */
+static void services_cb(void *arg, ares_status_t status, size_t timeouts,
+			const ares_dns_record_t *record)
+{
+	unsigned char *wire = NULL;
+	size_t len = 0;
+
+	if (status == ARES_SUCCESS)
+		status = ares_dns_write(record, &wire, &len);
+	services_come(arg, (int)status, wire, len);
+	ares_free_string(wire);
+}
+
+static void ask_services(struct resolver_watch *w)
+{
+	/* What it returns it has told services_cb() too. */
+	ares_query_dnsrec(w->resolver->channel, w->host, ARES_CLASS_IN, ARES_REC_TYPE_SRV,
+			  services_cb, w->question, NULL);
+}
+#else
+static void services_cb(void *arg, int status, int timeouts, unsigned char *wire, int len)
+{
+	services_come(arg, status, wire, wire ? (size_t)len : 0);
+}
+
+static void ask_services(struct resolver_watch *w)
+{
+	ares_query(w->resolver->channel, w->host, SRV_CLASS, SRV_TYPE, services_cb, w->question);
+}
+#endif
+
+static void ask_addresses(struct resolver_watch *w)
 {
 	static const int families[] = {
 	    [CFG_FAMILY_ANY] = AF_UNSPEC,
 	    [CFG_FAMILY_IPV4] = AF_INET,
 	    [CFG_FAMILY_IPV6] = AF_INET6,
 	};
-	struct resolver_watch *w = arg;
-	struct resolver *r = w->resolver;
 	/* Unsorted: every address is used in turn, and health says which ones can be reached. */
 	struct ares_addrinfo_hints hints = {
 	    .ai_flags = ARES_AI_NOSORT,
 	    .ai_family = families[w->terms.family],
 	    .ai_socktype = SOCK_STREAM,
 	};
+
+	ares_getaddrinfo(w->resolver->channel, w->host, NULL, &hints, addresses_cb, w->question);
+}
+
+static void ask_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct resolver_watch *w = arg;
+	struct resolver *r = w->resolver;
 
 	MAGIC_CHECK(w, WATCH_MAGIC);
 	if (is_short_of_descriptors()) {
@@ -530,15 +612,17 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 	w->question = xcalloc(1, sizeof(*w->question));
 	w->question->watch = w;
 	/* May answer at once (hosts file). */
-	ares_getaddrinfo(r->channel, w->host, NULL, &hints, answer_cb, w->question);
+	if (w->on_services)
+		ask_services(w);
+	else
+		ask_addresses(w);
 	rearm(r);
 }
 
-struct resolver_watch *resolver_watch_create(struct resolver *r, const struct resolver_question *q,
-					     resolver_result *on_result, void *arg)
+static struct resolver_watch *create(struct resolver *r, const struct resolver_question *q,
+				     void *arg)
 {
 	struct resolver_watch *w = xcalloc(1, sizeof(*w));
-	struct net_addr literal;
 
 	LOOP_ASSERT_OWNER(r->loop);
 	w->magic = WATCH_MAGIC;
@@ -546,7 +630,6 @@ struct resolver_watch *resolver_watch_create(struct resolver *r, const struct re
 	w->host = xstrdup(q->host);
 	w->port = q->port;
 	w->terms = *q->terms;
-	w->on_result = on_result;
 	w->arg = arg;
 	w->since = loop_now(r->loop);
 	if (q->before) {
@@ -555,13 +638,39 @@ struct resolver_watch *resolver_watch_create(struct resolver *r, const struct re
 		w->good_until = q->before->good_until;
 	}
 	LIST_INSERT_HEAD(&r->watches, w, link);
+	return w;
+}
+
+static void begin(struct resolver_watch *w)
+{
+	w->timer = evtimer_new(loop_base(w->resolver->loop), ask_cb, w);
+	CHECK(w->timer);
+	ask_after(w, DUR_NS(0));
+}
+
+struct resolver_watch *resolver_watch_services(struct resolver *r,
+					       const struct resolver_question *q,
+					       resolver_services *on_services, void *arg)
+{
+	struct resolver_watch *w = create(r, q, arg);
+
+	w->on_services = on_services;
+	begin(w);
+	return w;
+}
+
+struct resolver_watch *resolver_watch_create(struct resolver *r, const struct resolver_question *q,
+					     resolver_result *on_result, void *arg)
+{
+	struct resolver_watch *w = create(r, q, arg);
+	struct net_addr literal;
+
+	w->on_result = on_result;
 	if (net_addr_parse(q->host, q->port, &literal)) {
 		net_addr_set_port(&literal, q->port);
 		on_result(arg, NAME_FOUND, &literal, 1);
 	} else {
-		w->timer = evtimer_new(loop_base(r->loop), ask_cb, w);
-		CHECK(w->timer);
-		ask_after(w, DUR_NS(0));
+		begin(w);
 	}
 	return w;
 }

@@ -11,6 +11,7 @@
 #include "config/origin.h"
 #include "core/base/addr.h"
 #include "origin-link/servers/gather.h"
+#include "origin-link/servers/srv_answer.h"
 
 struct loop;
 struct metrics;
@@ -36,6 +37,7 @@ void resolver_start_over(struct resolver *resolver);
 enum resolver_end {
 	RESOLVER_PENDING, /* the first one has not */
 	RESOLVER_FOUND,
+	RESOLVER_NO_SERVICE,   /* SRV records say that there is none */
 	RESOLVER_NO_SUCH_NAME, /* a name server says that there is none (NXDOMAIN) */
 	RESOLVER_NO_ADDRESS,   /* that it has no address, or only some that nobody can use */
 	RESOLVER_NO_ANSWER,    /* none has answered; or that it cannot say, or what is no answer */
@@ -54,6 +56,11 @@ enum resolver_news {
 typedef void resolver_result(void *arg, enum resolver_news news, const struct net_addr *addrs,
 			     unsigned n);
 
+/* The same for SRV records, until nobody needs them any more than until the end of the call.
+ * NAME_FOUND with none: there is no such service, decidedly. */
+typedef void resolver_services(void *arg, enum resolver_news news, const struct srv_record *v,
+			       unsigned n);
+
 struct resolver_question {
 	const char *host;                /* copied */
 	uint16_t port;                   /* of the addresses */
@@ -65,6 +72,10 @@ struct resolver_question {
 struct resolver_watch *resolver_watch_create(struct resolver *resolver,
 					     const struct resolver_question *question,
 					     resolver_result *on_result, void *arg);
+/* For SRV records; neither `port` nor a family matters. */
+struct resolver_watch *resolver_watch_services(struct resolver *resolver,
+					       const struct resolver_question *question,
+					       resolver_services *on_services, void *arg);
 void resolver_watch_destroy(struct resolver_watch **watch);
 
 struct resolver_facts {

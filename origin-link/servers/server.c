@@ -18,8 +18,8 @@
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
-#include "origin-link/servers/check.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/health/check.h"
+#include "origin-link/health/probe.h"
 #include "origin-link/servers/seen.h"
 
 #define SERVER_MAGIC 0x53727672u
@@ -126,7 +126,7 @@ static void start_checks(struct olink_address *a)
 	    .addr = a->addr,
 	    .transport = server->check_transport,
 	    .name = name,
-	    .host = server->host,
+	    .host = server->port ? server->host : cfg_service_domain(server->host),
 	};
 
 	a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);
@@ -162,7 +162,7 @@ static struct olink_address *find(const struct olink_addresses *list, const stru
 struct retired {
 	const struct olink_addresses *list;
 	unsigned n;
-	struct olink_address *v[2 * RESOLVER_ADDRS_MAX];
+	struct olink_address *v[2 * SERVICE_ADDRS_MAX];
 };
 
 static void retired_free(void *arg)
@@ -292,20 +292,21 @@ static void publish(struct olink_server *server, struct olink_addresses *list)
 	server->table->on_change(server->table);
 }
 
-static bool are_those(const struct olink_addresses *list, const struct net_addr *addrs, unsigned n)
+static bool are_those(const struct olink_addresses *list, const struct service_address *v,
+		      unsigned n)
 {
 	bool same = list && list->n == n;
 
 	for (unsigned i = 0; same && i < n; i++)
-		same = net_addr_equal(&list->v[i]->addr, &addrs[i]);
+		same = net_addr_equal(&list->v[i]->addr, &v[i].addr) &&
+		       list->v[i]->priority == v[i].priority && list->v[i]->weight == v[i].weight;
 	return same;
 }
 
-static void resolved_cb(void *arg, enum resolver_news news, const struct net_addr *addrs,
-			unsigned n)
+static void served_cb(void *arg, enum resolver_news news, const struct service_address *v,
+		      unsigned n)
 {
 	struct olink_server *server = arg;
-	const struct olink_addresses *old = server_addresses(server);
 	struct olink_addresses *list;
 
 	MAGIC_CHECK(server, SERVER_MAGIC);
@@ -313,12 +314,28 @@ static void resolved_cb(void *arg, enum resolver_news news, const struct net_add
 	forget_old(server);
 	if (news == NAME_EXPIRED)
 		publish(server, NULL);
-	if (news != NAME_FOUND || are_those(old, addrs, n))
+	if (news != NAME_FOUND || are_those(server_addresses(server), v, n))
 		return;
 	list = xcalloc(1, sizeof(*list));
-	for (unsigned i = 0; i < n; i++)
-		list->v[list->n++] = address_of(server, &addrs[i]);
+	for (unsigned i = 0; i < n; i++) {
+		struct olink_address *a = address_of(server, &v[i].addr);
+
+		a->priority = v[i].priority;
+		a->weight = v[i].weight;
+		list->v[list->n++] = a;
+	}
 	publish(server, list);
+}
+
+/* Of a name all are equals. */
+static void resolved_cb(void *arg, enum resolver_news news, const struct net_addr *addrs,
+			unsigned n)
+{
+	struct service_address v[RESOLVER_ADDRS_MAX];
+
+	for (unsigned i = 0; i < n; i++)
+		v[i] = (struct service_address){.addr = addrs[i], .weight = SERVICE_WEIGHT};
+	served_cb(arg, news, v, n);
 }
 
 static bool is_there(const struct olink_server *s, const struct server_identity *id)
@@ -409,6 +426,8 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 			a->comes_late = known->v[i]->comes_late;
 			a->up_since = known->v[i]->up_since;
 		}
+		a->priority = known->v[i]->priority;
+		a->weight = known->v[i]->weight;
 		if (server->is_watched && before->is_watched)
 			take_over_outlier(a, known->v[i]);
 		list->v[list->n++] = a;
@@ -419,16 +438,26 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 		free(list);
 }
 
+static const struct resolver_watch *watch_of(const struct olink_server *s)
+{
+	return s->service ? service_watch(s->service) : s->watch;
+}
+
 static void watch_name(struct olink_server *s, const struct olink_server *before)
 {
+	struct server_table *table = s->table;
 	struct resolver_question question = {
 	    .host = s->host,
 	    .port = s->port,
 	    .terms = &s->resolve,
-	    .before = server_addresses(s) ? before->watch : NULL,
+	    .before = server_addresses(s) ? watch_of(before) : NULL,
 	};
 
-	s->watch = resolver_watch_create(s->table->resolver, &question, resolved_cb, s);
+	if (s->port == 0)
+		s->service =
+		    service_create(table->resolver, table->group->control, &question, served_cb, s);
+	else
+		s->watch = resolver_watch_create(table->resolver, &question, resolved_cb, s);
 }
 
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id)
@@ -480,6 +509,7 @@ void server_give(struct olink_server **serverp)
 	LIST_REMOVE(s, link);
 	s->table->n_servers--;
 	resolver_watch_destroy(&s->watch);
+	service_destroy(&s->service);
 	r = retire(server_addresses(s), NULL);
 	while (s->past.n > 0)
 		forget_first(&s->past, r);
@@ -513,7 +543,12 @@ bool server_is_settled(const struct olink_server *s)
 		if (list->v[i]->checked && health_get(&list->v[i]->health) == HEALTH_UNKNOWN)
 			return false;
 	}
-	return s->resolved;
+	return s->resolved && (!s->service || service_is_settled(s->service));
+}
+
+struct resolver_facts server_lookup(const struct olink_server *s)
+{
+	return resolver_watch_facts(watch_of(s));
 }
 
 bool address_is_down(const struct olink_address *a)

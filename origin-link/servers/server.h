@@ -13,10 +13,10 @@
 #include "config/fleet.h"
 #include "core/base/addr.h"
 #include "origin-link/conns/outcome.h"
-#include "origin-link/servers/health.h"
-#include "origin-link/servers/history.h"
-#include "origin-link/servers/outlier.h"
-#include "origin-link/servers/resolver.h"
+#include "origin-link/health/health.h"
+#include "origin-link/health/history.h"
+#include "origin-link/health/outlier.h"
+#include "origin-link/servers/service.h"
 
 struct conns_node;
 struct endpoint;
@@ -37,9 +37,11 @@ struct olink_address {
 	/* control loop */
 	struct olink_server *server;
 	struct probe *probe; /* NULL: not checked, or not there any more */
-	mono_time left;      /* when its name lost it; while it is in the server's past */
-	bool comes_late;     /* it was down, or is new where others were known: it starts slowly */
-	mono_time up_since;  /* of one that came late; 0: it was there from the beginning */
+	unsigned priority;   /* see struct service_address */
+	unsigned weight;
+	mono_time left;     /* when its name lost it; while it is in the server's past */
+	bool comes_late;    /* it was down, or is new where others were known: it starts slowly */
+	mono_time up_since; /* of one that came late; 0: it was there from the beginning */
 	struct history history;
 	struct outcome_sums counted_before; /* by the endpoint, see servers/seen.h */
 	/* only where the server is watched */
@@ -51,14 +53,14 @@ struct olink_address {
 /* Immutable once published. */
 struct olink_addresses {
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[SERVICE_ADDRS_MAX];
 };
 
 /* Addresses that the name had lately, and what is known of them: the one that left first comes
  * first. Nothing is sent there, and what was under way finishes. Control loop. */
 struct olink_past {
 	unsigned n;
-	struct olink_address *v[RESOLVER_ADDRS_MAX];
+	struct olink_address *v[SERVICE_ADDRS_MAX];
 };
 
 /* A reload looks for each of what may be thousands. */
@@ -90,7 +92,7 @@ struct olink_server {
 	struct server_table *table;
 	unsigned refs;
 	char *host;
-	uint16_t port;
+	uint16_t port; /* 0: the host is a service, and SRV records say which servers it has */
 	struct transport *transport;
 	struct cfg_resolve resolve;
 	bool is_watched; /* for outliers */
@@ -98,7 +100,8 @@ struct olink_server {
 	/* only when checked */
 	struct cfg_check check; /* strings owned */
 	struct transport *check_transport;
-	struct resolver_watch *watch;
+	struct resolver_watch *watch; /* NULL: there is the service */
+	struct service *service;
 	bool resolved; /* the first resolution has ended, well or not */
 	LIST_HEAD(, server_user) users;
 	struct olink_past past;
@@ -110,18 +113,20 @@ struct olink_server {
 /* What a server is known by. */
 struct server_identity {
 	const char *host;
-	uint16_t port;
+	uint16_t port; /* 0: of a service, see above */
 	const struct cfg_resolve *resolve;
 	const struct cfg_check *check; /* NULL: not checked */
 	struct transport *transport;
 	struct transport *check_transport; /* how the check goes there */
-	bool is_watched;                   /* for outliers (origin-link/servers/outlier.h) */
+	bool is_watched;                   /* for outliers (origin-link/health/outlier.h) */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
  * to the transports. A new one has the addresses of one with the same host and port that is there,
  * until its own resolution says otherwise; and their verdicts until its own checks do, if the two
  * are reached in the same way. */
 struct olink_server *server_take(struct server_table *table, const struct server_identity *id);
+/* How the last look-up of its name has ended. Control loop. */
+struct resolver_facts server_lookup(const struct olink_server *server);
 /* The last one ends it: no worker may still look at it. */
 void server_give(struct olink_server **server);
 /* Control loop. */

@@ -14,6 +14,7 @@ from edge_fleet import HOST, Responses, ScriptedOrigin, read_head
 from name_server import NameServer
 
 NAME = "origin.perigee.test"
+SERVICE = f"_http._tcp.{NAME}"
 
 
 class NamedServer:
@@ -105,6 +106,16 @@ def servers():
     for server in made:
         server.go.set()
         server.origin.close()
+
+
+@pytest.fixture
+def edge_of_service(make_edge, etc):
+    """edge_of_service(): one whose origin is the service."""
+    def make(more="health: {check: {kind: tcp, interval: 1s, timeout: 500ms}}", domain=""):
+        return make_edge({"app": f"servers: [{{srv: '{domain or SERVICE}'}}], {more}"},
+                         inside=etc.inside, workers=2)
+
+    return make
 
 
 @pytest.fixture
@@ -212,3 +223,72 @@ def test_name_turns_around_under_load(edge_of, names, servers):
                 "the change", 20)
     assert edge.settled()["olink_failures_total"] == 0
     perigee.wait_for(lambda: servers[2].open == 0, "the connections to who went to be closed", 10)
+
+
+def addresses_of(edge):
+    return {a["address"] for a in server_of(edge)["addresses"]}
+
+
+def test_service_changes_under_load(edge_of_service, names, servers):
+    """Targets come, go and move; a record that says that there is no service ends it, and another
+    begins it again."""
+    first, second, third = servers
+    for i, server in enumerate(servers):
+        names[f"t{i}.{NAME}"] = [server.address]
+    names[SERVICE] = [(1, 1, s.port, f"t{i}.{NAME}") for i, s in enumerate(servers[:2])]
+    edge = edge_of_service()
+    perigee.wait_for(lambda: len(addresses_of(edge)) == 2, "the targets")
+    with load(edge):
+        perigee.wait_for(lambda: first.open and second.open, "both to be used")
+        names[SERVICE] = [(1, 1, third.port, f"t2.{NAME}")]
+        perigee.wait_for(lambda: addresses_of(edge) == {f"{third.address}:{third.port}"},
+                         "the other target", 20)
+        perigee.wait_for(lambda: not first.open and not second.open, "the others to be closed", 10)
+        names[f"t2.{NAME}"] = [first.address]
+        perigee.wait_for(lambda: addresses_of(edge) == {f"{first.address}:{first.port}"},
+                         "its other address", 20)
+    assert edge.settled()["olink_failures_total"] == 0
+    assert server_of(edge)["lookup"]["last"] == "found"
+    names[SERVICE] = [(0, 0, 0, ".")]
+    perigee.wait_for(lambda: server_of(edge)["lookup"]["last"] == "no-service", "its end", 20)
+    assert edge.curl("-o", "/dev/null", "-w", "%{http_code}", edge.url("/")).stdout == "502"
+    names[SERVICE] = [(0, 0, second.port, f"t1.{NAME}")]
+    perigee.wait_for(lambda: len(addresses_of(edge)) == 1, "it to come back", 20)
+    assert edge.curl(edge.url("/")).stdout == second.address
+
+
+def test_service_is_verified_as_its_domain(edge_of_service, names, scripted_origin, authority):
+    """Not as the target, which whoever can forge an answer chooses (RFC 6125, RFC 9525)."""
+    def script(conn):
+        while read_head(conn):
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    names["t.other.test"] = ["127.0.0.1"]
+    for name, status in ((NAME, "200"), ("t.other.test", "502")):
+        origin = scripted_origin(script, tls=authority.issue(name, [name]))
+        names[SERVICE] = [(1, 1, origin.port, "t.other.test")]
+        edge = edge_of_service(
+            f"health: {{enabled: false}}, tls: {{enabled: true, ca: {authority.certificate}}}")
+        assert edge.curl("-o", "/dev/null", "-w", "%{http_code}", edge.url("/")).stdout == status
+        edge.stop()
+        if status == "502":
+            assert "alert bad certificate" in origin.errors.pop()
+
+
+def test_service_has_priorities_and_weights(edge_of_service, names, servers):
+    """The first ones share by their weights; the last is used when those are gone."""
+    for i, server in enumerate(servers):
+        names[f"t{i}.{NAME}"] = [server.address]
+    names[SERVICE] = [(10 if i < 2 else 20, (3, 1, 0)[i], s.port, f"t{i}.{NAME}")
+                      for i, s in enumerate(servers)]
+    edge = edge_of_service("health: {enabled: false}, balance: {method: round-robin}")
+    perigee.wait_for(lambda: len(addresses_of(edge)) == 3, "the targets")
+    with load(edge) as clients:
+        perigee.wait_for(lambda: all(len(c.got) >= 400 for c in clients), "requests", 20)
+        got = [body for c in clients for _, body in c.got[:400]]
+        first, second, third = (got.count(s.address) for s in servers)
+        assert third == 0
+        assert 0.7 < first / (first + second) < 0.8
+        names[SERVICE] = names[SERVICE][2:]
+        wait_until_all_go_to(clients, servers[2].address)
+    assert edge.settled()["olink_failures_total"] == 0

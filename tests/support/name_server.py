@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A name server for scenarios, over UDP and TCP at port 53 of an address of 127.0.0.0/8 that nobody
-else has (takes root): what it answers is looked up in `names` at the moment, {name: [address, ...]};
-all else does not exist."""
+else has (takes root): what it answers is looked up in `names` at the moment, {name: [address, ...]},
+or {name: [(priority, weight, port, target), ...]} for SRV records, with the targets' addresses in the
+additional section; all else does not exist."""
 
 import contextlib
 import itertools
@@ -42,7 +43,20 @@ class NameServer:
         if name not in self.names:
             response.set_rcode(dns.rcode.NXDOMAIN)
             return response
-        found = [a for a in self.names[name] if (":" in a) == (question.rdtype == dns.rdatatype.AAAA)]
+        records = self.names[name]
+        services = [r for r in records if isinstance(r, tuple)]
+        if question.rdtype == dns.rdatatype.SRV and services:
+            response.answer.append(dns.rrset.from_text_list(
+                question.name, self.ttl, "IN", "SRV",
+                [f"{priority} {weight} {port} {target.rstrip('.')}." for priority, weight, port, target
+                 in services]))
+            for *_, target in services:
+                for address in self.names.get(target, []):
+                    response.additional.append(dns.rrset.from_text(
+                        f"{target}.", self.ttl, "IN", "AAAA" if ":" in address else "A", address))
+            return response
+        found = [a for a in records if a not in services and
+                 (":" in a) == (question.rdtype == dns.rdatatype.AAAA)]
         if found and question.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
             response.answer.append(dns.rrset.from_text_list(
                 question.name, self.ttl, "IN", dns.rdatatype.to_text(question.rdtype), found))

@@ -24,15 +24,17 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_balance \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
-	tests/unit/origin-link/servers/test_health \
-	tests/unit/origin-link/servers/test_outlier \
-	tests/unit/origin-link/servers/test_probe_answer \
-	tests/unit/origin-link/servers/test_history \
+	tests/unit/origin-link/health/test_health \
+	tests/unit/origin-link/health/test_outlier \
+	tests/unit/origin-link/health/test_probe_answer \
+	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
-	tests/unit/origin-link/servers/test_probe \
-	tests/unit/origin-link/servers/test_probe_end \
-	tests/unit/origin-link/servers/test_probe_gate \
 	tests/unit/origin-link/servers/test_seen \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
+	tests/unit/origin-link/health/test_probe \
+	tests/unit/origin-link/health/test_probe_end \
+	tests/unit/origin-link/health/test_probe_gate \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -67,15 +69,17 @@ TESTS += \
 	tests/unit/origin-link/servers/test_balance \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
-	tests/unit/origin-link/servers/test_health \
-	tests/unit/origin-link/servers/test_outlier \
-	tests/unit/origin-link/servers/test_probe_answer \
-	tests/unit/origin-link/servers/test_history \
+	tests/unit/origin-link/health/test_health \
+	tests/unit/origin-link/health/test_outlier \
+	tests/unit/origin-link/health/test_probe_answer \
+	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
-	tests/unit/origin-link/servers/test_probe \
-	tests/unit/origin-link/servers/test_probe_end \
-	tests/unit/origin-link/servers/test_probe_gate \
 	tests/unit/origin-link/servers/test_seen \
+	tests/unit/origin-link/servers/test_service \
+	tests/unit/origin-link/servers/test_srv_answer \
+	tests/unit/origin-link/health/test_probe \
+	tests/unit/origin-link/health/test_probe_end \
+	tests/unit/origin-link/health/test_probe_gate \
 	tests/unit/origin-link/request/test_content \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
@@ -106,14 +110,14 @@ tests_unit_origin_link_servers_test_balance_points_LDADD = $(LINK_ORIGIN_LINK) $
 tests_unit_origin_link_servers_test_gather_SOURCES = tests/unit/origin-link/servers/test_gather.c
 tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_servers_test_health_SOURCES = tests/unit/origin-link/servers/test_health.c
-tests_unit_origin_link_servers_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
-tests_unit_origin_link_servers_test_outlier_SOURCES = tests/unit/origin-link/servers/test_outlier.c
-tests_unit_origin_link_servers_test_outlier_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
-tests_unit_origin_link_servers_test_probe_answer_SOURCES = tests/unit/origin-link/servers/test_probe_answer.c
-tests_unit_origin_link_servers_test_probe_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
-tests_unit_origin_link_servers_test_history_SOURCES = tests/unit/origin-link/servers/test_history.c
-tests_unit_origin_link_servers_test_history_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_health_SOURCES = tests/unit/origin-link/health/test_health.c
+tests_unit_origin_link_health_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_outlier_SOURCES = tests/unit/origin-link/health/test_outlier.c
+tests_unit_origin_link_health_test_outlier_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_probe_answer_SOURCES = tests/unit/origin-link/health/test_probe_answer.c
+tests_unit_origin_link_health_test_probe_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_history_SOURCES = tests/unit/origin-link/health/test_history.c
+tests_unit_origin_link_health_test_history_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/servers/test_origins.c \
 	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \
@@ -208,20 +212,20 @@ tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/con
 	tests/support/test_cert.c tests/support/test_cert.h
 tests_unit_origin_link_conns_test_transport_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_servers_test_probe_SOURCES = tests/unit/origin-link/servers/test_probe.c \
+tests_unit_origin_link_health_test_probe_SOURCES = tests/unit/origin-link/health/test_probe.c \
 	tests/unit/origin-link/probe_rig.c tests/unit/origin-link/probe_rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
-tests_unit_origin_link_servers_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_probe_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_servers_test_probe_end_SOURCES = tests/unit/origin-link/servers/test_probe_end.c \
+tests_unit_origin_link_health_test_probe_end_SOURCES = tests/unit/origin-link/health/test_probe_end.c \
 	tests/unit/origin-link/probe_rig.c tests/unit/origin-link/probe_rig.h \
 	tests/support/scripted_origin.c tests/support/scripted_origin.h \
 	tests/support/test_cert.c tests/support/test_cert.h
-tests_unit_origin_link_servers_test_probe_end_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_probe_end_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
-tests_unit_origin_link_servers_test_probe_gate_SOURCES = tests/unit/origin-link/servers/test_probe_gate.c
-tests_unit_origin_link_servers_test_probe_gate_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_probe_gate_SOURCES = tests/unit/origin-link/health/test_probe_gate.c
+tests_unit_origin_link_health_test_probe_gate_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 request_rig = tests/unit/origin-link/rig.c tests/unit/origin-link/rig.h \
 	tests/support/flow_filters.c tests/support/flow_filters.h \
@@ -280,3 +284,10 @@ tests_unit_origin_link_servers_test_resolver_LDADD = $(LINK_ORIGIN_LINK) $(CMOCK
 tests_unit_origin_link_request_test_workers_SOURCES = tests/unit/origin-link/request/test_workers.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_workers_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_service_SOURCES = tests/unit/origin-link/servers/test_service.c \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
+tests_unit_origin_link_servers_test_service_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_srv_answer_SOURCES = tests/unit/origin-link/servers/test_srv_answer.c
+tests_unit_origin_link_servers_test_srv_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

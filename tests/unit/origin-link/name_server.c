@@ -37,6 +37,56 @@ static size_t put_answer(uint8_t *out, const char *text, uint32_t ttl)
 	return 12 + len;
 }
 
+static size_t put_name(uint8_t *out, const char *name)
+{
+	size_t n = 0;
+
+	while (*name) {
+		size_t len = strcspn(name, ".");
+
+		out[n++] = (uint8_t)len;
+		memcpy(out + n, name, len);
+		n += len;
+		name += len + (name[len] == '.');
+	}
+	out[n++] = 0;
+	return n;
+}
+
+static size_t put_srv(uint8_t *out, const char *text, uint32_t ttl)
+{
+	const uint8_t fixed[] = {0xc0, 12, 0, SRV_TYPE, 0, SRV_CLASS};
+	unsigned numbers[3];
+	char target[256];
+	size_t len;
+
+	CHECK(sscanf(text, "%u %u %u %255s", &numbers[0], &numbers[1], &numbers[2], target) == 4);
+	memcpy(out, fixed, 6);
+	memcpy(out + 6, &(uint32_t){htonl(ttl)}, 4);
+	for (unsigned i = 0; i < 3; i++)
+		memcpy(out + 12 + 2 * i, &(uint16_t){htons(numbers[i])}, 2);
+	len = 6 + put_name(out + 18, strcmp(target, ".") == 0 ? "" : target);
+	memcpy(out + 10, &(uint16_t){htons(len)}, 2);
+	return 12 + len;
+}
+
+/* What an A query for the name at `at` gets. */
+static const char *const *addresses_of(const struct name_server *ns, const uint8_t *at)
+{
+	static const char *one[2];
+	uint8_t wire[256];
+
+	for (unsigned i = 0; ns->hosts[i].name; i++) {
+		size_t len = put_name(wire, ns->hosts[i].name);
+
+		if (memcmp(wire, at, len) != 0)
+			continue;
+		one[0] = *ns->hosts[i].a ? ns->hosts[i].a : NULL;
+		return one;
+	}
+	return ns->a;
+}
+
 void name_server_answer(struct name_server *ns)
 {
 	uint8_t packet[NAME_SERVER_PACKET_MAX];
@@ -51,9 +101,13 @@ void name_server_answer(struct name_server *ns)
 	memcpy(&type, packet + end - 4, 2);
 	packet[2] = 0x85; /* answer, authoritative, recursion desired */
 	packet[3] = 0x80 | ns->rcode;
-	texts = ntohs(type) == TYPE_A ? ns->a : ns->aaaa;
+	type = ntohs(type);
+	texts = type == TYPE_A ? addresses_of(ns, packet + 12) : ns->aaaa;
+	if (type == SRV_TYPE)
+		texts = ns->srv;
 	for (; ns->rcode == 0 && texts[answers]; answers++)
-		end += put_answer(packet + end, texts[answers], ns->ttl);
+		end += (type == SRV_TYPE ? put_srv : put_answer)(packet + end, texts[answers],
+								 ns->ttl);
 	packet[6] = 0;
 	packet[7] = answers;
 	memset(packet + 8, 0, 4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A name server on the test's own loop: it answers every A query with what the test has set at the
- * moment, and every AAAA query likewise.
+ * moment, and every AAAA and SRV query likewise.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "origin-link/servers/resolver.h"
 
 #define NAME_SERVER_ADDRS_MAX 20
+#define NAME_SERVER_HOSTS_MAX 8
 #define NAME_SERVER_PACKET_MAX 1024
 
 struct name_server {
@@ -23,6 +24,11 @@ struct name_server {
 	int rcode;
 	const char *a[NAME_SERVER_ADDRS_MAX + 1]; /* IPv4 addresses, in the order they are sent */
 	const char *aaaa[NAME_SERVER_ADDRS_MAX + 1];
+	const char *srv[NAME_SERVER_ADDRS_MAX + 1]; /* "priority weight port target" */
+	/* Those that have another address than all others; "": none. */
+	struct {
+		const char *name, *a;
+	} hosts[NAME_SERVER_HOSTS_MAX + 1];
 	uint32_t ttl;
 	bool silent;
 	unsigned n_asked;

@@ -8,7 +8,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/loop/loop.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/health/probe.h"
 
 struct probe_rig {
 	struct loop_group *group;

@@ -737,6 +737,40 @@ static void test_long_names(void **state)
 	free(name);
 }
 
+/* A server is known by an address or by a service, whose domain is what it is verified as. */
+static void test_service_stands_for_servers(void **state)
+{
+	static const char *const domains[][2] = {
+	    {"_http._tcp.App.example", "app.example"},
+	    {"_x.app.example", "app.example"},
+	    {"web.service.consul", "web.service.consul"},
+	};
+	struct cfg_fleet *f;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(domains); i++) {
+		char *text = xasprintf("origins: {a: {servers: {srv: %s}}}\n", domains[i][0]);
+
+		f = load_good(text);
+		assert_null(f->origins[0].servers[0].address.host);
+		assert_string_equal(cfg_origin_server_name(&f->origins[0].servers[0]),
+				    domains[i][1]);
+		cfg_fleet_destroy(&f);
+		free(text);
+	}
+	assert_complaints(
+	    "origins:\n"
+	    "  a: {servers: {srv: _http._tcp}}\n"
+	    "  b: {servers: {srv: _http._tcp.x, address: x}}\n"
+	    "  c: {servers: [{srv: x.y}, {srv: X.y}]}\n"
+	    "  d: {servers: {srv: a b}}\n",
+	    "fleet.yaml:2:22: origins.a.servers[0].srv: \"_http._tcp\": it names no domain\n"
+	    "fleet.yaml:3:16: origins.b.servers[0]: address and srv exclude each other\n"
+	    "fleet.yaml:4:29: origins.c.servers: \"x.y\" is there twice; first at "
+	    "fleet.yaml:4:17\n"
+	    "fleet.yaml:5:22: origins.d.servers[0].srv: \"a b\": a name has letters, digits, \"-\" "
+	    "and \".\" only\n");
+}
+
 /* A value may stand for an item, be it alone or in a list, beside items that are written out. */
 static void test_address_stands_for_a_server(void **state)
 {
@@ -766,9 +800,7 @@ static void test_address_stands_for_a_server(void **state)
 	    "  e: {servers: []}\n",
 	    "fleet.yaml:2:16: origins.a.servers[0].address: \"http://x\": write host:port, without "
 	    "a scheme and path\n"
-	    "fleet.yaml:3:17: origins.b.servers[0].address is missing: A name or an address, and a "
-	    "port (when there is none, 443 with TLS and 80 without). A name stands for all "
-	    "addresses that it has.\n"
+	    "fleet.yaml:3:17: origins.b.servers[0]: address or srv is missing\n"
 	    "fleet.yaml:3:26: origins.b.servers[0].weight: 0 is out of range; it may be 1 to 1000\n"
 	    "fleet.yaml:3:30: origins.b.servers[1]: a server such as app.example.net:8080, "
 	    "192.0.2.7:80 or \"[2001:db8::7]:80\", or a map of options was expected, not a list\n"
@@ -795,6 +827,7 @@ int main(void)
 	    cmocka_unit_test(test_zone_of_rfc_2317_was_refused),
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_long_names),
+	    cmocka_unit_test(test_service_stands_for_servers),
 	    cmocka_unit_test(test_address_stands_for_a_server),
 	};
 

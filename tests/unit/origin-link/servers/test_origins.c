@@ -680,13 +680,13 @@ static void test_name_of_ever_new_addresses(void **state)
 
 	named_init(&n, t);
 	s = server_take(&n.table, &n.id);
-	for (unsigned i = 1; i <= RESOLVER_ADDRS_MAX + 5; i++) {
+	for (unsigned i = 1; i <= SERVICE_ADDRS_MAX + 5; i++) {
 		char text[NET_ADDR_TEXT];
 
 		snprintf(text, sizeof(text), "127.0.1.%u", i);
 		turn_to(&n, s, text);
 	}
-	assert_int_equal(s->past.n, RESOLVER_ADDRS_MAX);
+	assert_int_equal(s->past.n, SERVICE_ADDRS_MAX);
 	server_give(&s);
 	named_fini(&n);
 }

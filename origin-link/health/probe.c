@@ -21,7 +21,7 @@
  * a fault.
  */
 #define LOG_MODULE LOG_PROBE
-#include "origin-link/servers/probe.h"
+#include "origin-link/health/probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +34,8 @@
 #include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
 #include "origin-link/conns/transport.h"
-#include "origin-link/servers/probe_gate.h"
-#include "origin-link/servers/probe_talk.h"
+#include "origin-link/health/probe_gate.h"
+#include "origin-link/health/probe_talk.h"
 
 #define PROBE_MAGIC 0x9406e001u
 

@@ -4,7 +4,7 @@
  * control loop calls health_init() and what changes it; health_get() is for any thread. It owns
  * nothing and knows no time: how often results come is the caller's business.
  */
-#include "origin-link/servers/health.h"
+#include "origin-link/health/health.h"
 
 #include "core/base/check.h"
 

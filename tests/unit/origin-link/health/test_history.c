@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "origin-link/servers/history.h"
+#include "origin-link/health/history.h"
 
 static wall_time at(int64_t second)
 {

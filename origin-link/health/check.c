@@ -2,7 +2,7 @@
  *
  * Copies of checks, and how they are compared.
  */
-#include "origin-link/servers/check.h"
+#include "origin-link/health/check.h"
 
 #include <stdlib.h>
 #include <string.h>

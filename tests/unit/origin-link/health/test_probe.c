@@ -22,7 +22,7 @@
 #include "core/net/sock.h"
 #include "core/net/stream.h"
 #include "origin-link/conns/transport.h"
-#include "origin-link/servers/probe.h"
+#include "origin-link/health/probe.h"
 #include "tests/support/few_descriptors.h"
 #include "tests/support/scripted_origin.h"
 #include "tests/support/test_cert.h"

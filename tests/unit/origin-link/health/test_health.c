@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "origin-link/servers/health.h"
+#include "origin-link/health/health.h"
 
 /* '.' success, 'x' failure; 'U' up, 'u' up but failing, 'D' down. */
 static const struct row {

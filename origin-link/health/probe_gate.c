@@ -3,7 +3,7 @@
  * The gate of probes: a queue, and a rate that the loop's work brings to a stop. It owns a timer;
  * the passes are the probes'.
  */
-#include "origin-link/servers/probe_gate.h"
+#include "origin-link/health/probe_gate.h"
 
 #include <stdlib.h>
 

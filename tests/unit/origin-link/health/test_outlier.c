@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "origin-link/servers/outlier.h"
+#include "origin-link/health/outlier.h"
 
 #define SERVERS_MAX 4
 #define AT(second) ((mono_time){DUR_S(1000 + (second)).ns})

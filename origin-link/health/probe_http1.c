@@ -3,7 +3,7 @@
  * A probe's question by HTTP/1.1: the request, the head of the response, and its content as far as
  * the question is about it. Control loop only.
  */
-#include "origin-link/servers/probe_talk.h"
+#include "origin-link/health/probe_talk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * content is a stranger's: so much of it is kept and no more, and a regular expression that takes
  * too long has not matched.
  */
-#include "origin-link/servers/probe_answer.h"
+#include "origin-link/health/probe_answer.h"
 
 #include <stdlib.h>
 #include <string.h>

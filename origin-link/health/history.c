@@ -2,7 +2,7 @@
  *
  * The last changes of a server: a ring.
  */
-#include "origin-link/servers/history.h"
+#include "origin-link/health/history.h"
 
 #include <string.h>
 

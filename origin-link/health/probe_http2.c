@@ -6,7 +6,7 @@
  * What a server can make us keep is bounded: header sections by nghttp2, content by
  * PROBE_CONTENT_MAX, at which the talk ends.
  */
-#include "origin-link/servers/probe_talk.h"
+#include "origin-link/health/probe_talk.h"
 
 #include <stdio.h>
 #include <stdlib.h>

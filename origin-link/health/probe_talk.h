@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "origin-link/servers/probe_answer.h"
+#include "origin-link/health/probe_answer.h"
 
 struct stream;
 struct stream_buffers;

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "core/base/check.h"
-#include "origin-link/servers/probe_answer.h"
+#include "origin-link/health/probe_answer.h"
 
 static struct cfg_range ranges[] = {{200, 299}, {301, 301}};
 

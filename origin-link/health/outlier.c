@@ -3,7 +3,7 @@
  * Outliers. Counts come from several loops, so that the order within one look is not known: a look
  * that has seen both good and bad ends a row, which the share of a window is there for.
  */
-#include "origin-link/servers/outlier.h"
+#include "origin-link/health/outlier.h"
 
 #include <stdlib.h>
 

@@ -13,7 +13,7 @@
 
 #include "core/base/check.h"
 #include "core/loop/loop.h"
-#include "origin-link/servers/probe_gate.h"
+#include "origin-link/health/probe_gate.h"
 
 #define PASSES 500
 

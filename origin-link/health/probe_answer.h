@@ -6,8 +6,8 @@
 #pragma once
 
 #include "core/http/message.h"
-#include "origin-link/servers/check.h"
-#include "origin-link/servers/health.h"
+#include "origin-link/health/check.h"
+#include "origin-link/health/health.h"
 
 struct regex;
 
