@@ -60,7 +60,7 @@ config_libconfig_a_SOURCES = \
 	config/syntax/env.c config/syntax/env.h \
 	config/syntax/tree.c config/syntax/tree.h \
 	config/syntax/yaml.c config/syntax/yaml.h \
-	config/types/change.c \
+	config/types/change.c config/types/cookie.c \
 	config/types/geo.c \
 	config/types/log.c \
 	config/types/match.c \

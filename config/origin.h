@@ -44,12 +44,24 @@ enum cfg_balance_method {
 	CFG_BALANCE_HASH,
 };
 
+enum cfg_same_site { CFG_SAME_SITE_STRICT, CFG_SAME_SITE_LAX, CFG_SAME_SITE_NONE };
+
+/* The cookie that keeps a client at a server. */
+struct cfg_sticky {
+	bool enabled; /* default false */
+	const char *name, *path;
+	duration max_age; /* 0: as long as the client runs */
+	bool secure, http_only;
+	enum cfg_same_site same_site;
+};
+
 struct cfg_balance {
 	enum cfg_balance_method method;
 	struct {
 		const char *by; /* with variables */
 		double slack;   /* percent, 25 */
 	} hash;
+	struct cfg_sticky sticky;
 	duration slow_start; /* 0: none */
 	double spill;        /* percent, 70 */
 	unsigned subset;     /* 0: all */

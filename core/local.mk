@@ -28,6 +28,7 @@ core_libcore_a_SOURCES = \
 	core/http/h2_queue.c core/http/h2_queue.h \
 	core/http/message.c core/http/message.h \
 	core/http/path.c core/http/path.h \
+	core/http/cookie.c core/http/cookie.h \
 	core/http/query.c core/http/query.h \
 	core/http/regex.c core/http/regex.h \
 	core/http/relay_field.c core/http/relay_field.h \

@@ -117,6 +117,7 @@ edge_libedge_a_SOURCES = \
 	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \
 	edge/route/split.c edge/route/split.h \
+	edge/route/sticky.c edge/route/sticky.h \
 	edge/node/view.c edge/node/view.h \
 	edge/node/worker.h \
 	edge/tls/cert_doubts.c \

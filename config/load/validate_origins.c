@@ -120,14 +120,27 @@ static void validate_servers(struct validator *v, const struct cfg_origin *o,
 	free(path);
 }
 
+/* Whole seconds are what a cookie can say, and "none" needs secure by what browsers do. */
 static void validate_balance(struct validator *v, const struct cfg_origin *o,
 			     const struct cfg_entry *map)
 {
+	const struct cfg_sticky *sticky = &o->balance.sticky;
+	struct cfg_place place = cfg_place_of(map, "sticky", o->place);
+	const struct cfg_entry *cookie = cfg_entry_get(map, "sticky");
 	char *path = xasprintf("origins.%s.balance.hash.by", o->name);
 
 	cfg_validate_text(v, path, o->balance.hash.by, 0,
 			  cfg_place_of(cfg_entry_get(map, "hash"), "by", o->place));
 	free(path);
+	if (sticky->max_age.ns % DUR_S(1).ns != 0)
+		diag_add(v->diag, cfg_place_of(cookie, "max_age", place),
+			 "origins.%s.balance.sticky.max_age: cookies know whole seconds only",
+			 o->name);
+	if (sticky->enabled && sticky->same_site == CFG_SAME_SITE_NONE && !sticky->secure)
+		diag_add(v->diag, cfg_place_of(cookie, "same_site", place),
+			 "origins.%s.balance.sticky: same_site none needs secure: browsers leave "
+			 "out the cookie else",
+			 o->name);
 }
 
 void cfg_validate_origins(struct validator *v)

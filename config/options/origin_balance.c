@@ -5,6 +5,7 @@
 #include "config/options/rows.h"
 
 static const char *const methods[] = {"round-robin", "least-requests", "latency", "hash", NULL};
+static const char *const same_sites[] = {"strict", "lax", "none", NULL};
 
 static const struct cfg_option hash_options[] = {
     {.key = "by",
@@ -22,6 +23,58 @@ static const struct cfg_option hash_options[] = {
     END,
 };
 
+static const struct cfg_option sticky_options[] = {
+    {.key = "enabled",
+     .type = &cfg_type_bool,
+     AT(cfg_sticky, enabled),
+     .fallback = "false",
+     .prose =
+	 "Whether a cookie, which the edge sets, keeps a client at a server, as long as that "
+	 "is up. Who has it is told nothing by it, and cannot make one. All edges understand it "
+	 "if they have tls.tickets.keys in common; it lives as long as the key that was in use "
+	 "then is there, else until the edge is started anew."},
+    {.key = "name",
+     .type = &cfg_type_cookie_name,
+     AT(cfg_sticky, name),
+     .fallback = "server-NAME",
+     WHEN_ON("enabled"),
+     .prose = "Its name; NAME is that of the origin. The origin does not get to see it."},
+    {.key = "path",
+     .type = &cfg_type_cookie_path,
+     AT(cfg_sticky, path),
+     .fallback = "/",
+     WHEN_ON("enabled"),
+     .prose = "Below which path the client sends it."},
+    {.key = "max_age",
+     .type = &cfg_type_duration,
+     AT(cfg_sticky, max_age),
+     .fallback = "0s",
+     RANGE(0, 366 * DAY),
+     WHEN_ON("enabled"),
+     .prose = "How long the client keeps it, in whole seconds; 0s: until the browser is closed."},
+    {.key = "secure",
+     .type = &cfg_type_bool,
+     AT(cfg_sticky, secure),
+     .fallback = "true",
+     WHEN_ON("enabled"),
+     .prose = "Whether it is sent over https only."},
+    {.key = "http_only",
+     .type = &cfg_type_bool,
+     AT(cfg_sticky, http_only),
+     .fallback = "true",
+     WHEN_ON("enabled"),
+     .prose = "Whether scripts in pages do not get to see it."},
+    {.key = "same_site",
+     .type = &cfg_type_choice,
+     AT(cfg_sticky, same_site),
+     .fallback = "lax",
+     .choices = same_sites,
+     WHEN_ON("enabled"),
+     .prose = "Whether it is sent with requests that pages of other sites make; \"none\", with "
+	      "all of them, needs secure."},
+    END,
+};
+
 const struct cfg_option cfg_balance_options[] = {
     CHOICE(
 	"method", AT(cfg_balance, method), "least-requests", methods,
@@ -36,6 +89,12 @@ const struct cfg_option cfg_balance_options[] = {
      .prose = "What requests have in common that go to the same server. When a server comes or "
 	      "goes no more of them change theirs than must.",
      .children = hash_options},
+    {.key = "sticky",
+     .shape = CFG_SECTION,
+     AT(cfg_balance, sticky),
+     .shorthand = "enabled",
+     .prose = "Whether and how a client stays at the server that has answered it first.",
+     .children = sticky_options},
     {.key = "slow_start",
      .type = &cfg_type_duration,
      AT(cfg_balance, slow_start),

@@ -79,6 +79,8 @@ extern const struct cfg_type cfg_type_media_type;
  * as texts with variables; whom a page may come from. */
 extern const struct cfg_type cfg_type_request_field_name, cfg_type_rewrite_path,
     cfg_type_rewrite_text, cfg_type_rewrite_host, cfg_type_cors_origin;
+/* Of a cookie that the edge sets: its name, with NAME in its default as above; its path. */
+extern const struct cfg_type cfg_type_cookie_name, cfg_type_cookie_path;
 /* Of conditions: the name of any field, of a parameter of a query, a method, an expression. */
 extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_client_cert,
     cfg_type_method, cfg_type_regex;

@@ -47,13 +47,37 @@ static bool number_of(struct span part, struct span name, uint64_t *value)
 	return true;
 }
 
+/* Of "server=", and 16 hexadecimal digits. */
+static bool server_of(struct span part, uint64_t *server)
+{
+	static const struct span name = SPAN("server=");
+
+	if (part.n != name.n + 16 || memcmp(part.p, name.p, name.n) != 0)
+		return false;
+	*server = 0;
+	for (size_t i = name.n; i < part.n; i++) {
+		int digit = http_hex_value(part.p[i]);
+
+		if (digit < 0)
+			return false;
+		*server = *server << 4 | (unsigned)digit;
+	}
+	return true;
+}
+
 size_t relay_order_write(const struct relay_order *order, char text[RELAY_ORDER_MAX])
 {
-	return written(snprintf(text, RELAY_ORDER_MAX,
-				SPAN_FMT ";response=%lld;idle=%lld;retries=%u",
-				SPAN_ARG(order->origin), (long long)dur_to_ms(order->response),
-				(long long)dur_to_ms(order->idle), order->retries),
-		       RELAY_ORDER_MAX);
+	size_t n =
+	    written(snprintf(text, RELAY_ORDER_MAX, SPAN_FMT ";response=%lld;idle=%lld;retries=%u",
+			     SPAN_ARG(order->origin), (long long)dur_to_ms(order->response),
+			     (long long)dur_to_ms(order->idle), order->retries),
+		    RELAY_ORDER_MAX);
+
+	if (order->has_server)
+		n += written(snprintf(text + n, RELAY_ORDER_MAX - n, ";server=%016llx",
+				      (unsigned long long)order->server),
+			     RELAY_ORDER_MAX - n);
+	return n;
 }
 
 bool relay_order_parse(struct span value, struct relay_order *order)
@@ -72,6 +96,8 @@ bool relay_order_parse(struct span value, struct relay_order *order)
 			order->idle = DUR_MS(n);
 		else if (number_of(part, SPAN("retries"), &n))
 			order->retries = (unsigned)n;
+		else if (server_of(part, &order->server))
+			order->has_server = true;
 	}
 	return true;
 }

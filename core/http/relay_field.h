@@ -6,7 +6,9 @@
  * In a request, to the relay: which origin it is for, and what its sender has agreed to wait for,
  * in milliseconds, so that the relay does not give up before it does:
  *
- *   Perigee-Relay: app;response=30000;idle=30000;retries=1
+ *   Perigee-Relay: app;response=30000;idle=30000;retries=1;server=0123456789abcdef
+ *
+ * and, where the client has been with a server before, by what that is known at all edges.
  *
  * In a response that is the relay's own and no origin's: why there is no other, and whether it is
  * certain that no server has acted upon the request, so that it can be sent elsewhere whatever its
@@ -26,10 +28,12 @@ struct relay_order {
 	struct span origin; /* points into the field */
 	duration response, idle;
 	unsigned retries;
+	bool has_server;
+	uint64_t server;
 };
 
-/* A name of an origin, and three numbers. */
-#define RELAY_ORDER_MAX 160
+/* A name of an origin, and four numbers. */
+#define RELAY_ORDER_MAX 192
 size_t relay_order_write(const struct relay_order *order, char text[RELAY_ORDER_MAX]);
 bool relay_order_parse(struct span value, struct relay_order *order);
 

@@ -226,8 +226,8 @@ static bool open_question(struct exchange_auth *auth)
 	struct olink_open open = {
 	    .origins = x->view->origins,
 	    .origin = forward_of(x)->origin,
-	    .affinity =
-		edge_affinity_of(x->view->affinities, forward_of(x)->origin, &x->facts, &x->arena),
+	    .affinity = edge_affinity_of(x->view->affinities, forward_of(x)->origin, &x->facts,
+					 &x->arena, clock_wall(), NULL),
 	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &auth->source, .response = &auth->sink},
 	};

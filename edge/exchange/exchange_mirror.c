@@ -49,7 +49,7 @@ enum step_result exchange_step_mirror(struct edge_exchange *x)
 
 		if (is_chosen(x->worker, mirror)) {
 			affinity = edge_affinity_of(x->view->affinities, mirror->origin, &x->facts,
-						    &x->arena);
+						    &x->arena, clock_wall(), NULL);
 			copy = edge_mirror_open(x->worker, mirror, &x->forwarded, &affinity);
 		}
 		if (copy)

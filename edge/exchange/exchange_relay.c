@@ -89,6 +89,7 @@ static bool rewrite(struct edge_exchange *x)
 void exchange_relay(struct edge_exchange *x)
 {
 	struct relay_order order;
+	const char *why;
 	struct span name;
 
 	x->facts.node = span_of(x->view->self->name);
@@ -98,12 +99,17 @@ void exchange_relay(struct edge_exchange *x)
 		exchange_respond(x, health_status(x, name), REASON_DONE);
 		return;
 	}
+	/* What the origin's balance may look at; the other edge has refused what cannot be read. */
+	if (http_path_parse(&x->path, x->received.target, &x->arena, &why) == HTTP_PATH_OK)
+		x->facts.path = &x->path;
 	if (!find_origin(x, &order) || !rewrite(x))
 		return;
 	log_debug("%s: relayed for edge " SPAN_FMT " to origin %s",
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->client->edge), x->to->name);
 	edge_count(x->worker, EDGE_RELAYED, 1);
 	x->relay_terms = (struct olink_terms){order.response, order.idle, order.retries};
+	x->relay_has_server = order.has_server;
+	x->relay_server = order.server;
 	exchange_ask_origin(x);
 }
 

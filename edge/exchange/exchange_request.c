@@ -68,6 +68,15 @@ static struct olink_terms terms_of_route(const struct edge_exchange *x)
 	return (struct olink_terms){cfg->timeout.response, cfg->timeout.idle, cfg->retries};
 }
 
+/* The cookie that says so is the other edge's, which has read it, and kept it from us. */
+static void stick_to_server(struct edge_exchange *x, struct olink_affinity *affinity)
+{
+	affinity->has_server = true;
+	affinity->server = x->relay_server;
+	x->stick.is_set = x->stick.is_current = true;
+	x->stick.server = x->relay_server;
+}
+
 static bool open_origin(struct edge_exchange *x)
 {
 	struct olink_terms terms = x->client->is_edge ? x->relay_terms : terms_of_route(x);
@@ -77,11 +86,14 @@ static bool open_origin(struct edge_exchange *x)
 	    .terms = &terms,
 	    .origin = x->to,
 	    .is_relayed = x->client->is_edge,
-	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena),
+	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena,
+					 clock_wall(), &x->stick),
 	    .client = {.source = client->addr, .destination = client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};
 
+	if (x->relay_has_server)
+		stick_to_server(x, &open.affinity);
 	x->origin = olink_request_open(x->worker->olink, &open, &x->leg);
 	return x->origin != NULL;
 }

@@ -48,7 +48,9 @@ static enum step_result rewrite(struct edge_exchange *x)
 		if (exchange_hides_credentials(x))
 			http_fields_remove(&x->forwarded.fields, SPAN("Authorization"));
 		status = edge_forward_request(&x->forwarded, &x->forward);
-		if (status == 0 && !exchange_apply_auth(x))
+		if (status == 0 &&
+		    (!exchange_apply_auth(x) ||
+		     !edge_affinity_strip(x->view->affinities, &x->forwarded.fields, &x->arena)))
 			status = 431;
 		if (status == 0)
 			status = edge_rules_request(x->rules, &x->facts, &x->forwarded);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/http/chars.h"
+#include "core/http/cookie.h"
 #include "core/http/path.h"
 #include "core/http/query.h"
 #include "edge/clients/client_cert.h"
@@ -135,24 +136,12 @@ static void put_parameter(struct edge_writer *w, struct span query, struct span 
 	}
 }
 
-/* RFC 6265 section 4.2.1: pairs divided by "; ", which are written like parameters. The first of
- * that name. */
 static void put_cookie(struct edge_writer *w, const struct http_fields *fields, struct span name)
 {
-	const struct http_field *field;
-	unsigned from = 0;
+	struct span value;
 
-	while ((field = http_fields_find(fields, SPAN("Cookie"), &from)) != NULL) {
-		struct span rest = field->value;
-		struct http_param pair;
-
-		while (http_query_next(&rest, ";", &pair)) {
-			if (span_equal(http_trim(pair.name), name)) {
-				put_text(w, http_trim(pair.value));
-				return;
-			}
-		}
-	}
+	if (http_cookie_find(fields, name, &value))
+		put_text(w, value);
 }
 
 /* RFC 9110 section 5.3: several fields of a name are one list. Cookie is none, but HTTP/2 may

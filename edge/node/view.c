@@ -94,7 +94,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->fleet = TAKE(fleetp);
 	view->needs_ja4 = cfg_needs_ja4(fleet);
 	view->tls_policy = edge_tls_policy_of(edge_certs_tls(view->certs)->priority);
-	view->affinities = edge_affinities_create(fleet);
+	view->affinities = edge_affinities_create(fleet, view->tickets);
 	view->access = edge_access_create(fleet->http.access, fleet->http.n_access);
 	view->buckets = edge_buckets_create(fleet->http.limits, fleet->http.n_limits, "");
 	view->log_rules = edge_log_rules_create(&fleet->http.access_log);

@@ -299,6 +299,27 @@ void edge_tickets_serve(const struct edge_tickets *t, struct tls_server *server)
 	server->early_max = t->early_max;
 }
 
+unsigned edge_tickets_count(const struct edge_tickets *t)
+{
+	return t->keys.n + 1;
+}
+
+unsigned edge_tickets_in_use(const struct edge_tickets *t, wall_time now)
+{
+	return ticket_keys_in_use(&t->keys, now);
+}
+
+void edge_tickets_derive(const struct edge_tickets *t, unsigned i, const char *label,
+			 uint8_t out[EDGE_TICKETS_DERIVED])
+{
+	const gnutls_datum_t secret = secret_of(t, i);
+
+	_Static_assert(EDGE_TICKETS_DERIVED == 64, "as long as SHA-512");
+	CHECK(i <= t->keys.n);
+	CHECK(gnutls_hmac_fast(GNUTLS_MAC_SHA512, secret.data, secret.size, label, strlen(label),
+			       out) == 0);
+}
+
 json_t *edge_tickets_status(const struct edge_tickets *t, wall_time now)
 {
 	unsigned in_use = ticket_keys_in_use(&t->keys, now);

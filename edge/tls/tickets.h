@@ -45,6 +45,14 @@ void edge_tickets_check(const struct cfg_fleet *fleet, wall_time now, struct dia
 /* Makes a server resume sessions, and take early data where a route does. It may live as long as
  * they. */
 void edge_tickets_serve(const struct edge_tickets *tickets, struct tls_server *server);
+/* Keys for something else that all edges are to understand, `label` says what: one is made of each
+ * key of tickets, which nobody can tell from it. How many there are, which one is in use, and the
+ * i-th. */
+#define EDGE_TICKETS_DERIVED 64
+unsigned edge_tickets_count(const struct edge_tickets *tickets);
+unsigned edge_tickets_in_use(const struct edge_tickets *tickets, wall_time now);
+void edge_tickets_derive(const struct edge_tickets *tickets, unsigned i, const char *label,
+			 uint8_t out[EDGE_TICKETS_DERIVED]);
 /* {"keys": [{"name": "...", "from": "2026-01-02T03:04:05Z", "in_use": true}], "lifetime": 86400};
  * the process's own is called "own" and has no "from". A new reference. */
 json_t *edge_tickets_status(const struct edge_tickets *tickets, wall_time now);

@@ -27,6 +27,9 @@
 
 TAILQ_HEAD(origin_conn_list, origin_conn);
 
+/* Each of what may be thousands is looked for when servers are read. */
+#define ENDPOINT_BUCKETS 4096
+
 struct conns_node {
 	_Atomic unsigned refs; /* of its creator, of mail and of graces */
 	/* Idle connections of each side, for all its endpoints: control sets it, any loop reads. */
@@ -38,6 +41,7 @@ struct conns_node {
 	struct conns **sides; /* by loop index; NULL: that loop takes no leases */
 	/* control */
 	LIST_HEAD(, endpoint) endpoints;
+	LIST_HEAD(, endpoint) endpoints_by_id[ENDPOINT_BUCKETS];
 	LIST_HEAD(, quota) quotas[QUOTA_BUCKETS]; /* by name */
 	unsigned next_warm;                       /* which side is to open the next connection */
 };
@@ -82,7 +86,7 @@ struct endpoint {
 	uint64_t id;
 	struct transport *transport;
 	/* control */
-	LIST_ENTRY(endpoint) link;
+	LIST_ENTRY(endpoint) link, link_by_id;
 	unsigned refs;
 	unsigned memories; /* see endpoint_remember() */
 	unsigned graces;   /* under way since it was given up */

@@ -231,7 +231,8 @@ static struct endpoint *find(struct conns_node *node, const struct net_addr *add
 {
 	struct endpoint *e;
 
-	LIST_FOREACH (e, &node->endpoints, link) {
+	LIST_FOREACH (e, &node->endpoints_by_id[endpoint_id_of(addr) % ENDPOINT_BUCKETS],
+		      link_by_id) {
 		if (e->transport == transport && net_addr_equal(&e->addr, addr))
 			return e;
 	}
@@ -257,6 +258,7 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 		TAILQ_INIT(&e->slots[i].waiters);
 	}
 	LIST_INSERT_HEAD(&node->endpoints, e, link);
+	LIST_INSERT_HEAD(&node->endpoints_by_id[e->id % ENDPOINT_BUCKETS], e, link_by_id);
 	return e;
 }
 
@@ -264,6 +266,7 @@ void endpoint_free(struct endpoint *e)
 {
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
 	LIST_REMOVE(e, link);
+	LIST_REMOVE(e, link_by_id);
 	transport_unref(&e->transport);
 	for (unsigned i = 0; i < e->node->n_loops; i++) {
 		struct outcome_counts *counts = atomic_load(&e->slots[i].counts);

@@ -28,6 +28,8 @@ static bool write_order(struct olink_request *r)
 	    .response = r->settings.response,
 	    .idle = r->settings.idle,
 	    .retries = r->settings.retries,
+	    .has_server = r->affinity.has_server,
+	    .server = r->affinity.server,
 	};
 	char text[RELAY_ORDER_MAX];
 	size_t n = relay_order_write(&order, text);

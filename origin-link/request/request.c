@@ -197,6 +197,7 @@ static void note_connection(struct olink_request *r)
 	const struct attempt *a = &r->attempt;
 
 	r->facts.addr = r->looked_at;
+	r->facts.by_relay = endpoint_transport(a->endpoint)->relay;
 	r->facts.reused = lease_is_reused(&a->lease);
 	r->facts.connect = lease_connect_time(&a->lease);
 	r->facts.queue = mono_since(a->opened, r->began);
@@ -538,6 +539,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .source = {.ops = &request_source_ops},
 	    .ends = open->ends,
 	    .client = open->client,
+	    .affinity = open->affinity,
 	    .began = loop_now(loop),
 	    .connect_left = open->origin->timeout.connect,
 	};

@@ -66,7 +66,8 @@ struct olink_facts {
 	bool reused;          /* sent over a connection that was already open */
 	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
 	unsigned retries;     /* how often it was sent again */
-	bool given; /* some of it was given to a connection, so that a server may have acted */
+	bool given;    /* some of it was given to a connection, so that a server may have acted */
+	bool by_relay; /* the last connection that was had was to another edge */
 	/* Until it had the connection that it was last sent by, but for the time to make that:
 	 * waiting for a place, and attempts that came to nothing. */
 	duration queue;

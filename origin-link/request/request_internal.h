@@ -114,6 +114,7 @@ struct olink_request {
 	unsigned n_retries;    /* so far, after a connection that broke */
 	duration connect_left; /* for this candidate and those behind it */
 	/* relay.c */
+	struct olink_affinity affinity; /* as it was opened with */
 	struct span relay_order;  /* what a relay is told; in the arena; empty: nothing so far */
 	bool is_refused_by_relay; /* until the end of the turn, with the next two */
 	bool relay_elsewhere;     /* another candidate may be asked */

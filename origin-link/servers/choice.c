@@ -158,6 +158,7 @@ static struct balance_settings settings_of(const struct choice_setup *setup)
 	    .subset = cfg->subset,
 	    .self = XXH3_64bits(setup->self, strlen(setup->self)),
 	    .slow_start = cfg->slow_start,
+	    .finds_servers = cfg->sticky.enabled,
 	};
 }
 

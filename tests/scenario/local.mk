@@ -13,6 +13,7 @@ scenarios = \
 	tests/scenario/test_demo.py \
 	tests/scenario/test_dns.py \
 	tests/scenario/test_edge_auth.py \
+	tests/scenario/test_edge_balance.py \
 	tests/scenario/test_edge_checks.py \
 	tests/scenario/test_edge_certificates.py \
 	tests/scenario/test_edge_client_certs.py \

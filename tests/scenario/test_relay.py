@@ -268,3 +268,25 @@ def test_listener_without_authority_is_refused(tmp_path, missing):
     run = subprocess.run([perigee.CTL, "check", config], capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "edges.fra1.relay: listens, so it needs certificate, key and ca" in run.stderr
+
+
+def test_a_client_stays_at_its_server(make, scripted_origin, tmp_path):
+    """The relay has the choice of it, and keeps to what its cookie says; the other edge gives none."""
+    def named(name):
+        def script(conn):
+            while read_head(conn):
+                conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + name)
+        return scripted_origin(script)
+
+    ports = [named(name).port for name in (b"a", b"b", b"c")]
+    servers = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o700)
+    subprocess.run([perigee.CTL, "ticket-key", "new", keys], check=True)
+    top = [f"tls: {{tickets: {{keys: {keys}}}}}"]
+    origin = f"servers: [{servers}], health: off, {VIA}, balance: {{sticky: on}}"
+    make("fra1", {"app": origin}, relay=True, top=top)
+    nyc1 = make("nyc1", {"app": origin}, top=top)
+    jar = tmp_path / "jar"
+    got = [nyc1.curl("-f", "-b", jar, "-c", jar, nyc1.url("/")).stdout for _ in range(9)]
+    assert len(set(got)) == 1, got

@@ -110,6 +110,11 @@ tests_unit_core_http_test_path_SOURCES = tests/unit/core/http/test_path.c
 tests_unit_core_http_test_path_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_path
 
+check_PROGRAMS += tests/unit/core/http/test_cookie
+tests_unit_core_http_test_cookie_SOURCES = tests/unit/core/http/test_cookie.c
+tests_unit_core_http_test_cookie_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_cookie
+
 check_PROGRAMS += tests/unit/core/http/test_query
 tests_unit_core_http_test_query_SOURCES = tests/unit/core/http/test_query.c
 tests_unit_core_http_test_query_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

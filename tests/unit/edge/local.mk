@@ -176,6 +176,11 @@ tests_unit_edge_route_test_affinity_SOURCES = tests/unit/edge/route/test_affinit
 tests_unit_edge_route_test_affinity_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/route/test_affinity
 
+check_PROGRAMS += tests/unit/edge/route/test_sticky
+tests_unit_edge_route_test_sticky_SOURCES = tests/unit/edge/route/test_sticky.c
+tests_unit_edge_route_test_sticky_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/route/test_sticky
+
 check_PROGRAMS += tests/unit/edge/route/test_split
 tests_unit_edge_route_test_split_SOURCES = tests/unit/edge/route/test_split.c
 tests_unit_edge_route_test_split_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

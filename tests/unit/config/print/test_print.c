@@ -243,6 +243,8 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "      priority: 0\n"
 				     "    balance:\n"
 				     "      method: least-requests\n"
+				     "      sticky:\n"
+				     "        enabled: false\n"
 				     "      slow_start: 0s\n"
 				     "      spill: 70%\n"
 				     "      subset: 0\n"

@@ -29,6 +29,8 @@ static const struct order_row {
     {"app;response=", true, "app", 0, 0, 1},
     {"app;response=1234567890", true, "app", 0, 0, 1},
     {"app;responses=5", true, "app", 0, 0, 1},
+    {"app;server=0123", true, "app", 0, 0, 1},
+    {"app;server=0123456789abcdeg", true, "app", 0, 0, 1},
     {"", false, "", 0, 0, 1},
     {";response=1", false, "", 0, 0, 1},
 };
@@ -57,7 +59,8 @@ static void test_order_there_and_back(void **state)
 {
 	static const char name[] =
 	    "n2345678901234567890123456789012345678901234567890123456789012_";
-	const struct relay_order order = {span_of(name), DUR_S(86400), DUR_S(86400), 4294967295};
+	const struct relay_order order = {span_of(name), DUR_S(86400), DUR_S(86400),
+					  4294967295,    true,         0x0123456789abcdef};
 	char text[RELAY_ORDER_MAX];
 	size_t n = relay_order_write(&order, text);
 	struct relay_order back;
@@ -66,6 +69,8 @@ static void test_order_there_and_back(void **state)
 	assert_true(span_equal(back.origin, order.origin));
 	assert_int_equal(back.response.ns, order.response.ns);
 	assert_int_equal(back.idle.ns, order.idle.ns);
+	assert_true(back.has_server);
+	assert_int_equal(back.server, order.server);
 }
 
 static void test_answers(void **state)

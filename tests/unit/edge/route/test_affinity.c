@@ -17,12 +17,12 @@ static struct olink_affinity affinity_of(const struct cfg_balance *balance, cons
 {
 	struct cfg_origin origin = {.name = "app", .balance = *balance};
 	struct cfg_fleet fleet = {.origins = &origin, .n_origins = 1};
-	struct edge_affinities *all = edge_affinities_create(&fleet);
+	struct edge_affinities *all = edge_affinities_create(&fleet, NULL);
 	struct olink_affinity affinity;
 	struct known_request w;
 
 	known_request_init(&w, target);
-	affinity = edge_affinity_of(all, &origin, &w.facts, &w.arena);
+	affinity = edge_affinity_of(all, &origin, &w.facts, &w.arena, clock_wall(), NULL);
 	known_request_fini(&w);
 	edge_affinities_destroy(&all);
 	return affinity;
