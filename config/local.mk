@@ -24,6 +24,7 @@ config_libconfig_a_SOURCES = \
 	config/load/validate_match.c \
 	config/load/validate_nodes.c \
 	config/load/validate_origins.c \
+	config/load/validate_retries.c \
 	config/load/validate_routes.c \
 	config/load/validate_sites.c \
 	config/load/validate_tls.c \
@@ -44,8 +45,9 @@ config_libconfig_a_SOURCES = \
 	config/options/match.c \
 	config/options/nameserver.c \
 	config/options/options.h config/options/rows.h \
-	config/options/origin.c config/options/origin_balance.c config/options/origin_health.c \
-	config/options/origin_link.c \
+	config/options/origin.c config/options/origin_link.c \
+	config/options/retries.c \
+	config/options/origin_balance.c config/options/origin_health.c \
 	config/options/route.c \
 	config/options/site.c \
 	config/options/terms.c \

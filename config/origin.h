@@ -81,6 +81,35 @@ struct cfg_resolve {
 	enum cfg_family family; /* any */
 };
 
+/* In the order of the choices of retries.on. */
+enum cfg_retry_on {
+	CFG_RETRY_CONNECT, /* there is no connection to a server */
+	CFG_RETRY_IDLE,    /* a connection that was open before broke */
+	CFG_RETRY_RESET,   /* a new one broke */
+};
+
+/* When a request is sent again. */
+struct cfg_retries {
+	unsigned attempts; /* most that may follow the first, 1 */
+	enum cfg_retry_on *on;
+	unsigned n_on; /* 0: connect and idle; with attempts > 1 reset too */
+	struct cfg_range *statuses;
+	unsigned n_statuses;
+	uint64_t body;            /* of content that is kept to be sent again, 64 KiB */
+	duration per_try_timeout; /* from a request that was sent to the head; 0: none of its own */
+	struct {
+		bool enabled; /* false */
+		double
+		    percentile; /* of the origin's latency, 95; after that a second one is sent */
+		duration after; /* 0: percentile says */
+	} hedge;
+	struct {              /* of origins only */
+		double share; /* percent of the requests, 20 */
+		unsigned min; /* a second, 10 */
+	} budget;
+	struct cfg_place place;
+};
+
 /* One of its servers, or several that are alike: each address that the name has. */
 struct cfg_origin_server {
 	struct cfg_server address; /* without a port: 443 with TLS, else 80; or without a host: */
@@ -136,6 +165,7 @@ struct cfg_origin {
 		unsigned max_requests; /* 0: any number */
 		unsigned warm;         /* ready connections kept per server address, 0 */
 	} pool;
+	struct cfg_retries retries;
 };
 
 /* The edge that its server `i` is reached through; NULL: none. */

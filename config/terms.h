@@ -5,9 +5,8 @@
  */
 #pragma once
 
+#include "config/origin.h"
 #include "config/values.h"
-
-struct cfg_origin;
 
 /* Names and passwords of a file of Apache's (RFC 7617). */
 struct cfg_auth_basic {
@@ -51,7 +50,8 @@ struct cfg_terms {
 	struct {
 		uint64_t body; /* of a request's content; 0: any */
 	} limit;
-	unsigned retries; /* how often a request that was sent may be sent again */
+	struct cfg_retries *retries; /* at most one; none: as the origin says */
+	unsigned n_retries;
 	struct cfg_mirror *mirrors;
 	unsigned n_mirrors;
 	bool early_data;  /* requests of safe methods go on before the handshake is done */

@@ -26,6 +26,9 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/h2/h2_stream.c \
 	origin-link/h2/h2_window.c origin-link/h2/h2_window.h \
 	origin-link/h2/h2_write.c \
+	origin-link/recent/budget.c origin-link/recent/budget.h \
+	origin-link/recent/latency.c origin-link/recent/latency.h \
+	origin-link/recent/recent.c origin-link/recent/recent.h \
 	origin-link/health/check.c origin-link/health/check.h \
 	origin-link/health/health.c origin-link/health/health.h \
 	origin-link/health/history.c origin-link/health/history.h \
@@ -42,7 +45,9 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/request_internal.h \
 	origin-link/request/relay.c \
 	origin-link/request/response.c \
+	origin-link/request/retry.c origin-link/request/retry.h \
 	origin-link/request/send.c \
+	origin-link/request/trying.c \
 	origin-link/request/watch.c \
 	origin-link/request/wire.h \
 	origin-link/servers/balance.c origin-link/servers/balance.h \

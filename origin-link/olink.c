@@ -105,6 +105,7 @@ void olink_destroy(struct olink **olinkp)
 	event_free(olink->tick);
 	loop_task_cancel(olink->group->control, &olink->warm_now);
 	resolver_destroy(&olink->servers.resolver);
+	recents_free(&olink->recents);
 	conns_node_destroy(&olink->conns);
 	metrics_destroy(&olink->metrics);
 	free(olink);

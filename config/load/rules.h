@@ -60,6 +60,10 @@ bool cfg_claim(struct validator *v, struct cfg_claims *c, const char *text, cons
 	       struct cfg_place place);
 void cfg_claims_fini(struct cfg_claims *c);
 
+/* `path` is what they are called, `map` where they were written. */
+void cfg_validate_retries(struct validator *v, const char *path, const struct cfg_retries *r,
+			  const struct cfg_entry *map, struct cfg_place place);
+
 /* Complains about each edge that is in a list twice; `entry` is the list, `path` its name. */
 void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *edges, unsigned n,
 			    const struct cfg_entry *entry, struct cfg_place place,

@@ -157,6 +157,9 @@ void cfg_validate_origins(struct validator *v)
 				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
 		free(path);
 		validate_vias(v, o, n);
+		path = xasprintf("origins.%s.retries", o->name);
+		cfg_validate_retries(v, path, &o->retries, cfg_entry_get(n, "retries"), o->place);
+		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));

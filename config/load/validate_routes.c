@@ -182,6 +182,15 @@ static void validate_auth(struct validator *v, const struct cfg_auth *auth, cons
 			 path);
 }
 
+static void validate_retries(struct validator *v, const struct cfg_route *r,
+			     const struct cfg_entry *map, const char *path)
+{
+	char *name = xasprintf("%s.retries", path);
+
+	cfg_validate_retries(v, name, &r->terms.retries[0], map, r->terms.retries[0].place);
+	free(name);
+}
+
 /* `entry` is the route's: an origin that was complained about is none. */
 static void validate_action(struct validator *v, const struct cfg_route *r,
 			    const struct cfg_entry *entry, const char *path)
@@ -197,6 +206,11 @@ static void validate_action(struct validator *v, const struct cfg_route *r,
 		diag_add(v->diag, r->redirect[1].place, "%s.redirect: there may be one only", path);
 	if (r->n_respond > 1)
 		diag_add(v->diag, r->respond[1].place, "%s.respond: there may be one only", path);
+	if (r->terms.n_retries > 1)
+		diag_add(v->diag, r->terms.retries[1].place, "%s.retries: there may be one only",
+			 path);
+	if (r->terms.n_retries > 0)
+		validate_retries(v, r, cfg_first_item(entry, "retries"), path);
 	validate_split(v, r, path);
 	if (r->n_redirect > 0)
 		validate_redirect(v, &r->redirect[0], path);

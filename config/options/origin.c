@@ -150,5 +150,12 @@ const struct cfg_option cfg_origin_options[] = {
 	    cfg_origin_limit_options),
     SECTION("pool", "Connections to its servers that are kept for the next request.",
 	    cfg_origin_pool_options),
+    {.key = "retries",
+     .shape = CFG_SECTION,
+     AT(cfg_origin, retries),
+     .shorthand = "attempts",
+     .prose = "When a request is sent again: never one that may have been acted upon and is not "
+	      "idempotent, as POST is.",
+     .children = cfg_origin_retries_options},
     END,
 };

@@ -113,10 +113,14 @@ const struct cfg_option cfg_route_options[] = {
     SECTION("auth", "Who is let in.", cfg_auth_options),
     SECTION("timeout", "How long a request may take.", cfg_route_timeout_options),
     SECTION("limit", "How much a client may send.", cfg_route_limit_options),
-    COUNT("retries", AT(cfg_route, terms.retries), "1", 0, 10,
-	  "How often a request is sent again when the connection that it went by broke before "
-	  "anything came back. Only one that is idempotent and has no content is, or one that "
-	  "nothing of was sent."),
+    {.key = "retries",
+     .shape = CFG_ITEMS,
+     AT(cfg_route, terms.retries),
+     OF(cfg_retries),
+     .shorthand = "attempts",
+     .prose = "When a request of this route is sent again, in place of what its origin says of "
+	      "that.",
+     .children = cfg_route_retries_options},
     {.key = "mirror",
      .shape = CFG_ITEMS,
      AT(cfg_route, terms.mirrors),

@@ -82,7 +82,7 @@ static void print_shorthand(FILE *out, const struct cfg_option *o)
 	const struct cfg_option *only = cfg_option_find(o->children, o->shorthand);
 	const char *other;
 
-	if (o->shape == CFG_ITEMS) {
+	if (o->shape == CFG_ITEMS || only->type != &cfg_type_bool) {
 		fprintf(out, "A value in the stead of a map is its\n.Ic %s .\n", o->shorthand);
 		return;
 	}

@@ -98,6 +98,7 @@ static const struct variable variables[CFG_VARIABLES] = {
     [CFG_VAR_SERVER] = AT_END_ONLY("server"),
     [CFG_VAR_REUSED] = AT_END_ONLY("reused"),
     [CFG_VAR_RETRIES] = AT_END_ONLY("retries"),
+    [CFG_VAR_TRIES] = AT_END_ONLY("tries"),
     [CFG_VAR_END] = AT_END_ONLY("end"),
 };
 

@@ -204,6 +204,7 @@ static void write_log(struct edge_exchange *x)
 		entry.server = facts.addr;
 		entry.reused = facts.reused;
 		entry.retries = facts.retries;
+		entry.tries = facts.tries;
 		entry.queue = facts.queue;
 		entry.connect = facts.connect;
 		entry.response = facts.response;

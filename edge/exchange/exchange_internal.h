@@ -40,6 +40,7 @@
 #include "core/base/check.h"
 #include "core/http/flow.h"
 #include "core/http/path.h"
+#include "core/http/relay_field.h"
 #include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
@@ -48,7 +49,6 @@
 #include "edge/limit/guard.h"
 #include "edge/node/worker.h"
 #include "edge/route/affinity.h"
-#include "origin-link/request/request.h"
 
 struct edge_site;
 
@@ -124,13 +124,10 @@ struct edge_exchange {
 	struct edge_mirror **mirrors; /* copies of the request, as far as it has come */
 	unsigned n_mirrors;
 
-	/* With client->is_edge: what that has asked for. */
-	struct olink_terms relay_terms;
-	bool relay_has_server;
-	uint64_t relay_server;
-	struct edge_stick stick;      /* to a server; until a tunnel lets the view go */
-	struct olink_request *origin; /* NULL: none was asked, so far */
-	struct flow_leg leg;          /* to it */
+	struct relay_order relay_order; /* with client->is_edge: what that has asked for */
+	struct edge_stick stick;        /* to a server; until a tunnel lets the view go */
+	struct olink_request *origin;   /* NULL: none was asked, so far */
+	struct flow_leg leg;            /* to it */
 	struct edge_forward forward;
 	bool origin_ended; /* nothing more comes from the origin */
 

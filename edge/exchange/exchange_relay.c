@@ -48,13 +48,13 @@ static int health_status(const struct edge_exchange *x, struct span name)
 }
 
 /* False: it has been answered. */
-static bool find_origin(struct edge_exchange *x, struct relay_order *order)
+static bool find_origin(struct edge_exchange *x)
 {
 	const struct http_field *field =
 	    http_fields_find(&x->received.fields, SPAN(RELAY_FIELD), NULL);
 
-	if (field && relay_order_parse(field->value, order))
-		x->to = olink_origins_find(x->view->origins, order->origin);
+	if (field && relay_order_parse(field->value, &x->relay_order))
+		x->to = olink_origins_find(x->view->origins, x->relay_order.origin);
 	if (x->to == NULL) {
 		/* The edges have different configurations for a moment. */
 		exchange_respond(x, 421, REASON_CLIENT_MISDIRECTED);
@@ -88,7 +88,6 @@ static bool rewrite(struct edge_exchange *x)
 
 void exchange_relay(struct edge_exchange *x)
 {
-	struct relay_order order;
 	const char *why;
 	struct span name;
 
@@ -102,14 +101,11 @@ void exchange_relay(struct edge_exchange *x)
 	/* What the origin's balance may look at; the other edge has refused what cannot be read. */
 	if (http_path_parse(&x->path, x->received.target, &x->arena, &why) == HTTP_PATH_OK)
 		x->facts.path = &x->path;
-	if (!find_origin(x, &order) || !rewrite(x))
+	if (!find_origin(x) || !rewrite(x))
 		return;
 	log_debug("%s: relayed for edge " SPAN_FMT " to origin %s",
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->client->edge), x->to->name);
 	edge_count(x->worker, EDGE_RELAYED, 1);
-	x->relay_terms = (struct olink_terms){order.response, order.idle, order.retries};
-	x->relay_has_server = order.has_server;
-	x->relay_server = order.server;
 	exchange_ask_origin(x);
 }
 

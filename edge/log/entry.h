@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/reason.h"
 #include "edge/facts/facts.h"
+#include "origin-link/request/request.h"
 
 struct edge_log_entry {
 	/* With client and request; `origin` only if a connection to it was tried. */
@@ -20,10 +21,11 @@ struct edge_log_entry {
 	enum reason end;
 	/* An origin was asked. The rest is about that. */
 	bool asked;
-	struct net_addr server; /* the last one that was tried; AF_UNSPEC: none */
-	bool reused;            /* over a connection that was open before */
-	unsigned retries;       /* how often it was sent again */
-	duration queue;         /* before that connection was made or taken */
-	duration connect;       /* while it was made; 0: it was taken */
-	duration response;      /* from then on to the first byte; < 0: none came */
+	struct net_addr server;        /* the last one that was tried; AF_UNSPEC: none */
+	bool reused;                   /* over a connection that was open before */
+	unsigned retries;              /* how often it was sent again */
+	const struct olink_try *tries; /* the attempts before the last one */
+	duration queue;                /* before that connection was made or taken */
+	duration connect;              /* while it was made; 0: it was taken */
+	duration response;             /* from then on to the first byte; < 0: none came */
 };

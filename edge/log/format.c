@@ -15,10 +15,15 @@
 #include "edge/log/text.h"
 #include "geo/places.h"
 
+/* So many attempts are told of; what comes after them is counted in retries. Each takes less than
+ * this. */
+#define TRIES_MAX 4
+#define TRY_MAX 128
+
 /* Of JSON: each byte that a stranger chooses may become six; the rest is names and numbers. */
 _Static_assert(EDGE_LOG_ESCAPED *(EDGE_LOG_METHOD_MAX + 3 * EDGE_LOG_HOST_MAX +
 				  EDGE_LOG_TARGET_MAX + EDGE_LOG_ID_MAX + 5 * EDGE_LOG_NAME_MAX) +
-		       2 * EDGE_LOG_NAME_MAX + 2048 <=
+		       2 * EDGE_LOG_NAME_MAX + TRIES_MAX * TRY_MAX + 2048 <=
 		   EDGE_LOG_LINE_MAX,
 	       "a line of JSON has room");
 _Static_assert(EDGE_LOG_ESCAPED *(EDGE_LOG_NAME_MAX + EDGE_LOG_METHOD_MAX + EDGE_LOG_TARGET_MAX +
@@ -29,6 +34,7 @@ _Static_assert(EDGE_LOG_ESCAPED *(EDGE_LOG_NAME_MAX + EDGE_LOG_METHOD_MAX + EDGE
 
 /* Of one variable in a text of the operator's. */
 #define VALUE_MAX 1024
+_Static_assert(TRIES_MAX *TRY_MAX <= VALUE_MAX, "all attempts have room in a value");
 #define CUT SPAN("...")
 
 typedef size_t write_line(const struct edge_log_format *format, const struct edge_log_entry *e,
@@ -123,6 +129,36 @@ static char *put_place(char *p, const struct geo_place *place)
 	return place->asn > 0 ? put_number(p, SPAN(",\"asn\":"), place->asn) : p;
 }
 
+/* What an attempt has come to, in a word. */
+static char *put_try_end(char *p, const struct olink_try *try)
+{
+	switch (try->end) {
+	case OLINK_TRY_CONNECT:
+	case OLINK_TRY_BROKE:
+		return log_put(p, span_of(reason_text(try->reason)));
+	case OLINK_TRY_STATUS:
+		return log_put_number(p, (uint64_t)try->status);
+	case OLINK_TRY_VANISHED:
+	case OLINK_TRY_TOOK_LONG:
+	case OLINK_TRY_LOST:
+		break;
+	}
+	return log_put(p, span_of(olink_try_end_text(try->end)));
+}
+
+static char *put_tries(char *p, const struct olink_try *try)
+{
+	char server[NET_ADDR_TEXT];
+
+	for (unsigned i = 0; try != NULL && i < TRIES_MAX; try = try->next, i++) {
+		p = log_put(p, i == 0 ? SPAN(",\"tries\":[") : SPAN(","));
+		p = put_word(p, SPAN("{\"server\":"), net_addr_format(&try->addr, server));
+		p = log_put(put_try_end(log_put(p, SPAN(",\"end\":\"")), try), SPAN("\""));
+		p = log_put(put_us(p, SPAN(",\"us\":"), try->time), SPAN("}"));
+	}
+	return log_put(p, SPAN("]"));
+}
+
 static char *put_origin(char *p, const struct edge_log_entry *e)
 {
 	char server[NET_ADDR_TEXT] = "";
@@ -137,6 +173,8 @@ static char *put_origin(char *p, const struct edge_log_entry *e)
 		return p;
 	if (e->retries > 0)
 		p = put_number(p, SPAN(",\"retries\":"), e->retries);
+	if (e->tries != NULL)
+		p = put_tries(p, e->tries);
 	p = put_us(p, SPAN(",\"queue_us\":"), e->queue);
 	p = put_us(p, SPAN(",\"connect_us\":"), e->connect);
 	return put_us(p, SPAN(",\"origin_us\":"), e->response);
@@ -228,6 +266,15 @@ static char *put_server(char *p, const struct net_addr *server)
 	return server->sa.sa_family == AF_UNSPEC ? p : p + strlen(net_addr_format(server, p));
 }
 
+static char *put_tries_text(char *p, const struct olink_try *try)
+{
+	for (unsigned i = 0; try != NULL && i < TRIES_MAX; try = try->next, i++) {
+		p = put_server(i == 0 ? p : log_put(p, SPAN(", ")), &try->addr);
+		p = put_try_end(log_put(p, SPAN(" ")), try);
+	}
+	return p;
+}
+
 /* What only the log knows; with room for a number, a time or an address. */
 static char *put_value(char *p, enum cfg_variable variable, const struct edge_log_entry *e)
 {
@@ -258,6 +305,8 @@ static char *put_value(char *p, enum cfg_variable variable, const struct edge_lo
 		return log_put(p, e->reused ? SPAN("yes") : SPAN("no"));
 	case CFG_VAR_RETRIES:
 		return log_put_number(p, e->retries);
+	case CFG_VAR_TRIES:
+		return put_tries_text(p, e->tries);
 	case CFG_VAR_END:
 		return log_put(p, span_of(reason_text(e->end)));
 	default:

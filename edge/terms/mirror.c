@@ -287,7 +287,9 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
 		      const struct proxy_parties *client)
 {
 	struct edge_mirror *m = TAKE(mirror);
-	struct olink_terms terms = {0}; /* what is lost is lost */
+	/* What is lost is lost. */
+	static const struct cfg_retries never = {.attempts = 0};
+	struct olink_terms terms = {.retries = &never};
 	struct olink_open open = {
 	    .origins = view->origins,
 	    .origin = m->origin,

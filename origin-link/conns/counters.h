@@ -12,7 +12,13 @@
 	X(OLINK_FAILURES, "olink_failures_total", COUNTER,                                         \
 	  "Requests that ended without a whole response")                                          \
 	X(OLINK_RETRIES, "olink_retries_total", COUNTER,                                           \
-	  "Requests sent again because a reused connection had died")                              \
+	  "Further attempts at requests, because one before had come to nothing")                  \
+	X(OLINK_RETRIES_REFUSED, "olink_retries_refused_total", COUNTER,                           \
+	  "Further attempts that were not made because retries.budget was used up")                \
+	X(OLINK_HEDGES, "olink_hedges_total", COUNTER,                                             \
+	  "Second attempts beside one that took long")                                             \
+	X(OLINK_HEDGES_WON, "olink_hedges_won_total", COUNTER,                                     \
+	  "Of these, those that were the first to be answered")                                    \
 	X(OLINK_LEASES_REUSED, "olink_leases_reused_total", COUNTER,                               \
 	  "Requests that were given a connection that was open already")                           \
 	X(OLINK_LEASES_FRESH, "olink_leases_fresh_total", COUNTER,                                 \

@@ -66,8 +66,6 @@ static enum outcome_stage stage_of(const struct attempt *a, enum reason reason)
 /* From when there was a connection, and nothing more to be given to it. */
 static duration first_byte_time(const struct attempt *a)
 {
-	if (a->received == 0)
-		return DUR_NS(-1);
 	if (a->sent.ns > a->opened.ns && a->sent.ns <= a->first.ns)
 		return mono_since(a->first, a->sent);
 	return mono_since(a->first, a->opened);
@@ -90,7 +88,7 @@ static void report(const struct attempt *a, bool ended, enum reason reason)
 	o.tls = times.tls;
 	if (a->state == ATTEMPT_OPEN) {
 		o.status = a->status;
-		o.first_byte = first_byte_time(a);
+		o.first_byte = a->received > 0 ? first_byte_time(a) : DUR_NS(-1);
 		if (ended)
 			o.whole = mono_since(loop_now(loop), a->opened);
 	}
@@ -115,11 +113,11 @@ static void leased(struct lease *lease, enum reason reason, const char *detail)
 	CHECK(r->magic == REQUEST_MAGIC && a->state == ATTEMPT_LEASES);
 	if (reason == REASON_NONE) {
 		open_on(a, &h1_wire_ops);
-		request_opened(r);
+		request_opened(r, a);
 		return;
 	}
 	attempt_end(a, ATTEMPT_CLOSE, reason);
-	request_unleased(r, reason, detail);
+	request_unleased(r, a, reason, detail);
 }
 
 enum lease_result attempt_begin(struct attempt *a, const struct lease_order *order,
@@ -171,7 +169,11 @@ void attempt_received(struct attempt *a, size_t n)
 
 	if (a->received == 0) {
 		a->first = loop_now(request_loop(r));
-		r->facts.response = mono_since(a->first, a->opened);
+		if (a == r->current)
+			r->facts.response = mono_since(a->first, a->opened);
+		if (r->settings.hedges)
+			latency_add(&recent_slot(r->recent, request_loop(r))->latency,
+				    first_byte_time(a));
 	}
 	a->received += n;
 }
@@ -190,7 +192,7 @@ void attempt_drained(struct attempt *a)
 
 void attempt_died(struct attempt *a, const struct attempt_death *death)
 {
-	request_died(a->request, death);
+	request_died(a->request, a, death);
 }
 
 void attempt_unsendable(struct attempt *a, enum reason reason)
@@ -201,5 +203,5 @@ void attempt_unsendable(struct attempt *a, enum reason reason)
 
 void attempt_spoilt(struct attempt *a, enum reason reason, const char *detail)
 {
-	request_fail(a->request, reason, detail);
+	request_spoilt(a->request, a, reason, detail);
 }

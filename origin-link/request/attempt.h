@@ -68,6 +68,7 @@ struct attempt {
 	struct h1_wire h1;
 
 	enum watch watch;
+	bool took_long;        /* in WATCH_HEAD, per_try_timeout has passed already */
 	uint64_t progress;     /* at the start of WATCH_WRITE: bytes taken and received */
 	struct tcp_sight seen; /* at the last look, if there was one */
 	bool looked;

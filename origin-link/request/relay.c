@@ -16,7 +16,13 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/request/request_internal.h"
 
-static bool is_relay(const struct attempt *a)
+bool relay_comes_first(const struct olink_request *r)
+{
+	return r->candidate < r->n_candidates &&
+	       endpoint_transport(r->candidates[r->candidate])->relay;
+}
+
+bool relay_has(const struct attempt *a)
 {
 	return endpoint_transport(a->endpoint)->relay;
 }
@@ -27,7 +33,7 @@ static bool write_order(struct olink_request *r)
 	    .origin = span_of(r->settings.origin_name),
 	    .response = r->settings.response,
 	    .idle = r->settings.idle,
-	    .retries = r->settings.retries,
+	    .retries = r->settings.retry.attempts,
 	    .has_server = r->affinity.has_server,
 	    .server = r->affinity.server,
 	};
@@ -43,7 +49,7 @@ bool relay_address_head(struct attempt *a)
 	struct olink_request *r = a->request;
 	struct http_head *head = r->head;
 
-	if (!is_relay(a)) {
+	if (!relay_has(a)) {
 		/* It may have gone to one before. */
 		if (r->relay_order.n > 0)
 			http_fields_remove(&head->fields, SPAN(RELAY_FIELD));
@@ -66,9 +72,8 @@ static enum reason reason_to_tell(enum reason reason)
 bool relay_answered(struct attempt *a, const struct http_head *head, enum response_end end)
 {
 	const struct http_field *field =
-	    is_relay(a) ? http_fields_find(&head->fields, SPAN(RELAY_FIELD), NULL) : NULL;
+	    relay_has(a) ? http_fields_find(&head->fields, SPAN(RELAY_FIELD), NULL) : NULL;
 	struct olink_request *r = a->request;
-	bool keep = end == RESPONSE_ENDS_CLEANLY && r->side == REQUEST_ENDED;
 	struct relay_answer answer;
 
 	if (!field)
@@ -76,20 +81,6 @@ bool relay_answered(struct attempt *a, const struct http_head *head, enum respon
 	answer = relay_answer_parse(field->value);
 	REQUEST_TRACE(r, "the relay answers itself: %s%s", reason_text(answer.reason),
 		      answer.unacted ? ", no server has acted" : "");
-	r->relay_reason = reason_to_tell(answer.reason);
-	r->relay_elsewhere = answer.unacted ? a->given != GIVEN_CONTENT
-					    : a->given == GIVEN_HEAD && r->settings.retries > 0 &&
-						  http_method_is_idempotent(r->head->method_id);
-	/* The relay has done its work: what failed is behind it. */
-	attempt_end(a, keep ? ATTEMPT_KEEP : ATTEMPT_CLOSE, REASON_DONE);
-	/* Not from inside the wire, which has the connection in its hands. */
-	r->is_refused_by_relay = true;
-	loop_defer(request_loop(r), &r->turn_end);
+	request_refused_by_relay(r, a, reason_to_tell(answer.reason), answer.unacted, end);
 	return true;
-}
-
-void relay_go_on(struct olink_request *r)
-{
-	r->is_refused_by_relay = false;
-	request_leave_candidate(r, r->relay_reason, r->relay_elsewhere);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The life of one request to an origin: tries its candidates until one gives a connection, repeats
- * the request where that may be, tells how it ends, and keeps spare objects. Runs on one worker's
- * loop. Owns the attempt and the pins on the candidates; head and trailers of the request are the
+ * The life of one request to an origin: how it is opened, goes from state to state and ends, and
+ * spare objects; what is tried is trying.c's. Runs on one worker's loop. Owns the attempts and the
+ * pins on the candidates; head and trailers of the request are the
  * caller's. The configuration is not looked at after olink_request_open().
  *
  * Objects are freed at the end of the turn in which they were closed.
@@ -22,15 +22,7 @@
 /* Spares of one worker: as many as requests often run at once. Each keeps about 6 KiB. */
 #define SPARES_MAX 64
 
-/* At most so many candidates share what is left of the time to connect: a distant one needs some of
- * it, and would count as a suspect if it were given up too early. */
-#define SHARING_MAX 3
-/* While there are more than that none gets less, if there is as much: three round trips, for TCP
- * and TLS, of 130 ms. Those at the end may not be tried at all, for which the next requests make
- * up: who has taken too long comes last then. */
-#define TRY_MIN DUR_MS(400)
-
-static void count(const struct olink_request *r, enum olink_counter id)
+void request_count(const struct olink_request *r, enum olink_counter id)
 {
 	metrics_add(r->worker->olink->metrics, request_loop(r), id, 1);
 }
@@ -107,22 +99,13 @@ void request_set_response(struct olink_request *r, enum response_side side)
 
 /* Ending */
 
-static void end_attempt(struct olink_request *r, enum attempt_end how, enum reason reason)
-{
-	if (lease_is_connecting(&r->attempt.lease))
-		r->facts.addr = r->looked_at;
-	attempt_end(&r->attempt, how, reason);
-}
-
 void request_over(struct olink_request *r, enum attempt_end how, enum reason reason)
 {
 	request_set_phase(r, REQUEST_OVER);
-	end_attempt(r, how, reason);
+	request_end_tries(r, how, reason);
 	while (r->n_candidates > 0)
 		endpoint_unpin(&r->candidates[--r->n_candidates], request_loop(r));
-	free(r->early);
-	r->early = NULL;
-	r->n_early = 0;
+	send_forget(r);
 }
 
 void request_abandon(struct olink_request *r)
@@ -164,7 +147,7 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 	REQUEST_TRACE(r, "fails: %s%s%s", reason_text(reason), detail ? ": " : "",
 		      detail ? detail : "");
 	log_failure(r, reason, detail);
-	count(r, OLINK_FAILURES);
+	request_count(r, OLINK_FAILURES);
 	request_over(r, ATTEMPT_BREAK, reason);
 	if (r->closed) {
 		loop_defer(request_loop(r), &r->turn_end);
@@ -179,261 +162,33 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 
 void request_tunnel_ended(struct olink_request *r)
 {
-	if (r->attempt.state != ATTEMPT_OPEN || !r->is_tunnel)
+	struct attempt *a = r->current;
+
+	if (a->state != ATTEMPT_OPEN || !r->is_tunnel)
 		return;
-	watch_update(&r->attempt);
-	if (r->side != REQUEST_ENDED || r->response < RESPONSE_ENDED ||
-	    !r->attempt.wire->is_drained(&r->attempt))
+	watch_update(a);
+	if (r->side != REQUEST_ENDED || r->response < RESPONSE_ENDED || !a->wire->is_drained(a))
 		return;
 	request_over(r, ATTEMPT_CLOSE, REASON_DONE);
 	if (r->closed)
 		loop_defer(request_loop(r), &r->turn_end);
 }
 
-/* Connecting */
-
-static void note_connection(struct olink_request *r)
-{
-	const struct attempt *a = &r->attempt;
-
-	r->facts.addr = r->looked_at;
-	r->facts.by_relay = endpoint_transport(a->endpoint)->relay;
-	r->facts.reused = lease_is_reused(&a->lease);
-	r->facts.connect = lease_connect_time(&a->lease);
-	r->facts.queue = mono_since(a->opened, r->began);
-	r->facts.queue.ns = MAX(r->facts.queue.ns - r->facts.connect.ns, 0);
-	r->facts.response = DUR_NS(-1);
-}
-
-duration request_share_of_time(duration left, unsigned n)
-{
-	int64_t share = left.ns / MIN(n, SHARING_MAX);
-
-	if (n > SHARING_MAX)
-		share = MAX(share, MIN(left.ns, TRY_MIN.ns));
-	return DUR_NS(share);
-}
-
-/* An attempt came to nothing: what it has taken of the time. A wait in the queue is not more than
- * its share. */
-static void spend_time(struct olink_request *r)
-{
-	duration spent = mono_since(loop_now(request_loop(r)), r->attempt.began);
-
-	r->connect_left.ns -= MIN(spent.ns, r->attempt.time.ns);
-}
-
-static enum lease_result try_candidate(struct olink_request *r, enum reason *reason)
-{
-	struct lease_order order = {
-	    .endpoint = r->candidates[r->candidate],
-	    .terms = r->settings.terms,
-	    .client = r->settings.tells_client ? &r->client : NULL,
-	    .fresh = r->facts.retries > 0,
-	    .careful = r->side == REQUEST_BODY || !http_method_is_idempotent(r->head->method_id),
-	    .time = request_share_of_time(r->connect_left, r->n_candidates - r->candidate),
-	};
-	enum lease_result result;
-
-	r->looked_at = *endpoint_addr(order.endpoint);
-	result = attempt_begin(&r->attempt, &order, reason);
-	REQUEST_TRACE(r, "candidate %u of %u, %s, by lease %llu for %lld ms at most%s%s",
-		      r->candidate + 1, r->n_candidates, net_addr_shown(&r->looked_at),
-		      (unsigned long long)r->attempt.lease.number, (long long)dur_to_ms(order.time),
-		      order.fresh ? ", a new connection only" : "",
-		      order.careful ? ", only once" : "");
-	return result;
-}
-
-/* From the current candidate on, the first one that has a connection or lets us wait for one.
- * False: there is none, and `*reason` is the last one's. */
-static bool try_any(struct olink_request *r, enum reason *reason)
-{
-	for (; r->candidate < r->n_candidates; r->candidate++) {
-		switch (try_candidate(r, reason)) {
-		case LEASE_READY:
-			note_connection(r);
-			loop_defer(request_loop(r), &r->turn_end);
-			return true;
-		case LEASE_WAITS:
-			return true;
-		case LEASE_REFUSED:
-			break;
-		}
-	}
-	return false;
-}
-
-/* Whether another candidate may do better. Who has waited in one queue has waited long enough; and
- * what we are short of here we lack for all of them, but for ports, which are free or not for each
- * address. */
-static bool is_tried_elsewhere(const struct olink_request *r, enum reason reason)
-{
-	if (r->connect_left.ns <= 0)
-		return false;
-	if (reason == REASON_EDGE_NO_PORTS)
-		return true;
-	return reason != REASON_ORIGIN_QUEUE_TIMEOUT && !reason_is_own_shortage(reason);
-}
-
-void request_opened(struct olink_request *r)
-{
-	note_connection(r);
-	send_begin(r);
-}
-
-/* There is another way, and no need to try this one for each request until a check has. */
-static bool is_relay_lost(const struct olink_request *r, enum reason reason)
-{
-	return endpoint_transport(r->candidates[r->candidate])->relay &&
-	       (reason == REASON_ORIGIN_CONNECT_REFUSED || reason == REASON_ORIGIN_CONNECT_FAILED ||
-		reason == REASON_ORIGIN_HANDSHAKE_FAILED || reason == REASON_ORIGIN_CERTIFICATE);
-}
-
-void request_unleased(struct olink_request *r, enum reason reason, const char *detail)
-{
-	/* What a queue or a shortage of ours has prevented was not tried. */
-	if (reason != REASON_ORIGIN_QUEUE_FULL && reason != REASON_ORIGIN_QUEUE_TIMEOUT &&
-	    !reason_is_own_shortage(reason))
-		r->facts.addr = r->looked_at;
-	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT || is_relay_lost(r, reason))
-		endpoint_suspect(r->candidates[r->candidate], request_loop(r));
-	/* Nothing was sent, so another one may be asked. */
-	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
-		      net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
-		      reason_text(reason), detail ? ": " : "", detail ? detail : "");
-	spend_time(r);
-	r->candidate++;
-	if (is_tried_elsewhere(r, reason) && try_any(r, &reason))
-		return;
-	request_fail(r, reason, detail);
-}
-
-void request_try(struct olink_request *r)
-{
-	enum reason reason = REASON_NONE;
-
-	if (r->failed == REASON_NONE) {
-		request_set_phase(r, REQUEST_TRYING);
-		if (!try_any(r, &reason))
-			r->failed = reason;
-	}
-	/* To tell that, or to grant for the first time, and to send. */
-	loop_defer(request_loop(r), &r->turn_end);
-}
-
-/* Repeating */
-
-/* The one rule: whether what was sent may be sent again. What the connection has not been given
- * may; else the origin may have acted upon it, so that only what it does twice as well as once may,
- * and only what we still have. */
-static bool may_repeat(const struct olink_request *r, bool unacted)
-{
-	const struct attempt *a = &r->attempt;
-
-	if (unacted)
-		return true;
-	return r->settings.retries > 0 && a->received == 0 && a->given == GIVEN_HEAD &&
-	       http_method_is_idempotent(r->head->method_id);
-}
-
-/* From the current candidate on, on fresh connections: so this ends. */
-static void repeat(struct olink_request *r, enum reason reason)
-{
-	end_attempt(r, ATTEMPT_CLOSE, reason);
-	REQUEST_TRACE(r, "repeated after: %s", reason_text(reason));
-	r->facts.retries++;
-	r->connect_left = r->settings.connect;
-	count(r, OLINK_RETRIES);
-	if (!try_any(r, &reason))
-		request_fail(r, reason, NULL);
-}
-
-/* The current candidate behind all others, or (`for_good`) away. */
-static void put_back(struct olink_request *r, bool for_good)
-{
-	struct endpoint *endpoint = r->candidates[r->candidate];
-
-	r->n_candidates--;
-	for (unsigned i = r->candidate; i < r->n_candidates; i++)
-		r->candidates[i] = r->candidates[i + 1];
-	if (for_good)
-		endpoint_unpin(&endpoint, request_loop(r));
-	else
-		r->candidates[r->n_candidates++] = endpoint;
-}
-
-/* A connection that was open before may just have been closed by its server, which is as good as
- * any other for a new one; who breaks a new one is asked last. */
-static bool repeat_after_break(struct olink_request *r, const struct attempt_death *death)
-{
-	/* Of what was never sent the first one is no repetition. */
-	unsigned most = MAX(r->settings.retries, death->unacted);
-	bool is_relay = endpoint_transport(r->candidates[r->candidate])->relay;
-
-	if (death->reason == REASON_LIMIT || death->reason == REASON_ORIGIN_STALLED ||
-	    !may_repeat(r, death->unacted) || r->n_retries >= most)
-		return false;
-	/* One that is no relay stands behind it, perhaps, and a relay that ends takes all of its
-	 * connections along. */
-	if (!r->facts.reused || is_relay) {
-		if (r->settings.retries < 2 && !is_relay)
-			return false;
-		put_back(r, false);
-	}
-	r->n_retries++;
-	repeat(r, death->reason);
-	return true;
-}
-
-void request_leave_candidate(struct olink_request *r, enum reason reason, bool elsewhere)
-{
-	put_back(r, true);
-	r->connect_left = r->settings.connect;
-	if (elsewhere && r->candidate < r->n_candidates) {
-		count(r, OLINK_RETRIES);
-		if (try_any(r, &reason))
-			return;
-	}
-	request_fail(r, reason, "says the relay");
-}
-
-void request_died(struct olink_request *r, const struct attempt_death *death)
-{
-	if (!repeat_after_break(r, death))
-		request_fail(r, death->reason, death->detail);
-}
-
-void request_vanished(struct olink_request *r)
-{
-	static const char detail[] = "it does not acknowledge what was sent";
-
-	REQUEST_TRACE(r, "%s: %s", net_addr_shown(endpoint_addr(r->candidates[r->candidate])),
-		      detail);
-	endpoint_suspect(r->candidates[r->candidate], request_loop(r));
-	if (!may_repeat(r, r->attempt.given == GIVEN_NOTHING)) {
-		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
-		return;
-	}
-	/* A connection that was idle may be all that has vanished: something on the way has
-	 * forgotten it. */
-	put_back(r, !r->facts.reused);
-	if (r->candidate < r->n_candidates)
-		repeat(r, REASON_ORIGIN_CONNECT_TIMEOUT);
-	else
-		request_fail(r, REASON_ORIGIN_CONNECT_TIMEOUT, detail);
-}
-
 /* Objects */
 
 /* The arena holds what the limits let in: the final head, as much again of informational ones, and
- * the trailer section. In bytes twice as much as their text, because lines do not fill its blocks;
- * of fields the vectors that were outgrown too. */
-static size_t arena_cap(const struct h1_limits *limits)
+ * the trailer section; of each attempt that gets so far as to have a head. In bytes twice as much
+ * as their text, because lines do not fill its blocks; of fields the vectors that were outgrown
+ * too. */
+static size_t arena_cap(const struct request_settings *settings)
 {
+	const struct h1_limits *limits = &settings->limits;
 	size_t one = 2 * limits->head_bytes + 8 * limits->fields * sizeof(struct http_field);
+	unsigned heads = 1 + settings->hedges;
 
-	return 3 * one + 16 * 1024;
+	if (settings->retry.n_statuses > 0)
+		heads += settings->retry.attempts;
+	return 3 * one * heads + 16 * 1024;
 }
 
 static struct olink_request *object_take(struct olink_worker *w)
@@ -450,6 +205,7 @@ static struct olink_request *object_take(struct olink_worker *w)
 		return NULL;
 	r->worker = w;
 	attempt_init(&r->attempt, r);
+	deadline_init(&r->hedge_at, w->buffers->loop, request_hedge_fire);
 	return r;
 }
 
@@ -457,6 +213,7 @@ static void object_free(struct olink_request *r)
 {
 	arena_fini(&r->arena);
 	attempt_fini(&r->attempt);
+	deadline_fini(&r->hedge_at);
 	free(r);
 }
 
@@ -467,6 +224,10 @@ static void object_give(struct olink_request *r)
 	CHECK(r->phase == REQUEST_OVER);
 	LIST_REMOVE(r, link);
 	r->magic = MAGIC_DEAD;
+	if (r->second) {
+		attempt_fini(r->second);
+		free(r->second);
+	}
 	arena_reset(&r->arena, 0);
 	if (w->n_spares == SPARES_MAX) {
 		object_free(r);
@@ -490,14 +251,44 @@ static void turn_end(struct loop_task *task)
 		request_fail(r, r->failed, NULL);
 		return;
 	}
-	if (r->is_refused_by_relay) {
-		relay_go_on(r);
-		return;
-	}
-	if (r->attempt.given == GIVEN_NOTHING)
+	if (r->again != REASON_NONE)
+		request_try_again(r);
+	if (r->current->given == GIVEN_NOTHING)
 		send_begin(r);
-	if (r->attempt.state == ATTEMPT_OPEN)
-		r->attempt.wire->go_on(&r->attempt);
+	if (r->current->state == ATTEMPT_OPEN)
+		r->current->wire->go_on(r->current);
+}
+
+static unsigned causes(const struct cfg_retries *retries)
+{
+	unsigned on = 0;
+
+	for (unsigned i = 0; i < retries->n_on; i++)
+		on |= 1U << retries->on[i];
+	if (on == 0)
+		on = 1U << CFG_RETRY_CONNECT | 1U << CFG_RETRY_IDLE |
+		     (retries->attempts > 1) << CFG_RETRY_RESET;
+	return on;
+}
+
+static void copy_retries(struct request_settings *to, const struct cfg_origin *origin,
+			 const struct olink_terms *terms)
+{
+	const struct cfg_retries *retries =
+	    terms && terms->retries ? terms->retries : &origin->retries;
+
+	to->retry.attempts = retries->attempts;
+	to->retry.on = causes(retries);
+	to->retry.n_statuses = MIN(retries->n_statuses, RETRY_STATUSES_MAX);
+	for (unsigned i = 0; i < to->retry.n_statuses; i++)
+		to->retry.statuses[i] = retries->statuses[i];
+	to->kept_max = retries->body;
+	to->per_try = retries->per_try_timeout;
+	to->hedges = retries->hedge.enabled;
+	to->hedge_after = retries->hedge.after;
+	to->hedge_percentile = retries->hedge.percentile;
+	to->budget =
+	    (struct budget_terms){origin->retries.budget.share, origin->retries.budget.min};
 }
 
 static void copy_settings(struct request_settings *to, const struct olink_origins *origins,
@@ -509,10 +300,10 @@ static void copy_settings(struct request_settings *to, const struct olink_origin
 	    .connect = origin->timeout.connect,
 	    .response = terms && terms->response.ns ? terms->response : origin->timeout.response,
 	    .idle = terms && terms->idle.ns ? terms->idle : origin->timeout.idle,
-	    .retries = terms ? terms->retries : 1,
 	    .terms = origins_terms(origins, origin),
 	    .limits = {.head_bytes = origin->limit.head_bytes, .fields = origin->limit.fields},
 	};
+	copy_retries(to, origin, terms);
 	/* The last byte stays zero. For every request: snprintf() would cost more than all else. */
 	strncpy(to->origin_name, origin->name, sizeof(to->origin_name) - 1);
 }
@@ -532,6 +323,9 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .attempt = {.request = r,
 			.watch_at = r->attempt.watch_at,
 			.look_at = r->attempt.look_at},
+	    .current = &r->attempt,
+	    .hedge_at = r->hedge_at,
+	    .recent = open->origins->recents[open->origin->id],
 	    .turn_end = {.run = turn_end},
 	    .worker = w,
 	    .facts = {.number = ++w->n_opened, .response = DUR_NS(-1)},
@@ -543,10 +337,11 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .began = loop_now(loop),
 	    .connect_left = open->origin->timeout.connect,
 	};
+	r->last_try = &r->facts.tries;
 	LIST_INSERT_HEAD(&w->requests, r, link);
 	copy_settings(&r->settings, open->origins, open->origin, open->terms);
-	arena_reset(&r->arena, arena_cap(&r->settings.limits));
-	count(r, OLINK_REQUESTS);
+	arena_reset(&r->arena, arena_cap(&r->settings));
+	request_count(r, OLINK_REQUESTS);
 	r->failed = relays_candidates(open->origins, open->origin, loop, open->is_relayed,
 				      &open->affinity, r->candidates, &r->n_candidates);
 	if (r->failed != REASON_NONE)
@@ -564,7 +359,7 @@ struct olink_facts olink_request_facts(const struct olink_request *r)
 {
 	struct olink_facts facts = r->facts;
 
-	if (lease_is_connecting(&r->attempt.lease))
+	if (lease_is_connecting(&r->current->lease))
 		facts.addr = r->looked_at;
 	return facts;
 }
@@ -579,9 +374,9 @@ void olink_request_close(struct olink_request **requestp)
 	LOOP_ASSERT_OWNER(request_loop(r));
 	r->closed = true;
 	/* Both ends of a tunnel have gone in peace, and the last bytes are still on their way. */
-	if (r->attempt.state == ATTEMPT_OPEN && r->is_tunnel && r->side == REQUEST_ENDED &&
+	if (r->current->state == ATTEMPT_OPEN && r->is_tunnel && r->side == REQUEST_ENDED &&
 	    r->response == RESPONSE_ENDED) {
-		watch_update(&r->attempt);
+		watch_update(r->current);
 		return;
 	}
 	request_abandon(r);

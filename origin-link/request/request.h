@@ -11,6 +11,7 @@
 #include "origin-link/servers/origins.h"
 
 struct cfg_origin;
+struct cfg_retries;
 struct olink;
 struct olink_request;
 struct olink_worker;
@@ -22,17 +23,15 @@ void olink_worker_destroy(struct olink_worker **worker);
 
 /* What the sender of a request wants in another way than the origin says. */
 struct olink_terms {
-	duration response, idle; /* 0: as the origin says */
-	/* How often it may be sent again. 0: never; 1: when it went over a connection that was open
-	 * before, which the server may just have closed; more: after any connection that broke. */
-	unsigned retries;
+	duration response, idle;           /* 0: as the origin says */
+	const struct cfg_retries *retries; /* all but the budget; NULL: as the origin says */
 };
 
 struct olink_open {                          /* copied */
 	const struct olink_origins *origins; /* looked at only inside olink_request_open() */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
-	const struct olink_terms *terms;     /* NULL: as the origin says, and 1 */
+	const struct olink_terms *terms;     /* NULL: all as the origin says */
 	bool is_relayed;                     /* by another edge: it goes straight to a server */
 	struct olink_affinity affinity;      /* to a server */
 	struct flow_ends ends;
@@ -61,6 +60,26 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 					 struct flow_leg *leg);
 
 /* For the access log. */
+enum olink_try_end {
+	OLINK_TRY_CONNECT,   /* no connection came of it */
+	OLINK_TRY_BROKE,     /* the connection broke */
+	OLINK_TRY_VANISHED,  /* the server did not acknowledge what was sent */
+	OLINK_TRY_TOOK_LONG, /* the response did not come in time */
+	OLINK_TRY_STATUS,    /* the response's status is one after which another try is made */
+	OLINK_TRY_LOST,      /* another one was faster */
+};
+const char *olink_try_end_text(enum olink_try_end end);
+
+/* An attempt that another one has followed, or won over. */
+struct olink_try {
+	struct olink_try *next;
+	struct net_addr addr;
+	enum olink_try_end end;
+	enum reason reason; /* CONNECT, BROKE: why */
+	int status;         /* STATUS */
+	duration time;      /* from its beginning to its end */
+};
+
 struct olink_facts {
 	uint64_t number;      /* among the requests of its worker, as the log has it */
 	bool reused;          /* sent over a connection that was already open */
@@ -68,6 +87,10 @@ struct olink_facts {
 	unsigned retries;     /* how often it was sent again */
 	bool given;    /* some of it was given to a connection, so that a server may have acted */
 	bool by_relay; /* the last connection that was had was to another edge */
+	/* The attempts before the last one, in the order of their ends; until the request is
+	 * closed. */
+	unsigned n_tries;
+	struct olink_try *tries;
 	/* Until it had the connection that it was last sent by, but for the time to make that:
 	 * waiting for a place, and attempts that came to nothing. */
 	duration queue;

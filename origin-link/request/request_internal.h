@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One request, as its parts see it: request.c (its life: where it goes, what it tries, how it
- * ends), send.c (what its source pushes), response.c (what its sink is pushed), and its attempt
- * (attempt.h). Nobody else includes this, but for olink.c, which makes the workers.
+ * One request, as its parts see it: request.c (its life and its ends), trying.c (where it goes, and
+ * what is tried again), send.c (what its source pushes), response.c (what its sink is pushed), and
+ * its attempts (attempt.h). Nobody else includes this, but for olink.c, which makes the workers.
  *
- * A request lives through phases. While it is tried there is an attempt, which a repetition assigns
- * anew as a whole. What is set when:
+ * A request lives through phases. While it is tried it has a current attempt, which a repetition
+ * assigns anew as a whole; beside it there may be a rival, which is asked the same while the answer
+ * of the current one is long in coming. The first that has a final head is the current one from
+ * then on, and the other ends. What is set when:
  *
- *   phase    | head | candidates | attempt         | what comes is
- *   ---------+------+------------+-----------------+------------------------
- *   OPENING  | NULL | pinned     | NONE            | the request's head
- *   TRYING   | set  | pinned     | LEASES or OPEN  | what the attempt tells
- *   OVER     | set  | none       | NONE, as left   | olink_request_close()
+ *   phase    | head | candidates | current         | rival           | what comes is
+ *   ---------+------+------------+-----------------+-----------------+--------------------
+ *   OPENING  | NULL | pinned     | NONE            | NULL            | the request's head
+ *   TRYING   | set  | pinned     | LEASES or OPEN, | NULL, LEASES    | what attempts tell
+ *            |      |            | NONE if `again` | or OPEN         |
+ *   OVER     | set  | none       | NONE, as left   | NULL            | olink_request_close()
  *
- * `failed` is set before the first attempt only, for the end of the turn to tell. `early` holds
- * content until the attempt is given the head.
+ * `failed` is set before the first attempt only, for the end of the turn to tell; `again` from the
+ * end of an attempt to that of the turn, when the next begins.
+ *
+ * `content` holds what the current attempt has not been given yet (its last n_ungiven bytes), and
+ * before that, while `keeps`, all that it has been given, so that the next can be given it again.
  *
  * Each direction has a side of its own: the request's is what its source has still to push, the
  * response's what its sink was pushed, whatever the attempt.
@@ -32,9 +38,12 @@
 
 #include "core/http/h1.h"
 #include "core/net/stream.h"
+#include "origin-link/conns/counters.h"
 #include "origin-link/conns/lease.h"
+#include "origin-link/recent/recent.h"
 #include "origin-link/request/attempt.h"
 #include "origin-link/request/request.h"
+#include "origin-link/request/retry.h"
 #include "origin-link/servers/link.h"
 #include "origin-link/servers/origins.h"
 
@@ -51,6 +60,7 @@ struct olink_worker {
 	struct request_list spares; /* what they own is kept for the next ones */
 	unsigned n_spares;
 	uint64_t n_opened; /* requests so far: the last one's number */
+	size_t kept;       /* content that requests keep to send it again */
 	char *scratch;     /* a request head, between two calls of nobody else */
 	size_t scratch_size;
 	struct log_limit log_limits[REQUEST_LOG_LIMITS]; /* by id of the origin */
@@ -81,7 +91,13 @@ struct request_settings {
 	char origin_name[64]; /* for the log: cut when it is longer */
 	bool tells_client;    /* by a PROXY header */
 	duration connect, response, idle;
-	unsigned retries;
+	struct retry_rule retry;
+	size_t kept_max;  /* of content */
+	duration per_try; /* for a head; 0: no more than `response` */
+	bool hedges;
+	duration hedge_after; /* 0: by the percentile */
+	double hedge_percentile;
+	struct budget_terms budget;
 	struct lease_terms terms;
 	struct h1_limits limits; /* of response heads, and of the trailer section */
 };
@@ -93,6 +109,7 @@ struct olink_request {
 	 * when a request is opened. */
 	struct arena arena; /* response heads and trailers */
 	struct attempt attempt;
+	struct deadline hedge_at;
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;
@@ -111,14 +128,17 @@ struct olink_request {
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
-	unsigned n_retries;    /* so far, after a connection that broke */
 	duration connect_left; /* for this candidate and those behind it */
 	/* relay.c */
 	struct olink_affinity affinity; /* as it was opened with */
-	struct span relay_order;  /* what a relay is told; in the arena; empty: nothing so far */
-	bool is_refused_by_relay; /* until the end of the turn, with the next two */
-	bool relay_elsewhere;     /* another candidate may be asked */
-	enum reason relay_reason;
+	struct span relay_order; /* what a relay is told; in the arena; empty: nothing so far */
+	struct attempt *current, *rival;
+	struct attempt *second; /* beside the embedded one, when there has been a rival; malloc'd */
+	unsigned n_again;       /* how often it was tried again, as retry.h counts it */
+	bool fresh;             /* from now on by new connections only */
+	enum reason again;      /* NONE: it is not to be tried again */
+	struct recent *recent;  /* of the origin; lives as long as the olink */
+	struct olink_try **last_try;
 
 	/* the request */
 	enum request_side side;
@@ -127,8 +147,9 @@ struct olink_request {
 	uint64_t content_left; /* with HTTP_FRAMING_LENGTH: not pushed yet */
 	size_t window;         /* as much as may be on its way here; 0: nothing granted yet */
 	size_t credit;         /* granted, and not pushed yet */
-	char *early;           /* content that came before it could be sent */
-	size_t n_early;
+	char *content;
+	size_t n_content, n_ungiven;
+	bool keeps; /* all content that was ever pushed is there */
 
 	/* the response */
 	enum response_side response;
@@ -168,34 +189,61 @@ void request_stop(struct olink_request *r, enum reason reason);
 /* One direction of a tunnel has ended, or all that was written is gone: lets the connection go when
  * nothing more has to pass. */
 void request_tunnel_ended(struct olink_request *r);
+void request_count(const struct olink_request *r, enum olink_counter id);
+
+/* trying.c */
+
 /* How much of the time that is left to connect the next of `n` candidates gets. */
 duration request_share_of_time(duration left, unsigned n);
 /* Finds a connection for the head that has come. What goes wrong is told at the end of the turn. */
 void request_try(struct olink_request *r);
+/* At the end of the turn in which an attempt has come to nothing. */
+void request_try_again(struct olink_request *r);
+/* Whatever is tried is over. */
+void request_end_tries(struct olink_request *r, enum attempt_end how, enum reason reason);
 
-/* From the attempt: it has a connection. */
-void request_opened(struct olink_request *r);
+/* From an attempt: it has a connection. */
+void request_opened(struct olink_request *r, struct attempt *a);
 /* It got none; it is over. */
-void request_unleased(struct olink_request *r, enum reason reason, const char *detail);
+void request_unleased(struct olink_request *r, struct attempt *a, enum reason reason,
+		      const char *detail);
 /* The connection ended or broke before the response did. Sends the request again, if that may be;
  * else it fails. */
-void request_died(struct olink_request *r, const struct attempt_death *death);
+void request_died(struct olink_request *r, struct attempt *a, const struct attempt_death *death);
 /* The server does not answer TCP any more. The same, but elsewhere if there is another one. */
-void request_vanished(struct olink_request *r);
+void request_vanished(struct olink_request *r, struct attempt *a);
+/* per_try_timeout has passed. False: it may go on. */
+bool request_took_long(struct olink_request *r, struct attempt *a);
+/* It is of no use: the request fails, unless there is another attempt. */
+void request_spoilt(struct olink_request *r, struct attempt *a, enum reason reason,
+		    const char *detail);
+/* Its final head has that status. True: the attempt is over, and the head of no interest. */
+bool request_holds_back(struct olink_request *r, struct attempt *a, int status,
+			enum response_end end);
+/* Its head is the response's. */
+void request_won(struct olink_request *r, struct attempt *a);
 
-/* The current candidate is asked no more; the next one is, if it may be (`elsewhere`) and there is
- * one, else it fails for that reason. */
-void request_leave_candidate(struct olink_request *r, enum reason reason, bool elsewhere);
+/* The current attempt was given the request: a rival may follow after a while. */
+void request_hedge(struct olink_request *r);
+void request_hedge_fire(struct deadline *deadline);
+
+/* The relay has said that it has no response for it, for that reason, and whether no server has
+ * acted upon it. The attempt is over; the request is sent elsewhere, or fails. */
+void request_refused_by_relay(struct olink_request *r, struct attempt *a, enum reason reason,
+			      bool unacted, enum response_end end);
 
 /* relay.c */
 
 /* Before the head is given to the wire: says which origin it is for to a relay, and to nobody else.
  * False: no memory. */
 bool relay_address_head(struct attempt *a);
-/* Whether a final head is the relay's own, and not an origin's: then the attempt has ended, and
- * relay_go_on() is called at the end of the turn. */
+/* Whether a relay is to be asked next: what it has refused may be sent again, whatever its method.
+ */
+bool relay_comes_first(const struct olink_request *r);
+/* Whether the attempt is made at a relay. */
+bool relay_has(const struct attempt *a);
+/* Whether a final head is the relay's own, and not an origin's: then the attempt has ended. */
 bool relay_answered(struct attempt *a, const struct http_head *head, enum response_end end);
-void relay_go_on(struct olink_request *r);
 
 /* send.c */
 
@@ -203,6 +251,12 @@ extern const struct flow_sink_ops request_sink_ops;
 
 /* At the end of the turn in which the connection came: grants, or sends the head. */
 void send_begin(struct olink_request *r);
+/* The rival has its connection. */
+void send_rival(struct olink_request *r);
+/* The next attempt has to be given all of it. */
+void send_again(struct olink_request *r);
+/* Nothing has to be given again any more, or nothing at all (OVER). */
+void send_forget(struct olink_request *r);
 /* Nothing is queued any more. */
 void send_drained(struct olink_request *r);
 /* The origin has agreed: the request's source may push. */

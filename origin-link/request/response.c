@@ -15,8 +15,8 @@ static void source_grant(struct flow_source *source, size_t n)
 	struct olink_request *r = CONTAINER_OF(source, struct olink_request, source);
 
 	r->wanted += n;
-	if (r->attempt.state == ATTEMPT_OPEN)
-		r->attempt.wire->grant(&r->attempt);
+	if (r->current->state == ATTEMPT_OPEN)
+		r->current->wire->grant(r->current);
 }
 
 static void source_stop(struct flow_source *source, enum reason reason)
@@ -61,6 +61,11 @@ void attempt_informational(struct attempt *a, struct http_head *head)
 
 	REQUEST_TRACE(r, "informational status %d", head->status);
 	a->leave_given |= head->status == 100;
+	if (a == r->rival) {
+		/* Those of one are enough. */
+		watch_restart(a);
+		return;
+	}
 	r->ends.response->ops->head(r->ends.response, head, false);
 	/* The origin is alive: its time begins anew. */
 	if (a->state == ATTEMPT_OPEN)
@@ -76,6 +81,10 @@ void attempt_final(struct attempt *a, struct http_head *head, enum response_end 
 		return;
 	REQUEST_TRACE(r, "status %d", head->status);
 	attempt_answered(a, head->status);
+	if (request_holds_back(r, a, head->status, end))
+		return;
+	request_won(r, a);
+	send_forget(r);
 	r->is_tunnel = head->framing == HTTP_FRAMING_TUNNEL;
 	request_set_response(r, r->is_tunnel ? RESPONSE_TUNNEL : RESPONSE_BODY);
 	if (r->is_tunnel)

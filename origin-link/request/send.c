@@ -2,7 +2,7 @@
  *
  * What is sent of one request: takes it from its source, which it lets push as fast as the
  * connection takes it, and gives it to the wire of the attempt. Runs on the request's loop; owns
- * content that came before there was a connection.
+ * content that came before there was a connection, and what is kept of it for a further attempt.
  *
  * Credit: a window is granted at first, and granted again as the connection takes content. It grows
  * while nothing has to be queued, and is small again as soon as something is, so that what one
@@ -21,6 +21,10 @@
 /* Bulk: larger ones no longer saved anything worth measuring, and each upload to an origin that
  * suddenly stalls holds as much. */
 #define WINDOW_MAX (512 * 1024)
+/* Kept by all requests of the node to be given again, a part of it by each worker: a thousand
+ * uploads of as much as one may keep by default. What does not fit is not kept: it can be sent once
+ * only. */
+#define KEPT_MAX (64 * 1024 * 1024)
 
 /* Credit */
 
@@ -43,11 +47,68 @@ static void grant_more(struct olink_request *r, bool more)
 		grant(r);
 }
 
+/* Content that waits, or is kept */
+
+/* In one block: in slices of their own, bytes that come one by one would cost fifty times as much
+ * memory as the window says. */
+static bool append(struct olink_request *r, const struct slice *slice)
+{
+	char *grown = realloc(r->content, r->n_content + slice->n);
+
+	if (!grown)
+		return false;
+	memcpy(grown + r->n_content, slice->p, slice->n);
+	r->content = grown;
+	r->n_content += slice->n;
+	if (r->keeps)
+		r->worker->kept += slice->n;
+	return true;
+}
+
+static void drop_content(struct olink_request *r)
+{
+	free(r->content);
+	r->content = NULL;
+	r->n_content = r->n_ungiven = 0;
+}
+
+void send_forget(struct olink_request *r)
+{
+	if (r->keeps)
+		r->worker->kept -= r->n_content;
+	r->keeps = false;
+	if (r->n_ungiven == 0 || r->phase == REQUEST_OVER)
+		drop_content(r);
+}
+
+/* Whether it will be, from the head on. */
+static bool is_kept(const struct olink_request *r)
+{
+	bool fits = r->head->framing != HTTP_FRAMING_LENGTH ||
+		    r->head->content_length <= r->settings.kept_max;
+
+	return fits && r->settings.kept_max > 0 && r->settings.retry.attempts > 0 &&
+	       (http_method_is_idempotent(r->head->method_id) || relay_comes_first(r));
+}
+
+/* Whether so much more has room; else nothing is kept any more. */
+static bool keeps_more(struct olink_request *r, size_t n)
+{
+	if (r->keeps && (r->n_content + n > r->settings.kept_max ||
+			 r->worker->kept + n > KEPT_MAX / (r->worker->olink->group->n_workers + 1)))
+		send_forget(r);
+	return r->keeps;
+}
+
+void send_again(struct olink_request *r)
+{
+	r->n_ungiven = r->n_content;
+}
+
 /* Giving it to the wire */
 
-static void send_piece(struct olink_request *r, struct slice data)
+static void give(struct olink_request *r, struct attempt *a, struct slice data)
 {
-	struct attempt *a = &r->attempt;
 	struct wire_piece piece = {
 	    .head = a->given == GIVEN_NOTHING ? r->head : NULL,
 	    .data = data,
@@ -80,13 +141,23 @@ static void send_piece(struct olink_request *r, struct slice data)
 /* The head, and what has come of the content. */
 static void send_first(struct olink_request *r)
 {
-	char *early = r->early;
-	struct slice data = {.p = early, .n = r->n_early};
+	char *content = r->content;
+	struct slice data = {.p = content + r->n_content - r->n_ungiven, .n = r->n_ungiven};
 
-	r->early = NULL;
-	r->n_early = 0;
-	send_piece(r, data);
-	free(early);
+	r->n_ungiven = 0;
+	if (r->keeps) {
+		give(r, r->current, data);
+		return;
+	}
+	r->content = NULL;
+	r->n_content = 0;
+	give(r, r->current, data);
+	free(content);
+}
+
+void send_rival(struct olink_request *r)
+{
+	give(r, r->rival, (struct slice){0});
 }
 
 void send_begin(struct olink_request *r)
@@ -98,8 +169,10 @@ void send_begin(struct olink_request *r)
 		loop_defer(request_loop(r), &r->turn_end);
 		return;
 	}
-	if (r->attempt.state == ATTEMPT_OPEN && r->attempt.given == GIVEN_NOTHING)
+	if (r->current->state == ATTEMPT_OPEN && r->current->given == GIVEN_NOTHING) {
 		send_first(r);
+		request_hedge(r);
+	}
 }
 
 void send_drained(struct olink_request *r)
@@ -122,30 +195,24 @@ static struct olink_request *of_sink(struct flow_sink *sink)
 	return CONTAINER_OF(sink, struct olink_request, sink);
 }
 
-static bool keep_early(struct olink_request *r, const struct slice *slice)
-{
-	/* One block: in slices of their own, bytes that come one by one would cost fifty times as
-	 * much memory as the window says. */
-	char *grown = realloc(r->early, r->n_early + slice->n);
-
-	if (!grown)
-		return false;
-	memcpy(grown + r->n_early, slice->p, slice->n);
-	r->early = grown;
-	r->n_early += slice->n;
-	return true;
-}
-
 static void push(struct olink_request *r, struct slice slice)
 {
-	bool is_open = r->attempt.state == ATTEMPT_OPEN;
+	bool is_open = r->current->state == ATTEMPT_OPEN;
+	bool waits = !is_open || r->n_ungiven > 0;
 
-	if (is_open && r->n_early == 0)
-		send_piece(r, slice);
-	else if (slice.n > 0 && !keep_early(r, &slice))
-		request_fail(r, REASON_LIMIT, NULL);
-	else if (is_open)
+	if (slice.n > 0 && (keeps_more(r, slice.n) || waits) && !append(r, &slice)) {
+		if (waits) {
+			request_fail(r, REASON_LIMIT, NULL);
+			return;
+		}
+		send_forget(r);
+	} else if (waits) {
+		r->n_ungiven += slice.n;
+	}
+	if (is_open && waits)
 		send_first(r);
+	else if (is_open)
+		give(r, r->current, slice);
 }
 
 /* Whether content of this size has its place here. What does not fit the length that the head has
@@ -173,6 +240,7 @@ static void sink_head(struct flow_sink *sink, struct http_head *head, bool end)
 		request_set_side(r, REQUEST_ASKED);
 	else
 		request_set_side(r, REQUEST_BODY);
+	r->keeps = r->side == REQUEST_BODY && is_kept(r);
 	request_try(r);
 }
 

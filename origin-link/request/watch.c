@@ -80,6 +80,21 @@ static uint64_t progress(const struct attempt *a)
 	return a->wire->progress(a) + a->received;
 }
 
+static bool has_own_time(const struct request_settings *settings)
+{
+	return settings->per_try.ns > 0 && settings->per_try.ns < settings->response.ns;
+}
+
+static duration time_for_head(const struct attempt *a)
+{
+	const struct request_settings *settings = &a->request->settings;
+
+	if (!has_own_time(settings))
+		return settings->response;
+	return a->took_long ? DUR_NS(settings->response.ns - settings->per_try.ns)
+			    : settings->per_try;
+}
+
 static void set(struct attempt *a)
 {
 	const struct request_settings *settings = &a->request->settings;
@@ -93,7 +108,7 @@ static void set(struct attempt *a)
 		deadline_set(&a->watch_at, settings->idle);
 		break;
 	case WATCH_HEAD:
-		deadline_set(&a->watch_at, settings->response);
+		deadline_set(&a->watch_at, time_for_head(a));
 		break;
 	case WATCH_BODY:
 		deadline_set(&a->watch_at, settings->idle);
@@ -172,12 +187,23 @@ void watch_look_fire(struct deadline *deadline)
 	a->seen = sight;
 	a->looked = true;
 	if (has_vanished(a, &sight))
-		request_vanished(a->request);
+		request_vanished(a->request, a);
 	else
 		deadline_set(&a->look_at, look_interval(&a->request->settings));
 }
 
 /* The deadline fires */
+
+static void head_is_late(struct attempt *a)
+{
+	if (a->took_long || !has_own_time(&a->request->settings)) {
+		attempt_spoilt(a, REASON_ORIGIN_HEAD_TIMEOUT, NULL);
+		return;
+	}
+	a->took_long = true;
+	if (!request_took_long(a->request, a))
+		set(a);
+}
 
 void watch_fire(struct deadline *deadline)
 {
@@ -193,7 +219,7 @@ void watch_fire(struct deadline *deadline)
 			attempt_spoilt(a, REASON_ORIGIN_WRITE_TIMEOUT, NULL);
 		break;
 	case WATCH_HEAD:
-		attempt_spoilt(a, REASON_ORIGIN_HEAD_TIMEOUT, NULL);
+		head_is_late(a);
 		break;
 	case WATCH_BODY:
 		attempt_spoilt(a, REASON_ORIGIN_BODY_TIMEOUT, NULL);

@@ -7,6 +7,7 @@
 
 #include "config/hash.h"
 #include "core/loop/loop.h"
+#include "origin-link/recent/recent.h"
 #include "origin-link/servers/server.h"
 
 struct cfg_edge;
@@ -22,6 +23,7 @@ struct olink {
 	struct conns_node *conns;
 	/* control loop */
 	struct server_table servers;
+	struct recents recents;
 	struct event *tick;
 	struct loop_task warm_now;
 	TAILQ_HEAD(origins_list, olink_origins) origins; /* those that are open, oldest first */
@@ -41,6 +43,7 @@ struct olink_origins {
 	struct olink_server ***servers; /* as the transports */
 	struct choice **choices;        /* by origin; NULL: not open */
 	struct quota **quotas;          /* by origin; NULL: it has none */
+	struct recent **recents;        /* by origin */
 	/* servers/relays.c: by edge, each NULL if nothing goes by it; and those that stand for
 	 * servers, as these: each NULL, and each list, where there are none. */
 	struct transport **relay_transports;

@@ -75,6 +75,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 	o->check_transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->check_transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
 	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
+	o->recents = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->recents));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &fleet->origins[i];
 		unsigned n = MAX(origin->n_servers, 1);
@@ -106,6 +107,8 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 	    .self = o->self,
 	};
 
+	o->recents[origin->id] =
+	    recent_take(&o->olink->recents, origin->name, o->olink->group->n_workers + 1);
 	if (origin->limit.all_connections > 0)
 		o->quotas[origin->id] = quota_take(o->olink->conns, origin->name);
 	for (unsigned j = 0; j < origin->n_servers; j++) {
@@ -192,6 +195,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o->servers);
 	free(o->km);
 	free(o->quotas);
+	free(o->recents);
 	free(o->transports);
 	free(o->check_transports);
 	free(o->turns);

@@ -106,6 +106,7 @@ static void program_start(const struct net_addr *addr)
 	    .timeout = {never, never, never, never},
 	    .limit = {.connections = 100, .queue = 100, .head_bytes = 2048, .fields = 20},
 	    .pool = {.max_idle = 8, .idle_timeout = never},
+	    .retries = {.attempts = 1, .body = 2048, .budget = {.share = 20, .min = 10}},
 	};
 	program.fleet = (struct cfg_fleet){.origins = &program.origin, .n_origins = 1};
 	program.origins = olink_origins_load(&program.fleet, &olink_nowhere, diag);

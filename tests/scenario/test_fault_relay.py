@@ -142,16 +142,15 @@ def test_relay_stops_under_load(make, scripted_origin):
         assert set(client.stop()) == {200}
 
 
-@pytest.mark.parametrize("args, status", [
-    (["-X", "GET"], "200"), (["-X", "POST"], "200"), (["-X", "DELETE"], "200")])
-def test_no_server_has_acted(make, scripted_origin, args, status):
+@pytest.mark.parametrize("args", [["-X", "GET"], ["-X", "POST"], ["-d", "content"], ["-X", "DELETE"]])
+def test_no_server_has_acted(make, scripted_origin, args):
     """The relay reaches no server, and says so: the request goes straight on, whatever its method."""
     counting = Counting(scripted_origin)
     fra1 = make("fra1", {"app": DEAD}, relay=True)
     nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
     for _ in range(2):
         got = nyc1.curl("-o", "/dev/null", "-w", "%{http_code}", *args, nyc1.url("/")).stdout
-        assert got == status
+        assert got == "200"
     assert counting.count() == 2
     counters = fra1.settled()
     assert counters["edge_relayed_total"] == 2 and counters["edge_end_origin_connect_refused_total"] == 2

@@ -39,7 +39,11 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
+	tests/unit/origin-link/recent/test_budget \
 	tests/unit/origin-link/request/test_repeat \
+	tests/unit/origin-link/request/test_retry \
+	tests/unit/origin-link/request/test_killed \
+	tests/unit/origin-link/request/test_tries \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/request/test_response \
 	tests/unit/origin-link/request/test_time \
@@ -84,7 +88,11 @@ TESTS += \
 	tests/unit/origin-link/request/test_credit \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
+	tests/unit/origin-link/recent/test_budget \
 	tests/unit/origin-link/request/test_repeat \
+	tests/unit/origin-link/request/test_retry \
+	tests/unit/origin-link/request/test_killed \
+	tests/unit/origin-link/request/test_tries \
 	tests/unit/origin-link/request/test_request \
 	tests/unit/origin-link/request/test_response \
 	tests/unit/origin-link/request/test_time \
@@ -256,6 +264,20 @@ tests_unit_origin_link_request_test_outcomes_LDADD = $(LINK_ORIGIN_LINK) $(CMOCK
 tests_unit_origin_link_request_test_repeat_SOURCES = tests/unit/origin-link/request/test_repeat.c \
 	$(request_rig)
 tests_unit_origin_link_request_test_repeat_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_recent_test_budget_SOURCES = tests/unit/origin-link/recent/test_budget.c
+tests_unit_origin_link_recent_test_budget_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_retry_SOURCES = tests/unit/origin-link/request/test_retry.c
+tests_unit_origin_link_request_test_retry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_killed_SOURCES = tests/unit/origin-link/request/test_killed.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_killed_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_tries_SOURCES = tests/unit/origin-link/request/test_tries.c \
+	$(request_rig)
+tests_unit_origin_link_request_test_tries_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_request_test_request_SOURCES = tests/unit/origin-link/request/test_request.c \
 	$(request_rig)

@@ -37,6 +37,10 @@ void rig_init(struct rig *rig, unsigned n_workers)
 			.queue = DUR_S(10)},
 	    .limit = {.connections = 100, .queue = 100, .head_bytes = 64 * 1024, .fields = 200},
 	    .pool = {.max_idle = 8, .idle_timeout = DUR_S(60)},
+	    .retries = {.attempts = 1,
+			.body = 64 * 1024,
+			.hedge = {.percentile = 95},
+			.budget = {.share = 20, .min = 10}},
 	};
 	rig->origin.health.check = (struct cfg_check){
 	    .kind = CFG_CHECK_TCP,

@@ -119,8 +119,23 @@ static void test_json(void **state)
 	    "\"end\":\"done\"}");
 }
 
+static struct olink_try tries[] = {
+    {.next = &tries[1],
+     .end = OLINK_TRY_BROKE,
+     .reason = REASON_ORIGIN_RESET,
+     .time = DUR_US(1500)},
+    {.next = &tries[2],
+     .end = OLINK_TRY_STATUS,
+     .reason = REASON_DONE,
+     .status = 503,
+     .time = DUR_US(7)},
+    {.end = OLINK_TRY_LOST, .time = DUR_US(8)},
+};
+
 static void test_json_of_what_is_seldom(void **state)
 {
+	for (unsigned i = 0; i < ARRAY_SIZE(tries); i++)
+		tries[i].addr = entry.server;
 	client = (struct edge_client){.ip = "::1", .protocol = "HTTP/2", .tls = ""};
 	facts = (struct edge_facts){.client = &client,
 				    .request = &request,
@@ -128,6 +143,7 @@ static void test_json_of_what_is_seldom(void **state)
 				    .refused_by = SPAN("burst")};
 	entry.asked = true;
 	entry.retries = 2;
+	entry.tries = tries;
 	entry.connect = DUR_MS(3);
 	entry.response = DUR_NS(-1);
 	entry.first_byte = DUR_NS(-1);
@@ -139,7 +155,11 @@ static void test_json_of_what_is_seldom(void **state)
 		    "\"host\":\"www.example.com\",\"target\":\"/a?b\",\"protocol\":\"HTTP/2\","
 		    "\"tls\":\"\",\"status\":429,\"bytes_in\":7,\"bytes\":12345678901,"
 		    "\"site\":\"\",\"origin\":\"\",\"server\":\"192.0.2.80:8080\",\"reused\":false,"
-		    "\"retries\":2,\"queue_us\":10,\"connect_us\":3000,\"duration_us\":1500,"
+		    "\"retries\":2,\"tries\":["
+		    "{\"server\":\"192.0.2.80:8080\",\"end\":\"origin-reset\",\"us\":1500},"
+		    "{\"server\":\"192.0.2.80:8080\",\"end\":\"503\",\"us\":7},"
+		    "{\"server\":\"192.0.2.80:8080\",\"end\":\"lost\",\"us\":8}],"
+		    "\"queue_us\":10,\"connect_us\":3000,\"duration_us\":1500,"
 		    "\"user\":\"ann\",\"refused_by\":\"burst\",\"end\":\"done\"}");
 }
 
@@ -171,6 +191,11 @@ static void test_own(void **state)
 	assert_written("{time} {duration_us} {first_byte_us} {handshake_us} {queue_us} "
 		       "{connect_us} {origin_us} {server} {reused} {retries}",
 		       "2026-01-02T03:04:05.678Z 1500 1200 2100 10 0 1100 192.0.2.80:8080 yes 0");
+	for (unsigned i = 0; i < ARRAY_SIZE(tries); i++)
+		tries[i].addr = entry.server;
+	entry.tries = tries;
+	assert_written("{retries} {tries}", "0 192.0.2.80:8080 origin-reset, 192.0.2.80:8080 503, "
+					    "192.0.2.80:8080 lost");
 	assert_written("{client.country}{client.asn} {tls.version} {tls.suite} {tls.group} "
 		       "{tls.sni} {tls.resumed} {protocol}",
 		       "DE64500 TLS1.3 TLS_AES_128_GCM_SHA256 X25519 www.example.com no HTTP/1.1");

@@ -109,7 +109,7 @@ static void test_early_content(void **state)
 	assert_int_equal(c.request->attempt.state, ATTEMPT_LEASES);
 	rig_turn(rig);
 	if (c.request->attempt.state == ATTEMPT_LEASES) {
-		assert_int_equal(c.request->n_early, 64 * KIB);
+		assert_int_equal(c.request->n_ungiven, 64 * KIB);
 		assert_int_equal(c.n_grants, 1);
 	}
 	call_wait(&c);

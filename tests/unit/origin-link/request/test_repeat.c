@@ -35,7 +35,7 @@ static const struct rule rules[] = {
     {.name = "HEAD", .method = "HEAD", .repeats = true},
     {.name = "DELETE", .method = "DELETE", .repeats = true},
     {.name = "PUT without content", .method = "PUT", .repeats = true},
-    {.name = "PUT", .method = "PUT", .content = "x", .reason = REASON_ORIGIN_CLOSED},
+    {.name = "PUT", .method = "PUT", .content = "x", .repeats = true},
     {.name = "POST", .method = "POST", .content = "x", .reason = REASON_ORIGIN_CLOSED},
     {.name = "POST without content", .method = "POST", .reason = REASON_ORIGIN_CLOSED},
     {.name = "PATCH", .method = "PATCH", .reason = REASON_ORIGIN_CLOSED},
@@ -63,7 +63,7 @@ static void play(struct scripted_origin *o, void *arg)
 	if (!rule->repeats)
 		return;
 	origin_accept(o);
-	origin_read_until(o, "\r\n\r\n");
+	origin_read_until(o, rule->content ? "\r\n\r\n1\r\nx\r\n0\r\n\r\n" : "\r\n\r\n");
 	origin_send(o, strcmp(rule->method, "HEAD") ? OK_HELLO : "HTTP/1.1 200 OK\r\n\r\n");
 	origin_expect_end(o);
 }
