@@ -39,8 +39,23 @@ const char *cfg_service_domain(const char *srv)
 	return *srv != '_' ? srv : "";
 }
 
+#define UNIX "unix:"
+
+bool cfg_is_unix(const char *host)
+{
+	return strncmp(host, UNIX, strlen(UNIX)) == 0;
+}
+
+const char *cfg_unix_path(const char *host)
+{
+	CHECK(cfg_is_unix(host));
+	return host + strlen(UNIX);
+}
+
 const char *cfg_origin_server_name(const struct cfg_origin_server *server)
 {
+	if (server->srv == NULL && cfg_is_unix(server->address.host))
+		return CFG_UNIX_NAME;
 	return server->srv != NULL ? cfg_service_domain(server->srv) : server->address.host;
 }
 

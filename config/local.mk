@@ -19,6 +19,7 @@ config_libconfig_a_SOURCES = \
 	config/load/rules.c config/load/rules.h \
 	config/load/validate.c config/load/validate.h \
 	config/load/validate_changes.c \
+	config/load/validate_fallbacks.c \
 	config/load/validate_geo.c \
 	config/load/validate_limits.c \
 	config/load/validate_match.c \

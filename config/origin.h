@@ -7,6 +7,8 @@
 #include "config/check.h"
 #include "config/values.h"
 
+struct cfg_respond;
+
 /* TLS to the servers of an origin. */
 struct cfg_origin_tls {
 	bool enabled;            /* default false; then all below is as by default */
@@ -63,11 +65,27 @@ struct cfg_balance {
 	} hash;
 	struct cfg_sticky sticky;
 	duration slow_start; /* 0: none */
-	double spill;        /* percent, 70 */
+	double spill;        /* percent, 50 */
 	unsigned subset;     /* 0: all */
 };
 
-enum cfg_all_down { CFG_ALL_DOWN_TRY, CFG_ALL_DOWN_REFUSE };
+/* When nothing is sent to an origin for a while, because too much of it fails. */
+struct cfg_breaker {
+	bool enabled;      /* default false; then all below is as by default */
+	double share;      /* percent of a window's attempts, 50 */
+	unsigned requests; /* that a window must have, 20 */
+	duration window;   /* 10 s */
+	duration open;     /* 5 s */
+	unsigned trials;   /* requests that are let through after that, 3 */
+};
+
+/* Without a server that is up. */
+enum cfg_all_down {
+	CFG_ALL_DOWN_TRY, /* them all the same */
+	CFG_ALL_DOWN_REFUSE,
+	CFG_ALL_DOWN_FALLBACK,
+	CFG_ALL_DOWN_PAGE,
+};
 
 struct cfg_edge;
 
@@ -124,6 +142,11 @@ struct cfg_origin_server {
 /* "app.example.net" of "_http._tcp.app.example.net" (RFC 2782): what the name is without the labels
  * that only SRV records have. */
 const char *cfg_service_domain(const char *srv);
+/* Whether the host of a server is "unix:" and a path, and that path. */
+bool cfg_is_unix(const char *host);
+const char *cfg_unix_path(const char *host);
+/* Whoever is reached through a Unix socket is on this machine. */
+#define CFG_UNIX_NAME "localhost"
 /* What a server is known by: to be verified as, and asked for in checks. */
 const char *cfg_origin_server_name(const struct cfg_origin_server *server);
 
@@ -142,8 +165,14 @@ struct cfg_origin {
 		bool enabled; /* default true */
 		struct cfg_check check;
 		struct cfg_outliers outliers;
+		double panic; /* percent that must be up, else all are taken to be; 0 */
 	} health;
-	enum cfg_all_down all_down; /* default: try them all the same */
+	enum cfg_all_down all_down;        /* default: try them all the same */
+	const char *fallback_name;         /* NULL: none */
+	const struct cfg_origin *fallback; /* it; NULL unless CFG_ALL_DOWN_FALLBACK; no circles */
+	struct cfg_respond *page;          /* one, only with CFG_ALL_DOWN_PAGE */
+	unsigned n_page;
+	struct cfg_breaker breaker;
 	struct cfg_resolve resolve;
 	struct {
 		duration connect;  /* name to connected socket, 3 s */

@@ -146,6 +146,8 @@ static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *sc
 
 		tls->enabled = tls->enabled && may_read(tls->ca) && may_read(tls->certificate) &&
 			       may_read(tls->key);
+		if (fleet->origins[i].n_page > 0 && !may_read(fleet->origins[i].page->file))
+			fleet->origins[i].n_page = 0;
 	}
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		if (!has_site(scope, &fleet->sites[i]))

@@ -24,6 +24,7 @@ edge_libedge_a_SOURCES = \
 	edge/log/format.c edge/log/format.h \
 	edge/log/text.c edge/log/text.h \
 	edge/exchange/authority.c edge/exchange/authority.h \
+	edge/exchange/all_down.c \
 	edge/exchange/auth_basic.c \
 	edge/exchange/auth_forward.c \
 	edge/exchange/dispatch.c edge/exchange/dispatch.h \

@@ -26,6 +26,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/h2/h2_stream.c \
 	origin-link/h2/h2_window.c origin-link/h2/h2_window.h \
 	origin-link/h2/h2_write.c \
+	origin-link/health/breaker.c origin-link/health/breaker.h \
 	origin-link/recent/budget.c origin-link/recent/budget.h \
 	origin-link/recent/latency.c origin-link/recent/latency.h \
 	origin-link/recent/recent.c origin-link/recent/recent.h \
@@ -41,6 +42,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/attempt.c origin-link/request/attempt.h \
 	origin-link/request/h1_receive.c \
 	origin-link/request/h1_wire.c origin-link/request/h1_wire.h \
+	origin-link/request/race.c origin-link/request/race.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
 	origin-link/request/relay.c \
@@ -58,8 +60,9 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
-	origin-link/servers/outlier_watch.c origin-link/servers/outlier_watch.h \
 	origin-link/servers/relays.c origin-link/servers/relays.h \
+	origin-link/servers/gate.c origin-link/servers/gate.h \
+	origin-link/servers/lookout.c origin-link/servers/lookout.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
 	origin-link/servers/seen.c origin-link/servers/seen.h \
 	origin-link/servers/server.c origin-link/servers/server.h \

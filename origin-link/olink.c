@@ -22,7 +22,8 @@
 #include "origin-link/request/request_internal.h"
 #include "origin-link/server_metrics.h"
 #include "origin-link/servers/choice.h"
-#include "origin-link/servers/outlier_watch.h"
+#include "origin-link/servers/lookout.h"
+#include "origin-link/servers/relays.h"
 #include "origin-link/servers/seen.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
@@ -38,6 +39,10 @@ static void warm_up(struct olink *olink)
 		const struct balance_table *table = choice_table(o->choices[i]);
 		struct lease_terms terms = origins_terms(o, origin);
 
+		/* Where it goes by relays, connections of its own are not kept ready: they are to
+		 * shield it. */
+		if (relays_warm_up(o, origin, &terms, loop_now(olink->group->control)))
+			continue;
 		if (origin->pool.warm == 0 || balance_table_state(table) != BALANCE_UP)
 			continue;
 		for (unsigned k = 0; k < balance_table_size(table); k++)
@@ -49,11 +54,11 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct olink *olink = arg;
 
-	const struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
+	struct olink_origins *newest = TAILQ_LAST(&olink->origins, origins_list);
 
 	endpoints_sweep(olink->conns);
 	if (newest)
-		outlier_watch_look(newest, loop_now(olink->group->control));
+		lookout_look(newest, loop_now(olink->group->control));
 	warm_up(olink);
 }
 

@@ -208,6 +208,7 @@ struct cfg_fleet *cfg_load(const char *file, struct diag *diag)
 	if (root != NULL && !private->mem.is_out && give_edges(fleet, root->place) &&
 	    give_ids(fleet)) {
 		give_ports(fleet);
+		cfg_find_fallbacks(fleet, root, diag);
 		cfg_validate(fleet, root, diag);
 	}
 	if (diag_count(diag) != before) {

@@ -34,6 +34,9 @@ void cfg_validate_limits(struct validator *v);
 void cfg_validate_tls(struct validator *v);
 void cfg_validate_check(struct validator *v, const char *path, const struct cfg_check *check,
 			const struct cfg_entry *map, struct cfg_place place);
+/* What stands in for the origin. */
+void cfg_validate_fallback(struct validator *v, const struct cfg_origin *o,
+			   const struct cfg_entry *map);
 
 /* Conditions, of the map `map` if they were written. */
 void cfg_validate_match(struct validator *v, const char *path, const struct cfg_match *match,

@@ -8,6 +8,7 @@
 #include "config/types/types.h"
 #include "config/units.h"
 #include "core/base/check.h"
+#include "core/http/regex.h"
 
 /* Whether `key` can be judged: what could not be read as a boolean was complained about, and is
  * false. */
@@ -109,7 +110,7 @@ static void validate_servers(struct validator *v, const struct cfg_origin *o,
 				 has_srv ? "address and srv exclude each other"
 					 : "address or srv is missing");
 		if (server->address.host != NULL)
-			text = cfg_type_server.format(NULL, &server->address);
+			text = cfg_type_origin_server.format(NULL, &server->address);
 		else if (server->srv != NULL)
 			text = xstrdup(server->srv);
 		if (text != NULL)
@@ -129,13 +130,19 @@ static void validate_balance(struct validator *v, const struct cfg_origin *o,
 	const struct cfg_entry *cookie = cfg_entry_get(map, "sticky");
 	char *path = xasprintf("origins.%s.balance.hash.by", o->name);
 
-	cfg_validate_text(v, path, o->balance.hash.by, 0,
+	/* Routes that lead here may have expressions that capture. */
+	cfg_validate_text(v, path, o->balance.hash.by, REGEX_CAPTURES_MAX,
 			  cfg_place_of(cfg_entry_get(map, "hash"), "by", o->place));
 	free(path);
 	if (sticky->max_age.ns % DUR_S(1).ns != 0)
 		diag_add(v->diag, cfg_place_of(cookie, "max_age", place),
 			 "origins.%s.balance.sticky.max_age: cookies know whole seconds only",
 			 o->name);
+	if (sticky->enabled && v->fleet->n_edges > 1 && v->fleet->tls.tickets.keys == NULL)
+		diag_warn(v->diag, place,
+			  "origins.%s.balance.sticky: each edge understands its own cookies only: "
+			  "tls.tickets.keys is missing",
+			  o->name);
 	if (sticky->enabled && sticky->same_site == CFG_SAME_SITE_NONE && !sticky->secure)
 		diag_add(v->diag, cfg_place_of(cookie, "same_site", place),
 			 "origins.%s.balance.sticky: same_site none needs secure: browsers leave "
@@ -162,6 +169,7 @@ void cfg_validate_origins(struct validator *v)
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
+		cfg_validate_fallback(v, o, n);
 		validate_resolve(v, o, cfg_entry_get(n, "resolve"));
 		validate_balance(v, o, cfg_entry_get(n, "balance"));
 	}

@@ -33,23 +33,6 @@ const struct cfg_option cfg_redirect_options[] = {
     END,
 };
 
-#define CONTENT_ROWS(type_name_)                                                                   \
-	{.key = "text",                                                                            \
-	 .type = &cfg_type_content,                                                                \
-	 AT(type_name_, text),                                                                     \
-	 .prose = "Its content; either this or a file."},                                          \
-	    {.key = "file",                                                                        \
-	     .type = &cfg_type_path,                                                               \
-	     AT(type_name_, file),                                                                 \
-	     .prose = "The file that is its content, of at most 1 MiB. It is read when the "       \
-		      "configuration is loaded."},                                                 \
-	{                                                                                          \
-		.key = "type", .type = &cfg_type_field_value, AT(type_name_, type),                \
-		.fallback = "",                                                                    \
-		.prose = "Its Content-Type. By default that of a text, or what the end of the "    \
-			 "file's name stands for."                                                 \
-	}
-
 const struct cfg_option cfg_respond_options[] = {
     {.key = "status",
      .type = &cfg_type_uint,

@@ -5,9 +5,10 @@
 #include "config/options/rows.h"
 
 IS_ARRAY(cfg_origin, servers);
+IS_ARRAY(cfg_origin, page);
 COMES_FIRST(cfg_origin, name);
 
-static const char *const all_downs[] = {"try", "refuse", NULL};
+static const char *const all_downs[] = {"try", "refuse", "fallback", "page", NULL};
 static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
 
 static const struct cfg_option tls_options[] = {
@@ -81,10 +82,11 @@ static const struct cfg_option resolve_options[] = {
 
 static const struct cfg_option server_options[] = {
     {.key = "address",
-     .type = &cfg_type_server,
+     .type = &cfg_type_origin_server,
      AT(cfg_origin_server, address),
      .prose = "A name or an address, and a port (when there is none, 443 with TLS and 80 "
-	      "without). A name stands for all addresses that it has."},
+	      "without); or the socket of a program on this machine, as unix:/run/app.sock. A name "
+	      "stands for all addresses that it has."},
     {.key = "srv",
      .type = &cfg_type_service,
      AT(cfg_origin_server, srv),
@@ -107,6 +109,17 @@ static const struct cfg_option server_options[] = {
      .type = &cfg_type_edge_ref,
      AT(cfg_origin_server, via),
      .prose = "The edge that requests go by to this one: see via of the origin."},
+    END,
+};
+
+static const struct cfg_option page_options[] = {
+    {.key = "status",
+     .type = &cfg_type_uint,
+     AT(cfg_respond, status),
+     .fallback = "503",
+     RANGE(200, 599),
+     .prose = "Its status."},
+    CONTENT_ROWS(cfg_respond),
     END,
 };
 
@@ -141,8 +154,31 @@ const struct cfg_option cfg_origin_options[] = {
      .shorthand = "enabled",
      .prose = "Whether and how its servers are checked.",
      .children = cfg_origin_health_options},
-    CHOICE("all_down", AT(cfg_origin, all_down), "try", all_downs,
-	   "When all servers are down: try them all the same, or refuse the request with 503."),
+    CHOICE(
+	"all_down", AT(cfg_origin, all_down), "try", all_downs,
+	"When no server is up: \"try\" them all the same; \"refuse\" the request with 503 and "
+	"Retry-After; ask the \"fallback\"; or answer by the \"page\". The last three also while "
+	"the breaker is open, and the last two when the names of the servers have no address."),
+    {.key = "fallback",
+     .type = &cfg_type_name,
+     AT(cfg_origin, fallback_name),
+     WHEN("all_down", 1U << CFG_ALL_DOWN_FALLBACK),
+     .prose = "The origin that is asked instead, by its own servers, times and limits. It may have "
+	      "a fallback in turn, but not in a circle."},
+    {.key = "page",
+     .shape = CFG_ITEMS,
+     AT(cfg_origin, page),
+     OF(cfg_respond),
+     WHEN("all_down", 1U << CFG_ALL_DOWN_PAGE),
+     .prose = "What is answered instead; with Retry-After.",
+     .children = page_options},
+    {.key = "breaker",
+     .shape = CFG_SECTION,
+     AT(cfg_origin, breaker),
+     .shorthand = "enabled",
+     .prose = "When nothing is sent to it for a while, because too much of it fails: requests are "
+	      "answered with 503 and Retry-After, or as all_down says.",
+     .children = cfg_origin_breaker_options},
     SECTION_AT("resolve", AT(cfg_origin, resolve), "How names of its servers are looked up.",
 	       resolve_options),
     SECTION("timeout", "How long an edge waits for its servers.", cfg_origin_timeout_options),

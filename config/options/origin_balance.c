@@ -106,10 +106,12 @@ const struct cfg_option cfg_balance_options[] = {
     {.key = "spill",
      .type = &cfg_type_percent,
      AT(cfg_balance, spill),
-     .fallback = "70%",
-     .prose = "How much of the servers of one priority, and of those that are about as near, must "
-	      "be up for them to take all requests. When it is less, those that are next in "
-	      "priority or distance take what is missing; with 0% not before none is up."},
+     .fallback = "50%",
+     .prose =
+	 "How much of the servers of one priority, and of those that are about as near, must "
+	 "be up for them to take all requests; by default one of two may be down. When it is "
+	 "less, those that are next in priority or distance take what is missing; with 0% they "
+	 "are asked only when none is up, or none can be reached."},
     COUNT("subset", AT(cfg_balance, subset), "0", 0, 100000,
 	  "How many servers an edge uses at most, of each priority and distance, so that each edge "
 	  "keeps connections to some only. Which ones depends on the name of the edge; when one is "

@@ -122,5 +122,39 @@ const struct cfg_option cfg_origin_health_options[] = {
      .shorthand = "enabled",
      .prose = "Whether and how servers are found out that serve worse than the others.",
      .children = outlier_options},
+    {.key = "panic",
+     .type = &cfg_type_percent,
+     AT(cfg_origin, health.panic),
+     .fallback = "0%",
+     .prose =
+	 "When less than this share of the addresses of its servers is up, all are taken to be: "
+	 "for origins so many of whose servers are needed that the rest would break down under "
+	 "all requests. 0%: never, as those that are up mostly do better than those that are "
+	 "not. all_down is without effect then, as none is ever taken to be down alone."},
+    END,
+};
+
+const struct cfg_option cfg_origin_breaker_options[] = {
+    {.key = "enabled",
+     .type = &cfg_type_bool,
+     AT(cfg_breaker, enabled),
+     .fallback = "false",
+     .prose = "Whether there is one. Off unless said: a request that might have been answered is "
+	      "refused by it."},
+    {.key = "share",
+     .type = &cfg_type_percent,
+     AT(cfg_breaker, share),
+     .fallback = "50%",
+     .prose =
+	 "It opens when so many of the attempts at all servers, in a window, have failed or got "
+	 "502, 503 or 504."},
+    COUNT("requests", AT(cfg_breaker, requests), "20", 1, 1000000,
+	  "As many must have ended in the window."),
+    TIMEOUT("window", AT(cfg_breaker, window), "10s", "How long a window is."),
+    TIMEOUT("open", AT(cfg_breaker, open), "5s", "How long nothing is sent then."),
+    COUNT(
+	"trials", AT(cfg_breaker, trials), "3", 1, 1000,
+	"As many requests are let through after that: when all of them go well it closes, when one "
+	"fails it opens again."),
     END,
 };

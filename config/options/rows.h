@@ -79,3 +79,21 @@
 		.key = key_, .type = &cfg_type_choice, at, .fallback = fallback_,                  \
 		.choices = choices_, .prose = prose_                                               \
 	}
+
+/* A text or file that the edge answers with. */
+#define CONTENT_ROWS(type_name_)                                                                   \
+	{.key = "text",                                                                            \
+	 .type = &cfg_type_content,                                                                \
+	 AT(type_name_, text),                                                                     \
+	 .prose = "Its content; either this or a file."},                                          \
+	    {.key = "file",                                                                        \
+	     .type = &cfg_type_path,                                                               \
+	     AT(type_name_, file),                                                                 \
+	     .prose = "The file that is its content, of at most 1 MiB. It is read when the "       \
+		      "configuration is loaded."},                                                 \
+	{                                                                                          \
+		.key = "type", .type = &cfg_type_field_value, AT(type_name_, type),                \
+		.fallback = "",                                                                    \
+		.prose = "Its Content-Type. By default that of a text, or what the end of the "    \
+			 "file's name stands for."                                                 \
+	}

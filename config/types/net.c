@@ -183,6 +183,8 @@ static char *format_server(const struct cfg_option *option, const void *value)
 
 	if (server->host == NULL)
 		return NULL;
+	if (cfg_is_unix(server->host))
+		return xstrdup(server->host);
 	v6 = strchr(server->host, ':') != NULL;
 	return xasprintf("%s%s%s:%u", v6 ? "[" : "", server->host, v6 ? "]" : "", server->port);
 }
@@ -194,6 +196,44 @@ const struct cfg_type cfg_type_server = {
     .json = CFG_JSON_STRING,
     .size = sizeof(struct cfg_server),
     .parse = parse_server,
+    .format = format_server,
+};
+
+/* It is printed in logs and status as it is. */
+static const char *unix_fault(const char *path)
+{
+	struct net_addr a;
+
+	if (*path != '/')
+		return "the path of a socket begins with \"/\"";
+	if (path[strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			      "/._-+@=,")] != '\0')
+		return "the path of a socket has letters, digits and \"/._-+@=,\" only";
+	return net_addr_unix(path, &a) ? NULL : "it is too long for the path of a socket";
+}
+
+static bool parse_origin_server(const struct cfg_value *v, const char *text, void *out)
+{
+	struct cfg_server *server = out;
+	const char *fault;
+
+	if (!cfg_is_unix(text))
+		return parse_server(v, text, out);
+	fault = unix_fault(cfg_unix_path(text));
+	if (fault != NULL)
+		return cfg_refuse_because(v, text, fault);
+	server->port = 0;
+	return cfg_keep(v, text, &server->host);
+}
+
+const struct cfg_type cfg_type_origin_server = {
+    .name = "server",
+    .expected = "a server such as app.example.net:8080, 192.0.2.7:80 or \"[2001:db8::7]:80\"",
+    .pattern = "^([0-9A-Za-z._-]+|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?$|^[0-9a-fA-F:.]+$|"
+	       "^unix:/[0-9A-Za-z/._+@=,-]*$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(struct cfg_server),
+    .parse = parse_origin_server,
     .format = format_server,
 };
 

@@ -90,6 +90,8 @@ extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 extern const struct cfg_type cfg_type_request_value, cfg_type_response_value;
 /* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
+/* The same, or "unix:" and a path. */
+extern const struct cfg_type cfg_type_origin_server;
 /* DNS: a host or "", a host or "*.domain", a zone, an owner in a zone. */
 extern const struct cfg_type cfg_type_host, cfg_type_service, cfg_type_host_pattern, cfg_type_zone,
     cfg_type_owner;

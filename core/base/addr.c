@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Addresses and prefixes: text to value and back, comparison. Pure but for the texts that
- * net_addr_shown() keeps for each thread; any thread.
+ * net_addr_shown() keeps for each thread, and the paths of Unix sockets, each of which is kept once
+ * for all; any thread.
  *
  * A dual-stack socket names IPv4 clients as ::ffff:192.0.2.1. Everything here that compares or
  * prints treats that as 192.0.2.1.
@@ -9,8 +10,11 @@
 #include "core/base/addr.h"
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "core/base/check.h"
 
@@ -32,18 +36,51 @@ static unsigned address_bytes(const struct net_addr *a, const uint8_t **bytes)
 	return 16;
 }
 
+static struct {
+	pthread_mutex_t lock;
+	char **paths; /* under lock */
+	unsigned n;
+} known = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const char *known_path_locked(const char *path)
+{
+	for (unsigned i = 0; i < known.n; i++) {
+		if (strcmp(known.paths[i], path) == 0)
+			return known.paths[i];
+	}
+	known.paths = xreallocarray(known.paths, known.n + 1, sizeof(*known.paths));
+	known.paths[known.n] = xstrdup(path);
+	return known.paths[known.n++];
+}
+
+bool net_addr_unix(const char *path, struct net_addr *out)
+{
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return false;
+	*out = (struct net_addr){.un = {.family = AF_UNIX}};
+	pthread_mutex_lock(&known.lock);
+	out->un.path = known_path_locked(path);
+	pthread_mutex_unlock(&known.lock);
+	return true;
+}
+
 socklen_t net_addr_len(const struct net_addr *a)
 {
+	CHECK(a->sa.sa_family != AF_UNIX);
 	return a->sa.sa_family == AF_INET ? sizeof(a->in) : sizeof(a->in6);
 }
 
 uint16_t net_addr_port(const struct net_addr *a)
 {
+	if (a->sa.sa_family == AF_UNIX)
+		return 0;
 	return ntohs(a->sa.sa_family == AF_INET ? a->in.sin_port : a->in6.sin6_port);
 }
 
 void net_addr_set_port(struct net_addr *a, uint16_t port)
 {
+	if (a->sa.sa_family == AF_UNIX)
+		return;
 	if (a->sa.sa_family == AF_INET)
 		a->in.sin_port = htons(port);
 	else
@@ -53,8 +90,12 @@ void net_addr_set_port(struct net_addr *a, uint16_t port)
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b)
 {
 	const uint8_t *pa, *pb;
-	unsigned na = address_bytes(a, &pa), nb = address_bytes(b, &pb);
+	unsigned na, nb;
 
+	if (a->sa.sa_family == AF_UNIX || b->sa.sa_family == AF_UNIX)
+		return a->sa.sa_family == b->sa.sa_family && a->un.path == b->un.path;
+	na = address_bytes(a, &pa);
+	nb = address_bytes(b, &pb);
 	return na == nb && memcmp(pa, pb, na) == 0 && net_addr_port(a) == net_addr_port(b);
 }
 
@@ -94,6 +135,10 @@ const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT])
 	const uint8_t *bytes;
 	char *p = buf;
 
+	if (a->sa.sa_family == AF_UNIX) {
+		snprintf(buf, NET_ADDR_TEXT, "unix:%s", a->un.path);
+		return buf;
+	}
 	if (address_bytes(a, &bytes) == 4) {
 		p = put_ipv4(p, bytes);
 	} else {

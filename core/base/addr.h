@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Socket addresses and network prefixes as values. Any thread.
+ * Socket addresses and network prefixes as values; also paths of Unix sockets, for those who
+ * connect to what a configuration names. Any thread.
  */
 #pragma once
 
@@ -14,6 +15,10 @@ struct net_addr {
 		struct sockaddr sa;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
+		struct {
+			sa_family_t family; /* AF_UNIX: only of net_addr_unix(), without a port */
+			const char *path;
+		} un;
 	};
 };
 
@@ -25,16 +30,20 @@ struct net_prefix {
 };
 
 /* Longest text that net_addr_format() and net_prefix_format() write, with the final NUL. */
-#define NET_ADDR_TEXT 64
+#define NET_ADDR_TEXT 128
 
+/* A Unix socket's. The path is kept for as long as the process runs: it is one that a configuration
+ * names. False: it is longer than that of any socket. */
+bool net_addr_unix(const char *path, struct net_addr *out);
+/* Not of a Unix socket. */
 socklen_t net_addr_len(const struct net_addr *a);
 uint16_t net_addr_port(const struct net_addr *a);
 void net_addr_set_port(struct net_addr *a, uint16_t port);
 /* Address and port; an IPv4-mapped IPv6 address equals its IPv4 form. */
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
-/* "192.0.2.1:443" or "[2001:db8::1]:443"; returns buf. */
+/* "192.0.2.1:443", "[2001:db8::1]:443" or "unix:/run/app.sock"; returns buf. */
 const char *net_addr_format(const struct net_addr *a, char buf[NET_ADDR_TEXT]);
-/* Without the port and without brackets. */
+/* Without the port and without brackets; not of a Unix socket. */
 const char *net_addr_format_ip(const struct net_addr *a, char buf[NET_ADDR_TEXT]);
 
 /* "192.0.2.1:443", "[2001:db8::1]:443", "192.0.2.1", "2001:db8::1", "*:443" (IPv6 any), "[::]:443".

@@ -29,6 +29,7 @@
 	X(REASON_CLIENT_LIMITED, "client-limited")                                                 \
 	X(REASON_CLIENT_FLOOD, "client-flood")                                                     \
 	X(REASON_ORIGIN_ALL_DOWN, "origin-all-down")                                               \
+	X(REASON_ORIGIN_BREAKER_OPEN, "origin-breaker-open")                                       \
 	X(REASON_ORIGIN_RESOLVE_FAILED, "origin-resolve-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \
 	X(REASON_ORIGIN_CONNECT_FAILED, "origin-connect-failed")                                   \

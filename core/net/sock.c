@@ -271,3 +271,30 @@ int sock_connect_unix(const char *path)
 	}
 	return fd;
 }
+
+/* The kernel says of a file, a pipe or a folder what it says of a socket that nobody listens at. */
+static int fault_of(const char *path, int error)
+{
+	struct stat st;
+	bool is_other = error == ECONNREFUSED && stat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+
+	return is_other ? ENOTSOCK : error;
+}
+
+int sock_dial_unix(const char *path)
+{
+	struct sockaddr_un un;
+	int error = unix_address(path, &un);
+	int fd;
+
+	if (error < 0)
+		return error;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0) {
+		errno = fault_of(path, errno);
+		return fail(fd);
+	}
+	return fd;
+}

@@ -42,3 +42,6 @@ int sock_local_addr(int fd, struct net_addr *out);
 int sock_listen_unix(const char *path);
 /* Blocking connect to a Unix socket, for perigeectl. */
 int sock_connect_unix(const char *path);
+/* The same at once, and the descriptor does not block. -EAGAIN: as many wait there as may, and when
+ * there is room is not told. -ENOTSOCK: what is there is something else. */
+int sock_dial_unix(const char *path);

@@ -238,6 +238,9 @@ void exchange_take_steps(struct edge_exchange *x);
  * inside the step itself. */
 void exchange_step_done(struct edge_exchange *x);
 
+/* all_down.c: a step */
+enum step_result exchange_step_all_down(struct edge_exchange *x);
+
 /* auth_basic.c */
 enum step_result exchange_step_basic(struct edge_exchange *x);
 /* At the end: the memory of the exchange is another's next. */

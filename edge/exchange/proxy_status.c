@@ -30,6 +30,7 @@ static const char *const errors[REASON_COUNT] = {
     [REASON_CLIENT_LIMITED] = "http_request_denied",
     [REASON_CLIENT_FLOOD] = "http_request_denied",
     [REASON_ORIGIN_ALL_DOWN] = "destination_unavailable",
+    [REASON_ORIGIN_BREAKER_OPEN] = "destination_unavailable",
     [REASON_ORIGIN_RESOLVE_FAILED] = "dns_error",
     [REASON_ORIGIN_CONNECT_REFUSED] = "connection_refused",
     [REASON_ORIGIN_CONNECT_FAILED] = "destination_ip_unroutable",

@@ -214,6 +214,7 @@ int edge_respond_status(enum reason reason)
 {
 	switch (reason) {
 	case REASON_ORIGIN_ALL_DOWN:
+	case REASON_ORIGIN_BREAKER_OPEN:
 	case REASON_ORIGIN_QUEUE_FULL:
 	case REASON_ORIGIN_QUEUE_TIMEOUT:
 	case REASON_EDGE_NO_DESCRIPTORS:

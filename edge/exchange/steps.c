@@ -92,17 +92,12 @@ static const struct step {
 	const char *name; /* in the log */
 	enum step_result (*take)(struct edge_exchange *x);
 } steps[] = {
-    {"early data", exchange_step_early},
-    {"preflight", preflight},
-    {"time", exchange_step_time},
-    {"basic authentication", exchange_step_basic},
-    {"introduction", introduce},
-    {"forwarded authentication", exchange_step_forward_auth},
-    {"content", exchange_step_content},
-    {"route", exchange_answer_by_route},
-    {"rewrite", rewrite},
-    {"mirror", exchange_step_mirror},
-    {"origin", ask_origin},
+    {"early data", exchange_step_early}, {"preflight", preflight},
+    {"time", exchange_step_time},        {"basic authentication", exchange_step_basic},
+    {"introduction", introduce},         {"forwarded authentication", exchange_step_forward_auth},
+    {"content", exchange_step_content},  {"all down", exchange_step_all_down},
+    {"route", exchange_answer_by_route}, {"rewrite", rewrite},
+    {"mirror", exchange_step_mirror},    {"origin", ask_origin},
 };
 
 void exchange_take_steps(struct edge_exchange *x)

@@ -82,6 +82,12 @@ struct edge_files *edge_files_load(const struct cfg_fleet *fleet, const struct c
 		if (self == NULL || cfg_site_is_served_by(&fleet->sites[i], self))
 			load_site(files, &fleet->sites[i], diag);
 	}
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		const struct cfg_origin *origin = &fleet->origins[i];
+
+		if (origin->n_page > 0)
+			load(files, origin->page->file, origin->page->place, diag);
+	}
 	if (files->failed)
 		edge_files_destroy(&files);
 	return files;

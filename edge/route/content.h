@@ -24,7 +24,8 @@ struct edge_content {
 
 struct edge_files;
 
-/* The files that the routes of the sites of `self` name, or of all sites when that is NULL. NULL,
+/* The files that origins and the routes of the sites of `self` name, or of all sites when that is
+ * NULL. NULL,
  * with what is wrong in `diag`, when one cannot be read. Blocking. */
 struct edge_files *edge_files_load(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				   struct diag *diag);

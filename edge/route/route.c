@@ -22,6 +22,7 @@
 struct edge_routes {
 	struct edge_host_table *hosts;
 	struct edge_files *files;
+	struct edge_content *pages; /* of origins, by their ids; only of those that have one */
 	struct edge_site *sites;
 	unsigned n_sites;
 };
@@ -110,6 +111,27 @@ static void free_site(struct edge_site *site)
 	free(site->errors);
 }
 
+static struct edge_content *compile_pages(const struct cfg_fleet *fleet,
+					  const struct edge_files *files)
+{
+	struct edge_content *pages = xcalloc(fleet->n_origins + 1, sizeof(*pages));
+
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		const struct cfg_origin *o = &fleet->origins[i];
+
+		if (o->n_page > 0)
+			pages[i] =
+			    edge_content_of(files, o->page->text, o->page->file, o->page->type);
+	}
+	return pages;
+}
+
+const struct edge_content *edge_routes_page(const struct edge_routes *routes,
+					    const struct cfg_origin *origin)
+{
+	return &routes->pages[origin->id];
+}
+
 struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const struct cfg_edge *self,
 				       struct diag *diag)
 {
@@ -121,6 +143,7 @@ struct edge_routes *edge_routes_create(const struct cfg_fleet *fleet, const stru
 		return NULL;
 	routes = xcalloc(1, sizeof(*routes));
 	routes->files = files;
+	routes->pages = compile_pages(fleet, files);
 	routes->hosts = edge_host_table_create();
 	routes->sites = xcalloc(fleet->n_sites, sizeof(*routes->sites));
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
@@ -147,6 +170,7 @@ void edge_routes_destroy(struct edge_routes **routesp)
 	for (unsigned i = 0; i < routes->n_sites; i++)
 		free_site(&routes->sites[i]);
 	free(routes->sites);
+	free(routes->pages);
 	edge_files_destroy(&routes->files);
 	free(routes);
 }

@@ -94,6 +94,9 @@ enum edge_route_result edge_route_find(const struct edge_site *site, struct edge
 /* Where a route with an origin, or with several, sends a request. NULL: it has none. */
 const struct cfg_origin *edge_route_origin(const struct edge_route *route,
 					   const struct edge_facts *facts, struct arena *arena);
+/* Of an origin that has one for when none of its servers is up. */
+const struct edge_content *edge_routes_page(const struct edge_routes *routes,
+					    const struct cfg_origin *origin);
 /* The page for an error of a request to the site; `route` is NULL where none was found, and `own`
  * false when an origin has given the response. NULL: none. */
 const struct edge_content *edge_route_error_page(const struct edge_site *site,

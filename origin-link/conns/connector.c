@@ -30,11 +30,15 @@
 #define KEEP_ALIVE_INTERVAL DUR_S(3)
 #define KEEP_ALIVE_PROBES 3
 
+/* Nobody tells when a Unix socket that has been as full as it may be takes connections again. */
+#define UNIX_RETRY DUR_MS(5)
+
 static const char *state_text(enum connector_state state)
 {
 	static const char *const texts[] = {
 	    [CONNECTOR_IDLE] = "idle",
 	    [CONNECTOR_FAILED] = "failed",
+	    [CONNECTOR_WAITS] = "waits for room",
 	    [CONNECTOR_DIALS] = "dials",
 	    [CONNECTOR_SHAKES_HANDS] = "shakes hands",
 	};
@@ -224,6 +228,19 @@ static bool has_answered(const struct connector *c)
 	return poll(&pfd, 1, 0) > 0;
 }
 
+static void dial(struct connector *c);
+
+/* The listener of a Unix socket has been as full as it may be. */
+static void again_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct connector *c = arg;
+
+	if (mono_reached(c->by, loop_now(c->buffers->loop)))
+		fail_errno(c, ETIMEDOUT);
+	else
+		dial(c);
+}
+
 static void dialled_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct connector *c = arg;
@@ -244,26 +261,22 @@ void connector_init(struct connector *c, struct stream_buffers *b,
 	*c = (struct connector){.buffers = b, .done = done, .fd = -1};
 }
 
-void connector_start(struct connector *c, const struct net_addr *addr, struct transport *transport,
-		     const struct proxy_parties *client, duration timeout)
+/* The event that dial() leaves set is all that goes on. */
+static void dial(struct connector *c)
 {
 	struct loop *loop = c->buffers->loop;
-	struct timeval tv = dur_to_timeval(DUR_NS(MAX(timeout.ns, 0)));
-	int fd = sock_connect_tcp(addr);
+	bool is_unix = c->addr.sa.sa_family == AF_UNIX;
+	int fd = is_unix ? sock_dial_unix(c->addr.un.path) : sock_connect_tcp(&c->addr);
+	duration left = mono_since(c->by, loop_now(loop));
+	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
+	event_callback_fn cb = dialled_cb;
 
-	LOOP_ASSERT_OWNER(loop);
-	CHECK(c->state == CONNECTOR_IDLE);
-	log_debug("connector, fd %d: to %s, for %lld ms at most", fd, net_addr_shown(addr),
-		  (long long)dur_to_ms(timeout));
-	c->transport = transport;
-	c->by = mono_add(loop_now(loop), timeout);
-	c->began = loop_now(loop);
-	c->times = (struct connector_times){DUR_NS(-1), DUR_NS(-1)};
-	c->has_client = client != NULL;
-	if (client)
-		c->client = *client;
-	c->no_route = fd < 0 && !sock_has_route(addr);
-	if (fd < 0) {
+	c->no_route = fd < 0 && !is_unix && !sock_has_route(&c->addr);
+	if (is_unix && fd == -EAGAIN) {
+		set_state(c, CONNECTOR_WAITS);
+		tv = dur_to_timeval(DUR_NS(MAX(MIN(left.ns, UNIX_RETRY.ns), 0)));
+		cb = again_cb;
+	} else if (fd < 0) {
 		/* No route, no descriptors, refused at once: told from the loop like any other. */
 		set_state(c, CONNECTOR_FAILED);
 		c->error = fd;
@@ -271,12 +284,33 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 	} else {
 		c->fd = fd;
 		set_state(c, CONNECTOR_DIALS);
-		/* It fails on no socket of ours, and without it the connection is as good. */
+		/* It fails on no socket of ours but a Unix one, and without it the connection is as
+		 * good. */
 		sock_set_keepalive(fd, KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES);
 	}
-	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, dialled_cb,
-			   c) == 0);
+	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, cb, c) ==
+	      0);
 	CHECK(event_add(&c->event, &tv) == 0);
+}
+
+void connector_start(struct connector *c, const struct net_addr *addr, struct transport *transport,
+		     const struct proxy_parties *client, duration timeout)
+{
+	struct loop *loop = c->buffers->loop;
+
+	LOOP_ASSERT_OWNER(loop);
+	CHECK(c->state == CONNECTOR_IDLE);
+	log_debug("connector: to %s, for %lld ms at most", net_addr_shown(addr),
+		  (long long)dur_to_ms(timeout));
+	c->addr = *addr;
+	c->transport = transport;
+	c->by = mono_add(loop_now(loop), timeout);
+	c->began = loop_now(loop);
+	c->times = (struct connector_times){DUR_NS(-1), DUR_NS(-1)};
+	c->has_client = client != NULL;
+	if (client)
+		c->client = *client;
+	dial(c);
 }
 
 struct connector_times connector_times(const struct connector *c)

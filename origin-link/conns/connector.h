@@ -23,6 +23,7 @@ struct proxy_parties {
 enum connector_state {
 	CONNECTOR_IDLE,   /* not started, or over */
 	CONNECTOR_FAILED, /* at once; told from the loop */
+	CONNECTOR_WAITS,  /* to dial a Unix socket once more, at which too many wait already */
 	CONNECTOR_DIALS,
 	CONNECTOR_SHAKES_HANDS,
 };
@@ -52,7 +53,9 @@ struct connector {
 	struct connector_times times;
 	/* DIALS */
 	int fd;
-	/* DIALS, SHAKES_HANDS */
+	/* WAITS, DIALS */
+	struct net_addr addr;
+	/* WAITS, DIALS, SHAKES_HANDS */
 	mono_time by, began; /* this part of it */
 	struct transport *transport;
 	bool has_client;

@@ -97,6 +97,7 @@ struct endpoint {
 	_Atomic unsigned warming; /* connections that loops have been told to open, and still do */
 	_Atomic unsigned mails;
 	_Atomic int64_t suspect_until; /* mono_time; 0: it is not */
+	_Atomic unsigned suspected;    /* how often since a connection was made */
 	_Atomic int last_failure;      /* enum reason */
 	_Atomic bool retired;
 	/* each loop its own */

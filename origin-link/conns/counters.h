@@ -63,6 +63,10 @@
 	  "Connection attempts that failed because the certificate was not accepted")              \
 	X(OLINK_HANDSHAKE_FAILURES, "olink_handshake_failures_total", COUNTER,                     \
 	  "Connection attempts that failed in the TLS handshake in another way")                   \
+	X(OLINK_RACES, "olink_races_total", COUNTER,                                               \
+	  "Connections begun beside another that took long")                                       \
+	X(OLINK_RACES_WON, "olink_races_won_total", COUNTER,                                       \
+	  "Of these, those that were faster all the same")                                         \
 	X(OLINK_RESOLVES, "olink_resolve_total", COUNTER, "Names looked up")                       \
 	X(OLINK_RESOLVE_FAILURES, "olink_resolve_failures_total", COUNTER,                         \
 	  "Names looked up in vain")                                                               \

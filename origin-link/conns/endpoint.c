@@ -23,8 +23,11 @@
 
 #define ENDPOINT_MAGIC 0xe2d90127u
 
-/* Until a health check has had its say: it asks every few seconds. */
+/* Until a health check has had its say: it asks every few seconds. Where there are none, each time
+ * that it is over costs a request the time to find out: so it is twice as long each time that
+ * nothing has come of it, up to 16 times. */
 #define SUSPECT_TIME DUR_S(10)
+#define SUSPECT_DOUBLED_MAX 4
 
 /* Pins */
 
@@ -88,10 +91,17 @@ struct transport *endpoint_transport(const struct endpoint *e)
 void endpoint_suspect(struct endpoint *e, struct loop *loop)
 {
 	struct conns *c = e->node->sides[loop_index(loop)];
-	mono_time until = mono_add(loop_now(loop), SUSPECT_TIME);
+	/* Many requests may find it out at once. */
+	bool again = !endpoint_is_suspect(e, loop_now(loop));
+	unsigned n = atomic_load_explicit(&e->suspected, memory_order_relaxed);
+	duration time =
+	    DUR_NS(SUSPECT_TIME.ns << MIN(again ? n : MAX(n, 1) - 1, SUSPECT_DOUBLED_MAX));
+	mono_time until = mono_add(loop_now(loop), time);
 
 	log_debug("%s: suspected for %d s: it does not answer", net_addr_shown(&e->addr),
-		  (int)(SUSPECT_TIME.ns / 1000000000));
+		  (int)(time.ns / 1000000000));
+	if (again)
+		atomic_store_explicit(&e->suspected, n + 1, memory_order_relaxed);
 	atomic_store_explicit(&e->suspect_until, until.ns, memory_order_relaxed);
 	if (c)
 		origin_conn_close_idle(c, endpoint_slot(e, c), OLINK_DISCARDED_DEAD,

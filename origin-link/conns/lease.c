@@ -498,6 +498,11 @@ bool lease_is_waiting(const struct lease *l)
 	return l->state == LEASE_ASKS || l->state == LEASE_QUEUED;
 }
 
+bool lease_is_dialling(const struct lease *l)
+{
+	return l->state == LEASE_CONNECTS && l->connector.state != CONNECTOR_SHAKES_HANDS;
+}
+
 bool lease_is_connecting(const struct lease *l)
 {
 	return l->state == LEASE_CONNECTS;

@@ -115,6 +115,8 @@ struct endpoint *lease_endpoint(const struct lease *l);
 bool lease_is_waiting(const struct lease *l);
 /* A new connection is being made. */
 bool lease_is_connecting(const struct lease *l);
+/* And the server has not said anything yet, not even by TCP. */
+bool lease_is_dialling(const struct lease *l);
 duration lease_connect_time(const struct lease *l); /* zero when reused */
 /* While it is held, and when it has failed, until the next is taken. */
 struct lease_times lease_times(const struct lease *l);

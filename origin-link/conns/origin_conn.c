@@ -384,8 +384,10 @@ void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream
 		if (gnutls_session_is_resumed(session))
 			conns_count(c, OLINK_HANDSHAKES_RESUMED, 1);
 	}
-	if (atomic_load_explicit(&e->suspect_until, memory_order_relaxed) != 0)
+	if (atomic_load_explicit(&e->suspect_until, memory_order_relaxed) != 0) {
 		atomic_store_explicit(&e->suspect_until, 0, memory_order_relaxed);
+		atomic_store_explicit(&e->suspected, 0, memory_order_relaxed);
+	}
 }
 
 void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)

@@ -452,7 +452,7 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 /* malloc'd. */
 static char *authority_of(const struct probe_target *target, uint16_t port)
 {
-	bool usual = port == (target->transport && target->transport->tls ? 443 : 80);
+	bool usual = port == 0 || port == (target->transport && target->transport->tls ? 443 : 80);
 	const char *host = *target->check->host ? target->check->host : target->host;
 
 	if (*target->check->host || usual)

@@ -104,6 +104,8 @@ static enum wire_sent wire_send(struct attempt *a, const struct wire_piece *piec
 
 	if (!compose(a, piece, &text))
 		return WIRE_NO_MEMORY;
+	for (int i = 0; i < text.n; i++)
+		a->h1.sent += text.iov[i].iov_len;
 	if (text.n > 0)
 		more = stream_write(stream_of(a), text.iov, text.n);
 	if (piece->end && a->request->is_tunnel)
@@ -121,9 +123,10 @@ static uint64_t wire_progress(const struct attempt *a)
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 
-	/* Known in vain of a socket that has failed: its stream tells. */
+	/* Of a Unix socket more is asked for as it is taken. Known in vain of a socket that has
+	 * failed: its stream tells. */
 	if (getsockopt(stream_fd(stream_of(a)), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return 0;
+		return a->h1.sent;
 	return info.tcpi_bytes_acked;
 }
 

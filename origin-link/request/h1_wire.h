@@ -10,6 +10,7 @@
 #include "origin-link/request/wire.h"
 
 struct h1_wire {
+	uint64_t sent;  /* bytes given to the stream, in all */
 	bool has_final; /* the head that content follows, or bytes of a tunnel */
 	/* response head */
 	struct h1_head_parser parser;

@@ -9,11 +9,13 @@
  */
 #define LOG_MODULE LOG_ORIGIN
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/request/race.h"
 #include "origin-link/request/request_internal.h"
 
 /* At most so many candidates share what is left of the time to connect: a distant one needs some of
@@ -81,7 +83,7 @@ static void end_attempt(struct olink_request *r, struct attempt *a, enum attempt
 			enum reason reason)
 {
 	if (a == r->current && lease_is_connecting(&a->lease))
-		r->facts.addr = r->looked_at;
+		r->facts.addr = *endpoint_addr(a->endpoint);
 	attempt_end(a, how, reason);
 }
 
@@ -158,6 +160,127 @@ static enum lease_result try_candidate(struct olink_request *r, struct attempt *
 	return result;
 }
 
+/* Races */
+
+/* A candidate that was not tried yet, beside that of the current attempt. */
+static bool has_other(const struct olink_request *r)
+{
+	return r->candidate + 1 < r->n_candidates;
+}
+
+static bool make_second(struct olink_request *r)
+{
+	r->second = calloc(1, sizeof(*r->second));
+	if (!r->second)
+		return false;
+	attempt_init(r->second, r);
+	return true;
+}
+
+/* The attempt that is not the current one; NULL: memory is gone. */
+static struct attempt *spare_attempt(struct olink_request *r)
+{
+	if (r->current != &r->attempt)
+		return &r->attempt;
+	return r->second || make_second(r) ? r->second : NULL;
+}
+
+static enum race_stage race_stage_of(const struct lease *l)
+{
+	if (!lease_is_connecting(l))
+		return RACE_WAITS;
+	return lease_is_dialling(l) ? RACE_DIALS : RACE_SECURES;
+}
+
+/* The one that the current attempt runs against becomes the current candidate; that of the current
+ * attempt stands before it. */
+static void choose_rival(struct olink_request *r)
+{
+	const struct net_addr *others[ORIGINS_CANDIDATES_MAX];
+	unsigned n = r->n_candidates - r->candidate - 1;
+	struct endpoint **first = &r->candidates[r->candidate + 1], *chosen;
+	unsigned at;
+
+	for (unsigned i = 0; i < n; i++)
+		others[i] = endpoint_addr(first[i]);
+	at = race_rival(endpoint_addr(r->current->endpoint), others, n);
+	chosen = first[at];
+	memmove(first + 1, first, at * sizeof(struct endpoint *));
+	*first = chosen;
+	r->candidate++;
+}
+
+static void race_later(struct olink_request *r, duration time)
+{
+	if (has_other(r) && (r->settings.retry.on & 1U << CFG_RETRY_CONNECT) != 0)
+		deadline_set(&r->hedge_at, time);
+}
+
+/* The rival is faster. */
+static void win_race(struct olink_request *r)
+{
+	struct attempt *slow = r->current;
+
+	REQUEST_TRACE(r, "%s is slower", net_addr_shown(endpoint_addr(slow->endpoint)));
+	request_count(r, OLINK_RACES_WON);
+	deadline_clear(&r->hedge_at);
+	/* The next requests go elsewhere first. */
+	endpoint_suspect(slow->endpoint, request_loop(r));
+	leave_to_other(r, slow, OLINK_TRY_LOST, ATTEMPT_CLOSE, REASON_NONE);
+	send_begin(r);
+}
+
+/* The current attempt is faster. Its candidate is the current one again, and the rival's is still
+ * to be tried if it comes to that. */
+static void end_race(struct olink_request *r)
+{
+	unsigned i = 0;
+
+	deadline_clear(&r->hedge_at);
+	if (r->rival) {
+		attempt_end(r->rival, ATTEMPT_CLOSE, REASON_NONE);
+		r->rival = NULL;
+		r->candidate--;
+	}
+	while (r->candidates[i] != r->current->endpoint)
+		i++;
+	r->candidates[i] = r->candidates[r->candidate];
+	r->candidates[r->candidate] = r->current->endpoint;
+}
+
+/* A while after the current attempt began to connect, or the last rival failed. */
+static void race(struct olink_request *r)
+{
+	enum reason reason = REASON_NONE;
+	enum lease_result result;
+	struct attempt *rival;
+
+	switch (race_look(race_stage_of(&r->current->lease), has_other(r) && !r->rival)) {
+	case RACE_OVER:
+		return;
+	case RACE_LOOK_LATER:
+		race_later(r, RACE_DELAY);
+		return;
+	case RACE_START:
+		break;
+	}
+	rival = spare_attempt(r);
+	if (!rival)
+		return;
+	request_count(r, OLINK_RACES);
+	choose_rival(r);
+	result = try_candidate(r, rival, &reason);
+	if (result == LEASE_REFUSED) {
+		race_later(r, RACE_DELAY);
+		return;
+	}
+	r->rival = rival;
+	if (result == LEASE_READY)
+		win_race(r);
+}
+
+/* One after the other */
+
 /* From the current candidate on, the first one that has a connection or lets us wait for one.
  * False: there is none, and `*reason` is the last one's. */
 static bool try_any(struct olink_request *r, enum reason *reason)
@@ -165,10 +288,12 @@ static bool try_any(struct olink_request *r, enum reason *reason)
 	for (; r->candidate < r->n_candidates; r->candidate++) {
 		switch (try_candidate(r, r->current, reason)) {
 		case LEASE_READY:
+			deadline_clear(&r->hedge_at);
 			note_connection(r);
 			loop_defer(request_loop(r), &r->turn_end);
 			return true;
 		case LEASE_WAITS:
+			race_later(r, RACE_DELAY);
 			return true;
 		case LEASE_REFUSED:
 			note_end(r, r->current, OLINK_TRY_CONNECT, *reason);
@@ -192,10 +317,15 @@ static bool is_tried_elsewhere(const struct olink_request *r, enum reason reason
 
 void request_opened(struct olink_request *r, struct attempt *a)
 {
+	if (a != r->current && r->current->state == ATTEMPT_LEASES) {
+		win_race(r);
+		return;
+	}
 	if (a != r->current) {
 		send_rival(r);
 		return;
 	}
+	end_race(r);
 	note_connection(r);
 	send_begin(r);
 }
@@ -221,8 +351,12 @@ void request_unleased(struct olink_request *r, struct attempt *a, enum reason re
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
 		      net_addr_shown(endpoint_addr(a->endpoint)), reason_text(reason),
 		      detail ? ": " : "", detail ? detail : "");
-	if (leave_to_other(r, a, OLINK_TRY_CONNECT, ATTEMPT_CLOSE, reason))
+	if (leave_to_other(r, a, OLINK_TRY_CONNECT, ATTEMPT_CLOSE, reason)) {
+		/* Whoever is left has company at once (RFC 8305 section 5). */
+		if (r->current->state == ATTEMPT_LEASES)
+			race_later(r, DUR_NS(0));
 		return;
+	}
 	spend_time(r, a);
 	r->candidate++;
 	if (r->candidate < r->n_candidates && is_tried_elsewhere(r, reason)) {
@@ -261,12 +395,6 @@ static void put_back(struct olink_request *r, bool for_good)
 		endpoint_unpin(&endpoint, request_loop(r));
 	else
 		r->candidates[r->n_candidates++] = endpoint;
-}
-
-/* A candidate that was not tried yet, beside that of the current attempt. */
-static bool has_other(const struct olink_request *r)
-{
-	return r->candidate + 1 < r->n_candidates;
 }
 
 static bool is_afforded(struct olink_request *r, enum retry_cost cost)
@@ -443,22 +571,17 @@ void request_hedge(struct olink_request *r)
 		deadline_set(&r->hedge_at, DUR_NS(MAX(after.ns, HEDGE_MIN.ns)));
 }
 
-static bool make_second(struct olink_request *r)
-{
-	r->second = calloc(1, sizeof(*r->second));
-	if (!r->second)
-		return false;
-	attempt_init(r->second, r);
-	return true;
-}
-
 void request_hedge_fire(struct deadline *deadline)
 {
 	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, hedge_at);
 	enum reason reason = REASON_NONE;
 	enum lease_result result;
 
-	if (r->current != &r->attempt || r->attempt.state != ATTEMPT_OPEN ||
+	if (r->current->state == ATTEMPT_LEASES) {
+		race(r);
+		return;
+	}
+	if (!r->settings.hedges || r->current != &r->attempt || r->attempt.state != ATTEMPT_OPEN ||
 	    r->attempt.received > 0 || r->second || !has_other(r) || !is_afforded(r, RETRY_ASKED) ||
 	    !make_second(r))
 		return;

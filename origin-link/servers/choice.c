@@ -3,7 +3,7 @@
  * Tables from what is known of servers, and requests by tables. An address that goes is out of the
  * table before it is given up, and its endpoint lives as long as a loop may be in the turn in which
  * it has found it; what else has changed is in the table at the end of control's turn, for all of
- * it at once.
+ * it at once, or a little later where a table takes long to prepare.
  */
 #define LOG_MODULE LOG_ORIGIN
 #include "origin-link/servers/choice.h"
@@ -21,6 +21,12 @@
 #include "origin-link/servers/balance_points.h"
 #include "origin-link/servers/server.h"
 
+/* Control prepares tables for one part in so many of its time, at most: the first checks of
+ * thousands of servers end one after the other, and each changes the table. */
+#define SHARE_OF_TIME 20
+/* What takes less than that is not put off. */
+#define SHORT_TIME DUR_US(50)
+
 /* Of one server. */
 struct choice_user {
 	struct server_user user;
@@ -36,6 +42,9 @@ struct choice {
 	/* control loop */
 	struct choice_user *users; /* as the servers */
 	struct loop_task task;
+	struct event *later;
+	mono_time prepared; /* when the table was, the last time, and how long it took */
+	duration took;
 	/* control publishes, any loop reads */
 	_Atomic(struct balance_table *) table;
 };
@@ -59,6 +68,19 @@ static unsigned count_addresses(const struct choice *c)
 		n += list ? list->n : 0;
 	}
 	return n;
+}
+
+/* Too few are up: all are taken to be. */
+static void panic(const struct choice *c, struct balance_server *servers, unsigned n)
+{
+	double least = c->setup.origin->health.panic * n / 100;
+	unsigned left = n;
+
+	/* Those that nothing is known of yet do not count as down: there will be word of them. */
+	for (unsigned i = 0; i < n; i++)
+		left -= servers[i].state == BALANCE_DOWN;
+	for (unsigned i = 0; i < n && left < least; i++)
+		servers[i].state = BALANCE_UP;
 }
 
 static unsigned list_addresses(const struct choice *c, struct balance_server *out)
@@ -109,6 +131,7 @@ static struct balance_table *prepare(const struct choice *c)
 	struct balance_table *table;
 
 	CHECK(list_addresses(c, servers) == n);
+	panic(c, servers, n);
 	reduce_weights(servers, n);
 	table = balance_table_create(&c->settings, servers, n, c->n_loops);
 	log_debug("origin %s: requests go to %u of %u addresses", c->setup.origin->name,
@@ -126,9 +149,13 @@ static void free_table(void *arg)
 
 static void publish(struct choice *c)
 {
+	mono_time began = clock_mono();
 	struct balance_table *old =
 	    atomic_exchange_explicit(&c->table, prepare(c), memory_order_acq_rel);
 
+	c->prepared = clock_mono();
+	c->took = mono_since(c->prepared, began);
+	event_del(c->later);
 	loop_group_after_grace(c->setup.group, free_table, old);
 }
 
@@ -137,14 +164,32 @@ static void run(struct loop_task *task)
 	publish(CONTAINER_OF(task, struct choice, task));
 }
 
+static void later_cb(evutil_socket_t fd, short what, void *arg)
+{
+	publish(arg);
+}
+
+/* Zero: at once. */
+static duration put_off(const struct choice *c)
+{
+	duration since = mono_since(clock_mono(), c->prepared);
+
+	if (c->took.ns < SHORT_TIME.ns)
+		return DUR_NS(0);
+	return DUR_NS(MAX(c->took.ns * SHARE_OF_TIME - since.ns, 0));
+}
+
 static void server_changed_cb(struct server_user *user, bool address_goes)
 {
 	struct choice *c = CONTAINER_OF(user, struct choice_user, user)->choice;
+	struct timeval wait = dur_to_timeval(put_off(c));
 
 	if (address_goes)
 		publish(c);
-	else
+	else if (wait.tv_sec == 0 && wait.tv_usec == 0)
 		loop_defer(c->setup.group->control, &c->task);
+	else if (!evtimer_pending(c->later, NULL))
+		CHECK(event_add(c->later, &wait) == 0);
 }
 
 static struct balance_settings settings_of(const struct choice_setup *setup)
@@ -173,6 +218,8 @@ struct choice *choice_create(const struct choice_setup *setup)
 	c->seed = balance_mix((uint64_t)clock_mono().ns ^ (uintptr_t)c);
 	c->n_loops = setup->group->n_workers + 1;
 	c->task.run = run;
+	c->later = evtimer_new(loop_base(setup->group->control), later_cb, c);
+	CHECK(c->later);
 	c->users = xcalloc(MAX(n, 1), sizeof(*c->users));
 	for (unsigned i = 0; i < n; i++) {
 		c->users[i].choice = c;
@@ -193,6 +240,7 @@ void choice_destroy(struct choice **choicep)
 	for (unsigned i = 0; i < c->setup.origin->n_servers; i++)
 		server_unwatch(&c->users[i].user);
 	loop_task_cancel(c->setup.group->control, &c->task);
+	event_free(c->later);
 	free_table(atomic_load(&c->table));
 	free(c->users);
 	free(c);

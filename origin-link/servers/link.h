@@ -8,6 +8,7 @@
 #include "config/hash.h"
 #include "core/loop/loop.h"
 #include "origin-link/recent/recent.h"
+#include "origin-link/servers/gate.h"
 #include "origin-link/servers/server.h"
 
 struct cfg_edge;
@@ -38,6 +39,7 @@ struct olink_origins {
 	struct transport ***transports;       /* by origin, then as in its list of servers */
 	struct transport ***check_transports; /* likewise; NULL: not checked */
 	double **km;                          /* the same: how far they are; < 0: not known */
+	struct gate *gates;                   /* by origin; each says who writes it */
 	/* immutable once open */
 	struct olink *olink;            /* NULL: not open */
 	struct olink_server ***servers; /* as the transports */

@@ -74,6 +74,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->check_transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->check_transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
+	o->gates = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->gates));
 	o->quotas = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->quotas));
 	o->recents = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->recents));
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
@@ -128,6 +129,22 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 	o->choices[origin->id] = choice_create(&setup);
 }
 
+/* What the breakers of before have found out about origins of the same name. */
+static void take_over_gates(struct olink_origins *o, const struct olink_origins *before)
+{
+	for (unsigned i = 0; before && i < o->fleet->n_origins; i++) {
+		const char *name = o->fleet->origins[i].name;
+
+		for (unsigned k = 0; k < before->fleet->n_origins; k++) {
+			const struct cfg_origin *old = &before->fleet->origins[k];
+
+			if (o->fleet->origins[i].breaker.enabled && old->breaker.enabled &&
+			    strcmp(old->name, name) == 0)
+				gate_take_over(&o->gates[i], &before->gates[k]);
+		}
+	}
+}
+
 /* Each loop begins somewhere else, so that not all begin with the same server. */
 static void begin_turns(struct olink_origins *o, unsigned n_loops)
 {
@@ -155,6 +172,7 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 		open_one(o, &o->fleet->origins[i]);
 	relays_open(o);
 	begin_turns(o, olink->group->n_workers + 1);
+	take_over_gates(o, TAILQ_LAST(&olink->origins, origins_list));
 	TAILQ_INSERT_TAIL(&olink->origins, o, link);
 	loop_defer(olink->group->control, &olink->warm_now);
 }
@@ -198,6 +216,7 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o->recents);
 	free(o->transports);
 	free(o->check_transports);
+	free(o->gates);
 	free(o->turns);
 	free(o->choices);
 	free(o);
@@ -264,6 +283,23 @@ struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg
 	    .connect_timeout = origin->timeout.connect,
 	    .queue_timeout = origin->timeout.queue,
 	};
+}
+
+enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
+				const struct loop *loop, duration *wait)
+{
+	const struct balance_table *table = choice_table(o->choices[origin->id]);
+	const struct cfg_check *check = &origin->health.check;
+
+	/* When the next checks may have found one up. */
+	*wait = DUR_NS(check->interval.ns * check->rise);
+	if (balance_table_size(table) == 0)
+		return REASON_ORIGIN_RESOLVE_FAILED;
+	if (balance_table_state(table) == BALANCE_DOWN)
+		return REASON_ORIGIN_ALL_DOWN;
+	if (origin->breaker.enabled && !gate_pass(&o->gates[origin->id], loop_now(loop), wait))
+		return REASON_ORIGIN_BREAKER_OPEN;
+	return REASON_NONE;
 }
 
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,

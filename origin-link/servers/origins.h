@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/clock.h"
 #include "core/base/reason.h"
 #include "core/http/message.h"
 
@@ -72,4 +73,9 @@ struct olink_affinity {
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			       const struct loop *loop, const struct olink_affinity *affinity,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
+/* Whether a request can go there now: REASON_NONE; or REASON_ORIGIN_ALL_DOWN, _RESOLVE_FAILED (it
+ * has no address) or _BREAKER_OPEN, and *wait is when to ask again. With a breaker that tries some
+ * the request is one of these: to be asked once for each. Any loop of the group. */
+enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
+				const struct loop *loop, duration *wait);
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);

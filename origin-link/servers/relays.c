@@ -17,6 +17,7 @@
 #include "core/base/log.h"
 #include "origin-link/conns/endpoint.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/conns/warm.h"
 #include "origin-link/servers/link.h"
 
 /* What edge/exchange/exchange_relay.c answers. */
@@ -228,6 +229,22 @@ static struct endpoint *endpoint_of(const struct olink_server *relay, mono_time 
 			found = a->endpoint;
 	}
 	return found;
+}
+
+bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin,
+		    const struct lease_terms *terms, mono_time now)
+{
+	struct olink_server *const *relays = o->relays[origin->id];
+	bool all = relays != NULL;
+
+	for (unsigned j = 0; relays && j < origin->n_servers; j++) {
+		struct endpoint *relay = endpoint_of(relays[j], now, false);
+
+		if (relay)
+			warm_top_up(relay, terms, MAX(origin->pool.warm, 1));
+		all &= relay != NULL;
+	}
+	return all;
 }
 
 /* The relay that is up and stands for the server that has this address. */

@@ -666,7 +666,8 @@ struct resolver_watch *resolver_watch_create(struct resolver *r, const struct re
 	struct net_addr literal;
 
 	w->on_result = on_result;
-	if (net_addr_parse(q->host, q->port, &literal)) {
+	if (cfg_is_unix(q->host) ? net_addr_unix(cfg_unix_path(q->host), &literal)
+				 : net_addr_parse(q->host, q->port, &literal)) {
 		net_addr_set_port(&literal, q->port);
 		on_result(arg, NAME_FOUND, &literal, 1);
 	} else {

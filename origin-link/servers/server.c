@@ -116,6 +116,14 @@ static void probed_cb(void *arg, enum probe_cause cause, bool changed)
 	server_changed(a->server);
 }
 
+/* What checks ask for. */
+static const char *name_of(const struct olink_server *server)
+{
+	if (cfg_is_unix(server->host))
+		return CFG_UNIX_NAME;
+	return server->port ? server->host : cfg_service_domain(server->host);
+}
+
 static void start_checks(struct olink_address *a)
 {
 	struct olink_server *server = a->server;
@@ -126,7 +134,7 @@ static void start_checks(struct olink_address *a)
 	    .addr = a->addr,
 	    .transport = server->check_transport,
 	    .name = name,
-	    .host = server->port ? server->host : cfg_service_domain(server->host),
+	    .host = name_of(server),
 	};
 
 	a->probe = probe_create(server->table->buffers, &target, &a->health, probed_cb, a);

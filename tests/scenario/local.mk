@@ -53,6 +53,7 @@ scenarios = \
 	tests/scenario/test_edge_tls_hostile.py \
 	tests/scenario/test_edge_tls_scanners.py \
 	tests/scenario/test_edge_tunnel.py \
+	tests/scenario/test_edge_unix_origin.py \
 	tests/scenario/test_edge_x25519.py \
 	tests/scenario/test_fault_blame.py \
 	tests/scenario/test_fault_certificates.py \
@@ -72,7 +73,10 @@ scenarios = \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \
 	tests/scenario/test_fault_origin_names.py \
+	tests/scenario/test_fault_origin_all_down.py \
 	tests/scenario/test_fault_origin_outliers.py \
+	tests/scenario/test_fault_origin_race.py \
+	tests/scenario/test_fault_origin_retries.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
 	tests/scenario/test_fault_relay.py \

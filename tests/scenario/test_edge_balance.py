@@ -209,11 +209,9 @@ def test_priority_fails_over_and_comes_back(make_edge, servers):
     edge = make_edge({"app": f"servers: [{entries(made, '', '', 'priority: 1')}], {CHECK}"})
     wait_states(edge, *["up"] * 3)
     assert count(edge, 20) == {"s0": 10, "s1": 10}
-    # Half of them are less than 70%.
     say(made[0], "down")
     wait_states(edge, "down", "up", "up")
-    got = count(edge, 200)
-    assert set(got) == {"s1", "s2"} and 20 < got["s2"] < 110
+    assert count(edge, 20) == {"s1": 20}
     say(made[1], "down")
     wait_states(edge, "down", "down", "up")
     assert count(edge, 20) == {"s2": 20}
@@ -221,6 +219,19 @@ def test_priority_fails_over_and_comes_back(make_edge, servers):
     say(made[1], "up")
     wait_states(edge, *["up"] * 3)
     assert count(edge, 20) == {"s0": 10, "s1": 10}
+
+
+def test_spill(make_edge, servers):
+    """One of two is less than 70%, of which 50% are five parts in seven."""
+    made = servers(3)
+    edge = make_edge({"app": f"servers: [{entries(made, '', '', 'priority: 1')}], {CHECK}, "
+                             "balance: {spill: 70%}"})
+    wait_states(edge, *["up"] * 3)
+    assert count(edge, 20) == {"s0": 10, "s1": 10}
+    say(made[0], "down")
+    wait_states(edge, "down", "up", "up")
+    got = count(edge, 200)
+    assert set(got) == {"s1", "s2"} and 20 < got["s2"] < 110
 
 
 def test_near_servers_first(make_edge, servers):

@@ -330,17 +330,22 @@ class ScriptedOrigin:
     be turned off for it: every connection is a request's."""
 
     def __init__(self, script, tls=None, receive_buffer=None, address="127.0.0.1", port=0):
-        """tls: (certificate, key)"""
+        """tls: (certificate, key). address: or the path of a Unix socket."""
         self.script = script
         self.errors = []
         self.tls = None
         if tls:
             self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self.tls.load_cert_chain(*map(str, tls))
-        self.listener = socket.create_server((address, port), backlog=1024)
+        if address.startswith("/"):
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(address)
+            self.listener.listen(1024)
+        else:
+            self.listener = socket.create_server((address, port), backlog=1024)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.port = self.listener.getsockname()[1]
+        self.port = None if address.startswith("/") else self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -355,7 +360,8 @@ class ScriptedOrigin:
     def serve(self, conn):
         with conn:
             conn.settimeout(perigee.PATIENCE)
-            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.port:
+                conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 if self.tls:
                     with self.tls.wrap_socket(conn, server_side=True) as secure:

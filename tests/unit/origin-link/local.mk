@@ -25,6 +25,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/health/test_health \
+	tests/unit/origin-link/health/test_breaker \
 	tests/unit/origin-link/health/test_outlier \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
@@ -40,6 +41,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
 	tests/unit/origin-link/recent/test_budget \
+	tests/unit/origin-link/request/test_race \
 	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_retry \
 	tests/unit/origin-link/request/test_killed \
@@ -74,6 +76,7 @@ TESTS += \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
 	tests/unit/origin-link/health/test_health \
+	tests/unit/origin-link/health/test_breaker \
 	tests/unit/origin-link/health/test_outlier \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
@@ -89,6 +92,7 @@ TESTS += \
 	tests/unit/origin-link/request/test_memory \
 	tests/unit/origin-link/request/test_outcomes \
 	tests/unit/origin-link/recent/test_budget \
+	tests/unit/origin-link/request/test_race \
 	tests/unit/origin-link/request/test_repeat \
 	tests/unit/origin-link/request/test_retry \
 	tests/unit/origin-link/request/test_killed \
@@ -120,6 +124,8 @@ tests_unit_origin_link_servers_test_gather_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_
 
 tests_unit_origin_link_health_test_health_SOURCES = tests/unit/origin-link/health/test_health.c
 tests_unit_origin_link_health_test_health_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+tests_unit_origin_link_health_test_breaker_SOURCES = tests/unit/origin-link/health/test_breaker.c
+tests_unit_origin_link_health_test_breaker_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_health_test_outlier_SOURCES = tests/unit/origin-link/health/test_outlier.c
 tests_unit_origin_link_health_test_outlier_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_health_test_probe_answer_SOURCES = tests/unit/origin-link/health/test_probe_answer.c
@@ -313,3 +319,6 @@ tests_unit_origin_link_servers_test_service_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA
 
 tests_unit_origin_link_servers_test_srv_answer_SOURCES = tests/unit/origin-link/servers/test_srv_answer.c
 tests_unit_origin_link_servers_test_srv_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_request_test_race_SOURCES = tests/unit/origin-link/request/test_race.c
+tests_unit_origin_link_request_test_race_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

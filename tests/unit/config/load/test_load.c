@@ -771,6 +771,28 @@ static void test_service_stands_for_servers(void **state)
 	    "and \".\" only\n");
 }
 
+static void test_sockets_are_servers(void **state)
+{
+	struct cfg_fleet *f = load_good("origins: {a: {servers: [unix:/run/a.sock, a:80]}}\n");
+
+	assert_string_equal(f->origins[0].servers[0].address.host, "unix:/run/a.sock");
+	assert_string_equal(cfg_origin_server_name(&f->origins[0].servers[0]), "localhost");
+	cfg_fleet_destroy(&f);
+	assert_complaints(
+	    "origins:\n"
+	    "  a: {servers: 'unix:run/a.sock'}\n"
+	    "  b: {servers: 'unix:/run/a b'}\n"
+	    "  c: {servers: ['unix:/run/a', 'unix:/run/a']}\n",
+	    "fleet.yaml:2:16: origins.a.servers[0].address: \"unix:run/a.sock\": the path of a "
+	    "socket "
+	    "begins with \"/\"\n"
+	    "fleet.yaml:3:16: origins.b.servers[0].address: \"unix:/run/a b\": the path of a "
+	    "socket "
+	    "has letters, digits and \"/._-+@=,\" only\n"
+	    "fleet.yaml:4:32: origins.c.servers: \"unix:/run/a\" is there twice; first at "
+	    "fleet.yaml:4:17\n");
+}
+
 /* A value may stand for an item, be it alone or in a list, beside items that are written out. */
 static void test_address_stands_for_a_server(void **state)
 {
@@ -828,6 +850,7 @@ int main(void)
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_long_names),
 	    cmocka_unit_test(test_service_stands_for_servers),
+	    cmocka_unit_test(test_sockets_are_servers),
 	    cmocka_unit_test(test_address_stands_for_a_server),
 	};
 

@@ -232,11 +232,53 @@ static void test_relays(void **state)
 	    "fleet.yaml:11:26: origins.far.via: there is no edge \"nowhere\"\n");
 }
 
+static void test_balance(void **state)
+{
+	struct cfg_fleet *f = load_good(
+	    "origins:\n"
+	    "  a: {servers: s, balance: {method: hash, hash: {by: \"{path}\"}, sticky: on}}\n");
+
+	assert_int_equal(f->origins[0].balance.method, CFG_BALANCE_HASH);
+	assert_string_equal(f->origins[0].balance.hash.by, "{path}");
+	assert_string_equal(f->origins[0].balance.sticky.name, "server-a");
+	cfg_fleet_destroy(&f);
+	assert_complaints(
+	    "edges: {e: {}, f: {}}\n"
+	    "origins:\n"
+	    "  a: {servers: s, balance: {method: latency, hash: {by: x}}}\n"
+	    "  b: {servers: s, balance: {method: hash, hash: {by: "
+	    "\"{match.1}{client.country}\"}}}\n"
+	    "  c: {servers: s, balance: {sticky: {enabled: on, max_age: 1500ms, secure: no,\n"
+	    "    same_site: none}}}\n"
+	    "  d: {servers: s, balance: {sticky: {enabled: on, name: \"a b\", path: \"/;\"}}}\n"
+	    "  e: {servers: s, balance: {sticky: {path: /}, spill: 101%}}\n",
+	    "fleet.yaml:3:46: origins.a.balance.hash belongs to method hash, but here method is "
+	    "latency\n"
+	    "fleet.yaml:4:54: origins.b.balance.hash.by: {client.country} is never known: "
+	    "geo.database is missing, which would tell it\n"
+	    "fleet.yaml:5:37: warning: origins.c.balance.sticky: each edge understands its own "
+	    "cookies only: tls.tickets.keys is missing\n"
+	    "fleet.yaml:5:60: origins.c.balance.sticky.max_age: cookies know whole seconds only\n"
+	    "fleet.yaml:6:16: origins.c.balance.sticky: same_site none needs secure: browsers "
+	    "leave out the cookie else\n"
+	    "fleet.yaml:7:37: warning: origins.d.balance.sticky: each edge understands its own "
+	    "cookies only: tls.tickets.keys is missing\n"
+	    "fleet.yaml:7:57: origins.d.balance.sticky.name: \"a b\" is not the name of a cookie "
+	    "such as server: letters, digits, \"-\" and other characters of a token\n"
+	    "fleet.yaml:7:70: origins.d.balance.sticky.path: \"/;\" is not a path that begins with "
+	    "\"/\", without spaces and \";\"\n"
+	    "fleet.yaml:8:38: origins.e.balance.sticky.path belongs to enabled true, but here "
+	    "enabled is false\n"
+	    "fleet.yaml:8:55: origins.e.balance.spill: \"101%\" is not a share such as 10% or "
+	    "0.5%, at most 100%\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_contradictions),
 	    cmocka_unit_test(test_tls_contradictions),
+	    cmocka_unit_test(test_balance),
 	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
 	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),

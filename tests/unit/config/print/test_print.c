@@ -246,7 +246,7 @@ static void test_dump_of_routes_and_tls(void **state)
 				     "      sticky:\n"
 				     "        enabled: false\n"
 				     "      slow_start: 0s\n"
-				     "      spill: 70%\n"
+				     "      spill: 50%\n"
 				     "      subset: 0\n"
 				     "    tls:\n"
 				     "      enabled: true\n"

@@ -228,9 +228,37 @@ static void test_an_address_is_a_full_length_prefix(void **state)
 	assert_string_equal(net_prefix_format(&p, buf), "2001:db8::1/128");
 }
 
+static void test_unix(void **state)
+{
+	struct net_addr a, b, c, ip;
+	char path[] = "/run/app.sock", longest[109], text[NET_ADDR_TEXT];
+
+	assert_true(net_addr_unix(path, &a));
+	assert_true(net_addr_unix("/run/app.sock", &b));
+	assert_true(net_addr_unix("/run/app.sock2", &c));
+	assert_true(net_addr_parse("192.0.2.1:80", 0, &ip));
+	assert_true(net_addr_equal(&a, &b));
+	assert_false(net_addr_equal(&a, &c));
+	assert_false(net_addr_equal(&a, &ip));
+	assert_false(net_addr_equal(&ip, &a));
+	path[1] = 'x'; /* the address has a copy */
+	assert_string_equal(net_addr_format(&a, text), "unix:/run/app.sock");
+	net_addr_set_port(&a, 80);
+	assert_int_equal(net_addr_port(&a), 0);
+	assert_true(net_addr_equal(&a, &b));
+
+	memset(longest, 'a', sizeof(longest));
+	longest[108] = '\0';
+	assert_false(net_addr_unix(longest, &a));
+	longest[107] = '\0';
+	assert_true(net_addr_unix(longest, &a));
+	assert_int_equal(strlen(net_addr_format(&a, text)), 5 + 107);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_unix),
 	    cmocka_unit_test(test_addresses_are_parsed_and_printed),
 	    cmocka_unit_test(test_four_addresses_are_shown_at_a_time),
 	    cmocka_unit_test(test_junk_is_no_address),

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -286,9 +287,45 @@ static void test_bad_unix_paths_are_errors(void **state)
 	assert_int_equal(sock_listen_unix(longer), -ENOENT);
 }
 
+/* Those who must not wait are told at once that nobody can come in now, and what is no socket. */
+static void test_dial_unix(void **state)
+{
+	char folder[] = "/tmp/test-sock-XXXXXX", socket_path[64], other[64];
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int listener, first, fd;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(socket_path, sizeof(socket_path), "%s/s", folder);
+	snprintf(other, sizeof(other), "%s/file", folder);
+	assert_int_equal(sock_dial_unix(socket_path), -ENOENT);
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	strcpy(un.sun_path, socket_path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(sock_dial_unix(socket_path), -ECONNREFUSED);
+	assert_int_equal(listen(listener, 0), 0);
+	first = sock_dial_unix(socket_path);
+	assert_true(first >= 0);
+	assert_int_equal(sock_dial_unix(socket_path), -EAGAIN);
+	close(accept(listener, NULL, NULL));
+	fd = sock_dial_unix(socket_path);
+	assert_true(fd >= 0);
+	close(fd);
+	close(first);
+	close(listener);
+	fd = open(other, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(sock_dial_unix(other), -ENOTSOCK);
+	assert_int_equal(sock_dial_unix(folder), -ENOTSOCK);
+	unlink(other);
+	unlink(socket_path);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_dial_unix),
 	    cmocka_unit_test(test_a_connection_is_accepted),
 	    cmocka_unit_test(test_dead_connections_are_given_up),
 	    cmocka_unit_test(test_an_address_was_shared_with_strangers_unseen),

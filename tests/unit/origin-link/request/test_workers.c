@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "origin-link/servers/link.h"
 #include "tests/unit/origin-link/rig.h"
 
 #define N_WORKERS 2
@@ -126,6 +127,7 @@ static void next(struct loop_task *task)
 	const struct olink_open open = {
 	    .origins = c->rig->origins,
 	    .origin = &c->rig->origin,
+	    .affinity = {.has_key = true, .key = c->left * UINT64_C(0x9e3779b97f4a7c15)},
 	    .ends = {&c->source, &c->sink},
 	};
 
@@ -153,12 +155,42 @@ static void begin(void *arg)
 	loop_defer(c->loop, &c->next);
 }
 
+/* Until all have had their answers. */
+static void play(struct rig *rig, struct client clients[N_WORKERS])
+{
+	_Atomic unsigned running = N_WORKERS;
+
+	for (int i = 0; i < N_WORKERS; i++) {
+		struct client *c = &clients[i];
+
+		c->rig = rig;
+		c->loop = rig->group->workers[i];
+		c->buffers = stream_buffers_create(c->loop);
+		c->worker = olink_worker_create(rig->olink, c->buffers);
+		c->left = N_REQUESTS;
+		c->sink.ops = &sink_ops;
+		c->next.run = next;
+		c->running = &running;
+		loop_post_mt(c->loop, begin, c);
+	}
+	loop_group_start_workers(rig->group);
+	loop_run(rig->group->control);
+	loop_group_stop_workers(rig->group);
+}
+
+static void end_clients(struct client clients[N_WORKERS])
+{
+	for (int i = 0; i < N_WORKERS; i++) {
+		olink_worker_destroy(&clients[i].worker);
+		stream_buffers_destroy(&clients[i].buffers);
+	}
+}
+
 static void test_shared_pool(void **state)
 {
 	struct rig rig;
 	struct server server;
 	struct client clients[N_WORKERS] = {0};
-	_Atomic unsigned running = N_WORKERS;
 
 	server_start(&server);
 	rig_init(&rig, N_WORKERS);
@@ -169,22 +201,7 @@ static void test_shared_pool(void **state)
 	rig.origin.health.check.interval = DUR_MS(50);
 	rig_open(&rig);
 	rig_settle(&rig);
-	for (int i = 0; i < N_WORKERS; i++) {
-		struct client *c = &clients[i];
-
-		c->rig = &rig;
-		c->loop = rig.group->workers[i];
-		c->buffers = stream_buffers_create(c->loop);
-		c->worker = olink_worker_create(rig.olink, c->buffers);
-		c->left = N_REQUESTS;
-		c->sink.ops = &sink_ops;
-		c->next.run = next;
-		c->running = &running;
-		loop_post_mt(c->loop, begin, c);
-	}
-	loop_group_start_workers(rig.group);
-	loop_run(rig.group->control);
-	loop_group_stop_workers(rig.group);
+	play(&rig, clients);
 
 	int64_t reused = rig_count(&rig, OLINK_LEASES_REUSED);
 	int64_t fresh = rig_count(&rig, OLINK_LEASES_FRESH);
@@ -196,18 +213,71 @@ static void test_shared_pool(void **state)
 	assert_true(fresh <= N_WORKERS);
 	assert_int_equal(rig_count(&rig, OLINK_ACTIVE), 0);
 	assert_int_equal(rig_count(&rig, OLINK_IDLE), fresh + rig_count(&rig, OLINK_WARM));
-	for (int i = 0; i < N_WORKERS; i++) {
-		olink_worker_destroy(&clients[i].worker);
-		stream_buffers_destroy(&clients[i].buffers);
-	}
+	end_clients(clients);
 	rig_fini(&rig);
 	server_stop(&server);
+}
+
+/* Control prepares the tables that requests are balanced by anew, again and again. */
+struct changes {
+	struct rig *rig;
+	struct event *event;
+	unsigned n;
+};
+
+static void change_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct changes *changes = arg;
+	struct olink_server *server = changes->rig->origins->servers[0][changes->n++ % 2];
+	struct server_user *user;
+
+	/* As if an address had gone; or as if one had come up. */
+	if (changes->n % 2)
+		server_changed(server);
+	else
+		LIST_FOREACH (user, &server->users, link)
+			user->changed(user, true);
+}
+
+static void test_tables_change_under_requests(void **state)
+{
+	static const struct timeval often = {.tv_usec = 100};
+
+	for (enum cfg_balance_method m = CFG_BALANCE_ROUND_ROBIN; m <= CFG_BALANCE_HASH; m++) {
+		struct client clients[N_WORKERS] = {0};
+		struct changes changes = {0};
+		struct server servers[2];
+		struct rig rig;
+
+		rig_init(&rig, N_WORKERS);
+		for (int i = 0; i < 2; i++) {
+			server_start(&servers[i]);
+			rig_add_server(&rig, &servers[i].addr);
+		}
+		rig.origin.balance.method = m;
+		rig_open(&rig);
+		rig_settle(&rig);
+		changes.rig = &rig;
+		changes.event =
+		    event_new(loop_base(rig.group->control), -1, EV_PERSIST, change_cb, &changes);
+		CHECK(changes.event && event_add(changes.event, &often) == 0);
+		play(&rig, clients);
+		event_free(changes.event);
+		assert_true(changes.n > 0);
+		assert_int_equal(rig_count(&rig, OLINK_REQUESTS), N_WORKERS * N_REQUESTS);
+		assert_int_equal(rig_count(&rig, OLINK_FAILURES), 0);
+		end_clients(clients);
+		rig_fini(&rig);
+		for (int i = 0; i < 2; i++)
+			server_stop(&servers[i]);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_shared_pool),
+	    cmocka_unit_test(test_tables_change_under_requests),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */

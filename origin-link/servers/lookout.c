@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Outliers among the servers of a configuration: what requests have counted since the last look is
- * read from the slots of all loops, a thousand servers in about a millisecond, and only of origins
- * that want it. Control loop only; owns nothing.
+ * Outliers and breakers: what requests have counted is read from the slots of all loops, a thousand
+ * servers in about a millisecond, and only of origins that want it. Control loop only; owns
+ * nothing.
  */
 #define LOG_MODULE LOG_ORIGIN
-#include "origin-link/servers/outlier_watch.h"
+#include "origin-link/servers/lookout.h"
 
 #include <stdlib.h>
 
@@ -44,13 +44,10 @@ static uint64_t more(uint64_t now, uint64_t before)
 	return now > before ? now - before : 0;
 }
 
-static struct outlier_counts news_of(struct olink_address *a)
+static struct outlier_counts news_of(struct olink_address *a, struct outlier_counts now)
 {
-	struct outlier_counts now, before = a->counted;
-	struct outcome_sums sums;
+	struct outlier_counts before = a->counted;
 
-	endpoint_sums(a->endpoint, &sums);
-	now = counts_of(&sums);
 	/* What was before we began to look is not news. */
 	if (!a->is_counted)
 		before = now;
@@ -66,8 +63,9 @@ static struct outlier_counts news_of(struct olink_address *a)
 	};
 }
 
-/* Up to as many addresses as an origin has. */
+/* Up to as many addresses as an origin has, and what all of them have done so far. */
 struct members {
+	struct breaker_counts sums;
 	unsigned n;
 	struct olink_address **addresses;
 	struct outlier_member *v;
@@ -85,11 +83,17 @@ static struct members members_of(const struct olink_origins *o, const struct cfg
 
 		for (unsigned k = 0; list && k < list->n; k++) {
 			struct olink_address *a = list->v[k];
+			struct outcome_sums sums;
+			struct outlier_counts counts;
 
+			endpoint_sums(a->endpoint, &sums);
+			counts = counts_of(&sums);
+			m.sums.bad += counts.failures + counts.gateway_errors;
+			m.sums.good += more(counts.whole, counts.gateway_errors);
 			m.addresses[m.n] = a;
 			m.v[m.n++] = (struct outlier_member){
 			    .outlier = &a->outlier,
-			    .news = news_of(a),
+			    .news = news_of(a, counts),
 			    .is_up = address_is_proven(a),
 			};
 		}
@@ -97,28 +101,37 @@ static struct members members_of(const struct olink_origins *o, const struct cfg
 	return m;
 }
 
-static void look_at(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now)
+static void look_for_outliers(const struct cfg_origin *origin, struct members *m, mono_time now)
 {
-	struct members m = members_of(o, origin);
-	enum outlier_event *events = xcalloc(m.n + 1, sizeof(*events));
+	enum outlier_event *events = xcalloc(m->n + 1, sizeof(*events));
 
-	outlier_look(&origin->health.outliers, m.v, m.n, now, events);
-	for (unsigned i = 0; i < m.n; i++) {
+	outlier_look(&origin->health.outliers, m->v, m->n, now, events);
+	for (unsigned i = 0; i < m->n; i++) {
 		if (events[i] != OUTLIER_NOTHING)
-			address_outlier_changed(m.addresses[i]);
+			address_outlier_changed(m->addresses[i]);
 	}
 	free(events);
+}
+
+static void look_at(struct olink_origins *o, const struct cfg_origin *origin, mono_time now)
+{
+	struct members m = members_of(o, origin);
+
+	if (origin->breaker.enabled)
+		gate_look(&o->gates[origin->id], origin, &m.sums, now);
+	if (origin->health.outliers.enabled)
+		look_for_outliers(origin, &m, now);
 	free(m.addresses);
 	free(m.v);
 }
 
-void outlier_watch_look(const struct olink_origins *o, mono_time now)
+void lookout_look(struct olink_origins *o, mono_time now)
 {
 	LOOP_ASSERT_OWNER(o->olink->group->control);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 
-		if (origin->health.outliers.enabled)
+		if (origin->health.outliers.enabled || origin->breaker.enabled)
 			look_at(o, origin, now);
 	}
 }
