@@ -11,11 +11,13 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/lease.c origin-link/conns/lease.h \
 	origin-link/conns/load.c origin-link/conns/load.h \
 	origin-link/conns/origin_conn.c \
+	origin-link/conns/patience.c origin-link/conns/patience.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \
 	origin-link/conns/warm.c origin-link/conns/warm.h \
+	origin-link/conns/warmth.c origin-link/conns/warmth.h \
 	origin-link/h2/h2.h \
 	origin-link/h2/h2_frames.c \
 	origin-link/h2/h2_internal.h \

@@ -28,26 +28,47 @@
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
-/* The newest configuration says what is to be warm: what requests may go to. An address that no
- * check has found up yet waits for that: it may be one that takes connections and never answers. */
+/* Where requests may go there are connections ready. An address that no check has found up yet
+ * waits for that: it may be one that takes connections and never answers. When one of `n` ends, the
+ * others get its requests at once: each has some ready for its share of them too. */
+static void want_warm(const struct olink_origins *o, const struct cfg_origin *origin)
+{
+	const struct balance_table *table = choice_table(o->choices[origin->id]);
+	unsigned n = balance_table_size(table), most = 0, share = 0;
+	struct lease_terms terms = origins_terms(o, origin);
+
+	for (unsigned i = 0; i < origin->n_servers; i++) {
+		const struct olink_addresses *list = server_addresses(o->servers[origin->id][i]);
+
+		for (unsigned k = 0; list && k < list->n; k++) {
+			warm_want(list->v[k]->endpoint, &terms, 0);
+			most = MAX(most, warm_most_in_use(list->v[k]->endpoint));
+		}
+	}
+	if (balance_table_state(table) != BALANCE_UP)
+		return;
+	if (n > 1)
+		share = (most + n - 2) / (n - 1);
+	for (unsigned i = 0; i < n; i++)
+		warm_want(balance_table_what(table, i), &terms, origin->pool.warm + share);
+}
+
+/* The newest configuration says what is to be warm. */
 static void warm_up(struct olink *olink)
 {
 	const struct olink_origins *o = TAILQ_LAST(&olink->origins, origins_list);
 
+	warm_begin(olink->conns);
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
-		const struct balance_table *table = choice_table(o->choices[i]);
-		struct lease_terms terms = origins_terms(o, origin);
 
 		/* Where it goes by relays, connections of its own are not kept ready: they are to
 		 * shield it. */
-		if (relays_warm_up(o, origin, &terms, loop_now(olink->group->control)))
-			continue;
-		if (origin->pool.warm == 0 || balance_table_state(table) != BALANCE_UP)
-			continue;
-		for (unsigned k = 0; k < balance_table_size(table); k++)
-			warm_top_up(balance_table_what(table, k), &terms, origin->pool.warm);
+		if (!relays_warm_up(o, origin, loop_now(olink->group->control)) &&
+		    origins_keep_warm(origin))
+			want_warm(o, origin);
 	}
+	warm_end(olink->conns);
 }
 
 static void tick_cb(evutil_socket_t fd, short what, void *arg)
@@ -71,7 +92,8 @@ static void servers_changed(struct server_table *table)
 {
 	struct olink *olink = CONTAINER_OF(table, struct olink, servers);
 
-	loop_defer(olink->group->control, &olink->warm_now);
+	/* After the tables by which requests go there. */
+	loop_defer_last(olink->group->control, &olink->warm_now);
 }
 
 struct olink *olink_create(struct loop_group *group, struct stream_buffers *control_buffers)

@@ -44,6 +44,9 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 {
 	struct cfg_place place = cfg_place_of(map, "warm", o->place);
 
+	/* What nobody has asked for is as many as may be. */
+	if (cfg_entry_get(map, "warm") == NULL)
+		return;
 	if (o->pool.warm > o->pool.max_idle)
 		diag_add(v->diag, place, "origins.%s.pool: warm is more than max_idle", o->name);
 	if (o->limit.connections != 0 && o->pool.warm > o->limit.connections)

@@ -50,7 +50,13 @@ const struct cfg_option cfg_origin_pool_options[] = {
 	      "is in use is not interrupted."},
     COUNT("max_requests", AT(cfg_origin, pool.max_requests), "0", 0, 1000000000,
 	  "How many requests a connection is used for; 0: any number."),
-    COUNT("warm", AT(cfg_origin, pool.warm), "0", 0, 100000,
-	  "Connections opened ahead of requests and kept ready for each address of a server."),
+    COUNT(
+	"warm", AT(cfg_origin, pool.warm), "1", 0, 100000,
+	"Connections opened ahead of requests and kept ready for each address of a server, beyond "
+	"those that were in use at a time in the last minutes, and a share of those of another "
+	"server, should that end; so that requests do not wait for connections to be made. They "
+	"are there before a server gets its first request, and are replaced before they expire. "
+	"Never more than max_idle are opened for that. 0: connections are opened for requests "
+	"only."),
     END,
 };

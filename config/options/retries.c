@@ -70,7 +70,7 @@ static const struct cfg_option budget_options[] = {
 	     .prose = "After responses with which statuses the next server is asked; the last "    \
 		      "response is the client's. At most 8, each may be a range."},                \
 	    BYTES("body", AT(cfg_retries, body), "64KiB", 0, 16 * MIB,                             \
-		  "How much of an idempotent request's content is kept, to be sent again. All "    \
+		  "How much of a request's content is kept, to be sent again. All "                \
 		  "requests of an edge together keep 64 MiB at most, then none is kept."),         \
 	    {.key = "per_try_timeout",                                                             \
 	     .type = &cfg_type_duration,                                                           \

@@ -170,6 +170,9 @@ void stream_resume(struct stream *s);
 bool stream_write(struct stream *s, const struct iovec *iov, int n);
 /* Nothing is queued; what is only gathered does not count. */
 bool stream_is_drained(const struct stream *s);
+/* Bytes that the socket has taken, in all: as long as that is the same, nothing of what was written
+ * has left us. */
+uint64_t stream_sent(const struct stream *s);
 /* Bytes that the socket did not take. */
 size_t stream_queued(const struct stream *s);
 /* So many bytes the user holds itself until the other side takes them, in all: they count against

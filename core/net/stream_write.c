@@ -131,6 +131,11 @@ static size_t total(const struct iovec *iov, int n)
 	return len;
 }
 
+uint64_t stream_sent(const struct stream *s)
+{
+	return s->sent;
+}
+
 /* Bytes taken; 0 also when it has failed. */
 static size_t send_now(struct stream *s, const struct iovec *iov, int n)
 {
@@ -143,8 +148,10 @@ static size_t send_now(struct stream *s, const struct iovec *iov, int n)
 	if (s->out == OUT_ENDING && total(iov, n) < SMALL_WRITE)
 		flags |= MSG_MORE;
 	sent = sendmsg(s->fd, &message, flags);
-	if (sent >= 0)
+	if (sent >= 0) {
+		s->sent += (uint64_t)sent;
 		return sent;
+	}
 	if (errno != EAGAIN && errno != EINTR) {
 		stream_set_errno(s, errno);
 		stream_fail_writing(s);

@@ -72,6 +72,7 @@ void conns_node_destroy(struct conns_node **nodep)
 	if (!node)
 		return;
 	LOOP_ASSERT_OWNER(node->group->control);
+	node->is_over = true;
 	for (unsigned i = 0; i < node->n_loops; i++)
 		CHECK(!node->sides[i]);
 	LIST_FOREACH (e, &node->endpoints, link)
@@ -93,6 +94,10 @@ static void arrived(void *arg)
 	struct conns_mail *mail = arg;
 	struct conns *c = mail->node->sides[mail->to];
 
+	if (mail->told) {
+		mail->told(mail);
+		return;
+	}
 	if (!c) {
 		drop(mail);
 		return;

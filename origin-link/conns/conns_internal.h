@@ -21,7 +21,9 @@
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/load.h"
 #include "origin-link/conns/outcome.h"
+#include "origin-link/conns/patience.h"
 #include "origin-link/conns/quota.h"
+#include "origin-link/conns/warmth.h"
 
 #define CACHE_LINE 64
 
@@ -44,6 +46,12 @@ struct conns_node {
 	LIST_HEAD(, endpoint) endpoints_by_id[ENDPOINT_BUCKETS];
 	LIST_HEAD(, quota) quotas[QUOTA_BUCKETS]; /* by name */
 	unsigned next_warm;                       /* which side is to open the next connection */
+	bool is_over;                             /* loops and sides are gone, mail may be left */
+	unsigned warm_pass;                       /* see warm.c */
+	unsigned n_warm_orders;
+	bool warm_is_held_up; /* as many orders are under way as may be */
+	/* Control counts it up now and then; each loop's most that are in use begins anew then. */
+	_Alignas(CACHE_LINE) _Atomic unsigned use_period;
 };
 
 struct conns {
@@ -67,6 +75,9 @@ struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
+	_Atomic unsigned n_leaving;         /* of the idle ones, those that end soon */
+	/* The most leases at a time in that period. */
+	_Atomic unsigned most_in_use, use_period;
 	struct load load;
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
@@ -90,11 +101,22 @@ struct endpoint {
 	unsigned refs;
 	unsigned memories; /* see endpoint_remember() */
 	unsigned graces;   /* under way since it was given up */
+	struct warmth warmth;
+	struct patience patience;
+	struct lease_terms warm_terms;
+	unsigned warm_spare, warm_pass; /* how many are wanted, and when that was said */
 	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
 	 */
 	_Alignas(CACHE_LINE) _Atomic unsigned open;
 	_Atomic unsigned waiting;
-	_Atomic unsigned warming; /* connections that loops have been told to open, and still do */
+	_Atomic unsigned dialling; /* of those that are open, those that are being made */
+	_Atomic unsigned ordered;  /* connections that loops have been told to open, in the mail */
+	_Atomic unsigned warming;  /* the same, and those that they are opening */
+	_Atomic unsigned spare;    /* idle ones that there should be; 0: any number */
+	_Atomic unsigned target;   /* open ones that there should be; 0: any number */
+	_Atomic bool keeps_warm, is_warm; /* see endpoint_is_cold() */
+	_Atomic int64_t idle_most;        /* duration: see patience.h; 0: not known */
+	_Atomic bool is_short;            /* control was told, and has not looked yet */
 	_Atomic unsigned mails;
 	_Atomic int64_t suspect_until; /* mono_time; 0: it is not */
 	_Atomic unsigned suspected;    /* how often since a connection was made */
@@ -119,6 +141,15 @@ static inline void conns_count(const struct conns *c, enum olink_counter id, int
 void conns_node_ref(struct conns_node *node);
 void conns_node_unref(struct conns_node *node);
 
+enum warm_news {
+	WARM_SHORT, /* fewer are idle than should be */
+	WARM_OPENED,
+	WARM_FAILED,
+	WARM_PREVENTED, /* by our own limits or shortage */
+	WARM_BROKEN,    /* one was ended by the server as soon as it was made */
+	WARM_ENDED,     /* one was, when it had been idle for longer */
+};
+
 /* A letter from one loop to another about an endpoint. */
 struct conns_mail {
 	struct conns_node *node;
@@ -131,6 +162,10 @@ struct conns_mail {
 	unsigned n_hops;          /* loops that had no use for that place */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
+	/* What has come of that, told to control, which need not have a side; NULL: other mail. */
+	void (*told)(struct conns_mail *mail);
+	enum warm_news news;
+	duration idle; /* of the connection that was WARM_ENDED */
 };
 
 struct conns_mail *conns_mail_create(struct endpoint *e, unsigned from,
@@ -180,6 +215,7 @@ struct origin_conn {
 	struct expiry expiry;
 	unsigned max_idle; /* as its last user said */
 	bool moved;        /* to another loop since it was last used */
+	bool leaving;      /* IDLE: it ends soon, and is counted as such */
 };
 
 /* FREE. Room was reserved, by terms with that quota. Consumes the stream; with the room when memory
@@ -190,7 +226,8 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to IDLE. */
 void origin_conn_idle(struct origin_conn *conn);
-/* IDLE to FREE: the newest of the slot that has not expired; NULL: there is none. */
+/* IDLE to FREE: the most recently used one of the slot that has not expired, or one that would
+ * expire and is to stay; NULL: there is none. */
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
 /* FREE to PROMISED. */
 void origin_conn_promise(struct origin_conn *conn, struct lease *l);
@@ -210,7 +247,7 @@ struct quota *origin_conn_close_keep_room(struct origin_conn *conn, const char *
 void origin_conn_drop(struct origin_conn *conn);
 /* IDLE or FREE: its time is over. */
 void origin_conn_close_expired(struct origin_conn *conn);
-/* What has expired in a slot. */
+/* What has expired in a slot; what soon will is counted as leaving. */
 void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot);
 /* All that is idle in a slot. */
 void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
@@ -256,3 +293,7 @@ void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q);
 /* warm.c */
 
 void warm_cancel(struct conns *c);
+/* One was taken or closed: whether enough are idle still; if not, control is told. */
+void warm_check(struct endpoint *e);
+/* One was ended by the server when it had been idle for so long; before it is closed. */
+void warm_ended(struct endpoint *e, duration idle, bool unused);

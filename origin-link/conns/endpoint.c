@@ -113,6 +113,12 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now)
 	return atomic_load_explicit(&e->suspect_until, memory_order_relaxed) > now.ns;
 }
 
+bool endpoint_is_cold(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->keeps_warm, memory_order_relaxed) &&
+	       !atomic_load_explicit(&e->is_warm, memory_order_relaxed);
+}
+
 unsigned endpoint_idle(const struct endpoint *e)
 {
 	unsigned n = 0;
@@ -262,6 +268,8 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 	e->addr = *addr;
 	e->id = endpoint_id_of(addr);
 	e->transport = transport_ref(transport);
+	/* Until control has said whether it does: in this turn. */
+	atomic_init(&e->keeps_warm, transport->proxy == CFG_PROXY_PROTOCOL_NONE);
 	for (unsigned i = 0; i < node->n_loops; i++) {
 		e->slots[i].endpoint = e;
 		TAILQ_INIT(&e->slots[i].idle);

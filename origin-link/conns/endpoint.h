@@ -27,6 +27,14 @@ struct transport *endpoint_transport(const struct endpoint *e);
  * connection to it is made. Also closes the calling loop's idle connections to it. */
 void endpoint_suspect(struct endpoint *e, struct loop *loop);
 bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
+/* Connections are kept ready there (warm.h), but are not there yet, or not any more: a request
+ * would wait for one to be made. Any thread. */
+bool endpoint_is_cold(const struct endpoint *e);
+/* For one or the other reason others are to be asked first. */
+static inline bool endpoint_is_avoided(const struct endpoint *e, mono_time now)
+{
+	return endpoint_is_cold(e) || endpoint_is_suspect(e, now);
+}
 
 /* What has become of an attempt on it (outcome.h): of each for a request, when its head has come
  * and when it has ended, and of each connection that was opened ahead of need. As for

@@ -11,6 +11,10 @@
 #define SPREAD 8
 #define LUCK_MAX 1024
 
+/* Looked for every second, it leaves two for another connection to be made, which is as much as the
+ * farthest servers need; of a time that is shorter than twice that, half. */
+#define NEAR DUR_S(3)
+
 void expiry_begin(struct expiry *x, mono_time now, unsigned random)
 {
 	*x = (struct expiry){.made = now, .luck = random % LUCK_MAX};
@@ -25,6 +29,7 @@ void expiry_free(struct expiry *x, const struct expiry_rules *rules, mono_time n
 {
 	int64_t cut = rules->max_age.ns / SPREAD / LUCK_MAX * x->luck;
 
+	x->freed = now;
 	x->idle_end = mono_add(now, rules->idle_timeout);
 	x->age_end = (mono_time){INT64_MAX};
 	if (rules->max_age.ns > 0)
@@ -40,11 +45,19 @@ enum expiry_cause expiry_cause(const struct expiry *x, mono_time now)
 	return mono_reached(x->idle_end, now) ? EXPIRY_IDLE : EXPIRY_NONE;
 }
 
-duration expiry_left(const struct expiry *x, mono_time now)
+bool expiry_is_near(const struct expiry *x, mono_time now)
 {
 	mono_time end = {MIN(x->idle_end.ns, x->age_end.ns)};
+	duration all = mono_since(end, x->freed);
 
-	if (x->max_requests > 0 && x->requests >= x->max_requests)
-		return DUR_NS(0);
-	return mono_since(end, now);
+	return mono_since(end, now).ns <= MIN(NEAR.ns, all.ns / 2);
+}
+
+bool expiry_can_be_put_off(const struct expiry *x, mono_time now)
+{
+	duration all = mono_since(x->idle_end, x->freed);
+	duration left = mono_since(x->idle_end, now);
+
+	return left.ns > 0 && left.ns <= MIN(2 * NEAR.ns, all.ns / 4 * 3) &&
+	       mono_since(x->age_end, now).ns > 2 * NEAR.ns;
 }

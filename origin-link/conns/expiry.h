@@ -20,7 +20,7 @@ struct expiry {
 	unsigned luck;         /* what this one's age is cut by, see expiry.c */
 	unsigned requests;     /* so far */
 	unsigned max_requests; /* as its last user said; 0: any number */
-	mono_time idle_end, age_end;
+	mono_time freed, idle_end, age_end;
 };
 
 enum expiry_cause {
@@ -37,5 +37,7 @@ void expiry_use(struct expiry *x);
 void expiry_free(struct expiry *x, const struct expiry_rules *rules, mono_time now);
 /* Whether it may be used at `now`. */
 enum expiry_cause expiry_cause(const struct expiry *x, mono_time now);
-/* Until that changes if nobody uses it; none left: zero or less. */
-duration expiry_left(const struct expiry *x, mono_time now);
+/* Whether that changes soon if nobody uses it: another should be there by then. */
+bool expiry_is_near(const struct expiry *x, mono_time now);
+/* Whether it would be so before long, and a request that uses it now would put that off. */
+bool expiry_can_be_put_off(const struct expiry *x, mono_time now);

@@ -48,10 +48,22 @@ static void set_state(struct lease *l, enum lease_state state)
 
 /* Its part of the endpoint, from when it is taken until it has ended. */
 
+/* The most at a time in a period are remembered: see warm.c. */
 static void enter(struct lease *l)
 {
+	struct endpoint_slot *slot = slot_of(l);
+	unsigned period = atomic_load_explicit(&l->conns->node->use_period, memory_order_relaxed);
+	unsigned n;
+
 	endpoint_pin(l->endpoint, l->conns->loop);
-	load_add_in_flight(&slot_of(l)->load, 1);
+	load_add_in_flight(&slot->load, 1);
+	n = atomic_load_explicit(&slot->load.in_flight, memory_order_relaxed);
+	l->is_most = atomic_load_explicit(&slot->use_period, memory_order_relaxed) != period ||
+		     n > atomic_load_explicit(&slot->most_in_use, memory_order_relaxed);
+	if (!l->is_most)
+		return;
+	atomic_store_explicit(&slot->most_in_use, n, memory_order_relaxed);
+	atomic_store_explicit(&slot->use_period, period, memory_order_relaxed);
 }
 
 static void leave(struct lease *l)
@@ -187,6 +199,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	CHECK(l->state == LEASE_CONNECTS);
 	if (!stream && dials_again(l, reason))
 		return;
+	atomic_fetch_sub(&l->endpoint->dialling, 1);
 	l->times.connect = connector_times(connector).connect;
 	l->times.tls = connector_times(connector).tls;
 	if (stream) {
@@ -214,6 +227,7 @@ static void connect_now(struct lease *l, struct quota *place)
 {
 	CHECK(l->state == LEASE_NONE);
 	set_state(l, LEASE_CONNECTS);
+	atomic_fetch_add(&l->endpoint->dialling, 1);
 	l->place = place;
 	l->made_room = false;
 	conns_count(l->conns, OLINK_CONNECTS, 1);
@@ -465,8 +479,12 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 	l->times = (struct lease_times){DUR_NS(-1), DUR_NS(-1), DUR_NS(-1)};
 	l->number = ++l->conns->n_leases;
 	enter(l);
-	if (!l->fresh && take_own(l))
+	if (!l->fresh && take_own(l)) {
+		if (l->is_most)
+			warm_check(l->endpoint);
 		return LEASE_READY;
+	}
+	warm_check(l->endpoint);
 	/* Those that came before it come first. */
 	if (atomic_load_explicit(&slot_of(l)->n_waiting, memory_order_relaxed) > 0)
 		result = queue_up(l, reason);
@@ -546,6 +564,7 @@ void lease_end(struct lease *l, bool keep)
 		break;
 	case LEASE_CONNECTS:
 		connector_cancel(&l->connector);
+		atomic_fetch_sub(&l->endpoint->dialling, 1);
 		sharing_release(l->conns, l->endpoint, l->place);
 		break;
 	case LEASE_PROMISED:

@@ -75,6 +75,7 @@ struct lease {
 	struct proxy_parties client;
 	duration time;
 	unsigned n_asked;
+	bool is_most; /* with it more are in use on its loop than before in this period */
 	struct lease_times times;
 	/* ASKS, QUEUED */
 	mono_time waits_since;

@@ -64,6 +64,10 @@ static void set_state(struct origin_conn *conn, enum conn_state state)
 static void ended(struct origin_conn *conn)
 {
 	conns_count(conn->conns, OLINK_CLOSED_IDLE, 1);
+	if (conn->state == CONN_IDLE)
+		warm_ended(conn->endpoint,
+			   mono_since(loop_now(conn->conns->loop), conn->expiry.freed),
+			   conn->expiry.requests == 0);
 	if (conn->state == CONN_PROMISED) {
 		struct lease *l = conn->lease;
 
@@ -127,6 +131,13 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 	return conn;
 }
 
+static void count_leaving(struct endpoint_slot *slot, int n)
+{
+	atomic_store_explicit(&slot->n_leaving,
+			      atomic_load_explicit(&slot->n_leaving, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
 static void leave_idle(struct origin_conn *conn)
 {
 	struct endpoint_slot *slot = slot_of(conn);
@@ -135,6 +146,9 @@ static void leave_idle(struct origin_conn *conn)
 	TAILQ_REMOVE(&slot->idle, conn, link);
 	TAILQ_REMOVE(&conn->conns->idle, conn, side_link);
 	conn->conns->n_idle--;
+	if (conn->leaving)
+		count_leaving(slot, -1);
+	conn->leaving = false;
 	atomic_store_explicit(&slot->n_idle,
 			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
 			      memory_order_relaxed);
@@ -164,6 +178,7 @@ void origin_conn_close(struct origin_conn *conn, const char *why)
 	struct conns *c = conn->conns;
 
 	sharing_release(c, e, origin_conn_close_keep_room(conn, why));
+	warm_check(e);
 }
 
 void origin_conn_drop(struct origin_conn *conn)
@@ -186,8 +201,11 @@ void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms
 	MAGIC_CHECK(conn, CONN_MAGIC);
 	CHECK(conn->state <= CONN_HELD && conn->state != CONN_IDLE);
 	if (terms) {
+		int64_t most =
+		    atomic_load_explicit(&conn->endpoint->idle_most, memory_order_relaxed);
 		const struct expiry_rules rules = {
-		    .idle_timeout = terms->idle_timeout,
+		    .idle_timeout = DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns)
+						    : terms->idle_timeout.ns),
 		    .max_age = terms->max_age,
 		    .max_requests = terms->max_requests,
 		};
@@ -225,11 +243,27 @@ void origin_conn_idle(struct origin_conn *conn)
 	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
 }
 
+/* One of those that are to be there all the time (warm.h) is used before it expires, so that no
+ * other has to be made in its place. */
+static bool is_kept_by_use(const struct origin_conn *conn)
+{
+	const struct endpoint *e = conn->endpoint;
+	unsigned target = atomic_load_explicit(&e->target, memory_order_relaxed);
+
+	return target > 0 && atomic_load_explicit(&e->open, memory_order_relaxed) <= target &&
+	       expiry_can_be_put_off(&conn->expiry, loop_now(conn->conns->loop));
+}
+
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	struct origin_conn *conn;
 
+	conn = TAILQ_LAST(&slot->idle, origin_conn_list);
+	if (conn && is_kept_by_use(conn)) {
+		leave_idle(conn);
+		return conn;
+	}
 	while ((conn = TAILQ_FIRST(&slot->idle))) {
 		if (expiry_cause(&conn->expiry, loop_now(c->loop)) == EXPIRY_NONE) {
 			leave_idle(conn);
@@ -324,8 +358,12 @@ void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
 	 * not that of expiry. */
 	for (conn = TAILQ_FIRST(&slot->idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
-		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE)
+		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE) {
 			origin_conn_close_expired(conn);
+		} else if (!conn->leaving && expiry_is_near(&conn->expiry, loop_now(c->loop))) {
+			conn->leaving = true;
+			count_leaving(slot, 1);
+		}
 	}
 }
 

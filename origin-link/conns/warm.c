@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Connections ahead of need: control counts what is missing and tells the loops by mail, each loop
- * connects and keeps what comes of it. When to top up, and which endpoints, is the caller's.
+ * Connections ahead of need: control counts what is missing and tells the loops by mail; each loop
+ * connects, keeps what comes of it, and tells control, which then looks again. Which endpoints, and
+ * how many, is the caller's; when, and how many at once, warmth.c says.
  */
 #define LOG_MODULE LOG_POOL
 #include "origin-link/conns/warm.h"
@@ -13,6 +14,10 @@
 #include "origin-link/conns/conns_internal.h"
 #include "origin-link/conns/transport.h"
 
+/* At one time on their way, of all endpoints, for each loop: after a start there may be thousands
+ * to be opened, and each costs a loop half a millisecond. */
+#define ORDERS_MAX 64
+
 struct warm_dial {
 	LIST_ENTRY(warm_dial) link;
 	struct conns *conns;
@@ -21,9 +26,10 @@ struct warm_dial {
 	struct connector connector;
 };
 
+static void tell(struct endpoint *e, enum warm_news news);
+
 static void end(struct warm_dial *d)
 {
-	atomic_fetch_sub(&d->endpoint->warming, 1);
 	endpoint_unpin(&d->endpoint, d->conns->loop);
 	LIST_REMOVE(d, link);
 	d->conns->n_warm_dials--;
@@ -67,6 +73,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	} else {
 		sharing_release(d->conns, d->endpoint, d->terms.quota);
 	}
+	atomic_fetch_sub(&d->endpoint->dialling, 1);
 	report(d, reason);
 	if (conn) {
 		conns_count(d->conns, OLINK_WARM, 1);
@@ -75,6 +82,10 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 	} else {
 		failed(d, reason, detail);
 	}
+	if (conn)
+		tell(d->endpoint, WARM_OPENED);
+	else
+		tell(d->endpoint, reason_is_own_shortage(reason) ? WARM_PREVENTED : WARM_FAILED);
 	end(d);
 }
 
@@ -95,6 +106,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	endpoint_pin(e, c->loop);
 	LIST_INSERT_HEAD(&c->warm_dials, d, link);
 	c->n_warm_dials++;
+	atomic_fetch_add(&e->dialling, 1);
 	connector_init(&d->connector, c->buffers, connected_cb);
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;
@@ -102,10 +114,17 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 
 static void order_arrived(struct conns *c, struct conns_mail *mail)
 {
-	if (!start(c, mail->endpoint, &mail->terms))
-		atomic_fetch_sub(&mail->endpoint->warming, 1);
+	struct endpoint *e = mail->endpoint;
+	bool started = start(c, e, &mail->terms);
+
+	/* After it was counted as open: it is seen twice for a moment, but never not at all. */
+	atomic_fetch_sub(&e->ordered, 1);
+	if (!started)
+		tell(e, WARM_PREVENTED);
 	conns_mail_end(mail);
 }
+
+/* Control */
 
 /* The next loop that has a side; -1 when none has. */
 static int next_side(struct conns_node *node)
@@ -119,25 +138,200 @@ static int next_side(struct conns_node *node)
 	return -1;
 }
 
-void warm_top_up(struct endpoint *e, const struct lease_terms *terms, unsigned want)
+static bool order(struct endpoint *e)
 {
 	struct conns_node *node = e->node;
-	unsigned have = endpoint_idle(e) + atomic_load(&e->warming);
+	int side = next_side(node);
+	struct conns_mail *mail;
 
+	if (side < 0)
+		return false;
+	if (node->n_warm_orders >= ORDERS_MAX * node->n_loops) {
+		node->warm_is_held_up = true;
+		return false;
+	}
+	node->n_warm_orders++;
+	mail = conns_mail_create(e, 0, order_arrived);
+	mail->terms = e->warm_terms;
+	atomic_fetch_add(&e->ordered, 1);
+	atomic_fetch_add(&e->warming, 1);
+	conns_mail_post(mail, side);
+	return true;
+}
+
+static struct warmth_sight see(const struct endpoint *e)
+{
+	unsigned period = atomic_load_explicit(&e->node->use_period, memory_order_relaxed);
+	bool is_wanted = e->warm_pass == e->node->warm_pass && !atomic_load(&e->retired);
+	struct warmth_sight sight = {
+	    .spare = is_wanted ? e->warm_spare : 0,
+	    .idle_max = e->warm_terms.max_idle,
+	    /* In this order: what is ordered becomes open. */
+	    .ordered = atomic_load(&e->ordered),
+	    .open = atomic_load(&e->open),
+	    .dialling = atomic_load(&e->dialling),
+	    .opening = atomic_load(&e->warming),
+	};
+
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		const struct endpoint_slot *slot = &e->slots[i];
+		bool is_current =
+		    atomic_load_explicit(&slot->use_period, memory_order_relaxed) == period;
+
+		sight.leaving += atomic_load_explicit(&slot->n_leaving, memory_order_relaxed);
+		sight.in_use += atomic_load_explicit(
+		    is_current ? &slot->most_in_use : &slot->load.in_flight, memory_order_relaxed);
+	}
+	return sight;
+}
+
+static void look(struct endpoint *e)
+{
+	struct warmth_sight sight = see(e);
+	mono_time now = loop_now(e->node->group->control);
+	enum warmth_state before = e->warmth.state;
+	unsigned n = warmth_look(&e->warmth, &sight, now);
+
+	atomic_store_explicit(&e->spare, sight.spare, memory_order_relaxed);
+	atomic_store_explicit(&e->target, warmth_target(&e->warmth, &sight), memory_order_relaxed);
+	atomic_store_explicit(&e->is_warm, e->warmth.state == WARMTH_READY, memory_order_relaxed);
+	atomic_store_explicit(&e->idle_most, patience_most(&e->patience, now).ns,
+			      memory_order_relaxed);
+	if (n > 0 || e->warmth.state != before)
+		log_debug("%s: %u open, %u being opened, at most %u in use: %s, %u more",
+			  net_addr_shown(&e->addr), sight.open, sight.opening,
+			  warmth_most(&e->warmth), warmth_state_text(e->warmth.state), n);
+	while (n > 0 && order(e))
+		n--;
+}
+
+static void look_at_all(struct conns_node *node)
+{
+	struct endpoint *e;
+
+	node->warm_is_held_up = false;
+	LIST_FOREACH (e, &node->endpoints, link) {
+		bool wanted = e->warm_pass == node->warm_pass;
+
+		atomic_store_explicit(&e->keeps_warm, wanted, memory_order_relaxed);
+		if (wanted || e->warmth.state != WARMTH_UNWANTED)
+			look(e);
+	}
+}
+
+static void told(struct conns_mail *mail)
+{
+	struct endpoint *e = mail->endpoint;
+	struct conns_node *node = e->node;
+	mono_time now;
+
+	if (node->is_over) {
+		conns_mail_end(mail);
+		return;
+	}
+	now = loop_now(node->group->control);
+	if (mail->news == WARM_OPENED || mail->news == WARM_FAILED ||
+	    mail->news == WARM_PREVENTED) {
+		atomic_fetch_sub(&e->warming, 1);
+		node->n_warm_orders--;
+	}
+	switch (mail->news) {
+	case WARM_SHORT:
+		atomic_store(&e->is_short, false);
+		break;
+	case WARM_OPENED:
+		warmth_opened(&e->warmth, now);
+		break;
+	case WARM_FAILED:
+		warmth_failed(&e->warmth, now, arc4random());
+		break;
+	case WARM_PREVENTED:
+		warmth_prevented(&e->warmth, now);
+		break;
+	case WARM_BROKEN:
+		warmth_broken(&e->warmth, now, arc4random());
+		break;
+	case WARM_ENDED:
+		patience_ended(&e->patience, mail->idle, now);
+		break;
+	}
+	look(e);
+	/* Half of what may be under way: so all are not looked at for each that ends. */
+	if (node->warm_is_held_up && node->n_warm_orders < ORDERS_MAX / 2 * node->n_loops)
+		look_at_all(node);
+	conns_mail_end(mail);
+}
+
+static void tell(struct endpoint *e, enum warm_news news)
+{
+	struct conns_mail *mail = conns_mail_create(e, 0, NULL);
+
+	mail->told = told;
+	mail->news = news;
+	conns_mail_post(mail, 0);
+}
+
+void warm_ended(struct endpoint *e, duration idle, bool unused)
+{
+	struct conns_mail *mail;
+
+	if (atomic_load_explicit(&e->spare, memory_order_relaxed) == 0)
+		return;
+	/* At once: the next request is not to wait for control to see it. */
+	if (endpoint_idle(e) <= 1)
+		atomic_store_explicit(&e->is_warm, false, memory_order_relaxed);
+	mail = conns_mail_create(e, 0, NULL);
+	mail->told = told;
+	mail->news = unused && idle.ns < WARMTH_BROKEN.ns ? WARM_BROKEN : WARM_ENDED;
+	mail->idle = idle;
+	conns_mail_post(mail, 0);
+}
+
+void warm_check(struct endpoint *e)
+{
+	unsigned spare = atomic_load_explicit(&e->spare, memory_order_relaxed);
+
+	if (spare == 0 || endpoint_idle(e) >= spare || atomic_load(&e->retired))
+		return;
+	if (!atomic_exchange(&e->is_short, true))
+		tell(e, WARM_SHORT);
+}
+
+void warm_begin(struct conns_node *node)
+{
 	LOOP_ASSERT_OWNER(node->group->control);
+	node->warm_pass++;
+}
+
+void warm_want(struct endpoint *e, const struct lease_terms *terms, unsigned spare)
+{
+	bool is_first = e->warm_pass != e->node->warm_pass;
+
+	LOOP_ASSERT_OWNER(e->node->group->control);
 	if (e->transport->proxy != CFG_PROXY_PROTOCOL_NONE)
 		return;
-	for (want = MIN(want, terms->max_idle); have < want; have++) {
-		struct conns_mail *mail;
-		int side = next_side(node);
+	if (!is_first && spare <= e->warm_spare)
+		return;
+	e->warm_pass = e->node->warm_pass;
+	e->warm_spare = spare;
+	e->warm_terms = *terms;
+}
 
-		if (side < 0)
-			return;
-		mail = conns_mail_create(e, 0, order_arrived);
-		mail->terms = *terms;
-		atomic_fetch_add(&e->warming, 1);
-		conns_mail_post(mail, side);
-	}
+void warm_end(struct conns_node *node)
+{
+	look_at_all(node);
+	/* From now on the most in use is counted anew. */
+	atomic_fetch_add_explicit(&node->use_period, 1, memory_order_relaxed);
+}
+
+unsigned warm_most_in_use(const struct endpoint *e)
+{
+	return warmth_most(&e->warmth);
+}
+
+bool warm_is_settled(const struct endpoint *e)
+{
+	return !endpoint_is_cold(e) || e->warmth.n_failed > 0;
 }
 
 void warm_cancel(struct conns *c)
@@ -146,6 +340,8 @@ void warm_cancel(struct conns *c)
 
 	while ((d = LIST_FIRST(&c->warm_dials))) {
 		connector_cancel(&d->connector);
+		atomic_fetch_sub(&d->endpoint->dialling, 1);
+		atomic_fetch_sub(&d->endpoint->warming, 1);
 		endpoint_release(d->endpoint);
 		quota_release(d->terms.quota);
 		end(d);

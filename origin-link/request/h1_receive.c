@@ -63,7 +63,7 @@ void h1_died(struct attempt *a)
 	struct attempt_death death = {
 	    .reason = h1_reason(a),
 	    .detail = is_fault ? stream_fault_detail(stream_of(a)) : NULL,
-	    .unacted = a->given == GIVEN_NOTHING,
+	    .unacted = a->given == GIVEN_NOTHING || stream_sent(stream_of(a)) == a->h1.sent_before,
 	};
 
 	attempt_died(a, &death);

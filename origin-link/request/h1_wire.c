@@ -104,6 +104,8 @@ static enum wire_sent wire_send(struct attempt *a, const struct wire_piece *piec
 
 	if (!compose(a, piece, &text))
 		return WIRE_NO_MEMORY;
+	if (piece->head)
+		a->h1.sent_before = stream_sent(stream_of(a));
 	for (int i = 0; i < text.n; i++)
 		a->h1.sent += text.iov[i].iov_len;
 	if (text.n > 0)

@@ -10,8 +10,9 @@
 #include "origin-link/request/wire.h"
 
 struct h1_wire {
-	uint64_t sent;  /* bytes given to the stream, in all */
-	bool has_final; /* the head that content follows, or bytes of a tunnel */
+	uint64_t sent_before; /* by the connection, before the head was given to it */
+	uint64_t sent;        /* bytes given to the stream, in all */
+	bool has_final;       /* the head that content follows, or bytes of a tunnel */
 	/* response head */
 	struct h1_head_parser parser;
 	struct http_head *head; /* in the request's arena; NULL: none begun */

@@ -16,12 +16,6 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/request/request_internal.h"
 
-bool relay_comes_first(const struct olink_request *r)
-{
-	return r->candidate < r->n_candidates &&
-	       endpoint_transport(r->candidates[r->candidate])->relay;
-}
-
 bool relay_has(const struct attempt *a)
 {
 	return endpoint_transport(a->endpoint)->relay;

@@ -124,7 +124,8 @@ struct olink_request {
 	struct olink_facts facts;
 	mono_time began;
 
-	/* where it goes */
+	/* where it goes: candidates before `candidate` were given up, but for the current attempt's
+	 * in a race; that one is the last that was tried */
 	struct net_addr looked_at; /* the last candidate's, for the log */
 	struct endpoint *candidates[ORIGINS_CANDIDATES_MAX];
 	unsigned n_candidates, candidate;
@@ -135,9 +136,11 @@ struct olink_request {
 	struct attempt *current, *rival;
 	struct attempt *second; /* beside the embedded one, when there has been a rival; malloc'd */
 	unsigned n_again;       /* how often it was tried again, as retry.h counts it */
-	bool fresh;             /* from now on by new connections only */
-	enum reason again;      /* NONE: it is not to be tried again */
-	struct recent *recent;  /* of the origin; lives as long as the olink */
+	/* The last server whose connection broke: there by new ones only; NULL: none did. May be
+	 * pinned no more, and is only compared. */
+	const struct endpoint *broke;
+	enum reason again;     /* NONE: it is not to be tried again */
+	struct recent *recent; /* of the origin; lives as long as the olink */
 	struct olink_try **last_try;
 
 	/* the request */
@@ -237,9 +240,6 @@ void request_refused_by_relay(struct olink_request *r, struct attempt *a, enum r
 /* Before the head is given to the wire: says which origin it is for to a relay, and to nobody else.
  * False: no memory. */
 bool relay_address_head(struct attempt *a);
-/* Whether a relay is to be asked next: what it has refused may be sent again, whatever its method.
- */
-bool relay_comes_first(const struct olink_request *r);
 /* Whether the attempt is made at a relay. */
 bool relay_has(const struct attempt *a);
 /* Whether a final head is the relay's own, and not an origin's: then the attempt has ended. */

@@ -74,7 +74,7 @@ static struct retry_decision decide_broken(const struct retry_rule *rule,
 
 struct retry_decision retry_decide(const struct retry_rule *rule, const struct retry_case *c)
 {
-	if (!c->unacted && (!c->idempotent || !c->whole || rule->attempts == 0))
+	if (!c->whole || (!c->unacted && (!c->idempotent || rule->attempts == 0)))
 		return no;
 	switch (c->cause) {
 	case RETRY_BROKE:

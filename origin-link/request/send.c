@@ -87,8 +87,8 @@ static bool is_kept(const struct olink_request *r)
 	bool fits = r->head->framing != HTTP_FRAMING_LENGTH ||
 		    r->head->content_length <= r->settings.kept_max;
 
-	return fits && r->settings.kept_max > 0 && r->settings.retry.attempts > 0 &&
-	       (http_method_is_idempotent(r->head->method_id) || relay_comes_first(r));
+	/* Whatever the method: the server may yet say that it has not looked at it. */
+	return fits && r->settings.kept_max > 0 && r->settings.retry.attempts > 0;
 }
 
 /* Whether so much more has room; else nothing is kept any more. */

@@ -96,6 +96,20 @@ void request_end_tries(struct olink_request *r, enum attempt_end how, enum reaso
 	end_attempt(r, r->current, how, reason);
 }
 
+/* The current candidate is that of the attempt that is left, and the other's comes last. In a race
+ * that began while the first was connecting both stand where they belong: see end_race(). */
+static void restore_candidate(struct olink_request *r)
+{
+	for (unsigned i = r->candidate + 1; i < r->n_candidates; i++) {
+		struct endpoint *other = r->candidates[r->candidate];
+
+		if (r->candidates[i] != r->current->endpoint)
+			continue;
+		r->candidates[r->candidate] = r->candidates[i];
+		r->candidates[i] = other;
+	}
+}
+
 /* Of two attempts one has come to nothing: the other is what the request has now. False: there is
  * no other. */
 static bool leave_to_other(struct olink_request *r, struct attempt *a, enum olink_try_end end,
@@ -111,6 +125,7 @@ static bool leave_to_other(struct olink_request *r, struct attempt *a, enum olin
 	end_attempt(r, a, how, reason);
 	r->current = other;
 	r->rival = NULL;
+	restore_candidate(r);
 	if (other->state == ATTEMPT_OPEN)
 		note_connection(r);
 	return true;
@@ -144,7 +159,8 @@ static enum lease_result try_candidate(struct olink_request *r, struct attempt *
 	    .endpoint = r->candidates[r->candidate],
 	    .terms = r->settings.terms,
 	    .client = r->settings.tells_client ? &r->client : NULL,
-	    .fresh = r->fresh,
+	    /* Elsewhere an idle one is as good as any, and there at once. */
+	    .fresh = r->broke && r->candidates[r->candidate] == r->broke,
 	    .careful = once || r->n_again >= r->settings.retry.attempts,
 	    .time = request_share_of_time(r->connect_left, r->n_candidates - r->candidate),
 	};
@@ -242,8 +258,9 @@ static void end_race(struct olink_request *r)
 		r->rival = NULL;
 		r->candidate--;
 	}
-	while (r->candidates[i] != r->current->endpoint)
+	while (i < r->n_candidates && r->candidates[i] != r->current->endpoint)
 		i++;
+	CHECK(i < r->n_candidates);
 	r->candidates[i] = r->candidates[r->candidate];
 	r->candidates[r->candidate] = r->current->endpoint;
 }
@@ -440,12 +457,14 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 	REQUEST_TRACE(r, "tried again: %s, %s", retry_cause_text(c->cause), reason_text(reason));
 	note_end(r, a, ends[c->cause], reason);
 	end_attempt(r, a, how, reason);
+	deadline_clear(&r->hedge_at);
+	/* After a connection that broke an idle one may be as dead: so this ends. */
+	if (!c->unacted && (c->cause == RETRY_BROKE || c->cause == RETRY_VANISHED))
+		r->broke = r->candidates[r->candidate];
 	if (decision.verdict != RETRY_SAME)
 		put_back(r, decision.verdict == RETRY_ONLY_OTHER);
 	/* Vanished servers are fewer each time, which is bound enough. */
 	r->n_again += c->cause != RETRY_VANISHED;
-	/* After a connection that broke an idle one may be as dead: so this ends. */
-	r->fresh |= !c->unacted && (c->cause == RETRY_BROKE || c->cause == RETRY_VANISHED);
 	r->facts.retries++;
 	r->connect_left = r->settings.connect;
 	request_count(r, OLINK_RETRIES);
@@ -459,6 +478,9 @@ void request_try_again(struct olink_request *r)
 	enum reason reason = r->again;
 
 	r->again = REASON_NONE;
+	/* One that has lost all its connections is restarting, or gone. */
+	if (has_other(r) && endpoint_is_cold(r->candidates[r->candidate]))
+		put_back(r, false);
 	send_again(r);
 	if (!try_any(r, &reason))
 		request_fail(r, reason, NULL);
@@ -576,21 +598,26 @@ void request_hedge_fire(struct deadline *deadline)
 	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, hedge_at);
 	enum reason reason = REASON_NONE;
 	enum lease_result result;
+	struct attempt *rival;
 
 	if (r->current->state == ATTEMPT_LEASES) {
 		race(r);
 		return;
 	}
-	if (!r->settings.hedges || r->current != &r->attempt || r->attempt.state != ATTEMPT_OPEN ||
-	    r->attempt.received > 0 || r->second || !has_other(r) || !is_afforded(r, RETRY_ASKED) ||
-	    !make_second(r))
+	if (!r->settings.hedges || r->current->state != ATTEMPT_OPEN || r->current->received > 0 ||
+	    r->rival || !has_other(r))
+		return;
+	rival = spare_attempt(r);
+	if (!rival || !is_afforded(r, RETRY_ASKED))
 		return;
 	request_count(r, OLINK_HEDGES);
 	put_back(r, false);
-	result = try_candidate(r, r->second, &reason);
-	if (result == LEASE_REFUSED)
+	result = try_candidate(r, rival, &reason);
+	if (result == LEASE_REFUSED) {
+		restore_candidate(r);
 		return;
-	r->rival = r->second;
+	}
+	r->rival = rival;
 	if (result == LEASE_READY)
 		send_rival(r);
 }
@@ -602,7 +629,7 @@ void request_won(struct olink_request *r, struct attempt *a)
 	deadline_clear(&r->hedge_at);
 	if (!other)
 		return;
-	if (a == r->second)
+	if (a == r->rival)
 		request_count(r, OLINK_HEDGES_WON);
 	/* How long it would have taken is not known, but that it is this at least. Without it only
 	 * the fast ones would be known, and the next would be given up sooner and sooner. */

@@ -24,7 +24,9 @@
 /* Control prepares tables for one part in so many of its time, at most: the first checks of
  * thousands of servers end one after the other, and each changes the table. */
 #define SHARE_OF_TIME 20
-/* What takes less than that is not put off. */
+/* What it takes for each address, measured; and what is not put off. */
+#define TIME_OF_ADDRESS DUR_NS(500)
+#define TIME_WITH_RING DUR_NS(2500)
 #define SHORT_TIME DUR_US(50)
 
 /* Of one server. */
@@ -43,8 +45,8 @@ struct choice {
 	struct choice_user *users; /* as the servers */
 	struct loop_task task;
 	struct event *later;
-	mono_time prepared; /* when the table was, the last time, and how long it took */
-	duration took;
+	mono_time prepared; /* when the table was, the last time, of so many addresses */
+	unsigned n_addresses;
 	/* control publishes, any loop reads */
 	_Atomic(struct balance_table *) table;
 };
@@ -124,13 +126,14 @@ static void reduce_weights(struct balance_server *servers, unsigned n)
 		servers[i].weight /= divisor;
 }
 
-static struct balance_table *prepare(const struct choice *c)
+static struct balance_table *prepare(struct choice *c)
 {
 	unsigned n = count_addresses(c);
 	struct balance_server *servers = xcalloc(MAX(n, 1), sizeof(*servers));
 	struct balance_table *table;
 
 	CHECK(list_addresses(c, servers) == n);
+	c->n_addresses = n;
 	panic(c, servers, n);
 	reduce_weights(servers, n);
 	table = balance_table_create(&c->settings, servers, n, c->n_loops);
@@ -149,12 +152,10 @@ static void free_table(void *arg)
 
 static void publish(struct choice *c)
 {
-	mono_time began = clock_mono();
 	struct balance_table *old =
 	    atomic_exchange_explicit(&c->table, prepare(c), memory_order_acq_rel);
 
-	c->prepared = clock_mono();
-	c->took = mono_since(c->prepared, began);
+	c->prepared = loop_now(c->setup.group->control);
 	event_del(c->later);
 	loop_group_after_grace(c->setup.group, free_table, old);
 }
@@ -172,11 +173,13 @@ static void later_cb(evutil_socket_t fd, short what, void *arg)
 /* Zero: at once. */
 static duration put_off(const struct choice *c)
 {
-	duration since = mono_since(clock_mono(), c->prepared);
+	bool has_ring = c->settings.method == CFG_BALANCE_HASH;
+	int64_t takes = c->n_addresses * (has_ring ? TIME_WITH_RING.ns : TIME_OF_ADDRESS.ns);
+	duration since = mono_since(loop_now(c->setup.group->control), c->prepared);
 
-	if (c->took.ns < SHORT_TIME.ns)
+	if (takes < SHORT_TIME.ns)
 		return DUR_NS(0);
-	return DUR_NS(MAX(c->took.ns * SHARE_OF_TIME - since.ns, 0));
+	return DUR_NS(MAX(takes * SHARE_OF_TIME - since.ns, 0));
 }
 
 static void server_changed_cb(struct server_user *user, bool address_goes)
@@ -250,7 +253,7 @@ void choice_destroy(struct choice **choicep)
 
 static bool is_avoided(const void *arg, const void *what)
 {
-	return endpoint_is_suspect(what, loop_now(arg));
+	return endpoint_is_avoided(what, loop_now(arg));
 }
 
 static unsigned in_flight(const void *arg, void *what, bool closely)
@@ -287,7 +290,9 @@ static void trace(const struct choice *c, const struct loop *loop,
 		log_debug("origin %s: %u of %u is %s, %s%s%s", c->setup.origin->name, i + 1,
 			  balance_table_size(table), net_addr_shown(endpoint_addr(list->v[i])),
 			  state_text(balance_table_state(table)),
-			  endpoint_is_suspect(list->v[i], loop_now(loop)) ? ", suspect" : "",
+			  endpoint_is_suspect(list->v[i], loop_now(loop)) ? ", suspect"
+			  : endpoint_is_cold(list->v[i])                  ? ", cold"
+									  : "",
 			  i == 0 && list->is_server ? ", as the cookie says" : "");
 }
 

@@ -16,6 +16,7 @@
 #include "origin-link/conns/lease.h"
 #include "origin-link/conns/quota.h"
 #include "origin-link/conns/transport.h"
+#include "origin-link/conns/warm.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/link.h"
 #include "origin-link/servers/relays.h"
@@ -174,7 +175,8 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 	begin_turns(o, olink->group->n_workers + 1);
 	take_over_gates(o, TAILQ_LAST(&olink->origins, origins_list));
 	TAILQ_INSERT_TAIL(&olink->origins, o, link);
-	loop_defer(olink->group->control, &olink->warm_now);
+	/* At once: no request is to find an address of which it is not known what is wanted. */
+	olink->warm_now.run(&olink->warm_now);
 }
 
 void olink_origins_close(struct olink_origins *o)
@@ -222,13 +224,28 @@ void olink_origins_destroy(struct olink_origins **originsp)
 	free(o);
 }
 
+/* The connections that are kept ready are there, or cannot be had. */
+static bool is_warm(const struct olink_origins *o, unsigned origin)
+{
+	const struct balance_table *table = choice_table(o->choices[origin]);
+
+	if (!origins_keep_warm(&o->fleet->origins[origin]) ||
+	    balance_table_state(table) != BALANCE_UP)
+		return true;
+	for (unsigned i = 0; i < balance_table_size(table); i++) {
+		if (!warm_is_settled(balance_table_what(table, i)))
+			return false;
+	}
+	return true;
+}
+
 static bool is_settled(const struct olink_origins *o, unsigned origin)
 {
 	for (unsigned i = 0; i < o->fleet->origins[origin].n_servers; i++) {
 		if (!server_is_settled(o->servers[origin][i]))
 			return false;
 	}
-	return relays_are_settled(o, origin);
+	return relays_are_settled(o, origin) && is_warm(o, origin);
 }
 
 bool olink_origins_settled(const struct olink_origins *o)
@@ -267,6 +284,11 @@ bool olink_origins_are_usable(const struct olink_origins *o, const struct cfg_or
 		}
 	}
 	return false;
+}
+
+bool origins_keep_warm(const struct cfg_origin *origin)
+{
+	return origin->pool.warm > 0 && origin->pool.max_idle > 0;
 }
 
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin)

@@ -47,7 +47,8 @@ void olink_origins_open(struct olink_origins *origins, struct olink *olink);
 void olink_origins_close(struct olink_origins *origins);
 /* Any thread; control loop when it is still open, which it then closes. */
 void olink_origins_destroy(struct olink_origins **origins);
-/* True once every server's first resolution (and first probe, where there is one) has ended. */
+/* True once every server's first resolution (and first probe, where there is one) has ended, and
+ * the connections that are kept ready are there, or cannot be had. */
 bool olink_origins_settled(const struct olink_origins *origins);
 /* Which of them have not settled: "origins app, api"; malloc'd. NULL: all have. Control loop. */
 char *olink_origins_unsettled(const struct olink_origins *origins);
@@ -73,6 +74,8 @@ struct olink_affinity {
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,
 			       const struct loop *loop, const struct olink_affinity *affinity,
 			       struct endpoint *out[ORIGINS_CANDIDATES_MAX], unsigned *n);
+/* Connections are opened ahead of need. */
+bool origins_keep_warm(const struct cfg_origin *origin);
 /* Whether a request can go there now: REASON_NONE; or REASON_ORIGIN_ALL_DOWN, _RESOLVE_FAILED (it
  * has no address) or _BREAKER_OPEN, and *wait is when to ask again. With a breaker that tries some
  * the request is one of these: to be asked once for each. Any loop of the group. */

@@ -16,6 +16,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/lease.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/conns/warm.h"
 #include "origin-link/servers/link.h"
@@ -231,9 +232,9 @@ static struct endpoint *endpoint_of(const struct olink_server *relay, mono_time 
 	return found;
 }
 
-bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin,
-		    const struct lease_terms *terms, mono_time now)
+bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now)
 {
+	struct lease_terms terms = origins_terms(o, origin);
 	struct olink_server *const *relays = o->relays[origin->id];
 	bool all = relays != NULL;
 
@@ -241,7 +242,7 @@ bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *orig
 		struct endpoint *relay = endpoint_of(relays[j], now, false);
 
 		if (relay)
-			warm_top_up(relay, terms, MAX(origin->pool.warm, 1));
+			warm_want(relay, &terms, MAX(origin->pool.warm, 1));
 		all &= relay != NULL;
 	}
 	return all;

@@ -12,7 +12,6 @@
 #include "origin-link/servers/origins.h"
 
 struct diag;
-struct lease_terms;
 
 /* The rest of olink_origins_load(), _open(), _close() and _destroy(). False: what is wrong is in
  * `diag`. */
@@ -24,8 +23,7 @@ void relays_destroy(struct olink_origins *o);
 bool relays_are_settled(const struct olink_origins *o, unsigned origin);
 /* Connections to those that are up are opened ahead of need, one at least. True: all requests go by
  * them. Control loop. */
-bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin,
-		    const struct lease_terms *terms, mono_time now);
+bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now);
 
 /* origins_candidates(), with relays that are up in the place of the servers that they stand for,
  * which come last then; one that may be up comes after all others. `is_relayed`: the request has

@@ -18,7 +18,7 @@ import measure
 from demo import free_port
 from edges import EDGES, Edge, Setup
 from measure import BIG, BODY, HOST, Wrong
-from work import Sample, costed, one
+from work import Figure, Sample, Work, costed, one
 
 
 def curl(bench, port, *args, path="/"):
@@ -375,6 +375,17 @@ def flood(bench, name):
                                    "count": found["operations"] / found["seconds"]})
 
 
+def pool(bench, name):
+    """Median time to take an idle origin connection, and to give it back, with eight threads at it."""
+    done = subprocess.run([measure.POOL], capture_output=True, text=True, check=False,
+                          timeout=measure.CLIENT_PATIENCE)
+    if done.returncode != 0:
+        raise Wrong(f"bench-pool exited with {done.returncode}: {done.stderr}"[-1000:])
+    found = json.loads(done.stdout)
+    return {f"pool-{what}": Sample(found[f"{what}_us"], {"count": found["operations"]})
+            for what in ("take", "give")}
+
+
 EDGES_OF_TLS = ("perigee", "nginx", "haproxy", "hitch")
 PROXIES = ("perigee", "nginx", "haproxy")
 # What it costs without any server.
@@ -414,6 +425,9 @@ WORKS = [
         ("perigee", "nginx", "zlib"), gzip_cost, tools=("wrk",)),
     one("http-reuse-1", EDGES, "origin connections reused, 1 worker", "%", PROXIES, reuse(1),
         more_is_better=True),
+    Work("pool", {"perigee": EDGES["perigee"]}, ("perigee",),
+         (Figure("pool-take", "take an idle origin connection, 8 threads", "us"),
+          Figure("pool-give", "give it back", "us")), pool),
     one("http-reuse-4", EDGES, "origin connections reused, 4 workers", "%", PROXIES, reuse(4),
         more_is_better=True),
 ]

@@ -36,6 +36,7 @@ JSON = json.dumps([
 CLIENT_PATIENCE = 120
 STREAMS = project.BUILD / "tests" / "bench" / "bench-streams"
 MESSAGES = project.BUILD / "tests" / "bench" / "bench-messages"
+POOL = project.BUILD / "tests" / "bench" / "bench-pool"
 TLSLOAD = project.BUILD / "tests" / "bench" / "bench-tlsload"
 DNSLOAD = project.BUILD / "tests" / "bench" / "bench-dnsload"
 

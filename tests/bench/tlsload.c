@@ -6,6 +6,8 @@
  * --hold the connections are kept open instead, so that the server's memory can be looked at. With
  * --h2 the question is asked by HTTP/2. With --again each connection is kept, and asks again some
  * time after each answer: the operations and latencies are those of the questions after the first.
+ * With --poisson as well these times are random, so that all questions together come by a Poisson
+ * process, and the first comes no sooner either.
  *
  * Everything that was begun is finished before the result is printed, so that operations here,
  * requests at the origin and connections at the server are the same number. A response that is not
@@ -14,6 +16,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -65,7 +68,8 @@ struct load {
 	bool resume;
 	bool hold;
 	bool h2;
-	duration again; /* ns > 0: how long each rests */
+	duration again; /* ns > 0: how long each rests, or in the mean if poisson */
+	bool poisson;
 	char request[512];
 	size_t request_len;
 	struct visit *visits;
@@ -106,6 +110,12 @@ static void fail(struct load *l, struct visit *v, const char *what)
 	close_visit(v);
 }
 
+/* Exponentially distributed; drand48() is less than 1. */
+static duration rest_time(const struct load *l)
+{
+	return l->poisson ? DUR_NS(-log(1 - drand48()) * (double)l->again.ns) : l->again;
+}
+
 /* Until it asks again. */
 static void rest(struct load *l, struct visit *v)
 {
@@ -115,7 +125,7 @@ static void rest(struct load *l, struct visit *v)
 	}
 	v->asked = true;
 	v->state = RESTING;
-	v->began = mono_add(clock_mono(), l->again);
+	v->began = mono_add(clock_mono(), rest_time(l));
 	v->head_len = 0;
 	watch(l, v, EPOLLIN);
 }
@@ -253,6 +263,10 @@ static void advance(struct load *l, struct visit *v)
 		case HANDSHAKE:
 			if ((r = SSL_do_handshake(v->tls)) != 1) {
 				wait_or_fail(l, v, r, "handshake");
+				return;
+			}
+			if (l->poisson) {
+				rest(l, v);
 				return;
 			}
 			v->state = SENDING;
@@ -409,15 +423,28 @@ static bool turn_with_rests(struct load *l)
 	return true;
 }
 
+/* All; with poisson 32 at a time, for their handshakes are not what is measured. */
+static void start_some(struct load *l)
+{
+	long n = 0;
+
+	for (long i = 0; l->poisson && i < l->n_visits; i++)
+		n += l->visits[i].fd >= 0 && l->visits[i].state <= HANDSHAKE;
+	for (long i = 0; i < l->n_visits && (!l->poisson || n < 32); i++) {
+		if (l->visits[i].fd < 0) {
+			start(l, &l->visits[i]);
+			n++;
+		}
+	}
+}
+
 static void run(struct load *l, double seconds)
 {
 	mono_time began = clock_mono();
 	mono_time end = mono_add(began, DUR_NS(seconds * 1e9));
 	/* A server that only refuses is known soon. */
 	while (!mono_reached(end, clock_mono()) && l->errors < 100) {
-		for (long i = 0; i < l->n_visits; i++)
-			if (l->visits[i].fd < 0)
-				start(l, &l->visits[i]);
+		start_some(l);
 		if (!(l->again.ns > 0 ? turn_with_rests(l) : turn(l)))
 			break;
 	}
@@ -514,6 +541,7 @@ static void usage(void)
 	     "  --h2              ask by HTTP/2\n"
 	     "  --again MS        keep the connections, and ask again over each so long after an "
 	     "answer\n"
+	     "  --poisson         so long in the mean, at random\n"
 	     "  --name NAME       the server's name (www.example.com)\n"
 	     "  --path PATH       what is asked for (/)\n"
 	     "  --body N          length of the right answer (1024)");
@@ -526,6 +554,7 @@ static const struct option options[] = {
     {"hold", required_argument, NULL, 'h'},
     {"h2", no_argument, NULL, '2'},
     {"again", required_argument, NULL, 'a'},
+    {"poisson", no_argument, NULL, 'P'},
     {"name", required_argument, NULL, 'n'},
     {"path", required_argument, NULL, 'p'},
     {"body", required_argument, NULL, 'b'},
@@ -559,6 +588,9 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 			l.again = DUR_MS(load_number("again", optarg, 1, 60000));
+			break;
+		case 'P':
+			l.poisson = true;
 			break;
 		case 'n':
 			l.name = optarg;

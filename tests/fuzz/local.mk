@@ -14,7 +14,7 @@ fuzz_targets = tests/fuzz/fuzz_config tests/fuzz/fuzz_dns tests/fuzz/fuzz_early 
 	tests/fuzz/fuzz_options \
 	tests/fuzz/fuzz_path \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_request tests/fuzz/fuzz_rules \
-	tests/fuzz/fuzz_signer tests/fuzz/fuzz_zone
+	tests/fuzz/fuzz_signer tests/fuzz/fuzz_srv tests/fuzz/fuzz_zone
 
 if FUZZING
 fuzz_main =
@@ -109,6 +109,10 @@ tests_fuzz_fuzz_rules_LDADD = $(LINK_EDGE)
 tests_fuzz_fuzz_signer_SOURCES = tests/fuzz/fuzz_signer.c $(fuzz_main)
 tests_fuzz_fuzz_signer_LDFLAGS = $(fuzz_flags)
 tests_fuzz_fuzz_signer_LDADD = $(LINK_EDGE)
+
+tests_fuzz_fuzz_srv_SOURCES = tests/fuzz/fuzz_srv.c $(fuzz_main)
+tests_fuzz_fuzz_srv_LDFLAGS = $(fuzz_flags)
+tests_fuzz_fuzz_srv_LDADD = $(LINK_ORIGIN_LINK)
 
 tests_fuzz_fuzz_zone_SOURCES = tests/fuzz/fuzz_zone.c $(fuzz_main)
 tests_fuzz_fuzz_zone_LDFLAGS = $(fuzz_flags)

@@ -157,7 +157,7 @@ def test_no_server_has_acted(make, scripted_origin, args):
     # It is no fault of the relay's, and costs no connection.
     assert relay_state(nyc1) == "up"
     c = nyc1.settled()
-    assert c["olink_warm_connections_total"] == 1 and c["olink_leases_fresh_total"] <= 2
+    assert c["olink_warm_connections_total"] <= 2 and c["olink_leases_fresh_total"] <= 2
 
 
 def test_server_may_have_acted(make, scripted_origin):

@@ -105,7 +105,7 @@ def test_new_address_that_never_answers_got_requests(fleet):
     for _ in range(10):
         assert edge.curl("-f", edge.url("/page")).stdout == "ok"
     # None was left: who keeps connections ready has looked at both addresses since.
-    perigee.wait_for(lambda: idle(edge)[GOOD] == 2, "connections to be ready again")
+    perigee.wait_for(lambda: idle(edge)[GOOD] >= 2, "connections to be ready again")
     assert idle(edge)[NEW] == 0
     perigee.wait_for(lambda: mute.asked == ["/health"], "the check")
     assert mute.connections == 1

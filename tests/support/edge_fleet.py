@@ -46,6 +46,11 @@ class Edge(perigee.Daemon):
         self.port = self.addresses()[0][1]
         self.plain_port = self.addresses()[-1][1] if plain else None
 
+    @staticmethod
+    def cold(origin):
+        """Nothing is opened ahead of need, unless a test is about that: they count connections."""
+        return origin if "pool:" in origin else origin.rstrip(", ") + ", pool: {warm: 0}"
+
     def write(self, sites, origins, http=""):
         """sites: {name: (hosts, [(certificate, key)], {path: origin}, line...)}, with lines of more
         options; origins: {name: yaml}.
@@ -62,7 +67,7 @@ class Edge(perigee.Daemon):
             f"workers: {self.workers}, {self.own}}}",
             *(f"  {line}" for line in self.others),
             "origins:",
-            *(f"  {name}: {{{origin}}}" for name, origin in origins.items()),
+            *(f"  {name}: {{{self.cold(origin)}}}" for name, origin in origins.items()),
             "sites:",
         ]
         for name, (hosts, certificates, routes, *more) in sites.items():

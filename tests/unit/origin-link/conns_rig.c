@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "origin-link/conns/transport.h"
+#include "origin-link/conns/warm.h"
 
 void conns_rig_init(struct conns_rig *rig, unsigned n_workers)
 {
@@ -108,6 +109,13 @@ struct endpoint *conns_rig_endpoint(struct conns_rig *rig, const struct net_addr
 
 	transport_unref(&plain);
 	return e;
+}
+
+void conns_rig_warm(struct conns_rig *rig, struct endpoint *e, unsigned spare)
+{
+	warm_begin(rig->node);
+	warm_want(e, &rig->terms, spare);
+	warm_end(rig->node);
 }
 
 /* Takers */

@@ -33,6 +33,9 @@ void conns_rig_turn(struct conns_rig *rig);
 /* Takes over plain TCP; the caller gives it back. */
 struct endpoint *conns_rig_endpoint(struct conns_rig *rig, const struct net_addr *addr);
 
+/* Has so many kept ready there, beyond those in use, and nothing elsewhere. */
+void conns_rig_warm(struct conns_rig *rig, struct endpoint *e, unsigned spare);
+
 struct taker {
 	struct conns_rig *rig;
 	struct lease lease;

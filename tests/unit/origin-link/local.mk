@@ -16,11 +16,13 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_patience \
 	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/conns/test_warmth \
 	tests/unit/origin-link/servers/test_balance \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
@@ -67,11 +69,13 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_patience \
 	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
 	tests/unit/origin-link/conns/test_sharing \
 	tests/unit/origin-link/conns/test_stress \
 	tests/unit/origin-link/conns/test_transport \
+	tests/unit/origin-link/conns/test_warmth \
 	tests/unit/origin-link/servers/test_balance \
 	tests/unit/origin-link/servers/test_balance_points \
 	tests/unit/origin-link/servers/test_gather \
@@ -210,6 +214,9 @@ tests_unit_origin_link_conns_test_load_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS
 tests_unit_origin_link_conns_test_expiry_SOURCES = tests/unit/origin-link/conns/test_expiry.c
 tests_unit_origin_link_conns_test_expiry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
+tests_unit_origin_link_conns_test_patience_SOURCES = tests/unit/origin-link/conns/test_patience.c
+tests_unit_origin_link_conns_test_patience_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
 tests_unit_origin_link_conns_test_quota_SOURCES = tests/unit/origin-link/conns/test_quota.c \
 	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
@@ -221,6 +228,9 @@ tests_unit_origin_link_conns_test_stress_SOURCES = tests/unit/origin-link/conns/
 tests_unit_origin_link_conns_test_stress_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_conns_test_outcome_SOURCES = tests/unit/origin-link/conns/test_outcome.c
 tests_unit_origin_link_conns_test_outcome_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_warmth_SOURCES = tests/unit/origin-link/conns/test_warmth.c
+tests_unit_origin_link_conns_test_warmth_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_transport_SOURCES = tests/unit/origin-link/conns/test_transport.c \
 	tests/support/test_cert.c tests/support/test_cert.h

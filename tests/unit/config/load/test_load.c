@@ -419,7 +419,7 @@ static void test_defaults(void **state)
 	assert_int_equal(o->limit.fields, 200);
 	assert_int_equal(o->pool.max_idle, 256);
 	assert_int_equal(o->pool.idle_timeout.ns, DUR_S(55).ns);
-	assert_int_equal(o->pool.warm, 0);
+	assert_int_equal(o->pool.warm, 1);
 	assert_int_equal(f->geo.databases.n, 0);
 	assert_false(f->geo.unknown.set);
 	cfg_fleet_destroy(&f);

@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "origin-link/conns/transport.h"
-#include "origin-link/conns/warm.h"
 #include "tests/unit/origin-link/conns_rig.h"
 
 struct test {
@@ -225,7 +224,7 @@ static void test_left_over(void **state)
 	taker_init(&a, &t->rig, e);
 	taker_get(&a);
 	lease_end(&a.lease, true);
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	endpoint_give(&e);
 }
 
@@ -242,12 +241,12 @@ static void test_warm(void **state)
 	struct endpoint *e = conns_rig_endpoint(&t->rig, &t->origin.addr);
 	struct taker a;
 
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	/* Those that are under way count. */
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	conns_rig_turn(&t->rig);
 	assert_int_equal(endpoint_facts(e).open, 3);
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	conns_rig_run_until(&t->rig, three_idle, e);
 	conns_rig_turn(&t->rig);
 	assert_int_equal(endpoint_facts(e).open, 3);
@@ -257,7 +256,7 @@ static void test_warm(void **state)
 	assert_int_equal(taker_take(&a), LEASE_READY);
 	taker_ping(&a);
 	/* One is in use: one is missing. */
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	conns_rig_await(&t->rig, OLINK_WARM, 4);
 	lease_end(&a.lease, true);
 	endpoint_give(&e);
@@ -271,11 +270,11 @@ static void test_warm_limits(void **state)
 	struct endpoint *e = conns_rig_endpoint(&t->rig, &t->origin.addr);
 
 	t->rig.terms.max_idle = 1;
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	conns_rig_await(&t->rig, OLINK_WARM, 1);
 	t->rig.terms.max_idle = 100;
 	t->rig.terms.max_connections = 2;
-	warm_top_up(e, &t->rig.terms, 3);
+	conns_rig_warm(&t->rig, e, 3);
 	conns_rig_await(&t->rig, OLINK_WARM, 2);
 	conns_rig_turn(&t->rig);
 	assert_int_equal(endpoint_facts(e).open, 2);
@@ -283,9 +282,10 @@ static void test_warm_limits(void **state)
 	/* Of the node: what is over it would be opened and closed again and again. */
 	conns_node_set_idle_limit(t->rig.node, 3);
 	t->rig.terms.max_connections = 100;
-	warm_top_up(e, &t->rig.terms, 5);
+	e->warmth.rests_until = (mono_time){0}; /* after what the limits have prevented */
+	conns_rig_warm(&t->rig, e, 5);
 	conns_rig_await(&t->rig, OLINK_WARM, 3);
-	warm_top_up(e, &t->rig.terms, 5);
+	conns_rig_warm(&t->rig, e, 5);
 	conns_rig_turn(&t->rig);
 	assert_int_equal(endpoint_facts(e).open, 3);
 	assert_int_equal(atomic_load(&e->warming), 0);
@@ -309,7 +309,7 @@ static void test_warm_failure(void **state)
 	/* Nobody can listen there. */
 	net_addr_set_port(&addr, 0);
 	e = conns_rig_endpoint(&t->rig, &addr);
-	warm_top_up(e, &t->rig.terms, 1);
+	conns_rig_warm(&t->rig, e, 1);
 	conns_rig_run_until(&t->rig, has_failed, e);
 	assert_int_equal(endpoint_facts(e).open, 0);
 	assert_int_equal(atomic_load(&e->warming), 0);
@@ -325,7 +325,7 @@ static void test_not_warm_with_proxy_header(void **state)
 	struct endpoint *e = endpoint_take(t->rig.node, &t->origin.addr, transport);
 
 	transport_unref(&transport);
-	warm_top_up(e, &t->rig.terms, 1);
+	conns_rig_warm(&t->rig, e, 1);
 	conns_rig_turn(&t->rig);
 	assert_int_equal(endpoint_facts(e).open, 0);
 	endpoint_give(&e);

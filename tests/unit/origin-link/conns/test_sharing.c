@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "origin-link/conns/warm.h"
 #include "tests/unit/origin-link/conns_rig.h"
 
 #define N_WORKERS 4
@@ -484,7 +483,7 @@ static void test_warm(void **state)
 
 	loop_group_start_workers(t->rig.group);
 	/* One of five is the control loop's, which has a side here. */
-	warm_top_up(t->e, &t->rig.terms, 2 * (N_WORKERS + 1));
+	conns_rig_warm(&t->rig, t->e, 2 * (N_WORKERS + 1));
 	conns_rig_await(&t->rig, OLINK_IDLE, 2 * (N_WORKERS + 1));
 	for (int i = 0; i <= N_WORKERS; i++)
 		assert_int_equal(atomic_load(&t->e->slots[i].n_idle), 2);
@@ -501,7 +500,7 @@ static void test_stopped_in_the_middle(void **state)
 		taker_init(&a[i], &t->rig, t->e);
 		assert_int_equal(taker_take(&a[i]), LEASE_WAITS);
 	}
-	warm_top_up(t->e, &t->rig.terms, 10);
+	conns_rig_warm(&t->rig, t->e, 10);
 	loop_group_stop_workers(t->rig.group);
 	for (unsigned i = 0; i < ARRAY_SIZE(a); i++)
 		lease_end(&a[i].lease, false);

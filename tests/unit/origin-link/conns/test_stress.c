@@ -17,7 +17,6 @@
 #include <cmocka.h>
 
 #include "core/net/sock.h"
-#include "origin-link/conns/warm.h"
 #include "tests/unit/origin-link/conns_rig.h"
 
 #define N_WORKERS 4
@@ -71,8 +70,10 @@ struct test {
 
 static void server_conn_end(struct server_conn *conn)
 {
-	close(event_get_fd(conn->ev));
+	int fd = event_get_fd(conn->ev);
+
 	event_free(conn->ev);
+	close(fd);
 	LIST_REMOVE(conn, link);
 	free(conn);
 }
@@ -120,10 +121,12 @@ static void server_init(struct server *s, struct loop *loop, unsigned seed)
 
 static void server_fini(struct server *s)
 {
+	int fd = event_get_fd(s->accept);
+
 	while (!LIST_EMPTY(&s->list))
 		server_conn_end(LIST_FIRST(&s->list));
-	close(event_get_fd(s->accept));
 	event_free(s->accept);
+	close(fd);
 }
 
 /* Clients */
@@ -248,7 +251,7 @@ static void meddle_cb(evutil_socket_t fd, short what, void *arg)
 		endpoint_give(&old);
 		break;
 	case 1:
-		warm_top_up(old, &t->rig.terms, 1);
+		conns_rig_warm(&t->rig, old, 1);
 		break;
 	default:
 		endpoints_sweep(t->rig.node);

@@ -95,6 +95,44 @@ static void accept_none(struct scripted_origin *o, void *arg)
 {
 }
 
+/* The connection was idle, and is reset after it was looked at and before anything was sent. */
+static void reset_idle(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_send(o, OK_HELLO);
+	origin_wait(o);
+	origin_reset(o);
+	origin_tell(o);
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_send(o, OK_HELLO);
+	origin_expect_end(o);
+}
+
+static void test_post_of_which_nothing_was_sent(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o = rig_start(rig, reset_idle, NULL);
+	struct call c;
+
+	call_get(&c, rig);
+	call_fini(&c);
+	call_init(&c, rig, "POST", "/");
+	call_start(&c, rig->worker);
+	assert_int_equal(c.request->attempt.state, ATTEMPT_OPEN);
+	origin_go(o);
+	origin_await(o);
+	while (c.n_ends == 0)
+		call_wait(&c);
+	assert_hello(&c);
+	c.facts = olink_request_facts(c.request);
+	assert_int_equal(c.facts.retries, 1);
+	call_close(&c);
+	call_fini(&c);
+	rig_finish(rig, o);
+}
+
 static void test_post_is_not_sent_after_reset(void **state)
 {
 	struct rig *rig = *state;
@@ -376,6 +414,46 @@ static void test_one_of_two_breaks(void **state)
 	finish_two(rig, o);
 }
 
+static void break_when_told(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	origin_read_until(o, "\r\n\r\n");
+	origin_wait(o);
+	origin_reset(o);
+}
+
+static void break_one_then_serve(struct scripted_origin *o, void *arg)
+{
+	break_one(o, arg);
+	serve_one(o, arg);
+}
+
+/* First the second one, then the first: the next is not the server that broke last. */
+static void test_both_break(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o[2];
+	struct call c;
+
+	hedge(rig);
+	rig->origin.retries.attempts = 2;
+	start_two(rig, o, break_when_told, break_one_then_serve, NULL);
+	call_init(&c, rig, "GET", "/");
+	call_start(&c, rig->worker);
+	while (!c.request->second || c.request->rival)
+		rig_turn(rig);
+	origin_go(o[0]);
+	while (c.n_ends == 0)
+		call_wait(&c);
+	assert_hello(&c);
+	c.facts = olink_request_facts(c.request);
+	assert_int_equal(c.facts.n_tries, 2);
+	assert_true(net_addr_equal(&c.facts.addr, &o[1]->addr));
+	call_close(&c);
+	call_fini(&c);
+	finish_two(rig, o);
+}
+
 /* Closed while both are under way. */
 static void test_both_are_given_up(void **state)
 {
@@ -404,7 +482,8 @@ static void test_no_second_of_post_or_put(void **state)
 		struct scripted_origin *o[2];
 		struct call c;
 
-		rig->origin.n_servers = 0;
+		while (rig->origin.n_servers > 0)
+			free((char *)rig->servers[--rig->origin.n_servers].address.host);
 		start_two(rig, o, answer_when_told, accept_none, NULL);
 		call_init(&c, rig, methods[i], "/");
 		call_start(&c, rig->worker);
@@ -425,13 +504,22 @@ static void test_no_second_of_post_or_put(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    RIG_TEST(test_next_after_reset),         RIG_TEST(test_post_is_not_sent_after_reset),
-	    RIG_TEST(test_content_is_sent_again),    RIG_TEST(test_more_content_than_is_kept),
-	    RIG_TEST(test_next_after_status),        RIG_TEST(test_all_have_that_status),
-	    RIG_TEST(test_status_of_post),           RIG_TEST(test_budget_is_used_up),
-	    RIG_TEST(test_next_after_its_time),      RIG_TEST(test_post_has_all_the_time),
-	    RIG_TEST(test_second_is_faster),         RIG_TEST(test_first_is_faster_in_the_end),
-	    RIG_TEST(test_one_of_two_breaks),        RIG_TEST(test_both_are_given_up),
+	    RIG_TEST(test_next_after_reset),
+	    RIG_TEST(test_post_is_not_sent_after_reset),
+	    RIG_TEST(test_post_of_which_nothing_was_sent),
+	    RIG_TEST(test_content_is_sent_again),
+	    RIG_TEST(test_more_content_than_is_kept),
+	    RIG_TEST(test_next_after_status),
+	    RIG_TEST(test_all_have_that_status),
+	    RIG_TEST(test_status_of_post),
+	    RIG_TEST(test_budget_is_used_up),
+	    RIG_TEST(test_next_after_its_time),
+	    RIG_TEST(test_post_has_all_the_time),
+	    RIG_TEST(test_second_is_faster),
+	    RIG_TEST(test_first_is_faster_in_the_end),
+	    RIG_TEST(test_one_of_two_breaks),
+	    RIG_TEST(test_both_are_given_up),
+	    RIG_TEST(test_both_break),
 	    RIG_TEST(test_no_second_of_post_or_put),
 	};
 

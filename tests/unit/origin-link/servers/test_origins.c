@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "origin-link/conns/transport.h"
+#include "origin-link/servers/choice.h"
 #include "tests/unit/origin-link/echo_origin.h"
 #include "tests/unit/origin-link/name_server.h"
 #include "tests/unit/origin-link/origins_rig.h"
@@ -184,6 +185,37 @@ static void test_same_address_twice(void **state)
 	assert_string_equal(found(t), "12");
 	assert_string_equal(found(t), "12");
 	assert_string_equal(found(t), "21");
+}
+
+static bool has_fewer(struct origins_rig *t)
+{
+	return balance_table_size(choice_table(t->origins->choices[0])) < ORIGINS_RIG_SERVERS_MAX;
+}
+
+/* The first checks of thousands of servers kept control busy: each changed a table that took
+ * milliseconds to prepare. Now it is prepared for all that has changed meanwhile. */
+static void test_tables_are_prepared_now_and_then(void **state)
+{
+	struct origins_rig *t = *state;
+	struct olink_server *server;
+
+	t->origin.health.enabled = true;
+	t->origin.balance.method = CFG_BALANCE_HASH;
+	origins_rig_add_servers(t, ORIGINS_RIG_SERVERS_MAX);
+	origins_rig_open(t);
+	for (unsigned i = 0; i < ORIGINS_RIG_SERVERS_MAX; i++)
+		health_record(&origins_rig_address(t, i)->health, PROBE_OK);
+	assert_int_equal(origins_rig_find(t), REASON_NONE);
+	assert_false(has_fewer(t));
+	for (unsigned i = 0; i < 3; i++) {
+		server = t->origins->servers[0][i];
+		health_record(&origins_rig_address(t, i)->health, PROBE_REFUSED);
+		server_changed(server);
+		assert_false(has_fewer(t));
+	}
+	origins_rig_run_until(t, has_fewer);
+	assert_true(balance_table_size(choice_table(t->origins->choices[0])) <=
+		    ORIGINS_RIG_SERVERS_MAX - 3);
 }
 
 static void test_more_than_are_told(void **state)
@@ -704,6 +736,7 @@ int main(void)
 	    TEST(test_not_resolved_yet),
 	    TEST(test_same_address_twice),
 	    TEST(test_more_than_are_told),
+	    TEST(test_tables_are_prepared_now_and_then),
 	    TEST(test_faults_are_collected),
 	    TEST(test_only_loaded),
 	    TEST(test_reload),
