@@ -15,6 +15,17 @@
 
 const char *cfg_admin_text(enum cfg_admin admin);
 
+/* edges.NAME.relay: how it reaches origins for other edges, and others for itself. Paths are NULL
+ * when there are none; where it listens there are all three. */
+struct cfg_edge_relay {
+	struct cfg_addrs listen;   /* none: it is no relay */
+	struct cfg_server address; /* where other edges reach it; host NULL: its first address, and
+				      the port of the first of `listen` */
+	const char *certificate;   /* names the edge, and is for servers and clients of TLS */
+	const char *key;
+	const char *ca; /* whom the certificates of all edges come from */
+};
+
 /* edges.NAME: a node that terminates TLS. */
 struct cfg_edge {
 	const char *name;
@@ -29,6 +40,7 @@ struct cfg_edge {
 	double bias_km; /* added to the distance of every client: > 0 sends clients elsewhere */
 	/* Share of clients where they are divided by weight, 1; 0: only when no other is usable. */
 	unsigned weight;
+	struct cfg_edge_relay relay;
 	const char *control;    /* path of the control socket */
 	unsigned workers;       /* 0: one per processor */
 	struct cfg_check check; /* what perigee-dns does; default https, well-known path */

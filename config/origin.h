@@ -95,6 +95,8 @@ enum cfg_all_down {
 	CFG_ALL_DOWN_PAGE,
 };
 
+struct cfg_edge;
+
 enum cfg_family { CFG_FAMILY_ANY, CFG_FAMILY_IPV4, CFG_FAMILY_IPV6 };
 
 /* How the names of the servers of an origin are looked up. */
@@ -142,6 +144,7 @@ struct cfg_origin_server {
 	enum cfg_admin admin;      /* drained: no request goes there */
 	unsigned priority;         /* 0: before all others, which is the default */
 	struct cfg_coords location;
+	const struct cfg_edge *via; /* NULL: as the origin says */
 	struct cfg_place place;
 };
 
@@ -163,6 +166,7 @@ struct cfg_origin {
 	unsigned id;
 	struct cfg_origin_server *servers;
 	unsigned n_servers;
+	const struct cfg_edge *via; /* the edge that requests go by; NULL: straight on */
 	struct cfg_balance balance;
 	struct cfg_origin_tls tls;
 	enum cfg_origin_protocol protocol;      /* default: as the servers say */
@@ -202,3 +206,9 @@ struct cfg_origin {
 	} pool;
 	struct cfg_retries retries;
 };
+
+/* The edge that its server `i` is reached through; NULL: none. */
+static inline const struct cfg_edge *cfg_origin_via(const struct cfg_origin *origin, unsigned i)
+{
+	return origin->servers[i].via ? origin->servers[i].via : origin->via;
+}

@@ -31,6 +31,7 @@ core_libcore_a_SOURCES = \
 	core/http/cookie.c core/http/cookie.h \
 	core/http/query.c core/http/query.h \
 	core/http/regex.c core/http/regex.h \
+	core/http/relay_field.c core/http/relay_field.h \
 	core/http/websocket.c core/http/websocket.h \
 	core/loop/deadline.c core/loop/deadline.h \
 	core/loop/job.c core/loop/job.h \

@@ -191,6 +191,7 @@ static int ask_node(const struct question *q, const char *node, find_socket *fin
 /* A command that has no arguments but the node that it is for. */
 struct node_command {
 	const char *name;
+	const char *asks; /* the command of the control socket */
 	const char *help;
 	struct manner manner;
 };
@@ -210,12 +211,13 @@ static int run_node_command(const struct node_command *command, int argc, char *
 	if (argc - optind != 1)
 		return ctl_usage(command->name, "one %s is needed",
 				 q.config != NULL ? "NODE" : "SOCKET, or -c FILE and a NODE,");
-	return ask_node(&q, argv[optind], node_socket, command->name, &command->manner);
+	return ask_node(&q, argv[optind], node_socket, command->asks, &command->manner);
 }
 
 int ctl_status(int argc, char **argv)
 {
 	static const struct node_command command = {
+	    "status",
 	    "status",
 	    "Usage: perigeectl status [--json] SOCKET\n"
 	    "       perigeectl status [--json] -c FILE NODE\n"
@@ -227,6 +229,26 @@ int ctl_status(int argc, char **argv)
 	    "  -j, --json         print the answer as JSON\n"
 	    "  -h, --help         show this",
 	    {CONTROL_CALL_TIME, ctl_print_status, false},
+	};
+
+	return run_node_command(&command, argc, argv);
+}
+
+int ctl_metrics(int argc, char **argv)
+{
+	static const struct node_command command = {
+	    "metrics",
+	    "status",
+	    "Usage: perigeectl metrics SOCKET\n"
+	    "       perigeectl metrics -c FILE NODE\n"
+	    "\n"
+	    "Prints the counters of a running node in Prometheus' text format, as the textfile\n"
+	    "collector of its node_exporter takes it. NODE is an edge or a name server of the\n"
+	    "configuration FILE.\n"
+	    "\n"
+	    "  -c, --config FILE  find the control socket in this configuration\n"
+	    "  -h, --help         show this",
+	    {CONTROL_CALL_TIME, ctl_print_metrics, false},
 	};
 
 	return run_node_command(&command, argc, argv);
@@ -251,6 +273,7 @@ static void print_reload(json_t *result)
 int ctl_reload(int argc, char **argv)
 {
 	static const struct node_command command = {
+	    "reload",
 	    "reload",
 	    "Usage: perigeectl reload [--json] SOCKET\n"
 	    "       perigeectl reload [--json] -c FILE NODE\n"

@@ -18,6 +18,7 @@
 #include "dns/view/parts.h"
 #include "edge/auth/passwords.h"
 #include "edge/keys/keys.h"
+#include "edge/relay/edges.h"
 #include "edge/route/content.h"
 #include "edge/tls/certs.h"
 #include "edge/tls/tickets.h"
@@ -124,6 +125,13 @@ static void pass_over_tickets(struct cfg_tickets *tickets)
 		tickets->keys = NULL;
 }
 
+static void pass_over_relay(struct cfg_edge_relay *relay)
+{
+	if (relay->certificate != NULL &&
+	    !(may_read(relay->certificate) && may_read(relay->key) && may_read(relay->ca)))
+		*relay = (struct cfg_edge_relay){.certificate = NULL};
+}
+
 /* False: there were certificates of our own among them. */
 static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *scope)
 {
@@ -131,6 +139,8 @@ static bool pass_over_edge_files(struct cfg_fleet *fleet, const struct scope *sc
 	bool whole = true;
 
 	pass_over_tickets(&fleet->tls.tickets);
+	if (scope->edge != NULL)
+		pass_over_relay(&fleet->edges[scope->edge->id].relay);
 	for (unsigned i = 0; i < fleet->n_origins; i++) {
 		struct cfg_origin_tls *tls = &fleet->origins[i].tls;
 
@@ -170,11 +180,18 @@ static void pass_over_dns_files(struct cfg_fleet *fleet)
 static void check_edge_files(struct cfg_fleet *fleet, const struct scope *scope, struct diag *diag)
 {
 	bool whole = pass_over_edge_files(fleet, scope);
-	struct olink_origins *origins = olink_origins_load(fleet, &olink_nowhere, diag);
+	struct edge_tls_edges *edges = NULL;
+	struct olink_here here = olink_nowhere;
+	struct olink_origins *origins;
 	struct edge_files *files = edge_files_load(fleet, scope->edge, diag);
 	struct edge_passwords *passwords = edge_passwords_load(fleet, scope->edge, diag);
 	struct edge_keys *keys = edge_keys_create();
 
+	here.edge = scope->edge;
+	origins = olink_origins_load(fleet, &here, diag);
+	if (scope->edge != NULL)
+		edge_tls_edges_load(fleet, scope->edge, &edges, diag);
+	edge_tls_edges_destroy(&edges);
 	edge_files_destroy(&files);
 	edge_passwords_destroy(&passwords);
 	olink_origins_destroy(&origins);

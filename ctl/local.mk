@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 bin_PROGRAMS += ctl/perigeectl
-ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/check.c ctl/machine.c \
+ctl_perigeectl_SOURCES = ctl/perigeectl.c ctl/ask.c ctl/check.c ctl/machine.c ctl/metrics.c ctl/origins.c \
 	ctl/print.c ctl/ticket_key.c ctl/table.c ctl/table.h ctl/perigeectl.h
 ctl_perigeectl_CFLAGS = $(AM_CFLAGS) $(SMARTCOLS_CFLAGS)
 ctl_perigeectl_LDADD = $(LINK_CTL) $(SMARTCOLS_LIBS)

@@ -175,6 +175,7 @@ static const struct command commands[] = {
     {"schema", "", "print a JSON Schema for editors", run_schema},
     {"man", "", "print the options of the configuration for its manual page", run_man},
     {"status", "SOCKET", "show the state of a running node", ctl_status},
+    {"metrics", "SOCKET", "print the counters of a running node for Prometheus", ctl_metrics},
     {"reload", "SOCKET", "have a running node read its configuration anew", ctl_reload},
     {"explain", "SOCKET NAME TYPE CLIENT", "show what DNS answers to a client, and why",
      ctl_explain},

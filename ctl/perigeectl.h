@@ -26,6 +26,7 @@ void ctl_check_machine(const struct cfg_fleet *fleet, const struct cfg_edge *edg
 		       const struct cfg_nameserver *server, struct diag *diag);
 /* Subcommands: argv[0] is the subcommand's name. They return the exit code. */
 int ctl_status(int argc, char **argv);
+int ctl_metrics(int argc, char **argv);
 int ctl_reload(int argc, char **argv);
 int ctl_explain(int argc, char **argv);
 int ctl_log(int argc, char **argv);
@@ -35,4 +36,8 @@ int ctl_ticket_key(int argc, char **argv);
 void ctl_say(FILE *out, const char *before, const char *text);
 /* What a daemon answers, for people; what is printed in another form may be taken out of it. */
 void ctl_print_status(json_t *status);
+/* Its origins in three parts instead of one. */
+void ctl_split_origins(json_t *status);
 void ctl_print_explain(json_t *report);
+/* In Prometheus' text format. */
+void ctl_print_metrics(json_t *status);

@@ -20,21 +20,32 @@ void ctl_say(FILE *out, const char *before, const char *text)
 	free(shown);
 }
 
+/* What counts for one of the servers of origins has tables of its own. */
+static bool is_of_server(const char *key)
+{
+	static const char prefix[] = "olink_server_";
+
+	return strncmp(key, prefix, sizeof(prefix) - 1) == 0;
+}
+
 /* Most of a young daemon's counters are 0: only the others are worth a line. */
 static void print_counters(json_t *counters)
 {
 	json_t *counted = json_object(), *value;
 	const char *key;
-	size_t zeros;
+	size_t zeros = 0;
 
 	json_object_foreach(counters, key, value)
 	{
-		if (!json_is_number(value) || json_number_value(value) != 0)
+		if (is_of_server(key))
+			continue;
+		if (json_is_number(value) && json_number_value(value) == 0)
+			zeros++;
+		else
 			json_object_set(counted, key, value);
 	}
 	if (json_object_size(counted) > 0)
 		ctl_pairs(counted);
-	zeros = json_object_size(counters) - json_object_size(counted);
 	if (zeros > 0)
 		printf("(%zu more are 0)\n", zeros);
 	json_decref(counted);
@@ -99,6 +110,7 @@ static void print_part(const char *key, json_t *value)
 
 void ctl_print_status(json_t *status)
 {
+	ctl_split_origins(status);
 	print_parts(status);
 }
 

@@ -99,22 +99,43 @@ static char *scalar_text(const json_t *value)
 	return json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
 }
 
+/* Consumes both. */
+static char *join(char *text, char *one)
+{
+	char *longer = text == NULL ? xstrdup(one) : xasprintf("%s, %s", text, one);
+
+	free(one);
+	free(text);
+	return longer;
+}
+
+/* "origin-closed 3": of counts that only some have. */
+static char *member_text(const char *key, const json_t *value)
+{
+	char *name = printable(key), *shown = scalar_text(value);
+	char *text = xasprintf("%s %s", name, shown);
+
+	free(name);
+	free(shown);
+	return text;
+}
+
 char *ctl_text(const json_t *value)
 {
 	char *text = NULL;
-	const json_t *item;
+	const char *key;
+	json_t *item;
 	size_t i;
 
-	if (!json_is_array(value))
+	if (!json_is_array(value) && !json_is_object(value))
 		return scalar_text(value);
 	json_array_foreach(value, i, item)
 	{
-		char *one = scalar_text(item);
-		char *longer = text == NULL ? xstrdup(one) : xasprintf("%s, %s", text, one);
-
-		free(one);
-		free(text);
-		text = longer;
+		text = join(text, scalar_text(item));
+	}
+	json_object_foreach((json_t *)value, key, item)
+	{
+		text = join(text, member_text(key, item));
 	}
 	return text != NULL ? text : xstrdup("-");
 }
@@ -170,6 +191,12 @@ static void add_column(struct table *t, const char *key, const json_t *value)
 
 static void find_columns(struct table *t, json_t *things);
 
+static bool is_empty(const json_t *value)
+{
+	return (json_is_array(value) || json_is_object(value)) &&
+	       json_array_size(value) + json_object_size(value) == 0;
+}
+
 static void find_columns_of(struct table *t, json_t *item, const char *name)
 {
 	json_t *value;
@@ -180,8 +207,7 @@ static void find_columns_of(struct table *t, json_t *item, const char *name)
 		if (ctl_is_table(value)) {
 			t->is_tree = true;
 			find_columns(t, value);
-		} else if (!is_in_name(name, key) &&
-			   (!json_is_array(value) || json_array_size(value) > 0)) {
+		} else if (!is_in_name(name, key) && !is_empty(value)) {
 			add_column(t, key, value);
 		}
 	}

@@ -20,5 +20,5 @@ bool ctl_is_table(const json_t *value);
 void ctl_table(json_t *things);
 /* An object of plain values: "name  value", a line each. */
 void ctl_pairs(json_t *object);
-/* A value that is no table, as a word or a few: "yes", "4.2", "a, b"; malloc'd. */
+/* A value that is no table, as a word or a few: "yes", "4.2", "a, b", "a 1, b 2"; malloc'd. */
 char *ctl_text(const json_t *value);

@@ -43,6 +43,7 @@ edge_libedge_a_SOURCES = \
 	edge/rules/rewrite.c edge/rules/rewrite.h \
 	edge/rules/rules.c edge/rules/rules.h \
 	edge/rules/security.c edge/rules/security.h \
+	edge/exchange/exchange_relay.c \
 	edge/exchange/forward.c edge/exchange/forward.h \
 	edge/terms/grpc.c edge/terms/grpc.h \
 	edge/terms/hints.c edge/terms/hints.h \
@@ -112,6 +113,7 @@ edge_libedge_a_SOURCES = \
 	edge/limit/tally.c edge/limit/tally.h \
 	edge/node/counters.c edge/node/counters.h \
 	edge/node/date.c edge/node/date.h \
+	edge/relay/edges.c edge/relay/edges.h \
 	edge/route/affinity.c edge/route/affinity.h \
 	edge/route/content.c edge/route/content.h \
 	edge/route/route.c edge/route/route.h \

@@ -286,9 +286,19 @@ static bool listen_on(struct program *p, unsigned at)
 	return true;
 }
 
+struct addresses {
+	const struct cfg_addrs *addrs;
+	enum edge_listener_kind kind;
+};
+
 static bool listen_all(struct program *p, const struct cfg_edge *self)
 {
-	unsigned n = self->listen.n + self->listen_plain.n;
+	const struct addresses all[] = {
+	    {&self->listen, EDGE_LISTENER_TLS},
+	    {&self->listen_plain, EDGE_LISTENER_PLAIN},
+	    {&self->relay.listen, EDGE_LISTENER_RELAY},
+	};
+	unsigned n = self->listen.n + self->listen_plain.n + self->relay.listen.n, at = 0;
 	unsigned n_sockets = p->common.group->n_workers * n;
 	bool ok = true;
 	int taken;
@@ -299,13 +309,12 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 	p->status.n_listeners = n;
 	for (unsigned i = 0; i < n_sockets; i++)
 		p->sockets[i].fd = -1;
+	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
+		for (unsigned a = 0; a < all[i].addrs->n; a++)
+			p->listeners[at++] =
+			    (struct edge_listening){all[i].addrs->v[a], all[i].kind};
+	}
 	for (unsigned i = 0; i < n; i++) {
-		bool tls = i < self->listen.n;
-
-		p->listeners[i] = (struct edge_listening){
-		    .addr = tls ? self->listen.v[i] : self->listen_plain.v[i - self->listen.n],
-		    .kind = tls ? EDGE_LISTENER_TLS : EDGE_LISTENER_PLAIN,
-		};
 		sock_fit_any(&p->listeners[i].addr);
 		taken = sock_check_free(&p->listeners[i].addr, SOCK_STREAM);
 		ok &= taken == 0 || cannot_listen(&p->listeners[i].addr, taken);
@@ -489,6 +498,13 @@ static bool open_edge(struct daemon *d, const void *v)
 	return true;
 }
 
+static const char *kind_text(enum edge_listener_kind kind)
+{
+	return kind == EDGE_LISTENER_PLAIN   ? " (plain HTTP)"
+	       : kind == EDGE_LISTENER_RELAY ? " (other edges)"
+					     : "";
+}
+
 static void serve(struct daemon *d)
 {
 	struct program *p = program_of(d);
@@ -498,7 +514,7 @@ static void serve(struct daemon *d)
 		edge_worker_start_accepting_mt(p->common.workers[w]);
 	for (unsigned i = 0; i < p->status.n_listeners; i++)
 		log_info("serving on %s%s", net_addr_format(&p->listeners[i].addr, text),
-			 p->listeners[i].kind == EDGE_LISTENER_PLAIN ? " (plain HTTP)" : "");
+			 kind_text(p->listeners[i].kind));
 	file_watch_look(&p->watch);
 	edge_expiry_start(&p->expiry, d->control, &p->common.views);
 }

@@ -26,10 +26,11 @@ static json_t *listeners(const struct edge_status *s)
 	char text[NET_ADDR_TEXT];
 
 	for (unsigned i = 0; i < s->n_listeners; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:b}", "address",
-						net_addr_format(&s->listeners[i].addr, text), "tls",
-						s->listeners[i].kind == EDGE_LISTENER_TLS));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:b, s:b}", "address",
+				    net_addr_format(&s->listeners[i].addr, text), "tls",
+				    s->listeners[i].kind != EDGE_LISTENER_PLAIN, "relay",
+				    s->listeners[i].kind == EDGE_LISTENER_RELAY));
 	return list;
 }
 

@@ -49,6 +49,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/request/race.c origin-link/request/race.h \
 	origin-link/request/request.c origin-link/request/request.h \
 	origin-link/request/request_internal.h \
+	origin-link/request/relay.c \
 	origin-link/request/response.c \
 	origin-link/request/retry.c origin-link/request/retry.h \
 	origin-link/request/send.c \
@@ -63,10 +64,13 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/servers/gather.c origin-link/servers/gather.h \
 	origin-link/servers/link.h \
 	origin-link/servers/origins.c origin-link/servers/origins.h \
+	origin-link/servers/relays.c origin-link/servers/relays.h \
 	origin-link/servers/gate.c origin-link/servers/gate.h \
 	origin-link/servers/lookout.c origin-link/servers/lookout.h \
 	origin-link/servers/resolver.c origin-link/servers/resolver.h \
+	origin-link/servers/seen.c origin-link/servers/seen.h \
 	origin-link/servers/server.c origin-link/servers/server.h \
 	origin-link/servers/service.c origin-link/servers/service.h \
 	origin-link/servers/srv_answer.c origin-link/servers/srv_answer.h \
-	origin-link/olink.c origin-link/olink.h
+	origin-link/olink.c origin-link/olink.h \
+	origin-link/server_metrics.c origin-link/server_metrics.h

@@ -21,8 +21,11 @@
 #include "origin-link/health/probe.h"
 #include "origin-link/health/probe_gate.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/server_metrics.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/lookout.h"
+#include "origin-link/servers/relays.h"
+#include "origin-link/servers/seen.h"
 
 static const struct timeval tick_interval = {.tv_sec = 1};
 
@@ -58,8 +61,13 @@ static void warm_up(struct olink *olink)
 
 	warm_begin(olink->conns);
 	for (unsigned i = 0; o && i < o->fleet->n_origins; i++) {
-		if (origins_keep_warm(&o->fleet->origins[i]))
-			want_warm(o, &o->fleet->origins[i]);
+		const struct cfg_origin *origin = &o->fleet->origins[i];
+
+		/* Where it goes by relays, connections of its own are not kept ready: they are to
+		 * shield it. */
+		if (!relays_warm_up(o, origin, loop_now(olink->group->control)) &&
+		    origins_keep_warm(origin))
+			want_warm(o, origin);
 	}
 	warm_end(olink->conns);
 }
@@ -166,10 +174,11 @@ static json_t *address_status(const struct olink_address *a)
 {
 	struct endpoint_facts facts = endpoint_facts(a->endpoint);
 	char text[NET_ADDR_TEXT];
-	json_t *j = json_pack(
-	    "{s:s, s:s, s:i, s:i, s:i, s:b}", "address", net_addr_format(&a->addr, text), "state",
-	    address_state_text(a), "idle", (int)facts.idle, "open", (int)facts.open, "waiting",
-	    (int)facts.waiting, "tls", endpoint_transport(a->endpoint)->tls != NULL);
+	json_t *j = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:b}", "address",
+			      net_addr_format(&a->addr, text), "state", address_state_text(a),
+			      "in_flight", (int)facts.in_flight, "idle", (int)facts.idle, "open",
+			      (int)facts.open, "waiting", (int)facts.waiting, "tls",
+			      endpoint_transport(a->endpoint)->tls != NULL);
 
 	if (a->probe) {
 		json_object_set_new(j, "cause",
@@ -209,13 +218,34 @@ static json_t *server_status(const struct olink_server *server)
 	if (!facts.is_literal)
 		json_object_set_new(j, "lookup",
 				    lookup_status(&facts, loop_now(server->table->group->control)));
+	seen_add_status(server, j);
 	return j;
+}
+
+/* Those that the origin is reached through, each once. */
+static void add_relays(const struct olink_origins *o, const struct cfg_origin *origin,
+		       json_t *relays)
+{
+	struct olink_server *const *list = o->relays[origin->id];
+	json_t *servers = json_array();
+
+	for (unsigned j = 0; list && j < origin->n_servers; j++) {
+		bool known = list[j] == NULL;
+
+		for (unsigned k = 0; k < j && !known; k++)
+			known = list[k] == list[j];
+		if (!known)
+			json_array_append_new(servers, server_status(list[j]));
+	}
+	if (json_array_size(servers) > 0)
+		json_object_set_new(relays, origin->name, json_pack("{s:O}", "servers", servers));
+	json_decref(servers);
 }
 
 void olink_status(struct olink *olink, const struct olink_origins *o, json_t *status)
 {
 	json_t *counters = json_object_get(status, "counters");
-	json_t *all = json_object();
+	json_t *all = json_object(), *relays = json_object();
 
 	LOOP_ASSERT_OWNER(olink->group->control);
 	if (!counters) {
@@ -223,6 +253,7 @@ void olink_status(struct olink *olink, const struct olink_origins *o, json_t *st
 		json_object_set_new(status, "counters", counters);
 	}
 	metrics_to_json(olink->metrics, counters);
+	server_metrics_add(o->fleet, (struct olink_server *const *const *)o->servers, counters);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
 		json_t *servers = json_array();
@@ -230,6 +261,10 @@ void olink_status(struct olink *olink, const struct olink_origins *o, json_t *st
 		for (unsigned j = 0; j < origin->n_servers; j++)
 			json_array_append_new(servers, server_status(o->servers[i][j]));
 		json_object_set_new(all, origin->name, json_pack("{s:o}", "servers", servers));
+		add_relays(o, origin, relays);
 	}
 	json_object_set_new(status, "origins", all);
+	if (json_object_size(relays) > 0)
+		json_object_set(status, "relays", relays);
+	json_decref(relays);
 }

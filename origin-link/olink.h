@@ -25,8 +25,10 @@ void olink_destroy(struct olink **olink);
 void olink_set_idle_limit(struct olink *olink, unsigned limit);
 /* "counters" and "origins" into `status`: each server's host, port and addresses; of a name, how
  * the last look-up has ended, for how long it has been so, and how old what was found is
- * ("lookup"); of each address its state, connections (idle, open), requests that wait, and TLS or
- * not; where it is probed, what the last probe found and how long it took; its last changes of
- * state, the newest first, with time and cause ("changes"); and how the last connection attempt
- * failed that did ("failure"; absent: none has). Control loop. */
+ * ("lookup"); of each address its state, requests in flight, connections (idle, open), requests
+ * that wait, and TLS or not; where it is probed, what the last probe found and how long it took;
+ * its last changes of state, the newest first, with time and cause ("changes"); and how the last
+ * connection attempt failed that did ("failure"; absent: none has). Of each server what has become
+ * of attempts at it ("traffic"), and how long each stage of them took ("times"). Likewise "relays",
+ * by the origins that are reached through them. Control loop. */
 void olink_status(struct olink *olink, const struct olink_origins *origins, json_t *status);

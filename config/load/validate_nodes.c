@@ -36,13 +36,35 @@ static void validate_listens(struct validator *v, const struct cfg_edge *e,
 {
 	char *path = xasprintf("edges.%s.listen", e->name);
 	char *plain_path = xasprintf("edges.%s.listen_plain", e->name);
+	char *relay_path = xasprintf("edges.%s.relay.listen", e->name);
 	struct cfg_claims listens = {0};
 
 	claim_addrs(v, &listens, &e->listen, true, entry, path, e->place);
 	claim_addrs(v, &listens, &e->listen_plain, true, entry, plain_path, e->place);
+	claim_addrs(v, &listens, &e->relay.listen, true, cfg_entry_get(entry, "relay"), relay_path,
+		    e->place);
 	cfg_claims_fini(&listens);
+	free(relay_path);
 	free(plain_path);
 	free(path);
+}
+
+/* Nobody is let in without a certificate of an authority that is known: not by mistake either. */
+static void validate_relay(struct validator *v, const struct cfg_edge *e,
+			   const struct cfg_entry *entry)
+{
+	const struct cfg_edge_relay *r = &e->relay;
+	struct cfg_place place = cfg_place_of(entry, "relay", e->place);
+	bool any = r->listen.n > 0 || r->certificate || r->key || r->ca;
+
+	if (!any || (r->certificate && r->key && r->ca))
+		return;
+	if (r->listen.n > 0)
+		diag_add(v->diag, place,
+			 "edges.%s.relay: listens, so it needs certificate, key and ca", e->name);
+	else
+		diag_add(v->diag, place, "edges.%s.relay: certificate, key and ca belong together",
+			 e->name);
 }
 
 static bool is_loopback(const struct net_addr *a)
@@ -97,6 +119,7 @@ void cfg_validate_edges(struct validator *v)
 
 		validate_addresses(v, e, n, &addresses);
 		validate_listens(v, e, n);
+		validate_relay(v, e, n);
 		cfg_validate_check(v, path, &e->check, cfg_entry_get(n, "check"), e->place);
 		free(path);
 	}

@@ -75,6 +75,37 @@ static void validate_protocol(struct validator *v, const struct cfg_origin *o,
 		    o->name);
 }
 
+/* `what` is what names the relay. */
+static void validate_via(struct validator *v, const char *what, const struct cfg_edge *via,
+			 struct cfg_place place)
+{
+	if (via == NULL)
+		return;
+	if (via->relay.listen.n == 0)
+		diag_add(v->diag, place,
+			 "%s: edge %s is no relay: edges.%s.relay.listen is not there", what,
+			 via->name, via->name);
+	else if (via->relay.address.host == NULL && via->addresses.n == 0)
+		diag_add(
+		    v->diag, place,
+		    "%s: where others reach edge %s is not known: edges.%s has neither addresses "
+		    "nor relay.address",
+		    what, via->name, via->name);
+}
+
+static void validate_vias(struct validator *v, const struct cfg_origin *o,
+			  const struct cfg_entry *map)
+{
+	char *path = xasprintf("origins.%s.via", o->name);
+
+	validate_via(v, path, o->via, cfg_place_of(map, "via", o->place));
+	free(path);
+	path = xasprintf("origins.%s.servers", o->name);
+	for (unsigned s = 0; s < o->n_servers; s++)
+		validate_via(v, path, o->servers[s].via, o->servers[s].place);
+	free(path);
+}
+
 static void validate_resolve(struct validator *v, const struct cfg_origin *o,
 			     const struct cfg_entry *map)
 {
@@ -156,6 +187,7 @@ void cfg_validate_origins(struct validator *v)
 		cfg_validate_check(v, path, &o->health.check,
 				   cfg_entry_get(cfg_entry_get(n, "health"), "check"), o->place);
 		free(path);
+		validate_vias(v, o, n);
 		path = xasprintf("origins.%s.retries", o->name);
 		cfg_validate_retries(v, path, &o->retries, cfg_entry_get(n, "retries"), o->place);
 		free(path);

@@ -25,6 +25,39 @@ static const struct cfg_option check_options[] = {
     END,
 };
 
+/* The certificate and what belongs to it; also of an edge that only goes by others. */
+static const struct cfg_option relay_options[] = {
+    {.key = "listen",
+     .shape = CFG_VALUES,
+     .type = &cfg_type_listen,
+     AT(cfg_edge_relay, listen),
+     .reload = CFG_RESTART,
+     .prose = "Where it accepts other edges, by TLS with certificates on both sides; without it, "
+	      "it is no relay."},
+    {.key = "address",
+     .type = &cfg_type_server,
+     AT(cfg_edge_relay, address),
+     .prose = "Where other edges reach it: a name or an address, and a port; by default the first "
+	      "of its addresses, and the port of the first that it listens on."},
+    {.key = "certificate",
+     .type = &cfg_type_path,
+     AT(cfg_edge_relay, certificate),
+     .prose = "PEM file of the certificate that it shows to other edges, followed by those of its "
+	      "issuers. It has the edge's name as a DNS name, and is for servers and for clients "
+	      "of TLS."},
+    {.key = "key",
+     .type = &cfg_type_path,
+     AT(cfg_edge_relay, key),
+     .prose = "PEM file of its private key."},
+    {.key = "ca",
+     .type = &cfg_type_path,
+     AT(cfg_edge_relay, ca),
+     .prose = "PEM file of the authorities that certificates of edges may come from: whoever has "
+	      "one of theirs with the name of an edge is taken to be that edge, so they must be "
+	      "the operator's own."},
+    END,
+};
+
 const struct cfg_option cfg_edge_options[] = {
     {.key = "location",
      .type = &cfg_type_coords,
@@ -68,6 +101,9 @@ const struct cfg_option cfg_edge_options[] = {
     COUNT("weight", AT(cfg_edge, weight), "1", 0, 1000,
 	  "Its share of clients where a steered name divides them by weight; 0: none, unless no "
 	  "other edge is usable."),
+    SECTION_AT("relay", AT(cfg_edge, relay),
+	       "How it reaches origins for other edges, and others for itself: see via of origins.",
+	       relay_options),
     {.key = "control",
      .type = &cfg_type_socket,
      AT(cfg_edge, control),

@@ -111,6 +111,10 @@ static const struct cfg_option server_options[] = {
      .prose = "Where it is. Of the servers of a priority an edge prefers those that are nearest to "
 	      "its own location, as long as enough of them are up (balance.spill). One without a "
 	      "location is taken to be farther away than all that have one."},
+    {.key = "via",
+     .type = &cfg_type_edge_ref,
+     AT(cfg_origin_server, via),
+     .prose = "The edge that requests go by to this one: see via of the origin."},
     END,
 };
 
@@ -136,6 +140,12 @@ const struct cfg_option cfg_origin_options[] = {
      .children = server_options},
     SECTION_AT("balance", AT(cfg_origin, balance), "Which of its servers a request goes to.",
 	       cfg_balance_options),
+    {.key = "via",
+     .type = &cfg_type_edge_ref,
+     AT(cfg_origin, via),
+     .prose = "An edge near its servers, a relay, that other edges send its requests through, as "
+	      "long as it can reach them; else they go straight on. See edges.*.relay, and "
+	      "\"Relays\" in perigee-edge(8)."},
     {.key = "tls",
      .shape = CFG_SECTION,
      AT(cfg_origin, tls),

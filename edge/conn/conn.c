@@ -236,6 +236,7 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 	free(conn->sni);
 	edge_client_cert_destroy(&conn->client.cert);
 	free(conn->ja4);
+	free(conn->edge);
 	conn->magic = MAGIC_DEAD;
 	free(conn);
 }

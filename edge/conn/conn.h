@@ -63,8 +63,9 @@ struct edge_conn {
 	struct edge_worker *worker;
 	struct stream *stream;
 	struct edge_client client;
-	char *sni; /* what client.sni points to; NULL: to nothing of its own */
-	char *ja4; /* likewise client.ja4 */
+	char *sni;  /* what client.sni points to; NULL: to nothing of its own */
+	char *ja4;  /* likewise client.ja4 */
+	char *edge; /* and client.edge */
 	enum edge_stage stage;
 	TAILQ_ENTRY(edge_conn) link; /* of its stage, oldest in it first */
 	/* The protocol's, NULL before. */

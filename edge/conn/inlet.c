@@ -228,7 +228,7 @@ static bool take(struct edge_inlet *in, char *buf, size_t n)
 	n -= used;
 	if (n == 0)
 		return inlet_keep(in, buf, 0);
-	if (in->kind == EDGE_LISTENER_TLS)
+	if (in->kind != EDGE_LISTENER_PLAIN)
 		return inlet_take_hello(in, buf, n);
 	edge_count(w, EDGE_BYTES_RECEIVED, (int64_t)n);
 	inlet_leave(in, w->protocols[0], buf, n);
@@ -292,8 +292,9 @@ static const struct stream_ops stream_ops = {
 void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *remote,
 		       enum edge_listener_kind kind)
 {
-	bool header = sends_header(w, remote);
-	struct edge_conn *conn = edge_conn_create(w, remote, !header);
+	bool is_edge = kind == EDGE_LISTENER_RELAY;
+	bool header = !is_edge && sends_header(w, remote);
+	struct edge_conn *conn = edge_conn_create(w, remote, !header && !is_edge);
 	struct edge_inlet *in;
 	duration limit;
 
@@ -311,7 +312,8 @@ void edge_inlet_accept(struct edge_worker *w, int fd, const struct net_addr *rem
 		  loop_name(w->loop), state_text(in->state));
 	deadline_init(&in->deadline, w->loop, on_deadline);
 	conn->inlet = in;
-	conn->client.scheme = kind == EDGE_LISTENER_TLS ? SPAN("https") : SPAN("http");
+	conn->client.is_edge = is_edge;
+	conn->client.scheme = kind == EDGE_LISTENER_PLAIN ? SPAN("http") : SPAN("https");
 	sock_local_addr(fd, &conn->client.local);
 	conn->stream = stream_create(w->buffers, fd, &stream_ops, in);
 	if (conn->stream == NULL) {

@@ -20,6 +20,7 @@
 #include "edge/conn/inlet_internal.h"
 #include "edge/conn/reason.h"
 #include "edge/node/view.h"
+#include "edge/relay/edges.h"
 #include "edge/tls/certs.h"
 #include "edge/tls/handshake.h"
 
@@ -74,14 +75,29 @@ static void release_handshake(void *arg)
 	free(handshake);
 }
 
+/* NULL: edges are not let in. */
+static const struct tls_server *server_of(const struct edge_inlet *in, const struct edge_view *view)
+{
+	if (in->kind != EDGE_LISTENER_RELAY)
+		return edge_certs_tls(view->certs);
+	return view->edges != NULL ? edge_tls_edges_server(view->edges) : NULL;
+}
+
 static void start_tls(struct edge_inlet *in, const char *hello, size_t n)
 {
 	struct edge_worker *w = in->all->worker;
 	struct edge_handshake *handshake = handshake_create(w);
+	const struct tls_server *server = server_of(in, handshake->view);
 
+	/* A reload may have made it no relay any more. */
+	if (server == NULL) {
+		release_handshake(handshake);
+		inlet_end(in, REASON_CLIENT_DENIED, EDGE_CLOSE_BREAK);
+		return;
+	}
 	in->handshake = handshake;
-	if (stream_start_tls_server(in->conn->stream, edge_certs_tls(handshake->certs),
-				    release_handshake, handshake, hello, n))
+	if (stream_start_tls_server(in->conn->stream, server, release_handshake, handshake, hello,
+				    n))
 		inlet_drop_kept(in);
 	else
 		inlet_end(in, REASON_LIMIT, EDGE_CLOSE_BREAK);
@@ -301,6 +317,11 @@ void inlet_established(void *arg)
 	in->conn->client.tls_resumed = gnutls_session_is_resumed(session) != 0;
 	if (in->handshake->client.auth != NULL)
 		count_verdict(w, in->handshake);
+	if (in->kind == EDGE_LISTENER_RELAY) {
+		CHECK(in->handshake->edge != NULL);
+		in->conn->edge = xstrdup(in->handshake->edge);
+		in->conn->client.edge = span_of(in->conn->edge);
+	}
 	in->conn->client.cert = TAKE(&in->handshake->client.cert);
 	if (stream_is_early(in->conn->stream))
 		edge_conn_begin_early(in->conn, in->handshake->since, in->deadline.at);

@@ -10,7 +10,11 @@
 /* Newcomers that wait in the kernel; it is cut to net.core.somaxconn. */
 #define EDGE_LISTEN_BACKLOG 4096
 
-enum edge_listener_kind { EDGE_LISTENER_TLS, EDGE_LISTENER_PLAIN };
+enum edge_listener_kind {
+	EDGE_LISTENER_TLS,
+	EDGE_LISTENER_PLAIN,
+	EDGE_LISTENER_RELAY, /* TLS with other edges of the fleet */
+};
 
 struct edge_socket {
 	int fd;

@@ -40,6 +40,7 @@
 #include "core/base/check.h"
 #include "core/http/flow.h"
 #include "core/http/path.h"
+#include "core/http/relay_field.h"
 #include "core/loop/deadline.h"
 #include "edge/exchange/exchange.h"
 #include "edge/exchange/forward.h"
@@ -123,9 +124,10 @@ struct edge_exchange {
 	struct edge_mirror **mirrors; /* copies of the request, as far as it has come */
 	unsigned n_mirrors;
 
-	struct edge_stick stick;      /* to a server; until a tunnel lets the view go */
-	struct olink_request *origin; /* NULL: none was asked, so far */
-	struct flow_leg leg;          /* to it */
+	struct relay_order relay_order; /* with client->is_edge: what that has asked for */
+	struct edge_stick stick;        /* to a server; until a tunnel lets the view go */
+	struct olink_request *origin;   /* NULL: none was asked, so far */
+	struct flow_leg leg;            /* to it */
 	struct edge_forward forward;
 	bool origin_ended; /* nothing more comes from the origin */
 
@@ -178,6 +180,13 @@ extern const struct flow_sink_ops exchange_from_client_ops;
 extern const struct flow_source_ops exchange_for_origin_ops;
 /* The last step: `forwarded` goes to the origin of the route. */
 void exchange_ask_origin(struct edge_exchange *x);
+
+/* exchange_relay.c */
+
+/* Of an edge, for which this one is a relay: in place of dispatch and steps. */
+void exchange_relay(struct edge_exchange *x);
+/* What such an edge is told of an answer of our own goes into x->answer. False: no room. */
+bool exchange_tell_relay(struct edge_exchange *x);
 
 /* exchange_reply.c */
 

@@ -152,9 +152,15 @@ void exchange_respond_with(struct edge_exchange *x, int status, enum reason reas
 		exchange_answer(x, SPAN(""), reason);
 	else if (edge_respond(&x->answer, &x->arena, status, date, &content) && complete(x) &&
 		 (name.n == 0 || http_fields_add(&x->answer.fields, &x->arena, name, value)) &&
-		 take_page(x, true))
+		 take_page(x, true)) {
+		/* An edge has words of its own for clients, and keeps the connection for the next
+		 * request. */
+		if (x->client->is_edge) {
+			x->answer.content_length = 0;
+			content.n = 0;
+		}
 		exchange_answer(x, x->page ? x->page->bytes : content, reason);
-	else
+	} else
 		break_off(x, REASON_LIMIT);
 }
 

@@ -61,24 +61,57 @@ static bool identify(struct edge_exchange *x)
 			     &x->facts, &x->arena);
 }
 
-static bool open_origin(struct edge_exchange *x)
+static struct olink_terms terms_of_route(const struct edge_exchange *x)
 {
 	const struct cfg_terms *cfg = &x->route->cfg->terms;
-	struct olink_terms terms = {
+
+	return (struct olink_terms){
 	    .response = cfg->timeout.response,
 	    .idle = cfg->timeout.idle,
 	    .retries = cfg->n_retries > 0 ? cfg->retries : NULL,
 	};
+}
+
+/* The cookie that says so is the other edge's, which has read it, and kept it from us. */
+static void stick_to_server(struct edge_exchange *x, struct olink_affinity *affinity)
+{
+	affinity->has_server = true;
+	affinity->server = x->relay_order.server;
+	x->stick.is_set = x->stick.is_current = true;
+	x->stick.server = x->relay_order.server;
+}
+
+/* As another edge wants it, which has its own terms with the client. */
+static struct olink_terms terms_of_edge(const struct edge_exchange *x, struct cfg_retries *retries)
+{
+	*retries = x->to->retries;
+	retries->attempts = x->relay_order.retries;
+	return (struct olink_terms){
+	    .response = x->relay_order.response,
+	    .idle = x->relay_order.idle,
+	    .retries = retries,
+	};
+}
+
+static bool open_origin(struct edge_exchange *x)
+{
+	struct cfg_retries retries;
+	struct olink_terms terms =
+	    x->client->is_edge ? terms_of_edge(x, &retries) : terms_of_route(x);
+	const struct edge_client *client = x->client->is_edge ? x->person : x->client;
 	struct olink_open open = {
 	    .origins = x->view->origins,
 	    .terms = &terms,
 	    .origin = x->to,
+	    .is_relayed = x->client->is_edge,
 	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena,
 					 clock_wall(), &x->stick),
-	    .client = {.source = x->client->addr, .destination = x->client->local},
+	    .client = {.source = client->addr, .destination = client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};
 
+	if (x->relay_order.has_server)
+		stick_to_server(x, &open.affinity);
 	x->origin = olink_request_open(x->worker->olink, &open, &x->leg);
 	return x->origin != NULL;
 }
@@ -134,6 +167,10 @@ static void client_head(struct flow_sink *sink, struct http_head *head, bool end
 	x->is_grpc = edge_grpc_is(head);
 	if (!exchange_know_client(x) || !identify(x)) {
 		exchange_respond(x, 431, REASON_LIMIT);
+		return;
+	}
+	if (x->client->is_edge) {
+		exchange_relay(x);
 		return;
 	}
 	found = dispatch(x);

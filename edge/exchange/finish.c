@@ -86,6 +86,9 @@ static bool keep_server(struct edge_exchange *x)
 	if (!x->stick.sticky || x->received_status == 0)
 		return true;
 	facts = olink_request_facts(x->origin);
+	/* A relay knows who it was, and has said so. */
+	if (facts.by_relay)
+		return true;
 	return edge_affinity_keep(&x->stick, &facts.addr, clock_wall(), &x->answer);
 }
 
@@ -98,7 +101,8 @@ bool exchange_finish(struct edge_exchange *x)
 	 * content before. */
 	if (!edge_rules_response(x->rules, &x->facts, &x->answer))
 		return false;
-	if (!keep_server(x) || !add_proxy_status(x) || !add_server_timing(x))
+	if (!keep_server(x) || !add_proxy_status(x) || !add_server_timing(x) ||
+	    !exchange_tell_relay(x))
 		return false;
 	return exchange_tell_limits(x) && (!x->route || compress(x));
 }

@@ -12,6 +12,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/http/chars.h"
+#include "core/http/relay_field.h"
 #include "edge/facts/facts.h"
 
 /* Our own name may stand in Via and in CDN-Loop once: a request that an origin sends back to us for
@@ -220,10 +221,7 @@ static bool is_claim(struct span name, const struct cfg_strings *trusted)
 /* A name that only becomes one of the edge's own by folding: those themselves are gone, or are
  * written by the edge alone. */
 static const char *const own[] = {
-    "content-length",
-    "transfer-encoding",
-    "keep-alive",
-    "proxy-connection",
+    "content-length", "transfer-encoding", "keep-alive", "proxy-connection", RELAY_FIELD,
 };
 
 static bool frames(struct span name)
@@ -367,6 +365,15 @@ static bool tell_early(struct http_head *head, bool early)
 	return !early || http_fields_set(&head->fields, head->arena, SPAN("Early-Data"), SPAN("1"));
 }
 
+/* Who the client is, and what it wanted. */
+static bool add_client(struct http_head *head, uint32_t lengths, const struct edge_forward *f)
+{
+	return append_to_list(head, lengths, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
+	       add_if_missing(head, lengths, SPAN("X-Forwarded-Proto"), head->scheme) &&
+	       add_if_missing(head, lengths, SPAN("X-Forwarded-Host"), head->authority) &&
+	       add_forwarded(head, lengths, f) && add_certificate(head, f);
+}
+
 int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 {
 	uint32_t lengths = name_lengths(&head->fields);
@@ -392,10 +399,7 @@ int edge_forward_request(struct http_head *head, const struct edge_forward *f)
 		http_fields_remove(&head->fields, SPAN("Expect"));
 		head->expect_continue = false;
 	}
-	if (append_to_list(head, lengths, SPAN("X-Forwarded-For"), span_of(f->client_ip)) &&
-	    add_if_missing(head, lengths, SPAN("X-Forwarded-Proto"), head->scheme) &&
-	    add_if_missing(head, lengths, SPAN("X-Forwarded-Host"), head->authority) &&
-	    add_forwarded(head, lengths, f) && add_certificate(head, f) &&
+	if ((f->is_relayed || add_client(head, lengths, f)) &&
 	    add_via(head, lengths, f->client_speaks_http2, f->pseudonym) &&
 	    append_to_list(head, lengths, SPAN("CDN-Loop"), f->pseudonym) &&
 	    tell_early(head, f->is_early))
@@ -414,6 +418,9 @@ bool edge_forward_response(struct http_head *head, const struct edge_forward *f,
 
 	if (!keep_end_to_end(head))
 		return false;
+	/* Whoever says it now is none of ours: what an edge has said was taken in. */
+	if (may_have(lengths, SPAN(RELAY_FIELD)))
+		http_fields_remove(&head->fields, SPAN(RELAY_FIELD));
 	/* Origins are asked by HTTP/1.1. RFC 9110 section 6.6.1: who forwards a response without a
 	 * date gives it one. */
 	return add_if_missing(head, lengths, SPAN("Date"), date) &&

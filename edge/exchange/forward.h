@@ -15,6 +15,7 @@ struct edge_forward {
 	bool client_is_ipv6;
 	bool client_speaks_http2;
 	bool client_is_trusted; /* a proxy of ours: what it says of its client is kept */
+	bool is_relayed;        /* by another edge, which has said who the client is */
 	bool is_early;          /* the request may be a replay: the origin is told (RFC 8470) */
 	/* Of http, looked at with the request only. */
 	const struct cfg_strings *trusted_fields;

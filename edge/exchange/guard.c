@@ -41,7 +41,7 @@ bool exchange_know_client(struct edge_exchange *x)
 	struct net_addr addr;
 
 	x->person = x->client;
-	x->client_is_trusted = edge_is_trusted(trusted, &x->client->addr);
+	x->client_is_trusted = x->client->is_edge || edge_is_trusted(trusted, &x->client->addr);
 	if (x->client_is_trusted && edge_forwarded_client(&x->received, trusted, &addr))
 		x->person = client_for(x, &addr);
 	if (x->person == NULL)

@@ -42,7 +42,8 @@ static struct edge_h2 *conn_of(void *arg)
 
 static void count(struct edge_h2 *c, enum h2_flood kind, unsigned burst)
 {
-	if (!h2_guard_count(&c->guard, kind, 1, burst, h2_now(c)))
+	/* An edge speaks for all its clients, and is no stranger. */
+	if (!h2_guard_count(&c->guard, kind, 1, burst, h2_now(c)) && !c->conn->client.is_edge)
 		h2_flooded(c, kind);
 }
 

@@ -154,7 +154,8 @@ static void watch_size(struct h2_stream *s, size_t n)
 	h2_guard_forgive(&c->guard, H2_FLOOD_PING, 1, burst);
 	if (n >= TINY || at_hand(s) == 0)
 		h2_guard_forgive(&c->guard, H2_FLOOD_WINDOW_UPDATE, 4, burst);
-	else if (!h2_guard_count(&c->guard, H2_FLOOD_TINY_WINDOW, 1, burst, h2_now(c)))
+	else if (!c->conn->client.is_edge &&
+		 !h2_guard_count(&c->guard, H2_FLOOD_TINY_WINDOW, 1, burst, h2_now(c)))
 		h2_flooded(c, H2_FLOOD_TINY_WINDOW);
 }
 

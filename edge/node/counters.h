@@ -140,6 +140,8 @@
 	  "HTTP/2 connections ended: clients whose header section was far over the limit")         \
 	X(EDGE_H2_FLOOD_UNKNOWN, "edge_h2_flood_unknown_total", COUNTER,                           \
 	  "HTTP/2 connections ended: clients that sent too many frames of unknown types")          \
+	X(EDGE_RELAYED, "edge_relayed_total", COUNTER,                                             \
+	  "Requests of other edges that were sent on to their origin")                             \
 	X(EDGE_MIRRORED, "edge_mirrored_total", COUNTER, "Copies of requests sent to mirrors")     \
 	X(EDGE_MIRROR_DROPPED, "edge_mirror_dropped_total", COUNTER,                               \
 	  "Copies of requests that were not sent: too large, too many, or not whole")              \

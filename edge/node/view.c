@@ -18,6 +18,7 @@
 #include "edge/limit/access.h"
 #include "edge/limit/buckets.h"
 #include "edge/log/access_log.h"
+#include "edge/relay/edges.h"
 #include "edge/route/affinity.h"
 #include "edge/route/route.h"
 #include "edge/tls/certs.h"
@@ -70,7 +71,7 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	const struct cfg_fleet *fleet = *fleetp;
 	const struct cfg_edge *self = cfg_expect_edge(fleet, node, diag);
 	struct edge_view *view;
-	bool placed;
+	bool placed, secured;
 
 	if (self == NULL)
 		return NULL;
@@ -79,13 +80,14 @@ struct edge_view *edge_view_load(struct cfg_fleet **fleetp, const char *node,
 	view->tickets = edge_tickets_create(fleet, resumption, clock_wall(), diag);
 	view->certs =
 	    edge_certs_create(fleet, self, keys, certs, view->tickets, clock_wall(), diag);
+	secured = edge_tls_edges_load(fleet, self, &view->edges, diag);
 	view->origins = olink_origins_load(
-	    fleet, &(struct olink_here){self->name, &self->location, geo_distance_km}, diag);
+	    fleet, &(struct olink_here){self->name, &self->location, geo_distance_km, self}, diag);
 	view->passwords = edge_passwords_load(fleet, self, diag);
 	view->routes = edge_routes_create(fleet, self, diag);
 	placed = load_places(view, fleet, before, diag);
 	if (view->tickets == NULL || view->certs == NULL || view->origins == NULL ||
-	    view->passwords == NULL || view->routes == NULL || !placed) {
+	    view->passwords == NULL || view->routes == NULL || !placed || !secured) {
 		edge_view_destroy(&view);
 		return NULL;
 	}
@@ -110,7 +112,7 @@ bool edge_view_plan_descriptors(struct edge_view *view, unsigned n_workers, uint
 	struct descriptor_needs needs = {
 	    .open = open,
 	    .loops = n_workers + 1,
-	    .listeners = n_workers * (self->listen.n + self->listen_plain.n),
+	    .listeners = n_workers * (self->listen.n + self->listen_plain.n + self->relay.listen.n),
 	    .clients = view->fleet->http.limit.connections,
 	    .forwards = true,
 	};
@@ -142,6 +144,7 @@ static void empty(struct edge_view *view)
 	edge_log_rules_destroy(&view->log_rules);
 	edge_passwords_destroy(&view->passwords);
 	edge_certs_destroy(&view->certs);
+	edge_tls_edges_destroy(&view->edges);
 	edge_tickets_destroy(&view->tickets);
 	cfg_fleet_destroy(&view->fleet);
 }

@@ -27,6 +27,7 @@ struct edge_passwords;
 struct edge_resumption;
 struct edge_routes;
 struct edge_tickets;
+struct edge_tls_edges;
 struct geo_places;
 struct olink;
 struct olink_origins;
@@ -37,6 +38,7 @@ struct edge_view {
 	const struct cfg_edge *self;
 	struct edge_tickets *tickets;
 	struct edge_certs *certs;
+	struct edge_tls_edges *edges; /* NULL: it is no relay for any */
 	struct edge_tls_policy tls_policy;
 	bool needs_ja4; /* anything does */
 	struct edge_passwords *passwords;

@@ -23,4 +23,5 @@ struct edge_handshake {
 	mono_time since;
 	/* Of the callbacks, then the inlet's. */
 	struct edge_client_handshake client;
+	const char *edge; /* of the fleet, which the client is: edges.h; the view's */
 };

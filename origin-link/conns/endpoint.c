@@ -131,11 +131,21 @@ unsigned endpoint_idle(const struct endpoint *e)
 	return n;
 }
 
+static unsigned in_flight(const struct endpoint *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->node->n_loops; i++)
+		n += atomic_load_explicit(&e->slots[i].load.in_flight, memory_order_relaxed);
+	return n;
+}
+
 struct endpoint_facts endpoint_facts(const struct endpoint *e)
 {
 	return (struct endpoint_facts){
 	    .open = atomic_load_explicit(&e->open, memory_order_relaxed),
 	    .idle = endpoint_idle(e),
+	    .in_flight = in_flight(e),
 	    .waiting = atomic_load_explicit(&e->waiting, memory_order_relaxed),
 	    .last_failure =
 		(enum reason)atomic_load_explicit(&e->last_failure, memory_order_relaxed),

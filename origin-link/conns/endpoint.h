@@ -52,7 +52,8 @@ void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums);
 struct endpoint_facts {
 	unsigned open; /* connections: idle, in use, being made, on their way between loops */
 	unsigned idle;
-	unsigned waiting;         /* requests in the queue */
+	unsigned in_flight;       /* requests that have, make or wait for a connection */
+	unsigned waiting;         /* of these, those in the queue */
 	enum reason last_failure; /* of a connection attempt; REASON_NONE: none has failed yet */
 };
 struct endpoint_facts endpoint_facts(const struct endpoint *e);

@@ -130,6 +130,8 @@ static void count_end(struct outcome_counts *counts, const struct outcome *o)
 		add(counts, PLACE(warm), 1);
 	if (!o->warm)
 		add(counts, PLACE(attempts), 1);
+	if (o->again)
+		add(counts, PLACE(retries), 1);
 	if (o->reason == REASON_NONE)
 		add(counts, PLACE(abandoned), 1);
 	else if (reason_is_own_shortage(o->reason))

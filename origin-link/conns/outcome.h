@@ -31,6 +31,7 @@ struct outcome {
 	enum reason reason;
 	int status;  /* of the final head; 0: none has come */
 	bool reused; /* by a connection that was open before */
+	bool again;  /* the request was tried before, here or elsewhere */
 	bool warm;   /* opened ahead of need: nothing was asked, and it ends before FIRST_BYTE */
 	/* How long each stage took; < 0: it did not come to an end, or was skipped. */
 	duration queue; /* also < 0: it did not have to wait */
@@ -91,6 +92,7 @@ duration outcome_quantile(const struct outcome_histogram *h, double share);
 
 struct outcome_sums {
 	uint64_t attempts;       /* that have ended, for requests */
+	uint64_t retries;        /* of these, those whose request was tried before */
 	uint64_t opened, warm;   /* connections; those of them that nobody had asked for yet */
 	uint64_t fresh, reused;  /* attempts that were given a new one, or one that was open */
 	uint64_t answers[6];     /* by class of status: [2] is 2xx */

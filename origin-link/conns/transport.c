@@ -27,7 +27,7 @@ struct digest {
 
 /* What makes two transports interchangeable; fields of TLS are zero without it. */
 struct transport_identity {
-	bool tls;
+	bool tls, relay;
 	enum cfg_origin_protocol protocol; /* with TLS by ALPN; never AUTO without */
 	enum tls_verify verify;
 	bool always_full, background;
@@ -94,10 +94,10 @@ static bool digest_equal(const struct digest *a, const struct digest *b)
 
 static bool identity_equal(const struct transport_identity *a, const struct transport_identity *b)
 {
-	return a->tls == b->tls && a->protocol == b->protocol && a->verify == b->verify &&
-	       a->always_full == b->always_full && a->background == b->background &&
-	       a->proxy == b->proxy && strcmp(a->name, b->name) == 0 &&
-	       digest_equal(&a->trust, &b->trust) &&
+	return a->tls == b->tls && a->relay == b->relay && a->protocol == b->protocol &&
+	       a->verify == b->verify && a->always_full == b->always_full &&
+	       a->background == b->background && a->proxy == b->proxy &&
+	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -158,6 +158,7 @@ static struct transport *create(const struct transport_identity *id,
 	}
 	t->proxy = id->proxy;
 	t->protocol = id->protocol;
+	t->relay = id->relay;
 	t->identity = xmalloc(sizeof(*t->identity));
 	*t->identity = *id;
 	t->identity->name = xstrdup(id->name);
@@ -232,6 +233,28 @@ static struct transport *load(const struct cfg_origin *origin, const char *serve
 			return NULL;
 	}
 	return intern(&id, tls, error);
+}
+
+struct transport *transport_of_relay(const struct cfg_edge_relay *own, const char *name,
+				     enum cfg_origin_protocol protocol, char **error)
+{
+	struct cfg_origin_tls tls = {
+	    .enabled = true,
+	    .verify = true,
+	    .ca = own->ca,
+	    .certificate = own->certificate,
+	    .key = own->key,
+	};
+	struct transport_identity id = {
+	    .tls = true,
+	    .relay = true,
+	    .protocol = protocol,
+	    .verify = TLS_VERIFY_ALL,
+	    .name = (char *)name,
+	};
+
+	*error = digest_files(&tls, &id);
+	return *error ? NULL : intern(&id, &tls, error);
 }
 
 struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,

@@ -23,6 +23,7 @@ struct transport {
 	enum cfg_origin_protocol protocol; /* AUTO: as the server says, by ALPN */
 	enum cfg_proxy_protocol proxy; /* not NONE: a connection belongs to one client, and is never
 					  reused */
+	bool relay; /* to another edge, which is told the origin: core/http/relay_field.h */
 	struct transport_identity *identity;
 	/* transport.c, under its lock */
 	unsigned refs;
@@ -33,6 +34,10 @@ struct transport {
  * NULL with *error in words (malloc'd). */
 struct transport *transport_load(const struct cfg_origin *origin, const char *server_host,
 				 char **error);
+/* How they go to another edge that is a relay, by the certificate that this one shows; `protocol`
+ * as an origin would have it. Likewise. */
+struct transport *transport_of_relay(const struct cfg_edge_relay *own, const char *name,
+				     enum cfg_origin_protocol protocol, char **error);
 /* How its checks go there, as origin->health.check and the way of requests say. */
 struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
 				       char **error);

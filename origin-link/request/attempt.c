@@ -82,6 +82,7 @@ static void report(const struct attempt *a, bool ended, enum reason reason)
 	o.stage = stage_of(a, reason);
 	o.reason = reason;
 	o.reused = lease_is_reused(&a->lease);
+	o.again = a->request->facts.retries > 0 || a->request->candidate > 0;
 	o.queue = times.queue;
 	o.connect = times.connect;
 	o.tls = times.tls;

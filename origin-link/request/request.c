@@ -15,7 +15,9 @@
 #include "core/base/log.h"
 #include "origin-link/conns/counters.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/transport.h"
 #include "origin-link/request/request_internal.h"
+#include "origin-link/servers/relays.h"
 
 /* Spares of one worker: as many as requests often run at once. Each keeps about 6 KiB. */
 #define SPARES_MAX 64
@@ -331,6 +333,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	    .source = {.ops = &request_source_ops},
 	    .ends = open->ends,
 	    .client = open->client,
+	    .affinity = open->affinity,
 	    .began = loop_now(loop),
 	    .connect_left = open->origin->timeout.connect,
 	};
@@ -339,8 +342,8 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	copy_settings(&r->settings, open->origins, open->origin, open->terms);
 	arena_reset(&r->arena, arena_cap(&r->settings));
 	request_count(r, OLINK_REQUESTS);
-	r->failed = origins_candidates(open->origins, open->origin, loop, &open->affinity,
-				       r->candidates, &r->n_candidates);
+	r->failed = relays_candidates(open->origins, open->origin, loop, open->is_relayed,
+				      &open->affinity, r->candidates, &r->n_candidates);
 	if (r->failed != REASON_NONE)
 		r->n_candidates = 0;
 	REQUEST_TRACE(r, "opened, %u candidates%s%s", r->n_candidates,

@@ -32,6 +32,7 @@ struct olink_open {                          /* copied */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
 	struct proxy_parties client;         /* for origins that want a PROXY header */
 	const struct olink_terms *terms;     /* NULL: all as the origin says */
+	bool is_relayed;                     /* by another edge: it goes straight to a server */
 	struct olink_affinity affinity;      /* to a server */
 	struct flow_ends ends;
 };
@@ -85,6 +86,8 @@ struct olink_facts {
 	const char *protocol; /* of that connection, a literal; NULL: there was none */
 	struct net_addr addr; /* the last that a connection to was tried; AF_UNSPEC: none */
 	unsigned retries;     /* how often it was sent again */
+	bool given;    /* some of it was given to a connection, so that a server may have acted */
+	bool by_relay; /* the last connection that was had was to another edge */
 	/* The attempts before the last one, in the order of their ends; until the request is
 	 * closed. */
 	unsigned n_tries;

@@ -132,6 +132,9 @@ struct olink_request {
 	unsigned n_candidates, candidate;
 	mono_time died_at;     /* the attempt before; 0: this is the first */
 	duration connect_left; /* for this candidate and those behind it */
+	/* relay.c */
+	struct olink_affinity affinity; /* as it was opened with */
+	struct span relay_order; /* what a relay is told; in the arena; empty: nothing so far */
 	struct attempt *current, *rival;
 	struct attempt *second; /* beside the embedded one, when there has been a rival; malloc'd */
 	unsigned n_again;       /* how often it was tried again, as retry.h counts it */
@@ -228,6 +231,21 @@ void request_won(struct olink_request *r, struct attempt *a);
 /* The current attempt was given the request: a rival may follow after a while. */
 void request_hedge(struct olink_request *r);
 void request_hedge_fire(struct deadline *deadline);
+
+/* The relay has said that it has no response for it, for that reason, and whether no server has
+ * acted upon it. The attempt is over; the request is sent elsewhere, or fails. */
+void request_refused_by_relay(struct olink_request *r, struct attempt *a, enum reason reason,
+			      bool unacted, enum response_end end);
+
+/* relay.c */
+
+/* Before the head is given to the wire: says which origin it is for to a relay, and to nobody else.
+ * False: no memory. */
+bool relay_address_head(struct attempt *a);
+/* Whether the attempt is made at a relay. */
+bool relay_has(const struct attempt *a);
+/* Whether a final head is the relay's own, and not an origin's: then the attempt has ended. */
+bool relay_answered(struct attempt *a, const struct http_head *head, enum response_end end);
 
 /* send.c */
 

@@ -77,6 +77,8 @@ void attempt_final(struct attempt *a, struct http_head *head, enum response_end 
 	struct olink_request *r = a->request;
 	struct flow_sink *sink = r->ends.response;
 
+	if (relay_answered(a, head, end))
+		return;
 	REQUEST_TRACE(r, "status %d", head->status);
 	attempt_answered(a, head->status);
 	if (request_holds_back(r, a, head->status, end))

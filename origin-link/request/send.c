@@ -115,14 +115,17 @@ static void give(struct olink_request *r, struct attempt *a, struct slice data)
 	    .end = r->side == REQUEST_ENDED,
 	    .trailers = r->trailers,
 	};
-	enum wire_sent sent = a->wire->send(a, &piece);
+	enum wire_sent sent = WIRE_NO_MEMORY;
 
+	if (!piece.head || relay_address_head(a))
+		sent = a->wire->send(a, &piece);
 	if (sent == WIRE_NO_MEMORY) {
 		request_fail(r, REASON_LIMIT, NULL);
 		return;
 	}
 	if (piece.end)
 		a->sent = loop_now(request_loop(r));
+	r->facts.given = true;
 	a->given = data.n > 0 ? GIVEN_CONTENT : MAX(a->given, GIVEN_HEAD);
 	if (piece.end && r->is_tunnel) {
 		request_tunnel_ended(r);

@@ -51,6 +51,7 @@ static void note_connection(struct olink_request *r)
 	const struct attempt *a = r->current;
 
 	r->facts.addr = *endpoint_addr(a->endpoint);
+	r->facts.by_relay = relay_has(a);
 	r->facts.reused = lease_is_reused(&a->lease);
 	r->facts.protocol = a->wire->name;
 	r->facts.connect = lease_connect_time(&a->lease);
@@ -349,6 +350,14 @@ void request_opened(struct olink_request *r, struct attempt *a)
 	send_begin(r);
 }
 
+/* There is another way, and no need to try this one for each request until a check has. */
+static bool is_relay_lost(const struct attempt *a, enum reason reason)
+{
+	return relay_has(a) &&
+	       (reason == REASON_ORIGIN_CONNECT_REFUSED || reason == REASON_ORIGIN_CONNECT_FAILED ||
+		reason == REASON_ORIGIN_HANDSHAKE_FAILED || reason == REASON_ORIGIN_CERTIFICATE);
+}
+
 void request_unleased(struct olink_request *r, struct attempt *a, enum reason reason,
 		      const char *detail)
 {
@@ -356,7 +365,7 @@ void request_unleased(struct olink_request *r, struct attempt *a, enum reason re
 	if (reason != REASON_ORIGIN_QUEUE_FULL && reason != REASON_ORIGIN_QUEUE_TIMEOUT &&
 	    !reason_is_own_shortage(reason))
 		r->facts.addr = *endpoint_addr(a->endpoint);
-	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT)
+	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT || is_relay_lost(a, reason))
 		endpoint_suspect(a->endpoint, request_loop(r));
 	/* Nothing was sent, so another one may be asked. */
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
@@ -438,9 +447,12 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 
 	c->idempotent = http_method_is_idempotent(r->head->method_id);
 	c->whole = a->given < GIVEN_CONTENT || r->keeps;
-	c->reused = r->facts.reused;
+	/* All connections of a relay end with it, the newest too; and there is another way. */
+	c->reused = r->facts.reused || relay_has(a);
 	c->n = r->n_again;
 	decision = retry_decide(&r->settings.retry, c);
+	if (relay_has(a) && decision.verdict == RETRY_SAME)
+		decision.verdict = RETRY_NEXT;
 	if (decision.verdict == RETRY_NO ||
 	    (decision.verdict == RETRY_ONLY_OTHER && !has_other(r)) ||
 	    !is_afforded(r, decision.cost))
@@ -476,6 +488,24 @@ void request_try_again(struct olink_request *r)
 	send_again(r);
 	if (!try_any(r, &reason))
 		request_fail(r, reason, NULL);
+}
+
+void request_refused_by_relay(struct olink_request *r, struct attempt *a, enum reason reason,
+			      bool unacted, enum response_end end)
+{
+	bool keep = end == RESPONSE_ENDS_CLEANLY && r->side == REQUEST_ENDED;
+	enum attempt_end how = keep ? ATTEMPT_KEEP : ATTEMPT_CLOSE;
+	/* What we are short of here is not what the relay is short of. */
+	struct retry_case c = {.cause = RETRY_BROKE, .unacted = unacted};
+	bool whole = a->given < GIVEN_CONTENT || r->keeps;
+
+	/* The relay has done its work: what failed is behind it. */
+	if (leave_to_other(r, a, OLINK_TRY_BROKE, how, REASON_DONE))
+		return;
+	if (whole && has_other(r) && again(r, &c, how, REASON_DONE))
+		return;
+	end_attempt(r, a, how, REASON_DONE);
+	request_fail(r, reason, "says the relay");
 }
 
 void request_died(struct olink_request *r, struct attempt *a, const struct attempt_death *death)

@@ -19,6 +19,7 @@
 #include "origin-link/conns/warm.h"
 #include "origin-link/servers/choice.h"
 #include "origin-link/servers/link.h"
+#include "origin-link/servers/relays.h"
 
 /* Loading */
 
@@ -70,6 +71,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 	o->fleet = fleet;
 	o->self = here->name;
 	o->km = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->km));
+	o->edge = here->edge;
 	o->transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->transports));
 	o->check_transports = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->check_transports));
 	o->servers = xcalloc(MAX(fleet->n_origins, 1), sizeof(*o->servers));
@@ -87,7 +89,9 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 		o->km[i] = xcalloc(n, sizeof(*o->km[i]));
 		measure(o, origin, here);
 		ok &= load_one(o, origin, diag);
+		cfg_hash_put(&o->by_name, origin->name, strlen(origin->name), origin);
 	}
+	ok &= relays_load(o, diag);
 	if (!ok)
 		olink_origins_destroy(&o);
 	return o;
@@ -168,6 +172,7 @@ void olink_origins_open(struct olink_origins *o, struct olink *olink)
 	o->choices = xcalloc(MAX(o->fleet->n_origins, 1), sizeof(*o->choices));
 	for (unsigned i = 0; i < o->fleet->n_origins; i++)
 		open_one(o, &o->fleet->origins[i]);
+	relays_open(o);
 	begin_turns(o, olink->group->n_workers + 1);
 	take_over_gates(o, TAILQ_LAST(&olink->origins, origins_list));
 	TAILQ_INSERT_TAIL(&olink->origins, o, link);
@@ -179,6 +184,7 @@ void olink_origins_close(struct olink_origins *o)
 {
 	LOOP_ASSERT_OWNER(o->olink->group->control);
 	TAILQ_REMOVE(&o->olink->origins, o, link);
+	relays_close(o);
 	o->olink = NULL;
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		choice_destroy(&o->choices[i]);
@@ -205,6 +211,8 @@ void olink_origins_destroy(struct olink_origins **originsp)
 		free(o->km[i]);
 		free(o->transports[i]);
 	}
+	relays_destroy(o);
+	cfg_hash_fini(&o->by_name);
 	free(o->servers);
 	free(o->km);
 	free(o->quotas);
@@ -238,7 +246,7 @@ static bool is_settled(const struct olink_origins *o, unsigned origin)
 		if (!server_is_settled(o->servers[origin][i]))
 			return false;
 	}
-	return is_warm(o, origin);
+	return relays_are_settled(o, origin) && is_warm(o, origin);
 }
 
 bool olink_origins_settled(const struct olink_origins *o)
@@ -259,6 +267,24 @@ char *olink_origins_unsettled(const struct olink_origins *o)
 			names_add(&names, o->fleet->origins[i].name);
 	}
 	return names_sentence(&names, "origin", "origins");
+}
+
+const struct cfg_origin *olink_origins_find(const struct olink_origins *o, struct span name)
+{
+	return cfg_hash_get(&o->by_name, name.p, name.n);
+}
+
+bool olink_origins_are_usable(const struct olink_origins *o, const struct cfg_origin *origin)
+{
+	for (unsigned j = 0; j < origin->n_servers; j++) {
+		const struct olink_addresses *list = server_addresses(o->servers[origin->id][j]);
+
+		for (unsigned i = 0; list && i < list->n; i++) {
+			if (!address_is_down(list->v[i]))
+				return true;
+		}
+	}
+	return false;
 }
 
 bool origins_keep_warm(const struct cfg_origin *origin)

@@ -11,8 +11,10 @@
 
 #include "core/base/clock.h"
 #include "core/base/reason.h"
+#include "core/http/message.h"
 
 struct cfg_coords;
+struct cfg_edge;
 struct cfg_fleet;
 struct cfg_origin;
 struct diag;
@@ -28,6 +30,8 @@ struct olink_here {
 	const struct cfg_coords *location; /* NULL, or not set: nowhere */
 	/* Of two places: latitude and longitude of each in degrees. NULL: nobody knows. */
 	double (*distance_km)(double, double, double, double);
+	/* As which it goes by other edges, relays; NULL: by none. */
+	const struct cfg_edge *edge;
 };
 
 /* For those who only want to know whether it can be done. */
@@ -49,6 +53,10 @@ bool olink_origins_settled(const struct olink_origins *origins);
 /* Which of them have not settled: "origins app, api"; malloc'd. NULL: all have. Control loop. */
 char *olink_origins_unsettled(const struct olink_origins *origins);
 
+/* NULL: there is none of that name. Any thread. */
+const struct cfg_origin *olink_origins_find(const struct olink_origins *origins, struct span name);
+/* Whether any of its servers may be up. Any loop of the group. */
+bool olink_origins_are_usable(const struct olink_origins *origins, const struct cfg_origin *origin);
 /* What a request has in common with others that are to go to the same server. */
 struct olink_affinity {
 	bool has_key, has_server;

@@ -20,6 +20,7 @@
 #include "origin-link/conns/transport.h"
 #include "origin-link/health/check.h"
 #include "origin-link/health/probe.h"
+#include "origin-link/servers/seen.h"
 
 #define SERVER_MAGIC 0x53727672u
 
@@ -150,6 +151,7 @@ static struct olink_address *address_create(struct olink_server *server,
 	a->addr = *addr;
 	a->endpoint = endpoint_take(server->table->conns, addr, server->transport);
 	a->checked = server->checked;
+	seen_begin(a);
 	health_init(&a->health, server->check.rise, server->check.fall);
 	if (a->checked)
 		start_checks(a);
@@ -227,6 +229,7 @@ static void leave(struct olink_address *a, struct retired *r)
 	if (past->n == ARRAY_SIZE(past->v))
 		forget_first(past, r);
 	probe_destroy(&a->probe);
+	seen_end(a->server, a);
 	endpoint_remember(endpoint);
 	endpoint_give(&endpoint);
 	a->left = loop_now(a->server->table->group->control);
@@ -243,6 +246,7 @@ static void come_back(struct olink_address *a)
 	CHECK(a->endpoint == known);
 	endpoint_forget(&known);
 	a->comes_late = true;
+	seen_begin(a);
 	note_start(a);
 	if (!a->checked)
 		return;

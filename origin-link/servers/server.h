@@ -12,6 +12,7 @@
 
 #include "config/fleet.h"
 #include "core/base/addr.h"
+#include "origin-link/conns/outcome.h"
 #include "origin-link/health/health.h"
 #include "origin-link/health/history.h"
 #include "origin-link/health/outlier.h"
@@ -43,6 +44,7 @@ struct olink_address {
 	bool comes_late;    /* it was down, or is new where others were known: it starts slowly */
 	mono_time up_since; /* of one that came late; 0: it was there from the beginning */
 	struct history history;
+	struct outcome_sums counted_before; /* by the endpoint, see servers/seen.h */
 	/* only where the server is watched */
 	struct outlier outlier;
 	bool is_counted;               /* there was a look */
@@ -106,6 +108,7 @@ struct olink_server {
 	bool resolved; /* the first resolution has ended, well or not */
 	LIST_HEAD(, server_user) users;
 	struct olink_past past;
+	struct outcome_sums counted; /* of addresses that it had, see servers/seen.h */
 	/* written by the control loop, read by any */
 	_Atomic(const struct olink_addresses *) addresses;
 };

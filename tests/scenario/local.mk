@@ -79,6 +79,7 @@ scenarios = \
 	tests/scenario/test_fault_origin_retries.py \
 	tests/scenario/test_fault_origins.py \
 	tests/scenario/test_fault_paths.py \
+	tests/scenario/test_fault_relay.py \
 	tests/scenario/test_fault_reload_blocks.py \
 	tests/scenario/test_fault_resolver.py \
 	tests/scenario/test_fault_restart.py \
@@ -97,6 +98,7 @@ scenarios = \
 	tests/scenario/test_keys_strangers.py \
 	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py \
-	tests/scenario/test_privileges.py
+	tests/scenario/test_privileges.py \
+	tests/scenario/test_relay.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -332,7 +332,7 @@ def test_man_is_in_the_page_that_was_built():
     assert "@OPTIONS@" not in page
 
 
-COMMANDS = ["check", "dump", "schema", "man", "status", "explain"]
+COMMANDS = ["check", "dump", "schema", "man", "status", "metrics", "explain"]
 
 
 def test_help_and_version():
@@ -456,6 +456,76 @@ def test_status_shows_what_is_below_what(fleet, tmp_path):
         "`-2001:db8::10     unknown",
         "gru1 in São Paulo  down     -",
     ]
+
+
+def test_status_shows_what_origins_did(fleet, tmp_path):
+    server = {"host": "app.example", "port": 8080, "resolved": True, "addresses": [],
+              "traffic": {"attempts": 9, "answers": {"2xx": 7, "5xx": 1},
+                          "failures": {"origin-closed": 1}, "reused_percent": 88.88},
+              "times": {"first_byte": {"count": 8, "p50_ms": 0.5}, "whole": {"count": 8, "p50_ms": 20.0}}}
+    status = {"state": "serving", "origins": {
+        "app": {"servers": [server]},
+        "new": {"servers": [{"host": "new.example", "port": 80, "resolved": False, "addresses": [],
+                             "traffic": {"attempts": 0, "answers": {}, "failures": {},
+                                         "reused_percent": None}, "times": {}}]}}}
+    answering = Answering(tmp_path / "fra1.sock", {"result": status})
+    run = ctl("status", "-c", fleet, "fra1", env={**os.environ, "LC_ALL": "C"})
+    answering.done()
+    assert part(run.stdout, "ORIGINS") == [
+        "NAME                RESOLVED",
+        "app",
+        "`-app.example:8080  yes",
+        "new",
+        "`-new.example:80    no",
+    ]
+    assert part(run.stdout, "ORIGINS TRAFFIC") == [
+        "NAME                ATTEMPTS  ANSWERS       FAILURES         REUSED PERCENT",
+        "app",
+        "`-app.example:8080         9  2xx 7, 5xx 1  origin-closed 1           88.88",
+        "new",
+        "`-new.example:80           0  -             -                             -",
+    ]
+    assert part(run.stdout, "ORIGINS TIMES") == [
+        "NAME                COUNT  P50 MS",
+        "app",
+        "`-app.example:8080",
+        "  |-first_byte          8     0.5",
+        "  `-whole               8      20",
+    ]
+
+
+def test_metrics(fleet, tmp_path):
+    """What belongs to one metric has to stand together, and a server's counters come one after the other."""
+    counters = {"edge_requests_total": 17, "edge_connections": 2}
+    for server in "a:80", "b:80":
+        labels = f'origin="app",server="{server}"'
+        counters[f"olink_server_attempts_total{{{labels}}}"] = 3
+        counters[f'olink_server_seconds_bucket{{{labels},stage="tls",le="+Inf"}}'] = 1
+        counters[f'olink_server_seconds_count{{{labels},stage="tls"}}'] = 1
+        counters[f'olink_server_seconds_sum{{{labels},stage="tls"}}'] = 0.25
+    answering = Answering(tmp_path / "fra1.sock", {"result": {"state": "serving", "counters": counters}})
+    run = ctl("metrics", "-c", fleet, "fra1")
+    assert answering.done() == "status\n"
+    assert run.stdout.splitlines() == [
+        "# TYPE edge_connections gauge",
+        "edge_connections 2",
+        "# TYPE edge_requests_total counter",
+        "edge_requests_total 17",
+        "# TYPE olink_server_attempts_total counter",
+        'olink_server_attempts_total{origin="app",server="a:80"} 3',
+        'olink_server_attempts_total{origin="app",server="b:80"} 3',
+        "# TYPE olink_server_seconds histogram",
+        'olink_server_seconds_bucket{origin="app",server="a:80",stage="tls",le="+Inf"} 1',
+        'olink_server_seconds_count{origin="app",server="a:80",stage="tls"} 1',
+        'olink_server_seconds_sum{origin="app",server="a:80",stage="tls"} 0.25',
+        'olink_server_seconds_bucket{origin="app",server="b:80",stage="tls",le="+Inf"} 1',
+        'olink_server_seconds_count{origin="app",server="b:80",stage="tls"} 1',
+        'olink_server_seconds_sum{origin="app",server="b:80",stage="tls"} 0.25',
+    ]
+    shown = Answering(tmp_path / "s", {"result": {"state": "serving", "counters": counters}})
+    run = ctl("status", tmp_path / "s")
+    shown.done()
+    assert "edge_requests_total" in run.stdout and "olink_server" not in run.stdout
 
 
 def on_terminal(argv, columns, **env):

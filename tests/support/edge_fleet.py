@@ -22,10 +22,11 @@ class Edge(perigee.Daemon):
 
     def __init__(self, directory, authority, sites, origins, http="", workers=1, args=(),
                  plain=False, inside=(), access_log=None, log="", listen="127.0.0.1:0",
-                 node="fra1", top=()):
+                 node="fra1", own="", others=(), top=()):
         """plain: it listens without TLS too. inside: see Daemon; curl runs there as well.
         access_log: another path than .access_log_path, "-" for standard output. log: more options
-        of http.access_log. top: lines with more sections."""
+        of http.access_log. own: more of the edge's options. others: lines with more edges. top:
+        lines with more sections."""
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
@@ -37,6 +38,8 @@ class Edge(perigee.Daemon):
         self.plain = plain
         self.listen = listen
         self.inside = inside
+        self.own = own
+        self.others = others
         self.top = top
         self.write(sites, origins, http)
         super().__init__(perigee.EDGE, self.fleet, node, self.directory, args, inside=inside)
@@ -61,7 +64,8 @@ class Edge(perigee.Daemon):
             "log: {level: debug}",
             "edges:",
             f'  {self.node}: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '
-            f"workers: {self.workers}}}",
+            f"workers: {self.workers}, {self.own}}}",
+            *(f"  {line}" for line in self.others),
             "origins:",
             *(f"  {name}: {{{self.cold(origin)}}}" for name, origin in origins.items()),
             "sites:",

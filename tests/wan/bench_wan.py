@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a visit costs over a long path: direct to the origin, and through nginx, HAProxy and Perigee.
+"""What a visit costs over a long path: direct to the origin, and through nginx, HAProxy and Perigee,
+which goes straight on or by a relay beside the origin.
 
 For clients in five cities the time to TCP, TLS, first and last byte, cold and resumed, without loss
 and with it, beside the physical limit (limits.py). The delay line is checked against itself first. A
@@ -28,7 +29,7 @@ from limits import limit
 
 MOMENTS = ("dns", "tcp", "tls", "first_byte", "last_byte")
 COLD, RESUMED, EARLY = "cold", "resumed", "early data"
-OURS = "perigee"
+OURS, RELAY = "perigee", "relay"
 
 
 @dataclass(frozen=True)
@@ -208,14 +209,15 @@ def features_text(can):
     ])
 
 
-def verdict(cells, goal):
-    """(ok or short, one line for each of Perigee's cells that is over the goal)."""
+def verdict(cells, goal, way=OURS):
+    """(ok or short, one line for each of the way's cells that is over the goal)."""
     ours = {k: c["first_byte"]["ratio"] for k, c in cells.items()
-            if k[2] == OURS and k[1] == 0 and k[4] == "20k"}
+            if k[2] == way and k[1] == 0 and k[4] == "20k"}
     late = [f"  {city} {mode}: {ratio:.3f}" for (city, _, _, mode, _), ratio in ours.items()
             if ratio > goal]
     worst = max(ours, key=ours.get)
-    text = (f"first byte through Perigee without loss, to its limit: worst {ours[worst]:.3f} "
+    name = "Perigee" if way == OURS else f"Perigee by {way}"
+    text = (f"first byte through {name} without loss, to its limit: worst {ours[worst]:.3f} "
             f"({worst[0]}, {worst[3]}), goal {goal:g}: {'short' if late else 'ok'}")
     return text, late
 
@@ -236,11 +238,13 @@ def versions():
 def write(out, args, world, cells, checks, can, counters, took):
     machine, programs = report.machine(), versions()
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
+    relay_text, relay_late = verdict(cells, report.goals()["wan"]["first_byte"], RELAY)
     peers = ("as the other benchmarks have them" if args.defaults
              else "as their manuals advise for the first byte")
     (out / "wan.json").write_text(json.dumps({
         "machine": machine, "versions": programs, "world": world.text, "settings": world.settings,
         "peers": peers, "seconds": round(took), "verdict": text, "over": late,
+        "relay": relay_text, "relay_over": relay_late,
         "early_data": {w: c[0] for w, c in can.items()}, "http2": {w: c[1] for w, c in can.items()},
         "checks": checks, "line": counters,
         "cells": [dict(zip(("city", "loss", "way", "mode", "size"), k)) | c
@@ -252,7 +256,7 @@ def write(out, args, world, cells, checks, can, counters, took):
     for loss in checks:
         lines += [f"{loss:g}% loss, ms from the start of the connection (DNS by itself):", "",
                   results_table(cells, can, loss, markdown=True), ""]
-    lines += [text, *late, ""]
+    lines += [text, *late, "", relay_text, *relay_late, ""]
     for loss, rows in checks.items():
         lines += [f"The delay line against itself, {loss:g}% loss:", "",
                   check_table(rows, markdown=True), ""]
@@ -298,7 +302,9 @@ def run(args, directory):
               + (" (p90)" if loss else ""))
         print(results_table(cells, can, loss))
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
-    print("\n" + "\n".join([describe(world), features_text(can), "", text, *late]))
+    relay_text, relay_late = verdict(cells, report.goals()["wan"]["first_byte"], RELAY)
+    print("\n" + "\n".join([describe(world), features_text(can), "", text, *late, relay_text,
+                            *relay_late]))
     progress.say(f"written: {args.out}/wan.md, wan.json, wan.svg")
 
 

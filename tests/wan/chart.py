@@ -23,7 +23,7 @@ def draw(cells, loss, path, mode="cold", size="20k"):
     shown = {k: c for k, c in cells.items() if k[1] == loss and k[3] == mode and k[4] == size}
     cities = list(dict.fromkeys(k[0] for k in shown))
     ways = list(dict.fromkeys(k[2] for k in shown))
-    ways.sort(key=["direct", "nginx", "haproxy", "perigee"].index)
+    ways.sort(key=["direct", "nginx", "haproxy", "perigee", "relay"].index)
     matplotlib.rcParams["svg.hashsalt"] = "wan"  # the same run gives the same file
     figure, axes = pyplot.subplots(figsize=(9, 1.1 + 1.25 * len(cities)))
     step = len(ways) + 1

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fleet of the long-path rig: an origin, three edges, a name server, and clients in five cities.
+"""The fleet of the long-path rig: an origin, three edges, a relay, a name server, and clients in five
+cities.
 
 At each edge stand Perigee, nginx and HAProxy, each in one process on a port of its own, all with
-plain HTTP/1.1 links to the same origin; the origin's nginx also takes clients itself, by TLS. As a
+plain HTTP/1.1 links to the same origin; the origin's nginx also takes clients itself, by TLS. Perigee
+reaches it in another way too, through an edge of its own beside it, a relay (`via`). As a
 program it brings all of that up and leaves it until Ctrl-C.
 """
 
@@ -29,6 +31,8 @@ WORLD = Path(__file__).resolve().parent / "world.txt"
 # São Paulo than to Frankfurt on the globe, but the cables of Africa lead to Europe.
 EDGES = {"fra1": ("50.11,8.68", "0km"), "gru1": ("-23.55,-46.63", "2000km"),
          "nrt1": ("35.68,139.65", "0km")}
+# Beside the origin; clients are not sent there.
+RELAY, RELAY_PLACE, RELAY_PORT = "nyc1", "40.71,-74.01", 8844
 # Where each client must be sent.
 CITIES = {"london": "fra1", "johannesburg": "fra1", "sao-paulo": "gru1", "tokyo": "nrt1",
           "sydney": "nrt1"}
@@ -56,10 +60,12 @@ class Way:
     name: str
     port: int
     edge: bool  # at the edges; otherwise at the origin itself
+    under: str = ""  # the path of what is got that way
 
 
 WAYS = {w.name: w for w in (Way("direct", TLS_PORT, False), Way("nginx", 8443, True),
-                            Way("haproxy", 9443, True), Way("perigee", TLS_PORT, True))}
+                            Way("haproxy", 9443, True), Way("perigee", TLS_PORT, True),
+                            Way("relay", TLS_PORT, True, "/by-relay"))}
 
 
 class Fleet:
@@ -101,6 +107,7 @@ class Fleet:
         for size, length in SIZES.items():
             (folder / size).write_bytes(random.Random(size).randbytes(length))
         (folder / "health").write_text("ok")
+        (folder / WAYS["relay"].under[1:]).symlink_to(folder)
 
     def _start_origin(self):
         folder = self.folder("origin")
@@ -142,7 +149,7 @@ $TTL 300
 ns1  A   {self.hosts["ns1"]}
 """)
         fleet.write_text(self._perigee_yaml(folder))
-        daemons = [(perigee.EDGE, edge) for edge in EDGES] + [(perigee.DNS, "ns1")]
+        daemons = [(perigee.EDGE, edge) for edge in [RELAY, *EDGES]] + [(perigee.DNS, "ns1")]
         for program, node in daemons:
             self.rig.start(node, [program, "--config", fleet, "--node", node, "--workers", 1],
                            folder / f"{node}.log")
@@ -151,7 +158,16 @@ ns1  A   {self.hosts["ns1"]}
         perigee.wait_for(lambda: self._all_up(folder), "ns1 to find all edges up")
         self.perigee_folder = folder
 
+    def _relay_options(self, own):
+        """Of an edge that goes by the relay."""
+        def of(name):
+            certificate, key = own.issue(name, [name], usage="serverAuth,clientAuth")
+            return f"certificate: {certificate}, key: {key}, ca: {own.certificate}"
+
+        return of
+
     def _perigee_yaml(self, folder):
+        relay = self._relay_options(perigee.Authority(self.directory / "fleet"))
         edges = "".join(
             f"""  {name}:
     location: {place}
@@ -159,10 +175,18 @@ ns1  A   {self.hosts["ns1"]}
     addresses: [{self.hosts[name]}]
     listen: ["{self.hosts[name]}:{WAYS["perigee"].port}"]
     control: {folder}/{name}.sock
+    relay: {{{relay(name)}}}
 """ for name, (place, bias) in EDGES.items())
         return f"""http: {{access_log: {{output: ""}}}}
 edges:
 {edges}
+  {RELAY}:
+    location: {RELAY_PLACE}
+    admin: drained
+    addresses: [{self.hosts[RELAY]}]
+    listen: ["{self.hosts[RELAY]}:{WAYS["perigee"].port}"]
+    control: {folder}/{RELAY}.sock
+    relay: {{listen: "{self.hosts[RELAY]}:{RELAY_PORT}", {relay(RELAY)}}}
 nameservers:
   ns1: {{listen: ["{self.hosts["ns1"]}:53"], control: {folder}/ns1.sock}}
 origins:
@@ -170,11 +194,18 @@ origins:
     servers: ["{self.origin}"]
     health: {{check: {{path: /health}}}}
     pool: {{warm: {WARM}}}
+  by-relay:
+    servers: ["{self.origin}"]
+    via: {RELAY}
+    health: {{check: {{path: /health}}}}
+    pool: {{warm: {WARM}}}
 sites:
   www:
     hosts: [{HOST}]
     certificates: [{{certificate: {self.certificate[0]}, key: {self.certificate[1]}}}]
-    routes: [{{path: /, origin: app, early_data: true}}]
+    routes:
+      - {{path: {WAYS["relay"].under}, origin: by-relay, early_data: true}}
+      - {{path: /, origin: app, early_data: true}}
 zones:
   example.com:
     file: example.com.zone
@@ -214,7 +245,7 @@ geo: {{database: {perigee.SAMPLE_MMDB}, unknown: "50.11,8.68"}}
         w = WAYS[way]
         where = (["--dns", f"{self.hosts['ns1']}:53"] if w.edge
                  else ["--address", self.hosts["origin"]])
-        return [rig.VISIT, *where, "--port", w.port, "--host", HOST, "--path", f"/{size}",
+        return [rig.VISIT, *where, "--port", w.port, "--host", HOST, "--path", f"{w.under}/{size}",
                 "--expect", self.body(size), "--ca", self.authority.certificate,
                 "--timeout", 60, *options]
 

@@ -120,6 +120,11 @@ tests_unit_core_http_test_query_SOURCES = tests/unit/core/http/test_query.c
 tests_unit_core_http_test_query_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_query
 
+check_PROGRAMS += tests/unit/core/http/test_relay_field
+tests_unit_core_http_test_relay_field_SOURCES = tests/unit/core/http/test_relay_field.c
+tests_unit_core_http_test_relay_field_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_relay_field
+
 check_PROGRAMS += tests/unit/core/http/test_regex
 tests_unit_core_http_test_regex_SOURCES = tests/unit/core/http/test_regex.c
 tests_unit_core_http_test_regex_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

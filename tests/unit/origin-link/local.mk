@@ -4,6 +4,7 @@
 
 check_PROGRAMS += \
 	tests/unit/origin-link/test_olink \
+	tests/unit/origin-link/test_server_metrics \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
 	tests/unit/origin-link/h2/test_h2_response \
@@ -31,6 +32,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/servers/test_seen \
 	tests/unit/origin-link/servers/test_service \
 	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
@@ -55,6 +57,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/request/test_workers
 TESTS += \
 	tests/unit/origin-link/test_olink \
+	tests/unit/origin-link/test_server_metrics \
 	tests/unit/origin-link/conns/test_connector \
 	tests/unit/origin-link/conns/test_endpoint \
 	tests/unit/origin-link/h2/test_h2_response \
@@ -82,6 +85,7 @@ TESTS += \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
 	tests/unit/origin-link/servers/test_origins \
+	tests/unit/origin-link/servers/test_seen \
 	tests/unit/origin-link/servers/test_service \
 	tests/unit/origin-link/servers/test_srv_answer \
 	tests/unit/origin-link/health/test_probe \
@@ -138,6 +142,14 @@ tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/ser
 	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
 tests_unit_origin_link_servers_test_origins_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_test_server_metrics_SOURCES = tests/unit/origin-link/test_server_metrics.c \
+	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h
+tests_unit_origin_link_test_server_metrics_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_seen_SOURCES = tests/unit/origin-link/servers/test_seen.c \
+	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h
+tests_unit_origin_link_servers_test_seen_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_connector_SOURCES = tests/unit/origin-link/conns/test_connector.c \
 	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h \

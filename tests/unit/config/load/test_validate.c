@@ -206,6 +206,35 @@ static void test_addresses_of_edges_that_are_odd(void **state)
 			  "at fleet.yaml:1:25\n");
 }
 
+/* Who listens for edges must know whom it lets in; and who is to be gone by must be there. */
+static void test_relays(void **state)
+{
+	assert_complaints(
+	    "edges:\n"
+	    "  open: {relay: {listen: \"*:8443\"}}\n"
+	    "  half: {relay: {listen: \"*:8443\", certificate: c, key: k}}\n"
+	    "  odd: {relay: {certificate: c}}\n"
+	    "  both: {listen: \"*:443\", relay: {listen: \"*:443\", certificate: c, key: k, ca: "
+	    "a}}\n"
+	    "  lost: {relay: {listen: \"*:8443\", certificate: c, key: k, ca: a}}\n"
+	    "  none: {addresses: 192.0.2.1}\n"
+	    "origins:\n"
+	    "  app: {servers: a, via: none}\n"
+	    "  api: {servers: [{address: a, via: lost}]}\n"
+	    "  far: {servers: a, via: nowhere}\n",
+
+	    "fleet.yaml:2:17: edges.open.relay: listens, so it needs certificate, key and ca\n"
+	    "fleet.yaml:3:17: edges.half.relay: listens, so it needs certificate, key and ca\n"
+	    "fleet.yaml:4:16: edges.odd.relay: certificate, key and ca belong together\n"
+	    "fleet.yaml:5:43: edges.both.relay.listen: \"[::]:443\" is there twice; first at "
+	    "fleet.yaml:5:18\n"
+	    "fleet.yaml:9:26: origins.app.via: edge none is no relay: edges.none.relay.listen is "
+	    "not there\n"
+	    "fleet.yaml:10:19: origins.api.servers: where others reach edge lost is not known: "
+	    "edges.lost has neither addresses nor relay.address\n"
+	    "fleet.yaml:11:26: origins.far.via: there is no edge \"nowhere\"\n");
+}
+
 static void test_balance(void **state)
 {
 	struct cfg_fleet *f = load_good(
@@ -278,6 +307,7 @@ int main(void)
 	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
 	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),
+	    cmocka_unit_test(test_relays),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

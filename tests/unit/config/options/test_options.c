@@ -240,6 +240,7 @@ static void check_restart(const char *path, const struct cfg_option *o)
 	    "tls.keys.control",
 	    "edges.*.listen",
 	    "edges.*.listen_plain",
+	    "edges.*.relay.listen",
 	    "edges.*.control",
 	    "edges.*.workers",
 	    "nameservers.*.listen",

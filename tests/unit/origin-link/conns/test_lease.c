@@ -47,8 +47,10 @@ static void test_fresh_then_reused(void **state)
 	assert_true(lease_connect_time(&a.lease).ns > 0);
 	taker_ping(&a);
 	assert_int_equal(lease_rig_count(t, OLINK_ACTIVE), 1);
+	assert_int_equal(endpoint_facts(t->e).in_flight, 1);
 	lease_end(&a.lease, true);
 	assert_int_equal(lease_rig_count(t, OLINK_ACTIVE), 0);
+	assert_int_equal(endpoint_facts(t->e).in_flight, 0);
 	assert_int_equal(lease_rig_count(t, OLINK_IDLE), 1);
 	assert_int_equal(endpoint_facts(t->e).idle, 1);
 	/* Ended is ended. */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What was seen of the servers of a configuration, as metrics with labels. Control loop.
+ */
+#pragma once
+
+#include <jansson.h>
+
+struct cfg_fleet;
+struct olink_server;
+
+/* olink_server_NAME{origin="...",server="HOST:PORT",...} into `counters`; `servers` by origin, as
+ * `fleet` has them. */
+void server_metrics_add(const struct cfg_fleet *fleet, struct olink_server *const *const *servers,
+			json_t *counters);

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A relay that fails, or whose origin does: what is sent again and what never, which way requests go
+then, and that they come back to it."""
+
+import http.client
+import threading
+
+import pytest
+
+import perigee
+from edge_fleet import HOST, read_head
+from relays import RelayFleet
+
+VIA = "via: fra1"
+DEAD = 'servers: ["127.0.0.1:1"], health: off'
+
+
+@pytest.fixture
+def fleet(tmp_path, authority, certificate):
+    return RelayFleet(tmp_path, authority, certificate)
+
+
+@pytest.fixture
+def make(fleet, processes):
+    """make(node, origins, ...): see RelayFleet.edge()."""
+    def make(node, origins, **more):
+        edge = fleet.edge(node, origins, **more)
+        processes.append(edge)
+        return edge
+
+    return make
+
+
+class Counting:
+    """An origin that notes each request as it carries it out, and then answers, or not."""
+
+    def __init__(self, scripted_origin, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"):
+        self.lock = threading.Lock()
+        self.done = []
+        self.answer = answer
+        self.origin = scripted_origin(self.serve)
+
+    def serve(self, conn):
+        while head := read_head(conn):
+            request, _, content = head.partition(b"\r\n\r\n")
+            fields = dict(line.lower().split(b": ", 1) for line in request.split(b"\r\n")[1:])
+            length = int(fields.get(b"content-length", 0))
+            while len(content) < length:
+                content += conn.recv(65536)
+            with self.lock:
+                self.done.append(request.split(b" ")[:2])
+            if not self.answer:
+                return
+            conn.sendall(self.answer)
+
+    def count(self, method=None):
+        with self.lock:
+            return sum(1 for m, _ in self.done if method is None or m == method)
+
+
+class Client(threading.Thread):
+    """Asks one request after the other, each with a path of its own, until it is told to stop."""
+
+    def __init__(self, edge, name, method):
+        super().__init__(daemon=True)
+        self.edge, self.label, self.method = edge, name, method
+        self.statuses = []
+        self.over = threading.Event()
+        self.start()
+
+    def run(self):
+        connection = None
+        while not self.over.is_set():
+            if connection is None:
+                connection = http.client.HTTPSConnection(
+                    "localhost", self.edge.port, timeout=perigee.PATIENCE,
+                    context=self.edge.client_context())
+            path = f"/{self.label}-{len(self.statuses)}"
+            connection.request(self.method, path, body=b"x" if self.method == "POST" else None,
+                               headers={"Host": HOST})
+            response = connection.getresponse()
+            response.read()
+            self.statuses.append(response.status)
+            if response.will_close:
+                connection.close()
+                connection = None
+
+    def stop(self):
+        self.over.set()
+        self.join(perigee.PATIENCE)
+        assert not self.is_alive()
+        return self.statuses
+
+
+def relay_state(edge):
+    server, = edge.status()["relays"]["app"]["servers"]
+    return server["addresses"][0]["state"]
+
+
+def test_relay_is_killed_under_load(make, fleet, scripted_origin):
+    """No safe request fails, and no POST is carried out twice; the relay comes back and is gone by
+    again, with nobody told."""
+    counting = Counting(scripted_origin)
+    origins = {"app": counting.origin.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins, workers=2)
+    readers = [Client(nyc1, f"r{i}", "GET") for i in range(6)]
+    writers = [Client(nyc1, f"w{i}", "POST") for i in range(2)]
+    perigee.wait_for(lambda: counting.count() > 300, "requests by the relay")
+    assert fra1.counters()["edge_relayed_total"] > 200
+    fra1.kill()
+    seen = counting.count()
+    perigee.wait_for(lambda: counting.count() > seen + 300, "requests without it")
+    perigee.wait_for(lambda: relay_state(nyc1) == "down", "the relay to be down")
+    again = make("fra1", origins, relay=True)
+    perigee.wait_for(lambda: relay_state(nyc1) == "up", "the relay to be up")
+    perigee.wait_for(lambda: again.counters()["edge_relayed_total"] > 200, "requests by it again")
+    again.stop()
+    perigee.wait_for(lambda: relay_state(nyc1) == "down", "the relay to be down again")
+    for client in readers:
+        statuses = client.stop()
+        assert set(statuses) == {200}, (client.label, len(statuses), set(statuses))
+    failed = sum(status != 200 for client in writers for status in client.stop())
+    # What was under way when it was killed, of each connection.
+    assert failed <= 2 * len(writers), failed
+    posts = [path for method, path in counting.done if method == b"POST"]
+    assert len(posts) == len(set(posts)), "a POST was carried out twice"
+
+
+def test_relay_stops_under_load(make, scripted_origin):
+    """In order: nobody notices, not even who sends what may not be sent twice."""
+    counting = Counting(scripted_origin)
+    origins = {"app": counting.origin.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    clients = [Client(nyc1, f"r{i}", "GET") for i in range(3)]
+    perigee.wait_for(lambda: counting.count() > 100, "requests by the relay")
+    fra1.stop()
+    seen = counting.count()
+    perigee.wait_for(lambda: counting.count() > seen + 100, "requests without it")
+    for client in clients:
+        assert set(client.stop()) == {200}
+
+
+@pytest.mark.parametrize("args", [["-X", "GET"], ["-X", "POST"], ["-d", "content"], ["-X", "DELETE"]])
+def test_no_server_has_acted(make, scripted_origin, args):
+    """The relay reaches no server, and says so: the request goes straight on, whatever its method."""
+    counting = Counting(scripted_origin)
+    fra1 = make("fra1", {"app": DEAD}, relay=True)
+    nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
+    for _ in range(2):
+        got = nyc1.curl("-o", "/dev/null", "-w", "%{http_code}", *args, nyc1.url("/")).stdout
+        assert got == "200"
+    assert counting.count() == 2
+    counters = fra1.settled()
+    assert counters["edge_relayed_total"] == 2 and counters["edge_end_origin_connect_refused_total"] == 2
+    # It is no fault of the relay's, and costs no connection.
+    assert relay_state(nyc1) == "up"
+    c = nyc1.settled()
+    assert c["olink_warm_connections_total"] <= 2 and c["olink_leases_fresh_total"] <= 2
+
+
+def test_server_may_have_acted(make, scripted_origin):
+    """The origin carries out a POST and says nothing: it is carried out once, and the client told
+    so. A GET goes again."""
+    counting = Counting(scripted_origin, answer=None)
+    origins = {"app": counting.origin.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    got = nyc1.curl("-i", "-d", "x", nyc1.url("/")).stdout
+    assert got.startswith("HTTP/1.1 502") and "perigee-relay" not in got.lower()
+    assert "origin-closed" in got
+    assert counting.count(b"POST") == 1
+    got = nyc1.curl("-i", nyc1.url("/")).stdout
+    assert got.startswith("HTTP/1.1 502")
+    assert counting.count(b"GET") >= 2
+    assert fra1.settled()["edge_relayed_total"] == 2
+
+
+def test_origin_is_down_for_the_relay_alone(make, scripted_origin):
+    """Its checks say so, and the other edge goes straight on at once; of another origin it is still
+    the relay."""
+    counting = Counting(scripted_origin)
+    there = counting.origin.origin(VIA)
+    check = "health: {check: {kind: tcp, interval: 100ms, timeout: 100ms}}"
+    fra1 = make("fra1", {"app": f'servers: ["127.0.0.1:1"], {check}', "api": there}, relay=True)
+    nyc1 = make("nyc1", {"app": there, "api": there})
+    assert relay_state(nyc1) == "down"
+    for path in "/", "/api":
+        assert nyc1.curl("-f", nyc1.url(path)).stdout == "ok"
+    assert fra1.settled()["edge_relayed_total"] == 1
+    assert nyc1.settled()["olink_retries_total"] == 0
+
+
+def test_direct_way_is_closed(make, scripted_origin):
+    """The other edge knows no server that it could reach itself."""
+    counting = Counting(scripted_origin)
+    make("fra1", {"app": counting.origin.origin(VIA)}, relay=True)
+    nyc1 = make("nyc1", {"app": f"servers: [app.invalid], health: off, {VIA}"})
+    assert nyc1.curl("-f", nyc1.url("/")).stdout == "ok"
+
+
+def test_relay_breaks_each_new_connection(make, fleet, scripted_origin):
+    """It answers for its health, and nothing else, as one that has just been killed or is too full: a
+    GET goes straight on, though its connection was new, and a POST fails rather than go twice."""
+    def script(conn):
+        while b"/.well-known/" in read_head(conn):
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    counting = Counting(scripted_origin)
+    fleet.ports["fra1"] = scripted_origin(script, tls=fleet.credentials("fra1")).port
+    nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
+    assert relay_state(nyc1) == "up"
+    assert nyc1.curl("-f", nyc1.url("/")).stdout == "ok"
+    got = nyc1.curl("-o", "/dev/null", "-w", "%{http_code}", "-d", "x", nyc1.url("/")).stdout
+    assert got == "502" and counting.count(b"POST") == 0
