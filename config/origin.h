@@ -107,8 +107,8 @@ struct cfg_resolve {
 	enum cfg_family family; /* any */
 };
 
-/* In the order of the choices of retries.on. */
-enum cfg_retry_on {
+/* In the order of the choices of retries.after. */
+enum cfg_retry_after {
 	CFG_RETRY_CONNECT, /* there is no connection to a server */
 	CFG_RETRY_IDLE,    /* a connection that was open before broke */
 	CFG_RETRY_RESET,   /* a new one broke */
@@ -117,8 +117,8 @@ enum cfg_retry_on {
 /* When a request is sent again. */
 struct cfg_retries {
 	unsigned attempts; /* most that may follow the first, 1 */
-	enum cfg_retry_on *on;
-	unsigned n_on; /* 0: connect and idle; with attempts > 1 reset too */
+	enum cfg_retry_after *after;
+	unsigned n_after; /* 0: connect and idle; with attempts > 1 reset too */
 	struct cfg_range *statuses;
 	unsigned n_statuses;
 	uint64_t body;            /* of content that is kept to be sent again, 64 KiB */

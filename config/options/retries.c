@@ -4,11 +4,11 @@
  */
 #include "config/options/rows.h"
 
-IS_ARRAY(cfg_retries, on);
+IS_ARRAY(cfg_retries, after);
 IS_ARRAY(cfg_retries, statuses);
 IS_ARRAY(cfg_terms, retries);
 
-static const char *const retry_ons[] = {"connect", "idle", "reset", NULL};
+static const char *const retry_afters[] = {"connect", "idle", "reset", NULL};
 
 static const struct cfg_option hedge_options[] = {
     {.key = "enabled",
@@ -53,16 +53,17 @@ static const struct cfg_option budget_options[] = {
 	      "tried again, when nothing of an answer has come and its content is still there, "   \
 	      "or one that the server has surely not acted upon. Servers that no connection "      \
 	      "comes about to do not count."),                                                     \
-	    {.key = "on",                                                                          \
+	    {.key = "after",                                                                       \
 	     .shape = CFG_VALUES,                                                                  \
 	     .type = &cfg_type_choice,                                                             \
-	     AT(cfg_retries, on),                                                                  \
-	     .choices = retry_ons,                                                                 \
-	     .prose = "After what: connect: there is no connection to a server, or it does not "   \
-		      "acknowledge what was sent, so the next one is asked; idle: a connection "   \
-		      "that was open before broke, and a new one is made; reset: a new one "       \
-		      "broke, and the next server is asked. When it is not here they are "         \
-		      "connect and idle, with more than one of attempts reset too."},              \
+	     AT(cfg_retries, after),                                                               \
+	     .choices = retry_afters,                                                              \
+	     .prose =                                                                              \
+		 "After what it is: connect: there is no connection to a server, or it does not "  \
+		 "acknowledge what was sent, so the next one is asked; idle: a connection "        \
+		 "that was open before broke, and a new one is made; reset: a new one "            \
+		 "broke, and the next server is asked. When it is not here it is "                 \
+		 "connect and idle, with more than one of attempts reset too."},                   \
 	    {.key = "statuses",                                                                    \
 	     .shape = CFG_VALUES,                                                                  \
 	     .type = &cfg_type_status,                                                             \

@@ -263,8 +263,8 @@ static unsigned causes(const struct cfg_retries *retries)
 {
 	unsigned on = 0;
 
-	for (unsigned i = 0; i < retries->n_on; i++)
-		on |= 1U << retries->on[i];
+	for (unsigned i = 0; i < retries->n_after; i++)
+		on |= 1U << retries->after[i];
 	if (on == 0)
 		on = 1U << CFG_RETRY_CONNECT | 1U << CFG_RETRY_IDLE |
 		     (retries->attempts > 1) << CFG_RETRY_RESET;

@@ -19,7 +19,7 @@ const char *retry_cause_text(enum retry_cause cause)
 	return texts[cause];
 }
 
-static bool is_on(const struct retry_rule *rule, enum cfg_retry_on on)
+static bool is_on(const struct retry_rule *rule, enum cfg_retry_after on)
 {
 	return (rule->on & 1U << on) != 0;
 }

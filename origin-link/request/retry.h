@@ -15,7 +15,7 @@
 
 struct retry_rule {
 	unsigned attempts; /* most that may follow the first one */
-	unsigned on;       /* 1 << enum cfg_retry_on, or'ed */
+	unsigned on;       /* 1 << enum cfg_retry_after, or'ed */
 	struct cfg_range statuses[RETRY_STATUSES_MAX];
 	unsigned n_statuses;
 };

@@ -286,14 +286,14 @@ static void test_retries(void **state)
 	    "  d: {servers: d, retries: {statuses: [500, 501, 502, 503, 504, 505, "
 	    "506, 507, 508]}}\n"
 	    "  e: {servers: e, retries: 11}\n"
-	    "  f: {servers: f, retries: {on: [idle, never]}}\n"
+	    "  f: {servers: f, retries: {after: [idle, never]}}\n"
 	    "  g: {servers: g, retries: 0}\n",
 	    "fleet.yaml:2:40: origins.a.retries.statuses: 200 is no error\n"
 	    "fleet.yaml:3:3: origins.b.retries: statuses have no effect without attempts\n"
 	    "fleet.yaml:4:3: origins.c.retries.hedge: at least 50% was expected as percentile\n"
 	    "fleet.yaml:5:80: origins.d.retries.statuses: there may be 8 only\n"
 	    "fleet.yaml:6:28: origins.e.retries.attempts: 11 is out of range; it may be 0 to 10\n"
-	    "fleet.yaml:7:40: origins.f.retries.on[1]: \"never\" is not one of connect, idle, "
+	    "fleet.yaml:7:43: origins.f.retries.after[1]: \"never\" is not one of connect, idle, "
 	    "reset\n");
 }
 

@@ -366,7 +366,8 @@ static void test_killed(void **state)
 {
 	const char *n = getenv("PERIGEE_KILLED_REQUESTS");
 	struct load *l = xcalloc(1, sizeof(*l));
-	static const enum cfg_retry_on all[] = {CFG_RETRY_CONNECT, CFG_RETRY_IDLE, CFG_RETRY_RESET};
+	static const enum cfg_retry_after all[] = {CFG_RETRY_CONNECT, CFG_RETRY_IDLE,
+						   CFG_RETRY_RESET};
 	struct rig *rig = *state;
 	struct killer killers[SERVERS];
 	struct net_addr nobody;
@@ -375,8 +376,8 @@ static void test_killed(void **state)
 	l->n = n ? (unsigned)strtoul(n, NULL, 10) : 20000;
 	l->records = xcalloc(l->n, sizeof(*l->records));
 	rig->origin.retries.attempts = ATTEMPTS;
-	rig->origin.retries.on = (enum cfg_retry_on *)all;
-	rig->origin.retries.n_on = ARRAY_SIZE(all);
+	rig->origin.retries.after = (enum cfg_retry_after *)all;
+	rig->origin.retries.n_after = ARRAY_SIZE(all);
 	rig->origin.retries.body = KEPT;
 	rig->origin.retries.budget.share = 100;
 	rig->origin.retries.budget.min = 1000000;
