@@ -124,12 +124,10 @@ void outcome_count_held(struct outcome_counts *counts, bool reused)
 	add(counts, reused ? PLACE(reused) : PLACE(fresh), 1);
 }
 
-static void count_end(struct outcome_counts *counts, const struct outcome *o)
+/* What becomes of warm dials is nothing that a request was told: it is not among these. */
+static void count_attempt(struct outcome_counts *counts, const struct outcome *o)
 {
-	if (o->warm && o->reason == REASON_DONE)
-		add(counts, PLACE(warm), 1);
-	if (!o->warm)
-		add(counts, PLACE(attempts), 1);
+	add(counts, PLACE(attempts), 1);
 	if (o->again)
 		add(counts, PLACE(retries), 1);
 	if (o->reason == REASON_NONE)
@@ -138,6 +136,14 @@ static void count_end(struct outcome_counts *counts, const struct outcome *o)
 		add(counts, PLACE(shortages), 1);
 	else if (o->reason >= OUTCOME_REASON_FIRST && o->reason <= OUTCOME_REASON_LAST)
 		add(counts, PLACE(failures) + o->reason - OUTCOME_REASON_FIRST, 1);
+}
+
+static void count_end(struct outcome_counts *counts, const struct outcome *o)
+{
+	if (o->warm && o->reason == REASON_DONE)
+		add(counts, PLACE(warm), 1);
+	if (!o->warm)
+		count_attempt(counts, o);
 	add_time(counts, OUTCOME_TIME_QUEUE, o->queue);
 	add_time(counts, OUTCOME_TIME_CONNECT, o->connect);
 	add_time(counts, OUTCOME_TIME_TLS, o->tls);

@@ -116,10 +116,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
 	struct origin_h2_stream *s = stream_of(session, frame->hd.stream_id);
 
-	if (s != NULL)
-		origin_h2_field(s, (struct span){(const char *)name, name_len},
-				(struct span){(const char *)value, value_len});
-	return 0;
+	/* nghttp2 looks at every byte of every field that it tells of, and a byte can stand for one
+	 * of 4 KiB: what is of no use any more it is not to tell. */
+	return s != NULL && origin_h2_field(s, (struct span){(const char *)name, name_len},
+					    (struct span){(const char *)value, value_len})
+		   ? 0
+		   : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* nghttp2 would leave such a field out: for us the response is malformed. */

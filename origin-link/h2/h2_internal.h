@@ -142,7 +142,8 @@ ssize_t origin_h2_offer(struct origin_h2_stream *s, size_t max, uint32_t *flags)
 /* h2_receive.c */
 
 void origin_h2_begin_section(struct origin_h2_stream *s);
-void origin_h2_field(struct origin_h2_stream *s, struct span name, struct span value);
+/* False: the section is of no use, and the stream dies of it. */
+bool origin_h2_field(struct origin_h2_stream *s, struct span name, struct span value);
 /* The section is whole. */
 void origin_h2_section(struct origin_h2_stream *s, bool end);
 /* `last`: the end of the response comes with it. */

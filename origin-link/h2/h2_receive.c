@@ -60,13 +60,19 @@ void origin_h2_begin_section(struct origin_h2_stream *s)
 	h2_response_init(&s->parser, s->head, s->limits, s->is_head, s->is_connect);
 }
 
-void origin_h2_field(struct origin_h2_stream *s, struct span name, struct span value)
+bool origin_h2_field(struct origin_h2_stream *s, struct span name, struct span value)
 {
-	if (s->response == ORIGIN_H2_AWAITS && s->head != NULL)
+	if (s->response == ORIGIN_H2_AWAITS && s->head != NULL) {
 		h2_response_add(&s->parser, name, value);
-	else if (s->response == ORIGIN_H2_RECEIVES && s->bad == NULL &&
-		 !h2_trailer_add(&s->trailers, s->arena, s->limits, &s->trailer_bytes, name, value))
+		s->bad = s->parser.why;
+	} else if (s->response == ORIGIN_H2_RECEIVES && s->bad == NULL &&
+		   !h2_trailer_add(&s->trailers, s->arena, s->limits, &s->trailer_bytes, name,
+				   value)) {
 		s->bad = "malformed or too many trailers";
+	}
+	if (s->bad != NULL)
+		origin_h2_stream_spoil(s, s->bad);
+	return s->bad == NULL;
 }
 
 static void tell_informational(struct origin_h2_stream *s)

@@ -31,21 +31,12 @@ void gate_take_over(struct gate *g, const struct gate *from)
 	atomic_store_explicit(&g->state, atomic_load(&from->state), memory_order_release);
 }
 
-static uint64_t more(uint64_t now, uint64_t before)
-{
-	return now > before ? now - before : 0;
-}
-
-void gate_look(struct gate *g, const struct cfg_origin *origin, const struct breaker_counts *sums,
+void gate_look(struct gate *g, const struct cfg_origin *origin, const struct breaker_counts *news,
 	       mono_time now)
 {
-	struct breaker_counts before = g->is_counted ? g->counted : *sums;
-	struct breaker_counts news = {more(sums->good, before.good), more(sums->bad, before.bad)};
 	enum breaker_state old = g->breaker.state;
 
-	g->counted = *sums;
-	g->is_counted = true;
-	if (!breaker_look(&g->breaker, &origin->breaker, &news, now))
+	if (!breaker_look(&g->breaker, &origin->breaker, news, now))
 		return;
 	set(g, &origin->breaker);
 	if (g->breaker.state != old)
@@ -60,6 +51,7 @@ bool gate_pass(struct gate *g, mono_time now, duration *wait)
 		return true;
 	case BREAKER_OPEN:
 		wait->ns = atomic_load_explicit(&g->until, memory_order_relaxed) - now.ns;
+		wait->ns = MAX(wait->ns, 0); /* control is late */
 		return false;
 	case BREAKER_TRIAL:
 		break;

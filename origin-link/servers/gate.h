@@ -15,8 +15,6 @@ struct cfg_origin;
 struct gate {
 	/* control loop */
 	struct breaker breaker;
-	bool is_counted;               /* there was a look */
-	struct breaker_counts counted; /* of all servers, at the last look */
 	/* any loop; control sets them */
 	_Atomic int state;     /* enum breaker_state */
 	_Atomic int64_t until; /* mono_time; OPEN */
@@ -25,8 +23,9 @@ struct gate {
 
 /* Of the origin in an older configuration. */
 void gate_take_over(struct gate *g, const struct gate *from);
-/* `sums`: what has become of attempts at all its servers so far. About once a second. */
-void gate_look(struct gate *g, const struct cfg_origin *origin, const struct breaker_counts *sums,
+/* `news`: what has become of attempts at all its servers since the last look, about a second ago.
+ */
+void gate_look(struct gate *g, const struct cfg_origin *origin, const struct breaker_counts *news,
 	       mono_time now);
 /* Any loop. False: not now; *wait: for so long. */
 bool gate_pass(struct gate *g, mono_time now, duration *wait);

@@ -63,9 +63,10 @@ static struct outlier_counts news_of(struct olink_address *a, struct outlier_cou
 	};
 }
 
-/* Up to as many addresses as an origin has, and what all of them have done so far. */
+/* The addresses of an origin, and what all of them have done since the last look. One that joins
+ * brings nothing of what was before. */
 struct members {
-	struct breaker_counts sums;
+	struct breaker_counts news;
 	unsigned n;
 	struct olink_address **addresses;
 	struct outlier_member *v;
@@ -74,8 +75,13 @@ struct members {
 static struct members members_of(const struct olink_origins *o, const struct cfg_origin *origin)
 {
 	struct members m = {0};
-	unsigned most = origin->n_servers * RESOLVER_ADDRS_MAX;
+	unsigned most = 0;
 
+	for (unsigned i = 0; i < origin->n_servers; i++) {
+		const struct olink_addresses *list = server_addresses(o->servers[origin->id][i]);
+
+		most += list ? list->n : 0;
+	}
 	m.addresses = xcalloc(most + 1, sizeof(struct olink_address *));
 	m.v = xcalloc(most + 1, sizeof(*m.v));
 	for (unsigned i = 0; i < origin->n_servers; i++) {
@@ -84,16 +90,16 @@ static struct members members_of(const struct olink_origins *o, const struct cfg
 		for (unsigned k = 0; list && k < list->n; k++) {
 			struct olink_address *a = list->v[k];
 			struct outcome_sums sums;
-			struct outlier_counts counts;
+			struct outlier_counts news;
 
 			endpoint_sums(a->endpoint, &sums);
-			counts = counts_of(&sums);
-			m.sums.bad += counts.failures + counts.gateway_errors;
-			m.sums.good += more(counts.whole, counts.gateway_errors);
+			news = news_of(a, counts_of(&sums));
+			m.news.bad += news.failures + news.gateway_errors;
+			m.news.good += more(news.whole, news.gateway_errors);
 			m.addresses[m.n] = a;
 			m.v[m.n++] = (struct outlier_member){
 			    .outlier = &a->outlier,
-			    .news = news_of(a, counts),
+			    .news = news,
 			    .is_up = address_is_proven(a) && !a->server->is_drained,
 			};
 		}
@@ -118,7 +124,7 @@ static void look_at(struct olink_origins *o, const struct cfg_origin *origin, mo
 	struct members m = members_of(o, origin);
 
 	if (origin->breaker.enabled)
-		gate_look(&o->gates[origin->id], origin, &m.sums, now);
+		gate_look(&o->gates[origin->id], origin, &m.news, now);
 	if (origin->health.outliers.enabled)
 		look_for_outliers(origin, &m, now);
 	free(m.addresses);

@@ -316,10 +316,13 @@ enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_
 
 	/* When the next checks may have found one up. */
 	*wait = DUR_NS(check->interval.ns * check->rise);
-	if (balance_table_size(table) == 0)
-		return choice_why_empty(o->choices[origin->id]);
-	if (balance_table_state(table) == BALANCE_DOWN)
-		return REASON_ORIGIN_ALL_DOWN;
+	/* A relay that is up answers for servers that this node does not reach. */
+	if (!relays_are_up(o, origin, loop_now(loop))) {
+		if (balance_table_size(table) == 0)
+			return choice_why_empty(o->choices[origin->id]);
+		if (balance_table_state(table) == BALANCE_DOWN)
+			return REASON_ORIGIN_ALL_DOWN;
+	}
 	if (origin->breaker.enabled && !gate_pass(&o->gates[origin->id], loop_now(loop), wait))
 		return REASON_ORIGIN_BREAKER_OPEN;
 	return REASON_NONE;

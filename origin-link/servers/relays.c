@@ -254,6 +254,17 @@ bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *orig
 	return all;
 }
 
+bool relays_are_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now)
+{
+	struct olink_server *const *relays = o->relays[origin->id];
+
+	for (unsigned j = 0; relays && j < origin->n_servers; j++) {
+		if (endpoint_of(relays[j], now, false))
+			return true;
+	}
+	return false;
+}
+
 /* The relay that is up and stands for the server that has this address. */
 static struct endpoint *relay_of(const struct olink_origins *o, const struct cfg_origin *origin,
 				 const struct endpoint *e, mono_time now)

@@ -25,6 +25,8 @@ bool relays_are_settled(const struct olink_origins *o, unsigned origin);
  * them. Control loop. */
 bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now);
 
+/* Whether there is one that is up. Any loop. */
+bool relays_are_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now);
 /* origins_candidates(), with relays that are up in the place of the servers that they stand for,
  * which come last then; one that may be up comes after all others. `is_relayed`: the request has
  * come by a relay, this one: only the servers that it stands for, if there are any such, and no

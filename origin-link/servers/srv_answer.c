@@ -13,6 +13,7 @@
 
 #include <ares.h>
 
+#include "core/base/addr.h"
 #include "core/base/check.h"
 
 #define HEADER 12
@@ -109,11 +110,23 @@ static bool is_known(const struct srv_answer *out, const struct srv_record *reco
 	return false;
 }
 
+/* A host's name, which no letter makes an address or a path: "unix:/run/docker.sock" can be written
+ * as a name too, and nobody's name server is to have us connect there. */
+static bool is_host(const char *target)
+{
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+	struct net_addr addr;
+
+	return *target != '\0' && target[strspn(target, letters)] == '\0' &&
+	       !net_addr_parse(target, 1, &addr);
+}
+
 static void choose(struct srv_record *v, unsigned n, struct srv_answer *out)
 {
 	qsort(v, n, sizeof(*v), by_priority);
 	for (unsigned i = 0; i < n && out->n < SRV_RECORDS_MAX; i++) {
-		bool usable = *v[i].target != '\0' && v[i].port != 0;
+		bool usable = is_host(v[i].target) && v[i].port != 0;
 
 		if (usable && !is_known(out, &v[i]))
 			out->v[out->n++] = v[i];

@@ -308,7 +308,7 @@ def test_closed_idle_connections_were_kept(make_edge, scripted_origin):
         assert close.wait(perigee.PATIENCE)
 
     origin = scripted_origin(script)
-    edge = make_edge({"app": origin.origin("pool: {idle_timeout: 1h}")})
+    edge = make_edge({"app": origin.origin("pool: {idle_timeout: 1h, warm: 0}")})
 
     edge.curl(edge.url("/"))
     perigee.wait_for(lambda: idle(edge) == [1], "the connection to be idle")

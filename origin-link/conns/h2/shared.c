@@ -157,6 +157,13 @@ static void changed_cb(void *arg)
 		return;
 	}
 	if (!conn->takes) {
+		/* The origin's doing. */
+		if (origin_h2_is_over(conn->h2) || origin_h2_is_leaving(conn->h2))
+			warm_ended(conn->endpoint,
+				   mono_since(loop_now(c->loop), conn->expiry.requests == 0
+								     ? conn->expiry.made
+								     : conn->expiry.freed),
+				   conn->expiry.requests == 0);
 		conns_count(c, OLINK_CLOSED_IDLE, origin_h2_is_over(conn->h2));
 		origin_conn_close(conn, "it takes no more requests");
 		return;

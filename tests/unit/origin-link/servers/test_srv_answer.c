@@ -119,6 +119,9 @@ static const struct row {
     {{"0 0 80 .", "1 1 80 a.test"}, {"1 1 80 a.test"}, false},
     /* Nobody listens there. */
     {{"1 1 0 a.test", "1 1 80 b.test"}, {"1 1 80 b.test"}, false},
+    /* Neither a socket nor an address, whatever a name server may write as a name. */
+    {{"1 1 80 unix:/run/a.sock", "1 1 80 b.test"}, {"1 1 80 b.test"}, false},
+    {{"1 1 80 0.0.0.0", "1 1 80 192.0.2.1", "1 1 80 *", "1 1 80 [::1]"}, {NULL}, false},
     {{"65535 65535 65535 a.test"}, {"65535 65535 65535 a.test"}, false},
     {{NULL}, {NULL}, false},
 };
