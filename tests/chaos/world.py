@@ -102,7 +102,7 @@ class World:
         named = (f'"app.example.net:{self.ports["named"]}"' if self.private
                  else f'"127.0.0.1:{self.ports["named"]}"')
         check = "health: {check: {path: /health, interval: 1s, timeout: 1s, rise: 1, fall: 2}}"
-        pool = f"pool: {{max_idle: {idle}, idle_timeout: 2s}}"
+        pool = f"pool: {{max_idle: {idle}, idle_timeout: 2s, warm: 0}}"
         timeouts = "timeout: {connect: 2s, response: 5s, idle: 5s, queue: 5s}"
 
         def origin(server):

@@ -156,6 +156,7 @@ static void test_json_of_what_is_seldom(void **state)
 		    "\"host\":\"www.example.com\",\"target\":\"/a?b\",\"protocol\":\"HTTP/2\","
 		    "\"tls\":\"\",\"status\":429,\"bytes_in\":7,\"bytes\":12345678901,"
 		    "\"site\":\"\",\"origin\":\"\",\"server\":\"192.0.2.80:8080\",\"reused\":false,"
+		    "\"origin_protocol\":\"HTTP/2\","
 		    "\"retries\":2,\"tries\":["
 		    "{\"server\":\"192.0.2.80:8080\",\"end\":\"origin-reset\",\"us\":1500},"
 		    "{\"server\":\"192.0.2.80:8080\",\"end\":\"503\",\"us\":7},"
