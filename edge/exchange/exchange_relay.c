@@ -47,13 +47,26 @@ static int health_status(const struct edge_exchange *x, struct span name)
 	return origin && olink_origins_are_usable(x->view->origins, origin) ? 200 : 503;
 }
 
+/* A reload may have taken the other edge out of the fleet, or this one's part as a relay, since the
+ * connection was made. */
+static bool is_still_known(const struct edge_exchange *x)
+{
+	const struct cfg_fleet *fleet = x->view->fleet;
+
+	for (unsigned i = 0; x->view->edges != NULL && i < fleet->n_edges; i++) {
+		if (span_equal(span_of(fleet->edges[i].name), x->client->edge))
+			return true;
+	}
+	return false;
+}
+
 /* False: it has been answered. */
 static bool find_origin(struct edge_exchange *x)
 {
 	const struct http_field *field =
 	    http_fields_find(&x->received.fields, SPAN(RELAY_FIELD), NULL);
 
-	if (field && relay_order_parse(field->value, &x->relay_order))
+	if (field && is_still_known(x) && relay_order_parse(field->value, &x->relay_order))
 		x->to = olink_origins_find(x->view->origins, x->relay_order.origin);
 	if (x->to == NULL) {
 		/* The edges have different configurations for a moment. */

@@ -206,6 +206,7 @@ void h2_leave(struct edge_h2 *c)
 	int32_t last = nghttp2_session_get_last_proc_stream_id(c->session);
 
 	c->leaving = H2_GONE;
+	c->last = last;
 	if (nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) !=
 	    0)
 		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);

@@ -139,6 +139,7 @@ struct edge_h2 {
 	struct stream *stream; /* the connection's */
 	nghttp2_session *session;
 	struct deadline deadline;
+	int32_t last;          /* GONE: the last stream that is served, as GOAWAY says */
 	mono_time leave_at;    /* NOTICED: when the client is not waited for any more */
 	mono_time look;        /* when the streams are to be looked at; ns == 0: not yet known */
 	struct loop_task turn; /* what is left to the end of the turn */

@@ -126,6 +126,13 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	return 0;
 }
 
+/* By a GOAWAY that may still be waiting to be written: the client will take it that such a request
+ * was not acted upon, and send it to somebody else, whatever its method (RFC 9113 section 6.8). */
+static bool comes_too_late(const struct edge_h2 *c, int32_t id)
+{
+	return c->leaving == H2_GONE && id > c->last;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct edge_h2 *c = conn_of(arg);
@@ -135,7 +142,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 		c->in_head = stream_of(session, frame->hd.stream_id);
 		return 0;
 	}
-	s = h2_stream_open(c, frame->hd.stream_id);
+	s = comes_too_late(c, frame->hd.stream_id) ? NULL : h2_stream_open(c, frame->hd.stream_id);
 	if (s == NULL) {
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
 					  NGHTTP2_REFUSED_STREAM);
@@ -155,7 +162,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	if (s != NULL)
 		h2_request_field(s, (struct span){(const char *)name, name_len},
 				 (struct span){(const char *)value, value_len});
-	return 0;
+	/* nghttp2 looks at every byte of every field that it tells of, and a byte can stand for one
+	 * of 4 KiB: when the connection is over it is not to go on. */
+	return s != NULL && conn_of(arg)->leaving != H2_OVER
+		   ? 0
+		   : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* nghttp2 would leave such a field out: for us the request is malformed. */

@@ -293,3 +293,20 @@ def test_a_client_stays_at_its_server(make, scripted_origin, tmp_path):
     jar = tmp_path / "jar"
     got = [nyc1.curl("-f", "-b", jar, "-c", jar, nyc1.url("/")).stdout for _ in range(9)]
     assert len(set(got)) == 1, got
+
+
+def test_edge_that_left_the_fleet_had_its_connection_still(make, echo):
+    """It was let in when it came; a relay whose configuration has it no more does nothing for it."""
+    origins = {"app": echo.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    asked(nyc1)
+    assert fra1.settled()["edge_relayed_total"] == 1
+    lines = fra1.fleet.read_text().splitlines(keepends=True)
+    without = [line for line in lines if not line.lstrip().startswith("nyc1:")]
+    assert len(without) == len(lines) - 1
+    fra1.fleet.write_text("".join(without))
+    fra1.reload()
+    fra1.wait_counter("edge_reloads_total", 1)
+    assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1"]
+    assert fra1.settled()["edge_relayed_total"] == 1
