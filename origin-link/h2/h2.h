@@ -177,7 +177,7 @@ bool origin_h2_stream_open(struct origin_h2 *h, struct origin_h2_stream *s,
 bool origin_h2_stream_send(struct origin_h2_stream *s, struct slice slice, bool end);
 /* In the place of an end; they must live until the stream is closed. */
 void origin_h2_stream_send_trailers(struct origin_h2_stream *s, const struct http_fields *trailers);
-/* All that was sent has left us. */
+/* All that was sent has been given to the connection. */
 bool origin_h2_stream_is_sent(const struct origin_h2_stream *s);
 /* A number that changes when some of it was taken by the other side, or has got closer to that. */
 uint64_t origin_h2_stream_progress(const struct origin_h2_stream *s);

@@ -245,7 +245,8 @@ void origin_h2_stream_send_trailers(struct origin_h2_stream *s, const struct htt
 
 bool origin_h2_stream_is_sent(const struct origin_h2_stream *s)
 {
-	return s->has_left || (s->out.bytes == 0 && stream_is_drained(s->session->stream));
+	/* Not: that the connection has drained, which it never does while others are busy. */
+	return s->has_left || s->out.bytes == 0;
 }
 
 uint64_t origin_h2_stream_progress(const struct origin_h2_stream *s)
