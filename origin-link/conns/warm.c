@@ -73,7 +73,7 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 
 	if (stream) {
 		origin_conn_opened(d->conns, d->endpoint, stream);
-		is_h2 = shared_is_h2(d->endpoint, stream, false);
+		is_h2 = shared_is_h2(d->endpoint, stream, connector->h1_only);
 		conn = origin_conn_create(d->conns, d->endpoint, d->terms.quota, stream);
 		if (conn && is_h2 && !shared_begin(conn, &d->terms))
 			conn = NULL;
@@ -96,9 +96,9 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		tell(d->endpoint, WARM_OPENED);
 	else if (!d->ahead)
 		tell(d->endpoint, reason_is_own_shortage(reason) ? WARM_PREVENTED : WARM_FAILED);
-	end(d);
 	if (opens)
 		lease_opening_ended(c, e, reason, detail);
+	end(d); /* the last: it has the pin */
 }
 
 static bool start(struct conns *c, struct endpoint *e, const struct lease_terms *terms, bool ahead)
@@ -123,6 +123,9 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	d->opens = endpoint_may_speak_h2(e);
 	endpoint_slot(e, c)->opening += d->opens;
 	connector_init(&d->connector, c->buffers, connected_cb);
+	/* A server that wants HTTP/1.1, though it takes HTTP/2 when it is offered, is not to be
+	 * tempted again. */
+	d->connector.h1_only = shared_protocol(e, LEASE_ANY) != LEASE_ANY;
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;
 }
