@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import perigee
-from edge_fleet import read_head
+from edge_fleet import HOST, Edge, read_head
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nOrigin-Name: slow\r\n\r\nok"
 CHECK = "health: {check: {path: /health, status: 200, interval: 100ms, timeout: 100ms, rise: 1, fall: 1}}"
@@ -180,17 +180,21 @@ def cookie(jar):
     return f"{name}={value}"
 
 
-def test_cookie_is_good_at_other_edges(make_edge, servers, tmp_path):
+def test_cookie_is_good_at_other_edges(processes, authority, certificate, servers, tmp_path):
     """With the keys of tickets in common; without them it would be at one edge only."""
     made = servers(8)
     keys = tmp_path / "keys"
     keys.mkdir(mode=0o700)
     subprocess.run([perigee.CTL, "ticket-key", "new", keys], check=True, capture_output=True)
     origins = {"app": f"servers: [{entries(made)}], {UNCHECKED}, balance: {{sticky: on}}"}
-    edges = [make_edge(origins, top=[f"tls: {{tickets: {{keys: {keys}}}}}"]) for _ in range(2)]
+    sites = {"www": ([HOST], [certificate], {"/": "app"})}
+    for node in "fra1", "nyc1":
+        (tmp_path / node).mkdir()
+        processes.append(Edge(tmp_path / node, authority, sites, origins, node=node,
+                              top=[f"tls: {{tickets: {{keys: {keys}}}}}"]))
     jar = tmp_path / "jar"
-    (mine,) = names(edges[0], 1, "-c", jar)
-    assert count(edges[1], 10, "-b", cookie(jar)) == {mine: 10}
+    (mine,) = names(processes[0], 1, "-c", jar)
+    assert count(processes[1], 10, "-b", cookie(jar)) == {mine: 10}
 
 
 def test_cookie_is_not_given_to_caches(scripted):
