@@ -188,13 +188,15 @@ def test_cookie_is_good_at_other_edges(processes, authority, certificate, server
     subprocess.run([perigee.CTL, "ticket-key", "new", keys], check=True, capture_output=True)
     origins = {"app": f"servers: [{entries(made)}], {UNCHECKED}, balance: {{sticky: on}}"}
     sites = {"www": ([HOST], [certificate], {"/": "app"})}
+    edges = []
     for node in "fra1", "nyc1":
         (tmp_path / node).mkdir()
-        processes.append(Edge(tmp_path / node, authority, sites, origins, node=node,
-                              top=[f"tls: {{tickets: {{keys: {keys}}}}}"]))
+        edges.append(Edge(tmp_path / node, authority, sites, origins, node=node,
+                          top=[f"tls: {{tickets: {{keys: {keys}}}}}"]))
+        processes.append(edges[-1])
     jar = tmp_path / "jar"
-    (mine,) = names(processes[0], 1, "-c", jar)
-    assert count(processes[1], 10, "-b", cookie(jar)) == {mine: 10}
+    (mine,) = names(edges[0], 1, "-c", jar)
+    assert count(edges[1], 10, "-b", cookie(jar)) == {mine: 10}
 
 
 def test_cookie_is_not_given_to_caches(scripted):
