@@ -162,7 +162,7 @@ def test_no_server_has_acted(make, scripted_origin, args):
 
 def test_server_may_have_acted(make, scripted_origin):
     """The origin carries out a POST and says nothing: it is carried out once, and the client told
-    so. A GET goes again."""
+    so. A GET is tried again by the relay if its origin's options say so, not here once more."""
     counting = Counting(scripted_origin, answer=None)
     origins = {"app": counting.origin.origin(VIA)}
     fra1 = make("fra1", origins, relay=True)
@@ -173,7 +173,7 @@ def test_server_may_have_acted(make, scripted_origin):
     assert counting.count(b"POST") == 1
     got = nyc1.curl("-i", nyc1.url("/")).stdout
     assert got.startswith("HTTP/1.1 502")
-    assert counting.count(b"GET") >= 2
+    assert counting.count(b"GET") == 1
     assert fra1.settled()["edge_relayed_total"] == 2
 
 
