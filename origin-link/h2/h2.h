@@ -110,8 +110,10 @@ struct origin_h2_stream_ops {
 struct origin_h2_order {
 	struct http_head *head; /* must live until the stream is closed */
 	bool end;               /* there is no content */
-	bool connect; /* a WebSocket, by an extended CONNECT; dies if the origin takes none */
-	bool refused; /* dies: HTTP/2 has no way to ask for that */
+	/* A WebSocket, by an extended CONNECT; waits for the origin's SETTINGS, and dies if it
+	 * takes none. */
+	bool connect;
+	bool refused;                   /* dies: HTTP/2 has no way to ask for that */
 	struct arena *arena;            /* of the response's heads and trailers */
 	const struct h1_limits *limits; /* of those; outlives the stream */
 };
@@ -138,7 +140,9 @@ struct origin_h2_stream {
 	bool has_left;    /* nghttp2 knows it no more */
 	bool is_deferred; /* it has no content for nghttp2, and tells it when it has */
 	bool was_sent;    /* its head */
+	bool is_held;     /* `held` waits for the origin's SETTINGS */
 	bool dies;        /* of `death`: to be told */
+	struct origin_h2_order held;
 	struct origin_h2_death death;
 
 	/* the request */

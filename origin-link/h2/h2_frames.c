@@ -138,6 +138,7 @@ static void settings_came(struct origin_h2 *h)
 	h->ops->said(h->arg);
 	log_debug("%s h2 fd %d: the origin lets %u streams be open", loop_name(h->loop),
 		  stream_fd(h->stream), origin_h2_streams_max(h));
+	origin_h2_streams_held(h);
 	origin_h2_note(h);
 }
 

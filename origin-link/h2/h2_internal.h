@@ -129,6 +129,8 @@ void origin_h2_stream_die(struct origin_h2_stream *s, const struct origin_h2_dea
 void origin_h2_stream_spoil(struct origin_h2_stream *s, const char *why);
 /* All that have an id above that, which the origin has not acted upon. */
 void origin_h2_streams_refused(struct origin_h2 *h, int32_t above);
+/* SETTINGS have come: those that have waited for them go, or die. */
+void origin_h2_streams_held(struct origin_h2 *h);
 /* The session is over. */
 void origin_h2_streams_end(struct origin_h2 *h);
 

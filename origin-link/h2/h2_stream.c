@@ -25,6 +25,51 @@ bool origin_h2_stream_is_open(const struct origin_h2_stream *s)
 	return s->session != NULL;
 }
 
+static void die_unsent(struct origin_h2_stream *s, const struct origin_h2_death *death)
+{
+	s->has_left = true;
+	origin_h2_stream_die(s, death);
+}
+
+/* Gives it to nghttp2, if and when it is to go. False when memory is gone. */
+static bool begin(struct origin_h2_stream *s, const struct origin_h2_order *order)
+{
+	static const struct origin_h2_death closed = {.reason = REASON_ORIGIN_CLOSED,
+						      .unacted = true};
+	static const struct origin_h2_death not_taken = {
+	    .reason = REASON_ORIGIN_MALFORMED,
+	    .detail = "it takes no such request by HTTP/2",
+	    .spoilt = true,
+	};
+	struct origin_h2 *h = s->session;
+
+	/* It may have been given up since it was seen to have room. */
+	if (h->state == ORIGIN_H2_OVER || h->says_why ||
+	    !nghttp2_session_check_request_allowed(h->session)) {
+		die_unsent(s, &closed);
+		return true;
+	}
+	/* RFC 8441 section 3: not before the origin has said that it takes it. */
+	if (order->connect && !order->refused && !h->has_settings) {
+		s->is_held = true;
+		s->held = *order;
+		return true;
+	}
+	if (order->refused || (order->connect && !origin_h2_takes_connect(h))) {
+		die_unsent(s, &not_taken);
+		return true;
+	}
+	s->id = origin_h2_submit(s, order);
+	if (s->id < 0) {
+		s->has_left = true;
+		return false;
+	}
+	STREAM_TRACE(s, "opened, %u of %u", h->n_streams, origin_h2_streams_max(h));
+	origin_h2_watch(h);
+	origin_h2_defer(h);
+	return true;
+}
+
 bool origin_h2_stream_open(struct origin_h2 *h, struct origin_h2_stream *s,
 			   const struct origin_h2_order *order)
 {
@@ -43,37 +88,25 @@ bool origin_h2_stream_open(struct origin_h2 *h, struct origin_h2_stream *s,
 	h2_window_init(&s->window, ORIGIN_H2_WINDOW_MIN, origin_h2_now(h));
 	TAILQ_INSERT_TAIL(&h->streams, s, link);
 	h->n_streams++;
-	/* It may have been given up since it was seen to have room. */
-	if (h->state == ORIGIN_H2_OVER || h->says_why ||
-	    !nghttp2_session_check_request_allowed(h->session)) {
-		const struct origin_h2_death death = {.reason = REASON_ORIGIN_CLOSED,
-						      .unacted = true};
-
-		s->has_left = true;
-		origin_h2_stream_die(s, &death);
-		return true;
-	}
-	if (order->refused || (order->connect && !origin_h2_takes_connect(h))) {
-		const struct origin_h2_death death = {
-		    .reason = REASON_ORIGIN_MALFORMED,
-		    .detail = "it takes no such request by HTTP/2",
-		    .spoilt = true,
-		};
-
-		s->has_left = true;
-		origin_h2_stream_die(s, &death);
-		return true;
-	}
-	s->id = origin_h2_submit(s, order);
-	if (s->id < 0) {
-		s->has_left = true;
+	if (!begin(s, order)) {
 		origin_h2_stream_close(s);
 		return false;
 	}
-	STREAM_TRACE(s, "opened, %u of %u", h->n_streams, origin_h2_streams_max(h));
-	origin_h2_watch(h);
-	origin_h2_defer(h);
 	return true;
+}
+
+void origin_h2_streams_held(struct origin_h2 *h)
+{
+	const struct origin_h2_death no_memory = {.reason = REASON_LIMIT, .spoilt = true};
+	struct origin_h2_stream *s;
+
+	TAILQ_FOREACH (s, &h->streams, link) {
+		if (!s->is_held)
+			continue;
+		s->is_held = false;
+		if (!begin(s, &s->held))
+			origin_h2_stream_die(s, &no_memory);
+	}
 }
 
 struct origin_h2_stream *origin_h2_stream_find(struct origin_h2 *h, int32_t id)
@@ -120,7 +153,7 @@ void origin_h2_stream_tell(struct origin_h2_stream *s)
 static void mute(struct origin_h2_stream *s)
 {
 	s->request = ORIGIN_H2_SENT;
-	s->waits = false;
+	s->waits = s->is_held = false;
 	s->now = (struct slice){0};
 	h2_queue_clear(&s->out);
 }
@@ -146,7 +179,8 @@ static void reset(struct origin_h2_stream *s, uint32_t code)
 {
 	struct origin_h2 *h = s->session;
 
-	if (s->has_left || h->state == ORIGIN_H2_OVER)
+	/* Without an id it was held, and nghttp2 has never known it. */
+	if (s->has_left || s->id == 0 || h->state == ORIGIN_H2_OVER)
 		return;
 	s->has_left = true;
 	nghttp2_session_set_stream_user_data(h->session, s->id, NULL);

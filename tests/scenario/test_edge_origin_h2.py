@@ -291,8 +291,10 @@ def test_a_broken_connection_fails_only_what_cannot_be_repeated(make_edge, h2_or
     edge.settled()
 
 
-def test_websocket_over_extended_connect(make_edge, h2_origin):
-    """A client's WebSocket of HTTP/1.1 becomes a stream of the origin's connection."""
+@pytest.mark.parametrize("is_open", [True, False])
+def test_websocket_over_extended_connect(make_edge, h2_origin, is_open):
+    """A client's WebSocket of HTTP/1.1 becomes a stream of the origin's connection, once its SETTINGS
+    have come."""
     opened = []
 
     def begun(c, r):
@@ -305,18 +307,31 @@ def test_websocket_over_extended_connect(make_edge, h2_origin):
     origin = h2_origin(settings={h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
     origin.begun = begun
     edge = make_edge({"app": origin.origin()})
-    assert get(edge) == "0"
+    if is_open:
+        assert get(edge) == "0"
     with edge.connect() as s:
         s.sendall(f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\n"
                   "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
         data = b""
         while b"hello" not in data:
-            data += s.recv(65536)
+            got = s.recv(65536)
+            assert got, data
+            data += got
         assert data.startswith(b"HTTP/1.1 101 ")
         assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in data
     assert opened[0][":protocol"] == "websocket" and opened[0][":path"] == "/chat"
     assert "sec-websocket-key" not in opened[0]
+    edge.settled()
+
+
+def test_first_websocket_where_the_origin_takes_none(make_edge, h2_origin):
+    """It waits for SETTINGS, which say so."""
+    edge = make_edge({"app": h2_origin().origin()})
+    got = edge.curl("--http1.1", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Connection: Upgrade",
+                    "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13",
+                    "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", edge.url("/chat")).stdout
+    assert got == "502"
     edge.settled()
 
 
