@@ -180,7 +180,7 @@ struct conns_mail {
 	void (*deliver)(struct conns *c, struct conns_mail *mail);
 	struct origin_conn *conn; /* parked; NULL: none comes with it */
 	struct quota *quota;      /* of which a place is free, or is asked for */
-	unsigned n_hops;          /* loops that had no use for that place */
+	unsigned n_hops;          /* loops that had no use for that place, or none to give */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
 	/* What has come of that, told to control, which need not have a side; NULL: other mail. */

@@ -200,9 +200,12 @@ void origin_conn_close(struct origin_conn *conn, const char *why)
 {
 	struct endpoint *e = conn->endpoint;
 	struct conns *c = conn->conns;
+	bool has_pin = conn->h2 != NULL;
 
 	sharing_release(c, e, origin_conn_close_keep_room(conn, why));
 	warm_check(e);
+	if (has_pin)
+		endpoint_unpin(&e, c->loop);
 }
 
 void origin_conn_drop(struct origin_conn *conn)

@@ -304,28 +304,43 @@ void sharing_release(struct conns *c, struct endpoint *e, struct quota *q)
 	conns_mail_post(conns_mail_create(e, c->index, room_arrived), c->index);
 }
 
+/* The loop with the most idle connections under it, or -1. */
+static int most_idle(const struct quota *q, const struct conns_node *node)
+{
+	unsigned most = 0;
+	int found = -1;
+
+	for (unsigned i = 0; i < node->n_loops; i++) {
+		unsigned n = atomic_load(&q->slots[i].n_idle);
+
+		if (n > most) {
+			most = n;
+			found = i;
+		}
+	}
+	return found;
+}
+
 static void way_asked_for(struct conns *c, struct conns_mail *mail)
 {
-	if (atomic_load(&mail->quota->waiting) > 0)
-		origin_conn_give_way(c, mail->quota);
-	conns_mail_end(mail);
+	int next = -1;
+
+	/* What was idle here may be in use again, or have gone for another who asked. */
+	if (atomic_load(&mail->quota->waiting) > 0 && !origin_conn_give_way(c, mail->quota) &&
+	    ++mail->n_hops < c->node->n_loops)
+		next = most_idle(mail->quota, c->node);
+	if (next < 0)
+		conns_mail_end(mail);
+	else
+		conns_mail_post(mail, next);
 }
 
 void sharing_ask_to_give_way(const struct lease *l)
 {
 	struct quota *q = l->terms.quota;
-	unsigned most = 0;
-	int to = -1;
+	int to = most_idle(q, l->conns->node);
 	struct conns_mail *mail;
 
-	for (unsigned i = 0; i < l->conns->node->n_loops; i++) {
-		unsigned n = atomic_load(&q->slots[i].n_idle);
-
-		if (n > most) {
-			most = n;
-			to = i;
-		}
-	}
 	if (to < 0)
 		return;
 	mail = conns_mail_create(l->endpoint, l->conns->index, way_asked_for);

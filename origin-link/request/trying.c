@@ -447,8 +447,6 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 
 	c->idempotent = http_method_is_idempotent(r->head->method_id);
 	c->whole = a->given < GIVEN_CONTENT || r->keeps;
-	/* All connections of a relay end with it, the newest too; and there is another way. */
-	c->reused = r->facts.reused || relay_has(a);
 	c->n = r->n_again;
 	decision = retry_decide(&r->settings.retry, c);
 	if (relay_has(a) && decision.verdict == RETRY_SAME)
@@ -497,12 +495,17 @@ void request_refused_by_relay(struct olink_request *r, struct attempt *a, enum r
 	enum attempt_end how = keep ? ATTEMPT_KEEP : ATTEMPT_CLOSE;
 	/* What we are short of here is not what the relay is short of. */
 	struct retry_case c = {.cause = RETRY_BROKE, .unacted = unacted};
+	/* Its limits are the origin's, and are not to be passed by on another way. */
+	bool is_final = reason == REASON_ORIGIN_QUEUE_FULL ||
+			reason == REASON_ORIGIN_QUEUE_TIMEOUT ||
+			reason == REASON_ORIGIN_BREAKER_OPEN;
 	bool whole = a->given < GIVEN_CONTENT || r->keeps;
 
 	/* The relay has done its work: what failed is behind it. */
 	if (leave_to_other(r, a, OLINK_TRY_BROKE, how, REASON_DONE))
 		return;
-	if (whole && has_other(r) && again(r, &c, how, REASON_DONE))
+	/* What a server may have acted upon, the relay has tried again by the same rule, or not. */
+	if (unacted && whole && !is_final && has_other(r) && again(r, &c, how, REASON_DONE))
 		return;
 	end_attempt(r, a, how, REASON_DONE);
 	request_fail(r, reason, "says the relay");
@@ -515,6 +518,8 @@ void request_died(struct olink_request *r, struct attempt *a, const struct attem
 	    .reason = death->reason,
 	    .unacted = death->unacted,
 	    .answered = a->received > 0,
+	    /* All connections of a relay end with it, the newest too; and there is another way. */
+	    .reused = r->facts.reused || relay_has(a),
 	};
 
 	if (leave_to_other(r, a, OLINK_TRY_BROKE, ATTEMPT_CLOSE, death->reason))
@@ -530,6 +535,7 @@ void request_vanished(struct olink_request *r, struct attempt *a)
 	    .cause = RETRY_VANISHED,
 	    .unacted = a->given == GIVEN_NOTHING,
 	    .answered = a->received > 0,
+	    .reused = r->facts.reused,
 	};
 
 	REQUEST_TRACE(r, "%s: %s", net_addr_shown(endpoint_addr(a->endpoint)), detail);

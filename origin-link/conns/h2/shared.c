@@ -211,6 +211,9 @@ bool shared_begin(struct origin_conn *conn, const struct lease_terms *terms)
 		origin_conn_close(conn, "no memory for its session");
 		return false;
 	}
+	/* It may be the last that is left of its endpoint, and the endpoint is looked at after its
+	 * room was given back. */
+	endpoint_pin(conn->endpoint, conn->conns->loop);
 	TAILQ_INSERT_TAIL(&conn->conns->sessions, conn, session_link);
 	origin_conn_shared(conn, terms);
 	conns_count(conn->conns, OLINK_H2_SESSIONS, 1);
