@@ -13,9 +13,9 @@
 #define KIND(name) (1U << CFG_CHECK_##name)
 #define BY_HTTP BY_KINDS(KIND(HTTP) | KIND(HTTPS) | KIND(H2))
 #define BY_TLS_KINDS (KIND(HTTPS) | KIND(H2) | KIND(TLS))
-/* `grpc_`: KIND(GRPC) where there is one, else 0. */
-#define CHECK_ROWS(kind_, kinds_, port_, host_, path_, status_, verify_, verifies_, fast_, fall_,  \
-		   grpc_)                                                                          \
+/* `grpc_`: KIND(GRPC) where there is one, else 0; `by_`: the kinds that verify is for. */
+#define CHECK_ROWS(kind_, kinds_, port_, host_, path_, status_, verify_, verifies_, by_, fast_,    \
+		   fall_, grpc_)                                                                   \
 	CHOICE("kind", AT(cfg_check, kind), kind_, check_kinds, kinds_),                           \
 	    {.key = "port",                                                                        \
 	     .type = &cfg_type_port,                                                               \
@@ -34,7 +34,7 @@
 	     AT(cfg_check, verify),                                                                \
 	     .fallback = verify_,                                                                  \
 	     .choices = cfg_check_verifies,                                                        \
-	     BY_KINDS(BY_TLS_KINDS | (grpc_)),                                                     \
+	     BY_KINDS(by_),                                                                        \
 	     .prose = verifies_},                                                                  \
 	    {.key = "path",                                                                        \
 	     .type = &cfg_type_url_path,                                                           \

@@ -21,7 +21,7 @@ static const struct cfg_option check_options[] = {
 	"/.well-known/perigee/health", "200", "auto",
 	"Whether the certificate that it shows must be valid for the host; \"auto\" asks it "
 	"of one that a public authority issued, and lets a private one pass.",
-	"5s", "2", 0),
+	BY_TLS_KINDS, "5s", "2", 0),
     END,
 };
 

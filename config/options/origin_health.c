@@ -33,7 +33,7 @@ static const struct cfg_option check_options[] = {
 	"Whether the certificate must be valid for the host where tls is off, by \"https\" and "
 	"\"tls\", and by authorities of the system; \"auto\" asks it of one that a public "
 	"authority issued. With tls on, tls.verify says it.",
-	"1s", "3", KIND(GRPC)),
+	KIND(HTTPS) | KIND(TLS), "1s", "3", KIND(GRPC)),
     {.key = "service",
      .type = &cfg_type_content,
      AT(cfg_check, service),

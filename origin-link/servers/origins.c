@@ -123,6 +123,9 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 		    .transport = o->transports[origin->id][j],
 		    .check_transport = o->check_transports[origin->id][j],
 		    .is_watched = origin->health.outliers.enabled,
+		    .watcher = origin->health.outliers.enabled || origin->breaker.enabled
+				   ? origin->name
+				   : NULL,
 		    .is_drained = origin->servers[j].admin == CFG_ADMIN_DRAINED,
 		};
 

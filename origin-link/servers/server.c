@@ -360,11 +360,18 @@ static bool resolves_equally(const struct cfg_resolve *a, const struct cfg_resol
 	       a->keep.ns == b->keep.ns && a->family == b->family;
 }
 
+/* NULL: there is none. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static bool is_that(const struct olink_server *s, const struct server_identity *id)
 {
 	return is_there(s, id) && s->transport == id->transport &&
-	       s->is_watched == id->is_watched && s->is_drained == id->is_drained &&
-	       resolves_equally(&s->resolve, id->resolve) && s->checked == (id->check != NULL) &&
+	       s->is_watched == id->is_watched && is_same_name(s->watcher, id->watcher) &&
+	       s->is_drained == id->is_drained && resolves_equally(&s->resolve, id->resolve) &&
+	       s->checked == (id->check != NULL) &&
 	       (!id->check || (s->check_transport == id->check_transport &&
 			       probe_check_equal(&s->check, id->check)));
 }
@@ -383,14 +390,15 @@ static bool is_checked_there(const struct olink_server *s, const struct server_i
 
 /* How much of what is known of `s` holds for a new one: verdicts most, and of those that are
  * checked in another way more when the same is asked, for another origin may ask the same server
- * for something else; then all addresses that the new one wants. */
+ * for something else; then all addresses that the new one wants, and what the same origin has
+ * counted. */
 static unsigned likeness(const struct olink_server *s, const struct server_identity *id)
 {
 	bool checked = is_checked_there(s, id);
 	bool has_family =
 	    s->resolve.family == CFG_FAMILY_ANY || s->resolve.family == id->resolve->family;
 
-	return 1 + has_family + 2 * checked +
+	return 1 + has_family + is_same_name(s->watcher, id->watcher) + 2 * checked +
 	       2 * (checked && probe_check_asks_same(&s->check, id->check));
 }
 
@@ -441,7 +449,8 @@ static void take_over(struct olink_server *server, const struct olink_server *be
 		a->weight = known->v[i]->weight;
 		if (server->is_drained != before->is_drained)
 			note(a, "by-operator");
-		if (server->is_watched && before->is_watched)
+		if (server->is_watched && before->is_watched &&
+		    is_same_name(server->watcher, before->watcher))
 			take_over_outlier(a, known->v[i]);
 		list->v[list->n++] = a;
 	}
@@ -495,6 +504,7 @@ struct olink_server *server_take(struct server_table *table, const struct server
 	s->transport = transport_ref(id->transport);
 	s->resolve = *id->resolve;
 	s->is_watched = id->is_watched;
+	s->watcher = id->watcher ? xstrdup(id->watcher) : NULL;
 	s->is_drained = id->is_drained;
 	atomic_init(&s->addresses, NULL);
 	s->checked = id->check != NULL;
@@ -530,6 +540,7 @@ void server_give(struct olink_server **serverp)
 	retired_free(r);
 	transport_unref(&s->transport);
 	free(s->host);
+	free(s->watcher);
 	if (s->checked) {
 		probe_check_fini(&s->check);
 		transport_unref(&s->check_transport);

@@ -98,6 +98,7 @@ struct olink_server {
 	struct transport *transport;
 	struct cfg_resolve resolve;
 	bool is_watched; /* for outliers */
+	char *watcher;   /* the origin that looks at what requests find; NULL: none does */
 	bool is_drained; /* by the operator */
 	bool checked;
 	/* only when checked */
@@ -122,7 +123,10 @@ struct server_identity {
 	struct transport *transport;
 	struct transport *check_transport; /* how the check goes there */
 	bool is_watched;                   /* for outliers (origin-link/health/outlier.h) */
-	bool is_drained;                   /* by the operator */
+	/* The origin that looks at what requests find, for outliers or its breaker: what it has
+	 * counted, and whom it has left out, is no other's. NULL: none does. */
+	const char *watcher;
+	bool is_drained; /* by the operator */
 };
 /* Control loop. Returns the one that is there, or starts a new one; copies, and takes a reference
  * to the transports. A new one has the addresses of one with the same host and port that is there,

@@ -31,6 +31,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/health/test_outlier \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
+	tests/unit/origin-link/servers/test_lookout \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_seen \
 	tests/unit/origin-link/servers/test_service \
@@ -84,6 +85,7 @@ TESTS += \
 	tests/unit/origin-link/health/test_outlier \
 	tests/unit/origin-link/health/test_probe_answer \
 	tests/unit/origin-link/health/test_history \
+	tests/unit/origin-link/servers/test_lookout \
 	tests/unit/origin-link/servers/test_origins \
 	tests/unit/origin-link/servers/test_seen \
 	tests/unit/origin-link/servers/test_service \
@@ -136,6 +138,11 @@ tests_unit_origin_link_health_test_probe_answer_SOURCES = tests/unit/origin-link
 tests_unit_origin_link_health_test_probe_answer_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 tests_unit_origin_link_health_test_history_SOURCES = tests/unit/origin-link/health/test_history.c
 tests_unit_origin_link_health_test_history_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_servers_test_lookout_SOURCES = tests/unit/origin-link/servers/test_lookout.c \
+	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \
+	tests/unit/origin-link/name_server.c tests/unit/origin-link/name_server.h
+tests_unit_origin_link_servers_test_lookout_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_servers_test_origins_SOURCES = tests/unit/origin-link/servers/test_origins.c \
 	tests/unit/origin-link/origins_rig.c tests/unit/origin-link/origins_rig.h \

@@ -89,6 +89,24 @@ static void test_contradictions(void **state)
 	    "fleet.yaml:37:3: zones: \"example.com\" is there twice; first at fleet.yaml:31:3\n");
 }
 
+/* Where requests have no TLS these checks begin with prior knowledge; with TLS, tls.verify says it.
+ */
+static void test_verify_of_checks_without_tls_had_no_effect(void **state)
+{
+	assert_complaints(
+	    "origins:\n"
+	    "  two: {servers: a, health: {check: {kind: h2, verify: yes}}}\n"
+	    "  rpc: {servers: a, health: {check: {kind: grpc, verify: yes}}}\n"
+	    "  web: {servers: a, health: {check: {kind: https, verify: yes}}}\n"
+	    "  any: {servers: a, health: {check: {kind: tls, verify: yes}}}\n"
+	    "edges:\n"
+	    "  e: {check: {kind: h2, verify: yes}}\n",
+	    "fleet.yaml:2:48: origins.two.health.check.verify belongs to kind https or tls, but "
+	    "here kind is h2\n"
+	    "fleet.yaml:3:50: origins.rpc.health.check.verify belongs to kind https or tls, but "
+	    "here kind is grpc\n");
+}
+
 /* What is said of TLS is never silently without effect, and a mistake is complained about once. */
 static void test_tls_contradictions(void **state)
 {
@@ -301,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_contradictions),
+	    cmocka_unit_test(test_verify_of_checks_without_tls_had_no_effect),
 	    cmocka_unit_test(test_tls_contradictions),
 	    cmocka_unit_test(test_balance),
 	    cmocka_unit_test(test_retries),
