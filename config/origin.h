@@ -202,7 +202,7 @@ struct cfg_origin {
 		duration idle_timeout; /* 55 s: under nginx's default of 75 s */
 		duration max_age;      /* 1 h, as nginx's keepalive_time; 0: any */
 		unsigned max_requests; /* 0: any number */
-		unsigned warm;         /* ready connections kept per server address, 1 */
+		unsigned warm;         /* ready per server address, beyond those in use lately, 1 */
 	} pool;
 	struct cfg_retries retries;
 };

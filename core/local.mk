@@ -25,6 +25,7 @@ core_libcore_a_SOURCES = \
 	core/http/h1_write.c \
 	core/http/h2_fields.c core/http/h2_fields.h \
 	core/http/h2_guard.c core/http/h2_guard.h \
+	core/http/h2_output.c core/http/h2_output.h \
 	core/http/h2_queue.c core/http/h2_queue.h \
 	core/http/message.c core/http/message.h \
 	core/http/path.c core/http/path.h \

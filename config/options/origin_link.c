@@ -56,7 +56,7 @@ const struct cfg_option cfg_origin_pool_options[] = {
 	"those that were in use at a time in the last minutes, and a share of those of another "
 	"server, should that end; so that requests do not wait for connections to be made. They "
 	"are there before a server gets its first request, and are replaced before they expire. "
-	"Never more than max_idle are opened for that. 0: connections are opened for requests "
-	"only."),
+	"Never more than max_idle are opened for that. By HTTP/2, which needs no more, it is one "
+	"for each worker. 0: connections are opened for requests only."),
     END,
 };

@@ -8,10 +8,9 @@
  * Credit: each stream is granted a window, which grows while all of it is written at once and is
  * small again when it is not; all windows of a connection together are bounded.
  */
-#include <string.h>
-
 #include "config/fleet.h"
 #include "core/base/check.h"
+#include "core/http/h2_output.h"
 #include "edge/h2/h2_internal.h"
 
 /* Of one stream: at least as much as keeps it going when there are many, and as much as is cheap
@@ -22,79 +21,20 @@
 /* Of all streams of a connection, beyond WINDOW_MIN for each. */
 #define WINDOWS_MAX (1024 * 1024)
 
-/* RFC 9113 section 4.1. */
-#define FRAME_HEADER 9
-/* So much is given to the stream at once: as much as it gathers. */
-#define OUTPUT_BYTES STREAM_GATHER_MAX
-#define OUTPUT_PIECES 32
-/* Frame headers, and frames without content. */
-#define OUTPUT_SMALL 8192
-
-struct h2_output {
-	struct iovec v[OUTPUT_PIECES];
-	unsigned n;
-	size_t bytes;
-	size_t used;                      /* of `small` */
-	struct slice done[OUTPUT_PIECES]; /* what it points to, to be dropped when it is written */
-	unsigned n_done;
-	bool last; /* it does not matter whether the stream takes it at once */
-	char small[OUTPUT_SMALL];
-};
-
-static void flush(struct edge_h2 *c)
+static void give_to_stream(struct h2_output *out)
 {
-	struct h2_output *out = c->output;
+	struct edge_h2 *c = out->arg;
 
 	if (out->n > 0) {
 		edge_count(c->worker, EDGE_BYTES_SENT, (int64_t)out->bytes);
 		c->write_waits = !stream_write(c->stream, out->v, (int)out->n);
 	}
 	h2_pace_update_conn(c);
-	for (unsigned i = 0; i < out->n_done; i++)
-		slice_drop(&out->done[i]);
-	out->n = out->n_done = 0;
-	out->bytes = out->used = 0;
-}
-
-static void add(struct h2_output *out, const void *data, size_t n)
-{
-	struct iovec *last = out->n > 0 ? &out->v[out->n - 1] : NULL;
-
-	out->bytes += n;
-	if (last != NULL && (char *)last->iov_base + last->iov_len == (const char *)data) {
-		last->iov_len += n;
-		return;
-	}
-	CHECK(out->n < OUTPUT_PIECES);
-	out->v[out->n++] = (struct iovec){(void *)data, n};
-}
-
-static void add_small(struct h2_output *out, const void *data, size_t n)
-{
-	CHECK(n <= sizeof(out->small) - out->used);
-	memcpy(out->small + out->used, data, n);
-	add(out, out->small + out->used, n);
-	out->used += n;
-}
-
-static bool has_room(const struct h2_output *out, size_t small, unsigned pieces)
-{
-	return out->used + small <= sizeof(out->small) && out->n + pieces <= OUTPUT_PIECES &&
-	       out->n_done + pieces <= OUTPUT_PIECES;
 }
 
 ssize_t h2_write_control(struct edge_h2 *c, const uint8_t *data, size_t n)
 {
-	struct h2_output *out = c->output;
-
-	if (!has_room(out, n, 1))
-		flush(c);
-	if (n <= sizeof(out->small)) {
-		add_small(out, data, n);
-	} else {
-		add(out, data, n);
-		flush(c);
-	}
+	h2_output_add_control(c->output, data, n);
 	return (ssize_t)n;
 }
 
@@ -166,25 +106,19 @@ int h2_write_content(struct h2_stream *s, const uint8_t *header, size_t n)
 	size_t left = n;
 
 	MAGIC_CHECK(s, H2_STREAM_MAGIC);
-	if (!has_room(out, FRAME_HEADER, 2))
-		flush(c);
-	add_small(out, header, FRAME_HEADER);
+	h2_output_add_header(out, header);
 	while (left > 0) {
 		struct slice piece = next_piece(s, left);
 
-		if (!has_room(out, 0, 1))
-			flush(c);
-		add(out, piece.p, piece.n);
+		h2_output_add_content(out, piece);
 		left -= piece.n;
-		if (piece.owner != NULL)
-			out->done[out->n_done++] = piece;
 	}
 	s->last_out = h2_now(c);
 	c->priorities.flowed[s->urgency] = s->last_out;
 	h2_pace_content_sent(s, n);
 	watch_size(s, n);
-	if (out->bytes >= OUTPUT_BYTES)
-		flush(c);
+	if (h2_output_is_much(out))
+		h2_output_flush(out);
 	/* One that is alone is granted when all that is being pushed was written, and then more at
 	 * a time; of those that share the next content should be here when it is their turn again.
 	 */
@@ -200,12 +134,10 @@ static void write_all(struct edge_h2 *c, bool last)
 	struct h2_output out;
 	int rv;
 
-	out.n = out.n_done = 0;
-	out.bytes = out.used = 0;
-	out.last = last;
+	h2_output_init(&out, give_to_stream, c, last);
 	c->output = &out;
 	rv = nghttp2_session_send(c->session);
-	flush(c);
+	h2_output_flush(&out);
 	c->output = NULL;
 	if (rv != 0)
 		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);

@@ -61,7 +61,7 @@ struct conns {
 	struct loop *loop;
 	unsigned index;
 	struct event *tick;
-	LIST_HEAD(, endpoint_slot) slots; /* all with idle connections, and some that had */
+	LIST_HEAD(, endpoint_slot) slots; /* all with idle ones or sessions, and some that had */
 	struct origin_conn_list idle; /* of all slots, of HTTP/2 too; most recently used first */
 	struct origin_conn_list sessions; /* all of HTTP/2, whether they take requests or not */
 	TAILQ_HEAD(, lease) lacking;      /* queued for a place of a quota, in order of arrival */

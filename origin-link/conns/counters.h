@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What origin-link counts: one table, one shard a loop. The counters of connections are moved by
- * origin_conn.c as they change their state, those of waiting by lease.c.
+ * What origin-link counts: one table, one shard a loop. The gauges of connections are moved by
+ * origin_conn.c as they change their state, that of waiting by lease.c.
  */
 #pragma once
 

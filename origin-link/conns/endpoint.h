@@ -24,7 +24,8 @@ void endpoint_unpin(struct endpoint **e, const struct loop *loop);
 const struct net_addr *endpoint_addr(const struct endpoint *e);
 struct transport *endpoint_transport(const struct endpoint *e);
 /* After a connect timeout or a server that vanished: others are preferred for a while, or until a
- * connection to it is made. Also closes the calling loop's idle connections to it. */
+ * connection to it is made. Also closes the calling loop's idle connections to it, and gives no
+ * more requests to its sessions of HTTP/2. */
 void endpoint_suspect(struct endpoint *e, struct loop *loop);
 bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
 /* Connections are kept ready there (warm.h), but are not there yet, or not any more: a request
@@ -50,10 +51,10 @@ void endpoint_sums(const struct endpoint *e, struct outcome_sums *sums);
 
 /* Any thread; a moment behind. */
 struct endpoint_facts {
-	unsigned open; /* connections: idle, in use, being made, on their way between loops */
-	unsigned idle;
-	unsigned in_flight;       /* requests that have, make or wait for a connection */
-	unsigned waiting;         /* of these, those in the queue */
+	unsigned open;      /* connections: idle, in use, being made, on their way between loops */
+	unsigned idle;      /* of HTTP/1.1 */
+	unsigned in_flight; /* requests that have, make or wait for a connection */
+	unsigned waiting;   /* of these, those in the queue */
 	enum reason last_failure; /* of a connection attempt; REASON_NONE: none has failed yet */
 };
 struct endpoint_facts endpoint_facts(const struct endpoint *e);

@@ -3,7 +3,7 @@
  * Leases: the order in which a connection is looked for, and the waiting. Runs on the loop of the
  * lease, which owns its timer and its attempt to connect, and holds a pin on the endpoint from
  * lease_take() to its end or failure. The counters of those that wait move here, and only here;
- * those of connections move in origin_conn.c.
+ * the gauges of connections move in origin_conn.c.
  */
 #define LOG_MODULE LOG_POOL
 #include "origin-link/conns/lease.h"

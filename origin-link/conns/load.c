@@ -3,10 +3,11 @@
  * Load. A latency that nobody renews fades away: a server that was slow once is tried again, and
  * what it does then counts.
  *
- * In flight is a sum of what this loop has, exactly, and what the others had a few milliseconds
- * ago. Were that exact as well, each request of each loop would have to write where all others
- * read; and what is wrong about it is what other loops have begun since, each of which sees its
- * own.
+ * In flight is a sum of what this loop has, exactly, and what the others had when it last looked:
+ * of a server that it may choose for a request a few milliseconds ago at most, of others at any
+ * time. Were that exact as well, each request of each loop would have to write where all others
+ * read; and what is wrong about it is what other loops have begun or ended since, each of which
+ * sees its own.
  */
 #include "origin-link/conns/load.h"
 

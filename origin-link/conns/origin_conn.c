@@ -2,8 +2,10 @@
  *
  * One connection to an origin, from the end of its making to its own end: who has it, and whose
  * callbacks its stream calls. Belongs to a loop, but while it is in the mail. This is the only
- * place that moves the counters of connections, and each by a change of state: at any time leases
- * reused + leases fresh = active + leases ended, and idle = the sum over all slots.
+ * place that moves the gauges of connections, active and idle, and each by a change of state. One
+ * of HTTP/2 is active once however many requests it carries, so that leases reused + leases fresh =
+ * active + leases ended holds for HTTP/1.1 only; and the slots count idle ones of HTTP/1.1 only,
+ * the sides of the loops all of them.
  */
 #define LOG_MODULE LOG_POOL
 #include <errno.h>

@@ -37,7 +37,7 @@
 
 enum origin_h2_state { ORIGIN_H2_OPEN, ORIGIN_H2_LEAVING, ORIGIN_H2_OVER };
 
-struct origin_h2_output;
+struct h2_output;
 TAILQ_HEAD(origin_h2_streams, origin_h2_stream);
 
 struct origin_h2 {
@@ -67,7 +67,7 @@ struct origin_h2 {
 	enum reason end_reason;
 	const char *end_detail; /* a literal, or of the stream; NULL: none */
 	bool vanished;
-	struct origin_h2_output *output; /* what is being written, while nghttp2 writes */
+	struct h2_output *output; /* what is being written, while nghttp2 writes */
 
 	/* what comes in */
 	size_t frame_left; /* of the DATA frame that is being read: content, unless it is padded */

@@ -2,13 +2,14 @@
  *
  * One try of a request on one connection: the lease, what was given and received, and what takes
  * too long in it (watch.c). What is the protocol's stands behind its wire (wire.h). Embedded in the
- * request; a repetition assigns it anew.
+ * request, which has a second one once it needs it; a repetition assigns it anew.
  *
- *   state  | lease    | wire, h1 | deadlines | what comes is
- *   -------+----------+----------+-----------+------------------------------
- *   NONE   | -        | as left  | clear     | nothing
- *   LEASES | waits    | zero     | clear     | the lease's done()
- *   OPEN   | is ready | in use   | as needed | the connection's callbacks
+ *   state  | lease    | wire, and h1 or h2 | deadlines | what comes is
+ *   -------+----------+--------------------+-----------+----------------------------------------
+ *   NONE   | -        | as left            | clear     | nothing
+ *   LEASES | waits    | zero               | clear     | the lease's done()
+ *   OPEN   | is ready | in use             | as needed | callbacks of the connection (HTTP/1.1)
+ *          |          |                    |           | or of the stream (HTTP/2)
  *
  * NONE is before it begins and after its end; what was given and received then stays as left.
  */

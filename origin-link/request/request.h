@@ -49,9 +49,9 @@ struct olink_open {                          /* copied */
  *
  * A failure is told to ends.response by reset(REASON_ORIGIN_*, or our own shortage), after
  * ends.request, unless it has ended, was stopped with the same reason. When the response ends
- * before the request, the request is stopped with REASON_DONE, and its connection is not used
- * again. After leg->request->ops->reset() or leg->response->ops->stop() the whole request is over:
- * neither of the ends hears of it any more.
+ * before the request, the request is stopped with REASON_DONE, and its connection, if that is of
+ * HTTP/1.1, is not used again. After leg->request->ops->reset() or leg->response->ops->stop() the
+ * whole request is over: neither of the ends hears of it any more.
  *
  * A tunnel is one when a request's head has HTTP_FRAMING_TUNNEL and the origin answers with 101 and
  * an Upgrade field; the response's head then has HTTP_FRAMING_TUNNEL too.

@@ -5,9 +5,10 @@
  * its attempts (attempt.h). Nobody else includes this, but for olink.c, which makes the workers.
  *
  * A request lives through phases. While it is tried it has a current attempt, which a repetition
- * assigns anew as a whole; beside it there may be a rival, which is asked the same while the answer
- * of the current one is long in coming. The first that has a final head is the current one from
- * then on, and the other ends. What is set when:
+ * assigns anew as a whole; beside it there may be a rival: one that connects as well while the
+ * current one is long in connecting, or that is asked the same while the answer of the current one
+ * is long in coming. The first that has a connection, or a final head, is the current one from then
+ * on, and the other ends. What is set when:
  *
  *   phase    | head | candidates | current         | rival           | what comes is
  *   ---------+------+------------+-----------------+-----------------+--------------------

@@ -6,8 +6,8 @@
  * repetitions and of who pushes or takes content.
  *
  * Nothing is told from inside an operation but where it says so: what there is to tell comes from
- * the connection's callbacks or from go_on(). What is told may end the attempt; whoever tells looks
- * at attempt_is_read() again before it tells more.
+ * the callbacks of the connection, or of its stream of HTTP/2, or from go_on(). What is told may
+ * end the attempt; whoever tells looks at attempt_is_read() again before it tells more.
  */
 #pragma once
 
@@ -83,7 +83,8 @@ void attempt_complete(struct attempt *a, struct slice last, struct http_fields *
 		      enum response_end end);
 /* All that was queued has left us. */
 void attempt_drained(struct attempt *a);
-/* The connection ended or broke before the response did: it may be tried again. */
+/* The connection, or the stream of HTTP/2, ended or broke before the response did: it may be tried
+ * again. */
 void attempt_died(struct attempt *a, const struct attempt_death *death);
 /* The rest of the request cannot be sent, but more of the response may still come. */
 void attempt_unsendable(struct attempt *a, enum reason reason);

@@ -13,8 +13,8 @@ import perigee
 import rfc6455
 from edge_fleet import HOST, read_head
 from h2_client import Client, ErrorCodes, SettingCodes
-from h2_frames import (CONTINUATION, DATA, HEADERS, PING, PRIORITY, PRIORITY_UPDATE, RST_STREAM, SETTINGS,
-                       WINDOW_UPDATE, frame)
+from h2_frames import (ACK, CONTINUATION, DATA, GOAWAY, HEADERS, PING, PRIORITY, PRIORITY_UPDATE,
+                       REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, RawH2, frame, ping)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -503,6 +503,31 @@ def test_stop_serves_what_is_under_way(make_edge, scripted_origin):
         go.set()
         assert c.finish(first).body == b"ok"
         assert c.until_closed() == ErrorCodes.NO_ERROR
+
+
+def test_stream_above_the_goaway_that_waits_to_be_written_is_refused(make_edge, scripted_origin):
+    """By that GOAWAY its client may send it to somebody else: it must not be served here as well."""
+    go, asked = threading.Event(), []
+
+    def script(conn):
+        asked.append(read_head(conn))
+        assert go.wait(perigee.PATIENCE)
+        conn.sendall(OK)
+
+    edge = make_edge({"app": scripted_origin(script).origin()})
+    with RawH2(edge) as c:
+        c.send(c.get(1))
+        edge.wait_counter("edge_requests_active", 1)
+        edge.send_signal(signal.SIGTERM)
+        notice = c.wait(lambda f: f.kind == PING and not f.flags & ACK, "PING")
+        # With these the edge leaves; it writes nothing before it has read the rest.
+        c.send(ping(notice.payload, ACK) + c.get(3))
+        assert c.reset(3) == REFUSED_STREAM
+        assert [f.last_stream() for f in c.seen if f.kind == GOAWAY] == [2**31 - 1, 1]
+        go.set()
+        assert c.response(1)[2] == b"ok"
+        c.to_end()
+    assert len(asked) == 1
 
 
 def test_head_that_does_not_end(make_edge, origin):

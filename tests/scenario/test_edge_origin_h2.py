@@ -14,7 +14,7 @@ import pytest
 import perigee
 from edge_fleet import HOST
 from h2_client import Client
-from h2_origin import H2Origin
+from h2_origin import Connection, H2Origin
 
 NAME = "h2.internal.test"
 STREAMS = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
@@ -340,6 +340,43 @@ def test_warm_connections_are_one_for_each_worker(make_edge, h2_origin):
     many(edge, 20)
     c = edge.settled()
     assert c["olink_connects_total"] == 0 and len(origin.connections) == 2
+
+
+def close_at_once(sock):
+    pass
+
+
+def say_goaway(sock):
+    sock.sendall(bytes.fromhex("000000040000000000" "0000080700000000000000000000000000"))
+    sock.recv(65536)
+    while sock.recv(65536):
+        pass
+
+
+def answer_by_http1(sock):
+    sock.recv(65536)
+    sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("by_tls, serve, workers", [
+    (True, close_at_once, 1), (True, say_goaway, 1), (True, say_goaway, 2),
+    (False, close_at_once, 2), (False, answer_by_http1, 1)])
+def test_a_server_that_ends_each_session_at_once_is_given_a_rest(make_edge, h2_origin, authority,
+                                                                 internal, by_tls, serve, workers):
+    """What is opened ahead of need: each attempt comes later than the one before."""
+    came = []
+
+    class Origin(Connection):
+        def run(self):
+            came.append(time.monotonic())
+            serve(self.socket)
+
+    origin = h2_origin(tls=internal if by_tls else None, connection=Origin)
+    make_edge({"app": origin.origin("pool: {warm: 1}" + (f", {tls(authority)}" if by_tls else ""))},
+              workers=workers)
+    perigee.wait_for(lambda: len(came) > 3 * workers, "the fourth attempt")
+    # At the least, for up to a half of each wait is left out by chance.
+    assert came[3 * workers] - came[0] >= (0.25 + 0.5 + 1) / 2
 
 
 def test_reload_that_drops_the_origin_closes_its_connection(make_edge, h2_origin, certificate):

@@ -131,7 +131,9 @@ class H2Origin:
     """asked(connection, request) answers a request that is whole; by default with 200 and what
     connection it came by."""
 
-    def __init__(self, asked=None, tls=None, alpn=("h2", "http/1.1"), settings=None):
+    def __init__(self, asked=None, tls=None, alpn=("h2", "http/1.1"), settings=None,
+                 connection=Connection):
+        self.connection = connection
         self.asked = asked or (lambda c, r: c.respond(r, body=b"%d" % c.number))
         self.begun = lambda c, r: None
         self.settings = settings or {}
@@ -168,7 +170,7 @@ class H2Origin:
                     self.serve_http1(sock)
                     return
             with self.lock:
-                c = Connection(self, sock, len(self.connections))
+                c = self.connection(self, sock, len(self.connections))
                 self.connections.append(c)
             try:
                 c.run()

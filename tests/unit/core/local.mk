@@ -100,6 +100,11 @@ tests_unit_core_http_test_h2_guard_SOURCES = tests/unit/core/http/test_h2_guard.
 tests_unit_core_http_test_h2_guard_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
 TESTS += tests/unit/core/http/test_h2_guard
 
+check_PROGRAMS += tests/unit/core/http/test_h2_output
+tests_unit_core_http_test_h2_output_SOURCES = tests/unit/core/http/test_h2_output.c
+tests_unit_core_http_test_h2_output_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)
+TESTS += tests/unit/core/http/test_h2_output
+
 check_PROGRAMS += tests/unit/core/http/test_h2_queue
 tests_unit_core_http_test_h2_queue_SOURCES = tests/unit/core/http/test_h2_queue.c
 tests_unit_core_http_test_h2_queue_LDADD = $(LINK_CORE) $(CMOCKA_LIBS)

@@ -456,6 +456,47 @@ static void test_heads_over_the_limits(void **state)
 	h2_rig_fini(&rig);
 }
 
+/* A byte stands for a field of 3 KB, and nghttp2 looks at each byte of those that it tells of. */
+static void test_a_bomb_of_fields_ends_its_stream_before_its_section_ends(void **state)
+{
+	enum { VALUE = 3000, TIMES = 16000 };
+	/* :status: 200; "x" with a value of VALUE bytes, by one and two bytes more, to be kept. */
+	static const uint8_t first[] = {0x88, 0x40, 1, 'x', 0x7f, 0xb9, 0x16};
+	static char section[sizeof(first) + VALUE], again[TIMES];
+	struct h2_rig rig;
+	struct ask a, b;
+
+	h2_rig_init(&rig, 10);
+	ask_init(&a, &rig);
+	ask_init(&b, &rig);
+	ask_open(&a);
+	ask_open(&b);
+	h2_rig_turn(&rig);
+	memcpy(section, first, sizeof(first));
+	memset(section + sizeof(first), 'x', VALUE);
+	memset(again, 0xbe, TIMES); /* what was kept */
+	h2_peer_frame(&rig.peer, NGHTTP2_HEADERS, 0, 1, section, sizeof(section));
+	h2_peer_frame(&rig.peer, NGHTTP2_CONTINUATION, 0, 1, again, TIMES);
+	h2_rig_turn(&rig);
+	assert_int_equal(a.n_died, 1);
+	assert_string_equal(a.death.detail, "head too large");
+	for (unsigned i = 0; i < 5; i++) {
+		h2_peer_frame(&rig.peer, NGHTTP2_CONTINUATION,
+			      i == 4 ? NGHTTP2_FLAG_END_HEADERS : 0, 1, again, TIMES);
+		h2_rig_turn(&rig);
+	}
+	h2_peer_frame(&rig.peer, NGHTTP2_HEADERS,
+		      NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3, first, 1);
+	h2_rig_turn(&rig);
+	assert_int_equal(b.response->status, 200);
+	assert_true(b.ended);
+	assert_false(origin_h2_is_leaving(rig.h2));
+	assert_int_equal(rig.peer.n_resets, 1);
+	ask_fini(&a);
+	ask_fini(&b);
+	h2_rig_fini(&rig);
+}
+
 static void test_a_response_to_head_has_no_content(void **state)
 {
 	struct h2_rig rig;
@@ -528,6 +569,7 @@ int main(void)
 	    cmocka_unit_test(test_one_that_was_never_sent_is_closed),
 	    cmocka_unit_test(test_malformed_responses),
 	    cmocka_unit_test(test_heads_over_the_limits),
+	    cmocka_unit_test(test_a_bomb_of_fields_ends_its_stream_before_its_section_ends),
 	    cmocka_unit_test(test_a_response_to_head_has_no_content),
 	    cmocka_unit_test(test_a_websocket_by_extended_connect),
 	};
