@@ -20,12 +20,15 @@ void ctl_say(FILE *out, const char *before, const char *text)
 	free(shown);
 }
 
-/* What counts for one of the servers of origins has tables of its own. */
-static bool is_of_server(const char *key)
+static bool begins(const char *key, const char *prefix)
 {
-	static const char prefix[] = "olink_server_";
+	return strncmp(key, prefix, strlen(prefix)) == 0;
+}
 
-	return strncmp(key, prefix, sizeof(prefix) - 1) == 0;
+/* What counts for one of the origins or of their servers has tables of its own. */
+static bool is_of_origin(const char *key)
+{
+	return begins(key, "olink_server_") || begins(key, "olink_origin_");
 }
 
 /* Most of a young daemon's counters are 0: only the others are worth a line. */
@@ -37,7 +40,7 @@ static void print_counters(json_t *counters)
 
 	json_object_foreach(counters, key, value)
 	{
-		if (is_of_server(key))
+		if (is_of_origin(key))
 			continue;
 		if (json_is_number(value) && json_number_value(value) == 0)
 			zeros++;

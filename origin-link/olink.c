@@ -23,6 +23,7 @@
 #include "origin-link/request/request_internal.h"
 #include "origin-link/server_metrics.h"
 #include "origin-link/servers/choice.h"
+#include "origin-link/servers/gate.h"
 #include "origin-link/servers/lookout.h"
 #include "origin-link/servers/relays.h"
 #include "origin-link/servers/seen.h"
@@ -254,13 +255,19 @@ void olink_status(struct olink *olink, const struct olink_origins *o, json_t *st
 	}
 	metrics_to_json(olink->metrics, counters);
 	server_metrics_add(o->fleet, (struct olink_server *const *const *)o->servers, counters);
+	server_metrics_add_breakers(o->fleet, o->gates, counters);
 	for (unsigned i = 0; i < o->fleet->n_origins; i++) {
 		const struct cfg_origin *origin = &o->fleet->origins[i];
-		json_t *servers = json_array();
+		json_t *servers = json_array(), *j;
 
-		for (unsigned j = 0; j < origin->n_servers; j++)
-			json_array_append_new(servers, server_status(o->servers[i][j]));
-		json_object_set_new(all, origin->name, json_pack("{s:o}", "servers", servers));
+		for (unsigned k = 0; k < origin->n_servers; k++)
+			json_array_append_new(servers, server_status(o->servers[i][k]));
+		j = json_pack("{s:o}", "servers", servers);
+		if (origin->breaker.enabled)
+			json_object_set_new(
+			    j, "breaker",
+			    json_string(breaker_state_text(o->gates[i].breaker.state)));
+		json_object_set_new(all, origin->name, j);
 		add_relays(o, origin, relays);
 	}
 	json_object_set_new(status, "origins", all);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What was seen of servers as metrics with the labels `origin` and `server`. Control loop.
+ * What was seen of servers as metrics with the labels `origin` and `server`, and the breakers of
+ * their origins. Control loop.
  *
  * How many series that makes is bounded, whatever the configuration: `server` is what that says, so
  * that addresses which come and go make no new ones; SERVERS_MAX servers have labels of their own,
@@ -8,7 +9,7 @@
  * counts (15 of them reasons of failures, which are there only once they have happened), and of
  * the five stages 12 values of a histogram whose buckets are every other one of what is counted.
  * So there are 24,000 at most, and 1,000 on an edge with 20 servers: Prometheus takes a few KiB for
- * each.
+ * each. Of breakers there are three for each of 256 origins, and for all others together.
  */
 #include "origin-link/server_metrics.h"
 
@@ -18,6 +19,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "origin-link/conns/endpoint.h"
+#include "origin-link/servers/gate.h"
 #include "origin-link/servers/seen.h"
 #include "origin-link/servers/server.h"
 
@@ -182,4 +184,40 @@ void server_metrics_add(const struct cfg_fleet *fleet, struct olink_server *cons
 	others.labels = xstrdup("origin=\"others\",server=\"others\"");
 	put_series(counters, &others);
 	free(others.labels);
+}
+
+/* `n`: breakers, by state. */
+static void put_breakers(json_t *counters, const char *origin, const unsigned n[BREAKER_TRIAL + 1])
+{
+	char *name = escaped(origin);
+
+	for (unsigned i = 0; i <= BREAKER_TRIAL; i++) {
+		char *whole = xasprintf("olink_origin_breakers{origin=\"%s\",state=\"%s\"}", name,
+					breaker_state_text((enum breaker_state)i));
+
+		json_object_set_new(counters, whole, json_integer(n[i]));
+		free(whole);
+	}
+	free(name);
+}
+
+void server_metrics_add_breakers(const struct cfg_fleet *fleet, const struct gate *gates,
+				 json_t *counters)
+{
+	unsigned others[BREAKER_TRIAL + 1] = {0}, n = 0;
+
+	for (unsigned i = 0; i < fleet->n_origins; i++) {
+		enum breaker_state state = gates[i].breaker.state;
+		unsigned one[BREAKER_TRIAL + 1] = {0};
+
+		if (!fleet->origins[i].breaker.enabled)
+			continue;
+		one[state] = 1;
+		if (n++ < SERVERS_MAX)
+			put_breakers(counters, fleet->origins[i].name, one);
+		else
+			others[state]++;
+	}
+	if (n > SERVERS_MAX)
+		put_breakers(counters, "others", others);
 }

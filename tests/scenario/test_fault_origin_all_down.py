@@ -221,6 +221,8 @@ def test_breaker_opens_and_closes(make_edge, server):
     ask(edge)
     app.broken = True
     perigee.wait_for(lambda: ask(edge)[0] == 503, "the breaker to open")
+    # It may be on trial by now.
+    assert edge.status()["origins"]["app"]["breaker"] in ("open", "trial")
     asked = app.asked
     status, fields, _ = ask(edge)
     assert status == 503 and int(fields["retry-after"]) in (1, 2)
@@ -233,6 +235,9 @@ def test_breaker_opens_and_closes(make_edge, server):
     perigee.wait_for(lambda: ask(edge)[0] == 200, "another trial")
     perigee.wait_for(lambda: ask(edge)[0] == 200 and "its breaker is closed" in edge.log(),
                      "the breaker to close")
+    status = edge.status()
+    assert status["origins"]["app"]["breaker"] == "closed"
+    assert status["counters"]['olink_origin_breakers{origin="app",state="closed"}'] == 1
     assert all(ask(edge)[0] == 200 for _ in range(10))
 
 

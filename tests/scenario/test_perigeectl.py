@@ -396,7 +396,7 @@ STATUS = {
     "listeners": [{"address": "[::]:443", "tls": True}, {"address": "127.0.0.1:80", "tls": False}],
     "counters": {"edge_requests_total": 17, "edge_connections": 2,
                  "edge_reloads_total": 0},
-    "origins": {"app": {"servers": [
+    "origins": {"app": {"breaker": "open", "servers": [
         {"host": "app.example", "port": 8080, "resolved": True, "addresses": [
             {"address": "192.0.2.1:8080", "state": "up", "idle": 3, "cause": "ok", "probe_ms": 1.25},
             {"address": "192.0.2.2:8080", "state": "down", "idle": 0, "cause": "refused"}]},
@@ -442,12 +442,12 @@ def test_status_shows_what_is_below_what(fleet, tmp_path):
     server.done()
     # In the locale C, which has no lines to draw trees with; São Paulo is not touched by it.
     assert part(run.stdout, "ORIGINS") == [
-        "NAME                RESOLVED  STATE  IDLE  CAUSE    PROBE MS",
-        "app",
-        "|-app.example:8080  yes",
-        "| |-192.0.2.1:8080            up        3  ok           1.25",
-        "| `-192.0.2.2:8080            down      0  refused",
-        "`-new.example:80    no",
+        "NAME                BREAKER  RESOLVED  STATE  IDLE  CAUSE    PROBE MS",
+        "app                 open",
+        "|-app.example:8080           yes",
+        "| |-192.0.2.1:8080                     up        3  ok           1.25",
+        "| `-192.0.2.2:8080                     down      0  refused",
+        "`-new.example:80             no",
     ]
     assert part(run.stdout, "EDGES") == [
         "NAME               STATE    ADMIN   FAILING",

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "origin-link/server_metrics.h"
+#include "origin-link/servers/gate.h"
 #include "tests/unit/origin-link/origins_rig.h"
 
 static int setup(void **state)
@@ -113,11 +114,40 @@ static void test_metrics_are_bounded(void **state)
 	json_decref(many);
 }
 
+static void test_states_of_breakers_were_told_nowhere(void **state)
+{
+	static struct gate gates[300];
+	static struct cfg_origin origins[ARRAY_SIZE(gates)];
+	struct cfg_fleet fleet = {.origins = origins, .n_origins = ARRAY_SIZE(origins)};
+	json_t *counters = json_object();
+
+	for (unsigned i = 0; i < ARRAY_SIZE(origins); i++) {
+		origins[i].name = xasprintf("o%u", i);
+		origins[i].breaker.enabled = i != 1;
+	}
+	gates[0].breaker.state = BREAKER_OPEN;
+	gates[299].breaker.state = BREAKER_TRIAL;
+	server_metrics_add_breakers(&fleet, gates, counters);
+#define BREAKERS(origin, state)                                                                    \
+	metric(counters, "olink_origin_breakers{origin=\"" origin "\",state=\"" state "\"}")
+	assert_int_equal(BREAKERS("o0", "closed"), 0);
+	assert_int_equal(BREAKERS("o0", "open"), 1);
+	assert_int_equal(BREAKERS("o0", "trial"), 0);
+	assert_int_equal(BREAKERS("o2", "closed"), 1);
+	assert_int_equal(BREAKERS("others", "closed"), 42);
+	assert_int_equal(BREAKERS("others", "trial"), 1);
+	assert_int_equal(json_object_size(counters), 3 * 257);
+	for (unsigned i = 0; i < ARRAY_SIZE(origins); i++)
+		free((char *)origins[i].name);
+	json_decref(counters);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_metrics_are_bounded, setup, teardown),
+	    cmocka_unit_test(test_states_of_breakers_were_told_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
