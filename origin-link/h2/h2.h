@@ -8,8 +8,8 @@
  * 1 KiB for each stream; what was sent to us and not granted, ORIGIN_H2_KEPT_MAX and at most the
  * connection's window more (ORIGIN_H2_WINDOW_MAX): only what is taken, or fits into the first, is
  * given back to that window. Of a stream: heads and trailers by its limits, in the arena of who
- * opens it; content by its window, which begins with ORIGIN_H2_WINDOW_MIN and grows as fast as
- * content is taken.
+ * opens it; content by its window, which begins with ORIGIN_H2_WINDOW_MIN, over a long way up to
+ * ORIGIN_H2_WINDOW_FIRST, and grows as fast as content is taken.
  */
 #pragma once
 
@@ -25,8 +25,10 @@ struct origin_h2_stream;
 struct stream;
 struct stream_buffers;
 
-/* Of a stream at first: 1 MB over a long path comes without a wait for a larger one. */
+/* Of a stream at first: 1 MB over a long path comes without a wait for a larger one. The more so
+ * where the path is long and there are few streams: up to the second, of all together. */
 #define ORIGIN_H2_WINDOW_MIN (1024 * 1024)
+#define ORIGIN_H2_WINDOW_FIRST (4 * 1024 * 1024)
 /* Of a stream and of a connection at most: 1 Gbit/s over 150 ms are 18.75 MB on their way. */
 #define ORIGIN_H2_WINDOW_MAX (24 * 1024 * 1024)
 /* A client that had such a stream running and then stops reading leaves the connection to others.

@@ -135,6 +135,8 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 static void settings_came(struct origin_h2 *h)
 {
 	h->has_settings = true;
+	h->first_window =
+	    h2_window_first(origin_h2_rtt(h), ORIGIN_H2_WINDOW_MIN, ORIGIN_H2_WINDOW_FIRST);
 	h->ops->said(h->arg);
 	log_debug("%s h2 fd %d: the origin lets %u streams be open", loop_name(h->loop),
 		  stream_fd(h->stream), origin_h2_streams_max(h));
@@ -249,6 +251,8 @@ static void request_frame_went(struct origin_h2 *h, const nghttp2_frame_hd *hd)
 
 	if (s == NULL)
 		return;
+	if (!s->was_sent)
+		origin_h2_open_wide(s);
 	s->was_sent = true;
 	if ((hd->flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		s->end_sent = true;

@@ -75,6 +75,7 @@ struct origin_h2 {
 	size_t kept; /* bytes in the queues of all streams */
 	size_t owed; /* bytes of them that were not given back to the connection's window */
 	struct h2_window window;
+	size_t first_window; /* of a stream that is alone */
 
 	/* silence */
 	mono_time heard;  /* when something came */
@@ -143,6 +144,8 @@ ssize_t origin_h2_offer(struct origin_h2_stream *s, size_t max, uint32_t *flags)
 
 /* h2_receive.c */
 
+/* Its head has gone: nghttp2 knows it from now on. */
+void origin_h2_open_wide(struct origin_h2_stream *s);
 void origin_h2_begin_section(struct origin_h2_stream *s);
 /* False: the section is of no use, and the stream dies of it. */
 bool origin_h2_field(struct origin_h2_stream *s, struct span name, struct span value);

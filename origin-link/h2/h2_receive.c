@@ -46,6 +46,20 @@ static void consume_stream(struct origin_h2_stream *s, size_t n)
 		origin_h2_defer(h);
 }
 
+/* With many there is always one that is being taken, and each may be of a client that stops to read
+ * (ORIGIN_H2_KEPT_MAX); one alone has a long way to itself. */
+void origin_h2_open_wide(struct origin_h2_stream *s)
+{
+	struct origin_h2 *h = s->session;
+	size_t size = MIN(h->first_window, ORIGIN_H2_WINDOW_FIRST / h->n_streams);
+
+	if (size <= ORIGIN_H2_WINDOW_MIN)
+		return;
+	s->window.size = size;
+	origin_h2_is_fatal(h, nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE,
+								    s->id, (int32_t)size));
+}
+
 /* Heads */
 
 void origin_h2_begin_section(struct origin_h2_stream *s)

@@ -11,6 +11,14 @@
 /* A loop's turn and the sender's own: on short ways they are longer than the way. */
 #define RTT_LEAST DUR_MS(1)
 
+/* Twice 100 Mbit/s. */
+#define FIRST_BYTES_A_MS (2 * 100 * 1000 / 8)
+
+size_t h2_window_first(duration rtt, size_t least, size_t most)
+{
+	return MAX(MIN((size_t)dur_to_ms(rtt) * FIRST_BYTES_A_MS, most), least);
+}
+
 void h2_window_init(struct h2_window *w, size_t size, mono_time now)
 {
 	*w = (struct h2_window){.size = size, .since = now};

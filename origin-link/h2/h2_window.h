@@ -18,6 +18,9 @@ struct h2_window {
 	uint64_t taken;
 };
 
+/* What a stream begins with: as much as a client takes at 100 Mbit/s over that way, and as much
+ * again, for the origin is told of what was taken by halves of it; within those two. */
+size_t h2_window_first(duration rtt, size_t least, size_t most);
 void h2_window_init(struct h2_window *w, size_t size, mono_time now);
 /* So many bytes more. True: as much as the window holds, in sum, for h2_window_emptied(). */
 bool h2_window_taken(struct h2_window *w, size_t n);

@@ -52,6 +52,38 @@ static void test_a_request_and_its_response(void **state)
 	h2_rig_fini(&rig);
 }
 
+static int32_t window_of(const struct ask *a)
+{
+	return nghttp2_session_get_stream_effective_local_window_size(a->rig->h2->session,
+								      a->stream.id);
+}
+
+/* The way is long: who has it alone is not to wait for a larger window; of many nobody gets more
+ * than the least, so that those who stop to read leave the connection to others. */
+static void test_first_windows_over_a_long_way(void **state)
+{
+	struct h2_rig rig;
+	struct ask a[6];
+
+	h2_rig_init(&rig, 10);
+	h2_rig_turn(&rig);
+	assert_int_equal(rig.h2->first_window, ORIGIN_H2_WINDOW_MIN); /* it is short here */
+	rig.h2->first_window = ORIGIN_H2_WINDOW_FIRST;
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++) {
+		ask_init(&a[i], &rig);
+		ask_open(&a[i]);
+		h2_rig_turn(&rig);
+	}
+	assert_int_equal(window_of(&a[0]), ORIGIN_H2_WINDOW_FIRST);
+	assert_int_equal(window_of(&a[1]), ORIGIN_H2_WINDOW_FIRST / 2);
+	assert_int_equal(window_of(&a[3]), ORIGIN_H2_WINDOW_MIN);
+	assert_int_equal(window_of(&a[5]), ORIGIN_H2_WINDOW_MIN);
+	assert_int_equal(rig.h2->state, ORIGIN_H2_OPEN);
+	for (size_t i = 0; i < ARRAY_SIZE(a); i++)
+		ask_fini(&a[i]);
+	h2_rig_fini(&rig);
+}
+
 static void test_many_requests_of_a_turn_leave_at_once(void **state)
 {
 	unsigned before;
@@ -554,6 +586,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_request_and_its_response),
+	    cmocka_unit_test(test_first_windows_over_a_long_way),
 	    cmocka_unit_test(test_many_requests_of_a_turn_leave_at_once),
 	    cmocka_unit_test(test_content_and_trailers_both_ways),
 	    cmocka_unit_test(test_informational_responses_come_first),

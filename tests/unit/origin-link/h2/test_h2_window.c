@@ -75,11 +75,30 @@ static void test_a_reader_that_stops_gets_no_more(void **state)
 	assert_int_equal(w.size, 2 * MIB);
 }
 
+static void test_a_stream_begins_with_what_a_long_way_holds(void **state)
+{
+	static const struct {
+		duration rtt;
+		size_t least, most;
+	} cases[] = {
+	    {{0}, MIB, MIB},
+	    {{20000000}, MIB, MIB},
+	    {{76000000}, 3 * MIB / 2, 2 * MIB},
+	    {{150000000}, 3 * MIB, 4 * MIB},
+	    {{900000000}, 4 * MIB, 4 * MIB},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_in_range(h2_window_first(cases[i].rtt, MIB, 4 * MIB), cases[i].least,
+				cases[i].most);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_window_fits_the_way),
 	    cmocka_unit_test(test_a_reader_that_stops_gets_no_more),
+	    cmocka_unit_test(test_a_stream_begins_with_what_a_long_way_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
