@@ -5,7 +5,8 @@ which goes straight on or by a relay beside the origin.
 For clients in five cities the time to TCP, TLS, first and last byte, cold and resumed, without loss
 and with it, beside the physical limit (limits.py). The delay line is checked against itself first. A
 cell is the median of visits that alternate between the ways; cities run at the same time, for they
-share no path. Visits that fail, or whose answer is wrong in any byte, fail the run.
+share no path. Visits that fail, or whose answer is wrong in any byte, fail the run. What a pause does to the
+links is measured apart (pauses.py).
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import chart
 import fleet as fleets
+import pauses
 import rig
 import report
 from limits import limit
@@ -235,7 +237,20 @@ def versions():
     return {n: v for n, c in commands.items() if (v := report.first_version(*c))}
 
 
-def write(out, args, world, cells, checks, can, counters, took):
+def pauses_text(quiet, args, markdown=False):
+    """The tables of what pauses do, and what they come to; nothing where there were none."""
+    lines = []
+    for kernel in pauses.KERNELS if quiet else ():
+        lines += [f"Last byte in ms over a link that has carried nothing yet (cold), that was just used "
+                  f"(used), and after {args.pause:g} s (quiet); {kernel}:", "",
+                  pauses.table(quiet, kernel, markdown), ""]
+    if quiet:
+        text, late = pauses.verdict(quiet, report.goals()["wan"]["last_byte"], RELAY)
+        lines += [text, *late, ""]
+    return "\n".join(lines)
+
+
+def write(out, args, world, cells, quiet, checks, can, counters, took):
     machine, programs = report.machine(), versions()
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
     relay_text, relay_late = verdict(cells, report.goals()["wan"]["first_byte"], RELAY)
@@ -249,6 +264,9 @@ def write(out, args, world, cells, checks, can, counters, took):
         "checks": checks, "line": counters,
         "cells": [dict(zip(("city", "loss", "way", "mode", "size"), k)) | c
                   for k, c in cells.items()],
+        "pause": args.pause,
+        "pauses": [dict(zip(("kernel", "city", "way", "moment", "size"), k)) | c
+                   for k, c in quiet.items()],
     }, indent=1) + "\n")
     lines = [report.machine_line(machine) + ".", "",
              ", ".join(f"{n} {v}" for n, v in programs.items()) + f"; the peers {peers}.", "",
@@ -256,7 +274,7 @@ def write(out, args, world, cells, checks, can, counters, took):
     for loss in checks:
         lines += [f"{loss:g}% loss, ms from the start of the connection (DNS by itself):", "",
                   results_table(cells, can, loss, markdown=True), ""]
-    lines += [text, *late, "", relay_text, *relay_late, ""]
+    lines += [text, *late, "", relay_text, *relay_late, "", pauses_text(quiet, args, markdown=True)]
     for loss, rows in checks.items():
         lines += [f"The delay line against itself, {loss:g}% loss:", "",
                   check_table(rows, markdown=True), ""]
@@ -270,6 +288,11 @@ def arguments():
                         help="these cities (%(default)s)")
     parser.add_argument("--visits", type=int, default=5, metavar="N",
                         help="of each kind without loss, with it several times as many (%(default)s)")
+    parser.add_argument("--pause", type=float, default=60, metavar="S",
+                        help="how long links are quiet before they are used again; 0: that is not "
+                             "measured (%(default)s)")
+    parser.add_argument("--pauses", type=int, default=3, metavar="N",
+                        help="how many pauses (%(default)s)")
     parser.add_argument("--defaults", action="store_true",
                         help="peers as the other benchmarks have them, not as their manuals advise "
                              "for the first byte")
@@ -282,8 +305,8 @@ def arguments():
     for city in args.cities:
         if city not in fleets.CITIES:
             parser.error(f"no city is called {city}; there are: {', '.join(fleets.CITIES)}")
-    if args.visits < 1:
-        parser.error("--visits is at least 1")
+    if args.visits < 1 or args.pauses < 1:
+        parser.error("--visits and --pauses are at least 1")
     return args
 
 
@@ -294,9 +317,14 @@ def run(args, directory):
         found, checks[stage.loss], can, counters[stage.loss] = run_stage(
             stage, args, args.cities, progress, directory / f"loss-{stage.loss:g}")
         cells |= found
+    quiet = {}
+    if args.pause > 0:
+        quiet = pauses.run(args.world.read_text(), not args.defaults, args.cities, args.pause,
+                           args.pauses, progress, directory)
     world = rig.World(args.world.read_text())
     args.out.mkdir(parents=True, exist_ok=True)
-    write(args.out, args, world, cells, checks, can, counters, time.monotonic() - progress.began)
+    write(args.out, args, world, cells, quiet, checks, can, counters,
+          time.monotonic() - progress.began)
     for loss in checks:
         print(f"\n{loss:g}% loss, ms from the start of the connection (DNS by itself), median"
               + (" (p90)" if loss else ""))
@@ -304,7 +332,7 @@ def run(args, directory):
     text, late = verdict(cells, report.goals()["wan"]["first_byte"])
     relay_text, relay_late = verdict(cells, report.goals()["wan"]["first_byte"], RELAY)
     print("\n" + "\n".join([describe(world), features_text(can), "", text, *late, relay_text,
-                            *relay_late]))
+                            *relay_late, "", pauses_text(quiet, args)]))
     progress.say(f"written: {args.out}/wan.md, wan.json, wan.svg")
 
 

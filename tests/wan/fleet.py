@@ -228,10 +228,19 @@ geo: {{database: {perigee.SAMPLE_MMDB}, unknown: "50.11,8.68"}}
         explained = perigee.control(folder / "ns1.sock", f"explain {HOST} A {self.hosts['tokyo']}/32")
         return all(c["state"] == "up" for c in explained["candidates"])
 
+    def wait_wide(self):
+        """Until the links to the relay have been filled."""
+        def is_wide(edge):
+            counters = self._status(self.perigee_folder, edge)["counters"]
+            return counters["olink_widened_total"] == counters["olink_h2_sessions_total"] > 0
+
+        for edge in EDGES:
+            perigee.wait_for(lambda e=edge: is_wide(e), f"the link of {edge} to be wide")
+
     def _wait_answer(self, city, way):
         def answers():
             try:
-                return self.visit(city, way, "20k")
+                return self.visit(city, way, "health")  # of two bytes: it widens nothing
             except rig.Wrong:
                 for process in self.rig.processes:
                     if not process.running():

@@ -8,11 +8,13 @@ whole response. In round trips of the client's own path:
   TLS         2
   first byte  3: the request leaves with the end of the handshake, and through an edge it goes one
               round trip further, to the origin. Sent as early data it leaves one round trip sooner.
-  last byte   a new connection may send 10 segments (RFC 6928) and twice as many each round after
-              (slow start, RFC 5681); or the rate of the path, whichever is later.
+  last byte   the client's connection is new: it may send 10 segments (RFC 6928), and twice as many
+              each round after (slow start, RFC 5681); and each takes its time at the path's rate,
+              also those of a flight that is longer than the round trip. 20 KB are two flights, then,
+              1 MB are seven. What the link behind the edge adds to that is nothing.
 
 The last byte is an estimate for its sender, not a law: a kernel that counts the segments of its own
-handshake into the window may need a round less.
+handshake into the window may need a round less. What TLS adds to the bytes is not in it.
 
 The first byte is the first that the client may read: nothing of a TLS record before all of it is there.
 """
@@ -35,14 +37,18 @@ class Limit:
     last_byte: float
 
 
-def rounds(length):
-    """Flights of a sender that may double each."""
-    segments, window, count = -(-length // SEGMENT), INITIAL_WINDOW, 0
+def flights(length, rtt, rate):
+    """How long a new connection sends so much, in ms: a flight begins when the first acknowledgement
+    of the one before is there, and when the path has taken that. rate None: at once."""
+    segments, window = -(-length // SEGMENT), INITIAL_WINDOW
+    each = PACKET * 8 / rate * 1000 if rate else 0
+    begins, ends = -rtt, 0
     while segments > 0:
+        begins = max(begins + rtt, ends)
+        ends = begins + min(segments, window) * each
         segments -= window
         window *= 2
-        count += 1
-    return count
+    return ends
 
 
 def limit(world, client, server, origin, length, early=False, nameserver=None):
@@ -50,7 +56,5 @@ def limit(world, client, server, origin, length, early=False, nameserver=None):
     near = world.path(client, server)
     beyond = 0 if server == origin else world.path(server, origin).rtt
     first = (2 if early else 3) * near.rtt + beyond
-    by_window = (rounds(length) - 1) * near.rtt
-    by_rate = length / SEGMENT * PACKET * 8 / near.rate * 1000 if near.rate else 0
     return Limit(dns=world.path(client, nameserver).rtt if nameserver else None, tcp=near.rtt,
-                 tls=2 * near.rtt, first_byte=first, last_byte=first + max(by_window, by_rate))
+                 tls=2 * near.rtt, first_byte=first, last_byte=first + flights(length, near.rtt, near.rate))

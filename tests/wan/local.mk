@@ -24,7 +24,7 @@ endif
 
 TESTS += tests/wan/smoke
 EXTRA_DIST += tests/wan/smoke tests/wan/bench_wan.py tests/wan/chart.py tests/wan/fleet.py \
-	tests/wan/limits.py tests/wan/rig.py tests/wan/world.txt
+	tests/wan/limits.py tests/wan/pauses.py tests/wan/rig.py tests/wan/world.txt
 
 .PHONY: bench-wan wan
 if BENCH
