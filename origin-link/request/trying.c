@@ -519,7 +519,7 @@ void request_died(struct olink_request *r, struct attempt *a, const struct attem
 	    .unacted = death->unacted,
 	    .answered = a->received > 0,
 	    /* All connections of a relay end with it, the newest too; and there is another way. */
-	    .reused = r->facts.reused || relay_has(a),
+	    .reused = relay_has(a) || (r->facts.reused && (!death->alone || death->unacted)),
 	};
 
 	if (leave_to_other(r, a, OLINK_TRY_BROKE, ATTEMPT_CLOSE, death->reason))

@@ -72,6 +72,7 @@ scenarios = \
 	tests/scenario/test_fault_log_reader.py \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \
+	tests/scenario/test_fault_origin_kinds.py \
 	tests/scenario/test_fault_origin_names.py \
 	tests/scenario/test_fault_origin_all_down.py \
 	tests/scenario/test_fault_origin_outliers.py \

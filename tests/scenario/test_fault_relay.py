@@ -2,7 +2,6 @@
 """A relay that fails, or whose origin does: what is sent again and what never, which way requests go
 then, and that they come back to it."""
 
-import http.client
 import threading
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import perigee
 from edge_fleet import HOST, read_head
 from relays import RelayFleet
+from steady_client import Client
 
 VIA = "via: fra1"
 DEAD = 'servers: ["127.0.0.1:1"], health: off'
@@ -56,40 +56,6 @@ class Counting:
     def count(self, method=None):
         with self.lock:
             return sum(1 for m, _ in self.done if method is None or m == method)
-
-
-class Client(threading.Thread):
-    """Asks one request after the other, each with a path of its own, until it is told to stop."""
-
-    def __init__(self, edge, name, method):
-        super().__init__(daemon=True)
-        self.edge, self.label, self.method = edge, name, method
-        self.statuses = []
-        self.over = threading.Event()
-        self.start()
-
-    def run(self):
-        connection = None
-        while not self.over.is_set():
-            if connection is None:
-                connection = http.client.HTTPSConnection(
-                    "localhost", self.edge.port, timeout=perigee.PATIENCE,
-                    context=self.edge.client_context())
-            path = f"/{self.label}-{len(self.statuses)}"
-            connection.request(self.method, path, body=b"x" if self.method == "POST" else None,
-                               headers={"Host": HOST})
-            response = connection.getresponse()
-            response.read()
-            self.statuses.append(response.status)
-            if response.will_close:
-                connection.close()
-                connection = None
-
-    def stop(self):
-        self.over.set()
-        self.join(perigee.PATIENCE)
-        assert not self.is_alive()
-        return self.statuses
 
 
 def relay_state(edge):
