@@ -531,6 +531,9 @@ void request_died(struct olink_request *r, struct attempt *a, const struct attem
 
 	if (leave_to_other(r, a, OLINK_TRY_BROKE, ATTEMPT_CLOSE, death->reason))
 		return;
+	/* If a server may have acted upon it before, it may be sent again all the same. */
+	if (death->unacted)
+		r->facts.given = false;
 	if (r->response != RESPONSE_HEAD_AWAITED || !again(r, &c, ATTEMPT_CLOSE, death->reason))
 		request_fail(r, death->reason, death->detail);
 }

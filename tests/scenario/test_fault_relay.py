@@ -7,7 +7,8 @@ import threading
 import pytest
 
 import perigee
-from edge_fleet import HOST, read_head
+from edge_fleet import read_head
+from h2_origin import H2Origin
 from relays import RelayFleet
 from steady_client import Client
 
@@ -205,3 +206,46 @@ def test_full_queue_of_the_relay_was_passed_by(make, scripted_origin):
     first.join(perigee.PATIENCE)
     assert got.startswith("HTTP/1.1 503"), got
     assert len(served) == 1
+
+
+def test_breaker_of_the_relay_was_not_asked(make, scripted_origin):
+    """What becomes of relayed requests is seen there only, so that none of the breakers opened."""
+    counting = Counting(scripted_origin, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+    options = f"{VIA}, breaker: {{enabled: true, requests: 5, open: 60s}}"
+    origins = {"app": counting.origin.origin(options)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    perigee.wait_for(lambda: "503" in nyc1.curl("-i", nyc1.url("/")).stdout.splitlines()[0]
+                     and fra1.status()["origins"]["app"]["breaker"] == "open", "it to open")
+    before = counting.count()
+    for args in ["-X", "GET"], ["-d", "content"]:
+        got = nyc1.curl("-i", *args, nyc1.url("/")).stdout
+        assert got.startswith("HTTP/1.1 503 ") and "\nRetry-After: " in got, got
+    assert counting.count() == before
+    assert nyc1.access_log(before + 2)[-1]["end"] == "origin-breaker-open"
+
+
+@pytest.mark.parametrize("other", ["admin: drained", ""])
+def test_relay_was_up_by_servers_that_it_does_not_ask(make, scripted_origin, other):
+    """One that is drained there, and one that is none of its own."""
+    counting = Counting(scripted_origin)
+    check = "health: {check: {kind: tcp, interval: 100ms, timeout: 100ms}}"
+    good = f"127.0.0.1:{counting.origin.port}"
+    own = f", {VIA}" if other == "" else ""
+    servers = f'[{{address: "127.0.0.1:1"{own}}}, {{address: "{good}", {other}}}]'
+    make("fra1", {"app": f"servers: {servers}, {check}"}, relay=True)
+    nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
+    assert relay_state(nyc1) == "down"
+    assert nyc1.curl("-f", "-d", "x", nyc1.url("/")).stdout == "ok"
+    assert nyc1.settled()["olink_retries_total"] == 0
+
+
+def test_post_that_was_refused_unseen_had_been_given(make, scripted_origin):
+    """A server of HTTP/2 refuses it each time: nobody has acted, so that it goes straight on."""
+    counting = Counting(scripted_origin)
+    refusing = H2Origin(lambda connection, request: connection.refuse(request))
+    make("fra1", {"app": refusing.origin()}, relay=True)
+    nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
+    got = nyc1.curl("-o", "/dev/null", "-w", "%{http_code}", "-d", "x", nyc1.url("/")).stdout
+    refusing.close()
+    assert got == "200" and counting.count(b"POST") == 1
