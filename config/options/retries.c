@@ -61,7 +61,8 @@ static const struct cfg_option budget_options[] = {
 	     .prose =                                                                              \
 		 "After what it is: connect: there is no connection to a server, or it does not "  \
 		 "acknowledge what was sent, so the next one is asked; idle: a connection "        \
-		 "that was open before broke, and a new one is made; reset: a new one "            \
+		 "that was open before broke, and a new one is made, or the next server is "       \
+		 "asked where one is ready; reset: a new one "                                     \
 		 "broke, and the next server is asked. When it is not here it is "                 \
 		 "connect and idle, with more than one of attempts reset too."},                   \
 	    {.key = "statuses",                                                                    \

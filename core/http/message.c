@@ -52,22 +52,30 @@ const uint8_t http_char_class[256] = {
 #undef V
 #undef R
 
-bool http_chars_are_value(struct span s)
+/* Eight bytes of which none is below SP or DEL. HTAB may be in a value, but is rare. */
+static bool are_visible(const char *p)
 {
 	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+	uint64_t w, del, below_space;
 
-	for (; s.n >= 8; s.p += 8, s.n -= 8) {
-		uint64_t w, del, below_space;
+	memcpy(&w, p, 8);
+	/* The high bit of some byte is set if and only if some byte is what we look for. */
+	below_space = (w - 0x20 * ones) & ~w & high;
+	del = ((w ^ 0x7f * ones) - ones) & ~(w ^ 0x7f * ones) & high;
+	return (below_space | del) == 0;
+}
 
-		memcpy(&w, s.p, 8);
-		/* The high bit of some byte is set if and only if some byte is what we look for. */
-		below_space = (w - 0x20 * ones) & ~w & high;
-		del = ((w ^ 0x7f * ones) - ones) & ~(w ^ 0x7f * ones) & high;
-		if ((below_space | del) != 0 &&
-		    !http_chars_are((struct span){s.p, 8}, HTTP_CHAR_VALUE))
-			return false;
-	}
-	return http_chars_are(s, HTTP_CHAR_VALUE);
+bool http_chars_are_value(struct span s)
+{
+	size_t i = 0;
+
+	if (s.n < 8)
+		return http_chars_are(s, HTTP_CHAR_VALUE);
+	while (s.n - i > 8 && are_visible(s.p + i))
+		i += 8;
+	/* The last eight, some of them for the second time. */
+	return (s.n - i <= 8 && are_visible(s.p + s.n - 8)) ||
+	       http_chars_are((struct span){s.p + i, s.n - i}, HTTP_CHAR_VALUE);
 }
 
 struct span span_of(const char *nul_terminated)
@@ -80,16 +88,14 @@ bool span_equal(struct span a, struct span b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool span_equal_nocase(struct span a, struct span b)
+bool span_bytes_equal_nocase(const char *a, const char *b, size_t n)
 {
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++) {
-		unsigned char lower = a.p[i] | 0x20;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char lower = a[i] | 0x20;
 
-		if (a.p[i] == b.p[i])
+		if (a[i] == b[i])
 			continue;
-		if (lower != (b.p[i] | 0x20) || lower < 'a' || lower > 'z')
+		if (lower != (b[i] | 0x20) || lower < 'a' || lower > 'z')
 			return false;
 	}
 	return true;

@@ -21,8 +21,13 @@ struct span {
 
 struct span span_of(const char *nul_terminated);
 bool span_equal(struct span a, struct span b);
-/* ASCII only, as field names and hosts are compared. */
-bool span_equal_nocase(struct span a, struct span b);
+bool span_bytes_equal_nocase(const char *a, const char *b, size_t n);
+/* ASCII only, as field names and hosts are compared. Most differ in length: that much is told here,
+ * without a call. */
+static inline bool span_equal_nocase(struct span a, struct span b)
+{
+	return a.n == b.n && span_bytes_equal_nocase(a.p, b.p, a.n);
+}
 
 enum http_method {
 	HTTP_METHOD_OTHER, /* any other token; see head->method */

@@ -116,10 +116,33 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now)
 	return atomic_load_explicit(&e->suspect_until, memory_order_relaxed) > now.ns;
 }
 
+static bool keeps_warm(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->keeps_warm, memory_order_relaxed);
+}
+
+static bool is_warm(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->is_warm, memory_order_relaxed);
+}
+
 bool endpoint_is_cold(const struct endpoint *e)
 {
-	return atomic_load_explicit(&e->keeps_warm, memory_order_relaxed) &&
-	       !atomic_load_explicit(&e->is_warm, memory_order_relaxed);
+	return keeps_warm(e) && !is_warm(e);
+}
+
+bool endpoint_is_warm(const struct endpoint *e)
+{
+	return keeps_warm(e) && is_warm(e);
+}
+
+unsigned endpoint_leaving(const struct endpoint *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->node->n_loops; i++)
+		n += atomic_load_explicit(&e->slots[i].n_leaving, memory_order_relaxed);
+	return n;
 }
 
 unsigned endpoint_idle(const struct endpoint *e)

@@ -31,6 +31,8 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
 /* Connections are kept ready there (warm.h), but are not there yet, or not any more: a request
  * would wait for one to be made. Any thread. */
 bool endpoint_is_cold(const struct endpoint *e);
+/* Connections are kept ready there, and are there. Any thread. */
+bool endpoint_is_warm(const struct endpoint *e);
 /* For one or the other reason others are to be asked first. */
 static inline bool endpoint_is_avoided(const struct endpoint *e, mono_time now)
 {

@@ -231,12 +231,12 @@ static struct warmth_sight see(const struct endpoint *e)
 
 	if (speaks_h2(e))
 		return see_sessions(e, is_wanted);
+	sight.leaving = endpoint_leaving(e);
 	for (unsigned i = 0; i < e->node->n_loops; i++) {
 		const struct endpoint_slot *slot = &e->slots[i];
 		bool is_current =
 		    atomic_load_explicit(&slot->use_period, memory_order_relaxed) == period;
 
-		sight.leaving += atomic_load_explicit(&slot->n_leaving, memory_order_relaxed);
 		sight.in_use += atomic_load_explicit(
 		    is_current ? &slot->most_in_use : &slot->load.in_flight, memory_order_relaxed);
 	}

@@ -434,6 +434,13 @@ static bool is_afforded(struct olink_request *r, enum retry_cost cost)
 	return true;
 }
 
+/* A new connection to the same server costs round trips, and it may have just ended. */
+static bool is_quicker_elsewhere(const struct olink_request *r)
+{
+	return has_other(r) && !r->affinity.has_server && !r->affinity.has_key &&
+	       endpoint_is_warm(r->candidates[r->candidate + 1]);
+}
+
 /* The current attempt has come to nothing. True: the request is tried again at the end of the turn;
  * `how` and `reason` are how the attempt ends then. */
 static bool again(struct olink_request *r, struct retry_case *c, enum attempt_end how,
@@ -452,7 +459,7 @@ static bool again(struct olink_request *r, struct retry_case *c, enum attempt_en
 	c->whole = a->given < GIVEN_CONTENT || r->keeps;
 	c->n = r->n_again;
 	decision = retry_decide(&r->settings.retry, c);
-	if (relay_has(a) && decision.verdict == RETRY_SAME)
+	if (decision.verdict == RETRY_SAME && (relay_has(a) || is_quicker_elsewhere(r)))
 		decision.verdict = RETRY_NEXT;
 	if (decision.verdict == RETRY_NO ||
 	    (decision.verdict == RETRY_ONLY_OTHER && !has_other(r)) ||

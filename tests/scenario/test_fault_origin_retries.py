@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from edge_fleet import HOST, Responses, read_head, reset
+from perigee import wait_for
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
@@ -109,6 +110,19 @@ def test_reset_before_the_first_byte_of_what_must_not_be_done_twice(make_edge, s
     assert got.count(502) == len(asked[0].lines) > 0
     assert got.count(200) == len(asked[1].lines) == 6 - len(asked[0].lines)
     assert not tries(edge, 6)
+
+
+def test_reset_of_a_connection_that_was_idle(make_edge, servers):
+    """A new one to the same server would cost round trips, and it may have just ended; there is a
+    connection to another one that is ready."""
+    addresses, asked = servers(reset)
+    edge = run(make_edge, addresses, "retries: 1, pool: {warm: 2}")
+    wait_for(lambda: edge.status()["counters"]["olink_idle_connections"] >= 4, "connections")
+    assert ask(edge, "GET", 4) == [200] * 4
+    assert asked[0].lines and len(asked[1].lines) == 4
+    assert edge.status()["counters"]["olink_connects_total"] == 0
+    for line in tries(edge, 4):
+        assert [(t["server"], t["end"]) for t in line["tries"]] == [(addresses[0], "origin-reset")]
 
 
 def test_reset_after_the_first_byte(make_edge, servers):
