@@ -86,6 +86,7 @@ scenarios = \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \
+	tests/scenario/test_fault_stage_timeouts.py \
 	tests/scenario/test_fault_started_twice.py \
 	tests/scenario/test_fault_steering.py \
 	tests/scenario/test_fault_tcp_holders.py \
