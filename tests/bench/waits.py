@@ -29,6 +29,8 @@ HOST = measure.HOST
 CLIENTS, RATE, DELAY, IDLE = 2000, 500, 0.02, 10
 PHASES = ("steady", "reload", "restart", "quiet")
 QUIET = 60
+# What a proxy told of the client.
+FORWARDED = "%[req.hdr(x-forwarded-for)] %[req.hdr(x-forwarded-proto)] over https"
 
 
 class Server:
@@ -57,7 +59,7 @@ defaults
 frontend f
  bind 127.0.0.1:{self.port} ssl crt {self.folder}/site.pem
  http-request lua.rest
- http-request return status 200 content-type text/plain lf-string "%[req.hdr(x-forwarded-for)] %[req.hdr(x-forwarded-proto)] over https" if {{ path /forwarded }}
+ http-request return status 200 content-type text/plain lf-string "{FORWARDED}" if {{ path /forwarded }}
  http-request return status 200 content-type text/plain string {measure.BODY}
 """)
         self.start()
