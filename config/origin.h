@@ -185,10 +185,12 @@ struct cfg_origin {
 	struct cfg_breaker breaker;
 	struct cfg_resolve resolve;
 	struct {
-		duration connect;  /* name to connected socket, 3 s */
+		duration connect;  /* name to connection, with its TLS handshake, 3 s */
+		duration tls;      /* of that, for one handshake; 0: what is left of it */
 		duration response; /* request sent to response head, 30 s */
 		duration idle;     /* between two pieces of a body, either way, 30 s */
 		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
+		duration total;    /* request to end of response, attempts and all; 0: any */
 	} timeout;
 	struct {
 		unsigned connections;     /* per server address, idle ones too, 1,000 */

@@ -8,6 +8,14 @@ const struct cfg_option cfg_origin_timeout_options[] = {
     TIMEOUT("connect", AT(cfg_origin, timeout.connect), "3s",
 	    "From a server's name to a connection, for all that are tried for a request together. "
 	    "A server that then acknowledges nothing for as long has vanished."),
+    {.key = "tls",
+     .type = &cfg_type_duration,
+     AT(cfg_origin, timeout.tls),
+     .fallback = "0s",
+     RANGE(0, DAY),
+     .prose = "Of that, for the TLS handshake with one server: one that accepts connections and "
+	      "then says nothing is given up so early that there is time for another. 0s: all that "
+	      "is left."},
     TIMEOUT("response", AT(cfg_origin, timeout.response), "30s",
 	    "From a request that was sent to the head of its response."),
     TIMEOUT("idle", AT(cfg_origin, timeout.idle), "30s",
@@ -15,6 +23,15 @@ const struct cfg_option cfg_origin_timeout_options[] = {
 	    "request."),
     TIMEOUT("queue", AT(cfg_origin, timeout.queue), "5s",
 	    "For a request to get a connection while as many as allowed are in use."),
+    {.key = "total",
+     .type = &cfg_type_duration,
+     AT(cfg_origin, timeout.total),
+     .fallback = "0s",
+     RANGE(0, DAY),
+     .prose =
+	 "From a request's head to the end of its response, whatever waits and attempts that "
+	 "takes; 0s: any time. Tunnels are not meant, but downloads are, and streams that go on "
+	 "for long. A route may have a total as well, which counts a fallback in, too."},
     END,
 };
 
@@ -41,7 +58,8 @@ const struct cfg_option cfg_origin_pool_options[] = {
     COUNT("max_idle", AT(cfg_origin, pool.max_idle), "256", 0, 100000,
 	  "Idle connections kept for each address of a server."),
     TIMEOUT("idle_timeout", AT(cfg_origin, pool.idle_timeout), "55s",
-	    "How long an idle connection is kept; keep it below the server's own timeout."),
+	    "How long an idle connection is kept; keep it below the server's own timeout. One to a "
+	    "relay (via) is kept for an hour."),
     {.key = "max_age",
      .type = &cfg_type_duration,
      AT(cfg_origin, pool.max_age),

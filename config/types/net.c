@@ -51,6 +51,29 @@ const struct cfg_type cfg_type_listen = {
     .format = format_listen,
 };
 
+/* TCP_CA_NAME_MAX of the kernel, with its end. */
+#define CONGESTION_CONTROL_MAX 16
+
+static bool parse_congestion_control(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t n = strlen(text);
+
+	if (n >= CONGESTION_CONTROL_MAX ||
+	    n != strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-"))
+		return cfg_refuse(v, text);
+	return cfg_keep(v, text, out);
+}
+
+const struct cfg_type cfg_type_congestion_control = {
+    .name = "congestion control",
+    .expected = "the kernel's name of a congestion control such as bbr or cubic, or \"\"",
+    .pattern = "^[a-z0-9_-]{0,15}$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_congestion_control,
+    .format = cfg_format_text,
+};
+
 /* Why clients cannot be sent to the address, or NULL. */
 static const char *why_no_destination(const struct net_addr *a)
 {

@@ -169,6 +169,13 @@ int sock_set_keepalive(int fd, duration idle, duration interval, unsigned count)
 	return 0;
 }
 
+int sock_set_congestion_control(int fd, const char *name)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0)
+		return -errno;
+	return 0;
+}
+
 int sock_error(int fd)
 {
 	int error = 0;

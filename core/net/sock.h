@@ -31,6 +31,11 @@ bool sock_has_route(const struct net_addr *addr);
  * whether it is still there, and is reset if not; whole seconds, rounded up. 0 or a negative errno.
  */
 int sock_set_keepalive(int fd, duration idle, duration interval, unsigned count);
+/* How the kernel decides how much may be on its way to the other side (TCP_CONGESTION), by the name
+ * that it has for that; of a listening socket it is what those that it accepts have. 0, or a
+ * negative errno: -ENOENT when the kernel has none of that name, -EPERM when it lets only the
+ * privileged choose it (net.ipv4.tcp_allowed_congestion_control). */
+int sock_set_congestion_control(int fd, const char *name);
 /* 0 or a negative errno: SO_ERROR, read and cleared. */
 int sock_error(int fd);
 /* Whether an errno is our own shortage, of descriptors, memory or free ports, and so says nothing

@@ -135,7 +135,7 @@ static void failed_cb(void *arg)
 		reason = REASON_ORIGIN_CERTIFICATE;
 		break;
 	case STREAM_FAULT_TIMED_OUT:
-		reason = REASON_ORIGIN_CONNECT_TIMEOUT;
+		reason = REASON_ORIGIN_HANDSHAKE_TIMEOUT;
 		break;
 	case STREAM_FAULT_NO_MEMORY:
 		reason = REASON_LIMIT;
@@ -180,7 +180,7 @@ static void timeout_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct connector *c = arg;
 
-	fail_stream(c, REASON_ORIGIN_CONNECT_TIMEOUT, "timed out in the TLS handshake");
+	fail_stream(c, REASON_ORIGIN_HANDSHAKE_TIMEOUT, NULL);
 }
 
 static void start_handshake(struct connector *c)
@@ -188,8 +188,11 @@ static void start_handshake(struct connector *c)
 	const struct transport *t = c->transport;
 	struct tls_client *tls = c->h1_only && t->tls_h1 ? t->tls_h1 : t->tls;
 	duration left = mono_since(c->by, loop_now(c->buffers->loop));
-	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
+	struct timeval tv;
 
+	if (c->tls_timeout.ns > 0)
+		left.ns = MIN(left.ns, c->tls_timeout.ns);
+	tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
 	CHECK(evtimer_assign(&c->event, loop_base(c->buffers->loop), timeout_cb, c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
 	set_state(c, CONNECTOR_SHAKES_HANDS);

@@ -178,6 +178,7 @@ static void dial(struct lease *l)
 
 	l->dialled = loop_now(l->conns->loop);
 	l->connector.h1_only = l->protocol != LEASE_ANY;
+	l->connector.tls_timeout = l->terms.tls_timeout;
 	connector_start(&l->connector, &l->endpoint->addr, l->endpoint->transport,
 			l->has_client ? &l->client : NULL, time);
 }

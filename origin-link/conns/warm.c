@@ -126,6 +126,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	/* A server that wants HTTP/1.1, though it takes HTTP/2 when it is offered, is not to be
 	 * tempted again. */
 	d->connector.h1_only = shared_protocol(e, LEASE_ANY) != LEASE_ANY;
+	d->connector.tls_timeout = terms->tls_timeout;
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;
 }

@@ -310,6 +310,7 @@ struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg
 	    .idle_timeout = origin->pool.idle_timeout,
 	    .connect_timeout = origin->timeout.connect,
 	    .queue_timeout = origin->timeout.queue,
+	    .tls_timeout = origin->timeout.tls,
 	};
 }
 

@@ -87,6 +87,7 @@ scenarios = \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \
+	tests/scenario/test_fault_stage_timeouts.py \
 	tests/scenario/test_fault_started_twice.py \
 	tests/scenario/test_fault_steering.py \
 	tests/scenario/test_fault_tcp_holders.py \
@@ -100,6 +101,6 @@ scenarios = \
 	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py \
 	tests/scenario/test_privileges.py \
-	tests/scenario/test_relay.py
+	tests/scenario/test_relay.py tests/scenario/test_relay_link.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -49,7 +49,7 @@ static const char full[] =
     "1s,\n"
     "              rise: 1, fall: 100}\n"
     "    all_down: refuse\n"
-    "    timeout: {connect: 1s, response: 2s, idle: 3s, queue: 4s}\n"
+    "    timeout: {connect: 1s, tls: 500ms, response: 2s, idle: 3s, queue: 4s, total: 5s}\n"
     "    pool: {max_idle: 10, idle_timeout: 20s, warm: 5}\n"
     "    tls: {enabled: true, ca: tls/ca.pem, name: Tls.example, certificate: edge.pem,\n"
     "          key: /keys/edge.key}\n"
@@ -236,6 +236,8 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_int_equal(o->timeout.response.ns, DUR_S(2).ns);
 	assert_int_equal(o->timeout.idle.ns, DUR_S(3).ns);
 	assert_int_equal(o->timeout.queue.ns, DUR_S(4).ns);
+	assert_int_equal(o->timeout.tls.ns, DUR_MS(500).ns);
+	assert_int_equal(o->timeout.total.ns, DUR_S(5).ns);
 	assert_int_equal(o->limit.connections, 30);
 	assert_int_equal(o->limit.queue, 0);
 	assert_int_equal(o->limit.head_bytes, 2048);

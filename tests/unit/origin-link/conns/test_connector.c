@@ -548,12 +548,14 @@ static void test_handshakes_that_fail(void **state)
 {
 	static const struct {
 		void (*script)(struct scripted_origin *o, void *arg);
-		duration timeout;
+		duration timeout, tls_timeout;
 		enum reason reason;
 	} rows[] = {
-	    {talk_plain, DUR_S(10), REASON_ORIGIN_HANDSHAKE_FAILED},
-	    {hang_up, DUR_S(10), REASON_ORIGIN_HANDSHAKE_FAILED},
-	    {say_nothing, DUR_MS(50), REASON_ORIGIN_CONNECT_TIMEOUT},
+	    {talk_plain, DUR_S(10), DUR_NS(0), REASON_ORIGIN_HANDSHAKE_FAILED},
+	    {hang_up, DUR_S(10), DUR_S(20), REASON_ORIGIN_HANDSHAKE_FAILED},
+	    {say_nothing, DUR_MS(50), DUR_NS(0), REASON_ORIGIN_HANDSHAKE_TIMEOUT},
+	    {say_nothing, DUR_MS(50), DUR_S(1000), REASON_ORIGIN_HANDSHAKE_TIMEOUT},
+	    {say_nothing, DUR_S(1000), DUR_MS(50), REASON_ORIGIN_HANDSHAKE_TIMEOUT},
 	};
 	struct test *t = *state;
 	struct transport *tls = load(t, NAME);
@@ -561,8 +563,11 @@ static void test_handshakes_that_fail(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct scripted_origin *o = origin_start(rows[i].script, NULL);
 
+		t->connector.tls_timeout = rows[i].tls_timeout;
 		assert_int_equal(run(t, &o->addr, tls, NULL, rows[i].timeout), rows[i].reason);
-		assert_true(*t->detail);
+		assert_true(connector_times(&t->connector).connect.ns >= 0);
+		assert_true(connector_times(&t->connector).tls.ns < 0);
+		assert_int_equal(!*t->detail, rows[i].script == say_nothing);
 		assert_null(origin_finish(&o));
 	}
 	transport_unref(&tls);
