@@ -134,7 +134,8 @@ const struct cfg_option cfg_origin_pool_options[] = {
     COUNT("max_idle", AT(cfg_origin, pool.max_idle), "256", 0, 100000,
 	  "Idle connections kept for each address of a server."),
     TIMEOUT("idle_timeout", AT(cfg_origin, pool.idle_timeout), "55s",
-	    "How long an idle connection is kept; keep it below the server's own timeout."),
+	    "How long an idle connection is kept; keep it below the server's own timeout. One to a "
+	    "relay (via) is kept for an hour."),
     {.key = "max_age",
      .type = &cfg_type_duration,
      AT(cfg_origin, pool.max_age),

@@ -14,6 +14,7 @@
 #include "core/http/relay_field.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/respond.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
 
@@ -45,6 +46,21 @@ static int health_status(const struct edge_exchange *x, struct span name)
 		return 200;
 	origin = olink_origins_find(x->view->origins, name);
 	return origin && olink_origins_are_usable(x->view->origins, origin) ? 200 : 503;
+}
+
+/* Content that means nothing: what is sent widens the way that it goes. */
+static void send_filling(struct edge_exchange *x)
+{
+	static char filling[RELAY_FILLING]; /* never written: it takes no memory */
+	struct span date = edge_date_text(&x->worker->date, clock_wall()), content;
+
+	x->arena.cap += EXCHANGE_OWN_HEAD_MAX;
+	if (!edge_respond(&x->answer, &x->arena, 200, date, &content)) {
+		exchange_fail(x, REASON_LIMIT);
+		return;
+	}
+	x->answer.content_length = sizeof(filling);
+	exchange_answer(x, (struct span){filling, sizeof(filling)}, REASON_DONE);
 }
 
 /* A reload may have taken the other edge out of the fleet, or this one's part as a relay, since the
@@ -109,6 +125,10 @@ void exchange_relay(struct edge_exchange *x)
 	x->is_grpc = false;
 	if (asks_for_health(x->received.target, &name)) {
 		exchange_respond(x, health_status(x, name), REASON_DONE);
+		return;
+	}
+	if (span_equal(x->received.target, SPAN(RELAY_FILLING_TARGET))) {
+		send_filling(x);
 		return;
 	}
 	/* What the origin's balance may look at; the other edge has refused what cannot be read. */

@@ -14,7 +14,9 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/http/relay_field.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 #define CONN_MAGIC 0xc0221801u
 
@@ -225,12 +227,20 @@ void origin_conn_drop(struct origin_conn *conn)
 
 /* States */
 
+static duration idle_timeout(const struct endpoint *e, const struct lease_terms *terms)
+{
+	int64_t most = atomic_load_explicit(&e->idle_most, memory_order_relaxed);
+
+	/* It would not be as wide again at once. */
+	if (e->transport->relay)
+		return RELAY_IDLE;
+	return DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns) : terms->idle_timeout.ns);
+}
+
 void origin_conn_set_terms(struct origin_conn *conn, const struct lease_terms *terms)
 {
-	int64_t most = atomic_load_explicit(&conn->endpoint->idle_most, memory_order_relaxed);
 	const struct expiry_rules rules = {
-	    .idle_timeout =
-		DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns) : terms->idle_timeout.ns),
+	    .idle_timeout = idle_timeout(conn->endpoint, terms),
 	    .max_age = terms->max_age,
 	    .max_requests = terms->max_requests,
 	};

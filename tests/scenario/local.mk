@@ -101,6 +101,6 @@ scenarios = \
 	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py \
 	tests/scenario/test_privileges.py \
-	tests/scenario/test_relay.py
+	tests/scenario/test_relay.py tests/scenario/test_relay_link.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

@@ -310,24 +310,3 @@ def test_edge_that_left_the_fleet_had_its_connection_still(make, echo):
     fra1.wait_counter("edge_reloads_total", 1)
     assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1"]
     assert fra1.settled()["edge_relayed_total"] == 1
-
-
-def congestion_controls(port):
-    """Of the relay's sides of the connections that it has accepted at that port."""
-    told = subprocess.run(["ss", "-Htni", "state", "established", "sport", "=", f":{port}"],
-                          capture_output=True, text=True, check=True).stdout
-    return {line.split()[0] for line in told.splitlines() if line.startswith(("\t", " "))}
-
-
-def test_congestion_control_of_a_relay(make, echo, fleet):
-    """What the relay sends to other edges has the congestion control that its options say; one that
-    the kernel has not is warned of, and the kernel's own is used."""
-    origins = {"app": echo.origin(VIA)}
-    relay = fleet.options("fra1", 0)
-    fra1 = make("fra1", origins, relay=True, own=relay[:-1] + ", congestion_control: reno}")
-    nyc1 = make("nyc1", origins)
-    asked(nyc1)
-    assert congestion_controls(fra1.relay_port) == {"reno"}
-    lon1 = make("lon1", origins, relay=True,
-                own=fleet.options("lon1", 0)[:-1] + ", congestion_control: none-such}")
-    assert "edges.lon1.relay: congestion control none-such cannot be used" in lon1.log()
