@@ -80,5 +80,7 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 bool connector_had_no_route(const struct connector *c);
 /* Inside done(). */
 struct connector_times connector_times(const struct connector *c);
+/* The server has not said anything yet, not even by TCP. */
+bool connector_is_dialling(const struct connector *c);
 /* Gives up; done() is not called. Does nothing when nothing is under way. */
 void connector_cancel(struct connector *c);

@@ -632,7 +632,7 @@ bool lease_is_waiting(const struct lease *l)
 
 bool lease_is_dialling(const struct lease *l)
 {
-	return l->state == LEASE_CONNECTS && l->connector.state != CONNECTOR_SHAKES_HANDS;
+	return l->state == LEASE_CONNECTS && connector_is_dialling(&l->connector);
 }
 
 bool lease_is_connecting(const struct lease *l)

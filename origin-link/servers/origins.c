@@ -89,6 +89,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 		o->km[i] = xcalloc(n, sizeof(*o->km[i]));
 		measure(o, origin, here);
 		ok &= load_one(o, origin, diag);
+		transport_warn(origin, diag);
 		cfg_hash_put(&o->by_name, origin->name, strlen(origin->name), origin);
 	}
 	ok &= relays_load(o, diag);
