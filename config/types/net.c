@@ -10,6 +10,7 @@
 #include "config/types/domain_name.h"
 #include "config/units.h"
 #include "core/base/check.h"
+#include "core/net/sock.h"
 
 static bool is_any(const struct net_addr *a)
 {
@@ -51,14 +52,11 @@ const struct cfg_type cfg_type_listen = {
     .format = format_listen,
 };
 
-/* TCP_CA_NAME_MAX of the kernel, with its end. */
-#define CONGESTION_CONTROL_MAX 16
-
 static bool parse_congestion_control(const struct cfg_value *v, const char *text, void *out)
 {
 	size_t n = strlen(text);
 
-	if (n >= CONGESTION_CONTROL_MAX ||
+	if (n >= SOCK_CONGESTION_CONTROL_MAX ||
 	    n != strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-"))
 		return cfg_refuse(v, text);
 	return cfg_keep(v, text, out);

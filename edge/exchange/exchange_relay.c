@@ -119,6 +119,7 @@ void exchange_relay(struct edge_exchange *x)
 {
 	const char *why;
 	struct span name;
+	duration wait;
 
 	x->facts.node = span_of(x->view->self->name);
 	/* What fails is told to the edge, which tells the client in the client's words. */
@@ -136,6 +137,11 @@ void exchange_relay(struct edge_exchange *x)
 		x->facts.path = &x->path;
 	if (!find_origin(x) || !rewrite(x))
 		return;
+	/* Only here is seen what becomes of relayed requests. */
+	if (!olink_origins_breaker_passes(x->view->origins, x->to, x->worker->loop, &wait)) {
+		exchange_respond(x, 503, REASON_ORIGIN_BREAKER_OPEN);
+		return;
+	}
 	log_debug("%s: relayed for edge " SPAN_FMT " to origin %s",
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->client->edge), x->to->name);
 	edge_count(x->worker, EDGE_RELAYED, 1);

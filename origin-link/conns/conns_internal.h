@@ -212,6 +212,8 @@ enum room {
 enum room endpoint_reserve(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void endpoint_release(struct endpoint *e);
 unsigned endpoint_idle(const struct endpoint *e);
+/* Of these, those that end soon. */
+unsigned endpoint_leaving(const struct endpoint *e);
 /* Of the calling loop's slot; made when there are none. */
 struct outcome_counts *endpoint_counts(struct endpoint_slot *slot);
 void endpoint_free(struct endpoint *e);

@@ -136,6 +136,15 @@ bool endpoint_is_warm(const struct endpoint *e)
 	return keeps_warm(e) && is_warm(e);
 }
 
+unsigned endpoint_leaving(const struct endpoint *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->node->n_loops; i++)
+		n += atomic_load_explicit(&e->slots[i].n_leaving, memory_order_relaxed);
+	return n;
+}
+
 unsigned endpoint_idle(const struct endpoint *e)
 {
 	unsigned n = 0;

@@ -303,14 +303,15 @@ void origin_conn_idle(struct origin_conn *conn)
 }
 
 /* One of those that are to be there all the time (warm.h) is used before it expires, so that no
- * other has to be made in its place. */
+ * other has to be made in its place. Those that are too many expire, and count no more. */
 static bool is_kept_by_use(const struct origin_conn *conn)
 {
 	const struct endpoint *e = conn->endpoint;
 	unsigned target = atomic_load_explicit(&e->target, memory_order_relaxed);
+	unsigned open = atomic_load_explicit(&e->open, memory_order_relaxed);
 
-	return target > 0 && atomic_load_explicit(&e->open, memory_order_relaxed) <= target &&
-	       expiry_can_be_put_off(&conn->expiry, loop_now(conn->conns->loop));
+	return target > 0 && expiry_can_be_put_off(&conn->expiry, loop_now(conn->conns->loop)) &&
+	       open < target + endpoint_leaving(e) + !conn->leaving;
 }
 
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
