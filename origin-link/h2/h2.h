@@ -5,11 +5,12 @@
  * is given up, is for its owner.
  *
  * What an origin can make grow is bounded. Of a session: nghttp2's memory, 40 KiB and less than
- * 1 KiB for each stream; what was sent to us and not granted, ORIGIN_H2_KEPT_MAX and at most the
- * connection's window more (ORIGIN_H2_WINDOW_MAX): only what is taken, or fits into the first, is
- * given back to that window. Of a stream: heads and trailers by its limits, in the arena of who
- * opens it; content by its window, which begins with ORIGIN_H2_WINDOW_MIN, over a long way up to
- * ORIGIN_H2_WINDOW_FIRST, and grows as fast as content is taken.
+ * 1 KiB for each stream; what was sent to us and not granted, which is as much as the windows of
+ * its streams: ORIGIN_H2_WINDOW_MIN of each, and ORIGIN_H2_WIDE_MAX of all together. The
+ * connection's own is given back as it is used, so that no stream ever waits for another one's
+ * client. Of a stream: heads and trailers by its limits, in the arena of who opens it; content by
+ * its window, which begins with ORIGIN_H2_WINDOW_MIN, over a long way up to ORIGIN_H2_WINDOW_FIRST,
+ * and grows as fast as content is taken.
  */
 #pragma once
 
@@ -25,15 +26,15 @@ struct origin_h2_stream;
 struct stream;
 struct stream_buffers;
 
-/* Of a stream at first: 1 MB over a long path comes without a wait for a larger one. The more so
- * where the path is long and there are few streams: up to the second, of all together. */
-#define ORIGIN_H2_WINDOW_MIN (1024 * 1024)
+/* Of a stream, whatever others have. */
+#define ORIGIN_H2_WINDOW_MIN (64 * 1024)
+/* Of a stream at first, where the way is long: 1 MB comes without a wait for a larger one. */
 #define ORIGIN_H2_WINDOW_FIRST (4 * 1024 * 1024)
 /* Of a stream and of a connection at most: 1 Gbit/s over 150 ms are 18.75 MB on their way. */
 #define ORIGIN_H2_WINDOW_MAX (24 * 1024 * 1024)
-/* A client that had such a stream running and then stops reading leaves the connection to others.
- */
-#define ORIGIN_H2_KEPT_MAX (32 * 1024 * 1024)
+/* What the streams of a connection have above the least, together. Each gets half of what is left
+ * at most: clients that had such streams running and then stop reading leave some to others. */
+#define ORIGIN_H2_WIDE_MAX (48 * 1024 * 1024)
 /* Streams of a connection, whatever the origin lets us open: more would share one loss of TCP. */
 #define ORIGIN_H2_STREAMS_MAX 256
 

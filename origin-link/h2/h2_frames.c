@@ -135,8 +135,6 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 static void settings_came(struct origin_h2 *h)
 {
 	h->has_settings = true;
-	h->first_window =
-	    h2_window_first(origin_h2_rtt(h), ORIGIN_H2_WINDOW_MIN, ORIGIN_H2_WINDOW_FIRST);
 	h->ops->said(h->arg);
 	log_debug("%s h2 fd %d: the origin lets %u streams be open", loop_name(h->loop),
 		  stream_fd(h->stream), origin_h2_streams_max(h));

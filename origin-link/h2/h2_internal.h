@@ -72,10 +72,9 @@ struct origin_h2 {
 	/* what comes in */
 	size_t frame_left; /* of the DATA frame that is being read: content, unless it is padded */
 	bool frame_padded;
-	size_t kept; /* bytes in the queues of all streams */
-	size_t owed; /* bytes of them that were not given back to the connection's window */
+	size_t wide; /* what the streams' windows have above the least, in sum */
 	struct h2_window window;
-	size_t first_window; /* of a stream that is alone */
+	size_t first_window; /* of a stream, unless others have too much */
 
 	/* silence */
 	mono_time heard;  /* when something came */
@@ -157,8 +156,6 @@ void origin_h2_content(struct origin_h2_stream *s, const uint8_t *data, size_t n
 void origin_h2_end_of_content(struct origin_h2_stream *s);
 /* At the end of the turn: what is kept, as far as it is granted, and the end. */
 void origin_h2_tell_kept(struct origin_h2_stream *s);
-/* It will not be taken. */
-void origin_h2_drop_kept(struct origin_h2_stream *s);
 /* Content of a stream that is closed. */
 void origin_h2_consume(struct origin_h2 *h, size_t n);
 

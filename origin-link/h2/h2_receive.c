@@ -2,8 +2,9 @@
  *
  * What comes in on a stream: heads, content as far as it is granted, trailers, the end. Content is
  * told as it is read, without a copy; what comes before its credit is kept, and only what was taken
- * is given back to the stream's window. To the connection's it is given back at once, as long as
- * little is kept: a client that does not read is not to hold up the others. One loop.
+ * is given back to the stream's window. To the connection's it is given back at once: a client that
+ * does not read is not to hold up the others. What is kept is bounded by the streams' windows, of
+ * which the sum is. One loop.
  */
 #include "core/base/check.h"
 #include "core/http/h2_fields.h"
@@ -30,34 +31,47 @@ void origin_h2_consume(struct origin_h2 *h, size_t n)
 		origin_h2_defer(h);
 }
 
+/* How wide a stream's may be: half of what the others leave is for those that come. */
+static size_t window_most(const struct origin_h2_stream *s)
+{
+	size_t others = s->session->wide - (s->window.size - ORIGIN_H2_WINDOW_MIN);
+	size_t left = ORIGIN_H2_WIDE_MAX - others;
+
+	return MIN(ORIGIN_H2_WINDOW_MIN + left / 2, ORIGIN_H2_WINDOW_MAX);
+}
+
+/* It was `before`. */
+static void window_changed(struct origin_h2_stream *s, size_t before)
+{
+	struct origin_h2 *h = s->session;
+
+	h->wide += s->window.size - before;
+	origin_h2_is_fatal(h, nghttp2_session_set_local_window_size(
+				  h->session, NGHTTP2_FLAG_NONE, s->id, (int32_t)s->window.size));
+}
+
 /* The origin may send as much more on the stream. */
 static void consume_stream(struct origin_h2_stream *s, size_t n)
 {
 	struct origin_h2 *h = s->session;
+	size_t before = s->window.size;
 
 	if (s->has_left || s->response != ORIGIN_H2_RECEIVES || h->state == ORIGIN_H2_OVER)
 		return;
 	if (h2_window_taken(&s->window, n) &&
-	    h2_window_emptied(&s->window, ORIGIN_H2_WINDOW_MAX, origin_h2_rtt(h), origin_h2_now(h)))
-		origin_h2_is_fatal(
-		    h, nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, s->id,
-							     (int32_t)s->window.size));
+	    h2_window_emptied(&s->window, window_most(s), origin_h2_rtt(h), origin_h2_now(h)))
+		window_changed(s, before);
 	if (!origin_h2_is_fatal(h, nghttp2_session_consume_stream(h->session, s->id, n)))
 		origin_h2_defer(h);
 }
 
-/* With many there is always one that is being taken, and each may be of a client that stops to read
- * (ORIGIN_H2_KEPT_MAX); one alone has a long way to itself. */
 void origin_h2_open_wide(struct origin_h2_stream *s)
 {
-	struct origin_h2 *h = s->session;
-	size_t size = MIN(h->first_window, ORIGIN_H2_WINDOW_FIRST / h->n_streams);
+	size_t before = s->window.size;
 
-	if (size <= ORIGIN_H2_WINDOW_MIN)
-		return;
-	s->window.size = size;
-	origin_h2_is_fatal(h, nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE,
-								    s->id, (int32_t)size));
+	s->window.size = MAX(MIN(s->session->first_window, window_most(s)), before);
+	if (s->window.size > before)
+		window_changed(s, before);
 }
 
 /* Heads */
@@ -156,39 +170,11 @@ static void push(struct origin_h2_stream *s, struct slice slice, bool end)
 	s->ops->content(s, slice, end);
 }
 
-static void keep(struct origin_h2_stream *s, const uint8_t *data, size_t n)
-{
-	struct origin_h2 *h = s->session;
-
-	if (!h2_queue_put(&s->in, (struct slice){.p = (const char *)data, .n = n})) {
-		origin_h2_consume(h, n);
-		origin_h2_stream_spoil(s, "no memory for content");
-		return;
-	}
-	h->kept += n;
-	if (h->kept > ORIGIN_H2_KEPT_MAX)
-		h->owed += n;
-	else
-		origin_h2_consume(h, n);
-}
-
-static void kept_no_more(struct origin_h2 *h, size_t n)
-{
-	size_t back = MIN(n, h->owed);
-
-	h->kept -= n;
-	h->owed -= back;
-	origin_h2_consume(h, back);
-}
-
 void origin_h2_content(struct origin_h2_stream *s, const uint8_t *data, size_t n, bool last)
 {
-	struct origin_h2 *h = s->session;
-
-	if (s->response != ORIGIN_H2_RECEIVES) {
-		origin_h2_consume(h, n);
+	origin_h2_consume(s->session, n);
+	if (s->response != ORIGIN_H2_RECEIVES)
 		return;
-	}
 	if (s->has_length) {
 		/* nghttp2 has seen that it is not more. */
 		s->length_left -= MIN(n, s->length_left);
@@ -199,17 +185,13 @@ void origin_h2_content(struct origin_h2_stream *s, const uint8_t *data, size_t n
 	       s->in.bytes == 0 && s->credit > 0) {
 		struct slice slice = {.p = (const char *)data, .n = MIN(n, s->credit)};
 
-		origin_h2_consume(h, slice.n);
 		data += slice.n;
 		n -= slice.n;
 		push(s, slice, last && n == 0);
 	}
-	if (n == 0)
-		return;
-	if (s->session != NULL && s->response == ORIGIN_H2_RECEIVES)
-		keep(s, data, n);
-	else
-		origin_h2_consume(h, n);
+	if (n > 0 && s->session != NULL && s->response == ORIGIN_H2_RECEIVES &&
+	    !h2_queue_put(&s->in, (struct slice){.p = (const char *)data, .n = n}))
+		origin_h2_stream_spoil(s, "no memory for content");
 }
 
 void origin_h2_end_of_content(struct origin_h2_stream *s)
@@ -239,17 +221,9 @@ void origin_h2_tell_kept(struct origin_h2_stream *s)
 		struct slice slice = h2_queue_take(&s->in, s->credit);
 		bool end = s->response == ORIGIN_H2_WHOLE && s->in.bytes == 0 && s->trailers.n == 0;
 
-		kept_no_more(s->session, slice.n);
 		push(s, slice, end);
 		slice_drop(&slice);
 	}
 	if (s->session != NULL && s->in.bytes == 0 && s->response == ORIGIN_H2_WHOLE)
 		tell_end(s);
-}
-
-void origin_h2_drop_kept(struct origin_h2_stream *s)
-{
-	if (s->in.bytes > 0)
-		kept_no_more(s->session, s->in.bytes);
-	h2_queue_clear(&s->in);
 }

@@ -456,6 +456,8 @@ struct origin_h2 *origin_h2_create(struct stream_buffers *b, struct stream *stre
 	TAILQ_INIT(&h->streams);
 	TAILQ_INIT(&h->ready);
 	h2_window_init(&h->window, ORIGIN_H2_CONN_WINDOW, h->heard);
+	h->first_window =
+	    h2_window_first(origin_h2_rtt(h), ORIGIN_H2_WINDOW_MIN, ORIGIN_H2_WINDOW_FIRST);
 	deadline_init(&h->quiet, h->loop, on_quiet);
 	deadline_init(&h->look, h->loop, on_look);
 	h->session = origin_h2_nghttp2(h);

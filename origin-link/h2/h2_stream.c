@@ -169,7 +169,7 @@ void origin_h2_stream_die(struct origin_h2_stream *s, const struct origin_h2_dea
 		     death->detail ? death->detail : "",
 		     s->death.unacted ? ", not acted upon" : "");
 	s->response = ORIGIN_H2_TOLD;
-	origin_h2_drop_kept(s);
+	h2_queue_clear(&s->in);
 	mute(s);
 	s->dies = true;
 	origin_h2_stream_ready(s);
@@ -281,7 +281,7 @@ void origin_h2_stream_close(struct origin_h2_stream *s)
 	MAGIC_CHECK(s, ORIGIN_H2_STREAM_MAGIC);
 	LOOP_ASSERT_OWNER(h->loop);
 	mute(s);
-	origin_h2_drop_kept(s);
+	h2_queue_clear(&s->in);
 	if (s->end_sent && s->response >= ORIGIN_H2_WHOLE && !s->has_left)
 		nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
 	else
@@ -291,6 +291,7 @@ void origin_h2_stream_close(struct origin_h2_stream *s)
 	s->is_ready = s->dies = false;
 	TAILQ_REMOVE(&h->streams, s, link);
 	h->n_streams--;
+	h->wide -= s->window.size - ORIGIN_H2_WINDOW_MIN;
 	s->session = NULL;
 	if (h->n_streams == 0 && h->state != ORIGIN_H2_OPEN)
 		origin_h2_note(h);

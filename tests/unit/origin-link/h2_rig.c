@@ -42,6 +42,16 @@ void h2_rig_init(struct h2_rig *rig, unsigned streams)
 	h2_rig_turn(rig);
 }
 
+size_t h2_rig_kept(const struct h2_rig *rig)
+{
+	const struct origin_h2_stream *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH (s, &rig->h2->streams, link)
+		n += s->in.bytes;
+	return n;
+}
+
 void h2_rig_loop(struct h2_rig *rig)
 {
 	loop_stop_mt(rig->group->control);

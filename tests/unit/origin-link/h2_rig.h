@@ -43,6 +43,8 @@ void h2_rig_fini(struct h2_rig *rig);
 void h2_rig_turn(struct h2_rig *rig);
 /* A turn of the loop only. */
 void h2_rig_loop(struct h2_rig *rig);
+/* Bytes that came in, and wait to be granted. */
+size_t h2_rig_kept(const struct h2_rig *rig);
 
 /* GET / of "a", without content. */
 void ask_init(struct ask *a, struct h2_rig *rig);

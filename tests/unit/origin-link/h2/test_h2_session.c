@@ -354,7 +354,7 @@ static void test_more_than_the_window(void **state)
 		h2_rig_loop(&rig);
 	}
 	assert_int_equal(a.n_died, 1);
-	assert_true(rig.h2->kept == 0);
+	assert_true(h2_rig_kept(&rig) == 0);
 	ask_fini(&a);
 	h2_rig_fini(&rig);
 }
