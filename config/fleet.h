@@ -23,7 +23,8 @@ struct cfg_edge_relay {
 				      the port of the first of `listen` */
 	const char *certificate;   /* names the edge, and is for servers and clients of TLS */
 	const char *key;
-	const char *ca; /* whom the certificates of all edges come from */
+	const char *ca;                 /* whom the certificates of all edges come from */
+	const char *congestion_control; /* of connections that it has accepted; "": the kernel's */
 };
 
 /* edges.NAME: a node that terminates TLS. */

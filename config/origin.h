@@ -77,6 +77,20 @@ enum cfg_origin_protocol {
 	CFG_ORIGIN_PROTOCOL_H2,
 };
 
+/* What sockets of connections to the servers of an origin have. */
+struct cfg_connection {
+	struct {
+		bool enabled;            /* default true; else all below is as by default */
+		duration idle, interval; /* 10 s, 3 s */
+		unsigned count;          /* 3 */
+	} keep_alive;
+	struct cfg_addrs source; /* the first of a family that an edge has; none: any; port 0 */
+	bool fast_open;          /* default false */
+	unsigned mss;            /* 0: by the way there */
+	const char *congestion_control; /* "": the kernel's */
+	duration user_timeout;          /* 0: none */
+};
+
 /* When nothing is sent to an origin for a while, because too much of it fails. */
 struct cfg_breaker {
 	bool enabled;      /* default false; then all below is as by default */
@@ -184,11 +198,14 @@ struct cfg_origin {
 	unsigned n_page;
 	struct cfg_breaker breaker;
 	struct cfg_resolve resolve;
+	struct cfg_connection connection;
 	struct {
-		duration connect;  /* name to connected socket, 3 s */
+		duration connect;  /* name to connection, with its TLS handshake, 3 s */
+		duration tls;      /* of that, for one handshake; 0: what is left of it */
 		duration response; /* request sent to response head, 30 s */
 		duration idle;     /* between two pieces of a body, either way, 30 s */
 		duration queue;    /* for a connection while all that are allowed are in use, 5 s */
+		duration total;    /* request to end of response, attempts and all; 0: any */
 	} timeout;
 	struct {
 		unsigned connections;     /* per server address, idle ones too, 1,000 */

@@ -265,8 +265,19 @@ static bool cannot_listen(const struct net_addr *addr, int error)
 	return false;
 }
 
+/* What goes to other edges goes far. One complaint is enough for all of them. */
+static void set_congestion_control(int fd, const struct cfg_edge *self, bool complain)
+{
+	const char *name = self->relay.congestion_control;
+	int error = *name != '\0' ? sock_set_congestion_control(fd, name) : 0;
+
+	if (error < 0 && complain)
+		log_warn("edges.%s.relay: congestion control %s cannot be used: %s", self->name,
+			 name, strerrordesc_np(-error));
+}
+
 /* One socket of each worker. */
-static bool listen_on(struct program *p, unsigned at)
+static bool listen_on(struct program *p, const struct cfg_edge *self, unsigned at)
 {
 	struct edge_listening *l = &p->listeners[at];
 
@@ -275,6 +286,8 @@ static bool listen_on(struct program *p, unsigned at)
 
 		if (fd < 0)
 			return cannot_listen(&l->addr, fd);
+		if (l->kind == EDGE_LISTENER_RELAY)
+			set_congestion_control(fd, self, w == 0);
 		if (w == 0) {
 			/* Port 0 becomes a real one, the same for all workers. */
 			int error = sock_local_addr(fd, &l->addr);
@@ -321,7 +334,7 @@ static bool listen_all(struct program *p, const struct cfg_edge *self)
 	}
 	/* After that: some of ours may overlap. */
 	for (unsigned i = 0; ok && i < n; i++)
-		ok = listen_on(p, i);
+		ok = listen_on(p, self, i);
 	return ok;
 }
 

@@ -14,6 +14,7 @@ origin_link_liborigin_link_a_SOURCES = \
 	origin-link/conns/patience.c origin-link/conns/patience.h \
 	origin-link/conns/outcome.c origin-link/conns/outcome.h \
 	origin-link/conns/h2/shared.c \
+	origin-link/conns/h2/widening.c origin-link/conns/h2/widening.h \
 	origin-link/conns/quota.c origin-link/conns/quota.h \
 	origin-link/conns/sharing.c \
 	origin-link/conns/transport.c origin-link/conns/transport.h \

@@ -54,6 +54,22 @@ static void validate_pool(struct validator *v, const struct cfg_origin *o,
 			 o->name);
 }
 
+/* The least that Linux takes (TCP_MIN_MSS). */
+#define MSS_MIN 88
+
+static void validate_connection(struct validator *v, const struct cfg_origin *o,
+				const struct cfg_entry *map)
+{
+	if (o->connection.fast_open && !o->tls.enabled)
+		diag_add(v->diag, cfg_place_of(map, "fast_open", o->place),
+			 "origins.%s.connection.fast_open: only with TLS: a request might arrive "
+			 "twice",
+			 o->name);
+	if (o->connection.mss != 0 && o->connection.mss < MSS_MIN)
+		diag_add(v->diag, cfg_place_of(map, "mss", o->place),
+			 "origins.%s.connection.mss: 0 or at least %d", o->name, MSS_MIN);
+}
+
 /* A connection that begins with a PROXY header is one client's: requests cannot share it. And who
  * speaks HTTP/2 only would be down for ever. */
 static void validate_protocol(struct validator *v, const struct cfg_origin *o,
@@ -192,6 +208,7 @@ void cfg_validate_origins(struct validator *v)
 		cfg_validate_retries(v, path, &o->retries, cfg_entry_get(n, "retries"), o->place);
 		free(path);
 		validate_tls(v, o, cfg_entry_get(n, "tls"));
+		validate_connection(v, o, cfg_entry_get(n, "connection"));
 		validate_protocol(v, o, n);
 		validate_pool(v, o, cfg_entry_get(n, "pool"));
 		cfg_validate_fallback(v, o, n);

@@ -55,6 +55,15 @@ static const struct cfg_option relay_options[] = {
      .prose = "PEM file of the authorities that certificates of edges may come from: whoever has "
 	      "one of theirs with the name of an edge is taken to be that edge, so they must be "
 	      "the operator's own."},
+    {.key = "congestion_control",
+     .type = &cfg_type_congestion_control,
+     AT(cfg_edge_relay, congestion_control),
+     .fallback = "bbr",
+     .reload = CFG_RESTART,
+     .prose = "The kernel's congestion control for what it sends to other edges; \"\" is the "
+	      "one that the kernel has for all. Where it cannot be used, a warning says so, and "
+	      "the kernel's own is. Bbr keeps its window over a pause; others forget it unless "
+	      "net.ipv4.tcp_slow_start_after_idle is 0."},
     END,
 };
 

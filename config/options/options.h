@@ -12,9 +12,9 @@ extern const struct cfg_option cfg_options[];
 extern const struct cfg_option cfg_log_options[], cfg_http_options[], cfg_edge_options[],
     cfg_nameserver_options[], cfg_origin_options[], cfg_origin_timeout_options[],
     cfg_origin_limit_options[], cfg_origin_pool_options[], cfg_origin_health_options[],
-    cfg_origin_breaker_options[], cfg_origin_retries_options[], cfg_route_retries_options[],
-    cfg_balance_options[], cfg_site_options[], cfg_zone_options[], cfg_geo_options[],
-    cfg_tls_options[];
+    cfg_origin_connection_options[], cfg_origin_breaker_options[], cfg_origin_retries_options[],
+    cfg_route_retries_options[], cfg_balance_options[], cfg_site_options[], cfg_zone_options[],
+    cfg_geo_options[], cfg_tls_options[];
 /* Of a route of a site. */
 extern const struct cfg_option cfg_route_options[];
 /* Whom http, a site or a route lets in, and how many; what each client may have. */

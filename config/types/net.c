@@ -10,6 +10,7 @@
 #include "config/types/domain_name.h"
 #include "config/units.h"
 #include "core/base/check.h"
+#include "core/net/sock.h"
 
 static bool is_any(const struct net_addr *a)
 {
@@ -49,6 +50,26 @@ const struct cfg_type cfg_type_listen = {
     .size = sizeof(struct net_addr),
     .parse = parse_listen,
     .format = format_listen,
+};
+
+static bool parse_congestion_control(const struct cfg_value *v, const char *text, void *out)
+{
+	size_t n = strlen(text);
+
+	if (n >= SOCK_CONGESTION_CONTROL_MAX ||
+	    n != strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-"))
+		return cfg_refuse(v, text);
+	return cfg_keep(v, text, out);
+}
+
+const struct cfg_type cfg_type_congestion_control = {
+    .name = "congestion control",
+    .expected = "the kernel's name of a congestion control such as bbr or cubic, or \"\"",
+    .pattern = "^[a-z0-9_-]{0,15}$",
+    .json = CFG_JSON_STRING,
+    .size = sizeof(char *),
+    .parse = parse_congestion_control,
+    .format = cfg_format_text,
 };
 
 /* Why clients cannot be sent to the address, or NULL. */

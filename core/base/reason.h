@@ -34,6 +34,7 @@
 	X(REASON_ORIGIN_CONNECT_REFUSED, "origin-connect-refused")                                 \
 	X(REASON_ORIGIN_CONNECT_FAILED, "origin-connect-failed")                                   \
 	X(REASON_ORIGIN_CONNECT_TIMEOUT, "origin-connect-timeout")                                 \
+	X(REASON_ORIGIN_HANDSHAKE_TIMEOUT, "origin-handshake-timeout")                             \
 	X(REASON_ORIGIN_QUEUE_FULL, "origin-queue-full")                                           \
 	X(REASON_ORIGIN_QUEUE_TIMEOUT, "origin-queue-timeout")                                     \
 	X(REASON_ORIGIN_CLOSED, "origin-closed")                                                   \
@@ -41,6 +42,7 @@
 	X(REASON_ORIGIN_HEAD_TIMEOUT, "origin-head-timeout")                                       \
 	X(REASON_ORIGIN_BODY_TIMEOUT, "origin-body-timeout")                                       \
 	X(REASON_ORIGIN_WRITE_TIMEOUT, "origin-write-timeout")                                     \
+	X(REASON_ORIGIN_TOTAL_TIMEOUT, "origin-total-timeout")                                     \
 	X(REASON_ORIGIN_MALFORMED, "origin-malformed")                                             \
 	X(REASON_ORIGIN_TRUNCATED, "origin-truncated")                                             \
 	X(REASON_ORIGIN_CERTIFICATE, "origin-certificate")                                         \

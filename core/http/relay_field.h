@@ -24,6 +24,16 @@
 
 #define RELAY_FIELD "Perigee-Relay"
 
+/* Which content that means nothing is got by, and how much of it there is: the window of who sends
+ * has grown to nearly as much then, and 1 MB fits into it even if some of the last flight is not
+ * counted. By a connection each hour that is 5 kbit/s. */
+#define RELAY_FILLING_TARGET "/.well-known/perigee/filling"
+#define RELAY_FILLING (2 * 1024 * 1024)
+
+/* How long such a connection is kept that nobody uses: for as long as most of them live anyhow (the
+ * default of pool.max_age). Who has opened it closes it, unless that has vanished. */
+#define RELAY_IDLE DUR_S(3600)
+
 struct relay_order {
 	struct span origin; /* points into the field */
 	duration response, idle;

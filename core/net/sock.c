@@ -126,15 +126,72 @@ int sock_accept(int listener, struct net_addr *remote)
 
 int sock_connect_tcp(const struct net_addr *addr)
 {
+	const struct sock_dial none = {0};
+
+	return sock_dial_tcp(addr, &none);
+}
+
+static bool bind_source(int fd, const struct net_addr *source)
+{
+	if (source->sa.sa_family == AF_UNSPEC)
+		return true;
+	/* The port is chosen by connect(), which knows the destination: a port may be in use for
+	 * each of them. */
+	set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	return bind(fd, &source->sa, net_addr_len(source)) == 0;
+}
+
+/* None of them is worth a connection. */
+static void set_dial_options(int fd, const struct sock_dial *how)
+{
+	if (how->keep_alive.count > 0)
+		sock_set_keepalive(fd, how->keep_alive.idle, how->keep_alive.interval,
+				   how->keep_alive.count);
+	if (how->mss > 0)
+		set_option(fd, IPPROTO_TCP, TCP_MAXSEG, (int)how->mss);
+	if (*how->congestion_control)
+		sock_set_congestion_control(fd, how->congestion_control);
+	if (how->user_timeout.ns > 0)
+		set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+			   (int)MIN(dur_to_ms(how->user_timeout), INT32_MAX));
+	if (how->fast_open)
+		set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+}
+
+int sock_dial_tcp(const struct net_addr *addr, const struct sock_dial *how)
+{
+	bool is_ipv6 = addr->sa.sa_family == AF_INET6;
 	int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
 		return fail(fd);
+	if (!bind_source(fd, is_ipv6 ? &how->source6 : &how->source4))
+		return fail(fd);
+	set_dial_options(fd, how);
 	/* EINTR: it goes on in the background, just like EINPROGRESS. */
 	if (connect(fd, &addr->sa, net_addr_len(addr)) < 0 && errno != EINPROGRESS &&
 	    errno != EINTR)
 		return fail(fd);
 	return fd;
+}
+
+bool sock_is_connected(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state != TCP_SYN_SENT && info.tcpi_state != TCP_CLOSE;
+}
+
+bool sock_has_address(const struct net_addr *addr)
+{
+	int fd = socket(addr->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool has = fd >= 0 && bind(fd, &addr->sa, net_addr_len(addr)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return has;
 }
 
 bool sock_has_route(const struct net_addr *addr)
@@ -167,6 +224,24 @@ int sock_set_keepalive(int fd, duration idle, duration interval, unsigned count)
 	    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0)
 		return -errno;
 	return 0;
+}
+
+int sock_set_congestion_control(int fd, const char *name)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0)
+		return -errno;
+	return 0;
+}
+
+int sock_try_congestion_control(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return -errno;
+	error = sock_set_congestion_control(fd, name);
+	close(fd);
+	return error;
 }
 
 int sock_error(int fd)

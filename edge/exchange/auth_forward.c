@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/limit/buckets.h"
 #include "edge/node/view.h"
 #include "edge/route/affinity.h"
 #include "edge/route/route.h"
@@ -239,6 +240,7 @@ static bool open_question(struct exchange_auth *auth)
 enum step_result exchange_step_forward_auth(struct edge_exchange *x)
 {
 	struct exchange_auth *auth;
+	duration wait;
 	int status;
 
 	if (x->route->cfg->terms.auth.n_forward == 0)
@@ -256,6 +258,12 @@ enum step_result exchange_step_forward_auth(struct edge_exchange *x)
 	status = make_question(x, &auth->head);
 	if (status != 0) {
 		exchange_respond(x, status, REASON_DONE);
+		return STEP_ANSWERED;
+	}
+	if (!olink_origins_breaker_passes(x->view->origins, forward_of(x)->origin, x->worker->loop,
+					  &wait)) {
+		x->retry_after = edge_limit_retry_after(wait, &x->arena);
+		exchange_respond(x, 503, REASON_ORIGIN_BREAKER_OPEN);
 		return STEP_ANSWERED;
 	}
 	if (!open_question(auth)) {

@@ -14,6 +14,7 @@
 #include "core/http/relay_field.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/exchange/respond.h"
 #include "edge/node/view.h"
 #include "origin-link/olink.h"
 
@@ -45,6 +46,21 @@ static int health_status(const struct edge_exchange *x, struct span name)
 		return 200;
 	origin = olink_origins_find(x->view->origins, name);
 	return origin && olink_origins_are_usable(x->view->origins, origin) ? 200 : 503;
+}
+
+/* Content that means nothing: what is sent widens the way that it goes. */
+static void send_filling(struct edge_exchange *x)
+{
+	static char filling[RELAY_FILLING]; /* never written: it takes no memory */
+	struct span date = edge_date_text(&x->worker->date, clock_wall()), content;
+
+	x->arena.cap += EXCHANGE_OWN_HEAD_MAX;
+	if (!edge_respond(&x->answer, &x->arena, 200, date, &content)) {
+		exchange_fail(x, REASON_LIMIT);
+		return;
+	}
+	x->answer.content_length = sizeof(filling);
+	exchange_answer(x, (struct span){filling, sizeof(filling)}, REASON_DONE);
 }
 
 /* A reload may have taken the other edge out of the fleet, or this one's part as a relay, since the
@@ -103,6 +119,7 @@ void exchange_relay(struct edge_exchange *x)
 {
 	const char *why;
 	struct span name;
+	duration wait;
 
 	x->facts.node = span_of(x->view->self->name);
 	/* What fails is told to the edge, which tells the client in the client's words. */
@@ -111,11 +128,20 @@ void exchange_relay(struct edge_exchange *x)
 		exchange_respond(x, health_status(x, name), REASON_DONE);
 		return;
 	}
+	if (span_equal(x->received.target, SPAN(RELAY_FILLING_TARGET))) {
+		send_filling(x);
+		return;
+	}
 	/* What the origin's balance may look at; the other edge has refused what cannot be read. */
 	if (http_path_parse(&x->path, x->received.target, &x->arena, &why) == HTTP_PATH_OK)
 		x->facts.path = &x->path;
 	if (!find_origin(x) || !rewrite(x))
 		return;
+	/* Only here is seen what becomes of relayed requests. */
+	if (!olink_origins_breaker_passes(x->view->origins, x->to, x->worker->loop, &wait)) {
+		exchange_respond(x, 503, REASON_ORIGIN_BREAKER_OPEN);
+		return;
+	}
 	log_debug("%s: relayed for edge " SPAN_FMT " to origin %s",
 		  net_addr_shown(&x->client->addr), SPAN_ARG(x->client->edge), x->to->name);
 	edge_count(x->worker, EDGE_RELAYED, 1);

@@ -15,6 +15,7 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/respond.h"
 #include "edge/filter/compress.h"
+#include "edge/limit/buckets.h"
 #include "edge/node/view.h"
 #include "edge/route/route.h"
 #include "edge/terms/grpc.h"
@@ -169,14 +170,27 @@ void exchange_respond(struct edge_exchange *x, int status, enum reason reason)
 	exchange_respond_with(x, status, reason, SPAN(""), SPAN(""));
 }
 
+/* A queue moves on within that, and what is longer is known where it is refused without asking. */
+#define SOON DUR_S(1)
+
+/* What there was no room for at the origin, and may have in a moment. */
+static bool is_soon_over(enum reason reason)
+{
+	return reason == REASON_ORIGIN_QUEUE_FULL || reason == REASON_ORIGIN_QUEUE_TIMEOUT ||
+	       reason == REASON_ORIGIN_BREAKER_OPEN;
+}
+
 void exchange_fail(struct edge_exchange *x, enum reason reason)
 {
 	if (x->response_side == RESPONSE_ENDED)
 		return;
-	if (x->response_side == RESPONSE_AWAITED)
+	if (x->response_side == RESPONSE_AWAITED) {
+		if (is_soon_over(reason) && x->retry_after.n == 0)
+			x->retry_after = edge_limit_retry_after(SOON, &x->arena);
 		exchange_respond(x, edge_respond_status(reason), reason);
-	else
+	} else {
 		break_off(x, reason);
+	}
 }
 
 /* From the origin */

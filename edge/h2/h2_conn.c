@@ -13,6 +13,7 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/http/relay_field.h"
 #include "edge/conn/early.h"
 #include "edge/conn/pacing.h"
 #include "edge/conn/reason.h"
@@ -419,6 +420,14 @@ static enum h2_state state_now(const struct edge_h2 *c)
 	return c->n_streams > 0 || c->n_lingering > 0 || c->write_waits ? H2_BUSY : H2_IDLE;
 }
 
+/* Between two requests. Another edge closes what it does not need, unless it has vanished. */
+static duration keep_alive(const struct edge_h2 *c)
+{
+	if (c->conn->client.is_edge)
+		return DUR_NS(RELAY_IDLE.ns + DUR_S(60).ns);
+	return h2_http(c)->timeout.keep_alive;
+}
+
 static void enter(struct edge_h2 *c, enum h2_state state)
 {
 	const struct cfg_http *http = h2_http(c);
@@ -429,7 +438,7 @@ static void enter(struct edge_h2 *c, enum h2_state state)
 		c->look = (mono_time){0};
 		edge_conn_set_stage(c->conn, EDGE_IDLE);
 		if (c->leaving == H2_STAYS)
-			deadline_set(&c->deadline, http->timeout.keep_alive);
+			deadline_set(&c->deadline, keep_alive(c));
 		else if (c->leaving == H2_NOTICED)
 			deadline_set(&c->deadline, left_to_leave(c));
 		else
@@ -534,7 +543,7 @@ static void start(struct edge_conn *conn, char *bytes, size_t n)
 		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);
 		return;
 	}
-	deadline_set(&c->deadline, w->stopping ? LAST_WAIT : h2_http(c)->timeout.keep_alive);
+	deadline_set(&c->deadline, w->stopping ? LAST_WAIT : keep_alive(c));
 	if (n > 0)
 		feed(c, bytes, n);
 	h2_defer(c);

@@ -299,7 +299,13 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
 	    .ends = {.request = &m->source, .response = &m->sink},
 	};
 
+	duration wait;
+
 	MAGIC_CHECK(m, MIRROR_MAGIC);
+	if (!olink_origins_breaker_passes(view->origins, m->origin, m->worker->loop, &wait)) {
+		edge_mirror_drop(&m);
+		return;
+	}
 	deadline_init(&m->deadline, m->worker->loop, took_too_long);
 	deadline_set(&m->deadline, DUR_NS(m->origin->timeout.response.ns + SPARE_TIME.ns));
 	m->origin = NULL;

@@ -21,15 +21,6 @@
 #include "core/net/stream.h"
 #include "origin-link/conns/transport.h"
 
-/* A server that vanishes, or something on the way that forgets a connection, says nothing. Asked
- * after 10 s of silence (RFC 5382 wants NATs to remember for two hours, and some do for minutes),
- * and given up after three questions that nobody answered, 3 s apart: each has more than a round
- * trip around the earth. So an idle connection to a server that has vanished is gone after 19 s,
- * and costs a packet every 10 s until then. */
-#define KEEP_ALIVE_IDLE DUR_S(10)
-#define KEEP_ALIVE_INTERVAL DUR_S(3)
-#define KEEP_ALIVE_PROBES 3
-
 /* Nobody tells when a Unix socket that has been as full as it may be takes connections again. */
 #define UNIX_RETRY DUR_MS(5)
 
@@ -125,6 +116,23 @@ static void established_cb(void *arg)
 	succeed(c);
 }
 
+/* With TCP Fast Open the handshake begins before there is a connection. */
+static bool is_unanswered(const struct connector *c)
+{
+	return c->transport->dial.fast_open && c->addr.sa.sa_family != AF_UNIX &&
+	       !sock_is_connected(stream_fd(c->stream));
+}
+
+bool connector_is_dialling(const struct connector *c)
+{
+	return c->state == CONNECTOR_SHAKES_HANDS ? is_unanswered(c) : c->state != CONNECTOR_IDLE;
+}
+
+static enum reason reason_of_timeout(const struct connector *c)
+{
+	return is_unanswered(c) ? REASON_ORIGIN_CONNECT_TIMEOUT : REASON_ORIGIN_HANDSHAKE_TIMEOUT;
+}
+
 static void failed_cb(void *arg)
 {
 	struct connector *c = arg;
@@ -135,7 +143,11 @@ static void failed_cb(void *arg)
 		reason = REASON_ORIGIN_CERTIFICATE;
 		break;
 	case STREAM_FAULT_TIMED_OUT:
-		reason = REASON_ORIGIN_CONNECT_TIMEOUT;
+		reason = reason_of_timeout(c);
+		break;
+	case STREAM_FAULT_RESET:
+		if (is_unanswered(c))
+			reason = REASON_ORIGIN_CONNECT_REFUSED;
 		break;
 	case STREAM_FAULT_NO_MEMORY:
 		reason = REASON_LIMIT;
@@ -180,7 +192,7 @@ static void timeout_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct connector *c = arg;
 
-	fail_stream(c, REASON_ORIGIN_CONNECT_TIMEOUT, "timed out in the TLS handshake");
+	fail_stream(c, reason_of_timeout(c), NULL);
 }
 
 static void start_handshake(struct connector *c)
@@ -188,8 +200,11 @@ static void start_handshake(struct connector *c)
 	const struct transport *t = c->transport;
 	struct tls_client *tls = c->h1_only && t->tls_h1 ? t->tls_h1 : t->tls;
 	duration left = mono_since(c->by, loop_now(c->buffers->loop));
-	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
+	struct timeval tv;
 
+	if (c->tls_timeout.ns > 0)
+		left.ns = MIN(left.ns, c->tls_timeout.ns);
+	tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
 	CHECK(evtimer_assign(&c->event, loop_base(c->buffers->loop), timeout_cb, c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
 	set_state(c, CONNECTOR_SHAKES_HANDS);
@@ -268,7 +283,8 @@ static void dial(struct connector *c)
 {
 	struct loop *loop = c->buffers->loop;
 	bool is_unix = c->addr.sa.sa_family == AF_UNIX;
-	int fd = is_unix ? sock_dial_unix(c->addr.un.path) : sock_connect_tcp(&c->addr);
+	int fd = is_unix ? sock_dial_unix(c->addr.un.path)
+			 : sock_dial_tcp(&c->addr, &c->transport->dial);
 	duration left = mono_since(c->by, loop_now(loop));
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
 	event_callback_fn cb = dialled_cb;
@@ -286,9 +302,6 @@ static void dial(struct connector *c)
 	} else {
 		c->fd = fd;
 		set_state(c, CONNECTOR_DIALS);
-		/* It fails on no socket of ours but a Unix one, and without it the connection is as
-		 * good. */
-		sock_set_keepalive(fd, KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_PROBES);
 	}
 	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, cb, c) ==
 	      0);

@@ -38,14 +38,16 @@ struct connector {
 	struct stream_buffers *buffers;
 	/* Comes once, never before connector_start() returned, with a stream (then the caller's,
 	 * whose first act is stream_hand_over()), or NULL with the reason:
-	 * REASON_ORIGIN_CONNECT_REFUSED, _CONNECT_TIMEOUT, _CONNECT_FAILED, _HANDSHAKE_FAILED,
-	 * _CERTIFICATE, or our own shortage (reason_is_own_shortage()), which says nothing about
-	 * the server.
+	 * REASON_ORIGIN_CONNECT_REFUSED, _CONNECT_TIMEOUT, _CONNECT_FAILED, _HANDSHAKE_TIMEOUT,
+	 * _HANDSHAKE_FAILED, _CERTIFICATE, or our own shortage (reason_is_own_shortage()), which
+	 * says nothing about the server.
 	 * `detail` (may be NULL) are words for the log, valid during the call. */
 	void (*done)(struct connector *c, struct stream *stream, enum reason reason,
 		     const char *detail);
 
-	bool h1_only; /* for the next start: HTTP/2 is not offered; set after connector_init() */
+	/* For the next start; set after connector_init(). */
+	bool h1_only;         /* HTTP/2 is not offered */
+	duration tls_timeout; /* of the time limit, for the handshake; 0: what is left of it */
 
 	enum connector_state state;
 	struct event event; /* all but IDLE: carries the time limit */
@@ -78,5 +80,7 @@ void connector_start(struct connector *c, const struct net_addr *addr, struct tr
 bool connector_had_no_route(const struct connector *c);
 /* Inside done(). */
 struct connector_times connector_times(const struct connector *c);
+/* The server has not said anything yet, not even by TCP. */
+bool connector_is_dialling(const struct connector *c);
 /* Gives up; done() is not called. Does nothing when nothing is under way. */
 void connector_cancel(struct connector *c);

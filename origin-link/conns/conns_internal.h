@@ -213,6 +213,8 @@ enum room {
 enum room endpoint_reserve(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void endpoint_release(struct endpoint *e);
 unsigned endpoint_idle(const struct endpoint *e);
+/* Of these, those that end soon. */
+unsigned endpoint_leaving(const struct endpoint *e);
 /* Of the calling loop's slot; made when there are none. */
 struct outcome_counts *endpoint_counts(struct endpoint_slot *slot);
 void endpoint_free(struct endpoint *e);
@@ -240,9 +242,10 @@ struct origin_conn {
 	TAILQ_ENTRY(origin_conn) session_link;    /* SHARED, SHARED_IDLE: in conns->sessions */
 	/* SHARED, SHARED_IDLE */
 	struct origin_h2 *h2;
-	bool takes;          /* requests: it is in slot->shared, by `link` */
-	unsigned n_users;    /* leases that hold it, or were promised it */
-	struct quota *quota; /* that it has a place of; NULL: of none */
+	bool takes;                /* requests: it is in slot->shared, by `link` */
+	unsigned n_users;          /* leases that hold it, or were promised it */
+	struct widening *widening; /* of a link to a relay; or NULL */
+	struct quota *quota;       /* that it has a place of; NULL: of none */
 	struct expiry expiry;
 	unsigned max_idle; /* as its last user said */
 	bool moved;        /* to another loop since it was last used */

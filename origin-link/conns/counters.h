@@ -29,6 +29,8 @@
 	X(OLINK_IDLE, "olink_idle_connections", GAUGE, "Connections kept for the next request")    \
 	X(OLINK_H2_SESSIONS, "olink_h2_sessions_total", COUNTER,                                   \
 	  "Connections that turned out to be of HTTP/2")                                           \
+	X(OLINK_WIDENED, "olink_widened_total", COUNTER,                                           \
+	  "Connections to relays that were filled once, so that their windows are wide")           \
 	X(OLINK_CLOSED_IDLE, "olink_closed_idle_total", COUNTER,                                   \
 	  "Idle connections closed by the origin")                                                 \
 	X(OLINK_DISCARDED_DEAD, "olink_discarded_dead_total", COUNTER,                             \

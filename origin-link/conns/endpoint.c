@@ -145,6 +145,15 @@ bool endpoint_is_avoided(const struct endpoint *e, const struct loop *loop)
 	       e->slots[loop_index(loop)].lost_until.ns > now.ns;
 }
 
+unsigned endpoint_leaving(const struct endpoint *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < e->node->n_loops; i++)
+		n += atomic_load_explicit(&e->slots[i].n_leaving, memory_order_relaxed);
+	return n;
+}
+
 unsigned endpoint_idle(const struct endpoint *e)
 {
 	unsigned n = 0;

@@ -178,6 +178,7 @@ static void dial(struct lease *l)
 
 	l->dialled = loop_now(l->conns->loop);
 	l->connector.h1_only = l->protocol != LEASE_ANY;
+	l->connector.tls_timeout = l->terms.tls_timeout;
 	connector_start(&l->connector, &l->endpoint->addr, l->endpoint->transport,
 			l->has_client ? &l->client : NULL, time);
 }
@@ -642,7 +643,7 @@ bool lease_is_waiting(const struct lease *l)
 
 bool lease_is_dialling(const struct lease *l)
 {
-	return l->state == LEASE_CONNECTS && l->connector.state != CONNECTOR_SHAKES_HANDS;
+	return l->state == LEASE_CONNECTS && connector_is_dialling(&l->connector);
 }
 
 bool lease_is_connecting(const struct lease *l)

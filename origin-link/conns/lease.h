@@ -27,6 +27,7 @@ struct lease_terms {              /* by value: no configuration is referred to *
 	unsigned max_requests;    /* that a connection is used for; 0: any number */
 	duration max_age;         /* of a connection; 0: any */
 	duration idle_timeout, connect_timeout, queue_timeout;
+	duration tls_timeout; /* of connect_timeout; 0: what is left of that */
 };
 
 /* What the connection has to speak. */

@@ -14,7 +14,9 @@
 
 #include "core/base/check.h"
 #include "core/base/log.h"
+#include "core/http/relay_field.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/transport.h"
 
 #define CONN_MAGIC 0xc0221801u
 
@@ -225,12 +227,20 @@ void origin_conn_drop(struct origin_conn *conn)
 
 /* States */
 
+static duration idle_timeout(const struct endpoint *e, const struct lease_terms *terms)
+{
+	int64_t most = atomic_load_explicit(&e->idle_most, memory_order_relaxed);
+
+	/* It would not be as wide again at once. */
+	if (e->transport->relay)
+		return RELAY_IDLE;
+	return DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns) : terms->idle_timeout.ns);
+}
+
 void origin_conn_set_terms(struct origin_conn *conn, const struct lease_terms *terms)
 {
-	int64_t most = atomic_load_explicit(&conn->endpoint->idle_most, memory_order_relaxed);
 	const struct expiry_rules rules = {
-	    .idle_timeout =
-		DUR_NS(most > 0 ? MIN(most, terms->idle_timeout.ns) : terms->idle_timeout.ns),
+	    .idle_timeout = idle_timeout(conn->endpoint, terms),
 	    .max_age = terms->max_age,
 	    .max_requests = terms->max_requests,
 	};
@@ -294,14 +304,15 @@ void origin_conn_idle(struct origin_conn *conn)
 }
 
 /* One of those that are to be there all the time (warm.h) is used before it expires, so that no
- * other has to be made in its place. */
+ * other has to be made in its place. Those that are too many expire, and count no more. */
 static bool is_kept_by_use(const struct origin_conn *conn)
 {
 	const struct endpoint *e = conn->endpoint;
 	unsigned target = atomic_load_explicit(&e->target, memory_order_relaxed);
+	unsigned open = atomic_load_explicit(&e->open, memory_order_relaxed);
 
-	return target > 0 && atomic_load_explicit(&e->open, memory_order_relaxed) <= target &&
-	       expiry_can_be_put_off(&conn->expiry, loop_now(conn->conns->loop));
+	return target > 0 && expiry_can_be_put_off(&conn->expiry, loop_now(conn->conns->loop)) &&
+	       open < target + endpoint_leaving(e) + !conn->leaving;
 }
 
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)

@@ -10,10 +10,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <gnutls/crypto.h>
 #include <xxhash.h>
 
+#include "config/diag.h"
 #include "core/base/check.h"
 #include "core/base/file.h"
 #include "core/net/tls.h"
@@ -34,6 +36,7 @@ struct transport_identity {
 	char *name; /* "": none */
 	struct digest trust, certificate, key;
 	enum cfg_proxy_protocol proxy;
+	struct sock_dial dial;
 };
 
 /* By ALPN, those of CFG_ORIGIN_PROTOCOL_AUTO. */
@@ -52,6 +55,73 @@ static struct {
 static struct bucket *bucket_of(const struct transport_identity *id)
 {
 	return &table.by_name[XXH3_64bits(id->name, strlen(id->name)) % N_BUCKETS];
+}
+
+/* Sockets. A fleet has one file for all of its edges, and each edge has addresses of its own: so
+ * sources are a list, of which each edge takes what it has. That is looked up when a configuration
+ * is loaded; an address that comes later is found by a reload. */
+
+/* A server that vanishes, or something on the way that forgets a connection, says nothing. Asked
+ * after 10 s of silence (RFC 5382 wants NATs to remember for two hours, and some do for minutes),
+ * and given up after three questions that nobody answered, 3 s apart: each has more than a round
+ * trip around the earth. So an idle connection to a server that has vanished is gone after 19 s,
+ * and costs a packet every 10 s until then. Those of origins have the same by default. */
+static const struct sock_dial dial_usual = {
+    .keep_alive = {.idle = DUR_S(10), .interval = DUR_S(3), .count = 3},
+};
+
+/* AF_UNSPEC: there is none of that family. */
+static struct net_addr first_source(const struct cfg_origin *origin, sa_family_t family)
+{
+	const struct cfg_addrs *sources = &origin->connection.source;
+
+	for (unsigned i = 0; i < sources->n; i++) {
+		if (sources->v[i].sa.sa_family == family && sock_has_address(&sources->v[i]))
+			return sources->v[i];
+	}
+	return (struct net_addr){0};
+}
+
+/* Of the sources those are taken that this machine has now. */
+static struct sock_dial dial_options(const struct cfg_origin *origin)
+{
+	const struct cfg_connection *c = &origin->connection;
+	struct sock_dial dial = {
+	    .source4 = first_source(origin, AF_INET),
+	    .source6 = first_source(origin, AF_INET6),
+	    .fast_open = c->fast_open,
+	    .mss = c->mss,
+	    .user_timeout = c->user_timeout,
+	};
+
+	if (c->keep_alive.enabled) {
+		dial.keep_alive.idle = c->keep_alive.idle;
+		dial.keep_alive.interval = c->keep_alive.interval;
+		dial.keep_alive.count = c->keep_alive.count;
+	}
+	/* Its type has refused what is longer. */
+	if (c->congestion_control)
+		strncpy(dial.congestion_control, c->congestion_control,
+			sizeof(dial.congestion_control) - 1);
+	return dial;
+}
+
+static bool is_same_source(const struct net_addr *a, const struct net_addr *b)
+{
+	if (a->sa.sa_family == AF_UNSPEC || b->sa.sa_family == AF_UNSPEC)
+		return a->sa.sa_family == b->sa.sa_family;
+	return net_addr_equal(a, b);
+}
+
+static bool dial_equal(const struct sock_dial *a, const struct sock_dial *b)
+{
+	return is_same_source(&a->source4, &b->source4) &&
+	       is_same_source(&a->source6, &b->source6) &&
+	       a->keep_alive.idle.ns == b->keep_alive.idle.ns &&
+	       a->keep_alive.interval.ns == b->keep_alive.interval.ns &&
+	       a->keep_alive.count == b->keep_alive.count && a->fast_open == b->fast_open &&
+	       a->mss == b->mss && a->user_timeout.ns == b->user_timeout.ns &&
+	       strcmp(a->congestion_control, b->congestion_control) == 0;
 }
 
 /* Files */
@@ -97,7 +167,8 @@ static bool identity_equal(const struct transport_identity *a, const struct tran
 	return a->tls == b->tls && a->relay == b->relay && a->protocol == b->protocol &&
 	       a->verify == b->verify && a->always_full == b->always_full &&
 	       a->background == b->background && a->proxy == b->proxy &&
-	       strcmp(a->name, b->name) == 0 && digest_equal(&a->trust, &b->trust) &&
+	       dial_equal(&a->dial, &b->dial) && strcmp(a->name, b->name) == 0 &&
+	       digest_equal(&a->trust, &b->trust) &&
 	       digest_equal(&a->certificate, &b->certificate) && digest_equal(&a->key, &b->key);
 }
 
@@ -159,6 +230,7 @@ static struct transport *create(const struct transport_identity *id,
 	t->proxy = id->proxy;
 	t->protocol = id->protocol;
 	t->relay = id->relay;
+	t->dial = id->dial;
 	t->identity = xmalloc(sizeof(*t->identity));
 	*t->identity = *id;
 	t->identity->name = xstrdup(id->name);
@@ -222,6 +294,7 @@ static struct transport *load(const struct cfg_origin *origin, const char *serve
 	    .name = (char *)"",
 	    .proxy = origin->proxy_protocol,
 	    .protocol = protocol,
+	    .dial = dial_options(origin),
 	};
 
 	if (tls->enabled) {
@@ -251,6 +324,7 @@ struct transport *transport_of_relay(const struct cfg_edge_relay *own, const cha
 	    .protocol = protocol,
 	    .verify = TLS_VERIFY_ALL,
 	    .name = (char *)name,
+	    .dial = dial_usual,
 	};
 
 	*error = digest_files(&tls, &id);
@@ -263,6 +337,25 @@ struct transport *transport_load(const struct cfg_origin *origin, const char *se
 	return load(origin, server_host, protocol_of(origin), error);
 }
 
+static struct transport *unverified(const char *name, enum cfg_proxy_protocol proxy,
+				    const struct sock_dial *dial)
+{
+	struct transport_identity id = {
+	    .tls = true,
+	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
+	    .name = (char *)name,
+	    .proxy = proxy,
+	    .dial = *dial,
+	};
+	struct cfg_origin_tls tls = {.enabled = true};
+	char *error;
+	struct transport *t = intern(&id, &tls, &error);
+
+	/* No files are read for it, and the configuration has refused what cannot be a name. */
+	CHECK(t);
+	return t;
+}
+
 struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
 				       char **error)
 {
@@ -273,37 +366,33 @@ struct transport *transport_load_check(const struct cfg_origin *origin, const ch
 		? CFG_ORIGIN_PROTOCOL_H2
 		: CFG_ORIGIN_PROTOCOL_HTTP1;
 	const char *name = *check->host ? check->host : server_host;
+	struct sock_dial dial = dial_options(origin);
 
 	if (origin->tls.enabled || !is_of_tls)
 		return load(origin, server_host, protocol, error);
 	if (check->verify == CFG_VERIFY_NO)
-		return transport_unverified(name, origin->proxy_protocol);
-	return transport_of_check(
-	    &(struct transport_check){name, check->verify, origin->proxy_protocol, false}, error);
+		return unverified(name, origin->proxy_protocol, &dial);
+	return transport_of_check(&(struct transport_check){.name = name,
+							    .verify = check->verify,
+							    .proxy = origin->proxy_protocol,
+							    .dial = &dial},
+				  error);
 }
 
 struct transport *transport_plain(void)
 {
-	struct transport_identity id = {.name = (char *)"", .protocol = CFG_ORIGIN_PROTOCOL_HTTP1};
+	struct transport_identity id = {
+	    .name = (char *)"",
+	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
+	    .dial = dial_usual,
+	};
 
 	return intern(&id, NULL, NULL);
 }
 
 struct transport *transport_unverified(const char *name, enum cfg_proxy_protocol proxy)
 {
-	struct transport_identity id = {
-	    .tls = true,
-	    .protocol = CFG_ORIGIN_PROTOCOL_HTTP1,
-	    .name = (char *)name,
-	    .proxy = proxy,
-	};
-	struct cfg_origin_tls tls = {.enabled = true};
-	char *error;
-	struct transport *t = intern(&id, &tls, &error);
-
-	/* No files are read for it, and the configuration has refused what cannot be a name. */
-	CHECK(t);
-	return t;
+	return unverified(name, proxy, &dial_usual);
 }
 
 struct transport *transport_of_check(const struct transport_check *check, char **error)
@@ -321,6 +410,7 @@ struct transport *transport_of_check(const struct transport_check *check, char *
 	    .background = true,
 	    .name = (char *)check->name,
 	    .proxy = check->proxy,
+	    .dial = check->dial ? *check->dial : dial_usual,
 	};
 	struct cfg_origin_tls tls = {.enabled = true};
 
@@ -366,4 +456,35 @@ bool transport_is_h2(const struct transport *t, gnutls_session_t session)
 	if (gnutls_alpn_get_selected_protocol(session, &alpn) != 0)
 		return t->protocol == CFG_ORIGIN_PROTOCOL_H2;
 	return alpn.size == 2 && memcmp(alpn.data, "h2", 2) == 0;
+}
+
+static bool lists_any(const struct cfg_origin *origin, sa_family_t family)
+{
+	for (unsigned i = 0; i < origin->connection.source.n; i++) {
+		if (origin->connection.source.v[i].sa.sa_family == family)
+			return true;
+	}
+	return false;
+}
+
+void transport_warn(const struct cfg_origin *origin, struct diag *diag)
+{
+	struct sock_dial dial = dial_options(origin);
+	int error =
+	    *dial.congestion_control ? sock_try_congestion_control(dial.congestion_control) : 0;
+
+	if (error < 0)
+		diag_warn(diag, origin->place,
+			  "origins.%s.connection: congestion control %s cannot be used: %s",
+			  origin->name, dial.congestion_control, strerrordesc_np(-error));
+	for (unsigned i = 0; i < 2; i++) {
+		const struct net_addr *source = i == 0 ? &dial.source4 : &dial.source6;
+		sa_family_t family = i == 0 ? AF_INET : AF_INET6;
+
+		if (source->sa.sa_family == AF_UNSPEC && lists_any(origin, family))
+			diag_warn(diag, origin->place,
+				  "origins.%s.connection: this machine has no %s address that is a "
+				  "source; the kernel chooses one",
+				  origin->name, i == 0 ? "IPv4" : "IPv6");
+	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How connections to a server are made: everything but the address (TLS with its name,
- * verification, trust, client certificate and protocol; the PROXY header). Interned: equal ones are
- * one object, so they are compared by pointer afterwards, and nobody holds strings of a
- * configuration. Refcounted; any thread.
+ * How connections to a server are made: everything but the address (options of sockets; TLS with
+ * its name, verification, trust, client certificate and protocol; the PROXY header). Interned:
+ * equal ones are one object, so they are compared by pointer afterwards, and nobody holds strings
+ * of a configuration. Refcounted; any thread.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <gnutls/gnutls.h>
 
 #include "config/fleet.h"
+#include "core/net/sock.h"
 
 struct tls_client;
 
@@ -23,6 +24,7 @@ struct transport {
 	enum cfg_origin_protocol protocol; /* AUTO: as the server says, by ALPN */
 	enum cfg_proxy_protocol proxy; /* not NONE: a connection belongs to one client, and is never
 					  reused */
+	struct sock_dial dial;
 	bool relay; /* to another edge, which is told the origin: core/http/relay_field.h */
 	struct transport_identity *identity;
 	/* transport.c, under its lock */
@@ -41,6 +43,9 @@ struct transport *transport_of_relay(const struct cfg_edge_relay *own, const cha
 /* How its checks go there, as origin->health.check and the way of requests say. */
 struct transport *transport_load_check(const struct cfg_origin *origin, const char *server_host,
 				       char **error);
+struct diag;
+/* Of what the connections of an origin are to have, and this machine does not: they go without. */
+void transport_warn(const struct cfg_origin *origin, struct diag *diag);
 /* TCP and nothing else. */
 struct transport *transport_plain(void);
 /* TLS to whoever answers, for checks that only want to know whether somebody does; `name` is for
@@ -53,7 +58,8 @@ struct transport_check {
 	const char *name; /* for SNI and the certificate */
 	enum cfg_verify verify;
 	enum cfg_proxy_protocol proxy;
-	bool h2; /* is asked for by ALPN, not HTTP/1.1 */
+	bool h2;                      /* is asked for by ALPN, not HTTP/1.1 */
+	const struct sock_dial *dial; /* NULL: as usual */
 };
 struct transport *transport_of_check(const struct transport_check *check, char **error);
 struct transport *transport_ref(struct transport *transport);

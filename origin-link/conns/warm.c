@@ -131,6 +131,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	/* A server that wants HTTP/1.1, though it takes HTTP/2 when it is offered, is not to be
 	 * tempted again. */
 	d->connector.h1_only = shared_protocol(e, LEASE_ANY) != LEASE_ANY;
+	d->connector.tls_timeout = terms->tls_timeout;
 	connector_start(&d->connector, &e->addr, e->transport, NULL, terms->connect_timeout);
 	return true;
 }
@@ -239,12 +240,12 @@ static struct warmth_sight see(const struct endpoint *e)
 
 	if (speaks_h2(e))
 		return see_sessions(e, is_wanted);
+	sight.leaving = endpoint_leaving(e);
 	for (unsigned i = 0; i < e->node->n_loops; i++) {
 		const struct endpoint_slot *slot = &e->slots[i];
 		bool is_current =
 		    atomic_load_explicit(&slot->use_period, memory_order_relaxed) == period;
 
-		sight.leaving += atomic_load_explicit(&slot->n_leaving, memory_order_relaxed);
 		sight.in_use += atomic_load_explicit(
 		    is_current ? &slot->most_in_use : &slot->load.in_flight, memory_order_relaxed);
 	}

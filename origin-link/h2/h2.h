@@ -87,6 +87,8 @@ struct origin_h2_death {
 	const char *detail; /* for the log, as long as the session lives; or NULL */
 	/* The server has surely not acted on the request: it has said so, or was never told. */
 	bool unacted;
+	/* It has reset this stream, whatever becomes of the others. */
+	bool alone;
 	/* It does not answer at all. */
 	bool vanished;
 	/* The response was malformed: no other try would be better. */

@@ -212,6 +212,7 @@ static struct origin_h2_death death_of(const struct origin_h2_stream *s, uint32_
 	    .reason = malformed ? REASON_ORIGIN_MALFORMED : REASON_ORIGIN_RESET,
 	    .detail = nghttp2_http2_strerror(code),
 	    .unacted = refused || !s->was_sent,
+	    .alone = true,
 	    .spoilt = malformed,
 	};
 }

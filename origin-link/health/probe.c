@@ -340,6 +340,7 @@ static void not_connected(struct probe *p, enum reason reason, const char *detai
 		probe_failed(p, PROBE_REFUSED, NULL);
 		break;
 	case REASON_ORIGIN_CONNECT_TIMEOUT:
+	case REASON_ORIGIN_HANDSHAKE_TIMEOUT:
 		timed_out(p);
 		break;
 	case REASON_ORIGIN_CERTIFICATE:

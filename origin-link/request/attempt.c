@@ -71,6 +71,18 @@ static duration first_byte_time(const struct attempt *a)
 	return mono_since(a->first, a->opened);
 }
 
+/* Where all of the time has gone is not known when it is over, only what was waited for then: a
+ * server that has not begun to answer is to blame; a client is not the server's fault, nor is a
+ * long response. */
+static enum reason blame(const struct attempt *a, enum reason reason)
+{
+	bool waits_for_server = a->state == ATTEMPT_OPEN
+				    ? a->received == 0 && a->watch != WATCH_NONE
+				    : lease_is_connecting(&a->lease);
+
+	return reason == REASON_ORIGIN_TOTAL_TIMEOUT && !waits_for_server ? REASON_NONE : reason;
+}
+
 /* While it has its lease, or has failed to get it. */
 static void report(const struct attempt *a, bool ended, enum reason reason)
 {
@@ -152,7 +164,7 @@ enum lease_result attempt_begin(struct attempt *a, const struct lease_order *ord
 void attempt_end(struct attempt *a, enum attempt_end how, enum reason reason)
 {
 	if (a->state != ATTEMPT_NONE)
-		report(a, true, reason);
+		report(a, true, blame(a, reason));
 	deadline_clear(&a->watch_at);
 	deadline_clear(&a->look_at);
 	if (a->state == ATTEMPT_OPEN)

@@ -114,6 +114,7 @@ static void died_cb(struct origin_h2_stream *s, const struct origin_h2_death *de
 	    .detail = death->detail,
 	    /* Content that was given is not there to be given again. */
 	    .unacted = death->unacted && (a->given != GIVEN_CONTENT || a->request->keeps),
+	    .alone = death->alone,
 	};
 
 	if (death->spoilt)

@@ -102,6 +102,7 @@ void request_set_response(struct olink_request *r, enum response_side side)
 void request_over(struct olink_request *r, enum attempt_end how, enum reason reason)
 {
 	request_set_phase(r, REQUEST_OVER);
+	deadline_clear(&r->total_at);
 	request_end_tries(r, how, reason);
 	while (r->n_candidates > 0)
 		endpoint_unpin(&r->candidates[--r->n_candidates], request_loop(r));
@@ -160,6 +161,15 @@ void request_fail(struct olink_request *r, enum reason reason, const char *detai
 	r->ends.response->ops->reset(r->ends.response, reason);
 }
 
+static void total_fire(struct deadline *deadline)
+{
+	struct olink_request *r = CONTAINER_OF(deadline, struct olink_request, total_at);
+
+	MAGIC_CHECK(r, REQUEST_MAGIC);
+	if (!r->is_tunnel)
+		request_fail(r, REASON_ORIGIN_TOTAL_TIMEOUT, NULL);
+}
+
 void request_tunnel_ended(struct olink_request *r)
 {
 	struct attempt *a = r->current;
@@ -206,6 +216,7 @@ static struct olink_request *object_take(struct olink_worker *w)
 	r->worker = w;
 	attempt_init(&r->attempt, r);
 	deadline_init(&r->hedge_at, w->buffers->loop, request_hedge_fire);
+	deadline_init(&r->total_at, w->buffers->loop, total_fire);
 	return r;
 }
 
@@ -214,6 +225,7 @@ static void object_free(struct olink_request *r)
 	arena_fini(&r->arena);
 	attempt_fini(&r->attempt);
 	deadline_fini(&r->hedge_at);
+	deadline_fini(&r->total_at);
 	free(r);
 }
 
@@ -298,6 +310,7 @@ static void copy_settings(struct request_settings *to, const struct olink_origin
 	    .origin_id = origin->id,
 	    .tells_client = origin->proxy_protocol != CFG_PROXY_PROTOCOL_NONE,
 	    .connect = origin->timeout.connect,
+	    .total = origin->timeout.total,
 	    .response = terms && terms->response.ns ? terms->response : origin->timeout.response,
 	    .idle = terms && terms->idle.ns ? terms->idle : origin->timeout.idle,
 	    .terms = origins_terms(origins, origin),
@@ -325,6 +338,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 			.look_at = r->attempt.look_at},
 	    .current = &r->attempt,
 	    .hedge_at = r->hedge_at,
+	    .total_at = r->total_at,
 	    .recent = open->origins->recents[open->origin->id],
 	    .turn_end = {.run = turn_end},
 	    .worker = w,

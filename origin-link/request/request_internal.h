@@ -92,6 +92,7 @@ struct request_settings {
 	char origin_name[64]; /* for the log: cut when it is longer */
 	bool tells_client;    /* by a PROXY header */
 	duration connect, response, idle;
+	duration total; /* 0: any */
 	struct retry_rule retry;
 	size_t kept_max;  /* of content */
 	duration per_try; /* for a head; 0: no more than `response` */
@@ -112,6 +113,7 @@ struct olink_request {
 	struct attempt attempt;
 	struct deadline hedge_at; /* a second attempt begins: while the first connects, in a race;
 				     later as a hedge */
+	struct deadline total_at; /* TRYING: it has taken too long; not of a tunnel */
 	struct loop_task turn_end;
 
 	struct olink_worker *worker;

@@ -365,7 +365,8 @@ void request_unleased(struct olink_request *r, struct attempt *a, enum reason re
 	if (reason != REASON_ORIGIN_QUEUE_FULL && reason != REASON_ORIGIN_QUEUE_TIMEOUT &&
 	    !reason_is_own_shortage(reason))
 		r->facts.addr = *endpoint_addr(a->endpoint);
-	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT || is_relay_lost(a, reason))
+	if (reason == REASON_ORIGIN_CONNECT_TIMEOUT || reason == REASON_ORIGIN_HANDSHAKE_TIMEOUT ||
+	    is_relay_lost(a, reason))
 		endpoint_suspect(a->endpoint, request_loop(r));
 	/* Nothing was sent, so another one may be asked. */
 	REQUEST_TRACE(r, "%s gives no connection: %s%s%s",
@@ -394,6 +395,8 @@ void request_try(struct olink_request *r)
 	if (r->failed == REASON_NONE) {
 		budget_count_request(&recent_slot(r->recent, request_loop(r))->budget, now_of(r));
 		request_set_phase(r, REQUEST_TRYING);
+		if (r->settings.total.ns > 0)
+			deadline_set(&r->total_at, r->settings.total);
 		if (!try_any(r, &reason))
 			r->failed = reason;
 	}
@@ -526,11 +529,14 @@ void request_died(struct olink_request *r, struct attempt *a, const struct attem
 	    .unacted = death->unacted,
 	    .answered = a->received > 0,
 	    /* All connections of a relay end with it, the newest too; and there is another way. */
-	    .reused = r->facts.reused || relay_has(a),
+	    .reused = relay_has(a) || (r->facts.reused && (!death->alone || death->unacted)),
 	};
 
 	if (leave_to_other(r, a, OLINK_TRY_BROKE, ATTEMPT_CLOSE, death->reason))
 		return;
+	/* If a server may have acted upon it before, it may be sent again all the same. */
+	if (death->unacted)
+		r->facts.given = false;
 	if (r->response != RESPONSE_HEAD_AWAITED || !again(r, &c, ATTEMPT_CLOSE, death->reason))
 		request_fail(r, death->reason, death->detail);
 }

@@ -61,6 +61,9 @@ struct attempt_death {
 	const char *detail; /* words for the log, valid during the call; NULL: none */
 	/* It is certain that the server has not acted upon the request, whatever was sent of it. */
 	bool unacted;
+	/* The connection is as good as before: it was this request that the server has broken off,
+	 * which a new connection would not change. */
+	bool alone;
 };
 
 /* Whether what comes is still of interest. */

@@ -89,6 +89,7 @@ struct olink_origins *olink_origins_load(const struct cfg_fleet *fleet,
 		o->km[i] = xcalloc(n, sizeof(*o->km[i]));
 		measure(o, origin, here);
 		ok &= load_one(o, origin, diag);
+		transport_warn(origin, diag);
 		cfg_hash_put(&o->by_name, origin->name, strlen(origin->name), origin);
 	}
 	ok &= relays_load(o, diag);
@@ -278,6 +279,8 @@ bool olink_origins_are_usable(const struct olink_origins *o, const struct cfg_or
 	for (unsigned j = 0; j < origin->n_servers; j++) {
 		const struct olink_addresses *list = server_addresses(o->servers[origin->id][j]);
 
+		if (origin->servers[j].admin == CFG_ADMIN_DRAINED || !relays_may_ask(o, origin, j))
+			continue;
 		for (unsigned i = 0; list && i < list->n; i++) {
 			if (!address_is_down(list->v[i]))
 				return true;
@@ -304,7 +307,14 @@ struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg
 	    .idle_timeout = origin->pool.idle_timeout,
 	    .connect_timeout = origin->timeout.connect,
 	    .queue_timeout = origin->timeout.queue,
+	    .tls_timeout = origin->timeout.tls,
 	};
+}
+
+bool olink_origins_breaker_passes(const struct olink_origins *o, const struct cfg_origin *origin,
+				  const struct loop *loop, duration *wait)
+{
+	return !origin->breaker.enabled || gate_pass(&o->gates[origin->id], loop_now(loop), wait);
 }
 
 enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
@@ -322,9 +332,8 @@ enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_
 		if (balance_table_state(table) == BALANCE_DOWN)
 			return REASON_ORIGIN_ALL_DOWN;
 	}
-	if (origin->breaker.enabled && !gate_pass(&o->gates[origin->id], loop_now(loop), wait))
-		return REASON_ORIGIN_BREAKER_OPEN;
-	return REASON_NONE;
+	return olink_origins_breaker_passes(o, origin, loop, wait) ? REASON_NONE
+								   : REASON_ORIGIN_BREAKER_OPEN;
 }
 
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,

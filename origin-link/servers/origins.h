@@ -81,4 +81,8 @@ bool origins_keep_warm(const struct cfg_origin *origin);
  * the request is one of these: to be asked once for each. Any loop of the group. */
 enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
 				const struct loop *loop, duration *wait);
+/* The breaker's part of that, for who goes past the rest. False: it is open, and *wait is when to
+ * ask again. Any loop of the group. */
+bool olink_origins_breaker_passes(const struct olink_origins *o, const struct cfg_origin *origin,
+				  const struct loop *loop, duration *wait);
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);

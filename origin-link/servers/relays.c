@@ -310,6 +310,15 @@ static void put_relays_in(const struct olink_origins *o, const struct cfg_origin
 	memcpy(out, first.v, *n * sizeof(*out));
 }
 
+bool relays_may_ask(const struct olink_origins *o, const struct cfg_origin *origin, unsigned server)
+{
+	bool any = false;
+
+	for (unsigned j = 0; j < origin->n_servers; j++)
+		any |= cfg_origin_via(origin, j) == o->edge;
+	return !any || cfg_origin_via(origin, server) == o->edge;
+}
+
 /* As a relay it stands for some of the servers; those of others, who has sent the request has had
  * the choice of itself. */
 static void keep_own(const struct olink_origins *o, const struct cfg_origin *origin,

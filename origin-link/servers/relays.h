@@ -25,6 +25,9 @@ bool relays_are_settled(const struct olink_origins *o, unsigned origin);
  * them. Control loop. */
 bool relays_warm_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now);
 
+/* Whether this edge, as a relay, asks that server for others. Any thread. */
+bool relays_may_ask(const struct olink_origins *o, const struct cfg_origin *origin,
+		    unsigned server);
 /* Whether there is one that is up. Any loop. */
 bool relays_are_up(const struct olink_origins *o, const struct cfg_origin *origin, mono_time now);
 /* origins_candidates(), with relays that are up in the place of the servers that they stand for,

@@ -9,6 +9,7 @@ Run by itself with the folder of a build: waits.py [--phases steady,reload,resta
 
 import argparse
 import contextlib
+import csv
 import json
 import resource
 import socket
@@ -28,13 +29,16 @@ HOST = measure.HOST
 CLIENTS, RATE, DELAY, IDLE = 2000, 500, 0.02, 10
 PHASES = ("steady", "reload", "restart", "quiet")
 QUIET = 60
+# What a proxy told of the client.
+FORWARDED = "%[req.hdr(x-forwarded-for)] %[req.hdr(x-forwarded-proto)] over https"
 
 
 class Server:
     """HAProxy, which rests before it answers."""
 
-    def __init__(self, directory, name, certificate):
+    def __init__(self, directory, name, certificate, core=None):
         self.port = free_port(["127.0.0.1"])
+        self.core = core
         self.folder = directory / name
         self.folder.mkdir()
         (self.folder / "site.pem").write_text("".join(c.read_text() for c in certificate))
@@ -45,6 +49,7 @@ class Server:
 global
  nbthread 1
  maxconn 4000
+ stats socket {self.folder}/stats level user
  lua-load {self.folder}/rest.lua
 defaults
  mode http
@@ -54,14 +59,26 @@ defaults
 frontend f
  bind 127.0.0.1:{self.port} ssl crt {self.folder}/site.pem
  http-request lua.rest
+ http-request return status 200 content-type text/plain lf-string "{FORWARDED}" if {{ path /forwarded }}
  http-request return status 200 content-type text/plain string {measure.BODY}
 """)
         self.start()
 
     def start(self):
-        self.process = project.Process(["haproxy", "-db", "-f", self.folder / "haproxy.cfg"],
+        argv = ["haproxy", "-db", "-f", self.folder / "haproxy.cfg"]
+        self.process = project.Process(argv if self.core is None else measure.pinned(self.core, argv),
                                        self.folder / "log")
         project.wait_for(self.listens, "an origin to listen")
+
+    def counts(self):
+        """Connections and requests so far."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(self.folder / "stats"))
+            s.sendall(b"show stat\n")
+            text = "".join(iter(lambda: s.recv(65536).decode(), ""))
+        row = next(r for r in csv.DictReader(text.removeprefix("# ").splitlines())
+                   if r["svname"] == "FRONTEND")
+        return int(row["conn_tot"]), int(row["req_tot"])
 
     def listens(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
@@ -76,16 +93,17 @@ def counters(edge):
 
 
 class Clients:
-    """Ask until the time is over; .found is what they say then."""
+    """Ask until the time is over."""
 
-    def __init__(self, port, seconds):
+    def __init__(self, port, seconds, core=None):
+        argv = [measure.TLSLOAD, "--seconds", seconds, "--name", HOST, "--connections", CLIENTS,
+                "--again", 1000 * CLIENTS // RATE, "--poisson", f"127.0.0.1:{port}"]
         self.process = subprocess.Popen(
-            [str(a) for a in (measure.TLSLOAD, "--seconds", seconds, "--name", HOST, "--connections",
-                              CLIENTS, "--again", 1000 * CLIENTS // RATE, "--poisson",
-                              f"127.0.0.1:{port}")],
+            [str(a) for a in (argv if core is None else measure.pinned(core, argv))],
             stdout=subprocess.PIPE, text=True)
 
     def finish(self):
+        """What they say, once their time is over."""
         return json.loads(self.process.communicate(timeout=300)[0] or "{}")
 
     def kill(self):

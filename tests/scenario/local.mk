@@ -40,6 +40,7 @@ scenarios = \
 	tests/scenario/test_edge_ocsp.py \
 	tests/scenario/test_edge_origin_tls.py \
 	tests/scenario/test_edge_pkcs11.py \
+	tests/scenario/test_edge_origin_connection.py \
 	tests/scenario/test_edge_origin_h2.py tests/scenario/test_edge_plain.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
@@ -72,6 +73,7 @@ scenarios = \
 	tests/scenario/test_fault_log_reader.py \
 	tests/scenario/test_fault_no_end.py \
 	tests/scenario/test_fault_no_ipv6.py \
+	tests/scenario/test_fault_origin_kinds.py \
 	tests/scenario/test_fault_origin_names.py \
 	tests/scenario/test_fault_origin_all_down.py \
 	tests/scenario/test_fault_origin_outliers.py \
@@ -86,6 +88,7 @@ scenarios = \
 	tests/scenario/test_fault_sigint_ignored.py \
 	tests/scenario/test_fault_signals.py \
 	tests/scenario/test_fault_skipped_silently.py \
+	tests/scenario/test_fault_stage_timeouts.py \
 	tests/scenario/test_fault_started_twice.py \
 	tests/scenario/test_fault_steering.py \
 	tests/scenario/test_fault_tcp_holders.py \
@@ -99,6 +102,6 @@ scenarios = \
 	tests/scenario/test_log_levels.py \
 	tests/scenario/test_perigeectl.py \
 	tests/scenario/test_privileges.py \
-	tests/scenario/test_relay.py
+	tests/scenario/test_relay.py tests/scenario/test_relay_link.py
 TESTS += $(scenarios)
 EXTRA_DIST += tests/scenario/run tests/scenario/conftest.py $(scenarios)

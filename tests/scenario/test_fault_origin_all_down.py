@@ -49,9 +49,9 @@ def becomes(edge, state, origin="app"):
     perigee.wait_for(lambda: state_of(edge, origin) == state, f"{origin} to be {state}")
 
 
-def ask(edge):
+def ask(edge, path="/"):
     """(status, fields, content)"""
-    got = edge.curl("-i", edge.url("/"), http2=False).stdout
+    got = edge.curl("-i", edge.url(path), http2=False).stdout
     head, _, content = got.partition("\r\n\r\n" if "\r\n\r\n" in got else "\n\n")
     lines = head.splitlines()
     fields = dict(line.lower().split(": ", 1) for line in lines[1:])
@@ -248,3 +248,29 @@ def test_breaker_gives_way_to_the_fallback(make_edge, server):
         "spare": spare.origin("health: false")})
     app.broken = True
     perigee.wait_for(lambda: ask(edge)[0::2] == (200, "spare"), "the fallback to be asked")
+
+
+def test_breaker_was_not_asked_for_copies_and_for_judges(make_edge, server):
+    """Of an origin that fails, they went on to ask as often as before."""
+    app, copy, judge = server(b"app"), server(b"copy"), server(b"judge")
+    copy.broken = judge.broken = True
+    options = "health: false, breaker: {enabled: true, requests: 5, open: 60s}"
+    edge = make_edge({"app": app.origin("health: false"), "copy": copy.origin(options),
+                      "judge": judge.origin(options)},
+                     {"/judged": ("app", "auth: {forward: {origin: judge, path: /auth}}"),
+                      "/": ("app", "mirror: {origin: copy}")})
+
+    def opens(origin, path):
+        perigee.wait_for(lambda: ask(edge, path) and edge.status()["origins"][origin]["breaker"]
+                         == "open", f"the breaker of {origin} to open")
+
+    opens("copy", "/")
+    opens("judge", "/judged")
+    edge.settled()
+    asked = copy.asked, judge.asked
+    assert ask(edge, "/")[0] == 200
+    status, fields, _ = ask(edge, "/judged")
+    assert status == 503 and int(fields["retry-after"]) > 0
+    edge.settled()
+    assert (copy.asked, judge.asked) == asked
+    assert edge.counters()["edge_mirror_dropped_total"] > 0

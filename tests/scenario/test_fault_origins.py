@@ -284,6 +284,18 @@ def test_queue_for_origin_connections_is_bounded(make_edge, scripted_origin, upl
     assert crowd.most == most
 
 
+def test_full_queue_did_not_say_when_to_come_again(make_edge, scripted_origin, uploads):
+    crowd = Crowd()
+    edge = make_edge({"app": scripted_origin(crowd).origin(
+        "limit: {connections: 1, queue: 0}, timeout: {queue: 30s}")})
+    begun = uploads(edge, 1)
+    perigee.wait_for(lambda: crowd.open == 1, "the one connection")
+    got = edge.curl("-i", edge.url("/")).stdout
+    crowd.go.set()
+    assert begun.wait() == ["200"]
+    assert got.startswith("HTTP/1.1 503 ") and "\nRetry-After: 1\n" in got, got
+
+
 def sockets_towards(port):
     """The states, in the kernel's numbers, of sockets whose other end is a local port."""
     found = []

@@ -2,14 +2,15 @@
 """A relay that fails, or whose origin does: what is sent again and what never, which way requests go
 then, and that they come back to it."""
 
-import http.client
 import threading
 
 import pytest
 
 import perigee
-from edge_fleet import HOST, read_head
+from edge_fleet import read_head
+from h2_origin import H2Origin
 from relays import RelayFleet
+from steady_client import Client
 
 VIA = "via: fra1"
 DEAD = 'servers: ["127.0.0.1:1"], health: off'
@@ -56,40 +57,6 @@ class Counting:
     def count(self, method=None):
         with self.lock:
             return sum(1 for m, _ in self.done if method is None or m == method)
-
-
-class Client(threading.Thread):
-    """Asks one request after the other, each with a path of its own, until it is told to stop."""
-
-    def __init__(self, edge, name, method):
-        super().__init__(daemon=True)
-        self.edge, self.label, self.method = edge, name, method
-        self.statuses = []
-        self.over = threading.Event()
-        self.start()
-
-    def run(self):
-        connection = None
-        while not self.over.is_set():
-            if connection is None:
-                connection = http.client.HTTPSConnection(
-                    "localhost", self.edge.port, timeout=perigee.PATIENCE,
-                    context=self.edge.client_context())
-            path = f"/{self.label}-{len(self.statuses)}"
-            connection.request(self.method, path, body=b"x" if self.method == "POST" else None,
-                               headers={"Host": HOST})
-            response = connection.getresponse()
-            response.read()
-            self.statuses.append(response.status)
-            if response.will_close:
-                connection.close()
-                connection = None
-
-    def stop(self):
-        self.over.set()
-        self.join(perigee.PATIENCE)
-        assert not self.is_alive()
-        return self.statuses
 
 
 def relay_state(edge):
@@ -239,3 +206,46 @@ def test_full_queue_of_the_relay_was_passed_by(make, scripted_origin):
     first.join(perigee.PATIENCE)
     assert got.startswith("HTTP/1.1 503"), got
     assert len(served) == 1
+
+
+def test_breaker_of_the_relay_was_not_asked(make, scripted_origin):
+    """What becomes of relayed requests is seen there only, so that none of the breakers opened."""
+    counting = Counting(scripted_origin, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+    options = f"{VIA}, breaker: {{enabled: true, requests: 5, open: 60s}}"
+    origins = {"app": counting.origin.origin(options)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    perigee.wait_for(lambda: "503" in nyc1.curl("-i", nyc1.url("/")).stdout.splitlines()[0]
+                     and fra1.status()["origins"]["app"]["breaker"] == "open", "it to open")
+    before = counting.count()
+    for args in ["-X", "GET"], ["-d", "content"]:
+        got = nyc1.curl("-i", *args, nyc1.url("/")).stdout
+        assert got.startswith("HTTP/1.1 503 ") and "\nRetry-After: " in got, got
+    assert counting.count() == before
+    assert nyc1.access_log(before + 2)[-1]["end"] == "origin-breaker-open"
+
+
+@pytest.mark.parametrize("other", ["admin: drained", ""])
+def test_relay_was_up_by_servers_that_it_does_not_ask(make, scripted_origin, other):
+    """One that is drained there, and one that is none of its own."""
+    counting = Counting(scripted_origin)
+    check = "health: {check: {kind: tcp, interval: 100ms, timeout: 100ms}}"
+    good = f"127.0.0.1:{counting.origin.port}"
+    own = f", {VIA}" if other == "" else ""
+    servers = f'[{{address: "127.0.0.1:1"{own}}}, {{address: "{good}", {other}}}]'
+    make("fra1", {"app": f"servers: {servers}, {check}"}, relay=True)
+    nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
+    assert relay_state(nyc1) == "down"
+    assert nyc1.curl("-f", "-d", "x", nyc1.url("/")).stdout == "ok"
+    assert nyc1.settled()["olink_retries_total"] == 0
+
+
+def test_post_that_was_refused_unseen_had_been_given(make, scripted_origin):
+    """A server of HTTP/2 refuses it each time: nobody has acted, so that it goes straight on."""
+    counting = Counting(scripted_origin)
+    refusing = H2Origin(lambda connection, request: connection.refuse(request))
+    make("fra1", {"app": refusing.origin()}, relay=True)
+    nyc1 = make("nyc1", {"app": counting.origin.origin(VIA)})
+    got = nyc1.curl("-o", "/dev/null", "-w", "%{http_code}", "-d", "x", nyc1.url("/")).stdout
+    refusing.close()
+    assert got == "200" and counting.count(b"POST") == 1

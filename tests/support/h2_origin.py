@@ -132,7 +132,7 @@ class H2Origin:
     connection it came by."""
 
     def __init__(self, asked=None, tls=None, alpn=("h2", "http/1.1"), settings=None,
-                 connection=Connection):
+                 connection=Connection, port=0):
         self.connection = connection
         self.asked = asked or (lambda c, r: c.respond(r, body=b"%d" % c.number))
         self.begun = lambda c, r: None
@@ -149,7 +149,7 @@ class H2Origin:
             self.context.load_cert_chain(*map(str, tls))
             if alpn:
                 self.context.set_alpn_protocols(list(alpn))
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()

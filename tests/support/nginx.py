@@ -54,6 +54,14 @@ server {{ listen 127.0.0.1:{self.port} {listen};
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def restart(self, number):
+        """Ends it by that signal, and starts it again at the same port."""
+        self.send_signal(number)
+        self.wait()
+        self.log_file.close()
+        super().__init__(self.argv, self.log_path)
+        perigee.wait_for(self.listening, "nginx to listen again")
+
     def origin(self, more=""):
         return f'servers: ["127.0.0.1:{self.port}"], {more}'
 

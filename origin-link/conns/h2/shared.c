@@ -14,6 +14,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "origin-link/conns/conns_internal.h"
+#include "origin-link/conns/h2/widening.h"
 #include "origin-link/conns/transport.h"
 #include "origin-link/h2/h2.h"
 
@@ -251,6 +252,8 @@ bool shared_begin(struct origin_conn *conn, const struct lease_terms *terms)
 	origin_conn_shared(conn, terms);
 	conns_count(conn->conns, OLINK_H2_SESSIONS, 1);
 	join_list(conn);
+	if (conn->endpoint->transport->relay)
+		conn->widening = widening_begin(conn->h2, conn->conns);
 	/* It is idle if nobody has begun to use it by then. */
 	origin_h2_note(conn->h2);
 	return true;
@@ -261,6 +264,7 @@ void shared_fini(struct origin_conn *conn)
 	leave_list(conn);
 	TAILQ_REMOVE(&conn->conns->sessions, conn, session_link);
 	CHECK(conn->n_users == 0);
+	widening_end(&conn->widening);
 	origin_h2_destroy(&conn->h2);
 	conn->stream = NULL;
 }

@@ -49,14 +49,16 @@ static const char full[] =
     "1s,\n"
     "              rise: 1, fall: 100}\n"
     "    all_down: refuse\n"
-    "    timeout: {connect: 1s, response: 2s, idle: 3s, queue: 4s}\n"
+    "    timeout: {connect: 1s, tls: 500ms, response: 2s, idle: 3s, queue: 4s, total: 5s}\n"
     "    pool: {max_idle: 10, idle_timeout: 20s, warm: 5}\n"
     "    tls: {enabled: true, ca: tls/ca.pem, name: Tls.example, certificate: edge.pem,\n"
     "          key: /keys/edge.key}\n"
     "    proxy_protocol: v2\n"
     "    limit: {connections: 30, queue: 0, head_bytes: 2KiB, fields: 7}\n"
     "  api: {servers: api:1, health: off, tls: {enabled: true, verify: false},\n"
-    "        proxy_protocol: v1}\n"
+    "        connection: {keep_alive: {idle: 20s, interval: 4s, count: 5}, source: [192.0.2.1, "
+    "\"2001:db8::1\"], fast_open: on, mss: 1200, congestion_control: bbr, user_timeout: 7s},"
+    " proxy_protocol: v1}\n"
     "sites:\n"
     "  www:\n"
     "    hosts: [WWW.Example.com, \"*.example.com\", example.com]\n"
@@ -236,6 +238,8 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_int_equal(o->timeout.response.ns, DUR_S(2).ns);
 	assert_int_equal(o->timeout.idle.ns, DUR_S(3).ns);
 	assert_int_equal(o->timeout.queue.ns, DUR_S(4).ns);
+	assert_int_equal(o->timeout.tls.ns, DUR_MS(500).ns);
+	assert_int_equal(o->timeout.total.ns, DUR_S(5).ns);
 	assert_int_equal(o->limit.connections, 30);
 	assert_int_equal(o->limit.queue, 0);
 	assert_int_equal(o->limit.head_bytes, 2048);
@@ -249,6 +253,16 @@ static void check_origins(const struct cfg_fleet *f)
 	assert_false(f->origins[1].tls.verify);
 	assert_int_equal(f->origins[1].servers[0].address.port, 1);
 	assert_int_equal(f->origins[1].proxy_protocol, CFG_PROXY_PROTOCOL_V1);
+	assert_true(f->origins[1].connection.keep_alive.enabled);
+	assert_int_equal(f->origins[1].connection.keep_alive.idle.ns, DUR_S(20).ns);
+	assert_int_equal(f->origins[1].connection.keep_alive.interval.ns, DUR_S(4).ns);
+	assert_int_equal(f->origins[1].connection.keep_alive.count, 5);
+	assert_int_equal(f->origins[1].connection.source.n, 2);
+	assert_int_equal(f->origins[1].connection.source.v[1].sa.sa_family, AF_INET6);
+	assert_true(f->origins[1].connection.fast_open);
+	assert_int_equal(f->origins[1].connection.mss, 1200);
+	assert_string_equal(f->origins[1].connection.congestion_control, "bbr");
+	assert_int_equal(f->origins[1].connection.user_timeout.ns, DUR_S(7).ns);
 }
 
 static void assert_rule(const struct cfg_field_rule *rule, const char *name,

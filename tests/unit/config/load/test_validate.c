@@ -294,6 +294,31 @@ static void test_balance(void **state)
 	    "0.5%, at most 100%\n");
 }
 
+static void test_connections_of_origins(void **state)
+{
+	assert_complaints(
+	    "origins:\n"
+	    "  a: {servers: a, connection: {fast_open: true}}\n"
+	    "  b: {servers: b, connection: {mss: 87}}\n"
+	    "  c: {servers: c, connection: {congestion_control: BBR}}\n"
+	    "  d: {servers: d, connection: {keep_alive: {idle: 0s}}}\n"
+	    "  e: {servers: e, connection: {keep_alive: {enabled: off, count: 3}}}\n"
+	    "  f: {servers: f, connection: {source: 0.0.0.0}}\n"
+	    "  g: {servers: g, tls: on, connection: {keep_alive: off, fast_open: on, mss: 88}}\n",
+	    "fleet.yaml:2:43: origins.a.connection.fast_open: only with TLS: a "
+	    "request might arrive twice\n"
+	    "fleet.yaml:3:37: origins.b.connection.mss: 0 or at least 88\n"
+	    "fleet.yaml:4:52: origins.c.connection.congestion_control: \"BBR\" is "
+	    "not the kernel's name of a congestion control such as bbr or cubic, or"
+	    " \"\"\n"
+	    "fleet.yaml:5:51: origins.d.connection.keep_alive.idle: 0s is out of "
+	    "range; it may be 1s to 32767s\n"
+	    "fleet.yaml:6:59: origins.e.connection.keep_alive.count belongs to "
+	    "enabled true, but here enabled is false\n"
+	    "fleet.yaml:7:40: origins.f.connection.source: \"0.0.0.0\" is not an "
+	    "address without a port, such as 192.0.2.1 or \"2001:db8::1\"\n");
+}
+
 static void test_retries(void **state)
 {
 	assert_complaints(
@@ -322,6 +347,7 @@ int main(void)
 	    cmocka_unit_test(test_verify_of_checks_without_tls_had_no_effect),
 	    cmocka_unit_test(test_tls_contradictions),
 	    cmocka_unit_test(test_balance),
+	    cmocka_unit_test(test_connections_of_origins),
 	    cmocka_unit_test(test_retries),
 	    cmocka_unit_test(test_addresses_of_edges_that_reach_nobody),
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),

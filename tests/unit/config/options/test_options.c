@@ -241,6 +241,7 @@ static void check_restart(const char *path, const struct cfg_option *o)
 	    "edges.*.listen",
 	    "edges.*.listen_plain",
 	    "edges.*.relay.listen",
+	    "edges.*.relay.congestion_control",
 	    "edges.*.control",
 	    "edges.*.workers",
 	    "nameservers.*.listen",

@@ -107,6 +107,35 @@ static void test_dead_connections_are_given_up(void **state)
 	close(listener);
 }
 
+static void assert_congestion_control(int fd, const char *expected)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	assert_string_equal(name, expected);
+}
+
+/* Reno is in every kernel, and open to everybody. */
+static void test_congestion_control_is_inherited(void **state)
+{
+	struct net_addr any = addr("127.0.0.1:0"), local;
+	int listener = sock_listen_tcp(&any, 16), client, fd;
+
+	assert_int_equal(sock_set_congestion_control(listener, "reno"), 0);
+	assert_int_equal(sock_set_congestion_control(listener, "no-such-one"), -ENOENT);
+	sock_local_addr(listener, &local);
+	client = sock_connect_tcp(&local);
+	while ((fd = sock_accept(listener, &local)) == -EAGAIN)
+		;
+	assert_true(fd >= 0);
+	assert_congestion_control(fd, "reno");
+	close(fd);
+	close(client);
+	close(listener);
+	assert_int_equal(sock_set_congestion_control(listener, "reno"), -EBADF);
+}
+
 static void assert_taken(const struct net_addr *local, int type, int expected)
 {
 	struct net_addr any4 = addr("0.0.0.0:0"), any6 = addr("[::]:0");
@@ -328,6 +357,7 @@ int main(void)
 	    cmocka_unit_test(test_dial_unix),
 	    cmocka_unit_test(test_a_connection_is_accepted),
 	    cmocka_unit_test(test_dead_connections_are_given_up),
+	    cmocka_unit_test(test_congestion_control_is_inherited),
 	    cmocka_unit_test(test_an_address_was_shared_with_strangers_unseen),
 	    cmocka_unit_test(test_workers_share_a_port),
 	    cmocka_unit_test(test_ipv6_any_takes_ipv4_and_others_do_not),

@@ -174,6 +174,57 @@ static int option(int fd, int level, int name)
 	return value;
 }
 
+/* What the configuration says is what the socket has, whether the kernel offers all of it or not;
+ * and what the server sees. */
+static void test_options_of_sockets(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {0};
+	struct net_addr source, local;
+	char name[SOCK_CONGESTION_CONTROL_MAX] = "";
+	socklen_t len = sizeof(name);
+	struct transport *plain;
+	int fd;
+
+	assert_true(net_addr_parse("127.0.0.9", 0, &source));
+	t->origin.tls.enabled = false;
+	t->origin.connection = (struct cfg_connection){
+	    .keep_alive = {true, DUR_S(20), DUR_S(4), 5},
+	    .source = {&source, 1},
+	    .mss = 1000,
+	    .congestion_control = "reno",
+	    .user_timeout = DUR_MS(2500),
+	};
+	plain = load(t, NAME);
+	echo_origin_start(&o);
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
+	fd = stream_fd(t->stream);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 20);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 4);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 5);
+	assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 2500);
+	/* Of a connection that is there it is what is sent at once: 12 bytes are the timestamp's.
+	 */
+	assert_in_range(option(fd, IPPROTO_TCP, TCP_MAXSEG), 1000 - 12, 1000);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	assert_string_equal(name, "reno");
+	assert_int_equal(sock_local_addr(fd, &local), 0);
+	net_addr_set_port(&local, 0);
+	assert_true(net_addr_equal(&local, &source));
+	say_ping(t);
+	stream_destroy(&t->stream);
+	transport_unref(&plain);
+
+	t->origin.connection = (struct cfg_connection){.congestion_control = "no-such-one"};
+	plain = load(t, NAME);
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
+	assert_int_equal(option(stream_fd(t->stream), SOL_SOCKET, SO_KEEPALIVE), 0);
+	say_ping(t);
+	stream_destroy(&t->stream);
+	transport_unref(&plain);
+	echo_origin_stop(&o);
+}
+
 static void test_plain(void **state)
 {
 	struct test *t = *state;
@@ -188,6 +239,8 @@ static void test_plain(void **state)
 	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_KEEPIDLE), 10);
 	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_KEEPINTVL), 3);
 	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_KEEPCNT), 3);
+	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_FASTOPEN_CONNECT), 0);
 	stream_destroy(&t->stream);
 	/* Once more with the same one. */
 	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
@@ -239,6 +292,46 @@ static void test_connect_timeout(void **state)
 		close(fill[i]);
 	close(fd);
 	transport_unref(&plain);
+}
+
+/* The handshake may begin before there is an answer by TCP, if the kernel does that without having
+ * seen the server before (net.ipv4.tcp_fastopen): what has failed is still the connection. */
+static void test_fast_open(void **state)
+{
+	struct test *t = *state;
+	struct echo_origin o = {.credentials = test_cert_server(&t->cert)};
+	struct transport *tls;
+	struct net_addr addr;
+	int fill[8], fd = bound_socket(&addr);
+
+	t->origin.connection.fast_open = true;
+	tls = load(t, NAME);
+	echo_origin_start(&o);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(run(t, &o.addr, tls, NULL, DUR_S(10)), REASON_NONE);
+		assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_FASTOPEN_CONNECT),
+				 1);
+		say_ping(t);
+		stream_destroy(&t->stream);
+	}
+	echo_origin_stop(&o);
+	gnutls_certificate_free_credentials(o.credentials);
+
+	assert_int_equal(run(t, &addr, tls, NULL, DUR_S(10)), REASON_ORIGIN_CONNECT_REFUSED);
+	assert_int_equal(listen(fd, 0), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++)
+		fill[i] = sock_connect_tcp(&addr);
+	start(t, &addr, tls, NULL, DUR_MS(50));
+	while (t->n_done == 0) {
+		assert_true(connector_is_dialling(&t->connector));
+		loop_stop_mt(t->loop);
+		loop_run(t->loop);
+	}
+	assert_int_equal(t->reason, REASON_ORIGIN_CONNECT_TIMEOUT);
+	for (unsigned i = 0; i < ARRAY_SIZE(fill); i++)
+		close(fill[i]);
+	close(fd);
+	transport_unref(&tls);
 }
 
 /* Which is no fault of the server: it was told to have timed out. */
@@ -548,12 +641,14 @@ static void test_handshakes_that_fail(void **state)
 {
 	static const struct {
 		void (*script)(struct scripted_origin *o, void *arg);
-		duration timeout;
+		duration timeout, tls_timeout;
 		enum reason reason;
 	} rows[] = {
-	    {talk_plain, DUR_S(10), REASON_ORIGIN_HANDSHAKE_FAILED},
-	    {hang_up, DUR_S(10), REASON_ORIGIN_HANDSHAKE_FAILED},
-	    {say_nothing, DUR_MS(50), REASON_ORIGIN_CONNECT_TIMEOUT},
+	    {talk_plain, DUR_S(10), DUR_NS(0), REASON_ORIGIN_HANDSHAKE_FAILED},
+	    {hang_up, DUR_S(10), DUR_S(20), REASON_ORIGIN_HANDSHAKE_FAILED},
+	    {say_nothing, DUR_MS(50), DUR_NS(0), REASON_ORIGIN_HANDSHAKE_TIMEOUT},
+	    {say_nothing, DUR_MS(50), DUR_S(1000), REASON_ORIGIN_HANDSHAKE_TIMEOUT},
+	    {say_nothing, DUR_S(1000), DUR_MS(50), REASON_ORIGIN_HANDSHAKE_TIMEOUT},
 	};
 	struct test *t = *state;
 	struct transport *tls = load(t, NAME);
@@ -561,8 +656,11 @@ static void test_handshakes_that_fail(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct scripted_origin *o = origin_start(rows[i].script, NULL);
 
+		t->connector.tls_timeout = rows[i].tls_timeout;
 		assert_int_equal(run(t, &o->addr, tls, NULL, rows[i].timeout), rows[i].reason);
-		assert_true(*t->detail);
+		assert_true(connector_times(&t->connector).connect.ns >= 0);
+		assert_true(connector_times(&t->connector).tls.ns < 0);
+		assert_int_equal(!*t->detail, rows[i].script == say_nothing);
 		assert_null(origin_finish(&o));
 	}
 	transport_unref(&tls);
@@ -653,6 +751,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_plain),
+	    TEST(test_options_of_sockets),
+	    TEST(test_fast_open),
 	    TEST(test_refused),
 	    TEST(test_connect_timeout),
 	    TEST(test_a_loop_that_was_held_up_sees_that_the_server_has_answered),

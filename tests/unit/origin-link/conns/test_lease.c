@@ -248,6 +248,46 @@ static void test_expiry(void **state)
 	assert_int_equal(lease_rig_open(t), 0);
 }
 
+static bool may_be_put_off(void *conn)
+{
+	const struct origin_conn *c = conn;
+
+	return expiry_can_be_put_off(&c->expiry, loop_now(c->conns->loop));
+}
+
+/* While a few were too many none of the others was used before it expired either: all had to be
+ * made anew, again and again. */
+static void test_those_that_expire_do_not_count_among_those_that_are_kept(void **state)
+{
+	struct lease_rig *t = *state;
+	struct endpoint_slot *slot = &t->e->slots[0];
+	struct origin_conn *oldest, *newest;
+	struct taker v[3];
+
+	t->rig.terms.idle_timeout = DUR_S(8);
+	for (int i = 0; i < 3; i++) {
+		taker_init(&v[i], &t->rig, t->e);
+		taker_get(&v[i]);
+	}
+	for (int i = 0; i < 3; i++)
+		lease_end(&v[i].lease, true);
+	oldest = TAILQ_LAST(&slot->idle, origin_conn_list);
+	newest = TAILQ_FIRST(&slot->idle);
+	conns_rig_run_until(&t->rig, may_be_put_off, oldest);
+	/* One of three is too many: the oldest, which expires. */
+	atomic_store(&t->e->target, 2);
+	assert_int_equal(taker_take(&v[0]), LEASE_READY);
+	assert_ptr_equal(v[0].lease.conn, newest);
+	lease_end(&v[0].lease, true);
+	/* Another one expires: the oldest here is needed. */
+	atomic_store(&slot->n_leaving, 1);
+	assert_int_equal(taker_take(&v[0]), LEASE_READY);
+	assert_ptr_equal(v[0].lease.conn, oldest);
+	lease_end(&v[0].lease, true);
+	atomic_store(&slot->n_leaving, 0);
+	atomic_store(&t->e->target, 0);
+}
+
 /* A connection for one client is used by nobody else. */
 static void test_proxy_header_is_never_reused(void **state)
 {
@@ -447,6 +487,7 @@ int main(void)
 	    LEASE_TEST(test_fresh_takes_the_room),
 	    LEASE_TEST(test_max_idle),
 	    LEASE_TEST(test_expiry),
+	    LEASE_TEST(test_those_that_expire_do_not_count_among_those_that_are_kept),
 	    LEASE_TEST(test_proxy_header_is_never_reused),
 	    LEASE_TEST(test_refused),
 	    LEASE_TEST(test_no_descriptors_is_no_failure_of_the_server),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "config/diag.h"
 #include "core/base/check.h"
 #include "origin-link/conns/transport.h"
 #include "tests/support/test_cert.h"
@@ -93,7 +94,9 @@ static bool same(const struct cfg_origin *a, const char *host_a, const struct cf
 
 static void test_plain(void **state)
 {
-	struct cfg_origin plain = {.tls = {.name = ""}}, v2 = plain;
+	struct cfg_origin plain = {.tls = {.name = ""},
+				   .connection = {.keep_alive = {true, DUR_S(10), DUR_S(3), 3}}};
+	struct cfg_origin v2 = plain;
 	struct transport *t = load(&plain, "a.test"), *again = transport_plain();
 
 	assert_null(t->tls);
@@ -109,6 +112,104 @@ static void test_plain(void **state)
 	transport_unref(&again);
 	assert_int_equal(t->refs, 1);
 	transport_unref(&t);
+}
+
+/* Connections that were made in another way are not gone on with. */
+static void test_each_option_of_sockets_counts(void **state)
+{
+	struct net_addr here;
+	const struct cfg_connection with[] = {
+	    {.keep_alive = {true, DUR_S(1), DUR_S(2), 3}},
+	    {.keep_alive = {true, DUR_S(2), DUR_S(2), 3}},
+	    {.keep_alive = {true, DUR_S(2), DUR_S(1), 3}},
+	    {.keep_alive = {true, DUR_S(2), DUR_S(1), 4}},
+	    {.source = {&here, 1}},
+	    {.fast_open = true},
+	    {.mss = 1200},
+	    {.mss = 1201},
+	    {.congestion_control = "reno"},
+	    {.congestion_control = "cubic"},
+	    {.user_timeout = DUR_S(1)},
+	    {.congestion_control = ""},
+	};
+	struct cfg_origin a = {.tls = {.name = ""}}, b = a;
+
+	assert_true(net_addr_parse("127.0.0.9", 0, &here));
+	for (unsigned i = 0; i < ARRAY_SIZE(with); i++) {
+		a.connection = with[i];
+		for (unsigned k = 0; k < ARRAY_SIZE(with); k++) {
+			b.connection = with[k];
+			assert_int_equal(same(&a, "a.test", &b, "a.test"), i == k);
+		}
+	}
+}
+
+/* Of sources each edge takes the first that it has, of either family. Checks have the same. */
+static void test_source_that_is_there(void **state)
+{
+	struct net_addr sources[4];
+	struct cfg_origin origin = {.tls = {.name = ""}, .connection = {.source = {sources, 4}}};
+	struct transport *t, *check;
+	char *error;
+
+	assert_true(net_addr_parse("192.0.2.77", 0, &sources[0]));
+	assert_true(net_addr_parse("2001:db8::77", 0, &sources[1]));
+	assert_true(net_addr_parse("127.0.0.9", 0, &sources[2]));
+	assert_true(net_addr_parse("127.0.0.8", 0, &sources[3]));
+	t = load(&origin, "a.test");
+	assert_true(net_addr_equal(&t->dial.source4, &sources[2]));
+	assert_int_equal(t->dial.source6.sa.sa_family, AF_UNSPEC);
+	for (unsigned kind = 0; kind < 3; kind++) {
+		origin.health.check = (struct cfg_check){
+		    .kind = kind == 0 ? CFG_CHECK_HTTP : CFG_CHECK_HTTPS,
+		    .host = "a.test",
+		    .verify = kind == 1 ? CFG_VERIFY_YES : CFG_VERIFY_NO,
+		};
+		check = transport_load_check(&origin, "a.test", &error);
+		assert_non_null(check);
+		assert_int_equal(check->tls != NULL, kind > 0);
+		assert_true(net_addr_equal(&check->dial.source4, &sources[2]));
+		transport_unref(&check);
+	}
+	transport_unref(&t);
+}
+
+/* What this machine does not have is said when a configuration is loaded or checked, and is no
+ * reason not to serve. */
+static void test_what_is_not_there_is_warned_of(void **state)
+{
+	struct net_addr away[2];
+	const struct {
+		struct cfg_connection connection;
+		const char *warning; /* NULL: none */
+	} cases[] = {
+	    {{.congestion_control = "", .source = {away, 0}}, NULL},
+	    {{.congestion_control = "reno"}, NULL},
+	    {{.congestion_control = "no-such-one"},
+	     "warning: origins.app.connection: congestion control no-such-one cannot be used: "},
+	    {{.source = {away, 1}},
+	     "warning: origins.app.connection: this machine has no IPv4 address that is a source"},
+	    {{.source = {away + 1, 1}},
+	     "warning: origins.app.connection: this machine has no IPv6 address that is a source"},
+	};
+
+	assert_true(net_addr_parse("192.0.2.77", 0, &away[0]));
+	assert_true(net_addr_parse("2001:db8::77", 0, &away[1]));
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct cfg_origin origin = {.name = "app", .connection = cases[i].connection};
+		struct diag *diag = diag_create();
+		char *text;
+
+		transport_warn(&origin, diag);
+		text = diag_text(diag);
+		assert_int_equal(diag_count(diag), 0);
+		if (cases[i].warning)
+			assert_non_null(strstr(text, cases[i].warning));
+		else
+			assert_string_equal(text, "");
+		free(text);
+		diag_destroy(&diag);
+	}
 }
 
 static void test_each_part_counts(void **state)
@@ -244,8 +345,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_plain),          TEST(test_each_part_counts),       TEST(test_unverified),
-	    TEST(test_contents_count), TEST(test_files_that_will_not_do),
+	    TEST(test_plain),
+	    TEST(test_each_part_counts),
+	    TEST(test_unverified),
+	    TEST(test_each_option_of_sockets_counts),
+	    TEST(test_source_that_is_there),
+	    TEST(test_what_is_not_there_is_warned_of),
+	    TEST(test_contents_count),
+	    TEST(test_files_that_will_not_do),
 	};
 
 	alarm(60); /* opening a FIFO must not hang */

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "origin-link/conns/endpoint.h"
+#include "origin-link/conns/outcome.h"
 #include "tests/unit/origin-link/rig.h"
 
 #define KIB 1024
@@ -102,6 +104,8 @@ static void test_body_timeout(void **state)
 	assert_null(origin_finish(&o));
 }
 
+/* All of it together */
+
 static void wake_cb(evutil_socket_t fd, short what, void *arg)
 {
 	loop_stop_mt(arg);
@@ -116,6 +120,105 @@ static void run_for(struct rig *rig, unsigned ms)
 	event_add(wake, &tv);
 	loop_run(rig->group->control);
 	event_free(wake);
+}
+
+static struct outcome_sums sums_of(const struct rig *rig)
+{
+	struct outcome_sums sums;
+
+	endpoint_sums(server_addresses(rig->origins->servers[0][0])->v[0]->endpoint, &sums);
+	return sums;
+}
+
+static void test_total_timeout_without_an_answer(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct outcome_sums sums;
+	struct call c;
+
+	rig->origin.timeout.total = DUR_MS(30);
+	o = rig_start(rig, read_head_then_end, NULL);
+	call_get(&c, rig);
+	assert_int_equal(c.reset, REASON_ORIGIN_TOTAL_TIMEOUT);
+	sums = sums_of(rig);
+	assert_int_equal(sums.failures[REASON_ORIGIN_TOTAL_TIMEOUT - OUTCOME_REASON_FIRST], 1);
+	assert_int_equal(sums.abandoned, 0);
+	call_fini(&c);
+	assert_null(origin_finish(&o));
+}
+
+/* It is cut off; whether the server has been slow is not said by that. */
+static void test_total_timeout_in_the_content(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct outcome_sums sums;
+	struct call c;
+
+	rig->origin.timeout.total = DUR_MS(30);
+	o = rig_start(rig, read_head_then_end,
+		      "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+	call_get(&c, rig);
+	assert_int_equal(c.status, 200);
+	assert_string_equal(c.body, "hello");
+	assert_int_equal(c.reset, REASON_ORIGIN_TOTAL_TIMEOUT);
+	sums = sums_of(rig);
+	assert_int_equal(sums.failures[REASON_ORIGIN_TOTAL_TIMEOUT - OUTCOME_REASON_FIRST], 0);
+	assert_int_equal(sums.abandoned, 1);
+	call_fini(&c);
+	assert_null(origin_finish(&o));
+}
+
+/* Nor is the server to blame for a client that does not send what it has begun. */
+static void test_total_timeout_in_the_request(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct outcome_sums sums;
+	struct call c;
+
+	rig->origin.timeout.total = DUR_MS(30);
+	o = rig_start(rig, read_head_then_end, NULL);
+	call_init(&c, rig, "POST", "/");
+	c.head.framing = HTTP_FRAMING_CHUNKED;
+	call_run(&c);
+	assert_int_equal(c.reset, REASON_ORIGIN_TOTAL_TIMEOUT);
+	assert_int_equal(c.stopped, REASON_ORIGIN_TOTAL_TIMEOUT);
+	sums = sums_of(rig);
+	assert_int_equal(sums.failures[REASON_ORIGIN_TOTAL_TIMEOUT - OUTCOME_REASON_FIRST], 0);
+	assert_int_equal(sums.abandoned, 1);
+	call_fini(&c);
+	assert_null(origin_finish(&o));
+}
+
+static void answer_at_once(struct scripted_origin *o, void *arg)
+{
+	origin_accept(o);
+	for (unsigned i = 0; i < 2; i++) {
+		origin_read_until(o, "\r\n\r\n");
+		origin_send(o, OK_HELLO);
+	}
+	origin_expect_end(o);
+}
+
+/* A request that has ended has no time any more, and the next one a time of its own. */
+static void test_total_timeout_of_each_request(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct call c;
+
+	rig->origin.timeout.total = DUR_MS(40);
+	o = rig_start(rig, answer_at_once, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		call_get(&c, rig);
+		assert_hello(&c);
+		call_fini(&c);
+		run_for(rig, 30);
+	}
+	assert_int_equal(rig_count(rig, OLINK_FAILURES), 0);
+	rig_finish(rig, o);
 }
 
 /* While the sink wants nothing, nobody else is late. */
@@ -404,6 +507,10 @@ int main(void)
 	    cmocka_unit_test(test_shares_of_the_time_to_connect),
 	    RIG_TEST(test_response_timeout),
 	    RIG_TEST(test_body_timeout),
+	    RIG_TEST(test_total_timeout_without_an_answer),
+	    RIG_TEST(test_total_timeout_in_the_content),
+	    RIG_TEST(test_total_timeout_in_the_request),
+	    RIG_TEST(test_total_timeout_of_each_request),
 	    RIG_TEST(test_no_body_timeout_without_credit),
 	    RIG_TEST(test_no_write_timeout_without_credit),
 	    RIG_TEST(test_expect_and_silence),

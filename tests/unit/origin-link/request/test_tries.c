@@ -305,6 +305,26 @@ static void test_next_after_its_time(void **state)
 	finish_two(rig, o);
 }
 
+/* What is tried again has no more time for that. */
+static void test_total_timeout_of_all_tries(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o[2];
+	struct call c;
+
+	rig->origin.retries.per_try_timeout = DUR_MS(10);
+	rig->origin.timeout.total = DUR_MS(200);
+	start_two(rig, o, never_answer, never_answer, NULL);
+	call_init(&c, rig, "GET", "/");
+	run_open(&c);
+	assert_int_equal(c.reset, REASON_ORIGIN_TOTAL_TIMEOUT);
+	assert_int_equal(c.facts.retries, 1);
+	assert_try(&c, o[0], OLINK_TRY_TOOK_LONG, REASON_ORIGIN_HEAD_TIMEOUT, 0);
+	call_close(&c);
+	call_fini(&c);
+	finish_two(rig, o);
+}
+
 static void answer_when_told(struct scripted_origin *o, void *arg)
 {
 	origin_accept(o);
@@ -514,6 +534,7 @@ int main(void)
 	    RIG_TEST(test_status_of_post),
 	    RIG_TEST(test_budget_is_used_up),
 	    RIG_TEST(test_next_after_its_time),
+	    RIG_TEST(test_total_timeout_of_all_tries),
 	    RIG_TEST(test_post_has_all_the_time),
 	    RIG_TEST(test_second_is_faster),
 	    RIG_TEST(test_first_is_faster_in_the_end),

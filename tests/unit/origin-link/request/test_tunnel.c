@@ -95,6 +95,29 @@ static void test_client_ends_first(void **state)
 	rig_finish(rig, o);
 }
 
+/* What is open for as long as somebody wants it has no time in all. */
+static void test_no_total_timeout_of_a_tunnel(void **state)
+{
+	struct rig *rig = *state;
+	struct scripted_origin *o;
+	struct call c;
+
+	rig->origin.timeout.total = DUR_MS(100);
+	o = rig_start(rig, client_ends_first, NULL);
+	open_tunnel(&c, rig);
+	while (c.request->total_at.at.ns != 0)
+		rig_turn(rig);
+	call_push(&c, "ping", false);
+	call_push(&c, "", true);
+	while (c.n_ends == 0)
+		call_wait(&c);
+	assert_string_equal(c.body, "welcomepongbye");
+	assert_int_equal(c.reset, REASON_NONE);
+	call_close(&c);
+	call_fini(&c);
+	rig_finish(rig, o);
+}
+
 static void origin_ends_first(struct scripted_origin *o, void *arg)
 {
 	take_upgrade(o, "bye");
@@ -341,6 +364,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    RIG_TEST(test_client_ends_first),
+	    RIG_TEST(test_no_total_timeout_of_a_tunnel),
 	    RIG_TEST(test_origin_ends_first),
 	    RIG_TEST(test_rest_goes_out),
 	    RIG_TEST(test_client_resets),

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The link between an edge and its relay: how wide it is before the first request, that it is kept
+in a pause, and how the kernel sends over it."""
+
+import socket
+import subprocess
+
+import pytest
+
+import perigee
+from edge_fleet import HOST, read_head
+from relays import RelayFleet
+
+VIA = "via: fra1"
+FILLING = 2 * 1024 * 1024
+
+
+@pytest.fixture
+def fleet(tmp_path, authority, certificate):
+    return RelayFleet(tmp_path, authority, certificate)
+
+
+@pytest.fixture
+def make(fleet, processes):
+    """make(node, origins, ...): see RelayFleet.edge()."""
+    def make(node, origins, **more):
+        edge = fleet.edge(node, origins, **more)
+        processes.append(edge)
+        return edge
+
+    return make
+
+
+@pytest.fixture
+def origin(scripted_origin):
+    """It answers whatever it is asked."""
+    def script(conn):
+        while read_head(conn):
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    return scripted_origin(script)
+
+
+def ask(edge, path="/"):
+    assert edge.curl("-f", edge.url(path)).stdout == "ok"
+
+
+def test_a_link_is_wide_before_the_first_request(make, origin):
+    """As soon as there is one, the relay sends so much over it that its window has grown."""
+    origins = {"app": origin.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    nyc1.wait_counter("olink_widened_total", nyc1.counters()["olink_h2_sessions_total"])
+    assert nyc1.counters()["olink_widened_total"] > 0
+    assert fra1.settled()["edge_client_bytes_sent_total"] >= FILLING
+    sessions = nyc1.counters()["olink_h2_sessions_total"]
+    ask(nyc1)
+    after = nyc1.settled()
+    assert (after["olink_h2_sessions_total"], after["olink_leases_fresh_total"]) == (sessions, 0)
+    assert fra1.settled()["edge_relayed_total"] == 1
+
+
+def test_links_that_come_later_are_widened_too(make, origin):
+    """The relay was down when the edge started."""
+    origins = {"app": origin.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    fra1.stop()
+    nyc1 = make("nyc1", origins)
+    ask(nyc1)
+    assert nyc1.counters()["olink_widened_total"] == 0
+    make("fra1", origins, relay=True)
+    perigee.wait_for(lambda: nyc1.counters()["olink_widened_total"] > 0, "the link to be widened")
+
+
+def test_a_relay_that_ends_while_a_link_is_widened(make, origin, fleet):
+    """What it was asked for is no request: nothing is retried, and nobody waits for it."""
+    origins = {"app": origin.origin(VIA)}
+    relay = make("fra1", origins, relay=True)
+    port = relay.relay_port
+    relay.stop()
+    with socket.create_server(("127.0.0.1", port)):
+        nyc1 = make("nyc1", origins)
+        ask(nyc1)
+        assert nyc1.settled()["olink_widened_total"] == 0
+    nyc1.stop()
+
+
+def wait_for_idle_end(edge):
+    """Until the edge has closed a client's connection because it was idle."""
+    with edge.connect() as client:
+        client.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        while client.recv(65536):
+            pass
+
+
+def test_a_quiet_link_is_kept(make, origin):
+    """Others are closed after a second by both edges; who comes then finds the link as it was."""
+    origins = {"app": origin.origin(f"{VIA}, pool: {{idle_timeout: 1s}}"),
+               "near": origin.origin("pool: {idle_timeout: 1s, warm: 0}")}
+    http = "timeout: {keep_alive: 1s}"
+    fra1 = make("fra1", origins, relay=True, http=http)
+    nyc1 = make("nyc1", origins, http=http)
+    nyc1.wait_counter("olink_widened_total", nyc1.counters()["olink_h2_sessions_total"])
+    sessions = nyc1.counters()["olink_h2_sessions_total"]
+    ask(nyc1, "/near")
+    nyc1.wait_counter("olink_expired_total", 1)
+    wait_for_idle_end(fra1)
+    ask(nyc1)
+    after = nyc1.settled()
+    assert (after["olink_h2_sessions_total"], after["olink_expired_total"],
+            after["olink_closed_idle_total"]) == (sessions, 1, 0)
+
+
+def congestion_controls(port):
+    """Of what was accepted at that port of 127.0.0.1."""
+    told = subprocess.run(["ss", "-Htni", "state", "established", "sport", "=", f":{port}"],
+                          capture_output=True, text=True, check=True).stdout
+    return {line.split()[0] for line in told.splitlines() if line.startswith(("\t", " "))}
+
+
+def test_congestion_control_of_a_relay(make, origin, fleet):
+    """What the relay sends to other edges has the congestion control that its options say; one that
+    the kernel has not is warned of, and the kernel's own is used."""
+    origins = {"app": origin.origin(VIA)}
+    relay = fleet.options("fra1", 0)
+    fra1 = make("fra1", origins, relay=True, own=relay[:-1] + ", congestion_control: reno}")
+    nyc1 = make("nyc1", origins)
+    ask(nyc1)
+    assert congestion_controls(fra1.relay_port) == {"reno"}
+    lon1 = make("lon1", origins, relay=True,
+                own=fleet.options("lon1", 0)[:-1] + ", congestion_control: none-such}")
+    assert "edges.lon1.relay: congestion control none-such cannot be used" in lon1.log()
