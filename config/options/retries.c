@@ -51,7 +51,8 @@ static const struct cfg_option budget_options[] = {
 	COUNT("attempts", AT(cfg_retries, attempts), "1", 0, 10,                                   \
 	      "Most attempts that may follow the first. Only a request that is idempotent is "     \
 	      "tried again, when nothing of an answer has come and its content is still there, "   \
-	      "or one that the server has surely not acted upon; the latter once even with 0. "    \
+	      "or one that the server has surely not acted upon; the latter up to three times in " \
+	      "any case. "                                                                         \
 	      "Servers that no connection comes about to do not count."),                          \
 	    {.key = "after",                                                                       \
 	     .shape = CFG_VALUES,                                                                  \

@@ -90,6 +90,7 @@ struct endpoint_slot {
 	unsigned opening;               /* connections being made that may be of HTTP/2 */
 	unsigned joining;               /* leases that wait for one of those */
 	unsigned favoured;              /* see sharing.c */
+	mono_time lost_until;           /* see endpoint_is_avoided() */
 	bool listed;                    /* in conns->slots, and pinned for that */
 	LIST_ENTRY(endpoint_slot) link;
 };
@@ -277,6 +278,8 @@ void origin_conn_park(struct origin_conn *conn);
 void origin_conn_unpark(struct origin_conn *conn, struct conns *c);
 /* FREE or PROMISED, with our own callbacks: a look at the socket and what is unread. */
 bool origin_conn_is_alive(struct origin_conn *conn);
+/* Nothing is in the socket, not even its end, that has not been read yet. */
+bool origin_conn_is_quiet(const struct origin_conn *conn);
 /* Any state but MAILED. Somebody may be waiting for the room: sharing.c is told. `why` are words
  * for the log. */
 void origin_conn_close(struct origin_conn *conn, const char *why);
@@ -308,8 +311,8 @@ void origin_conn_failed(struct conns *c, struct endpoint *e, enum reason reason)
 void lease_promise(struct lease *l, struct origin_conn *conn);
 /* PROMISED: it has just been closed by the origin; its room is the lease's, with that place. */
 void lease_promise_broken(struct lease *l, struct quota *place);
-/* There may be room: those in the slot's queue take it in their order. */
-void lease_serve_queue(struct endpoint_slot *slot);
+/* There may be room: those in the slot's queue take it in their order. False: none has. */
+bool lease_serve_queue(struct endpoint_slot *slot);
 /* There may be a place of that quota. False: nobody here had use for it. */
 bool lease_serve_lacking(struct conns *c, const struct quota *q);
 /* ASKS or QUEUED: the other loop has answered, with one (FREE) or with none (NULL). */
@@ -351,6 +354,8 @@ void shared_retire_all(struct conns *c, struct endpoint_slot *slot, enum olink_c
 
 /* sharing.c */
 
+/* Leases of another loop are queued for the endpoint. */
+bool sharing_others_wait(const struct endpoint *e, unsigned self);
 /* Asks the loop with the most idle connections for one of them. False when there are none. */
 bool sharing_ask(struct lease *l);
 void sharing_forget_question(struct lease *l);
@@ -372,5 +377,6 @@ void warm_open(struct conns *c, struct endpoint *e, const struct lease_terms *te
 void warm_cancel(struct conns *c);
 /* One was taken or closed: whether enough are idle still; if not, control is told. */
 void warm_check(struct endpoint *e);
-/* One was ended by the server when it had been idle for so long; before it is closed. */
-void warm_ended(struct endpoint *e, duration idle, bool unused);
+/* One of that slot was ended by the server when it had been idle for so long; before it is closed,
+ * on the slot's loop. */
+void warm_ended(struct endpoint_slot *slot, const struct loop *loop, duration idle, bool unused);

@@ -136,6 +136,15 @@ bool endpoint_is_warm(const struct endpoint *e)
 	return keeps_warm(e) && is_warm(e);
 }
 
+bool endpoint_is_avoided(const struct endpoint *e, const struct loop *loop)
+{
+	mono_time now = loop_now(loop);
+
+	LOOP_ASSERT_OWNER(loop);
+	return endpoint_is_cold(e) || endpoint_is_suspect(e, now) ||
+	       e->slots[loop_index(loop)].lost_until.ns > now.ns;
+}
+
 unsigned endpoint_leaving(const struct endpoint *e)
 {
 	unsigned n = 0;

@@ -33,11 +33,10 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
 bool endpoint_is_cold(const struct endpoint *e);
 /* Connections are kept ready there, and are there. Any thread. */
 bool endpoint_is_warm(const struct endpoint *e);
-/* For one or the other reason others are to be asked first. */
-static inline bool endpoint_is_avoided(const struct endpoint *e, mono_time now)
-{
-	return endpoint_is_cold(e) || endpoint_is_suspect(e, now);
-}
+/* For one or the other reason others are to be asked first; also when it has just ended the last
+ * connection that was idle on this loop: while the other loops' last for a moment still, none of
+ * them is any good. As for endpoint_pin(). */
+bool endpoint_is_avoided(const struct endpoint *e, const struct loop *loop);
 
 /* What has become of an attempt on it (outcome.h): of each for a request, when its head has come
  * and when it has ended, and of each connection that was opened ahead of need. As for

@@ -53,6 +53,13 @@ bool expiry_is_near(const struct expiry *x, mono_time now)
 	return mono_since(end, now).ns <= MIN(NEAR.ns, all.ns / 2);
 }
 
+bool expiry_is_nearly_worn(const struct expiry *x, mono_time now)
+{
+	duration all = mono_since(x->age_end, x->made);
+
+	return mono_since(x->age_end, now).ns <= MIN(NEAR.ns, all.ns / 2);
+}
+
 bool expiry_can_be_put_off(const struct expiry *x, mono_time now)
 {
 	duration all = mono_since(x->idle_end, x->freed);

@@ -39,5 +39,7 @@ void expiry_free(struct expiry *x, const struct expiry_rules *rules, mono_time n
 enum expiry_cause expiry_cause(const struct expiry *x, mono_time now);
 /* Whether that changes soon if nobody uses it: another should be there by then. */
 bool expiry_is_near(const struct expiry *x, mono_time now);
+/* The same, whoever uses it. */
+bool expiry_is_nearly_worn(const struct expiry *x, mono_time now);
 /* Whether it would be so before long, and a request that uses it now would put that off. */
 bool expiry_can_be_put_off(const struct expiry *x, mono_time now);

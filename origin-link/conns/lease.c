@@ -300,17 +300,28 @@ static struct lease *queued_from(struct lease *l)
 	return l;
 }
 
-void lease_serve_queue(struct endpoint_slot *slot)
+bool lease_serve_queue(struct endpoint_slot *slot)
 {
+	unsigned too_few = 0; /* with such a limit there is no room */
 	struct lease *l, *next;
+	bool any = false;
 
 	/* While it is a place of the quota that is lacking, all have to be known to lack it: the
-	 * first one may give up. */
+	 * first one may give up. And who comes behind may be of another origin, with a higher limit
+	 * for the same server. */
 	for (l = queued_from(TAILQ_FIRST(&slot->waiters)); l; l = next) {
+		unsigned max = l->terms.max_connections;
+		enum room room;
+
 		next = queued_from(TAILQ_NEXT(l, link));
-		if (connect_from_queue(l) == ROOM_NONE_HERE)
-			break;
+		if (max <= too_few)
+			continue;
+		room = connect_from_queue(l);
+		any |= room == ROOM_TAKEN;
+		if (room == ROOM_NONE_HERE)
+			too_few = max;
 	}
+	return any;
 }
 
 bool lease_serve_lacking(struct conns *c, const struct quota *q)

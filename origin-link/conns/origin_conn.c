@@ -84,7 +84,7 @@ static void ended(struct origin_conn *conn)
 {
 	conns_count(conn->conns, OLINK_CLOSED_IDLE, 1);
 	if (conn->state == CONN_IDLE)
-		warm_ended(conn->endpoint,
+		warm_ended(slot_of(conn), conn->conns->loop,
 			   mono_since(loop_now(conn->conns->loop), conn->expiry.freed),
 			   conn->expiry.requests == 0);
 	if (conn->state == CONN_PROMISED) {
@@ -298,6 +298,7 @@ void origin_conn_idle(struct origin_conn *conn)
 	TAILQ_INSERT_HEAD(&slot->idle, conn, link);
 	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
 	conn->conns->n_idle++;
+	slot->lost_until = (mono_time){0};
 	/* In one order with the count of those that wait: see sharing.c. */
 	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
 }
@@ -383,6 +384,11 @@ static enum look look(const struct origin_conn *conn)
 	if (n > 0)
 		return LOOK_BYTES;
 	return n < 0 && (errno == EAGAIN || errno == EINTR) ? LOOK_NOTHING : LOOK_END;
+}
+
+bool origin_conn_is_quiet(const struct origin_conn *conn)
+{
+	return look(conn) == LOOK_NOTHING;
 }
 
 bool origin_conn_is_alive(struct origin_conn *conn)

@@ -6,11 +6,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/base/clock.h"
 
 struct patience {
-	duration seen; /* how long one had been idle; 0: none yet */
-	mono_time seen_at;
+	/* Those that it has ended in this second. */
+	bool is_open;
+	mono_time began;
+	duration shortest, longest;
+	duration seen;  /* how long those of an earlier one had been idle; 0: none yet */
 	duration known; /* what it is; 0: not known */
 	mono_time known_at;
 };
@@ -18,4 +23,4 @@ struct patience {
 /* The server has ended a connection that had been idle for so long. */
 void patience_ended(struct patience *p, duration idle, mono_time now);
 /* For how long a connection may be idle here: somewhat less; 0: not known. */
-duration patience_most(const struct patience *p, mono_time now);
+duration patience_most(struct patience *p, mono_time now);

@@ -107,6 +107,11 @@ static int next_waiting(const struct endpoint *e, unsigned self)
 	return -1;
 }
 
+bool sharing_others_wait(const struct endpoint *e, unsigned self)
+{
+	return next_waiting(e, self) >= 0;
+}
+
 /* Whom something free goes to, if not to one of the loop's own that waits (or none does): another
  * loop, or -1. */
 static int others_turn(struct endpoint_slot *slot, unsigned self, bool own_waits)
@@ -227,25 +232,34 @@ void sharing_conn_free(struct origin_conn *conn)
 
 /* What is given back */
 
-static void tell_of_room(struct conns *c, struct endpoint *e);
+static void tell_of_room(struct conns *c, struct endpoint *e, unsigned n_hops);
 
 static void room_arrived(struct conns *c, struct conns_mail *mail)
 {
-	tell_of_room(c, mail->endpoint);
+	tell_of_room(c, mail->endpoint, mail->n_hops);
 	conns_mail_end(mail);
 }
 
-/* There is room for another connection: somebody who waits may make it. */
-static void tell_of_room(struct conns *c, struct endpoint *e)
+static void tell_other_of_room(struct conns *c, struct endpoint *e, int other, unsigned n_hops)
+{
+	struct conns_mail *mail = conns_mail_create(e, c->index, room_arrived);
+
+	mail->n_hops = n_hops;
+	conns_mail_post(mail, other);
+}
+
+/* There is room for another connection: somebody who waits may make it. Those who wait here may be
+ * of an origin with a lower limit for the server than those who wait elsewhere. */
+static void tell_of_room(struct conns *c, struct endpoint *e, unsigned n_hops)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	bool own = atomic_load_explicit(&slot->n_waiting, memory_order_relaxed) > 0;
 	int other = others_turn(slot, c->index, own);
 
-	if (other >= 0)
-		conns_mail_post(conns_mail_create(e, c->index, room_arrived), other);
-	else if (own)
-		lease_serve_queue(slot);
+	if (other < 0 && own && !lease_serve_queue(slot))
+		other = next_waiting(e, c->index);
+	if (other >= 0 && n_hops < 2 * c->node->n_loops)
+		tell_other_of_room(c, e, other, n_hops + 1);
 }
 
 /* The next loop from `self` on, and at last `self`, with somebody who waits for a place; or -1. */
@@ -295,7 +309,7 @@ void sharing_release(struct conns *c, struct endpoint *e, struct quota *q)
 	endpoint_release(e);
 	quota_release(q);
 	if (!q || atomic_load(&q->waiting) == 0) {
-		tell_of_room(c, e);
+		tell_of_room(c, e, 0);
 		return;
 	}
 	/* Who has waited for longest for such a place comes first, whichever server it is for;

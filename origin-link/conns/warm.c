@@ -17,6 +17,8 @@
 /* At one time on their way, of all endpoints, for each loop: after a start there may be thousands
  * to be opened, and each costs a loop half a millisecond. */
 #define ORDERS_MAX 64
+/* When a server ends, each loop sees its own connections end within a few turns. */
+#define LOST_FOR DUR_MS(250)
 
 struct warm_dial {
 	LIST_ENTRY(warm_dial) link;
@@ -109,7 +111,10 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	if (c->n_idle + c->n_warm_dials >=
 	    atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
 		return false;
-	if (endpoint_reserve(c, e, terms) != ROOM_TAKEN)
+	/* Requests that wait for room come first. */
+	if (atomic_load(&e->waiting) > 0 ||
+	    (terms->quota && atomic_load(&terms->quota->waiting) > 0) ||
+	    endpoint_reserve(c, e, terms) != ROOM_TAKEN)
 		return false;
 	d = xcalloc(1, sizeof(*d));
 	d->conns = c;
@@ -157,7 +162,11 @@ static bool speaks_h2(const struct endpoint *e)
 
 static bool has_session(const struct endpoint *e, unsigned index)
 {
-	return atomic_load_explicit(&e->slots[index].n_shared, memory_order_relaxed) > 0;
+	const struct endpoint_slot *slot = &e->slots[index];
+
+	/* Those that end soon are replaced before. */
+	return atomic_load_explicit(&slot->n_shared, memory_order_relaxed) >
+	       atomic_load_explicit(&slot->n_leaving, memory_order_relaxed);
 }
 
 /* The next loop that has a side, and of HTTP/2 no session yet, which loops do not share; -1 when
@@ -311,6 +320,8 @@ static void told(struct conns_mail *mail)
 		break;
 	case WARM_ENDED:
 		patience_ended(&e->patience, mail->idle, now);
+		if (!speaks_h2(e) && endpoint_idle(e) == 0)
+			warmth_lost(&e->warmth);
 		break;
 	}
 	look(e);
@@ -329,13 +340,18 @@ static void tell(struct endpoint *e, enum warm_news news)
 	conns_mail_post(mail, 0);
 }
 
-void warm_ended(struct endpoint *e, duration idle, bool unused)
+void warm_ended(struct endpoint_slot *slot, const struct loop *loop, duration idle, bool unused)
 {
+	struct endpoint *e = slot->endpoint;
 	struct conns_mail *mail;
 
 	if (atomic_load_explicit(&e->spare, memory_order_relaxed) == 0)
 		return;
-	/* At once: the next request is not to wait for control to see it. */
+	/* At once: the next request is not to wait for control to see it, or for other loops to see
+	 * theirs end. */
+	if (atomic_load_explicit(&slot->n_idle, memory_order_relaxed) <= 1 &&
+	    atomic_load_explicit(&slot->n_shared, memory_order_relaxed) == 0)
+		slot->lost_until = mono_add(loop_now(loop), LOST_FOR);
 	if (endpoint_idle(e) <= 1)
 		atomic_store_explicit(&e->is_warm, false, memory_order_relaxed);
 	mail = conns_mail_create(e, 0, NULL);

@@ -19,6 +19,10 @@
 #define REST_PREVENTED DUR_S(5)
 #define CHANCE 1024
 
+/* As many may be under way as are there, but so many at least: a server that comes back takes
+ * twice as many each time, and is not met by all that it had. */
+#define AT_ONCE 8
+
 const char *warmth_state_text(enum warmth_state state)
 {
 	static const char *const texts[] = {
@@ -61,15 +65,22 @@ static unsigned missing(const struct warmth *w, const struct warmth_sight *sight
 	unsigned want = warmth_target(w, sight);
 	unsigned have = sight->open + sight->ordered;
 
-	/* Only so many need be there at any moment; others are replaced when they have ended. */
+	unsigned room = sight->idle_max - MIN(sight->idle_max, have);
+
+	/* Only so many need be there at any moment; others are replaced when they have ended, and
+	 * so are those beside which no more may be idle. */
 	have -= MIN(have, MIN(sight->leaving, sight->spare));
-	return want - MIN(want, have);
+	return MIN(want - MIN(want, have), room);
+}
+
+static unsigned there(const struct warmth_sight *sight)
+{
+	return sight->open - MIN(sight->open, sight->dialling);
 }
 
 unsigned warmth_look(struct warmth *w, const struct warmth_sight *sight, mono_time now)
 {
-	unsigned there = sight->open - MIN(sight->open, sight->dialling);
-	unsigned n;
+	unsigned n, at_once = MAX(there(sight), AT_ONCE);
 
 	note_use(w, sight->in_use, now);
 	if (sight->spare == 0) {
@@ -80,18 +91,24 @@ unsigned warmth_look(struct warmth *w, const struct warmth_sight *sight, mono_ti
 	}
 	if (w->state == WARMTH_UNWANTED)
 		w->state = WARMTH_COLD;
-	if (there == 0 && !w->is_prevented)
+	if (there(sight) == 0 && !w->is_prevented)
 		w->state = WARMTH_COLD;
 	n = missing(w, sight);
 	/* Where some have failed, some are better than none. */
-	if (there > 0 && sight->opening == 0 && (n == 0 || w->n_failed > 0))
+	if (there(sight) > 0 && sight->opening == 0 && (n == 0 || w->n_failed > 0))
 		w->state = WARMTH_READY;
 	if (!mono_reached(w->rests_until, now))
 		return 0;
 	/* One, to find out whether the server takes connections again. */
 	if (w->n_failed > 0)
 		return sight->opening == 0 && n > 0;
-	return n;
+	return MIN(n, at_once - MIN(at_once, sight->opening));
+}
+
+void warmth_lost(struct warmth *w)
+{
+	if (w->state == WARMTH_READY)
+		w->state = WARMTH_COLD;
 }
 
 void warmth_opened(struct warmth *w, mono_time now)

@@ -51,6 +51,8 @@ struct warmth_sight {
 
 /* How many to open now. Call it often: at least every second, and after each of the below. */
 unsigned warmth_look(struct warmth *w, const struct warmth_sight *sight, mono_time now);
+/* The server has ended the last one that was idle: it may have ended itself. */
+void warmth_lost(struct warmth *w);
 /* How many there should be, open. */
 unsigned warmth_target(const struct warmth *w, const struct warmth_sight *sight);
 /* An attempt has come to a connection, or failed, or was not made for want of room of ours. */

@@ -85,6 +85,16 @@ static void watch_frame(struct origin_h2 *h, const nghttp2_frame_hd *hd)
 	}
 }
 
+/* RFC 9113 section 8.1: an origin that has answered all that it is going to may say by RST_STREAM
+ * that it does not want the rest of the request. */
+static void may_be_reset(struct origin_h2 *h, const nghttp2_frame_hd *hd)
+{
+	const struct origin_h2_stream *s = stream_of(h->session, hd->stream_id);
+
+	if (s != NULL && (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0 && !s->end_sent)
+		h2_guard_forgive(&h->guard, H2_FLOOD_RESET, 1, ORIGIN_H2_RESETS);
+}
+
 /* What comes in */
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
@@ -96,8 +106,10 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 		h->frame_left = hd->length;
 		h->frame_padded = (hd->flags & NGHTTP2_FLAG_PADDED) != 0;
 	}
-	if (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS)
+	if (hd->type == NGHTTP2_DATA || hd->type == NGHTTP2_HEADERS) {
 		h->worked = origin_h2_now(h);
+		may_be_reset(h, hd);
+	}
 	return 0;
 }
 

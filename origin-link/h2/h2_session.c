@@ -311,6 +311,16 @@ static void ask(struct origin_h2 *h, mono_time now)
 	origin_h2_defer(h);
 }
 
+/* The PING has got there, and requests are under way: a program that does one thing at a time is
+ * about one of them. How long that may take their own limits say; others are better off elsewhere.
+ */
+static bool may_be_busy(const struct origin_h2 *h)
+{
+	struct tcp_info info = tcp_info_of(h);
+
+	return h->n_streams > 0 && info.tcpi_unacked == 0;
+}
+
 static void on_quiet(struct deadline *deadline)
 {
 	struct origin_h2 *h = CONTAINER_OF(deadline, struct origin_h2, quiet);
@@ -321,6 +331,11 @@ static void on_quiet(struct deadline *deadline)
 	/* Any word will do; and what is not read cannot be heard. */
 	if (h->heard.ns >= h->asked.ns || !h->reading)
 		h->awaits_word = false;
+	if (h->awaits_word && may_be_busy(h)) {
+		origin_h2_leave(h);
+		deadline_set(&h->quiet, ANSWERS_WITHIN);
+		return;
+	}
 	if (h->awaits_word) {
 		origin_h2_vanished(h, "it does not answer a PING");
 		return;

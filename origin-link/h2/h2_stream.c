@@ -280,6 +280,10 @@ void origin_h2_stream_close(struct origin_h2_stream *s)
 		return;
 	MAGIC_CHECK(s, ORIGIN_H2_STREAM_MAGIC);
 	LOOP_ASSERT_OWNER(h->loop);
+	/* The end of the request may not have gone yet, and needs no RST_STREAM in its place. */
+	if (s->request == ORIGIN_H2_SENT && !s->end_sent && s->response >= ORIGIN_H2_WHOLE &&
+	    !s->has_left && s->out.bytes == 0)
+		origin_h2_write(h);
 	mute(s);
 	h2_queue_clear(&s->in);
 	if (s->end_sent && s->response >= ORIGIN_H2_WHOLE && !s->has_left)

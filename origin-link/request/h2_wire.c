@@ -120,7 +120,7 @@ static void died_cb(struct origin_h2_stream *s, const struct origin_h2_death *de
 	if (death->spoilt)
 		attempt_spoilt(a, death->reason, death->detail);
 	else if (death->vanished)
-		request_vanished(a->request, a);
+		request_vanished(a->request, a, told.unacted);
 	else
 		attempt_died(a, &told);
 }

@@ -41,13 +41,15 @@ static bool is_ours(enum reason reason)
 
 static const struct retry_decision no = {RETRY_NO, RETRY_FREE};
 
-/* Nothing was done, so this is the first try still. That there is one more in any case lets a
- * request pass that a connection was promised to and then not given; a bound on how many lets it
- * end. */
+/* Nothing was done, so this is the first try still. That there are some more in any case lets a
+ * request pass that several servers of a fleet refuse, one after the other, as they are restarted,
+ * or that a connection was promised to and then not given; a bound on how many lets it end. */
+#define UNACTED_MAX 3
+
 static struct retry_decision decide_unacted(const struct retry_rule *rule,
 					    const struct retry_case *c)
 {
-	if (c->n >= MAX(rule->attempts, 1))
+	if (c->n >= MAX(rule->attempts, UNACTED_MAX))
 		return no;
 	return (struct retry_decision){c->reused ? RETRY_SAME : RETRY_NEXT, RETRY_FREE};
 }

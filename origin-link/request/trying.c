@@ -541,12 +541,12 @@ void request_died(struct olink_request *r, struct attempt *a, const struct attem
 		request_fail(r, death->reason, death->detail);
 }
 
-void request_vanished(struct olink_request *r, struct attempt *a)
+void request_vanished(struct olink_request *r, struct attempt *a, bool unacted)
 {
 	static const char detail[] = "it does not acknowledge what was sent";
 	struct retry_case c = {
 	    .cause = RETRY_VANISHED,
-	    .unacted = a->given == GIVEN_NOTHING,
+	    .unacted = unacted,
 	    .answered = a->received > 0,
 	    .reused = r->facts.reused,
 	};

@@ -187,7 +187,7 @@ void watch_look_fire(struct deadline *deadline)
 	a->seen = sight;
 	a->looked = true;
 	if (has_vanished(a, &sight))
-		request_vanished(a->request, a);
+		request_vanished(a->request, a, a->given == GIVEN_NOTHING);
 	else
 		deadline_set(&a->look_at, look_interval(&a->request->settings));
 }

@@ -254,7 +254,7 @@ void choice_destroy(struct choice **choicep)
 
 static bool is_avoided(const void *arg, const void *what)
 {
-	return endpoint_is_avoided(what, loop_now(arg));
+	return endpoint_is_avoided(what, arg);
 }
 
 static unsigned in_flight(const void *arg, void *what, bool closely)

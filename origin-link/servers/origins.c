@@ -139,15 +139,11 @@ static void open_one(struct olink_origins *o, const struct cfg_origin *origin)
 static void take_over_gates(struct olink_origins *o, const struct olink_origins *before)
 {
 	for (unsigned i = 0; before && i < o->fleet->n_origins; i++) {
-		const char *name = o->fleet->origins[i].name;
+		const struct cfg_origin *new = &o->fleet->origins[i];
+		const struct cfg_origin *old = olink_origins_find(before, span_of(new->name));
 
-		for (unsigned k = 0; k < before->fleet->n_origins; k++) {
-			const struct cfg_origin *old = &before->fleet->origins[k];
-
-			if (o->fleet->origins[i].breaker.enabled && old->breaker.enabled &&
-			    strcmp(old->name, name) == 0)
-				gate_take_over(&o->gates[i], &before->gates[k]);
-		}
+		if (new->breaker.enabled && old && old->breaker.enabled)
+			gate_take_over(&o->gates[i], &before->gates[old->id]);
 	}
 }
 

@@ -24,6 +24,8 @@
 /* When so many eighths of them are in use another connection is opened, so that nobody has to wait
  * for it; where that would be the last ones of a few it makes no difference. */
 #define EIGHTHS_AHEAD 7
+/* For how long a loop has what another one waits for, at least. */
+#define TURN DUR_S(1)
 
 static struct endpoint_slot *slot_of(const struct origin_conn *conn)
 {
@@ -37,7 +39,9 @@ bool shared_is_h2(struct endpoint *e, const struct stream *stream, bool h1_only)
 	bool is_h2 = !(h1_only && e->transport->protocol != CFG_ORIGIN_PROTOCOL_H2) &&
 		     transport_is_h2(e->transport, stream_tls_session(stream));
 
-	if (!h1_only && transport_may_be_h2(e->transport))
+	/* What it has said of itself stands, though this one was begun before. */
+	if (!h1_only && transport_may_be_h2(e->transport) &&
+	    atomic_load_explicit(&e->speaks, memory_order_relaxed) != SPEAKS_H1_ONLY)
 		endpoint_speaks(e, is_h2 ? SPEAKS_H2 : SPEAKS_H1);
 	return is_h2;
 }
@@ -87,8 +91,21 @@ static void join_list(struct origin_conn *conn)
 	if (!slot->listed)
 		conns_list_slot(conn->conns, slot);
 	TAILQ_INSERT_HEAD(&slot->shared, conn, link);
+	slot->lost_until = (mono_time){0};
 	conn->takes = true;
 	atomic_fetch_add_explicit(&slot->n_shared, 1, memory_order_relaxed);
+}
+
+/* Whether it ends soon, as its slot counts them: another is to be there then. */
+static void set_leaving(struct origin_conn *conn, bool leaving)
+{
+	_Atomic unsigned *n = &slot_of(conn)->n_leaving;
+
+	if (conn->leaving == leaving)
+		return;
+	conn->leaving = leaving;
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + (leaving ? 1 : -1),
+			      memory_order_relaxed);
 }
 
 static void leave_list(struct origin_conn *conn)
@@ -97,6 +114,7 @@ static void leave_list(struct origin_conn *conn)
 
 	if (!conn->takes)
 		return;
+	set_leaving(conn, false);
 	TAILQ_REMOVE(&slot->shared, conn, link);
 	conn->takes = false;
 	atomic_fetch_sub_explicit(&slot->n_shared, 1, memory_order_relaxed);
@@ -139,6 +157,16 @@ static void retire(struct origin_conn *conn, const char *why)
 		stop_taking(conn, why);
 }
 
+/* As many are open as may be, and another loop waits, which cannot use this one: each that has been
+ * of use for a while ends then, so that the loops take turns. */
+static bool gives_way(const struct origin_conn *conn)
+{
+	mono_time now = loop_now(conn->conns->loop);
+
+	return sharing_others_wait(conn->endpoint, conn->conns->index) &&
+	       (conn->n_users == 0 || mono_since(now, conn->expiry.made).ns >= TURN.ns);
+}
+
 /* What the session tells */
 
 static void changed_cb(void *arg)
@@ -160,7 +188,7 @@ static void changed_cb(void *arg)
 	if (!conn->takes) {
 		/* The origin's doing. */
 		if (origin_h2_is_over(conn->h2) || origin_h2_is_leaving(conn->h2))
-			warm_ended(conn->endpoint,
+			warm_ended(slot, c->loop,
 				   mono_since(loop_now(c->loop), conn->expiry.requests == 0
 								     ? conn->expiry.made
 								     : conn->expiry.freed),
@@ -172,6 +200,11 @@ static void changed_cb(void *arg)
 	lease_serve_shared(slot);
 	if (conn->n_users > 0)
 		return;
+	if (gives_way(conn)) {
+		conns_count(c, OLINK_GAVE_WAY, 1);
+		origin_conn_close(conn, "another worker needs its place");
+		return;
+	}
 	if (atomic_load(&conn->endpoint->retired)) {
 		conns_count(c, OLINK_DISCARDED_RETIRED, 1);
 		origin_conn_close(conn, "no origin has this server any more");
@@ -257,6 +290,9 @@ static bool suits(const struct origin_conn *conn, const struct lease *l)
 		return false;
 	if (l->protocol == LEASE_WEBSOCKET && !origin_h2_takes_connect(conn->h2))
 		return false;
+	/* Its end may have come already, and be seen later in this turn. */
+	if (l->careful && conn->state == CONN_SHARED_IDLE && !origin_conn_is_quiet(conn))
+		return false;
 	/* One of those that were there when another has just failed may be no better. */
 	return !l->fresh || conn->expiry.made.ns >= l->newer_than.ns;
 }
@@ -304,6 +340,10 @@ void shared_give(struct origin_conn *conn, const struct lease_terms *terms)
 	origin_conn_set_terms(conn, terms);
 	if (was_full)
 		sort(conn);
+	if (conn->takes && conn->n_users > 0 && gives_way(conn)) {
+		conns_count(conn->conns, OLINK_GAVE_WAY, 1);
+		stop_taking(conn, "another worker needs its place");
+	}
 	if (conn->n_users == 0)
 		origin_h2_note(conn->h2);
 	else if (was_full || !TAILQ_EMPTY(&slot_of(conn)->waiters))
@@ -319,11 +359,14 @@ void shared_close_expired(struct conns *c, struct endpoint_slot *slot)
 
 	for (conn = TAILQ_FIRST(&slot->shared); conn; conn = next) {
 		enum expiry_cause cause = expiry_cause(&conn->expiry, now);
+		bool idle = conn->state == CONN_SHARED_IDLE;
 
 		next = TAILQ_NEXT(conn, link);
-		if (cause == EXPIRY_NONE ||
-		    (cause == EXPIRY_IDLE && conn->state != CONN_SHARED_IDLE))
+		if (cause == EXPIRY_NONE || (cause == EXPIRY_IDLE && !idle)) {
+			set_leaving(conn, idle ? expiry_is_near(&conn->expiry, now)
+					       : expiry_is_nearly_worn(&conn->expiry, now));
 			continue;
+		}
 		conns_count(c, cause == EXPIRY_WORN ? OLINK_WORN : OLINK_EXPIRED, 1);
 		retire(conn,
 		       cause == EXPIRY_WORN ? "it was used for long enough" : "it has expired");

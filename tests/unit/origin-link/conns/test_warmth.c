@@ -13,7 +13,7 @@
 #include "core/base/check.h"
 #include "origin-link/conns/warmth.h"
 
-enum event { LOOK, OPENED, FAILED, PREVENTED, BROKEN };
+enum event { LOOK, OPENED, FAILED, PREVENTED, BROKEN, LOST };
 
 struct step {
 	int64_t ms;
@@ -62,6 +62,10 @@ static const struct story {
     {"no more than may be idle",
      {{1, LOOK, {.spare = 1, .idle_max = 4, .in_use = 9, .open = 9}, 0, WARMTH_READY},
       {2000, LOOK, {.spare = 1, .idle_max = 4, .in_use = 0, .open = 1}, 3, WARMTH_READY}}},
+    {"what ends soon is not replaced before when no more may be idle",
+     {{1, LOOK, {.spare = 4, .idle_max = 5, .in_use = 1, .open = 5}, 0, WARMTH_READY},
+      {2, LOOK, {.spare = 4, .idle_max = 5, .open = 5, .leaving = 5}, 0, WARMTH_READY},
+      {3, LOOK, {.spare = 4, .idle_max = 5, .open = 3, .leaving = 3}, 2, WARMTH_READY}}},
     {"what ends soon is replaced before",
      {{1, LOOK, {.spare = 2, .idle_max = 100, .open = 2}, 0, WARMTH_READY},
       {2, LOOK, {.spare = 2, .idle_max = 100, .open = 2, .leaving = 2}, 2, WARMTH_READY},
@@ -128,6 +132,23 @@ static const struct story {
       {3, LOOK, SEEN(2, 0, 1, 0), 4, WARMTH_COLD},
       {4, LOOK, SEEN(2, 0, 5, 4), 0, WARMTH_COLD},
       {5, LOOK, SEEN(2, 0, 5, 0), 0, WARMTH_READY}}},
+    {"a server that comes back is not met by all at once",
+     {{1, LOOK, SEEN(30, 70, 100, 0), 0, WARMTH_READY},
+      {2, LOOK, SEEN(30, 0, 0, 0), 8, WARMTH_COLD},
+      {3, LOOK, SEEN(30, 0, 8, 8), 0, WARMTH_COLD},
+      {.ms = 4, .event = OPENED},
+      {4, LOOK, SEEN(30, 0, 8, 7), 1, WARMTH_COLD},
+      {.ms = 5, .event = OPENED},
+      {5, LOOK, SEEN(30, 0, 8, 0), 8, WARMTH_COLD},
+      {6, LOOK, SEEN(30, 0, 16, 0), 16, WARMTH_COLD},
+      {7, LOOK, SEEN(30, 0, 64, 0), 36, WARMTH_COLD},
+      {8, LOOK, SEEN(30, 0, 100, 0), 0, WARMTH_READY}}},
+    {"one that has lost all that were idle is cold until others are there",
+     {{1, LOOK, SEEN(2, 3, 5, 0), 0, WARMTH_READY},
+      {.ms = 2, .event = LOST},
+      {2, LOOK, SEEN(2, 0, 1, 0), 4, WARMTH_COLD},
+      {3, LOOK, SEEN(2, 0, 5, 4), 0, WARMTH_COLD},
+      {4, LOOK, SEEN(2, 0, 5, 0), 0, WARMTH_READY}}},
     {"its failures are forgotten when it goes down",
      {{1, LOOK, SEEN(1, 0, 0, 0), 1, WARMTH_COLD},
       {.ms = 2, .event = FAILED},
@@ -160,6 +181,9 @@ static void tell(const struct story *story)
 			break;
 		case PREVENTED:
 			warmth_prevented(&w, now);
+			break;
+		case LOST:
+			warmth_lost(&w);
 			break;
 		case BROKEN:
 			warmth_broken(&w, now, 0);

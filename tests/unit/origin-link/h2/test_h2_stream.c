@@ -386,6 +386,54 @@ static void test_a_response_before_the_end_of_its_request(void **state)
 	h2_rig_fini(&rig);
 }
 
+/* An origin that refuses uploads, and says after each answer that it wants no more of it, was taken
+ * for one that floods. */
+static void test_resets_of_what_is_answered_are_no_flood(void **state)
+{
+	const int64_t one = H2_FORGIVEN_IN * DUR_S(1).ns / ORIGIN_H2_RESETS;
+	struct h2_rig rig;
+	struct ask a;
+
+	h2_rig_init(&rig, 10);
+	for (int32_t id = 1; id < 20; id += 2) {
+		ask_init_post(&a, &rig);
+		ask_open(&a);
+		ask_send(&a, 100, false);
+		h2_rig_turn(&rig);
+		h2_peer_answer(&rig.peer, id, "413\ncontent-length: 2", 2);
+		h2_rig_turn(&rig);
+		nghttp2_submit_rst_stream(rig.peer.session, 0, id, NGHTTP2_NO_ERROR);
+		h2_rig_turn(&rig);
+		assert_true(a.ended);
+		ask_fini(&a);
+	}
+	assert_true(rig.h2->guard.clear_at[H2_FLOOD_RESET].ns <=
+		    origin_h2_now(rig.h2).ns + 2 * one);
+	h2_rig_fini(&rig);
+}
+
+/* Who closes a stream right after the end of its request has the end sent, and no RST_STREAM. */
+static void test_the_end_of_a_request_that_is_answered_is_no_reset(void **state)
+{
+	struct h2_rig rig;
+	struct ask a;
+
+	h2_rig_init(&rig, 10);
+	ask_init_post(&a, &rig);
+	ask_open(&a);
+	ask_send(&a, 100, false);
+	h2_rig_turn(&rig);
+	h2_peer_answer(&rig.peer, 1, "200", 2);
+	h2_rig_turn(&rig);
+	assert_true(a.ended);
+	ask_send(&a, 0, true);
+	origin_h2_stream_close(&a.stream);
+	h2_rig_turn(&rig);
+	assert_int_equal(h2_peer_stream(&rig.peer, 0)->code, NGHTTP2_NO_ERROR);
+	ask_fini(&a);
+	h2_rig_fini(&rig);
+}
+
 static void test_closing_early_resets_the_stream_only(void **state)
 {
 	struct h2_rig rig;
@@ -605,6 +653,8 @@ int main(void)
 	    cmocka_unit_test(test_the_origin_refuses),
 	    cmocka_unit_test(test_a_reset_after_the_head_is_not_taken_back),
 	    cmocka_unit_test(test_a_response_before_the_end_of_its_request),
+	    cmocka_unit_test(test_resets_of_what_is_answered_are_no_flood),
+	    cmocka_unit_test(test_the_end_of_a_request_that_is_answered_is_no_reset),
 	    cmocka_unit_test(test_closing_early_resets_the_stream_only),
 	    cmocka_unit_test(test_one_that_was_never_sent_is_closed),
 	    cmocka_unit_test(test_malformed_responses),
