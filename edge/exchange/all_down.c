@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * What becomes of a request whose origin cannot be asked now, because none of its servers is up,
- * its breaker is open or too much is under way there: as the origin's all_down says. Here, before anything is made for the origin,
- * so that a fallback's settings come along. Worker's loop only; owns nothing.
+ * its breaker is open or too much is under way there: as the origin's all_down says. Here, before
+ * anything is made for the origin, so that a fallback's settings come along. Worker's loop only;
+ * owns nothing.
  */
 #define LOG_MODULE LOG_EXCHANGE
 #include "config/fleet.h"
