@@ -216,6 +216,7 @@ struct cfg_origin {
 		unsigned connections;     /* per server address, idle ones too, 1,000 */
 		unsigned all_connections; /* of all server addresses together; 0: any number */
 		unsigned queue;      /* requests that wait for one, per server address, 1,000 */
+		unsigned requests;   /* under way, of all servers together; 0: any number */
 		uint64_t head_bytes; /* of a response, 64 KiB */
 		unsigned fields;     /* of a response, 200 */
 	} limit;

@@ -5,7 +5,7 @@
  *
  * How many series that makes is bounded, whatever the configuration: `server` is what that says, so
  * that addresses which come and go make no new ones; SERVERS_MAX servers have labels of their own,
- * always the first of the configuration, and all others are one; and of each there are at most 34
+ * always the first of the configuration, and all others are one; and of each there are at most 36
  * counts (15 of them reasons of failures, which are there only once they have happened), and of
  * the five stages 12 values of a histogram whose buckets are every other one of what is counted.
  * So there are 24,000 at most, and 1,000 on an edge with 20 servers: Prometheus takes a few KiB for
@@ -30,7 +30,7 @@ struct series {
 	char *labels; /* origin="app",server="a:80" */
 	struct outcome_sums sums;
 	struct endpoint_facts facts;
-	unsigned states[HEALTH_DOWN + 1]; /* addresses */
+	unsigned states[ADDRESS_STATES]; /* addresses */
 };
 
 /* As a label's value has it: what would end it is escaped. */
@@ -96,8 +96,7 @@ static void put_facts(json_t *counters, const struct series *s)
 	for (unsigned i = 0; i < ARRAY_SIZE(s->states); i++) {
 		char extra[32];
 
-		snprintf(extra, sizeof(extra), ",state=\"%s\"",
-			 health_state_text((enum health_state)i));
+		snprintf(extra, sizeof(extra), ",state=\"%s\"", address_state_name(i));
 		put_count(counters, s, "addresses", extra, s->states[i]);
 	}
 }
@@ -145,7 +144,7 @@ static void add_server(struct series *s, const struct olink_server *server)
 		s->facts.waiting += facts.waiting;
 		s->facts.idle += facts.idle;
 		s->facts.open += facts.open;
-		s->states[health_get(&list->v[i]->health)]++;
+		s->states[address_state(list->v[i])]++;
 	}
 }
 

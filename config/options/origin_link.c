@@ -123,6 +123,11 @@ const struct cfg_option cfg_origin_limit_options[] = {
     COUNT("queue", AT(cfg_origin, limit.queue), "1000", 0, 1000000,
 	  "Requests that wait for a connection at a time, for each address of a server; over it "
 	  "they are answered with 503."),
+    COUNT("requests", AT(cfg_origin, limit.requests), "0", 0, 1000000,
+	  "Requests of an edge to all servers of the origin together at a time, tunnels and those "
+	  "that wait too; 0: any number. What comes over it does not wait, but is answered with "
+	  "503, or as all_down says. Where many go by one connection, by HTTP/2, no other limit "
+	  "bounds them."),
     BYTES("head_bytes", AT(cfg_origin, limit.head_bytes), "64KiB", KIB, MIB,
 	  "Size of a response's head; a larger one is refused."),
     COUNT("fields", AT(cfg_origin, limit.fields), "200", 1, 10000,

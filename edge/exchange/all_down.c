@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What becomes of a request whose origin cannot be asked now, because none of its servers is up or
- * its breaker is open: as the origin's all_down says. Here, before anything is made for the origin,
- * so that a fallback's settings come along. Worker's loop only; owns nothing.
+ * What becomes of a request whose origin cannot be asked now, because none of its servers is up,
+ * its breaker is open or too much is under way there: as the origin's all_down says. Here, before
+ * anything is made for the origin, so that a fallback's settings come along. Worker's loop only;
+ * owns nothing.
  */
 #define LOG_MODULE LOG_EXCHANGE
 #include "config/fleet.h"
@@ -62,7 +63,8 @@ enum step_result exchange_step_all_down(struct edge_exchange *x)
 				return refuse(x, reason, wait);
 			return STEP_GO_ON;
 		case CFG_ALL_DOWN_TRY:
-			if (reason == REASON_ORIGIN_BREAKER_OPEN)
+			if (reason == REASON_ORIGIN_BREAKER_OPEN ||
+			    reason == REASON_ORIGIN_QUEUE_FULL)
 				return refuse(x, reason, wait);
 			return STEP_GO_ON;
 		}

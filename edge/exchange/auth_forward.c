@@ -242,6 +242,7 @@ static bool open_question(struct exchange_auth *auth)
 enum step_result exchange_step_forward_auth(struct edge_exchange *x)
 {
 	struct exchange_auth *auth;
+	enum reason reason;
 	duration wait;
 	int status;
 
@@ -262,10 +263,11 @@ enum step_result exchange_step_forward_auth(struct edge_exchange *x)
 		exchange_respond(x, status, REASON_DONE);
 		return STEP_ANSWERED;
 	}
-	if (!olink_origins_breaker_passes(x->view->origins, forward_of(x)->origin, x->worker->loop,
-					  &wait)) {
+	reason =
+	    olink_origins_let_pass(x->view->origins, forward_of(x)->origin, x->worker->loop, &wait);
+	if (reason != REASON_NONE) {
 		x->retry_after = edge_limit_retry_after(wait, &x->arena);
-		exchange_respond(x, 503, REASON_ORIGIN_BREAKER_OPEN);
+		exchange_respond(x, 503, reason);
 		return STEP_ANSWERED;
 	}
 	if (!open_question(auth)) {

@@ -119,6 +119,7 @@ void exchange_relay(struct edge_exchange *x)
 {
 	const char *why;
 	struct span name;
+	enum reason reason;
 	duration wait;
 
 	x->facts.node = span_of(x->view->self->name);
@@ -138,8 +139,9 @@ void exchange_relay(struct edge_exchange *x)
 	if (!find_origin(x) || !rewrite(x))
 		return;
 	/* Only here is seen what becomes of relayed requests. */
-	if (!olink_origins_breaker_passes(x->view->origins, x->to, x->worker->loop, &wait)) {
-		exchange_respond(x, 503, REASON_ORIGIN_BREAKER_OPEN);
+	reason = olink_origins_let_pass(x->view->origins, x->to, x->worker->loop, &wait);
+	if (reason != REASON_NONE) {
+		exchange_respond(x, 503, reason);
 		return;
 	}
 	log_debug("%s: relayed for edge " SPAN_FMT " to origin %s",

@@ -313,7 +313,8 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view)
 	duration wait;
 
 	MAGIC_CHECK(m, MIRROR_MAGIC);
-	if (!olink_origins_breaker_passes(view->origins, m->origin, m->worker->loop, &wait)) {
+	if (olink_origins_let_pass(view->origins, m->origin, m->worker->loop, &wait) !=
+	    REASON_NONE) {
 		edge_mirror_drop(&m);
 		return;
 	}

@@ -56,6 +56,28 @@ struct recent_slot *recent_slot(struct recent *recent, const struct loop *loop)
 	return slot;
 }
 
+void recent_add_open(struct recent *recent, const struct loop *loop, int n)
+{
+	_Atomic unsigned *n_open = &recent_slot(recent, loop)->n_open;
+
+	atomic_store_explicit(n_open, atomic_load_explicit(n_open, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+unsigned recent_open(const struct recent *recent)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < recent->n_loops; i++) {
+		const struct recent_slot *slot =
+		    atomic_load_explicit(&recent->slots[i], memory_order_acquire);
+
+		if (slot)
+			n += atomic_load_explicit(&slot->n_open, memory_order_relaxed);
+	}
+	return n;
+}
+
 bool recent_allows(const struct recent *recent, const struct budget_terms *terms, mono_time now)
 {
 	struct budget_sums sums = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the requests to one origin know of those before them: how many there were of late and how
- * many of them were sent again (budget.h), and how long they took (latency.h). Interned by the
- * origin's name, through all reloads.
+ * What the requests to one origin know of others: how many are under way, how many there were of
+ * late and how many of them were sent again (budget.h), and how long they took (latency.h).
+ * Interned by the origin's name, through all reloads.
  */
 #pragma once
 
@@ -16,6 +16,7 @@ struct loop;
 /* One loop's, made when it first has a request to the origin. */
 struct recent_slot {
 	struct budget_counts budget; /* its loop writes, any reads */
+	_Atomic unsigned n_open;     /* the same */
 	struct latency latency;      /* its loop */
 };
 
@@ -41,5 +42,9 @@ void recents_free(struct recents *all);
 
 /* The calling loop's own. */
 struct recent_slot *recent_slot(struct recent *recent, const struct loop *loop);
+/* A request of the calling loop begins (1), or has ended (-1). */
+void recent_add_open(struct recent *recent, const struct loop *loop, int n);
+/* Those that are under way, of all loops together. */
+unsigned recent_open(const struct recent *recent);
 /* Whether a further attempt is within the budget of all loops together. */
 bool recent_allows(const struct recent *recent, const struct budget_terms *terms, mono_time now);

@@ -234,6 +234,7 @@ static void object_give(struct olink_request *r)
 	struct olink_worker *w = r->worker;
 
 	CHECK(r->phase == REQUEST_OVER);
+	recent_add_open(r->recent, w->buffers->loop, -1);
 	LIST_REMOVE(r, link);
 	r->magic = MAGIC_DEAD;
 	if (r->second) {
@@ -353,6 +354,7 @@ struct olink_request *olink_request_open(struct olink_worker *w, const struct ol
 	};
 	r->last_try = &r->facts.tries;
 	LIST_INSERT_HEAD(&w->requests, r, link);
+	recent_add_open(r->recent, loop, 1);
 	copy_settings(&r->settings, open->origins, open->origin, open->terms);
 	arena_reset(&r->arena, arena_cap(&r->settings));
 	request_count(r, OLINK_REQUESTS);

@@ -21,6 +21,9 @@
 #include "origin-link/servers/link.h"
 #include "origin-link/servers/relays.h"
 
+/* When to ask again where too much is under way: it ends one by one. */
+#define FULL_FOR DUR_S(1)
+
 /* Loading */
 
 static bool load_one(struct olink_origins *o, const struct cfg_origin *origin, struct diag *diag)
@@ -311,10 +314,16 @@ struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg
 	};
 }
 
-bool olink_origins_breaker_passes(const struct olink_origins *o, const struct cfg_origin *origin,
-				  const struct loop *loop, duration *wait)
+enum reason olink_origins_let_pass(const struct olink_origins *o, const struct cfg_origin *origin,
+				   const struct loop *loop, duration *wait)
 {
-	return !origin->breaker.enabled || gate_pass(&o->gates[origin->id], loop_now(loop), wait);
+	*wait = FULL_FOR;
+	if (origin->limit.requests > 0 &&
+	    recent_open(o->recents[origin->id]) >= origin->limit.requests)
+		return REASON_ORIGIN_QUEUE_FULL;
+	return !origin->breaker.enabled || gate_pass(&o->gates[origin->id], loop_now(loop), wait)
+		   ? REASON_NONE
+		   : REASON_ORIGIN_BREAKER_OPEN;
 }
 
 enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
@@ -332,8 +341,7 @@ enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_
 		if (balance_table_state(table) == BALANCE_DOWN)
 			return REASON_ORIGIN_ALL_DOWN;
 	}
-	return olink_origins_breaker_passes(o, origin, loop, wait) ? REASON_NONE
-								   : REASON_ORIGIN_BREAKER_OPEN;
+	return olink_origins_let_pass(o, origin, loop, wait);
 }
 
 enum reason origins_candidates(const struct olink_origins *o, const struct cfg_origin *origin,

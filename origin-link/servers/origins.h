@@ -77,12 +77,14 @@ enum reason origins_candidates(const struct olink_origins *o, const struct cfg_o
 /* Connections are opened ahead of need. */
 bool origins_keep_warm(const struct cfg_origin *origin);
 /* Whether a request can go there now: REASON_NONE; or REASON_ORIGIN_ALL_DOWN, _RESOLVE_FAILED (it
- * has no address) or _BREAKER_OPEN, and *wait is when to ask again. With a breaker that tries some
- * the request is one of these: to be asked once for each. Any loop of the group. */
+ * has no address), or as olink_origins_let_pass() says, and *wait is when to ask again. Any loop of
+ * the group. */
 enum reason olink_origins_admit(const struct olink_origins *o, const struct cfg_origin *origin,
 				const struct loop *loop, duration *wait);
-/* The breaker's part of that, for who goes past the rest. False: it is open, and *wait is when to
- * ask again. Any loop of the group. */
-bool olink_origins_breaker_passes(const struct olink_origins *o, const struct cfg_origin *origin,
-				  const struct loop *loop, duration *wait);
+/* What is asked of the servers as a whole: REASON_NONE; or REASON_ORIGIN_QUEUE_FULL (as many
+ * requests as may be are under way; to within one for each worker) or _BREAKER_OPEN, and *wait is
+ * when to ask again. With a breaker that tries some the request is one of these: to be asked once
+ * for each. Any loop of the group. */
+enum reason olink_origins_let_pass(const struct olink_origins *o, const struct cfg_origin *origin,
+				   const struct loop *loop, duration *wait);
 struct lease_terms origins_terms(const struct olink_origins *o, const struct cfg_origin *origin);

@@ -582,15 +582,27 @@ bool address_is_down(const struct olink_address *a)
 	       atomic_load_explicit(&a->is_left_out, memory_order_relaxed);
 }
 
-const char *address_state_text(const struct olink_address *a)
+unsigned address_state(const struct olink_address *a)
 {
 	enum health_state state = health_get(&a->health);
 
 	if (a->server->is_drained)
-		return "drained";
+		return ADDRESS_DRAINED;
 	if (state != HEALTH_DOWN && atomic_load_explicit(&a->is_left_out, memory_order_relaxed))
-		return "ejected";
-	return health_state_text(state);
+		return ADDRESS_EJECTED;
+	return state;
+}
+
+const char *address_state_name(unsigned state)
+{
+	if (state == ADDRESS_DRAINED)
+		return "drained";
+	return state == ADDRESS_EJECTED ? "ejected" : health_state_text((enum health_state)state);
+}
+
+const char *address_state_text(const struct olink_address *a)
+{
+	return address_state_name(address_state(a));
 }
 
 bool address_is_proven(const struct olink_address *a)

@@ -150,8 +150,11 @@ bool address_is_proven(const struct olink_address *address);
 
 /* Not to be used while there is a better one: down, or left out as an outlier. Any thread. */
 bool address_is_down(const struct olink_address *address);
-/* What all that is known of it comes to: "up", "down", "ejected", "drained", "unknown". Any thread.
- */
+/* What all that is known of it comes to: its health, or one of these. Any thread. */
+enum { ADDRESS_EJECTED = HEALTH_DOWN + 1, ADDRESS_DRAINED, ADDRESS_STATES };
+unsigned address_state(const struct olink_address *address);
+/* "up", "down", "ejected", "drained", "unknown". */
+const char *address_state_name(unsigned state);
 const char *address_state_text(const struct olink_address *address);
 /* Its outlier was left out, or taken back. Control loop. */
 void address_outlier_changed(struct olink_address *address);

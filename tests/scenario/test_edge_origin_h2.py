@@ -84,6 +84,35 @@ def test_limit_of_streams_is_kept(make_edge, h2_origin, limit, requests, most):
     assert edge.settled()["edge_end_done_total"] == requests + 1
 
 
+def test_requests_of_an_origin_are_limited(make_edge, h2_origin):
+    """They share a connection, so that no limit of connections would tell."""
+    held = threading.Event()
+    asked = []
+
+    def hold(c, r):
+        asked.append((c, r))
+        if held.is_set():
+            c.respond(r, body=b"x")
+
+    origin = h2_origin(hold)
+    edge = make_edge({"app": origin.origin("limit: {requests: 2}")})
+    with Client(edge) as client:
+        streams = [client.ask("/") for _ in range(2)]
+        perigee.wait_for(lambda: len(asked) == 2, "both")
+        over = client.finish(client.ask("/"))
+        assert over.status == 503 and over.fields["retry-after"] == "1"
+        assert "connection_limit_reached" in over.fields["proxy-status"]
+        held.set()
+        for c, r in asked[:]:
+            c.respond(r, body=b"x")
+        assert [client.finish(s).status for s in streams] == [200, 200]
+        assert client.finish(client.ask("/")).status == 200
+    assert len(asked) == 3
+    ends = [line["end"] for line in edge.access_log(4)]
+    assert sorted(ends) == ["done"] * 3 + ["origin-queue-full"]
+    edge.settled()
+
+
 def test_a_limit_that_is_not_known_yet(make_edge, h2_origin):
     """Who refuses streams has not acted upon them: they are sent again, to where there is room."""
     def begun(c, r):

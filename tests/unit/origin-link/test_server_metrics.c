@@ -57,6 +57,7 @@ static void test_metrics(void **state)
 	report(t, REASON_DONE, DUR_MS(100));
 	report(t, REASON_DONE, DUR_US(300));
 	report(t, REASON_ORIGIN_RESET, DUR_NS(-1));
+	atomic_store(&origins_rig_address(t, 1)->is_left_out, true);
 	server_metrics_add(&t->fleet, (struct olink_server *const *const *)t->origins->servers,
 			   counters);
 #define FIRST "origin=\"app\",server=\"192.0.2.1:80\""
@@ -72,6 +73,11 @@ static void test_metrics(void **state)
 	    metric(counters, "olink_server_seconds_bucket{" FIRST ",stage=\"whole\",le=\"+Inf\"}"),
 	    2);
 	assert_int_equal(metric(counters, "olink_server_addresses{" FIRST ",state=\"unknown\"}"),
+			 1);
+	/* It counted among those that requests go to. */
+	assert_int_equal(metric(counters,
+				"olink_server_addresses{origin=\"app\",server=\"192.0.2.2:80\","
+				"state=\"ejected\"}"),
 			 1);
 	assert_int_equal(
 	    metric(counters, "olink_server_attempts_total{origin=\"app\",server=\"192.0.2.2:80\"}"),
