@@ -479,7 +479,7 @@ def test_a_short_run(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "out" / "bench-part.json").read_text())
     assert found["wrong"] == []
-    if shutil.which("wrk") and shutil.which("h2load"):
+    if all(map(shutil.which, ("wrk", "h2load", "haproxy"))):
         assert set(found["figures"]) == {
             "handshake-ecdsa-resumed", "http-h1", "http-h2", "http-bulk", "http-idle",
             "h2-idle", "messages", "http-reuse-4", "database-memory", "database-start"}
