@@ -152,9 +152,9 @@ const struct cfg_option cfg_origin_breaker_options[] = {
 	  "As many must have ended in the window."),
     TIMEOUT("window", AT(cfg_breaker, window), "10s", "How long a window is."),
     TIMEOUT("open", AT(cfg_breaker, open), "5s", "How long nothing is sent then."),
-    COUNT(
-	"trials", AT(cfg_breaker, trials), "3", 1, 1000,
-	"As many requests are let through after that: when all of them go well it closes, when one "
-	"fails it opens again."),
+    COUNT("trials", AT(cfg_breaker, trials), "3", 1, 1000,
+	  "As many requests are let through after that: when as large a share of their attempts "
+	  "fails "
+	  "it opens again, else it closes."),
     END,
 };

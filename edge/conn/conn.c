@@ -19,6 +19,7 @@
 #include "edge/conn/inlet.h"
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
+#include "edge/relay/edges.h"
 
 #define CONN_MAGIC 0x436f6e6eu
 
@@ -106,6 +107,17 @@ void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
 	CHECK(stage == EDGE_IDLE || stage == EDGE_BUSY);
 	if (conn->stage != stage && conn->stage != EDGE_LEAVING)
 		move(conn, stage);
+}
+
+bool edge_conn_is_over(const struct edge_conn *conn)
+{
+	const struct edge_worker *w = conn->worker;
+	const struct edge_client *client = &conn->client;
+
+	if (w->stopping || !client->is_edge)
+		return w->stopping;
+	return !edge_tls_edges_know(edge_view_current(&w->common->views)->edges, client->edge,
+				    client->authorities);
 }
 
 bool edge_conn_take_handshake(struct edge_conn *conn)

@@ -79,6 +79,10 @@ struct edge_conn {
 /* For protocols: between IDLE and BUSY. Of no effect on one that is LEAVING. */
 void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage);
 
+/* For protocols: no further request is to come, as the program stops, or the client is an edge that
+ * would not be let in any more. */
+bool edge_conn_is_over(const struct edge_conn *conn);
+
 enum edge_close {
 	EDGE_CLOSE_ORDERLY, /* all that was written arrives, then the end */
 	/* The client must see that something is missing: by a RST, unless it is told by an alert.

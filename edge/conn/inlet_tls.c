@@ -321,6 +321,7 @@ void inlet_established(void *arg)
 		CHECK(in->handshake->edge != NULL);
 		in->conn->edge = xstrdup(in->handshake->edge);
 		in->conn->client.edge = span_of(in->conn->edge);
+		in->conn->client.authorities = in->handshake->authorities;
 	}
 	in->conn->client.cert = TAKE(&in->handshake->client.cert);
 	if (stream_is_early(in->conn->stream))

@@ -16,6 +16,7 @@
 #include "edge/exchange/exchange_internal.h"
 #include "edge/exchange/respond.h"
 #include "edge/node/view.h"
+#include "edge/relay/edges.h"
 #include "origin-link/olink.h"
 
 /* "?origin=NAME" behind the path of the health answer; empty: it asks about the edge alone. False:
@@ -63,17 +64,26 @@ static void send_filling(struct edge_exchange *x)
 	exchange_answer(x, (struct span){filling, sizeof(filling)}, REASON_DONE);
 }
 
-/* A reload may have taken the other edge out of the fleet, or this one's part as a relay, since the
- * connection was made. */
+/* A reload may have taken the other edge out of the fleet, the authority that it was let in by, or
+ * this one's part as a relay, since the connection was made. */
 static bool is_still_known(const struct edge_exchange *x)
 {
-	const struct cfg_fleet *fleet = x->view->fleet;
+	return edge_tls_edges_know(x->view->edges, x->client->edge, x->client->authorities);
+}
 
-	for (unsigned i = 0; x->view->edges != NULL && i < fleet->n_edges; i++) {
-		if (span_equal(span_of(fleet->edges[i].name), x->client->edge))
-			return true;
-	}
-	return false;
+/* Of the other edge's own requests, not of those that it passes on: a client may ask for the same,
+ * and then means the origin. False: it is for an origin. */
+static bool answer_edge(struct edge_exchange *x)
+{
+	struct span name;
+
+	if (asks_for_health(x->received.target, &name))
+		exchange_respond(x, health_status(x, name), REASON_DONE);
+	else if (span_equal(x->received.target, SPAN(RELAY_FILLING_TARGET)))
+		send_filling(x);
+	else
+		return false;
+	return true;
 }
 
 /* False: it has been answered. */
@@ -82,7 +92,9 @@ static bool find_origin(struct edge_exchange *x)
 	const struct http_field *field =
 	    http_fields_find(&x->received.fields, SPAN(RELAY_FIELD), NULL);
 
-	if (field && is_still_known(x) && relay_order_parse(field->value, &x->relay_order))
+	if (!field && answer_edge(x))
+		return false;
+	if (field && relay_order_parse(field->value, &x->relay_order))
 		x->to = olink_origins_find(x->view->origins, x->relay_order.origin);
 	if (x->to == NULL) {
 		/* The edges have different configurations for a moment. */
@@ -118,19 +130,14 @@ static bool rewrite(struct edge_exchange *x)
 void exchange_relay(struct edge_exchange *x)
 {
 	const char *why;
-	struct span name;
 	enum reason reason;
 	duration wait;
 
 	x->facts.node = span_of(x->view->self->name);
 	/* What fails is told to the edge, which tells the client in the client's words. */
 	x->is_grpc = false;
-	if (asks_for_health(x->received.target, &name)) {
-		exchange_respond(x, health_status(x, name), REASON_DONE);
-		return;
-	}
-	if (span_equal(x->received.target, SPAN(RELAY_FILLING_TARGET))) {
-		send_filling(x);
+	if (!is_still_known(x)) {
+		exchange_respond(x, 421, REASON_CLIENT_MISDIRECTED);
 		return;
 	}
 	/* What the origin's balance may look at; the other edge has refused what cannot be read. */

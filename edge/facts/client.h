@@ -30,9 +30,10 @@ struct edge_client {
 	bool tls_resumed;
 	/* Its fingerprint; "" for none, or when nobody asks for it. The connection's. */
 	const char *ja4;
-	bool is_edge;     /* of the fleet, for which this one is a relay */
-	struct span edge; /* which one; the connection's */
-	bool early;       /* its handshake is not done: what it says may be a replay */
+	bool is_edge;         /* of the fleet, for which this one is a relay */
+	struct span edge;     /* which one; the connection's */
+	uint64_t authorities; /* by which it was let in: edge/relay/edges.h */
+	bool early;           /* its handshake is not done: what it says may be a replay */
 	struct edge_early_waits early_waits; /* while it is, or has been */
 	duration handshake;                  /* from its ClientHello on */
 	/* The certificate that was shown; NULL: none, or none was asked for. Whoever looks at it

@@ -347,7 +347,7 @@ static void next_request(struct edge_h1 *c)
 	const struct h1_message *m = c->message;
 
 	if (m->close_after || m->request_side != H1_REQUEST_ENDED || c->client_eof ||
-	    c->worker->stopping) {
+	    edge_conn_is_over(c->conn)) {
 		h1_end(c, REASON_DONE, EDGE_CLOSE_ORDERLY);
 		return;
 	}

@@ -127,7 +127,7 @@ static bool may_go_on(const struct edge_h1 *c)
 	const struct h1_message *m = c->message;
 
 	return m->request->keep_alive && !m->close_after && !c->client_eof &&
-	       !c->worker->stopping &&
+	       !edge_conn_is_over(c->conn) &&
 	       (m->request_side == H1_REQUEST_ENDED || m->request_side == H1_REQUEST_SKIPPED);
 }
 

@@ -202,6 +202,15 @@ static void give_notice(struct edge_h2 *c, enum reason reason)
 	h2_defer(c);
 }
 
+/* Another edge always has something under way. */
+static void leave_if_over(struct edge_h2 *c)
+{
+	if (c->state == H2_ENDED || (c->n_streams > 0 && !c->conn->client.is_edge) ||
+	    !edge_conn_is_over(c->conn))
+		return;
+	give_notice(c, c->worker->stopping ? REASON_SHUTDOWN : REASON_CLIENT_DENIED);
+}
+
 void h2_leave(struct edge_h2 *c)
 {
 	int32_t last = nghttp2_session_get_last_proc_stream_id(c->session);
@@ -472,8 +481,7 @@ static void on_turn(struct loop_task *task)
 		h2_write_grant_held_back(c);
 	h2_write(c);
 	free_closed(c);
-	if (c->state != H2_ENDED && c->n_streams == 0 && c->worker->stopping)
-		give_notice(c, REASON_SHUTDOWN);
+	leave_if_over(c);
 	if (c->state != H2_ENDED && (is_over(c) || c->leaving == H2_OVER))
 		h2_end(c, c->leaving == H2_STAYS ? REASON_DONE : c->end_reason, EDGE_CLOSE_ORDERLY);
 	if (c->state == H2_ENDED) {

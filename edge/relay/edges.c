@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 
 #include "config/diag.h"
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "core/http/message.h"
 #include "core/net/tls.h"
 #include "core/net/tls_profile.h"
 #include "edge/keys/remote/credentials.h"
@@ -26,6 +26,7 @@
 
 struct edge_tls_edges {
 	const struct cfg_fleet *fleet;
+	uint64_t authorities; /* a digest of them: connections outlive the snapshot */
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
 	gnutls_datum_t alpn[PROTOCOLS];
@@ -104,6 +105,7 @@ static int verify(gnutls_session_t session)
 		return refuse(session, GNUTLS_A_ACCESS_DENIED,
 			      "no edge has the certificate's name");
 	handshake->edge = edge->name;
+	handshake->authorities = edges->authorities;
 	return 0;
 }
 
@@ -126,6 +128,32 @@ static int finish(gnutls_session_t session)
 static gnutls_datum_t alpn_of(struct span name)
 {
 	return (gnutls_datum_t){(unsigned char *)name.p, (unsigned)name.n};
+}
+
+/* What is trusted, whatever the file says beside it: the head of a SHA-256, which is enough to tell
+ * the operator's own authorities apart. */
+static uint64_t digest_of(gnutls_certificate_credentials_t credentials)
+{
+	unsigned char digest[32];
+	gnutls_x509_trust_list_iter_t next = NULL;
+	gnutls_x509_trust_list_t list;
+	gnutls_hash_hd_t hash;
+	gnutls_x509_crt_t crt;
+	uint64_t head;
+
+	CHECK(gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) == 0);
+	gnutls_certificate_get_trust_list(credentials, &list);
+	while (gnutls_x509_trust_list_iter_get_ca(list, &next, &crt) == 0) {
+		gnutls_datum_t der;
+
+		CHECK(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) == 0);
+		CHECK(gnutls_hash(hash, der.data, der.size) == 0);
+		gnutls_free(der.data);
+		gnutls_x509_crt_deinit(crt);
+	}
+	gnutls_hash_deinit(hash, digest);
+	memcpy(&head, digest, sizeof(head));
+	return head;
 }
 
 static void prepare(struct edge_tls_edges *edges)
@@ -171,6 +199,7 @@ bool edge_tls_edges_load(const struct cfg_fleet *fleet, const struct cfg_edge *s
 		free(edges);
 		return false;
 	}
+	edges->authorities = digest_of(edges->credentials);
 	prepare(edges);
 	*edgesp = edges;
 	return true;
@@ -190,4 +219,15 @@ void edge_tls_edges_destroy(struct edge_tls_edges **edgesp)
 const struct tls_server *edge_tls_edges_server(const struct edge_tls_edges *edges)
 {
 	return &edges->tls;
+}
+
+bool edge_tls_edges_know(const struct edge_tls_edges *edges, struct span name, uint64_t authorities)
+{
+	if (edges == NULL || edges->authorities != authorities)
+		return false;
+	for (unsigned i = 0; i < edges->fleet->n_edges; i++) {
+		if (span_equal(span_of(edges->fleet->edges[i].name), name))
+			return true;
+	}
+	return false;
 }

@@ -7,6 +7,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "core/http/message.h"
 
 struct cfg_edge;
 struct cfg_fleet;
@@ -22,3 +25,7 @@ void edge_tls_edges_destroy(struct edge_tls_edges **edges);
 /* For stream_start_tls_server(). A handshake succeeds with an edge of the fleet only, whose name is
  * in its struct edge_handshake then. */
 const struct tls_server *edge_tls_edges_server(const struct edge_tls_edges *edges);
+/* Whether one that was let in still would be, after reloads: as the edge `name`, by `authorities`
+ * (struct edge_handshake). `edges` may be NULL: nobody is. */
+bool edge_tls_edges_know(const struct edge_tls_edges *edges, struct span name,
+			 uint64_t authorities);

@@ -23,5 +23,6 @@ struct edge_handshake {
 	mono_time since;
 	/* Of the callbacks, then the inlet's. */
 	struct edge_client_handshake client;
-	const char *edge; /* of the fleet, which the client is: edges.h; the view's */
+	const char *edge;     /* of the fleet, which the client is: edges.h; the view's */
+	uint64_t authorities; /* with it: by which it was let in */
 };

@@ -24,19 +24,22 @@ static bool begin(struct breaker *b, enum breaker_state state, mono_time now)
 	return true;
 }
 
-static bool is_too_bad(const struct cfg_breaker *settings, const struct breaker_counts *seen)
+static uint64_t seen_in_all(const struct breaker *b)
 {
-	uint64_t all = seen->good + seen->bad;
+	return b->seen.good + b->seen.bad;
+}
 
-	return all >= settings->requests && seen->bad > 0 &&
-	       (double)seen->bad * 100 >= settings->share * (double)all;
+static bool is_too_bad(const struct breaker *b, const struct cfg_breaker *settings)
+{
+	return b->seen.bad > 0 &&
+	       (double)b->seen.bad * 100 >= settings->share * (double)seen_in_all(b);
 }
 
 /* As soon as it is clear, not only at the end of the window: an origin that is gone is not asked
  * for ten seconds more. */
 static bool look_closed(struct breaker *b, const struct cfg_breaker *settings, mono_time now)
 {
-	if (is_too_bad(settings, &b->seen))
+	if (seen_in_all(b) >= settings->requests && is_too_bad(b, settings))
 		return begin(b, BREAKER_OPEN, now);
 	if (mono_reached(mono_add(b->since, settings->window), now)) {
 		b->since = now;
@@ -47,10 +50,9 @@ static bool look_closed(struct breaker *b, const struct cfg_breaker *settings, m
 
 static bool look_trial(struct breaker *b, const struct cfg_breaker *settings, mono_time now)
 {
-	if (b->seen.bad > 0)
-		return begin(b, BREAKER_OPEN, now);
-	if (b->seen.good >= settings->trials)
-		return begin(b, BREAKER_CLOSED, now);
+	/* By the share, too: one of its servers may be ill for long, and another attempt help. */
+	if (seen_in_all(b) >= settings->trials)
+		return begin(b, is_too_bad(b, settings) ? BREAKER_OPEN : BREAKER_CLOSED, now);
 	if (mono_reached(mono_add(b->since, settings->open), now))
 		return begin(b, BREAKER_TRIAL, now);
 	return false;

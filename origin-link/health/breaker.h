@@ -4,7 +4,7 @@
  * then a few are, and what becomes of these decides. Pure: counts and time are given.
  *
  *   CLOSED ── a window with too many failures ──> OPEN ── its time is over ──> TRIAL
- *   TRIAL ── as many good ones as are tried ──> CLOSED;  a failure ──> OPEN
+ *   TRIAL ── of as many as are tried too large a share fails ──> OPEN;  less ──> CLOSED
  *   TRIAL ── no word of them for as long as it was open ──> TRIAL, with as many again
  */
 #pragma once

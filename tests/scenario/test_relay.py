@@ -11,9 +11,11 @@ import pytest
 
 import perigee
 from edge_fleet import HOST, Responses, read_head
+from h2_client import Client, ErrorCodes
 from relays import RelayFleet
 
 VIA = "via: fra1"
+HEALTH, FILLING = "/.well-known/perigee/health", "/.well-known/perigee/filling"
 
 
 @pytest.fixture
@@ -211,6 +213,17 @@ def test_upgrade_and_trailers(make, scripted_origin):
 # Strangers
 
 
+def let_in(port, certificate, protocol):
+    """A connection of who shows that, where it is let in."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    context.load_cert_chain(*map(str, certificate))
+    tcp = socket.create_connection(("127.0.0.1", port), timeout=perigee.PATIENCE)
+    return context.wrap_socket(tcp, server_hostname="fra1", suppress_ragged_eofs=False)
+
+
 def talk(port, certificate=None, request=b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", name="fra1"):
     """What the relay's listener answers to who shows that; b"" when it does not let it in."""
     context = ssl.create_default_context()
@@ -293,6 +306,63 @@ def test_a_client_stays_at_its_server(make, scripted_origin, tmp_path):
     jar = tmp_path / "jar"
     got = [nyc1.curl("-f", "-b", jar, "-c", jar, nyc1.url("/")).stdout for _ in range(9)]
     assert len(set(got)) == 1, got
+
+
+def test_edges_of_an_authority_that_was_replaced_kept_their_connections(make, fleet, echo, tmp_path):
+    """They were let in by it once; neither HTTP version lets them go on after a reload without it."""
+    origins = {"app": echo.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    order = b"%s HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
+    with let_in(fra1.relay_port, fleet.credentials("nyc1"), "http/1.1") as h1, \
+            let_in(fra1.relay_port, fleet.credentials("nyc1"), "h2") as s:
+        h1.sendall(order % b"GET /")
+        assert h1.recv(65536).startswith(b"HTTP/1.1 200")
+        h2 = Client(fra1, on=s)
+        assert h2.finish(h2.ask(fields=[("perigee-relay", "app")])).status == 200
+        other = perigee.Authority(tmp_path / "other").certificate
+        text = fra1.fleet.read_text()
+        # The same in another file with other words beside it is no change.
+        copy = tmp_path / "copy.pem"
+        copy.write_text("The same.\n" + fleet.own.certificate.read_text())
+        for n, ca in enumerate([copy, other], 1):
+            fra1.fleet.write_text(text.replace(f"ca: {fleet.own.certificate}", f"ca: {ca}"))
+            fra1.reload()
+            fra1.wait_counter("edge_reloads_total", n)
+            h1.sendall(order % b"GET /")
+            answer = h1.recv(65536)
+            asked = h2.ask(fields=[("perigee-relay", "app")])
+            assert h2.finish(asked).status == (200 if ca == copy else 421)
+            assert answer.startswith(b"HTTP/1.1 200" if ca == copy else b"HTTP/1.1 421")
+            assert (b"connection: close" in answer.lower()) == (ca == other)
+        assert h1.recv(65536) == b""
+        assert h2.until_closed() == ErrorCodes.NO_ERROR
+
+
+def test_client_had_a_relay_send_filling(make, echo):
+    """What clients ask for is the origin's, whatever its path: 2 MiB of nothing for each request, and
+    not from the origin."""
+    origins = {"app": echo.origin(VIA)}
+    fra1 = make("fra1", origins, relay=True)
+    nyc1 = make("nyc1", origins)
+    assert asked(nyc1, FILLING)["lines"][0] == f"GET {FILLING} HTTP/1.1"
+    assert fra1.settled()["edge_relayed_total"] == 1
+
+
+@pytest.mark.parametrize("path", [HEALTH.encode(), FILLING.encode()])
+def test_relay_served_an_edge_that_left_the_fleet(make, fleet, echo, path):
+    """Though it asks for no origin, it gets neither filling nor word that it is welcome."""
+    fra1 = make("fra1", {"app": echo.origin(VIA)}, relay=True)
+    request = b"HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n" % path
+    with let_in(fra1.relay_port, fleet.credentials("nyc1"), "http/1.1") as h1:
+        h1.sendall(request)
+        assert h1.recv(65536).startswith(b"HTTP/1.1 200")
+        lines = fra1.fleet.read_text().splitlines(keepends=True)
+        fra1.fleet.write_text("".join(s for s in lines if not s.lstrip().startswith("nyc1:")))
+        fra1.reload()
+        fra1.wait_counter("edge_reloads_total", 1)
+        h1.sendall(request)
+        assert h1.recv(65536).startswith(b"HTTP/1.1 421")
+        assert h1.recv(65536) == b""
 
 
 def test_edge_that_left_the_fleet_had_its_connection_still(make, echo):

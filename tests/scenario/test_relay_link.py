@@ -50,8 +50,12 @@ def test_a_link_is_wide_before_the_first_request(make, origin):
     origins = {"app": origin.origin(VIA)}
     fra1 = make("fra1", origins, relay=True)
     nyc1 = make("nyc1", origins)
-    nyc1.wait_counter("olink_widened_total", nyc1.counters()["olink_h2_sessions_total"])
-    assert nyc1.counters()["olink_widened_total"] > 0
+
+    def all_are_widened():
+        counters = nyc1.counters()
+        return counters["olink_widened_total"] == counters["olink_h2_sessions_total"] > 0
+
+    perigee.wait_for(all_are_widened, "links to be wide")
     assert fra1.settled()["edge_client_bytes_sent_total"] >= FILLING
     sessions = nyc1.counters()["olink_h2_sessions_total"]
     ask(nyc1)
@@ -100,7 +104,8 @@ def test_a_quiet_link_is_kept(make, origin):
     http = "timeout: {keep_alive: 1s}"
     fra1 = make("fra1", origins, relay=True, http=http)
     nyc1 = make("nyc1", origins, http=http)
-    nyc1.wait_counter("olink_widened_total", nyc1.counters()["olink_h2_sessions_total"])
+    perigee.wait_for(lambda: nyc1.counters()["olink_widened_total"]
+                     == nyc1.counters()["olink_h2_sessions_total"] > 0, "links to be wide")
     sessions = nyc1.counters()["olink_h2_sessions_total"]
     ask(nyc1, "/near")
     nyc1.wait_counter("olink_expired_total", 1)

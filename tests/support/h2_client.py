@@ -23,13 +23,14 @@ class Exchange:
 
 
 class Client:
-    """One connection. Windows are given back as content comes, unless `greedy` is False."""
+    """One connection. Windows are given back as content comes, unless `greedy` is False. on: a
+    socket that has said h2, in place of a new one to the edge."""
 
-    def __init__(self, edge, settings=None, window=None, greedy=True, host=HOST):
+    def __init__(self, edge, settings=None, window=None, greedy=True, host=HOST, on=None):
         context = edge.client_context()
         context.set_alpn_protocols(["h2"])
-        self.socket = context.wrap_socket(edge.connect_tcp(), server_hostname=host,
-                                          suppress_ragged_eofs=False)
+        self.socket = on or context.wrap_socket(edge.connect_tcp(), server_hostname=host,
+                                                suppress_ragged_eofs=False)
         assert self.socket.selected_alpn_protocol() == "h2"
         self.host, self.greedy = host, greedy
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(

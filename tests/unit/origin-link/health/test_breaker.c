@@ -37,7 +37,9 @@ static const struct row {
     {"open for its time, then on trial", "xx-----", "COOOOOT"},
     {"what ends while it is open was begun before", "xxxxxx-", "COOOOOT"},
     {"trials go well", "xx-----ooo.", "COOOOOTTTCC"},
-    {"one fails", "xx-----of-----", "COOOOOTTOOOOOT"},
+    {"one fails", "xx-----ofo.", "COOOOOTTTCC"},
+    {"most of them fail", "xx-----off-----", "COOOOOTTTOOOOOT"},
+    {"all of them fail", "xx-----x-----", "COOOOOTOOOOOT"},
     {"no word of the trials: others are tried", "xx----------ooo", "COOOOOTTTTTTTTC"},
     {"what was counted on trial does not count when closed", "xx-----ooof.", "COOOOOTTTCCC"},
 };
