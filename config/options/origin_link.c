@@ -115,7 +115,7 @@ const struct cfg_option cfg_origin_limit_options[] = {
     COUNT("connections", AT(cfg_origin, limit.connections), "1000", 1, 1000000,
 	  "Connections of an edge to each address of a server at a time, idle ones too. Those of "
 	  "HTTP/2 belong to one worker each: give it at least as many as the edge has workers, or "
-	  "requests of some of them wait while others keep theirs."),
+	  "they take turns, and requests of some of them wait for theirs."),
     COUNT("all_connections", AT(cfg_origin, limit.all_connections), "0", 0, 1000000,
 	  "Connections of an edge to all servers of the origin together at a time, idle ones too; "
 	  "0: any number. When a request needs one more, the connection to any of them that has "

@@ -166,6 +166,7 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
 	struct endpoint_slot *slot, *next;
 
 	MAGIC_CHECK(c, CONNS_MAGIC);
+	shared_end_pauses(c);
 	for (slot = LIST_FIRST(&c->slots); slot; slot = next) {
 		next = LIST_NEXT(slot, link);
 		origin_conn_close_expired_idle(c, slot);

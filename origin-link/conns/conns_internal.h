@@ -84,14 +84,15 @@ struct endpoint_slot {
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
-	struct origin_conn_list idle;   /* most recently used first */
-	struct origin_conn_list shared; /* see h2/shared.c */
-	TAILQ_HEAD(, lease) waiters;    /* asking, joining and queued, in order of arrival */
-	unsigned opening;               /* connections being made that may be of HTTP/2 */
-	unsigned joining;               /* leases that wait for one of those */
-	unsigned favoured;              /* see sharing.c */
-	mono_time lost_until;           /* see endpoint_is_avoided() */
-	bool listed;                    /* in conns->slots, and pinned for that */
+	struct origin_conn_list idle;    /* most recently used first */
+	struct origin_conn_list shared;  /* see h2/shared.c */
+	TAILQ_HEAD(, lease) waiters;     /* asking, joining and queued, in order of arrival */
+	unsigned opening;                /* connections being made that may be of HTTP/2 */
+	unsigned joining;                /* leases that wait for one of those */
+	unsigned favoured;               /* see sharing.c */
+	bool asks_for_place, asks_again; /* see sharing_ask_for_place() */
+	mono_time lost_until;            /* see endpoint_is_avoided() */
+	bool listed;                     /* in conns->slots, and pinned for that */
 	LIST_ENTRY(endpoint_slot) link;
 };
 
@@ -182,6 +183,7 @@ struct conns_mail {
 	struct origin_conn *conn; /* parked; NULL: none comes with it */
 	struct quota *quota;      /* of which a place is free, or is asked for */
 	unsigned n_hops;          /* loops that had no use for that place, or none to give */
+	bool served;              /* one had */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
 	/* What has come of that, told to control, which need not have a side; NULL: other mail. */
@@ -242,8 +244,13 @@ struct origin_conn {
 	TAILQ_ENTRY(origin_conn) session_link;    /* SHARED, SHARED_IDLE: in conns->sessions */
 	/* SHARED, SHARED_IDLE */
 	struct origin_h2 *h2;
-	bool takes;                /* requests: it is in slot->shared, by `link` */
-	unsigned n_users;          /* leases that hold it, or were promised it */
+	bool takes;       /* requests: it is in slot->shared, by `link` */
+	unsigned n_users; /* leases that hold it, or were promised it */
+	/* When it began to take requests, for how long it does so at least though others wait for
+	 * its place, and until when it takes none for their sake; 0: it does. */
+	mono_time turn_began;
+	duration turn;
+	mono_time pauses_until;
 	struct widening *widening; /* of a link to a relay; or NULL */
 	struct quota *quota;       /* that it has a place of; NULL: of none */
 	struct expiry expiry;
@@ -346,6 +353,10 @@ void shared_enter(struct origin_conn *conn);
 struct origin_conn *shared_take(struct lease *l);
 void shared_give(struct origin_conn *conn, const struct lease_terms *terms);
 void shared_close_expired(struct conns *c, struct endpoint_slot *slot);
+/* Somebody waits who cannot use those of that slot: one that nobody uses is closed. False: none. */
+bool shared_give_way(struct endpoint_slot *slot);
+/* Those that have given way in vain for long enough take requests again. */
+void shared_end_pauses(struct conns *c);
 /* All of the side, which has no leases any more. */
 void shared_close_all(struct conns *c);
 /* None of the slot takes requests any more; those without users are closed. */
@@ -359,6 +370,10 @@ bool sharing_others_wait(const struct endpoint *e, unsigned self);
 /* Asks the loop with the most idle connections for one of them. False when there are none. */
 bool sharing_ask(struct lease *l);
 void sharing_forget_question(struct lease *l);
+/* Somebody is queued in that slot: asks for the place of a session of any loop that nobody uses. */
+void sharing_ask_for_place(struct conns *c, struct endpoint_slot *slot);
+/* The next that becomes free is for another loop that waits. */
+void sharing_turn_is_over(struct endpoint_slot *slot);
 /* A connection of the side has become idle: others may need its place. */
 void sharing_became_idle(struct conns *c, struct quota *q);
 /* A connection is FREE: it goes to a waiter of its loop, or to a loop with waiters, or idle. */

@@ -349,9 +349,16 @@ bool lease_serve_lacking(struct conns *c, const struct quota *q)
 /* What became free before it was seen to wait. */
 static void look_while_queued(struct lease *l)
 {
-	lease_serve_queue(slot_of(l));
+	struct endpoint_slot *slot = slot_of(l);
+
+	lease_serve_queue(slot);
+	/* What it cannot use itself of its own loop's. */
+	if (l->state == LEASE_QUEUED && !l->lacks)
+		shared_give_way(slot);
 	if (l->state == LEASE_QUEUED)
 		sharing_ask(l);
+	if (l->state == LEASE_QUEUED && !l->lacks)
+		sharing_ask_for_place(l->conns, slot);
 }
 
 /* Into the queue. Who counts as waiting is seen by whoever frees something from now on; what was
@@ -522,6 +529,7 @@ void lease_opening_ended(struct conns *c, struct endpoint *e, enum reason reason
 	CHECK(slot->opening > 0);
 	slot->opening--;
 	lease_serve_shared(slot);
+	sharing_ask_for_place(c, slot);
 	if (reason != REASON_NONE && slot->opening > 0)
 		return;
 	/* Those that begin to look again may join another that is being made. */
@@ -697,6 +705,7 @@ static void hand_over_opening(struct lease *l)
 		connect_now(heir, l->place);
 	} else {
 		sharing_release(l->conns, l->endpoint, l->place);
+		sharing_ask_for_place(l->conns, slot);
 	}
 }
 

@@ -8,6 +8,10 @@
  * frees a connection or its room counts that first and looks for those that wait then; and these
  * counts are in one order for all (seq_cst). So one of the two sees the other.
  *
+ * A session of HTTP/2 stays with its loop: what others can have of it is its place. Who begins to
+ * wait asks all loops for that of one that nobody uses, and those that are used end in turns
+ * (h2/shared.c).
+ *
  * Who waits for a place of its origin's quota, because all are taken by connections to other
  * servers of the origin, is served by closing one of those that is idle, or becomes so.
  */
@@ -89,7 +93,65 @@ void sharing_forget_question(struct lease *l)
 	l->question = NULL;
 }
 
+/* Places of sessions */
+
+/* To the next loop that may have one; at last, and when one was closed, to who has asked. */
+static void pass_on(struct conns_mail *mail)
+{
+	const struct endpoint *e = mail->endpoint;
+	unsigned n = e->node->n_loops, to = mail->from;
+
+	while (!mail->served && ++mail->n_hops < n) {
+		to = (mail->from + mail->n_hops) % n;
+		if (atomic_load(&e->slots[to].n_shared) > 0)
+			break;
+		to = mail->from;
+	}
+	conns_mail_post(mail, to);
+}
+
+static void place_asked_for(struct conns *c, struct conns_mail *mail)
+{
+	struct endpoint_slot *slot = endpoint_slot(mail->endpoint, c);
+	bool again;
+
+	if (c->index != mail->from) {
+		mail->served = shared_give_way(slot);
+		pass_on(mail);
+		return;
+	}
+	again = mail->served || slot->asks_again;
+	slot->asks_for_place = slot->asks_again = false;
+	if (again)
+		sharing_ask_for_place(c, slot);
+	conns_mail_end(mail);
+}
+
+/* One letter of a slot at a time, for one session serves many; and none while one is being made. */
+void sharing_ask_for_place(struct conns *c, struct endpoint_slot *slot)
+{
+	const struct endpoint *e = slot->endpoint;
+	bool any = false;
+
+	/* It may have been where one is idle when nobody waited any more. */
+	slot->asks_again = slot->asks_for_place;
+	if (slot->asks_for_place || slot->opening > 0 ||
+	    atomic_load_explicit(&slot->n_waiting, memory_order_relaxed) == 0)
+		return;
+	for (unsigned i = 0; i < e->node->n_loops; i++)
+		any |= i != c->index && atomic_load(&e->slots[i].n_shared) > 0;
+	if (!any)
+		return;
+	slot->asks_for_place = true;
+	pass_on(conns_mail_create(slot->endpoint, c->index, place_asked_for));
+}
+
 /* What becomes free */
+
+void sharing_turn_is_over(struct endpoint_slot *slot)
+{
+	slot->favoured = OWN_FIRST_MAX - 1;
+}
 
 /* The next loop after `self` with somebody in its queue, or -1. */
 static int next_waiting(const struct endpoint *e, unsigned self)
@@ -254,11 +316,12 @@ static void tell_of_room(struct conns *c, struct endpoint *e, unsigned n_hops)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	bool own = atomic_load_explicit(&slot->n_waiting, memory_order_relaxed) > 0;
-	int other = others_turn(slot, c->index, own);
+	bool goes_on = n_hops < 2 * c->node->n_loops;
+	int other = goes_on ? others_turn(slot, c->index, own) : -1;
 
 	if (other < 0 && own && !lease_serve_queue(slot))
 		other = next_waiting(e, c->index);
-	if (other >= 0 && n_hops < 2 * c->node->n_loops)
+	if (other >= 0 && goes_on)
 		tell_other_of_room(c, e, other, n_hops + 1);
 }
 

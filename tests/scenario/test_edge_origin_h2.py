@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """perigee-edge: HTTP/2 to origins, which are python3-h2's, nghttpd, or do what a test tells them."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -431,6 +432,82 @@ def test_reload_that_drops_the_origin_closes_its_connection(make_edge, h2_origin
                {"app": 'servers: ["127.0.0.1:1"], health: {enabled: false}'})
     edge.reload()
     edge.wait_counter("olink_idle_connections", 0)
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+def test_idle_sessions_make_room_for_other_workers(make_edge, h2_origin, connections):
+    """Loops do not share a session: one that nobody uses is closed when another worker waits."""
+    origin = h2_origin()
+    edge = make_edge({"app": origin.origin(f"limit: {{connections: {connections}}}")}, workers=4)
+    for _ in range(24):
+        get(edge)  # over a connection of its own, which any worker may get
+    c = edge.settled()
+    assert c["edge_end_done_total"] == 24 and c["olink_queue_timeouts_total"] == 0
+    assert c["olink_gave_way_total"] > 0
+
+
+def test_workers_take_turns_with_few_sessions(make_edge, h2_origin):
+    """All sessions are in use all the time: what waits at another worker comes next, and not after
+    what those who have given way have been asked meanwhile."""
+    def asked(c, r):
+        threading.Timer(0.02, answer, (c, r)).start()
+
+    def answer(c, r):
+        with c.lock, contextlib.suppress(OSError):
+            c.respond(r, body=b"x")
+            c.pump()
+            c.flush()
+
+    def ask():
+        with Client(edge) as client:
+            streams = [client.ask() for _ in range(2)]
+            end = time.monotonic() + 10
+            while time.monotonic() < end:
+                status.append(client.finish(streams.pop(0)).status)
+                streams.append(client.ask())
+            status.extend(client.finish(s).status for s in streams)
+
+    status = []
+    origin = h2_origin(asked)
+    edge = make_edge({"app": origin.origin("limit: {connections: 2}")}, workers=4)
+    clients = [threading.Thread(target=ask) for _ in range(12)]
+    for t in clients:
+        t.start()
+    for t in clients:
+        t.join()
+    assert set(status) == {200}
+    c = edge.settled()
+    assert c["olink_queue_timeouts_total"] == 0 and c["olink_gave_way_total"] > 0
+
+
+def test_a_long_response_does_not_keep_all_workers_waiting(make_edge, h2_origin):
+    """The only session does not end for as long: it is of use to its own worker still."""
+    def asked(c, r):
+        if r.path != "/long":
+            c.respond(r, body=b"x")
+
+    def ask_elsewhere():
+        while not over.is_set():
+            elsewhere.append(edge.curl("-o", "/dev/null", "-w", "%{http_code}",
+                                       edge.url("/")).stdout)
+
+    elsewhere, over = [], threading.Event()
+    origin = h2_origin(asked)
+    edge = make_edge({"app": origin.origin("limit: {connections: 1}, timeout: {queue: 4s}")},
+                     workers=2)
+    with Client(edge) as client:
+        client.ask("/long")
+        others = [threading.Thread(target=ask_elsewhere) for _ in range(4)]
+        for t in others:
+            t.start()
+        status = []
+        while elsewhere.count("503") < 4:
+            status.append(client.finish(client.ask("/")).status)
+        over.set()
+        assert set(status) == {200}
+    for t in others:
+        t.join()
+    edge.settled()
 
 
 @pytest.mark.skipif(shutil.which("nghttpd") is None, reason="nghttpd is not here")

@@ -24,8 +24,10 @@
 /* When so many eighths of them are in use another connection is opened, so that nobody has to wait
  * for it; where that would be the last ones of a few it makes no difference. */
 #define EIGHTHS_AHEAD 7
-/* For how long a loop has what another one waits for, at least. */
+/* For how long a loop has what another one waits for, at least, at first. */
 #define TURN DUR_S(1)
+/* Half of the time that those who wait have, but no more, it waits for its last user to end. */
+#define PAUSE_MOST DUR_S(5)
 
 static struct endpoint_slot *slot_of(const struct origin_conn *conn)
 {
@@ -93,7 +95,8 @@ static void join_list(struct origin_conn *conn)
 	TAILQ_INSERT_HEAD(&slot->shared, conn, link);
 	slot->lost_until = (mono_time){0};
 	conn->takes = true;
-	atomic_fetch_add_explicit(&slot->n_shared, 1, memory_order_relaxed);
+	/* In one order with the count of those that wait: see sharing.c. */
+	atomic_fetch_add(&slot->n_shared, 1);
 }
 
 /* Whether it ends soon, as its slot counts them: another is to be there then. */
@@ -157,14 +160,66 @@ static void retire(struct origin_conn *conn, const char *why)
 		stop_taking(conn, why);
 }
 
-/* As many are open as may be, and another loop waits, which cannot use this one: each that has been
- * of use for a while ends then, so that the loops take turns. */
-static bool gives_way(const struct origin_conn *conn)
+/* Giving way: as many are open as may be, and somebody waits who cannot use this one. */
+
+static void give_way(struct origin_conn *conn)
+{
+	conns_count(conn->conns, OLINK_GAVE_WAY, 1);
+	sharing_turn_is_over(slot_of(conn));
+	origin_conn_close(conn, "another needs its place");
+}
+
+bool shared_give_way(struct endpoint_slot *slot)
+{
+	struct origin_conn *conn;
+
+	if (atomic_load(&slot->endpoint->waiting) == 0)
+		return false;
+	TAILQ_FOREACH (conn, &slot->shared, link) {
+		if (conn->state != CONN_SHARED_IDLE)
+			continue;
+		give_way(conn);
+		return true;
+	}
+	return false;
+}
+
+/* One that is in use and has had its turn takes no more requests, so that it ends soon and the
+ * loops take turns. Not for ever: what is under way may go on for hours, and nobody would be served
+ * meanwhile. So before those who wait here give up it takes requests again, for a longer turn. */
+static void pause_taking(struct origin_conn *conn, const struct lease_terms *terms)
 {
 	mono_time now = loop_now(conn->conns->loop);
 
-	return sharing_others_wait(conn->endpoint, conn->conns->index) &&
-	       (conn->n_users == 0 || mono_since(now, conn->expiry.made).ns >= TURN.ns);
+	if (!conn->takes || mono_since(now, conn->turn_began).ns < conn->turn.ns ||
+	    !sharing_others_wait(conn->endpoint, conn->conns->index))
+		return;
+	log_debug("%s fd %d: takes no requests for now: another worker needs its place",
+		  net_addr_shown(&conn->endpoint->addr), stream_fd(conn->stream));
+	conn->pauses_until = mono_add(now, DUR_NS(MIN(terms->queue_timeout.ns / 2, PAUSE_MOST.ns)));
+	leave_list(conn);
+}
+
+static void take_again(struct origin_conn *conn)
+{
+	conn->pauses_until = (mono_time){0};
+	conn->turn_began = loop_now(conn->conns->loop);
+	conn->turn.ns *= 2;
+	join_list(conn);
+	sort(conn);
+	lease_serve_shared(slot_of(conn));
+}
+
+void shared_end_pauses(struct conns *c)
+{
+	struct origin_conn *conn;
+
+	TAILQ_FOREACH (conn, &c->sessions, session_link) {
+		if (conn->pauses_until.ns != 0 && conn->n_users > 0 &&
+		    !origin_h2_is_leaving(conn->h2) && !origin_h2_wants_h1(conn->h2) &&
+		    mono_reached(conn->pauses_until, loop_now(c->loop)))
+			take_again(conn);
+	}
 }
 
 /* What the session tells */
@@ -185,6 +240,10 @@ static void changed_cb(void *arg)
 		lease_serve_shared(slot);
 		return;
 	}
+	if (conn->pauses_until.ns != 0 && !origin_h2_is_leaving(conn->h2)) {
+		give_way(conn);
+		return;
+	}
 	if (!conn->takes) {
 		/* The origin's doing. */
 		if (origin_h2_is_over(conn->h2) || origin_h2_is_leaving(conn->h2))
@@ -200,9 +259,8 @@ static void changed_cb(void *arg)
 	lease_serve_shared(slot);
 	if (conn->n_users > 0)
 		return;
-	if (gives_way(conn)) {
-		conns_count(c, OLINK_GAVE_WAY, 1);
-		origin_conn_close(conn, "another worker needs its place");
+	if (atomic_load(&conn->endpoint->waiting) > 0) {
+		give_way(conn);
 		return;
 	}
 	if (atomic_load(&conn->endpoint->retired)) {
@@ -249,6 +307,8 @@ bool shared_begin(struct origin_conn *conn, const struct lease_terms *terms)
 	 * room was given back. */
 	endpoint_pin(conn->endpoint, conn->conns->loop);
 	TAILQ_INSERT_TAIL(&conn->conns->sessions, conn, session_link);
+	conn->turn_began = conn->expiry.made;
+	conn->turn = TURN;
 	origin_conn_shared(conn, terms);
 	conns_count(conn->conns, OLINK_H2_SESSIONS, 1);
 	join_list(conn);
@@ -340,10 +400,8 @@ void shared_give(struct origin_conn *conn, const struct lease_terms *terms)
 	origin_conn_set_terms(conn, terms);
 	if (was_full)
 		sort(conn);
-	if (conn->takes && conn->n_users > 0 && gives_way(conn)) {
-		conns_count(conn->conns, OLINK_GAVE_WAY, 1);
-		stop_taking(conn, "another worker needs its place");
-	}
+	if (conn->n_users > 0)
+		pause_taking(conn, terms);
 	if (conn->n_users == 0)
 		origin_h2_note(conn->h2);
 	else if (was_full || !TAILQ_EMPTY(&slot_of(conn)->waiters))
@@ -381,6 +439,10 @@ void shared_retire_all(struct conns *c, struct endpoint_slot *slot, enum olink_c
 	while ((conn = TAILQ_FIRST(&slot->shared))) {
 		conns_count(c, counter, 1);
 		retire(conn, why);
+	}
+	TAILQ_FOREACH (conn, &c->sessions, session_link) {
+		if (conn->endpoint == slot->endpoint && conn->pauses_until.ns != 0)
+			stop_taking(conn, why);
 	}
 }
 
