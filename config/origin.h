@@ -20,7 +20,12 @@ struct cfg_origin_tls {
 };
 
 /* The PROXY protocol header that connections to the servers of an origin begin with. */
-enum cfg_proxy_protocol { CFG_PROXY_PROTOCOL_NONE, CFG_PROXY_PROTOCOL_V1, CFG_PROXY_PROTOCOL_V2 };
+enum cfg_proxy_protocol {
+	CFG_PROXY_PROTOCOL_NONE,
+	CFG_PROXY_PROTOCOL_V1,
+	CFG_PROXY_PROTOCOL_V2,
+	CFG_PROXY_PROTOCOL_V2_TLS, /* with what is known of the client's TLS */
+};
 
 /* When a server is left out because of what requests have found. Default: never, as it depends on
  * the application what a failure is: one that takes too long over some requests may be the best

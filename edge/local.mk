@@ -57,6 +57,7 @@ edge_libedge_a_SOURCES = \
 	edge/facts/early.c edge/facts/early.h \
 	edge/facts/forwarded.c edge/facts/forwarded.h \
 	edge/facts/match.c edge/facts/match.h \
+	edge/facts/parties.c edge/facts/parties.h \
 	edge/facts/template.c edge/facts/template.h \
 	edge/facts/variables.c edge/facts/variables.h \
 	edge/h1/h1.h \

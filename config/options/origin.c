@@ -11,7 +11,7 @@ COMES_FIRST(cfg_origin, name);
 static const char *const all_downs[] = {"try", "refuse", "fallback", "page", NULL};
 static const char *const admins[] = {"active", "drained", NULL};
 static const char *const protocols[] = {"auto", "http1", "h2", NULL};
-static const char *const proxy_protocols[] = {"none", "v1", "v2", NULL};
+static const char *const proxy_protocols[] = {"none", "v1", "v2", "v2-tls", NULL};
 
 static const struct cfg_option tls_options[] = {
     {.key = "enabled",
@@ -160,9 +160,12 @@ const struct cfg_option cfg_origin_options[] = {
 	"the requests of a worker share one connection, or a few. For WebSockets a connection "
 	"of HTTP/1.1 is used where a server does not take them by HTTP/2. Checks are of the kind "
 	"that they are said to be of, whatever this says."),
-    CHOICE("proxy_protocol", AT(cfg_origin, proxy_protocol), "none", proxy_protocols,
-	   "The PROXY protocol header that connections to its servers begin with, to tell who the "
-	   "client is; such connections are not shared between clients."),
+    CHOICE(
+	"proxy_protocol", AT(cfg_origin, proxy_protocol), "none", proxy_protocols,
+	"The PROXY protocol header that connections to its servers begin with, to tell who the "
+	"client is; such connections are not shared between clients. \"v2-tls\" is version 2 and "
+	"tells of a client's TLS, too: the protocol and the name that it asked for, the version, "
+	"the cipher suite, and whether it gave a certificate, of a valid one the common name."),
     {.key = "health",
      .shape = CFG_SECTION,
      .shorthand = "enabled",

@@ -35,8 +35,23 @@
 #define V2_PROTOCOL_LAST 2 /* DGRAM, in the lower half */
 
 #define TLV_HEAD 3 /* type, and two bytes of length */
+#define TLV_ALPN 0x01
+#define TLV_AUTHORITY 0x02
 #define TLV_CRC32C 0x03
+#define TLV_SSL 0x20
 #define CRC32C_SIZE 4
+
+/* Section 2.2.6: what stands in PP2_TYPE_SSL. */
+#define SSL_FIXED 5 /* the bits of the client, and four bytes that say whether it is verified */
+#define SSL_CLIENT 0x01
+#define SSL_CERT_CONN 0x02
+#define SSL_CERT_SESS 0x04
+#define SSL_VERSION 0x21
+#define SSL_CN 0x22
+#define SSL_CIPHER 0x23
+
+/* Of one text in a TLV: no name in DNS and no ALPN is longer. */
+#define TLV_TEXT_MAX 255
 
 #define IPV4_IN_IPV6 12 /* where the IPv4 address stands in an IPv4-mapped one */
 
@@ -385,4 +400,61 @@ size_t proxy_header_write(unsigned version, const struct net_addr *source,
 		return 0;
 	memcpy(out, header, n);
 	return n;
+}
+
+/* TLVs */
+
+_Static_assert(PROXY_HEADER_TLVS_MAX >= 2 * (TLV_HEAD + TLV_TEXT_MAX) + TLV_HEAD + SSL_FIXED,
+	       "PP2_TYPE_SSL itself fits after the longest ALPN and name");
+
+static void put_head(char *out, uint8_t type, size_t n)
+{
+	out[0] = (char)type;
+	out[1] = (char)(n >> 8);
+	out[2] = (char)(n & 0xff);
+}
+
+/* At out[at]; where it ends. */
+static size_t put_text(char *out, size_t at, uint8_t type, const char *text)
+{
+	size_t n = text != NULL ? strlen(text) : 0;
+
+	if (n == 0 || n > TLV_TEXT_MAX || n + TLV_HEAD > PROXY_HEADER_TLVS_MAX - at)
+		return at;
+	put_head(out + at, type, n);
+	memcpy(out + at + TLV_HEAD, text, n);
+	return at + TLV_HEAD + n;
+}
+
+size_t proxy_header_write_tlvs(const struct proxy_header_tls *tls,
+			       char out[static PROXY_HEADER_TLVS_MAX])
+{
+	size_t ssl =
+	    put_text(out, put_text(out, 0, TLV_ALPN, tls->alpn), TLV_AUTHORITY, tls->authority);
+	size_t at = ssl + TLV_HEAD;
+
+	out[at] = (char)(SSL_CLIENT | (tls->certificate_now ? SSL_CERT_CONN : 0) |
+			 (tls->certificate ? SSL_CERT_SESS : 0));
+	/* Zero: there is a certificate, and it is verified. */
+	memcpy(out + at + 1, tls->certificate && tls->verified ? "\0\0\0\0" : "\0\0\0\1", 4);
+	at += SSL_FIXED;
+	at = put_text(out, at, SSL_VERSION, tls->version);
+	at = put_text(out, at, SSL_CIPHER, tls->cipher);
+	at = put_text(out, at, SSL_CN, tls->common_name);
+	put_head(out + ssl, TLV_SSL, at - ssl - TLV_HEAD);
+	return at;
+}
+
+size_t proxy_header_append(char header[static PROXY_HEADER_LONGEST], size_t len, const char *tlvs,
+			   size_t n)
+{
+	size_t length = len - V2_FIXED + n;
+
+	CHECK(len >= V2_FIXED && len <= PROXY_HEADER_WRITE_MAX && n <= PROXY_HEADER_TLVS_MAX);
+	if (n == 0)
+		return len;
+	memcpy(header + len, tlvs, n);
+	header[V2_LENGTH] = (char)(length >> 8);
+	header[V2_LENGTH + 1] = (char)(length & 0xff);
+	return len + n;
 }

@@ -15,8 +15,12 @@
  * addresses take 36 bytes; load balancers add less than a hundred, and 4096 is all that nginx
  * reads. Version 1 ends after 107 bytes at the latest. */
 #define PROXY_HEADER_MAX (16 + 4096)
-/* The longest header that is written: version 1 with two IPv6 addresses. */
+/* The longest header that proxy_header_write() writes: version 1 with two IPv6 addresses. */
 #define PROXY_HEADER_WRITE_MAX 104
+/* With what proxy_header_append() adds to it. A certificate's common name is what could be long,
+ * and all that is sent fits in one segment. */
+#define PROXY_HEADER_LONGEST 1024
+#define PROXY_HEADER_TLVS_MAX (PROXY_HEADER_LONGEST - PROXY_HEADER_WRITE_MAX)
 
 enum proxy_header_result {
 	PROXY_HEADER_OK,
@@ -44,3 +48,25 @@ enum proxy_header_result proxy_header_parse(const char *buf, size_t len, struct 
  * small. */
 size_t proxy_header_write(unsigned version, const struct net_addr *source,
 			  const struct net_addr *destination, char *out, size_t cap);
+
+/* A connection by TLS, as TLVs tell of it. What is NULL, "", or longer than 255 bytes, or does not
+ * fit any more, is left out whole. */
+struct proxy_header_tls {
+	const char *alpn;        /* "h2" */
+	const char *authority;   /* the name in the ClientHello */
+	const char *version;     /* "TLSv1.3" */
+	const char *cipher;      /* "TLS_AES_128_GCM_SHA256" */
+	const char *common_name; /* of the client's certificate, in UTF-8 */
+	bool certificate;        /* the client has given one, in this session */
+	bool certificate_now;    /* in the handshake of this connection */
+	bool verified;           /* and it is valid */
+};
+
+/* Writes PP2_TYPE_ALPN, PP2_TYPE_AUTHORITY and PP2_TYPE_SSL, in this order. Returns their length.
+ */
+size_t proxy_header_write_tlvs(const struct proxy_header_tls *tls,
+			       char out[static PROXY_HEADER_TLVS_MAX]);
+/* Adds TLVs, `n` bytes and at most PROXY_HEADER_TLVS_MAX, to a header of version 2 that
+ * proxy_header_write() has written, of `len` bytes. Returns its length now. */
+size_t proxy_header_append(char header[static PROXY_HEADER_LONGEST], size_t len, const char *tlvs,
+			   size_t n);

@@ -15,6 +15,8 @@
 
 /* Names are a hundred bytes, alternative ones some more; each connection keeps its own. */
 #define NAME_MAX_BYTES 1024
+/* X.520 says 64 characters, of up to four bytes each; with what escapes them. */
+#define COMMON_NAME_MAX_BYTES (2 * 256)
 #define SANS_MAX 64
 #define SANS_MAX_BYTES 4096
 
@@ -82,6 +84,25 @@ static bool read_names(struct edge_client_cert *cert, gnutls_x509_crt_t leaf)
 		return false;
 	return gnutls_x509_crt_get_issuer_dn3(leaf, &issuer, 0) >= 0 &&
 	       take_name(&cert->facts[CFG_CLIENT_FIELD_ISSUER], &issuer);
+}
+
+/* Back from RFC 4514 section 2.4, by which GnuTLS writes a name that stands alone too: what is no
+ * text begins with "#". There may be none, and nobody is refused for it. */
+static void read_common_name(struct edge_client_cert *cert, gnutls_x509_crt_t leaf)
+{
+	char text[COMMON_NAME_MAX_BYTES + 1], *to = text;
+	size_t n = sizeof(text);
+
+	if (gnutls_x509_crt_get_dn_by_oid(leaf, GNUTLS_OID_X520_COMMON_NAME, 0, 0, text, &n) < 0 ||
+	    text[0] == '#')
+		return;
+	for (const char *from = text; *from != '\0'; from++) {
+		if (from[0] == '\\' && from[1] != '\0')
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+	cert->common_name = printable(text);
 }
 
 static bool read_numbers(struct edge_client_cert *cert, gnutls_x509_crt_t leaf)
@@ -216,6 +237,8 @@ static void forget_all(struct edge_client_cert *cert)
 	free(cert->sans);
 	cert->sans = NULL;
 	cert->n_sans = 0;
+	free(cert->common_name);
+	cert->common_name = NULL;
 }
 
 struct edge_client_cert *edge_client_cert_create(gnutls_session_t session)
@@ -232,8 +255,10 @@ static bool read_all(struct edge_client_cert *cert, gnutls_x509_crt_t leaf)
 	/* Read before: it is still the same. */
 	if (cert->facts[CFG_CLIENT_FIELD_FINGERPRINT].p != NULL)
 		return true;
-	if (read_names(cert, leaf) && read_sans(cert, leaf) && read_numbers(cert, leaf))
+	if (read_names(cert, leaf) && read_sans(cert, leaf) && read_numbers(cert, leaf)) {
+		read_common_name(cert, leaf);
 		return true;
+	}
 	forget_all(cert);
 	return false;
 }

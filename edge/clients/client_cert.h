@@ -42,6 +42,8 @@ struct edge_client_cert {
 	wall_time until; /* EDGE_CLIENT_OK: it is valid by its own word */
 	/* What stands in it, read once it is valid, and kept; see edge_client_cert_fact(). */
 	struct span facts[CFG_CLIENT_FIELDS];
+	/* The first of its subject, likewise; in UTF-8, on one line. NULL: none, or too long. */
+	char *common_name;
 	struct span *sans;
 	unsigned n_sans;
 };

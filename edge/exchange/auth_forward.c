@@ -13,6 +13,7 @@
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/facts/parties.h"
 #include "edge/limit/buckets.h"
 #include "edge/node/view.h"
 #include "edge/route/affinity.h"
@@ -229,10 +230,11 @@ static bool open_question(struct exchange_auth *auth)
 	    .origin = forward_of(x)->origin,
 	    .affinity = edge_affinity_of(x->view->affinities, forward_of(x)->origin, &x->facts,
 					 &x->arena, clock_wall(), NULL),
-	    .client = {.source = x->client->addr, .destination = x->client->local},
 	    .ends = {.request = &auth->source, .response = &auth->sink},
 	};
 
+	if (!edge_proxy_parties(&open.client, x->client, &x->facts, open.origin, &x->arena))
+		return false;
 	auth->request = olink_request_open(x->worker->olink, &open, &auth->leg);
 	return auth->request != NULL;
 }

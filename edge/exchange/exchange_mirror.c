@@ -7,6 +7,7 @@
 
 #include "config/fleet.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/facts/parties.h"
 #include "edge/node/view.h"
 #include "edge/route/affinity.h"
 #include "edge/route/route.h"
@@ -24,13 +25,25 @@ static bool is_chosen(struct edge_worker *w, const struct cfg_mirror *mirror)
 
 static void send_all(struct edge_exchange *x)
 {
-	struct proxy_parties client = {.source = x->client->addr, .destination = x->client->local};
-
 	for (unsigned i = 0; i < x->n_mirrors; i++) {
 		if (x->mirrors[i])
-			edge_mirror_send(&x->mirrors[i], x->view, &client);
+			edge_mirror_send(&x->mirrors[i], x->view);
 	}
 	x->n_mirrors = 0;
+}
+
+/* NULL: there is no room for one. */
+static struct edge_mirror *open_copy(struct edge_exchange *x, const struct cfg_mirror *mirror)
+{
+	struct olink_affinity affinity = edge_affinity_of(x->view->affinities, mirror->origin,
+							  &x->facts, &x->arena, clock_wall(), NULL);
+	struct proxy_parties client;
+
+	if (!edge_proxy_parties(&client, x->client, &x->facts, mirror->origin, &x->arena)) {
+		edge_count(x->worker, EDGE_MIRROR_DROPPED, 1);
+		return NULL;
+	}
+	return edge_mirror_open(x->worker, mirror, &x->forwarded, &affinity, &client);
 }
 
 enum step_result exchange_step_mirror(struct edge_exchange *x)
@@ -44,14 +57,9 @@ enum step_result exchange_step_mirror(struct edge_exchange *x)
 		return STEP_GO_ON;
 	for (unsigned i = 0; i < terms->n_mirrors; i++) {
 		const struct cfg_mirror *mirror = &terms->mirrors[i];
-		struct edge_mirror *copy = NULL;
-		struct olink_affinity affinity;
+		struct edge_mirror *copy =
+		    is_chosen(x->worker, mirror) ? open_copy(x, mirror) : NULL;
 
-		if (is_chosen(x->worker, mirror)) {
-			affinity = edge_affinity_of(x->view->affinities, mirror->origin, &x->facts,
-						    &x->arena, clock_wall(), NULL);
-			copy = edge_mirror_open(x->worker, mirror, &x->forwarded, &affinity);
-		}
 		if (copy)
 			x->mirrors[x->n_mirrors++] = copy;
 	}

@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "edge/exchange/dispatch.h"
 #include "edge/exchange/exchange_internal.h"
+#include "edge/facts/parties.h"
 #include "edge/node/view.h"
 #include "edge/route/affinity.h"
 #include "edge/route/route.h"
@@ -106,10 +107,11 @@ static bool open_origin(struct edge_exchange *x)
 	    .is_relayed = x->client->is_edge,
 	    .affinity = edge_affinity_of(x->view->affinities, x->to, &x->facts, &x->arena,
 					 clock_wall(), &x->stick),
-	    .client = {.source = client->addr, .destination = client->local},
 	    .ends = {.request = &x->for_origin, .response = &x->from_origin},
 	};
 
+	if (!edge_proxy_parties(&open.client, client, &x->facts, x->to, &x->arena))
+		return false;
 	if (x->relay_order.has_server)
 		stick_to_server(x, &open.affinity);
 	x->origin = olink_request_open(x->worker->olink, &open, &x->leg);

@@ -33,6 +33,7 @@ struct edge_mirror {
 	struct edge_worker *worker;
 	const struct cfg_origin *origin; /* of the view that the request has pinned: until sent */
 	struct olink_affinity affinity;
+	struct proxy_parties client;
 	uint64_t max;
 	struct arena arena;
 	struct http_head head;
@@ -108,6 +109,15 @@ static bool copy_head(struct edge_mirror *m, const struct http_head *head)
 	}
 	return copy_span(&m->arena, &own->method) && copy_span(&m->arena, &own->scheme) &&
 	       copy_span(&m->arena, &own->authority) && copy_span(&m->arena, &own->target);
+}
+
+static bool copy_tlvs(struct edge_mirror *m)
+{
+	struct proxy_parties *client = &m->client;
+
+	if (client->tlvs != NULL)
+		client->tlvs = arena_copy(&m->arena, client->tlvs, client->n_tlvs);
+	return client->tlvs != NULL || client->n_tlvs == 0;
 }
 
 static void push(struct edge_mirror *m)
@@ -209,7 +219,8 @@ static const struct flow_sink_ops sink_ops = {sink_head, sink_body, sink_trailer
 
 struct edge_mirror *edge_mirror_open(struct edge_worker *w, const struct cfg_mirror *cfg,
 				     const struct http_head *head,
-				     const struct olink_affinity *affinity)
+				     const struct olink_affinity *affinity,
+				     const struct proxy_parties *client)
 {
 	struct edge_mirror *m = NULL;
 
@@ -224,6 +235,7 @@ struct edge_mirror *edge_mirror_open(struct edge_worker *w, const struct cfg_mir
 	    .worker = w,
 	    .origin = cfg->origin,
 	    .affinity = *affinity,
+	    .client = *client,
 	    .max = cfg->body,
 	    .source.ops = &source_ops,
 	    .sink.ops = &sink_ops,
@@ -232,7 +244,7 @@ struct edge_mirror *edge_mirror_open(struct edge_worker *w, const struct cfg_mir
 	LIST_INSERT_HEAD(&w->mirrors, m, link);
 	w->n_mirrors++;
 	arena_init(&m->arena, ARENA_MAX);
-	if (!copy_head(m, head) ||
+	if (!copy_head(m, head) || !copy_tlvs(m) ||
 	    (head->framing == HTTP_FRAMING_LENGTH && head->content_length > m->max))
 		edge_mirror_drop(&m);
 	return m;
@@ -283,8 +295,7 @@ static void settle_framing(struct edge_mirror *m)
 	}
 }
 
-void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
-		      const struct proxy_parties *client)
+void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view)
 {
 	struct edge_mirror *m = TAKE(mirror);
 	/* What is lost is lost. */
@@ -294,7 +305,7 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
 	    .origins = view->origins,
 	    .origin = m->origin,
 	    .affinity = m->affinity,
-	    .client = *client,
+	    .client = m->client,
 	    .terms = &terms,
 	    .ends = {.request = &m->source, .response = &m->sink},
 	};

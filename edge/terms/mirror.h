@@ -21,15 +21,15 @@ struct proxy_parties;
 
 #define EDGE_MIRRORS_MAX 128
 
-/* `head` and `affinity` are copied. NULL: there is no room for one. */
+/* `head`, `affinity` and `client`, with its TLVs, are copied. NULL: there is no room for one. */
 struct edge_mirror *edge_mirror_open(struct edge_worker *worker, const struct cfg_mirror *mirror,
 				     const struct http_head *head,
-				     const struct olink_affinity *affinity);
+				     const struct olink_affinity *affinity,
+				     const struct proxy_parties *client);
 /* Content of the request; when it is too much the copy is gone, and *mirror NULL. */
 void edge_mirror_body(struct edge_mirror **mirror, const struct slice *slice);
 /* The request was whole: the copy goes out. Trailers do not go with it. */
-void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view,
-		      const struct proxy_parties *client);
+void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view);
 /* It was not: there is no copy. */
 void edge_mirror_drop(struct edge_mirror **mirror);
 

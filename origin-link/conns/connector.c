@@ -171,18 +171,21 @@ static const struct stream_ops stream_callbacks = {
 };
 
 /* Past the stream, which would hold it back until the end of the turn: it is to go out even if the
- * connection is closed at once, as a probe's is. The buffer of a new socket takes more than its 104
- * bytes. 0, or a negative errno. */
+ * connection is closed at once, as a probe's is. The buffer of a new socket takes more than its
+ * PROXY_HEADER_LONGEST bytes. 0, or a negative errno. */
 static int send_proxy_header(const struct connector *c)
 {
 	unsigned version = c->transport->proxy == CFG_PROXY_PROTOCOL_V1 ? 1 : 2;
-	char text[PROXY_HEADER_WRITE_MAX];
+	char text[PROXY_HEADER_LONGEST];
 	size_t len =
 	    proxy_header_write(version, c->has_client ? &c->client.source : NULL,
 			       c->has_client ? &c->client.destination : NULL, text, sizeof(text));
-	ssize_t sent = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent;
 
 	CHECK(len > 0);
+	if (c->transport->proxy == CFG_PROXY_PROTOCOL_V2_TLS && c->has_client)
+		len = proxy_header_append(text, len, c->client.tlvs, c->client.n_tlvs);
+	sent = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0)
 		return -errno;
 	return (size_t)sent == len ? 0 : -ENOBUFS;

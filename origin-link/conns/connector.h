@@ -18,6 +18,10 @@ struct transport;
 /* Whose connection it is: what its PROXY header says. */
 struct proxy_parties {
 	struct net_addr source, destination;
+	/* For CFG_PROXY_PROTOCOL_V2_TLS: what proxy_header_write_tlvs() wrote of the client's TLS,
+	 * not copied. NULL: nothing. */
+	const char *tlvs;
+	size_t n_tlvs;
 };
 
 enum connector_state {
@@ -71,8 +75,8 @@ struct connector {
 void connector_init(struct connector *c, struct stream_buffers *b,
 		    void (*done)(struct connector *c, struct stream *stream, enum reason reason,
 				 const char *detail));
-/* `transport` must outlive the attempt. `client`: whom the PROXY header names, copied; NULL: nobody
- * (LOCAL, UNKNOWN). */
+/* `transport` must outlive the attempt, as must the TLVs. `client`: whom the PROXY header names,
+ * copied; NULL: nobody (LOCAL, UNKNOWN). */
 void connector_start(struct connector *c, const struct net_addr *addr, struct transport *transport,
 		     const struct proxy_parties *client, duration timeout);
 /* Inside done(): it failed because this machine has no way to such an address: no route, no address

@@ -30,7 +30,7 @@ struct olink_terms {
 struct olink_open {                          /* copied */
 	const struct olink_origins *origins; /* looked at only inside olink_request_open() */
 	const struct cfg_origin *origin;     /* likewise: what is needed later is copied */
-	struct proxy_parties client;         /* for origins that want a PROXY header */
+	struct proxy_parties client;         /* for PROXY headers; TLVs live as long as it */
 	const struct olink_terms *terms;     /* NULL: all as the origin says */
 	bool is_relayed;                     /* by another edge: it goes straight to a server */
 	struct olink_affinity affinity;      /* to a server */

@@ -42,6 +42,7 @@ scenarios = \
 	tests/scenario/test_edge_pkcs11.py \
 	tests/scenario/test_edge_origin_connection.py \
 	tests/scenario/test_edge_origin_h2.py tests/scenario/test_edge_plain.py \
+	tests/scenario/test_edge_proxy_tls.py \
 	tests/scenario/test_edge_routes.py \
 	tests/scenario/test_edge_rules.py \
 	tests/scenario/test_edge_slowhttptest.py \

@@ -105,7 +105,8 @@ def test_a_quiet_link_is_kept(make, origin):
     http = "timeout: {keep_alive: 1s}"
     fra1 = make("fra1", origins, relay=True, http=http)
     nyc1 = make("nyc1", origins, http=http)
-    nyc1.wait_counter("olink_widened_total", nyc1.counters()["olink_h2_sessions_total"])
+    perigee.wait_for(lambda: nyc1.counters()["olink_widened_total"]
+                     == nyc1.counters()["olink_h2_sessions_total"] > 0, "links to be wide")
     sessions = nyc1.counters()["olink_h2_sessions_total"]
     ask(nyc1, "/near")
     nyc1.wait_counter("olink_expired_total", 1)

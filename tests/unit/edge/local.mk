@@ -281,6 +281,17 @@ tests_unit_edge_facts_test_client_SOURCES = tests/unit/edge/facts/test_client.c
 tests_unit_edge_facts_test_client_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/facts/test_client
 
+check_PROGRAMS += tests/unit/edge/facts/test_parties
+tests_unit_edge_facts_test_parties_SOURCES = tests/unit/edge/facts/test_parties.c
+tests_unit_edge_facts_test_parties_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/facts/test_parties
+
+check_PROGRAMS += tests/unit/edge/clients/test_client_cert
+tests_unit_edge_clients_test_client_cert_SOURCES = tests/unit/edge/clients/test_client_cert.c \
+	tests/support/test_cert.c tests/support/test_cert.h
+tests_unit_edge_clients_test_client_cert_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/clients/test_client_cert
+
 check_PROGRAMS += tests/unit/edge/facts/test_forwarded
 tests_unit_edge_facts_test_forwarded_SOURCES = tests/unit/edge/facts/test_forwarded.c
 tests_unit_edge_facts_test_forwarded_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)

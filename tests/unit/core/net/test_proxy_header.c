@@ -415,13 +415,104 @@ static void test_written(void **state)
 	}
 }
 
+/* TLVs that are written: section 2.2 and, of PP2_TYPE_SSL, 2.2.6. */
+static const struct {
+	struct proxy_header_tls tls;
+	const char *bytes;
+	size_t n;
+} tlv_rows[] = {
+#define BYTES(bytes) bytes, sizeof(bytes) - 1
+    {{"h2", "www.example.com", "TLSv1.3", "TLS_AES_128_GCM_SHA256", "alice", true, true, true},
+     BYTES("\1\0\2h2"
+	   "\2\0\x0fwww.example.com"
+	   "\x20\0\x30\7\0\0\0\0"
+	   "\x21\0\7TLSv1.3"
+	   "\x23\0\x16TLS_AES_128_GCM_SHA256"
+	   "\x22\0\5alice")},
+    /* resumed */
+    {{"http/1.1", "", "TLSv1.2", NULL, "\xc3\xa9", true, false, true},
+     BYTES("\1\0\x08http/1.1"
+	   "\x20\0\x14\5\0\0\0\0"
+	   "\x21\0\7TLSv1.2"
+	   "\x22\0\2\xc3\xa9")},
+    /* a certificate that is not valid */
+    {{NULL, NULL, NULL, NULL, NULL, true, true, false}, BYTES("\x20\0\5\7\0\0\0\1")},
+    /* none, which nobody can have verified */
+    {{NULL, NULL, NULL, NULL, NULL, false, false, false}, BYTES("\x20\0\5\1\0\0\0\1")},
+    {{NULL, NULL, NULL, NULL, NULL, false, false, true}, BYTES("\x20\0\5\1\0\0\0\1")},
+#undef BYTES
+};
+
+static void test_written_tlvs(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tlv_rows); i++) {
+		char tlvs[PROXY_HEADER_TLVS_MAX];
+		size_t n = proxy_header_write_tlvs(&tlv_rows[i].tls, tlvs);
+
+		assert_int_equal(n, tlv_rows[i].n);
+		assert_memory_equal(tlvs, tlv_rows[i].bytes, n);
+	}
+}
+
+static void test_appended_tlvs(void **state)
+{
+	static const char expected[] = SIGNATURE "\x21\x21\x01\x2c" ADDRESSES6;
+	char tlvs[0x12c - 36] = "\xe0\1\5", out[PROXY_HEADER_LONGEST];
+	struct net_addr source, destination;
+	struct proxy_header header;
+	size_t n, used;
+
+	assert_true(net_addr_parse(SOURCE6, 0, &source));
+	assert_true(net_addr_parse(DESTINATION6, 0, &destination));
+	n = proxy_header_write(2, &source, &destination, out, sizeof(out));
+	assert_int_equal(proxy_header_append(out, n, NULL, 0), n);
+	n = proxy_header_append(out, n, tlvs, sizeof(tlvs));
+	assert_int_equal(n, 16 + 0x12c);
+	assert_memory_equal(out, expected, sizeof(expected) - 1);
+	assert_memory_equal(out + sizeof(expected) - 1, tlvs, sizeof(tlvs));
+	assert_int_equal(parse_cut(out, n, &header, &used), PROXY_HEADER_OK);
+	assert_int_equal(used, n);
+	assert_true(net_addr_equal(&header.source, &source));
+}
+
+/* What is too long, or does not fit any more, is left out whole. */
+static void test_too_much_for_tlvs(void **state)
+{
+	char longest[256], longer[257], tlvs[PROXY_HEADER_TLVS_MAX];
+	struct proxy_header_tls tls = {
+	    .alpn = longest, .authority = longest, .version = longest, .cipher = longest};
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[255] = '\0';
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[256] = '\0';
+	/* The cipher suite does not fit, the name does. */
+	tls.common_name = "alice";
+	assert_int_equal(proxy_header_write_tlvs(&tls, tlvs), 3 * 258 + 8 + 8);
+	assert_memory_equal(tlvs, "\1\0\xff", 3);
+	assert_memory_equal(tlvs + 258, "\2\0\xff", 3);
+	assert_memory_equal(tlvs + 2 * 258, "\x20\1\x0f\1", 4);
+	assert_memory_equal(tlvs + 2 * 258 + 8, "\x21\0\xff", 3);
+	assert_memory_equal(tlvs + 3 * 258 + 8, "\x22\0\5alice", 8);
+	tls = (struct proxy_header_tls){longer, longer, longer, longer, longer, true, true, true};
+	assert_int_equal(proxy_header_write_tlvs(&tls, tlvs), 8);
+	assert_memory_equal(tlvs, "\x20\0\5\7\0\0\0\0", 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_version_1),      cmocka_unit_test(test_junk_of_version_1),
-	    cmocka_unit_test(test_version_2),      cmocka_unit_test(test_junk_of_version_2),
-	    cmocka_unit_test(test_tlvs),           cmocka_unit_test(test_checksum_covers_every_bit),
-	    cmocka_unit_test(test_longest_header), cmocka_unit_test(test_written),
+	    cmocka_unit_test(test_version_1),
+	    cmocka_unit_test(test_junk_of_version_1),
+	    cmocka_unit_test(test_version_2),
+	    cmocka_unit_test(test_junk_of_version_2),
+	    cmocka_unit_test(test_tlvs),
+	    cmocka_unit_test(test_checksum_covers_every_bit),
+	    cmocka_unit_test(test_longest_header),
+	    cmocka_unit_test(test_written),
+	    cmocka_unit_test(test_written_tlvs),
+	    cmocka_unit_test(test_appended_tlvs),
+	    cmocka_unit_test(test_too_much_for_tlvs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -718,6 +718,36 @@ static void test_proxy_header(void **state)
 	}
 }
 
+static void test_proxy_header_with_tlvs(void **state)
+{
+	struct test *t = *state;
+	struct proxy_parties client = parties();
+
+	client.tlvs = "\1\0\2h2";
+	client.n_tlvs = 5;
+	for (unsigned i = 0; i < 4; i++) {
+		bool asked = i & 1, local = i & 2;
+		struct echo_origin o = {.proxy_header = 2};
+		struct transport *transport;
+
+		t->origin.tls.enabled = false;
+		t->origin.proxy_protocol =
+		    asked ? CFG_PROXY_PROTOCOL_V2_TLS : CFG_PROXY_PROTOCOL_V2;
+		transport = load(t, NAME);
+		echo_origin_start(&o);
+		assert_int_equal(run(t, &o.addr, transport, local ? NULL : &client, DUR_S(10)),
+				 REASON_NONE);
+		say_ping(t);
+		stream_destroy(&t->stream);
+		echo_origin_stop(&o);
+		assert_int_equal(o.n_header, local ? 16 : asked ? 33 : 28);
+		assert_int_equal(o.header[15], o.n_header - 16);
+		if (asked && !local)
+			assert_memory_equal(o.header + 28, client.tlvs, client.n_tlvs);
+		transport_unref(&transport);
+	}
+}
+
 /* Giving up */
 
 static void test_cancelled(void **state)
@@ -767,6 +797,7 @@ int main(void)
 	    TEST(test_client_certificate),
 	    TEST(test_handshakes_that_fail),
 	    TEST(test_proxy_header),
+	    TEST(test_proxy_header_with_tlvs),
 	    TEST(test_cancelled),
 	};
 
