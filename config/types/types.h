@@ -88,9 +88,9 @@ extern const struct cfg_type cfg_type_any_field, cfg_type_parameter, cfg_type_cl
 extern const struct cfg_type cfg_type_template, cfg_type_response_template;
 /* The same, as the value of a field. */
 extern const struct cfg_type cfg_type_request_value, cfg_type_response_value;
-/* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 /* For sock_set_congestion_control(); "": not to be set. */
 extern const struct cfg_type cfg_type_congestion_control;
+/* Net: something to listen on, a bare address, a prefix, "name:port" (struct cfg_server). */
 extern const struct cfg_type cfg_type_listen, cfg_type_address, cfg_type_prefix, cfg_type_server;
 /* The same, or "unix:" and a path. */
 extern const struct cfg_type cfg_type_origin_server;

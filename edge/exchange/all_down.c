@@ -63,10 +63,12 @@ enum step_result exchange_step_all_down(struct edge_exchange *x)
 				return refuse(x, reason, wait);
 			return STEP_GO_ON;
 		case CFG_ALL_DOWN_TRY:
-			if (reason == REASON_ORIGIN_BREAKER_OPEN ||
-			    reason == REASON_ORIGIN_QUEUE_FULL)
-				return refuse(x, reason, wait);
-			return STEP_GO_ON;
+			/* What is asked last has not been asked where the servers are down. */
+			if (reason != REASON_ORIGIN_BREAKER_OPEN &&
+			    reason != REASON_ORIGIN_QUEUE_FULL)
+				reason = olink_origins_let_pass(x->view->origins, x->to,
+								x->worker->loop, &wait);
+			return reason == REASON_NONE ? STEP_GO_ON : refuse(x, reason, wait);
 		}
 	}
 }

@@ -162,6 +162,7 @@ struct edge_h2 {
 	unsigned n_lingering;
 	size_t held;    /* bytes in the queues of all streams */
 	size_t windows; /* of all streams, for their responses */
+	size_t wide;    /* what the streams' windows for requests have above the least, in sum */
 	struct h2_priorities priorities;
 	struct h2_update update; /* that is being read */
 	struct h2_early_priority early[H2_EARLY_MAX];
@@ -264,6 +265,8 @@ void h2_request_end(struct h2_stream *s);
 void h2_request_take_kept(struct h2_stream *s);
 /* It will not be taken, so it does not count against the connection's window any more. */
 void h2_request_drop_kept(struct h2_stream *s);
+/* It is closed, and its window counts no more. */
+void h2_request_leave_window(struct h2_stream *s);
 /* Its head cannot be taken: it counts as a request, which gets `status`, or with 0 a reset. */
 void h2_request_refuse(struct h2_stream *s, int status);
 /* Awaited content did not come. */

@@ -3,6 +3,10 @@
  * Requests off an HTTP/2 connection, from fields and DATA to the exchange. The client is given
  * windows as the exchange grants: what it has sent beyond that is kept, and only what the exchange
  * has taken is given back to the windows. Worker's loop only.
+ *
+ * By a connection of another edge many clients send: to its own window all is given back at once,
+ * so that none waits for another one's origin. What is kept of them is bounded by the windows of
+ * the streams: WINDOW_MIN of each, and WIDE_MAX of all together.
  */
 #define LOG_MODULE LOG_HTTP
 #include <string.h>
@@ -17,6 +21,9 @@
  * takes all at once. */
 #define WINDOW_MIN 65535
 #define WINDOW_MAX (512 * 1024)
+/* What the windows of another edge's streams have above the least, in sum: as much as 64 that go at
+ * full speed. */
+#define WIDE_MAX (32 * 1024 * 1024)
 /* A header section so far over the limit is no accident: reading the rest would be work for
  * nothing, as one byte of HPACK can stand for kilobytes. */
 #define HEAD_EXCESS 4
@@ -39,16 +46,39 @@ static bool takes_content(const struct h2_stream *s)
 	return s->request_side == H2_REQUEST_CONTENT || s->request_side == H2_REQUEST_TUNNEL;
 }
 
+/* Half of what the others leave is for those that come: origins that cease to read leave some. */
+static size_t window_most(const struct h2_stream *s)
+{
+	const struct edge_h2 *c = s->conn;
+	size_t others = c->wide - (s->request_window - WINDOW_MIN);
+
+	if (!c->conn->client.is_edge)
+		return WINDOW_MAX;
+	return MIN(WINDOW_MIN + (WIDE_MAX - others) / 2, (size_t)WINDOW_MAX);
+}
+
 /* The window follows what the exchange would take. */
 static void widen(struct h2_stream *s)
 {
-	size_t wanted = MIN(s->request_credit, (size_t)WINDOW_MAX);
+	size_t wanted;
 
-	if (s->all_here || !takes_content(s) || wanted < 2 * s->request_window)
+	if (s->all_here || !takes_content(s))
+		return;
+	wanted = MIN(s->request_credit, window_most(s));
+	if (wanted < 2 * s->request_window)
 		return;
 	if (nghttp2_session_set_local_window_size(s->conn->session, NGHTTP2_FLAG_NONE, s->id,
-						  (int32_t)wanted) == 0)
+						  (int32_t)wanted) == 0) {
+		s->conn->wide += wanted - s->request_window;
 		s->request_window = wanted;
+	}
+}
+
+void h2_request_leave_window(struct h2_stream *s)
+{
+	if (s->request_window > WINDOW_MIN)
+		s->conn->wide -= s->request_window - WINDOW_MIN;
+	s->request_window = WINDOW_MIN;
 }
 
 static void source_grant(struct flow_source *source, size_t n)
@@ -65,10 +95,16 @@ static void source_grant(struct flow_source *source, size_t n)
 	h2_defer(s->conn);
 }
 
+/* It was taken, or will never be. Of another edge's it was given back when it came. */
+static void consume_connection(struct edge_h2 *c, size_t n)
+{
+	if (n > 0 && !c->conn->client.is_edge)
+		nghttp2_session_consume_connection(c->session, n);
+}
+
 void h2_request_drop_kept(struct h2_stream *s)
 {
-	if (s->up.bytes > 0)
-		nghttp2_session_consume_connection(s->conn->session, s->up.bytes);
+	consume_connection(s->conn, s->up.bytes);
 	h2_hold(s->conn, -(ssize_t)s->up.bytes);
 	h2_queue_clear(&s->up);
 }
@@ -195,13 +231,12 @@ void h2_request_ask(struct h2_stream *s)
 
 /* Content */
 
-/* It was taken, or will never be. */
+/* Likewise, to the stream's window too. */
 static void consume(struct h2_stream *s, size_t n)
 {
-	int rv = s->closed ? nghttp2_session_consume_connection(s->conn->session, n)
-			   : nghttp2_session_consume(s->conn->session, s->id, n);
-
-	if (nghttp2_is_fatal(rv))
+	consume_connection(s->conn, n);
+	if (!s->closed &&
+	    nghttp2_is_fatal(nghttp2_session_consume_stream(s->conn->session, s->id, n)))
 		h2_end(s->conn, REASON_LIMIT, EDGE_CLOSE_BREAK);
 }
 
@@ -231,7 +266,7 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n)
 {
 	if (s->request_side == H2_REQUEST_UNWANTED || s->request_side == H2_REQUEST_ENDED ||
 	    s->response_side == H2_RESPONSE_MUTED) {
-		nghttp2_session_consume_connection(s->conn->session, n);
+		consume_connection(s->conn, n);
 		return;
 	}
 	s->content_began = true;
@@ -246,7 +281,7 @@ void h2_request_content(struct h2_stream *s, const uint8_t *data, size_t n)
 		n -= at_once;
 	}
 	if (s->request_side == H2_REQUEST_UNWANTED)
-		nghttp2_session_consume_connection(s->conn->session, n);
+		consume_connection(s->conn, n);
 	else
 		keep(s, data, n);
 	h2_pace_update(s);

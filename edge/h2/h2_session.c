@@ -13,7 +13,8 @@
 #include "edge/h2/h2_internal.h"
 #include "edge/node/view.h"
 
-/* What a connection may send before the exchanges have taken it: as much as several streams. */
+/* What a connection may send before the exchanges have taken it: as much as several streams.
+ * Another edge's: before it was read. */
 #define CONNECTION_WINDOW (1024 * 1024)
 /* The largest head that an origin's limits let through. */
 #define SECTION_MAX (2 * 1024 * 1024)
@@ -312,10 +313,11 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
 {
 	struct h2_stream *s = stream_of(session, id);
 
+	/* Another edge's clients do not wait for each other: see h2_request.c. */
+	if (s == NULL || conn_of(arg)->conn->client.is_edge)
+		nghttp2_session_consume_connection(session, n);
 	if (s != NULL)
 		h2_request_content(s, data, n);
-	else
-		nghttp2_session_consume_connection(session, n);
 	return 0;
 }
 

@@ -48,6 +48,7 @@ static void drop_queues(struct h2_stream *s)
 	struct edge_h2 *c = s->conn;
 
 	h2_request_drop_kept(s);
+	h2_request_leave_window(s);
 	h2_hold(c, -(ssize_t)s->down.bytes);
 	h2_queue_clear(&s->down);
 	s->now = (struct slice){0};

@@ -309,7 +309,6 @@ void edge_mirror_send(struct edge_mirror **mirror, const struct edge_view *view)
 	    .terms = &terms,
 	    .ends = {.request = &m->source, .response = &m->sink},
 	};
-
 	duration wait;
 
 	MAGIC_CHECK(m, MIRROR_MAGIC);

@@ -3,6 +3,7 @@
 that their breaker opens."""
 
 import subprocess
+import threading
 
 import perigee
 import pytest
@@ -64,6 +65,33 @@ def test_try_asks_the_server_all_the_same(make_edge, server):
     app.healthy = False
     becomes(edge, "down")
     assert ask(edge)[0::2] == (200, "app")
+
+
+def test_tries_of_servers_that_are_down_were_not_limited(make_edge, scripted_origin):
+    """limit.requests holds there too: that is where requests pile up."""
+    asked, go = [], threading.Event()
+
+    def script(conn):
+        while head := read_head(conn):
+            if b" /check " in head:
+                conn.sendall(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+                continue
+            asked.append(head)
+            if len(asked) == 1:
+                assert go.wait(perigee.PATIENCE)
+            conn.sendall(OK % (2, b"ok"))
+
+    port = scripted_origin(script).port
+    edge = make_edge({"app": f'servers: ["127.0.0.1:{port}"], health: {{{CHECK}}}, limit: {{requests: 1}}'})
+    becomes(edge, "down")
+    with edge.connect() as first:
+        first.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        perigee.wait_for(lambda: asked, "the first request")
+        status, fields, _ = ask(edge)
+        assert (status, fields["retry-after"]) == (503, "1") and len(asked) == 1
+        go.set()
+        assert first.recv(4096).startswith(b"HTTP/1.1 200")
+    assert ask(edge)[0::2] == (200, "ok")
 
 
 def test_refuse_says_when_to_come_again(make_edge, server):

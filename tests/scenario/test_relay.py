@@ -12,7 +12,7 @@ import pytest
 import perigee
 from edge_fleet import HOST, Responses, read_head
 from h2_client import Client, ErrorCodes
-from relays import RelayFleet
+from relays import RelayFleet, let_in
 
 VIA = "via: fra1"
 HEALTH, FILLING = "/.well-known/perigee/health", "/.well-known/perigee/filling"
@@ -211,17 +211,6 @@ def test_upgrade_and_trailers(make, scripted_origin):
 
 
 # Strangers
-
-
-def let_in(port, certificate, protocol):
-    """A connection of who shows that, where it is let in."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols([protocol])
-    context.load_cert_chain(*map(str, certificate))
-    tcp = socket.create_connection(("127.0.0.1", port), timeout=perigee.PATIENCE)
-    return context.wrap_socket(tcp, server_hostname="fra1", suppress_ragged_eofs=False)
 
 
 def talk(port, certificate=None, request=b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", name="fra1"):

@@ -9,7 +9,8 @@ import pytest
 
 import perigee
 from edge_fleet import HOST, read_head
-from relays import RelayFleet
+from h2_client import Client
+from relays import RelayFleet, let_in
 
 VIA = "via: fra1"
 FILLING = 2 * 1024 * 1024
@@ -135,3 +136,76 @@ def test_congestion_control_of_a_relay(make, origin, fleet):
     lon1 = make("lon1", origins, relay=True,
                 own=fleet.options("lon1", 0)[:-1] + ", congestion_control: none-such}")
     assert "edges.lon1.relay: congestion control none-such cannot be used" in lon1.log()
+
+
+# Uploads
+
+
+SIZE = 1 << 20
+
+
+def upload(client, origin):
+    length = ("content-length", str(SIZE))
+    return client.ask(method="POST", end=False, fields=[("perigee-relay", origin), length])
+
+
+def send(client, stream, n):
+    """Content, as soon as there is room for it."""
+    while n > 0:
+        room = min(client.h2.local_flow_control_window(stream), 16384, n)
+        if room > 0:
+            client.h2.send_data(stream, b"x" * room)
+            n -= room
+            client.flush()
+        else:
+            assert client.read()
+
+
+def test_uploads_that_no_server_took_stopped_those_of_others(make, fleet, scripted_origin):
+    """A connection between edges is many clients': what is kept of some leaves its window to the
+    others. Of 20 that wait for a connection 1.25 MiB are kept, beside what their requests hold."""
+    def read(conn):
+        left = SIZE - len(read_head(conn).partition(b"\r\n\r\n")[2])
+        while left > 0:
+            left -= len(conn.recv(65536))
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def stay_busy(conn):
+        while conn.recv(65536):
+            pass
+
+    busy = scripted_origin(stay_busy).origin(f"{VIA}, limit: {{connections: 1}}, timeout: {{queue: 1h}}")
+    origins = {"app": scripted_origin(read).origin(VIA), "busy": busy}
+    fra1 = make("fra1", origins, relay=True)
+    with Client(fra1, on=let_in(fra1.relay_port, fleet.credentials("nyc1"), "h2")) as c:
+        c.ask(fields=[("perigee-relay", "busy;response=3600000")])
+        for _ in range(20):
+            send(c, upload(c, "busy"), 2 * 65535)
+        stream = upload(c, "app")
+        send(c, stream, SIZE)
+        c.h2.end_stream(stream)
+        c.flush()
+        assert c.finish(stream).body == b"ok"
+
+
+def test_windows_of_uploads_are_bounded_together(make, fleet, scripted_origin):
+    """What would be kept if all servers ceased to read is 64 KiB of each stream, and 32 MiB of all:
+    where many are wide the next ones are not."""
+    n = 100
+
+    def script(conn):
+        while conn.recv(65536):
+            pass
+
+    fra1 = make("fra1", {"app": scripted_origin(script).origin(VIA)}, relay=True)
+    with Client(fra1, on=let_in(fra1.relay_port, fleet.credentials("nyc1"), "h2")) as c:
+        streams = [upload(c, "app") for _ in range(n)]
+        for stream in streams:
+            send(c, stream, SIZE // 2)
+        c.h2.ping(b"windows.")
+        c.flush()
+        c.until(lambda: c.pings)
+        c.h2.outbound_flow_control_window = 1 << 30
+        windows = [c.h2.local_flow_control_window(stream) for stream in streams]
+        assert max(windows) == 512 << 10 and 0 < min(windows) <= 65535
+        assert sum(windows) <= (32 << 20) + n * 65535

@@ -2,6 +2,8 @@
 """A fleet in which some edges are relays for others: its authority, and its edges, each with a fleet
 file of its own, as their ports are not known before they listen."""
 
+import socket
+import ssl
 from pathlib import Path
 
 import perigee
@@ -59,3 +61,14 @@ class RelayFleet:
             edge.relay_port = edge.addresses()[-1][1]
             self.ports[node] = edge.relay_port
         return edge
+
+
+def let_in(port, certificate, protocol):
+    """A connection of who shows that, where it is let in."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    context.load_cert_chain(*map(str, certificate))
+    tcp = socket.create_connection(("127.0.0.1", port), timeout=perigee.PATIENCE)
+    return context.wrap_socket(tcp, server_hostname="fra1", suppress_ragged_eofs=False)
