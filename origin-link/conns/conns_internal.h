@@ -245,6 +245,7 @@ struct origin_conn {
 	/* SHARED, SHARED_IDLE */
 	struct origin_h2 *h2;
 	bool takes;       /* requests: it is in slot->shared, by `link` */
+	bool is_done;     /* by our own wish it takes no more */
 	unsigned n_users; /* leases that hold it, or were promised it */
 	/* When it began to take requests, for how long it does so at least though others wait for
 	 * its place, and until when it takes none for their sake; 0: it does. */

@@ -147,6 +147,7 @@ static void stop_taking(struct origin_conn *conn, const char *why)
 {
 	log_debug("%s fd %d: takes no more requests: %s", net_addr_shown(&conn->endpoint->addr),
 		  stream_fd(conn->stream), why);
+	conn->is_done = true;
 	leave_list(conn);
 	origin_h2_leave(conn->h2);
 }
@@ -246,7 +247,8 @@ static void changed_cb(void *arg)
 	}
 	if (!conn->takes) {
 		/* The origin's doing. */
-		if (origin_h2_is_over(conn->h2) || origin_h2_is_leaving(conn->h2))
+		if (!conn->is_done &&
+		    (origin_h2_is_over(conn->h2) || origin_h2_is_leaving(conn->h2)))
 			warm_ended(slot, c->loop,
 				   mono_since(loop_now(c->loop), conn->expiry.requests == 0
 								     ? conn->expiry.made
