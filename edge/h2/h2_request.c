@@ -95,11 +95,13 @@ static void source_grant(struct flow_source *source, size_t n)
 	h2_defer(s->conn);
 }
 
-/* It was taken, or will never be. Of another edge's it was given back when it came. */
-static void consume_connection(struct edge_h2 *c, size_t n)
+/* It was taken, or will never be. Of another edge's it was given back when it came. 0, or nghttp2's
+ * error. */
+static int consume_connection(struct edge_h2 *c, size_t n)
 {
-	if (n > 0 && !c->conn->client.is_edge)
-		nghttp2_session_consume_connection(c->session, n);
+	if (n == 0 || c->conn->client.is_edge)
+		return 0;
+	return nghttp2_session_consume_connection(c->session, n);
 }
 
 void h2_request_drop_kept(struct h2_stream *s)
@@ -234,9 +236,11 @@ void h2_request_ask(struct h2_stream *s)
 /* Likewise, to the stream's window too. */
 static void consume(struct h2_stream *s, size_t n)
 {
-	consume_connection(s->conn, n);
-	if (!s->closed &&
-	    nghttp2_is_fatal(nghttp2_session_consume_stream(s->conn->session, s->id, n)))
+	int rv = consume_connection(s->conn, n);
+
+	if (rv == 0 && !s->closed)
+		rv = nghttp2_session_consume_stream(s->conn->session, s->id, n);
+	if (nghttp2_is_fatal(rv))
 		h2_end(s->conn, REASON_LIMIT, EDGE_CLOSE_BREAK);
 }
 

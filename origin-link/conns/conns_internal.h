@@ -286,6 +286,8 @@ void origin_conn_park(struct origin_conn *conn);
 void origin_conn_unpark(struct origin_conn *conn, struct conns *c);
 /* FREE or PROMISED, with our own callbacks: a look at the socket and what is unread. */
 bool origin_conn_is_alive(struct origin_conn *conn);
+/* Whether it ends soon, as its slot counts them: another is to be there then. */
+void origin_conn_set_leaving(struct origin_conn *conn, bool leaving);
 /* Nothing is in the socket, not even its end, that has not been read yet. */
 bool origin_conn_is_quiet(const struct origin_conn *conn);
 /* Any state but MAILED. Somebody may be waiting for the room: sharing.c is told. `why` are words

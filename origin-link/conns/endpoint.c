@@ -116,24 +116,14 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now)
 	return atomic_load_explicit(&e->suspect_until, memory_order_relaxed) > now.ns;
 }
 
-static bool keeps_warm(const struct endpoint *e)
+bool endpoint_keeps_warm(const struct endpoint *e)
 {
 	return atomic_load_explicit(&e->keeps_warm, memory_order_relaxed);
 }
 
-static bool is_warm(const struct endpoint *e)
-{
-	return atomic_load_explicit(&e->is_warm, memory_order_relaxed);
-}
-
 bool endpoint_is_cold(const struct endpoint *e)
 {
-	return keeps_warm(e) && !is_warm(e);
-}
-
-bool endpoint_is_warm(const struct endpoint *e)
-{
-	return keeps_warm(e) && is_warm(e);
+	return endpoint_keeps_warm(e) && !atomic_load_explicit(&e->is_warm, memory_order_relaxed);
 }
 
 bool endpoint_is_avoided(const struct endpoint *e, const struct loop *loop)

@@ -31,8 +31,8 @@ bool endpoint_is_suspect(const struct endpoint *e, mono_time now);
 /* Connections are kept ready there (warm.h), but are not there yet, or not any more: a request
  * would wait for one to be made. Any thread. */
 bool endpoint_is_cold(const struct endpoint *e);
-/* Connections are kept ready there, and are there. Any thread. */
-bool endpoint_is_warm(const struct endpoint *e);
+/* Connections are to be kept ready there. Any thread. */
+bool endpoint_keeps_warm(const struct endpoint *e);
 /* For one or the other reason others are to be asked first; also when it has just ended the last
  * connection that was idle on this loop: while the other loops' last for a moment still, none of
  * them is any good. As for endpoint_pin(). */

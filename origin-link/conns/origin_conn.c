@@ -156,10 +156,14 @@ static void leave_side(struct origin_conn *conn)
 	conn->conns->n_idle--;
 }
 
-static void count_leaving(struct endpoint_slot *slot, int n)
+void origin_conn_set_leaving(struct origin_conn *conn, bool leaving)
 {
-	atomic_store_explicit(&slot->n_leaving,
-			      atomic_load_explicit(&slot->n_leaving, memory_order_relaxed) + n,
+	_Atomic unsigned *n = &slot_of(conn)->n_leaving;
+
+	if (conn->leaving == leaving)
+		return;
+	conn->leaving = leaving;
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + (leaving ? 1 : -1),
 			      memory_order_relaxed);
 }
 
@@ -170,9 +174,7 @@ static void leave_idle(struct origin_conn *conn)
 	CHECK(conn->state == CONN_IDLE);
 	TAILQ_REMOVE(&slot->idle, conn, link);
 	leave_side(conn);
-	if (conn->leaving)
-		count_leaving(slot, -1);
-	conn->leaving = false;
+	origin_conn_set_leaving(conn, false);
 	atomic_store_explicit(&slot->n_idle,
 			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
 			      memory_order_relaxed);
@@ -426,9 +428,8 @@ void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
 		next = TAILQ_NEXT(conn, link);
 		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE) {
 			origin_conn_close_expired(conn);
-		} else if (!conn->leaving && expiry_is_near(&conn->expiry, loop_now(c->loop))) {
-			conn->leaving = true;
-			count_leaving(slot, 1);
+		} else if (expiry_is_near(&conn->expiry, loop_now(c->loop))) {
+			origin_conn_set_leaving(conn, true);
 		}
 	}
 }

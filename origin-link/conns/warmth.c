@@ -64,7 +64,6 @@ static unsigned missing(const struct warmth *w, const struct warmth_sight *sight
 {
 	unsigned want = warmth_target(w, sight);
 	unsigned have = sight->open + sight->ordered;
-
 	unsigned room = sight->idle_max - MIN(sight->idle_max, have);
 
 	/* Only so many need be there at any moment; others are replaced when they have ended, and

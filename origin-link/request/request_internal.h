@@ -218,8 +218,8 @@ void request_unleased(struct olink_request *r, struct attempt *a, enum reason re
 /* The connection ended or broke before the response did. Sends the request again, if that may be;
  * else it fails. */
 void request_died(struct olink_request *r, struct attempt *a, const struct attempt_death *death);
-/* The server does not answer TCP any more, and has acted on the request or perhaps has. The same,
- * but elsewhere if there is another one. */
+/* The server does not answer any more; `unacted`: it has surely not acted upon the request. The
+ * same, but elsewhere if there is another one. */
 void request_vanished(struct olink_request *r, struct attempt *a, bool unacted);
 /* per_try_timeout has passed. False: it may go on. */
 bool request_took_long(struct olink_request *r, struct attempt *a);

@@ -437,8 +437,12 @@ static bool is_afforded(struct olink_request *r, enum retry_cost cost)
 /* A new connection to the same server costs round trips, and it may have just ended. */
 static bool is_quicker_elsewhere(const struct olink_request *r)
 {
-	return has_other(r) && !r->affinity.has_server && !r->affinity.has_key &&
-	       endpoint_is_warm(r->candidates[r->candidate + 1]);
+	const struct endpoint *next;
+
+	if (!has_other(r) || r->affinity.has_server || r->affinity.has_key)
+		return false;
+	next = r->candidates[r->candidate + 1];
+	return endpoint_keeps_warm(next) && !endpoint_is_avoided(next, request_loop(r));
 }
 
 /* The current attempt has come to nothing. True: the request is tried again at the end of the turn;

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import perigee  # noqa: E402
 from edge_fleet import HOST, Edge, ScriptedOrigin  # noqa: E402
+from relays import RelayFleet  # noqa: E402
 
 
 def pytest_configure(config):
@@ -172,3 +173,19 @@ def busy_clients():
         child.stdin.close()
         child.wait(perigee.PATIENCE)
         child.stdout.close()
+
+
+@pytest.fixture
+def relay_fleet(tmp_path, authority, certificate):
+    return RelayFleet(tmp_path, authority, certificate)
+
+
+@pytest.fixture
+def relay_edge(relay_fleet, processes):
+    """relay_edge(node, origins, ...): see RelayFleet.edge()."""
+    def make(node, origins, **more):
+        edge = relay_fleet.edge(node, origins, **more)
+        processes.append(edge)
+        return edge
+
+    return make

@@ -12,26 +12,10 @@ import pytest
 import perigee
 from edge_fleet import HOST, Responses, read_head
 from h2_client import Client, ErrorCodes
-from relays import RelayFleet, let_in
+from relays import let_in
 
 VIA = "via: fra1"
 HEALTH, FILLING = "/.well-known/perigee/health", "/.well-known/perigee/filling"
-
-
-@pytest.fixture
-def fleet(tmp_path, authority, certificate):
-    return RelayFleet(tmp_path, authority, certificate)
-
-
-@pytest.fixture
-def make(fleet, processes):
-    """make(node, origins, ...): see RelayFleet.edge()."""
-    def make(node, origins, **more):
-        edge = fleet.edge(node, origins, **more)
-        processes.append(edge)
-        return edge
-
-    return make
 
 
 @pytest.fixture
@@ -64,10 +48,10 @@ def asked(edge, path="/", *args):
     return json.loads(edge.curl("-f", *args, edge.url(path)).stdout)
 
 
-def test_requests_go_by_the_relay(make, echo):
+def test_requests_go_by_the_relay(relay_edge, echo):
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     got = asked(nyc1, "/path?query", "-d", "content")
     assert got["lines"][0] == "POST /path?query HTTP/1.1" and got["content"] == "content"
     told = fields(got["lines"])
@@ -84,22 +68,22 @@ def test_requests_go_by_the_relay(make, echo):
     assert fra1.settled()["edge_relayed_total"] == 1
 
 
-def test_what_origins_say_is_not_taken_for_the_relays_word(make, echo):
+def test_what_origins_say_is_not_taken_for_the_relays_word(relay_edge, echo):
     """Its field, from an origin, through the relay and past it: neither edge believes it, and no
     client sees it."""
     origins = {"app": echo.origin(VIA)}
-    make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     head = nyc1.curl("-f", "-i", nyc1.url("/")).stdout
     assert head.startswith("HTTP/1.1 200") and "perigee-relay" not in head.lower()
     assert nyc1.settled()["olink_retries_total"] == 0
 
 
-def test_forged_field(make, echo):
+def test_forged_field(relay_edge, echo):
     """A client of an edge names an origin: it stays what it is, and the origin does not hear of it."""
     origins = {"app": echo.origin(VIA), "other": 'servers: ["127.0.0.1:1"], health: off'}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     for edge in fra1, nyc1:
         for name in "Perigee-Relay", "perigee_relay", "PERIGEE-RELAY":
             got = asked(edge, "/", "-H", f"{name}: other;unacted")
@@ -108,21 +92,21 @@ def test_forged_field(make, echo):
     assert fra1.settled()["edge_relayed_total"] == 3
 
 
-def test_rules_are_not_applied_twice(make, echo, fleet):
+def test_rules_are_not_applied_twice(relay_edge, echo, relay_fleet):
     """Limits, access and fields of the site are the first edge's business."""
     origins = {"app": echo.origin(VIA)}
     http = "access: [{deny: {networks: [127.0.0.0/8]}}]"
-    make("fra1", origins, relay=True, http=http)
-    nyc1 = make("nyc1", origins)
+    relay_edge("fra1", origins, relay=True, http=http)
+    nyc1 = relay_edge("nyc1", origins)
     for _ in range(3):
         assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1, 2.0 perigee-fra1"]
 
 
-def test_one_connection_for_all(make, echo):
+def test_one_connection_for_all(relay_edge, echo):
     """Requests for different origins share what is open to the relay."""
     origins = {"app": echo.origin(VIA), "api": echo.origin(VIA)}
-    make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     nyc1.wait_counter("olink_idle_connections", 1)
     for path in ["/", "/api"] * 5:
         asked(nyc1, path)
@@ -133,7 +117,7 @@ def test_one_connection_for_all(make, echo):
     assert counters["olink_leases_reused_total"] == 10
 
 
-def test_via_of_one_server(make, scripted_origin):
+def test_via_of_one_server(relay_edge, scripted_origin):
     """Of two servers one is reached by the relay, which asks no other."""
     def named(name):
         def script(conn):
@@ -144,43 +128,44 @@ def test_via_of_one_server(make, scripted_origin):
     a, b = named(b"a"), named(b"b")
     servers = (f'servers: [{{address: "127.0.0.1:{a.port}", via: fra1}}, "127.0.0.1:{b.port}"], '
                "health: off")
-    fra1 = make("fra1", {"app": servers}, relay=True)
-    nyc1 = make("nyc1", {"app": servers})
+    fra1 = relay_edge("fra1", {"app": servers}, relay=True)
+    nyc1 = relay_edge("nyc1", {"app": servers})
     got = [nyc1.curl("-f", nyc1.url("/")).stdout for _ in range(10)]
     assert got.count("a") == got.count("b") == 5
     assert fra1.settled()["edge_relayed_total"] == 5
 
 
-def test_edge_without_a_certificate_goes_straight_on(make, echo):
+def test_edge_without_a_certificate_goes_straight_on(relay_edge, echo):
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins, own="")
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins, own="")
     assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1"]
     assert fra1.settled()["edge_relayed_total"] == 0
     assert "has no certificate for that" in nyc1.log()
 
 
-def test_relay_of_three(make, echo, fleet):
+def test_relay_of_three(relay_edge, echo, relay_fleet):
     """An edge that would go by a second relay goes straight on with what has come by a relay."""
     plain = {"app": echo.origin()}
-    make("lon1", plain, relay=True)
-    fra1 = make("fra1", {"app": echo.origin("via: lon1")}, relay=True)
-    nyc1 = make("nyc1", {"app": echo.origin(VIA)})
+    relay_edge("lon1", plain, relay=True)
+    fra1 = relay_edge("fra1", {"app": echo.origin("via: lon1")}, relay=True)
+    nyc1 = relay_edge("nyc1", {"app": echo.origin(VIA)})
     assert fields(asked(fra1)["lines"])["via"] == ["1.1 perigee-fra1, 2.0 perigee-lon1"]
     assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1, 2.0 perigee-fra1"]
 
 
-def test_loop_of_three_edges(make, fleet, echo):
+def test_loop_of_three_edges(relay_edge, relay_fleet, echo):
     """Each is the origin of the one before, by mistake: the circle is told, and soon."""
     def public(port, via=""):
         return {"app": f'servers: ["127.0.0.1:{port}"], health: off, '
-                       f"tls: {{enabled: true, ca: {fleet.authority.certificate}, name: {HOST}}}, {via}"}
+                       f"tls: {{enabled: true, ca: {relay_fleet.authority.certificate}, "
+                       f"name: {HOST}}}, {via}"}
 
-    lon1 = make("lon1", {"app": echo.origin()})
-    fra1 = make("fra1", public(lon1.port), relay=True)
-    nyc1 = make("nyc1", public(lon1.port, VIA))
+    lon1 = relay_edge("lon1", {"app": echo.origin()})
+    fra1 = relay_edge("fra1", public(lon1.port), relay=True)
+    nyc1 = relay_edge("nyc1", public(lon1.port, VIA))
     assert fields(asked(nyc1)["lines"])["cdn-loop"] == ["perigee-nyc1, perigee-fra1, perigee-lon1"]
-    lon1.write({"www": ([HOST], [fleet.certificate], {"/": "app"})}, public(nyc1.port))
+    lon1.write({"www": ([HOST], [relay_fleet.certificate], {"/": "app"})}, public(nyc1.port))
     lon1.reload()
     lon1.wait_counter("edge_reloads_total", 1)
     # Once round it may be meant.
@@ -189,7 +174,7 @@ def test_loop_of_three_edges(make, fleet, echo):
     assert fra1.settled()["edge_relayed_total"] == 3
 
 
-def test_upgrade_and_trailers(make, scripted_origin):
+def test_upgrade_and_trailers(relay_edge, scripted_origin):
     def script(conn):
         read_head(conn)
         conn.sendall(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
@@ -197,8 +182,8 @@ def test_upgrade_and_trailers(make, scripted_origin):
             conn.sendall(data)
 
     origins = {"app": scripted_origin(script).origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     with nyc1.connect() as s:
         s.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
                   .encode())
@@ -229,35 +214,35 @@ def talk(port, certificate=None, request=b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", n
         return b""
 
 
-def test_strangers(make, echo, fleet, tmp_path):
+def test_strangers(relay_edge, echo, relay_fleet, tmp_path):
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
+    fra1 = relay_edge("fra1", origins, relay=True)
     order = b"GET / HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
     other = perigee.Authority(tmp_path / "other")
     strangers = {
         "no certificate": None,
         "another authority": other.issue("fra1", ["fra1"], usage="clientAuth"),
-        "no edge's name": fleet.own.issue("mars1", ["mars1"], usage="clientAuth"),
-        "for servers only": fleet.own.issue("server", ["fra1"], usage="serverAuth"),
-        "a client of the site": fleet.certificate,
+        "no edge's name": relay_fleet.own.issue("mars1", ["mars1"], usage="clientAuth"),
+        "for servers only": relay_fleet.own.issue("server", ["fra1"], usage="serverAuth"),
+        "a client of the site": relay_fleet.certificate,
     }
     for what, certificate in strangers.items():
         assert talk(fra1.relay_port, certificate, order) == b"", what
     assert fra1.settled()["edge_relayed_total"] == 0
-    assert talk(fra1.relay_port, fleet.credentials("fra1"), order).startswith(b"HTTP/1.1 200")
+    assert talk(fra1.relay_port, relay_fleet.credentials("fra1"), order).startswith(b"HTTP/1.1 200")
     # Not even an edge, where it does not say for which origin.
     for request in b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", order.replace(b"app", b"apple"):
-        assert talk(fra1.relay_port, fleet.credentials("fra1"), request).startswith(b"HTTP/1.1 421")
+        assert talk(fra1.relay_port, relay_fleet.credentials("fra1"), request).startswith(b"HTTP/1.1 421")
     # Nor is the field of any use where clients come in.
     got = talk(fra1.port, None, b"GET / HTTP/1.1\r\nHost: nowhere\r\nPerigee-Relay: app\r\n\r\n", HOST)
     assert got.startswith(b"HTTP/1.1 421")
 
 
-def test_relay_is_verified(make, echo, fleet):
+def test_relay_is_verified(relay_edge, echo, relay_fleet):
     """Who listens in the relay's place, with the certificate of another edge, gets nothing."""
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True, own=fleet.options("lon1", 0))
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True, own=relay_fleet.options("lon1", 0))
+    nyc1 = relay_edge("nyc1", origins)
     assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1"]
     assert fra1.settled()["edge_relayed_total"] == 0
     server, = nyc1.status()["relays"]["app"]["servers"]
@@ -275,7 +260,7 @@ def test_listener_without_authority_is_refused(tmp_path, missing):
     assert "edges.fra1.relay: listens, so it needs certificate, key and ca" in run.stderr
 
 
-def test_a_client_stays_at_its_server(make, scripted_origin, tmp_path):
+def test_a_client_stays_at_its_server(relay_edge, scripted_origin, tmp_path):
     """The relay has the choice of it, and keeps to what its cookie says; the other edge gives none."""
     def named(name):
         def script(conn):
@@ -290,20 +275,21 @@ def test_a_client_stays_at_its_server(make, scripted_origin, tmp_path):
     subprocess.run([perigee.CTL, "ticket-key", "new", keys], check=True)
     top = [f"tls: {{tickets: {{keys: {keys}}}}}"]
     origin = f"servers: [{servers}], health: off, {VIA}, balance: {{sticky: on}}"
-    make("fra1", {"app": origin}, relay=True, top=top)
-    nyc1 = make("nyc1", {"app": origin}, top=top)
+    relay_edge("fra1", {"app": origin}, relay=True, top=top)
+    nyc1 = relay_edge("nyc1", {"app": origin}, top=top)
     jar = tmp_path / "jar"
     got = [nyc1.curl("-f", "-b", jar, "-c", jar, nyc1.url("/")).stdout for _ in range(9)]
     assert len(set(got)) == 1, got
 
 
-def test_edges_of_an_authority_that_was_replaced_kept_their_connections(make, fleet, echo, tmp_path):
+def test_edges_of_an_authority_that_was_replaced_kept_their_connections(relay_edge, relay_fleet,
+                                                                        echo, tmp_path):
     """They were let in by it once; neither HTTP version lets them go on after a reload without it."""
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
+    fra1 = relay_edge("fra1", origins, relay=True)
     order = b"%s HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
-    with let_in(fra1.relay_port, fleet.credentials("nyc1"), "http/1.1") as h1, \
-            let_in(fra1.relay_port, fleet.credentials("nyc1"), "h2") as s:
+    with let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "http/1.1") as h1, \
+            let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "h2") as s:
         h1.sendall(order % b"GET /")
         assert h1.recv(65536).startswith(b"HTTP/1.1 200")
         h2 = Client(fra1, on=s)
@@ -312,9 +298,9 @@ def test_edges_of_an_authority_that_was_replaced_kept_their_connections(make, fl
         text = fra1.fleet.read_text()
         # The same in another file with other words beside it is no change.
         copy = tmp_path / "copy.pem"
-        copy.write_text("The same.\n" + fleet.own.certificate.read_text())
+        copy.write_text("The same.\n" + relay_fleet.own.certificate.read_text())
         for n, ca in enumerate([copy, other], 1):
-            fra1.fleet.write_text(text.replace(f"ca: {fleet.own.certificate}", f"ca: {ca}"))
+            fra1.fleet.write_text(text.replace(f"ca: {relay_fleet.own.certificate}", f"ca: {ca}"))
             fra1.reload()
             fra1.wait_counter("edge_reloads_total", n)
             h1.sendall(order % b"GET /")
@@ -327,22 +313,22 @@ def test_edges_of_an_authority_that_was_replaced_kept_their_connections(make, fl
         assert h2.until_closed() == ErrorCodes.NO_ERROR
 
 
-def test_client_had_a_relay_send_filling(make, echo):
+def test_client_had_a_relay_send_filling(relay_edge, echo):
     """What clients ask for is the origin's, whatever its path: 2 MiB of nothing for each request, and
     not from the origin."""
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     assert asked(nyc1, FILLING)["lines"][0] == f"GET {FILLING} HTTP/1.1"
     assert fra1.settled()["edge_relayed_total"] == 1
 
 
 @pytest.mark.parametrize("path", [HEALTH.encode(), FILLING.encode()])
-def test_relay_served_an_edge_that_left_the_fleet(make, fleet, echo, path):
+def test_relay_served_an_edge_that_left_the_fleet(relay_edge, relay_fleet, echo, path):
     """Though it asks for no origin, it gets neither filling nor word that it is welcome."""
-    fra1 = make("fra1", {"app": echo.origin(VIA)}, relay=True)
+    fra1 = relay_edge("fra1", {"app": echo.origin(VIA)}, relay=True)
     request = b"HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n" % path
-    with let_in(fra1.relay_port, fleet.credentials("nyc1"), "http/1.1") as h1:
+    with let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "http/1.1") as h1:
         h1.sendall(request)
         assert h1.recv(65536).startswith(b"HTTP/1.1 200")
         lines = fra1.fleet.read_text().splitlines(keepends=True)
@@ -354,11 +340,11 @@ def test_relay_served_an_edge_that_left_the_fleet(make, fleet, echo, path):
         assert h1.recv(65536) == b""
 
 
-def test_edge_that_left_the_fleet_had_its_connection_still(make, echo):
+def test_edge_that_left_the_fleet_had_its_connection_still(relay_edge, echo):
     """It was let in when it came; a relay whose configuration has it no more does nothing for it."""
     origins = {"app": echo.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
     asked(nyc1)
     assert fra1.settled()["edge_relayed_total"] == 1
     lines = fra1.fleet.read_text().splitlines(keepends=True)

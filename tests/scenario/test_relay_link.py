@@ -10,26 +10,10 @@ import pytest
 import perigee
 from edge_fleet import HOST, read_head
 from h2_client import Client
-from relays import RelayFleet, let_in
+from relays import let_in
 
 VIA = "via: fra1"
 FILLING = 2 * 1024 * 1024
-
-
-@pytest.fixture
-def fleet(tmp_path, authority, certificate):
-    return RelayFleet(tmp_path, authority, certificate)
-
-
-@pytest.fixture
-def make(fleet, processes):
-    """make(node, origins, ...): see RelayFleet.edge()."""
-    def make(node, origins, **more):
-        edge = fleet.edge(node, origins, **more)
-        processes.append(edge)
-        return edge
-
-    return make
 
 
 @pytest.fixture
@@ -46,11 +30,11 @@ def ask(edge, path="/"):
     assert edge.curl("-f", edge.url(path)).stdout == "ok"
 
 
-def test_a_link_is_wide_before_the_first_request(make, origin):
+def test_a_link_is_wide_before_the_first_request(relay_edge, origin):
     """As soon as there is one, the relay sends so much over it that its window has grown."""
     origins = {"app": origin.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
-    nyc1 = make("nyc1", origins)
+    fra1 = relay_edge("fra1", origins, relay=True)
+    nyc1 = relay_edge("nyc1", origins)
 
     def all_are_widened():
         counters = nyc1.counters()
@@ -65,26 +49,26 @@ def test_a_link_is_wide_before_the_first_request(make, origin):
     assert fra1.settled()["edge_relayed_total"] == 1
 
 
-def test_links_that_come_later_are_widened_too(make, origin):
+def test_links_that_come_later_are_widened_too(relay_edge, origin):
     """The relay was down when the edge started."""
     origins = {"app": origin.origin(VIA)}
-    fra1 = make("fra1", origins, relay=True)
+    fra1 = relay_edge("fra1", origins, relay=True)
     fra1.stop()
-    nyc1 = make("nyc1", origins)
+    nyc1 = relay_edge("nyc1", origins)
     ask(nyc1)
     assert nyc1.counters()["olink_widened_total"] == 0
-    make("fra1", origins, relay=True)
+    relay_edge("fra1", origins, relay=True)
     perigee.wait_for(lambda: nyc1.counters()["olink_widened_total"] > 0, "the link to be widened")
 
 
-def test_a_relay_that_ends_while_a_link_is_widened(make, origin, fleet):
+def test_a_relay_that_ends_while_a_link_is_widened(relay_edge, origin, relay_fleet):
     """What it was asked for is no request: nothing is retried, and nobody waits for it."""
     origins = {"app": origin.origin(VIA)}
-    relay = make("fra1", origins, relay=True)
+    relay = relay_edge("fra1", origins, relay=True)
     port = relay.relay_port
     relay.stop()
     with socket.create_server(("127.0.0.1", port)):
-        nyc1 = make("nyc1", origins)
+        nyc1 = relay_edge("nyc1", origins)
         ask(nyc1)
         assert nyc1.settled()["olink_widened_total"] == 0
     nyc1.stop()
@@ -98,13 +82,13 @@ def wait_for_idle_end(edge):
             pass
 
 
-def test_a_quiet_link_is_kept(make, origin):
+def test_a_quiet_link_is_kept(relay_edge, origin):
     """Others are closed after a second by both edges; who comes then finds the link as it was."""
     origins = {"app": origin.origin(f"{VIA}, pool: {{idle_timeout: 1s}}"),
                "near": origin.origin("pool: {idle_timeout: 1s, warm: 0}")}
     http = "timeout: {keep_alive: 1s}"
-    fra1 = make("fra1", origins, relay=True, http=http)
-    nyc1 = make("nyc1", origins, http=http)
+    fra1 = relay_edge("fra1", origins, relay=True, http=http)
+    nyc1 = relay_edge("nyc1", origins, http=http)
     perigee.wait_for(lambda: nyc1.counters()["olink_widened_total"]
                      == nyc1.counters()["olink_h2_sessions_total"] > 0, "links to be wide")
     sessions = nyc1.counters()["olink_h2_sessions_total"]
@@ -124,17 +108,17 @@ def congestion_controls(port):
     return {line.split()[0] for line in told.splitlines() if line.startswith(("\t", " "))}
 
 
-def test_congestion_control_of_a_relay(make, origin, fleet):
+def test_congestion_control_of_a_relay(relay_edge, origin, relay_fleet):
     """What the relay sends to other edges has the congestion control that its options say; one that
     the kernel has not is warned of, and the kernel's own is used."""
     origins = {"app": origin.origin(VIA)}
-    relay = fleet.options("fra1", 0)
-    fra1 = make("fra1", origins, relay=True, own=relay[:-1] + ", congestion_control: reno}")
-    nyc1 = make("nyc1", origins)
+    relay = relay_fleet.options("fra1", 0)
+    fra1 = relay_edge("fra1", origins, relay=True, own=relay[:-1] + ", congestion_control: reno}")
+    nyc1 = relay_edge("nyc1", origins)
     ask(nyc1)
     assert congestion_controls(fra1.relay_port) == {"reno"}
-    lon1 = make("lon1", origins, relay=True,
-                own=fleet.options("lon1", 0)[:-1] + ", congestion_control: none-such}")
+    lon1 = relay_edge("lon1", origins, relay=True,
+                own=relay_fleet.options("lon1", 0)[:-1] + ", congestion_control: none-such}")
     assert "edges.lon1.relay: congestion control none-such cannot be used" in lon1.log()
 
 
@@ -161,7 +145,7 @@ def send(client, stream, n):
             assert client.read()
 
 
-def test_uploads_that_no_server_took_stopped_those_of_others(make, fleet, scripted_origin):
+def test_uploads_that_no_server_took_stopped_those_of_others(relay_edge, relay_fleet, scripted_origin):
     """A connection between edges is many clients': what is kept of some leaves its window to the
     others. Of 20 that wait for a connection 1.25 MiB are kept, beside what their requests hold."""
     def read(conn):
@@ -176,8 +160,8 @@ def test_uploads_that_no_server_took_stopped_those_of_others(make, fleet, script
 
     busy = scripted_origin(stay_busy).origin(f"{VIA}, limit: {{connections: 1}}, timeout: {{queue: 1h}}")
     origins = {"app": scripted_origin(read).origin(VIA), "busy": busy}
-    fra1 = make("fra1", origins, relay=True)
-    with Client(fra1, on=let_in(fra1.relay_port, fleet.credentials("nyc1"), "h2")) as c:
+    fra1 = relay_edge("fra1", origins, relay=True)
+    with Client(fra1, on=let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "h2")) as c:
         c.ask(fields=[("perigee-relay", "busy;response=3600000")])
         for _ in range(20):
             send(c, upload(c, "busy"), 2 * 65535)
@@ -188,7 +172,7 @@ def test_uploads_that_no_server_took_stopped_those_of_others(make, fleet, script
         assert c.finish(stream).body == b"ok"
 
 
-def test_windows_of_uploads_are_bounded_together(make, fleet, scripted_origin):
+def test_windows_of_uploads_are_bounded_together(relay_edge, relay_fleet, scripted_origin):
     """What would be kept if all servers ceased to read is 64 KiB of each stream, and 32 MiB of all:
     where many are wide the next ones are not."""
     n = 100
@@ -197,8 +181,8 @@ def test_windows_of_uploads_are_bounded_together(make, fleet, scripted_origin):
         while conn.recv(65536):
             pass
 
-    fra1 = make("fra1", {"app": scripted_origin(script).origin(VIA)}, relay=True)
-    with Client(fra1, on=let_in(fra1.relay_port, fleet.credentials("nyc1"), "h2")) as c:
+    fra1 = relay_edge("fra1", {"app": scripted_origin(script).origin(VIA)}, relay=True)
+    with Client(fra1, on=let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "h2")) as c:
         streams = [upload(c, "app") for _ in range(n)]
         for stream in streams:
             send(c, stream, SIZE // 2)

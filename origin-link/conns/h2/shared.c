@@ -99,25 +99,13 @@ static void join_list(struct origin_conn *conn)
 	atomic_fetch_add(&slot->n_shared, 1);
 }
 
-/* Whether it ends soon, as its slot counts them: another is to be there then. */
-static void set_leaving(struct origin_conn *conn, bool leaving)
-{
-	_Atomic unsigned *n = &slot_of(conn)->n_leaving;
-
-	if (conn->leaving == leaving)
-		return;
-	conn->leaving = leaving;
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + (leaving ? 1 : -1),
-			      memory_order_relaxed);
-}
-
 static void leave_list(struct origin_conn *conn)
 {
 	struct endpoint_slot *slot = slot_of(conn);
 
 	if (!conn->takes)
 		return;
-	set_leaving(conn, false);
+	origin_conn_set_leaving(conn, false);
 	TAILQ_REMOVE(&slot->shared, conn, link);
 	conn->takes = false;
 	atomic_fetch_sub_explicit(&slot->n_shared, 1, memory_order_relaxed);
@@ -423,8 +411,9 @@ void shared_close_expired(struct conns *c, struct endpoint_slot *slot)
 
 		next = TAILQ_NEXT(conn, link);
 		if (cause == EXPIRY_NONE || (cause == EXPIRY_IDLE && !idle)) {
-			set_leaving(conn, idle ? expiry_is_near(&conn->expiry, now)
-					       : expiry_is_nearly_worn(&conn->expiry, now));
+			origin_conn_set_leaving(conn,
+						idle ? expiry_is_near(&conn->expiry, now)
+						     : expiry_is_nearly_worn(&conn->expiry, now));
 			continue;
 		}
 		conns_count(c, cause == EXPIRY_WORN ? OLINK_WORN : OLINK_EXPIRED, 1);
