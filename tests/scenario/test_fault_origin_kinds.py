@@ -13,7 +13,7 @@ import h2.errors
 import pytest
 
 import perigee
-from edge_fleet import HOST, Responses, ScriptedOrigin, read_head, reset
+from edge_fleet import ScriptedOrigin, ask_each, read_head, reset
 from h2_origin import H2Origin
 from nginx import Nginx, free_port
 from steady_client import Client
@@ -146,20 +146,6 @@ def run(make_edge, protocol, addresses, options="retries: 1", tls="", health="{e
                              f"round-robin}}, {by(protocol, tls)}, {options}"})
 
 
-def ask(edge, method="GET", n=1):
-    """The status of each of n requests, one after the other; 0: it began, and broke off."""
-    got = []
-    for _ in range(n):
-        with edge.connect() as s:
-            s.sendall(f"{method} /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n"
-                      "Connection: close\r\n\r\n".encode())
-            try:
-                got.append(Responses(s).response()[0])
-            except (OSError, AssertionError):
-                got.append(0)
-    return got
-
-
 def tries(edge, n):
     """(server, end) of each attempt that came to nothing and was followed by another."""
     return [(t["server"], t["end"]) for line in edge.access_log(n) for t in line.get("tries", ())]
@@ -187,7 +173,7 @@ def test_refused(make_edge, server, protocol, method):
     """Nothing was sent, so that it goes to the next one whatever it is."""
     well, bad = server(protocol, good), nobody()
     edge = run(make_edge, protocol, [bad, well.address])
-    assert ask(edge, method, 4) == [200] * 4
+    assert ask_each(edge, method, 4) == [200] * 4
     assert well.methods == [method] * 4
     assert set(tries(edge, 4)) == {(bad, "origin-connect-refused")}
 
@@ -198,7 +184,7 @@ def test_black_hole(make_edge, server, protocol, method):
     well = server(protocol, good)
     with black_hole() as bad:
         edge = run(make_edge, protocol, [bad, well.address])
-        assert ask(edge, method, 4) == [200] * 4
+        assert ask_each(edge, method, 4) == [200] * 4
         assert well.methods == [method] * 4
         # It lost against the other.
         assert tries(edge, 4) == [(bad, "lost")]
@@ -208,7 +194,7 @@ def test_black_hole(make_edge, server, protocol, method):
 def test_black_hole_alone(make_edge, protocol):
     with black_hole() as bad:
         edge = run(make_edge, protocol, [bad], "timeout: {connect: 500ms}")
-        assert ask(edge) == [504]
+        assert ask_each(edge) == [504]
         line, = edge.access_log(1)
         assert line["end"] == "origin-connect-timeout"
 
@@ -223,7 +209,7 @@ def test_reset_before_the_first_byte(make_edge, server, protocol, how, method):
     well = server(protocol, good)
     edge = run(make_edge, protocol, [bad.address, well.address],
                "retries: {attempts: 1, after: [reset]}")
-    assert ask(edge, method, 8) == [200] * 8
+    assert ask_each(edge, method, 8) == [200] * 8
     assert bad.methods and len(well.methods) == 8
     assert set(tries(edge, 8)) == {(bad.address, "origin-reset")}
 
@@ -234,7 +220,7 @@ def test_reset_before_the_first_byte_of_a_post(make_edge, server, protocol, how)
     bad = server(protocol, lambda answer: getattr(answer, how)())
     well = server(protocol, good)
     edge = run(make_edge, protocol, [bad.address, well.address], "retries: 5")
-    got = ask(edge, "POST", 8)
+    got = ask_each(edge, "POST", 8)
     assert got.count(502) == len(bad.methods) > 0
     assert got.count(200) == len(well.methods) == 8 - len(bad.methods)
     ends = [line["end"] for line in edge.access_log(8) if line["status"] == 502]
@@ -250,7 +236,7 @@ def test_reset_after_the_first_byte(make_edge, server, protocol, how):
 
     bad, well = server(protocol, act), server(protocol, good)
     edge = run(make_edge, protocol, [bad.address, well.address])
-    got = ask(edge, "GET", 8)
+    got = ask_each(edge, "GET", 8)
     broken = [s for s in got if s != 200]
     assert set(broken) <= {0, 502} and len(broken) == len(bad.methods) > 0
     assert len(well.methods) == 8 - len(bad.methods)
@@ -270,7 +256,7 @@ def test_stalled_in_the_content(make_edge, server, protocol):
     bad, well = server(protocol, act), server(protocol, good)
     edge = run(make_edge, protocol, [bad.address, well.address], "timeout: {idle: 300ms}")
     try:
-        got = ask(edge, "GET", 4)
+        got = ask_each(edge, "GET", 4)
     finally:
         over.set()
     assert got.count(0) == len(bad.methods) > 0 and got.count(200) == len(well.methods)
@@ -305,7 +291,7 @@ def test_certificate(make_edge, server, authority, certificates, protocol, kind,
     bad = server(protocol, good, certificates(kind))
     well = server(protocol, good, certificates("well"))
     edge = run(make_edge, protocol, [bad.address, well.address], tls=secure(authority))
-    assert ask(edge, method, 4) == [200] * 4
+    assert ask_each(edge, method, 4) == [200] * 4
     assert not bad.methods and well.methods == [method] * 4
     assert set(tries(edge, 4)) == {(bad.address, "origin-certificate")}
 

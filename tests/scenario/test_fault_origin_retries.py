@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from edge_fleet import HOST, Responses, read_head, reset
+from edge_fleet import ask_each, read_head, reset
 from perigee import wait_for
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -54,20 +54,6 @@ def run(make_edge, addresses, options=RETRIES):
     return make_edge({"app": f"servers: {addresses}, health: {{enabled: false}}, {options}"})
 
 
-def ask(edge, method="GET", n=1):
-    """The status of each of n requests, one after the other; 0: the connection broke."""
-    got = []
-    for _ in range(n):
-        with edge.connect() as s:
-            s.sendall(f"{method} /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n"
-                      "Connection: close\r\n\r\n".encode())
-            try:
-                got.append(Responses(s).response()[0])
-            except (OSError, AssertionError, ValueError, EOFError):
-                got.append(0)
-    return got
-
-
 def tries(edge, n):
     """Of the n lines of the access log, those of requests that had more than one attempt."""
     return [line for line in edge.access_log(n) if "tries" in line]
@@ -79,7 +65,7 @@ def test_refused(make_edge, servers):
         addresses[0] = f"127.0.0.1:{nobody.getsockname()[1]}"
     edge = run(make_edge, addresses)
     # POST too: nothing of it was sent.
-    assert ask(edge, "POST", 4) == [200] * 4
+    assert ask_each(edge, "POST", 4) == [200] * 4
     assert len(asked[1].lines) == 4
     lines = tries(edge, 4)
     assert lines
@@ -93,7 +79,7 @@ def test_refused(make_edge, servers):
 def test_reset_before_the_first_byte(make_edge, servers):
     addresses, asked = servers(reset)
     edge = run(make_edge, addresses)
-    assert ask(edge, "GET", 4) == [200] * 4
+    assert ask_each(edge, "GET", 4) == [200] * 4
     assert asked[0].lines and len(asked[1].lines) == 4
     lines = tries(edge, 4)
     assert len(lines) == len(asked[0].lines)
@@ -105,7 +91,7 @@ def test_reset_before_the_first_byte(make_edge, servers):
 def test_reset_before_the_first_byte_of_what_must_not_be_done_twice(make_edge, servers):
     addresses, asked = servers(reset)
     edge = run(make_edge, addresses, "retries: {attempts: 10, statuses: 503}")
-    got = ask(edge, "POST", 6)
+    got = ask_each(edge, "POST", 6)
     # Each was asked of one server, once.
     assert got.count(502) == len(asked[0].lines) > 0
     assert got.count(200) == len(asked[1].lines) == 6 - len(asked[0].lines)
@@ -118,7 +104,7 @@ def test_reset_of_a_connection_that_was_idle(make_edge, servers):
     addresses, asked = servers(reset)
     edge = run(make_edge, addresses, "retries: 1, pool: {warm: 2}")
     wait_for(lambda: edge.status()["counters"]["olink_idle_connections"] >= 4, "connections")
-    assert ask(edge, "GET", 4) == [200] * 4
+    assert ask_each(edge, "GET", 4) == [200] * 4
     assert asked[0].lines and len(asked[1].lines) == 4
     assert edge.status()["counters"]["olink_connects_total"] == 0
     for line in tries(edge, 4):
@@ -132,7 +118,7 @@ def test_reset_after_the_first_byte(make_edge, servers):
 
     addresses, asked = servers(act)
     edge = run(make_edge, addresses)
-    got = ask(edge, "GET", 6)
+    got = ask_each(edge, "GET", 6)
     assert got.count(502) == len(asked[0].lines) > 0
     assert got.count(200) == len(asked[1].lines) == 6 - len(asked[0].lines)
     assert not tries(edge, 6)
@@ -148,7 +134,7 @@ def test_stalled_in_the_content(make_edge, servers):
     addresses, asked = servers(act)
     edge = run(make_edge, addresses, f"{RETRIES}, timeout: {{idle: 300ms}}")
     try:
-        got = ask(edge, "GET", 4)
+        got = ask_each(edge, "GET", 4)
     finally:
         done.set()
     # What the client has begun to get is not begun again.
@@ -163,7 +149,7 @@ def test_silent_before_the_head(make_edge, servers):
     addresses, asked = servers(lambda conn: done.wait(10))
     edge = run(make_edge, addresses, "retries: {per_try_timeout: 200ms}")
     try:
-        assert ask(edge, "GET", 4) == [200] * 4
+        assert ask_each(edge, "GET", 4) == [200] * 4
     finally:
         done.set()
     assert asked[0].lines
@@ -175,7 +161,7 @@ def test_slow_answer_is_outrun(make_edge, servers):
     addresses, asked = servers(lambda conn: done.wait(10))
     edge = run(make_edge, addresses, "retries: {hedge: {enabled: true, after: 50ms}}")
     try:
-        assert ask(edge, "GET", 4) == [200] * 4
+        assert ask_each(edge, "GET", 4) == [200] * 4
     finally:
         done.set()
     assert asked[0].lines
@@ -190,7 +176,7 @@ def test_slow_answer_is_outrun(make_edge, servers):
 def test_busy(make_edge, servers):
     addresses, asked = servers(lambda conn: conn.sendall(BUSY))
     edge = run(make_edge, addresses)
-    assert ask(edge, "GET", 4) == [200] * 4
+    assert ask_each(edge, "GET", 4) == [200] * 4
     assert asked[0].lines
     assert {t["end"] for line in tries(edge, 4) for t in line["tries"]} == {"503"}
 
@@ -200,7 +186,7 @@ def test_outage_is_not_amplified(make_edge, servers):
     addresses, asked = servers(lambda conn: conn.sendall(BUSY))
     edge = run(make_edge, addresses[:1],
                "retries: {attempts: 2, statuses: 503, budget: {share: 20%, min: 0}}")
-    assert ask(edge, "GET", 50) == [503] * 50
+    assert ask_each(edge, "GET", 50) == [503] * 50
     assert 50 <= len(asked[0].lines) <= 60
     assert edge.status()["counters"]["olink_retries_refused_total"] >= 40
 
@@ -209,5 +195,5 @@ def test_route_has_its_own_way(make_edge, servers):
     addresses, asked = servers(lambda conn: conn.sendall(BUSY))
     edge = make_edge({"app": f"servers: {addresses[:1]}, health: {{enabled: false}}, {RETRIES}"},
                      routes={"/": ("app", "retries: 0")})
-    assert ask(edge, "GET") == [503]
+    assert ask_each(edge, "GET") == [503]
     assert len(asked[0].lines) == 1

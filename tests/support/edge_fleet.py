@@ -395,3 +395,18 @@ def read_head(conn):
             return data
         data += chunk
     return data
+
+
+def ask_each(edge, method="GET", n=1):
+    """The status of each of n requests, one after the other, each by a connection of its own; 0: it
+    broke."""
+    got = []
+    for _ in range(n):
+        with edge.connect() as s:
+            s.sendall(f"{method} /x HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n"
+                      "Connection: close\r\n\r\n".encode())
+            try:
+                got.append(Responses(s).response()[0])
+            except (OSError, AssertionError, ValueError, EOFError):
+                got.append(0)
+    return got
