@@ -519,7 +519,7 @@ static void *sign_on_and_on(void *arg)
 static void test_fault_keys_not_loaded_while_others_sign(void **state)
 {
 	struct edge_key *key, *another;
-	pthread_t threads[32];
+	pthread_t threads[16];
 	char *error = NULL;
 	struct pair pair;
 
