@@ -15,6 +15,7 @@ edge_libedge_a_SOURCES = \
 	edge/conn/listener.c edge/conn/listener.h \
 	edge/conn/pacing.c edge/conn/pacing.h \
 	edge/conn/reason.c edge/conn/reason.h \
+	edge/conn/review.c edge/conn/review.h \
 	edge/filter/coding_choice.c edge/filter/coding_choice.h \
 	edge/filter/compress.c edge/filter/compress.h \
 	edge/filter/compressor.c edge/filter/compressor.h \

@@ -242,9 +242,12 @@ static char *needs_restart(struct daemon *d, const void *v)
 
 static void reloaded(struct daemon *d, bool ok)
 {
-	metrics_add(program_of(d)->common.metrics, d->control,
-		    ok ? EDGE_RELOADS : EDGE_RELOAD_FAILURES, 1);
-	file_watch_look(&program_of(d)->watch);
+	struct program *p = program_of(d);
+
+	metrics_add(p->common.metrics, d->control, ok ? EDGE_RELOADS : EDGE_RELOAD_FAILURES, 1);
+	for (unsigned w = 0; ok && w < p->common.group->n_workers; w++)
+		edge_worker_review_mt(p->common.workers[w]);
+	file_watch_look(&p->watch);
 }
 
 static void file_changed(struct file_watch *w, const char *path)

@@ -138,6 +138,19 @@ void edge_worker_start_accepting_mt(struct edge_worker *worker)
 	loop_post_mt(worker->loop, start_accepting, worker);
 }
 
+static void review(void *arg)
+{
+	struct edge_worker *w = arg;
+
+	MAGIC_CHECK(w, WORKER_MAGIC);
+	edge_conns_review(w);
+}
+
+void edge_worker_review_mt(struct edge_worker *worker)
+{
+	loop_post_mt(worker->loop, review, worker);
+}
+
 static void idle_check_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct edge_worker *w = arg;

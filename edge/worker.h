@@ -17,6 +17,8 @@ struct edge_worker *edge_worker_create(struct edge_common *common, struct loop *
 void edge_worker_destroy(struct edge_worker **worker);
 /* From the control thread. */
 void edge_worker_start_accepting_mt(struct edge_worker *worker);
+/* After a reload: its connections are reviewed. */
+void edge_worker_review_mt(struct edge_worker *worker);
 /* Closes the listeners and the connections that are silent or idle, lets the others finish: then
  * common->worker_idle() is posted. */
 void edge_worker_stop_mt(struct edge_worker *worker);

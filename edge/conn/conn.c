@@ -17,6 +17,7 @@
 #include "edge/conn/conns.h"
 #include "edge/conn/early.h"
 #include "edge/conn/inlet.h"
+#include "edge/conn/review.h"
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
 #include "edge/relay/edges.h"
@@ -109,15 +110,18 @@ void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
 		move(conn, stage);
 }
 
-bool edge_conn_is_over(const struct edge_conn *conn)
+bool edge_conn_is_outdated(const struct edge_conn *conn)
 {
-	const struct edge_worker *w = conn->worker;
 	const struct edge_client *client = &conn->client;
 
-	if (w->stopping || !client->is_edge)
-		return w->stopping;
-	return !edge_tls_edges_know(edge_view_current(&w->common->views)->edges, client->edge,
-				    client->authorities);
+	return client->is_edge &&
+	       !edge_tls_edges_know(edge_view_current(&conn->worker->common->views)->edges,
+				    client->edge, client->authorities);
+}
+
+bool edge_conn_is_over(const struct edge_conn *conn)
+{
+	return conn->worker->stopping || edge_conn_is_outdated(conn);
 }
 
 bool edge_conn_take_handshake(struct edge_conn *conn)
@@ -148,6 +152,8 @@ void edge_conn_ready(struct edge_conn *conn, const struct edge_protocol *protoco
 {
 	move(conn, EDGE_IDLE);
 	conn->client.protocol = protocol->name;
+	if (conn->client.is_edge)
+		edge_review_add(conn->worker->review, conn);
 	protocol->start(conn, bytes, n);
 }
 
@@ -240,6 +246,8 @@ void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close
 		stream_abort(&conn->stream);
 	if (conn->inlet != NULL)
 		edge_inlet_end(&conn->inlet, reason);
+	if (conn->client.is_edge && conn->ops != NULL)
+		edge_review_remove(w->review, conn);
 	edge_guard_leave(&conn->client);
 	edge_admission_remove(w->admission, conn);
 	stage_changed(conn, stage, EDGE_STAGES);
@@ -259,6 +267,8 @@ void edge_conns_create(struct edge_worker *w)
 {
 	w->admission = xcalloc(1, sizeof(*w->admission));
 	edge_admission_init(w->admission, &w->common->places, w->common->group->n_workers);
+	w->review = xcalloc(1, sizeof(*w->review));
+	edge_review_init(w->review, w->loop);
 	w->inlets = edge_inlets_create(w);
 }
 
@@ -275,6 +285,9 @@ void edge_conns_destroy(struct edge_worker *w)
 		}
 	}
 	edge_inlets_destroy(&w->inlets);
+	edge_review_fini(w->review);
+	free(w->review);
+	w->review = NULL;
 	free(w->admission);
 	w->admission = NULL;
 }
@@ -297,6 +310,11 @@ void edge_conns_drain(struct edge_worker *w)
 			conn->ops->drain(conn, REASON_SHUTDOWN);
 		}
 	}
+}
+
+void edge_conns_review(struct edge_worker *w)
+{
+	edge_review_begin(w->review);
 }
 
 unsigned edge_conns_host(const struct edge_worker *w)

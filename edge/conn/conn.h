@@ -41,8 +41,9 @@ struct edge_conn;
 
 /* What a protocol does for its connection. */
 struct edge_conn_ops {
-	/* End it in order as soon as nothing is under way: the program stops. Or room is needed:
-	 * one that was IDLE then ends at once. `reason` is what it ends with. */
+	/* End it in order as soon as nothing is under way: the program stops, or the client is an
+	 * edge that would not be let in any more. Or room is needed: one that was IDLE then ends at
+	 * once. `reason` is what it ends with. */
 	void (*drain)(struct edge_conn *conn, enum reason reason);
 	/* Ends with edge_conn_end() before it returns, whatever it does. Not from inside its own
 	 * callbacks. */
@@ -68,6 +69,9 @@ struct edge_conn {
 	char *edge; /* and client.edge */
 	enum edge_stage stage;
 	TAILQ_ENTRY(edge_conn) link; /* of its stage, oldest in it first */
+	/* Of another edge: see review.h. */
+	TAILQ_ENTRY(edge_conn) review;
+	uint64_t reviewed;
 	/* The protocol's, NULL before. */
 	const struct edge_conn_ops *ops;
 	void *protocol;

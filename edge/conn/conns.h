@@ -29,6 +29,13 @@ unsigned edge_conns_count(const struct edge_worker *w);
  * would give way, the index of a worker that has. */
 unsigned edge_conns_host(const struct edge_worker *w);
 
+/* There has been a reload: connections that it has outdated are ended in order, soon. */
+void edge_conns_review(struct edge_worker *w);
+
+/* For the review of other edges' connections (review.h): by what has been loaded since, the edge
+ * would not be let in any more. False of clients. */
+bool edge_conn_is_outdated(const struct edge_conn *conn);
+
 /* For the inlet. */
 
 /* A newcomer, SILENT, without a stream as yet; others may have had to give way. `is_client`: it is

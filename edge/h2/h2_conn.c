@@ -203,12 +203,11 @@ static void give_notice(struct edge_h2 *c, enum reason reason)
 }
 
 /* Another edge always has something under way. */
-static void leave_if_over(struct edge_h2 *c)
+static void leave_if_stopping(struct edge_h2 *c)
 {
-	if (c->state == H2_ENDED || (c->n_streams > 0 && !c->conn->client.is_edge) ||
-	    !edge_conn_is_over(c->conn))
-		return;
-	give_notice(c, c->worker->stopping ? REASON_SHUTDOWN : REASON_CLIENT_DENIED);
+	if (c->state != H2_ENDED && c->worker->stopping &&
+	    (c->n_streams == 0 || c->conn->client.is_edge))
+		give_notice(c, REASON_SHUTDOWN);
 }
 
 void h2_leave(struct edge_h2 *c)
@@ -481,7 +480,7 @@ static void on_turn(struct loop_task *task)
 		h2_write_grant_held_back(c);
 	h2_write(c);
 	free_closed(c);
-	leave_if_over(c);
+	leave_if_stopping(c);
 	if (c->state != H2_ENDED && (is_over(c) || c->leaving == H2_OVER))
 		h2_end(c, c->leaving == H2_STAYS ? REASON_DONE : c->end_reason, EDGE_CLOSE_ORDERLY);
 	if (c->state == H2_ENDED) {

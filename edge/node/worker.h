@@ -60,6 +60,7 @@ struct edge_inlets;
 struct edge_listeners;
 struct edge_mirror;
 struct edge_protocol;
+struct edge_review;
 struct edge_verifier;
 
 struct edge_worker {
@@ -75,6 +76,7 @@ struct edge_worker {
 	const struct edge_protocol *const *protocols; /* up to NULL; the first: by default */
 	/* Its loop's. */
 	struct edge_admission *admission;
+	struct edge_review *review; /* of other edges' connections */
 	bool stopping;
 	struct event *idle_check; /* while stopping */
 	struct edge_date date;

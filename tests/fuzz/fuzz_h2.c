@@ -157,11 +157,6 @@ void edge_conn_set_stage(struct edge_conn *conn, enum edge_stage stage)
 {
 }
 
-bool edge_conn_is_over(const struct edge_conn *conn)
-{
-	return conn->worker->stopping;
-}
-
 void edge_conn_end(struct edge_conn **connp, enum reason reason, enum edge_close how)
 {
 	struct edge_conn *conn = TAKE(connp);

@@ -2,15 +2,17 @@
 """Edges that reach origins through another edge, a relay: which way requests go, what the relay does
 and leaves to the other edge, who is let in."""
 
+import contextlib
 import json
 import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 
 import perigee
-from edge_fleet import HOST, Responses, read_head
+from edge_fleet import HOST, Responses, read_head, read_to_end
 from h2_client import Client, ErrorCodes
 from relays import let_in
 
@@ -282,34 +284,75 @@ def test_a_client_stays_at_its_server(relay_edge, scripted_origin, tmp_path):
     assert len(set(got)) == 1, got
 
 
-def test_edges_of_an_authority_that_was_replaced_kept_their_connections(relay_edge, relay_fleet,
-                                                                        echo, tmp_path):
-    """They were let in by it once; neither HTTP version lets them go on after a reload without it."""
-    origins = {"app": echo.origin(VIA)}
-    fra1 = relay_edge("fra1", origins, relay=True)
-    order = b"%s HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
-    with let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "http/1.1") as h1, \
-            let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "h2") as s:
-        h1.sendall(order % b"GET /")
-        assert h1.recv(65536).startswith(b"HTTP/1.1 200")
-        h2 = Client(fra1, on=s)
-        assert h2.finish(h2.ask(fields=[("perigee-relay", "app")])).status == 200
-        other = perigee.Authority(tmp_path / "other").certificate
-        text = fra1.fleet.read_text()
+ORDER = b"%s HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
+ASKED = [("perigee-relay", "app")]
+
+
+def with_authority(edge, relay_fleet, authority, n=1):
+    """Its nth reload, after which other edges are to show a certificate of that."""
+    own = f"ca: {relay_fleet.own.certificate}"
+    text = edge.fleet.with_suffix(".first")
+    if not text.exists():
+        text.write_text(edge.fleet.read_text())
+    edge.fleet.write_text(text.read_text().replace(own, f"ca: {authority}"))
+    edge.reload()
+    edge.wait_counter("edge_reloads_total", n)
+
+
+def test_idle_edges_were_not_told_that_their_authority_was_replaced(relay_edge, relay_fleet, echo,
+                                                                    tmp_path):
+    """They were let in by it once; a reload without it ends their connections though they say
+    nothing."""
+    fra1 = relay_edge("fra1", {"app": echo.origin(VIA)}, relay=True)
+    shown = relay_fleet.credentials("nyc1")
+    with contextlib.ExitStack() as stack:
+        h1, *h2s = [stack.enter_context(let_in(fra1.relay_port, shown, protocol))
+                    for protocol in ["http/1.1"] + ["h2"] * 5]
+        h2s = [Client(fra1, on=s) for s in h2s]
+
+        def all_are_served():
+            h1.sendall(ORDER % b"GET /")
+            assert h1.recv(65536).startswith(b"HTTP/1.1 200")
+            for h2 in h2s:
+                assert h2.finish(h2.ask(fields=ASKED)).status == 200
+                assert not h2.goaways
+
+        all_are_served()
         # The same in another file with other words beside it is no change.
         copy = tmp_path / "copy.pem"
         copy.write_text("The same.\n" + relay_fleet.own.certificate.read_text())
-        for n, ca in enumerate([copy, other], 1):
-            fra1.fleet.write_text(text.replace(f"ca: {relay_fleet.own.certificate}", f"ca: {ca}"))
-            fra1.reload()
-            fra1.wait_counter("edge_reloads_total", n)
-            h1.sendall(order % b"GET /")
-            answer = h1.recv(65536)
-            asked = h2.ask(fields=[("perigee-relay", "app")])
-            assert h2.finish(asked).status == (200 if ca == copy else 421)
-            assert answer.startswith(b"HTTP/1.1 200" if ca == copy else b"HTTP/1.1 421")
-            assert (b"connection: close" in answer.lower()) == (ca == other)
+        with_authority(fra1, relay_fleet, copy)
+        all_are_served()
+        with_authority(fra1, relay_fleet, perigee.Authority(tmp_path / "other").certificate, 2)
         assert h1.recv(65536) == b""
+        for h2 in h2s:
+            assert h2.until_closed() == ErrorCodes.NO_ERROR
+
+
+def test_edges_of_an_authority_that_was_replaced_kept_their_connections(relay_edge, relay_fleet,
+                                                                        scripted_origin, tmp_path):
+    """Neither HTTP version lets them go on after what they have begun."""
+    go = threading.Event()
+
+    def script(conn):
+        while read_head(conn):
+            go.wait(perigee.PATIENCE)
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+
+    fra1 = relay_edge("fra1", {"app": scripted_origin(script).origin(VIA)}, relay=True)
+    shown = relay_fleet.credentials("nyc1")
+    with let_in(fra1.relay_port, shown, "http/1.1") as h1, \
+            let_in(fra1.relay_port, shown, "h2") as s:
+        h2 = Client(fra1, on=s)
+        asked = h2.ask(fields=ASKED)
+        h1.sendall(ORDER % b"GET /")
+        fra1.wait_counter("edge_requests_active", 2)
+        with_authority(fra1, relay_fleet, perigee.Authority(tmp_path / "other").certificate)
+        go.set()
+        answer, whole = read_to_end(h1)
+        assert whole and answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"\r\n\r\ndone")
+        assert b"connection: close" in answer.lower()
+        assert h2.finish(asked).body == b"done"
         assert h2.until_closed() == ErrorCodes.NO_ERROR
 
 
@@ -323,21 +366,25 @@ def test_client_had_a_relay_send_filling(relay_edge, echo):
     assert fra1.settled()["edge_relayed_total"] == 1
 
 
-@pytest.mark.parametrize("path", [HEALTH.encode(), FILLING.encode()])
+@pytest.mark.parametrize("path", [HEALTH, FILLING, "/"])
 def test_relay_served_an_edge_that_left_the_fleet(relay_edge, relay_fleet, echo, path):
-    """Though it asks for no origin, it gets neither filling nor word that it is welcome."""
+    """Whether or not it asks for an origin: it gets neither filling nor word that it is welcome. What
+    it asks for before it has taken note of the end is answered with 421, unless it comes too late."""
     fra1 = relay_edge("fra1", {"app": echo.origin(VIA)}, relay=True)
-    request = b"HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n" % path
-    with let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "http/1.1") as h1:
-        h1.sendall(request)
-        assert h1.recv(65536).startswith(b"HTTP/1.1 200")
+    with let_in(fra1.relay_port, relay_fleet.credentials("nyc1"), "h2") as s:
+        h2 = Client(fra1, on=s)
+        order = {"path": path, "method": "HEAD", "fields": ASKED if path == "/" else ()}
+        assert h2.get(**order).status == 200
         lines = fra1.fleet.read_text().splitlines(keepends=True)
         fra1.fleet.write_text("".join(s for s in lines if not s.lstrip().startswith("nyc1:")))
         fra1.reload()
         fra1.wait_counter("edge_reloads_total", 1)
-        h1.sendall(request)
-        assert h1.recv(65536).startswith(b"HTTP/1.1 421")
-        assert h1.recv(65536) == b""
+        with contextlib.suppress(ConnectionError):
+            h2.ask(**order)
+        assert h2.until_closed() == ErrorCodes.NO_ERROR
+        _, late = h2.streams.values()
+        assert late.status in (421, None)
+        assert fra1.settled()["edge_relayed_total"] == (1 if path == "/" else 0)
 
 
 def test_edge_that_left_the_fleet_had_its_connection_still(relay_edge, echo):

@@ -218,6 +218,11 @@ tests_unit_edge_conn_test_listener_SOURCES = tests/unit/edge/conn/test_listener.
 tests_unit_edge_conn_test_listener_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
 TESTS += tests/unit/edge/conn/test_listener
 
+check_PROGRAMS += tests/unit/edge/conn/test_review
+tests_unit_edge_conn_test_review_SOURCES = tests/unit/edge/conn/test_review.c
+tests_unit_edge_conn_test_review_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
+TESTS += tests/unit/edge/conn/test_review
+
 check_PROGRAMS += tests/unit/edge/node/test_counters
 tests_unit_edge_node_test_counters_SOURCES = tests/unit/edge/node/test_counters.c
 tests_unit_edge_node_test_counters_LDADD = $(LINK_EDGE) $(CMOCKA_LIBS)
