@@ -35,7 +35,7 @@ struct cfg_edge {
 	struct cfg_coords location;
 	const char *continent;         /* "": not known; else one of AF AN AS EU NA OC SA */
 	struct cfg_addrs addresses;    /* what DNS answers; port 0 */
-	struct cfg_addrs listen;       /* default: *:443 */
+	struct cfg_addrs listen;       /* default: *:443; none: see cfg_edge_takes_clients() */
 	struct cfg_addrs listen_plain; /* without TLS: see cfg_http.plain; default: none */
 	enum cfg_admin admin;
 	double bias_km; /* added to the distance of every client: > 0 sends clients elsewhere */
@@ -46,6 +46,12 @@ struct cfg_edge {
 	unsigned workers;       /* 0: one per processor */
 	struct cfg_check check; /* what perigee-dns does; default https, well-known path */
 };
+
+/* False of one that is only a relay: it serves no site, and nobody is sent there. */
+static inline bool cfg_edge_takes_clients(const struct cfg_edge *edge)
+{
+	return edge->listen.n > 0;
+}
 
 /* nameservers.NAME: a node that runs perigee-dns. */
 struct cfg_nameserver {

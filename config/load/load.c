@@ -45,23 +45,27 @@ static void sort_routes(struct cfg_site *s)
 	qsort(s->routes, s->n_routes, sizeof(*s->routes), compare_routes);
 }
 
-/* Sites without a list of edges share the one of them all: a list for each would take edges times
- * sites. False when memory is out. */
+/* Sites without a list of edges share the one of all that take clients: a list for each would take
+ * edges times sites. False when memory is out. */
 static bool give_edges(struct cfg_fleet *fleet, struct cfg_place place)
 {
 	const struct cfg_edge **all = cfg_alloc(
 	    &fleet->private->mem, fleet->n_edges * sizeof(const struct cfg_edge *), place);
 
+	unsigned n = 0;
+
 	if (all == NULL)
 		return false;
-	for (unsigned i = 0; i < fleet->n_edges; i++)
-		all[i] = &fleet->edges[i];
+	for (unsigned i = 0; i < fleet->n_edges; i++) {
+		if (cfg_edge_takes_clients(&fleet->edges[i]))
+			all[n++] = &fleet->edges[i];
+	}
 	for (unsigned i = 0; i < fleet->n_sites; i++) {
 		struct cfg_site *s = &fleet->sites[i];
 
 		if (s->n_edges == 0) {
 			s->edges = all;
-			s->n_edges = fleet->n_edges;
+			s->n_edges = n;
 		}
 	}
 	return true;
@@ -171,7 +175,7 @@ static void finish(struct cfg_fleet *fleet, const struct cfg_entry *root)
 	for (unsigned i = 0; i < fleet->n_edges; i++) {
 		struct cfg_edge *e = &fleet->edges[i];
 
-		if (e->check.port == 0)
+		if (e->check.port == 0 && cfg_edge_takes_clients(e))
 			e->check.port = net_addr_port(&e->listen.v[0]);
 	}
 	for (unsigned i = 0; i < fleet->n_origins; i++)

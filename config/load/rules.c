@@ -58,6 +58,10 @@ void cfg_validate_edge_list(struct validator *v, const struct cfg_edge *const *e
 				 "%s: \"%s\" is there twice", path, edges[i]->name);
 		if (seen_by != NULL)
 			*seen_by = self;
+		if (edges[i] != NULL && !cfg_edge_takes_clients(edges[i]))
+			diag_add(v->diag, item != NULL ? item->place : place,
+				 "%s: \"%s\" takes no clients: edges.%s.listen is empty", path,
+				 edges[i]->name, edges[i]->name);
 		item = item != NULL ? item->next : NULL;
 	}
 }

@@ -67,6 +67,30 @@ static void validate_relay(struct validator *v, const struct cfg_edge *e,
 			 e->name);
 }
 
+/* An edge that is only a relay. */
+static void validate_clients(struct validator *v, const struct cfg_edge *e,
+			     const struct cfg_entry *entry)
+{
+	if (cfg_edge_takes_clients(e))
+		return;
+	if (e->relay.listen.n == 0)
+		diag_add(
+		    v->diag, cfg_place_of(entry, "listen", e->place),
+		    "edges.%s.listen is empty: only a relay, with relay.listen, may do without "
+		    "clients",
+		    e->name);
+	if (e->listen_plain.n > 0)
+		diag_add(v->diag, cfg_place_of(entry, "listen_plain", e->place),
+			 "edges.%s.listen_plain: clients cannot come by it alone, as "
+			 "edges.%s.listen is empty",
+			 e->name, e->name);
+	if (e->addresses.n > 0)
+		diag_add(v->diag, cfg_place_of(entry, "addresses", e->place),
+			 "edges.%s.addresses: no client is sent there, as edges.%s.listen is "
+			 "empty; where other edges reach it is relay.address",
+			 e->name, e->name);
+}
+
 static bool is_loopback(const struct net_addr *a)
 {
 	if (a->sa.sa_family == AF_INET)
@@ -120,6 +144,7 @@ void cfg_validate_edges(struct validator *v)
 		validate_addresses(v, e, n, &addresses);
 		validate_listens(v, e, n);
 		validate_relay(v, e, n);
+		validate_clients(v, e, n);
 		cfg_validate_check(v, path, &e->check, cfg_entry_get(n, "check"), e->place);
 		free(path);
 	}

@@ -88,9 +88,9 @@ const struct cfg_option cfg_edge_options[] = {
      .type = &cfg_type_listen,
      AT(cfg_edge, listen),
      .fallback = "*:443",
-     .required = true,
      .reload = CFG_RESTART,
-     .prose = "Where it accepts clients, by TLS."},
+     .prose = "Where it accepts clients, by TLS. [] is for an edge that is only a relay: it serves "
+	      "no site, and needs no certificate but the relay's."},
     {.key = "listen_plain",
      .shape = CFG_VALUES,
      .type = &cfg_type_listen,

@@ -115,6 +115,6 @@ const struct cfg_option cfg_site_options[] = {
      .shape = CFG_VALUES,
      .type = &cfg_type_edge_ref,
      AT(cfg_site, edges),
-     .prose = "The edges that serve it; all of them when there are none here."},
+     .prose = "The edges that serve it; all that take clients when there are none here."},
     END,
 };

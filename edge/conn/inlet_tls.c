@@ -75,11 +75,11 @@ static void release_handshake(void *arg)
 	free(handshake);
 }
 
-/* NULL: edges are not let in. */
+/* NULL: edges are not let in, or clients are not. */
 static const struct tls_server *server_of(const struct edge_inlet *in, const struct edge_view *view)
 {
 	if (in->kind != EDGE_LISTENER_RELAY)
-		return edge_certs_tls(view->certs);
+		return edge_certs_count(view->certs) > 0 ? edge_certs_tls(view->certs) : NULL;
 	return view->edges != NULL ? edge_tls_edges_server(view->edges) : NULL;
 }
 
@@ -89,7 +89,7 @@ static void start_tls(struct edge_inlet *in, const char *hello, size_t n)
 	struct edge_handshake *handshake = handshake_create(w);
 	const struct tls_server *server = server_of(in, handshake->view);
 
-	/* A reload may have made it no relay any more. */
+	/* A reload may have made it no relay any more, or nothing but a relay. */
 	if (server == NULL) {
 		release_handshake(handshake);
 		inlet_end(in, REASON_CLIENT_DENIED, EDGE_CLOSE_BREAK);

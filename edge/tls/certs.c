@@ -53,7 +53,11 @@ static void list_site(struct edge_certs *certs, const struct cfg_site *site, voi
 
 static void complain_no_site(const struct cfg_edge *edge, struct diag *diag)
 {
-	diag_add(diag, edge->place, "edge %s serves no site that has a certificate", edge->name);
+	diag_add(
+	    diag, edge->place,
+	    "edge %s serves no site that has a certificate; where it is only a relay, it is to "
+	    "have \"listen: []\"",
+	    edge->name);
 }
 
 /* Without `self`: of all sites. */
@@ -200,7 +204,7 @@ static bool load_own(struct edge_certs *certs, const struct cfg_fleet *fleet,
 {
 	bool ok = load_all(certs, fleet, self, store, now, diag);
 
-	if (certs->n_certs > 0)
+	if (certs->n_certs > 0 || !cfg_edge_takes_clients(self))
 		return ok;
 	complain_no_site(self, diag);
 	return false;
@@ -287,10 +291,12 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 		edge_certs_destroy(&certs);
 		return NULL;
 	}
-	cert_sets_build(certs);
-	list_client_hosts(certs, fleet, self);
-	cert_sets_build_asking(certs);
-	warn_uncovered(certs, fleet, self, diag);
+	if (certs->n_certs > 0) {
+		cert_sets_build(certs);
+		list_client_hosts(certs, fleet, self);
+		cert_sets_build_asking(certs);
+		warn_uncovered(certs, fleet, self, diag);
+	}
 	certs->priority = tls_profile_create(fleet->tls.profile, &error);
 	CHECK(certs->priority != NULL); /* it was tried when it was read */
 	certs->refuse_nameless = fleet->tls.unknown_host == CFG_UNKNOWN_HOST_REFUSE;
@@ -313,21 +319,20 @@ struct edge_certs *edge_certs_create(const struct cfg_fleet *fleet, const struct
 static void check_edges(const struct cfg_fleet *fleet, struct diag *diag)
 {
 	bool *serves = xcalloc(fleet->n_edges + 1, sizeof(*serves));
+	const struct cfg_edge *const *last = NULL;
 
 	for (unsigned s = 0; s < fleet->n_sites; s++) {
 		const struct cfg_site *site = &fleet->sites[s];
 
-		/* One that all edges serve, as most are: a look at each list would take too long.
-		 */
-		if (site->n_edges == fleet->n_edges) {
-			free(serves);
-			return;
-		}
+		/* Most share one of all edges, and each list is long. */
+		if (site->edges == last)
+			continue;
+		last = site->edges;
 		for (unsigned e = 0; e < site->n_edges; e++)
 			serves[site->edges[e]->id] = true;
 	}
 	for (unsigned e = 0; e < fleet->n_edges; e++) {
-		if (!serves[e])
+		if (!serves[e] && cfg_edge_takes_clients(&fleet->edges[e]))
 			complain_no_site(&fleet->edges[e], diag);
 	}
 	free(serves);

@@ -137,6 +137,36 @@ def test_via_of_one_server(relay_edge, scripted_origin):
     assert fra1.settled()["edge_relayed_total"] == 5
 
 
+def test_edge_that_is_only_a_relay(relay_edge, relay_fleet, echo):
+    """It has no certificate for clients and serves no site, of which nyc1 has one by default."""
+    relay_fleet.certificate, clients = ("/nowhere/a.pem", "/nowhere/a.key"), relay_fleet.certificate
+    fra1 = relay_edge("fra1", {"app": echo.origin()}, relay=True, listen=None)
+    relay_fleet.certificate = clients
+    assert [port for _, port in fra1.addresses()] == [fra1.relay_port]
+    nyc1 = relay_edge("nyc1", {"app": echo.origin(VIA)})
+    assert fields(asked(nyc1)["lines"])["via"] == ["1.1 perigee-nyc1, 2.0 perigee-fra1"]
+    assert fra1.settled()["edge_relayed_total"] == 1
+    checked = subprocess.run([perigee.CTL, "check", fra1.fleet, "--node", "fra1"],
+                             capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_clients_came_to_an_edge_that_had_become_only_a_relay(relay_edge, relay_fleet, echo):
+    """Its listener for them is there until it is started anew, but it has nothing to show them."""
+    fra1 = relay_edge("fra1", {"app": echo.origin()}, relay=True)
+    with fra1.connect() as s:
+        fra1.listen = None
+        fra1.write({"www": ([HOST], [relay_fleet.certificate], {"/": "app"})},
+                   {"app": echo.origin()})
+        fra1.reload()
+        fra1.wait_counter("edge_reloads_total", 1)
+        assert talk(fra1.port, name=HOST) == b""
+        s.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        assert s.recv(65536).startswith(b"HTTP/1.1 421")
+    order = b"GET / HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
+    assert talk(fra1.relay_port, relay_fleet.credentials("nyc1"), order).startswith(b"HTTP/1.1 200")
+
+
 def test_edge_without_a_certificate_goes_straight_on(relay_edge, echo):
     origins = {"app": echo.origin(VIA)}
     fra1 = relay_edge("fra1", origins, relay=True)

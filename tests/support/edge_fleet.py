@@ -25,8 +25,8 @@ class Edge(perigee.Daemon):
                  node="fra1", own="", others=(), top=()):
         """plain: it listens without TLS too. inside: see Daemon; curl runs there as well.
         access_log: another path than .access_log_path, "-" for standard output. log: more options
-        of http.access_log. own: more of the edge's options. others: lines with more edges. top:
-        lines with more sections."""
+        of http.access_log. listen: None: it is only a relay. own: more of the edge's options.
+        others: lines with more edges. top: lines with more sections."""
         self.directory = Path(directory)
         self.authority = authority
         self.fleet = self.directory / "perigee.yaml"
@@ -56,14 +56,14 @@ class Edge(perigee.Daemon):
         options; origins: {name: yaml}.
         An origin of a path may be (origin, yaml) with more of the route's options. The routes may
         be a list of yaml instead."""
-        listen = f'listen: ["{self.listen}"]'
+        listen = f'addresses: [127.0.0.1], listen: ["{self.listen}"]' if self.listen else "listen: []"
         if self.plain:
             listen += ', listen_plain: ["127.0.0.1:0"]'
         text = [
             f"http: {{access_log: {{output: '{self.access_log_option}', {self.log_options}}}, {http}}}",
             "log: {level: debug}",
             "edges:",
-            f'  {self.node}: {{location: "50.11,8.68", addresses: [127.0.0.1], {listen}, '
+            f'  {self.node}: {{location: "50.11,8.68", {listen}, '
             f"workers: {self.workers}, {self.own}}}",
             *(f"  {line}" for line in self.others),
             "origins:",

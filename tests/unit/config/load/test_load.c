@@ -676,9 +676,9 @@ static void test_empty_lists_and_maps(void **state)
 	assert_complaints(
 	    "- a\n- b\n",
 	    "fleet.yaml:1:1: a map of edges, origins, sites and so on was expected\n");
-	assert_complaints(
-	    "edges: {a: {listen: []}}\n",
-	    "fleet.yaml:1:21: edges.a.listen is missing: Where it accepts clients, by TLS.\n");
+	assert_complaints("nameservers: {a: {listen: []}}\n",
+			  "fleet.yaml:1:27: nameservers.a.listen is missing: Where it answers, by "
+			  "UDP and TCP.\n");
 	assert_complaints("origins: {a: {servers: []}}\nedges: [a]\n",
 			  "fleet.yaml:1:24: origins.a.servers is missing: Its servers: the address "
 			  "of each, or a map with what else is said of it.\n"

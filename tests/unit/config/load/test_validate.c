@@ -253,6 +253,44 @@ static void test_relays(void **state)
 	    "fleet.yaml:11:26: origins.far.via: there is no edge \"nowhere\"\n");
 }
 
+/* An edge that is only a relay. */
+static void test_edges_without_clients(void **state)
+{
+	struct cfg_fleet *f = load_good(
+	    "edges:\n"
+	    "  r: {listen: [], relay: {listen: \"*:8443\", certificate: c, key: k, ca: a}}\n"
+	    "  a: {}\n"
+	    "origins: {o: {servers: s}}\n"
+	    "sites: {w: {hosts: h, routes: {origin: o}, certificates: {certificate: c, key: "
+	    "k}}}\n");
+
+	assert_false(cfg_edge_takes_clients(&f->edges[0]));
+	assert_int_equal(f->sites[0].n_edges, 1);
+	assert_ptr_equal(f->sites[0].edges[0], &f->edges[1]);
+	assert_false(cfg_site_is_served_by(&f->sites[0], &f->edges[0]));
+	cfg_fleet_destroy(&f);
+	assert_complaints(
+	    "edges:\n"
+	    "  none: {listen: []}\n"
+	    "  plain: {listen: [], listen_plain: \"*:80\", relay: {listen: \"*:8443\", "
+	    "certificate: c, key: k, ca: a}}\n"
+	    "  sent: {listen: [], addresses: 192.0.2.1, relay: {listen: \"*:8443\", certificate: "
+	    "c, key: k, ca: a}}\n"
+	    "origins: {o: {servers: s}}\n"
+	    "sites: {w: {hosts: h, edges: [sent], routes: {origin: o}, certificates: {certificate: "
+	    "c, key: "
+	    "k}}}\n",
+
+	    "fleet.yaml:2:18: edges.none.listen is empty: only a relay, with relay.listen, may do "
+	    "without clients\n"
+	    "fleet.yaml:3:37: edges.plain.listen_plain: clients cannot come by it alone, as "
+	    "edges.plain.listen is empty\n"
+	    "fleet.yaml:4:33: edges.sent.addresses: no client is sent there, as edges.sent.listen "
+	    "is empty; where other edges reach it is relay.address\n"
+	    "fleet.yaml:6:31: sites.w.edges: \"sent\" takes no clients: edges.sent.listen is "
+	    "empty\n");
+}
+
 static void test_balance(void **state)
 {
 	struct cfg_fleet *f = load_good(
@@ -353,6 +391,8 @@ int main(void)
 	    cmocka_unit_test(test_addresses_of_edges_that_are_odd),
 	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),
 	    cmocka_unit_test(test_relays),
+	    cmocka_unit_test(test_edges_without_clients),
+	    cmocka_unit_test(test_edges_without_clients),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

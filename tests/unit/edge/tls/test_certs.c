@@ -109,7 +109,9 @@ static int tear_down(void **state)
 }
 
 static const char uncovered[] = "warning: no certificate covers the host a.test of site www\n";
-static struct cfg_edge self = {.name = "fra1", .place = {"test.yaml", 1, 1}};
+static struct net_addr anywhere;
+static struct cfg_edge self = {
+    .name = "fra1", .place = {"test.yaml", 1, 1}, .listen = {.v = &anywhere, .n = 1}};
 
 static struct edge_certs *load_from(struct edge_cert_store *store, struct cfg_certificate *list,
 				    unsigned n, char *errors, size_t size)
@@ -385,6 +387,23 @@ static void test_complaints(void **state)
 	assert_non_null(strstr(errors, "edge fra1 serves no site that has a certificate"));
 }
 
+/* An edge that is only a relay. */
+static void test_no_clients_need_no_certificate(void **state)
+{
+	const struct cfg_addrs listen = self.listen;
+	struct edge_certs *certs;
+	char errors[256];
+
+	self.listen.n = 0;
+	certs = load(NULL, 0, errors, sizeof(errors));
+	self.listen = listen;
+	assert_non_null(certs);
+	assert_string_equal(errors, "");
+	assert_int_equal(edge_certs_count(certs), 0);
+	assert_null(edge_certs_find(certs, SPAN("www.example.com")));
+	edge_certs_destroy(&certs);
+}
+
 static void copy_file(const char *from, const char *to)
 {
 	char *command = xasprintf("cp %s %s.new && mv %s.new %s", from, to, to, to);
@@ -472,6 +491,7 @@ int main(void)
 	    cmocka_unit_test(test_certificate_of_another_curve_hid_the_wildcards),
 	    cmocka_unit_test(test_files_named_often_are_loaded_once),
 	    cmocka_unit_test(test_complaints),
+	    cmocka_unit_test(test_no_clients_need_no_certificate),
 	    cmocka_unit_test(test_reload_loads_what_has_changed),
 	    cmocka_unit_test(test_certificate_without_its_key_yet_keeps_the_old_pair),
 	    cmocka_unit_test(test_time_of_a_certificate),
