@@ -65,8 +65,8 @@ struct cfg_site {
 	unsigned n_errors;
 	struct cfg_limit *limits;
 	unsigned n_limits;
-	const struct cfg_edge *
-	    *edges; /* default: all that take clients; sites with equal lists share one */
+	/* Default: all that take clients. Sites with equal lists share one. */
+	const struct cfg_edge **edges;
 	unsigned n_edges;
 	const uint16_t *edge_ids; /* theirs, in order: for cfg_site_is_served_by() */
 };
