@@ -147,7 +147,9 @@ static size_t send_now(struct stream *s, const struct iovec *iov, int n)
 	 * than a few that is not certain, and then they would wait for an acknowledgement. */
 	if (s->out == OUT_ENDING && total(iov, n) < SMALL_WRITE)
 		flags |= MSG_MORE;
-	sent = sendmsg(s->fd, &message, flags);
+	/* The kernel takes one piece, which most are, with less ado. */
+	sent = n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, flags)
+		      : sendmsg(s->fd, &message, flags);
 	if (sent >= 0) {
 		s->sent += (uint64_t)sent;
 		return sent;

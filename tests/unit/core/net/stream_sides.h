@@ -41,6 +41,8 @@ struct side {
 extern const struct stream_ops side_ops;
 extern struct loop *test_loop;
 extern struct stream_buffers *test_buffers;
+/* System calls by which streams have sent. */
+extern unsigned sides_sends;
 
 /* Descriptors of a connected loopback TCP connection: client, server. Small socket buffers. */
 void tcp_pair(int fds[2]);

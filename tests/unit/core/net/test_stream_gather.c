@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What is written in one turn leaves together and in order: counted in system calls, which this
- * program's own sendmsg() sees, and in TLS records, which lie in the receiver's socket.
+ * What is written in one turn leaves together and in order: counted in system calls, which the
+ * sides' own send() sees, and in TLS records, which lie in the receiver's socket.
  */
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
 #include "tests/unit/core/net/stream_sides.h"
-
-static unsigned sends;
-
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-	sends++;
-	return syscall(SYS_sendmsg, fd, message, flags);
-}
 
 static void write_bytes(struct side *side, size_t len)
 {
@@ -48,7 +39,7 @@ static void connect_quietly(struct side *client, struct side *server, enum kind 
 	write_bytes(client, 20000);
 	wait_len(server, 20000);
 	stream_pause(server->s);
-	sends = 0;
+	sides_sends = 0;
 }
 
 static void many_small_writes_are_one_send(enum kind kind)
@@ -59,11 +50,11 @@ static void many_small_writes_are_one_send(enum kind kind)
 	connect_quietly(&client, &server, kind);
 	for (int i = 0; i < 1000; i++)
 		assert_true(side_write(&client, "\r\n"));
-	assert_int_equal(sends, 0);
+	assert_int_equal(sides_sends, 0);
 	assert_true(stream_is_drained(client.s));
 	assert_int_equal(stream_queued(client.s), 0);
 	run_turns(1);
-	assert_int_equal(sends, 1);
+	assert_int_equal(sides_sends, 1);
 	if (kind != PLAIN)
 		assert_int_equal(records(&server, lens, 4), 1);
 	server.len = 0;
@@ -89,7 +80,7 @@ static void test_a_large_write_takes_with_it_what_was_gathered(void **state)
 	connect_quietly(&client, &server, PLAIN);
 	side_write(&client, "head");
 	write_bytes(&client, 20000);
-	assert_int_equal(sends, 1);
+	assert_int_equal(sides_sends, 1);
 	side_fini(&client);
 	side_fini(&server);
 
@@ -97,7 +88,7 @@ static void test_a_large_write_takes_with_it_what_was_gathered(void **state)
 	connect_quietly(&client, &server, TLS13);
 	side_write(&client, "head");
 	write_bytes(&client, 20000);
-	assert_int_equal(sends, 1);
+	assert_int_equal(sides_sends, 1);
 	assert_int_equal(records(&server, lens, 4), 2);
 	assert_in_range(lens[0], 16384 + 17, 16384 + 17);
 	assert_in_range(lens[1], 3620 + 17, 3620 + 17);
@@ -140,7 +131,7 @@ static void test_what_is_gathered_is_bounded(void **state)
 		side_write(&client, text);
 	}
 	/* The first ones were taken by the socket, and then its buffer was full. */
-	assert_in_range(sends, 1, 4);
+	assert_in_range(sides_sends, 1, 4);
 	assert_false(stream_is_drained(client.s));
 	stream_resume(server.s);
 	wait_len(&server, n * 1000);
@@ -202,7 +193,7 @@ static void test_deferred_writes_leave_in_the_same_turn(void **state)
 	loop_queue_background(test_loop, &background.task);
 	run_turns(1);
 	/* Before the background's long work, and after it. */
-	assert_int_equal(sends, 2);
+	assert_int_equal(sides_sends, 2);
 	server.len = 0;
 	stream_resume(server.s);
 	wait_len(&server, 13);
@@ -242,7 +233,7 @@ static void ends_flush(enum kind kind)
 	side_write(&client, "4444");
 	side_fini(&client);
 	run_turns(1);
-	assert_int_equal(sends, 0);
+	assert_int_equal(sides_sends, 0);
 	side_fini(&server);
 }
 
