@@ -94,9 +94,10 @@ const struct cfg_option cfg_per_client_options[] = {
 	  "Requests at a time, over all its connections; over it the answer is 429."),
     RATE("connection_rate", AT(cfg_per_client, connection_rate), "0",
 	 "New connections in a time; over it newcomers are closed."),
-    RATE("handshake_rate", AT(cfg_per_client, handshake_rate), "0",
-	 "TLS handshakes in a time, resumed ones too; over it they are refused before they cost "
-	 "anything."),
+    RATE(
+	"handshake_rate", AT(cfg_per_client, handshake_rate), "0",
+	"TLS handshakes in a time, resumed ones too, and those of strangers where other edges come "
+	"in (relay.listen of edges); over it they are refused before they cost anything."),
     RATE("request_rate", AT(cfg_per_client, request_rate), "0",
 	 "Requests in a time; over it the answer is 429."),
     END,

@@ -49,6 +49,8 @@ enum reason edge_conn_judge(struct edge_conn *conn);
 /* When its ClientHello is here: whether it has had too many handshakes lately; and whether
  * http.access denies it, now that its fingerprint is known. */
 bool edge_conn_shakes_too_fast(struct edge_conn *conn);
+/* Its handshake was another edge's, which does not count. */
+void edge_conn_excuse_handshake(struct edge_conn *conn);
 bool edge_conn_is_denied(struct edge_conn *conn);
 /* HANDSHAKING: true; or WAITING. */
 bool edge_conn_take_handshake(struct edge_conn *conn);

@@ -58,12 +58,13 @@ static struct edge_greeting greet(struct edge_conn *conn, const struct edge_clie
 	/* RFC 8446, 4.1.2. */
 	if (hello->compresses && edge_client_hello_offers(hello, TLS_1_3))
 		return refuse(EDGE_FAILURE_MALFORMED, GNUTLS_A_ILLEGAL_PARAMETER);
+	/* RFC 8446, 6.2: it has nothing to do with the client's messages, and will not last. Who
+	 * comes to be let in as an edge may be anybody. */
+	if (edge_conn_shakes_too_fast(conn))
+		return refuse(EDGE_FAILURE_LIMITED, GNUTLS_A_INTERNAL_ERROR);
 	/* Its certificate says whether it is let in. */
 	if (conn->client.is_edge)
 		return (struct edge_greeting){.shares_group = true};
-	/* RFC 8446, 6.2: it has nothing to do with the client's messages, and will not last. */
-	if (edge_conn_shakes_too_fast(conn))
-		return refuse(EDGE_FAILURE_LIMITED, GNUTLS_A_INTERNAL_ERROR);
 	take_fingerprint(conn, view, hello);
 	if (edge_conn_is_denied(conn))
 		return refuse(EDGE_FAILURE_DENIED, GNUTLS_A_ACCESS_DENIED);

@@ -322,6 +322,7 @@ void inlet_established(void *arg)
 		in->conn->edge = xstrdup(in->handshake->edge);
 		in->conn->client.edge = span_of(in->conn->edge);
 		in->conn->client.authorities = in->handshake->authorities;
+		edge_conn_excuse_handshake(in->conn);
 	}
 	in->conn->client.cert = TAKE(&in->handshake->client.cert);
 	if (stream_is_early(in->conn->stream))

@@ -83,17 +83,30 @@ static enum reason judge_by_limits(struct edge_conn *conn, const struct cfg_http
 	return REASON_NONE;
 }
 
+static bool handshake_counts(const struct edge_conn *conn, const struct cfg_fleet *fleet)
+{
+	return fleet->http.per_client.handshake_rate.count > 0 &&
+	       !is_name_server(fleet, &conn->client.addr) &&
+	       !edge_is_trusted(&fleet->http.trusted_proxies, &conn->client.addr);
+}
+
 bool edge_conn_shakes_too_fast(struct edge_conn *conn)
 {
 	const struct edge_worker *w = conn->worker;
-	const struct edge_view *view = edge_view_current(&conn->worker->common->views);
-	const struct cfg_http *http = &view->fleet->http;
+	const struct cfg_fleet *fleet = edge_view_current(&w->common->views)->fleet;
 
-	return http->per_client.handshake_rate.count > 0 &&
-	       !is_name_server(view->fleet, &conn->client.addr) &&
-	       !edge_is_trusted(&http->trusted_proxies, &conn->client.addr) &&
-	       !edge_guard_shake(w->common->guard, &http->per_client, &conn->client,
+	return handshake_counts(conn, fleet) &&
+	       !edge_guard_shake(w->common->guard, &fleet->http.per_client, &conn->client,
 				 loop_now(w->loop));
+}
+
+void edge_conn_excuse_handshake(struct edge_conn *conn)
+{
+	const struct edge_worker *w = conn->worker;
+	const struct cfg_fleet *fleet = edge_view_current(&w->common->views)->fleet;
+
+	if (handshake_counts(conn, fleet))
+		edge_guard_unshake(w->common->guard, &fleet->http.per_client, &conn->client);
 }
 
 enum reason edge_conn_judge(struct edge_conn *conn)

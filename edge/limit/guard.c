@@ -121,6 +121,18 @@ bool edge_guard_shake(struct edge_guard *g, const struct cfg_per_client *limits,
 	       take(g, &limits->handshake_rate, key_of(g, client) ^ FOR_HANDSHAKES, now).allowed;
 }
 
+void edge_guard_unshake(struct edge_guard *g, const struct cfg_per_client *limits,
+			struct edge_client *client)
+{
+	const struct cfg_rate *rate = &limits->handshake_rate;
+	struct edge_rate r;
+
+	if (rate->count == 0)
+		return;
+	r = edge_rate_of(rate, rate->count);
+	edge_rates_give_back(g->rates, key_of(g, client) ^ FOR_HANDSHAKES, &r);
+}
+
 void edge_guard_leave(struct edge_client *client)
 {
 	edge_tally_close(&client->counted);

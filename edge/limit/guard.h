@@ -69,6 +69,10 @@ void edge_guard_leave(struct edge_client *client);
 bool edge_guard_shake(struct edge_guard *guard, const struct cfg_per_client *limits,
 		      struct edge_client *client, mono_time now);
 
+/* It does not count after all. */
+void edge_guard_unshake(struct edge_guard *guard, const struct cfg_per_client *limits,
+			struct edge_client *client);
+
 /* A request that is counted; all zero: none. */
 struct edge_guard_hold {
 	_Atomic uint64_t *counted;

@@ -152,6 +152,20 @@ struct edge_rate_state edge_rates_take(struct edge_rates *r, uint64_t key,
 	}
 }
 
+void edge_rates_give_back(struct edge_rates *r, uint64_t key, const struct edge_rate *rate)
+{
+	struct entry *e;
+	uint64_t held;
+	int64_t at;
+
+	if (key == 0)
+		key = 1;
+	e = look(&r->sets[key & (r->n_sets - 1)], key, &held, &at);
+	/* One that was forgotten meanwhile is charged nothing. */
+	if (held == key)
+		atomic_fetch_sub_explicit(&e->at, rate->interval.ns, memory_order_relaxed);
+}
+
 size_t edge_rates_size(const struct edge_rates *r)
 {
 	return r->n_sets * WAYS;

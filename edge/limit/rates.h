@@ -44,6 +44,9 @@ void edge_rates_destroy(struct edge_rates **rates);
 struct edge_rate_state edge_rates_take(struct edge_rates *rates, uint64_t key,
 				       const struct edge_rate *rate, mono_time now);
 
+/* One that was let through, lately and by that rate, is not to be charged after all. */
+void edge_rates_give_back(struct edge_rates *rates, uint64_t key, const struct edge_rate *rate);
+
 size_t edge_rates_size(const struct edge_rates *rates);
 /* Entries that are ahead of `now`; of a large table an estimate, by a part of it. */
 size_t edge_rates_used(const struct edge_rates *rates, mono_time now);

@@ -12,11 +12,14 @@ import threading
 import pytest
 
 import perigee
+import tls_frames
 from edge_fleet import HOST, Responses, read_head, read_to_end
 from h2_client import Client, ErrorCodes
 from relays import let_in
 
 VIA = "via: fra1"
+ORDER = b"%s HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
+ASKED = [("perigee-relay", "app")]
 HEALTH, FILLING = "/.well-known/perigee/health", "/.well-known/perigee/filling"
 
 
@@ -270,6 +273,30 @@ def test_strangers(relay_edge, echo, relay_fleet, tmp_path):
     assert got.startswith(b"HTTP/1.1 421")
 
 
+def test_strangers_had_a_relay_make_handshakes(relay_edge, echo, relay_fleet):
+    """As many of an address as of a client's; those of edges do not count."""
+    fra1 = relay_edge("fra1", {"app": echo.origin(VIA)}, relay=True,
+                      http="per_client: {handshake_rate: 2/h}")
+    shown = relay_fleet.credentials("nyc1")
+    for _ in range(3):
+        with let_in(fra1.relay_port, shown, "h2", source="127.0.0.2") as s:
+            assert Client(fra1, on=s).get(fields=ASKED).status == 200
+    for limited in [0, 0, 1, 2]:
+        with socket.create_connection(("127.0.0.1", fra1.relay_port), timeout=perigee.PATIENCE,
+                                      source_address=("127.0.0.2", 0)) as s:
+            client = tls_frames.Client(s)
+            client.hello()
+            if limited == 0:
+                assert client.record()
+            else:
+                with pytest.raises(tls_frames.Refused):
+                    client.record()
+        fra1.wait_counter("edge_handshake_failures_limited_total", limited)
+    with let_in(fra1.relay_port, shown, "h2", source="127.0.0.3") as s:
+        assert Client(fra1, on=s).get(fields=ASKED).status == 200
+    assert fra1.settled()["edge_relayed_total"] == 4
+
+
 def test_relay_is_verified(relay_edge, echo, relay_fleet):
     """Who listens in the relay's place, with the certificate of another edge, gets nothing."""
     origins = {"app": echo.origin(VIA)}
@@ -312,10 +339,6 @@ def test_a_client_stays_at_its_server(relay_edge, scripted_origin, tmp_path):
     jar = tmp_path / "jar"
     got = [nyc1.curl("-f", "-b", jar, "-c", jar, nyc1.url("/")).stdout for _ in range(9)]
     assert len(set(got)) == 1, got
-
-
-ORDER = b"%s HTTP/1.1\r\nHost: a\r\nPerigee-Relay: app\r\n\r\n"
-ASKED = [("perigee-relay", "app")]
 
 
 def with_authority(edge, relay_fleet, authority, n=1):

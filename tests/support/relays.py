@@ -63,12 +63,13 @@ class RelayFleet:
         return edge
 
 
-def let_in(port, certificate, protocol):
+def let_in(port, certificate, protocol, source="127.0.0.1"):
     """A connection of who shows that, where it is let in."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols([protocol])
     context.load_cert_chain(*map(str, certificate))
-    tcp = socket.create_connection(("127.0.0.1", port), timeout=perigee.PATIENCE)
+    tcp = socket.create_connection(("127.0.0.1", port), timeout=perigee.PATIENCE,
+                                   source_address=(source, 0))
     return context.wrap_socket(tcp, server_hostname="fra1", suppress_ragged_eofs=False)

@@ -87,6 +87,13 @@ static void test_handshake_rate(void **state)
 	assert_true(edge_guard_shake(g, &none, &a, at_ms(499)));
 	assert_true(edge_guard_shake(g, &limits, &c, at_ms(499)));
 	assert_true(edge_guard_shake(g, &limits, &b, at_ms(500)));
+	assert_false(edge_guard_shake(g, &limits, &b, at_ms(500)));
+	/* One is given back, for either address. */
+	edge_guard_unshake(g, &none, &a);
+	assert_false(edge_guard_shake(g, &limits, &b, at_ms(500)));
+	edge_guard_unshake(g, &limits, &a);
+	assert_true(edge_guard_shake(g, &limits, &b, at_ms(500)));
+	assert_false(edge_guard_shake(g, &limits, &a, at_ms(500)));
 	assert_empty(&g);
 }
 

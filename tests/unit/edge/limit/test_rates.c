@@ -62,6 +62,29 @@ static void test_arrivals(void **state)
 	edge_rates_destroy(&rates);
 }
 
+static void test_given_back(void **state)
+{
+	struct edge_rates *rates = edge_rates_create(8);
+	const struct edge_rate slow = {DUR_S(60), 2};
+
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(edge_rates_take(rates, 7, &ten, at_ms(0)).left, 2);
+		edge_rates_give_back(rates, 7, &ten);
+	}
+	/* No more gather than the burst, */
+	edge_rates_give_back(rates, 7, &ten);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(edge_rates_take(rates, 7, &ten, at_ms(0)).allowed);
+	assert_false(edge_rates_take(rates, 7, &ten, at_ms(0)).allowed);
+	/* and whoever is in the place of one that was forgotten keeps what it is charged. */
+	for (uint64_t key = 1; key <= 8; key++)
+		edge_rates_take(rates, key << 32, &slow, at_ms(1));
+	edge_rates_give_back(rates, 7, &ten);
+	for (uint64_t key = 1; key <= 8; key++)
+		assert_int_equal(edge_rates_take(rates, key << 32, &slow, at_ms(1)).left, 0);
+	edge_rates_destroy(&rates);
+}
+
 static void test_keys_are_apart(void **state)
 {
 	struct edge_rates *rates = edge_rates_create(64);
@@ -223,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_arrivals),
+	    cmocka_unit_test(test_given_back),
 	    cmocka_unit_test(test_keys_are_apart),
 	    cmocka_unit_test(test_least_is_forgotten),
 	    cmocka_unit_test(test_aged_give_their_place),
