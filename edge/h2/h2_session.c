@@ -197,9 +197,11 @@ static void set_priority(struct h2_stream *s, unsigned urgency, bool incremental
 	struct edge_h2 *c = s->conn;
 
 	h2_write_set_urgency(s, urgency);
-	/* Without memory it is in no queue any more, and would never be written. */
+	/* From now on nghttp2 is not to heed the request's field, which it would do once we have
+	 * the head. Without memory the stream is in no queue any more, and would never be written.
+	 */
 	if (nghttp2_is_fatal(
-		nghttp2_session_change_extpri_stream_priority(c->session, s->id, &priority, 0)))
+		nghttp2_session_change_extpri_stream_priority(c->session, s->id, &priority, 1)))
 		h2_end(c, REASON_LIMIT, EDGE_CLOSE_BREAK);
 }
 

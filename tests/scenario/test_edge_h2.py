@@ -557,51 +557,62 @@ def test_response_that_is_not_taken(make_edge, origin):
     assert edge.settled()["edge_end_client_write_timeout_total"] == 1
 
 
+# So much of a response the edge keeps for a client that does not take it yet.
+KEPT = 60000
+
+
+def use_up_window(c):
+    """The connection's, so that nothing more is sent."""
+    c.until(lambda: c.settings)
+    c.finish(c.ask("/bytes/65535"))
+    c.order.clear()
+
+
+def await_responses(edge, n):
+    """Until the edge has whole responses to so many requests, after one."""
+    perigee.wait_for(lambda: sum(edge.counters()[f"olink_leases_{kind}_total"]
+                                 for kind in ("fresh", "reused")) == n + 1, "all to be asked for")
+    edge.wait_counter("olink_active_connections", 0)
+    edge.wait_counter("edge_requests_active", n)
+
+
 def test_urgent_stream_overtakes(edge):
-    """RFC 9218: by the field, and by PRIORITY_UPDATE. The client takes nothing until all have
-    asked, and then sees who comes first."""
-    size = 200000
+    """RFC 9218: by the field, and by PRIORITY_UPDATE. The client takes nothing until all responses
+    wait for it, and then sees who comes first: how fast the origin is does not matter."""
     big = {SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}
     with Client(edge, settings=big, greedy=False) as c:
-        c.until(lambda: c.settings)
-        bulk = [c.ask(f"/bytes/{size}", fields=[("priority", "u=5")]) for _ in range(4)]
-        urgent = c.ask(f"/bytes/{size}", fields=[("priority", "u=0")])
-        raised = c.ask(f"/bytes/{size}", fields=[("priority", "u=6")])
+        use_up_window(c)
+        bulk = [c.ask(f"/bytes/{KEPT}", fields=[("priority", "u=5")]) for _ in range(4)]
+        urgent = c.ask(f"/bytes/{KEPT}", fields=[("priority", "u=0")])
+        raised = c.ask(f"/bytes/{KEPT}", fields=[("priority", "u=6")])
         c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", raised) + b"u=1"))
-        # The connection's window is 65535 bytes: they are gone by now.
-        edge.wait_counter("edge_requests_active", 6)
-        c.until(lambda: sum(n for _, n in c.order) == 65535)
-        c.order.clear()
+        await_responses(edge, 6)
         c.h2.increment_flow_control_window(10 << 20)
         c.flush()
-        done = []
-        while len(done) < 6:
-            c.read()
-            done += [s for s in (*bulk, urgent, raised) if c.streams[s].ended and s not in done]
-        assert done.index(urgent) == 0 and done.index(raised) == 1
+        c.until(lambda: all(c.streams[s].ended for s in (*bulk, urgent, raised)))
+        sent = [s for s, n in c.order for _ in range(n)]
+        assert sent[:2 * KEPT] == [urgent] * KEPT + [raised] * KEPT
 
 
 def test_priority_that_comes_before_its_stream(edge):
-    """It counts, against the field too; and nothing is left of it that the end of the connection
-    would stumble over: nghttp2 aborted at its GOAWAY."""
-    size = 200000
+    """It counts, against the field too, which nghttp2 heeded instead; and nothing is left of it that
+    the end of the connection would stumble over: nghttp2 aborted at its GOAWAY."""
     big = {SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}
     with Client(edge, settings=big, greedy=False) as c:
-        c.until(lambda: c.settings)
-        for stream in (1, 3, 5):
+        use_up_window(c)
+        for stream in (3, 5, 7):
             c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", stream) + b"u=5"))
-        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 7) + b"u=0"))
-        streams = [c.ask(f"/bytes/{size}", fields=[("priority", "u=4")]) for _ in range(4)]
-        assert streams == [1, 3, 5, 7]
-        edge.wait_counter("edge_requests_active", 4)
-        c.until(lambda: sum(n for _, n in c.order) == 65535)
-        c.order.clear()
-        c.h2.increment_flow_control_window(10 << 20)
+        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 9) + b"u=0"))
+        streams = [c.ask(f"/bytes/{KEPT}", fields=[("priority", "u=4")]) for _ in range(4)]
+        assert streams == [3, 5, 7, 9]
+        await_responses(edge, 4)
+        # Of what is here the others get nothing, though they are the older ones.
+        c.h2.increment_flow_control_window(KEPT)
         c.flush()
-        c.until(lambda: c.streams[7].ended)
-        assert not any(c.streams[s].ended for s in streams[:3])
-        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 9) + b"u=2"))
+        c.until(lambda: c.streams[9].ended)
+        assert {s for s, _ in c.order} == {9}
         c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 11) + b"u=2"))
+        c.send(frame(PRIORITY_UPDATE, payload=struct.pack(">I", 13) + b"u=2"))
         # Over the idle streams, and the open ones.
         c.send(frame(PRIORITY_UPDATE, payload=b"\0\0\0"))
         assert c.until_closed() == ErrorCodes.FRAME_SIZE_ERROR
@@ -611,25 +622,20 @@ def test_priority_that_comes_before_its_stream(edge):
 
 def test_priority_update_of_any_length(edge):
     """It may come in pieces, and say more than is kept of it: then it says nothing."""
-    size = 1000000
     with Client(edge, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1 << 20}, greedy=False) as c:
-        c.until(lambda: c.settings)
-        update = frame(PRIORITY_UPDATE, payload=struct.pack(">I", 3) + b"u=1")
+        use_up_window(c)
+        update = frame(PRIORITY_UPDATE, payload=struct.pack(">I", 5) + b"u=1")
         for at in range(len(update)):
             c.send(update[at:at + 1])
-        full = struct.pack(">I", 1) + b"u=0," + b"x," * 8188
+        full = struct.pack(">I", 3) + b"u=0," + b"x," * 8188
         assert len(full) == 16384
         c.send(frame(PRIORITY_UPDATE, payload=full))
-        streams = [c.ask(f"/bytes/{size}") for _ in range(2)]
-        edge.wait_counter("edge_requests_active", 2)
-        c.until(lambda: sum(n for _, n in c.order) == 65535)
-        c.order.clear()
+        assert [c.ask(f"/bytes/{KEPT}") for _ in range(2)] == [3, 5]
+        await_responses(edge, 2)
         c.h2.increment_flow_control_window(10 << 20)
         c.flush()
-        c.until(lambda: all(c.streams[s].ended for s in streams))
-        done = [stream for stream, _ in c.order][::-1]
-        assert done.index(3) > done.index(1), c.order
-        assert [len(c.streams[s].body) for s in streams] == [size, size]
+        c.until(lambda: c.streams[3].ended and c.streams[5].ended)
+        assert [s for s, n in c.order for _ in range(n)] == [5] * KEPT + [3] * KEPT
         c.send(frame(PRIORITY_UPDATE, payload=full + b"x"))
         assert c.until_closed() == ErrorCodes.FRAME_SIZE_ERROR
     for stream, payload in ((1, struct.pack(">I", 1)), (0, bytes(4)), (0, struct.pack(">I", 2))):
