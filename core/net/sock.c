@@ -184,6 +184,16 @@ bool sock_is_connected(int fd)
 	       info.tcpi_state != TCP_SYN_SENT && info.tcpi_state != TCP_CLOSE;
 }
 
+duration sock_rtt(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return DUR_NS(0);
+	return DUR_US(info.tcpi_rtt);
+}
+
 bool sock_has_address(const struct net_addr *addr)
 {
 	int fd = socket(addr->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -44,6 +44,8 @@ struct sock_dial {
  * arrive twice; sock_is_connected() tells whether there is an answer. */
 int sock_dial_tcp(const struct net_addr *addr, const struct sock_dial *how);
 bool sock_is_connected(int fd);
+/* The round trip as the kernel has seen it so far; 0: not known. */
+duration sock_rtt(int fd);
 /* Whether one can be bound to that address, of whatever port. */
 bool sock_has_address(const struct net_addr *addr);
 /* False when this machine has no way to such an address: no route, no address of its own, or no

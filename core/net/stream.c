@@ -340,6 +340,7 @@ ssize_t stream_recv(struct stream *s, void *buf, size_t len)
 		s->recv_left = 0;
 		return errno == EINTR ? -EAGAIN : -errno;
 	}
+	s->received += n;
 	/* A short read has emptied the socket: the next one would be a system call for nothing. */
 	s->recv_left = (size_t)n < len ? 0 : s->recv_left - n;
 	return n;
@@ -350,6 +351,11 @@ void stream_end_reading(struct stream *s, enum stream_status end)
 	if (s->end == STREAM_AGAIN)
 		s->end = end;
 	stream_disarm_read(s);
+}
+
+uint64_t stream_received(const struct stream *s)
+{
+	return s->received;
 }
 
 static size_t plain_read(struct stream *s, void *buf, size_t len)

@@ -173,6 +173,8 @@ bool stream_is_drained(const struct stream *s);
 /* Bytes that the socket has taken, in all: as long as that is the same, nothing of what was written
  * has left us. */
 uint64_t stream_sent(const struct stream *s);
+/* Bytes that were taken off the socket, in all. */
+uint64_t stream_received(const struct stream *s);
 /* Bytes that the socket did not take. */
 size_t stream_queued(const struct stream *s);
 /* So many bytes the user holds itself until the other side takes them, in all: they count against

@@ -42,7 +42,7 @@ struct stream {
 	/* Immutable. */
 	uint32_t magic;
 	int fd;
-	uint64_t sent; /* bytes that it has taken */
+	uint64_t sent, received; /* bytes that it has taken, and given */
 
 	/* Owner only, as all of the rest. */
 	enum stream_phase phase;

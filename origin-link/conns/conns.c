@@ -157,7 +157,8 @@ void conns_list_slot(struct conns *c, struct endpoint_slot *slot)
 
 static bool is_empty(const struct endpoint_slot *slot)
 {
-	return TAILQ_EMPTY(&slot->idle) && TAILQ_EMPTY(&slot->shared);
+	return atomic_load_explicit(&slot->n_idle, memory_order_relaxed) == 0 &&
+	       TAILQ_EMPTY(&slot->shared);
 }
 
 static void tick_cb(evutil_socket_t fd, short what, void *arg)

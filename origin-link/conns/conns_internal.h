@@ -71,12 +71,19 @@ struct conns {
 	unsigned n_warm_dials;
 };
 
+/* How wide the window of a connection over a long path is known to be: by how many flights the
+ * longest response has come, for a new connection begins with 10 packets and with twice as many
+ * after each round trip (RFC 6928, RFC 5681). 0: by one, or not known; the last: by so many or
+ * more, which is 0.9 MB. Over a short path, where that matters to nobody, all have 0. */
+#define CONN_WIDTHS 7
+
 /* What one loop has of an endpoint. */
 struct endpoint_slot {
 	/* its loop writes, any reads */
 	_Alignas(CACHE_LINE) _Atomic int64_t pins;
 	_Atomic unsigned n_idle, n_waiting; /* queued leases; those that only ask do not count */
 	_Atomic unsigned n_leaving;         /* of the idle ones, those that end soon */
+	_Atomic unsigned n_wide;            /* of the idle ones, those with another width than 0 */
 	/* The most leases at a time in that period. */
 	_Atomic unsigned most_in_use, use_period;
 	struct load load;
@@ -84,7 +91,6 @@ struct endpoint_slot {
 	_Atomic(struct outcome_counts *) counts; /* NULL: this loop has had nothing to do with it */
 	/* its loop */
 	struct endpoint *endpoint;
-	struct origin_conn_list idle;    /* most recently used first */
 	struct origin_conn_list shared;  /* see h2/shared.c */
 	TAILQ_HEAD(, lease) waiters;     /* asking, joining and queued, in order of arrival */
 	unsigned opening;                /* connections being made that may be of HTTP/2 */
@@ -94,6 +100,7 @@ struct endpoint_slot {
 	mono_time lost_until;            /* see endpoint_is_avoided() */
 	bool listed;                     /* in conns->slots, and pinned for that */
 	LIST_ENTRY(endpoint_slot) link;
+	struct origin_conn_list idle[CONN_WIDTHS]; /* most recently used first */
 };
 
 struct endpoint {
@@ -122,6 +129,7 @@ struct endpoint {
 	_Atomic unsigned spare;    /* idle ones that there should be; 0: any number */
 	_Atomic unsigned target;   /* open ones that there should be; 0: any number */
 	_Atomic bool keeps_warm, is_warm; /* see endpoint_is_cold() */
+	_Atomic bool is_far;              /* by the last connection that was made */
 	_Atomic int64_t idle_most;        /* duration: see patience.h; 0: not known */
 	_Atomic bool is_short;            /* control was told, and has not looked yet */
 	_Atomic unsigned mails;
@@ -255,9 +263,11 @@ struct origin_conn {
 	struct widening *widening; /* of a link to a relay; or NULL */
 	struct quota *quota;       /* that it has a place of; NULL: of none */
 	struct expiry expiry;
-	unsigned max_idle; /* as its last user said */
-	bool moved;        /* to another loop since it was last used */
-	bool leaving;      /* IDLE: it ends soon, and is counted as such */
+	unsigned max_idle;        /* as its last user said */
+	bool moved;               /* to another loop since it was last used */
+	bool leaving;             /* IDLE: it ends soon, and is counted as such */
+	unsigned width;           /* see CONN_WIDTHS */
+	uint64_t received_before; /* HELD: bytes, before its user had it */
 };
 
 /* FREE. Room was reserved, by terms with that quota. Consumes the stream; with the room when memory
@@ -268,8 +278,8 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms);
 /* FREE to IDLE. */
 void origin_conn_idle(struct origin_conn *conn);
-/* IDLE to FREE: the most recently used one of the slot that has not expired, or one that would
- * expire and is to stay; NULL: there is none. */
+/* IDLE to FREE: of the widest of the slot the most recently used one that has not expired, or one
+ * that would expire and is to stay; NULL: there is none. */
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
 /* FREE to PROMISED. */
 void origin_conn_promise(struct origin_conn *conn, struct lease *l);
@@ -370,8 +380,11 @@ void shared_retire_all(struct conns *c, struct endpoint_slot *slot, enum olink_c
 
 /* Leases of another loop are queued for the endpoint. */
 bool sharing_others_wait(const struct endpoint *e, unsigned self);
-/* Asks the loop with the most idle connections for one of them. False when there are none. */
+/* Asks a loop with wide idle connections, or else with the most, for one of them. False when there
+ * are none. */
 bool sharing_ask(struct lease *l);
+/* What is idle here is narrow: asks a loop that has a wide one. False when it is not so. */
+bool sharing_ask_for_wider(struct lease *l);
 void sharing_forget_question(struct lease *l);
 /* Somebody is queued in that slot: asks for the place of a session of any loop that nobody uses. */
 void sharing_ask_for_place(struct conns *c, struct endpoint_slot *slot);

@@ -297,7 +297,8 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 	atomic_init(&e->keeps_warm, transport->proxy == CFG_PROXY_PROTOCOL_NONE);
 	for (unsigned i = 0; i < node->n_loops; i++) {
 		e->slots[i].endpoint = e;
-		TAILQ_INIT(&e->slots[i].idle);
+		for (unsigned width = 0; width < CONN_WIDTHS; width++)
+			TAILQ_INIT(&e->slots[i].idle[width]);
 		TAILQ_INIT(&e->slots[i].shared);
 		TAILQ_INIT(&e->slots[i].waiters);
 	}

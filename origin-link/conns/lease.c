@@ -388,6 +388,12 @@ static bool joins(const struct lease *l)
 	       slot->joining + slot->opening < slot->opening * shared_room_expected(l->endpoint);
 }
 
+static void wait_for_answer(struct lease *l)
+{
+	l->n_asked++;
+	wait_here(l, LEASE_ASKS, ASK_PATIENCE);
+}
+
 /* Nothing that it may use of its own loop's is idle. */
 static enum lease_result look_further(struct lease *l, enum reason *reason)
 {
@@ -400,8 +406,7 @@ static enum lease_result look_further(struct lease *l, enum reason *reason)
 		return LEASE_WAITS;
 	}
 	if (!l->fresh && l->n_asked < ASKED_MAX && sharing_ask(l)) {
-		l->n_asked++;
-		wait_here(l, LEASE_ASKS, ASK_PATIENCE);
+		wait_for_answer(l);
 		return LEASE_WAITS;
 	}
 	room = endpoint_reserve(l->conns, l->endpoint, &l->terms);
@@ -418,11 +423,29 @@ static enum lease_result look_further(struct lease *l, enum reason *reason)
 	return queue_up(l, reason);
 }
 
+static bool take_own(struct lease *l)
+{
+	struct origin_conn *conn;
+
+	while (!l->fresh && (conn = origin_conn_take_idle(l->conns, l->endpoint))) {
+		if (!l->careful || origin_conn_is_alive(conn)) {
+			hold(l, conn, true);
+			return true;
+		}
+		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
+		origin_conn_close(conn, "it is dead, or has something unread");
+	}
+	return false;
+}
+
 static void go_on(struct lease *l)
 {
 	enum reason reason;
 
-	if (look_further(l, &reason) == LEASE_REFUSED)
+	/* It may have asked for a wider one than it has. */
+	if (take_own(l))
+		l->done(l, REASON_NONE, NULL);
+	else if (look_further(l, &reason) == LEASE_REFUSED)
 		fail(l, reason, NULL);
 }
 
@@ -443,19 +466,13 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static bool take_own(struct lease *l)
+/* A narrow one would cost it a round trip of a long path, or several. */
+static bool asks_for_wider(struct lease *l)
 {
-	struct origin_conn *conn;
-
-	while ((conn = origin_conn_take_idle(l->conns, l->endpoint))) {
-		if (!l->careful || origin_conn_is_alive(conn)) {
-			hold(l, conn, true);
-			return true;
-		}
-		conns_count(l->conns, OLINK_DISCARDED_DEAD, 1);
-		origin_conn_close(conn, "it is dead, or has something unread");
-	}
-	return false;
+	if (l->fresh || !sharing_ask_for_wider(l))
+		return false;
+	wait_for_answer(l);
+	return true;
 }
 
 /* What others bring */
@@ -606,7 +623,11 @@ enum lease_result lease_take(struct lease *l, const struct lease_order *order, e
 		hold(l, conn, true);
 		return LEASE_READY;
 	}
-	if (!l->fresh && take_own(l)) {
+	if (asks_for_wider(l)) {
+		warm_check(l->endpoint);
+		return LEASE_WAITS;
+	}
+	if (take_own(l)) {
 		if (l->is_most)
 			warm_check(l->endpoint);
 		return LEASE_READY;

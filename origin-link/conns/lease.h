@@ -3,7 +3,8 @@
  * The use of one connection by one request. From the loop's own idle connections (they stay
  * registered with the loop: no epoll_ctl, no look; the origin's close is seen at once), else from
  * another loop's (asked by mail, it answers with one or with none), else a new one, else (as many
- * are open as may be) from a queue. Of HTTP/2 it is the use of one stream of a connection that
+ * are open as may be) from a queue. Over a long path another loop is asked as well when it has one
+ * with a wider window. Of HTTP/2 it is the use of one stream of a connection that
  * other leases of the loop use as well: where there is room in one it is ready at once, and while
  * one is being made it is waited for. A lease belongs to the loop of its `conns`.
  */

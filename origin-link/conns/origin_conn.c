@@ -20,6 +20,12 @@
 
 #define CONN_MAGIC 0xc0221801u
 
+/* A path is long from here on: a round trip more is felt there, and is a hundred times what it
+ * costs to get a wider connection from another loop. */
+#define FAR DUR_MS(10)
+/* What a new connection may send at once: 10 packets of 1,500 bytes with timestamps. */
+#define FIRST_FLIGHT (10 * 1448)
+
 static struct endpoint_slot *slot_of(const struct origin_conn *conn)
 {
 	return endpoint_slot(conn->endpoint, conn->conns);
@@ -167,13 +173,22 @@ void origin_conn_set_leaving(struct origin_conn *conn, bool leaving)
 			      memory_order_relaxed);
 }
 
+static void count_wide(struct endpoint_slot *slot, int n)
+{
+	atomic_store_explicit(&slot->n_wide,
+			      atomic_load_explicit(&slot->n_wide, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
 static void leave_idle(struct origin_conn *conn)
 {
 	struct endpoint_slot *slot = slot_of(conn);
 
 	CHECK(conn->state == CONN_IDLE);
-	TAILQ_REMOVE(&slot->idle, conn, link);
+	TAILQ_REMOVE(&slot->idle[conn->width], conn, link);
 	leave_side(conn);
+	if (conn->width > 0)
+		count_wide(slot, -1);
 	origin_conn_set_leaving(conn, false);
 	atomic_store_explicit(&slot->n_idle,
 			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
@@ -275,6 +290,20 @@ void origin_conn_shared_busy(struct origin_conn *conn)
 	set_state(conn, CONN_SHARED);
 }
 
+/* By the response that its user has had. */
+static void note_width(struct origin_conn *conn)
+{
+	unsigned width = 0;
+	uint64_t received;
+
+	if (!atomic_load_explicit(&conn->endpoint->is_far, memory_order_relaxed))
+		return;
+	received = stream_received(conn->stream) - conn->received_before;
+	for (uint64_t n = FIRST_FLIGHT; n < received && width < CONN_WIDTHS - 1; width++)
+		n = 2 * n + FIRST_FLIGHT;
+	conn->width = MAX(conn->width, width);
+}
+
 void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms)
 {
 	MAGIC_CHECK(conn, CONN_MAGIC);
@@ -282,6 +311,7 @@ void origin_conn_freed(struct origin_conn *conn, const struct lease_terms *terms
 	if (terms)
 		origin_conn_set_terms(conn, terms);
 	if (conn->state == CONN_HELD) {
+		note_width(conn);
 		stream_hand_over(conn->stream, &own_ops, conn);
 		stream_resume(conn->stream); /* its user may have held it back */
 	}
@@ -297,9 +327,11 @@ void origin_conn_idle(struct origin_conn *conn)
 	if (!slot->listed)
 		conns_list_slot(conn->conns, slot);
 	set_state(conn, CONN_IDLE);
-	TAILQ_INSERT_HEAD(&slot->idle, conn, link);
+	TAILQ_INSERT_HEAD(&slot->idle[conn->width], conn, link);
 	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
 	conn->conns->n_idle++;
+	if (conn->width > 0)
+		count_wide(slot, 1);
 	slot->lost_until = (mono_time){0};
 	/* In one order with the count of those that wait: see sharing.c. */
 	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
@@ -317,17 +349,28 @@ static bool is_kept_by_use(const struct origin_conn *conn)
 	       open < target + endpoint_leaving(e) + !conn->leaving;
 }
 
+static struct origin_conn_list *widest_idle(struct endpoint_slot *slot)
+{
+	bool any = atomic_load_explicit(&slot->n_wide, memory_order_relaxed) > 0;
+	unsigned width = any ? CONN_WIDTHS - 1 : 0;
+
+	while (width > 0 && TAILQ_EMPTY(&slot->idle[width]))
+		width--;
+	return &slot->idle[width];
+}
+
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);
 	struct origin_conn *conn;
 
-	conn = TAILQ_LAST(&slot->idle, origin_conn_list);
+	/* One that is narrower is not kept: the request would have to wait for its window. */
+	conn = TAILQ_LAST(widest_idle(slot), origin_conn_list);
 	if (conn && is_kept_by_use(conn)) {
 		leave_idle(conn);
 		return conn;
 	}
-	while ((conn = TAILQ_FIRST(&slot->idle))) {
+	while ((conn = TAILQ_FIRST(widest_idle(slot)))) {
 		if (expiry_cause(&conn->expiry, loop_now(c->loop)) == EXPIRY_NONE) {
 			leave_idle(conn);
 			return conn;
@@ -353,6 +396,7 @@ void origin_conn_hold(struct origin_conn *conn, const struct stream_ops *ops, vo
 	conn->moved = false;
 	conn->lease = NULL;
 	set_state(conn, CONN_HELD);
+	conn->received_before = stream_received(conn->stream);
 	stream_hand_over(conn->stream, ops, arg);
 }
 
@@ -418,13 +462,13 @@ void origin_conn_close_expired(struct origin_conn *conn)
 	origin_conn_close(conn, worn ? "it was used for long enough" : "it has expired");
 }
 
-void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
+static void close_expired(struct conns *c, struct origin_conn_list *idle)
 {
 	struct origin_conn *conn, *next;
 
 	/* All of them: origins with different idle timeouts may share an endpoint, so the order is
 	 * not that of expiry. */
-	for (conn = TAILQ_FIRST(&slot->idle); conn; conn = next) {
+	for (conn = TAILQ_FIRST(idle); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
 		if (expiry_cause(&conn->expiry, loop_now(c->loop)) != EXPIRY_NONE) {
 			origin_conn_close_expired(conn);
@@ -434,12 +478,18 @@ void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
 	}
 }
 
+void origin_conn_close_expired_idle(struct conns *c, struct endpoint_slot *slot)
+{
+	for (unsigned width = 0; width < CONN_WIDTHS; width++)
+		close_expired(c, &slot->idle[width]);
+}
+
 void origin_conn_close_idle(struct conns *c, struct endpoint_slot *slot, enum olink_counter counter,
 			    const char *why)
 {
 	struct origin_conn *conn;
 
-	while ((conn = TAILQ_FIRST(&slot->idle))) {
+	while ((conn = TAILQ_FIRST(widest_idle(slot)))) {
 		conns_count(c, counter, 1);
 		origin_conn_close(conn, why);
 	}
@@ -478,7 +528,10 @@ bool origin_conn_give_way(struct conns *c, const struct quota *q)
 void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream)
 {
 	gnutls_session_t session = stream_tls_session(stream);
+	bool is_far = sock_rtt(stream_fd(stream)).ns >= FAR.ns;
 
+	if (atomic_load_explicit(&e->is_far, memory_order_relaxed) != is_far)
+		atomic_store_explicit(&e->is_far, is_far, memory_order_relaxed);
 	log_debug("%s fd %d: connected%s%s%s", net_addr_shown(&e->addr), stream_fd(stream),
 		  session ? " with " : "",
 		  session ? gnutls_protocol_get_name(gnutls_protocol_get_version(session)) : "",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How loops share the connections of an endpoint: a loop that has none idle asks one that has, and
- * what becomes free goes to those that wait. Runs on each loop for its own side; the loops talk by
+ * How loops share the connections of an endpoint: a loop that has none idle asks one that has, over
+ * a long path also one that has a wide one when its own are narrow, and what becomes free goes to
+ * those that wait. Runs on each loop for its own side; the loops talk by
  * mail, and know of each other what their slots' counts say.
  *
  * Nobody is forgotten: who begins to wait counts itself first and looks for what is free then; who
@@ -43,6 +44,17 @@ static int richest(const struct endpoint *e, unsigned except)
 	return found;
 }
 
+/* A loop that has wide ones, or -1. */
+static int wide(const struct endpoint *e, unsigned except)
+{
+	for (unsigned i = 0; i < e->node->n_loops; i++) {
+		if (i != except &&
+		    atomic_load_explicit(&e->slots[i].n_wide, memory_order_relaxed) > 0)
+			return i;
+	}
+	return -1;
+}
+
 static void answer_arrived(struct conns *c, struct conns_mail *mail)
 {
 	struct origin_conn *conn = mail->conn;
@@ -68,21 +80,42 @@ static void question_arrived(struct conns *c, struct conns_mail *mail)
 	conns_mail_post(mail, mail->from);
 }
 
-bool sharing_ask(struct lease *l)
+static void ask(struct lease *l, int other)
 {
 	unsigned self = l->conns->index;
-	int other = richest(l->endpoint, self);
 
 	CHECK(!l->question);
-	if (other < 0)
-		return false;
 	l->question = conns_mail_create(l->endpoint, self, question_arrived);
 	l->question->lease = l;
 	log_debug("%s lease %llu: asks %s for a connection to %s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, loop_name(l->conns->node->sides[other]->loop),
 		  net_addr_shown(&l->endpoint->addr));
 	conns_mail_post(l->question, other);
-	return true;
+}
+
+bool sharing_ask(struct lease *l)
+{
+	int other = wide(l->endpoint, l->conns->index);
+
+	if (other < 0)
+		other = richest(l->endpoint, l->conns->index);
+	if (other >= 0)
+		ask(l, other);
+	return other >= 0;
+}
+
+bool sharing_ask_for_wider(struct lease *l)
+{
+	const struct endpoint_slot *slot = endpoint_slot(l->endpoint, l->conns);
+	int other = -1;
+
+	if (atomic_load_explicit(&l->endpoint->is_far, memory_order_relaxed) &&
+	    atomic_load_explicit(&slot->n_idle, memory_order_relaxed) > 0 &&
+	    atomic_load_explicit(&slot->n_wide, memory_order_relaxed) == 0)
+		other = wide(l->endpoint, l->conns->index);
+	if (other >= 0)
+		ask(l, other);
+	return other >= 0;
 }
 
 void sharing_forget_question(struct lease *l)

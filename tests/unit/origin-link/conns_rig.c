@@ -123,14 +123,16 @@ void conns_rig_warm(struct conns_rig *rig, struct endpoint *e, unsigned spare)
 static void readable_cb(void *arg)
 {
 	struct taker *t = arg;
+	char bytes[4096];
 	ssize_t n;
 
-	do {
-		n = stream_read(lease_stream(&t->lease), t->text + t->n,
-				sizeof(t->text) - 1 - t->n);
-		if (n > 0)
-			t->n += n;
-	} while (n > 0 && t->n < sizeof(t->text) - 1);
+	while ((n = stream_read(lease_stream(&t->lease), bytes, sizeof(bytes))) > 0) {
+		size_t fits = MIN((size_t)n, sizeof(t->text) - 1 - t->n);
+
+		memcpy(t->text + t->n, bytes, fits);
+		t->n += fits;
+		t->received += n;
+	}
 	t->text[t->n] = '\0';
 	if (n == STREAM_EOF || n == STREAM_ERROR)
 		t->ended = true;
@@ -177,7 +179,7 @@ void taker_init(struct taker *t, struct conns_rig *rig, struct endpoint *e)
 enum lease_result taker_take(struct taker *t)
 {
 	t->n_done = 0;
-	t->n = 0;
+	t->n = t->received = 0;
 	t->ended = false;
 	t->reason = REASON_NONE;
 	t->result = lease_take(&t->lease, &t->order, &t->reason);
@@ -227,4 +229,23 @@ void taker_ping(struct taker *t)
 	stream_write(lease_stream(&t->lease), &iov, 1);
 	conns_rig_run_until(t->rig, has_echo, t);
 	CHECK(strcmp(t->text, "ping") == 0);
+}
+
+static bool has_received(void *taker)
+{
+	struct taker *t = taker;
+
+	return t->received >= t->awaited;
+}
+
+void taker_exchange(struct taker *t, size_t n)
+{
+	struct iovec iov = {xcalloc(1, n), n};
+
+	t->received = 0;
+	t->awaited = n;
+	stream_write(lease_stream(&t->lease), &iov, 1);
+	conns_rig_run_until(t->rig, has_received, t);
+	CHECK(t->received == n);
+	free(iov.iov_base);
 }

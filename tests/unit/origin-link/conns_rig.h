@@ -45,8 +45,9 @@ struct taker {
 	enum reason reason; /* of a refusal too */
 	char detail[128];
 	/* what the stream told */
-	char text[64];
+	char text[64]; /* what fits */
 	size_t n;
+	size_t received, awaited; /* bytes */
 	bool ended;
 };
 
@@ -59,5 +60,7 @@ enum reason taker_wait(struct taker *t);
 void taker_get(struct taker *t);
 /* Says "ping", and waits for the echo. */
 void taker_ping(struct taker *t);
+/* So many bytes that mean nothing, and as many back. */
+void taker_exchange(struct taker *t, size_t n);
 bool taker_is_done(void *taker);
 bool taker_has_ended(void *taker);

@@ -16,6 +16,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_origin_conn \
 	tests/unit/origin-link/conns/test_patience \
 	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
@@ -70,6 +71,7 @@ TESTS += \
 	tests/unit/origin-link/conns/test_lease_queue \
 	tests/unit/origin-link/conns/test_lease_tls \
 	tests/unit/origin-link/conns/test_load \
+	tests/unit/origin-link/conns/test_origin_conn \
 	tests/unit/origin-link/conns/test_patience \
 	tests/unit/origin-link/conns/test_quota \
 	tests/unit/origin-link/conns/test_outcome \
@@ -220,6 +222,12 @@ tests_unit_origin_link_conns_test_load_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS
 
 tests_unit_origin_link_conns_test_expiry_SOURCES = tests/unit/origin-link/conns/test_expiry.c
 tests_unit_origin_link_conns_test_expiry_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_test_origin_conn_SOURCES = tests/unit/origin-link/conns/test_origin_conn.c \
+	tests/unit/origin-link/lease_rig.c tests/unit/origin-link/lease_rig.h \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_test_origin_conn_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_patience_SOURCES = tests/unit/origin-link/conns/test_patience.c
 tests_unit_origin_link_conns_test_patience_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)

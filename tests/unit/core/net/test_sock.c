@@ -79,6 +79,7 @@ static void test_a_connection_is_accepted(void **state)
 	assert_true(option(peer, IPPROTO_TCP, TCP_NODELAY));
 	assert_int_equal(sock_local_addr(fd, &client), 0);
 	assert_true(net_addr_equal(&client, &remote));
+	assert_true(sock_rtt(fd).ns > 0 && sock_rtt(fd).ns < DUR_S(10).ns);
 	close(peer);
 	close(fd);
 	close(listener);

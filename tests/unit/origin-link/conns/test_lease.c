@@ -152,7 +152,7 @@ static void test_careful(void **state)
 	lease_end(&a.lease, true);
 
 	echo_origin_close_all(&t->origin);
-	while (!lease_rig_has_ended(TAILQ_FIRST(&endpoint_slot(t->e, t->rig.conns)->idle)))
+	while (!lease_rig_has_ended(TAILQ_FIRST(&endpoint_slot(t->e, t->rig.conns)->idle[0])))
 		usleep(100);
 	assert_int_equal(taker_take(&a), LEASE_WAITS);
 	assert_int_equal(lease_rig_count(t, OLINK_DISCARDED_DEAD), 1);
@@ -162,7 +162,7 @@ static void test_careful(void **state)
 	lease_end(&a.lease, true);
 
 	echo_origin_close_all(&t->origin);
-	while (!lease_rig_has_ended(TAILQ_FIRST(&endpoint_slot(t->e, t->rig.conns)->idle)))
+	while (!lease_rig_has_ended(TAILQ_FIRST(&endpoint_slot(t->e, t->rig.conns)->idle[0])))
 		usleep(100);
 	a.order.careful = false;
 	assert_int_equal(taker_take(&a), LEASE_READY);
@@ -271,8 +271,8 @@ static void test_those_that_expire_do_not_count_among_those_that_are_kept(void *
 	}
 	for (int i = 0; i < 3; i++)
 		lease_end(&v[i].lease, true);
-	oldest = TAILQ_LAST(&slot->idle, origin_conn_list);
-	newest = TAILQ_FIRST(&slot->idle);
+	oldest = TAILQ_LAST(&slot->idle[0], origin_conn_list);
+	newest = TAILQ_FIRST(&slot->idle[0]);
 	conns_rig_run_until(&t->rig, may_be_put_off, oldest);
 	/* One of three is too many: the oldest, which expires. */
 	atomic_store(&t->e->target, 2);

@@ -386,6 +386,75 @@ static void get_stuck(void *arg)
 		;
 }
 
+/* A wide one idle on a worker, a narrow one here; the path is long. */
+static void leave_wide_on(struct test *t, unsigned worker)
+{
+	struct taker a;
+
+	taker_init(&a, &t->rig, t->e);
+	taker_get(&a);
+	atomic_store(&t->e->is_far, true);
+	taker_exchange(&a, 64 * 1024);
+	lease_end(&a.lease, true);
+	/* It is asked for there. */
+	leave_one_on(t, worker);
+	assert_int_equal(count(t, OLINK_LEASES_MOVED), 1);
+	a.order.fresh = true;
+	taker_get(&a);
+	taker_ping(&a);
+	lease_end(&a.lease, true);
+	atomic_store(&t->e->is_far, true);
+	assert_int_equal(count(t, OLINK_IDLE), 2);
+}
+
+/* A request of another worker than those before it waited for the window of a new connection. */
+static void test_on_a_long_path_a_wide_one_is_taken_from_another_loop(void **state)
+{
+	struct test *t = *state;
+	struct taker a, b, c;
+
+	sem_init(&stuck, 0, 0);
+	leave_wide_on(t, 1);
+	loop_post_mt(t->rig.group->workers[1], get_stuck, NULL);
+	taker_init(&a, &t->rig, t->e);
+	taker_init(&b, &t->rig, t->e);
+	taker_init(&c, &t->rig, t->e);
+	assert_int_equal(taker_take(&a), LEASE_WAITS);
+	assert_int_equal(a.lease.state, LEASE_ASKS);
+	/* There is one only: who comes too late takes what is idle here. */
+	assert_int_equal(taker_take(&b), LEASE_WAITS);
+	sem_post(&stuck);
+	assert_int_equal(taker_wait(&a), REASON_NONE);
+	assert_int_equal(taker_wait(&b), REASON_NONE);
+	assert_true(a.lease.conn->width > 0);
+	assert_int_equal(b.lease.conn->width, 0);
+	assert_true(lease_is_reused(&b.lease));
+	taker_ping(&a);
+	taker_ping(&b);
+	lease_end(&a.lease, true);
+	lease_end(&b.lease, true);
+	/* It is here now. */
+	assert_int_equal(taker_take(&c), LEASE_READY);
+	assert_true(c.lease.conn->width > 0);
+	lease_end(&c.lease, true);
+	assert_int_equal(count(t, OLINK_LEASES_MOVED), 2);
+	assert_int_equal(count(t, OLINK_LEASES_FRESH), 2);
+	sem_destroy(&stuck);
+}
+
+static void test_on_a_short_path_it_is_left_there(void **state)
+{
+	struct test *t = *state;
+	struct taker a;
+
+	leave_wide_on(t, 1);
+	atomic_store(&t->e->is_far, false);
+	taker_init(&a, &t->rig, t->e);
+	assert_int_equal(taker_take(&a), LEASE_READY);
+	assert_int_equal(a.lease.conn->width, 0);
+	lease_end(&a.lease, true);
+}
+
 /* A loop that does not answer is not waited for. */
 static void test_no_answer(void **state)
 {
@@ -404,6 +473,27 @@ static void test_no_answer(void **state)
 	lease_end(&a.lease, true);
 	sem_post(&stuck);
 	/* The late answer is kept. */
+	on_worker(t, 1, nothing);
+	conns_rig_await(&t->rig, OLINK_IDLE, 2);
+	sem_destroy(&stuck);
+}
+
+static void test_no_answer_about_a_wide_one(void **state)
+{
+	struct test *t = *state;
+	struct taker a;
+
+	sem_init(&stuck, 0, 0);
+	leave_wide_on(t, 1);
+	loop_post_mt(t->rig.group->workers[1], get_stuck, NULL);
+	taker_init(&a, &t->rig, t->e);
+	assert_int_equal(taker_take(&a), LEASE_WAITS);
+	assert_int_equal(taker_wait(&a), REASON_NONE);
+	assert_true(lease_is_reused(&a.lease));
+	assert_int_equal(a.lease.conn->width, 0);
+	taker_ping(&a);
+	lease_end(&a.lease, true);
+	sem_post(&stuck);
 	on_worker(t, 1, nothing);
 	conns_rig_await(&t->rig, OLINK_IDLE, 2);
 	sem_destroy(&stuck);
@@ -517,7 +607,10 @@ int main(void)
 	    TEST(test_taken_from_another_loop),
 	    TEST(test_asked_in_vain),
 	    TEST(test_own_comes_first),
+	    TEST(test_on_a_long_path_a_wide_one_is_taken_from_another_loop),
+	    TEST(test_on_a_short_path_it_is_left_there),
 	    TEST(test_no_answer),
+	    TEST(test_no_answer_about_a_wide_one),
 	    TEST(test_nothing_left),
 	    TEST(test_all_are_idle_elsewhere),
 	    TEST(test_retired),
