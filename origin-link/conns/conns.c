@@ -35,6 +35,7 @@ struct conns_node *conns_node_create(struct loop_group *group, struct metrics *m
 	atomic_init(&node->idle_limit, UINT_MAX);
 	node->sides = xcalloc(node->n_loops, sizeof(struct conns *));
 	LIST_INIT(&node->endpoints);
+	TAILQ_INIT(&node->warm_waiting);
 	return node;
 }
 
@@ -153,6 +154,15 @@ void conns_list_slot(struct conns *c, struct endpoint_slot *slot)
 	endpoint_pin(slot->endpoint, c->loop);
 	slot->listed = true;
 	LIST_INSERT_HEAD(&c->slots, slot, link);
+}
+
+bool conns_is_full(const struct conns *c)
+{
+	unsigned limit = atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed);
+
+	return atomic_load_explicit(&c->n_idle, memory_order_relaxed) +
+		   atomic_load_explicit(&c->n_warm_dials, memory_order_relaxed) >=
+	       limit;
 }
 
 static bool is_empty(const struct endpoint_slot *slot)

@@ -49,7 +49,8 @@ struct conns_node {
 	bool is_over;                             /* loops and sides are gone, mail may be left */
 	unsigned warm_pass;                       /* see warm.c */
 	unsigned n_warm_orders;
-	bool warm_is_held_up; /* as many orders are under way as may be */
+	/* They wait until fewer orders are under way, in order of arrival. */
+	TAILQ_HEAD(, endpoint) warm_waiting;
 	/* Control counts it up now and then; each loop's most that are in use begins anew then. */
 	_Alignas(CACHE_LINE) _Atomic unsigned use_period;
 };
@@ -66,9 +67,9 @@ struct conns {
 	struct origin_conn_list sessions; /* all of HTTP/2, whether they take requests or not */
 	TAILQ_HEAD(, lease) lacking;      /* queued for a place of a quota, in order of arrival */
 	uint64_t n_leases;                /* taken so far: the last one's number */
-	unsigned n_idle;
 	LIST_HEAD(, warm_dial) warm_dials;
-	unsigned n_warm_dials;
+	/* its loop writes, control reads */
+	_Atomic unsigned n_idle, n_warm_dials;
 };
 
 /* How wide the window of a connection over a long path is known to be: by how many flights the
@@ -119,6 +120,8 @@ struct endpoint {
 	struct patience patience;
 	struct lease_terms warm_terms;
 	unsigned warm_spare, warm_pass; /* how many are wanted, and when that was said */
+	bool waits_to_order;            /* in node->warm_waiting */
+	TAILQ_ENTRY(endpoint) warm_link;
 	/* any loop; written when a connection comes or goes or somebody waits, read by every lease
 	 */
 	_Alignas(CACHE_LINE) _Atomic unsigned open;
@@ -160,6 +163,13 @@ static inline void endpoint_speaks(struct endpoint *e, enum speaks speaks)
 static inline struct endpoint_slot *endpoint_slot(struct endpoint *e, const struct conns *c)
 {
 	return &e->slots[c->index];
+}
+
+/* One more or less of what only its own loop writes. */
+static inline void conns_add(_Atomic unsigned *count, int n)
+{
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
+			      memory_order_relaxed);
 }
 
 static inline void conns_count(const struct conns *c, enum olink_counter id, int n)
@@ -208,6 +218,8 @@ void conns_mail_post(struct conns_mail *mail, unsigned to);
 void conns_mail_end(struct conns_mail *mail);
 /* A slot is looked through at every tick, and pinned for that, while it has something. */
 void conns_list_slot(struct conns *c, struct endpoint_slot *slot);
+/* As many connections are idle on that side, or are to be, as may be. Its loop, or control. */
+bool conns_is_full(const struct conns *c);
 /* Closes the idle connections of a retired endpoint. */
 void conns_close_retired(struct conns *c, struct conns_mail *mail);
 
@@ -406,6 +418,8 @@ void sharing_quota_room(struct conns *c, struct endpoint *e, struct quota *q);
 /* One more of this loop's, if there is room: for requests that are to be expected. */
 void warm_open(struct conns *c, struct endpoint *e, const struct lease_terms *terms);
 void warm_cancel(struct conns *c);
+/* Control: it is about to be freed. */
+void warm_forget(struct endpoint *e);
 /* One was taken or closed: whether enough are idle still; if not, control is told. */
 void warm_check(struct endpoint *e);
 /* One of that slot was ended by the server when it had been idle for so long; before it is closed,

@@ -310,6 +310,7 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 void endpoint_free(struct endpoint *e)
 {
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	warm_forget(e);
 	LIST_REMOVE(e, link);
 	LIST_REMOVE(e, link_by_id);
 	transport_unref(&e->transport);

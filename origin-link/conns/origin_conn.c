@@ -159,7 +159,7 @@ struct origin_conn *origin_conn_create(struct conns *c, struct endpoint *e, stru
 static void leave_side(struct origin_conn *conn)
 {
 	TAILQ_REMOVE(&conn->conns->idle, conn, side_link);
-	conn->conns->n_idle--;
+	conns_add(&conn->conns->n_idle, -1);
 }
 
 void origin_conn_set_leaving(struct origin_conn *conn, bool leaving)
@@ -280,7 +280,7 @@ void origin_conn_shared_idle(struct origin_conn *conn)
 		return;
 	set_state(conn, CONN_SHARED_IDLE);
 	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
-	conn->conns->n_idle++;
+	conns_add(&conn->conns->n_idle, 1);
 }
 
 void origin_conn_shared_busy(struct origin_conn *conn)
@@ -329,7 +329,7 @@ void origin_conn_idle(struct origin_conn *conn)
 	set_state(conn, CONN_IDLE);
 	TAILQ_INSERT_HEAD(&slot->idle[conn->width], conn, link);
 	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
-	conn->conns->n_idle++;
+	conns_add(&conn->conns->n_idle, 1);
 	if (conn->width > 0)
 		count_wide(slot, 1);
 	slot->lost_until = (mono_time){0};

@@ -36,7 +36,7 @@ static void end(struct warm_dial *d)
 {
 	endpoint_unpin(&d->endpoint, d->conns->loop);
 	LIST_REMOVE(d, link);
-	d->conns->n_warm_dials--;
+	conns_add(&d->conns->n_warm_dials, -1);
 	free(d);
 }
 
@@ -108,8 +108,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	struct warm_dial *d;
 
 	/* One that takes the place of another would be opened again and again. */
-	if (c->n_idle + c->n_warm_dials >=
-	    atomic_load_explicit(&c->node->idle_limit, memory_order_relaxed))
+	if (conns_is_full(c))
 		return false;
 	/* Requests that wait for room come first. */
 	if (atomic_load(&e->waiting) > 0 ||
@@ -123,7 +122,7 @@ static bool start(struct conns *c, struct endpoint *e, const struct lease_terms 
 	d->ahead = ahead;
 	endpoint_pin(e, c->loop);
 	LIST_INSERT_HEAD(&c->warm_dials, d, link);
-	c->n_warm_dials++;
+	conns_add(&c->n_warm_dials, 1);
 	atomic_fetch_add(&e->dialling, 1);
 	d->opens = endpoint_may_speak_h2(e);
 	endpoint_slot(e, c)->opening += d->opens;
@@ -169,40 +168,82 @@ static bool has_session(const struct endpoint *e, unsigned index)
 	       atomic_load_explicit(&slot->n_leaving, memory_order_relaxed);
 }
 
-/* The next loop that has a side, and of HTTP/2 no session yet, which loops do not share; -1 when
- * there is none. */
-static int next_side(const struct endpoint *e)
+enum ordered {
+	ORDER_MADE,
+	ORDER_WAITS,     /* as many are under way as may be */
+	ORDER_PREVENTED, /* every loop that could has as many idle connections as it may */
+	ORDER_USELESS,   /* no loop could */
+};
+
+/* The next loop that has a side and room there, and of HTTP/2 no session yet, which loops do not
+ * share. */
+static enum ordered next_side(const struct endpoint *e, unsigned *index)
 {
 	struct conns_node *node = e->node;
+	enum ordered result = ORDER_USELESS;
 
 	for (unsigned i = 0; i < node->n_loops; i++) {
-		unsigned index = node->next_warm++ % node->n_loops;
-
-		if (node->sides[index] && !(speaks_h2(e) && has_session(e, index)))
-			return index;
+		*index = node->next_warm++ % node->n_loops;
+		if (!node->sides[*index] || (speaks_h2(e) && has_session(e, *index)))
+			continue;
+		if (!conns_is_full(node->sides[*index]))
+			return ORDER_MADE;
+		result = ORDER_PREVENTED;
 	}
-	return -1;
+	return result;
 }
 
-static bool order(struct endpoint *e)
+static void wait_to_order(struct endpoint *e)
+{
+	if (e->waits_to_order)
+		return;
+	e->waits_to_order = true;
+	TAILQ_INSERT_TAIL(&e->node->warm_waiting, e, warm_link);
+}
+
+void warm_forget(struct endpoint *e)
+{
+	if (e->waits_to_order)
+		TAILQ_REMOVE(&e->node->warm_waiting, e, warm_link);
+	e->waits_to_order = false;
+}
+
+static bool may_order(const struct conns_node *node)
+{
+	return node->n_warm_orders < ORDERS_MAX * node->n_loops;
+}
+
+static enum ordered order(struct endpoint *e)
 {
 	struct conns_node *node = e->node;
-	int side = next_side(e);
 	struct conns_mail *mail;
+	enum ordered result;
+	unsigned side;
 
-	if (side < 0)
-		return false;
-	if (node->n_warm_orders >= ORDERS_MAX * node->n_loops) {
-		node->warm_is_held_up = true;
-		return false;
-	}
+	if (!may_order(node))
+		return ORDER_WAITS;
+	result = next_side(e, &side);
+	if (result != ORDER_MADE)
+		return result;
 	node->n_warm_orders++;
 	mail = conns_mail_create(e, 0, order_arrived);
 	mail->terms = e->warm_terms;
 	atomic_fetch_add(&e->ordered, 1);
 	atomic_fetch_add(&e->warming, 1);
 	conns_mail_post(mail, side);
-	return true;
+	return ORDER_MADE;
+}
+
+static void order_all(struct endpoint *e, unsigned n, mono_time now)
+{
+	enum ordered result = ORDER_MADE;
+
+	for (; n > 0 && result == ORDER_MADE; n--)
+		result = order(e);
+	if (result == ORDER_WAITS)
+		wait_to_order(e);
+	else if (result == ORDER_PREVENTED)
+		warmth_prevented(&e->warmth, now);
 }
 
 /* Of HTTP/2 each loop is to have a session: its requests need no more connections than that. */
@@ -259,6 +300,7 @@ static void look(struct endpoint *e)
 	enum warmth_state before = e->warmth.state;
 	unsigned n = warmth_look(&e->warmth, &sight, now);
 
+	order_all(e, n, now);
 	atomic_store_explicit(&e->spare, sight.spare, memory_order_relaxed);
 	atomic_store_explicit(&e->target, warmth_target(&e->warmth, &sight), memory_order_relaxed);
 	atomic_store_explicit(&e->is_warm, e->warmth.state == WARMTH_READY, memory_order_relaxed);
@@ -268,21 +310,29 @@ static void look(struct endpoint *e)
 		log_debug("%s: %u open, %u being opened, at most %u in use: %s, %u more",
 			  net_addr_shown(&e->addr), sight.open, sight.opening,
 			  warmth_most(&e->warmth), warmth_state_text(e->warmth.state), n);
-	while (n > 0 && order(e))
-		n--;
 }
 
 static void look_at_all(struct conns_node *node)
 {
 	struct endpoint *e;
 
-	node->warm_is_held_up = false;
 	LIST_FOREACH (e, &node->endpoints, link) {
 		bool wanted = e->warm_pass == node->warm_pass;
 
 		atomic_store_explicit(&e->keeps_warm, wanted, memory_order_relaxed);
 		if (wanted || e->warmth.state != WARMTH_UNWANTED)
 			look(e);
+	}
+}
+
+/* Fewer are under way than were. */
+static void look_at_waiting(struct conns_node *node)
+{
+	struct endpoint *e;
+
+	while (may_order(node) && (e = TAILQ_FIRST(&node->warm_waiting)) != NULL) {
+		warm_forget(e);
+		look(e);
 	}
 }
 
@@ -325,9 +375,7 @@ static void told(struct conns_mail *mail)
 		break;
 	}
 	look(e);
-	/* Half of what may be under way: so all are not looked at for each that ends. */
-	if (node->warm_is_held_up && node->n_warm_orders < ORDERS_MAX / 2 * node->n_loops)
-		look_at_all(node);
+	look_at_waiting(node);
 	conns_mail_end(mail);
 }
 

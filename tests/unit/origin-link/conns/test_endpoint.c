@@ -3,6 +3,7 @@
  * The life of endpoints: interned, given up, gone when nothing of them is left and not before, and
  * taken up again; warm connections; what is told of them.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "origin-link/conns/transport.h"
+#include "origin-link/conns/warm.h"
 #include "tests/unit/origin-link/conns_rig.h"
 
 struct test {
@@ -293,6 +295,77 @@ static void test_warm_limits(void **state)
 	endpoint_give(&e);
 }
 
+/* Ten thousand servers at a side with room for a thousand connections were told to open one every
+ * few seconds, and all of them looked at for each few that were not. */
+static void test_full_side_is_told_to_open_nothing(void **state)
+{
+	struct test *t = *state;
+	struct endpoint *e = conns_rig_endpoint(&t->rig, &t->origin.addr);
+
+	conns_node_set_idle_limit(t->rig.node, 1);
+	conns_rig_warm(&t->rig, e, 1);
+	conns_rig_await(&t->rig, OLINK_WARM, 1);
+	conns_rig_turn(&t->rig);
+	conns_rig_warm(&t->rig, e, 2);
+	assert_int_equal(atomic_load(&e->mails), 0);
+	assert_int_equal(atomic_load(&e->warming), 0);
+	/* That is nothing that requests are to wait for. */
+	assert_false(endpoint_is_cold(e));
+	endpoint_give(&e);
+}
+
+/* Of an identity of its own. */
+static struct endpoint *another_endpoint(struct test *t, unsigned i)
+{
+	struct cfg_origin origin = {.connection = {.user_timeout = DUR_S(1 + i)}};
+	struct transport *transport = transport_load(&origin, "", NULL);
+	struct endpoint *e = endpoint_take(t->rig.node, &t->origin.addr, transport);
+
+	transport_unref(&transport);
+	return e;
+}
+
+/* More are wanted than may be under way at a time: the others follow as these end. */
+static void test_warm_in_turns(void **state)
+{
+	enum { N = 5, EACH = 8, OTHERS = 60 };
+	struct test *t = *state;
+	struct endpoint *v[N];
+
+	t->rig.node->n_warm_orders = OTHERS;
+	warm_begin(t->rig.node);
+	for (unsigned i = 0; i < N; i++) {
+		v[i] = another_endpoint(t, i);
+		warm_want(v[i], &t->rig.terms, EACH);
+	}
+	warm_end(t->rig.node);
+	assert_int_equal(t->rig.node->n_warm_orders, 64);
+	assert_false(TAILQ_EMPTY(&t->rig.node->warm_waiting));
+	conns_rig_await(&t->rig, OLINK_WARM, N * EACH);
+	conns_rig_turn(&t->rig);
+	assert_true(TAILQ_EMPTY(&t->rig.node->warm_waiting));
+	assert_int_equal(t->rig.node->n_warm_orders, OTHERS);
+	for (unsigned i = 0; i < N; i++) {
+		assert_int_equal(endpoint_facts(v[i]).open, EACH);
+		endpoint_give(&v[i]);
+	}
+}
+
+/* It has gone before its turn came. */
+static void test_given_up_while_it_waits(void **state)
+{
+	struct test *t = *state;
+	struct endpoint *e = conns_rig_endpoint(&t->rig, &t->origin.addr);
+
+	t->rig.node->n_warm_orders = UINT_MAX;
+	conns_rig_warm(&t->rig, e, 1);
+	assert_false(TAILQ_EMPTY(&t->rig.node->warm_waiting));
+	endpoint_give(&e);
+	turns(t);
+	assert_int_equal(n_endpoints(t), 0);
+	assert_true(TAILQ_EMPTY(&t->rig.node->warm_waiting));
+}
+
 static bool has_failed(void *arg)
 {
 	struct endpoint *e = arg;
@@ -335,12 +408,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_interned),     TEST(test_not_before_the_grace),
-	    TEST(test_pinned),       TEST(test_idle_connections_are_closed),
-	    TEST(test_held),         TEST(test_taken_up_again),
-	    TEST(test_remembered),   TEST(test_left_over),
-	    TEST(test_warm),         TEST(test_warm_limits),
-	    TEST(test_warm_failure), TEST(test_not_warm_with_proxy_header),
+	    TEST(test_interned),
+	    TEST(test_not_before_the_grace),
+	    TEST(test_pinned),
+	    TEST(test_idle_connections_are_closed),
+	    TEST(test_held),
+	    TEST(test_taken_up_again),
+	    TEST(test_remembered),
+	    TEST(test_left_over),
+	    TEST(test_warm),
+	    TEST(test_warm_limits),
+	    TEST(test_warm_failure),
+	    TEST(test_not_warm_with_proxy_header),
+	    TEST(test_full_side_is_told_to_open_nothing),
+	    TEST(test_warm_in_turns),
+	    TEST(test_given_up_while_it_waits),
 	};
 
 	alarm(60); /* a loop that nothing stops is a failure, not a hang */
