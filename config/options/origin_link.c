@@ -39,7 +39,8 @@ const struct cfg_option cfg_origin_connection_options[] = {
     {.key = "keep_alive",
      .shape = CFG_SECTION,
      .shorthand = "enabled",
-     .prose = "Whether and when idle connections are asked for a sign of life.",
+     .prose = "Whether and when idle connections are asked for a sign of life. Those of checks are "
+	      "too short for it.",
      .children = keep_alive_options},
     {.key = "source",
      .shape = CFG_VALUES,

@@ -156,6 +156,8 @@ static void set_dial_options(int fd, const struct sock_dial *how)
 			   (int)MIN(dur_to_ms(how->user_timeout), INT32_MAX));
 	if (how->fast_open)
 		set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+	if (how->speaks_first)
+		set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 }
 
 int sock_dial_tcp(const struct net_addr *addr, const struct sock_dial *how)

@@ -37,6 +37,9 @@ struct sock_dial {
 	unsigned mss;           /* most bytes of a segment, of either side; 0: by the way there */
 	char congestion_control[SOCK_CONGESTION_CONTROL_MAX]; /* "": the kernel's */
 	duration user_timeout;                                /* TCP_USER_TIMEOUT; 0: none */
+	/* Who connects speaks first, and at once: that acknowledges the handshake too, and the
+	 * other side is woken once. */
+	bool speaks_first;
 };
 /* The same as sock_connect_tcp(), by a source and with options, of which those are left out that
  * the kernel does not take. -EADDRNOTAVAIL also when it has the source no more. With fast_open the

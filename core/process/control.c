@@ -8,6 +8,7 @@
 #include "core/process/control.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +34,9 @@
 /* Operators and their scripts, not the world: the bounds only keep a mistake from hurting. */
 #define WORDS_MAX 64
 #define CLIENT_TIME DUR_S(5)
+/* A status of ten thousand servers is 5 MiB of text, and was 50 MiB of objects before, which the
+ * allocator would keep. Giving them back takes some milliseconds. */
+#define LARGE (1024 * 1024)
 /* How often it is looked whether one has left that has shut down its writing side: of that nothing
  * else tells. */
 #define LEFT_CHECK DUR_S(1)
@@ -103,6 +107,7 @@ json_t *control_error(const char *fmt, ...)
 static void client_destroy(struct client *client)
 {
 	struct control_server *server = client->server;
+	bool was_large = client->out_n >= LARGE;
 
 	LIST_REMOVE(client, link);
 	if (server->n_clients-- == CONTROL_CLIENTS_MAX)
@@ -116,6 +121,8 @@ static void client_destroy(struct client *client)
 	free(client->out);
 	client->magic = MAGIC_DEAD;
 	free(client);
+	if (was_large)
+		malloc_trim(0);
 }
 
 /* It has closed altogether, and not only its writing side. */

@@ -229,6 +229,7 @@ static void connected(struct connector *c)
 	}
 	c->fd = -1;
 	c->stream = stream_create(c->buffers, fd, &stream_callbacks, c);
+	event_del(&c->event); /* see dial() */
 	if (!c->stream)
 		fail_errno(c, ENOMEM);
 	else if (c->transport->tls)
@@ -281,13 +282,23 @@ void connector_init(struct connector *c, struct stream_buffers *b,
 	*c = (struct connector){.buffers = b, .done = done, .fd = -1};
 }
 
+static int dial_tcp(const struct connector *c)
+{
+	struct sock_dial how = c->transport->dial;
+
+	if (c->is_brief) {
+		how.keep_alive.count = 0;
+		how.speaks_first = true;
+	}
+	return sock_dial_tcp(&c->addr, &how);
+}
+
 /* The event that dial() leaves set is all that goes on. */
 static void dial(struct connector *c)
 {
 	struct loop *loop = c->buffers->loop;
 	bool is_unix = c->addr.sa.sa_family == AF_UNIX;
-	int fd = is_unix ? sock_dial_unix(c->addr.un.path)
-			 : sock_dial_tcp(&c->addr, &c->transport->dial);
+	int fd = is_unix ? sock_dial_unix(c->addr.un.path) : dial_tcp(c);
 	duration left = mono_since(c->by, loop_now(loop));
 	struct timeval tv = dur_to_timeval(DUR_NS(MAX(left.ns, 0)));
 	event_callback_fn cb = dialled_cb;
@@ -306,8 +317,9 @@ static void dial(struct connector *c)
 		c->fd = fd;
 		set_state(c, CONNECTOR_DIALS);
 	}
-	CHECK(event_assign(&c->event, loop_base(loop), c->fd, c->fd >= 0 ? EV_WRITE : 0, cb, c) ==
-	      0);
+	/* EV_READ, and until the stream has its own event: so epoll is told once less. */
+	CHECK(event_assign(&c->event, loop_base(loop), c->fd,
+			   c->fd >= 0 ? EV_READ | EV_WRITE | EV_PERSIST : 0, cb, c) == 0);
 	CHECK(event_add(&c->event, &tv) == 0);
 }
 

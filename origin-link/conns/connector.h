@@ -50,7 +50,10 @@ struct connector {
 		     const char *detail);
 
 	/* For the next start; set after connector_init(). */
-	bool h1_only;         /* HTTP/2 is not offered */
+	bool h1_only; /* HTTP/2 is not offered */
+	/* Something is said or the connection is ended as soon as it is ready, and it is over
+	 * before keep-alive would ask anything: that is not set. */
+	bool is_brief;
 	duration tls_timeout; /* of the time limit, for the handshake; 0: what is left of it */
 
 	enum connector_state state;

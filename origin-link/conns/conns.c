@@ -35,6 +35,7 @@ struct conns_node *conns_node_create(struct loop_group *group, struct metrics *m
 	atomic_init(&node->idle_limit, UINT_MAX);
 	node->sides = xcalloc(node->n_loops, sizeof(struct conns *));
 	LIST_INIT(&node->endpoints);
+	LIST_INIT(&node->given_up);
 	TAILQ_INIT(&node->warm_waiting);
 	return node;
 }

@@ -43,6 +43,7 @@ struct conns_node {
 	struct conns **sides; /* by loop index; NULL: that loop takes no leases */
 	/* control */
 	LIST_HEAD(, endpoint) endpoints;
+	LIST_HEAD(, endpoint) given_up; /* of these, those that have no refs */
 	LIST_HEAD(, endpoint) endpoints_by_id[ENDPOINT_BUCKETS];
 	LIST_HEAD(, quota) quotas[QUOTA_BUCKETS]; /* by name */
 	unsigned next_warm;                       /* which side is to open the next connection */
@@ -113,6 +114,7 @@ struct endpoint {
 	struct transport *transport;
 	/* control */
 	LIST_ENTRY(endpoint) link, link_by_id;
+	LIST_ENTRY(endpoint) given_up_link;
 	unsigned refs;
 	unsigned memories; /* see endpoint_remember() */
 	unsigned graces;   /* under way since it was given up */

@@ -310,9 +310,11 @@ static struct endpoint *create(struct conns_node *node, const struct net_addr *a
 void endpoint_free(struct endpoint *e)
 {
 	MAGIC_CHECK(e, ENDPOINT_MAGIC);
+	CHECK(e->refs == 0);
 	warm_forget(e);
 	LIST_REMOVE(e, link);
 	LIST_REMOVE(e, link_by_id);
+	LIST_REMOVE(e, given_up_link);
 	transport_unref(&e->transport);
 	for (unsigned i = 0; i < e->node->n_loops; i++) {
 		struct outcome_counts *counts = atomic_load(&e->slots[i].counts);
@@ -331,6 +333,8 @@ struct endpoint *endpoint_take(struct conns_node *node, const struct net_addr *a
 	LOOP_ASSERT_OWNER(node->group->control);
 	if (!e)
 		e = create(node, addr, transport);
+	else if (e->refs == 0)
+		LIST_REMOVE(e, given_up_link);
 	atomic_store(&e->retired, false);
 	e->refs++;
 	return e;
@@ -355,6 +359,7 @@ void endpoint_give(struct endpoint **ep)
 	LOOP_ASSERT_OWNER(node->group->control);
 	if (--e->refs > 0)
 		return;
+	LIST_INSERT_HEAD(&node->given_up, e, given_up_link);
 	atomic_store(&e->retired, true);
 	e->graces++;
 	conns_node_ref(node);
@@ -385,8 +390,8 @@ void endpoint_forget(struct endpoint **ep)
 
 static bool is_gone(const struct endpoint *e)
 {
-	return e->refs == 0 && e->memories == 0 && e->graces == 0 && !is_pinned(e) &&
-	       atomic_load(&e->mails) == 0 && atomic_load(&e->open) == 0;
+	return e->memories == 0 && e->graces == 0 && !is_pinned(e) && atomic_load(&e->mails) == 0 &&
+	       atomic_load(&e->open) == 0;
 }
 
 void endpoints_sweep(struct conns_node *node)
@@ -394,8 +399,8 @@ void endpoints_sweep(struct conns_node *node)
 	struct endpoint *e, *next;
 
 	LOOP_ASSERT_OWNER(node->group->control);
-	for (e = LIST_FIRST(&node->endpoints); e; e = next) {
-		next = LIST_NEXT(e, link);
+	for (e = LIST_FIRST(&node->given_up); e; e = next) {
+		next = LIST_NEXT(e, given_up_link);
 		if (is_gone(e))
 			endpoint_free(e);
 	}

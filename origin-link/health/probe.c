@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Active checks, on the control loop: when a probe begins, its connection, its time, and what
- * follows from how it ended. A probe owns its timers, its connection and its question; how that is
+ * follows from how it ended. A probe owns its timer, its connection and its question; how that is
  * asked is a talk's business (probe_talk.h), the health that is fed, and what follows from it, are
  * the caller's.
  *
  * Probes go the way that their transport says, its verification included; where that is the way
  * requests go, what they find is what requests will find.
  *
- * phase    | there is                      | ends with
+ * phase    | there is, beside the timer    | ends with
  * ---------+-------------------------------+----------------------------------------------------
- * WAITING  | the timer, or a place at the  | the next probe
- *          | gate                          |
+ * WAITING  | nothing; or instead of it a   | the next probe
+ *          | place at the gate             |
  * ASKING   | a connector, then a stream    | the verdict, or once more by GET
  *          | and, but for TCP and TLS, its |
  *          | talk                          |
- * LEAVING  | a stream, and a verdict       | the end of the stream, enough content, the deadline
+ * LEAVING  | a stream, and a verdict       | the end of the stream, enough content, the time
  *
  * LEAVING is there because closing a socket with unread input sends a RST, which a server takes for
  * a fault.
@@ -30,7 +30,6 @@
 #include "config/fleet.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
-#include "core/loop/deadline.h"
 #include "core/net/stream.h"
 #include "origin-link/conns/connector.h"
 #include "origin-link/conns/transport.h"
@@ -49,8 +48,9 @@
 /* Descriptors become free at any time; soon enough that a verdict does not grow old. */
 #define PREVENTED_RETRY DUR_S(1)
 
-/* Timers are late by some milliseconds at any time. */
+/* Timers are late by some milliseconds at any time, and early by a tick of the kernel's, 4 ms. */
 #define HELD_UP DUR_MS(100)
+#define EARLY DUR_MS(5)
 
 enum probe_phase { PROBE_WAITING, PROBE_ASKING, PROBE_LEAVING };
 
@@ -70,8 +70,7 @@ struct probe {
 	enum probe_phase phase;
 	struct probe_gate *gate; /* NULL: none */
 	struct probe_pass pass;
-	struct event *timer;      /* to the next one */
-	struct deadline deadline; /* of this one */
+	struct event *timer; /* WAITING: to the next one; else to the end of this one's time */
 	mono_time started;
 	duration last_time;
 	bool is_spread; /* the second one was not at the interval */
@@ -127,6 +126,13 @@ static void stop_asking(struct probe *p)
 	p->talk = NULL;
 }
 
+static void set_timer(struct probe *p, duration after)
+{
+	struct timeval tv = dur_to_timeval(DUR_NS(MAX(after.ns, 0)));
+
+	CHECK(event_add(p->timer, &tv) == 0);
+}
+
 static void wait_for_next(struct probe *p, duration interval)
 {
 	/* +-10%, so that the probes of many nodes and addresses do not march in step. */
@@ -135,13 +141,10 @@ static void wait_for_next(struct probe *p, duration interval)
 	duration taken = mono_since(clock_mono(), p->started);
 	int64_t spread =
 	    p->is_spread ? jitter : -(int64_t)arc4random_uniform(1001) * 5 * tenth / 1000;
-	int64_t wait = interval.ns + spread - taken.ns;
-	struct timeval tv = dur_to_timeval(DUR_NS(MAX(wait, 0)));
 
 	p->is_spread = true;
 	p->phase = PROBE_WAITING;
-	deadline_clear(&p->deadline);
-	event_add(p->timer, &tv);
+	set_timer(p, DUR_NS(interval.ns + spread - taken.ns));
 }
 
 static void let_go(struct probe *p)
@@ -401,12 +404,17 @@ static void connected_cb(struct connector *connector, struct stream *stream, enu
 		start_talk(p);
 }
 
-static void deadline_cb(struct deadline *deadline)
+static duration time_left(const struct probe *p)
 {
-	struct probe *p = CONTAINER_OF(deadline, struct probe, deadline);
+	duration taken = mono_since(clock_mono(), p->started);
+
+	return DUR_NS(MAX(check_of(p)->timeout.ns - taken.ns, 0));
+}
+
+static void time_is_over(struct probe *p)
+{
 	bool has_verdict = p->phase == PROBE_LEAVING;
 
-	MAGIC_CHECK(p, PROBE_MAGIC);
 	/* All that has come was read: this is no RST. */
 	if (p->stream) {
 		stop_asking(p);
@@ -418,13 +426,9 @@ static void deadline_cb(struct deadline *deadline)
 		timed_out(p);
 }
 
-/* What is left of its time; the deadline tells when there is none. */
 static void ask(struct probe *p)
 {
-	duration taken = mono_since(clock_mono(), p->started);
-
-	connector_start(&p->connector, &p->addr, p->transport, NULL,
-			DUR_NS(MAX(check_of(p)->timeout.ns - taken.ns, 0)));
+	connector_start(&p->connector, &p->addr, p->transport, NULL, time_left(p));
 }
 
 static void begin(struct probe_pass *pass)
@@ -435,7 +439,7 @@ static void begin(struct probe_pass *pass)
 	p->phase = PROBE_ASKING;
 	p->started = clock_mono();
 	p->head_status = 0;
-	deadline_set(&p->deadline, check_of(p)->timeout);
+	set_timer(p, DUR_NS(check_of(p)->timeout.ns + EARLY.ns));
 	ask(p);
 }
 
@@ -444,10 +448,15 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 	struct probe *p = arg;
 
 	MAGIC_CHECK(p, PROBE_MAGIC);
-	if (p->gate != NULL)
+	if (p->phase == PROBE_WAITING && p->gate != NULL)
 		probe_gate_enter(p->gate, &p->pass);
-	else
+	else if (p->phase == PROBE_WAITING)
 		begin(&p->pass);
+	else if (time_left(p).ns > 0)
+		/* The loop had not looked at its clock for a while when it was set. */
+		set_timer(p, DUR_NS(time_left(p).ns + EARLY.ns));
+	else
+		time_is_over(p);
 }
 
 /* malloc'd. */
@@ -486,8 +495,8 @@ struct probe *probe_create(struct stream_buffers *buffers, const struct probe_ta
 	p->gate = target->gate;
 	p->for_others = target->for_others;
 	p->pass.go = begin;
-	deadline_init(&p->deadline, buffers->loop, deadline_cb);
 	connector_init(&p->connector, buffers, connected_cb);
+	p->connector.is_brief = true;
 	p->timer = evtimer_new(loop_base(buffers->loop), timer_cb, p);
 	CHECK(p->timer && event_add(p->timer, &(struct timeval){0}) == 0);
 	return p;
@@ -507,7 +516,6 @@ void probe_destroy(struct probe **probep)
 		probe_gate_cancel(p->gate, &p->pass);
 	stop_asking(p);
 	stream_close(&p->stream, ABANDONED_LINGER);
-	deadline_fini(&p->deadline);
 	transport_unref(&p->transport);
 	probe_question_destroy(&p->question);
 	free(p->name);

@@ -5,7 +5,6 @@
  */
 #include "origin-link/health/probe_talk.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,30 +193,40 @@ static const struct stream_ops callbacks = {
 
 /* Asking */
 
+/* It is gathered, and goes out in one piece. */
+static void put(struct http1_talk *t, const char *text)
+{
+	struct iovec iov = {(char *)text, strlen(text)};
+
+	stream_write(t->order.stream, &iov, 1);
+}
+
+static void put_field(struct http1_talk *t, const char *name, const char *value)
+{
+	put(t, name);
+	put(t, ": ");
+	put(t, value);
+	put(t, "\r\n");
+}
+
 static void ask(struct http1_talk *t)
 {
-	const struct cfg_check *check = &t->order.question->check;
-	struct iovec iov;
-	size_t size;
-	char *text;
-	FILE *out = open_memstream(&text, &size);
+	const struct probe_question *q = t->order.question;
 
-	CHECK(out != NULL);
-	fprintf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", t->order.method, check->path,
-		t->order.question->authority);
-	if (!probe_question_has_field(t->order.question, "User-Agent"))
-		fputs("User-Agent: perigee-probe\r\n", out);
-	if (!probe_question_has_field(t->order.question, "Accept"))
-		fputs("Accept: */*\r\n", out);
+	put(t, t->order.method);
+	put(t, " ");
+	put(t, q->check.path);
+	put(t, " HTTP/1.1\r\n");
+	put_field(t, "Host", q->authority);
+	if (!probe_question_has_field(q, "User-Agent"))
+		put_field(t, "User-Agent", "perigee-probe");
+	if (!probe_question_has_field(q, "Accept"))
+		put_field(t, "Accept", "*/*");
 	if (strcmp(t->order.method, "POST") == 0)
-		fputs("Content-Length: 0\r\n", out);
-	for (unsigned i = 0; i < check->n_fields; i++)
-		fprintf(out, "%s: %s\r\n", check->fields[i].name, check->fields[i].value);
-	fputs("Connection: close\r\n\r\n", out);
-	CHECK(fclose(out) == 0);
-	iov = (struct iovec){text, size};
-	stream_write(t->order.stream, &iov, 1);
-	free(text);
+		put_field(t, "Content-Length", "0");
+	for (unsigned i = 0; i < q->check.n_fields; i++)
+		put_field(t, q->check.fields[i].name, q->check.fields[i].value);
+	put(t, "Connection: close\r\n\r\n");
 }
 
 static void *begin(const struct probe_talk_order *order)

@@ -85,6 +85,37 @@ static void test_a_connection_is_accepted(void **state)
 	close(listener);
 }
 
+/* Nothing is sent that only says that the handshake is over: the first bytes do, and with them the
+ * other side learns of the connection. */
+static void test_who_speaks_first_wakes_the_other_side_once(void **state)
+{
+	const struct sock_dial first = {.speaks_first = true};
+	struct net_addr any = addr("127.0.0.1:0"), local, remote;
+	int listener = sock_listen_tcp(&any, 16), fd, peer;
+
+	sock_local_addr(listener, &local);
+	/* The kernel waits for 40 ms at least, which may pass on a busy machine. */
+	for (;;) {
+		fd = sock_dial_tcp(&local, &first);
+		assert_true(fd >= 0);
+		wait_for(fd, POLLOUT);
+		assert_int_equal(sock_error(fd), 0);
+		peer = sock_accept(listener, &remote);
+		if (peer == -EAGAIN)
+			break;
+		assert_true(peer >= 0);
+		close(peer);
+		close(fd);
+	}
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	wait_for(listener, POLLIN);
+	peer = sock_accept(listener, &remote);
+	assert_true(peer >= 0);
+	close(peer);
+	close(fd);
+	close(listener);
+}
+
 static void test_dead_connections_are_given_up(void **state)
 {
 	struct net_addr any = addr("127.0.0.1:0"), local;
@@ -357,6 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_dial_unix),
 	    cmocka_unit_test(test_a_connection_is_accepted),
+	    cmocka_unit_test(test_who_speaks_first_wakes_the_other_side_once),
 	    cmocka_unit_test(test_dead_connections_are_given_up),
 	    cmocka_unit_test(test_congestion_control_is_inherited),
 	    cmocka_unit_test(test_an_address_was_shared_with_strangers_unseen),

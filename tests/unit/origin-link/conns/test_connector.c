@@ -213,6 +213,12 @@ static void test_options_of_sockets(void **state)
 	assert_true(net_addr_equal(&local, &source));
 	say_ping(t);
 	stream_destroy(&t->stream);
+	t->connector.is_brief = true;
+	assert_int_equal(run(t, &o.addr, plain, NULL, DUR_S(10)), REASON_NONE);
+	assert_int_equal(option(stream_fd(t->stream), SOL_SOCKET, SO_KEEPALIVE), 0);
+	assert_int_equal(option(stream_fd(t->stream), IPPROTO_TCP, TCP_USER_TIMEOUT), 2500);
+	t->connector.is_brief = false;
+	stream_destroy(&t->stream);
 	transport_unref(&plain);
 
 	t->origin.connection = (struct cfg_connection){.congestion_control = "no-such-one"};
