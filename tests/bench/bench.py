@@ -125,7 +125,7 @@ def run_work(bench, work, servers, rounds, results, say):
                 say(f"WRONG: {server}: {e!r}")
                 continue
             results.add(server, samples)
-            for f in work.figures:
+            for f in (f for f in work.figures if f.name in samples):
                 say(f"{turn + 1}/{rounds}  {f.title:<40} {server:<9} "
                     f"{report.number(samples[f.name].figure):>8} {f.unit}")
 

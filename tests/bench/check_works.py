@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The work of checking ten thousand servers of origins, each every 5 s, which no peer does here: CPU time
 and memory of an edge that serves nobody meanwhile. nginx answers, at ten thousand addresses of loopback.
+Beside it the same by system calls alone (checks.c): what the kernel takes of it.
 """
 
 import time
@@ -68,10 +69,35 @@ def probes(control):
     return project.control(control, "status")["counters"]["olink_probes_total"]
 
 
-def run(bench, _):
-    directory = measure.folder(bench.directory, "checks")
-    port, listen, control = free_port(["0.0.0.0"]), free_port(["127.0.0.1"]), directory / "control"
+def nginx(bench, directory, port):
+    """As a context, in which it answers."""
     (directory / "nginx.conf").write_text(NGINX.format(d=directory, port=port))
+    return measure.running("nginx", ["nginx", "-c", directory / "nginx.conf", "-p", directory],
+                           bench.load_core, lambda: measure.output_of(
+                               bench.load_core, ["curl", "-sf", f"http://{address(0)}:{port}/"]),
+                           directory / "nginx.log")
+
+
+def sample(user, system, made, took):
+    total = user + system
+    return Sample(total / took * 100, {"user": user / took * 100, "system": system / took * 100,
+                                       "checks": made, "us": total / made * 1e6})
+
+
+def by_system_calls(bench, directory):
+    port = free_port(["0.0.0.0"])
+    with nginx(bench, directory, port):
+        cost = measure.load(bench.server_core, [measure.CHECKS, port, CHECKS, INTERVAL, SECONDS])
+    if cost["checks"] < 0.9 * CHECKS / INTERVAL * SECONDS:
+        raise Wrong(f"{cost['checks']} checks in {SECONDS} s")
+    return {"checks": sample(cost["user"], cost["system"], cost["checks"], SECONDS)}
+
+
+def run(bench, server):
+    directory = measure.folder(bench.directory, "checks")
+    if server == "syscalls":
+        return by_system_calls(bench, directory)
+    port, listen, control = free_port(["0.0.0.0"]), free_port(["127.0.0.1"]), directory / "control"
     path = configuration(directory, port, listen, bench.certificates["ecdsa"])
 
     def all_up():
@@ -80,8 +106,7 @@ def run(bench, _):
         if n != CHECKS:
             raise Wrong(f"not all are up: {n}")
 
-    with measure.running("nginx", ["nginx", "-c", directory / "nginx.conf", "-p", directory],
-                         bench.load_core, lambda: None, directory / "nginx.log"), \
+    with nginx(bench, directory, port), \
             measure.running("perigee", [project.EDGE, "--config", path, "--node", "bench",
                                         "--workers", 1, "--control", control],
                             bench.server_core, all_up, directory / "log") as edge:
@@ -96,16 +121,12 @@ def run(bench, _):
         if states(control) != {"up": CHECKS}:
             raise Wrong(f"not all are up: {states(control)}")
         memory = measure.memory_of(edge.pid)
-    return {
-        "checks": Sample(cpu.total / took * 100,
-                         {"user": cpu.user / took * 100, "system": cpu.system / took * 100,
-                          "checks": made, "us": cpu.total / made * 1e6}),
-        "checks-memory": Sample(memory / 1e6),
-    }
+    return {"checks": sample(cpu.user, cpu.system, made, took),
+            "checks-memory": Sample(memory / 1e6)}
 
 
 WORKS = [
-    Work("checks", {"perigee": Responder}, ("perigee",),
+    Work("checks", {"perigee": Responder, "syscalls": Responder}, ("perigee", "syscalls"),
          (Figure("checks", f"{CHECKS:,} checks each {INTERVAL} s, of a core", "%"),
           Figure("checks-memory", "memory with them", "MB")), run),
 ]

@@ -5,11 +5,13 @@
 
 if BENCH
 bench_programs = tests/bench/bench-tlsload tests/bench/bench-dnsload \
-	tests/bench/bench-streams tests/bench/bench-messages tests/bench/bench-pool
+	tests/bench/bench-streams tests/bench/bench-messages tests/bench/bench-pool \
+	tests/bench/bench-checks
 endif
 check_PROGRAMS += $(bench_programs)
 EXTRA_PROGRAMS = tests/bench/bench-tlsload tests/bench/bench-dnsload tests/bench/bench-geo \
-	tests/bench/bench-streams tests/bench/bench-messages tests/bench/bench-pool
+	tests/bench/bench-streams tests/bench/bench-messages tests/bench/bench-pool \
+	tests/bench/bench-checks
 EXTRA_DIST += tests/bench/bench.py tests/bench/city_database.pl \
 	tests/bench/check_works.py tests/bench/dns_scale_works.py \
 	tests/bench/dns_works.py tests/bench/edge_works.py \
@@ -35,6 +37,9 @@ tests_bench_bench_messages_LDADD = $(LINK_CORE) $(OPENSSL_LIBS)
 
 tests_bench_bench_pool_SOURCES = tests/bench/pool.c tests/bench/load.c tests/bench/load.h
 tests_bench_bench_pool_LDADD = $(LINK_ORIGIN_LINK)
+
+tests_bench_bench_checks_SOURCES = tests/bench/checks.c
+tests_bench_bench_checks_LDADD = $(LINK_CORE)
 
 tests_bench_bench_geo_SOURCES = tests/bench/geo.c
 tests_bench_bench_geo_LDADD = $(LINK_GEO)

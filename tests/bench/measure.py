@@ -37,6 +37,7 @@ CLIENT_PATIENCE = 120
 STREAMS = project.BUILD / "tests" / "bench" / "bench-streams"
 MESSAGES = project.BUILD / "tests" / "bench" / "bench-messages"
 POOL = project.BUILD / "tests" / "bench" / "bench-pool"
+CHECKS = project.BUILD / "tests" / "bench" / "bench-checks"
 TLSLOAD = project.BUILD / "tests" / "bench" / "bench-tlsload"
 DNSLOAD = project.BUILD / "tests" / "bench" / "bench-dnsload"
 
