@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import perigee  # noqa: E402
 from edge_fleet import HOST, Edge, ScriptedOrigin  # noqa: E402
+from held_port import HeldPort  # noqa: E402
 from relays import RelayFleet  # noqa: E402
 
 
@@ -114,6 +115,13 @@ def origin(processes, tmp_path):
     process = perigee.Origin(tmp_path / "origin.log")
     processes.append(process)
     return process
+
+
+@pytest.fixture
+def hold_port():
+    """hold_port(): a HeldPort, until the test is over."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(contextlib.closing(HeldPort()))
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import dns.rrset
 import pytest
 
 import perigee
-from demo import free_port
 from edge_fleet import HOST, Edge, ScriptedOrigin, read_head
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
@@ -105,8 +104,8 @@ def test_a_response_that_breaks_off_is_an_error(processes, tmp_path, authority, 
     assert found["first_error"].startswith("body:")
 
 
-def test_a_server_that_refuses_gives_errors():
-    found = run_load(measure.TLSLOAD, "--seconds", 0.1, f"127.0.0.1:{free_port(['127.0.0.1'])}")
+def test_a_server_that_refuses_gives_errors(hold_port):
+    found = run_load(measure.TLSLOAD, "--seconds", 0.1, hold_port().address)
     assert found["operations"] == 0 and found["errors"] >= 32
     assert found["first_error"] == "connect: Connection refused"
 

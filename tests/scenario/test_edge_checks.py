@@ -4,14 +4,13 @@ and gRPC's own (grpcio)."""
 
 import concurrent.futures
 import shutil
-import socket
 
 import pytest
 
 import perigee
 from certtool import issue
 from edge_fleet import HOST
-from nginx import Nginx, free_port
+from nginx import Nginx
 
 CHECK = "interval: 1s, timeout: 1s, rise: 1, fall: 1"
 
@@ -79,26 +78,21 @@ location /post { if ($request_method != POST) { return 403; } return 200; }
 
 
 @pytest.fixture
-def make_nghttpd(processes, tmp_path):
+def make_nghttpd(processes, hold_port, tmp_path):
     """make_nghttpd("--no-tls") or make_nghttpd(key, certificate): its port."""
     if shutil.which("nghttpd") is None:
         pytest.skip("nghttpd is missing: nghttp2-server")
 
     def make(*args):
         options = [a for a in args if str(a).startswith("-")]
-        port = free_port()
+        port = hold_port()
         (tmp_path / "www").mkdir()
         (tmp_path / "www" / "index.html").write_text("I am ready\n")
-        server = perigee.Process(["nghttpd", "-d", tmp_path / "www", *options, port,
+        server = perigee.Process(["nghttpd", "-d", tmp_path / "www", *options, port.number,
                                   *(a for a in args if a not in options)], tmp_path / "nghttpd")
         processes.append(server)
-
-        def listens():
-            with socket.socket() as s:
-                return s.connect_ex(("127.0.0.1", port)) == 0
-
-        perigee.wait_for(listens, "nghttpd to listen")
-        return port
+        perigee.wait_for(port.is_listened_on, "nghttpd to listen")
+        return port.number
 
     return make
 

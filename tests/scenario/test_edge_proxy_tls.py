@@ -15,7 +15,6 @@ import pytest
 import perigee
 from client_ca import ClientAuthority
 from edge_fleet import HOST, Responses, read_head
-from nginx import free_port
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 HAPROXY = shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -215,9 +214,9 @@ def test_checks_are_nobodys(make_edge, scripted_origin, listener):
 
 
 @pytest.fixture
-def haproxy(processes, tmp_path):
+def haproxy(processes, hold_port, tmp_path):
     """Its port: it answers with what it makes of the header."""
-    port = free_port()
+    port = hold_port()
     config = tmp_path / "haproxy.cfg"
     config.write_text(f"""
 defaults
@@ -226,7 +225,7 @@ defaults
     timeout server 30s
     timeout connect 30s
 frontend test
-    bind 127.0.0.1:{port} accept-proxy
+    bind {port.address} accept-proxy
     http-request return status 200 content-type text/plain lf-string "%[src] %[fc_pp_authority]"
 """)
     process = perigee.Process([HAPROXY, "-db", "-f", config], tmp_path / "haproxy.log")
@@ -234,11 +233,10 @@ frontend test
 
     def listening():
         assert process.running(), process.log()
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", port)) == 0
+        return port.is_listened_on()
 
     perigee.wait_for(listening, "HAProxy to listen")
-    return port
+    return port.number
 
 
 @pytest.mark.skipif(HAPROXY is None, reason="there is no HAProxy")

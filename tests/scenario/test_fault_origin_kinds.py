@@ -15,7 +15,7 @@ import pytest
 import perigee
 from edge_fleet import ScriptedOrigin, ask_each, read_head, reset
 from h2_origin import H2Origin
-from nginx import Nginx, free_port
+from nginx import Nginx
 from steady_client import Client
 
 NAME = "app.internal.test"
@@ -131,11 +131,6 @@ def black_hole():
         yield "127.0.0.1:%d" % listener.getsockname()[1]
 
 
-def nobody():
-    """An address that refuses connections."""
-    return f"127.0.0.1:{free_port()}"
-
-
 def by(protocol, tls):
     """The options of an origin that is asked by it."""
     return f"{tls}protocol: {'h2' if protocol == 'h2' else 'http1'}"
@@ -168,9 +163,9 @@ def becomes(edge, *expected):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_refused(make_edge, server, protocol, method):
+def test_refused(make_edge, server, hold_port, protocol, method):
     """Nothing was sent, so that it goes to the next one whatever it is."""
-    well, bad = server(protocol, good), nobody()
+    well, bad = server(protocol, good), hold_port().address
     edge = run(make_edge, protocol, [bad, well.address])
     assert ask_each(edge, method, 4) == [200] * 4
     assert well.methods == [method] * 4
@@ -307,8 +302,8 @@ def checked(make_edge, kind, address, more="", tls="", how=CHECK):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_check_of_one_that_refuses(make_edge, kind):
-    edge = checked(make_edge, kind, nobody())
+def test_check_of_one_that_refuses(make_edge, hold_port, kind):
+    edge = checked(make_edge, kind, hold_port().address)
     becomes(edge, "down", "refused")
 
 
@@ -358,14 +353,13 @@ def test_check_of_a_certificate(make_edge, server, authority, certificates, prot
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_check_of_one_that_comes_and_goes(make_edge, kind):
+def test_check_of_one_that_comes_and_goes(make_edge, hold_port, kind):
     """Each change is told by its cause, newest first."""
-    port = free_port()
+    port = hold_port()
     # None that times out, which would be a change of its own.
-    edge = checked(make_edge, kind, f"127.0.0.1:{port}", how="interval: 3s, timeout: 3s, rise: 1, "
-                                                             "fall: 1")
+    edge = checked(make_edge, kind, port.address, how="interval: 3s, timeout: 3s, rise: 1, fall: 1")
     becomes(edge, "down", "refused")
-    server = Server("h2" if kind == "h2" else "http1", good, port=port)
+    server = Server("h2" if kind == "h2" else "http1", good, port=port.number)
     becomes(edge, "up", "ok")
     server.close()
     becomes(edge, "down", "refused")

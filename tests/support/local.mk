@@ -4,7 +4,8 @@ EXTRA_DIST += tests/support/busy_clients.py tests/support/certtool.py tests/supp
 	tests/support/demo.py tests/support/desync_contents.py tests/support/desync_requests.py \
 	tests/support/desync_responses.py tests/support/dns_fleet.py tests/support/edge_fleet.py \
 	tests/support/few_descriptors.h tests/support/h2_client.py tests/support/h2_frames.py \
-	tests/support/h2_origin.py tests/support/h2_rules.py tests/support/ja4.py \
+	tests/support/h2_origin.py tests/support/h2_rules.py tests/support/held_port.py \
+	tests/support/ja4.py \
 	tests/support/key_search.py tests/support/keys_fleet.py tests/support/mmdb.py \
 	tests/support/name_server.py tests/support/netns.py tests/support/nginx.py \
 	tests/support/no_ipv6.py tests/support/perigee.py tests/support/private_etc.py \

@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """nginx as an origin: one process, in the foreground, on a free port of 127.0.0.1."""
 
-import socket
-
 import perigee
+from held_port import HeldPort
 
 PROGRAM = "/usr/sbin/nginx"
-ATTEMPTS = 5
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 class Nginx(perigee.Process):
@@ -23,16 +16,14 @@ class Nginx(perigee.Process):
         self.directory = directory / "nginx"
         self.directory.mkdir(exist_ok=True)
         self.access_log_path = self.directory / "access.log"
-        # Somebody may take the port between our look and nginx's.
-        for _ in range(ATTEMPTS):
-            self.port = free_port()
-            self.write(server, listen, http, log)
-            super().__init__([PROGRAM, "-c", self.directory / "nginx.conf", "-p", self.directory],
-                             self.directory / "output")
-            perigee.wait_for(lambda: self.listening() or not self.running(), "nginx to listen")
-            if self.running():
-                return
-        raise AssertionError(f"nginx does not start:\n{self.log()}")
+        self.held = HeldPort()  # from its start to its end, and while it is started anew
+        self.port = self.held.number
+        self.write(server, listen, http, log)
+        super().__init__([PROGRAM, "-c", self.directory / "nginx.conf", "-p", self.directory],
+                         self.directory / "output")
+        perigee.wait_for(lambda: self.held.is_listened_on() or not self.running(),
+                         "nginx to listen")
+        assert self.running(), f"nginx does not start:\n{self.log()}"
 
     def write(self, server, listen, http, log):
         d = self.directory
@@ -50,17 +41,13 @@ server {{ listen 127.0.0.1:{self.port} {listen};
 }} }}
 """)
 
-    def listening(self):
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
-
     def restart(self, number):
         """Ends it by that signal, and starts it again at the same port."""
         self.send_signal(number)
         self.wait()
         self.log_file.close()
         super().__init__(self.argv, self.log_path)
-        perigee.wait_for(self.listening, "nginx to listen again")
+        perigee.wait_for(self.held.is_listened_on, "nginx to listen again")
 
     def origin(self, more=""):
         return f'servers: ["127.0.0.1:{self.port}"], {more}'

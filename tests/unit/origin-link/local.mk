@@ -11,6 +11,7 @@ check_PROGRAMS += \
 	tests/unit/origin-link/h2/test_h2_session \
 	tests/unit/origin-link/h2/test_h2_stream \
 	tests/unit/origin-link/h2/test_h2_window \
+	tests/unit/origin-link/conns/h2/test_shared \
 	tests/unit/origin-link/conns/test_expiry \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
@@ -66,6 +67,7 @@ TESTS += \
 	tests/unit/origin-link/h2/test_h2_session \
 	tests/unit/origin-link/h2/test_h2_stream \
 	tests/unit/origin-link/h2/test_h2_window \
+	tests/unit/origin-link/conns/h2/test_shared \
 	tests/unit/origin-link/conns/test_expiry \
 	tests/unit/origin-link/conns/test_lease \
 	tests/unit/origin-link/conns/test_lease_queue \
@@ -231,6 +233,13 @@ tests_unit_origin_link_conns_test_origin_conn_LDADD = $(LINK_ORIGIN_LINK) $(CMOC
 
 tests_unit_origin_link_conns_test_patience_SOURCES = tests/unit/origin-link/conns/test_patience.c
 tests_unit_origin_link_conns_test_patience_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
+
+tests_unit_origin_link_conns_h2_test_shared_SOURCES = \
+	tests/unit/origin-link/conns/h2/test_shared.c \
+	tests/support/h2_peer.c tests/support/h2_peer.h \
+	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \
+	tests/unit/origin-link/echo_origin.c tests/unit/origin-link/echo_origin.h
+tests_unit_origin_link_conns_h2_test_shared_LDADD = $(LINK_ORIGIN_LINK) $(CMOCKA_LIBS)
 
 tests_unit_origin_link_conns_test_quota_SOURCES = tests/unit/origin-link/conns/test_quota.c \
 	tests/unit/origin-link/conns_rig.c tests/unit/origin-link/conns_rig.h \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How many connections all servers of an origin may have together: on one loop, where each step is
- * in the test's hands. The same over several loops: test_stress.c.
+ * How many connections all servers of an origin may have together: on one loop, and with the
+ * letters of two, where each step is in the test's hands. The same over several threads:
+ * test_stress.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,16 +17,18 @@
 
 struct test {
 	struct conns_rig rig;
+	struct conns_rig other; /* the side of a worker, whose loop runs when the test says so */
+	struct loop_group side;
 	struct echo_origin origins[2];
 	struct endpoint *e[2];
 	struct quota *quota;
 };
 
-static int setup(void **state)
+static struct test *create(unsigned n_workers)
 {
 	struct test *t = xcalloc(1, sizeof(*t));
 
-	conns_rig_init(&t->rig, 0);
+	conns_rig_init(&t->rig, n_workers);
 	for (int i = 0; i < 2; i++) {
 		echo_origin_start(&t->origins[i]);
 		t->e[i] = conns_rig_endpoint(&t->rig, &t->origins[i].addr);
@@ -33,6 +36,25 @@ static int setup(void **state)
 	t->quota = quota_take(t->rig.node, "app");
 	t->rig.terms.quota = t->quota;
 	t->rig.terms.max_in_all = 2;
+	return t;
+}
+
+static int setup(void **state)
+{
+	*state = create(0);
+	return 0;
+}
+
+static int setup_two(void **state)
+{
+	struct test *t = create(1);
+
+	t->rig.terms.max_in_all = 1;
+	t->other = t->rig;
+	t->side.control = t->rig.group->workers[0];
+	t->other.group = &t->side;
+	t->other.buffers = stream_buffers_create(t->side.control);
+	t->other.conns = conns_create(t->rig.node, t->other.buffers);
 	*state = t;
 	return 0;
 }
@@ -44,6 +66,8 @@ static int teardown(void **state)
 	assert_int_equal(atomic_load(&t->quota->waiting), 0);
 	for (int i = 0; i < 2; i++)
 		endpoint_give(&t->e[i]);
+	conns_destroy(&t->other.conns);
+	stream_buffers_destroy(&t->other.buffers);
 	conns_rig_fini(&t->rig);
 	for (int i = 0; i < 2; i++)
 		echo_origin_stop(&t->origins[i]);
@@ -272,6 +296,121 @@ static void test_max_requests(void **state)
 	lease_end(&a.lease, true);
 }
 
+/* Two loops */
+
+static void both_wait(struct test *t, struct taker *waits)
+{
+	while (waits->n_done == 0) {
+		conns_rig_turn(&t->rig);
+		conns_rig_turn(&t->other);
+		usleep(100);
+	}
+	assert_int_equal(waits->reason, REASON_NONE);
+	assert_int_equal(in_all(t), 1);
+}
+
+/* What loops have noted of themselves for each other: by index, control's first. */
+static void assert_noted(const struct test *t, unsigned i, unsigned idle, unsigned waiting)
+{
+	assert_int_equal(atomic_load(&t->quota->slots[i].n_idle), idle);
+	assert_int_equal(atomic_load(&t->quota->slots[i].n_waiting), waiting);
+}
+
+/* Who waits asks the worker that has an idle one, for another server, to close it. */
+static void test_idle_one_of_another_worker_gives_way(void **state)
+{
+	struct test *t = *state;
+	struct taker a, c;
+
+	taker_init(&a, &t->other, t->e[0]);
+	taker_init(&c, &t->rig, t->e[1]);
+	taker_get(&a);
+	lease_end(&a.lease, true);
+	assert_noted(t, 1, 1, 0);
+	assert_int_equal(taker_take(&c), LEASE_WAITS);
+	assert_int_equal(c.lease.state, LEASE_QUEUED);
+	assert_int_equal(atomic_load(&t->quota->waiting), 1);
+	assert_noted(t, 0, 0, 1);
+	conns_rig_turn(&t->other);
+	assert_noted(t, 1, 0, 0);
+	assert_int_equal(count(t, OLINK_GAVE_WAY), 1);
+	both_wait(t, &c);
+	assert_noted(t, 0, 0, 0);
+	lease_end(&c.lease, true);
+	assert_noted(t, 0, 1, 0);
+}
+
+/* The letter has come too late: the connection is in use again. The place is had when it is not. */
+static void test_idle_one_of_another_worker_was_used_again(void **state)
+{
+	struct test *t = *state;
+	struct taker a, c;
+
+	taker_init(&a, &t->other, t->e[0]);
+	taker_init(&c, &t->rig, t->e[1]);
+	taker_get(&a);
+	lease_end(&a.lease, true);
+	assert_int_equal(taker_take(&c), LEASE_WAITS);
+	assert_int_equal(taker_take(&a), LEASE_READY);
+	for (unsigned i = 0; i < 10; i++) {
+		conns_rig_turn(&t->other);
+		conns_rig_turn(&t->rig);
+	}
+	assert_int_equal(count(t, OLINK_GAVE_WAY), 0);
+	assert_int_equal(c.lease.state, LEASE_QUEUED);
+	lease_end(&a.lease, true);
+	assert_int_equal(count(t, OLINK_GAVE_WAY), 1);
+	both_wait(t, &c);
+	lease_end(&c.lease, true);
+}
+
+/* Nothing is idle: the worker that closes one tells the loop that has noted that somebody waits. */
+static void test_place_that_another_worker_leaves(void **state)
+{
+	struct test *t = *state;
+	struct taker a, c;
+
+	taker_init(&a, &t->other, t->e[0]);
+	taker_init(&c, &t->rig, t->e[1]);
+	taker_get(&a);
+	assert_int_equal(taker_take(&c), LEASE_WAITS);
+	conns_rig_turn(&t->other);
+	assert_int_equal(in_all(t), 1);
+	lease_end(&a.lease, false);
+	assert_int_equal(in_all(t), 0);
+	assert_int_equal(c.lease.state, LEASE_QUEUED);
+	conns_rig_turn(&t->rig);
+	assert_int_equal(in_all(t), 1);
+	assert_int_equal(c.lease.state, LEASE_CONNECTS);
+	both_wait(t, &c);
+	lease_end(&c.lease, true);
+}
+
+/* Who was to have the place has gone when the letter comes: it goes on to another who waits. */
+static void test_letter_to_who_has_gone(void **state)
+{
+	struct test *t = *state;
+	struct taker a, c, d;
+
+	taker_init(&a, &t->other, t->e[0]);
+	taker_init(&c, &t->rig, t->e[1]);
+	taker_init(&d, &t->other, t->e[1]);
+	taker_get(&a);
+	assert_int_equal(taker_take(&c), LEASE_WAITS);
+	assert_int_equal(taker_take(&d), LEASE_WAITS);
+	assert_int_equal(atomic_load(&t->quota->waiting), 2);
+	assert_noted(t, 0, 0, 1);
+	assert_noted(t, 1, 0, 1);
+	/* To the next loop first. */
+	lease_end(&a.lease, false);
+	lease_end(&c.lease, false);
+	assert_int_equal(atomic_load(&t->quota->waiting), 1);
+	both_wait(t, &d);
+	assert_int_equal(c.n_done, 0);
+	lease_end(&d.lease, true);
+}
+
+#define TWO_LOOPS_TEST(test) cmocka_unit_test_setup_teardown(test, setup_two, teardown)
 #define QUOTA_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -287,6 +426,10 @@ int main(void)
 	    QUOTA_TEST(test_queue_timeout),
 	    QUOTA_TEST(test_failed_attempt),
 	    QUOTA_TEST(test_max_requests),
+	    TWO_LOOPS_TEST(test_idle_one_of_another_worker_gives_way),
+	    TWO_LOOPS_TEST(test_idle_one_of_another_worker_was_used_again),
+	    TWO_LOOPS_TEST(test_place_that_another_worker_leaves),
+	    TWO_LOOPS_TEST(test_letter_to_who_has_gone),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
