@@ -499,7 +499,7 @@ def small_bench(tmp_path):
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2 or not shutil.which("taskset"):
         pytest.skip("needs two processors and taskset")
-    return work.Bench(tmp_path, cores[0], cores[1], 2 if perigee.sanitized() else 0.3, 0, None, {},
+    return work.Bench(tmp_path, cores[0], cores[1], 2 if perigee.sanitized() else 1, 0, None, {},
                       None, perigee.SAMPLE_MMDB)
 
 
