@@ -95,11 +95,13 @@ static void check_edge(const struct cfg_fleet *fleet, const struct cfg_edge *edg
 {
 	const struct option_name listen = {"edges", edge->name, "listen", edge->place};
 	const struct option_name plain = {"edges", edge->name, "listen_plain", edge->place};
+	const struct option_name relay = {"edges", edge->name, "relay.listen", edge->place};
 	const struct option_name control = {"edges", edge->name, "control", edge->place};
 	const char *log = fleet->http.access_log.output;
 
 	check_listens(listen, &edge->listen, SOCK_STREAM, diag);
 	check_listens(plain, &edge->listen_plain, SOCK_STREAM, diag);
+	check_listens(relay, &edge->relay.listen, SOCK_STREAM, diag);
 	check_own_folder(control, edge->control, true, diag);
 	if (strchr(log, '/') != NULL)
 		check_folder("http.access_log.output", (struct cfg_place){.file = fleet->file}, log,

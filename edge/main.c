@@ -131,6 +131,7 @@ static void leave_keys(struct program *p, const struct cfg_fleet *fleet, struct 
  */
 static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct diag *diag)
 {
+	const struct cfg_edge *self = cfg_find_edge(fleet, p->daemon.options.node);
 	const struct cfg_keys *keys = &fleet->tls.keys;
 	int keeper = p->keeper;
 	char *error = NULL;
@@ -141,7 +142,8 @@ static bool place_keys(struct program *p, const struct cfg_fleet *fleet, struct 
 		leave_keys(p, fleet, diag);
 		return true;
 	}
-	if (keys->place == CFG_KEYS_PROCESS) {
+	/* An edge that is only a relay shows no certificate of a site. */
+	if (keys->place == CFG_KEYS_PROCESS || (self != NULL && !cfg_edge_takes_clients(self))) {
 		close(keeper);
 		return true;
 	}

@@ -33,8 +33,10 @@ static char *host_of(const struct cfg_site *site)
 static char **default_hosts(const struct cfg_fleet *fleet)
 {
 	char **hosts = xcalloc(fleet->n_edges + 1, sizeof(*hosts));
-	unsigned missing = fleet->n_edges;
+	unsigned missing = 0;
 
+	for (unsigned i = 0; i < fleet->n_edges; i++)
+		missing += cfg_edge_takes_clients(&fleet->edges[i]);
 	for (unsigned i = 0; i < fleet->n_sites && missing > 0; i++) {
 		const struct cfg_site *site = &fleet->sites[i];
 		char *host = host_of(site);

@@ -85,6 +85,10 @@ void cfg_validate_sites(struct validator *v)
 		if (cfg_hash_get(&lists, &s->edges, sizeof(s->edges)) != NULL)
 			continue;
 		cfg_hash_put(&lists, &s->edges, sizeof(s->edges), s);
+		if (s->n_edges == 0 && v->fleet->n_edges > 0)
+			diag_add(v->diag, s->place,
+				 "sites.%s: no edge takes clients: edges.*.listen are all empty",
+				 s->name);
 		path = xasprintf("sites.%s.edges", s->name);
 		cfg_validate_edge_list(v, s->edges, s->n_edges, cfg_entry_get(n, "edges"), s->place,
 				       path);

@@ -243,10 +243,18 @@ static void validate_needs(struct zones_validator *z, const struct name *n)
 static void complain_stranger(struct validator *v, const struct name *n, const char *option,
 			      const struct cfg_edge *e, struct cfg_place place)
 {
-	diag_add(v->diag, place,
-		 "%s.%s: edge \"%s\" does not serve site \"%s\": leave it out, or add it to "
-		 "sites.%s.edges",
-		 n->path, option, e->name, n->steered->site->name, n->steered->site->name);
+	if (cfg_edge_takes_clients(e))
+		diag_add(
+		    v->diag, place,
+		    "%s.%s: edge \"%s\" does not serve site \"%s\": leave it out, or add it to "
+		    "sites.%s.edges",
+		    n->path, option, e->name, n->steered->site->name, n->steered->site->name);
+	else
+		diag_add(
+		    v->diag, place,
+		    "%s.%s: edge \"%s\" takes no clients: leave it out, or give edges.%s.listen "
+		    "an address",
+		    n->path, option, e->name, e->name);
 }
 
 static void validate_order(struct validator *v, const struct name *n)
@@ -259,7 +267,7 @@ static void validate_order(struct validator *v, const struct name *n)
 		const struct cfg_edge *e = st->order[i];
 		struct cfg_place place = cfg_next_place(&places);
 
-		if (e != NULL && !cfg_site_is_served_by(st->site, e))
+		if (e != NULL && cfg_edge_takes_clients(e) && !cfg_site_is_served_by(st->site, e))
 			complain_stranger(v, n, "order", e, place);
 	}
 	cfg_validate_edge_list(v, st->order, st->n_order, cfg_entry_get(n->entry, "order"),

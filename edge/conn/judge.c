@@ -13,6 +13,9 @@
 #include "edge/limit/guard.h"
 #include "edge/node/view.h"
 
+/* One a worker, of a large machine. */
+#define LINKS_OF_AN_EDGE 64
+
 /* Name servers check whether we serve: nobody's limits are to make them think that we do not. */
 static bool is_name_server(const struct cfg_fleet *fleet, const struct net_addr *addr)
 {
@@ -94,10 +97,17 @@ bool edge_conn_shakes_too_fast(struct edge_conn *conn)
 {
 	const struct edge_worker *w = conn->worker;
 	const struct cfg_fleet *fleet = edge_view_current(&w->common->views)->fleet;
+	const struct cfg_rate *rate = &fleet->http.per_client.handshake_rate;
+	mono_time now = loop_now(w->loop);
 
-	return handshake_counts(conn, fleet) &&
-	       !edge_guard_shake(w->common->guard, &fleet->http.per_client, &conn->client,
-				 loop_now(w->loop));
+	if (!handshake_counts(conn, fleet))
+		return false;
+	if (!conn->client.is_edge)
+		return !edge_guard_shake(w->common->guard, rate, &conn->client, now);
+	/* Until it is let in it is charged: and it makes all of its connections at once when it or
+	 * we start, a check of each origin and a link of each worker. */
+	return !edge_guard_shake_edge(w->common->guard, rate, fleet->n_origins + LINKS_OF_AN_EDGE,
+				      &conn->client, now);
 }
 
 void edge_conn_excuse_handshake(struct edge_conn *conn)
@@ -106,7 +116,8 @@ void edge_conn_excuse_handshake(struct edge_conn *conn)
 	const struct cfg_fleet *fleet = edge_view_current(&w->common->views)->fleet;
 
 	if (handshake_counts(conn, fleet))
-		edge_guard_unshake(w->common->guard, &fleet->http.per_client, &conn->client);
+		edge_guard_unshake_edge(w->common->guard, &fleet->http.per_client.handshake_rate,
+					&conn->client);
 }
 
 enum reason edge_conn_judge(struct edge_conn *conn)

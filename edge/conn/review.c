@@ -10,9 +10,6 @@
 #include "core/base/log.h"
 #include "edge/conn/conns.h"
 
-/* Of one that no reload is to have seen. */
-#define NEVER UINT64_MAX
-
 static void look_at(struct edge_review *r, struct edge_conn *conn)
 {
 	TAILQ_REMOVE(&r->conns, conn, review);
@@ -41,7 +38,8 @@ static void run(struct loop_task *task)
 
 void edge_review_init(struct edge_review *r, struct loop *loop)
 {
-	*r = (struct edge_review){.loop = loop, .task.run = run};
+	/* New connections have been looked at after none. */
+	*r = (struct edge_review){.loop = loop, .task.run = run, .reloads = 1};
 	TAILQ_INIT(&r->conns);
 }
 
@@ -54,7 +52,6 @@ void edge_review_fini(struct edge_review *r)
 /* Its handshake may have begun before the last reload. */
 void edge_review_add(struct edge_review *r, struct edge_conn *conn)
 {
-	conn->reviewed = NEVER;
 	TAILQ_INSERT_HEAD(&r->conns, conn, review);
 	loop_queue_background(r->loop, &r->task);
 }

@@ -16,7 +16,7 @@
 struct edge_review {
 	struct loop *loop;
 	struct loop_task task;
-	uint64_t reloads;              /* so far */
+	uint64_t reloads;              /* so far, and one */
 	TAILQ_HEAD(, edge_conn) conns; /* those that are still to be looked at come first */
 };
 

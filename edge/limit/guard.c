@@ -17,6 +17,7 @@
 /* Any two numbers: the key is one that nobody can guess. */
 #define FOR_CONNECTIONS UINT64_C(0x636f6e6e65637473)
 #define FOR_HANDSHAKES UINT64_C(0x68616e647368616b)
+#define FOR_EDGES UINT64_C(0x656467657373686b)
 #define FOR_REQUESTS UINT64_C(0x7265717565737473)
 
 struct edge_guard *edge_guard_create(unsigned tracked)
@@ -114,23 +115,28 @@ enum edge_guard_verdict edge_guard_enter(struct edge_guard *g, const struct cfg_
 	return EDGE_GUARD_PASSES;
 }
 
-bool edge_guard_shake(struct edge_guard *g, const struct cfg_per_client *limits,
-		      struct edge_client *client, mono_time now)
+/* Handshakes */
+
+bool edge_guard_shake(struct edge_guard *g, const struct cfg_rate *rate, struct edge_client *client,
+		      mono_time now)
 {
-	return limits->handshake_rate.count == 0 ||
-	       take(g, &limits->handshake_rate, key_of(g, client) ^ FOR_HANDSHAKES, now).allowed;
+	return take(g, rate, key_of(g, client) ^ FOR_HANDSHAKES, now).allowed;
 }
 
-void edge_guard_unshake(struct edge_guard *g, const struct cfg_per_client *limits,
-			struct edge_client *client)
+bool edge_guard_shake_edge(struct edge_guard *g, const struct cfg_rate *rate, unsigned more,
+			   struct edge_client *client, mono_time now)
 {
-	const struct cfg_rate *rate = &limits->handshake_rate;
-	struct edge_rate r;
+	struct edge_rate r = edge_rate_of(rate, rate->count + more);
 
-	if (rate->count == 0)
-		return;
-	r = edge_rate_of(rate, rate->count);
-	edge_rates_give_back(g->rates, key_of(g, client) ^ FOR_HANDSHAKES, &r);
+	return edge_rates_take(g->rates, key_of(g, client) ^ FOR_EDGES, &r, now).allowed;
+}
+
+void edge_guard_unshake_edge(struct edge_guard *g, const struct cfg_rate *rate,
+			     struct edge_client *client)
+{
+	struct edge_rate r = edge_rate_of(rate, rate->count);
+
+	edge_rates_give_back(g->rates, key_of(g, client) ^ FOR_EDGES, &r);
 }
 
 void edge_guard_leave(struct edge_client *client)

@@ -65,13 +65,16 @@ enum edge_guard_verdict edge_guard_enter(struct edge_guard *guard,
 					 struct edge_client *client, mono_time now);
 void edge_guard_leave(struct edge_client *client);
 
-/* Whether the client may have one more TLS handshake, which then counts. */
-bool edge_guard_shake(struct edge_guard *guard, const struct cfg_per_client *limits,
+/* Whether the client may have one more TLS handshake by that rate, which then counts. */
+bool edge_guard_shake(struct edge_guard *guard, const struct cfg_rate *rate,
 		      struct edge_client *client, mono_time now);
 
-/* It does not count after all. */
-void edge_guard_unshake(struct edge_guard *guard, const struct cfg_per_client *limits,
-			struct edge_client *client);
+/* The same where other edges come in, apart from the clients of that address: a burst of so many
+ * more. The handshake of one that is let in does not count after all. */
+bool edge_guard_shake_edge(struct edge_guard *guard, const struct cfg_rate *rate, unsigned more,
+			   struct edge_client *client, mono_time now);
+void edge_guard_unshake_edge(struct edge_guard *guard, const struct cfg_rate *rate,
+			     struct edge_client *client);
 
 /* A request that is counted; all zero: none. */
 struct edge_guard_hold {

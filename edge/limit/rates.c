@@ -111,17 +111,21 @@ static struct entry *claim(struct edge_rates *r, uint64_t key, mono_time now)
 	return e;
 }
 
-/* By the time of a bucket at `now`; the time is moved on by who is let through. */
+/* By the time of a bucket at `now`; the time is moved on by who is let through, and back when it is
+ * further ahead than it may be. */
 static struct edge_rate_state judge(const struct edge_rate *rate, int64_t *at, mono_time now)
 {
 	int64_t interval = rate->interval.ns, full = interval * rate->burst;
-	/* It may be ahead by more when its rate was another one before a reload. */
-	int64_t ahead = MIN(MAX(*at - now.ns, 0), full);
+	int64_t ahead = MAX(*at - now.ns, 0);
 	struct edge_rate_state state = {.allowed = ahead <= full - interval};
 
 	if (state.allowed) {
 		ahead += interval;
 		*at = now.ns + ahead;
+	} else if (ahead > full) {
+		/* Its rate was another one before a reload. */
+		ahead = full;
+		*at = now.ns + full;
 	}
 	state.left = (unsigned)((full - ahead) / interval);
 	/* The next one may come when the bucket is ahead by one interval less than it may be. */
@@ -145,7 +149,7 @@ struct edge_rate_state edge_rates_take(struct edge_rates *r, uint64_t key,
 	for (;;) {
 		at = before;
 		state = judge(rate, &at, now);
-		if (!state.allowed ||
+		if (at == before ||
 		    atomic_compare_exchange_weak_explicit(&e->at, &before, at, memory_order_relaxed,
 							  memory_order_relaxed))
 			return state;

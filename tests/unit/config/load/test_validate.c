@@ -392,7 +392,6 @@ int main(void)
 	    cmocka_unit_test(test_profile_that_the_signer_does_not_sign),
 	    cmocka_unit_test(test_relays),
 	    cmocka_unit_test(test_edges_without_clients),
-	    cmocka_unit_test(test_edges_without_clients),
 	};
 
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);

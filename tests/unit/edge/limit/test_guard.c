@@ -76,24 +76,42 @@ static void test_handshake_rate(void **state)
 	struct edge_guard *g = edge_guard_create(1024);
 	const struct cfg_per_client limits = {.connection_rate = {1, DUR_S(1)},
 					      .handshake_rate = {2, DUR_S(1)}};
-	const struct cfg_per_client none = {0};
 	struct edge_client a = client_of("2001:db8::1"), b = client_of("2001:db8::2"),
 			   c = client_of("2001:db8:0:1::1");
+	const struct cfg_rate *rate = &limits.handshake_rate;
 
 	assert_int_equal(edge_guard_enter(g, &limits, &a, at_ms(0)), EDGE_GUARD_PASSES);
-	assert_true(edge_guard_shake(g, &limits, &a, at_ms(0)));
-	assert_true(edge_guard_shake(g, &limits, &b, at_ms(0)));
-	assert_false(edge_guard_shake(g, &limits, &a, at_ms(499)));
-	assert_true(edge_guard_shake(g, &none, &a, at_ms(499)));
-	assert_true(edge_guard_shake(g, &limits, &c, at_ms(499)));
-	assert_true(edge_guard_shake(g, &limits, &b, at_ms(500)));
-	assert_false(edge_guard_shake(g, &limits, &b, at_ms(500)));
-	/* One is given back, for either address. */
-	edge_guard_unshake(g, &none, &a);
-	assert_false(edge_guard_shake(g, &limits, &b, at_ms(500)));
-	edge_guard_unshake(g, &limits, &a);
-	assert_true(edge_guard_shake(g, &limits, &b, at_ms(500)));
-	assert_false(edge_guard_shake(g, &limits, &a, at_ms(500)));
+	assert_true(edge_guard_shake(g, rate, &a, at_ms(0)));
+	assert_true(edge_guard_shake(g, rate, &b, at_ms(0)));
+	assert_false(edge_guard_shake(g, rate, &a, at_ms(499)));
+	assert_true(edge_guard_shake(g, rate, &c, at_ms(499)));
+	assert_true(edge_guard_shake(g, rate, &b, at_ms(500)));
+	assert_false(edge_guard_shake(g, rate, &b, at_ms(500)));
+	assert_empty(&g);
+}
+
+/* One that makes all of its connections at once is an edge, and those that are let in are not what
+ * the rate is for. */
+static void test_handshakes_of_edges(void **state)
+{
+	struct edge_guard *g = edge_guard_create(1024);
+	const struct cfg_rate rate = {2, DUR_S(1)};
+	struct edge_client a = client_of("192.0.2.1");
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < 2 + 10; i++)
+			assert_true(edge_guard_shake_edge(g, &rate, 10, &a, at_ms(0)));
+		assert_false(edge_guard_shake_edge(g, &rate, 10, &a, at_ms(0)));
+		/* Its clients, if it has any, come by another bucket. */
+		assert_int_equal(edge_guard_shake(g, &rate, &a, at_ms(0)), round == 0);
+		assert_int_equal(edge_guard_shake(g, &rate, &a, at_ms(0)), round == 0);
+		for (unsigned i = 0; i < 2 + 10; i++)
+			edge_guard_unshake_edge(g, &rate, &a);
+	}
+	for (unsigned i = 0; i < 2 + 10; i++)
+		assert_true(edge_guard_shake_edge(g, &rate, 10, &a, at_ms(0)));
+	assert_false(edge_guard_shake_edge(g, &rate, 10, &a, at_ms(499)));
+	assert_true(edge_guard_shake_edge(g, &rate, 10, &a, at_ms(500)));
 	assert_empty(&g);
 }
 
@@ -187,9 +205,13 @@ static void test_clients_fill_the_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_connections),    cmocka_unit_test(test_connection_rate),
-	    cmocka_unit_test(test_handshake_rate), cmocka_unit_test(test_requests),
-	    cmocka_unit_test(test_request_rate),   cmocka_unit_test(test_clients_fill_the_tables),
+	    cmocka_unit_test(test_connections),
+	    cmocka_unit_test(test_connection_rate),
+	    cmocka_unit_test(test_handshake_rate),
+	    cmocka_unit_test(test_handshakes_of_edges),
+	    cmocka_unit_test(test_requests),
+	    cmocka_unit_test(test_request_rate),
+	    cmocka_unit_test(test_clients_fill_the_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

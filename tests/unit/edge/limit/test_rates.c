@@ -85,6 +85,19 @@ static void test_given_back(void **state)
 	edge_rates_destroy(&rates);
 }
 
+/* One that was refused by a slow rate would go on to be, though a reload has let it have more. */
+static void test_rate_is_raised(void **state)
+{
+	struct edge_rates *rates = edge_rates_create(8);
+	const struct edge_rate slow = {DUR_S(1800), 2};
+
+	while (edge_rates_take(rates, 7, &slow, at_ms(0)).allowed)
+		continue;
+	assert_false(edge_rates_take(rates, 7, &ten, at_ms(0)).allowed);
+	assert_true(edge_rates_take(rates, 7, &ten, at_ms(100)).allowed);
+	edge_rates_destroy(&rates);
+}
+
 static void test_keys_are_apart(void **state)
 {
 	struct edge_rates *rates = edge_rates_create(64);
@@ -247,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_arrivals),
 	    cmocka_unit_test(test_given_back),
+	    cmocka_unit_test(test_rate_is_raised),
 	    cmocka_unit_test(test_keys_are_apart),
 	    cmocka_unit_test(test_least_is_forgotten),
 	    cmocka_unit_test(test_aged_give_their_place),
