@@ -282,13 +282,18 @@ void connector_init(struct connector *c, struct stream_buffers *b,
 	*c = (struct connector){.buffers = b, .done = done, .fd = -1};
 }
 
+/* A server's kernel may wait for an acknowledgement by itself (a SYN proxy does), which ours sends
+ * after 0.2 s at the latest. */
+#define UNHURRIED DUR_S(1)
+
 static int dial_tcp(const struct connector *c)
 {
 	struct sock_dial how = c->transport->dial;
+	duration left = mono_since(c->by, loop_now(c->buffers->loop));
 
 	if (c->is_brief) {
 		how.keep_alive.count = 0;
-		how.speaks_first = true;
+		how.speaks_first = left.ns >= UNHURRIED.ns;
 	}
 	return sock_dial_tcp(&c->addr, &how);
 }

@@ -205,6 +205,7 @@ struct conns_mail {
 	unsigned n_hops;          /* loops that had no use for that place, or none to give */
 	bool served;              /* one had */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
+	bool wide;           /* it has narrow ones itself */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
 	/* What has come of that, told to control, which need not have a side; NULL: other mail. */
 	void (*told)(struct conns_mail *mail);
@@ -295,6 +296,9 @@ void origin_conn_idle(struct origin_conn *conn);
 /* IDLE to FREE: of the widest of the slot the most recently used one that has not expired, or one
  * that would expire and is to stay; NULL: there is none. */
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e);
+/* FREE. The narrowest of the idle ones of its slot that are narrower than it, and of these the
+ * least recently used; NULL: none is. */
+struct origin_conn *origin_conn_narrower(const struct origin_conn *conn);
 /* FREE to PROMISED. */
 void origin_conn_promise(struct origin_conn *conn, struct lease *l);
 /* FREE or PROMISED to HELD: `ops` are called from now on. */

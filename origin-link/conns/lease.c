@@ -19,6 +19,8 @@
 /* An answer takes a turn of each loop, well under a millisecond. A loop that is held up for so long
  * is not waited for: a new connection takes no longer. */
 #define ASK_PATIENCE DUR_MS(100)
+/* The same of who has one already: no longer than a round trip of the shortest path that counts. */
+#define WIDER_PATIENCE DUR_MS(10)
 
 static struct endpoint_slot *slot_of(const struct lease *l)
 {
@@ -388,12 +390,6 @@ static bool joins(const struct lease *l)
 	       slot->joining + slot->opening < slot->opening * shared_room_expected(l->endpoint);
 }
 
-static void wait_for_answer(struct lease *l)
-{
-	l->n_asked++;
-	wait_here(l, LEASE_ASKS, ASK_PATIENCE);
-}
-
 /* Nothing that it may use of its own loop's is idle. */
 static enum lease_result look_further(struct lease *l, enum reason *reason)
 {
@@ -406,7 +402,8 @@ static enum lease_result look_further(struct lease *l, enum reason *reason)
 		return LEASE_WAITS;
 	}
 	if (!l->fresh && l->n_asked < ASKED_MAX && sharing_ask(l)) {
-		wait_for_answer(l);
+		l->n_asked++;
+		wait_here(l, LEASE_ASKS, ASK_PATIENCE);
 		return LEASE_WAITS;
 	}
 	room = endpoint_reserve(l->conns, l->endpoint, &l->terms);
@@ -466,12 +463,15 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* A narrow one would cost it a round trip of a long path, or several. */
+/* A narrow one would cost it a round trip of a long path, or several. One lease at a time: the
+ * others would get none. Not one that is careful: what comes may be dead, and what it has would not
+ * have been. */
 static bool asks_for_wider(struct lease *l)
 {
-	if (l->fresh || !sharing_ask_for_wider(l))
+	if (l->fresh || l->careful || !TAILQ_EMPTY(&slot_of(l)->waiters) ||
+	    !sharing_ask_for_wider(l))
 		return false;
-	wait_for_answer(l);
+	wait_here(l, LEASE_ASKS, WIDER_PATIENCE);
 	return true;
 }
 

@@ -359,6 +359,17 @@ static struct origin_conn_list *widest_idle(struct endpoint_slot *slot)
 	return &slot->idle[width];
 }
 
+struct origin_conn *origin_conn_narrower(const struct origin_conn *conn)
+{
+	struct endpoint_slot *slot = slot_of(conn);
+
+	for (unsigned width = 0; width < conn->width; width++) {
+		if (!TAILQ_EMPTY(&slot->idle[width]))
+			return TAILQ_LAST(&slot->idle[width], origin_conn_list);
+	}
+	return NULL;
+}
+
 struct origin_conn *origin_conn_take_idle(struct conns *c, struct endpoint *e)
 {
 	struct endpoint_slot *slot = endpoint_slot(e, c);

@@ -73,20 +73,24 @@ static void answer_arrived(struct conns *c, struct conns_mail *mail)
 
 static void question_arrived(struct conns *c, struct conns_mail *mail)
 {
-	mail->conn = origin_conn_take_idle(c, mail->endpoint);
+	const struct endpoint_slot *slot = endpoint_slot(mail->endpoint, c);
+
+	if (!mail->wide || atomic_load_explicit(&slot->n_wide, memory_order_relaxed) > 0)
+		mail->conn = origin_conn_take_idle(c, mail->endpoint);
 	if (mail->conn)
 		origin_conn_park(mail->conn);
 	mail->deliver = answer_arrived;
 	conns_mail_post(mail, mail->from);
 }
 
-static void ask(struct lease *l, int other)
+static void ask(struct lease *l, int other, bool for_wide)
 {
 	unsigned self = l->conns->index;
 
 	CHECK(!l->question);
 	l->question = conns_mail_create(l->endpoint, self, question_arrived);
 	l->question->lease = l;
+	l->question->wide = for_wide;
 	log_debug("%s lease %llu: asks %s for a connection to %s", loop_name(l->conns->loop),
 		  (unsigned long long)l->number, loop_name(l->conns->node->sides[other]->loop),
 		  net_addr_shown(&l->endpoint->addr));
@@ -95,12 +99,13 @@ static void ask(struct lease *l, int other)
 
 bool sharing_ask(struct lease *l)
 {
-	int other = wide(l->endpoint, l->conns->index);
+	/* Whoever asks with many others for the few that are wide gets another the second time. */
+	int other = l->n_asked == 0 ? wide(l->endpoint, l->conns->index) : -1;
 
 	if (other < 0)
 		other = richest(l->endpoint, l->conns->index);
 	if (other >= 0)
-		ask(l, other);
+		ask(l, other, false);
 	return other >= 0;
 }
 
@@ -114,7 +119,7 @@ bool sharing_ask_for_wider(struct lease *l)
 	    atomic_load_explicit(&slot->n_wide, memory_order_relaxed) == 0)
 		other = wide(l->endpoint, l->conns->index);
 	if (other >= 0)
-		ask(l, other);
+		ask(l, other, true);
 	return other >= 0;
 }
 
@@ -318,8 +323,12 @@ void sharing_conn_free(struct origin_conn *conn)
 	} else if (first) {
 		lease_promise(first, conn);
 	} else if (is_one_too_many(conn)) {
+		struct origin_conn *narrower = origin_conn_narrower(conn);
+
 		conns_count(c, OLINK_DISCARDED_FULL, 1);
-		origin_conn_close(conn, "enough are idle");
+		origin_conn_close(narrower != NULL ? narrower : conn, "enough are idle");
+		if (narrower != NULL)
+			become_idle(conn);
 	} else {
 		become_idle(conn);
 	}

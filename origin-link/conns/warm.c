@@ -237,12 +237,14 @@ static enum ordered order(struct endpoint *e)
 static void order_all(struct endpoint *e, unsigned n, mono_time now)
 {
 	enum ordered result = ORDER_MADE;
+	unsigned made = 0;
 
-	for (; n > 0 && result == ORDER_MADE; n--)
-		result = order(e);
+	while (made < n && (result = order(e)) == ORDER_MADE)
+		made++;
 	if (result == ORDER_WAITS)
 		wait_to_order(e);
-	else if (result == ORDER_PREVENTED)
+	/* Else what becomes of these says more. */
+	else if (result == ORDER_PREVENTED && made == 0)
 		warmth_prevented(&e->warmth, now);
 }
 
@@ -374,8 +376,8 @@ static void told(struct conns_mail *mail)
 			warmth_lost(&e->warmth);
 		break;
 	}
-	look(e);
 	look_at_waiting(node);
+	look(e);
 	conns_mail_end(mail);
 }
 

@@ -289,6 +289,12 @@ static void test_edges_without_clients(void **state)
 	    "is empty; where other edges reach it is relay.address\n"
 	    "fleet.yaml:6:31: sites.w.edges: \"sent\" takes no clients: edges.sent.listen is "
 	    "empty\n");
+	assert_complaints(
+	    "edges: {r: {listen: [], relay: {listen: \"*:8443\", certificate: c, key: k, ca: a}}}\n"
+	    "origins: {o: {servers: s}}\n"
+	    "sites: {w: {hosts: h, routes: {origin: o}, certificates: {certificate: c, key: k}}}\n",
+
+	    "fleet.yaml:3:9: sites.w: no edge takes clients: edges.*.listen are all empty\n");
 }
 
 static void test_balance(void **state)

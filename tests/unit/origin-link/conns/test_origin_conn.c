@@ -144,6 +144,17 @@ static void test_wide_ones_expire_and_are_closed_like_others(void **state)
 	assert_int_equal(atomic_load(&t->e->slots[0].n_wide), 0);
 }
 
+static void test_of_too_many_the_narrowest_goes(void **state)
+{
+	struct lease_rig *t = *state;
+	struct origin_conn *c[3];
+
+	t->rig.terms.max_idle = 2;
+	leave(t, 3, (const size_t[]){100, PAGE, PICTURE}, c);
+	assert_int_equal(lease_rig_count(t, OLINK_DISCARDED_FULL), 1);
+	assert_taken(t, 2, (struct origin_conn *[]){c[2], c[1]});
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +163,7 @@ int main(void)
 	    LEASE_TEST(test_what_is_wide_is_used_after_the_path_became_short),
 	    LEASE_TEST(test_a_narrow_one_is_not_kept_by_use),
 	    LEASE_TEST(test_wide_ones_expire_and_are_closed_like_others),
+	    LEASE_TEST(test_of_too_many_the_narrowest_goes),
 	};
 
 	alarm(120); /* a loop that nothing stops is a failure, not a hang */
