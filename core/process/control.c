@@ -37,8 +37,6 @@
 /* A status of ten thousand servers is 5 MiB of text, and was 50 MiB of objects before, which the
  * allocator would keep. Giving them back takes some milliseconds. */
 #define LARGE (1024 * 1024)
-/* Workers wait for it now and then, and get what they had for themselves again. */
-#define TRIM_REST DUR_S(10)
 /* How often it is looked whether one has left that has shut down its writing side: of that nothing
  * else tells. */
 #define LEFT_CHECK DUR_S(1)
@@ -80,7 +78,6 @@ struct control_server {
 	void *arg;
 	LIST_HEAD(, client) clients;
 	unsigned n_clients;
-	mono_time trimmed;
 };
 
 json_t *control_text(const char *text)
@@ -124,10 +121,8 @@ static void client_destroy(struct client *client)
 	free(client->out);
 	client->magic = MAGIC_DEAD;
 	free(client);
-	if (was_large && mono_since(clock_mono(), server->trimmed).ns >= TRIM_REST.ns) {
-		server->trimmed = clock_mono();
+	if (was_large)
 		malloc_trim(0);
-	}
 }
 
 /* It has closed altogether, and not only its writing side. */
