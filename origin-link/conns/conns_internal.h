@@ -78,6 +78,9 @@ struct conns {
  * after each round trip (RFC 6928, RFC 5681). 0: by one, or not known; the last: by so many or
  * more, which is 0.9 MB. Over a short path, where that matters to nobody, all have 0. */
 #define CONN_WIDTHS 7
+/* A path is long from here on: a round trip more is felt there, and is a hundred times what it
+ * costs to get a wider connection from another loop. */
+#define CONN_FAR DUR_MS(10)
 
 /* What one loop has of an endpoint. */
 struct endpoint_slot {
@@ -205,7 +208,7 @@ struct conns_mail {
 	unsigned n_hops;          /* loops that had no use for that place, or none to give */
 	bool served;              /* one had */
 	struct lease *lease; /* of the loop that asked: NULL once it does not want it any more */
-	bool wide;           /* it has narrow ones itself */
+	bool wide;           /* only such a one is wanted: narrow ones it has itself */
 	struct lease_terms terms; /* of a connection to be opened ahead of need */
 	/* What has come of that, told to control, which need not have a side; NULL: other mail. */
 	void (*told)(struct conns_mail *mail);

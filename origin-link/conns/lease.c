@@ -20,7 +20,7 @@
  * is not waited for: a new connection takes no longer. */
 #define ASK_PATIENCE DUR_MS(100)
 /* The same of who has one already: no longer than a round trip of the shortest path that counts. */
-#define WIDER_PATIENCE DUR_MS(10)
+#define WIDER_PATIENCE CONN_FAR
 
 static struct endpoint_slot *slot_of(const struct lease *l)
 {

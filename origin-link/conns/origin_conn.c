@@ -20,9 +20,6 @@
 
 #define CONN_MAGIC 0xc0221801u
 
-/* A path is long from here on: a round trip more is felt there, and is a hundred times what it
- * costs to get a wider connection from another loop. */
-#define FAR DUR_MS(10)
 /* What a new connection may send at once: 10 packets of 1,500 bytes with timestamps. */
 #define FIRST_FLIGHT (10 * 1448)
 
@@ -164,20 +161,10 @@ static void leave_side(struct origin_conn *conn)
 
 void origin_conn_set_leaving(struct origin_conn *conn, bool leaving)
 {
-	_Atomic unsigned *n = &slot_of(conn)->n_leaving;
-
 	if (conn->leaving == leaving)
 		return;
 	conn->leaving = leaving;
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + (leaving ? 1 : -1),
-			      memory_order_relaxed);
-}
-
-static void count_wide(struct endpoint_slot *slot, int n)
-{
-	atomic_store_explicit(&slot->n_wide,
-			      atomic_load_explicit(&slot->n_wide, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	conns_add(&slot_of(conn)->n_leaving, leaving ? 1 : -1);
 }
 
 static void leave_idle(struct origin_conn *conn)
@@ -188,7 +175,7 @@ static void leave_idle(struct origin_conn *conn)
 	TAILQ_REMOVE(&slot->idle[conn->width], conn, link);
 	leave_side(conn);
 	if (conn->width > 0)
-		count_wide(slot, -1);
+		conns_add(&slot->n_wide, -1);
 	origin_conn_set_leaving(conn, false);
 	atomic_store_explicit(&slot->n_idle,
 			      atomic_load_explicit(&slot->n_idle, memory_order_relaxed) - 1,
@@ -331,7 +318,7 @@ void origin_conn_idle(struct origin_conn *conn)
 	TAILQ_INSERT_HEAD(&conn->conns->idle, conn, side_link);
 	conns_add(&conn->conns->n_idle, 1);
 	if (conn->width > 0)
-		count_wide(slot, 1);
+		conns_add(&slot->n_wide, 1);
 	slot->lost_until = (mono_time){0};
 	/* In one order with the count of those that wait: see sharing.c. */
 	atomic_store(&slot->n_idle, atomic_load_explicit(&slot->n_idle, memory_order_relaxed) + 1);
@@ -539,7 +526,7 @@ bool origin_conn_give_way(struct conns *c, const struct quota *q)
 void origin_conn_opened(struct conns *c, struct endpoint *e, const struct stream *stream)
 {
 	gnutls_session_t session = stream_tls_session(stream);
-	bool is_far = sock_rtt(stream_fd(stream)).ns >= FAR.ns;
+	bool is_far = sock_rtt(stream_fd(stream)).ns >= CONN_FAR.ns;
 
 	if (atomic_load_explicit(&e->is_far, memory_order_relaxed) != is_far)
 		atomic_store_explicit(&e->is_far, is_far, memory_order_relaxed);
